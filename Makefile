@@ -1,0 +1,25 @@
+# The one command: `make test`. Everything it needs beyond Rust and Python 3 is provisioned into
+# .provision/, which git ignores. A part that cannot be provisioned fails the run and says why.
+
+PYTHON ?= python3
+VENV   := .provision/venv
+
+.PHONY: test provision lint clean
+
+test: provision
+	cargo test --all-targets -- --test-threads=8
+	cargo test --doc
+
+provision: .provision/done
+
+.provision/done: tests/provision.sh tests/requirements.txt
+	PYTHON=$(PYTHON) sh tests/provision.sh $(VENV)
+	touch $@
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+clean:
+	rm -rf .provision target

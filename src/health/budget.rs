@@ -1,0 +1,102 @@
+//! So many actions in so much time: a budget over a sliding window of time, never of cycles (a window
+//! counted in cycles is diluted by pauses and never fires).
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::moment::Moment;
+
+/// At most `count` actions within any `window`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How many.
+    pub count: u32,
+    /// Within how long.
+    pub window: Duration,
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} within {}s", self.count, self.window.as_secs())
+    }
+}
+
+/// The actions that still count against a budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent(VecDeque<Moment>);
+
+impl Spent {
+    /// Notes an action at `now` and forgets those that no window reaches any more.
+    pub fn note(&mut self, now: Moment, budget: Option<Budget>) {
+        self.0.push_back(now);
+        let window = budget.map_or(Duration::ZERO, |budget| budget.window);
+        while self.0.front().is_some_and(|&at| at + window < now) {
+            self.0.pop_front();
+        }
+    }
+
+    /// How many actions count at `now`.
+    pub fn within(&self, now: Moment, window: Duration) -> usize {
+        self.0.iter().filter(|&&at| at + window >= now).count()
+    }
+
+    /// Whether one more action at `now` would be one too many.
+    pub fn exhausted(&self, now: Moment, budget: Budget) -> bool {
+        self.within(now, budget.window) >= budget.count as usize
+    }
+
+    /// Forgets everything: a person has said that it is fine to try again.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Reads `5/10m`: a count, a slash, a duration. The duration's grammar is the caller's.
+///
+/// # Errors
+/// Says what a budget looks like.
+pub fn parse_budget(
+    text: &str,
+    duration: impl Fn(&str) -> Result<Duration, String>,
+) -> Result<Budget, String> {
+    let wrong = || format!("{text:?} is no budget: expected COUNT/DURATION, such as \"5/10m\"");
+    let (count, window) = text.split_once('/').ok_or_else(wrong)?;
+    let count = u32::from_str(count.trim()).map_err(|_| wrong())?;
+    let window = duration(window.trim()).map_err(|why| format!("{}: {why}", wrong()))?;
+    if window.is_zero() {
+        return Err(format!("{text:?} is no budget: its window is zero"));
+    }
+    Ok(Budget { count, window })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_slides_with_time() {
+        let budget = Budget {
+            count: 2,
+            window: Duration::from_secs(60),
+        };
+        let mut spent = Spent::default();
+        assert!(!spent.exhausted(Moment::from_secs(0), budget));
+        spent.note(Moment::from_secs(0), Some(budget));
+        spent.note(Moment::from_secs(50), Some(budget));
+        assert!(spent.exhausted(Moment::from_secs(60), budget));
+        assert!(!spent.exhausted(Moment::from_secs(61), budget));
+    }
+
+    #[test]
+    fn a_budget_of_none_allows_nothing() {
+        let budget = Budget {
+            count: 0,
+            window: Duration::from_secs(60),
+        };
+        assert!(Spent::default().exhausted(Moment::ZERO, budget));
+    }
+}

@@ -1,0 +1,68 @@
+//! Why an action that is due is held back.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Why an action that is due is held back. The first that applies is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// The watchdog is ending.
+    ShuttingDown,
+    /// A person paused the check.
+    Paused { reason: String },
+    /// The fail's reason is not in `act_on`.
+    NotActedOn { reason: String },
+    /// The restarts are used up.
+    GaveUp,
+    /// A check that this one requires is failing: a restart would not help.
+    Requires { check: String },
+    /// Too many checks fail at once: it is not this service.
+    Panic { failing: usize, of: usize },
+    /// The pause after the last attempt is not over.
+    Backoff { left: Duration },
+    /// The budget over all checks is used up.
+    OverallBudget,
+    /// As many restarts as allowed are under way.
+    Concurrency { running: u32 },
+    /// One of its processes is being restarted for another check.
+    SameProcess { check: String },
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShuttingDown => f.write_str("the watchdog is shutting down"),
+            Self::Paused { reason } if reason.is_empty() => f.write_str("the check is paused"),
+            Self::Paused { reason } => write!(f, "the check is paused: {reason}"),
+            Self::NotActedOn { reason } => write!(f, "{reason} is not among the reasons to act on"),
+            Self::GaveUp => f.write_str("the restarts are used up"),
+            Self::Requires { check } => write!(f, "{check:?}, which it requires, is failing too"),
+            Self::Panic { failing, of } => {
+                write!(
+                    f,
+                    "{failing} of {of} checks fail at once, so it is not this service alone"
+                )
+            }
+            Self::Backoff { left } => {
+                write!(
+                    f,
+                    "the next attempt is due in {:.0} s",
+                    left.as_secs_f64().ceil()
+                )
+            }
+            Self::OverallBudget => f.write_str("the restarts over all checks are used up for now"),
+            Self::Concurrency { running } => {
+                write!(
+                    f,
+                    "{running} restarts are under way, which is as many as allowed"
+                )
+            }
+            Self::SameProcess { check } => {
+                write!(f, "one of its processes is being restarted for {check:?}")
+            }
+        }
+    }
+}

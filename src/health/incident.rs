@@ -1,0 +1,188 @@
+//! One episode from the fail that made a check down to its recovery, with its whole transcript, and the
+//! reports that people are sent about it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::gate::Gate;
+use super::moment::Moment;
+use super::observation::Observation;
+use super::step::Outcome;
+use super::verdict::Judgement;
+
+/// The looks that an incident keeps in full; of longer ones the middle is dropped.
+const KEPT_ENTRIES: usize = 200;
+
+/// One episode of a check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Unique over all checks and runs: also the thread of its mails.
+    pub id: String,
+    /// The check.
+    pub check: String,
+    /// When the first fail of the streak that opened it was seen.
+    pub since: Moment,
+    /// When it was opened: the threshold was reached.
+    pub opened: Moment,
+    /// When it ended.
+    pub ended: Option<Moment>,
+    /// Actions that touched a process.
+    pub attempts: u32,
+    /// What happened, in order.
+    pub entries: Vec<Entry>,
+    /// Entries that were dropped from the middle to keep it bounded.
+    pub dropped: u64,
+}
+
+impl Incident {
+    /// Notes `event`, dropping the oldest entry after the first ten when there are too many.
+    pub fn note(&mut self, at: Moment, event: Happening) {
+        if self.entries.len() >= KEPT_ENTRIES {
+            self.entries.remove(10);
+            self.dropped += 1;
+        }
+        self.entries.push(Entry { at, event });
+    }
+
+    /// The last look that failed.
+    pub fn last_fail(&self) -> Option<&Look> {
+        self.entries
+            .iter()
+            .rev()
+            .find_map(|entry| match &entry.event {
+                Happening::Looked(look) if look.judgement.verdict == super::Verdict::Fail => {
+                    Some(&**look)
+                }
+                _ => None,
+            })
+    }
+
+    /// Every action's outcome, in order.
+    pub fn actions(&self) -> impl Iterator<Item = (Moment, &Outcome)> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            Happening::Acted(outcome) => Some((entry.at, outcome)),
+            _ => None,
+        })
+    }
+}
+
+/// One line of an incident's transcript.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub event: Happening,
+}
+
+/// What can happen in an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// The check was asked.
+    Looked(Box<Look>),
+    /// An action would have been due, and was held back.
+    Held(Gate),
+    /// An action was performed.
+    Acted(Outcome),
+    /// The restarts are used up.
+    GaveUp,
+    /// After giving up it is tried again.
+    Rearmed,
+    /// It passes again.
+    Recovered,
+    /// A report was handed over, or could not be.
+    Told {
+        report: u64,
+        kind: ReportKind,
+        failure: Option<String>,
+    },
+}
+
+/// One look at a check: the facts and the opinion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// What was seen.
+    pub seen: Observation,
+    /// What it came to.
+    pub judgement: Judgement,
+}
+
+/// What people are told, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Counts up within a run; together with the incident's id it is unique for ever.
+    pub number: u64,
+    /// What it is about.
+    pub kind: ReportKind,
+    /// When it was made.
+    pub at: Moment,
+    /// The URL that was asked, without secrets.
+    pub url: String,
+    /// The episode so far.
+    pub incident: Incident,
+}
+
+/// What a report says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportKind {
+    /// The original's mail after every action.
+    Action,
+    /// It is down.
+    Down {
+        /// What became of it, as far as is known.
+        state: DownState,
+    },
+    /// It passes again, so long after the threshold was reached.
+    Recovered {
+        /// How long it was down, from the first fail.
+        down: Duration,
+    },
+    /// The restarts are used up and it is still down.
+    GaveUp {
+        /// So long from now it is tried again; `None`: by hand only.
+        rearm: Option<Duration>,
+    },
+    /// It is still down: said once in a while.
+    Reminder {
+        /// Since the first fail.
+        down: Duration,
+    },
+    /// It answers, but not as it should; nothing is restarted for it.
+    Degraded,
+    /// For a long time nobody could tell whether it is well: the watchdog's own trouble.
+    Blind,
+}
+
+impl ReportKind {
+    /// The word in JSON and subjects.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::Down { .. } => "down",
+            Self::Recovered { .. } => "recovered",
+            Self::GaveUp { .. } => "gave_up",
+            Self::Reminder { .. } => "reminder",
+            Self::Degraded => "degraded",
+            Self::Blind => "blind",
+        }
+    }
+}
+
+/// What is known of a check that is down when it is first told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DownState {
+    /// Nothing is restarted for this check.
+    ToldOnly,
+    /// A restart would be due and is held back.
+    Held(Gate),
+    /// It was restarted and passes again, so long after the action began.
+    Back { after: Duration },
+    /// It was restarted and does not pass yet, so long after the action began.
+    NotBack { after: Duration },
+    /// Nothing could be restarted: the action's steps say why.
+    NothingRestarted,
+}

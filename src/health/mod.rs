@@ -1,0 +1,33 @@
+//! Floor 1, the pure heart: everything that decides. No IO, no clock, no random source, no async; time
+//! is an argument and jitter comes from a seed, so that a run can be replayed.
+//!
+//! `Observation` (facts) -> `Expectation::judge` -> `Judgement` (opinion) -> `Monitor::handle` ->
+//! `Effect` (decision); what came of it returns as an `Event`.
+
+mod backoff;
+mod budget;
+mod expectation;
+mod gate;
+mod incident;
+mod moment;
+mod observation;
+mod plan;
+mod policy;
+mod process;
+mod reason;
+mod step;
+mod verdict;
+
+pub use backoff::Backoff;
+pub use budget::{Budget, Spent, parse_budget};
+pub use expectation::{Expectation, StatusSet};
+pub use gate::Gate;
+pub use incident::{DownState, Entry, Happening, Incident, Look, Report, ReportKind};
+pub use moment::Moment;
+pub use observation::{Body, Certificate, Observation, Phases, StatusLine, Trouble};
+pub use plan::{Plan, Remedy, Selection};
+pub use policy::{Fails, Policy, Tell};
+pub use process::{Backend, Process, ProcessName, ProcessState, Target};
+pub use reason::{Phase, Reason};
+pub use step::{CallError, Capture, Deed, Outcome, Skip, Step};
+pub use verdict::{Finding, Judgement, Verdict};

@@ -1,0 +1,223 @@
+//! What one probe saw: facts only. Whether they are good news is for [`super::Expectation`] to judge.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::{Phase, Reason};
+
+/// Facts of one probe, as far as it came. A probe that failed in its body still holds the status and
+/// headers it saw and the time of every phase it reached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// From the start of the probe to its end, all phases and redirects included.
+    #[serde(with = "seconds")]
+    pub duration: Duration,
+    /// How long each phase took, summed over redirects.
+    pub phases: Phases,
+    /// The URL that answered in the end, without secrets.
+    pub url: String,
+    /// Redirects that were followed.
+    pub redirects: u32,
+    /// Address and port of the peer.
+    pub peer: Option<String>,
+    /// The status line, if one came.
+    pub status: Option<StatusLine>,
+    /// The headers in the order received. Values are shown lossily where they are not UTF-8.
+    pub headers: Vec<(String, String)>,
+    /// The body as far as it came; `None` when there was no head.
+    pub body: Option<Body>,
+    /// The peer's certificates, leaf first, trusted or not.
+    pub certificates: Vec<Certificate>,
+    /// Exit code of an exec probe.
+    pub exit: Option<i32>,
+    /// What went wrong while asking.
+    pub trouble: Option<Trouble>,
+}
+
+impl Observation {
+    /// An observation that is nothing but trouble.
+    pub fn of_trouble(trouble: Trouble) -> Self {
+        Self {
+            trouble: Some(trouble),
+            ..Self::default()
+        }
+    }
+}
+
+/// The first line of an HTTP answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusLine {
+    /// For example `HTTP/1.1`.
+    pub version: String,
+    /// 100 to 999.
+    pub code: u16,
+    /// As sent, which may be empty.
+    pub reason: String,
+}
+
+/// A body: its beginning, its size, and which of the wanted texts were seen anywhere in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// The first bytes, up to what the check asked to keep.
+    #[serde(with = "lossy")]
+    pub kept: Vec<u8>,
+    /// Bytes received in all.
+    pub size: u64,
+    /// The texts looked for while streaming that did occur.
+    #[serde(with = "lossy_list")]
+    pub found: Vec<Vec<u8>>,
+}
+
+impl Body {
+    /// Whether `text` occurs in the body. True for a text that was looked for while streaming, or
+    /// that stands in the kept part.
+    pub fn contains(&self, text: &[u8]) -> bool {
+        text.is_empty()
+            || self.found.iter().any(|found| found == text)
+            || self.kept.windows(text.len()).any(|window| window == text)
+    }
+
+    /// Whether everything received was kept.
+    pub fn is_whole(&self) -> bool {
+        self.kept.len() as u64 == self.size
+    }
+}
+
+/// One certificate of the peer's chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The subject, in RFC 4514 form.
+    pub subject: String,
+    /// The issuer, in RFC 4514 form.
+    pub issuer: String,
+    /// DNS names and addresses it is for.
+    pub names: Vec<String>,
+    /// Start of validity, seconds since the Unix epoch.
+    pub not_before: i64,
+    /// End of validity, seconds since the Unix epoch.
+    pub not_after: i64,
+}
+
+/// How long each phase took; `None` for a phase that was not reached or not needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phases {
+    #[serde(with = "optional_seconds")]
+    dns: Option<Duration>,
+    #[serde(with = "optional_seconds")]
+    connect: Option<Duration>,
+    #[serde(with = "optional_seconds")]
+    tls: Option<Duration>,
+    #[serde(with = "optional_seconds")]
+    first_byte: Option<Duration>,
+    #[serde(with = "optional_seconds")]
+    body: Option<Duration>,
+}
+
+impl Phases {
+    /// How long `phase` took.
+    pub fn get(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Dns => self.dns,
+            Phase::Connect => self.connect,
+            Phase::Tls => self.tls,
+            Phase::FirstByte => self.first_byte,
+            Phase::Body => self.body,
+        }
+    }
+
+    /// Adds `span` to `phase`.
+    pub fn add(&mut self, phase: Phase, span: Duration) {
+        let slot = match phase {
+            Phase::Dns => &mut self.dns,
+            Phase::Connect => &mut self.connect,
+            Phase::Tls => &mut self.tls,
+            Phase::FirstByte => &mut self.first_byte,
+            Phase::Body => &mut self.body,
+        };
+        *slot = Some(slot.unwrap_or_default() + span);
+    }
+
+    /// The phases that were reached, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Phase, Duration)> + '_ {
+        Phase::ALL
+            .into_iter()
+            .filter_map(|phase| self.get(phase).map(|span| (phase, span)))
+    }
+}
+
+/// What went wrong while asking, as opposed to an answer that is not the wanted one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// From the closed list; never `status` or `assertion`, which are opinions.
+    pub reason: Reason,
+    /// Where it happened.
+    pub phase: Phase,
+    /// The deepest cause in words, without secrets.
+    pub detail: String,
+}
+
+impl Trouble {
+    /// Trouble of `reason` in `phase`, told as `detail`.
+    pub fn new(reason: Reason, phase: Phase, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            phase,
+            detail: detail.into(),
+        }
+    }
+}
+
+mod seconds {
+    use super::Duration;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(span: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_f64(span.as_secs_f64())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}
+
+mod optional_seconds {
+    use super::Duration;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(span: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
+        span.map(|span| span.as_secs_f64()).serialize(s)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+        Option::<f64>::deserialize(d)?
+            .map(Duration::try_from_secs_f64)
+            .transpose()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+mod lossy {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&String::from_utf8_lossy(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        String::deserialize(d).map(String::into_bytes)
+    }
+}
+
+mod lossy_list {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(list: &[Vec<u8>], s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(list.iter().map(|bytes| String::from_utf8_lossy(bytes)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Vec<u8>>, D::Error> {
+        let texts = Vec::<String>::deserialize(d)?;
+        Ok(texts.into_iter().map(String::into_bytes).collect())
+    }
+}

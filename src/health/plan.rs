@@ -1,0 +1,208 @@
+//! What to do about a check that is down: the remedy as configured, and the plan for one time.
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{Backend, Process, ProcessName, ProcessState, Target};
+
+/// Which processes a check restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// Every process of the default supervisor but ourselves (`-a`).
+    All,
+    /// Those that a target matches. Empty: nothing is restarted, it is only told.
+    Targets(Vec<Target>),
+}
+
+impl Selection {
+    /// Nothing at all.
+    pub const NONE: Self = Self::Targets(Vec::new());
+
+    /// Whether nothing can be selected.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Targets(targets) if targets.is_empty())
+    }
+
+    /// Whether `name` is selected.
+    pub fn matches(&self, name: &ProcessName, default: Backend) -> bool {
+        match self {
+            Self::All => name.backend == default,
+            Self::Targets(targets) => targets.iter().any(|target| target.matches(name, default)),
+        }
+    }
+}
+
+/// What a check does when it is down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// Which processes.
+    pub selection: Selection,
+    /// Where targets without a backend live.
+    pub default: Backend,
+    /// Also start what is FATAL or EXITED. What is STOPPED was stopped by someone and stays so.
+    pub start_stopped: bool,
+    /// Ask even when none of them is RUNNING (the original's eager mode).
+    pub eager: bool,
+    /// The group and name of the watchdog's own process, which is never touched, nor is its pool.
+    pub ourselves: Option<ProcessName>,
+}
+
+impl Remedy {
+    /// Tell, but restart nothing.
+    pub const NONE: Self = Self {
+        selection: Selection::NONE,
+        default: Backend::Supervisord,
+        start_stopped: false,
+        eager: true,
+        ourselves: None,
+    };
+
+    /// The selected ones of `listed`, in name order.
+    pub fn select(&self, listed: &[Process]) -> Vec<Process> {
+        let mut chosen: Vec<_> = listed
+            .iter()
+            .filter(|process| self.selection.matches(&process.name, self.default))
+            .cloned()
+            .collect();
+        chosen.sort_by(|a, b| a.name.cmp(&b.name));
+        chosen.dedup_by(|a, b| a.name == b.name);
+        chosen
+    }
+
+    /// Whether `name` is the watchdog itself or another process of its pool.
+    pub fn is_ourselves(&self, name: &ProcessName) -> bool {
+        self.ourselves
+            .as_ref()
+            .is_some_and(|own| own.backend == name.backend && own.group == name.group)
+    }
+
+    /// Whether a process in this state is acted on.
+    pub const fn acts_on(&self, state: ProcessState) -> bool {
+        match state {
+            ProcessState::Running => true,
+            ProcessState::Fatal | ProcessState::Exited => self.start_stopped,
+            ProcessState::Stopped
+            | ProcessState::Starting
+            | ProcessState::Backoff
+            | ProcessState::Stopping
+            | ProcessState::Unknown => false,
+        }
+    }
+
+    /// The targets that none of `listed` matches, as written.
+    pub fn missing(&self, listed: &[Process]) -> Vec<String> {
+        let Selection::Targets(targets) = &self.selection else {
+            return Vec::new();
+        };
+        let matched = |target: &Target| {
+            listed
+                .iter()
+                .any(|process| target.matches(&process.name, self.default))
+        };
+        targets
+            .iter()
+            .filter(|target| !matched(target))
+            .map(Target::to_string)
+            .collect()
+    }
+}
+
+/// One action to perform: restart the remedy's processes, if they are still those the check looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The check whose remedy this is.
+    pub check: String,
+    /// The incident it belongs to.
+    pub incident: String,
+    /// What to do it to.
+    pub remedy: Remedy,
+    /// The processes as they were before the check looked; `None` when the supervisor did not say, so
+    /// that there is nothing to compare with.
+    pub looked: Option<Vec<Process>>,
+    /// Say what would be done and touch nothing.
+    pub dry_run: bool,
+    /// Whether evidence is kept before the restart.
+    pub capture: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(group: &str, name: &str, state: ProcessState) -> Process {
+        Process {
+            name: ProcessName::supervisord(group, name),
+            state,
+            pid: Some(7),
+            uptime: Some(1),
+            detail: String::new(),
+        }
+    }
+
+    fn remedy(targets: &[&str]) -> Remedy {
+        Remedy {
+            selection: Selection::Targets(targets.iter().map(|text| Target::new(*text)).collect()),
+            ..Remedy::NONE
+        }
+    }
+
+    #[test]
+    fn selects_each_process_once_in_name_order() {
+        let listed = [
+            process("web", "web", ProcessState::Running),
+            process("app", "b", ProcessState::Running),
+            process("app", "a", ProcessState::Fatal),
+        ];
+        let names = |remedy: &Remedy| -> Vec<String> {
+            remedy
+                .select(&listed)
+                .iter()
+                .map(|p| p.name.namespec())
+                .collect()
+        };
+        assert_eq!(
+            names(&remedy(&["web", "b", "app:*", "web"])),
+            ["app:a", "app:b", "web"]
+        );
+        let all = Remedy {
+            selection: Selection::All,
+            ..Remedy::NONE
+        };
+        assert_eq!(names(&all), ["app:a", "app:b", "web"]);
+        assert_eq!(
+            remedy(&["nosuch", "web", "nosuch"]).missing(&listed),
+            ["nosuch", "nosuch"]
+        );
+    }
+
+    #[test]
+    fn what_an_operator_stopped_is_never_acted_on() {
+        let bold = Remedy {
+            start_stopped: true,
+            ..Remedy::NONE
+        };
+        for (state, usual, start_stopped) in [
+            (ProcessState::Running, true, true),
+            (ProcessState::Stopped, false, false),
+            (ProcessState::Starting, false, false),
+            (ProcessState::Stopping, false, false),
+            (ProcessState::Backoff, false, false),
+            (ProcessState::Exited, false, true),
+            (ProcessState::Fatal, false, true),
+            (ProcessState::Unknown, false, false),
+        ] {
+            assert_eq!(Remedy::NONE.acts_on(state), usual, "{state}");
+            assert_eq!(bold.acts_on(state), start_stopped, "{state}");
+        }
+    }
+
+    #[test]
+    fn the_whole_pool_of_the_listener_is_ourselves() {
+        let own = Remedy {
+            ourselves: Some(ProcessName::supervisord("httpok", "httpok_0")),
+            ..Remedy::NONE
+        };
+        assert!(own.is_ourselves(&ProcessName::supervisord("httpok", "httpok_1")));
+        assert!(!own.is_ourselves(&ProcessName::supervisord("web", "httpok_0")));
+    }
+}

@@ -1,0 +1,263 @@
+//! Processes as a supervisor lists them, and the patterns that choose among them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The supervisors that can hold a process.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// supervisord, over XML-RPC.
+    #[default]
+    Supervisord,
+}
+
+impl Backend {
+    /// Every backend.
+    pub const ALL: [Self; 1] = [Self::Supervisord];
+
+    /// The word before the slash in a target, and the value of `[supervisor] default`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Supervisord => "supervisord",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// States as supervisord has them; every backend's own are mapped to these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ProcessState {
+    /// Stopped by request, or never started.
+    Stopped,
+    /// Started, not yet up for long enough.
+    Starting,
+    /// Up.
+    Running,
+    /// Fell over while starting; it will be tried again.
+    Backoff,
+    /// Asked to stop, not yet gone.
+    Stopping,
+    /// Ended by itself.
+    Exited,
+    /// Could not be started; nobody will try again.
+    Fatal,
+    /// The supervisor itself does not know.
+    Unknown,
+}
+
+impl ProcessState {
+    /// The state with supervisord's number, per its process states table.
+    pub const fn from_code(code: i64) -> Self {
+        match code {
+            0 => Self::Stopped,
+            10 => Self::Starting,
+            20 => Self::Running,
+            30 => Self::Backoff,
+            40 => Self::Stopping,
+            100 => Self::Exited,
+            200 => Self::Fatal,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// supervisord's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "STOPPED",
+            Self::Starting => "STARTING",
+            Self::Running => "RUNNING",
+            Self::Backoff => "BACKOFF",
+            Self::Stopping => "STOPPING",
+            Self::Exited => "EXITED",
+            Self::Fatal => "FATAL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+impl fmt::Display for ProcessState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A process's full name. Ordered as supervisord lists them: by group, then by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcessName {
+    /// Who supervises it.
+    pub backend: Backend,
+    /// Its group; the same as `name` for a program on its own.
+    pub group: String,
+    /// Its name within the group.
+    pub name: String,
+}
+
+impl ProcessName {
+    /// A process under supervisord.
+    pub fn supervisord(group: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            backend: Backend::Supervisord,
+            group: group.into(),
+            name: name.into(),
+        }
+    }
+
+    /// The name to call it by at its own supervisor: `name`, or `group:name` where they differ.
+    pub fn namespec(&self) -> String {
+        if self.group == self.name {
+            self.name.clone()
+        } else {
+            format!("{}:{}", self.group, self.name)
+        }
+    }
+}
+
+impl fmt::Display for ProcessName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.namespec())
+    }
+}
+
+/// One process as its supervisor described it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its full name.
+    pub name: ProcessName,
+    /// What it is doing.
+    pub state: ProcessState,
+    /// Its process id, when it has one.
+    pub pid: Option<u32>,
+    /// Seconds since it was started, by the supervisor's own clock; `None` when never started.
+    pub uptime: Option<u64>,
+    /// The supervisor's own words about it, such as `pid 5, uptime 0:00:10` or a spawn error.
+    pub detail: String,
+}
+
+/// A pattern that chooses processes: `web` (that name in every group), `app:web`, `app:*`, or all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target {
+    /// Which supervisor it is for; `None` is the configured default.
+    pub backend: Option<Backend>,
+    /// The pattern as written, without the backend's word.
+    pub pattern: String,
+}
+
+impl Target {
+    /// The pattern `pattern` of the default supervisor.
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self {
+            backend: None,
+            pattern: pattern.into(),
+        }
+    }
+
+    /// Whether `name` is meant; `default` is where targets without a backend live.
+    pub fn matches(&self, name: &ProcessName, default: Backend) -> bool {
+        if self.backend.unwrap_or(default) != name.backend {
+            return false;
+        }
+        match self.pattern.split_once(':') {
+            None => self.pattern == name.name,
+            Some((group, "*" | "")) => group == name.group,
+            Some((group, one)) => group == name.group && one == name.name,
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    /// Reads `web`, `app:*` or `supervisord/web`. A slash after anything but a backend's word is part of
+    /// the name.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err(
+                "a target is the name of a process, such as \"web\" or \"app:*\"".to_owned(),
+            );
+        }
+        let prefixed = text.split_once('/').and_then(|(word, rest)| {
+            let backend = Backend::ALL.into_iter().find(|b| b.as_str() == word)?;
+            (!rest.is_empty()).then(|| Self {
+                backend: Some(backend),
+                pattern: rest.to_owned(),
+            })
+        });
+        Ok(prefixed.unwrap_or_else(|| Self::new(text)))
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.to_string()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.backend {
+            None => f.pad(&self.pattern),
+            Some(backend) => f.pad(&format!("{backend}/{}", self.pattern)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_choose_as_the_original_and_a_little_more() {
+        let web = ProcessName::supervisord("web", "web");
+        let member = ProcessName::supervisord("app", "web");
+        let table = [
+            ("web", true, true),
+            ("web:web", true, false),
+            ("app:web", false, true),
+            ("app:*", false, true),
+            ("app:", false, true),
+            ("app", false, false),
+            ("supervisord/web", true, true),
+            ("*", false, false),
+        ];
+        for (text, alone, grouped) in table {
+            let target: Target = text.parse().expect("a target");
+            assert_eq!(
+                target.matches(&web, Backend::Supervisord),
+                alone,
+                "{text} on web"
+            );
+            assert_eq!(
+                target.matches(&member, Backend::Supervisord),
+                grouped,
+                "{text} on app:web"
+            );
+            assert_eq!(target.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn namespecs_are_short_where_they_can_be() {
+        assert_eq!(ProcessName::supervisord("web", "web").namespec(), "web");
+        assert_eq!(ProcessName::supervisord("app", "web").namespec(), "app:web");
+    }
+}

@@ -1,0 +1,173 @@
+//! What was done, step by step: the transcript of one action.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::moment::Moment;
+use super::process::{ProcessName, ProcessState};
+
+/// One step of an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// When it ended (for [`Deed::Restarting`]: began).
+    pub at: Moment,
+    /// How long it took.
+    pub took: Duration,
+    /// Whom it was done to; `None` for steps about the action as a whole.
+    pub process: Option<ProcessName>,
+    /// What was done, and how it went.
+    pub deed: Deed,
+}
+
+/// What was done in one step, and how it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// The supervisor could not be asked, so nothing is done.
+    ListFailed { error: CallError },
+    /// Not touched, and why.
+    Skipped(Skip),
+    /// Evidence was kept, or it was tried.
+    Captured(Capture),
+    /// It is running, and is about to be stopped and started.
+    Restarting { pid: Option<u32> },
+    /// It was not running, and is about to be started.
+    Starting { state: ProcessState },
+    /// It was asked to stop; `None` means it did.
+    Stopped { error: Option<CallError> },
+    /// It was asked to start; `None` means it did.
+    Started { error: Option<CallError> },
+    /// Waited for it to be RUNNING again; in which state it was then found.
+    Settled {
+        state: ProcessState,
+        pid: Option<u32>,
+    },
+    /// No process was found for these targets.
+    Missing { targets: Vec<String> },
+}
+
+/// Why a process was left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// It is not RUNNING: whoever stopped it, or its supervisor, is at work on it.
+    NotRunning { state: ProcessState },
+    /// It is another process than the check looked at: someone restarted it meanwhile.
+    Replaced { looked: u32, found: Option<u32> },
+    /// It is the watchdog itself.
+    Ourselves,
+    /// Dry run: it would have been restarted.
+    DryRun,
+}
+
+/// A piece of evidence, or the failed try to get one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// What made it, such as `gcore` or the command line.
+    pub what: String,
+    /// What it printed on standard output, bounded.
+    pub output: String,
+    /// What it printed on standard error, bounded.
+    pub errors: String,
+    /// Why there is none, in words.
+    pub failure: Option<String>,
+    /// Files it left, with their size in bytes.
+    pub files: Vec<(String, u64)>,
+}
+
+/// Why a supervisor did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallError {
+    /// It understood and refused: supervisord's fault code and string.
+    Fault { code: i64, text: String },
+    /// It wants other credentials.
+    Unauthorized { detail: String },
+    /// It could not be reached, or hung up.
+    Unreachable { detail: String },
+    /// It did not answer in time.
+    TimedOut { after: Duration },
+    /// What it answered could not be understood.
+    Malformed { detail: String },
+}
+
+impl CallError {
+    /// supervisord is going down: it refuses everything.
+    pub const SHUTDOWN_STATE: i64 = 6;
+    /// There is no process of that name.
+    pub const BAD_NAME: i64 = 10;
+    /// It is running already.
+    pub const ALREADY_STARTED: i64 = 60;
+    /// It is not running.
+    pub const NOT_RUNNING: i64 = 70;
+
+    /// Whether this is supervisord's fault number `code`.
+    pub fn is_fault(&self, wanted: i64) -> bool {
+        matches!(self, Self::Fault { code, .. } if *code == wanted)
+    }
+
+    /// Whether the same call may go through later: the link failed rather than the request.
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Fault { .. } => false,
+            Self::Unauthorized { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Malformed { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault { code, text } => write!(f, "fault {code}: {text}"),
+            Self::Unauthorized { detail } => write!(f, "not authorized: {detail}"),
+            Self::Unreachable { detail } | Self::Malformed { detail } => f.write_str(detail),
+            Self::TimedOut { after } => write!(f, "no answer within {}s", after.as_secs_f32()),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// How one action ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// All that was done, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Outcome {
+    /// Whether any process was stopped or started.
+    pub fn touched(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.deed, Deed::Stopped { .. } | Deed::Started { .. }))
+    }
+
+    /// Whether the supervisor could not even be asked.
+    pub fn blind(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.deed, Deed::ListFailed { .. }))
+    }
+
+    /// The processes that were started and were RUNNING in the end.
+    pub fn restarted(&self) -> impl Iterator<Item = &ProcessName> {
+        self.steps
+            .iter()
+            .filter(|step| {
+                matches!(
+                    step.deed,
+                    Deed::Settled {
+                        state: ProcessState::Running,
+                        ..
+                    }
+                )
+            })
+            .filter_map(|step| step.process.as_ref())
+    }
+}

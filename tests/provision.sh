@@ -1,0 +1,26 @@
+#!/bin/sh
+# Makes what the tests need beside cargo: a venv with supervisord, superlance and an SMTP server, and
+# the Debian packages named below where they are missing. Says what failed and stops there.
+set -eu
+venv=$1
+python=${PYTHON:-python3}
+here=$(dirname "$0")
+
+fail() {
+    echo "provision: $1" >&2
+    exit 1
+}
+
+need() { # need COMMAND PACKAGE
+    command -v "$1" >/dev/null 2>&1 && return
+    [ "$(id -u)" = 0 ] || fail "$1 is missing: install the package $2, or run as root"
+    [ -n "${apt_updated:-}" ] || { apt-get update -qq || fail "apt-get update failed"; apt_updated=1; }
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null || fail "cannot install the package $2"
+}
+
+need gcore gdb
+need curl curl
+
+"$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
+"$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" || fail "pip could not install $here/requirements.txt"
+"$venv/bin/supervisord" --version >/dev/null || fail "supervisord does not run"
