@@ -49,6 +49,13 @@ impl Spent {
         self.within(now, budget.window) >= budget.count as usize
     }
 
+    /// Takes back the action noted at `at`: it turned out to have done nothing.
+    pub fn take_back(&mut self, at: Moment) {
+        if let Some(index) = self.0.iter().rposition(|noted| *noted == at) {
+            self.0.remove(index);
+        }
+    }
+
     /// Forgets everything: a person has said that it is fine to try again.
     pub fn clear(&mut self) {
         self.0.clear();

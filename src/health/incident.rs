@@ -29,6 +29,10 @@ pub struct Incident {
     pub ended: Option<Moment>,
     /// Actions that touched a process.
     pub attempts: u32,
+    /// Reports that were made about it.
+    pub reports: u64,
+    /// Whether people were told that it is down.
+    pub told: bool,
     /// What happened, in order.
     pub entries: Vec<Entry>,
     /// Entries that were dropped from the middle to keep it bounded.
@@ -36,6 +40,22 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// A new one of `check`, opened now.
+    pub fn open(id: String, check: &str, since: Moment, opened: Moment) -> Self {
+        Self {
+            id,
+            check: check.to_owned(),
+            since,
+            opened,
+            ended: None,
+            attempts: 0,
+            reports: 0,
+            told: false,
+            entries: Vec::new(),
+            dropped: 0,
+        }
+    }
+
     /// Notes `event`, dropping the oldest entry after the first ten when there are too many.
     pub fn note(&mut self, at: Moment, event: Happening) {
         if self.entries.len() >= KEPT_ENTRIES {
@@ -92,10 +112,9 @@ pub enum Happening {
     Rearmed,
     /// It passes again.
     Recovered,
-    /// A report was handed over, or could not be.
+    /// A report was handed over; with `failure`, it could not be.
     Told {
         report: u64,
-        kind: ReportKind,
         failure: Option<String>,
     },
 }
@@ -112,7 +131,7 @@ pub struct Look {
 /// What people are told, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Counts up within a run; together with the incident's id it is unique for ever.
+    /// Counts up within its incident, from 1; together with the incident's id it is unique for ever.
     pub number: u64,
     /// What it is about.
     pub kind: ReportKind,
@@ -185,4 +204,6 @@ pub enum DownState {
     NotBack { after: Duration },
     /// Nothing could be restarted: the action's steps say why.
     NothingRestarted,
+    /// Dry run: the action's steps say what would have been done.
+    DryRun,
 }

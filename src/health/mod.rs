@@ -6,28 +6,36 @@
 
 mod backoff;
 mod budget;
+mod check;
 mod expectation;
 mod gate;
 mod incident;
 mod moment;
+mod monitor;
+mod note;
 mod observation;
 mod plan;
 mod policy;
 mod process;
 mod reason;
 mod step;
+mod threshold;
 mod verdict;
 
 pub use backoff::Backoff;
 pub use budget::{Budget, Spent, parse_budget};
+pub use check::{Check, Episode, Memory, Pause, Sample, Ticket, Verifying};
 pub use expectation::{Expectation, StatusSet};
 pub use gate::Gate;
 pub use incident::{DownState, Entry, Happening, Incident, Look, Report, ReportKind};
 pub use moment::Moment;
+pub use monitor::{Effect, Event, Limits, Monitor, Tick};
+pub use note::{Counted, Decision, Dropped, Note};
 pub use observation::{Body, Certificate, Observation, Phases, StatusLine, Trouble};
 pub use plan::{Plan, Remedy, Selection};
 pub use policy::{Fails, Policy, Tell};
 pub use process::{Backend, Process, ProcessName, ProcessState, Target};
 pub use reason::{Phase, Reason};
 pub use step::{CallError, Capture, Deed, Outcome, Skip, Step};
+pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};

@@ -1,0 +1,277 @@
+//! A check: its definition, what is remembered of it, and what it is doing just now.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::budget::Spent;
+use super::expectation::Expectation;
+use super::incident::{Incident, Look};
+use super::moment::Moment;
+use super::plan::Remedy;
+use super::policy::Policy;
+use super::process::{Process, ProcessName, ProcessState};
+use super::reason::Reason;
+use super::threshold::{Status, Streak};
+use super::verdict::Verdict;
+
+/// Samples that are kept of a check, for strips on pages and in mails.
+const KEPT_SAMPLES: usize = 60;
+
+/// After a restart a service gets at least so long before it is called "not back".
+const SHORTEST_VERIFICATION: Duration = Duration::from_secs(10);
+
+/// A check as defined: what is expected, and what is done about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Unique.
+    pub name: String,
+    /// What is asked, without secrets.
+    pub url: String,
+    /// Stands for everything about the probe that the heart does not see; another value is another check.
+    pub probe: String,
+    /// What a passing answer looks like.
+    pub expectation: Expectation,
+    /// When fails lead to an action.
+    pub policy: Policy,
+    /// What is done.
+    pub remedy: Remedy,
+    /// Checks that must not be failing for a restart to make sense.
+    pub requires: Vec<String>,
+    /// Say what would be done and touch nothing.
+    pub dry_run: bool,
+    /// Whether evidence is kept before a restart.
+    pub capture: bool,
+}
+
+/// What is remembered of a check, also from one run of the watchdog to the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Where it stands.
+    pub status: Status,
+    /// The counted looks since the last action.
+    pub streak: Streak,
+    /// When the first fail of the current streak was seen.
+    pub failing_since: Option<Moment>,
+    /// The pids last seen, by process.
+    pub pids: BTreeMap<String, u32>,
+    /// It has passed since its processes were started, which ends the grace.
+    pub settled: bool,
+    /// Fails before this are not counted, unless settled.
+    pub grace_until: Option<Moment>,
+    /// Actions since it last passed: what the back-off grows with.
+    pub attempts: u32,
+    /// When the last action ended.
+    pub acted: Option<Moment>,
+    /// When the next action may begin.
+    pub next_attempt: Option<Moment>,
+    /// Actions that count against the budget.
+    pub spent: Spent,
+    /// When it was given up.
+    pub gave_up: Option<Moment>,
+    /// Held by a person.
+    pub pause: Option<Pause>,
+    /// An action whose success is not known yet.
+    pub verifying: Option<Verifying>,
+    /// The open episode.
+    pub incident: Option<Incident>,
+    /// When people were last told about the open episode.
+    pub told_at: Option<Moment>,
+    /// Degraded looks in a row, and whether that was told.
+    pub degraded: Episode,
+    /// Looks in a row that nobody could judge, and whether that was told.
+    pub blind: Episode,
+    /// The last looks, newest last.
+    pub samples: VecDeque<Sample>,
+}
+
+/// A run of like looks that is told once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Looks in a row.
+    pub looks: u32,
+    /// Whether people were told.
+    pub told: bool,
+}
+
+/// A hold by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// As given.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: Option<Moment>,
+}
+
+/// An action whose success is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verifying {
+    /// When the action began.
+    pub begun: Moment,
+    /// Until when a pass is waited for before it is called "not back".
+    pub until: Moment,
+}
+
+/// One look, in short.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// When it ended.
+    pub at: Moment,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why, when not a pass.
+    pub reason: Option<Reason>,
+    /// How long it took.
+    pub took: Duration,
+    /// The status code, when one came.
+    pub code: Option<u16>,
+}
+
+/// Names one question of the heart, so that an answer to an older one is recognized.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Ticket(pub u64);
+
+/// What a check is doing just now. A look and an action exclude each other.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Doing {
+    /// Waiting for a tick.
+    Idle,
+    /// Waiting for the supervisor's list.
+    Listing { ticket: Ticket },
+    /// Waiting for the answer.
+    Probing {
+        ticket: Ticket,
+        begun: Moment,
+        looked: Option<Vec<Process>>,
+    },
+    /// Waiting for the action to end. `None`: it is not known which processes it touches.
+    Acting {
+        ticket: Ticket,
+        begun: Moment,
+        on: Option<Vec<ProcessName>>,
+    },
+}
+
+/// A check with all its state.
+#[derive(Clone, Debug)]
+pub(super) struct CheckState {
+    pub check: Check,
+    pub memory: Memory,
+    pub doing: Doing,
+    /// The last gate that was noted, so that it is noted once.
+    pub held: Option<std::mem::Discriminant<super::gate::Gate>>,
+    /// It failed while another action was under way and is to be looked at again when that ends.
+    pub waiting: bool,
+}
+
+impl CheckState {
+    pub fn new(check: Check, memory: Memory) -> Self {
+        Self {
+            check,
+            memory,
+            doing: Doing::Idle,
+            held: None,
+            waiting: false,
+        }
+    }
+
+    /// Whether the supervisor is asked before the service is.
+    pub fn lists_first(&self) -> bool {
+        let remedy = &self.check.remedy;
+        !remedy.selection.is_empty() || !remedy.eager
+    }
+
+    /// Takes note of the processes that are about to be looked at. Returns one that is another than
+    /// before, if any.
+    pub fn meet(&mut self, now: Moment, chosen: &[Process]) -> Option<String> {
+        let running = || {
+            chosen
+                .iter()
+                .filter(|process| process.state == ProcessState::Running)
+        };
+        let pids: BTreeMap<String, u32> = running()
+            .filter_map(|process| Some((process.name.to_string(), process.pid?)))
+            .collect();
+        let known = &self.memory.pids;
+        let replaced = pids
+            .iter()
+            .find(|(name, pid)| known.get(*name).is_some_and(|known| known != *pid))
+            .map(|(name, _)| name.clone());
+        if replaced.is_some() {
+            self.forget_streak();
+            self.memory.settled = false;
+            self.memory.grace_until = None;
+        }
+        self.memory.pids.extend(pids);
+        if !self.memory.settled {
+            let youngest = running().filter_map(|process| process.uptime).min();
+            let until = youngest
+                .map(|uptime| now.before(Duration::from_secs(uptime)) + self.check.policy.grace);
+            self.memory.grace_until = self.memory.grace_until.max(until);
+        }
+        replaced
+    }
+
+    /// Starts counting anew.
+    pub fn forget_streak(&mut self) {
+        self.memory.streak.reset();
+        self.memory.failing_since = None;
+    }
+
+    /// Whether a fail at `now` is within the grace after the program's start.
+    pub fn in_grace(&self, now: Moment) -> bool {
+        !self.memory.settled && self.memory.grace_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether a person's pause is in force.
+    pub fn paused(&self, now: Moment) -> Option<&Pause> {
+        self.memory
+            .pause
+            .as_ref()
+            .filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+
+    /// Remembers a look in short.
+    pub fn sample(&mut self, now: Moment, look: &Look) {
+        let samples = &mut self.memory.samples;
+        if samples.len() >= KEPT_SAMPLES {
+            samples.pop_front();
+        }
+        samples.push_back(Sample {
+            at: now,
+            verdict: look.judgement.verdict,
+            reason: look.judgement.reason,
+            took: look.seen.duration,
+            code: look.seen.status.as_ref().map(|line| line.code),
+        });
+    }
+
+    /// Whether its last look failed.
+    pub fn is_failing(&self) -> bool {
+        self.memory.status == Status::Down
+            || self
+                .memory
+                .samples
+                .back()
+                .is_some_and(|sample| sample.verdict == Verdict::Fail)
+    }
+
+    /// Takes note of an action that has ended.
+    pub fn acted(&mut self, now: Moment, begun: Moment, restarted: bool) {
+        self.forget_streak();
+        self.memory.acted = Some(now);
+        if restarted {
+            self.memory.settled = false;
+            self.memory.pids.clear();
+            let grace = self.check.policy.grace;
+            self.memory.grace_until = Some(now + grace);
+            self.memory.verifying = Some(Verifying {
+                begun,
+                until: now + grace.max(SHORTEST_VERIFICATION),
+            });
+        }
+    }
+}

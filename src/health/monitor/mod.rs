@@ -1,0 +1,339 @@
+//! The only place where anything is decided: events in, effects out. One file per kind of decision:
+//! `look.rs` judges and counts, `act.rs` gates and acts, `tell.rs` reports; here is the dispatch and what
+//! they share.
+
+mod act;
+mod look;
+mod tell;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::budget::{Budget, Spent};
+use super::check::{Check, CheckState, Doing, Memory, Pause, Ticket};
+use super::incident::Report;
+use super::moment::Moment;
+use super::note::{Decision, Dropped, Note};
+use super::observation::Observation;
+use super::plan::{Plan, Remedy};
+use super::process::{Process, ProcessName};
+use super::step::{CallError, Outcome};
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Time to look at a check.
+    Tick(Tick),
+    /// The supervisor answered [`Effect::List`].
+    Listed {
+        check: String,
+        ticket: Ticket,
+        processes: Result<Vec<Process>, CallError>,
+    },
+    /// [`Effect::Probe`] ended.
+    Observed {
+        check: String,
+        ticket: Ticket,
+        seen: Box<Observation>,
+    },
+    /// [`Effect::Act`] ended.
+    Acted {
+        check: String,
+        ticket: Ticket,
+        outcome: Outcome,
+    },
+    /// [`Effect::Report`] was handed over, or could not be.
+    Delivered {
+        incident: String,
+        report: u64,
+        failure: Option<String>,
+    },
+    /// A person holds a check's actions.
+    Pause {
+        check: String,
+        reason: String,
+        lasting: Option<Duration>,
+    },
+    /// A person takes the hold back.
+    Resume { check: String },
+    /// A person says that it is fine to try again.
+    Reset { check: String },
+    /// There are new definitions.
+    Reload { checks: Vec<Check> },
+    /// The end is near: no new action.
+    Shutdown,
+}
+
+/// Time to look at a check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Which.
+    pub check: String,
+    /// How old the tick is, when its source knows.
+    pub age: Option<Duration>,
+    /// How often its source ticks: an older tick is stale.
+    pub period: Option<Duration>,
+}
+
+/// What is to be done. Every effect but [`Effect::Note`] comes back as exactly one event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Ask the supervisor for its processes, so long from now.
+    List {
+        check: String,
+        ticket: Ticket,
+        remedy: Remedy,
+        after: Duration,
+    },
+    /// Ask the service, so long from now.
+    Probe {
+        check: String,
+        ticket: Ticket,
+        after: Duration,
+    },
+    /// Perform a plan.
+    Act { ticket: Ticket, plan: Box<Plan> },
+    /// Tell people.
+    Report(Box<Report>),
+    /// Nothing to do: what was decided, for logs and `explain`.
+    Note(Note),
+}
+
+/// What holds for all checks together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The share of failing checks (of at least 3) from which on nothing is restarted.
+    pub panic_threshold: Option<f64>,
+    /// Restarts under way at a time.
+    pub max_concurrent_restarts: u32,
+    /// Restarts over all checks.
+    pub max_restarts: Option<Budget>,
+    /// A still-down reminder is sent so often.
+    pub reminder: Option<Duration>,
+}
+
+/// The watchdog's mind.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    limits: Limits,
+    seed: u64,
+    checks: BTreeMap<String, CheckState>,
+    order: Vec<String>,
+    spent: Spent,
+    /// When an action on a process last ended.
+    acted_on: BTreeMap<ProcessName, Moment>,
+    /// When any action last ended.
+    acted: Option<Moment>,
+    tickets: u64,
+    incidents: u64,
+    shutting_down: bool,
+}
+
+impl Monitor {
+    /// A monitor of `checks`. `seed` makes jitter and incident ids; the same seed and the same events give
+    /// the same effects.
+    pub fn new(limits: Limits, seed: u64, checks: Vec<Check>) -> Self {
+        let mut monitor = Self {
+            limits,
+            seed,
+            checks: BTreeMap::new(),
+            order: Vec::new(),
+            spent: Spent::default(),
+            acted_on: BTreeMap::new(),
+            acted: None,
+            tickets: 0,
+            incidents: 0,
+            shutting_down: false,
+        };
+        monitor.define(checks);
+        monitor
+    }
+
+    /// Takes over what an earlier run remembered of a check.
+    pub fn recall(&mut self, check: &str, memory: Memory) {
+        if let Some(state) = self.checks.get_mut(check) {
+            state.memory = memory;
+        }
+    }
+
+    /// What is to be remembered of a check.
+    pub fn memory(&self, check: &str) -> Option<&Memory> {
+        self.checks.get(check).map(|state| &state.memory)
+    }
+
+    /// The definitions, in the order given.
+    pub fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.order
+            .iter()
+            .filter_map(|name| self.checks.get(name))
+            .map(|state| &state.check)
+    }
+
+    /// Whether no look and no action is under way.
+    pub fn is_at_rest(&self) -> bool {
+        self.checks.values().all(|state| state.doing == Doing::Idle)
+    }
+
+    /// Whether an action is under way.
+    pub fn is_acting(&self) -> bool {
+        self.acting().next().is_some()
+    }
+
+    /// Decides. An event that fits nothing under way (an answer to an older question) is ignored.
+    #[must_use = "effects are to be done"]
+    pub fn handle(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match event {
+            Event::Tick(tick) => self.tick(now, &tick, &mut out),
+            Event::Listed {
+                check,
+                ticket,
+                processes,
+            } => {
+                self.listed(now, &check, ticket, processes, &mut out);
+            }
+            Event::Observed {
+                check,
+                ticket,
+                seen,
+            } => {
+                self.observed(now, &check, ticket, *seen, &mut out);
+            }
+            Event::Acted {
+                check,
+                ticket,
+                outcome,
+            } => {
+                self.ended(now, &check, ticket, outcome, &mut out);
+            }
+            Event::Delivered {
+                incident,
+                report,
+                failure,
+            } => {
+                self.delivered(now, &incident, report, failure);
+            }
+            Event::Pause {
+                check,
+                reason,
+                lasting,
+            } => {
+                let until = lasting.map(|span| now + span);
+                if let Some(state) = self.checks.get_mut(&check) {
+                    state.memory.pause = Some(Pause {
+                        reason: reason.clone(),
+                        until,
+                    });
+                    out.push(note(now, &check, Decision::Paused { reason, until }));
+                }
+            }
+            Event::Resume { check } => {
+                let paused = self
+                    .checks
+                    .get_mut(&check)
+                    .and_then(|state| state.memory.pause.take());
+                if paused.is_some() {
+                    out.push(note(now, &check, Decision::Resumed));
+                }
+            }
+            Event::Reset { check } => {
+                if let Some(state) = self.checks.get_mut(&check) {
+                    let memory = &mut state.memory;
+                    memory.gave_up = None;
+                    memory.attempts = 0;
+                    memory.next_attempt = None;
+                    memory.spent.clear();
+                    state.held = None;
+                    out.push(note(now, &check, Decision::Reset));
+                }
+            }
+            Event::Reload { checks } => self.define(checks),
+            Event::Shutdown => self.shut_down(),
+        }
+        out
+    }
+
+    /// Takes new definitions. An equal check keeps all its state; a changed one keeps what is true of the
+    /// service (its episode, budget and pause) but counts anew; one that is gone is forgotten when its
+    /// action, if any, has ended.
+    fn define(&mut self, checks: Vec<Check>) {
+        self.order = checks.iter().map(|check| check.name.clone()).collect();
+        self.checks.retain(|name, state| {
+            self.order.contains(name) || matches!(state.doing, Doing::Acting { .. })
+        });
+        for check in checks {
+            match self.checks.get_mut(&check.name) {
+                Some(state) if state.check == check => {}
+                Some(state) => {
+                    state.check = check;
+                    state.forget_streak();
+                    if !matches!(state.doing, Doing::Acting { .. }) {
+                        state.doing = Doing::Idle;
+                    }
+                }
+                None => {
+                    let name = check.name.clone();
+                    let state = CheckState::new(check, Memory::default());
+                    self.checks.insert(name, state);
+                }
+            }
+        }
+    }
+
+    fn shut_down(&mut self) {
+        self.shutting_down = true;
+        for state in self.checks.values_mut() {
+            state.waiting = false;
+            if !matches!(state.doing, Doing::Acting { .. }) {
+                state.doing = Doing::Idle;
+            }
+        }
+    }
+
+    fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    fn next_incident(&mut self) -> String {
+        self.incidents += 1;
+        format!("{:08x}-{}", self.seed & 0xffff_ffff, self.incidents)
+    }
+
+    /// The checks whose action is under way, with the processes it touches.
+    fn acting(&self) -> impl Iterator<Item = (&str, Option<&[ProcessName]>)> {
+        self.checks
+            .iter()
+            .filter_map(|(name, state)| match &state.doing {
+                Doing::Acting { on, .. } => Some((name.as_str(), on.as_deref())),
+                Doing::Idle | Doing::Listing { .. } | Doing::Probing { .. } => None,
+            })
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            panic_threshold: None,
+            max_concurrent_restarts: 1,
+            max_restarts: None,
+            reminder: None,
+        }
+    }
+}
+
+fn note(at: Moment, check: &str, decision: Decision) -> Effect {
+    Effect::Note(Note {
+        at,
+        check: check.to_owned(),
+        decision,
+    })
+}
+
+fn dropped(at: Moment, check: &str, why: Dropped) -> Effect {
+    note(at, check, Decision::TickDropped(why))
+}

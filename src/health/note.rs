@@ -1,0 +1,175 @@
+//! What the heart decided and why, in one value per decision: what logs, `explain` and `simulate` print.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::gate::Gate;
+use super::incident::ReportKind;
+use super::moment::Moment;
+use super::reason::{Phase, Reason};
+use super::step::{CallError, Outcome};
+use super::verdict::Verdict;
+
+/// One decision about one check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: Moment,
+    /// About which check.
+    pub check: String,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// A tick led to nothing.
+    TickDropped(Dropped),
+    /// The supervisor could not be asked before the look.
+    ListFailed { error: CallError },
+    /// A look was judged.
+    Judged {
+        verdict: Verdict,
+        reason: Option<Reason>,
+        phase: Option<Phase>,
+        detail: String,
+        took: Duration,
+        counted: Counted,
+    },
+    /// Another process than last time is looked at: counting starts anew.
+    Replaced { process: String },
+    /// An action would be due and is held back.
+    Held(Gate),
+    /// An incident was opened: the threshold was reached.
+    Opened { incident: String },
+    /// An action begins.
+    Acting { incident: String, attempt: u32 },
+    /// An action ended.
+    Acted { outcome: Outcome },
+    /// The restarts are used up.
+    GaveUp,
+    /// It is tried again after giving up.
+    Rearmed,
+    /// It passes again, so long after the first fail.
+    Recovered { down: Duration },
+    /// People are told.
+    Telling { report: u64, kind: ReportKind },
+    /// A person paused it.
+    Paused {
+        reason: String,
+        until: Option<Moment>,
+    },
+    /// The pause is over.
+    Resumed,
+    /// A person took back the giving up.
+    Reset,
+}
+
+/// Why a tick led to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropped {
+    /// The last look or action is not over.
+    Busy,
+    /// It is older than its period, or than the last action.
+    Stale,
+    /// None of the processes is RUNNING, and the check is not eager.
+    NoneRunning,
+    /// The supervisor is going down.
+    SupervisorShutdown,
+}
+
+/// Whether and how a look counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// It stands so many fails out of those needed.
+    Towards { fails: u32, needed: u32 },
+    /// A fail within the grace after the program's start.
+    InGrace,
+    /// Asked before or during an action on its processes.
+    FromBeforeAction,
+    /// Not of a kind that counts.
+    No,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.check, self.decision)
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TickDropped(why) => write!(f, "not asked: {why}"),
+            Self::ListFailed { error } => write!(f, "cannot list processes: {error}"),
+            Self::Judged {
+                verdict,
+                reason,
+                phase,
+                detail,
+                took,
+                counted,
+            } => {
+                write!(f, "{verdict}")?;
+                if let (Some(reason), Some(phase)) = (reason, phase) {
+                    write!(f, " ({reason} in {phase})")?;
+                }
+                write!(f, " after {:.3} s", took.as_secs_f64())?;
+                if !detail.is_empty() {
+                    write!(f, ": {detail}")?;
+                }
+                write!(f, "{counted}")
+            }
+            Self::Replaced { process } => {
+                write!(
+                    f,
+                    "{process} is another process than before: counting starts anew"
+                )
+            }
+            Self::Held(gate) => write!(f, "no restart: {gate}"),
+            Self::Opened { incident } => write!(f, "is down (incident {incident})"),
+            Self::Acting { attempt, .. } => write!(f, "restarting, attempt {attempt}"),
+            Self::Acted { outcome } => match outcome.restarted().count() {
+                0 => f.write_str("nothing was restarted"),
+                1 => f.write_str("1 process was restarted"),
+                many => write!(f, "{many} processes were restarted"),
+            },
+            Self::GaveUp => f.write_str("gave up: the restarts are used up"),
+            Self::Rearmed => f.write_str("trying again after giving up"),
+            Self::Recovered { down } => write!(f, "passes again after {:.1} s", down.as_secs_f64()),
+            Self::Telling { kind, .. } => write!(f, "telling people: {}", kind.as_str()),
+            Self::Paused { reason, .. } if reason.is_empty() => f.write_str("paused"),
+            Self::Paused { reason, .. } => write!(f, "paused: {reason}"),
+            Self::Resumed => f.write_str("resumed"),
+            Self::Reset => f.write_str("reset by hand"),
+        }
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "still busy with the last tick",
+            Self::Stale => "the tick is stale",
+            Self::NoneRunning => "none of its processes is RUNNING",
+            Self::SupervisorShutdown => "the supervisor is shutting down",
+        })
+    }
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Towards { fails: 0, .. } | Self::No => Ok(()),
+            Self::Towards { fails, needed } => write!(f, " [fail {fails} of {needed}]"),
+            Self::InGrace => f.write_str(" [in grace, not counted]"),
+            Self::FromBeforeAction => f.write_str(" [from before the restart, not counted]"),
+        }
+    }
+}
