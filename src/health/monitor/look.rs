@@ -148,12 +148,12 @@ impl Monitor {
     /// Whether an action touched one of the processes after the look began.
     fn is_from_before_an_action(&self, begun: Moment, looked: Option<&[Process]>) -> bool {
         match looked {
-            None => self.acted.is_some_and(|ended| ended >= begun) || self.is_acting(),
+            None => self.acted.is_some_and(|ended| ended > begun) || self.is_acting(),
             Some(processes) => processes.iter().any(|process| {
                 let ended = self
                     .acted_on
                     .get(&process.name)
-                    .is_some_and(|ended| *ended >= begun);
+                    .is_some_and(|ended| *ended > begun);
                 ended
                     || self
                         .acting()

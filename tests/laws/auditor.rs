@@ -1,0 +1,301 @@
+//! Looks at every step of a world and fails on a broken law. It keeps its own, naive books: nothing here
+//! asks the monitor why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use httpok::health::{
+    Check, Counted, Decision, Effect, Event, Fails, Limits, Moment, Monitor, Outcome, Plan,
+    ReportKind, Ticket, Verdict,
+};
+
+use super::world::process;
+
+pub struct Auditor {
+    limits: Limits,
+    checks: BTreeMap<String, Books>,
+    actions: Vec<Action>,
+    tickets: BTreeSet<Ticket>,
+    shut_down: bool,
+}
+
+struct Books {
+    check: Check,
+    looking: bool,
+    acting: bool,
+    /// Counted looks since the last action, `true` for a fail.
+    counted: Vec<bool>,
+    paused_until: Option<Option<Moment>>,
+    told_down: bool,
+    told: BTreeSet<(String, u64)>,
+    last_reset: Moment,
+}
+
+struct Action {
+    check: String,
+    begun: Moment,
+    touched: bool,
+    over: bool,
+    on: Vec<usize>,
+}
+
+impl Auditor {
+    pub fn new(checks: &[Check], limits: &Limits) -> Self {
+        let books = |check: &Check| Books {
+            check: check.clone(),
+            looking: false,
+            acting: false,
+            counted: Vec::new(),
+            paused_until: None,
+            told_down: false,
+            told: BTreeSet::new(),
+            last_reset: Moment::ZERO,
+        };
+        Self {
+            limits: limits.clone(),
+            checks: checks
+                .iter()
+                .map(|check| (check.name.clone(), books(check)))
+                .collect(),
+            actions: Vec::new(),
+            tickets: BTreeSet::new(),
+            shut_down: false,
+        }
+    }
+
+    pub fn action_ends(&mut self, plan: &Plan) {
+        for action in self
+            .actions
+            .iter_mut()
+            .filter(|action| action.check == plan.check)
+        {
+            action.over = true;
+        }
+    }
+
+    pub fn witness(
+        &mut self,
+        now: Moment,
+        event: &Event,
+        effects: &[Effect],
+        before: &Monitor,
+        after: &Monitor,
+    ) {
+        self.event(now, event);
+        self.law_3_streaks(event, effects, before, after);
+        for effect in effects {
+            self.effect(now, event, effect);
+        }
+    }
+
+    fn event(&mut self, now: Moment, event: &Event) {
+        match event {
+            Event::Shutdown => {
+                self.shut_down = true;
+                self.checks
+                    .values_mut()
+                    .for_each(|books| books.looking = false);
+            }
+            Event::Listed { check, .. } | Event::Observed { check, .. } => {
+                if let Some(books) = self.checks.get_mut(check) {
+                    books.looking = false;
+                }
+            }
+            Event::Acted { check, outcome, .. } => self.acted(check, outcome),
+            Event::Pause { check, lasting, .. } => {
+                if let Some(books) = self.checks.get_mut(check) {
+                    books.paused_until = Some(lasting.map(|span| now + span));
+                }
+            }
+            Event::Resume { check } => {
+                if let Some(books) = self.checks.get_mut(check) {
+                    books.paused_until = None;
+                }
+            }
+            Event::Reset { check } => {
+                if let Some(books) = self.checks.get_mut(check) {
+                    books.last_reset = now;
+                }
+            }
+            Event::Tick(_) | Event::Delivered { .. } | Event::Reload { .. } => {}
+        }
+    }
+
+    fn acted(&mut self, check: &str, outcome: &Outcome) {
+        let action = self
+            .actions
+            .iter_mut()
+            .rfind(|action| action.check == check);
+        action.expect("an action that ended had begun").touched = outcome.touched();
+        let books = self.checks.get_mut(check).expect("it is known");
+        books.acting = false;
+        books.counted.clear();
+    }
+
+    /// Law 3: what is neither pass nor fail moves no streak towards an action.
+    fn law_3_streaks(&self, event: &Event, effects: &[Effect], before: &Monitor, after: &Monitor) {
+        let Event::Observed { check, .. } = event else {
+            return;
+        };
+        let holds = effects.iter().any(|effect| match effect {
+            Effect::Note(note) => matches!(
+                note.decision,
+                Decision::Judged {
+                    verdict: Verdict::Unknown | Verdict::Starting | Verdict::Draining,
+                    ..
+                }
+            ),
+            _ => false,
+        });
+        if holds {
+            let (before, after) = (before.memory(check), after.memory(check));
+            assert_eq!(before.map(|m| &m.streak), after.map(|m| &m.streak), "law 3");
+            assert!(
+                !effects
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::Act { .. })),
+                "law 3"
+            );
+        }
+    }
+
+    fn effect(&mut self, now: Moment, event: &Event, effect: &Effect) {
+        match effect {
+            Effect::List { check, ticket, .. } | Effect::Probe { check, ticket, .. } => {
+                let goes_on = matches!(event, Event::Listed { .. });
+                assert!(
+                    self.tickets.insert(*ticket) || goes_on,
+                    "a ticket was given twice"
+                );
+                let books = self.checks.get_mut(check).expect("it is known");
+                assert!(!books.looking && !books.acting, "law 1: {check} was busy");
+                assert!(!self.shut_down, "a look after the shutdown");
+                books.looking = true;
+            }
+            Effect::Act { plan, .. } => self.act(now, plan),
+            Effect::Report(report) => self.report(
+                &report.incident.check,
+                &report.incident.id,
+                report.number,
+                &report.kind,
+            ),
+            Effect::Note(note) => {
+                let books = self.checks.get_mut(&note.check).expect("it is known");
+                match &note.decision {
+                    Decision::Judged {
+                        verdict,
+                        counted: Counted::Towards { .. },
+                        ..
+                    } => {
+                        books.counted.push(*verdict == Verdict::Fail);
+                    }
+                    Decision::Replaced { .. } => books.counted.clear(),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, now: Moment, plan: &Plan) {
+        let on: Vec<usize> = (0..3)
+            .filter(|index| {
+                plan.remedy
+                    .selection
+                    .matches(&process(*index), plan.remedy.default)
+            })
+            .collect();
+        let under_way = || self.actions.iter().filter(|action| !action.over);
+        for other in under_way() {
+            assert_ne!(other.check, plan.check, "law 1: two actions for one check");
+            assert!(
+                other.on.iter().all(|process| !on.contains(process)),
+                "law 1: two actions on one process"
+            );
+        }
+        assert!(
+            under_way().count() < self.limits.max_concurrent_restarts as usize,
+            "too many at a time"
+        );
+        assert!(!self.shut_down, "law 6: an action after the shutdown");
+        self.law_4(now, &plan.check);
+        let books = self.checks.get_mut(&plan.check).expect("it is known");
+        assert!(!books.acting && !books.looking, "law 1: busy");
+        assert!(
+            !plan.incident.is_empty(),
+            "law 2: an action without an incident"
+        );
+        let reached = match books.check.policy.fail {
+            Fails::InARow(needed) => {
+                books.counted.iter().rev().take_while(|fail| **fail).count() >= needed as usize
+            }
+            Fails::Within { fails, of } => {
+                let fits = books.counted.iter().rev().take(of as usize);
+                fits.filter(|fail| **fail).count() >= fails as usize
+            }
+        };
+        assert!(
+            reached,
+            "laws 2 and 5: {:?} does not reach {:?}",
+            books.counted, books.check.policy.fail
+        );
+        let paused = books
+            .paused_until
+            .is_some_and(|until| until.is_none_or(|until| now < until));
+        assert!(!paused, "law 6: an action while paused");
+        books.counted.clear();
+        books.acting = true;
+        self.actions.push(Action {
+            check: plan.check.clone(),
+            begun: now,
+            touched: true,
+            over: false,
+            on,
+        });
+    }
+
+    /// Law 4: with this one, no window holds more actions than its budget.
+    fn law_4(&self, now: Moment, check: &str) {
+        let books = &self.checks[check];
+        let within = |window, since: Moment, mine: bool| {
+            let counts = |action: &&Action| {
+                (!mine || action.check == check)
+                    && action.touched
+                    && action.begun >= since
+                    && action.begun + window >= now
+            };
+            self.actions.iter().filter(counts).count()
+        };
+        if let Some(budget) = books.check.policy.restarts {
+            let spent = within(budget.window, books.last_reset, true);
+            assert!(spent < budget.count as usize, "law 4: {spent} of {budget}");
+        }
+        if let Some(budget) = self.limits.max_restarts {
+            let spent = within(budget.window, Moment::ZERO, false);
+            assert!(
+                spent < budget.count as usize,
+                "law 4: {spent} of {budget} over all"
+            );
+        }
+    }
+
+    /// Law 7: down and recovered alternate; nothing is reported twice.
+    fn report(&mut self, check: &str, incident: &str, number: u64, kind: &ReportKind) {
+        let books = self.checks.get_mut(check).expect("it is known");
+        assert!(
+            books.told.insert((incident.to_owned(), number)),
+            "law 7: reported twice"
+        );
+        match kind {
+            ReportKind::Down { .. } => {
+                assert!(!books.told_down, "law 7: down told twice");
+                books.told_down = true;
+            }
+            ReportKind::GaveUp { .. } => books.told_down = true,
+            ReportKind::Recovered { .. } => {
+                assert!(books.told_down, "law 7: recovered without having been down");
+                books.told_down = false;
+            }
+            ReportKind::Reminder { .. } => assert!(books.told_down, "law 7: reminded of nothing"),
+            ReportKind::Action | ReportKind::Degraded | ReportKind::Blind => {}
+        }
+    }
+}

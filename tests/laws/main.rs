@@ -1,0 +1,107 @@
+//! The laws of the heart, as properties over random worlds: checks with random policies on shared
+//! processes, ticks, slow and failing answers, pauses, reloads, shutdown, in any order.
+//!
+//! `make laws` runs 100,000 worlds; `make test` a few hundred. A failure prints its seed and shrinks.
+
+mod auditor;
+mod world;
+
+use httpok::health::{Effect, Event, Monitor, Policy, Reason, Tell, Verdict};
+use proptest::prelude::*;
+
+use world::{Op, worlds};
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases())
+    })]
+
+    /// Laws 1 to 7 and 11: the auditor looks at every effect; in the end everything comes to rest.
+    #[test]
+    fn no_world_breaks_a_law(mut world in worlds(), ops in ops()) {
+        for op in &ops {
+            world.perform(op);
+        }
+        world.finish();
+        prop_assert!(world.monitor.is_at_rest(), "did not come to rest");
+    }
+
+    /// Law 8: the drop-in preset acts exactly when this tick's verdict is fail.
+    #[test]
+    fn the_drop_in_acts_exactly_when_a_look_fails(mut world in worlds(), ops in ops()) {
+        world.make_drop_in();
+        for op in ops.iter().filter(|op| !matches!(op, Op::Pause(..) | Op::Shutdown)) {
+            world.perform(op);
+        }
+        world.finish();
+        for (verdict, reported) in &world.drop_in_looks {
+            prop_assert_eq!(*verdict == Verdict::Fail, *reported);
+        }
+    }
+
+    /// Law 9: the same seed and the same events give the same effects.
+    #[test]
+    fn a_run_can_be_replayed(mut world in worlds(), ops in ops()) {
+        for op in &ops {
+            world.perform(op);
+        }
+        let mut again = Monitor::new(world.limits.clone(), world.seed, world.checks.clone());
+        for (now, event, effects) in &world.journal {
+            let repeated = again.handle(*now, event.clone());
+            prop_assert_eq!(&repeated, effects);
+        }
+    }
+
+    /// Law 10: reloading equal checks changes none of their state.
+    #[test]
+    fn a_reload_of_equal_checks_changes_nothing(mut world in worlds(), ops in ops(), more in ops()) {
+        for op in &ops {
+            world.perform(op);
+        }
+        let mut twin = world.monitor.clone();
+        let effects = twin.handle(world.now, Event::Reload { checks: world.checks.clone() });
+        prop_assert_eq!(effects, vec![]);
+        let before = world.journal.len();
+        for op in &more {
+            world.perform(op);
+        }
+        for (now, event, effects) in &world.journal[before..] {
+            prop_assert_eq!(&twin.handle(*now, event.clone()), effects);
+        }
+    }
+
+    /// Every event and effect survives being written down, which `simulate` and the store live by.
+    #[test]
+    fn a_journal_survives_json(mut world in worlds(), ops in ops()) {
+        for op in &ops {
+            world.perform(op);
+        }
+        for (_, event, effects) in &world.journal {
+            let json = serde_json::to_string(&(event, effects)).expect("it serializes");
+            let back: (Event, Vec<Effect>) = serde_json::from_str(&json).expect("it parses");
+            prop_assert_eq!(&back.0, event);
+            prop_assert_eq!(&back.1, effects);
+        }
+    }
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(world::op(), 0..120)
+}
+
+/// `LAWS=100000 cargo test --release --test laws` for the long run.
+fn cases() -> u32 {
+    std::env::var("LAWS")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(200)
+}
+
+#[test]
+fn the_preset_is_what_the_drop_in_promises() {
+    let policy = Policy::drop_in();
+    assert_eq!(policy.tell, Tell::EveryAction);
+    assert!(policy.restarts.is_none() && policy.grace.is_zero());
+    assert!(policy.acts_on(Some(Reason::Status)) && policy.acts_on(None));
+}
