@@ -1,1 +1,321 @@
+//! Runs one child to its end: within a deadline, with bounded output, and with nothing left behind.
+//!
+//! The child leads a process group of its own. The whole group is killed at the deadline, when the child
+//! ended but left someone behind who holds its pipes, and when the caller loses interest and drops the
+//! future. Processes that detach from the pipes (real daemons) are left alone once the child has ended.
+//! What a child's output means is the caller's business.
 
+use std::io;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, timeout};
+
+/// How long the pipes may stay open after the child's end, and again after its group was killed.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// How long a killed child may take to vanish; one in uninterruptible sleep may take for ever.
+const REAP: Duration = Duration::from_secs(1);
+
+/// What to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The user's own command line, for `/bin/sh -c`.
+    Shell(String),
+    /// A program and its arguments; no shell sees them.
+    Argv(Vec<String>),
+}
+
+impl Line {
+    /// The program's name alone: arguments may hold what must not be seen.
+    fn program(&self) -> &str {
+        match self {
+            Self::Shell(_) => "/bin/sh",
+            Self::Argv(words) => words.first().map_or("", String::as_str),
+        }
+    }
+}
+
+/// One child, before it runs. No `Debug`: the input and the environment may hold secrets.
+pub struct Command {
+    /// What to run.
+    pub program: Line,
+    /// Written to its standard input, which is then closed; `None`: `/dev/null`.
+    pub stdin: Option<Vec<u8>>,
+    /// From its start to its end.
+    pub timeout: Duration,
+    /// Bytes kept of each of its two outputs; the rest is read and dropped.
+    pub max_output: usize,
+    /// Added to our own environment.
+    pub env: Vec<(String, String)>,
+}
+
+/// A child that came to its end by itself, whatever that end was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Its exit code, or the signal that ended it.
+    pub status: ExitStatus,
+    /// What it printed on standard output.
+    pub stdout: Output,
+    /// What it printed on standard error.
+    pub stderr: Output,
+    /// From its start until all was read.
+    pub took: Duration,
+}
+
+/// What a child printed on one of its outputs, up to the bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The first `max_output` bytes.
+    pub bytes: Vec<u8>,
+    /// There was more.
+    pub truncated: bool,
+}
+
+impl Output {
+    /// As text; what is not UTF-8 becomes the replacement character.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// Why a child did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// It could not even be started.
+    #[error("cannot run \"{program}\": {source}")]
+    Spawn { program: String, source: io::Error },
+    /// It was killed at the deadline.
+    #[error("killed after {}s", after.as_secs_f32())]
+    TimedOut {
+        /// The deadline it was given.
+        after: Duration,
+        /// What it had printed until then.
+        stdout: Output,
+        /// What it had printed until then.
+        stderr: Output,
+    },
+    /// The kernel did not tell how it ended: someone else collected it.
+    #[error("lost track of \"{program}\": {source}")]
+    Lost { program: String, source: io::Error },
+}
+
+/// Runs `command` to its end. Dropping the future kills the child and its group.
+pub async fn run(command: &Command) -> Result<Finished, ExecError> {
+    let started = Instant::now();
+    let lost = |source| ExecError::Lost {
+        program: command.program.program().to_owned(),
+        source,
+    };
+    let (mut group, mut pipes) = start(command).map_err(|source| ExecError::Spawn {
+        program: command.program.program().to_owned(),
+        source,
+    })?;
+
+    let mut end = pin!(timeout(command.timeout, ended(group.leader)));
+    let ended = tokio::select! {
+        ended = &mut end => ended,
+        () = pipes.drained() => end.await,
+    };
+    if ended.is_ok() {
+        // What it printed last is still on its way. If the pipes do not close, someone else holds them.
+        let _ = timeout(LINGER, pipes.drained()).await;
+    }
+    if ended.is_err() || !pipes.closed() {
+        group.kill();
+        let _ = timeout(LINGER, pipes.drained()).await;
+    }
+    let Ok(ended) = ended else {
+        // Not collected in time, it is left to the runtime, which collects orphans.
+        let _ = timeout(REAP, group.collect()).await;
+        return Err(ExecError::TimedOut {
+            after: command.timeout,
+            stdout: pipes.stdout.kept,
+            stderr: pipes.stderr.kept,
+        });
+    };
+    ended.map_err(lost)?;
+    Ok(Finished {
+        status: group.collect().await.map_err(lost)?,
+        stdout: pipes.stdout.kept,
+        stderr: pipes.stderr.kept,
+        took: started.elapsed(),
+    })
+}
+
+fn start(command: &Command) -> io::Result<(Group, Pipes)> {
+    let mut prepared = match &command.program {
+        Line::Shell(line) => {
+            let mut shell = tokio::process::Command::new("/bin/sh");
+            shell.arg("-c").arg(line);
+            shell
+        }
+        Line::Argv(words) => {
+            let (program, arguments) = words.split_first().ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidInput, "no program is named")
+            })?;
+            let mut prepared = tokio::process::Command::new(program);
+            prepared.args(arguments);
+            prepared
+        }
+    };
+    let mut child = prepared
+        .envs(command.env.iter().map(|(name, value)| (name, value)))
+        .stdin(match command.stdin {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()?;
+    let pipes = Pipes {
+        stdin: Feed {
+            pipe: child.stdin.take(),
+            bytes: command.stdin.clone().unwrap_or_default(),
+            written: 0,
+        },
+        stdout: Drain::new(child.stdout.take(), command.max_output),
+        stderr: Drain::new(child.stderr.take(), command.max_output),
+    };
+    // A child that was not waited for has an id; without one there is no group to look after.
+    let id = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .ok_or(Errno::ESRCH)?;
+    let leader = Pid::from_raw(id);
+    Ok((
+        Group {
+            child,
+            leader,
+            collected: false,
+        },
+        pipes,
+    ))
+}
+
+/// Waits for `leader`'s end without collecting it: as long as it is a zombie no other process or group
+/// can get its number, so that killing its group hits the right one.
+async fn ended(leader: Pid) -> io::Result<()> {
+    let mut children = signal(SignalKind::child())?;
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    loop {
+        match waitid(Id::Pid(leader), flags) {
+            Ok(WaitStatus::StillAlive) => {}
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno.into()),
+        }
+        children.recv().await;
+    }
+}
+
+/// A child and the processes in its group.
+struct Group {
+    child: Child,
+    leader: Pid,
+    collected: bool,
+}
+
+impl Group {
+    fn kill(&self) {
+        // ESRCH: all have ended meanwhile.
+        let _ = killpg(self.leader, Signal::SIGKILL);
+    }
+
+    /// Collects the leader, which has ended. From here on the group's number is not ours any more.
+    async fn collect(&mut self) -> io::Result<ExitStatus> {
+        self.collected = true;
+        self.child.wait().await
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if !self.collected {
+            self.kill();
+        }
+    }
+}
+
+/// The parent's side of a child's pipes. Every method may be dropped halfway and called again.
+struct Pipes {
+    stdin: Feed,
+    stdout: Drain<ChildStdout>,
+    stderr: Drain<ChildStderr>,
+}
+
+impl Pipes {
+    /// Moves bytes until every pipe is closed. All at the same time: a child that blocks on one of
+    /// them must not block the others.
+    async fn drained(&mut self) {
+        tokio::join!(self.stdin.run(), self.stdout.run(), self.stderr.run());
+    }
+
+    /// Whether both outputs have come to their end.
+    fn closed(&self) -> bool {
+        self.stdout.pipe.is_none() && self.stderr.pipe.is_none()
+    }
+}
+
+struct Feed {
+    pipe: Option<ChildStdin>,
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Feed {
+    async fn run(&mut self) {
+        while let Some(pipe) = &mut self.pipe {
+            let rest = &self.bytes[self.written..];
+            if rest.is_empty() {
+                self.pipe = None;
+                return;
+            }
+            match pipe.write(rest).await {
+                Ok(count) => self.written += count,
+                // It does not want to read on. Whether that is a failure, its exit status tells.
+                Err(_) => self.pipe = None,
+            }
+        }
+    }
+}
+
+struct Drain<P> {
+    pipe: Option<P>,
+    kept: Output,
+    bound: usize,
+}
+
+impl<P: AsyncRead + Unpin> Drain<P> {
+    fn new(pipe: Option<P>, bound: usize) -> Self {
+        Self {
+            pipe,
+            kept: Output::default(),
+            bound,
+        }
+    }
+
+    async fn run(&mut self) {
+        let mut chunk = [0; 8192];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut chunk).await {
+                Ok(0) | Err(_) => self.pipe = None,
+                Ok(count) => {
+                    let room = self.bound - self.kept.bytes.len();
+                    self.kept.bytes.extend_from_slice(&chunk[..count.min(room)]);
+                    self.kept.truncated |= count > room;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! One child, run to its end.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use httpok::exec::{Command, ExecError, Line, run};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use crate::support::wait_until;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn shell(line: &str) -> Command {
+    Command {
+        program: Line::Shell(line.to_owned()),
+        stdin: None,
+        timeout: LIMIT,
+        max_output: 4096,
+        env: Vec::new(),
+    }
+}
+
+/// The pid that a child wrote to `file`, once it has.
+fn pid_in(file: &Path) -> Pid {
+    let mut pid = None;
+    wait_until("a pid is written", LIMIT, || {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        pid = text
+            .strip_suffix('\n')
+            .map(|pid| Pid::from_raw(pid.parse().unwrap()));
+        pid.is_some()
+    });
+    pid.unwrap()
+}
+
+/// Whether `pid` is alive: neither gone nor a zombie that init has yet to collect.
+fn alive(pid: Pid) -> bool {
+    kill(pid, None).is_ok()
+        && fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn both_outputs_and_the_exit_code_are_kept() {
+    let mut command = shell("echo out; echo \"$WORD\" >&2; exit 3");
+    command.env.push(("WORD".to_owned(), "err".to_owned()));
+    let finished = run(&command).await.unwrap();
+    assert_eq!(finished.status.code(), Some(3));
+    assert_eq!(finished.stdout.text(), "out\n");
+    assert_eq!(finished.stderr.text(), "err\n");
+    assert!(!finished.stdout.truncated && !finished.stderr.truncated);
+}
+
+#[tokio::test]
+async fn a_signal_is_told_from_an_exit_code() {
+    let finished = run(&shell("kill -USR1 $$")).await.unwrap();
+    assert_eq!(finished.status.code(), None);
+    assert_eq!(finished.status.signal(), Some(10));
+}
+
+#[tokio::test]
+async fn arguments_are_not_seen_by_a_shell() {
+    let mut command = shell("");
+    command.program = Line::Argv(vec!["echo".to_owned(), "$HOME; exit 1".to_owned()]);
+    let finished = run(&command).await.unwrap();
+    assert_eq!(finished.stdout.text(), "$HOME; exit 1\n");
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_says_so() {
+    for (words, said) in [
+        (
+            vec!["/nonexistent".to_owned(), "s3cret".to_owned()],
+            "cannot run \"/nonexistent\": No such file or directory (os error 2)",
+        ),
+        (vec![], "cannot run \"\": no program is named"),
+    ] {
+        let mut command = shell("");
+        command.program = Line::Argv(words);
+        assert_eq!(run(&command).await.unwrap_err().to_string(), said);
+    }
+}
+
+#[tokio::test]
+async fn without_input_it_reads_nothing() {
+    let finished = run(&shell("wc -c")).await.unwrap();
+    assert_eq!(finished.stdout.text().trim(), "0");
+}
+
+#[tokio::test]
+async fn input_is_written_while_output_is_read() {
+    // More than both pipes hold: one that is only written, or only read, would be stuck.
+    let mut command = shell("cat; cat >&2 </dev/null; echo done >&2");
+    command.stdin = Some(vec![b'x'; 1 << 20]);
+    command.max_output = 2 << 20;
+    let finished = run(&command).await.unwrap();
+    assert_eq!(finished.stdout.bytes.len(), 1 << 20);
+    assert_eq!(finished.stderr.text(), "done\n");
+}
+
+#[tokio::test]
+async fn a_child_that_reads_no_input_has_its_own_exit_code() {
+    let mut command = shell("exec <&-; echo enough; exit 7");
+    command.stdin = Some(vec![b'x'; 1 << 20]);
+    let finished = run(&command).await.unwrap();
+    assert_eq!(finished.status.code(), Some(7));
+    assert_eq!(finished.stdout.text(), "enough\n");
+}
+
+#[tokio::test]
+async fn output_beyond_the_bound_is_read_and_dropped() {
+    let finished = run(&shell("head -c 100000000 /dev/zero; echo end >&2"))
+        .await
+        .unwrap();
+    assert!(finished.status.success());
+    assert_eq!(finished.stdout.bytes, vec![0; 4096]);
+    assert!(finished.stdout.truncated);
+    assert_eq!(finished.stderr.text(), "end\n");
+    let exact = run(&shell("head -c 4096 /dev/zero")).await.unwrap();
+    assert!(!exact.stdout.truncated);
+}
+
+#[tokio::test]
+async fn at_the_deadline_the_whole_group_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = shell(&format!(
+        "trap '' TERM; echo so far; sh -c \"trap '' TERM; echo \\$\\$ > {0}/pid; sleep 60; :\"; :",
+        dir.path().display()
+    ));
+    command.timeout = Duration::from_secs(2);
+    let started = Instant::now();
+    let error = run(&command).await.unwrap_err();
+    assert_eq!(error.to_string(), "killed after 2s");
+    let ExecError::TimedOut { stdout, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(stdout.text(), "so far\n");
+    assert!(started.elapsed() < LIMIT);
+    let grandchild = pid_in(&dir.path().join("pid"));
+    wait_until("the grandchild is killed", LIMIT, || !alive(grandchild));
+}
+
+#[tokio::test]
+async fn one_left_behind_with_the_pipe_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let finished = run(&shell(&format!(
+        "sleep 60 & echo $! > {}/pid; echo out; exit 4",
+        dir.path().display()
+    )))
+    .await
+    .unwrap();
+    assert_eq!(finished.status.code(), Some(4));
+    assert_eq!(finished.stdout.text(), "out\n");
+    assert!(finished.took < Duration::from_secs(5));
+    let grandchild = pid_in(&dir.path().join("pid"));
+    wait_until("the grandchild is killed", LIMIT, || !alive(grandchild));
+}
+
+#[tokio::test]
+async fn one_that_left_the_group_with_the_pipe_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let finished = run(&shell(&format!(
+        "setsid sh -c 'echo $$ > {0}/pid; exec sleep 60' & until [ -s {0}/pid ]; do sleep 0.01; done",
+        dir.path().display()
+    )))
+    .await
+    .unwrap();
+    assert!(finished.status.success());
+    assert!(finished.took < Duration::from_secs(5));
+    let daemon = pid_in(&dir.path().join("pid"));
+    assert!(alive(daemon));
+    kill(daemon, nix::sys::signal::SIGKILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_that_let_go_of_the_pipes_lives_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let finished = run(&shell(&format!(
+        "sleep 60 >/dev/null 2>&1 & echo $! > {}/pid",
+        dir.path().display()
+    )))
+    .await
+    .unwrap();
+    assert!(finished.took < Duration::from_secs(5));
+    let daemon = pid_in(&dir.path().join("pid"));
+    assert!(alive(daemon));
+    kill(daemon, nix::sys::signal::SIGKILL).unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_future_kills_the_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    let command = shell(&format!(
+        "trap '' TERM; sh -c 'echo $$ > {0}.new; mv {0}.new {0}; sleep 60; :'; :",
+        file.display()
+    ));
+    tokio::select! {
+        finished = run(&command) => panic!("ended by itself: {finished:?}"),
+        () = async {
+            while !file.exists() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        } => {}
+    }
+    let grandchild = pid_in(&file);
+    wait_until("the grandchild is killed", LIMIT, || !alive(grandchild));
+}
