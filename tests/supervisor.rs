@@ -1,6 +1,12 @@
 //! What stands between the watchdog and the system: children, supervisord's event protocol and RPC,
 //! signals. Against real processes, pipes, sockets and a real supervisord.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
 #[path = "supervisor/exec.rs"]
 mod exec;
+#[path = "supervisor/listener.rs"]
+mod listener;
+#[path = "supervisor/signals.rs"]
+mod signals;
 mod support;
