@@ -1,1 +1,49 @@
+//! Floor 2: what people are told. `report` and `superlance` turn a [`crate::health::Report`] into words; the
+//! notifiers carry them out of the house. Nothing here waits without a deadline; when and how often a message
+//! is tried is the outbox's business.
 
+pub mod event;
+pub mod mail;
+mod message;
+pub mod report;
+pub mod sendmail;
+pub mod smtp;
+pub mod superlance;
+pub mod text;
+mod transcript;
+pub mod webhook;
+
+use std::time::Duration;
+
+pub use message::{Clock, DeliveryError, Message, Scene};
+
+/// How long one mail may take on its way out.
+pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long one webhook may take.
+pub const WEBHOOK_DEADLINE: Duration = Duration::from_secs(30);
+
+/// One way out of the house.
+#[derive(Clone, Debug)]
+pub enum Notifier {
+    /// Mail with all its headers, through SMTP or a sendmail.
+    Mail(mail::Notifier),
+    /// The drop-in listener's mail.
+    Original(mail::Original),
+    /// A JSON POST.
+    Webhook(webhook::Notifier),
+}
+
+impl Notifier {
+    /// Sends `message` once.
+    ///
+    /// # Errors
+    /// Says why it was not taken, and whether it may be later.
+    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        match self {
+            Self::Mail(notifier) => notifier.deliver(message).await,
+            Self::Original(notifier) => notifier.deliver(message).await,
+            Self::Webhook(notifier) => notifier.deliver(message).await,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A report as JSON, for programs: what webhooks send. Its keys are a promise; new ones may be added.
+//!
+//! `version` (1), `kind` (`down`, `recovered`, `gave_up`, `reminder`, `degraded`, `blind`, `action`), `details`
+//! (what the kind adds), `host`, `check`, `url`, `at`, `number`, `incident` (`id`, `since`, `opened`, `ended`,
+//! `attempts`), `subject`, `text`, `seen` (or null) and `steps` (of the last action). Times are RFC 3339,
+//! spans are seconds.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::health::{DownState, Look, Report, ReportKind, Step};
+use crate::secret::redact_url;
+
+use super::message::Scene;
+use super::report::look_of;
+use super::text::excerpt;
+
+/// `report` as JSON, with its texts.
+pub(super) fn of(report: &Report, scene: &Scene, subject: &str, text: &str) -> Value {
+    let (incident, clock) = (&report.incident, scene.clock);
+    let steps = incident.actions().last().map(|(_, outcome)| {
+        let steps = outcome.steps.iter();
+        steps.map(|step| self::step(step, scene)).collect()
+    });
+    json!({
+        "version": 1,
+        "kind": report.kind.as_str(),
+        "details": details(&report.kind),
+        "host": scene.host,
+        "check": incident.check,
+        "url": redact_url(&report.url),
+        "at": clock.stamp(report.at),
+        "number": report.number,
+        "incident": {
+            "id": incident.id,
+            "since": clock.stamp(incident.since),
+            "opened": clock.stamp(incident.opened),
+            "ended": incident.ended.map(|end| clock.stamp(end)),
+            "attempts": incident.attempts,
+        },
+        "subject": subject,
+        "text": text,
+        "seen": look_of(report).map(seen),
+        "steps": steps.unwrap_or_else(Vec::new),
+    })
+}
+
+fn details(kind: &ReportKind) -> Value {
+    let seconds = Duration::as_secs_f64;
+    match kind {
+        ReportKind::Action | ReportKind::Degraded | ReportKind::Blind => json!({}),
+        ReportKind::Down { state } => match state {
+            DownState::ToldOnly => json!({ "state": "told_only" }),
+            DownState::Held(gate) => json!({ "state": "held", "gate": gate.to_string() }),
+            DownState::Back { after } => json!({ "state": "back", "after": seconds(after) }),
+            DownState::NotBack { after } => json!({ "state": "not_back", "after": seconds(after) }),
+            DownState::NothingRestarted => json!({ "state": "nothing_restarted" }),
+        },
+        ReportKind::Recovered { down } | ReportKind::Reminder { down } => {
+            json!({ "down": seconds(down) })
+        }
+        ReportKind::GaveUp { rearm } => json!({ "rearm": rearm.as_ref().map(seconds) }),
+    }
+}
+
+fn seen(look: &Look) -> Value {
+    let Look { seen, judgement } = look;
+    let phases: Map<_, _> = seen
+        .phases
+        .iter()
+        .map(|(phase, took)| (phase.as_str().to_owned(), took.as_secs_f64().into()))
+        .collect();
+    json!({
+        "verdict": judgement.verdict,
+        "reason": judgement.reason,
+        "phase": judgement.phase,
+        "detail": judgement.detail,
+        "findings": judgement.findings,
+        "status": seen.status.as_ref().map(|line| line.code),
+        "duration": seen.duration.as_secs_f64(),
+        "phases": phases,
+        "peer": seen.peer,
+        "body": seen.body.as_ref().map(|body| json!({ "size": body.size, "excerpt": excerpt(body) })),
+    })
+}
+
+fn step(step: &Step, scene: &Scene) -> Value {
+    json!({
+        "at": scene.clock.stamp(step.at),
+        "took": step.took.as_secs_f64(),
+        "process": step.process.as_ref().map(crate::health::ProcessName::namespec),
+        "deed": step.deed,
+    })
+}

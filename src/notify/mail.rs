@@ -1,0 +1,194 @@
+//! Mails: a message becomes an RFC 5322 mail with a Message-ID of its own in its incident's thread, and goes
+//! to an SMTP server or a sendmail. The drop-in listener's bare two-header mail is [`Original`].
+
+use lettre::Address;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Mailboxes, SinglePart};
+
+use super::message::{DeliveryError, Message};
+use super::sendmail::Pipe;
+use super::smtp::Server;
+use super::superlance;
+use super::text::header_value;
+
+/// Who gets mails, from whom, and on which way.
+#[derive(Clone, Debug)]
+pub struct Notifier {
+    to: Vec<Mailbox>,
+    from: Mailbox,
+    via: Via,
+}
+
+/// On which way mails leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A command that reads them.
+    Sendmail(Pipe),
+    /// An SMTP server.
+    Smtp(Server),
+}
+
+impl Notifier {
+    /// Mails to `to` (each an address, or several with commas) from `from`, by default `httpok@host`. An address
+    /// without a domain, such as `root`, is one on `host`.
+    ///
+    /// # Errors
+    /// Says which address is none.
+    pub fn new(to: &[String], from: Option<&str>, host: &str, via: Via) -> Result<Self, String> {
+        let host = domain(host);
+        let mut recipients = Vec::new();
+        for text in to {
+            recipients.extend(mailboxes(text, &host)?);
+        }
+        if recipients.is_empty() {
+            return Err("expected at least one recipient".to_owned());
+        }
+        let from = mailboxes(from.unwrap_or("httpok"), &host)?;
+        let [from] = from.as_slice() else {
+            return Err("expected exactly one sender".to_owned());
+        };
+        Ok(Self {
+            to: recipients,
+            from: from.clone(),
+            via,
+        })
+    }
+
+    /// Sends `message`. Sent twice it has the same Message-ID, so that a retry can be told from a new mail.
+    ///
+    /// # Errors
+    /// Says why it was not taken, and whether it may be later.
+    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        let mail = self.compose(message).map_err(|error| {
+            DeliveryError::Permanent(format!("cannot make a mail of it: {error}"))
+        })?;
+        let mail = mail.formatted();
+        match &self.via {
+            // a sendmail reads local lines and makes them CRLF itself
+            Via::Sendmail(pipe) => pipe.send(local_lines(&mail)).await,
+            Via::Smtp(server) => {
+                let to: Vec<Address> = self
+                    .to
+                    .iter()
+                    .map(|mailbox| mailbox.email.clone())
+                    .collect();
+                server.send(&self.from.email, &to, &mail).await
+            }
+        }
+    }
+
+    fn compose(&self, message: &Message) -> Result<lettre::Message, lettre::error::Error> {
+        let root = thread_id(message);
+        let mut builder = lettre::Message::builder()
+            .from(self.from.clone())
+            .subject(header_value(&message.subject))
+            .date(message.at)
+            .message_id(Some(message_id(message, message.number)));
+        for mailbox in &self.to {
+            builder = builder.to(mailbox.clone());
+        }
+        builder = if message.number == message.first {
+            builder.references(root)
+        } else {
+            let first = message_id(message, message.first);
+            builder
+                .in_reply_to(first.clone())
+                .references(format!("{root} {first}"))
+        };
+        builder
+            .raw_header(HeaderValue::new(
+                HeaderName::new_from_ascii_str("Auto-Submitted"),
+                "auto-generated".to_owned(),
+            ))
+            .singlepart(SinglePart::plain(message.text.clone()))
+    }
+}
+
+/// The drop-in listener's mail: the original's bytes on the original's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Original {
+    /// What `-m` says, as it says it.
+    pub to: String,
+    /// What `-s` says.
+    pub pipe: Pipe,
+}
+
+impl Original {
+    /// The bytes that sendmail reads.
+    pub fn bytes(&self, message: &Message) -> Vec<u8> {
+        superlance::mail(&self.to, &message.subject, &message.text)
+    }
+
+    /// Sends `message`.
+    ///
+    /// # Errors
+    /// Says why it was not taken, and whether it may be later.
+    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        self.pipe.send(self.bytes(message)).await
+    }
+}
+
+fn mailboxes(text: &str, host: &str) -> Result<Vec<Mailbox>, String> {
+    let wrong = |why: &dyn std::fmt::Display| format!("{text:?} is no mail address: {why}");
+    // a line end is a blank to the parser, and would be one in the middle of a header
+    if text.chars().any(char::is_control) {
+        return Err(wrong(&"it has a control character"));
+    }
+    let local = !text.is_empty() && !text.contains(['@', ',', '<', ' ']);
+    if local {
+        let address = Address::new(text, host).map_err(|error| wrong(&error))?;
+        return Ok(vec![Mailbox::new(None, address)]);
+    }
+    let parsed: Mailboxes = text.parse().map_err(|error| wrong(&error))?;
+    let parsed: Vec<_> = parsed.into_iter().collect();
+    match parsed.is_empty() {
+        true => Err(wrong(&"it is empty")),
+        false => Ok(parsed),
+    }
+}
+
+/// The Message-ID of report `number` in `message`'s thread: the same whenever it is asked for.
+fn message_id(message: &Message, number: u64) -> String {
+    let (incident, host) = (atom(&message.incident), domain(&message.host));
+    format!("<{incident}.{number}.httpok@{host}>")
+}
+
+/// What every mail of the thread refers to. No mail has this id: it holds the thread together even where the
+/// first mail was never delivered, or is not remembered.
+fn thread_id(message: &Message) -> String {
+    let (incident, host) = (atom(&message.incident), domain(&message.host));
+    format!("<{incident}.httpok@{host}>")
+}
+
+/// `text` with only what may stand in the left side of a Message-ID.
+fn atom(text: &str) -> String {
+    replaced(text, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// `host` with only what may stand in a domain.
+fn domain(host: &str) -> String {
+    let labels: Vec<_> = host
+        .split('.')
+        .filter(|label| !label.is_empty())
+        .map(|label| replaced(label, |c| c.is_ascii_alphanumeric() || c == '-'))
+        .collect();
+    match labels.is_empty() {
+        true => "localhost".to_owned(),
+        false => labels.join("."),
+    }
+}
+
+fn replaced(text: &str, allowed: impl Fn(char) -> bool) -> String {
+    let kept = |c| if allowed(c) { c } else { '-' };
+    text.chars().map(kept).collect()
+}
+
+fn local_lines(mail: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(mail.len());
+    for (at, &byte) in mail.iter().enumerate() {
+        if byte != b'\r' || mail.get(at + 1) != Some(&b'\n') {
+            lines.push(byte);
+        }
+    }
+    lines
+}

@@ -1,0 +1,300 @@
+//! A report in words, for a person who was woken by it: the subject and the first lines say what is down,
+//! since when, what became of it and what is left to do. The evidence below is `transcript`'s.
+
+use std::time::Duration;
+
+use crate::health::{DownState, Gate, Happening, Incident, Look, Report, ReportKind, Verdict};
+use crate::secret::redact_url;
+
+use super::message::{Message, Scene};
+use super::superlance::Listener;
+use super::text::{brief, header_value, span, visible};
+use super::{event, transcript};
+
+/// The most characters of a detail in a subject.
+const BRIEF: usize = 80;
+
+/// In whose words a report is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// Ours.
+    Full,
+    /// The original's for what the original mailed: every action. Ours for the rest.
+    Original(Listener),
+}
+
+impl Words {
+    /// `report` in words.
+    pub fn tell(&self, report: &Report, scene: &Scene) -> Message {
+        let (subject, text) = match (self, &report.kind) {
+            (Self::Original(listener), ReportKind::Action) => listener.mail(report),
+            (Self::Original(_) | Self::Full, _) => (subject(report, scene), text(report, scene)),
+        };
+        let subject = header_value(&subject);
+        Message {
+            event: event::of(report, scene, &subject, &text),
+            subject,
+            text,
+            at: scene.clock.at(report.at),
+            host: scene.host.clone(),
+            incident: report.incident.id.clone(),
+            number: report.number,
+            first: first_told(report),
+        }
+    }
+}
+
+/// The number of the first report of the thread, as far as it is remembered.
+fn first_told(report: &Report) -> u64 {
+    let mut entries = report.incident.entries.iter();
+    entries
+        .find_map(|entry| match entry.event {
+            Happening::Told { report, .. } => Some(report),
+            _ => None,
+        })
+        .unwrap_or(report.number)
+}
+
+/// The look that a report is about.
+pub(super) fn look_of(report: &Report) -> Option<&Look> {
+    let newest = |wanted: Verdict| {
+        looks(&report.incident)
+            .rev()
+            .find(|look| look.judgement.verdict == wanted)
+    };
+    match report.kind {
+        ReportKind::Degraded => newest(Verdict::Degraded),
+        ReportKind::Blind => newest(Verdict::Unknown),
+        ReportKind::Action
+        | ReportKind::Down { .. }
+        | ReportKind::Recovered { .. }
+        | ReportKind::GaveUp { .. }
+        | ReportKind::Reminder { .. } => report.incident.last_fail(),
+    }
+}
+
+fn looks(incident: &Incident) -> impl DoubleEndedIterator<Item = &Look> {
+    incident
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.event {
+            Happening::Looked(look) => Some(&**look),
+            _ => None,
+        })
+}
+
+/// One line.
+fn subject(report: &Report, scene: &Scene) -> String {
+    let (host, said) = (visible(&scene.host), headline(report, &why(report)));
+    format!("[httpok {host}] {said}")
+}
+
+/// Why, in a word where there is one.
+fn why(report: &Report) -> String {
+    let Some(judgement) = look_of(report).map(|look| &look.judgement) else {
+        return "reason unknown".to_owned();
+    };
+    match judgement.reason {
+        Some(reason) => reason.to_string(),
+        None => brief(&judgement.detail, BRIEF),
+    }
+}
+
+fn headline(report: &Report, why: &str) -> String {
+    let check = visible(&report.incident.check);
+    match &report.kind {
+        ReportKind::Action => format!("{check} fails: {why}, acted on"),
+        ReportKind::Down { state } => {
+            let (is, became) = match state {
+                DownState::ToldOnly => ("is", "nothing is restarted for it".to_owned()),
+                DownState::Held(gate) => (
+                    "is",
+                    format!("not restarted: {}", visible(&gate.to_string())),
+                ),
+                DownState::Back { after } => {
+                    ("was", format!("restarted, back after {}", span(*after)))
+                }
+                DownState::NotBack { after } => {
+                    ("is", format!("restarted, NOT back after {}", span(*after)))
+                }
+                DownState::NothingRestarted => ("is", "nothing could be restarted".to_owned()),
+            };
+            format!("{check} {is} down: {why}, {became}")
+        }
+        ReportKind::Recovered { down } => format!("{check} recovered after {}", span(*down)),
+        ReportKind::GaveUp { .. } => {
+            let tries = times(report.incident.attempts, "restart");
+            format!("{check} is NOT back after {tries}: {why}, gave up")
+        }
+        ReportKind::Reminder { down } => {
+            format!("{check} is still down after {}: {why}", span(*down))
+        }
+        ReportKind::Degraded => format!("{check} is degraded: {why}"),
+        ReportKind::Blind => format!("{check} cannot be checked: {why}"),
+    }
+}
+
+fn times(count: u32, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+/// The body.
+fn text(report: &Report, scene: &Scene) -> String {
+    let mut sections = vec![head(report, scene)];
+    sections.extend(look_of(report).map(|look| transcript::seen(report, look, scene)));
+    sections.extend(transcript::done(&report.incident, scene));
+    sections.extend(transcript::evidence(&report.incident));
+    sections.extend(transcript::held(&report.incident, scene));
+    sections.push(format!("What happens next\n  {}", next(report, scene)));
+    sections.extend(transcript::history(&report.incident));
+    sections.push(format!(
+        "More: httpok explain {}",
+        word(&report.incident.check)
+    ));
+    sections.join("\n\n")
+}
+
+fn head(report: &Report, scene: &Scene) -> String {
+    let incident = &report.incident;
+    let detail = look_of(report).map_or_else(
+        || why(report),
+        |look| match look.judgement.reason {
+            Some(reason) => format!("{reason}: {}", visible(&look.judgement.detail)),
+            None => visible(&look.judgement.detail),
+        },
+    );
+    let until = incident.ended.unwrap_or(report.at);
+    let since = format!(
+        "{}, for {}",
+        scene.clock.stamp(incident.since),
+        span(until.since(incident.since))
+    );
+    let rows = [
+        ("host", visible(&scene.host)),
+        ("url", visible(&redact_url(&report.url))),
+        ("why", detail),
+        ("since", since),
+        ("to do", todo(report)),
+    ];
+    let mut head = format!("{}.\n", headline(report, &why(report)));
+    for (name, value) in rows {
+        head.push_str(&format!("\n{name:<7}{value}"));
+    }
+    head
+}
+
+/// What is left for a person.
+fn todo(report: &Report) -> String {
+    let check = word(&report.incident.check);
+    match &report.kind {
+        ReportKind::Down { state } => match state {
+            DownState::ToldOnly => "look at it: the watchdog only watches it".to_owned(),
+            DownState::Held(gate) => held_todo(gate, &check),
+            DownState::Back { .. } => {
+                "nothing now; find out by day why, or it may come again".to_owned()
+            }
+            DownState::NotBack { .. } => {
+                "have a look soon: the restart did not help so far".to_owned()
+            }
+            DownState::NothingRestarted => {
+                "look at it: the steps below say why nothing was restarted".to_owned()
+            }
+        },
+        ReportKind::Recovered { .. } => "nothing".to_owned(),
+        ReportKind::GaveUp { .. } => {
+            format!("mend the cause, then let the watchdog work again: httpok reset {check}")
+        }
+        ReportKind::Reminder { .. } => "look at it: it has not come back by itself".to_owned(),
+        ReportKind::Action => "see whether it came back".to_owned(),
+        ReportKind::Degraded => "look at it by day: it answers, so nothing is restarted".to_owned(),
+        ReportKind::Blind => {
+            "look at the watchdog's own host: as long as this lasts nobody watches".to_owned()
+        }
+    }
+}
+
+fn held_todo(gate: &Gate, check: &str) -> String {
+    match gate {
+        Gate::Paused { .. } => format!("when you are done with it: httpok resume {check}"),
+        Gate::Requires { check: required } => format!("look at {} first", word(required)),
+        Gate::Panic { .. } => "look for what they have in common, such as the network".to_owned(),
+        Gate::GaveUp | Gate::OverallBudget => {
+            format!("mend the cause, then: httpok reset {check}")
+        }
+        Gate::NotActedOn { .. } => {
+            format!("look at it; to restart it by hand: httpok restart {check}")
+        }
+        Gate::ShuttingDown => "start the watchdog again".to_owned(),
+        Gate::Backoff { .. } | Gate::Concurrency { .. } | Gate::SameProcess { .. } => {
+            "nothing yet: it is tried again by itself".to_owned()
+        }
+    }
+}
+
+/// What the watchdog will do now.
+fn next(report: &Report, scene: &Scene) -> String {
+    let after = |pause: Duration| scene.clock.stamp(report.at + pause);
+    match &report.kind {
+        ReportKind::Down { state } => match state {
+            DownState::ToldOnly | DownState::Held(Gate::NotActedOn { .. }) => {
+                "nothing but watching; you are told when it is back".to_owned()
+            }
+            DownState::Held(Gate::Backoff { left }) => {
+                format!("the next attempt is due at {}", after(*left))
+            }
+            DownState::Held(_) => {
+                "it is restarted as soon as nothing holds that back any more; you are told when it is back"
+                    .to_owned()
+            }
+            DownState::Back { .. } => "it is watched on; should it fail again you are told".to_owned(),
+            DownState::NotBack { .. } | DownState::NothingRestarted => match pause(&report.incident) {
+                Some(left) => format!("the next attempt is due at {}", after(left)),
+                None => {
+                    "if it keeps failing, the next attempt comes after a pause; you are told when it is back or the restarts are used up"
+                        .to_owned()
+                }
+            },
+        },
+        ReportKind::Recovered { .. } | ReportKind::Degraded | ReportKind::Action => {
+            "it is watched on".to_owned()
+        }
+        ReportKind::GaveUp { rearm: Some(pause) } => format!(
+            "no restart before {} ({} from now); until then it is only watched",
+            after(*pause),
+            span(*pause)
+        ),
+        ReportKind::GaveUp { rearm: None } => {
+            "no more restarts until a person says so; it is only watched".to_owned()
+        }
+        ReportKind::Reminder { .. } => match pause(&report.incident) {
+            Some(left) => format!("the next attempt is due at {}", after(left)),
+            None => "it is watched on; you are told when it is back".to_owned(),
+        },
+        ReportKind::Blind => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
+    }
+}
+
+/// How long the next attempt was still away when that was last said, if nothing happened since.
+fn pause(incident: &Incident) -> Option<Duration> {
+    let mut entries = incident.entries.iter().rev();
+    entries
+        .find_map(|entry| match &entry.event {
+            Happening::Held(Gate::Backoff { left }) => Some(Some(*left)),
+            Happening::Looked(_) | Happening::Told { .. } => None,
+            _ => Some(None),
+        })
+        .flatten()
+}
+
+/// `name` as one word of a shell.
+fn word(name: &str) -> String {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '@');
+    match !name.is_empty() && name.chars().all(plain) {
+        true => name.to_owned(),
+        false => format!("'{}'", visible(name).replace('\'', "'\\''")),
+    }
+}

@@ -1,0 +1,87 @@
+//! Mail through a command that reads it on standard input, such as `/usr/sbin/sendmail -t -i`. The command
+//! line is the user's own, for the shell. What it prints goes into our errors and nowhere else: under
+//! supervisord our standard output is the protocol.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
+
+use crate::exec::{self, Command, ExecError, Finished, Line};
+
+use super::message::DeliveryError;
+use super::text::brief;
+
+/// How much of the command's output is kept for the error.
+const KEPT_OUTPUT: usize = 4096;
+
+/// The codes of sysexits.h that say it is the message itself: usage, data error, no input, no such user. Any
+/// other failure (no host, service unavailable, try again, not found, killed) can be mended while it waits.
+const PERMANENT: std::ops::RangeInclusive<i32> = 64..=67;
+
+/// A command that takes mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipe {
+    /// The command line.
+    pub command: String,
+    /// It is killed after so long.
+    pub deadline: Duration,
+}
+
+impl Pipe {
+    /// Hands `mail` over, headers and all.
+    ///
+    /// # Errors
+    /// The command could not be run, did not end in time, or did not succeed.
+    pub async fn send(&self, mail: Vec<u8>) -> Result<(), DeliveryError> {
+        let command = Command {
+            program: Line::Shell(self.command.clone()),
+            stdin: Some(mail),
+            timeout: self.deadline,
+            max_output: KEPT_OUTPUT,
+            env: Vec::new(),
+        };
+        match exec::run(&command).await {
+            Ok(finished) => judge(&finished),
+            Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => {
+                Err(DeliveryError::Temporary(format!("sendmail: {error}")))
+            }
+            Err(ExecError::TimedOut {
+                after,
+                stdout,
+                stderr,
+            }) => {
+                let said = said(&stderr.text(), &stdout.text());
+                let after = after.as_secs_f32();
+                Err(DeliveryError::Temporary(format!(
+                    "sendmail was killed: not done within {after} s{said}"
+                )))
+            }
+        }
+    }
+}
+
+fn judge(finished: &Finished) -> Result<(), DeliveryError> {
+    let said = said(&finished.stderr.text(), &finished.stdout.text());
+    match finished.status.code() {
+        Some(0) => Ok(()),
+        Some(code) if PERMANENT.contains(&code) => Err(DeliveryError::Permanent(format!(
+            "sendmail refused the message with exit status {code}{said}"
+        ))),
+        Some(code) => Err(DeliveryError::Temporary(format!(
+            "sendmail failed with exit status {code}{said}"
+        ))),
+        None => {
+            let signal = finished.status.signal().unwrap_or_default();
+            Err(DeliveryError::Temporary(format!(
+                "sendmail was ended by signal {signal}{said}"
+            )))
+        }
+    }
+}
+
+/// What it had to say, standard error first.
+fn said(stderr: &str, stdout: &str) -> String {
+    [stderr.trim(), stdout.trim()]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .map_or_else(String::new, |text| format!(": {}", brief(text, 200)))
+}

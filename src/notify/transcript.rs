@@ -1,0 +1,324 @@
+//! The evidence of an incident as text: what was seen, what was done, what was kept, what held an action back,
+//! and its looks as a strip. Each section is one function; `report` puts them together.
+
+use std::fmt::Write as _;
+
+use crate::health::{
+    Capture, Deed, Happening, Incident, Judgement, Look, Observation, Outcome, Report, Skip, Step,
+    Verdict,
+};
+use crate::secret::redact_url;
+
+use super::message::Scene;
+use super::text::{brief, excerpt, size, span, timing, visible};
+
+/// The headers that explain a failing answer. No others: they may hold what is nobody's business.
+const HEADERS: [&str; 9] = [
+    "content-length",
+    "content-type",
+    "date",
+    "location",
+    "retry-after",
+    "server",
+    "via",
+    "x-cache",
+    "x-request-id",
+];
+
+/// The most characters of a header's value or a finding.
+const BRIEF: usize = 200;
+
+/// The most looks in a strip.
+const STRIP: usize = 60;
+
+/// The most actions that are told step by step.
+const ACTIONS: usize = 5;
+
+/// What the report is about: one look with its grounds.
+pub(super) fn seen(report: &Report, look: &Look, scene: &Scene) -> String {
+    let Look { seen, judgement } = look;
+    let at = report.incident.entries.iter().rev().find(
+        |entry| matches!(&entry.event, Happening::Looked(other) if std::ptr::eq(&**other, look)),
+    );
+    let mut text = "What was seen".to_owned();
+    if let Some(entry) = at {
+        let _ = write!(text, " at {}", scene.clock.stamp(entry.at));
+    }
+    opinion(&mut text, judgement);
+    answer(&mut text, seen);
+    timings(&mut text, look);
+    text
+}
+
+fn opinion(text: &mut String, judgement: &Judgement) {
+    let reason = judgement
+        .reason
+        .map_or("by a rule of the check", |reason| reason.as_str());
+    let _ = write!(text, "\n  {}: {reason}", judgement.verdict);
+    if let Some(phase) = judgement.phase {
+        let _ = write!(text, ", in phase {phase}");
+    }
+    let _ = write!(text, "\n  {}", brief(&judgement.detail, 2 * BRIEF));
+    for finding in &judgement.findings {
+        let expected = brief(&finding.expected, BRIEF);
+        let actual = brief(&finding.actual, BRIEF);
+        let _ = match finding.met {
+            true => write!(text, "\n  ok   expected {expected}"),
+            false => write!(
+                text,
+                "\n  NOT  expected {expected}\n       got      {actual}"
+            ),
+        };
+    }
+}
+
+fn answer(text: &mut String, seen: &Observation) {
+    if let Some(line) = &seen.status {
+        let _ = write!(
+            text,
+            "\n\n  {} {}",
+            visible(&line.version),
+            visible(&line.to_string())
+        );
+        for (name, value) in &seen.headers {
+            let name = name.to_ascii_lowercase();
+            if HEADERS.contains(&name.as_str()) {
+                let value = if name == "location" {
+                    redact_url(value)
+                } else {
+                    value.clone()
+                };
+                let _ = write!(text, "\n  {name}: {}", brief(&value, BRIEF));
+            }
+        }
+    }
+    if let Some(body) = seen.body.as_ref().filter(|body| body.size > 0) {
+        let lines = excerpt(body);
+        let _ = write!(text, "\n\n  body, {}:", size(body.size));
+        for line in &lines {
+            let _ = write!(text, "\n  | {line}");
+        }
+    }
+    if let Some(code) = seen.exit {
+        let _ = write!(text, "\n  exit code {code}");
+    }
+}
+
+fn timings(text: &mut String, look: &Look) {
+    text.push('\n');
+    if let Some(peer) = &look.seen.peer {
+        let _ = write!(text, "\n  {:<11}{}", "peer", visible(peer));
+    }
+    for (phase, took) in look.seen.phases.iter() {
+        let here = look.judgement.phase == Some(phase);
+        let mark = if here { "  <- here" } else { "" };
+        let _ = write!(text, "\n  {phase:<11}{:>10}{mark}", timing(took));
+    }
+    let _ = write!(
+        text,
+        "\n  {:<11}{:>10}",
+        "total",
+        timing(look.seen.duration)
+    );
+}
+
+/// Every action, step by step.
+pub(super) fn done(incident: &Incident, scene: &Scene) -> Option<String> {
+    let mut text = "What was done".to_owned();
+    let earlier = incident.actions().count().saturating_sub(ACTIONS);
+    if earlier > 0 {
+        let _ = write!(text, "\n  ({earlier} earlier actions are not told here)");
+    }
+    for (at, outcome) in incident.actions().skip(earlier) {
+        let _ = write!(text, "\n  action that ended at {}", scene.clock.stamp(at));
+        for step in &outcome.steps {
+            let time = scene.clock.time(step.at);
+            let _ = write!(text, "\n    {time}  {}", sentence(step));
+        }
+        if outcome.steps.is_empty() {
+            text.push_str("\n    nothing was found to restart");
+        }
+    }
+    incident.actions().next().map(|_| text)
+}
+
+/// One step as one line.
+fn sentence(step: &Step) -> String {
+    let name = step
+        .process
+        .as_ref()
+        .map_or_else(|| "?".to_owned(), |name| visible(&name.namespec()));
+    let took = timing(step.took);
+    let pid = |pid: Option<u32>| pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
+    let why = |error: &dyn std::fmt::Display| brief(&error.to_string(), BRIEF);
+    match &step.deed {
+        Deed::ListFailed { error } => {
+            format!(
+                "the supervisor could not be asked, so nothing was done: {}",
+                why(error)
+            )
+        }
+        Deed::Skipped(skip) => format!("{name} left alone: {}", skipped(skip)),
+        Deed::Captured(capture) => captured(&name, capture, &took),
+        Deed::Restarting { pid: old } => format!("{name} is RUNNING{}: to be restarted", pid(*old)),
+        Deed::Starting { state } => format!("{name} is {state}: to be started"),
+        Deed::Stopped { error: None } => format!("{name} stopped, took {took}"),
+        Deed::Stopped { error: Some(error) } => {
+            format!("{name} NOT stopped, after {took}: {}", why(error))
+        }
+        Deed::Started { error: None } => format!("{name} started, took {took}"),
+        Deed::Started { error: Some(error) } => {
+            format!("{name} NOT started, after {took}: {}", why(error))
+        }
+        Deed::Settled { state, pid: new } => format!("{name} is {state}{}, took {took}", pid(*new)),
+        Deed::Missing { targets } => {
+            let names: Vec<_> = targets.iter().map(|target| visible(target)).collect();
+            format!("no process is called {}", names.join(", "))
+        }
+    }
+}
+
+fn skipped(skip: &Skip) -> String {
+    match skip {
+        Skip::NotRunning { state } => format!("it is {state}, not RUNNING"),
+        Skip::Replaced {
+            looked,
+            found: Some(found),
+        } => format!(
+            "it was restarted by someone since the check looked (pid {looked} then, {found} now)"
+        ),
+        Skip::Replaced {
+            looked,
+            found: None,
+        } => {
+            format!("the process that the check looked at (pid {looked}) is gone")
+        }
+        Skip::Ourselves => "it is the watchdog itself".to_owned(),
+        Skip::DryRun => "dry run; it would have been restarted".to_owned(),
+    }
+}
+
+fn captured(name: &str, capture: &Capture, took: &str) -> String {
+    let what = brief(&capture.what, BRIEF);
+    match &capture.failure {
+        None => format!("{what} of {name} kept, took {took}"),
+        Some(failure) => {
+            format!(
+                "{what} of {name} NOT kept, after {took}: {}",
+                brief(failure, BRIEF)
+            )
+        }
+    }
+}
+
+/// The files that the captures left, with their sizes, and the beginning of what they printed.
+pub(super) fn evidence(incident: &Incident) -> Option<String> {
+    let captures: Vec<_> = incident
+        .actions()
+        .flat_map(|(_, outcome)| captures(outcome))
+        .collect();
+    let mut text = "Evidence".to_owned();
+    for capture in &captures {
+        for (path, bytes) in &capture.files {
+            let _ = write!(text, "\n  {}  {}", visible(path), size(*bytes));
+        }
+        if capture.files.is_empty() && !capture.output.trim().is_empty() {
+            let _ = write!(text, "\n  {}:", brief(&capture.what, BRIEF));
+            for line in capture.output.lines().take(20) {
+                let _ = write!(text, "\n  | {}", brief(line, BRIEF));
+            }
+        }
+    }
+    text.contains('\n').then_some(text)
+}
+
+fn captures(outcome: &Outcome) -> impl Iterator<Item = &Capture> {
+    outcome.steps.iter().filter_map(|step| match &step.deed {
+        Deed::Captured(capture) => Some(capture),
+        _ => None,
+    })
+}
+
+/// What held an action back, the same gate in a row told once.
+pub(super) fn held(incident: &Incident, scene: &Scene) -> Option<String> {
+    let mut rows: Vec<(String, String, u32)> = Vec::new();
+    let mut last = None;
+    for entry in &incident.entries {
+        let Happening::Held(gate) = &entry.event else {
+            continue;
+        };
+        let kind = std::mem::discriminant(gate);
+        match rows.last_mut() {
+            Some((_, _, times)) if last == Some(kind) => *times += 1,
+            _ => rows.push((
+                scene.clock.time(entry.at),
+                brief(&gate.to_string(), BRIEF),
+                1,
+            )),
+        }
+        last = Some(kind);
+    }
+    let mut text = "What held a restart back".to_owned();
+    for (time, gate, times) in &rows {
+        let _ = write!(text, "\n  {time}  {gate}");
+        if *times > 1 {
+            let _ = write!(text, " (said {times} times)");
+        }
+    }
+    (!rows.is_empty()).then_some(text)
+}
+
+/// The newest looks and what happened between them, one character each, with a legend of those that occur.
+pub(super) fn history(incident: &Incident) -> Option<String> {
+    let marks: Vec<_> = incident
+        .entries
+        .iter()
+        .filter_map(|entry| mark(&entry.event))
+        .collect();
+    let from = marks.len().saturating_sub(STRIP);
+    let strip: String = marks[from..].iter().map(|(mark, _)| mark).collect();
+    let mut legend: Vec<String> = Vec::new();
+    for (mark, meaning) in &marks[from..] {
+        let row = format!("{mark} {meaning}");
+        if !legend.contains(&row) {
+            legend.push(row);
+        }
+    }
+    let took = incident.ended.map(|end| span(end.since(incident.opened)));
+    let mut text = format!("History, newest last\n  {strip}\n  ({})", legend.join(", "));
+    if let Some(took) = took {
+        let _ = write!(text, "\n  it was down for {took}");
+    }
+    for entry in &incident.entries {
+        if let Happening::Told {
+            report,
+            kind,
+            failure: Some(failure),
+        } = &entry.event
+        {
+            let (kind, failure) = (kind.as_str(), brief(failure, BRIEF));
+            let _ = write!(
+                text,
+                "\n  report {report} ({kind}) reached nobody: {failure}"
+            );
+        }
+    }
+    (!marks.is_empty()).then_some(text)
+}
+
+fn mark(event: &Happening) -> Option<(char, &'static str)> {
+    Some(match event {
+        Happening::Looked(look) => match look.judgement.verdict {
+            Verdict::Pass => ('.', "pass"),
+            Verdict::Degraded => ('d', "degraded"),
+            Verdict::Starting => ('s', "starting"),
+            Verdict::Draining => ('v', "draining"),
+            Verdict::Fail => ('x', "fail"),
+            Verdict::Unknown => ('?', "could not tell"),
+        },
+        Happening::Acted(_) => ('R', "action"),
+        Happening::GaveUp => ('G', "gave up"),
+        Happening::Rearmed => ('A', "armed again"),
+        Happening::Held(_) | Happening::Recovered | Happening::Told { .. } => return None,
+    })
+}

@@ -1,0 +1,233 @@
+//! A JSON POST per message. What is sent is the message's `event` (see `event`), byte for byte the same at
+//! every try. With a secret it is signed: `X-Httpok-Signature: sha256=HEX`, the HMAC of the body.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode, Url};
+use ring::hmac;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+
+use crate::secret::Secret;
+
+use super::message::{DeliveryError, Message};
+use super::text::brief;
+
+/// How much of a refusal is read for the error.
+const KEPT_ANSWER: usize = 512;
+
+/// Where events are posted. The URL is a secret: with most services it is all that one needs to post.
+#[derive(Clone, Debug)]
+pub struct Notifier {
+    url: Secret,
+    host: String,
+    secure: bool,
+    headers: HeaderMap,
+    key: Option<Secret>,
+    cacert: Option<PathBuf>,
+    deadline: Duration,
+}
+
+/// What a [`Notifier`] is made of.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `http` or `https`; userinfo becomes Basic authentication.
+    pub url: Secret,
+    /// Sent as given, after ours.
+    pub headers: Vec<(String, Secret)>,
+    /// Signs the body.
+    pub key: Option<Secret>,
+    /// Trust these roots instead of the system's.
+    pub cacert: Option<PathBuf>,
+    /// From the connection to the end of the answer.
+    pub deadline: Duration,
+}
+
+impl Notifier {
+    /// Checks what can be checked before anything is sent.
+    ///
+    /// # Errors
+    /// Says what is wrong with the URL or a header, without showing either's value.
+    pub fn new(target: Target) -> Result<Self, String> {
+        let url = Url::parse(target.url.expose())
+            .map_err(|error| format!("the webhook's URL is none: {error}"))?;
+        let (secure, host) = match (url.scheme(), url.host_str()) {
+            ("https", Some(host)) => (true, host.to_owned()),
+            ("http", Some(host)) => (false, host.to_owned()),
+            (scheme, _) => {
+                return Err(format!(
+                    "a webhook is \"http\" or \"https\", not {scheme:?}"
+                ));
+            }
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in &target.headers {
+            let key = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| format!("{name:?} is no header name"))?;
+            let mut value = HeaderValue::from_str(value.expose())
+                .map_err(|_| format!("the value of the header {name:?} cannot be sent"))?;
+            value.set_sensitive(true);
+            headers.insert(key, value);
+        }
+        Ok(Self {
+            url: target.url,
+            host,
+            secure,
+            headers,
+            key: target.key,
+            cacert: target.cacert,
+            deadline: target.deadline,
+        })
+    }
+
+    /// Posts `message`.
+    ///
+    /// # Errors
+    /// Says why it was not taken, and whether it may be later.
+    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+        let body = message.event.to_string();
+        let mut headers = self.headers.clone();
+        if let Some(key) = &self.key {
+            let signature = HeaderValue::from_str(&signature(key, body.as_bytes()));
+            headers.extend(signature.ok().map(|value| (SIGNATURE, value)));
+        }
+        let posted = async {
+            let request = self.client().await?.post(self.url.expose());
+            let sent = request.headers(headers).body(body).send().await;
+            let answer = sent.map_err(|error| self.unreachable(error))?;
+            self.judge(answer).await
+        };
+        tokio::time::timeout(self.deadline, posted)
+            .await
+            .unwrap_or_else(|_| Err(self.temporary("not done in time")))
+    }
+
+    async fn client(&self) -> Result<Client, DeliveryError> {
+        let (secure, cacert) = (self.secure, self.cacert.clone());
+        // the system's roots are read only when they are needed, and off the runtime's thread
+        let tls = tokio::task::spawn_blocking(move || match secure {
+            true => tls(cacert),
+            false => trusting_nobody(),
+        });
+        let tls = tls
+            .await
+            .unwrap_or_else(|error| Err(format!("cannot prepare TLS: {error}")))
+            .map_err(|why| self.temporary(why))?;
+        Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .pool_max_idle_per_host(0)
+            .user_agent("httpok")
+            .tls_backend_preconfigured(tls)
+            .build()
+            .map_err(|error| self.unreachable(error))
+    }
+
+    async fn judge(&self, mut answer: Response) -> Result<(), DeliveryError> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let mut said = Vec::new();
+        while said.len() < KEPT_ANSWER {
+            let Ok(Some(chunk)) = answer.chunk().await else {
+                break;
+            };
+            said.extend_from_slice(&chunk);
+        }
+        said.truncate(KEPT_ANSWER);
+        let said = brief(String::from_utf8_lossy(&said).trim(), 200);
+        let separator = if said.is_empty() { "" } else { ": " };
+        let why = format!(
+            "webhook at \"{}\" answered {status}{separator}{said}",
+            self.host
+        );
+        let later = matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        );
+        Err(match later || status.is_server_error() {
+            true => DeliveryError::Temporary(why),
+            false => DeliveryError::Permanent(why),
+        })
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> DeliveryError {
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        self.temporary(cause)
+    }
+
+    fn temporary(&self, why: impl std::fmt::Display) -> DeliveryError {
+        DeliveryError::Temporary(format!("webhook at \"{}\": {why}", self.host))
+    }
+}
+
+const SIGNATURE: HeaderName = HeaderName::from_static("x-httpok-signature");
+
+fn signature(key: &Secret, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
+    let mut text = "sha256=".to_owned();
+    for byte in hmac::sign(&key, body).as_ref() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn tls(cacert: Option<PathBuf>) -> Result<ClientConfig, String> {
+    let builder = versions()?;
+    let config = match cacert {
+        None => builder
+            .with_platform_verifier()
+            .map_err(|error| format!("cannot read the system's roots: {error}"))?,
+        Some(path) => {
+            let wrong = |why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
+            let mut roots = RootCertStore::empty();
+            let pem = CertificateDer::pem_file_iter(&path).map_err(|error| wrong(&error))?;
+            for root in pem {
+                let root = root.map_err(|error| wrong(&error))?;
+                roots.add(root).map_err(|error| wrong(&error))?;
+            }
+            builder.with_root_certificates(roots)
+        }
+    };
+    Ok(config.with_no_client_auth())
+}
+
+/// For plain HTTP: it must not need any roots, and must work on a machine that has none.
+fn trusting_nobody() -> Result<ClientConfig, String> {
+    let builder = versions()?.with_root_certificates(RootCertStore::empty());
+    Ok(builder.with_no_client_auth())
+}
+
+fn versions() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("cannot prepare TLS: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_the_usual_hmac() {
+        // RFC 4231, test case 2
+        assert_eq!(
+            signature(&Secret::new("Jefe"), b"what do ya want for nothing?"),
+            "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+    }
+}
