@@ -1,0 +1,120 @@
+//! What people are told, against what the original printed, and through real servers and commands.
+
+#[path = "support/smtp.rs"]
+mod smtp;
+
+#[path = "notify/mail.rs"]
+mod mail;
+#[path = "notify/original.rs"]
+mod original;
+#[path = "notify/webhook.rs"]
+mod webhook;
+#[path = "notify/words.rs"]
+mod words;
+
+use std::time::{Duration, SystemTime};
+
+use httpok::health::{
+    Body, Entry, Expectation, Happening, Incident, Look, Moment, Observation, Phase, Reason,
+    Report, ReportKind, StatusLine, Step, Trouble,
+};
+use httpok::health::{Deed, ProcessName};
+use httpok::notify::report::Words;
+use httpok::notify::{Clock, Message, Scene};
+
+/// 2026-05-01T03:12:04Z
+const ORIGIN: u64 = 1_777_605_124;
+
+fn scene() -> Scene {
+    Scene {
+        host: "box1.example.org".into(),
+        clock: Clock {
+            origin: SystemTime::UNIX_EPOCH + Duration::from_secs(ORIGIN),
+        },
+    }
+}
+
+/// A look at an answer with this status line and body.
+fn answered(code: u16, reason: &str, body: &[u8], expectation: &Expectation) -> Look {
+    let mut seen = Observation {
+        duration: Duration::from_millis(13),
+        peer: Some("127.0.0.1:8080".into()),
+        status: Some(StatusLine {
+            version: "HTTP/1.1".into(),
+            code,
+            reason: reason.into(),
+        }),
+        body: Some(Body {
+            kept: body.to_vec(),
+            size: body.len() as u64,
+            found: vec![],
+        }),
+        ..Observation::default()
+    };
+    seen.phases.add(Phase::Connect, Duration::from_micros(300));
+    seen.phases.add(Phase::FirstByte, Duration::from_millis(12));
+    let judgement = expectation.judge(&seen);
+    Look { seen, judgement }
+}
+
+/// A look that saw nothing but trouble.
+fn troubled(reason: Reason, phase: Phase, detail: &str) -> Look {
+    let mut seen = Observation::of_trouble(Trouble::new(reason, phase, detail));
+    seen.duration = Duration::from_millis(3002);
+    seen.phases.add(Phase::Connect, Duration::from_micros(300));
+    seen.phases.add(phase, Duration::from_millis(3001));
+    let judgement = Expectation::default().judge(&seen);
+    Look { seen, judgement }
+}
+
+fn looked(at: u64, look: Look) -> Entry {
+    entry(at, Happening::Looked(Box::new(look)))
+}
+
+fn entry(at: u64, event: Happening) -> Entry {
+    Entry {
+        at: Moment::from_secs(at),
+        event,
+    }
+}
+
+fn step(at: u64, took: u64, process: Option<&str>, deed: Deed) -> Step {
+    Step {
+        at: Moment::from_secs(at),
+        took: Duration::from_millis(took),
+        process: process.map(|name| match name.split_once(':') {
+            Some((group, name)) => ProcessName::supervisord(group, name),
+            None => ProcessName::supervisord(name, name),
+        }),
+        deed,
+    }
+}
+
+fn report(kind: ReportKind, entries: Vec<Entry>) -> Report {
+    Report {
+        number: 7,
+        kind,
+        at: Moment::from_secs(60),
+        url: "http://127.0.0.1:8080/health".into(),
+        incident: Incident {
+            id: "shop-1777605124-1".into(),
+            check: "shop".into(),
+            since: Moment::from_secs(10),
+            opened: Moment::from_secs(30),
+            ended: None,
+            attempts: 1,
+            entries,
+            dropped: 0,
+        },
+    }
+}
+
+/// The message of a report about a hang.
+fn message(kind: ReportKind) -> Message {
+    let hang = troubled(
+        Reason::FirstByteTimeout,
+        Phase::FirstByte,
+        "no answer within 3s",
+    );
+    Words::Full.tell(&report(kind, vec![looked(10, hang)]), &scene())
+}

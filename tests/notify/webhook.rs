@@ -1,0 +1,277 @@
+//! Webhooks, against a small server of our own that shows what arrives byte for byte.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use httpok::health::{DownState, ReportKind};
+use httpok::notify::webhook::{self, Target};
+use httpok::notify::{DeliveryError, Notifier};
+use httpok::secret::Secret;
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::message;
+
+fn target(url: String) -> Target {
+    Target {
+        url: Secret::new(url),
+        headers: vec![],
+        key: None,
+        cacert: None,
+        deadline: Duration::from_secs(20),
+    }
+}
+
+async fn post(target: Target) -> Result<(), DeliveryError> {
+    let notifier = Notifier::Webhook(webhook::Notifier::new(target).expect("a right target"));
+    let down = message(ReportKind::Down {
+        state: DownState::ToldOnly,
+    });
+    notifier.deliver(&down).await
+}
+
+/// Reads one request with its body, and answers it.
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    answer: &str,
+) -> (String, Vec<u8>) {
+    let mut request = Vec::new();
+    let (head, length) = loop {
+        assert_ne!(
+            stream.read_buf(&mut request).await.expect("readable"),
+            0,
+            "cut off"
+        );
+        if let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8(request[..end].to_vec()).expect("ASCII");
+            let head = head.to_ascii_lowercase();
+            let length = head.split("content-length: ").nth(1).expect("a length");
+            let length: usize = length
+                .lines()
+                .next()
+                .expect("a line")
+                .parse()
+                .expect("a number");
+            break (head, end + 4 + length);
+        }
+    };
+    while request.len() < length {
+        assert_ne!(
+            stream.read_buf(&mut request).await.expect("readable"),
+            0,
+            "cut off"
+        );
+    }
+    stream.write_all(answer.as_bytes()).await.expect("written");
+    stream.shutdown().await.expect("closed");
+    let body = request.len() - length;
+    assert_eq!(body, 0, "nothing beyond the body");
+    let start = head.len() + 4;
+    (head, request.split_off(start))
+}
+
+/// Posts to a server that gives `answer`: what it got, and what came of it.
+async fn exchange(
+    answer: &str,
+    change: impl FnOnce(&mut Target),
+) -> (String, Vec<u8>, Result<(), DeliveryError>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let mut target = target(format!("http://127.0.0.1:{port}/hooks/T0KEN"));
+    change(&mut target);
+    let server = async {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        serve(stream, answer).await
+    };
+    let ((head, body), posted) = tokio::join!(server, post(target));
+    (head, body, posted)
+}
+
+#[tokio::test]
+async fn an_event_arrives_as_json() {
+    let answer = "HTTP/1.1 204 No Content\r\n\r\n";
+    let (head, body, posted) = exchange(answer, |target| {
+        target.headers = vec![("X-Api-Key".into(), Secret::new("k3y"))];
+        target.key = Some(Secret::new("signing"));
+    })
+    .await;
+    posted.expect("taken");
+    for line in [
+        "post /hooks/t0ken http/1.1",
+        "content-type: application/json",
+        "x-api-key: k3y",
+        "user-agent: httpok",
+        "x-httpok-signature: sha256=",
+    ] {
+        assert!(head.contains(line), "{line} is missing from {head}");
+    }
+    let event: Value = serde_json::from_slice(&body).expect("JSON");
+    for (pointer, value) in [
+        ("/version", Value::from(1)),
+        ("/kind", "down".into()),
+        ("/details/state", "told_only".into()),
+        ("/host", "box1.example.org".into()),
+        ("/check", "shop".into()),
+        ("/url", "http://127.0.0.1:8080/health".into()),
+        ("/at", "2026-05-01T03:13:04Z".into()),
+        ("/number", 7.into()),
+        ("/incident/id", "shop-1777605124-1".into()),
+        ("/incident/since", "2026-05-01T03:12:14Z".into()),
+        ("/incident/ended", Value::Null),
+        ("/seen/reason", "first_byte_timeout".into()),
+        ("/seen/phase", "first_byte".into()),
+        ("/seen/phases/first_byte", 3.001.into()),
+        ("/steps", Value::Array(vec![])),
+    ] {
+        assert_eq!(event.pointer(pointer), Some(&value), "{pointer}");
+    }
+    let text = event["text"].as_str().expect("a text");
+    assert!(text.contains("What was seen"), "{text}");
+}
+
+#[tokio::test]
+async fn the_signature_is_of_the_bytes_that_arrive() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let (head, body, _) =
+        exchange(answer, |target| target.key = Some(Secret::new("signing"))).await;
+    let signature = head
+        .split("x-httpok-signature: sha256=")
+        .nth(1)
+        .expect("signed");
+    let signature = signature.lines().next().expect("a line");
+    let program = "import hmac, sys
+print(hmac.new(b'signing', sys.stdin.buffer.read(), 'sha256').hexdigest(), end='')";
+    let dir = TempDir::new().expect("a directory");
+    let file = dir.path().join("body");
+    std::fs::write(&file, &body).expect("written");
+    let python = std::process::Command::new("python3")
+        .args(["-c", program])
+        .stdin(std::fs::File::open(&file).expect("there"))
+        .output()
+        .expect("python3");
+    assert_eq!(String::from_utf8_lossy(&python.stdout), signature);
+    let (head, _, _) = exchange(answer, |_| {}).await;
+    assert!(!head.contains("x-httpok-signature"), "{head}");
+}
+
+#[tokio::test]
+async fn answers_decide_whether_it_is_worth_trying_again() {
+    for (status, temporary) in [
+        ("400 Bad Request", false),
+        ("404 Not Found", false),
+        ("408 Request Timeout", true),
+        ("410 Gone", false),
+        ("429 Too Many Requests", true),
+        ("500 Internal Server Error", true),
+        ("503 Service Unavailable", true),
+        ("302 Found", false),
+    ] {
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 12\r\n\r\nno\x1b such thing"
+        );
+        let (_, _, posted) = exchange(&answer, |_| {}).await;
+        let error = posted.expect_err(status);
+        assert_eq!(error.is_temporary(), temporary, "{error}");
+        let said = error.to_string();
+        assert!(
+            said.contains(&status[..3]) && said.contains("no\\x1b such"),
+            "{said}"
+        );
+        assert!(
+            !said.to_ascii_lowercase().contains("t0ken"),
+            "the URL is a secret: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn trouble_on_the_way_is_temporary_bounded_and_keeps_the_secret() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let url = || format!("http://me:hunter2@127.0.0.1:{port}/T0KEN");
+    let started = Instant::now();
+    let hasty = Target {
+        deadline: Duration::from_millis(300),
+        ..target(url())
+    };
+    let silent = post(hasty).await.expect_err("nobody answers");
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    drop(listener);
+    let refused = post(target(url())).await.expect_err("nobody there");
+    for error in [silent, refused] {
+        let said = error.to_string();
+        assert!(error.is_temporary(), "{said}");
+        assert!(
+            !said.contains("hunter2") && !said.contains("T0KEN"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn https_is_verified() {
+    let dir = TempDir::new().expect("a directory");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let cacert = dir.path().join("cert.pem");
+    std::fs::write(&cacert, made.cert.pem()).expect("written");
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a configuration");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!(
+        "https://localhost:{}/x",
+        listener.local_addr().expect("bound").port()
+    );
+
+    let server = async {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let stream = acceptor.accept(stream).await.expect("a handshake");
+        serve(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await
+    };
+    let trusted = Target {
+        cacert: Some(cacert),
+        ..target(url.clone())
+    };
+    let (_, posted) = tokio::join!(server, post(trusted));
+    posted.expect("taken");
+
+    let server = async {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let refused = acceptor.accept(stream).await.err();
+        refused.expect("the client does not trust it")
+    };
+    let (_, posted) = tokio::join!(server, post(target(url)));
+    let error = posted.expect_err("an unknown root");
+    assert!(error.is_temporary(), "{error}");
+}
+
+#[test]
+fn wrong_targets_are_refused_without_showing_them() {
+    for url in ["ftp://h/T0KEN", "T0KEN", "http://", "unix:///T0KEN"] {
+        let fault = webhook::Notifier::new(target(url.into())).expect_err(url);
+        assert!(!fault.contains("T0KEN"), "{fault}");
+    }
+    for (name, value) in [("bad name", "x"), ("X-Key", "T0KEN\r\nX: y")] {
+        let mut target = target("http://h/".into());
+        target.headers = vec![(name.into(), Secret::new(value))];
+        let fault = webhook::Notifier::new(target).expect_err(name);
+        assert!(
+            fault.contains(&format!("{name:?}")) && !fault.contains("T0KEN"),
+            "{fault}"
+        );
+    }
+}

@@ -1,0 +1,452 @@
+//! What a person reads, checked by meaning.
+
+use std::time::Duration;
+
+use httpok::health::{
+    Body, CallError, Capture, Deed, DownState, Expectation, Gate, Happening, Look, Observation,
+    Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
+};
+use httpok::notify::report::Words;
+use httpok::secret::redact_url;
+
+use crate::{answered, entry, looked, report, scene, step, troubled};
+
+fn hang() -> Look {
+    troubled(
+        Reason::FirstByteTimeout,
+        Phase::FirstByte,
+        "no answer within 3s",
+    )
+}
+
+/// A whole episode up to the restart.
+fn restarted() -> Vec<crate::Entry> {
+    let steps = vec![
+        step(
+            31,
+            900,
+            Some("shop"),
+            Deed::Captured(Capture {
+                what: "gcore".into(),
+                output: "Saved corefile /var/cores/shop.41".into(),
+                errors: String::new(),
+                failure: None,
+                files: vec![("/var/cores/shop.41".into(), 3 << 20)],
+            }),
+        ),
+        step(
+            31,
+            20,
+            Some("shop"),
+            Deed::Captured(Capture {
+                what: "py-spy dump --pid 41".into(),
+                output: "Thread 1 (idle)\n\x1b[2Jlock.acquire".into(),
+                errors: String::new(),
+                failure: None,
+                files: vec![],
+            }),
+        ),
+        step(32, 0, Some("shop"), Deed::Restarting { pid: Some(41) }),
+        step(37, 5000, Some("shop"), Deed::Stopped { error: None }),
+        step(37, 4, Some("shop"), Deed::Started { error: None }),
+        step(
+            38,
+            1000,
+            Some("shop"),
+            Deed::Settled {
+                state: ProcessState::Running,
+                pid: Some(52),
+            },
+        ),
+    ];
+    vec![
+        looked(10, hang()),
+        looked(20, hang()),
+        looked(30, hang()),
+        entry(38, Happening::Acted(Outcome { steps })),
+    ]
+}
+
+#[test]
+fn every_subject_says_what_is_the_matter() {
+    let down = |state| ReportKind::Down { state };
+    let seconds = Duration::from_secs;
+    let table = [
+        (
+            down(DownState::Back { after: seconds(12) }),
+            "shop was down: first_byte_timeout, restarted, back after 12 s",
+        ),
+        (
+            down(DownState::NotBack { after: seconds(30) }),
+            "shop is down: first_byte_timeout, restarted, NOT back after 30 s",
+        ),
+        (
+            down(DownState::ToldOnly),
+            "shop is down: first_byte_timeout, nothing is restarted for it",
+        ),
+        (
+            down(DownState::NothingRestarted),
+            "shop is down: first_byte_timeout, nothing could be restarted",
+        ),
+        (
+            down(DownState::Held(Gate::Requires { check: "db".into() })),
+            "shop is down: first_byte_timeout, not restarted: \"db\", which it requires, is failing too",
+        ),
+        (
+            ReportKind::Recovered { down: seconds(184) },
+            "shop recovered after 3 m 4 s",
+        ),
+        (
+            ReportKind::GaveUp { rearm: None },
+            "shop is NOT back after 1 restart: first_byte_timeout, gave up",
+        ),
+        (
+            ReportKind::Reminder {
+                down: seconds(7500),
+            },
+            "shop is still down after 2 h 5 m: first_byte_timeout",
+        ),
+    ];
+    for (kind, said) in table {
+        let message = Words::Full.tell(&report(kind, vec![looked(10, hang())]), &scene());
+        assert_eq!(message.subject, format!("[httpok box1.example.org] {said}"));
+        assert!(
+            message.text.starts_with(&format!("{said}.\n")),
+            "{}",
+            message.text
+        );
+    }
+}
+
+#[test]
+fn the_first_lines_say_what_where_since_and_what_to_do() {
+    let kind = ReportKind::Down {
+        state: DownState::NotBack {
+            after: Duration::from_secs(22),
+        },
+    };
+    let text = Words::Full.tell(&report(kind, restarted()), &scene()).text;
+    let head: Vec<_> = text.lines().take(7).collect();
+    assert_eq!(
+        head,
+        [
+            "shop is down: first_byte_timeout, restarted, NOT back after 22 s.",
+            "",
+            "host   box1.example.org",
+            "url    http://127.0.0.1:8080/health",
+            "why    first_byte_timeout: no answer within 3s",
+            "since  2026-05-01T03:12:14Z, for 50 s",
+            "to do  have a look soon: the restart did not help so far",
+        ]
+    );
+}
+
+#[test]
+fn the_body_tells_what_was_seen_and_done_step_by_step() {
+    let kind = ReportKind::Down {
+        state: DownState::Back {
+            after: Duration::from_secs(12),
+        },
+    };
+    let text = Words::Full.tell(&report(kind, restarted()), &scene()).text;
+    for part in [
+        "What was seen at 2026-05-01T03:12:34Z\n  fail: first_byte_timeout, in phase first_byte\n",
+        "\n  connect        0.3 ms\n  first_byte    3.001 s  <- here\n  total         3.002 s\n",
+        "What was done\n  action that ended at 2026-05-01T03:12:42Z\n",
+        "    03:12:35  gcore of shop kept, took 900.0 ms\n",
+        "    03:12:36  shop is RUNNING, pid 41: to be restarted\n",
+        "    03:12:41  shop stopped, took 5.000 s\n",
+        "    03:12:41  shop started, took 4.0 ms\n",
+        "    03:12:42  shop is RUNNING, pid 52, took 1.000 s\n",
+        "Evidence\n  /var/cores/shop.41  3.0 MiB\n  py-spy dump --pid 41:\n  | Thread 1 (idle)\n  | \\x1b[2Jlock.acquire\n",
+        "History, newest last\n  xxxR\n  (x fail, R action)\n",
+        "More: httpok explain shop",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing from\n{text}");
+    }
+}
+
+#[test]
+fn an_answer_is_shown_with_expectations_headers_and_a_bounded_excerpt() {
+    let expectation = Expectation {
+        body: vec!["all fine".into()],
+        ..Expectation::default()
+    };
+    let body = b"<h1>Oops</h1>\r\n\x1b]0;owned\x07\nthree\nfour\nfive\nSIX";
+    let mut look = answered(500, "Internal Server Error", body, &expectation);
+    look.seen.headers = vec![
+        ("Server".into(), "gunicorn".into()),
+        ("Set-Cookie".into(), "session=hunter2".into()),
+        ("Location".into(), "http://me:hunter2@h/x".into()),
+        (
+            "X-Request-Id".into(),
+            format!("a\x1b[2J{}", "b".repeat(9000)),
+        ),
+    ];
+    let kind = ReportKind::Down {
+        state: DownState::ToldOnly,
+    };
+    let text = Words::Full
+        .tell(&report(kind, vec![looked(30, look)]), &scene())
+        .text;
+    for part in [
+        "\n  NOT  expected status 200\n       got      500 Internal Server Error\n",
+        "\n  NOT  expected body contains \"all fine\"\n",
+        "\n  HTTP/1.1 500 Internal Server Error\n  server: gunicorn\n  location: http://***@h/x\n",
+        "x-request-id: a\\x1b[2Jb",
+        "\n  | <h1>Oops</h1>\n  | \\x1b]0;owned\\x07\n  | three\n  | four\n  | five\n",
+        "peer       127.0.0.1:8080",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing from\n{text}");
+    }
+    for secret in ["hunter2", "SIX", "\x1b", "\x07"] {
+        assert!(!text.contains(secret), "{secret:?} is in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.len() < 600), "{text}");
+}
+
+#[test]
+fn a_huge_body_of_one_line_is_cut() {
+    let mut look = answered(500, "", b"", &Expectation::default());
+    look.seen.body = Some(Body {
+        kept: vec![b'z'; 65_536],
+        size: 10 << 20,
+        found: vec![],
+    });
+    let kind = ReportKind::Down {
+        state: DownState::ToldOnly,
+    };
+    let message = Words::Full.tell(&report(kind, vec![looked(30, look)]), &scene());
+    assert_eq!(message.text.matches('z').count(), 512);
+    assert!(message.text.contains("body, 10.0 MiB:"), "{}", message.text);
+    assert!(message.event.to_string().len() < 5000);
+}
+
+#[test]
+fn what_held_it_back_and_what_comes_next_is_said() {
+    let mut entries = restarted();
+    entries.push(looked(50, hang()));
+    for left in [8, 5, 2] {
+        let left = Duration::from_secs(left);
+        entries.push(entry(50, Happening::Held(Gate::Backoff { left })));
+    }
+    let kind = ReportKind::Down {
+        state: DownState::NotBack {
+            after: Duration::from_secs(22),
+        },
+    };
+    let text = Words::Full.tell(&report(kind, entries), &scene()).text;
+    assert!(
+        text.contains(
+            "What held a restart back\n  03:12:54  the next attempt is due in 8 s (said 3 times)"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("What happens next\n  the next attempt is due at 2026-05-01T03:13:06Z"),
+        "{text}"
+    );
+    let gave_up = ReportKind::GaveUp {
+        rearm: Some(Duration::from_secs(1800)),
+    };
+    let text = Words::Full
+        .tell(&report(gave_up, restarted()), &scene())
+        .text;
+    assert!(
+        text.contains("no restart before 2026-05-01T03:43:04Z (30 m from now)"),
+        "{text}"
+    );
+    assert!(text.contains("httpok reset shop"), "{text}");
+}
+
+#[test]
+fn failed_steps_say_why() {
+    let refused = || CallError::Unreachable {
+        detail: "connection refused".into(),
+    };
+    let steps = vec![
+        step(
+            31,
+            1,
+            None,
+            Deed::Missing {
+                targets: vec!["shop2".into()],
+            },
+        ),
+        step(31, 1, Some("a"), Deed::Skipped(Skip::Ourselves)),
+        step(
+            31,
+            1,
+            Some("b"),
+            Deed::Skipped(Skip::Replaced {
+                looked: 3,
+                found: None,
+            }),
+        ),
+        step(
+            31,
+            1,
+            Some("c"),
+            Deed::Stopped {
+                error: Some(refused()),
+            },
+        ),
+        step(
+            31,
+            1,
+            Some("c"),
+            Deed::Started {
+                error: Some(refused()),
+            },
+        ),
+        step(
+            31,
+            30_000,
+            Some("d"),
+            Deed::Captured(Capture {
+                what: "gcore".into(),
+                output: String::new(),
+                errors: String::new(),
+                failure: Some("killed after 30s".into()),
+                files: vec![],
+            }),
+        ),
+    ];
+    let entries = vec![
+        looked(30, hang()),
+        entry(31, Happening::Acted(Outcome { steps })),
+    ];
+    let kind = ReportKind::Down {
+        state: DownState::NothingRestarted,
+    };
+    let text = Words::Full.tell(&report(kind, entries), &scene()).text;
+    for part in [
+        "no process is called shop2\n",
+        "a left alone: it is the watchdog itself\n",
+        "b left alone: the process that the check looked at (pid 3) is gone\n",
+        "c NOT stopped, after 1.0 ms: connection refused\n",
+        "c NOT started, after 1.0 ms: connection refused\n",
+        "gcore of d NOT kept, after 30.000 s: killed after 30s\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing from\n{text}");
+    }
+    assert!(!text.contains("Evidence"), "{text}");
+}
+
+#[test]
+fn degraded_and_blind_reports_are_about_the_looks_they_name() {
+    let mut entries = restarted();
+    let blind = troubled(Reason::NoFds, Phase::Connect, "too many open files");
+    entries.push(looked(50, blind));
+    let message = Words::Full.tell(&report(ReportKind::Blind, entries), &scene());
+    assert!(
+        message.subject.ends_with("shop cannot be checked: no_fds"),
+        "{}",
+        message.subject
+    );
+    assert!(
+        message
+            .text
+            .contains("\n  unknown: no_fds, in phase connect\n  too many open files\n")
+    );
+
+    let mut degraded = answered(200, "OK", b"", &Expectation::default());
+    degraded.judgement.verdict = httpok::health::Verdict::Degraded;
+    degraded.judgement.detail = "expected duration < 200ms, got 213ms".into();
+    let message = Words::Full.tell(
+        &report(ReportKind::Degraded, vec![looked(9, degraded)]),
+        &scene(),
+    );
+    assert!(
+        message
+            .subject
+            .ends_with("shop is degraded: expected duration < 200ms, got 213ms"),
+        "{}",
+        message.subject
+    );
+}
+
+#[test]
+fn a_report_without_any_look_is_still_told() {
+    for kind in [
+        ReportKind::Blind,
+        ReportKind::Recovered {
+            down: Duration::ZERO,
+        },
+        ReportKind::Action,
+    ] {
+        let message = Words::Full.tell(&report(kind, vec![]), &scene());
+        assert!(message.subject.contains("shop"), "{}", message.subject);
+        assert!(
+            message.text.contains("What happens next"),
+            "{}",
+            message.text
+        );
+    }
+}
+
+#[test]
+fn names_cannot_break_out_and_secrets_stay_in() {
+    let look = Look {
+        seen: Observation {
+            url: redact_url("http://me:hunter2@h/"),
+            ..hang().seen
+        },
+        ..hang()
+    };
+    let kind = ReportKind::Down {
+        state: DownState::ToldOnly,
+    };
+    let mut report = report(kind, vec![looked(1, look)]);
+    report.url = "http://me:hunter2@h/".into();
+    report.incident.check = "my shop's\r\nBcc: victim@example.com".into();
+    let message = Words::Full.tell(&report, &scene());
+    assert!(
+        !message.subject.contains(['\r', '\n']),
+        "{:?}",
+        message.subject
+    );
+    assert!(
+        message.text.contains("url    http://***@h/"),
+        "{}",
+        message.text
+    );
+    assert!(
+        message.text.contains("httpok explain 'my shop'\\''s"),
+        "{}",
+        message.text
+    );
+    let all = serde_json::to_string(&message).expect("JSON");
+    assert!(!all.contains("hunter2"), "{all}");
+    let back: httpok::notify::Message = serde_json::from_str(&all).expect("it can wait on disk");
+    assert_eq!(back, message);
+}
+
+#[test]
+fn threads_begin_with_the_first_report_that_was_told() {
+    let told = |report| Happening::Told {
+        report,
+        kind: ReportKind::Blind,
+        failure: Some("mail.example.org is down".into()),
+    };
+    let mut entries = restarted();
+    entries.extend([entry(40, told(3)), entry(41, told(5))]);
+    let kind = ReportKind::Recovered {
+        down: Duration::from_secs(50),
+    };
+    let message = Words::Full.tell(&report(kind, entries), &scene());
+    assert_eq!((message.first, message.number), (3, 7));
+    assert!(
+        message
+            .text
+            .contains("report 3 (blind) reached nobody: mail.example.org is down"),
+        "{}",
+        message.text
+    );
+    assert_eq!(
+        Words::Full
+            .tell(&report(ReportKind::Blind, vec![]), &scene())
+            .first,
+        7
+    );
+}
