@@ -2,8 +2,8 @@
 //!
 //! `version` (1), `kind` (`down`, `recovered`, `gave_up`, `reminder`, `degraded`, `blind`, `action`), `details`
 //! (what the kind adds), `host`, `check`, `url`, `at`, `number`, `incident` (`id`, `since`, `opened`, `ended`,
-//! `attempts`), `subject`, `text`, `seen` (or null) and `steps` (of the last action). Times are RFC 3339,
-//! spans are seconds.
+//! `attempts`), `subject`, `text`, `seen` (or null) and `steps` (of the last action: `at`, `took`, `process` and
+//! `deed`, whose key says what was done). Times are RFC 3339, spans are seconds.
 
 use std::time::Duration;
 

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use crate::health::{DownState, Gate, Happening, Incident, Look, Report, ReportKind, Verdict};
+use crate::health::{
+    DownState, Gate, Happening, Incident, Look, Moment, Reason, Report, ReportKind, Verdict,
+};
 use crate::secret::redact_url;
 
 use super::message::{Message, Scene};
 use super::superlance::Listener;
-use super::text::{brief, header_value, span, visible};
+use super::text::{brief, header_value, span, timing, visible};
 use super::{event, transcript};
 
 /// The most characters of a detail in a subject.
@@ -91,12 +93,13 @@ fn subject(report: &Report, scene: &Scene) -> String {
 
 /// Why, in a word where there is one.
 fn why(report: &Report) -> String {
-    let Some(judgement) = look_of(report).map(|look| &look.judgement) else {
+    let Some(look) = look_of(report) else {
         return "reason unknown".to_owned();
     };
-    match judgement.reason {
-        Some(reason) => reason.to_string(),
-        None => brief(&judgement.detail, BRIEF),
+    match (look.judgement.reason, &look.seen.status) {
+        (Some(Reason::Status), Some(line)) => format!("status {}", line.code),
+        (Some(reason), _) => reason.to_string(),
+        (None, _) => brief(&look.judgement.detail, BRIEF),
     }
 }
 
@@ -172,18 +175,30 @@ fn head(report: &Report, scene: &Scene) -> String {
         scene.clock.stamp(incident.since),
         span(until.since(incident.since))
     );
-    let rows = [
+    let mut rows = vec![
         ("host", visible(&scene.host)),
         ("url", visible(&redact_url(&report.url))),
         ("why", detail),
         ("since", since),
-        ("to do", todo(report)),
     ];
+    rows.extend(now(report).map(|now| ("now", now)));
+    rows.push(("to do", todo(report)));
     let mut head = format!("{}.\n", headline(report, &why(report)));
     for (name, value) in rows {
         head.push_str(&format!("\n{name:<7}{value}"));
     }
     head
+}
+
+/// The newest look, when it is another than the one the report is about.
+fn now(report: &Report) -> Option<String> {
+    let newest = looks(&report.incident).next_back()?;
+    if look_of(report).is_some_and(|look| std::ptr::eq(look, newest)) {
+        return None;
+    }
+    let Look { seen, judgement } = newest;
+    let (verdict, detail) = (judgement.verdict, brief(&judgement.detail, BRIEF));
+    Some(format!("{verdict}: {detail}, in {}", timing(seen.duration)))
 }
 
 /// What is left for a person.
@@ -250,8 +265,8 @@ fn next(report: &Report, scene: &Scene) -> String {
                     .to_owned()
             }
             DownState::Back { .. } => "it is watched on; should it fail again you are told".to_owned(),
-            DownState::NotBack { .. } | DownState::NothingRestarted => match pause(&report.incident) {
-                Some(left) => format!("the next attempt is due at {}", after(left)),
+            DownState::NotBack { .. } | DownState::NothingRestarted => match due(&report.incident) {
+                Some(due) => format!("the next attempt is due at {}", scene.clock.stamp(due)),
                 None => {
                     "if it keeps failing, the next attempt comes after a pause; you are told when it is back or the restarts are used up"
                         .to_owned()
@@ -269,24 +284,23 @@ fn next(report: &Report, scene: &Scene) -> String {
         ReportKind::GaveUp { rearm: None } => {
             "no more restarts until a person says so; it is only watched".to_owned()
         }
-        ReportKind::Reminder { .. } => match pause(&report.incident) {
-            Some(left) => format!("the next attempt is due at {}", after(left)),
+        ReportKind::Reminder { .. } => match due(&report.incident) {
+            Some(due) => format!("the next attempt is due at {}", scene.clock.stamp(due)),
             None => "it is watched on; you are told when it is back".to_owned(),
         },
         ReportKind::Blind => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
     }
 }
 
-/// How long the next attempt was still away when that was last said, if nothing happened since.
-fn pause(incident: &Incident) -> Option<Duration> {
+/// When the next attempt is due, if that was the last that was said.
+fn due(incident: &Incident) -> Option<Moment> {
     let mut entries = incident.entries.iter().rev();
-    entries
-        .find_map(|entry| match &entry.event {
-            Happening::Held(Gate::Backoff { left }) => Some(Some(*left)),
-            Happening::Looked(_) | Happening::Told { .. } => None,
-            _ => Some(None),
-        })
-        .flatten()
+    let last = entries
+        .find(|entry| !matches!(entry.event, Happening::Looked(_) | Happening::Told { .. }))?;
+    match &last.event {
+        Happening::Held(Gate::Backoff { left }) => Some(last.at + *left),
+        _ => None,
+    }
 }
 
 /// `name` as one word of a shell.

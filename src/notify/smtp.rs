@@ -99,7 +99,7 @@ impl Server {
                 .map_err(|error| link("cannot connect", &error))?;
         if let Some(tls) = upgrade {
             let upgraded = connection.starttls(tls, &hello).await;
-            upgraded.map_err(|error| link("no STARTTLS", &error))?;
+            upgraded.map_err(|error| link("cannot upgrade with STARTTLS", &error))?;
         }
         if let Some((user, password)) = &self.user {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());

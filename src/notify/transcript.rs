@@ -10,7 +10,7 @@ use crate::health::{
 use crate::secret::redact_url;
 
 use super::message::Scene;
-use super::text::{brief, excerpt, size, span, timing, visible};
+use super::text::{brief, excerpt, size, timing, visible};
 
 /// The headers that explain a failing answer. No others: they may hold what is nobody's business.
 const HEADERS: [&str; 9] = [
@@ -58,7 +58,10 @@ fn opinion(text: &mut String, judgement: &Judgement) {
     if let Some(phase) = judgement.phase {
         let _ = write!(text, ", in phase {phase}");
     }
-    let _ = write!(text, "\n  {}", brief(&judgement.detail, 2 * BRIEF));
+    let mut unmet = judgement.findings.iter().filter(|finding| !finding.met);
+    if !unmet.any(|finding| judgement.detail.contains(&finding.expected)) {
+        let _ = write!(text, "\n  {}", brief(&judgement.detail, 2 * BRIEF));
+    }
     for finding in &judgement.findings {
         let expected = brief(&finding.expected, BRIEF);
         let actual = brief(&finding.actual, BRIEF);
@@ -284,11 +287,7 @@ pub(super) fn history(incident: &Incident) -> Option<String> {
             legend.push(row);
         }
     }
-    let took = incident.ended.map(|end| span(end.since(incident.opened)));
     let mut text = format!("History, newest last\n  {strip}\n  ({})", legend.join(", "));
-    if let Some(took) = took {
-        let _ = write!(text, "\n  it was down for {took}");
-    }
     for entry in &incident.entries {
         if let Happening::Told {
             report,

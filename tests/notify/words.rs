@@ -243,7 +243,7 @@ fn what_held_it_back_and_what_comes_next_is_said() {
         "{text}"
     );
     assert!(
-        text.contains("What happens next\n  the next attempt is due at 2026-05-01T03:13:06Z"),
+        text.contains("What happens next\n  the next attempt is due at 2026-05-01T03:12:56Z"),
         "{text}"
     );
     let gave_up = ReportKind::GaveUp {
@@ -331,6 +331,28 @@ fn failed_steps_say_why() {
         assert!(text.contains(part), "{part:?} is missing from\n{text}");
     }
     assert!(!text.contains("Evidence"), "{text}");
+}
+
+#[test]
+fn a_recovery_shows_the_look_that_passed_and_the_fail_it_ends() {
+    let mut entries = restarted();
+    let expectation = Expectation::default();
+    entries.push(looked(50, answered(200, "OK", b"fine", &expectation)));
+    entries.push(entry(50, Happening::Recovered));
+    let kind = ReportKind::Recovered {
+        down: Duration::from_secs(40),
+    };
+    let mut report = report(kind, entries);
+    report.incident.ended = Some(httpok::health::Moment::from_secs(50));
+    let text = Words::Full.tell(&report, &scene()).text;
+    for part in [
+        "shop recovered after 40 s.\n",
+        "\nwhy    first_byte_timeout: no answer within 3s\nsince  2026-05-01T03:12:14Z, for 40 s\n",
+        "\nnow    pass: status 200 OK, in 13.0 ms\nto do  nothing\n",
+        "\n  xxxR.\n  (x fail, R action, . pass)\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing from\n{text}");
+    }
 }
 
 #[test]
