@@ -26,6 +26,27 @@ pub struct Settings {
     pub supervisor: Supervisor,
     /// Who is told by mail, and how.
     pub mail: Option<Mail>,
+    /// Who is told by an HTTP request.
+    pub webhooks: Vec<Webhook>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            state_dir: None,
+            panic_threshold: Some(0.6),
+            max_concurrent_restarts: 1,
+            max_restarts: Some(Budget {
+                count: 20,
+                window: Duration::from_secs(3600),
+            }),
+            dry_run: false,
+            checks: Vec::new(),
+            supervisor: Supervisor::default(),
+            mail: None,
+            webhooks: Vec::new(),
+        }
+    }
 }
 
 /// One check.
@@ -51,6 +72,27 @@ pub struct Check {
     pub dry_run: bool,
     /// Evidence before a restart.
     pub capture: Option<Capture>,
+}
+
+impl Check {
+    /// How often a check is asked when nobody says.
+    pub const EVERY: Duration = Duration::from_secs(60);
+
+    /// A check with every default, which restarts nothing yet.
+    pub fn new(name: impl Into<String>, probe: Probe) -> Self {
+        Self {
+            name: name.into(),
+            probe,
+            every: Self::EVERY,
+            expectation: Expectation::default(),
+            policy: Policy::default(),
+            restart: Vec::new(),
+            start_stopped: false,
+            requires: Vec::new(),
+            dry_run: false,
+            capture: None,
+        }
+    }
 }
 
 /// How a check asks. One member per probe kind.
@@ -83,6 +125,23 @@ pub struct Http {
     pub max_body: u64,
 }
 
+impl Http {
+    /// A GET of `url` with every default.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            timeout: Duration::from_secs(10),
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            data: None,
+            user: None,
+            tls: Tls::default(),
+            follow: false,
+            max_body: 16 << 20,
+        }
+    }
+}
+
 /// Whether and how the peer's certificate is verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
@@ -99,8 +158,39 @@ pub struct Capture {
     pub cores: Option<PathBuf>,
     /// The command that writes a core, `DIR/NAME` and the pid appended.
     pub gcore: String,
+    /// Commands whose output is kept; `{pid}` and the like are filled in when they run.
+    pub run: Vec<Command>,
     /// For all evidence of one restart together.
     pub timeout: Duration,
+    /// So many core files are kept; the oldest go first. At least 1.
+    pub keep: u32,
+    /// All core files together take no more than so many bytes.
+    pub max_bytes: u64,
+    /// No core file is written when it would leave fewer bytes free than this.
+    pub min_free: u64,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self {
+            cores: None,
+            gcore: "/usr/bin/gcore -o".to_owned(),
+            run: Vec::new(),
+            timeout: Duration::from_secs(30),
+            keep: 5,
+            max_bytes: 2 << 30,
+            min_free: 1 << 30,
+        }
+    }
+}
+
+/// A command as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// One string: a line for the shell.
+    Shell(String),
+    /// A list: a program and its arguments, without a shell. Never empty.
+    Argv(Vec<String>),
 }
 
 /// How supervisors are reached.
@@ -136,6 +226,15 @@ pub struct Mail {
     pub reminder: Option<Duration>,
 }
 
+/// Somebody who is told by an HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where to; secret as a whole, since many services put their token into the path.
+    pub url: Secret,
+    /// Sent as given, after ours.
+    pub headers: Vec<(String, Secret)>,
+}
+
 /// How mails are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
@@ -143,6 +242,12 @@ pub enum Via {
     Sendmail(String),
     /// An SMTP server.
     Smtp(Smtp),
+}
+
+impl Default for Via {
+    fn default() -> Self {
+        Self::Sendmail("/usr/sbin/sendmail -t -i".to_owned())
+    }
 }
 
 /// An SMTP server.
