@@ -1,1 +1,113 @@
+//! Floor 2: a configuration file becomes validated settings, or all of its faults at once. A section is
+//! read by the file of its name; `table` and `value` are what they read with, `faults` is what they report
+//! to. Nothing below knows of configuration: `daemon::wiring` makes live parts of the settings.
+
+mod address;
+mod capture;
+mod checks;
+pub mod duration;
+mod faults;
+mod http;
+mod interpolate;
+mod mail;
+mod mask;
+mod policy;
+mod requires;
 pub mod settings;
+mod sheet;
+mod supervisor;
+mod table;
+mod top;
+mod value;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use toml::de::DeTable;
+
+pub use faults::{Fault, Faults};
+
+use faults::Wrong;
+use interpolate::Sources;
+use settings::Settings;
+use sheet::Sheet;
+use table::Table;
+
+/// A configuration file is no larger.
+const LARGEST: u64 = 1 << 20;
+
+/// Reads the file `path`; `env` is the environment for `${env:NAME}`. Blocks as long as the file system does.
+///
+/// # Errors
+/// All that is wrong with the file, or that it cannot be read.
+pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
+    let file = path.to_string_lossy();
+    match read(path) {
+        Ok(text) => parse(&text, &file, env),
+        Err(why) => {
+            let wrong = Wrong::new(
+                format!("cannot read the configuration: {why}"),
+                "expected a TOML file in UTF-8 that httpok may read",
+            );
+            Err(Faults::whole(&file, wrong))
+        }
+    }
+}
+
+/// Reads the configuration `text`, which is that of `file`: its name in faults, and its directory is where
+/// relative paths start.
+///
+/// # Errors
+/// All that is wrong with it, in its order. Of a text that is no TOML, only that.
+pub fn parse(
+    text: &str,
+    file: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Settings, Faults> {
+    let (document, broken) = DeTable::parse_recoverable(text);
+    if !broken.is_empty() {
+        let faults = broken.iter().map(|error| {
+            let span = error.span().unwrap_or(text.len()..text.len());
+            Fault::at(text, span, "", no_toml(error.message()))
+        });
+        let shown = mask::hide_broken(text);
+        return Err(Faults::of(file, shown, faults.collect()));
+    }
+    let base = Path::new(file).parent().unwrap_or(Path::new(""));
+    let sheet = Sheet::new(text, Sources { env, base });
+    let document = document.get_ref();
+    let settings = top::read_settings(&Table::new(&sheet, String::new(), 0..0, Some(document)));
+    let faults = sheet.into_faults();
+    if faults.is_empty() {
+        return Ok(settings);
+    }
+    Err(Faults::of(file, mask::hide(text, document), faults))
+}
+
+/// The TOML parser's words, with what would be right apart.
+fn no_toml(message: &str) -> Wrong {
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let help = match (what, expected) {
+        ("string values must be quoted", _) => {
+            "a value that is no number, true or false is put in quotes".to_owned()
+        }
+        ("duplicate key", _) => {
+            "each key, and each table in single brackets, stands in one place only".to_owned()
+        }
+        (_, "") => "see https://toml.io for what TOML looks like".to_owned(),
+        (_, expected) => format!("expected {expected}"),
+    };
+    Wrong::new(format!("not TOML: {what}"), help)
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(LARGEST + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
+}

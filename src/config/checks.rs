@@ -1,0 +1,112 @@
+//! `[[check]]` and `[defaults]`: one check from its table and the defaults below it.
+
+use std::time::Duration;
+
+use super::capture::read_capture;
+use super::faults::Wrong;
+use super::http::{read_expectation, read_probe};
+use super::policy::read_policy;
+use super::requires::{Draft, Required};
+use super::settings::Check;
+use super::table::Table;
+use super::value::Value;
+use crate::health::Target;
+
+/// Words before a slash that mean other supervisors than those that are there: they must not be taken
+/// for a part of a name.
+const SUPERVISORS: [&str; 6] = [
+    "supervisord",
+    "embedded",
+    "systemd",
+    "docker",
+    "command",
+    "program",
+];
+
+/// Looks at `[defaults]` on its own, so that what is wrong there is told once and even if no check uses it.
+pub fn read_defaults(table: &Table<'_>) {
+    for key in ["name", "url"] {
+        if let Some(value) = table.own(key) {
+            value.wrong(Wrong::new(
+                format!("{key:?} cannot be a default"),
+                "each check has its own: move it to its [[check]]",
+            ));
+        }
+    }
+    read_keys(table, None, Check::EVERY);
+    table.finish();
+}
+
+/// One check. What cannot be read is reported, and stands in the draft as the default.
+pub fn read_check<'a>(table: &Table<'a>, every: Duration) -> Draft<'a> {
+    let name = table.required("name", "\"shop\"");
+    let url = table.required("url", "\"http://127.0.0.1:8080/health\"");
+    let mut draft = read_keys(table, url, every);
+    if let Some(value) = name
+        && let Some(name) = check_name(&value)
+    {
+        draft.check.name = name;
+        draft.name = Some(value);
+    }
+    table.finish();
+    draft
+}
+
+/// All that is no check's own.
+fn read_keys<'a>(table: &Table<'a>, url: Option<Value<'a>>, every: Duration) -> Draft<'a> {
+    let requires = table.get("requires").map_or_else(Vec::new, |value| {
+        value.each(|item| {
+            let name = item.some_text()?;
+            let value = item.clone();
+            Some(Required { name, value })
+        })
+    });
+    let check = Check {
+        every: table.read("every", Value::some_duration).unwrap_or(every),
+        expectation: read_expectation(table),
+        policy: read_policy(table),
+        restart: table
+            .get("restart")
+            .map_or_else(Vec::new, |value| value.each(target)),
+        start_stopped: table.read("start_stopped", Value::flag).unwrap_or_default(),
+        dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
+        capture: read_capture(table),
+        ..Check::new("", read_probe(table, url))
+    };
+    Draft {
+        check,
+        name: None,
+        requires,
+    }
+}
+
+fn check_name(value: &Value<'_>) -> Option<String> {
+    let name = value.text()?;
+    if name.trim().is_empty() {
+        value.wrong(Wrong::new("an empty name", "for example: name = \"shop\""));
+        return None;
+    }
+    if name.contains(char::is_control) {
+        value.wrong(Wrong::new(
+            "a name with control characters in it",
+            "a name is shown in mails, pages and metrics: for example \"shop\"",
+        ));
+        return None;
+    }
+    Some(name)
+}
+
+fn target(value: &Value<'_>) -> Option<Target> {
+    let target: Target = value.parsed(str::parse)?;
+    let word = target.pattern.split_once('/').map(|(word, _)| word);
+    match (target.backend, word) {
+        (None, Some(word)) if SUPERVISORS.contains(&word) => {
+            value.wrong(Wrong::new(
+                format!("no processes of {word:?} can be restarted"),
+                "expected the name of a process under supervisord, such as \"shop\" or \"app:*\"",
+            ));
+            None
+        }
+        _ => Some(target),
+    }
+}

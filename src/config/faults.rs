@@ -1,0 +1,201 @@
+//! What is wrong with a configuration: collected, put in the file's order, shown the way rustc shows its
+//! errors. What is shown of the file has its secrets hidden already (see `mask`).
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Counted from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// In characters, counted from 1; 0 for the file as a whole.
+    pub column: usize,
+    /// The path of the key, such as `check[0].timeout`; empty where no key is to blame.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right; empty where the message says it.
+    pub help: String,
+    span: Range<usize>,
+}
+
+/// What is wrong and what would be right, before it has a place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub message: String,
+    pub help: String,
+}
+
+impl Wrong {
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
+
+impl From<String> for Wrong {
+    /// Splits the sentence `X is no Y: expected Z`, which is how the grammars of values complain.
+    fn from(sentence: String) -> Self {
+        match sentence.split_once(": expected ") {
+            Some((message, help)) => Self::new(message, format!("expected {help}")),
+            None => Self::new(sentence, ""),
+        }
+    }
+}
+
+/// All that is wrong with one file. Never empty. Displayed, it tells each fault with its line of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults {
+    file: String,
+    /// The file's text, as long as the text itself, with secrets hidden.
+    shown: String,
+    faults: Vec<Fault>,
+}
+
+impl Faults {
+    /// A fault of `file` as a whole: it cannot be read.
+    pub(super) fn whole(file: &str, wrong: Wrong) -> Self {
+        Self::of(file, String::new(), vec![Fault::whole("", wrong)])
+    }
+
+    /// What was found, at least one fault.
+    pub(super) fn of(file: &str, shown: String, mut found: Vec<Fault>) -> Self {
+        found.sort_by_key(|fault| (fault.span.start, fault.span.end));
+        Self {
+            file: file.to_owned(),
+            shown,
+            faults: found,
+        }
+    }
+
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// One after the other, in the file's order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+        self.faults.iter()
+    }
+
+    /// The same text as `Display`'s in colour, for an `anstream` that takes the colour out where nobody
+    /// would see it.
+    pub fn styled(&self) -> String {
+        self.render(&Renderer::styled())
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let mut text = String::new();
+        for fault in &self.faults {
+            text.push_str(&self.render_one(fault, renderer));
+            text.push_str("\n\n");
+        }
+        let count = match self.faults.len() {
+            1 => "1 fault".to_owned(),
+            many => format!("{many} faults"),
+        };
+        text.push_str(&format!("{count} in {}", self.file.escape_debug()));
+        text
+    }
+
+    fn render_one(&self, fault: &Fault, renderer: &Renderer) -> String {
+        let title = Level::ERROR.primary_title(fault.message.as_str());
+        let mut group = if fault.line == 0 {
+            title.element(Origin::path(self.file.as_str()))
+        } else {
+            let (line, span) = self.line_of(fault);
+            let mark = AnnotationKind::Primary.span(span);
+            let mark = match fault.key.as_str() {
+                "" => mark,
+                key => mark.label(key),
+            };
+            title.element(
+                Snippet::source(line)
+                    .path(self.file.as_str())
+                    .line_start(fault.line)
+                    .annotation(mark),
+            )
+        };
+        if !fault.help.is_empty() {
+            group = group.element(Level::HELP.message(fault.help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+
+    /// The line where `fault` begins, and the part of it to underline: no further than what is shown, so
+    /// that the length of a secret stays one.
+    fn line_of(&self, fault: &Fault) -> (&str, Range<usize>) {
+        let text = self.shown.as_str();
+        let start = floor(text, fault.span.start);
+        let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[begin..end].trim_end();
+        let from = (start - begin).min(line.len());
+        let to = floor(text, fault.span.end).clamp(start, end) - begin;
+        let to = to.clamp(from, line.len());
+        (line, from..from + line[from..to].trim_end().len())
+    }
+}
+
+impl<'a> IntoIterator for &'a Faults {
+    type Item = &'a Fault;
+    type IntoIter = std::slice::Iter<'a, Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl Fault {
+    /// A fault at `span` of `text`.
+    pub(super) fn at(text: &str, span: Range<usize>, key: &str, wrong: Wrong) -> Self {
+        let before = &text[..floor(text, span.start)];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Self {
+            line: 1 + before.matches('\n').count(),
+            column: 1 + before[line_start..].chars().count(),
+            span,
+            ..Self::whole(key, wrong)
+        }
+    }
+
+    /// A fault of the file as a whole.
+    pub(super) fn whole(key: &str, wrong: Wrong) -> Self {
+        Self {
+            line: 0,
+            column: 0,
+            key: key.to_owned(),
+            message: wrong.message,
+            help: wrong.help,
+            span: 0..0,
+        }
+    }
+
+    /// Whether `other` says the same of the same place: a default that several checks inherit.
+    pub(super) fn repeats(&self, other: &Self) -> bool {
+        self.span == other.span && self.message == other.message
+    }
+}
+
+/// The last boundary between characters that is not after `at`.
+fn floor(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at)
+        .rev()
+        .find(|&at| text.is_char_boundary(at))
+        .unwrap_or(0)
+}

@@ -1,0 +1,159 @@
+//! Puts the environment and files into the texts that may be secrets: `${env:NAME}`, `${file:/path}`;
+//! `$${` stands for a plain `${`. What goes wrong is told without any of the text around it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::faults::Wrong;
+
+/// A file that holds one secret is no larger.
+const LARGEST: u64 = 64 << 10;
+
+/// Where substitutions come from.
+pub struct Sources<'a> {
+    /// The environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Where relative paths start.
+    pub base: &'a Path,
+}
+
+impl Sources<'_> {
+    /// `text` with every substitution made, or all that is wrong with them.
+    pub fn fill(&self, text: &str) -> Result<String, Vec<Wrong>> {
+        let mut filled = String::new();
+        let mut wrong = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("${") {
+            let before = &rest[..at];
+            rest = &rest[at + 2..];
+            if let Some(before) = before.strip_suffix('$') {
+                filled.push_str(before);
+                filled.push_str("${");
+                continue;
+            }
+            filled.push_str(before);
+            let Some((name, after)) = rest.split_once('}') else {
+                wrong.push(Wrong::new(
+                    "a substitution has no end",
+                    "close \"${\" with \"}\"; \"$${\" stands for a plain \"${\"",
+                ));
+                rest = "";
+                break;
+            };
+            rest = after;
+            match self.look_up(name) {
+                Ok(value) => filled.push_str(&value),
+                Err(fault) => wrong.push(fault),
+            }
+        }
+        filled.push_str(rest);
+        if wrong.is_empty() {
+            Ok(filled)
+        } else {
+            Err(wrong)
+        }
+    }
+
+    fn look_up(&self, name: &str) -> Result<String, Wrong> {
+        match name.split_once(':') {
+            Some(("env", name)) => (self.env)(name).ok_or_else(|| {
+                Wrong::new(
+                    format!("environment variable {name:?} is not set"),
+                    "set it where httpok is started, or use \"${file:/path}\"",
+                )
+            }),
+            Some(("file", path)) => read(&self.base.join(path)).map_err(|why| {
+                Wrong::new(
+                    format!("cannot read {path:?}: {why}"),
+                    "expected a file that holds nothing but the secret and that httpok may read",
+                )
+            }),
+            _ => Err(Wrong::new(
+                "a substitution of an unknown kind",
+                "expected \"${env:NAME}\" or \"${file:/path}\"; \"$${\" stands for a plain \"${\"",
+            )),
+        }
+    }
+}
+
+/// The text of a file that holds one secret, without its last line end.
+fn read(path: &Path) -> io::Result<String> {
+    // a fifo would wait for a writer
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(path)?
+        .take(LARGEST + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other("larger than 64 KiB"));
+    }
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(text: &str, base: &Path) -> Result<String, Vec<Wrong>> {
+        let env = |name: &str| (name == "KEY").then(|| "${env:KEY}".to_owned());
+        Sources { env: &env, base }.fill(text)
+    }
+
+    #[test]
+    fn substitutes_once_and_tells_all_that_is_wrong() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("k"), "from a file\r\n").expect("written");
+        for (text, filled) in [
+            ("", ""),
+            ("plain $KEY $$ }", "plain $KEY $$ }"),
+            ("<${env:KEY}>", "<${env:KEY}>"),
+            ("a ${file:k}, ${env:KEY}", "a from a file, ${env:KEY}"),
+            ("$${env:KEY}", "${env:KEY}"),
+        ] {
+            assert_eq!(fill(text, dir.path()), Ok(filled.to_owned()));
+        }
+        let wrong = fill("hush${env:A}${file:none}${B}${env", dir.path()).expect_err("all wrong");
+        let messages: Vec<_> = wrong.iter().map(|wrong| wrong.message.as_str()).collect();
+        assert_eq!(messages[0], "environment variable \"A\" is not set");
+        assert!(messages[1].starts_with("cannot read \"none\": "));
+        assert_eq!(messages[2], "a substitution of an unknown kind");
+        assert_eq!(messages[3], "a substitution has no end");
+        assert!(!format!("{wrong:?}").contains("hush"));
+        let wrong = fill("${file:.}", dir.path()).expect_err("a directory");
+        assert!(wrong[0].message.contains("not a regular file"));
+    }
+
+    #[test]
+    fn only_the_last_line_end_is_not_part_of_the_secret() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("k");
+        for (text, secret) in [
+            ("a", "a"),
+            ("a\n", "a"),
+            ("a\n\n", "a\n"),
+            ("\n", ""),
+            ("", ""),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            assert_eq!(read(&path).expect("readable"), secret);
+        }
+        std::fs::write(&path, vec![b'x'; 65537]).expect("written");
+        assert!(
+            read(&path)
+                .expect_err("too large")
+                .to_string()
+                .contains("64 KiB")
+        );
+        std::fs::write(&path, [0xff]).expect("written");
+        assert!(read(&path).is_err());
+    }
+}

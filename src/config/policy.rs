@@ -1,0 +1,137 @@
+//! The keys of a check that say when its failures lead to an action.
+
+use std::collections::BTreeSet;
+
+use super::faults::Wrong;
+use super::table::Table;
+use super::value::Value;
+use crate::health::{Backoff, Fails, Policy, Reason};
+
+/// More than anybody counts to; and a window of looks is kept in memory.
+const MOST: u32 = 1000;
+
+/// When fails lead to an action.
+pub fn read_policy(table: &Table<'_>) -> Policy {
+    let usual = Policy::default();
+    Policy {
+        fail: fails(table).unwrap_or(usual.fail),
+        pass_after: table
+            .read("pass_after", |value| value.count(1, MOST))
+            .unwrap_or(usual.pass_after),
+        grace: table.read("grace", Value::duration).unwrap_or(usual.grace),
+        backoff: backoff(table),
+        restarts: table
+            .read("restarts", |value| {
+                value.unless_off("unlimited", Value::budget)
+            })
+            .unwrap_or(usual.restarts),
+        rearm: table
+            .read("rearm", |value| {
+                value.unless_off("never", Value::some_duration)
+            })
+            .unwrap_or(usual.rearm),
+        act_on: table.get("act_on").and_then(|value| act_on(&value)),
+        tell: usual.tell,
+    }
+}
+
+fn fails(table: &Table<'_>) -> Option<Fails> {
+    match table.one_of(&["fail_after", "fail_within"])? {
+        ("fail_within", value) => value.parsed(within),
+        (_, value) => value.count(1, MOST).map(Fails::InARow),
+    }
+}
+
+/// Reads `3/5`: three of five.
+fn within(text: &str) -> Result<Fails, String> {
+    let number = |text: &str| text.trim().parse::<u32>().ok();
+    let parts = text.split_once('/');
+    let parts = parts.and_then(|(fails, of)| Some((number(fails)?, number(of)?)));
+    match parts {
+        Some((fails, of)) if 1 <= fails && fails <= of && of <= MOST => {
+            Ok(Fails::Within { fails, of })
+        }
+        Some((fails, of)) if of <= MOST => Err(format!(
+            "{fails} of {of} never happens or always: expected at least 1 of no fewer, such as \"3/5\""
+        )),
+        Some(_) => Err(format!("{text:?} is too many: expected at most {MOST}")),
+        None => Err(format!(
+            "{text:?} is no \"m of n\": expected FAILS/LOOKS, such as \"3/5\""
+        )),
+    }
+}
+
+fn backoff(table: &Table<'_>) -> Backoff {
+    let usual = Backoff::default();
+    let Some(table) = table.table("backoff") else {
+        return usual;
+    };
+    let (min, max) = (table.get("min"), table.get("max"));
+    let longest = max.as_ref().and_then(Value::duration);
+    let shortest = min.as_ref().and_then(Value::duration);
+    let factor = table.read("factor", |value| {
+        let factor = value.number()?;
+        if (1.0..=1000.0).contains(&factor) {
+            return Some(factor);
+        }
+        value.wrong(Wrong::new(
+            "a factor that is out of range",
+            "expected 1 for equal pauses, 2 for pauses that double; at most 1000",
+        ));
+        None
+    });
+    let read = Backoff {
+        min: shortest.unwrap_or(usual.min),
+        max: longest.unwrap_or(usual.max),
+        factor: factor.unwrap_or(usual.factor),
+    };
+    if read.min > read.max
+        && let Some(value) = max.or(min)
+    {
+        value.wrong(Wrong::new(
+            "the longest pause is shorter than the shortest",
+            format!(
+                "expected min <= max, found min = {:?} and max = {:?}",
+                humantime::format_duration(read.min).to_string(),
+                humantime::format_duration(read.max).to_string()
+            ),
+        ));
+    }
+    table.finish();
+    read
+}
+
+/// The reasons to act on; `None` is all.
+fn act_on(value: &Value<'_>) -> Option<BTreeSet<Reason>> {
+    let words = value.each(|item| Some((item.clone(), item.text()?)));
+    if value.is_empty_list() {
+        value.wrong(Wrong::new(
+            "nothing to act on",
+            "leave out \"restart\" to restart nothing, or set dry_run = true",
+        ));
+    }
+    let all = words.iter().any(|(_, word)| word == "fail");
+    let reasons = words
+        .iter()
+        .filter(|(_, word)| word != "fail")
+        .filter_map(|(item, word)| reason(item, word))
+        .collect();
+    (!all).then_some(reasons)
+}
+
+fn reason(value: &Value<'_>, word: &str) -> Option<Reason> {
+    let reason = Reason::from_name(word);
+    match reason {
+        Some(reason) if reason.is_ours() => value.wrong(Wrong::new(
+            format!("{word:?} is the watchdog's own trouble, which never leads to an action"),
+            "leave it out",
+        )),
+        Some(_) => {}
+        None => {
+            let services = Reason::ALL.into_iter().filter(|reason| !reason.is_ours());
+            let words: Vec<_> = services.map(Reason::as_str).chain(["fail"]).collect();
+            value.none_of("reason", word, &words);
+        }
+    }
+    reason
+}

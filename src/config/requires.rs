@@ -1,0 +1,111 @@
+//! What checks say of each other: names are unique, `requires` names checks that are there, and no check
+//! requires itself, not even by way of others.
+
+use std::collections::BTreeMap;
+
+use super::faults::Wrong;
+use super::settings::Check;
+use super::value::Value;
+
+/// A check as far as it could be read, and what it says of others.
+pub struct Draft<'a> {
+    /// Empty when it has none, which is a fault.
+    pub check: Check,
+    pub name: Option<Value<'a>>,
+    pub requires: Vec<Required<'a>>,
+}
+
+/// A name that a check requires.
+pub struct Required<'a> {
+    pub name: String,
+    pub value: Value<'a>,
+}
+
+/// Reports what is wrong between `drafts`, and writes down in each what it requires.
+pub fn resolve(drafts: &mut [Draft<'_>]) {
+    let places = unique_names(drafts);
+    let mut edges = Vec::with_capacity(drafts.len());
+    for (at, draft) in drafts.iter().enumerate() {
+        let mut required = Vec::new();
+        for Required { name, value } in &draft.requires {
+            match places.get(name.as_str()) {
+                None => {
+                    let names: Vec<_> = places.keys().copied().collect();
+                    value.none_of("check", name, &names);
+                }
+                // a default that all require one check is not meant for that one
+                Some(&there) if there == at && value.inherited => {}
+                Some(&there) if there == at => value.wrong(Wrong::new(
+                    format!("{name:?} requires itself"),
+                    "leave it out",
+                )),
+                Some(&there) => required.push((there, value)),
+            }
+        }
+        edges.push(required);
+    }
+    report_circles(drafts, &edges);
+    let requires: Vec<Vec<String>> = edges
+        .iter()
+        .map(|edges| {
+            let names = edges.iter().map(|&(there, _)| &drafts[there].check.name);
+            names.cloned().collect()
+        })
+        .collect();
+    for (draft, requires) in drafts.iter_mut().zip(requires) {
+        draft.check.requires = requires;
+    }
+}
+
+/// Where each name is first; a second time is a fault.
+fn unique_names<'d>(drafts: &'d [Draft<'_>]) -> BTreeMap<&'d str, usize> {
+    let mut places = BTreeMap::new();
+    for (at, draft) in drafts.iter().enumerate() {
+        let Some(value) = &draft.name else {
+            continue;
+        };
+        let name = draft.check.name.as_str();
+        let Some(&first) = places.get(name) else {
+            places.insert(name, at);
+            continue;
+        };
+        let first: &Draft<'_> = &drafts[first];
+        let line = first.name.as_ref().map_or(0, Value::line);
+        value.wrong(Wrong::new(
+            format!("there is a check {name:?} already, on line {line}"),
+            "give each check a name of its own",
+        ));
+    }
+    places
+}
+
+/// Walks depth first, without recursion, and reports every edge that leads back to where it came from.
+fn report_circles(drafts: &[Draft<'_>], edges: &[Vec<(usize, &Value<'_>)>]) {
+    let mut seen = vec![false; edges.len()];
+    for start in 0..edges.len() {
+        // the way from `start` to here: each check with the number of its next edge
+        let mut way = match std::mem::replace(&mut seen[start], true) {
+            true => Vec::new(),
+            false => vec![(start, 0)],
+        };
+        while let Some((at, next)) = way.last_mut() {
+            let Some(&(there, value)) = edges[*at].get(*next) else {
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            if let Some(from) = way.iter().position(|&(at, _)| at == there) {
+                let circle = way[from..].iter().map(|&(at, _)| at).chain([there]);
+                let names: Vec<_> = circle
+                    .map(|at| format!("{:?}", drafts[at].check.name))
+                    .collect();
+                value.wrong(Wrong::new(
+                    format!("a circle of requirements: {}", names.join(" requires ")),
+                    "leave out the one that is not needed",
+                ));
+            } else if !std::mem::replace(&mut seen[there], true) {
+                way.push((there, 0));
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One file under examination: its text, what substitutions are made from, and the faults found so far.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use super::faults::{Fault, Wrong};
+use super::interpolate::Sources;
+
+/// One file under examination.
+pub struct Sheet<'a> {
+    text: &'a str,
+    pub sources: Sources<'a>,
+    faults: RefCell<Vec<Fault>>,
+    elsewhere: RefCell<Vec<Elsewhere>>,
+}
+
+/// Keys that are right in one place, for whoever writes them in another.
+struct Elsewhere {
+    keys: Vec<&'static str>,
+    place: &'static str,
+}
+
+impl<'a> Sheet<'a> {
+    pub fn new(text: &'a str, sources: Sources<'a>) -> Self {
+        Self {
+            text,
+            sources,
+            faults: RefCell::default(),
+            elsewhere: RefCell::default(),
+        }
+    }
+
+    /// Notes a fault, once: a wrong default is met again by every check that inherits it.
+    pub fn fault(&self, span: Range<usize>, key: &str, wrong: Wrong) {
+        self.note(Fault::at(self.text, span, key, wrong));
+    }
+
+    /// Notes a fault of the file as a whole.
+    pub fn whole_fault(&self, key: &str, wrong: Wrong) {
+        self.note(Fault::whole(key, wrong));
+    }
+
+    fn note(&self, fault: Fault) {
+        let mut faults = self.faults.borrow_mut();
+        if !faults.iter().any(|known| known.repeats(&fault)) {
+            faults.push(fault);
+        }
+    }
+
+    /// The line of the byte `at`, counted from 1.
+    pub fn line(&self, at: usize) -> usize {
+        1 + self.text[..at].matches('\n').count()
+    }
+
+    pub fn into_faults(self) -> Vec<Fault> {
+        self.faults.into_inner()
+    }
+
+    /// Remembers that `keys` belong to `place`, such as `belongs to a check: ...`.
+    pub fn belong(&self, keys: Vec<&'static str>, place: &'static str) {
+        self.elsewhere.borrow_mut().push(Elsewhere { keys, place });
+    }
+
+    /// Notes that nobody knows the key at `span`, and the likeliest of what was meant: the key of another
+    /// place, a key of this place with a slip of the hand, any of this place's.
+    pub fn unknown_key(&self, span: Range<usize>, path: &str, key: &str, known: &[&'static str]) {
+        let elsewhere = self.elsewhere.borrow();
+        let moved = elsewhere.iter().find(|place| place.keys.contains(&key));
+        let help = match (moved, nearest(key, known)) {
+            (Some(elsewhere), _) => format!("{key:?} {}", elsewhere.place),
+            (None, Some(near)) => format!("did you mean {near:?}?"),
+            (None, None) => format!("expected one of {}", known.join(", ")),
+        };
+        let wrong = Wrong::new(format!("unknown key {key:?}"), help);
+        self.fault(span, path, wrong);
+    }
+}
+
+/// The one of `words` that `text` is most likely a slip of the hand for.
+pub fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+    let text = text.to_lowercase();
+    let likeness = |word: &str| match strsim::osa_distance(word, &text) {
+        // one slip makes a short word quite another by the other measure
+        0 | 1 => 1.0,
+        _ => strsim::jaro_winkler(word, &text),
+    };
+    words
+        .iter()
+        .map(|&word| (likeness(word), word))
+        .filter(|&(likeness, _)| likeness >= 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, word)| word)
+}

@@ -1,0 +1,229 @@
+//! Reads a TOML table key by key: remembers which keys were asked for, so that the rest can be reported,
+//! and falls back to a table of defaults. What a value must look like is told in `value`.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::faults::Wrong;
+use super::sheet::Sheet;
+use super::value::Value;
+
+/// A table of the file, over an optional table of defaults: tables are merged key by key, anything else
+/// is taken whole from the one or the other.
+#[derive(Clone)]
+pub struct Table<'a> {
+    pub sheet: &'a Sheet<'a>,
+    path: String,
+    /// Where a missing key is reported: the table's header.
+    span: Range<usize>,
+    /// `None`: the file does not have this table, only its defaults.
+    own: Option<&'a DeTable<'a>>,
+    fallback: Option<Box<Table<'a>>>,
+    inherited: bool,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Table<'a> {
+    pub fn new(
+        sheet: &'a Sheet<'a>,
+        path: String,
+        span: Range<usize>,
+        own: Option<&'a DeTable<'a>>,
+    ) -> Self {
+        Self {
+            sheet,
+            path,
+            span,
+            own,
+            fallback: None,
+            inherited: false,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// The table that `value` is.
+    fn of(value: &Value<'a>) -> Option<Self> {
+        let DeValue::Table(table) = value.found else {
+            let name = value.path.rsplit('.').next().unwrap_or_default();
+            return value.mistyped("a table", &format!("write it as {name} = {{ ... }}"));
+        };
+        let (path, span) = (value.path.clone(), value.span.clone());
+        Some(Self {
+            inherited: value.inherited,
+            ..Self::new(value.sheet, path, span, Some(table))
+        })
+    }
+
+    /// This table with `defaults` below it.
+    pub fn over(mut self, defaults: &Self) -> Self {
+        self.fallback = Some(Box::new(Self {
+            inherited: true,
+            ..defaults.clone()
+        }));
+        self
+    }
+
+    /// The keys that were asked for so far.
+    pub fn asked(&self) -> Vec<&'static str> {
+        self.asked.borrow().clone()
+    }
+
+    /// What `key` holds, here or in the defaults.
+    pub fn get(&self, key: &'static str) -> Option<Value<'a>> {
+        self.own(key)
+            .or_else(|| self.fallback.as_ref().and_then(|below| below.get(key)))
+    }
+
+    /// What `key` holds here.
+    pub fn own(&self, key: &'static str) -> Option<Value<'a>> {
+        self.ask(key);
+        let found = self.own?.get(key)?;
+        Some(Value {
+            sheet: self.sheet,
+            path: self.path_of(key),
+            span: found.span(),
+            inherited: self.inherited,
+            found: found.get_ref(),
+        })
+    }
+
+    /// What `read` makes of `key`'s value.
+    pub fn read<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.get(key).and_then(|value| read(&value))
+    }
+
+    /// What `key` holds here; that it is missing is a fault.
+    pub fn required(&self, key: &'static str, example: &str) -> Option<Value<'a>> {
+        let found = self.own(key);
+        if found.is_none() {
+            let wrong = Wrong::new(
+                format!("missing key {key:?}"),
+                format!("for example: {key} = {example}"),
+            );
+            self.sheet
+                .fault(self.span.clone(), &self.path_of(key), wrong);
+        }
+        found
+    }
+
+    /// The layer, this one or the defaults', that has any of `keys`: for keys that belong together.
+    pub fn holding(&self, keys: &[&'static str]) -> Option<&Self> {
+        keys.iter().for_each(|key| self.ask(key));
+        let has = |table: &DeTable<'_>| keys.iter().any(|&key| table.contains_key(key));
+        if self.own.is_some_and(has) {
+            return Some(self);
+        }
+        self.fallback.as_ref().and_then(|below| below.holding(keys))
+    }
+
+    /// The one of `keys` that is there, of keys that exclude each other.
+    pub fn one_of(&self, keys: &[&'static str]) -> Option<(&'static str, Value<'a>)> {
+        let layer = self.holding(keys)?;
+        let mut there: Vec<_> = keys
+            .iter()
+            .filter_map(|&key| Some((key, layer.own(key)?)))
+            .collect();
+        there.sort_by_key(|(_, value)| value.span.start);
+        if let [(first, _), (second, value), ..] = there.as_slice() {
+            value.wrong(Wrong::new(
+                format!("{second:?} and {first:?} exclude each other"),
+                "keep one of them",
+            ));
+        }
+        there.into_iter().next()
+    }
+
+    /// The table that `key` holds, with the defaults' table of that name below it.
+    pub fn table(&self, key: &'static str) -> Option<Self> {
+        let own = self.own(key).and_then(|value| Self::of(&value));
+        let below = self.fallback.as_ref().and_then(|below| below.table(key));
+        match (own, below) {
+            (Some(own), Some(below)) => Some(own.over(&below)),
+            (own, below) => own.or(below),
+        }
+    }
+
+    /// The tables of the array `[[key]]`.
+    pub fn tables(&self, key: &'static str) -> Vec<Self> {
+        let Some(value) = self.own(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value.found else {
+            value.wrong(Wrong::new(
+                format!("{} where a list of tables belongs", value.kind()),
+                format!("begin each with [[{key}]], in double brackets"),
+            ));
+            return Vec::new();
+        };
+        let items = items.iter().enumerate();
+        items
+            .filter_map(|(at, item)| Self::of(&value.item(at, item)))
+            .collect()
+    }
+
+    /// All keys with their values, in the file's order: for tables whose keys are the user's own. A key of
+    /// the defaults counts when no key here has the same name in any case.
+    pub fn entries(&self) -> Vec<(&'a str, Value<'a>)> {
+        let mut entries: Vec<_> = self
+            .own
+            .into_iter()
+            .flatten()
+            .map(|(key, found)| {
+                let value = Value {
+                    sheet: self.sheet,
+                    path: self.path_of(key.get_ref()),
+                    span: found.span(),
+                    inherited: self.inherited,
+                    found: found.get_ref(),
+                };
+                (key.get_ref().as_ref(), value)
+            })
+            .collect();
+        if let Some(below) = &self.fallback {
+            for (key, value) in below.entries() {
+                if !entries.iter().any(|(own, _)| own.eq_ignore_ascii_case(key)) {
+                    entries.push((key, value));
+                }
+            }
+        }
+        entries.sort_by_key(|(_, value)| value.span.start);
+        entries
+    }
+
+    /// Reports every key that nobody asked for.
+    pub fn finish(&self) {
+        let asked = self.asked.borrow();
+        for (key, _) in self.own.into_iter().flatten() {
+            let name: &str = key.get_ref();
+            if !asked.contains(&name) {
+                self.sheet
+                    .unknown_key(key.span(), &self.path_of(name), name, &asked);
+            }
+        }
+    }
+
+    fn ask(&self, key: &'static str) {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let key = match !key.is_empty() && key.chars().all(plain) {
+            true => key.to_owned(),
+            false => format!("{key:?}"),
+        };
+        match self.path.as_str() {
+            "" => key,
+            path => format!("{path}.{key}"),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The file as a whole: the keys above the first table, and its sections.
+
+use toml::de::DeValue;
+
+use super::checks::{read_check, read_defaults};
+use super::faults::Wrong;
+use super::mail::{read_mail, read_webhooks};
+use super::requires::{Draft, resolve};
+use super::settings::{Check, Settings};
+use super::supervisor::read_supervisor;
+use super::table::Table;
+use super::value::Value;
+
+/// More restarts at once than any machine should see.
+const MOST: u32 = 1000;
+
+/// Everything. What cannot be read is reported, and stands there as the default.
+pub fn read_settings(table: &Table<'_>) -> Settings {
+    let usual = Settings::default();
+    let every = table
+        .read("every", Value::some_duration)
+        .unwrap_or(Check::EVERY);
+    let mut read = Settings {
+        state_dir: table.read("state_dir", Value::path),
+        panic_threshold: table
+            .read("panic_threshold", |value| value.unless_off("off", share))
+            .unwrap_or(usual.panic_threshold),
+        max_concurrent_restarts: table
+            .read("max_concurrent_restarts", |value| value.count(1, MOST))
+            .unwrap_or(usual.max_concurrent_restarts),
+        max_restarts: table
+            .read("max_restarts", |value| {
+                value.unless_off("unlimited", Value::budget)
+            })
+            .unwrap_or(usual.max_restarts),
+        dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
+        ..usual
+    };
+    let defaults = defaults(table);
+    read.supervisor = read_supervisor(table);
+    read.mail = read_mail(table);
+    read.webhooks = read_webhooks(table);
+    let tables = table.tables("check");
+    if tables.is_empty() {
+        report_no_check(table);
+    }
+    let checks = tables.into_iter().map(|check| check.over(&defaults));
+    let mut drafts: Vec<Draft<'_>> = checks.map(|check| read_check(&check, every)).collect();
+    resolve(&mut drafts);
+    read.checks = drafts.into_iter().map(|draft| draft.check).collect();
+    table.finish();
+    read
+}
+
+/// Reports that there is nothing to watch, unless what is there is reported already.
+fn report_no_check(table: &Table<'_>) {
+    let wrong = Wrong::new(
+        "there is no check",
+        "add one: [[check]] with a name and a url",
+    );
+    match table.own("check") {
+        None => table.sheet.whole_fault("check", wrong),
+        Some(value) if value.is_empty_list() => value.wrong(wrong),
+        Some(_) => {}
+    }
+}
+
+/// `[defaults]`, looked at; and whatever file it is, the keys that belong elsewhere are known from here on.
+fn defaults<'a>(table: &Table<'a>) -> Table<'a> {
+    table.sheet.belong(
+        table.asked(),
+        "belongs to the whole file: move it above the first [section]",
+    );
+    let defaults = table
+        .table("defaults")
+        .unwrap_or_else(|| Table::new(table.sheet, "defaults".to_owned(), 0..0, None));
+    read_defaults(&defaults);
+    table.sheet.belong(
+        defaults.asked(),
+        "belongs to a check: move it below its [[check]], or below [defaults]",
+    );
+    defaults
+}
+
+/// `"60%"` or 0.6: more than nothing, at most all.
+fn share(value: &Value<'_>) -> Option<f64> {
+    let example = "for example: \"60%\" or 0.6, or false to switch it off";
+    let share = match value.found {
+        DeValue::String(text) => {
+            let percent = text
+                .strip_suffix('%')
+                .map(|text| text.trim().parse::<f64>());
+            let Some(Ok(percent)) = percent else {
+                value.wrong(Wrong::new(format!("{text:?} is no share"), example));
+                return None;
+            };
+            percent / 100.0
+        }
+        DeValue::Float(_) => value.number()?,
+        _ => return value.mistyped("a share", example),
+    };
+    if share > 0.0 && share <= 1.0 {
+        return Some(share);
+    }
+    value.wrong(Wrong::new(
+        "a share that is out of range",
+        "expected more than 0% and at most 100%",
+    ));
+    None
+}

@@ -1,0 +1,257 @@
+//! What a value of the file must look like: one method per type that a key can have. A value that is not
+//! right is reported where it stands, and `None`.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::duration::{parse_duration, parse_size};
+use super::faults::Wrong;
+use super::sheet::{Sheet, nearest};
+use crate::health::{Budget, parse_budget};
+use crate::secret::Secret;
+
+/// A value with its place.
+#[derive(Clone)]
+pub struct Value<'a> {
+    pub sheet: &'a Sheet<'a>,
+    pub path: String,
+    pub span: Range<usize>,
+    /// It is a default, not the table's own.
+    pub inherited: bool,
+    pub found: &'a DeValue<'a>,
+}
+
+impl<'a> Value<'a> {
+    /// The line it begins on, counted from 1.
+    pub fn line(&self) -> usize {
+        self.sheet.line(self.span.start)
+    }
+
+    /// Reports `wrong` here.
+    pub fn wrong(&self, wrong: impl Into<Wrong>) {
+        self.sheet
+            .fault(self.span.clone(), &self.path, wrong.into());
+    }
+
+    /// `result`'s value; its error is reported.
+    pub fn accept<T>(&self, result: Result<T, impl Into<Wrong>>) -> Option<T> {
+        result.map_err(|wrong| self.wrong(wrong)).ok()
+    }
+
+    /// What the value is, for people.
+    pub fn kind(&self) -> &'static str {
+        match self.found {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        }
+    }
+
+    /// Reports that `wanted` belongs here.
+    pub fn mistyped<T>(&self, wanted: &str, example: &str) -> Option<T> {
+        self.wrong(Wrong::new(
+            format!("{} where {wanted} belongs", self.kind()),
+            example,
+        ));
+        None
+    }
+
+    /// A string.
+    pub fn text(&self) -> Option<String> {
+        match self.found {
+            DeValue::String(text) => Some(text.clone().into_owned()),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
+                self.mistyped("a string", "put it in quotes")
+            }
+            _ => self.mistyped("a string", "expected one string in quotes"),
+        }
+    }
+
+    /// A string that is not empty.
+    pub fn some_text(&self) -> Option<String> {
+        let text = self.text()?;
+        if text.is_empty() {
+            self.wrong(Wrong::new("an empty string", "leave the key out instead"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A string that `parse` reads.
+    pub fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.text()?;
+        self.accept(parse(&text))
+    }
+
+    /// A string with substitutions, which is never shown.
+    pub fn secret(&self) -> Option<Secret> {
+        let text = self.text()?;
+        match self.sheet.sources.fill(&text) {
+            Ok(filled) => Some(Secret::new(filled)),
+            Err(faults) => {
+                faults.into_iter().for_each(|wrong| self.wrong(wrong));
+                None
+            }
+        }
+    }
+
+    /// A path; a relative one starts at the file's directory.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.some_text()
+            .map(|text| self.sheet.sources.base.join(text))
+    }
+
+    /// True or false.
+    pub fn flag(&self) -> Option<bool> {
+        match self.found {
+            DeValue::Boolean(flag) => Some(*flag),
+            DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => {
+                self.mistyped("a boolean", &format!("write {text} without quotes"))
+            }
+            _ => self.mistyped("a boolean", "expected true or false"),
+        }
+    }
+
+    /// A whole number of `least..=most`.
+    pub fn count(&self, least: u32, most: u32) -> Option<u32> {
+        let expected = || format!("expected a whole number from {least} to {most}");
+        let DeValue::Integer(number) = self.found else {
+            return self.mistyped("an integer", &expected());
+        };
+        let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
+        let count = count.filter(|count| (least..=most).contains(count));
+        if count.is_none() {
+            self.wrong(Wrong::new(format!("{number} is out of range"), expected()));
+        }
+        count
+    }
+
+    /// A float or an integer.
+    pub fn number(&self) -> Option<f64> {
+        let number = match self.found {
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .map(|number| number as f64),
+            _ => return self.mistyped("a number", "for example: 2 or 1.5"),
+        };
+        if number.is_none() {
+            self.wrong(Wrong::new(
+                "a number that is too large",
+                "for example: 2 or 1.5",
+            ));
+        }
+        number
+    }
+
+    /// A duration: text with units, or a number of seconds.
+    pub fn duration(&self) -> Option<Duration> {
+        let text = match self.found {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+            DeValue::Float(number) => number.as_str().to_owned(),
+            _ => {
+                let example = "for example: \"10s\", \"1m 30s\", or a number of seconds";
+                return self.mistyped("a duration", example);
+            }
+        };
+        self.accept(parse_duration(&text))
+    }
+
+    /// A duration that is not zero.
+    pub fn some_duration(&self) -> Option<Duration> {
+        let duration = self.duration()?;
+        if duration.is_zero() {
+            self.wrong(Wrong::new(
+                "zero is no time at all",
+                "expected more than \"0s\"",
+            ));
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// A size: text with units, or a number of bytes.
+    pub fn size(&self) -> Option<u64> {
+        let text = match self.found {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+            _ => {
+                let example = "for example: \"16MiB\", or a number of bytes";
+                return self.mistyped("a size", example);
+            }
+        };
+        self.accept(parse_size(&text))
+    }
+
+    /// So many within so long.
+    pub fn budget(&self) -> Option<Budget> {
+        let example = "for example: \"5/10m\", or false for no limit";
+        let DeValue::String(text) = self.found else {
+            return self.mistyped("a budget", example);
+        };
+        let budget = self.accept(parse_budget(text, parse_duration))?;
+        if budget.count == 0 {
+            self.wrong(Wrong::new("a budget of none", example));
+            return None;
+        }
+        Some(budget)
+    }
+
+    /// What `read` makes of it; false, or `word`, is `None`: switched off.
+    pub fn unless_off<T>(
+        &self,
+        word: &str,
+        read: impl FnOnce(&Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.found {
+            DeValue::Boolean(false) => Some(None),
+            DeValue::String(text) if *text == word => Some(None),
+            _ => read(self).map(Some),
+        }
+    }
+
+    /// Whether it is a list of nothing.
+    pub fn is_empty_list(&self) -> bool {
+        matches!(self.found, DeValue::Array(items) if items.is_empty())
+    }
+
+    /// What `read` makes of every item of a list, or of a single value instead of a list.
+    pub fn each<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
+        match self.found {
+            DeValue::Array(items) => items
+                .iter()
+                .enumerate()
+                .filter_map(|(at, item)| read(&self.item(at, item)))
+                .collect(),
+            _ => read(self).into_iter().collect(),
+        }
+    }
+
+    /// The `at`th item of the list that this value is.
+    pub fn item(&self, at: usize, item: &'a Spanned<DeValue<'a>>) -> Self {
+        Self {
+            path: format!("{}[{at}]", self.path),
+            span: item.span(),
+            found: item.get_ref(),
+            ..self.clone()
+        }
+    }
+
+    /// Reports that `text` is none of `words`, and which of them is nearest.
+    pub fn none_of(&self, what: &str, text: &str, words: &[&str]) {
+        let help = match nearest(text, words) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("expected one of {}", words.join(", ")),
+        };
+        self.wrong(Wrong::new(format!("{text:?} is no {what}"), help));
+    }
+}
