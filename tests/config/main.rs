@@ -1,0 +1,359 @@
+//! Configuration files: good ones become settings, bad ones are told with all their faults.
+
+mod hardness;
+mod rules;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use httpok::config::settings::{
+    Capture, Check, Command, Http, Mail, Probe, Settings, Smtp, SmtpSecurity, Supervisor,
+    Supervisord, Tls, Via, Webhook,
+};
+use httpok::config::{Faults, load, parse};
+use httpok::health::{
+    Backend, Backoff, Budget, Expectation, Fails, Policy, Reason, StatusSet, Target,
+};
+use httpok::secret::Secret;
+
+fn env(name: &str) -> Option<String> {
+    (name == "SHOP_KEY").then(|| "hunter2".to_owned())
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new("tests/fixtures/config").join(name)
+}
+
+fn faults(text: &str) -> Faults {
+    match parse(text, "httpok.toml", &env) {
+        Err(faults) => faults,
+        Ok(settings) => panic!("no fault in {text:?}: {settings:?}"),
+    }
+}
+
+/// A file with one sound check, `keys` among its keys, and `rest` after it.
+fn file(keys: &str, rest: &str) -> String {
+    format!("[[check]]\nname = \"shop\"\nurl = \"http://h/\"\n{keys}\n{rest}\n")
+}
+
+const SECONDS: fn(u64) -> Duration = Duration::from_secs;
+
+#[test]
+fn the_example_is_a_sensible_first_configuration() {
+    let settings = load(Path::new("examples/minimal.toml"), &env).unwrap_or_else(|f| panic!("{f}"));
+    let mut shop = Check::of_url("shop", "http://127.0.0.1:8080/health").expect("a URL");
+    shop.expectation.body = vec!["all fine".into()];
+    shop.restart = vec![Target::new("shop")];
+    let expected = Settings {
+        checks: vec![shop],
+        supervisor: Supervisor {
+            default: Backend::Supervisord,
+            supervisord: Some(Supervisord {
+                url: "unix:///run/supervisor.sock".into(),
+                username: String::new(),
+                password: Secret::default(),
+            }),
+        },
+        mail: Some(Mail {
+            to: vec!["ops@example.org".into()],
+            from: None,
+            via: Via::Sendmail("/usr/sbin/sendmail -t -i".into()),
+            reminder: Some(SECONDS(3600)),
+        }),
+        ..Settings::default()
+    };
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let settings = parse(&file("[check.capture]", ""), "x", &env).unwrap_or_else(|f| panic!("{f}"));
+    let Probe::Http(http) = &settings.checks[0].probe;
+    assert_eq!(http.timeout, SECONDS(10));
+    assert_eq!((http.method.as_str(), http.follow), ("GET", false));
+    assert_eq!(http.max_body, 16 * 1024 * 1024);
+    let check = &settings.checks[0];
+    assert_eq!(check.every, SECONDS(60));
+    assert_eq!(check.expectation.status.to_string(), "200");
+    assert_eq!(check.policy.fail, Fails::InARow(3));
+    assert_eq!(
+        (check.policy.pass_after, check.policy.grace),
+        (1, SECONDS(30))
+    );
+    let backoff = check.policy.backoff;
+    assert_eq!((backoff.min, backoff.max), (SECONDS(10), SECONDS(300)));
+    assert_eq!(
+        check.policy.restarts.map(|b| b.to_string()),
+        Some("5 within 600s".into())
+    );
+    assert_eq!(check.policy.rearm, Some(SECONDS(1800)));
+    let capture = check.capture.as_ref().expect("asked for");
+    assert_eq!((capture.timeout, capture.keep), (SECONDS(30), 5));
+    assert_eq!((capture.max_bytes, capture.min_free), (2 << 30, 1 << 30));
+    assert_eq!(settings.max_concurrent_restarts, 1);
+}
+
+/// `full.toml`'s check `shop`, which sets every key of its own.
+fn full_shop(base: &Path) -> Check {
+    let mut shop = Check::new(
+        "shop",
+        Probe::Http(Http {
+            timeout: Duration::from_millis(500),
+            method: "POST".into(),
+            headers: vec![
+                ("Accept".into(), "text/plain".into()),
+                ("x-site".into(), "b".into()),
+                ("X-Key".into(), "<hunter2>".into()),
+            ],
+            data: Some(b"ping".to_vec()),
+            user: Some(("user".into(), "pass word".into())),
+            tls: Tls {
+                insecure: true,
+                cacert: Some("/etc/ssl/shop.pem".into()),
+            },
+            follow: true,
+            max_body: 64 << 10,
+            ..Http::new("https://shop.example.org/health")
+        }),
+    );
+    shop.every = SECONDS(10);
+    shop.expectation = Expectation {
+        status: StatusSet::from_words(&["2xx", "304", "400-404"]).expect("words"),
+        body: vec!["all".into(), "fine".into()],
+        not_body: vec!["panic".into()],
+    };
+    shop.policy = Policy {
+        fail: Fails::InARow(4),
+        pass_after: 2,
+        grace: Duration::ZERO,
+        backoff: Backoff {
+            min: SECONDS(20),
+            max: SECONDS(60),
+            factor: 1.5,
+        },
+        restarts: Some(Budget {
+            count: 3,
+            window: SECONDS(3600),
+        }),
+        rearm: Some(SECONDS(2700)),
+        act_on: Some(BTreeSet::from([Reason::Refused, Reason::Status])),
+        ..Policy::default()
+    };
+    shop.restart = vec![
+        Target::new("shop"),
+        Target {
+            backend: Some(Backend::Supervisord),
+            pattern: "app:*".into(),
+        },
+    ];
+    shop.start_stopped = true;
+    shop.dry_run = true;
+    shop.requires = vec!["db".into()];
+    let py_spy = ["py-spy", "dump", "--pid", "{pid}"];
+    shop.capture = Some(Capture {
+        cores: Some(base.join("cores")),
+        gcore: "/opt/gcore -o".into(),
+        run: vec![
+            Command::Shell("ss -tnp".into()),
+            Command::Argv(py_spy.map(String::from).to_vec()),
+        ],
+        timeout: SECONDS(60),
+        keep: 2,
+        max_bytes: 1 << 30,
+        min_free: 1 << 20,
+    });
+    shop
+}
+
+#[test]
+fn every_key_arrives_in_the_settings() {
+    let path = fixture("full.toml");
+    let base = path.parent().expect("a directory");
+    let settings = load(&path, &env).unwrap_or_else(|f| panic!("{f}"));
+    assert_eq!(settings.state_dir, Some(base.join("state")));
+    assert_eq!(settings.panic_threshold, Some(0.5));
+    assert_eq!(settings.max_concurrent_restarts, 2);
+    let overall = settings.max_restarts.map(|budget| budget.to_string());
+    assert_eq!(overall, Some("7 within 7200s".into()));
+    assert!(settings.dry_run);
+    assert_eq!(settings.checks[1], full_shop(base));
+    let supervisord = settings.supervisor.supervisord.expect("configured");
+    assert_eq!(supervisord.url, "http://127.0.0.1:9001");
+    assert_eq!(supervisord.username, "admin");
+    assert_eq!(supervisord.password, "hunter2".into());
+    let mail = settings.mail.expect("configured");
+    assert_eq!(mail.to, ["Ops <ops@example.org>"]);
+    assert_eq!(mail.from.as_deref(), Some("httpok@example.org"));
+    let smtp = Smtp {
+        security: SmtpSecurity::StartTls,
+        host: "mail.example.org".into(),
+        port: 587,
+        user: Some(("user@example.org".into(), "x${y}".into())),
+    };
+    assert_eq!(mail.via, Via::Smtp(smtp));
+    let hooks = [
+        Webhook {
+            url: "https://hooks.example.org/hunter2".into(),
+            headers: vec![("Authorization".into(), "Bearer hunter2".into())],
+        },
+        Webhook {
+            url: "http://127.0.0.1:1/x".into(),
+            headers: Vec::new(),
+        },
+    ];
+    assert_eq!(settings.webhooks, hooks);
+}
+
+#[test]
+fn defaults_stand_below_each_check_and_tables_are_merged() {
+    let settings = load(&fixture("full.toml"), &env).unwrap_or_else(|f| panic!("{f}"));
+    let [db, _, blog] = settings.checks.as_slice() else {
+        panic!("three checks");
+    };
+    assert_eq!(db.every, SECONDS(30));
+    assert_eq!(db.policy.fail, Fails::Within { fails: 3, of: 5 });
+    assert_eq!((db.policy.restarts, db.policy.rearm), (None, None));
+    let backoff = db.policy.backoff;
+    assert_eq!((backoff.min, backoff.max), (SECONDS(20), SECONDS(300)));
+    assert!(db.requires.is_empty(), "db is not meant to require itself");
+    let Probe::Http(http) = &db.probe;
+    assert_eq!(http.url, "http+unix://%2Frun%2Fdb.sock/ping");
+    assert_eq!(http.timeout, SECONDS(3));
+    let names: Vec<_> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["Accept", "X-Site"]);
+    assert_eq!(blog.requires, ["shop", "db"]);
+    assert_eq!(blog.policy.act_on, None);
+    assert_eq!(blog.restart, [Target::new("blog")]);
+    let Probe::Http(http) = &blog.probe;
+    assert_eq!(http.user, Some(("reader".into(), "hunter2".into())));
+}
+
+#[test]
+fn words_and_false_switch_off() {
+    for (keys, rest) in [
+        (
+            "panic_threshold = false\nmax_restarts = false",
+            "restarts = false\nrearm = false",
+        ),
+        (
+            "panic_threshold = \"off\"\nmax_restarts = \"unlimited\"",
+            "restarts = \"unlimited\"\nrearm = \"never\"",
+        ),
+    ] {
+        let text = format!("{keys}\n{}", file(rest, ""));
+        let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
+        assert_eq!(settings.panic_threshold, None);
+        assert_eq!(settings.max_restarts, None);
+        let policy = &settings.checks[0].policy;
+        assert_eq!((policy.restarts, policy.rearm), (None, None));
+    }
+}
+
+#[test]
+fn ten_faults_are_ten_faults_in_order() {
+    let faults = load(&fixture("ten-faults.toml"), &env).expect_err("it is bad");
+    let places: Vec<_> = faults
+        .iter()
+        .map(|fault| (fault.line, fault.column, fault.key.as_str()))
+        .collect();
+    let expected = [
+        (1, 13, "state_dir"),
+        (2, 1, "evry"),
+        (5, 11, "defaults.timeout"),
+        (6, 14, "defaults.fail_after"),
+        (10, 7, "check[0].url"),
+        (11, 18, "check[0].status[1]"),
+        (12, 25, "check[0].headers.X-API-Key"),
+        (13, 19, "check[0].backoff.min"),
+        (16, 8, "check[1].name"),
+        (18, 13, "check[1].requires[0]"),
+    ];
+    assert_eq!(places, expected);
+    assert_eq!(faults.len(), 10);
+    let shown = faults.to_string();
+    assert_eq!(shown.matches("error: ").count(), 10);
+    assert!(shown.ends_with("10 faults in tests/fixtures/config/ten-faults.toml"));
+    assert!(!shown.contains('\u{1b}') && faults.styled().contains('\u{1b}'));
+}
+
+#[test]
+fn a_fault_is_shown_with_its_line_and_what_would_be_right() {
+    let shown =
+        faults("every = \"10 parsecs\"\n[[check]]\nname = \"é\"\nurl = \"http://h\"").to_string();
+    let expected = r#"error: "10 parsecs" is no duration
+ --> httpok.toml:1:9
+  |
+1 | every = "10 parsecs"
+  |         ^^^^^^^^^^^^ every
+  |
+  = help: expected a number with a unit, such as "10s", "1m 30s" or "500ms"; a bare number is seconds
+
+1 fault in httpok.toml"#;
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_its_one_fault() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let latin = dir.path().join("latin.toml");
+    fs::write(&latin, b"name = \"\xe9\"").expect("written");
+    let large = dir.path().join("large.toml");
+    fs::write(&large, vec![b'\n'; (1 << 20) + 1]).expect("written");
+    for (path, part) in [
+        (dir.path().join("none.toml"), "No such file"),
+        (dir.path().to_path_buf(), "directory"),
+        (latin, "UTF-8"),
+        (large, "larger than 1 MiB"),
+    ] {
+        let faults = load(&path, &env).expect_err("it cannot be read");
+        let fault = faults.iter().next().expect("never empty");
+        assert_eq!((faults.len(), fault.line, fault.column), (1, 0, 0));
+        assert!(fault.message.contains(part), "{}", fault.message);
+        assert!(faults.to_string().contains(&*path.to_string_lossy()));
+    }
+}
+
+#[test]
+fn a_secret_file_is_found_beside_the_configuration() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::write(dir.path().join("key"), "hunter2\n").expect("written");
+    let path = dir.path().join("httpok.toml");
+    fs::write(&path, file("user = \"me:${file:key}\"", "")).expect("written");
+    let settings = load(&path, &env).unwrap_or_else(|f| panic!("{f}"));
+    let Probe::Http(http) = &settings.checks[0].probe;
+    assert_eq!(http.user, Some(("me".into(), "hunter2".into())));
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_url_brings_its_own_user_and_a_default_user_gives_way() {
+    let text = "[defaults]\nuser = \"default:x\"\n[[check]]\nname = \"a\"\nurl = \"http://u:p@h\"\n\
+                [[check]]\nname = \"b\"\nurl = \"http://h\"\n\
+                [supervisor.supervisord]\nurl = \"http://admin:p%20w@h:9001\"\n\
+                [mail]\nto = \"a@b.c\"\nsmtp = \"smtps://u:p@[::1]\"\n";
+    let settings = parse(text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
+    let users = settings.checks.iter().map(|check| {
+        let Probe::Http(http) = &check.probe;
+        (http.url.as_str(), http.user.clone())
+    });
+    let expected = [
+        ("http://h", Some(("u".to_owned(), "p".into()))),
+        ("http://h", Some(("default".to_owned(), "x".into()))),
+    ];
+    assert!(users.eq(expected));
+    let supervisord = settings.supervisor.supervisord.expect("configured");
+    assert_eq!(supervisord.url, "http://h:9001");
+    assert_eq!(
+        (supervisord.username.as_str(), supervisord.password.expose()),
+        ("admin", "p w")
+    );
+    let smtp = Smtp {
+        security: SmtpSecurity::Tls,
+        host: "::1".into(),
+        port: 465,
+        user: Some(("u".into(), "p".into())),
+    };
+    assert_eq!(settings.mail.map(|mail| mail.via), Some(Via::Smtp(smtp)));
+}

@@ -1,0 +1,246 @@
+//! Every rule of a configuration file broken once, and where and how that is told.
+
+use httpok::config::Faults;
+
+use super::{faults, file};
+
+/// What is written, where its fault is, in which key, and parts of the message and of the help.
+type Rule = (
+    &'static str,
+    (usize, usize),
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+/// One fault each: keys of a check that begin on line 4; where, in what, and parts of message and help.
+#[rustfmt::skip] // one line each
+const CHECK_FAULTS: &[Rule] = &[
+    ("timeot = 1", (4, 1), "timeot", "unknown key \"timeot\"", "did you mean \"timeout\"?"),
+    ("zzz = 1", (4, 1), "zzz", "unknown key", "expected one of name, url"),
+    ("\"a.b\" = 1", (4, 1), "\"a.b\"", "unknown key \"a.b\"", ""),
+    ("dry_runs = true", (4, 1), "dry_runs", "unknown key", "\"dry_run\""),
+    ("max_restarts = \"1/1h\"", (4, 1), "max_restarts", "unknown key", "above the first [section]"),
+    ("every = 0", (4, 9), "every", "zero", "more than"),
+    ("every = -5", (4, 9), "every", "\"-5\" is no duration", "\"10s\""),
+    ("every = true", (4, 9), "every", "a boolean where a duration belongs", "\"10s\""),
+    ("every = inf", (4, 9), "every", "\"inf\" is no duration", "\"10s\""),
+    ("every = \"100y\"", (4, 9), "every", "too long", "ten years"),
+    ("timeout = \"0s\"", (4, 11), "timeout", "zero", "more than"),
+    ("timeout = \"5 m s\"", (4, 11), "timeout", "\"5 m s\" is no duration", "\"10s\""),
+    ("status = []", (4, 10), "status", "a list of no status", "[200]"),
+    ("status = [200, \"20x\"]", (4, 16), "status[1]", "\"20x\" is no status", "2xx"),
+    ("status = 1.5", (4, 10), "status", "a float where a status belongs", "\"2xx\""),
+    ("body = 5", (4, 8), "body", "an integer where a string belongs", "quotes"),
+    ("body = [\"a\", \"\"]", (4, 14), "body[1]", "an empty string", "leave"),
+    ("not_body = [[\"a\"]]", (4, 13), "not_body[0]", "a list where a string", "quotes"),
+    ("headers = { \"a b\" = \"c\" }", (4, 21), "headers.\"a b\"", "is no header name", "X-API-Key"),
+    ("headers = { a = \"b\\nc\" }", (4, 17), "headers.a", "control characters", "one line"),
+    ("headers = [\"a: b\"]", (4, 11), "headers", "a list where a table belongs", "headers = {"),
+    ("headers.a = \"${env:NO}\"", (4, 13), "headers.a", "\"NO\" is not set", "${file:"),
+    ("headers.a = \"${env:SHOP_KEY\"", (4, 13), "headers.a", "no end", "$${"),
+    ("method = \"get\"", (4, 10), "method", "their case matters", "\"GET\""),
+    ("method = \"GE T\"", (4, 10), "method", "is no method", "GET, HEAD"),
+    ("user = \"me\"", (4, 8), "user", "a user without a password", "name:password"),
+    ("password = \"x\"", (4, 12), "password", "a password without a user", "user ="),
+    ("user = \"a:b\"\npassword = \"c\"", (5, 12), "password", "holds a password already", "colon"),
+    ("follow = \"true\"", (4, 10), "follow", "a string where a boolean belongs", "without quotes"),
+    ("insecure = 1", (4, 12), "insecure", "an integer where a boolean", "true or false"),
+    ("cacert = \"\"", (4, 10), "cacert", "an empty string", "leave the key out"),
+    ("max_body = \"5MB\"", (4, 12), "max_body", "\"5MB\" is no size", "\"5MiB\""),
+    ("max_body = 0", (4, 12), "max_body", "no room", "16MiB"),
+    ("max_body = 1.5", (4, 12), "max_body", "a float where a size belongs", "16MiB"),
+    ("fail_after = 0", (4, 14), "fail_after", "0 is out of range", "from 1 to 1000"),
+    ("fail_after = -1", (4, 14), "fail_after", "-1 is out of range", "from 1"),
+    ("fail_after = \"3\"", (4, 14), "fail_after", "a string where an integer", "whole number"),
+    ("fail_within = \"0/5\"", (4, 15), "fail_within", "never happens or always", "3/5"),
+    ("fail_within = \"6/5\"", (4, 15), "fail_within", "never happens or always", "3/5"),
+    ("fail_within = \"3\"", (4, 15), "fail_within", "is no \"m of n\"", "3/5"),
+    ("fail_within = \"3/5000\"", (4, 15), "fail_within", "too many", "1000"),
+    ("fail_within = \"3/5\"\nfail_after = 2",
+        (5, 14), "fail_after", "\"fail_after\" and \"fail_within\" exclude each other", "keep one"),
+    ("pass_after = 0", (4, 14), "pass_after", "0 is out of range", "from 1"),
+    ("grace = \"soon\"", (4, 9), "grace", "\"soon\" is no duration", "\"10s\""),
+    ("backoff = 5", (4, 11), "backoff", "an integer where a table belongs", "backoff = {"),
+    ("backoff = { min = \"2m\", max = \"1m\" }",
+        (4, 31), "backoff.max", "shorter than the shortest", "min = \"2m\" and max = \"1m\""),
+    ("backoff.factor = 0.5", (4, 18), "backoff.factor", "out of range", "double"),
+    ("backoff.factor = nan", (4, 18), "backoff.factor", "out of range", "double"),
+    ("backoff = { mni = 1 }", (4, 13), "backoff.mni", "unknown key", "\"min\""),
+    ("restarts = 5", (4, 12), "restarts", "an integer where a budget belongs", "5/10m"),
+    ("restarts = \"5\"", (4, 12), "restarts", "\"5\" is no budget", "5/10m"),
+    ("restarts = \"5/x\"", (4, 12), "restarts", "is no budget", "COUNT/DURATION"),
+    ("restarts = \"0/1h\"", (4, 12), "restarts", "a budget of none", "5/10m"),
+    ("restarts = true", (4, 12), "restarts", "a boolean where a budget", "false"),
+    ("rearm = true", (4, 9), "rearm", "a boolean where a duration", "10s"),
+    ("restart = [\"\"]", (4, 12), "restart[0]", "name of a process", ""),
+    ("restart = \"systemd/x\"", (4, 11), "restart", "\"systemd\"", "supervisord"),
+    ("requires = [\"sohp\"]", (4, 13), "requires[0]", "\"sohp\" is no check", "\"shop\""),
+    ("requires = \"shop\"", (4, 12), "requires", "requires itself", "leave it out"),
+    ("act_on = [\"refuse\"]", (4, 11), "act_on[0]", "\"refuse\" is no reason", "\"refused\""),
+    ("act_on = [\"no_fds\"]", (4, 11), "act_on[0]", "the watchdog's own", "leave"),
+    ("act_on = []", (4, 10), "act_on", "nothing to act on", "dry_run"),
+    ("[check.capture]\nkeep = 0", (5, 8), "capture.keep", "out of range", "from 1"),
+    ("[check.capture]\nrun = [[]]", (5, 8), "capture.run[0]", "no words", "ss"),
+    ("[check.capture]\nruns = []", (5, 1), "capture.runs", "unknown key", "\"run\""),
+    ("[check.capture]\nevery = 1", (5, 1), "capture.every", "unknown key", "above the first"),
+];
+
+#[test]
+fn each_wrong_key_of_a_check_is_told_where_it_stands() {
+    for (keys, place, key, message, help) in CHECK_FAULTS {
+        let faults = faults(&file(keys, ""));
+        let key = format!("check[0].{key}");
+        expect_one(&faults, keys, *place, &key, message, help);
+    }
+}
+
+/// One fault each: a whole file.
+#[rustfmt::skip] // one line each
+const FILE_FAULTS: &[Rule] = &[
+    ("", (0, 0), "check", "there is no check", "[[check]]"),
+    ("[[check]]\nname = \"a\"\nurl = \"http://u:p@h\"\nuser = \"a:b\"",
+        (4, 8), "check[0].user", "the URL names a user already", "keep one"),
+    ("check = []", (1, 9), "check", "there is no check", "[[check]]"),
+    ("[check]\nname = \"a\"", (1, 1), "check", "a table where a list", "[[check]]"),
+    ("check = [5]", (1, 10), "check[0]", "an integer where a table belongs", "{"),
+    ("[[check]]\nname = \"a\"", (1, 1), "check[0].url", "missing key \"url\"", "url = \"http"),
+    ("[[check]]\nurl = \"http://h\"", (1, 1), "check[0].name", "missing key \"name\"", "name ="),
+    ("[[check]]\nurl = \"http://h\"\nname = \" \"", (3, 8), "check[0].name", "an empty name", ""),
+    ("[[check]]\nurl = \"http://h\"\nname = \"a\\u0007\"", (3, 8), "check[0].name", "control", ""),
+    ("[[check]]\nname = \"é\"\nurl = \"ftp://h\"", (3, 7), "check[0].url", "\"ftp\"", "http+unix"),
+    ("[[check]]\nname = \"a\"\nurl = \"http://h\"\n[[check]]\nurl = \"http://h\"\nname = \"a\"",
+        (6, 8), "check[1].name", "already, on line 2", "of its own"),
+    ("a = [", (1, 6), "", "not TOML: ", "expected"),
+    ("every = 60s", (1, 9), "", "not TOML: ", "quotes"),
+    ("every = 1\nevery = 2", (2, 1), "", "not TOML: duplicate key", "one place"),
+];
+
+#[test]
+fn each_wrong_file_is_told() {
+    for (text, place, key, message, help) in FILE_FAULTS {
+        expect_one(&faults(text), text, *place, key, message, help);
+    }
+}
+
+/// One fault each: what stands beside a sound check, before it or after it.
+#[rustfmt::skip] // one line each
+const SECTION_FAULTS: &[Rule] = &[
+    ("timeout = 5\n", (1, 1), "timeout", "unknown key", "[defaults]"),
+    ("panic_threshold = 60\n", (1, 19), "panic_threshold", "an integer where a share", "60%"),
+    ("panic_threshold = \"60\"\n", (1, 19), "panic_threshold", "\"60\" is no share", "60%"),
+    ("panic_threshold = 0.0\n", (1, 19), "panic_threshold", "out of range", "100%"),
+    ("panic_threshold = nan\n", (1, 19), "panic_threshold", "out of range", "100%"),
+    ("max_concurrent_restarts = 0\n", (1, 27), "max_concurrent_restarts", "out of range", "1"),
+    ("defaults = 1\n", (1, 12), "defaults", "an integer where a table", "{"),
+    ("[defaults]\nname = \"x\"\n", (2, 8), "defaults.name", "cannot be a default", "[[check]]"),
+    ("[defaults]\nnmae = \"x\"\n", (2, 1), "defaults.nmae", "unknown key", "\"name\""),
+    ("[defaults]\nuser = \"x\"\n", (2, 8), "defaults.user", "without a password", ""),
+    ("[superviser]\n", (1, 2), "superviser", "unknown key", "\"supervisor\""),
+    ("[supervisor]\ndefault = \"supervisor\"\n", (2, 11), "supervisor.default", "", "\"supervisord\""),
+    ("[supervisor.supervisord]\n", (1, 1), "supervisor.supervisord.url", "missing", "unix://"),
+    ("[supervisor.supervisord]\nurl = \"tcp://h\"\n",
+        (2, 7), "supervisor.supervisord.url", "no way to a supervisord", "http://127.0.0.1:9001"),
+    ("[supervisor.supervisord]\nurl = \"http://h\"\nusername = \"u\"\n",
+        (3, 12), "supervisor.supervisord.username", "without a password", "password ="),
+    ("[supervisor.supervisord]\nurl = \"http://u:p@h\"\nusername = \"u\"\npassword = \"p\"\n",
+        (2, 7), "supervisor.supervisord.url", "names a user, and so does", "keep one"),
+    ("[supervisor.supervisord]\nurl = \"http://h\"\npassword = \"p\"\n",
+        (3, 12), "supervisor.supervisord.password", "without a username", "username ="),
+    ("[mail]\nto = \"a@b.c\"\nsmtp = \"smtp://u:p@h\"\npassword = \"p\"\n",
+        (4, 12), "mail.password", "holds a password already", "URL"),
+    ("[mail]\n", (1, 1), "mail.to", "missing key \"to\"", "ops@example.org"),
+    ("[mail]\nto = []\n", (2, 6), "mail.to", "nobody", "leave [mail] out"),
+    ("[mail]\nto = [\"a@b.c\", \"me\"]\n", (2, 16), "mail.to[1]", "\"me\" is no mail address", "@"),
+    ("[mail]\nto = \"<a@b.c> x\"\n", (2, 6), "mail.to", "is no mail address", "@"),
+    ("[mail]\nto = \"a@b.c\"\nsendmail = \"x\"\nsmtp = \"smtp://h\"\n",
+        (4, 8), "mail.smtp", "\"smtp\" and \"sendmail\" exclude", "keep one"),
+    ("[mail]\nto = \"a@b.c\"\npassword = \"x\"\n", (3, 12), "mail.password", "no SMTP", "smtp ="),
+    ("[mail]\nto = \"a@b.c\"\nsmtp = \"http://h\"\n", (3, 8), "mail.smtp", "\"http\"", "smtps"),
+    ("[mail]\nto = \"a@b.c\"\nsmtp = \"smtp://h/x\"\n", (3, 8), "mail.smtp", "no SMTP server", "host"),
+    ("[mail]\nto = \"a@b.c\"\nsmtp = \"smtp://u@h\"\n", (3, 8), "mail.smtp", "without a password", ""),
+    ("[mail]\nto = \"a@b.c\"\nsmtp = \"smtp://h\"\npassword = \"x\"\n",
+        (4, 12), "mail.password", "without a user", "smtp+starttls://user@"),
+    ("[mail]\nto = \"a@b.c\"\nreminder = 0\n", (3, 12), "mail.reminder", "zero", ""),
+    ("[webhook]\nurl = \"http://h\"\n", (1, 1), "webhook", "a table where a list", "[[webhook]]"),
+    ("[[webhook]]\n", (1, 1), "webhook[0].url", "missing", "https://"),
+    ("[[webhook]]\nurl = \"h\"\n", (2, 7), "webhook[0].url", "no URL of a webhook", "https://"),
+];
+
+#[test]
+fn each_wrong_section_is_told() {
+    for (section, place, key, message, help) in SECTION_FAULTS {
+        let text = format!("{section}{}", file("", ""));
+        expect_one(&faults(&text), &text, *place, key, message, help);
+    }
+}
+
+fn expect_one(
+    faults: &Faults,
+    text: &str,
+    place: (usize, usize),
+    key: &str,
+    message: &str,
+    help: &str,
+) {
+    assert_eq!(faults.len(), 1, "{text}\n{faults}");
+    let fault = faults.iter().next().expect("one");
+    assert_eq!((fault.line, fault.column), place, "{text}\n{faults}");
+    assert_eq!(fault.key, key, "{faults}");
+    assert!(
+        fault.message.contains(message),
+        "{message:?} not in:\n{faults}"
+    );
+    assert!(fault.help.contains(help), "{help:?} not in:\n{faults}");
+    // the machine's words are the people's words
+    let shown = faults.to_string();
+    assert!(
+        shown.contains(&fault.message) && shown.contains(&fault.help),
+        "{shown}"
+    );
+    if fault.line > 0 {
+        let place = format!("httpok.toml:{}:{}", fault.line, fault.column);
+        assert!(shown.contains(&place), "{place} not in:\n{shown}");
+    }
+}
+
+#[test]
+fn circles_of_requirements_are_told_once_each() {
+    let check = |name: &str, requires: &str| {
+        format!("[[check]]\nname = \"{name}\"\nurl = \"http://h\"\nrequires = [{requires}]\n")
+    };
+    let text = [
+        check("a", "\"b\""),
+        check("b", "\"c\", \"e\""),
+        check("c", "\"a\", \"d\""),
+        check("d", "\"c\", \"e\""),
+        check("e", ""),
+    ]
+    .concat();
+    let faults = faults(&text);
+    let found: Vec<_> = faults
+        .iter()
+        .map(|fault| (fault.line, fault.column, fault.message.as_str()))
+        .collect();
+    let expected = [
+        (
+            12,
+            13,
+            r#"a circle of requirements: "a" requires "b" requires "c" requires "a""#,
+        ),
+        (
+            16,
+            13,
+            r#"a circle of requirements: "c" requires "d" requires "c""#,
+        ),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_wrong_default_is_told_once_however_many_inherit_it() {
+    let one = "[[check]]\nurl = \"http://h\"\nname = ";
+    let text =
+        format!("[defaults]\nevery = \"x\"\n{one}\"a\"\n{one}\"b\"\n{one}\"c\"\nevery = 5\n");
+    assert_eq!(faults(&text).len(), 1);
+}
