@@ -1,0 +1,172 @@
+//! What is done with a body while it streams by: count it, keep its beginning, look for texts in all
+//! of it. Holds the kept part and a tail as long as the longest text, however large the body. Pure.
+
+use memchr::memmem::Finder;
+
+use crate::health::Body;
+
+/// A text to look for, prepared.
+pub struct Needle(Finder<'static>);
+
+impl Needle {
+    pub fn new(text: &[u8]) -> Self {
+        Self(Finder::new(text).into_owned())
+    }
+
+    fn len(&self) -> usize {
+        self.0.needle().len()
+    }
+}
+
+/// The body is larger than allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// A body on its way in.
+pub struct Intake<'a> {
+    body: Body,
+    keep: usize,
+    max: u64,
+    /// Not found so far.
+    missing: Vec<&'a Needle>,
+    /// The last bytes taken: a text may have begun there.
+    tail: Vec<u8>,
+    /// One byte less than the longest text: no text that begins earlier can still be open.
+    overlap: usize,
+}
+
+impl<'a> Intake<'a> {
+    /// Keeps the first `keep` bytes of a body of at most `max`.
+    pub fn new(needles: &'a [Needle], keep: usize, max: u64) -> Self {
+        let longest = needles.iter().map(Needle::len).max().unwrap_or(0);
+        Self {
+            body: Body::default(),
+            keep,
+            max,
+            missing: needles.iter().collect(),
+            tail: Vec::new(),
+            overlap: longest.saturating_sub(1),
+        }
+    }
+
+    /// Takes the next `chunk`, or as much of it as is allowed.
+    pub fn take(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
+        let room = usize::try_from(self.max - self.body.size.min(self.max)).unwrap_or(usize::MAX);
+        let (chunk, beyond) = chunk.split_at(chunk.len().min(room));
+        let keep = self.keep.saturating_sub(self.body.kept.len());
+        self.body.kept.extend(chunk.iter().take(keep));
+        self.body.size += chunk.len() as u64;
+        self.search(chunk);
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        self.body.size += beyond.len() as u64;
+        Err(TooLarge)
+    }
+
+    /// Bytes taken so far.
+    pub fn size(&self) -> u64 {
+        self.body.size
+    }
+
+    /// The body as far as it came.
+    pub fn finish(self) -> Body {
+        self.body
+    }
+
+    fn search(&mut self, chunk: &[u8]) {
+        if self.missing.is_empty() {
+            return;
+        }
+        // what spans the border lies within the tail and as many bytes of the chunk
+        self.tail.extend(chunk.iter().take(self.overlap));
+        let (tail, found) = (&self.tail, &mut self.body.found);
+        self.missing.retain(|needle| {
+            let here = needle.0.find(tail).is_some() || needle.0.find(chunk).is_some();
+            if here {
+                found.push(needle.0.needle().to_vec());
+            }
+            !here
+        });
+        if chunk.len() >= self.overlap {
+            self.tail.clear();
+            self.tail.extend(&chunk[chunk.len() - self.overlap..]);
+        } else {
+            let surplus = self.tail.len().saturating_sub(self.overlap);
+            self.tail.drain(..surplus);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needles(texts: &[&str]) -> Vec<Needle> {
+        texts.iter().map(|t| Needle::new(t.as_bytes())).collect()
+    }
+
+    /// `text` taken in chunks of `step` bytes.
+    fn intake<'a>(needles: &'a [Needle], text: &str, step: usize, max: u64) -> Intake<'a> {
+        let mut intake = Intake::new(needles, 4, max);
+        for chunk in text.as_bytes().chunks(step) {
+            if intake.take(chunk).is_err() {
+                break;
+            }
+        }
+        intake
+    }
+
+    #[test]
+    fn texts_are_found_wherever_the_chunks_break() {
+        let texts = [
+            "everything-is-fine",
+            "x",
+            "aab",
+            "tail",
+            "absent",
+            "fineness",
+        ];
+        let needles = needles(&texts);
+        let body = "aaab everything-is-fine, xx and a tail";
+        for step in 1..=body.len() {
+            let seen = intake(&needles, body, step, 1000).finish();
+            assert_eq!(seen.kept, b"aaab", "{step}");
+            assert_eq!(seen.size, body.len() as u64, "{step}");
+            for text in texts {
+                let found = seen.found.iter().any(|found| found == text.as_bytes());
+                assert_eq!(found, body.contains(text), "{text} in steps of {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_of_exactly_the_limit_is_allowed_and_one_byte_more_is_not() {
+        let needles = needles(&["end"]);
+        for step in 1..=7 {
+            let mut fits = Intake::new(&needles, 100, 6);
+            let all = b"at end"
+                .chunks(step)
+                .try_for_each(|chunk| fits.take(chunk));
+            assert_eq!((all, fits.finish().found.len()), (Ok(()), 1));
+            let mut over = Intake::new(&needles, 100, 5);
+            let all = b"at end"
+                .chunks(step)
+                .try_for_each(|chunk| over.take(chunk));
+            assert_eq!(all, Err(TooLarge));
+            let body = over.finish();
+            assert_eq!((body.kept.as_slice(), body.found.len()), (&b"at en"[..], 0));
+        }
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_body() {
+        let needles = needles(&["needle"]);
+        let mut intake = Intake::new(&needles, 4, u64::MAX);
+        for _ in 0..1000 {
+            assert_eq!(intake.take(&[b'n'; 4096]), Ok(()));
+        }
+        assert!(intake.tail.capacity() < 100 && intake.body.kept.capacity() < 100);
+        assert_eq!(intake.size(), 4_096_000);
+    }
+}

@@ -1,0 +1,268 @@
+//! One look from start to end: addresses, attempts, redirects, body. Gathers facts as it goes, so that
+//! a look that breaks off still tells what it saw. Every wait ends at the one deadline.
+
+use hyper::ext::ReasonPhrase;
+use reqwest::{Response, Version, header};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::attempt::{Attempt, Place};
+use super::intake::Intake;
+use super::redirect::{self, Hop};
+use super::request::Request;
+use super::{lookup, trouble};
+use crate::health::{Body, Observation, Phase, Reason, StatusLine, Trouble};
+
+/// A look under way.
+pub struct Look<'a> {
+    request: &'a Request,
+    started: Instant,
+    deadline: Instant,
+    seen: Observation,
+}
+
+impl<'a> Look<'a> {
+    /// The clock starts now.
+    pub fn new(request: &'a Request) -> Self {
+        let started = Instant::now();
+        // a timeout beyond what the clock can tell is none
+        let far = std::time::Duration::from_secs(365 * 24 * 3600);
+        Self {
+            request,
+            started,
+            deadline: started + request.timeout.min(far),
+            seen: Observation {
+                url: request.shown.clone(),
+                ..Observation::default()
+            },
+        }
+    }
+
+    /// Looks, and tells all that was seen.
+    pub async fn take(mut self) -> Observation {
+        self.seen.trouble = self.walk().await.err();
+        self.seen.duration = self.started.elapsed();
+        self.seen
+    }
+
+    async fn walk(&mut self) -> Result<(), Trouble> {
+        let mut hop = Hop {
+            url: self.request.url.clone(),
+            method: self.request.method.clone(),
+            data: self.request.data.is_some(),
+        };
+        loop {
+            let response = self.knock(&hop).await?;
+            self.note_head(&response);
+            match self.next(&hop, &response)? {
+                None => return self.read(response).await,
+                Some(next) => hop = next,
+            }
+            self.seen.redirects += 1;
+            self.seen.url = self.request.shown_as(&hop.url);
+        }
+    }
+
+    /// Where the answer sends us, if it does and we follow.
+    fn next(&self, hop: &Hop, response: &Response) -> Result<Option<Hop>, Trouble> {
+        if !self.request.follow {
+            return Ok(None);
+        }
+        let location = response.headers().get(header::LOCATION);
+        let refuse = |why| Trouble::new(Reason::RedirectLoop, Phase::FirstByte, why);
+        let next = hop
+            .after(response.status(), location.map(|value| value.as_bytes()))
+            .map_err(refuse)?;
+        if next.is_some() && self.seen.redirects >= redirect::MAX {
+            return Err(refuse(format!("more than {} redirects", redirect::MAX)));
+        }
+        Ok(next)
+    }
+
+    /// The head of an answer from the first place that lets us in. Where all refuse, they are asked
+    /// again after a while, if the probe says so and there is time.
+    async fn knock(&mut self, hop: &Hop) -> Result<Response, Trouble> {
+        if hop.url.scheme() == "https" {
+            self.prepare_tls().await?;
+        }
+        let places = self.places(hop).await?;
+        loop {
+            let trouble = match self.try_each(hop, &places).await {
+                Ok(response) => return Ok(response),
+                Err(trouble) => trouble,
+            };
+            let pause = self.request.retry_refused;
+            match pause.map(|pause| Instant::now() + pause) {
+                Some(again) if trouble.reason == Reason::Refused && again < self.deadline => {
+                    sleep(again.duration_since(Instant::now())).await;
+                }
+                _ => return Err(trouble),
+            }
+        }
+    }
+
+    async fn prepare_tls(&self) -> Result<(), Trouble> {
+        let trouble = |reason, detail| Err(Trouble::new(reason, Phase::Tls, detail));
+        match timeout_at(self.deadline, self.request.tls.prepare()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => trouble(
+                Reason::Config,
+                format!("cannot load the system's certificates: {why}"),
+            ),
+            Err(_) => trouble(
+                Reason::Cancelled,
+                "loading the system's certificates takes too long".to_owned(),
+            ),
+        }
+    }
+
+    async fn try_each(&mut self, hop: &Hop, places: &[Place]) -> Result<Response, Trouble> {
+        let mut worst: Option<Trouble> = None;
+        for (tried, place) in places.iter().enumerate() {
+            let now = Instant::now();
+            let left = self.deadline.saturating_duration_since(now);
+            let share = left / u32::try_from(places.len() - tried).unwrap_or(u32::MAX);
+            let attempt = Attempt {
+                request: self.request,
+                hop,
+                place,
+                patience: match tried + 1 == places.len() {
+                    true => self.deadline,
+                    false => now + share,
+                },
+                deadline: self.deadline,
+            };
+            let (marks, answer) = attempt.run().await;
+            marks.add_to(&mut self.seen.phases, Instant::now());
+            if marks.phase() != Phase::Connect {
+                self.seen.peer = Some(place.to_string());
+                self.seen.certificates = marks.certificates;
+            }
+            let trouble = match answer {
+                Ok(response) => return Ok(response),
+                Err(trouble) => trouble,
+            };
+            if trouble.phase != Phase::Connect || trouble.reason.is_ours() {
+                return Err(trouble);
+            }
+            // an address that this machine has no way to reach tells less than any other
+            if worst.is_none() || trouble.reason != Reason::Unreachable {
+                worst = Some(trouble);
+            }
+        }
+        Err(worst.unwrap_or_else(|| Trouble::new(Reason::Dns, Phase::Dns, "no address")))
+    }
+
+    /// Where `hop` can be asked. Never empty.
+    async fn places(&mut self, hop: &Hop) -> Result<Vec<Place>, Trouble> {
+        if let Some(path) = &self.request.socket {
+            return Ok(vec![Place::Unix(path.clone())]);
+        }
+        let host = hop.url.host_str().unwrap_or_default();
+        let port = hop.url.port_or_known_default().unwrap_or_default();
+        if let Some(address) = lookup::literal(host) {
+            return Ok(vec![Place::Tcp((address, port).into())]);
+        }
+        let known = self.request.resolve.iter();
+        let known = known.filter(|known| known.port == port);
+        let known: Vec<_> = known
+            .filter(|known| known.host.eq_ignore_ascii_case(host))
+            .map(|known| Place::Tcp((known.address, port).into()))
+            .collect();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let asked = Instant::now();
+        let found = lookup::addresses(host, self.deadline, self.request.timeout).await;
+        self.seen.phases.add(Phase::Dns, asked.elapsed());
+        let family = self.request.family;
+        let places: Vec<_> = found?
+            .into_iter()
+            .filter(|address| family.is_none_or(|family| family.has(address.ip())))
+            .map(|mut address| {
+                address.set_port(port);
+                Place::Tcp(address)
+            })
+            .collect();
+        if places.is_empty() {
+            let family = family
+                .map(|family| format!("{family} "))
+                .unwrap_or_default();
+            let detail = format!("{host:?} has no {family}address");
+            return Err(Trouble::new(Reason::Dns, Phase::Dns, detail));
+        }
+        Ok(places)
+    }
+
+    fn note_head(&mut self, response: &Response) {
+        self.seen.status = Some(status_line(response));
+        let headers = response.headers().iter();
+        self.seen.headers = headers
+            .map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.to_string(), value)
+            })
+            .collect();
+        self.seen.body = Some(Body::default());
+    }
+
+    async fn read(&mut self, mut response: Response) -> Result<(), Trouble> {
+        let begun = Instant::now();
+        let request = self.request;
+        let mut intake = Intake::new(&request.needles, request.keep, request.max_body);
+        let outcome = self.drain(&mut response, &mut intake).await;
+        self.seen.body = Some(intake.finish());
+        self.seen.phases.add(Phase::Body, begun.elapsed());
+        outcome
+    }
+
+    async fn drain(&self, response: &mut Response, intake: &mut Intake<'_>) -> Result<(), Trouble> {
+        let announced = response.content_length();
+        let late = |intake: &Intake<'_>| {
+            let mut trouble = trouble::of_timeout(Phase::Body, self.request.timeout, "");
+            let of = announced
+                .map(|total| format!(" of {total}"))
+                .unwrap_or_default();
+            trouble.detail += &format!(", got {}{of} bytes", intake.size());
+            trouble
+        };
+        loop {
+            match timeout_at(self.deadline, response.chunk()).await {
+                Err(_) => return Err(late(intake)),
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return Err(trouble::of_body(&error, intake.size(), announced)),
+                Ok(Ok(Some(chunk))) => intake.take(&chunk).map_err(|_| {
+                    let max = self.request.max_body;
+                    let detail = format!("the body is larger than {max} bytes");
+                    Trouble::new(Reason::TooLarge, Phase::Body, detail)
+                })?,
+            }
+            // a peer that always has more at hand never lets the timer have its turn
+            if Instant::now() >= self.deadline {
+                return Err(late(intake));
+            }
+        }
+    }
+}
+
+/// The status line as it was sent.
+fn status_line(response: &Response) -> StatusLine {
+    let version = response.version();
+    // the codec notes a phrase only where it is not the usual one; HTTP/2 sends none
+    let phrase = match response.extensions().get::<ReasonPhrase>() {
+        Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+        None if version == Version::HTTP_2 => String::new(),
+        None => response
+            .status()
+            .canonical_reason()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    StatusLine {
+        version: match version {
+            Version::HTTP_2 => "HTTP/2".to_owned(),
+            other => format!("{other:?}"),
+        },
+        code: response.status().as_u16(),
+        reason: phrase,
+    }
+}

@@ -1,0 +1,57 @@
+//! One HTTP request as a probe: [`Spec`] in, [`Observation`] out.
+//!
+//! A look takes a fresh connection, never a proxy, never a second try after the peer was reached, and
+//! one deadline for everything from the name look-up to the last byte of the body. Redirects are
+//! followed by hand ([`redirect`]), addresses are tried one by one ([`look`]), and hooks in the HTTP
+//! client note when which phase began ([`trace`]), so that a probe that fails is timed as well.
+
+mod attempt;
+mod certificate;
+mod intake;
+mod look;
+mod lookup;
+mod redirect;
+mod request;
+mod spec;
+mod target;
+mod tls;
+mod trace;
+mod trouble;
+
+pub use spec::{Family, Override, Spec, SpecError, TlsSpec};
+
+use crate::health::Observation;
+
+use look::Look;
+use request::Request;
+
+/// An HTTP probe, validated and ready to look as often as wanted.
+pub struct Probe {
+    request: Request,
+}
+
+impl Probe {
+    /// A probe for what `spec` asks. Reads the certificate files it names, and nothing else.
+    ///
+    /// # Errors
+    /// Whatever can be known to be wrong with `spec` before asking.
+    pub fn new(spec: Spec) -> Result<Self, SpecError> {
+        Request::new(spec).map(|request| Self { request })
+    }
+
+    /// What is asked, without userinfo.
+    pub fn url(&self) -> &str {
+        &self.request.shown
+    }
+
+    /// Looks once, within the spec's timeout, whatever the peer does.
+    pub async fn look(&self) -> Observation {
+        Look::new(&self.request).take().await
+    }
+}
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Probe").field(&self.url()).finish()
+    }
+}

@@ -1,0 +1,250 @@
+//! From an error to a reason of the closed list, with the deepest cause in plain words. Which words
+//! other crates use for their errors is known here and nowhere else.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustls::CertificateError;
+
+use crate::health::{Certificate, Phase, Reason, Trouble};
+
+/// The error of an attempt that came as far as `phase` with the peer at `place`.
+pub fn of_attempt(error: &(dyn Error + 'static), phase: Phase, place: &str) -> Trouble {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return Trouble::new(Reason::TlsHandshake, Phase::Tls, tls_words(tls));
+    }
+    if let Some(trouble) = find_map(error, |http| of_head(http)) {
+        return trouble;
+    }
+    if let Some(fault) = system_error(error) {
+        let mut detail = words(fault);
+        if phase == Phase::Connect {
+            detail = format!("{detail} ({place})");
+        }
+        let reason = io_reason(fault, phase).unwrap_or(match phase {
+            Phase::Dns | Phase::Connect => Reason::Unreachable,
+            Phase::Tls => Reason::TlsHandshake,
+            Phase::FirstByte | Phase::Body => Reason::Closed,
+        });
+        return Trouble::new(reason, phase, detail);
+    }
+    let reason = match phase {
+        Phase::Dns | Phase::Connect => Reason::Unreachable,
+        Phase::Tls => Reason::TlsHandshake,
+        Phase::FirstByte | Phase::Body => Reason::Malformed,
+    };
+    Trouble::new(reason, phase, deepest(error))
+}
+
+/// The error that a body ended with after `got` bytes.
+pub fn of_body(error: &(dyn Error + 'static), got: u64, announced: Option<u64>) -> Trouble {
+    let trouble = |reason, detail: String| Trouble::new(reason, Phase::Body, detail);
+    let incomplete = find_map(error, |http: &hyper::Error| {
+        http.is_incomplete_message().then_some(())
+    });
+    let fault = system_error(error);
+    let cut = fault.is_some_and(|fault| fault.kind() == ErrorKind::UnexpectedEof);
+    if incomplete.is_some() || cut {
+        let detail = match announced {
+            Some(announced) => format!("expected {announced} bytes of body, got {got}"),
+            None => format!("the body broke off after {got} bytes"),
+        };
+        return trouble(Reason::Truncated, detail);
+    }
+    match fault.and_then(|fault| io_reason(fault, Phase::Body).map(|reason| (reason, fault))) {
+        Some((reason, fault)) => {
+            let detail = format!("{} after {got} bytes of body", words(fault));
+            trouble(reason, detail)
+        }
+        None => trouble(Reason::Malformed, deepest(error)),
+    }
+}
+
+/// The deadline passed in `phase`. `waited` is how long that is in words.
+pub fn of_timeout(phase: Phase, waited: Duration, place: &str) -> Trouble {
+    let waited = humantime::format_duration(Duration::from_millis(waited.as_millis() as u64));
+    let (reason, detail) = match phase {
+        Phase::Dns => (Reason::Dns, format!("no address within {waited}")),
+        Phase::Connect => (
+            Reason::ConnectTimeout,
+            format!("no connection within {waited} ({place})"),
+        ),
+        Phase::Tls => (
+            Reason::TlsHandshake,
+            format!("TLS handshake not done within {waited}"),
+        ),
+        Phase::FirstByte => (
+            Reason::FirstByteTimeout,
+            format!("no answer within {waited}"),
+        ),
+        Phase::Body => (
+            Reason::BodyTimeout,
+            format!("body not complete within {waited}"),
+        ),
+    };
+    Trouble::new(reason, phase, detail)
+}
+
+/// The resolver has no address for `name`.
+pub fn of_lookup(name: &str, fault: &io::Error) -> Trouble {
+    let text = words(fault);
+    let text = text.rsplit_once("information: ").map_or(&*text, |(_, t)| t);
+    let reason = match io_reason(fault, Phase::Dns) {
+        Some(reason) if reason.is_ours() => reason,
+        _ => Reason::Dns,
+    };
+    let detail = format!("cannot look up {name:?}: {text}");
+    Trouble::new(reason, Phase::Dns, detail)
+}
+
+/// The peer's certificate is not accepted for `host`.
+pub fn of_distrust(error: &rustls::Error, leaf: Option<&Certificate>, host: &str) -> Trouble {
+    use CertificateError as Fault;
+    let trouble = |reason, detail| Trouble::new(reason, Phase::Tls, detail);
+    let rustls::Error::InvalidCertificate(fault) = error else {
+        return trouble(Reason::TlsUntrusted, error.to_string());
+    };
+    match (fault, leaf) {
+        (Fault::Expired | Fault::ExpiredContext { .. }, leaf) => {
+            let when = leaf.map(|leaf| format!(" on {}", date(leaf.not_after)));
+            let when = when.unwrap_or_default();
+            trouble(Reason::TlsExpired, format!("certificate expired{when}"))
+        }
+        (Fault::NotValidYet | Fault::NotValidYetContext { .. }, leaf) => {
+            let when = leaf.map(|leaf| format!(" before {}", date(leaf.not_before)));
+            let when = when.unwrap_or_default();
+            trouble(Reason::TlsExpired, format!("certificate not valid{when}"))
+        }
+        (Fault::NotValidForName | Fault::NotValidForNameContext { .. }, leaf) => {
+            let names = leaf.map(|leaf| leaf.names.join(", ")).unwrap_or_default();
+            let names = if names.is_empty() { "no name" } else { &names };
+            let detail = format!("certificate is not for {host:?} but for {names}");
+            trouble(Reason::TlsName, detail)
+        }
+        (Fault::UnknownIssuer, Some(leaf)) => {
+            let issuer = &leaf.issuer;
+            let detail = format!("certificate is issued by an unknown authority, {issuer:?}");
+            trouble(Reason::TlsUntrusted, detail)
+        }
+        (Fault::BadSignature, Some(leaf)) => {
+            let issuer = &leaf.issuer;
+            let detail = format!("certificate is not signed by its issuer, {issuer:?}");
+            trouble(Reason::TlsUntrusted, detail)
+        }
+        _ => trouble(Reason::TlsUntrusted, error.to_string()),
+    }
+}
+
+/// What an error of the HTTP codec says about the answer's head.
+fn of_head(error: &hyper::Error) -> Option<Trouble> {
+    let trouble = |reason, detail: String| Some(Trouble::new(reason, Phase::FirstByte, detail));
+    if error.is_parse_too_large() {
+        let detail = "the answer's head has too many headers or bytes";
+        return trouble(Reason::TooLarge, detail.to_owned());
+    }
+    if error.is_parse() {
+        return trouble(Reason::Malformed, format!("not HTTP: {error}"));
+    }
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        let detail = "connection closed without a complete answer";
+        return trouble(Reason::Closed, detail.to_owned());
+    }
+    None
+}
+
+/// What the system's error says, wherever it happened; `None` when it says little.
+fn io_reason(fault: &io::Error, phase: Phase) -> Option<Reason> {
+    Some(match fault.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => Reason::NoFds,
+        Some(libc::ENOMEM | libc::ENOBUFS) => Reason::NoMemory,
+        // a unix socket: no such file; its queue of connections is full; not for us
+        Some(libc::ECONNREFUSED | libc::ENOENT) => Reason::Refused,
+        Some(libc::EAGAIN) if phase == Phase::Connect => Reason::ConnectTimeout,
+        Some(libc::EACCES | libc::EPERM | libc::ENOTSOCK | libc::EPROTOTYPE) => Reason::Config,
+        Some(
+            libc::ENETUNREACH
+            | libc::EHOSTUNREACH
+            | libc::ENETDOWN
+            | libc::EHOSTDOWN
+            | libc::EADDRNOTAVAIL
+            | libc::EAFNOSUPPORT,
+        ) => Reason::Unreachable,
+        Some(libc::ECONNRESET | libc::ECONNABORTED) => Reason::Reset,
+        Some(libc::ETIMEDOUT) => match phase {
+            Phase::Dns => Reason::Dns,
+            Phase::Connect => Reason::ConnectTimeout,
+            Phase::Tls => Reason::TlsHandshake,
+            Phase::FirstByte => Reason::FirstByteTimeout,
+            Phase::Body => Reason::BodyTimeout,
+        },
+        _ => return None,
+    })
+}
+
+fn tls_words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(_) => format!("the peer does not speak TLS: {error}"),
+        rustls::Error::AlertReceived(alert) => {
+            format!("the peer refuses the handshake: {alert:?}")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// `fault` in lower case and without the number.
+fn words(fault: &io::Error) -> String {
+    let text = fault.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+fn date(seconds: i64) -> String {
+    let since = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    // the latest date that can be written; a certificate may claim a later one
+    let latest = Duration::from_secs(253_402_300_799);
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since.min(latest)).to_string()
+}
+
+/// `error` and its causes. An [`io::Error`] hides the one that it wraps from `source`.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+        match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    }
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+fn find_map<E: Error + 'static, T>(
+    error: &(dyn Error + 'static),
+    read: impl Fn(&E) -> Option<T>,
+) -> Option<T> {
+    causes(error).find_map(|cause| cause.downcast_ref().and_then(&read))
+}
+
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// The deepest error of the system among the causes.
+fn system_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref())
+        .last()
+}
+
+fn deepest(error: &(dyn Error + 'static)) -> String {
+    causes(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}

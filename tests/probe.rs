@@ -1,0 +1,80 @@
+//! The HTTP probe against real sockets: each trick that a peer can play has its reason and phase, and
+//! none of them outlasts the deadline.
+
+#[path = "probe/answers.rs"]
+mod answers;
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "probe/places.rs"]
+mod places;
+#[path = "probe/redirects.rs"]
+mod redirects;
+#[path = "probe/tls.rs"]
+mod tls;
+
+use std::time::{Duration, Instant};
+
+use httpok::health::{Observation, Phase, Reason, Trouble};
+use httpok::probe::http::{Probe, Spec};
+
+/// What a look may take beyond its timeout on a busy machine.
+const SLACK: Duration = Duration::from_millis(300);
+
+/// A spec for `url` whose timeout is never reached.
+fn patient(url: &str) -> Spec {
+    Spec::new(url, Duration::from_secs(10))
+}
+
+/// A spec for `url` whose timeout is meant to be reached.
+fn hasty(url: &str) -> Spec {
+    Spec::new(url, Duration::from_millis(400))
+}
+
+/// One look, which must not take longer than it may.
+async fn look(spec: Spec) -> Observation {
+    let timeout = spec.timeout;
+    let probe = Probe::new(spec).expect("a good spec");
+    let begun = Instant::now();
+    let seen = probe.look().await;
+    let took = begun.elapsed();
+    assert!(took < timeout + SLACK, "took {took:?}: {seen:?}");
+    assert!(seen.duration <= took);
+    let phases: Duration = seen.phases.iter().map(|(_, span)| span).sum();
+    assert!(phases <= seen.duration, "{seen:?}");
+    seen
+}
+
+fn trouble(seen: &Observation) -> &Trouble {
+    seen.trouble
+        .as_ref()
+        .unwrap_or_else(|| panic!("no trouble: {seen:?}"))
+}
+
+/// Asserts reason, phase and a part of the detail.
+fn assert_trouble(seen: &Observation, reason: Reason, phase: Phase, says: &str) {
+    let trouble = trouble(seen);
+    assert_eq!(
+        (trouble.reason, trouble.phase),
+        (reason, phase),
+        "{trouble:?}"
+    );
+    assert!(
+        trouble.detail.contains(says),
+        "{:?} says not {says:?}",
+        trouble.detail
+    );
+    assert!(
+        seen.phases.get(phase).is_some(),
+        "{phase} is not timed: {seen:?}"
+    );
+}
+
+fn code(seen: &Observation) -> u16 {
+    assert_eq!(seen.trouble, None);
+    seen.status.as_ref().expect("a status").code
+}
+
+fn kept(seen: &Observation) -> String {
+    let body = seen.body.as_ref().expect("a body");
+    String::from_utf8_lossy(&body.kept).into_owned()
+}

@@ -1,0 +1,452 @@
+//! What a peer can do once it is connected.
+
+use std::time::Duration;
+
+use httpok::health::{Observation, Phase, Reason};
+use httpok::secret::Secret;
+use tokio::task::JoinSet;
+
+use super::hostile::{Act, scripted};
+use super::{assert_trouble, code, hasty, kept, look, patient};
+use Act::{Drip, Hang, Reset, Say, Times};
+use Phase::{Body, FirstByte};
+
+const OK_5: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello";
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+
+#[tokio::test]
+async fn every_slow_answer_ends_at_the_deadline() {
+    let mut cases = JoinSet::new();
+    for (script, reason, phase, says) in [
+        (
+            vec![Hang],
+            Reason::FirstByteTimeout,
+            FirstByte,
+            "no answer within 400ms",
+        ),
+        (
+            vec![Drip(b"H")],
+            Reason::FirstByteTimeout,
+            FirstByte,
+            "within 400ms",
+        ),
+        (
+            vec![Say(b"HTTP/1.1 200 "), Drip(b"O")],
+            Reason::FirstByteTimeout,
+            FirstByte,
+            "within 400ms",
+        ),
+        (
+            vec![Say(b"HTTP/1.1 200 OK\r\n"), Drip(b"A: b\r\n")],
+            Reason::FirstByteTimeout,
+            FirstByte,
+            "within 400ms",
+        ),
+        (
+            vec![Drip(b"HTTP/1.1 100 Continue\r\n\r\n")],
+            Reason::FirstByteTimeout,
+            FirstByte,
+            "within 400ms",
+        ),
+        (
+            vec![Say(OK_5), Hang],
+            Reason::BodyTimeout,
+            Body,
+            "got 5 of 100 bytes",
+        ),
+        (
+            vec![Say(b"HTTP/1.0 200 OK\r\n\r\n"), Drip(b".")],
+            Reason::BodyTimeout,
+            Body,
+            "not complete within 400ms, got ",
+        ),
+        (
+            vec![Say(CHUNKED), Drip(b"1\r\n.\r\n")],
+            Reason::BodyTimeout,
+            Body,
+            "not complete",
+        ),
+        (
+            vec![Say(CHUNKED), Drip(b"0")],
+            Reason::BodyTimeout,
+            Body,
+            "got 5 bytes",
+        ),
+    ] {
+        cases.spawn(async move {
+            let server = scripted(script).await;
+            let seen = look(hasty(&server.url("/"))).await;
+            assert_trouble(&seen, reason, phase, says);
+            assert_eq!(seen.peer, Some(server.address.to_string()));
+            assert_eq!(seen.status.is_some(), phase == Body);
+        });
+    }
+    finish(cases).await;
+}
+
+#[tokio::test]
+async fn an_endless_body_at_full_speed_ends_at_the_deadline() {
+    let server = scripted(vec![
+        Say(b"HTTP/1.0 200 OK\r\n\r\n"),
+        Times(usize::MAX, &[b'.'; 65536]),
+    ])
+    .await;
+    let mut spec = hasty(&server.url("/"));
+    spec.max_body = u64::MAX;
+    let seen = look(spec).await;
+    assert_trouble(&seen, Reason::BodyTimeout, Body, "got ");
+}
+
+#[tokio::test]
+async fn every_broken_answer_has_its_reason() {
+    let mut cases = JoinSet::new();
+    for (script, reason, phase, says) in [
+        (
+            vec![Say(OK_5)],
+            Reason::Truncated,
+            Body,
+            "expected 100 bytes of body, got 5",
+        ),
+        (
+            vec![Say(CHUNKED)],
+            Reason::Truncated,
+            Body,
+            "broke off after 5 bytes",
+        ),
+        (vec![Say(OK_5), Reset], Reason::Reset, Body, "reset"),
+        (vec![Reset], Reason::Reset, FirstByte, "reset"),
+        (
+            vec![],
+            Reason::Closed,
+            FirstByte,
+            "closed without a complete answer",
+        ),
+        (
+            vec![Say(b"HTTP/1.1 200 OK\r\nServer: x\r\n")],
+            Reason::Closed,
+            FirstByte,
+            "closed without a complete answer",
+        ),
+        (
+            vec![Say(b"everything is fine\n")],
+            Reason::Malformed,
+            FirstByte,
+            "not HTTP",
+        ),
+        (
+            vec![Say(b"HTTP/1.1 abc OK\r\n\r\n")],
+            Reason::Malformed,
+            FirstByte,
+            "status",
+        ),
+        (
+            vec![Say(b"HTTP/1.1 099 OK\r\n\r\n")],
+            Reason::Malformed,
+            FirstByte,
+            "status",
+        ),
+        (
+            vec![Say(b"HTTP/7.1 200 OK\r\n\r\n")],
+            Reason::Malformed,
+            FirstByte,
+            "version",
+        ),
+        (
+            vec![Say(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nhello",
+            )],
+            Reason::Malformed,
+            FirstByte,
+            "content-length",
+        ),
+        (
+            vec![
+                Say(b"HTTP/1.1 200 OK\r\nX: "),
+                Times(1024, &[b'x'; 1024]),
+                Say(b"\r\n\r\n"),
+            ],
+            Reason::TooLarge,
+            FirstByte,
+            "head",
+        ),
+        (
+            vec![
+                Say(b"HTTP/1.1 200 OK\r\n"),
+                Times(1000, b"A: b\r\n"),
+                Say(b"\r\n"),
+            ],
+            Reason::TooLarge,
+            FirstByte,
+            "head",
+        ),
+        (
+            vec![Say(CHUNKED), Say(b"xyz\r\nhello\r\n")],
+            Reason::Malformed,
+            Body,
+            "chunk",
+        ),
+    ] {
+        cases.spawn(async move {
+            let server = scripted(script).await;
+            let seen = look(patient(&server.url("/"))).await;
+            assert_trouble(&seen, reason, phase, says);
+        });
+    }
+    finish(cases).await;
+}
+
+#[tokio::test]
+async fn complete_answers_need_no_close() {
+    let mut cases = JoinSet::new();
+    for (script, status, body) in [
+        (
+            vec![
+                Say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+                Hang,
+            ],
+            200,
+            "hello",
+        ),
+        (vec![Say(CHUNKED), Say(b"0\r\n\r\n"), Hang], 200, "hello"),
+        (vec![Say(b"HTTP/1.1 204 No Content\r\n\r\n"), Hang], 204, ""),
+        (
+            vec![
+                Say(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"),
+                Hang,
+            ],
+            304,
+            "",
+        ),
+        (vec![Say(b"HTTP/1.0 200 OK\r\n\r\nhello")], 200, "hello"),
+        (
+            vec![Say(b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello"), Hang],
+            200,
+            "hello",
+        ),
+        (
+            vec![
+                Say(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"),
+                Say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+                Hang,
+            ],
+            200,
+            "hello",
+        ),
+        (
+            vec![
+                Say(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"),
+                Hang,
+            ],
+            503,
+            "busy",
+        ),
+    ] {
+        cases.spawn(async move {
+            let server = scripted(script).await;
+            let seen = look(patient(&server.url("/"))).await;
+            assert_eq!((code(&seen), kept(&seen).as_str()), (status, body));
+            assert!(
+                seen.duration < Duration::from_secs(5),
+                "{:?}",
+                seen.duration
+            );
+        });
+    }
+    finish(cases).await;
+}
+
+#[tokio::test]
+async fn the_head_is_told_as_it_was_sent() {
+    for (line, version, reason) in [
+        ("HTTP/1.1 200 OK", "HTTP/1.1", "OK"),
+        ("HTTP/1.0 200 Very well", "HTTP/1.0", "Very well"),
+        ("HTTP/1.1 200 ", "HTTP/1.1", ""),
+        ("HTTP/1.1 299 Odd", "HTTP/1.1", "Odd"),
+    ] {
+        let answer = format!("{line}\r\nA: 1\r\nB: two\r\nConnection: close\r\n\r\n").leak();
+        let server = scripted(vec![Say(answer.as_bytes())]).await;
+        let seen = look(patient(&server.url("/x?y=1"))).await;
+        let status = seen.status.as_ref().expect("a status");
+        assert_eq!(
+            (status.version.as_str(), status.reason.as_str()),
+            (version, reason)
+        );
+        let (name, value) = &seen.headers[1];
+        assert_eq!((name.as_str(), value.as_str()), ("b", "two"));
+        assert_eq!(seen.url, server.url("/x?y=1"));
+        for phase in [Phase::Connect, FirstByte, Body] {
+            assert!(seen.phases.get(phase).is_some(), "{phase}");
+        }
+        assert_eq!(
+            seen.phases.get(Phase::Dns).or(seen.phases.get(Phase::Tls)),
+            None
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_request_is_plain_and_carries_what_was_asked() {
+    let server = scripted(vec![Say(b"HTTP/1.1 204 No Content\r\n\r\n")]).await;
+    let plain = look(patient(&format!("http://{}?x=1#top", server.address))).await;
+    assert_eq!(code(&plain), 204);
+    let mut spec = patient(&format!("http://me:p%40ss@{}/a", server.address));
+    spec.method = "POST".to_owned();
+    spec.data = Some(b"data".to_vec());
+    spec.headers = vec![("X-Key".to_owned(), Secret::from("k"))];
+    let seen = look(spec).await;
+    assert_eq!(seen.url, server.url("/a"));
+    let asked = server.asked();
+    let address = server.address;
+    let agent = concat!("httpok/", env!("CARGO_PKG_VERSION"));
+    for line in [
+        "GET /?x=1 HTTP/1.1",
+        &format!("host: {address}"),
+        &format!("user-agent: {agent}"),
+        "accept: */*",
+        "accept-encoding: identity",
+    ] {
+        assert!(asked[0].lines().any(|l| l == line), "{line}: {}", asked[0]);
+    }
+    assert_eq!(asked[0].lines().count(), 6, "{}", asked[0]);
+    for line in [
+        "POST /a HTTP/1.1",
+        "x-key: k",
+        "authorization: Basic bWU6cEBzcw==",
+        "content-length: 4",
+    ] {
+        assert!(asked[1].lines().any(|l| l == line), "{line}: {}", asked[1]);
+    }
+}
+
+#[tokio::test]
+async fn texts_are_found_across_chunks_and_beyond_the_kept_part() {
+    let server = scripted(vec![
+        Say(CHUNKED),
+        Times(1000, b"8\r\n--------\r\n"),
+        Say(b"7\r\neveryth\r\n"),
+        Say(b"1\r\ni\r\n"),
+        Say(b"A\r\nng-is-fine\r\n0\r\n\r\n"),
+    ])
+    .await;
+    let mut spec = patient(&server.url("/"));
+    spec.keep = 10;
+    spec.needles = vec![b"everything-is-fine".to_vec(), b"not there".to_vec()];
+    let seen = look(spec).await;
+    let body = seen.body.as_ref().expect("a body");
+    assert!(body.contains(b"everything-is-fine") && !body.contains(b"not there"));
+    assert_eq!(
+        (body.kept.as_slice(), body.size),
+        (&b"hello-----"[..], 8023)
+    );
+}
+
+#[tokio::test]
+async fn gzip_that_nobody_asked_for_is_just_bytes() {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00";
+    let server = scripted(vec![Say(ANSWER), Hang]).await;
+    let seen = look(patient(&server.url("/"))).await;
+    assert_eq!(code(&seen), 200);
+    assert_eq!(seen.body.expect("a body").kept, b"\x1f\x8b\x08\x00");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_too_large_and_its_start_is_kept() {
+    let server = scripted(vec![
+        Say(b"HTTP/1.1 200 OK\r\n\r\nstart"),
+        Times(1000, &[b'.'; 1024]),
+    ])
+    .await;
+    let mut spec = patient(&server.url("/"));
+    spec.max_body = 100_000;
+    spec.keep = 5;
+    let seen = look(spec).await;
+    assert_trouble(&seen, Reason::TooLarge, Body, "larger than 100000 bytes");
+    assert_eq!(kept(&seen), "start");
+    assert!(seen.status.is_some());
+}
+
+#[tokio::test]
+async fn three_hundred_megabytes_take_no_memory() {
+    const MIB: usize = 1024 * 1024;
+    if run_alone("answers::three_hundred_megabytes_take_no_memory").await {
+        return;
+    }
+    let block: &'static [u8] = vec![b'.'; MIB].leak();
+    let server = scripted(vec![
+        Say(b"HTTP/1.1 200 OK\r\n\r\n"),
+        Times(300, block),
+        Say(b"the end"),
+    ])
+    .await;
+    let mut spec = patient(&server.url("/"));
+    spec.timeout = Duration::from_secs(60);
+    spec.max_body = u64::MAX;
+    spec.needles = vec![b".the end".to_vec()];
+    let before = peak_kib();
+    let seen = look(spec).await;
+    let grown = peak_kib() - before;
+    assert_eq!(code(&seen), 200);
+    let body = seen.body.expect("a body");
+    assert_eq!((body.size, body.found.len()), (300 * MIB as u64 + 7, 1));
+    assert!(grown < 32 * 1024, "{grown} KiB");
+}
+
+/// Runs the test of this name in a process of its own, where no other test takes memory, and
+/// returns true; or false when this is that process.
+async fn run_alone(test: &str) -> bool {
+    const ALONE: &str = "HTTPOK_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return false;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let mut child = tokio::process::Command::new(program);
+    child.args(["--exact", test]).env(ALONE, "1");
+    let output = child.output().await.expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    true
+}
+
+#[tokio::test]
+async fn twenty_probes_at_once_do_not_wait_for_each_other() {
+    let hung = scripted(vec![Hang]).await;
+    let well = scripted(vec![Say(b"HTTP/1.1 204 No Content\r\n\r\n"), Hang]).await;
+    let mut looks: JoinSet<Observation> = JoinSet::new();
+    let begun = std::time::Instant::now();
+    for n in 0..20 {
+        let spec = match n % 2 {
+            0 => hasty(&hung.url("/")),
+            _ => patient(&well.url("/")),
+        };
+        looks.spawn(look(spec));
+    }
+    let seen = looks.join_all().await;
+    assert!(begun.elapsed() < Duration::from_millis(700));
+    assert_eq!(
+        seen.iter().filter(|seen| seen.trouble.is_none()).count(),
+        10
+    );
+    assert_eq!(well.asked().len(), 10);
+}
+
+/// The process's peak resident memory.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("VmHWM in KiB")
+}
+
+async fn finish(mut cases: JoinSet<()>) {
+    while let Some(case) = cases.join_next().await {
+        if let Err(broken) = case {
+            std::panic::resume_unwind(broken.into_panic());
+        }
+    }
+}

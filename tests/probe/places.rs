@@ -1,0 +1,155 @@
+//! Where a probe connects: names, addresses, sockets, and places that do not answer.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use httpok::health::{Phase, Reason};
+use httpok::probe::http::{Family, Override, Probe, Spec};
+
+use super::hostile::{self, Act, scripted};
+use super::{assert_trouble, code, hasty, kept, look, patient};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A spec for `shop.test` at `addresses`, in this order.
+fn at(port: u16, addresses: &[&str]) -> Spec {
+    let mut spec = patient(&format!("http://shop.test:{port}/"));
+    spec.resolve = addresses
+        .iter()
+        .map(|address| Override {
+            host: "Shop.test".to_owned(),
+            port,
+            address: address.parse().expect("an address"),
+        })
+        .collect();
+    spec
+}
+
+#[tokio::test]
+async fn nobody_listening_is_refused_at_once() {
+    let port = hostile::refusing("127.0.0.1");
+    let address = port.local_addr().expect("bound");
+    let seen = look(patient(&format!("http://u:hunter2@{address}/"))).await;
+    let says = format!("connection refused ({address})");
+    assert_trouble(&seen, Reason::Refused, Phase::Connect, &says);
+    assert_eq!((seen.peer, seen.status, seen.body), (None, None, None));
+    assert_eq!(seen.url, format!("http://{address}/"));
+}
+
+#[tokio::test]
+async fn refused_is_tried_again_until_somebody_listens() {
+    let port = hostile::refusing("127.0.0.1");
+    let address = port.local_addr().expect("bound");
+    let mut spec = patient(&format!("http://{address}/"));
+    spec.retry_refused = Some(Duration::from_millis(20));
+    let probe = Probe::new(spec).expect("a good spec");
+    let mut look = pin!(probe.look());
+    let early = tokio::time::timeout(Duration::from_millis(100), &mut look).await;
+    assert!(early.is_err(), "{early:?}");
+    let listener = port.listen(8).expect("listen");
+    let _server = hostile::serve(listener, |_| vec![Act::Say(OK), Act::Hang]);
+    assert_eq!(code(&look.await), 200);
+}
+
+#[tokio::test]
+async fn refused_to_the_end_is_refused_and_in_time() {
+    let port = hostile::refusing("127.0.0.1");
+    let address = port.local_addr().expect("bound");
+    let mut spec = hasty(&format!("http://{address}/"));
+    spec.retry_refused = Some(Duration::from_millis(150));
+    let seen = look(spec).await;
+    assert_trouble(&seen, Reason::Refused, Phase::Connect, "connection refused");
+    assert!(seen.duration >= Duration::from_millis(300), "{seen:?}");
+}
+
+#[tokio::test]
+async fn every_address_is_tried() {
+    let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
+    let port = server.address.port();
+    let seen = look(at(port, &["127.0.0.2", "127.0.0.1"])).await;
+    assert_eq!(
+        (code(&seen), seen.peer),
+        (200, Some(server.address.to_string()))
+    );
+    assert!(server.asked()[0].contains(&format!("host: shop.test:{port}")));
+    assert_eq!(seen.phases.get(Phase::Dns), None);
+}
+
+#[tokio::test]
+async fn an_address_that_says_nothing_takes_its_share_of_the_time_only() {
+    let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
+    let port = server.address.port();
+    let _silent = hostile::full(SocketAddr::new("127.0.0.2".parse().expect("ip"), port)).await;
+    let mut spec = at(port, &["127.0.0.2", "127.0.0.1"]);
+    spec.timeout = Duration::from_millis(500);
+    assert_eq!(code(&look(spec).await), 200);
+
+    let mut spec = at(port, &["127.0.0.2"]);
+    spec.timeout = Duration::from_millis(300);
+    let seen = look(spec).await;
+    let says = format!("no connection within 300ms (127.0.0.2:{port})");
+    assert_trouble(&seen, Reason::ConnectTimeout, Phase::Connect, &says);
+}
+
+#[tokio::test]
+async fn names_are_looked_up_and_families_chosen() {
+    let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
+    let url = format!("http://localhost:{}/", server.address.port());
+    let mut spec = patient(&url);
+    spec.family = Some(Family::V4);
+    let seen = look(spec).await;
+    assert_eq!(
+        (code(&seen), seen.peer),
+        (200, Some(server.address.to_string()))
+    );
+    assert!(seen.phases.get(Phase::Dns).is_some());
+
+    let mut spec = patient(&url);
+    spec.family = Some(Family::V6);
+    let seen = look(spec).await;
+    // where localhost is IPv4 only, it has no such address; else nobody listens on the other one
+    let trouble = seen.trouble.expect("the server is on IPv4");
+    assert!(
+        matches!(
+            trouble.reason,
+            Reason::Dns | Reason::Refused | Reason::Unreachable
+        ),
+        "{trouble:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_dns_trouble() {
+    let seen = look(hasty("http://nosuch.invalid/")).await;
+    assert_trouble(&seen, Reason::Dns, Phase::Dns, "\"nosuch.invalid\"");
+    assert_eq!(seen.phases.get(Phase::Connect), None);
+}
+
+#[tokio::test]
+async fn unix_sockets_are_asked_by_url_and_by_option() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("app.sock");
+    let server = hostile::on_unix(&path, OK);
+    let encoded = path.to_str().expect("UTF-8").replace('/', "%2F");
+    let seen = look(patient(&format!("http+unix://{encoded}/health?x=1"))).await;
+    assert_eq!((code(&seen), kept(&seen).as_str()), (200, "ok"));
+    assert_eq!(seen.peer.as_deref(), path.to_str());
+    assert!(seen.url.ends_with("app.sock/health?x=1"), "{}", seen.url);
+
+    let mut spec = patient("http://shop.test/health");
+    spec.unix_socket = Some(path.clone());
+    let seen = look(spec.clone()).await;
+    assert_eq!(
+        (code(&seen), seen.url.as_str()),
+        (200, "http://shop.test/health")
+    );
+
+    server.abort();
+    assert!(server.await.is_err());
+    let gone = look(spec.clone()).await;
+    assert_trouble(&gone, Reason::Refused, Phase::Connect, "app.sock");
+    std::fs::remove_file(&path).expect("it is there");
+    let gone = look(spec).await;
+    assert_trouble(&gone, Reason::Refused, Phase::Connect, "no such file");
+}

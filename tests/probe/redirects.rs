@@ -1,0 +1,77 @@
+//! Redirects: on the same host only, and not for ever.
+
+use httpok::health::{Phase, Reason};
+
+use super::hostile::{Act, Server, answering};
+use super::{assert_trouble, code, look, patient};
+
+/// Sends `/a` to `/b?c=1`, `/loop` to itself, and `/away` to another host.
+async fn server() -> Server {
+    answering(|head| {
+        let answer: &[u8] = match head.split_whitespace().nth(1) {
+            Some("/a") => b"HTTP/1.1 302 Found\r\nLocation: /b?c=1\r\nContent-Length: 9\r\n\r\n",
+            Some("/loop") => b"HTTP/1.1 307 Again\r\nLocation: loop\r\nContent-Length: 0\r\n\r\n",
+            Some("/away") => {
+                b"HTTP/1.1 302 Found\r\nLocation: http://user:hunter2@other.invalid/x\r\n\r\n"
+            }
+            _ => b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        };
+        vec![Act::Say(answer), Act::Hang]
+    })
+    .await
+}
+
+#[tokio::test]
+async fn nothing_is_followed_unless_asked_for() {
+    let server = server().await;
+    let mut spec = patient(&server.url("/away"));
+    spec.max_body = 0;
+    spec.timeout = std::time::Duration::from_millis(300);
+    assert_eq!(look(spec).await.status.expect("a status").code, 302);
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_host_is_followed_with_all_that_was_asked() {
+    let server = server().await;
+    let mut spec = patient(&server.url("/a").replace("http://", "http://me:pw@"));
+    spec.follow = true;
+    spec.method = "POST".to_owned();
+    spec.data = Some(b"data".to_vec());
+    spec.headers = vec![("X-Key".to_owned(), "k".into())];
+    let seen = look(spec).await;
+    assert_eq!((code(&seen), seen.redirects), (200, 1));
+    assert_eq!(seen.url, server.url("/b?c=1"));
+    let asked = server.asked();
+    assert!(asked[0].starts_with("POST /a ") && asked[0].contains("content-length: 4"));
+    assert!(asked[1].starts_with("GET /b?c=1 ") && !asked[1].contains("content-length"));
+    assert!(asked[1].contains("x-key: k") && asked[1].contains("authorization: Basic"));
+}
+
+#[tokio::test]
+async fn loops_end_and_other_hosts_are_refused() {
+    let server = server().await;
+    let mut spec = patient(&server.url("/loop"));
+    spec.follow = true;
+    let seen = look(spec).await;
+    assert_trouble(
+        &seen,
+        Reason::RedirectLoop,
+        Phase::FirstByte,
+        "more than 10 redirects",
+    );
+    assert_eq!((seen.redirects, server.asked().len()), (10, 11));
+
+    let mut spec = patient(&server.url("/away"));
+    spec.follow = true;
+    let seen = look(spec).await;
+    assert_trouble(
+        &seen,
+        Reason::RedirectLoop,
+        Phase::FirstByte,
+        "\"other.invalid\"",
+    );
+    assert_eq!(seen.status.as_ref().expect("a status").code, 302);
+    assert_eq!(seen.url, server.url("/away"));
+    assert!(!format!("{:?}", seen.trouble).contains("hunter2"));
+}
