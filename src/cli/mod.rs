@@ -1,1 +1,2 @@
-
+//! Floor 5.
+mod dropin; mod exit; mod values;

@@ -1,0 +1,151 @@
+//! A listener's command line in the daemon's terms: one check with the original's policy, and what only
+//! the drop-in listener has to know.
+
+use std::time::Duration;
+
+use crate::config::settings::{Capture, Check, Http, Mail, Probe, Settings, Supervisor, Tls, Via};
+use crate::health::{Backend, Expectation, Fails, Policy, ProcessName, Target};
+use crate::secret::{Secret, redact_url};
+
+use super::{DropIn, Question, Watched};
+use crate::cli::values;
+
+/// An original check is asked once a tick; the tick comes from supervisord, so this only dates a tick
+/// that is stale when supervisord did not say.
+const TICK: Duration = Duration::from_secs(60);
+
+/// How long all evidence of one restart may take, in a listener without a configuration file.
+const CAPTURE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
+/// is there for bodies without an end.
+const MAX_BODY: u64 = 1024 * 1024 * 1024;
+
+/// What the drop-in listener knows beyond its settings. Plain data for the daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenerOptions {
+    /// The URL for messages, without userinfo.
+    pub url: String,
+    /// `-n`: stands in the mail's subject.
+    pub name: Option<String>,
+    /// `-p`, as typed: the original's messages repeat it.
+    pub programs: Vec<String>,
+    /// `-a`: every process but ourselves.
+    pub any: bool,
+    /// Look even when no selected process is RUNNING.
+    pub eager: bool,
+    /// `-m`.
+    pub mail_to: Option<String>,
+    /// `-s`.
+    pub sendmail: String,
+    /// `--webhook`.
+    pub webhook: Option<Secret>,
+    /// An https URL whose certificate is not verified: to be said once.
+    pub unverified: bool,
+    /// Our own process, which is never touched.
+    pub ourselves: Option<ProcessName>,
+}
+
+impl DropIn {
+    /// The daemon's terms for a listener with one URL.
+    ///
+    /// For [`Watched::File`] the checks are those of the file, which is the caller's to read.
+    pub fn into_settings(self) -> (Settings, ListenerOptions) {
+        let mut options = self.options();
+        let check = match &self.watched {
+            Watched::File(_) => None,
+            Watched::Url(question) => {
+                options.url = redact_url(question.url.expose());
+                options.unverified = !question.verify
+                    && question.url.expose().to_ascii_lowercase().starts_with("https:");
+                Some(self.check(question, options.url.clone()))
+            }
+        };
+        let settings = Settings {
+            state_dir: self.state_dir.clone(),
+            panic_threshold: None,
+            max_concurrent_restarts: 1,
+            max_restarts: None,
+            dry_run: self.dry_run,
+            checks: check.into_iter().collect(),
+            supervisor: Supervisor {
+                default: Backend::Supervisord,
+                supervisord: Some(self.server.clone()),
+            },
+            mail: self.mail(),
+        };
+        (settings, options)
+    }
+
+    fn options(&self) -> ListenerOptions {
+        ListenerOptions {
+            url: String::new(),
+            name: self.name.clone(),
+            programs: self.programs.clone(),
+            any: self.any,
+            eager: self.eager,
+            mail_to: self.email.clone(),
+            sendmail: self.sendmail.clone(),
+            webhook: self.webhook.clone(),
+            unverified: false,
+            ourselves: self.ourselves.clone(),
+        }
+    }
+
+    fn check(&self, question: &Question, url: String) -> Check {
+        let (bare, user) = values::split_userinfo(question.url.expose());
+        // a name with a colon is a member of a group, and `new` reads no supervisor's word before a slash
+        let restart = self.programs.iter().map(Target::new).collect();
+        Check {
+            name: self.name.clone().unwrap_or(url),
+            probe: Probe::Http(Http {
+                url: bare,
+                timeout: question.timeout,
+                method: question.method.clone(),
+                headers: question.headers.clone(),
+                data: None,
+                user,
+                tls: Tls {
+                    insecure: !question.verify,
+                    cacert: question.cacert.clone(),
+                },
+                follow: question.follow,
+                max_body: MAX_BODY,
+            }),
+            every: TICK,
+            expectation: Expectation {
+                status: question.codes.clone(),
+                body: question.body.iter().cloned().collect(),
+                not_body: question.not_body.clone(),
+            },
+            policy: Policy {
+                fail: Fails::InARow(self.fail_after),
+                grace: self.grace,
+                restarts: self.max_restarts,
+                ..Policy::drop_in()
+            },
+            restart,
+            start_stopped: self.start_stopped,
+            requires: Vec::new(),
+            dry_run: self.dry_run,
+            capture: self.coredir.clone().map(|cores| Capture {
+                cores: Some(cores),
+                gcore: self.gcore.clone(),
+                timeout: CAPTURE_TIMEOUT,
+            }),
+        }
+    }
+
+    fn mail(&self) -> Option<Mail> {
+        let to = self.email.clone()?;
+        Some(Mail {
+            to: vec![to],
+            from: self.from.clone(),
+            via: match &self.smtp {
+                Some(smtp) => Via::Smtp(smtp.clone()),
+                None => Via::Sendmail(self.sendmail.clone()),
+            },
+            reminder: None,
+        })
+    }
+}

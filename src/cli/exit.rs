@@ -1,0 +1,98 @@
+//! What the process returns. Scripts, cron jobs and Nagios read these numbers, so they are a promise.
+
+use std::process::ExitCode;
+
+use crate::health::Verdict;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well, or what was asked for was done.
+    Ok,
+    /// `check`: the worst verdict is degraded, starting or draining.
+    Degraded,
+    /// `check`: the worst verdict is fail.
+    Fail,
+    /// It could not be told: wrong usage, a wrong configuration, our own trouble.
+    Unknown,
+    /// The drop-in listener cannot work here: no supervisord, or a URL it cannot ask.
+    CannotListen,
+    /// The original command line was used wrongly. The original's number.
+    DropInUsage,
+}
+
+impl Exit {
+    /// Every way to end.
+    pub const ALL: [Self; 6] = [
+        Self::Ok,
+        Self::Degraded,
+        Self::Fail,
+        Self::Unknown,
+        Self::CannotListen,
+        Self::DropInUsage,
+    ];
+
+    /// The number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Degraded | Self::CannotListen => 1,
+            Self::Fail => 2,
+            Self::Unknown => 3,
+            Self::DropInUsage => 255,
+        }
+    }
+
+    /// What `check` returns for its worst verdict.
+    pub const fn of_verdict(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Ok,
+            Verdict::Degraded | Verdict::Starting | Verdict::Draining => Self::Degraded,
+            Verdict::Fail => Self::Fail,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// How bad a verdict is among others: a fail is worse than not to know, because something is known to
+/// be down.
+pub const fn badness(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Pass => 0,
+        Verdict::Degraded => 1,
+        Verdict::Starting => 2,
+        Verdict::Draining => 3,
+        Verdict::Unknown => 4,
+        Verdict::Fail => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_the_promised_ones() {
+        let numbers = Exit::ALL.map(Exit::code);
+        assert_eq!(numbers, [0, 1, 2, 3, 1, 255]);
+    }
+
+    #[test]
+    fn every_verdict_has_its_number() {
+        let numbers = Verdict::ALL.map(|verdict| Exit::of_verdict(verdict).code());
+        assert_eq!(numbers, [0, 1, 1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn fail_is_the_worst_and_pass_the_best() {
+        let worst = Verdict::ALL.into_iter().max_by_key(|v| badness(*v));
+        let best = Verdict::ALL.into_iter().min_by_key(|v| badness(*v));
+        assert_eq!((best, worst), (Some(Verdict::Pass), Some(Verdict::Fail)));
+    }
+}
