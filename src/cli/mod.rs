@@ -1,2 +1,97 @@
-//! Floor 5.
-mod dropin; mod exit; mod values;
+//! Floor 5: the command line. Two of them in fact: the original's, where any first word that is no
+//! command's name leads, and the commands'. Each command reads its words into plain data first and does
+//! something with it second; what runs for long is the daemon's.
+
+mod args;
+mod check;
+mod dropin;
+mod exit;
+mod generate;
+mod handover;
+mod listen;
+mod range;
+mod render;
+mod values;
+mod watch;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+use clap::Parser;
+
+use args::{Cli, Command, ConfigCommand, GenerateCommand};
+use exit::Exit;
+
+/// Runs the program whose command line is `argv`, its own name first; returns its exit status.
+pub fn main(argv: Vec<OsString>) -> i32 {
+    let first = argv.get(1).and_then(|word| word.to_str());
+    let exit = if first.is_some_and(args::is_command) {
+        match Cli::try_parse_from(argv) {
+            Ok(cli) => run(cli.command),
+            Err(fault) => explain(&fault),
+        }
+    } else {
+        listen::run(&words(argv), &env)
+    };
+    // a reader that is gone is not our trouble
+    let _ = std::io::stdout().flush();
+    i32::from(exit.code())
+}
+
+fn run(command: Command) -> Exit {
+    match command {
+        Command::Check(args) => check::run(&args, &env),
+        Command::Watch(args) => match watch::settings(&args, &env, Path::exists) {
+            Ok((settings, options)) => handover::watch(&settings, &options),
+            Err(why) => refuse(&why),
+        },
+        Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
+            Ok(settings) => {
+                let count = settings.checks.len();
+                let checks = if count == 1 { "check" } else { "checks" };
+                println!("{} is right: {count} {checks}", file.display());
+                Exit::Ok
+            }
+            Err(faults) => refuse(&faults.styled()),
+        },
+        Command::Generate(GenerateCommand::Man { dir }) => match generate::man(&dir) {
+            Ok(()) => Exit::Ok,
+            Err(why) => refuse(&format!("httpok generate: cannot write to {dir:?}: {why}")),
+        },
+        Command::Generate(GenerateCommand::Completions { shell }) => {
+            let _ = std::io::stdout().write_all(&generate::completions(shell));
+            Exit::Ok
+        }
+    }
+}
+
+/// Help and version are what was asked for; anything else that clap says is a wrong command line, and
+/// then nothing is known about any service.
+fn explain(fault: &clap::Error) -> Exit {
+    let _ = fault.print();
+    if fault.use_stderr() {
+        Exit::Unknown
+    } else {
+        Exit::Ok
+    }
+}
+
+/// Says why not, in colour where that is welcome.
+fn refuse(why: &str) -> Exit {
+    anstream::eprintln!("{why}");
+    Exit::Unknown
+}
+
+/// The words after the program's name. What is not UTF-8 cannot be part of a URL or a name that
+/// supervisord knows, so it may as well be seen to be wrong.
+fn words(argv: Vec<OsString>) -> Vec<String> {
+    let words = argv.into_iter().skip(1);
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}

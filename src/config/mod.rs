@@ -2,7 +2,7 @@
 //! read by the file of its name; `table` and `value` are what they read with, `faults` is what they report
 //! to. Nothing below knows of configuration: `daemon::wiring` makes live parts of the settings.
 
-mod address;
+pub mod address;
 mod capture;
 mod checks;
 pub mod duration;

@@ -39,10 +39,7 @@ pub enum Fault {
     Unknown(String),
     /// An abbreviation that fits several.
     #[error("option {given} is not unique: it could be {}", fitting.join(" or "))]
-    Ambiguous {
-        given: String,
-        fitting: Vec<String>,
-    },
+    Ambiguous { given: String, fitting: Vec<String> },
     /// Nothing follows an option that needs a value.
     #[error("option {0} needs a value")]
     NeedsValue(String),

@@ -10,15 +10,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::values;
-use crate::config::settings::{Smtp, Supervisord};
-use crate::health::{Budget, ProcessName, StatusSet};
-use crate::secret::Secret;
+use crate::config::settings::{Check, Http, Probe, Smtp, Supervisord, Tls};
+use crate::health::{Budget, Expectation, ProcessName, StatusSet};
+use crate::secret::{Secret, redact_url};
 
 use flags::{FLAGS, Key};
 use getopt::Given;
 
 pub use flags::{HELP, USAGE};
 pub use settings::ListenerOptions;
+
+/// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
+/// is there for bodies without an end.
+const MAX_BODY: u64 = 1 << 30;
 
 /// What a command line of the original's kind asks for.
 #[derive(Debug, PartialEq)]
@@ -99,26 +103,12 @@ pub enum Watched {
 /// How the URL is asked, and what a good answer is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// As typed, userinfo and all.
-    pub url: Secret,
-    /// `-t`.
-    pub timeout: Duration,
-    /// `-c`.
-    pub codes: StatusSet,
-    /// `-b`; `None` when off.
-    pub body: Option<String>,
-    /// `--not-body`.
-    pub not_body: Vec<String>,
-    /// `--method`.
-    pub method: String,
-    /// `--header`.
-    pub headers: Vec<(String, Secret)>,
-    /// `--follow`.
-    pub follow: bool,
-    /// `--verify`, or `--cacert`, which asks for no less.
-    pub verify: bool,
-    /// `--cacert`.
-    pub cacert: Option<PathBuf>,
+    /// As typed, but for its userinfo.
+    pub url: String,
+    /// How it is asked.
+    pub http: Http,
+    /// What is a good answer.
+    pub expectation: Expectation,
 }
 
 /// Reads the words after the program's name, and the environment.
@@ -138,23 +128,25 @@ pub fn parse(words: &[String], env: impl Fn(&str) -> Option<String>) -> Result<W
     }
     let mut draft = Draft::default();
     for option in &given {
-        draft.take(option).map_err(|why| {
-            Refusal::Usage(format!("option {}: {why}", option.spelled))
-        })?;
+        draft
+            .take(option)
+            .map_err(|why| Refusal::Usage(format!("option {}: {why}", option.spelled)))?;
     }
     let url = match &draft.config {
         None => Some(only_url(&positional)?),
         Some(_) => no_url(&given, &positional)?,
     };
     let server = server(&env)?;
-    if let Some(url) = &url {
-        askable(url)?;
-    }
+    let asked = url
+        .map(|url| Ok((redact_url(&url), askable(&url)?)))
+        .transpose()?;
     let ourselves = env("SUPERVISOR_PROCESS_NAME").map(|name| {
         let group = env("SUPERVISOR_GROUP_NAME").unwrap_or_else(|| name.clone());
         ProcessName::supervisord(group, name)
     });
-    Ok(Wish::Listen(Box::new(draft.finish(url, server, ourselves)?)))
+    Ok(Wish::Listen(Box::new(
+        draft.finish(asked, server, ourselves)?,
+    )))
 }
 
 fn only_url(positional: &[String]) -> Result<String, Refusal> {
@@ -165,7 +157,7 @@ fn only_url(positional: &[String]) -> Result<String, Refusal> {
         )),
         [url, next, ..] => Err(Refusal::Usage(format!(
             "{next:?} comes after the URL {:?}: options go before it, and there is just one URL",
-            crate::secret::redact_url(url)
+            redact_url(url)
         ))),
     }
 }
@@ -194,7 +186,7 @@ fn server(env: &impl Fn(&str) -> Option<String>) -> Result<Supervisord, Refusal>
     if !url.starts_with("unix://") && !url.starts_with("http://") {
         return Err(Refusal::CannotListen(format!(
             "Unknown protocol for serverurl {}: expected unix:// or http:// in SUPERVISOR_SERVER_URL",
-            crate::secret::redact_url(&url)
+            redact_url(&url)
         )));
     }
     Ok(Supervisord {
@@ -204,19 +196,21 @@ fn server(env: &impl Fn(&str) -> Option<String>) -> Result<Supervisord, Refusal>
     })
 }
 
-fn askable(url: &str) -> Result<(), Refusal> {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    if ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
-        return values::url(url).map_err(Refusal::CannotListen);
+/// How `url` is asked when no option says anything else.
+fn askable(url: &str) -> Result<Http, Refusal> {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !["http", "https", "http+unix"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        let hint = match scheme {
+            "" => format!("did you mean http://{}", redact_url(url)),
+            _ => "expected http or https".to_owned(),
+        };
+        return Err(Refusal::CannotListen(format!(
+            "Bad scheme {scheme}: {hint}"
+        )));
     }
-    let hint = if url.contains("://") {
-        "expected http or https".to_owned()
-    } else {
-        format!("did you mean http://{}", crate::secret::redact_url(url))
-    };
-    // a host and port without a scheme reads like one: `localhost:8080`
-    let scheme = if url.contains("://") { scheme } else { "" };
-    Err(Refusal::CannotListen(format!("Bad scheme {scheme}: {hint}")))
+    let check = Check::of_url("", url).map_err(Refusal::CannotListen)?;
+    let Probe::Http(http) = check.probe;
+    Ok(http)
 }
 
 /// The options so far; the last one of a kind wins, but for those that add up.
@@ -294,7 +288,7 @@ impl Draft {
 
     fn finish(
         self,
-        url: Option<String>,
+        asked: Option<(String, Http)>,
         server: Supervisord,
         ourselves: Option<ProcessName>,
     ) -> Result<DropIn, Refusal> {
@@ -302,17 +296,26 @@ impl Draft {
             [] => StatusSet::default(),
             words => StatusSet::from_words(words).map_err(Refusal::Usage)?,
         };
-        let question = url.map(|url| Question {
-            url: Secret::new(url),
-            timeout: self.timeout.unwrap_or(Duration::from_secs(10)),
-            codes,
-            body: self.body,
-            not_body: self.not_body,
-            method: self.method.unwrap_or_else(|| "GET".to_owned()),
-            headers: self.headers,
-            follow: self.follow,
-            verify: self.verify || self.cacert.is_some(),
-            cacert: self.cacert,
+        let question = asked.map(|(url, http)| Question {
+            url,
+            http: Http {
+                timeout: self.timeout.unwrap_or(http.timeout),
+                method: self.method.unwrap_or(http.method),
+                headers: self.headers,
+                tls: Tls {
+                    // the original never verified; to name roots asks for no less than to verify
+                    insecure: !self.verify && self.cacert.is_none(),
+                    cacert: self.cacert,
+                },
+                follow: self.follow,
+                max_body: MAX_BODY,
+                ..http
+            },
+            expectation: Expectation {
+                status: codes,
+                body: self.body.into_iter().collect(),
+                not_body: self.not_body,
+            },
         });
         Ok(DropIn {
             watched: match question {
@@ -347,7 +350,10 @@ impl Draft {
 /// `-t`: what Python's `int` reads, which the original took, or else a duration; more than nothing.
 fn python_seconds(text: &str) -> Result<Duration, String> {
     match python_int(text) {
-        Some(seconds) => values::positive(values::seconds(seconds, text)?, text),
+        Some(seconds) if seconds < 0 => Err(format!(
+            "{text:?} is negative: expected more than 0 seconds"
+        )),
+        Some(seconds) => values::timeout(&seconds.to_string()),
         None => values::timeout(text),
     }
 }

@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
-use crate::config::settings::{Capture, Check, Http, Mail, Probe, Settings, Supervisor, Tls, Via};
-use crate::health::{Backend, Expectation, Fails, Policy, ProcessName, Target};
-use crate::secret::{Secret, redact_url};
+use crate::config::settings::{Capture, Check, Mail, Probe, Settings, Supervisor, Via, Webhook};
+use crate::health::{Backend, Fails, Policy, ProcessName, Target};
 
 use super::{DropIn, Question, Watched};
-use crate::cli::values;
 
 /// An original check is asked once a tick; the tick comes from supervisord, so this only dates a tick
 /// that is stale when supervisord did not say.
@@ -16,10 +14,6 @@ const TICK: Duration = Duration::from_secs(60);
 
 /// How long all evidence of one restart may take, in a listener without a configuration file.
 const CAPTURE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
-/// is there for bodies without an end.
-const MAX_BODY: u64 = 1024 * 1024 * 1024;
 
 /// What the drop-in listener knows beyond its settings. Plain data for the daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,8 +32,6 @@ pub struct ListenerOptions {
     pub mail_to: Option<String>,
     /// `-s`.
     pub sendmail: String,
-    /// `--webhook`.
-    pub webhook: Option<Secret>,
     /// An https URL whose certificate is not verified: to be said once.
     pub unverified: bool,
     /// Our own process, which is never touched.
@@ -55,10 +47,9 @@ impl DropIn {
         let check = match &self.watched {
             Watched::File(_) => None,
             Watched::Url(question) => {
-                options.url = redact_url(question.url.expose());
-                options.unverified = !question.verify
-                    && question.url.expose().to_ascii_lowercase().starts_with("https:");
-                Some(self.check(question, options.url.clone()))
+                options.url.clone_from(&question.url);
+                options.unverified = question.http.tls.insecure && is_https(&question.http.url);
+                Some(self.check(question))
             }
         };
         let settings = Settings {
@@ -73,6 +64,7 @@ impl DropIn {
                 supervisord: Some(self.server.clone()),
             },
             mail: self.mail(),
+            webhooks: self.webhooks(),
         };
         (settings, options)
     }
@@ -86,38 +78,19 @@ impl DropIn {
             eager: self.eager,
             mail_to: self.email.clone(),
             sendmail: self.sendmail.clone(),
-            webhook: self.webhook.clone(),
             unverified: false,
             ourselves: self.ourselves.clone(),
         }
     }
 
-    fn check(&self, question: &Question, url: String) -> Check {
-        let (bare, user) = values::split_userinfo(question.url.expose());
-        // a name with a colon is a member of a group, and `new` reads no supervisor's word before a slash
+    fn check(&self, question: &Question) -> Check {
+        // `new` rather than `parse`: the original knows no supervisor's word before a slash
         let restart = self.programs.iter().map(Target::new).collect();
         Check {
-            name: self.name.clone().unwrap_or(url),
-            probe: Probe::Http(Http {
-                url: bare,
-                timeout: question.timeout,
-                method: question.method.clone(),
-                headers: question.headers.clone(),
-                data: None,
-                user,
-                tls: Tls {
-                    insecure: !question.verify,
-                    cacert: question.cacert.clone(),
-                },
-                follow: question.follow,
-                max_body: MAX_BODY,
-            }),
+            name: self.name.clone().unwrap_or_else(|| question.url.clone()),
+            probe: Probe::Http(question.http.clone()),
             every: TICK,
-            expectation: Expectation {
-                status: question.codes.clone(),
-                body: question.body.iter().cloned().collect(),
-                not_body: question.not_body.clone(),
-            },
+            expectation: question.expectation.clone(),
             policy: Policy {
                 fail: Fails::InARow(self.fail_after),
                 grace: self.grace,
@@ -132,8 +105,21 @@ impl DropIn {
                 cores: Some(cores),
                 gcore: self.gcore.clone(),
                 timeout: CAPTURE_TIMEOUT,
+                // the original deleted no core file of anyone
+                keep: u32::MAX,
+                max_bytes: u64::MAX,
+                ..Capture::default()
             }),
         }
+    }
+
+    fn webhooks(&self) -> Vec<Webhook> {
+        let url = self.webhook.iter().cloned();
+        url.map(|url| Webhook {
+            url,
+            headers: Vec::new(),
+        })
+        .collect()
     }
 
     fn mail(&self) -> Option<Mail> {
@@ -148,4 +134,9 @@ impl DropIn {
             reminder: None,
         })
     }
+}
+
+fn is_https(url: &str) -> bool {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("https")
 }

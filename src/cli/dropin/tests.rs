@@ -30,32 +30,77 @@ fn told(listener: &DropIn) -> String {
     };
     match &listener.watched {
         Watched::File(path) => say(true, format!("file={}", path.display())),
-        Watched::Url(asked) => {
-            say(asked.url.expose() != "http://h/", format!("url={}", asked.url.expose()));
-            say(asked.timeout.as_millis() != 10_000, format!("t={}ms", asked.timeout.as_millis()));
-            say(asked.codes != StatusSet::default(), format!("c={}", asked.codes));
-            say(asked.body.is_some(), format!("b={}", asked.body.as_deref().unwrap_or("")));
-            say(!asked.not_body.is_empty(), format!("nb={}", asked.not_body.join("+")));
+        Watched::Url(question) => {
+            let (asked, wanted) = (&question.http, &question.expectation);
+            say(asked.url != "http://h/", format!("url={}", asked.url));
+            say(
+                asked.timeout.as_millis() != 10_000,
+                format!("t={}ms", asked.timeout.as_millis()),
+            );
+            say(
+                wanted.status != StatusSet::default(),
+                format!("c={}", wanted.status),
+            );
+            say(
+                !wanted.body.is_empty(),
+                format!("b={}", wanted.body.join("+")),
+            );
+            say(
+                !wanted.not_body.is_empty(),
+                format!("nb={}", wanted.not_body.join("+")),
+            );
             say(asked.method != "GET", format!("method={}", asked.method));
             let headers = asked.headers.iter();
-            let headers: Vec<_> = headers.map(|(k, v)| format!("{k}={}", v.expose())).collect();
+            let headers: Vec<_> = headers
+                .map(|(k, v)| format!("{k}={}", v.expose()))
+                .collect();
             say(!headers.is_empty(), headers.join("+"));
             say(asked.follow, "follow".into());
-            say(asked.verify, "verify".into());
-            say(asked.cacert.is_some(), format!("ca={:?}", asked.cacert));
+            say(!asked.tls.insecure, "verify".into());
+            say(
+                asked.tls.cacert.is_some(),
+                format!("ca={:?}", asked.tls.cacert),
+            );
         }
     }
-    say(!listener.programs.is_empty(), format!("p={}", listener.programs.join("+")));
+    say(
+        !listener.programs.is_empty(),
+        format!("p={}", listener.programs.join("+")),
+    );
     say(listener.any, "any".into());
     say(!listener.eager, "not-eager".into());
-    say(listener.name.is_some(), format!("n={}", listener.name.as_deref().unwrap_or("")));
-    say(listener.email.is_some(), format!("m={}", listener.email.as_deref().unwrap_or("")));
-    say(listener.sendmail != "/usr/sbin/sendmail -t -i", format!("s={}", listener.sendmail));
-    say(listener.gcore != "/usr/bin/gcore -o", format!("g={}", listener.gcore));
-    say(listener.coredir.is_some(), format!("d={:?}", listener.coredir));
-    say(listener.fail_after != 1, format!("fail={}", listener.fail_after));
-    say(!listener.grace.is_zero(), format!("grace={:?}", listener.grace));
-    say(listener.max_restarts.is_some(), format!("max={:?}", listener.max_restarts.map(|b| b.count)));
+    say(
+        listener.name.is_some(),
+        format!("n={}", listener.name.as_deref().unwrap_or("")),
+    );
+    say(
+        listener.email.is_some(),
+        format!("m={}", listener.email.as_deref().unwrap_or("")),
+    );
+    say(
+        listener.sendmail != "/usr/sbin/sendmail -t -i",
+        format!("s={}", listener.sendmail),
+    );
+    say(
+        listener.gcore != "/usr/bin/gcore -o",
+        format!("g={}", listener.gcore),
+    );
+    say(
+        listener.coredir.is_some(),
+        format!("d={:?}", listener.coredir),
+    );
+    say(
+        listener.fail_after != 1,
+        format!("fail={}", listener.fail_after),
+    );
+    say(
+        !listener.grace.is_zero(),
+        format!("grace={:?}", listener.grace),
+    );
+    say(
+        listener.max_restarts.is_some(),
+        format!("max={:?}", listener.max_restarts.map(|b| b.count)),
+    );
     say(listener.start_stopped, "start-stopped".into());
     say(listener.smtp.is_some(), "smtp".into());
     say(listener.from.is_some(), "from".into());
@@ -76,7 +121,10 @@ fn every_command_line_that_the_original_took_means_the_same() {
         (&["-p", "web", u], "p=web"),
         (&["-pweb", u], "p=web"),
         (&["-p", "b", "--program", "a", "--program=b", u], "p=b+a+b"),
-        (&["-p", "grp:web", "-p", "grp:*", "-p", "web:web", u], "p=grp:web+grp:*+web:web"),
+        (
+            &["-p", "grp:web", "-p", "grp:*", "-p", "web:web", u],
+            "p=grp:web+grp:*+web:web",
+        ),
         (&["-p", "", u], "p="),
         (&["-p", "a b'c", u], "p=a b'c"),
         (&["-p", "café", u], "p=café"),
@@ -140,9 +188,18 @@ fn every_command_line_that_the_original_took_means_the_same() {
         (&["--na=shop", u], "n=shop"),
         (&["--", "-p"], "CANNOT Bad scheme : did you mean http://-p"),
         (&["-"], "CANNOT Bad scheme : did you mean http://-"),
-        (&["ftp://h/"], "CANNOT Bad scheme ftp: expected http or https"),
-        (&["localhost:8080"], "CANNOT Bad scheme : did you mean http://localhost:8080"),
-        (&["http://h:abc/"], "CANNOT \"http://h:abc/\" is no URL: invalid port number"),
+        (
+            &["ftp://h/"],
+            "CANNOT Bad scheme ftp: expected http or https",
+        ),
+        (
+            &["localhost:8080"],
+            "CANNOT Bad scheme : did you mean http://localhost:8080",
+        ),
+        (
+            &["http://h:abc/"],
+            "CANNOT \"http://h:abc/\" is no URL (invalid port number): expected a URL such as \"http://127.0.0.1:8080/health\"",
+        ),
     ];
     check(table);
 }
@@ -166,7 +223,10 @@ fn what_was_added_stays_out_of_the_originals_way() {
         (&["--webhook=https://h/hook", u], "webhook"),
         (&["--dry-run", "--state-dir", "/s", u], "dry state"),
         (&["--config", "/f.toml"], "file=/f.toml"),
-        (&["--config", "/f.toml", "--dry-run", "--state-dir=/s"], "file=/f.toml dry state"),
+        (
+            &["--config", "/f.toml", "--dry-run", "--state-dir=/s"],
+            "file=/f.toml dry state",
+        ),
         (&["-h"], "HELP"),
         (&["--help"], "HELP"),
         (&["--h"], "HELP"),
@@ -212,7 +272,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (&["-t", "0", u], "option -t: \"0\" leaves no time"),
         (&["-t", "-5", u], "option -t: \"-5\" is negative"),
         (&["-t", "0.0", u], "leaves no time"),
-        (&["-t", "abc", u], "expected seconds (10, 2.5) or units"),
+        (&["-t", "abc", u], "\"abc\" is no duration: expected"),
         (&["-t", "1__0", u], "is no duration"),
         (&["-t", "_1", u], "is no duration"),
         (&["-t", "", u], "is no duration"),
@@ -220,16 +280,25 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (&["-c", "abc", u], "option -c: \"abc\" is no status"),
         (&["-c", "20", u], "\"20\" is no status"),
         (&["-c", "-200", u], "is no status"),
-        (&["--fail-after=0", u], "option --fail-after: \"0\" is no count"),
-        (&["--grace=soon", u], "option --grace: \"soon\" is no duration"),
+        (
+            &["--fail-after=0", u],
+            "option --fail-after: \"0\" is no count",
+        ),
+        (
+            &["--grace=soon", u],
+            "option --grace: \"soon\" is no duration",
+        ),
         (&["--max-restarts=5", u], "COUNT/DURATION"),
         (&["--header=nonsense", u], "expected 'Name: value'"),
         (&["--method=G T", u], "is no method"),
-        (&["--smtp=mail", u], "is no mail server"),
-        (&["--webhook=h", u], "has no scheme"),
+        (&["--smtp=http://mail", u], "is no mail server"),
+        (&["--webhook=h", u], "such as \"http://h\""),
         (&["--not-body=", u], "it is empty"),
         (&["--config=f", u], "there is no URL"),
-        (&["--config=f", "-p", "web"], "option -p does not go with --config"),
+        (
+            &["--config=f", "-p", "web"],
+            "option -p does not go with --config",
+        ),
     ];
     for (words, expected) in table {
         match parsed(words) {
@@ -247,7 +316,10 @@ fn the_environment_names_supervisord_and_ourselves() {
     assert_eq!(listener.server.url, "unix:///run/supervisor.sock");
     assert_eq!(listener.server.username, "me");
     assert_eq!(listener.server.password.expose(), "hunter2");
-    assert_eq!(listener.ourselves, Some(ProcessName::supervisord("watch", "httpok")));
+    assert_eq!(
+        listener.ourselves,
+        Some(ProcessName::supervisord("watch", "httpok"))
+    );
     assert!(!format!("{listener:?}").contains("hunter2"));
 }
 
@@ -258,18 +330,37 @@ fn faults_come_in_the_originals_order() {
     let lone = parse(&words(&["http://h/"]), none);
     assert_eq!(lone, Err(Refusal::NotAListener));
     // a bad URL is only looked at under supervisord, a bad option always
-    assert_eq!(parse(&words(&["ftp://h/"]), none), Err(Refusal::NotAListener));
-    assert!(matches!(parse(&words(&["-x", "ftp://h/"]), none), Err(Refusal::Usage(_))));
+    assert_eq!(
+        parse(&words(&["ftp://h/"]), none),
+        Err(Refusal::NotAListener)
+    );
+    assert!(matches!(
+        parse(&words(&["-x", "ftp://h/"]), none),
+        Err(Refusal::Usage(_))
+    ));
     let tcp = |name: &str| (name == "SUPERVISOR_SERVER_URL").then(|| "tcp://u:p@h".to_owned());
     let Err(Refusal::CannotListen(why)) = parse(&words(&["http://h/"]), tcp) else {
         panic!("tcp is no way to reach supervisord");
     };
-    assert!(why.starts_with("Unknown protocol for serverurl tcp://***@h"), "{why}");
+    assert!(
+        why.starts_with("Unknown protocol for serverurl tcp://***@h"),
+        "{why}"
+    );
 }
 
 #[test]
 fn settings_are_the_originals_policy_and_hide_userinfo() {
-    let words = ["-m", "a@b", "-d", "/c", "-p", "grp:web", "-b", "fine", "https://u:p%40@h/x"];
+    let words = [
+        "-m",
+        "a@b",
+        "-d",
+        "/c",
+        "-p",
+        "grp:web",
+        "-b",
+        "fine",
+        "https://u:p%40@h/x",
+    ];
     let Ok(Wish::Listen(listener)) = parsed(&words) else {
         panic!("a listener");
     };
@@ -285,15 +376,31 @@ fn settings_are_the_originals_policy_and_hide_userinfo() {
     assert_eq!(check.policy, crate::health::Policy::drop_in());
     assert_eq!(check.expectation.body, ["fine"]);
     assert_eq!(check.restart, [crate::health::Target::new("grp:web")]);
-    assert_eq!(check.capture.as_ref().and_then(|capture| capture.cores.clone()), Some("/c".into()));
-    assert_eq!(settings.mail.map(|mail| mail.to), Some(vec!["a@b".to_owned()]));
-    assert_eq!((options.url.as_str(), options.programs.as_slice()), ("https://***@h/x", &["grp:web".to_owned()][..]));
+    assert_eq!(
+        check
+            .capture
+            .as_ref()
+            .and_then(|capture| capture.cores.clone()),
+        Some("/c".into())
+    );
+    assert_eq!(
+        settings.mail.map(|mail| mail.to),
+        Some(vec!["a@b".to_owned()])
+    );
+    assert_eq!(
+        (options.url.as_str(), options.programs.as_slice()),
+        ("https://***@h/x", &["grp:web".to_owned()][..])
+    );
 }
 
 #[test]
 fn the_help_names_every_option_and_every_command() {
     for flag in &FLAGS {
-        assert!(HELP.contains(&format!("--{}", flag.long)), "--{}", flag.long);
+        assert!(
+            HELP.contains(&format!("--{}", flag.long)),
+            "--{}",
+            flag.long
+        );
     }
     for command in ["check", "watch", "config check", "generate"] {
         assert!(HELP.contains(&format!("httpok {command} ")), "{command}");

@@ -1,0 +1,116 @@
+//! Options that say how a URL is asked and what a good answer is, shared by `check` and `watch`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::values;
+use crate::secret::Secret;
+
+/// How a URL is asked, and what a good answer is.
+#[derive(Args, Debug)]
+#[group(id = "ask", multiple = true, conflicts_with = "config")]
+#[command(next_help_heading = "What to ask, and what is a good answer")]
+pub struct AskArgs {
+    /// Time for the whole answer, name look-up to last byte: 5, 2.5, 500ms, 1m
+    ///
+    /// It covers the name look-up, connecting, the TLS handshake, redirects and the body together. A
+    /// number without a unit is seconds.
+    #[arg(short, long, value_name = "DURATION", default_value = "10s", value_parser = values::timeout)]
+    pub timeout: Duration,
+
+    /// A status that is fine: 200, 2xx or 200-299; may be given again [default: 200]
+    #[arg(short, long = "code", value_name = "CODE", value_parser = values::code)]
+    pub codes: Vec<String>,
+
+    /// Text that the answer's body has to contain; may be given again
+    ///
+    /// Compared byte by byte with the body as it was sent. The whole body is searched, however long.
+    #[arg(short, long, value_name = "TEXT", value_parser = values::text)]
+    pub body: Vec<String>,
+
+    /// Text that the answer's body must not contain; may be given again
+    #[arg(long, value_name = "TEXT", value_parser = values::text)]
+    pub not_body: Vec<String>,
+
+    /// Send this header; may be given again
+    ///
+    /// It replaces one that httpok sends itself, such as Host or User-Agent. Others on this machine can
+    /// read a command line: a secret is better kept in a configuration file.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = values::header)]
+    pub headers: Vec<(String, Secret)>,
+
+    /// The request's method [default: GET, or POST with --data]
+    #[arg(long, value_name = "METHOD", value_parser = values::method)]
+    pub method: Option<String>,
+
+    /// Send this text as the request's body
+    #[arg(long, value_name = "TEXT")]
+    pub data: Option<String>,
+
+    /// Basic authentication; a user and password in the URL do the same
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = values::user)]
+    pub user: Option<(String, Secret)>,
+
+    /// Trust the certificates in this PEM file instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+
+    /// Accept any certificate
+    #[arg(long, conflicts_with = "cacert")]
+    pub insecure: bool,
+
+    /// Follow redirects on the same host, ten at most
+    #[arg(long)]
+    pub follow: bool,
+
+    /// A larger body than this fails: bytes, or 64KiB, 1MiB, 2GiB
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = values::size)]
+    pub max_body: u64,
+}
+
+impl AskArgs {
+    /// What is asked with: as told, or as the request's body suggests.
+    pub fn method(&self) -> String {
+        let usual = if self.data.is_some() { "POST" } else { "GET" };
+        self.method.clone().unwrap_or_else(|| usual.to_owned())
+    }
+}
+
+/// How the connection is made.
+#[derive(Args, Debug)]
+#[group(id = "wire", multiple = true, conflicts_with = "config")]
+#[command(next_help_heading = "How to connect")]
+pub struct WireArgs {
+    /// Our own certificate and its chain, a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+
+    /// The key to --cert, a PEM file [default: the file of --cert]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+
+    /// Connect to ADDRESS for HOST at PORT; may be given again
+    ///
+    /// The request and the certificate are still for HOST. An IPv6 address may stand in brackets.
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = values::resolve)]
+    pub resolve: Vec<(String, u16, IpAddr)>,
+
+    /// Connect to this socket, whatever the URL's host
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["resolve", "ipv4", "ipv6"])]
+    pub unix_socket: Option<PathBuf>,
+
+    /// Use IPv4 addresses only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+
+    /// Use IPv6 addresses only
+    #[arg(short = '6', long)]
+    pub ipv6: bool,
+
+    /// Offer HTTP/2 in the TLS handshake
+    #[arg(long)]
+    pub http2: bool,
+}

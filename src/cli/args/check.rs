@@ -1,0 +1,95 @@
+//! The options of `check`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{AskArgs, WireArgs};
+use crate::cli::range::Range;
+use crate::cli::values;
+
+/// `httpok check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// The URLs to ask, all at the same time; with --config the names of checks
+    ///
+    /// http, https, or http+unix with the socket's path where the host would be:
+    /// http+unix://%2Frun%2Fapp.sock/health
+    #[arg(value_name = "URL", required_unless_present = "config")]
+    pub targets: Vec<String>,
+
+    /// Ask the checks of this configuration file, all of them or those named
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub ask: AskArgs,
+
+    #[command(flatten)]
+    pub wire: WireArgs,
+
+    #[command(flatten)]
+    pub wait: WaitArgs,
+
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How long it is tried, and what counts as success.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Trying again")]
+pub struct WaitArgs {
+    /// Ask again until all pass, for at most this long: 30s, 5m [default: ask once]
+    #[arg(long, value_name = "DURATION", value_parser = values::timeout)]
+    pub wait: Option<Duration>,
+
+    /// The pause between two tries of --wait
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = values::timeout, requires = "wait")]
+    pub interval: Duration,
+
+    /// Pass when the check fails, and fail when it passes
+    ///
+    /// For making sure that something is down or forbidden. What could not be told stays so.
+    #[arg(long)]
+    pub invert: bool,
+}
+
+/// How the results are told.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// How the results are told [default: human on a terminal, else plain]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+
+    /// With --format nagios: a warning when the seconds taken are outside this range
+    ///
+    /// A range as Nagios has it: 0.5 is 0 to 0.5, 1: is 1 or more, ~:2 is up to 2, and @1:2 alerts
+    /// inside instead of outside. Units such as 500ms are taken, too.
+    #[arg(long, value_name = "RANGE")]
+    pub warn: Option<Range>,
+
+    /// With --format nagios: critical when the seconds taken are outside this range
+    #[arg(long, value_name = "RANGE")]
+    pub crit: Option<Range>,
+
+    /// Print nothing; the exit status tells
+    #[arg(short, long, conflicts_with = "format")]
+    pub quiet: bool,
+}
+
+/// How results are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: every expectation, where the time went, the beginning of a bad answer
+    Human,
+    /// One line a URL: verdict, URL, what was seen
+    Plain,
+    /// One JSON object a line and URL
+    Json,
+    /// A Nagios plugin's output, with performance data
+    Nagios,
+}

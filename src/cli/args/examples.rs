@@ -1,0 +1,112 @@
+//! Examples of every command, for `--help` and for the manual pages alike.
+
+use std::fmt::Write;
+
+/// What it does, and the words that do it.
+pub type Example = (&'static str, &'static str);
+
+pub const MAIN: &[Example] = &[
+    (
+        "Under supervisord: restart web when its page does not answer with 200 within 10 seconds, and send a mail",
+        "[eventlistener:httpok]\ncommand=httpok -p web -m ops@example.org http://127.0.0.1:8080/health\nevents=TICK_60",
+    ),
+    (
+        "The same without an event listener",
+        "httpok watch -p web --mail-to ops@example.org http://127.0.0.1:8080/health",
+    ),
+    ("Just ask", "httpok check http://127.0.0.1:8080/health"),
+];
+
+pub const CHECK: &[Example] = &[
+    ("Is it well?", "httpok check http://127.0.0.1:8080/health"),
+    (
+        "Any 2xx within two seconds, with a text in the body",
+        "httpok check -t 2 -c 2xx -b 'all fine' https://example.org/",
+    ),
+    (
+        "In a deployment: wait until the new version answers, for a minute at most",
+        "httpok check -q --wait 1m -b 'version 2.1' http://127.0.0.1:8080/",
+    ),
+    (
+        "A new server before the name leads to it",
+        "httpok check --resolve example.org:443:192.0.2.7 https://example.org/",
+    ),
+    (
+        "Make sure that the admin's page is not open to the world",
+        "httpok check --invert http://example.org/admin",
+    ),
+    (
+        "As a Nagios plugin: warn beyond half a second, critical beyond two",
+        "httpok check --format nagios --warn 0.5 --crit 2 http://127.0.0.1:8080/",
+    ),
+    (
+        "Which of the configured checks fail?",
+        "httpok check --config /etc/httpok.toml --format json | jq -r 'select(.verdict != \"pass\").name'",
+    ),
+];
+
+pub const WATCH: &[Example] = &[
+    (
+        "Everything that a configuration file says",
+        "httpok watch --config /etc/httpok.toml",
+    ),
+    (
+        "One URL every ten seconds, restarting web after three failures in a row",
+        "httpok watch --every 10s -p web http://127.0.0.1:8080/health",
+    ),
+    (
+        "See what it would do",
+        "httpok watch --dry-run --every 5s -p web http://127.0.0.1:8080/health",
+    ),
+    (
+        "From cron",
+        "* * * * * httpok watch --once --config /etc/httpok.toml",
+    ),
+];
+
+pub const CONFIG_CHECK: &[Example] = &[(
+    "Before a reload",
+    "httpok config check /etc/httpok.toml && systemctl reload httpok",
+)];
+
+pub const MAN: &[Example] = &[(
+    "For this machine",
+    "httpok generate man /usr/local/share/man/man1",
+)];
+
+pub const COMPLETIONS: &[Example] = &[(
+    "For bash, this user only",
+    "httpok generate completions bash > ~/.local/share/bash-completion/completions/httpok",
+)];
+
+/// The examples of the command with this display name, such as `httpok-check`.
+pub fn of_command(name: &str) -> &'static [Example] {
+    match name {
+        "httpok" => MAIN,
+        "httpok-check" => CHECK,
+        "httpok-watch" => WATCH,
+        "httpok-config-check" => CONFIG_CHECK,
+        "httpok-generate-man" => MAN,
+        "httpok-generate-completions" => COMPLETIONS,
+        _ => &[],
+    }
+}
+
+/// What stands before an example's words.
+pub fn lead(what: &str) -> String {
+    let end = if what.ends_with('?') { "" } else { ":" };
+    format!("{what}{end}")
+}
+
+/// `examples` as `--help` shows them.
+pub fn help(examples: &[Example]) -> String {
+    let mut text = String::from("Examples:\n");
+    for (what, words) in examples {
+        // writing to a String cannot fail
+        let _ = writeln!(text, "  {}", lead(what));
+        for line in words.lines() {
+            let _ = writeln!(text, "      {line}");
+        }
+    }
+    text
+}

@@ -1,0 +1,170 @@
+//! The one definition of every subcommand: parsing, `--help`, the manual pages and the completions all
+//! come from it. The original command line is not here but in [`crate::cli::dropin`].
+
+mod ask;
+mod check;
+mod examples;
+mod watch;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use ask::{AskArgs, WireArgs};
+pub use check::{CheckArgs, Format, OutputArgs, WaitArgs};
+pub use examples::{lead, of_command};
+pub use watch::{PolicyArgs, WatchArgs};
+
+/// The words that make a command line one of these; any other is the original's.
+const COMMANDS: [&str; 5] = ["check", "watch", "config", "generate", "help"];
+
+/// Whether a command line that starts with `word` is for [`Cli`].
+pub fn is_command(word: &str) -> bool {
+    COMMANDS.contains(&word)
+}
+
+/// Asks URLs whether they are well, and restarts what has hung
+///
+/// httpok asks URLs whether they are well. When a service has hung it keeps the evidence, restarts the
+/// right process through whatever supervises it, makes sure that it came back, and tells people.
+///
+/// Under supervisord it is an event listener that takes the command line of superlance's httpok, which
+/// it replaces. In a shell it asks once (check) or is a watchdog of its own (watch).
+#[derive(Debug, Parser)]
+#[command(
+    name = "httpok",
+    version,
+    override_usage = "httpok COMMAND [OPTIONS]...\n       httpok [OPTIONS]... URL",
+    disable_help_subcommand = false,
+    max_term_width = 100,
+    after_long_help = examples::help(examples::MAIN)
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask URLs once and say what was seen
+    ///
+    /// Asks every URL at the same time, each within one hard timeout, and says what was expected, what
+    /// came, and where the time went. With --config it asks the checks of a configuration file, all of
+    /// them or those named.
+    ///
+    /// The exit status is 0 when all pass, 1 when the worst is degraded, starting or draining, 2 when
+    /// one fails, and 3 when it could not be told: wrong usage, a wrong configuration, or trouble of
+    /// our own. The numbers are those of Nagios.
+    #[command(
+        override_usage = "httpok check [OPTIONS]... URL...\n       httpok check [OPTIONS]... --config FILE [NAME]...",
+        after_long_help = examples::help(examples::CHECK)
+    )]
+    Check(Box<CheckArgs>),
+
+    /// Watch URLs and restart what has hung
+    ///
+    /// A watchdog in the foreground, for systemd, a container or a terminal. Every check is asked on
+    /// its own beat; after enough failures in a row its processes are restarted through supervisord,
+    /// and people are told.
+    ///
+    /// No program that was stopped for a restart is ever left stopped: what is about to be done is on
+    /// disk before it happens, and the next run finishes what this one could not.
+    #[command(
+        override_usage = "httpok watch [OPTIONS]... --config FILE\n       httpok watch [OPTIONS]... URL...",
+        after_long_help = examples::help(examples::WATCH)
+    )]
+    Watch(Box<WatchArgs>),
+
+    /// Work with configuration files
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
+
+    /// Write the manual pages or the shell's completions
+    #[command(subcommand, arg_required_else_help = true)]
+    Generate(GenerateCommand),
+}
+
+/// What can be done with a configuration file.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether a configuration file is right
+    ///
+    /// Reads FILE as watch would and tells everything that is wrong with it at once, each with its
+    /// line and what would be right. Nothing is asked or touched.
+    ///
+    /// The exit status is 0 when the file is right and 3 when it is not.
+    #[command(after_long_help = examples::help(examples::CONFIG_CHECK))]
+    Check {
+        /// The file to read.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// What can be generated.
+#[derive(Debug, Subcommand)]
+pub enum GenerateCommand {
+    /// Write the manual pages into a directory
+    ///
+    /// Writes httpok.1 and one page per command, such as httpok-check.1. The directory is made when it
+    /// does not exist.
+    #[command(after_long_help = examples::help(examples::MAN))]
+    Man {
+        /// The directory to write into.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+
+    /// Print the completions for a shell
+    ///
+    /// Prints a script for SHELL on standard output.
+    #[command(after_long_help = examples::help(examples::COMPLETIONS))]
+    Completions {
+        /// The shell that will read it.
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_is_told_from_a_url() {
+        let mut cli = Cli::command();
+        cli.build();
+        let names: Vec<_> = cli
+            .get_subcommands()
+            .map(|c| c.get_name().to_owned())
+            .collect();
+        assert_eq!(names, COMMANDS);
+        assert!(!is_command("http://check/") && !is_command("-p"));
+    }
+
+    #[test]
+    fn every_option_is_documented() {
+        fn look(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.len() > 10, "{} {}", command.get_name(), arg.get_id());
+            }
+            // clap's own `help` has an argument that clap does not describe
+            command
+                .get_subcommands()
+                .filter(|child| child.get_name() != "help")
+                .for_each(look);
+        }
+        let mut cli = Cli::command();
+        cli.build();
+        look(&cli);
+    }
+}

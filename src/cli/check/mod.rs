@@ -1,0 +1,104 @@
+//! `httpok check`: ask once, judge, tell, and leave with the verdict as exit status. Uses the probe and
+//! the judge, and nothing of the daemon.
+
+pub mod asks;
+mod look;
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use crate::cli::args::{CheckArgs, Format, OutputArgs};
+use crate::cli::exit::{Exit, badness};
+use crate::cli::render;
+use crate::health::{Judgement, Observation};
+
+/// One look and what it came to.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The check's name; for a URL of the command line that URL without userinfo.
+    pub name: String,
+    /// What was asked, without userinfo.
+    pub url: String,
+    /// The facts of the last look.
+    pub seen: Observation,
+    /// The opinion about them.
+    pub judgement: Judgement,
+    /// How often it was looked, which is more than once only with `--wait`.
+    pub looks: u32,
+}
+
+/// Does what `args` ask for.
+pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    match looked(args, env) {
+        Ok(results) => tell(&results, &args.output),
+        Err(why) => {
+            // Nagios shows what stands on standard output, and only its first line
+            if args.output.format == Some(Format::Nagios) {
+                println!(
+                    "HTTPOK UNKNOWN - {}",
+                    why.lines().next().unwrap_or_default()
+                );
+            }
+            eprintln!("{why}");
+            Exit::Unknown
+        }
+    }
+}
+
+fn looked(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Checked>, String> {
+    fits(&args.output)?;
+    let asks = asks::asks(args, env)?;
+    look::all(asks, &args.wait).map_err(|why| format!("httpok check: cannot start: {why}"))
+}
+
+/// Ranges are for Nagios only: elsewhere they would be given and change nothing.
+fn fits(output: &OutputArgs) -> Result<(), String> {
+    let ranges = [("--warn", output.warn), ("--crit", output.crit)];
+    let given = ranges.iter().find(|(_, range)| range.is_some());
+    match given {
+        Some((option, _)) if output.format != Some(Format::Nagios) => {
+            Err(format!("httpok check: {option} belongs to --format nagios"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
+    let worst = results
+        .iter()
+        .map(|checked| checked.judgement.verdict)
+        .max_by_key(|verdict| badness(*verdict));
+    let exit = worst.map_or(Exit::Unknown, Exit::of_verdict);
+    if output.quiet {
+        return exit;
+    }
+    let stdout = std::io::stdout();
+    let format = output.format.unwrap_or(if stdout.is_terminal() {
+        Format::Human
+    } else {
+        Format::Plain
+    });
+    let (text, exit) = match format {
+        Format::Human => (render::human(results, colour(&stdout)), exit),
+        Format::Plain => (render::plain(results), exit),
+        Format::Json => (render::json(results), exit),
+        Format::Nagios => render::nagios(results, output.warn, output.crit),
+    };
+    match stdout
+        .lock()
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.lock().flush())
+    {
+        Ok(()) => exit,
+        // whoever read us has seen enough
+        Err(why) if why.kind() == ErrorKind::BrokenPipe => exit,
+        Err(why) => {
+            eprintln!("httpok check: cannot write the results: {why}");
+            Exit::Unknown
+        }
+    }
+}
+
+/// Whether escape sequences are welcome: a terminal, and neither `NO_COLOR` nor `TERM=dumb`.
+fn colour(stdout: &std::io::Stdout) -> bool {
+    anstream::AutoStream::choice(stdout) != anstream::ColorChoice::Never
+}

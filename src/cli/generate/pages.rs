@@ -1,0 +1,238 @@
+//! The manual pages' sections that no option tells: exit status, files, environment, formats.
+
+use super::roff::Paragraph::{self, Term, Text};
+
+/// One section of a page.
+pub struct Section {
+    pub title: &'static str,
+    pub paragraphs: &'static [Paragraph],
+}
+
+const fn section(title: &'static str, paragraphs: &'static [Paragraph]) -> Section {
+    Section { title, paragraphs }
+}
+
+/// The sections of the page of this name, in order.
+pub fn sections(page: &str) -> Vec<Section> {
+    match page {
+        "httpok" => vec![
+            section("EXIT STATUS", MAIN_STATUS),
+            section("FILES", FILES),
+            section("ENVIRONMENT", ENVIRONMENT),
+        ],
+        "httpok-check" => vec![
+            section("OUTPUT", FORMATS),
+            section("JSON", JSON),
+            section("FAILURE REASONS", REASONS),
+            section("EXIT STATUS", CHECK_STATUS),
+            section("ENVIRONMENT", CHECK_ENVIRONMENT),
+        ],
+        "httpok-watch" => vec![
+            section("SIGNALS", SIGNALS),
+            section("EXIT STATUS", WATCH_STATUS),
+            section("FILES", FILES),
+            section("ENVIRONMENT", ENVIRONMENT),
+        ],
+        _ => vec![section("EXIT STATUS", PLAIN_STATUS)],
+    }
+}
+
+const MAIN_STATUS: &[Paragraph] = &[
+    Text("Of the listener; the commands have their own pages."),
+    Term("0", "After -h or -V, and when supervisord ended it."),
+    Term(
+        "1",
+        "It was not started by supervisord, or cannot ask the URL.",
+    ),
+    Term("255", "The command line is wrong."),
+];
+
+const CHECK_STATUS: &[Paragraph] = &[
+    Term("0", "All pass."),
+    Term(
+        "1",
+        "The worst is degraded, starting or draining, or a warning with --format nagios.",
+    ),
+    Term(
+        "2",
+        "One fails, or is critical with --format nagios. A failure outweighs what could not be told.",
+    ),
+    Term(
+        "3",
+        "It could not be told: wrong usage, a wrong configuration, or trouble of our own, such as no free file descriptor.",
+    ),
+];
+
+const WATCH_STATUS: &[Paragraph] = &[
+    Term("0", "It was ended by SIGTERM or SIGINT."),
+    Term("0, 1, 2, 3", "With --once: as httpok-check(1)."),
+    Term(
+        "3",
+        "The command line or the configuration is wrong, or it could not start.",
+    ),
+];
+
+const PLAIN_STATUS: &[Paragraph] = &[
+    Term("0", "Done, and all is right."),
+    Term(
+        "3",
+        "It is not right, or could not be done; standard error says why.",
+    ),
+];
+
+const SIGNALS: &[Paragraph] = &[Term(
+    "SIGTERM, SIGINT",
+    "Begin nothing new, end what is under way (a process that was stopped is started again), then exit. The second one exits at once; what was under way is finished by the next run.",
+)];
+
+const FILES: &[Paragraph] = &[
+    Term(
+        "/var/lib/httpok",
+        "For root: unfinished restarts, unsent reports and incidents. For others httpok in $XDG_STATE_HOME or ~/.local/state. --state-dir and $STATE_DIRECTORY come first.",
+    ),
+    Term(
+        "/run/supervisor.sock, /var/run/supervisor.sock",
+        "Where supervisord is looked for when nothing says where it is.",
+    ),
+    Term(
+        "/usr/bin/gcore",
+        "What writes core files unless told otherwise.",
+    ),
+    Term(
+        "/usr/sbin/sendmail",
+        "What sends mail unless told otherwise.",
+    ),
+];
+
+const ENVIRONMENT: &[Paragraph] = &[
+    Term(
+        "SUPERVISOR_SERVER_URL",
+        "How supervisord is reached. supervisord sets it.",
+    ),
+    Term(
+        "SUPERVISOR_USERNAME, SUPERVISOR_PASSWORD",
+        "For a supervisord that asks for them. supervisord does not set them; its environment= does.",
+    ),
+    Term(
+        "SUPERVISOR_GROUP_NAME, SUPERVISOR_PROCESS_NAME",
+        "Our own process, which is never touched. supervisord sets them.",
+    ),
+    Term(
+        "SUPERVISOR_ENABLED",
+        "Set by supervisord: usage messages go to standard error, because standard output belongs to the event protocol.",
+    ),
+    Term("STATE_DIRECTORY", "Where state is kept. systemd sets it."),
+    Term(
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "Trusted certificates instead of the system's.",
+    ),
+    Text(
+        "Proxy variables such as http_proxy are not looked at: a watchdog has to see the service itself.",
+    ),
+];
+
+const CHECK_ENVIRONMENT: &[Paragraph] = &[
+    Term(
+        "NO_COLOR, CLICOLOR, CLICOLOR_FORCE, TERM",
+        "Whether the human format is in colour.",
+    ),
+    Term(
+        "SSL_CERT_FILE, SSL_CERT_DIR",
+        "Trusted certificates instead of the system's.",
+    ),
+    Text(
+        "Proxy variables such as http_proxy are not looked at: a check has to see the service itself.",
+    ),
+];
+
+const FORMATS: &[Paragraph] = &[
+    Term(
+        "human",
+        "The verdict; every expectation with what came instead; how long the name look-up, connecting, the TLS handshake, the first byte and the body took; the certificate; and of an answer that is not the wanted one its first 5 lines, 512 bytes at most, with control characters made visible.",
+    ),
+    Term(
+        "plain",
+        "One line a URL: verdict, URL or name, what was seen, how long it took.",
+    ),
+    Term("json", "One JSON object a line and URL. See JSON."),
+    Term(
+        "nagios",
+        "A plugin's output: state and performance data in the first line; with several URLs a line each after it, the worst first.",
+    ),
+    Text("Results come in the order of the command line, in whichever order they were had."),
+];
+
+const JSON: &[Paragraph] = &[
+    Text(
+        "Every key is always there; keys may be added in later versions, never renamed or removed. Times are seconds.",
+    ),
+    Term("name, url", "What was asked, without userinfo."),
+    Term(
+        "verdict",
+        "pass, degraded, starting, draining, fail or unknown.",
+    ),
+    Term(
+        "reason, phase, detail",
+        "Why it does not pass (see FAILURE REASONS), where that happened (dns, connect, tls, first_byte, body), and in words. null when it passes.",
+    ),
+    Term(
+        "status, version",
+        "The code, and the protocol such as HTTP/1.1; null without an answer.",
+    ),
+    Term("duration", "All of it, first to last."),
+    Term(
+        "phases",
+        "An object with dns, connect, tls, first_byte, body: each null when it was not needed or not reached.",
+    ),
+    Term(
+        "looks",
+        "How often it was asked; more than 1 only with --wait.",
+    ),
+    Term(
+        "peer, redirects, final_url",
+        "Who answered, after how many redirects, and for which URL.",
+    ),
+    Term(
+        "size, excerpt",
+        "The body's bytes, and its beginning when the check does not pass.",
+    ),
+    Term(
+        "headers",
+        "An array of pairs of name and value, as received.",
+    ),
+    Term(
+        "expectations",
+        "An array of objects with expected, actual and met.",
+    ),
+    Term(
+        "certificate",
+        "The peer's: subject, issuer, names, not_before, not_after (seconds since 1970); null without TLS.",
+    ),
+];
+
+const REASONS: &[Paragraph] = &[
+    Text(
+        "The service's: dns, refused, unreachable, connect_timeout, tls_handshake, tls_untrusted, tls_expired, tls_name, closed, reset, first_byte_timeout, body_timeout, truncated, malformed, too_large, redirect_loop, status, assertion.",
+    ),
+    Text("Our own, which make the verdict unknown: no_fds, no_memory, spawn, cancelled, config."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Reason;
+
+    #[test]
+    fn every_reason_is_documented() {
+        let text: String = REASONS
+            .iter()
+            .map(|paragraph| match paragraph {
+                Text(text) | Term(_, text) => *text,
+            })
+            .collect();
+        let words: Vec<_> = text.split([' ', ',', '.', ':']).collect();
+        for reason in Reason::ALL {
+            assert!(words.contains(&reason.as_str()), "{reason}");
+        }
+    }
+}

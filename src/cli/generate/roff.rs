@@ -1,0 +1,110 @@
+//! A manual page as text: just enough of the man macros.
+
+/// A page that is being written.
+pub struct Roff(String);
+
+/// A paragraph of a section.
+pub enum Paragraph {
+    /// Running text.
+    Text(&'static str),
+    /// A term and what it means.
+    Term(&'static str, &'static str),
+}
+
+impl Roff {
+    /// An empty page with `title` in its head line.
+    pub fn titled(title: &str) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self(format!(
+            ".TH {} 1 \"\" \"httpok {version}\" \"User Commands\"\n",
+            escaped(title)
+        ))
+    }
+
+    /// Text that is roff already.
+    pub fn raw(&mut self, roff: &str) {
+        self.0.push_str(roff);
+    }
+
+    /// A section's heading.
+    pub fn heading(&mut self, title: &str) {
+        let quoted = if title.contains(' ') {
+            format!("\"{title}\"")
+        } else {
+            title.to_owned()
+        };
+        self.line(&format!(".SH {quoted}"));
+    }
+
+    /// A paragraph of a section.
+    pub fn paragraph(&mut self, paragraph: &Paragraph) {
+        match paragraph {
+            Paragraph::Text(text) => self.text(text),
+            Paragraph::Term(term, meaning) => {
+                self.line(".TP");
+                self.line(&format!("\\fB{}\\fR", escaped(term)));
+                self.line(&escaped(meaning));
+            }
+        }
+    }
+
+    /// Running text.
+    pub fn text(&mut self, text: &str) {
+        self.line(".PP");
+        self.line(&escaped(text));
+    }
+
+    /// Lines that stay as they are.
+    pub fn code(&mut self, text: &str) {
+        self.line(".PP\n.RS 4\n.nf");
+        for line in text.lines() {
+            self.line(&escaped(line));
+        }
+        self.line(".fi\n.RE");
+    }
+
+    /// Names of other pages: ours, and those of others with their section.
+    pub fn references(&mut self, ours: &[String], others: &[&str]) {
+        let ours = ours.iter().map(|name| format!("{name}(1)"));
+        let all: Vec<String> = ours
+            .chain(others.iter().map(|&name| name.to_owned()))
+            .collect();
+        self.text(&all.join(", "));
+    }
+
+    /// The page.
+    pub fn finish(self) -> String {
+        self.0
+    }
+
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+}
+
+/// `text` without meaning to roff.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    match text.starts_with(['.', '\'']) {
+        true => format!("\\&{text}"),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_means_nothing_to_roff() {
+        for (text, roff) in [
+            ("plain", "plain"),
+            (".TH x", "\\&.TH x"),
+            ("'x", "\\&'x"),
+            ("--a\\b", "\\-\\-a\\eb"),
+        ] {
+            assert_eq!(escaped(text), roff);
+        }
+    }
+}

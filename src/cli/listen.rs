@@ -1,0 +1,77 @@
+//! The drop-in listener's entry: what [`crate::cli::dropin`] read is told to people, or handed on.
+
+use std::io::Write;
+
+use super::dropin::{self, DropIn, HELP, Refusal, USAGE, Watched, Wish};
+use super::exit::Exit;
+use super::handover;
+use crate::config;
+use crate::config::settings::{Settings, Supervisor};
+
+/// Does what the words after the program's name ask for.
+pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    // to supervisord, what an event listener writes to standard output is its protocol
+    let supervised = env("SUPERVISOR_ENABLED").is_some();
+    match dropin::parse(words, env) {
+        Ok(Wish::Help) => say(supervised, &format!("{USAGE}\n\n{HELP}"), Exit::Ok),
+        Ok(Wish::Version) => {
+            let version = concat!("httpok ", env!("CARGO_PKG_VERSION"), "\n");
+            say(supervised, version, Exit::Ok)
+        }
+        Ok(Wish::Listen(listener)) => listen(*listener, env),
+        Err(Refusal::Usage(why)) => {
+            let text = format!(
+                "{USAGE}\nhttpok: {why}\nTry `httpok --help`, or `httpok check URL` to ask once.\n"
+            );
+            say(supervised, &text, Exit::DropInUsage)
+        }
+        Err(Refusal::NotAListener) => {
+            eprintln!("httpok must be run as a supervisor event listener");
+            eprintln!("To ask once from a shell: httpok check URL");
+            Exit::CannotListen
+        }
+        Err(Refusal::CannotListen(why)) => {
+            eprintln!("{why}");
+            Exit::CannotListen
+        }
+    }
+}
+
+fn say(supervised: bool, text: &str, exit: Exit) -> Exit {
+    // nothing is to be done for a reader that is gone
+    let _ = match supervised {
+        true => std::io::stderr().write_all(text.as_bytes()),
+        false => std::io::stdout().write_all(text.as_bytes()),
+    };
+    exit
+}
+
+fn listen(listener: DropIn, env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    let file = match &listener.watched {
+        Watched::Url(_) => None,
+        Watched::File(path) => Some(path.clone()),
+    };
+    let (settings, options) = listener.into_settings();
+    let settings = match file.map(|path| config::load(&path, env)) {
+        None => settings,
+        Some(Ok(loaded)) => from_file(loaded, settings),
+        Some(Err(faults)) => {
+            eprintln!("{faults}");
+            return Exit::Unknown;
+        }
+    };
+    handover::listen(&settings, &options)
+}
+
+/// The file's settings, but for what the command line and the supervisord above us know better.
+fn from_file(file: Settings, line: Settings) -> Settings {
+    Settings {
+        state_dir: line.state_dir.or(file.state_dir),
+        dry_run: line.dry_run || file.dry_run,
+        supervisor: Supervisor {
+            supervisord: file.supervisor.supervisord.or(line.supervisor.supervisord),
+            ..file.supervisor
+        },
+        ..file
+    }
+}

@@ -1,0 +1,15 @@
+//! How results are told. Every format is a function from results to text: no IO, no terminal, no clock.
+
+mod human;
+mod json;
+mod nagios;
+mod plain;
+mod visible;
+
+pub use human::human;
+pub use json::json;
+pub use nagios::nagios;
+pub use plain::plain;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Text from elsewhere, made safe to show: control characters become visible, so that an answer can
+//! neither move the cursor nor break a line that a program reads.
+
+/// Most lines of an answer that are shown.
+const LINES: usize = 5;
+/// Most bytes of an answer that are shown.
+const BYTES: usize = 512;
+
+/// `text` as one line without control characters.
+pub fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        push(&mut out, letter);
+    }
+    out
+}
+
+/// The beginning of a body as lines to show, and whether there is more.
+pub fn excerpt(kept: &[u8], size: u64) -> (Vec<String>, bool) {
+    let shown = &kept[..kept.len().min(BYTES)];
+    let text = String::from_utf8_lossy(shown);
+    let all: Vec<&str> = text.lines().collect();
+    let lines: Vec<String> = all.iter().take(LINES).map(|text| line(text)).collect();
+    let more = all.len() > LINES || shown.len() as u64 != size;
+    (lines, more)
+}
+
+fn push(out: &mut String, letter: char) {
+    match letter {
+        '\t' => out.push_str("  "),
+        // the Unicode control pictures stand in code order
+        '\0'..='\x1f' => out.push(char::from_u32(0x2400 + letter as u32).unwrap_or('\u{fffd}')),
+        '\x7f' => out.push('\u{2421}'),
+        // the upper controls, and marks that turn the direction of what follows
+        '\u{80}'..='\u{9f}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => {
+            out.push('\u{fffd}');
+        }
+        letter => out.push(letter),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_character_survives() {
+        for (text, shown) in [
+            ("plain é", "plain é"),
+            ("a\x1b[31mb\r\n", "a␛[31mb␍␊"),
+            ("a\tb\0\x7f", "a  b␀␡"),
+            ("\u{9b}2J\u{202e}x", "\u{fffd}2J\u{fffd}x"),
+        ] {
+            assert_eq!(line(text), shown);
+        }
+    }
+
+    #[test]
+    fn an_excerpt_is_five_lines_and_512_bytes_at_most() {
+        let long = "x".repeat(2000);
+        let table: [(&[u8], u64, usize, bool); 6] = [
+            (b"", 0, 0, false),
+            (b"one\r\ntwo\n", 9, 2, false),
+            (b"1\n2\n3\n4\n5\n", 10, 5, false),
+            (b"1\n2\n3\n4\n5\n6", 11, 5, true),
+            (long.as_bytes(), 2000, 1, true),
+            (b"beginning", 5000, 1, true),
+        ];
+        for (kept, size, count, more) in table {
+            let (lines, has_more) = excerpt(kept, size);
+            assert_eq!((lines.len(), has_more), (count, more), "{lines:?}");
+            assert!(lines.iter().all(|line| line.len() <= 512));
+        }
+        assert_eq!(excerpt(&[b'a', 0xff, b'b'], 3).0, ["a\u{fffd}b"]);
+    }
+}

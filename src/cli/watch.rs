@@ -1,0 +1,236 @@
+//! `httpok watch`: flags, or a configuration file, become settings. The watchdog itself is the daemon's.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::cli::args::{PolicyArgs, WatchArgs};
+use crate::cli::check::asks::expectation;
+use crate::cli::values;
+use crate::config::{
+    self,
+    settings::{Check, Http, Mail, Probe, Settings, Supervisor, Supervisord, Tls, Via},
+};
+use crate::health::{Fails, Policy};
+use crate::secret::{Secret, redact_url};
+
+/// Where supervisord usually listens, the first that exists.
+const SOCKETS: [&str; 2] = ["/run/supervisor.sock", "/var/run/supervisor.sock"];
+
+/// What the standalone watchdog knows beyond its settings. Plain data for the daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchOptions {
+    /// One tick, then the exit status of `check`.
+    pub once: bool,
+}
+
+/// What `args` and the environment come to; `exists` says whether there is a file at a path.
+///
+/// # Errors
+/// All that is wrong, ready to be printed.
+pub fn settings(
+    args: &WatchArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+    exists: impl Fn(&Path) -> bool,
+) -> Result<(Settings, WatchOptions), String> {
+    let mut settings = match &args.config {
+        Some(file) => config::load(file, env).map_err(|faults| faults.to_string())?,
+        None => Settings {
+            checks: checks(args)?,
+            supervisor: Supervisor {
+                supervisord: Some(supervisord(args, env, exists).map_err(told)?),
+                ..Supervisor::default()
+            },
+            mail: mail(args),
+            ..Settings::default()
+        },
+    };
+    settings.dry_run |= args.dry_run;
+    if let Some(dir) = &args.state_dir {
+        settings.state_dir = Some(dir.clone());
+    }
+    Ok((settings, WatchOptions { once: args.once }))
+}
+
+fn told(why: String) -> String {
+    format!("httpok watch: {why}")
+}
+
+fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
+    let expectation = expectation(&args.ask).map_err(told)?;
+    let mut names = BTreeSet::new();
+    let mut checks = Vec::new();
+    let mut faults = Vec::new();
+    for url in &args.urls {
+        match check(args, url) {
+            Err(why) => faults.push(told(why)),
+            Ok(check) if !names.insert(check.name.clone()) => {
+                faults.push(told(format!("{:?} is given twice", check.name)));
+            }
+            Ok(check) => checks.push(Check {
+                expectation: expectation.clone(),
+                ..check
+            }),
+        }
+    }
+    if faults.is_empty() {
+        Ok(checks)
+    } else {
+        Err(faults.join("\n"))
+    }
+}
+
+fn check(args: &WatchArgs, url: &str) -> Result<Check, String> {
+    let ask = &args.ask;
+    let Check {
+        probe: Probe::Http(http),
+        name,
+        ..
+    } = Check::of_url(redact_url(url), url)?;
+    let http = Http {
+        timeout: ask.timeout,
+        method: ask.method(),
+        headers: ask.headers.clone(),
+        data: ask.data.as_ref().map(|data| data.clone().into_bytes()),
+        user: ask.user.clone().or(http.user),
+        tls: Tls {
+            insecure: ask.insecure,
+            cacert: ask.cacert.clone(),
+        },
+        follow: ask.follow,
+        max_body: ask.max_body,
+        url: http.url,
+    };
+    Ok(Check {
+        every: args.every,
+        policy: policy(&args.policy),
+        restart: args.programs.clone(),
+        ..Check::new(name, Probe::Http(http))
+    })
+}
+
+fn policy(args: &PolicyArgs) -> Policy {
+    Policy {
+        fail: Fails::InARow(args.fail_after),
+        pass_after: args.pass_after,
+        grace: args.grace,
+        backoff: args.backoff,
+        restarts: Some(args.max_restarts),
+        rearm: Some(args.rearm),
+        ..Policy::default()
+    }
+}
+
+fn supervisord(
+    args: &WatchArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+    exists: impl Fn(&Path) -> bool,
+) -> Result<Supervisord, String> {
+    let server = match (&args.supervisor, env("SUPERVISOR_SERVER_URL")) {
+        (Some(server), _) => server.clone(),
+        (None, Some(url)) => values::supervisor(&url)?,
+        (None, None) => {
+            let found = SOCKETS.into_iter().find(|path| exists(Path::new(path)));
+            values::supervisor(&format!("unix://{}", found.unwrap_or(SOCKETS[0])))?
+        }
+    };
+    if !server.username.is_empty() {
+        return Ok(server);
+    }
+    Ok(Supervisord {
+        username: env("SUPERVISOR_USERNAME").unwrap_or_default(),
+        password: Secret::new(env("SUPERVISOR_PASSWORD").unwrap_or_default()),
+        ..server
+    })
+}
+
+fn mail(args: &WatchArgs) -> Option<Mail> {
+    let mail = &args.mail;
+    if mail.mail_to.is_empty() {
+        return None;
+    }
+    Some(Mail {
+        to: mail.mail_to.clone(),
+        from: mail.from.clone(),
+        via: match &mail.smtp {
+            Some(smtp) => Via::Smtp(smtp.clone()),
+            None => Via::Sendmail(mail.sendmail.clone()),
+        },
+        reminder: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+
+    fn read(words: &[&str]) -> Result<(Settings, WatchOptions), String> {
+        let line = ["httpok", "watch"].iter().chain(words);
+        let cli = Cli::try_parse_from(line).map_err(|fault| fault.to_string())?;
+        let Command::Watch(args) = cli.command else {
+            panic!("watch is watch");
+        };
+        settings(&args, &|_| None, |path| path == Path::new(SOCKETS[1]))
+    }
+
+    #[test]
+    fn flags_become_checks() {
+        let words = "--every 10s -p web -p app:* --fail-after 2 --grace 0 --backoff 1s..8s -c 2xx -b fine \
+                     --once --dry-run --mail-to a@b http://u:p@h/ http://i/";
+        let (settings, options) =
+            read(&words.split_whitespace().collect::<Vec<_>>()).expect("right");
+        let [first, second] = settings.checks.as_slice() else {
+            panic!("two checks");
+        };
+        let Probe::Http(http) = &first.probe;
+        assert_eq!(
+            (first.name.as_str(), http.url.as_str()),
+            ("http://***@h/", "http://h/")
+        );
+        assert!(http.user.is_some() && second.restart == first.restart);
+        assert_eq!(first.every.as_secs(), 10);
+        assert_eq!(first.policy.fail, Fails::InARow(2));
+        assert_eq!(first.policy.backoff.max.as_secs(), 8);
+        assert_eq!(first.expectation.status.to_string(), "2xx");
+        assert_eq!(
+            first
+                .restart
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            ["web", "app:*"]
+        );
+        assert!(settings.dry_run && options.once && settings.mail.is_some());
+        let supervisord = settings.supervisor.supervisord.expect("there is a default");
+        assert_eq!(supervisord.url, "unix:///var/run/supervisor.sock");
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_configuration() {
+        let (settings, _) = read(&["http://h/"]).expect("right");
+        let plain = Check::of_url("http://h/", "http://h/").expect("a URL");
+        assert_eq!(settings.checks, [plain]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (words, expected) in [
+            ("h:80", "such as \"http://h:80\""),
+            ("http://h/ http://h/", "given twice"),
+            ("--config f http://h/", "cannot be used with"),
+            ("--config f -t 5", "cannot be used with"),
+            ("--config f --grace 5", "cannot be used with"),
+            ("--config f -p web", "cannot be used with"),
+            ("--smtp smtp://h http://h/", "--mail-to"),
+            ("--fail-after 0 http://h/", "is no count"),
+            ("--backoff 5m..1s http://h/", "longer pause"),
+            ("--supervisor tcp://h http://h/", "is no supervisord"),
+            ("", "URL"),
+        ] {
+            let why = read(&words.split_whitespace().collect::<Vec<_>>()).expect_err(words);
+            assert!(why.contains(expected), "{words}: {why}");
+        }
+    }
+}
