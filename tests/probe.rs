@@ -78,3 +78,22 @@ fn kept(seen: &Observation) -> String {
     let body = seen.body.as_ref().expect("a body");
     String::from_utf8_lossy(&body.kept).into_owned()
 }
+
+/// Runs the test of this name in a process of its own, where no other test takes memory, and
+/// returns true; or false when this is that process.
+async fn run_alone(test: &str) -> bool {
+    const ALONE: &str = "HTTPOK_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return false;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let mut child = tokio::process::Command::new(program);
+    child.args(["--exact", test]).env(ALONE, "1");
+    let output = child.output().await.expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    true
+}

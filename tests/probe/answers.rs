@@ -7,7 +7,7 @@ use httpok::secret::Secret;
 use tokio::task::JoinSet;
 
 use super::hostile::{Act, scripted};
-use super::{assert_trouble, code, hasty, kept, look, patient};
+use super::{assert_trouble, code, hasty, kept, look, patient, run_alone};
 use Act::{Drip, Hang, Reset, Say, Times};
 use Phase::{Body, FirstByte};
 
@@ -95,6 +95,14 @@ async fn an_endless_body_at_full_speed_ends_at_the_deadline() {
     spec.max_body = u64::MAX;
     let seen = look(spec).await;
     assert_trouble(&seen, Reason::BodyTimeout, Body, "got ");
+}
+
+#[tokio::test]
+async fn an_endless_stream_of_interim_answers_ends_at_the_deadline() {
+    let block: &'static [u8] = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000).leak();
+    let server = scripted(vec![Times(usize::MAX, block)]).await;
+    let seen = look(hasty(&server.url("/"))).await;
+    assert_trouble(&seen, Reason::FirstByteTimeout, FirstByte, "within 400ms");
 }
 
 #[tokio::test]
@@ -256,6 +264,17 @@ async fn complete_answers_need_no_close() {
 }
 
 #[tokio::test]
+async fn the_answer_to_head_has_no_body() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+    let server = scripted(vec![Say(ANSWER), Hang]).await;
+    let mut spec = patient(&server.url("/"));
+    spec.method = "HEAD".to_owned();
+    let seen = look(spec).await;
+    assert_eq!((code(&seen), kept(&seen).as_str()), (200, ""));
+    assert!(server.asked()[0].starts_with("HEAD / "));
+}
+
+#[tokio::test]
 async fn the_head_is_told_as_it_was_sent() {
     for (line, version, reason) in [
         ("HTTP/1.1 200 OK", "HTTP/1.1", "OK"),
@@ -390,25 +409,6 @@ async fn three_hundred_megabytes_take_no_memory() {
     let body = seen.body.expect("a body");
     assert_eq!((body.size, body.found.len()), (300 * MIB as u64 + 7, 1));
     assert!(grown < 32 * 1024, "{grown} KiB");
-}
-
-/// Runs the test of this name in a process of its own, where no other test takes memory, and
-/// returns true; or false when this is that process.
-async fn run_alone(test: &str) -> bool {
-    const ALONE: &str = "HTTPOK_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        return false;
-    }
-    let program = std::env::current_exe().expect("this program");
-    let mut child = tokio::process::Command::new(program);
-    child.args(["--exact", test]).env(ALONE, "1");
-    let output = child.output().await.expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}"
-    );
-    true
 }
 
 #[tokio::test]

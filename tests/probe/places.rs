@@ -8,7 +8,7 @@ use httpok::health::{Phase, Reason};
 use httpok::probe::http::{Family, Override, Probe, Spec};
 
 use super::hostile::{self, Act, scripted};
-use super::{assert_trouble, code, hasty, kept, look, patient};
+use super::{assert_trouble, code, hasty, kept, look, patient, run_alone, trouble};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -152,4 +152,29 @@ async fn unix_sockets_are_asked_by_url_and_by_option() {
     std::fs::remove_file(&path).expect("it is there");
     let gone = look(spec).await;
     assert_trouble(&gone, Reason::Refused, Phase::Connect, "no such file");
+}
+
+#[tokio::test]
+async fn out_of_descriptors_is_our_own_trouble() {
+    if run_alone("places::out_of_descriptors_is_our_own_trouble").await {
+        return;
+    }
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let next = std::fs::File::open("/dev/null").expect("there is one left");
+    let next = std::os::fd::AsRawFd::as_raw_fd(&next) as u64;
+    setrlimit(Resource::RLIMIT_NOFILE, next, hard).expect("a lower limit");
+    let by_address = look(patient(&server.url("/"))).await;
+    let port = server.address.port();
+    let by_name = look(patient(&format!("http://localhost:{port}/"))).await;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit as it was");
+    for (seen, phase) in [(by_address, Phase::Connect), (by_name, Phase::Dns)] {
+        let trouble = trouble(&seen);
+        assert_eq!(
+            (trouble.reason, trouble.phase),
+            (Reason::NoFds, phase),
+            "{trouble:?}"
+        );
+    }
 }

@@ -1,9 +1,11 @@
 //! One look from start to end: addresses, attempts, redirects, body. Gathers facts as it goes, so that
 //! a look that breaks off still tells what it saw. Every wait ends at the one deadline.
 
+use std::time::Duration;
+
 use hyper::ext::ReasonPhrase;
 use reqwest::{Response, Version, header};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::attempt::{Attempt, Place};
 use super::intake::Intake;
@@ -11,6 +13,9 @@ use super::redirect::{self, Hop};
 use super::request::Request;
 use super::{lookup, trouble};
 use crate::health::{Body, Observation, Phase, Reason, StatusLine, Trouble};
+
+/// A longer timeout, which the clock may not be able to tell, is as good as this.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A look under way.
 pub struct Look<'a> {
@@ -24,12 +29,10 @@ impl<'a> Look<'a> {
     /// The clock starts now.
     pub fn new(request: &'a Request) -> Self {
         let started = Instant::now();
-        // a timeout beyond what the clock can tell is none
-        let far = std::time::Duration::from_secs(365 * 24 * 3600);
         Self {
             request,
             started,
-            deadline: started + request.timeout.min(far),
+            deadline: started + request.timeout.min(YEAR),
             seen: Observation {
                 url: request.shown.clone(),
                 ..Observation::default()
@@ -91,9 +94,9 @@ impl<'a> Look<'a> {
                 Err(trouble) => trouble,
             };
             let pause = self.request.retry_refused;
-            match pause.map(|pause| Instant::now() + pause) {
+            match pause.and_then(|pause| Instant::now().checked_add(pause)) {
                 Some(again) if trouble.reason == Reason::Refused && again < self.deadline => {
-                    sleep(again.duration_since(Instant::now())).await;
+                    sleep_until(again).await;
                 }
                 _ => return Err(trouble),
             }
@@ -244,7 +247,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The status line as it was sent.
+/// The status line as it was sent, except that the codec reads a phrase that is not ASCII as none.
 fn status_line(response: &Response) -> StatusLine {
     let version = response.version();
     // the codec notes a phrase only where it is not the usual one; HTTP/2 sends none

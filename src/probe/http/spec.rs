@@ -1,14 +1,15 @@
 //! What an HTTP probe is told, and what can be wrong with it. Plain data; [`super::request`] makes
 //! something of it.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, redact_url};
 
 /// What is asked, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Spec {
     /// `http`, `https`, or `http+unix://%2Frun%2Fapp.sock/health`. Userinfo becomes Basic
     /// authentication, unless `user` is given.
@@ -72,6 +73,17 @@ impl Spec {
     }
 }
 
+/// Nearly all of it may be secret, even the data.
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spec")
+            .field("url", &redact_url(&self.url))
+            .field("method", &self.method)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whom to trust, and who we are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSpec {
@@ -115,8 +127,8 @@ impl Family {
     }
 }
 
-impl std::fmt::Display for Family {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::V4 => "IPv4",
             Self::V6 => "IPv6",

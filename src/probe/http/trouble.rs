@@ -14,7 +14,7 @@ pub fn of_attempt(error: &(dyn Error + 'static), phase: Phase, place: &str) -> T
     if let Some(tls) = find::<rustls::Error>(error) {
         return Trouble::new(Reason::TlsHandshake, Phase::Tls, tls_words(tls));
     }
-    if let Some(trouble) = find_map(error, |http| of_head(http)) {
+    if let Some(trouble) = find_map(error, of_head) {
         return trouble;
     }
     if let Some(fault) = system_error(error) {
@@ -158,9 +158,10 @@ fn io_reason(fault: &io::Error, phase: Phase) -> Option<Reason> {
     Some(match fault.raw_os_error() {
         Some(libc::EMFILE | libc::ENFILE) => Reason::NoFds,
         Some(libc::ENOMEM | libc::ENOBUFS) => Reason::NoMemory,
-        // a unix socket: no such file; its queue of connections is full; not for us
+        // a unix socket that is not there; one whose queue of connections is full
         Some(libc::ECONNREFUSED | libc::ENOENT) => Reason::Refused,
         Some(libc::EAGAIN) if phase == Phase::Connect => Reason::ConnectTimeout,
+        // this machine does not let us ask, which says nothing about the service
         Some(libc::EACCES | libc::EPERM | libc::ENOTSOCK | libc::EPROTOTYPE) => Reason::Config,
         Some(
             libc::ENETUNREACH
@@ -247,4 +248,137 @@ fn deepest(error: &(dyn Error + 'static)) -> String {
         .last()
         .map(ToString::to_string)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn os(code: i32) -> io::Error {
+        io::Error::from_raw_os_error(code)
+    }
+
+    #[test]
+    fn system_errors_have_their_reasons() {
+        for (code, phase, reason, detail) in [
+            (
+                libc::ECONNREFUSED,
+                Phase::Connect,
+                Reason::Refused,
+                "connection refused (here)",
+            ),
+            (
+                libc::ENOENT,
+                Phase::Connect,
+                Reason::Refused,
+                "no such file or directory (here)",
+            ),
+            (
+                libc::EHOSTUNREACH,
+                Phase::Connect,
+                Reason::Unreachable,
+                "no route to host (here)",
+            ),
+            (
+                libc::ETIMEDOUT,
+                Phase::Connect,
+                Reason::ConnectTimeout,
+                "connection timed out (here)",
+            ),
+            (
+                libc::EMFILE,
+                Phase::Connect,
+                Reason::NoFds,
+                "too many open files (here)",
+            ),
+            (
+                libc::ENOMEM,
+                Phase::Connect,
+                Reason::NoMemory,
+                "cannot allocate memory (here)",
+            ),
+            (
+                libc::EACCES,
+                Phase::Connect,
+                Reason::Config,
+                "permission denied (here)",
+            ),
+            (
+                libc::ECONNRESET,
+                Phase::Tls,
+                Reason::Reset,
+                "connection reset by peer",
+            ),
+            (libc::EPIPE, Phase::Tls, Reason::TlsHandshake, "broken pipe"),
+            (libc::EPIPE, Phase::FirstByte, Reason::Closed, "broken pipe"),
+            (
+                libc::ETIMEDOUT,
+                Phase::FirstByte,
+                Reason::FirstByteTimeout,
+                "connection timed out",
+            ),
+        ] {
+            // as the HTTP client hands them up: wrapped, more than once
+            let wrapped = io::Error::other(io::Error::other(os(code)));
+            let trouble = of_attempt(&wrapped, phase, "here");
+            assert_eq!(trouble, Trouble::new(reason, phase, detail));
+        }
+        let reset = of_body(&os(libc::ECONNRESET), 5, Some(100));
+        assert_eq!(reset.reason, Reason::Reset);
+        assert_eq!(
+            reset.detail,
+            "connection reset by peer after 5 bytes of body"
+        );
+    }
+
+    #[test]
+    fn tls_errors_are_told_in_words() {
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
+        let trouble = of_attempt(&io::Error::other(alert), Phase::FirstByte, "here");
+        assert_eq!(
+            (trouble.reason, trouble.phase),
+            (Reason::TlsHandshake, Phase::Tls)
+        );
+        assert_eq!(
+            trouble.detail,
+            "the peer refuses the handshake: HandshakeFailure"
+        );
+        let leaf = Certificate {
+            subject: String::new(),
+            issuer: "CN=i".to_owned(),
+            names: Vec::new(),
+            not_before: 0,
+            not_after: i64::MAX,
+        };
+        let expired = CertificateError::Expired.into();
+        let trouble = of_distrust(&expired, Some(&leaf), "h");
+        assert_eq!(
+            trouble.detail,
+            "certificate expired on 9999-12-31T23:59:59Z"
+        );
+        assert_eq!(
+            of_distrust(&expired, None, "h").detail,
+            "certificate expired"
+        );
+        let name = CertificateError::NotValidForName.into();
+        let trouble = of_distrust(&name, Some(&leaf), "h");
+        assert_eq!(
+            trouble.detail,
+            "certificate is not for \"h\" but for no name"
+        );
+    }
+
+    #[test]
+    fn a_failed_look_up_is_ours_only_when_it_is() {
+        let none =
+            io::Error::other("failed to lookup address information: Name or service not known");
+        let trouble = of_lookup("h", &none);
+        assert_eq!(trouble.reason, Reason::Dns);
+        assert_eq!(
+            trouble.detail,
+            "cannot look up \"h\": Name or service not known"
+        );
+        assert_eq!(of_lookup("h", &os(libc::EMFILE)).reason, Reason::NoFds);
+        assert_eq!(of_lookup("h", &os(libc::ENOENT)).reason, Reason::Dns);
+    }
 }
