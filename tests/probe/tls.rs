@@ -226,7 +226,7 @@ async fn a_certificate_that_signed_itself_is_trusted_when_it_is_the_given_one() 
             ("127.0.0.1", 2021, Some(Reason::TlsExpired)),
         ] {
             let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-            params.is_ca = is_ca.clone();
+            params.is_ca = is_ca;
             params.not_after = rcgen::date_time_ymd(year, 1, 1);
             let key = KeyPair::generate().expect("a key");
             let certificate = params.self_signed(&key).expect("signed");

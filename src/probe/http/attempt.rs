@@ -47,10 +47,7 @@ impl Attempt<'_> {
         let trace = Trace::default();
         let answer = match self.client(&trace) {
             Ok(client) => self.send(&client, &trace).await,
-            Err(fault) => {
-                let detail = format!("cannot set up the request: {fault}");
-                Err(Trouble::new(Reason::Config, Phase::Connect, detail))
-            }
+            Err(fault) => Err(unaskable(fault)),
         };
         (trace.take(), answer)
     }
@@ -67,6 +64,7 @@ impl Attempt<'_> {
         let place = self.place.to_string();
         match answer {
             Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if error.is_builder() => Err(unaskable(error)),
             Ok(Err(error)) => Err(trace.peek(|marks| match &marks.distrust {
                 Some(distrust) => {
                     let host = self.hop.url.host_str().unwrap_or_default();
@@ -121,4 +119,12 @@ impl Attempt<'_> {
         }
         client.build()
     }
+}
+
+/// The request could not even be made, for example because its URL is too long.
+fn unaskable(error: reqwest::Error) -> Trouble {
+    let error = error.without_url();
+    let cause = trouble::deepest(&error);
+    let detail = format!("cannot ask: {cause}");
+    Trouble::new(Reason::Config, Phase::Connect, detail)
 }

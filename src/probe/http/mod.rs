@@ -2,8 +2,8 @@
 //!
 //! A look takes a fresh connection, never a proxy, never a second try after the peer was reached, and
 //! one deadline for everything from the name look-up to the last byte of the body. Redirects are
-//! followed by hand ([`redirect`]), addresses are tried one by one ([`look`]), and hooks in the HTTP
-//! client note when which phase began ([`trace`]), so that a probe that fails is timed as well.
+//! followed by hand (`redirect`), addresses are tried one by one (`look`), and hooks in the HTTP client
+//! note when which phase began (`trace`), so that a probe that fails is timed as well.
 
 mod attempt;
 mod certificate;

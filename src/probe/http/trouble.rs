@@ -243,7 +243,8 @@ fn system_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
         .last()
 }
 
-fn deepest(error: &(dyn Error + 'static)) -> String {
+/// The deepest of the causes, in its own words.
+pub fn deepest(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .last()
         .map(ToString::to_string)
