@@ -7,6 +7,8 @@
 mod exec;
 #[path = "supervisor/listener.rs"]
 mod listener;
+#[path = "supervisor/rpc.rs"]
+mod rpc;
 #[path = "supervisor/signals.rs"]
 mod signals;
 mod support;

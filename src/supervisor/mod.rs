@@ -1,1 +1,77 @@
+//! Supervisors: who lists, stops, starts and signals processes for us. One member per backend, and the
+//! set of methods that all of them have. Each method is one request with one deadline: what to do about a
+//! failure, and in which order things are done, is the action's business.
 
+mod fleet;
+pub mod supervisord;
+mod transport;
+mod xmlrpc;
+
+use crate::health::{CallError, Process, ProcessName};
+
+pub use fleet::Supervisors;
+
+/// One of a process's two outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A supervisor that can be asked.
+#[derive(Clone, Debug)]
+pub enum Supervisor {
+    /// supervisord, over XML-RPC.
+    Supervisord(supervisord::Client),
+}
+
+impl Supervisor {
+    /// Every process it has, by group and name.
+    pub async fn list(&self) -> Result<Vec<Process>, CallError> {
+        match self {
+            Self::Supervisord(client) => client.list().await,
+        }
+    }
+
+    /// The process `name` as it is now.
+    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        match self {
+            Self::Supervisord(client) => client.info(name).await,
+        }
+    }
+
+    /// Stops the process and waits until it is gone.
+    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        match self {
+            Self::Supervisord(client) => client.stop(name).await,
+        }
+    }
+
+    /// Starts the process and waits until its supervisor considers it up.
+    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        match self {
+            Self::Supervisord(client) => client.start(name).await,
+        }
+    }
+
+    /// Sends the process a signal, such as `HUP` or `1`.
+    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
+        match self {
+            Self::Supervisord(client) => client.signal(name, signal).await,
+        }
+    }
+
+    /// At most the last `bytes` bytes that the process wrote to `stream`; empty when nobody keeps them.
+    pub async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        match self {
+            Self::Supervisord(client) => client.log_tail(name, stream, bytes).await,
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The event listener on real pipes, sockets and files.
 
 use std::fs::File;
+use std::io::stdin;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +11,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::time::timeout;
+
+use crate::support::supervisord::Supervisord;
+use crate::support::wait_until;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const READY: &str = "READY\n";
@@ -229,4 +234,62 @@ async fn files_do_as_well() {
         std::fs::read_to_string(answers).unwrap(),
         READY.to_owned() + ANSWER + ANSWER
     );
+}
+
+/// What the next test runs under supervisord: says its ticks on standard error. The protocol's output is
+/// file descriptor 3, as the test harness talks on standard output.
+#[tokio::test]
+#[ignore = "an event listener, not a test"]
+async fn listener_process() {
+    let output = File::options().write(true).open("/dev/fd/3").unwrap();
+    let input = stdin().as_fd().try_clone_to_owned().unwrap();
+    let mut listener = Listener::new(input, output.into()).unwrap();
+    loop {
+        match listener.next().await {
+            Ok(tick) => eprintln!("tick {} {:?}", tick.name, tick.period.unwrap()),
+            Err(ended) => return eprintln!("ended: {ended}"),
+        }
+    }
+}
+
+#[test]
+fn a_real_supervisord_is_content_with_it() {
+    let listener = std::env::current_exe().unwrap();
+    let mut supervisord = Supervisord::with()
+        .listener(
+            "listener",
+            &format!(
+                "command=sh -c 'exec {} listener_process --ignored --nocapture 3>&1 >/dev/null'\n\
+                 events=TICK_5,PROCESS_STATE",
+                listener.display()
+            ),
+        )
+        .program(
+            "caf\u{e9}",
+            "command=sleep 1000\nstartsecs=0\nautostart=false",
+        )
+        .start();
+    supervisord.wait_for("listener", "RUNNING");
+    // Each start and stop is two events with a name that is longer in bytes than in characters.
+    for _ in 0..3 {
+        for call in ["supervisor.startProcess", "supervisor.stopProcess"] {
+            let answer = supervisord.rpc(call, &["caf\u{e9}"]).unwrap();
+            assert!(answer.contains("<boolean>1"), "{answer}");
+        }
+    }
+    wait_until("a tick arrives", LIMIT, || {
+        supervisord.stderr("listener").contains("tick TICK_5 5s\n")
+    });
+    assert_eq!(supervisord.state("listener"), "RUNNING");
+    let answers = supervisord
+        .stdout("listener")
+        .matches("RESULT 2\nOKREADY\n")
+        .count();
+    assert!(answers > 12, "{answers}");
+    supervisord.kill();
+    wait_until("it saw the end", LIMIT, || {
+        supervisord
+            .stderr("listener")
+            .contains("ended: standard input was closed\n")
+    });
 }

@@ -1,0 +1,57 @@
+//! All supervisors of one watchdog, by backend: a process's name says whom to ask.
+
+use std::collections::BTreeMap;
+
+use super::{Stream, Supervisor};
+use crate::health::{Backend, CallError, Process, ProcessName, Remedy};
+
+/// The supervisors that are configured.
+#[derive(Clone, Debug, Default)]
+pub struct Supervisors(BTreeMap<Backend, Supervisor>);
+
+impl Supervisors {
+    /// Adds or replaces the one for `backend`.
+    pub fn insert(&mut self, backend: Backend, supervisor: Supervisor) {
+        self.0.insert(backend, supervisor);
+    }
+
+    /// The processes of every supervisor that `remedy` can select from.
+    pub async fn list(&self, remedy: &Remedy) -> Result<Vec<Process>, CallError> {
+        let mut processes = Vec::new();
+        for backend in remedy.backends() {
+            processes.extend(self.of(backend)?.list().await?);
+        }
+        Ok(processes)
+    }
+
+    /// The process `name` as it is now.
+    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        self.of(name.backend)?.info(name).await
+    }
+
+    /// Stops the process and waits until it is gone.
+    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        self.of(name.backend)?.stop(name).await
+    }
+
+    /// Starts the process and waits until its supervisor considers it up.
+    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        self.of(name.backend)?.start(name).await
+    }
+
+    /// At most the last `bytes` bytes that the process wrote to `stream`.
+    pub async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        self.of(name.backend)?.log_tail(name, stream, bytes).await
+    }
+
+    fn of(&self, backend: Backend) -> Result<&Supervisor, CallError> {
+        self.0.get(&backend).ok_or_else(|| CallError::Unreachable {
+            detail: format!("no {backend} is configured"),
+        })
+    }
+}

@@ -1,0 +1,287 @@
+//! supervisord's methods, and what its answers mean. Calls are named and counted as supervisor's own
+//! client does, so that any version and any proxy in front of it knows them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use dxr::{TryFromValue, Value};
+
+pub use super::transport::BadUrl;
+use super::transport::Transport;
+use super::{Stream, xmlrpc};
+use crate::health::{CallError, Process, ProcessName, ProcessState};
+use crate::secret::Secret;
+
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For questions, which supervisord answers at once.
+    pub question: Duration,
+    /// For stop and start, which it answers when it is done. `stopwaitsecs` and `startsecs` set the pace,
+    /// and nobody tells us these.
+    pub deed: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            question: Duration::from_secs(10),
+            deed: Duration::from_secs(600),
+        }
+    }
+}
+
+/// A supervisord.
+#[derive(Clone, Debug)]
+pub struct Client {
+    transport: Transport,
+    deadlines: Deadlines,
+}
+
+impl Client {
+    /// A client for the supervisord at `url`, `unix:///path` or `http://host:port`. Nothing is connected.
+    pub fn new(
+        url: &str,
+        username: &str,
+        password: Secret,
+        deadlines: Deadlines,
+    ) -> Result<Self, BadUrl> {
+        Ok(Self {
+            transport: Transport::new(url, username, password)?,
+            deadlines,
+        })
+    }
+
+    /// Every process, in supervisord's order: by group and name.
+    pub async fn list(&self) -> Result<Vec<Process>, CallError> {
+        let answer = self
+            .ask(
+                "supervisor.getAllProcessInfo",
+                vec![],
+                self.deadlines.question,
+            )
+            .await?;
+        processes(&answer)
+    }
+
+    /// The process `name`.
+    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        let params = vec![Value::String(name.namespec())];
+        let answer = self
+            .ask("supervisor.getProcessInfo", params, self.deadlines.question)
+            .await?;
+        process(&answer)
+    }
+
+    /// Stops `name`; answered when it has stopped.
+    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let params = vec![Value::String(name.namespec())];
+        self.ask("supervisor.stopProcess", params, self.deadlines.deed)
+            .await
+            .map(drop)
+    }
+
+    /// Starts `name`; answered when it is RUNNING, or will not be.
+    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        let params = vec![Value::String(name.namespec())];
+        self.ask("supervisor.startProcess", params, self.deadlines.deed)
+            .await
+            .map(drop)
+    }
+
+    /// Sends `name` the signal `signal`.
+    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
+        let params = vec![
+            Value::String(name.namespec()),
+            Value::String(signal.to_owned()),
+        ];
+        self.ask("supervisor.signalProcess", params, self.deadlines.question)
+            .await
+            .map(drop)
+    }
+
+    /// The last `bytes` bytes of what `name` wrote to `stream`.
+    pub async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        let method = match stream {
+            Stream::Stdout => "supervisor.tailProcessStdoutLog",
+            Stream::Stderr => "supervisor.tailProcessStderrLog",
+        };
+        // supervisord fails on a tail that begins within a character (HTTP status 500). They are at most
+        // four bytes long.
+        let mut shorter = 0;
+        loop {
+            let tail = self.tail(method, name, bytes.saturating_sub(shorter)).await;
+            match tail {
+                Err(CallError::Malformed { .. }) if shorter < 3 => shorter += 1,
+                tail => return tail,
+            }
+        }
+    }
+
+    async fn tail(
+        &self,
+        method: &str,
+        name: &ProcessName,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        let params = vec![
+            Value::String(name.namespec()),
+            Value::Integer(0),
+            Value::Integer(bytes.into()),
+        ];
+        let answer = self.ask(method, params, self.deadlines.question).await?;
+        let (text, _, _) = <(String, Value, bool)>::try_from_value(&answer).map_err(misfit)?;
+        Ok(text)
+    }
+
+    /// Calls `method` and waits for the answer, `within` at most.
+    async fn ask(
+        &self,
+        method: &str,
+        params: Vec<Value>,
+        within: Duration,
+    ) -> Result<Value, CallError> {
+        let call = xmlrpc::call(method, params)?;
+        match tokio::time::timeout(within, self.transport.post(call)).await {
+            Ok(body) => xmlrpc::answer(&body?),
+            Err(_) => Err(CallError::TimedOut { after: within }),
+        }
+    }
+}
+
+/// supervisord's description of a process.
+type Info = HashMap<String, Value>;
+
+fn processes(answer: &Value) -> Result<Vec<Process>, CallError> {
+    let infos = Vec::<Value>::try_from_value(answer).map_err(misfit)?;
+    infos.iter().map(process).collect()
+}
+
+fn process(answer: &Value) -> Result<Process, CallError> {
+    let info = &Info::try_from_value(answer).map_err(misfit)?;
+    let (start, now) = (number(info, "start")?, number(info, "now")?);
+    let spawn_error = text(info, "spawnerr")?;
+    Ok(Process {
+        name: ProcessName::supervisord(text(info, "group")?, text(info, "name")?),
+        state: ProcessState::from_code(number(info, "state")?),
+        pid: u32::try_from(number(info, "pid")?)
+            .ok()
+            .filter(|&pid| pid > 0),
+        uptime: (start > 0).then(|| u64::try_from(now - start).unwrap_or(0)),
+        detail: match spawn_error.is_empty() {
+            true => text(info, "description")?,
+            false => spawn_error,
+        },
+    })
+}
+
+fn text(info: &Info, key: &str) -> Result<String, CallError> {
+    let value = info.get(key).ok_or_else(|| lacking(key))?;
+    String::try_from_value(value).map_err(misfit)
+}
+
+fn number(info: &Info, key: &str) -> Result<i64, CallError> {
+    match info.get(key).ok_or_else(|| lacking(key))? {
+        Value::Integer(number) => Ok((*number).into()),
+        value => i64::try_from_value(value).map_err(misfit),
+    }
+}
+
+fn lacking(key: &str) -> CallError {
+    CallError::Malformed {
+        detail: format!("a process without \"{key}\""),
+    }
+}
+
+fn misfit(error: dxr::Error) -> CallError {
+    CallError::Malformed {
+        detail: format!("an unexpected answer: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &[u8]) -> Value {
+        xmlrpc::answer(body).unwrap()
+    }
+
+    #[test]
+    fn processes_are_read() {
+        let answer = read(include_bytes!(
+            "../../tests/fixtures/supervisord/all-process-info.xml"
+        ));
+        let found = processes(&answer).unwrap();
+        let of = |name: &str| ProcessName::supervisord(name, name);
+        assert_eq!(
+            found,
+            [
+                Process {
+                    name: of("caf\u{e9}"),
+                    state: ProcessState::Running,
+                    pid: Some(19651),
+                    uptime: Some(2),
+                    detail: "pid 19651, uptime 0:00:02".to_owned(),
+                },
+                Process {
+                    name: of("gone"),
+                    state: ProcessState::Fatal,
+                    pid: None,
+                    uptime: Some(2),
+                    detail: "can't find command '/nonexistent'".to_owned(),
+                },
+                Process {
+                    name: of("no"),
+                    state: ProcessState::Stopped,
+                    pid: None,
+                    uptime: None,
+                    detail: "Not started".to_owned(),
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn a_description_that_lacks_something_says_what() {
+        let answer = read(include_bytes!(
+            "../../tests/fixtures/supervisord/process-info.xml"
+        ));
+        assert_eq!(process(&answer).unwrap().pid, Some(17484));
+        let lacking = |key: &str| {
+            let mut info = Info::try_from_value(&answer).unwrap();
+            info.remove(key);
+            process(&Value::Struct(info.into_iter().collect()))
+                .unwrap_err()
+                .to_string()
+        };
+        for key in [
+            "name",
+            "group",
+            "state",
+            "start",
+            "now",
+            "pid",
+            "spawnerr",
+            "description",
+        ] {
+            assert_eq!(lacking(key), format!("a process without \"{key}\""));
+        }
+    }
+
+    #[test]
+    fn answers_of_another_kind_are_malformed() {
+        for value in [Value::Boolean(true), Value::Array(vec![Value::Integer(1)])] {
+            assert!(matches!(
+                processes(&value),
+                Err(CallError::Malformed { .. })
+            ));
+            assert!(matches!(process(&value), Err(CallError::Malformed { .. })));
+        }
+    }
+}

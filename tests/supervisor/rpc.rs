@@ -1,0 +1,467 @@
+//! The RPC client against a real supervisord, and against servers that are none.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use httpok::health::{CallError, Process, ProcessName, ProcessState};
+use httpok::secret::Secret;
+use httpok::supervisor::supervisord::{Client, Deadlines};
+use httpok::supervisor::{Stream, Supervisor};
+use tempfile::TempDir;
+
+use crate::support::supervisord::Supervisord;
+use crate::support::wait_until;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A program that runs for long and is up at once.
+const SLEEPER: &str = "command=sleep 1000\nstartsecs=0";
+
+fn client_with(url: &str, username: &str, password: &str) -> Supervisor {
+    let client = Client::new(url, username, password.into(), Deadlines::default());
+    Supervisor::Supervisord(client.unwrap())
+}
+
+fn client(supervisord: &Supervisord) -> Supervisor {
+    client_with(&supervisord.url(), "", "")
+}
+
+fn name(namespec: &str) -> ProcessName {
+    let (group, name) = namespec.split_once(':').unwrap_or((namespec, namespec));
+    ProcessName::supervisord(group, name)
+}
+
+fn fault(code: i64, text: &str) -> CallError {
+    CallError::Fault {
+        code,
+        text: text.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn processes_are_listed_by_group_and_name() {
+    let supervisord = Supervisord::with()
+        .program("caf\u{e9}", SLEEPER)
+        .program("off", &format!("{SLEEPER}\nautostart=false"))
+        .program("gone", "command=/nonexistent")
+        .program("b", SLEEPER)
+        .program("a", SLEEPER)
+        .section("group:app", "programs=b,a")
+        .program(
+            "many",
+            &format!("{SLEEPER}\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d"),
+        )
+        .start();
+    supervisord.wait_for("gone", "FATAL");
+    supervisord.wait_for("many:many_01", "RUNNING");
+    let found = client(&supervisord).list().await.unwrap();
+    let summary: Vec<_> = found
+        .iter()
+        .map(|process| (process.name.namespec(), process.state))
+        .collect();
+    let expected = [
+        ("app:a", ProcessState::Running),
+        ("app:b", ProcessState::Running),
+        ("caf\u{e9}", ProcessState::Running),
+        ("gone", ProcessState::Fatal),
+        ("many:many_00", ProcessState::Running),
+        ("many:many_01", ProcessState::Running),
+        ("off", ProcessState::Stopped),
+    ];
+    assert_eq!(
+        summary,
+        expected.map(|(name, state)| (name.to_owned(), state))
+    );
+    let one = |namespec: &str| -> &Process {
+        let wanted = name(namespec);
+        found.iter().find(|process| process.name == wanted).unwrap()
+    };
+    assert_eq!(one("app:a").pid, Some(supervisord.pid("app:a")));
+    assert!(one("app:a").uptime.is_some_and(|seconds| seconds < 60));
+    assert!(one("app:a").detail.starts_with("pid "));
+    assert_eq!((one("off").pid, one("off").uptime), (None, None));
+    assert_eq!(one("gone").pid, None);
+    assert_eq!(one("gone").detail, "can't find command '/nonexistent'");
+}
+
+#[tokio::test]
+async fn processes_are_stopped_and_started() {
+    let supervisord = Supervisord::with()
+        .program("web", SLEEPER)
+        .program("caf\u{e9}", SLEEPER)
+        .section("group:app", "programs=caf\u{e9}")
+        .start();
+    let client = client(&supervisord);
+    for namespec in ["web", "app:caf\u{e9}"] {
+        let process = name(namespec);
+        supervisord.wait_for(namespec, "RUNNING");
+        let before = client.info(&process).await.unwrap();
+        assert_eq!(before.name, process);
+
+        client.stop(&process).await.unwrap();
+        let stopped = client.info(&process).await.unwrap();
+        assert_eq!((stopped.state, stopped.pid), (ProcessState::Stopped, None));
+        let refused = client.stop(&process).await.unwrap_err();
+        assert_eq!(refused, fault(70, &format!("NOT_RUNNING: {namespec}")));
+
+        client.start(&process).await.unwrap();
+        let after = client.info(&process).await.unwrap();
+        assert_eq!(after.state, ProcessState::Running);
+        assert_ne!(after.pid, before.pid);
+        let refused = client.start(&process).await.unwrap_err();
+        assert_eq!(refused, fault(60, &format!("ALREADY_STARTED: {namespec}")));
+    }
+}
+
+#[tokio::test]
+async fn what_supervisord_refuses_is_a_fault() {
+    let supervisord = Supervisord::with()
+        .program("gone", "command=/nonexistent\nautostart=false")
+        .program(
+            "plain",
+            "command=%(here)s/supervisord.conf\nautostart=false",
+        )
+        .program("quick", "command=false\nautostart=false\nstartretries=0")
+        .program("off", &format!("{SLEEPER}\nautostart=false"))
+        .start();
+    let client = client(&supervisord);
+    let dir = supervisord.dir().display();
+    let faults = [
+        (
+            client.info(&name("nosuch")).await.err(),
+            10,
+            "BAD_NAME: nosuch",
+        ),
+        (
+            client.stop(&name("nosuch")).await.err(),
+            10,
+            "BAD_NAME: nosuch",
+        ),
+        (
+            client.start(&name("g:nosuch")).await.err(),
+            10,
+            "BAD_NAME: g:nosuch",
+        ),
+        (
+            client.start(&name("gone")).await.err(),
+            20,
+            "NO_FILE: can't find command '/nonexistent'",
+        ),
+        (
+            client.start(&name("plain")).await.err(),
+            21,
+            &format!("NOT_EXECUTABLE: command at '{dir}/supervisord.conf' is not executable"),
+        ),
+        (
+            client.start(&name("quick")).await.err(),
+            50,
+            "SPAWN_ERROR: quick",
+        ),
+        (
+            client.signal(&name("off"), "HUP").await.err(),
+            70,
+            "NOT_RUNNING: off",
+        ),
+        (
+            client.signal(&name("off"), "NOSUCH").await.err(),
+            11,
+            "BAD_SIGNAL: NOSUCH",
+        ),
+    ];
+    for (found, code, text) in faults {
+        assert_eq!(found, Some(fault(code, text)));
+    }
+}
+
+#[tokio::test]
+async fn signals_reach_the_process() {
+    let supervisord = Supervisord::with()
+        .program(
+            "web",
+            "command=sh -c 'trap \"echo hup\" HUP; trap \"echo usr1\" USR1; echo set; \
+             while :; do sleep 0.01; done'\nstartsecs=0",
+        )
+        .start();
+    let client = client(&supervisord);
+    let printed = |text: &str| {
+        let what = format!("the program printed {text:?}");
+        wait_until(&what, LIMIT, || supervisord.stdout("web").ends_with(text));
+    };
+    printed("set\n");
+    client.signal(&name("web"), "HUP").await.unwrap();
+    printed("hup\n");
+    client.signal(&name("web"), "10").await.unwrap();
+    printed("usr1\n");
+}
+
+#[tokio::test]
+async fn the_tail_of_a_log_is_read() {
+    let supervisord = Supervisord::with()
+        .program(
+            "web",
+            "command=sh -c 'printf \"\\n caf\\303\\251 \\360\\237\\230\\200<&>\\n\\n\"; echo err >&2; \
+             exec sleep 1000'\nstartsecs=0",
+        )
+        .program("silent", &format!("{SLEEPER}\nstdout_logfile=NONE"))
+        .start();
+    let whole = "\n caf\u{e9} \u{1f600}<&>\n\n";
+    wait_until("all is written", LIMIT, || {
+        supervisord.stdout("web") == whole && supervisord.stderr("web") == "err\n"
+    });
+    let client = client(&supervisord);
+    let web = name("web");
+    assert_eq!(
+        client.log_tail(&web, Stream::Stderr, 100).await.unwrap(),
+        "err\n"
+    );
+    // Also where it begins within a character.
+    for bytes in 0..20 {
+        let expected = (0..=whole.len())
+            .rev()
+            .filter(|&at| whole.is_char_boundary(at) && whole.len() - at <= usize::from(bytes))
+            .next_back()
+            .map(|at| &whole[at..]);
+        let found = client.log_tail(&web, Stream::Stdout, bytes).await.unwrap();
+        assert_eq!(Some(found.as_str()), expected, "{bytes}");
+    }
+    let silent = client.log_tail(&name("silent"), Stream::Stdout, 100).await;
+    assert_eq!(silent.unwrap(), "");
+    let nobody = client.log_tail(&name("nosuch"), Stream::Stdout, 100).await;
+    assert_eq!(nobody.unwrap_err(), fault(10, "BAD_NAME: nosuch"));
+}
+
+#[tokio::test]
+async fn over_tcp_the_password_is_asked_for() {
+    let supervisord = Supervisord::with()
+        .program("web", SLEEPER)
+        .inet("user", "p:\u{e4}ss")
+        .start();
+    let url = supervisord.inet_url();
+    let found = client_with(url, "user", "p:\u{e4}ss").list().await.unwrap();
+    assert_eq!(found.len(), 1);
+    for (username, password) in [("", ""), ("user", "wrong"), ("other", "p:\u{e4}ss")] {
+        let refused = client_with(url, username, password)
+            .list()
+            .await
+            .unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("not authorized: {url} wants another username or password")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_supervisord_that_is_gone_is_noticed_at_once() {
+    let mut supervisord = Supervisord::with()
+        .program("web", SLEEPER)
+        .inet("user", "password")
+        .start();
+    let unix = client(&supervisord);
+    let tcp = client_with(supervisord.inet_url(), "user", "password");
+    unix.list().await.unwrap();
+    tcp.list().await.unwrap();
+    supervisord.kill();
+
+    let started = Instant::now();
+    let refused = unix.list().await.unwrap_err();
+    let url = supervisord.url();
+    assert_eq!(refused.to_string(), format!("connection refused: {url}"));
+    let refused = tcp.list().await.unwrap_err();
+    let url = supervisord.inet_url();
+    assert_eq!(refused.to_string(), format!("connection refused: {url}"));
+    assert!(started.elapsed() < Duration::from_secs(5));
+
+    supervisord.restart();
+    unix.list().await.unwrap();
+    tcp.list().await.unwrap();
+
+    supervisord.stop();
+    let missing = unix.list().await.unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        format!("no such socket: {}", supervisord.url())
+    );
+    assert!(missing.is_passing());
+}
+
+#[tokio::test]
+async fn a_supervisord_that_dies_while_it_stops_a_process_is_noticed() {
+    let mut supervisord = Supervisord::with()
+        .program(
+            "web",
+            "command=sh -c 'trap \"\" TERM; echo set; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=600",
+        )
+        .start();
+    wait_until("the program is deaf", LIMIT, || {
+        supervisord.stdout("web") == "set\n"
+    });
+    let client = client(&supervisord);
+    let stopping = tokio::spawn(async move { client.stop(&name("web")).await });
+    while supervisord.state("web") != "STOPPING" {
+        assert!(!stopping.is_finished());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    supervisord.kill();
+    let stopped = stopping.await.unwrap();
+    assert!(
+        matches!(stopped, Err(CallError::Unreachable { .. })),
+        "{stopped:?}"
+    );
+}
+
+/// A server that reads one request per connection, gives it to `answer`, and says what that returns.
+fn server(answer: impl Fn(String) -> Vec<u8> + Send + 'static) -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let request = request(&mut stream);
+            // The client may have enough before all is written.
+            let _ = stream.write_all(&answer(request));
+        }
+    });
+    (dir, format!("unix://{}", path.display()))
+}
+
+/// Reads one request with its body.
+fn request(stream: &mut UnixStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let count = stream.read(&mut chunk).unwrap();
+        bytes.extend_from_slice(&chunk[..count]);
+        let text = String::from_utf8_lossy(&bytes);
+        if count == 0 || text.ends_with("</methodCall>\n") {
+            return text.into_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_are_the_originals() {
+    let (sender, requests) = std::sync::mpsc::channel();
+    let (_dir, url) = server(move |request| {
+        sender.send(request).unwrap();
+        Vec::new()
+    });
+    for (username, password, authorization) in [("", "", "Og=="), ("u", "p:w", "dTpwOnc=")] {
+        let client = client_with(&url, username, password);
+        client.stop(&name("web")).await.unwrap_err();
+        let request = requests.recv_timeout(LIMIT).unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let mut lines: Vec<_> = head.lines().map(str::to_lowercase).collect();
+        assert_eq!(lines.remove(0), "post /rpc2 http/1.1");
+        lines.sort();
+        assert_eq!(
+            lines,
+            [
+                "accept: text/xml".to_owned(),
+                format!("authorization: basic {}", authorization.to_lowercase()),
+                format!("content-length: {}", body.len()),
+                "content-type: text/xml".to_owned(),
+                "host: localhost".to_owned(),
+                "user-agent: httpok".to_owned(),
+            ]
+        );
+        assert!(head.contains(&format!("Basic {authorization}")));
+        assert_eq!(
+            body,
+            "<?xml version='1.0'?>\n<methodCall><methodName>supervisor.stopProcess</methodName>\
+             <params><param><value><string>web</string></value></param></params></methodCall>\n"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_none_are_told_apart() {
+    let ok = |body: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let endless = "HTTP/1.1 200 OK\r\n\r\n".to_owned() + &"x".repeat(9 << 20);
+    for (answer, unreachable, said) in [
+        (
+            "garbage\r\n\r\n".to_owned(),
+            false,
+            "not an HTTP answer: URL",
+        ),
+        (ok("hello"), false, "not an XML-RPC answer: \"hello\""),
+        (
+            ok(
+                "<methodResponse><params><param><value><int>1</int></value></param></params></methodResponse>",
+            ),
+            false,
+            "an unexpected answer: ",
+        ),
+        (
+            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            false,
+            "HTTP status 500 Internal Server Error: URL",
+        ),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            false,
+            "HTTP status 302 Found: URL",
+        ),
+        (endless, false, "an answer of more than 8388608 bytes: URL"),
+        (
+            String::new(),
+            true,
+            "connection closed before message completed: URL",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Le".to_owned(),
+            true,
+            "connection closed before message completed: URL",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<meth".to_owned(),
+            true,
+            "connection closed: URL",
+        ),
+    ] {
+        let shown: String = answer.chars().take(50).collect();
+        let (_dir, url) = server(move |_| answer.clone().into_bytes());
+        let error = client_with(&url, "", "").list().await.unwrap_err();
+        assert_eq!(
+            matches!(error, CallError::Unreachable { .. }),
+            unreachable,
+            "{shown:?}: {error:?}"
+        );
+        let found = error.to_string().replace(&url, "URL");
+        assert!(found.starts_with(said), "{shown:?}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    // The kernel accepts for it.
+    let _listener = UnixListener::bind(&path).unwrap();
+    let url = format!("unix://{}", path.display());
+    let deadlines = Deadlines {
+        question: Duration::from_millis(100),
+        deed: Duration::from_millis(200),
+    };
+    let client =
+        Supervisor::Supervisord(Client::new(&url, "", Secret::default(), deadlines).unwrap());
+    let after = deadlines.question;
+    assert_eq!(client.list().await, Err(CallError::TimedOut { after }));
+    let after = deadlines.deed;
+    assert_eq!(
+        client.stop(&name("web")).await,
+        Err(CallError::TimedOut { after })
+    );
+    assert_eq!(
+        client.start(&name("web")).await,
+        Err(CallError::TimedOut { after })
+    );
+}
