@@ -1,6 +1,7 @@
 //! httpok: a watchdog. See `ARCHITECTURE.md` for the tour.
 
 // floor 1
+pub mod clock;
 pub mod exec;
 pub mod health;
 pub mod secret;

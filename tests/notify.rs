@@ -103,6 +103,8 @@ fn report(kind: ReportKind, entries: Vec<Entry>) -> Report {
             opened: Moment::from_secs(30),
             ended: None,
             attempts: 1,
+            reports: 7,
+            told: true,
             entries,
             dropped: 0,
         },

@@ -1,1 +1,107 @@
+//! Floor 3: performs a plan. For each process, in name order: look again, keep evidence, stop, start, wait
+//! until it is RUNNING. Whether to act was decided in `health`; whether it helped is for the check to prove.
 
+mod capture;
+mod restart;
+
+use crate::clock::Clock;
+use crate::health::{Deed, Moment, Outcome, Plan, Process, ProcessName, Selection, Skip, Step};
+use crate::supervisor::Supervisors;
+
+pub use capture::CaptureSpec;
+
+/// What an action works with.
+pub struct Tools<'a> {
+    /// Who stops and starts.
+    pub supervisors: &'a Supervisors,
+    /// When things happen.
+    pub clock: &'a Clock,
+    /// Evidence before a restart.
+    pub capture: Option<&'a CaptureSpec>,
+}
+
+/// The steps done so far; each is told as soon as it is done.
+struct Log<'a> {
+    clock: &'a Clock,
+    steps: Vec<Step>,
+    tell: &'a mut (dyn FnMut(&Step) + Send),
+}
+
+impl Log<'_> {
+    /// Notes a deed that began at `begun`.
+    fn note(&mut self, begun: Moment, process: Option<&ProcessName>, deed: Deed) {
+        let at = self.clock.now();
+        let step = Step {
+            at,
+            took: at.since(begun),
+            process: process.cloned(),
+            deed,
+        };
+        (self.tell)(&step);
+        self.steps.push(step);
+    }
+
+    /// Notes a deed that took no time.
+    fn say(&mut self, process: Option<&ProcessName>, deed: Deed) {
+        self.note(self.clock.now(), process, deed);
+    }
+}
+
+/// Performs `plan`; tells each step as soon as it is done. Never fails: what goes wrong is a step.
+pub async fn perform(
+    plan: &Plan,
+    tools: &Tools<'_>,
+    tell: &mut (dyn FnMut(&Step) + Send),
+) -> Outcome {
+    let mut log = Log {
+        clock: tools.clock,
+        steps: Vec::new(),
+        tell,
+    };
+    let begun = log.clock.now();
+    let listed = match tools.supervisors.list(&plan.remedy).await {
+        Ok(listed) => listed,
+        Err(error) => {
+            log.note(begun, None, Deed::ListFailed { error });
+            return Outcome { steps: log.steps };
+        }
+    };
+    for process in plan.remedy.select(&listed) {
+        match skip(plan, &process) {
+            Some(Skip::Ourselves) if plan.remedy.selection == Selection::All => {}
+            Some(why) => log.say(Some(&process.name), Deed::Skipped(why)),
+            None => restart::restart(&process, plan, tools, &mut log).await,
+        }
+    }
+    let targets = plan.remedy.missing(&listed);
+    if !targets.is_empty() {
+        log.say(None, Deed::Missing { targets });
+    }
+    Outcome { steps: log.steps }
+}
+
+/// Why `process` is to be left alone, if it is.
+fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
+    if plan.remedy.is_ourselves(&process.name) {
+        return Some(Skip::Ourselves);
+    }
+    if !plan.remedy.acts_on(process.state) {
+        return Some(Skip::NotRunning {
+            state: process.state,
+        });
+    }
+    if let Some(replaced) = replaced(plan.looked.as_deref(), process) {
+        return Some(replaced);
+    }
+    plan.dry_run.then_some(Skip::DryRun)
+}
+
+/// Whether this is another process than the check looked at: someone was faster. Where the supervisor
+/// could not be asked before, or has no pids, there is nothing to compare.
+fn replaced(looked: Option<&[Process]>, process: &Process) -> Option<Skip> {
+    let before = looked?.iter().find(|before| before.name == process.name)?;
+    (before.pid != process.pid && process.pid.is_some()).then_some(Skip::Replaced {
+        looked: before.pid,
+        found: process.pid,
+    })
+}

@@ -115,6 +115,7 @@ pub enum Happening {
     /// A report was handed over; with `failure`, it could not be.
     Told {
         report: u64,
+        kind: ReportKind,
         failure: Option<String>,
     },
 }

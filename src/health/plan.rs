@@ -69,6 +69,20 @@ impl Remedy {
         chosen
     }
 
+    /// The supervisors that have to be asked to select.
+    pub fn backends(&self) -> Vec<Backend> {
+        let mut backends = match &self.selection {
+            Selection::All => vec![self.default],
+            Selection::Targets(targets) => targets
+                .iter()
+                .map(|target| target.backend.unwrap_or(self.default))
+                .collect(),
+        };
+        backends.sort_unstable();
+        backends.dedup();
+        backends
+    }
+
     /// Whether `name` is the watchdog itself or another process of its pool.
     pub fn is_ourselves(&self, name: &ProcessName) -> bool {
         self.ourselves

@@ -55,7 +55,10 @@ pub enum Skip {
     /// It is not RUNNING: whoever stopped it, or its supervisor, is at work on it.
     NotRunning { state: ProcessState },
     /// It is another process than the check looked at: someone restarted it meanwhile.
-    Replaced { looked: u32, found: Option<u32> },
+    Replaced {
+        looked: Option<u32>,
+        found: Option<u32>,
+    },
     /// It is the watchdog itself.
     Ourselves,
     /// Dry run: it would have been restarted.

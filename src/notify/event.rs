@@ -56,6 +56,7 @@ fn details(kind: &ReportKind) -> Value {
             DownState::Back { after } => json!({ "state": "back", "after": seconds(after) }),
             DownState::NotBack { after } => json!({ "state": "not_back", "after": seconds(after) }),
             DownState::NothingRestarted => json!({ "state": "nothing_restarted" }),
+            DownState::DryRun => json!({ "state": "dry_run" }),
         },
         ReportKind::Recovered { down } | ReportKind::Reminder { down } => {
             json!({ "down": seconds(down) })

@@ -121,6 +121,7 @@ fn headline(report: &Report, why: &str) -> String {
                     ("is", format!("restarted, NOT back after {}", span(*after)))
                 }
                 DownState::NothingRestarted => ("is", "nothing could be restarted".to_owned()),
+                DownState::DryRun => ("is", "dry run: nothing was touched".to_owned()),
             };
             format!("{check} {is} down: {why}, {became}")
         }
@@ -217,6 +218,9 @@ fn todo(report: &Report) -> String {
             DownState::NothingRestarted => {
                 "look at it: the steps below say why nothing was restarted".to_owned()
             }
+            DownState::DryRun => {
+                "look at it: the watchdog only says what it would have done".to_owned()
+            }
         },
         ReportKind::Recovered { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
@@ -254,7 +258,9 @@ fn next(report: &Report, scene: &Scene) -> String {
     let after = |pause: Duration| scene.clock.stamp(report.at + pause);
     match &report.kind {
         ReportKind::Down { state } => match state {
-            DownState::ToldOnly | DownState::Held(Gate::NotActedOn { .. }) => {
+            DownState::ToldOnly
+            | DownState::DryRun
+            | DownState::Held(Gate::NotActedOn { .. }) => {
                 "nothing but watching; you are told when it is back".to_owned()
             }
             DownState::Held(Gate::Backoff { left }) => {

@@ -156,12 +156,16 @@ fn skipped(name: &str, skip: &Skip) -> String {
     match skip {
         Skip::NotRunning { .. } => format!("{name} not in RUNNING state, NOT restarting"),
         Skip::Replaced { looked, found } => {
-            let now = found.map_or_else(|| "none".to_owned(), |pid| pid.to_string());
-            format!("{name} was replaced since the check (pid {looked}, now {now}), NOT restarting")
+            let (then, now) = (pid(*looked), pid(*found));
+            format!("{name} was replaced since the check (pid {then}, now {now}), NOT restarting")
         }
         Skip::Ourselves => format!("{name} is this listener, NOT restarting"),
         Skip::DryRun => format!("{name} is in RUNNING state, NOT restarting (dry run)"),
     }
+}
+
+fn pid(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string())
 }
 
 fn captured(name: &str, capture: &Capture) -> Vec<String> {

@@ -184,17 +184,14 @@ fn sentence(step: &Step) -> String {
 fn skipped(skip: &Skip) -> String {
     match skip {
         Skip::NotRunning { state } => format!("it is {state}, not RUNNING"),
-        Skip::Replaced {
-            looked,
-            found: Some(found),
-        } => format!(
-            "it was restarted by someone since the check looked (pid {looked} then, {found} now)"
-        ),
-        Skip::Replaced {
-            looked,
-            found: None,
-        } => {
-            format!("the process that the check looked at (pid {looked}) is gone")
+        Skip::Replaced { looked, found } => {
+            let pid =
+                |pid: &Option<u32>| pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string());
+            format!(
+                "someone else was faster since the check looked (pid {} then, {} now)",
+                pid(looked),
+                pid(found)
+            )
         }
         Skip::Ourselves => "it is the watchdog itself".to_owned(),
         Skip::DryRun => "dry run; it would have been restarted".to_owned(),

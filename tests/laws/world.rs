@@ -288,6 +288,7 @@ impl World {
             Effect::Report(report) => Event::Delivered {
                 incident: report.incident.id,
                 report: report.number,
+                kind: report.kind,
                 failure: (how % 3 == 1).then(|| "no".to_owned()),
             },
             Effect::Note(_) => return,

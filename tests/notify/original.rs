@@ -233,7 +233,7 @@ fn faults_are_told_as_python_prints_them() {
         ),
         (
             Deed::Skipped(Skip::Replaced {
-                looked: 4,
+                looked: Some(4),
                 found: Some(5),
             }),
             "web was replaced since the check (pid 4, now 5), NOT restarting",

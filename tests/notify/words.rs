@@ -279,7 +279,7 @@ fn failed_steps_say_why() {
             1,
             Some("b"),
             Deed::Skipped(Skip::Replaced {
-                looked: 3,
+                looked: Some(3),
                 found: None,
             }),
         ),

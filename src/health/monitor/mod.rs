@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Spent};
 use super::check::{Check, CheckState, Doing, Memory, Pause, Ticket};
-use super::incident::Report;
+use super::incident::{Happening, Report, ReportKind};
 use super::moment::Moment;
 use super::note::{Decision, Dropped, Note};
 use super::observation::Observation;
@@ -49,6 +49,7 @@ pub enum Event {
     Delivered {
         incident: String,
         report: u64,
+        kind: ReportKind,
         failure: Option<String>,
     },
     /// A person holds a check's actions.
@@ -213,9 +214,18 @@ impl Monitor {
             Event::Delivered {
                 incident,
                 report,
+                kind,
                 failure,
             } => {
-                self.delivered(now, &incident, report, failure);
+                self.delivered(
+                    now,
+                    &incident,
+                    Happening::Told {
+                        report,
+                        kind,
+                        failure,
+                    },
+                );
             }
             Event::Pause {
                 check,

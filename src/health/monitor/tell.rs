@@ -156,20 +156,14 @@ impl Monitor {
     }
 
     /// A report was handed over, or could not be: noted in its incident while that is open.
-    pub(super) fn delivered(
-        &mut self,
-        now: Moment,
-        id: &str,
-        report: u64,
-        failure: Option<String>,
-    ) {
+    pub(super) fn delivered(&mut self, now: Moment, id: &str, told: Happening) {
         let open = self
             .checks
             .values_mut()
             .filter_map(|state| state.memory.incident.as_mut())
             .find(|incident| incident.id == id);
         if let Some(incident) = open {
-            incident.note(now, Happening::Told { report, failure });
+            incident.note(now, told);
         }
     }
 

@@ -1,0 +1,129 @@
+//! Stops and starts one process. From the moment the stop is asked for, everything aims at one thing: that
+//! the process runs again.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::health::{CallError, Deed, Plan, Process, ProcessName, ProcessState, Skip};
+use crate::supervisor::Supervisors;
+
+use super::{Log, Tools, capture, replaced};
+
+/// How long a start that the supervisor's link swallowed is tried again.
+const START_FOR: Duration = Duration::from_secs(120);
+/// The first pause between two tries; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a process that was started may take to be RUNNING, after the supervisor said that it started.
+const SETTLE_FOR: Duration = Duration::from_secs(10);
+const SETTLE_EVERY: Duration = Duration::from_millis(200);
+
+/// Restarts `process`, or starts it when it does not run.
+pub(super) async fn restart(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) {
+    let name = &process.name;
+    let supervisors = tools.supervisors;
+    if process.state == ProcessState::Running {
+        if plan.capture
+            && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
+        {
+            let begun = log.clock.now();
+            let capture = capture::capture(spec, name, pid, &plan.check).await;
+            log.note(begun, Some(name), Deed::Captured(capture));
+            // evidence takes time, in which someone else may have restarted it
+            if let Some(why) = changed(supervisors, process).await {
+                log.say(Some(name), Deed::Skipped(why));
+                return;
+            }
+        }
+        log.say(Some(name), Deed::Restarting { pid: process.pid });
+        let begun = log.clock.now();
+        let error = supervisors.stop(name).await.err();
+        log.note(
+            begun,
+            Some(name),
+            Deed::Stopped {
+                error: error.clone(),
+            },
+        );
+        if error.is_some_and(|error| error.is_fault(CallError::NOT_RUNNING))
+            && was_stopped_by_someone(supervisors, name).await
+        {
+            let state = ProcessState::Stopped;
+            log.say(Some(name), Deed::Skipped(Skip::NotRunning { state }));
+            return;
+        }
+    } else {
+        let state = process.state;
+        log.say(Some(name), Deed::Starting { state });
+    }
+    let begun = log.clock.now();
+    let error = start(supervisors, name).await.err();
+    let started = error.is_none();
+    log.note(begun, Some(name), Deed::Started { error });
+    if started {
+        let begun = log.clock.now();
+        let (state, pid) = settle(supervisors, name).await;
+        log.note(begun, Some(name), Deed::Settled { state, pid });
+    }
+}
+
+/// Why a process is not to be touched any more, if it is another one now, or not running.
+async fn changed(supervisors: &Supervisors, process: &Process) -> Option<Skip> {
+    let now = supervisors.info(&process.name).await.ok()?;
+    if now.state == ProcessState::Running {
+        return replaced(Some(std::slice::from_ref(process)), &now);
+    }
+    Some(Skip::NotRunning { state: now.state })
+}
+
+/// The stop said "not running": whether that is because someone stopped it on purpose between our look and
+/// our stop. Then it is theirs, and stays stopped.
+async fn was_stopped_by_someone(supervisors: &Supervisors, name: &ProcessName) -> bool {
+    supervisors
+        .info(name)
+        .await
+        .is_ok_and(|process| process.state == ProcessState::Stopped)
+}
+
+/// Starts a process that we stopped. A broken link is no answer: it is tried until there is one.
+async fn start(supervisors: &Supervisors, name: &ProcessName) -> Result<(), CallError> {
+    let until = Instant::now() + START_FOR;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match supervisors.start(name).await {
+            Ok(()) => return Ok(()),
+            // someone was faster, or our last try did get through
+            Err(error) if error.is_fault(CallError::ALREADY_STARTED) => return Ok(()),
+            Err(error) => error,
+        };
+        if !error.is_passing() || Instant::now() + pause >= until {
+            return Err(error);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Waits until a started process is RUNNING; says in which state it was last seen.
+async fn settle(supervisors: &Supervisors, name: &ProcessName) -> (ProcessState, Option<u32>) {
+    let until = Instant::now() + SETTLE_FOR;
+    loop {
+        let Ok(process) = supervisors.info(name).await else {
+            // the start itself said that it runs; nobody contradicts
+            return (ProcessState::Running, None);
+        };
+        let settled = match process.state {
+            ProcessState::Running | ProcessState::Fatal | ProcessState::Exited => true,
+            ProcessState::Starting
+            | ProcessState::Backoff
+            | ProcessState::Stopping
+            | ProcessState::Stopped
+            | ProcessState::Unknown => Instant::now() >= until,
+        };
+        if settled {
+            return (process.state, process.pid);
+        }
+        sleep(SETTLE_EVERY).await;
+    }
+}
