@@ -1,24 +1,160 @@
-//! The one place where what a command line asked for is handed to the daemon. Each function runs until
-//! the watchdog ends and says how it ended.
+//! Where what a command line asked for is handed to the daemon. Each function runs until the watchdog ends
+//! and says how it ended.
+
+use std::time::Duration;
 
 use crate::cli::dropin::ListenerOptions;
 use crate::cli::exit::Exit;
 use crate::cli::watch::WatchOptions;
 use crate::config::settings::Settings;
+use crate::daemon::wiring::{self, Manner, Parts};
+use crate::daemon::{Ending, Reload, Stderr, Ticks, Voice, Watchdog};
+use crate::notify::report::Words;
+use crate::notify::superlance::Listener;
+use crate::tick::Ended;
 
-/// Runs the event listener under supervisord.
-pub fn listen(settings: &Settings, options: &ListenerOptions) -> Exit {
-    // HANDOVER: daemon::listen(settings, options)
-    eprintln!(
-        "httpok: this build has no listener for {:?}: {settings:?}",
-        options.url
-    );
-    Exit::Unknown
+/// How long the last lines on standard error may hold up the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The original waits so long after a refused connection before it tries again, within its timeout.
+const RETRY_REFUSED: Duration = Duration::from_secs(10);
+
+/// Runs the event listener under supervisord. `file` reads the configuration file again, when there is one.
+pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<SettingsFile>) -> Exit {
+    let original = Listener {
+        name: options.name.clone(),
+        all: options.any,
+        targets: options.programs.clone(),
+    };
+    let manner = match file {
+        Some(_) => Manner {
+            ourselves: options.ourselves.clone(),
+            ..Manner::default()
+        },
+        None => Manner {
+            words: Words::Original(original.clone()),
+            user_agent: "httpok".to_owned(),
+            retry_refused: Some(RETRY_REFUSED),
+            all: options.any,
+            eager: options.eager,
+            ourselves: options.ourselves.clone(),
+        },
+    };
+    let of_file = file.is_some();
+    let unverified = options.unverified.then(|| options.url.clone());
+    run(settings, manner, file, move |stderr| {
+        if let Some(url) = unverified {
+            stderr.write(format!(
+                "httpok: the certificate of {url} is not verified; --verify does that\n"
+            ));
+        }
+        let voice = if of_file {
+            Voice::Log
+        } else {
+            Voice::Original {
+                listener: original,
+                stderr: stderr.clone(),
+            }
+        };
+        let listener = crate::tick::Listener::on_stdio()?;
+        Ok((voice, Ticks::listener(listener)))
+    })
 }
 
 /// Runs the standalone watchdog.
-pub fn watch(settings: &Settings, options: &WatchOptions) -> Exit {
-    // HANDOVER: daemon::watch(settings, options)
-    eprintln!("httpok: this build has no watchdog for {options:?}: {settings:?}");
-    Exit::Unknown
+pub fn watch(settings: &Settings, options: &WatchOptions, file: Option<SettingsFile>) -> Exit {
+    let once = options.once;
+    run(settings, Manner::default(), file, move |_| {
+        Ok((
+            Voice::Log,
+            if once { Ticks::once() } else { Ticks::timers() },
+        ))
+    })
+}
+
+/// Reads the configuration file again: all that is wrong with it, ready to be printed.
+pub type SettingsFile = Box<dyn FnMut() -> Result<Settings, String> + Send>;
+
+fn run(
+    settings: &Settings,
+    manner: Manner,
+    file: Option<SettingsFile>,
+    begin: impl FnOnce(&Stderr) -> std::io::Result<(Voice, Ticks)>,
+) -> Exit {
+    let refuse = |why: String| {
+        eprintln!("httpok: {why}");
+        Exit::CannotListen
+    };
+    let parts = match wiring::wire(settings, &manner) {
+        Ok(parts) => parts,
+        Err(why) => return refuse(format!("{why:#}")),
+    };
+    let stderr = match Stderr::start() {
+        Ok(stderr) => stderr,
+        Err(why) => return refuse(format!("cannot start a thread: {why}")),
+    };
+    log_to(&stderr);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(why) => return refuse(format!("cannot start: {why}")),
+    };
+    let reload = file.map(|file| reload(file, manner));
+    let ending = runtime.block_on(async {
+        let (voice, ticks) = begin(&stderr)?;
+        let seed = fastrand::u64(..);
+        Watchdog::new(parts, ticks, voice, seed, reload).run().await
+    });
+    // a name look-up that hangs in the system's resolver must not hold us
+    runtime.shutdown_background();
+    let exit = match ending {
+        Ok(Ending::Stopped) => Exit::Ok,
+        Ok(Ending::Hurried) => Exit::CannotListen,
+        Ok(Ending::Once(verdict)) => Exit::of_verdict(verdict),
+        // supervisord is gone; that is how a listener's life ends, and no news to anybody
+        Ok(Ending::NoTicks(Ended::InputClosed)) => Exit::Ok,
+        Ok(Ending::NoTicks(ended)) => {
+            stderr.write(format!("httpok: no more events: {ended}\n"));
+            Exit::CannotListen
+        }
+        Err(why) => {
+            stderr.write(format!("httpok: cannot go on: {why}\n"));
+            Exit::CannotListen
+        }
+    };
+    stderr.flush(LAST_LINES);
+    exit
+}
+
+fn reload(mut file: SettingsFile, manner: Manner) -> Reload {
+    Box::new(move || -> Result<Parts, String> {
+        let settings = file()?;
+        wiring::wire(&settings, &manner).map_err(|why| format!("{why:#}"))
+    })
+}
+
+/// Log lines go to standard error; `HTTPOK_LOG` sets the level, `info` unless told.
+fn log_to(stderr: &Stderr) {
+    use std::io::IsTerminal;
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let level = std::env::var("HTTPOK_LOG")
+        .ok()
+        .and_then(|level| level.parse::<LevelFilter>().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let writer = stderr.clone();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(move || writer.clone())
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
+    // a subscriber that is set already (only in tests) stays
+    let _ = tracing_subscriber::registry()
+        .with(Targets::new().with_target("httpok", level))
+        .with(lines)
+        .try_init();
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::dropin::{self, DropIn, HELP, Refusal, USAGE, Watched, Wish};
 use super::exit::Exit;
-use super::handover;
+use super::handover::{self, SettingsFile};
 use crate::config;
 use crate::config::settings::{Settings, Supervisor};
 
@@ -18,7 +18,7 @@ pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
             let version = concat!("httpok ", env!("CARGO_PKG_VERSION"), "\n");
             say(supervised, version, Exit::Ok)
         }
-        Ok(Wish::Listen(listener)) => listen(*listener, env),
+        Ok(Wish::Listen(listener)) => listen(*listener),
         Err(Refusal::Usage(why)) => {
             let text = format!(
                 "{USAGE}\nhttpok: {why}\nTry `httpok --help`, or `httpok check URL` to ask once.\n"
@@ -46,30 +46,38 @@ fn say(supervised: bool, text: &str, exit: Exit) -> Exit {
     exit
 }
 
-fn listen(listener: DropIn, env: &dyn Fn(&str) -> Option<String>) -> Exit {
+fn listen(listener: DropIn) -> Exit {
     let file = match &listener.watched {
         Watched::Url(_) => None,
         Watched::File(path) => Some(path.clone()),
     };
-    let (settings, options) = listener.into_settings();
-    let settings = match file.map(|path| config::load(&path, env)) {
-        None => settings,
-        Some(Ok(loaded)) => from_file(loaded, settings),
-        Some(Err(faults)) => {
-            eprintln!("{faults}");
-            return Exit::Unknown;
-        }
+    let (line, options) = listener.into_settings();
+    let Some(path) = file else {
+        return handover::listen(&line, &options, None);
     };
-    handover::listen(&settings, &options)
+    let mut load: SettingsFile = Box::new(move || {
+        let loaded = config::load(&path, &super::env).map_err(|faults| faults.to_string())?;
+        Ok(from_file(loaded, &line))
+    });
+    match load() {
+        Ok(settings) => handover::listen(&settings, &options, Some(load)),
+        Err(faults) => {
+            eprintln!("{faults}");
+            Exit::Unknown
+        }
+    }
 }
 
 /// The file's settings, but for what the command line and the supervisord above us know better.
-fn from_file(file: Settings, line: Settings) -> Settings {
+fn from_file(file: Settings, line: &Settings) -> Settings {
     Settings {
-        state_dir: line.state_dir.or(file.state_dir),
+        state_dir: line.state_dir.clone().or(file.state_dir),
         dry_run: line.dry_run || file.dry_run,
         supervisor: Supervisor {
-            supervisord: file.supervisor.supervisord.or(line.supervisor.supervisord),
+            supervisord: file
+                .supervisor
+                .supervisord
+                .or_else(|| line.supervisor.supervisord.clone()),
             ..file.supervisor
         },
         ..file

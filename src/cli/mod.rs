@@ -42,10 +42,18 @@ pub fn main(argv: Vec<OsString>) -> i32 {
 fn run(command: Command) -> Exit {
     match command {
         Command::Check(args) => check::run(&args, &env),
-        Command::Watch(args) => match watch::settings(&args, &env, Path::exists) {
-            Ok((settings, options)) => handover::watch(&settings, &options),
-            Err(why) => refuse(&why),
-        },
+        Command::Watch(args) => {
+            let file = args.config.is_some();
+            let read = move || watch::settings(&args, &env, Path::exists);
+            match read() {
+                Ok((settings, options)) => {
+                    let again: handover::SettingsFile =
+                        Box::new(move || read().map(|(settings, _)| settings));
+                    handover::watch(&settings, &options, file.then_some(again))
+                }
+                Err(why) => refuse(&why),
+            }
+        }
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
             Ok(settings) => {
                 let count = settings.checks.len();

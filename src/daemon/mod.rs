@@ -1,1 +1,16 @@
+//! Floor 4: the living watchdog. `wiring` turns settings into live parts; `watchdog` is the loop that feeds
+//! events to the heart; `executor` turns its effects into deeds and the deeds' ends into events; `courier`
+//! carries reports; `voice` says what happens while it happens.
 
+mod courier;
+mod executor;
+mod stderr;
+mod ticks;
+mod voice;
+mod watchdog;
+pub mod wiring;
+
+pub use stderr::Stderr;
+pub use ticks::Ticks;
+pub use voice::Voice;
+pub use watchdog::{Ending, Reload, Watchdog};

@@ -8,9 +8,8 @@ use crate::health::{Backend, Fails, Policy, ProcessName, Target};
 
 use super::{DropIn, Question, Watched};
 
-/// An original check is asked once a tick; the tick comes from supervisord, so this only dates a tick
-/// that is stale when supervisord did not say.
-const TICK: Duration = Duration::from_secs(60);
+/// An original check is asked at every tick, whatever the ticks' period.
+const EVERY: Duration = Duration::ZERO;
 
 /// How long all evidence of one restart may take, in a listener without a configuration file.
 const CAPTURE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -89,7 +88,7 @@ impl DropIn {
         Check {
             name: self.name.clone().unwrap_or_else(|| question.url.clone()),
             probe: Probe::Http(question.http.clone()),
-            every: TICK,
+            every: EVERY,
             expectation: question.expectation.clone(),
             policy: Policy {
                 fail: Fails::InARow(self.fail_after),

@@ -39,7 +39,7 @@ fn pages() -> Vec<(String, String)> {
     root.build();
     let mut commands = Vec::new();
     collect(&root, &mut commands);
-    let names: Vec<String> = commands.iter().map(|command| name(command)).collect();
+    let names: Vec<String> = commands.iter().map(name).collect();
     let page = |command: &Command| {
         let others = names.iter().filter(|other| **other != name(command));
         (

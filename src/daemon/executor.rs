@@ -1,0 +1,162 @@
+//! Turns effects into deeds, each a task of its own, and the end of every deed into exactly one event:
+//! also when it panics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use crate::action::{self, CaptureSpec, Tools};
+use crate::clock::Clock;
+use crate::health::{
+    CallError, Deed, Effect, Event, Look, Observation, Outcome, Phase, Plan, Process, Reason,
+    Remedy, Step, Ticket, Trouble,
+};
+use crate::probe::Probe;
+use crate::supervisor::Supervisors;
+
+use super::courier::Courier;
+use super::voice::Voice;
+
+/// How long the list before a look may take: a supervisor that hangs must not keep us from looking.
+const LIST_FOR: Duration = Duration::from_secs(5);
+
+/// What deeds are done with. Replaced as a whole on reload.
+#[derive(Debug)]
+pub struct Hands {
+    pub probes: BTreeMap<String, Arc<Probe>>,
+    pub captures: BTreeMap<String, CaptureSpec>,
+    pub supervisors: Supervisors,
+}
+
+/// Does what the heart decides.
+pub struct Executor {
+    pub hands: Arc<Hands>,
+    pub clock: Clock,
+    pub voice: Voice,
+    pub courier: Courier,
+    /// Bounded by what the heart allows to be under way: one look or action per check.
+    pub events: mpsc::UnboundedSender<Event>,
+}
+
+impl Executor {
+    /// Does `effect`. For an action, `look` is what led to it, at `url`.
+    pub fn perform(&self, effect: Effect, url: &str, look: Option<Look>) {
+        match effect {
+            Effect::Note(note) => self.voice.note(&note),
+            Effect::Report(report) => self.courier.take(*report),
+            Effect::List {
+                check,
+                ticket,
+                remedy,
+                after,
+            } => {
+                self.list(check, ticket, remedy, after);
+            }
+            Effect::Probe {
+                check,
+                ticket,
+                after,
+            } => self.probe(check, ticket, after),
+            Effect::Act { ticket, plan } => self.act(ticket, *plan, url, look),
+        }
+    }
+
+    fn list(&self, check: String, ticket: Ticket, remedy: Remedy, after: Duration) {
+        let hands = Arc::clone(&self.hands);
+        let work = async move {
+            wait(after).await;
+            let listed = timeout(LIST_FOR, hands.supervisors.list(&remedy)).await;
+            listed.unwrap_or(Err(CallError::TimedOut { after: LIST_FOR }))
+        };
+        self.spawn(
+            work,
+            move |result: Result<Result<Vec<Process>, CallError>, String>| Event::Listed {
+                check,
+                ticket,
+                processes: result.unwrap_or_else(|detail| Err(CallError::Malformed { detail })),
+            },
+        );
+    }
+
+    fn probe(&self, check: String, ticket: Ticket, after: Duration) {
+        let probe = self.hands.probes.get(&check).cloned();
+        let work = async move {
+            wait(after).await;
+            match probe {
+                Some(probe) => probe.look().await,
+                None => ours("the check is gone".to_owned()),
+            }
+        };
+        self.spawn(work, move |result| Event::Observed {
+            check,
+            ticket,
+            seen: Box::new(result.unwrap_or_else(ours)),
+        });
+    }
+
+    fn act(&self, ticket: Ticket, plan: Plan, url: &str, look: Option<Look>) {
+        let hands = Arc::clone(&self.hands);
+        let clock = self.clock;
+        let mut action = self.voice.action(url, look.as_ref());
+        let check = plan.check.clone();
+        let work = async move {
+            let tools = Tools {
+                supervisors: &hands.supervisors,
+                clock: &clock,
+                capture: hands.captures.get(&plan.check),
+            };
+            let mut tell = |step: &Step| action.step(&plan.check, step);
+            let outcome = action::perform(&plan, &tools, &mut tell).await;
+            action.end(outcome.blind());
+            outcome
+        };
+        self.spawn(work, move |result| Event::Acted {
+            check,
+            ticket,
+            outcome: result.unwrap_or_else(|detail| failed(clock, detail)),
+        });
+    }
+
+    /// Runs `work` beside everything else; its end, a panic's words included, becomes one event.
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+        event: impl FnOnce(Result<T, String>) -> Event + Send + 'static,
+    ) {
+        let events = self.events.clone();
+        let task = tokio::spawn(work);
+        tokio::spawn(async move {
+            let result = task
+                .await
+                .map_err(|error| format!("internal error: {error}"));
+            // nobody listens any more: the watchdog has ended
+            let _ = events.send(event(result));
+        });
+    }
+}
+
+fn ours(detail: String) -> Observation {
+    Observation::of_trouble(Trouble::new(Reason::Cancelled, Phase::Connect, detail))
+}
+
+fn failed(clock: Clock, detail: String) -> Outcome {
+    let step = Step {
+        at: clock.now(),
+        took: Duration::ZERO,
+        process: None,
+        deed: Deed::ListFailed {
+            error: CallError::Malformed { detail },
+        },
+    };
+    Outcome { steps: vec![step] }
+}
+
+/// Not at all when there is nothing to wait for: even the shortest sleep takes a millisecond.
+async fn wait(span: Duration) {
+    if !span.is_zero() {
+        sleep(span).await;
+    }
+}

@@ -1,0 +1,92 @@
+//! Standard error, written by a thread of its own: a reader that does not read (a full pipe to a log
+//! collector, a stopped terminal) must not stop the watchdog. What does not fit is counted and said later.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Lines that may wait for a slow reader.
+const WAITING: usize = 1024;
+
+/// A handle to standard error that never blocks.
+#[derive(Clone, Debug)]
+pub struct Stderr {
+    lines: SyncSender<Message>,
+    lost: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Text(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+impl Stderr {
+    /// Starts the writer.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start() -> io::Result<Self> {
+        let (lines, receiver) = sync_channel(WAITING);
+        let lost = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&lost);
+        std::thread::Builder::new()
+            .name("stderr".to_owned())
+            .stack_size(128 * 1024)
+            .spawn(move || write_all(&receiver, &counter))?;
+        Ok(Self { lines, lost })
+    }
+
+    /// Writes `text`, which brings its own line ends.
+    pub fn write(&self, text: impl Into<Vec<u8>>) {
+        if self.lines.try_send(Message::Text(text.into())).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all was written, but no longer than `patience`.
+    pub fn flush(&self, patience: Duration) {
+        let (done, wait) = sync_channel(1);
+        if self.lines.try_send(Message::Flush(done)).is_ok() {
+            // an end without an answer is the reader's affair; we have waited long enough
+            let _ = wait.recv_timeout(patience);
+        }
+    }
+}
+
+/// For `tracing`: one event is one write.
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Self::write(self, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_all(messages: &Receiver<Message>, lost: &AtomicU64) {
+    let mut stderr = io::stderr();
+    for message in messages {
+        match message {
+            Message::Text(text) => {
+                let missed = lost.swap(0, Ordering::Relaxed);
+                if missed > 0 {
+                    let _ = writeln!(
+                        stderr,
+                        "({missed} lines were lost: nobody read them in time)"
+                    );
+                }
+                // there is no better place to complain about standard error
+                let _ = stderr.write_all(&text);
+            }
+            Message::Flush(done) => {
+                let _ = stderr.flush();
+                let _ = done.send(());
+            }
+        }
+    }
+}

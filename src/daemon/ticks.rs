@@ -1,0 +1,140 @@
+//! Where ticks come from: supervisord's events, our own timers (one per check, so that none waits for
+//! another), or just once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::health::{self, Moment};
+use crate::tick::{Ended, Interval, Listener};
+
+/// All first looks are spread over so long.
+const SPREAD: Duration = Duration::from_secs(1);
+
+/// A source of ticks for every check.
+#[derive(Debug)]
+pub enum Ticks {
+    /// supervisord's events. A check that is due less often than they come skips some of them.
+    Listener {
+        listener: Listener,
+        last: BTreeMap<String, Moment>,
+    },
+    /// Our own timers.
+    Timers(Timers),
+    /// One tick each, then silence.
+    Once(Vec<String>),
+}
+
+/// One timer per check.
+#[derive(Debug)]
+pub struct Timers {
+    tasks: JoinSet<()>,
+    sender: mpsc::Sender<health::Tick>,
+    receiver: mpsc::Receiver<health::Tick>,
+}
+
+/// A check and how often it is due; zero: at every tick.
+pub type Due = (String, Duration);
+
+impl Ticks {
+    /// supervisord's events.
+    pub const fn listener(listener: Listener) -> Self {
+        Self::Listener {
+            listener,
+            last: BTreeMap::new(),
+        }
+    }
+
+    /// Our own timers, which begin when [`Ticks::set`] is called.
+    pub fn timers() -> Self {
+        let (sender, receiver) = mpsc::channel(64);
+        Self::Timers(Timers {
+            tasks: JoinSet::new(),
+            sender,
+            receiver,
+        })
+    }
+
+    /// One tick each.
+    pub const fn once() -> Self {
+        Self::Once(Vec::new())
+    }
+
+    /// Takes the checks that are to be looked at, at the start and when they have changed.
+    pub fn set(&mut self, due: &[Due]) {
+        match self {
+            Self::Listener { .. } => {}
+            Self::Once(left) => *left = due.iter().rev().map(|(check, _)| check.clone()).collect(),
+            Self::Timers(timers) => {
+                timers.tasks.abort_all();
+                let count = u32::try_from(due.len().max(1)).unwrap_or(u32::MAX);
+                for (index, (check, every)) in (0..).zip(due) {
+                    let delay = SPREAD.min(*every) * index / count;
+                    timers
+                        .tasks
+                        .spawn(run(check.clone(), delay, *every, timers.sender.clone()));
+                }
+            }
+        }
+    }
+
+    /// The next ticks; may be dropped halfway and called again.
+    ///
+    /// # Errors
+    /// When supervisord will send no more.
+    pub async fn next(&mut self, clock: &Clock, due: &[Due]) -> Result<Vec<health::Tick>, Ended> {
+        match self {
+            Self::Listener { listener, last } => {
+                let tick = listener.next().await?;
+                let now = clock.now();
+                let fits = |check: &str, every: Duration| {
+                    let half = tick.period.unwrap_or_default() / 2;
+                    last.get(check)
+                        .is_none_or(|at| now.since(*at) + half >= every)
+                };
+                let chosen: Vec<_> = due
+                    .iter()
+                    .filter(|(check, every)| fits(check, *every))
+                    .map(|(check, _)| health::Tick {
+                        check: check.clone(),
+                        age: tick.age,
+                        period: tick.period,
+                    })
+                    .collect();
+                last.extend(chosen.iter().map(|tick| (tick.check.clone(), now)));
+                Ok(chosen)
+            }
+            Self::Timers(timers) => match timers.receiver.recv().await {
+                Some(tick) => Ok(vec![tick]),
+                // we hold a sender ourselves
+                None => std::future::pending().await,
+            },
+            Self::Once(left) => match left.pop() {
+                Some(check) => Ok(vec![health::Tick {
+                    check,
+                    age: None,
+                    period: None,
+                }]),
+                None => std::future::pending().await,
+            },
+        }
+    }
+}
+
+async fn run(check: String, delay: Duration, every: Duration, sender: mpsc::Sender<health::Tick>) {
+    let mut interval = Interval::new(delay, every);
+    loop {
+        interval.next().await;
+        let tick = health::Tick {
+            check: check.clone(),
+            age: None,
+            period: None,
+        };
+        if sender.send(tick).await.is_err() {
+            return;
+        }
+    }
+}

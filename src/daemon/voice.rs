@@ -1,0 +1,160 @@
+//! What is said on standard error while it happens: the original's lines for a drop-in listener, log
+//! lines for everything else.
+
+use std::time::Duration;
+
+use crate::health::{Decision, Deed, Dropped, Look, Note, Step, Verdict};
+use crate::notify::superlance::{self, Listener};
+
+use super::stderr::Stderr;
+
+/// How the watchdog speaks.
+#[derive(Clone, Debug)]
+pub enum Voice {
+    /// The original's lines, and nothing else unless something is wrong.
+    Original { listener: Listener, stderr: Stderr },
+    /// Log lines through `tracing`.
+    Log,
+}
+
+impl Voice {
+    /// Says what was decided.
+    pub fn note(&self, note: &Note) {
+        match self {
+            Self::Original { .. } => {}
+            Self::Log => log(note),
+        }
+    }
+
+    /// An action begins: what is said of it from now on goes through the result.
+    pub fn action(&self, url: &str, look: Option<&Look>) -> Action {
+        match self {
+            Self::Log => Action::Log,
+            Self::Original { listener, stderr } => {
+                if let Some(look) = look {
+                    stderr.write(superlance::reason(url, look) + "\n");
+                }
+                Action::Original {
+                    heading: Some(listener.heading()),
+                    stderr: stderr.clone(),
+                }
+            }
+        }
+    }
+
+    /// A report was handed over: the original repeats it.
+    pub fn mailed(&self, mail: &[u8]) {
+        if let Self::Original { stderr, .. } = self {
+            stderr.write(superlance::mailed(mail));
+        }
+    }
+
+    /// Something is wrong with the watchdog itself.
+    pub fn trouble(&self, text: &str) {
+        match self {
+            Self::Original { stderr, .. } => stderr.write(format!("{text}\n")),
+            Self::Log => tracing::warn!("{text}"),
+        }
+    }
+}
+
+/// How one action is spoken of.
+#[derive(Debug)]
+pub enum Action {
+    /// The original's lines. It says what it is about to do only once it knows the processes.
+    Original {
+        heading: Option<String>,
+        stderr: Stderr,
+    },
+    /// Log lines.
+    Log,
+}
+
+impl Action {
+    /// Says one step.
+    pub fn step(&mut self, check: &str, step: &Step) {
+        match self {
+            Self::Log => log_step(check, step),
+            Self::Original { stderr, .. } => {
+                let stderr = stderr.clone();
+                if !matches!(step.deed, Deed::ListFailed { .. }) {
+                    self.head();
+                }
+                if let Some(aside) = superlance::aside(step) {
+                    stderr.write(aside);
+                }
+                for line in superlance::lines(step) {
+                    stderr.write(line + "\n");
+                }
+            }
+        }
+    }
+
+    /// The action is over; `blind` when it could not even begin.
+    pub fn end(mut self, blind: bool) {
+        if !blind {
+            self.head();
+        }
+    }
+
+    fn head(&mut self) {
+        if let Self::Original { heading, stderr } = self
+            && let Some(heading) = heading.take()
+        {
+            stderr.write(heading + "\n");
+        }
+    }
+}
+
+fn log(note: &Note) {
+    let check = note.check.as_str();
+    let text = note.decision.to_string();
+    match &note.decision {
+        Decision::Judged {
+            verdict: Verdict::Pass,
+            ..
+        }
+        | Decision::TickDropped(
+            Dropped::NoneRunning | Dropped::SupervisorShutdown | Dropped::Stale,
+        ) => {
+            tracing::debug!(check, "{text}");
+        }
+        Decision::Judged { .. }
+        | Decision::TickDropped(Dropped::Busy)
+        | Decision::Replaced { .. }
+        | Decision::Recovered { .. }
+        | Decision::Rearmed
+        | Decision::Telling { .. }
+        | Decision::Acted { .. }
+        | Decision::Paused { .. }
+        | Decision::Resumed
+        | Decision::Reset => tracing::info!(check, "{text}"),
+        Decision::ListFailed { .. }
+        | Decision::Held(_)
+        | Decision::Opened { .. }
+        | Decision::Acting { .. } => tracing::warn!(check, "{text}"),
+        Decision::GaveUp => tracing::error!(check, "{text}"),
+    }
+}
+
+fn log_step(check: &str, step: &Step) {
+    let took = round(step.took);
+    for line in superlance::lines(step) {
+        tracing::info!(check, took = %humantime::format_duration(took), "{line}");
+    }
+    if let Deed::Settled { state, pid } = &step.deed {
+        let process = step
+            .process
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        match pid {
+            Some(pid) => tracing::info!(check, "{process} is {state} again with pid {pid}"),
+            None => tracing::info!(check, "{process} is {state}"),
+        }
+    }
+}
+
+fn round(span: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,265 @@
+//! The one place where settings become live parts: definitions for the heart, probes, supervisors,
+//! notifiers. Only here do `config` and the adapters meet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::action::CaptureSpec;
+use crate::config::settings::{
+    Capture, Check, Http, Mail, Probe as Asked, Settings, Smtp, SmtpSecurity,
+    Supervisor as Reached, Tls, Via,
+};
+use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection};
+use crate::notify::report::Words;
+use crate::notify::{
+    self, MAIL_DEADLINE, Notifier, Scene, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
+};
+use crate::probe::Probe;
+use crate::probe::http::{self, Spec, TlsSpec};
+use crate::supervisor::{Supervisor, Supervisors, supervisord};
+
+use super::executor::Hands;
+use super::ticks::Due;
+
+/// What is kept of a body for excerpts, in bytes, when no expectation needs more.
+const KEEP: usize = 64 * 1024;
+
+/// How a watchdog behaves beyond its settings: what the original command line asks for.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// In whose words people are told.
+    pub words: Words,
+    /// The requests' `User-Agent`.
+    pub user_agent: String,
+    /// When a connection is refused: try again every so long while the timeout allows.
+    pub retry_refused: Option<Duration>,
+    /// Restart every process but ourselves.
+    pub all: bool,
+    /// Ask even when no selected process is RUNNING.
+    pub eager: bool,
+    /// Our own process, which is never touched.
+    pub ourselves: Option<ProcessName>,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            words: Words::Full,
+            user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")).to_owned(),
+            retry_refused: None,
+            all: false,
+            eager: true,
+            ourselves: None,
+        }
+    }
+}
+
+/// Everything a watchdog is made of.
+pub struct Parts {
+    pub checks: Vec<health::Check>,
+    pub limits: Limits,
+    pub hands: Hands,
+    pub notifiers: Vec<Notifier>,
+    pub words: Words,
+    pub scene: Scene,
+    pub due: Vec<Due>,
+}
+
+/// Makes live parts of `settings`. Nothing is connected yet.
+///
+/// # Errors
+/// Says which check or notifier cannot be made, and why.
+pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
+    let mut probes = BTreeMap::new();
+    let mut captures = BTreeMap::new();
+    let mut checks = Vec::new();
+    for check in &settings.checks {
+        let probe =
+            probe(check, manner).map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
+        checks.push(define(check, probe.url(), settings, manner));
+        probes.insert(check.name.clone(), Arc::new(probe));
+        if let Some(capture) = &check.capture {
+            captures.insert(check.name.clone(), evidence(capture));
+        }
+    }
+    let scene = Scene {
+        host: hostname(),
+        clock: notify::Clock {
+            origin: SystemTime::UNIX_EPOCH,
+        },
+    };
+    Ok(Parts {
+        limits: Limits {
+            panic_threshold: settings.panic_threshold,
+            max_concurrent_restarts: settings.max_concurrent_restarts,
+            max_restarts: settings.max_restarts,
+            reminder: settings.mail.as_ref().and_then(|mail| mail.reminder),
+        },
+        hands: Hands {
+            probes,
+            captures,
+            supervisors: supervisors(&settings.supervisor)?,
+        },
+        notifiers: notifiers(settings, manner, &scene.host)?,
+        words: manner.words.clone(),
+        scene,
+        due: settings
+            .checks
+            .iter()
+            .map(|check| (check.name.clone(), check.every))
+            .collect(),
+        checks,
+    })
+}
+
+/// The probe of one check.
+///
+/// # Errors
+/// Says what cannot be asked like that.
+pub fn probe(check: &Check, manner: &Manner) -> Result<Probe, http::SpecError> {
+    match &check.probe {
+        Asked::Http(asked) => http::Probe::new(spec(check, asked, manner)).map(Probe::Http),
+    }
+}
+
+fn spec(check: &Check, asked: &Http, manner: &Manner) -> Spec {
+    Spec {
+        method: asked.method.clone(),
+        headers: asked.headers.clone(),
+        data: asked.data.clone(),
+        user: asked.user.clone(),
+        tls: tls(&asked.tls),
+        follow: asked.follow,
+        max_body: asked.max_body,
+        keep: KEEP,
+        needles: check
+            .expectation
+            .needles()
+            .map(|text| text.as_bytes().to_vec())
+            .collect(),
+        user_agent: manner.user_agent.clone(),
+        retry_refused: manner.retry_refused,
+        ..Spec::new(asked.url.clone(), asked.timeout)
+    }
+}
+
+fn tls(tls: &Tls) -> TlsSpec {
+    TlsSpec {
+        insecure: tls.insecure,
+        cacert: tls.cacert.clone(),
+        ..TlsSpec::default()
+    }
+}
+
+/// One check as the heart knows it.
+fn define(check: &Check, url: &str, settings: &Settings, manner: &Manner) -> health::Check {
+    health::Check {
+        name: check.name.clone(),
+        url: url.to_owned(),
+        // secrets print as `***`, so that this can be kept; a changed secret alone changes no check
+        probe: format!("{:?}", check.probe),
+        expectation: check.expectation.clone(),
+        policy: check.policy.clone(),
+        remedy: Remedy {
+            selection: match manner.all {
+                true => Selection::All,
+                false => Selection::Targets(check.restart.clone()),
+            },
+            default: settings.supervisor.default,
+            start_stopped: check.start_stopped,
+            eager: manner.eager,
+            ourselves: manner.ourselves.clone(),
+        },
+        requires: check.requires.clone(),
+        dry_run: settings.dry_run || check.dry_run,
+        capture: check.capture.is_some(),
+    }
+}
+
+fn evidence(capture: &Capture) -> CaptureSpec {
+    CaptureSpec {
+        cores: capture.cores.clone(),
+        gcore: capture.gcore.clone(),
+        timeout: capture.timeout,
+    }
+}
+
+fn supervisors(reached: &Reached) -> anyhow::Result<Supervisors> {
+    let mut supervisors = Supervisors::default();
+    if let Some(settings) = &reached.supervisord {
+        let client = supervisord::Client::new(
+            &settings.url,
+            &settings.username,
+            settings.password.clone(),
+            supervisord::Deadlines::default(),
+        )?;
+        supervisors.insert(Backend::Supervisord, Supervisor::Supervisord(client));
+    }
+    Ok(supervisors)
+}
+
+fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result<Vec<Notifier>> {
+    let mut notifiers = Vec::new();
+    if let Some(settings) = &settings.mail {
+        notifiers.push(mail_notifier(settings, manner, host)?);
+    }
+    for hook in &settings.webhooks {
+        let target = webhook::Target {
+            url: hook.url.clone(),
+            headers: hook.headers.clone(),
+            key: None,
+            cacert: None,
+            deadline: WEBHOOK_DEADLINE,
+        };
+        let notifier =
+            webhook::Notifier::new(target).map_err(|why| anyhow::anyhow!("webhook: {why}"))?;
+        notifiers.push(Notifier::Webhook(notifier));
+    }
+    Ok(notifiers)
+}
+
+fn mail_notifier(settings: &Mail, manner: &Manner, host: &str) -> anyhow::Result<Notifier> {
+    let via = match &settings.via {
+        Via::Sendmail(command) => {
+            let pipe = sendmail::Pipe {
+                command: command.clone(),
+                deadline: MAIL_DEADLINE,
+            };
+            if matches!(manner.words, Words::Original(_)) {
+                let to = settings.to.join(", ");
+                return Ok(Notifier::Original(mail::Original { to, pipe }));
+            }
+            mail::Via::Sendmail(pipe)
+        }
+        Via::Smtp(server) => mail::Via::Smtp(smtp(server, host)),
+    };
+    mail::Notifier::new(&settings.to, settings.from.as_deref(), host, via)
+        .map(Notifier::Mail)
+        .map_err(|why| anyhow::anyhow!("mail: {why}"))
+}
+
+fn smtp(settings: &Smtp, host: &str) -> smtp::Server {
+    smtp::Server {
+        host: settings.host.clone(),
+        port: settings.port,
+        security: match settings.security {
+            SmtpSecurity::Plain => smtp::Security::Plain,
+            SmtpSecurity::StartTls => smtp::Security::StartTls,
+            SmtpSecurity::Tls => smtp::Security::Tls,
+        },
+        cacert: None,
+        user: settings.user.clone(),
+        hello: host.to_owned(),
+        deadline: MAIL_DEADLINE,
+    }
+}
+
+/// This host's name, for people.
+pub fn hostname() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
+}
