@@ -1,0 +1,178 @@
+//! The house stands: imports run down only, floor 2's members do not know each other, and the heart is
+//! pure. Read from the source text, so that it also holds for code that is not compiled here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The floor of each top-level module. One that is missing here fails the test: give it a floor.
+const FLOORS: [(&str, u8); 16] = [
+    ("health", 1),
+    ("clock", 1),
+    ("exec", 1),
+    ("secret", 1),
+    ("tick", 1),
+    ("config", 2),
+    ("notify", 2),
+    ("probe", 2),
+    ("serve", 2),
+    ("store", 2),
+    ("supervisor", 2),
+    ("action", 3),
+    ("daemon", 4),
+    ("cli", 5),
+    ("lib", 6),
+    ("main", 6),
+];
+
+/// What the heart must not know.
+const IMPURE: [&str; 9] = [
+    "tokio",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::env",
+    "Instant",
+    "SystemTime",
+    "fastrand",
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).expect("src can be read") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    walk(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut paths,
+    );
+    paths.sort();
+    assert!(paths.len() > 20, "there is source to look at");
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("it is text");
+            (path, text)
+        })
+        .collect()
+}
+
+/// The top-level module a file belongs to.
+fn room(path: &Path) -> String {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let inside = path.strip_prefix(src).expect("it is below src");
+    let first = inside.iter().next().expect("a name").to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The source without its comments.
+fn code(text: &str) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The modules that a text names with `crate::`.
+fn imports(text: &str) -> BTreeSet<String> {
+    code(text)
+        .split("crate::")
+        .skip(1)
+        .flat_map(|rest| {
+            let group = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+            let names: Vec<String> = match group {
+                Some((inside, _)) => inside.split(',').map(first_word).collect(),
+                None => vec![first_word(rest)],
+            };
+            names
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn first_word(text: &str) -> String {
+    let word = text.trim_start().chars();
+    word.take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
+}
+
+fn floor(room: &str) -> u8 {
+    let known = FLOORS.iter().find(|(name, _)| *name == room);
+    known.unwrap_or_else(|| panic!("{room} has no floor")).1
+}
+
+#[test]
+fn arrows_run_down_only_and_siblings_do_not_know_each_other() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let here = room(&path);
+        for there in imports(&text).into_iter().filter(|there| *there != here) {
+            let known = FLOORS.iter().any(|(name, _)| *name == there);
+            let (low, high) = (floor(if known { &there } else { &here }), floor(&here));
+            let allowed = known && (low < high || (low == high && low == 1));
+            if !allowed {
+                wrong.push(format!(
+                    "{}: {here} (floor {high}) imports {there}",
+                    path.display()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_ground_floor_has_no_circle() {
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources() {
+        let here = room(&path);
+        let others = imports(&text).into_iter().filter(|there| *there != here);
+        arrows.entry(here.clone()).or_default().extend(others);
+    }
+    for start in arrows.keys() {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<_> = arrows[start].iter().collect();
+        while let Some(room) = next.pop() {
+            assert_ne!(room, start, "a circle through {start}");
+            if seen.insert(room) {
+                next.extend(arrows.get(room).into_iter().flatten());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_heart_is_pure() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources()
+        .into_iter()
+        .filter(|(path, _)| room(path) == "health")
+    {
+        for there in imports(&text).into_iter().filter(|there| there != "health") {
+            wrong.push(format!("{}: imports {there}", path.display()));
+        }
+        let code = code(&text);
+        for impure in IMPURE.into_iter().filter(|word| code.contains(word)) {
+            wrong.push(format!("{}: knows {impure}", path.display()));
+        }
+        if code.contains("async ") {
+            wrong.push(format!("{}: is async", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn this_test_can_see() {
+    let text = "use crate::health::Moment;\n// use crate::cli;\nuse crate::{probe, config::x};\nlet a = crate::tick::b();";
+    let seen: Vec<_> = imports(text).into_iter().collect();
+    assert_eq!(seen, ["config", "health", "probe", "tick"]);
+}
