@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use httpok::exec::{Command, ExecError, Line, run};
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::wait_until;
+use crate::support::{alive, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -24,22 +24,14 @@ fn shell(line: &str) -> Command {
 }
 
 /// The pid that a child wrote to `file`, once it has.
-fn pid_in(file: &Path) -> Pid {
+fn pid_in(file: &Path) -> u32 {
     let mut pid = None;
     wait_until("a pid is written", LIMIT, || {
         let text = fs::read_to_string(file).unwrap_or_default();
-        pid = text
-            .strip_suffix('\n')
-            .map(|pid| Pid::from_raw(pid.parse().unwrap()));
+        pid = text.strip_suffix('\n').map(|pid| pid.parse().unwrap());
         pid.is_some()
     });
     pid.unwrap()
-}
-
-/// Whether `pid` is alive: neither gone nor a zombie that init has yet to collect.
-fn alive(pid: Pid) -> bool {
-    kill(pid, None).is_ok()
-        && fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[tokio::test]
@@ -171,7 +163,7 @@ async fn one_that_left_the_group_with_the_pipe_is_not_waited_for() {
     assert!(finished.took < Duration::from_secs(5));
     let daemon = pid_in(&dir.path().join("pid"));
     assert!(alive(daemon));
-    kill(daemon, nix::sys::signal::SIGKILL).unwrap();
+    kill(Pid::from_raw(daemon.cast_signed()), Signal::SIGKILL).unwrap();
 }
 
 #[tokio::test]
@@ -186,7 +178,7 @@ async fn a_daemon_that_let_go_of_the_pipes_lives_on() {
     assert!(finished.took < Duration::from_secs(5));
     let daemon = pid_in(&dir.path().join("pid"));
     assert!(alive(daemon));
-    kill(daemon, nix::sys::signal::SIGKILL).unwrap();
+    kill(Pid::from_raw(daemon.cast_signed()), Signal::SIGKILL).unwrap();
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
 use crate::support::supervisord::Supervisord;
-use crate::support::wait_until;
+use crate::support::{alive, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const READY: &str = "READY\n";
@@ -266,7 +266,7 @@ fn a_real_supervisord_is_content_with_it() {
         )
         .program(
             "caf\u{e9}",
-            "command=sleep 1000\nstartsecs=0\nautostart=false",
+            "command=sleep 1000\nstartsecs=0\nautostart=false\nstopsignal=KILL",
         )
         .start();
     supervisord.wait_for("listener", "RUNNING");
@@ -286,10 +286,7 @@ fn a_real_supervisord_is_content_with_it() {
         .matches("RESULT 2\nOKREADY\n")
         .count();
     assert!(answers > 12, "{answers}");
-    supervisord.kill();
-    wait_until("it saw the end", LIMIT, || {
-        supervisord
-            .stderr("listener")
-            .contains("ended: standard input was closed\n")
-    });
+    let pid = supervisord.pid("listener");
+    supervisord.crash();
+    wait_until("it saw the end", LIMIT, || !alive(pid));
 }

@@ -45,7 +45,7 @@ async fn processes_are_listed_by_group_and_name() {
     let supervisord = Supervisord::with()
         .program("caf\u{e9}", SLEEPER)
         .program("off", &format!("{SLEEPER}\nautostart=false"))
-        .program("gone", "command=/nonexistent")
+        .program("gone", "command=/nonexistent\nstartretries=0")
         .program("b", SLEEPER)
         .program("a", SLEEPER)
         .section("group:app", "programs=b,a")
@@ -219,9 +219,7 @@ async fn the_tail_of_a_log_is_read() {
     // Also where it begins within a character.
     for bytes in 0..20 {
         let expected = (0..=whole.len())
-            .rev()
-            .filter(|&at| whole.is_char_boundary(at) && whole.len() - at <= usize::from(bytes))
-            .next_back()
+            .find(|&at| whole.is_char_boundary(at) && whole.len() - at <= usize::from(bytes))
             .map(|at| &whole[at..]);
         let found = client.log_tail(&web, Stream::Stdout, bytes).await.unwrap();
         assert_eq!(Some(found.as_str()), expected, "{bytes}");

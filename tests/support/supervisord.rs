@@ -100,6 +100,7 @@ impl Builder {
             fs::write(configuration, self.configuration(port)).unwrap();
             let mut supervisord = Supervisord {
                 child: None,
+                orphans: Vec::new(),
                 dir,
                 inet: port.map(|port| format!("http://127.0.0.1:{port}")),
                 environment: self.environment.clone(),
@@ -141,6 +142,8 @@ impl Builder {
 /// A running supervisord.
 pub struct Supervisord {
     child: Option<Child>,
+    /// What a crashed one left behind.
+    orphans: Vec<u32>,
     dir: TempDir,
     inet: Option<String>,
     environment: Vec<(String, String)>,
@@ -257,18 +260,22 @@ impl Supervisord {
         }
     }
 
+    /// Kills supervisord alone. What it started lives on, until this is dropped.
+    pub fn crash(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Stopped while its children are counted, lest it starts more of them.
+            let _ = kill(pid_of(child.id()), Signal::SIGSTOP);
+            self.orphans.extend(descendants(child.id()));
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// Kills it and everything it started, at once.
     pub fn kill(&mut self) {
-        let Some(mut child) = self.child.take() else {
-            return;
-        };
-        // supervisord first, lest it starts again what dies; stopped while its children are counted, lest
-        // it starts more of them.
-        let _ = kill(pid_of(child.id()), Signal::SIGSTOP);
-        let descendants = descendants(child.id());
-        let _ = child.kill();
-        let _ = child.wait();
-        for pid in descendants {
+        // supervisord first, lest it starts again what dies.
+        self.crash();
+        for pid in self.orphans.drain(..) {
             // Its programs lead groups of their own.
             let _ = killpg(pid_of(pid), Signal::SIGKILL);
             let _ = kill(pid_of(pid), Signal::SIGKILL);
@@ -276,9 +283,9 @@ impl Supervisord {
     }
 
     /// Starts it again with the same configuration, after [`Supervisord::stop`] or
-    /// [`Supervisord::kill`], and waits until it answers.
+    /// [`Supervisord::crash`] or in place of the running one, and waits until it answers.
     pub fn restart(&mut self) {
-        self.kill();
+        self.crash();
         if let Err(output) = self.launch() {
             panic!("supervisord does not start again: {output}");
         }
