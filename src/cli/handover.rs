@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::dropin::ListenerOptions;
 use crate::cli::exit::Exit;
+use crate::cli::say;
 use crate::cli::watch::WatchOptions;
 use crate::config::settings::Settings;
 use crate::daemon::wiring::{self, Manner, Parts};
@@ -82,7 +83,7 @@ fn run(
     begin: impl FnOnce(&Stderr) -> std::io::Result<(Voice, Ticks)>,
 ) -> Exit {
     let refuse = |why: String| {
-        eprintln!("httpok: {why}");
+        say::err(&format!("httpok: {why}"));
         Exit::CannotListen
     };
     let parts = match wiring::wire(settings, &manner) {

@@ -1,10 +1,9 @@
 //! The drop-in listener's entry: what [`crate::cli::dropin`] read is told to people, or handed on.
 
-use std::io::Write;
-
 use super::dropin::{self, DropIn, HELP, Refusal, USAGE, Watched, Wish};
 use super::exit::Exit;
 use super::handover::{self, SettingsFile};
+use super::say;
 use crate::config;
 use crate::config::settings::{Settings, Supervisor};
 
@@ -13,36 +12,39 @@ pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
     // to supervisord, what an event listener writes to standard output is its protocol
     let supervised = env("SUPERVISOR_ENABLED").is_some();
     match dropin::parse(words, env) {
-        Ok(Wish::Help) => say(supervised, &format!("{USAGE}\n\n{HELP}"), Exit::Ok),
+        Ok(Wish::Help) => tell(
+            supervised,
+            &format!("{USAGE}\n\n{}", HELP.trim_end()),
+            Exit::Ok,
+        ),
         Ok(Wish::Version) => {
-            let version = concat!("httpok ", env!("CARGO_PKG_VERSION"), "\n");
-            say(supervised, version, Exit::Ok)
+            let version = concat!("httpok ", env!("CARGO_PKG_VERSION"));
+            tell(supervised, version, Exit::Ok)
         }
         Ok(Wish::Listen(listener)) => listen(*listener),
         Err(Refusal::Usage(why)) => {
             let text = format!(
-                "{USAGE}\nhttpok: {why}\nTry `httpok --help`, or `httpok check URL` to ask once.\n"
+                "{USAGE}\nhttpok: {why}\nTry `httpok --help`, or `httpok check URL` to ask once."
             );
-            say(supervised, &text, Exit::DropInUsage)
+            tell(supervised, &text, Exit::DropInUsage)
         }
         Err(Refusal::NotAListener) => {
-            eprintln!("httpok must be run as a supervisor event listener");
-            eprintln!("To ask once from a shell: httpok check URL");
+            say::err("httpok must be run as a supervisor event listener");
+            say::err("To ask once from a shell: httpok check URL");
             Exit::CannotListen
         }
         Err(Refusal::CannotListen(why)) => {
-            eprintln!("{why}");
+            say::err(&why);
             Exit::CannotListen
         }
     }
 }
 
-fn say(supervised: bool, text: &str, exit: Exit) -> Exit {
-    // nothing is to be done for a reader that is gone
-    let _ = match supervised {
-        true => std::io::stderr().write_all(text.as_bytes()),
-        false => std::io::stdout().write_all(text.as_bytes()),
-    };
+fn tell(supervised: bool, text: &str, exit: Exit) -> Exit {
+    match supervised {
+        true => say::err(text),
+        false => say::out(text),
+    }
     exit
 }
 
@@ -62,7 +64,7 @@ fn listen(listener: DropIn) -> Exit {
     match load() {
         Ok(settings) => handover::listen(&settings, &options, Some(load)),
         Err(faults) => {
-            eprintln!("{faults}");
+            say::err(&faults);
             Exit::Unknown
         }
     }

@@ -11,6 +11,7 @@ mod handover;
 mod listen;
 mod range;
 mod render;
+mod say;
 mod values;
 mod watch;
 
@@ -58,7 +59,7 @@ fn run(command: Command) -> Exit {
             Ok(settings) => {
                 let count = settings.checks.len();
                 let checks = if count == 1 { "check" } else { "checks" };
-                println!("{} is right: {count} {checks}", file.display());
+                say::out(&format!("{} is right: {count} {checks}", file.display()));
                 Exit::Ok
             }
             Err(faults) => refuse(&faults.styled()),
@@ -85,9 +86,8 @@ fn explain(fault: &clap::Error) -> Exit {
     }
 }
 
-/// Says why not, in colour where that is welcome.
 fn refuse(why: &str) -> Exit {
-    anstream::eprintln!("{why}");
+    say::err(why);
     Exit::Unknown
 }
 

@@ -17,11 +17,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// A duration of more than nothing.
 pub fn timeout(text: &str) -> Result<Duration, String> {
-    positive(duration(text)?, text)
-}
-
-/// `span`, unless it is nothing.
-pub fn positive(span: Duration, text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
     if span.is_zero() {
         return Err(format!(
             "{text:?} leaves no time at all: expected more than 0"

@@ -33,7 +33,7 @@ pub fn settings(
     exists: impl Fn(&Path) -> bool,
 ) -> Result<(Settings, WatchOptions), String> {
     let mut settings = match &args.config {
-        Some(file) => config::load(file, env).map_err(|faults| faults.to_string())?,
+        Some(file) => config::load(file, env).map_err(|faults| faults.styled())?,
         None => Settings {
             checks: checks(args)?,
             supervisor: Supervisor {

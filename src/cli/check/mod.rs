@@ -8,7 +8,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::cli::args::{CheckArgs, Format, OutputArgs};
 use crate::cli::exit::{Exit, badness};
-use crate::cli::render;
+use crate::cli::{render, say};
 use crate::health::{Judgement, Observation};
 
 /// One look and what it came to.
@@ -33,12 +33,10 @@ pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
         Err(why) => {
             // Nagios shows what stands on standard output, and only its first line
             if args.output.format == Some(Format::Nagios) {
-                println!(
-                    "HTTPOK UNKNOWN - {}",
-                    why.lines().next().unwrap_or_default()
-                );
+                let first = why.lines().next().unwrap_or_default();
+                say::out(&format!("HTTPOK UNKNOWN - {first}"));
             }
-            eprintln!("{why}");
+            say::err(&why);
             Exit::Unknown
         }
     }
@@ -92,7 +90,7 @@ fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
         // whoever read us has seen enough
         Err(why) if why.kind() == ErrorKind::BrokenPipe => exit,
         Err(why) => {
-            eprintln!("httpok check: cannot write the results: {why}");
+            say::err(&format!("httpok check: cannot write the results: {why}"));
             Exit::Unknown
         }
     }

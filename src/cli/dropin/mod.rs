@@ -2,6 +2,7 @@
 //! [`DropIn`] out; nothing here touches the world, so all of it is tested as a table. What it comes to
 //! in the daemon's terms is in [`settings`](self::settings).
 
+mod draft;
 mod flags;
 mod getopt;
 mod settings;
@@ -9,20 +10,16 @@ mod settings;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::values;
-use crate::config::settings::{Check, Http, Probe, Smtp, Supervisord, Tls};
-use crate::health::{Budget, Expectation, ProcessName, StatusSet};
+use crate::config::settings::{Check, Http, Probe, Smtp, Supervisord};
+use crate::health::{Budget, Expectation, ProcessName};
 use crate::secret::{Secret, redact_url};
 
+use draft::Draft;
 use flags::{FLAGS, Key};
 use getopt::Given;
 
 pub use flags::{HELP, USAGE};
 pub use settings::ListenerOptions;
-
-/// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
-/// is there for bodies without an end.
-const MAX_BODY: u64 = 1 << 30;
 
 /// What a command line of the original's kind asks for.
 #[derive(Debug, PartialEq)]
@@ -211,181 +208,6 @@ fn askable(url: &str) -> Result<Http, Refusal> {
     let check = Check::of_url("", url).map_err(Refusal::CannotListen)?;
     let Probe::Http(http) = check.probe;
     Ok(http)
-}
-
-/// The options so far; the last one of a kind wins, but for those that add up.
-#[derive(Default)]
-struct Draft {
-    programs: Vec<String>,
-    any: bool,
-    not_eager: bool,
-    name: Option<String>,
-    timeout: Option<Duration>,
-    codes: Vec<String>,
-    body: Option<String>,
-    not_body: Vec<String>,
-    sendmail: Option<String>,
-    email: Option<String>,
-    gcore: Option<String>,
-    coredir: Option<PathBuf>,
-    fail_after: Option<u32>,
-    grace: Duration,
-    max_restarts: Option<Budget>,
-    start_stopped: bool,
-    verify: bool,
-    cacert: Option<PathBuf>,
-    headers: Vec<(String, Secret)>,
-    method: Option<String>,
-    follow: bool,
-    smtp: Option<Smtp>,
-    from: Option<String>,
-    webhook: Option<Secret>,
-    dry_run: bool,
-    state_dir: Option<PathBuf>,
-    config: Option<PathBuf>,
-}
-
-impl Draft {
-    fn take(&mut self, option: &Given<Key>) -> Result<(), String> {
-        let value = option.value.as_str();
-        let text = || value.to_owned();
-        match option.key {
-            Key::Help | Key::Version => {}
-            Key::Program => self.programs.push(text()),
-            Key::Any => self.any = true,
-            Key::Timeout => self.timeout = Some(python_seconds(value)?),
-            Key::Code => self.codes.push(code_word(value)?),
-            Key::Body => self.body = Some(text()).filter(|body| !body.is_empty()),
-            Key::Sendmail => self.sendmail = Some(text()),
-            Key::Email => self.email = Some(text()).filter(|address| !address.is_empty()),
-            Key::Gcore => self.gcore = Some(text()),
-            Key::Coredir => self.coredir = Some(value.into()).filter(|_| !value.is_empty()),
-            Key::Eager => self.not_eager = false,
-            Key::NotEager => self.not_eager = true,
-            Key::Name => self.name = Some(text()).filter(|name| !name.is_empty()),
-            Key::FailAfter => self.fail_after = Some(values::count(value)?),
-            Key::Grace => self.grace = values::duration(value)?,
-            Key::MaxRestarts => self.max_restarts = Some(values::budget(value)?),
-            Key::StartStopped => self.start_stopped = true,
-            Key::Verify => self.verify = true,
-            Key::Cacert => self.cacert = Some(value.into()),
-            Key::Header => self.headers.push(values::header(value)?),
-            Key::Method => self.method = Some(values::method(value)?),
-            Key::Follow => self.follow = true,
-            Key::NotBody => self.not_body.push(values::text(value)?),
-            Key::Smtp => self.smtp = Some(values::smtp(value)?),
-            Key::From => self.from = Some(values::text(value)?),
-            Key::Webhook => {
-                values::url(value)?;
-                self.webhook = Some(Secret::new(value));
-            }
-            Key::DryRun => self.dry_run = true,
-            Key::StateDir => self.state_dir = Some(value.into()),
-            Key::Config => self.config = Some(value.into()),
-        }
-        Ok(())
-    }
-
-    fn finish(
-        self,
-        asked: Option<(String, Http)>,
-        server: Supervisord,
-        ourselves: Option<ProcessName>,
-    ) -> Result<DropIn, Refusal> {
-        let codes = match self.codes.as_slice() {
-            [] => StatusSet::default(),
-            words => StatusSet::from_words(words).map_err(Refusal::Usage)?,
-        };
-        let question = asked.map(|(url, http)| Question {
-            url,
-            http: Http {
-                timeout: self.timeout.unwrap_or(http.timeout),
-                method: self.method.unwrap_or(http.method),
-                headers: self.headers,
-                tls: Tls {
-                    // the original never verified; to name roots asks for no less than to verify
-                    insecure: !self.verify && self.cacert.is_none(),
-                    cacert: self.cacert,
-                },
-                follow: self.follow,
-                max_body: MAX_BODY,
-                ..http
-            },
-            expectation: Expectation {
-                status: codes,
-                body: self.body.into_iter().collect(),
-                not_body: self.not_body,
-            },
-        });
-        Ok(DropIn {
-            watched: match question {
-                Some(question) => Watched::Url(Box::new(question)),
-                None => Watched::File(self.config.unwrap_or_default()),
-            },
-            name: self.name,
-            programs: self.programs,
-            any: self.any,
-            eager: !self.not_eager,
-            email: self.email,
-            sendmail: self
-                .sendmail
-                .unwrap_or_else(|| "/usr/sbin/sendmail -t -i".to_owned()),
-            gcore: self.gcore.unwrap_or_else(|| "/usr/bin/gcore -o".to_owned()),
-            coredir: self.coredir,
-            smtp: self.smtp,
-            from: self.from,
-            webhook: self.webhook,
-            fail_after: self.fail_after.unwrap_or(1),
-            grace: self.grace,
-            max_restarts: self.max_restarts,
-            start_stopped: self.start_stopped,
-            dry_run: self.dry_run,
-            state_dir: self.state_dir,
-            server,
-            ourselves,
-        })
-    }
-}
-
-/// `-t`: what Python's `int` reads, which the original took, or else a duration; more than nothing.
-fn python_seconds(text: &str) -> Result<Duration, String> {
-    match python_int(text) {
-        Some(seconds) if seconds < 0 => Err(format!(
-            "{text:?} is negative: expected more than 0 seconds"
-        )),
-        Some(seconds) => values::timeout(&seconds.to_string()),
-        None => values::timeout(text),
-    }
-}
-
-/// `-c`: what Python's `int` reads, or a class or range.
-fn code_word(text: &str) -> Result<String, String> {
-    let word = match python_int(text) {
-        Some(code) => code.to_string(),
-        None => text.to_owned(),
-    };
-    StatusSet::from_words(&[&word])?;
-    Ok(word)
-}
-
-/// The number that Python's `int(text)` gives: blanks around it, a sign, single underscores between its
-/// digits. `None` where Python raises, and beyond 18 digits.
-fn python_int(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let (negative, digits) = match text.strip_prefix(['-', '+']) {
-        Some(digits) => (text.starts_with('-'), digits),
-        None => (false, text),
-    };
-    let groups: Vec<&str> = digits.split('_').collect();
-    let plain = groups
-        .iter()
-        .all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit()));
-    let digits = groups.concat();
-    if !plain || digits.len() > 18 {
-        return None;
-    }
-    let number: i64 = digits.parse().ok()?;
-    Some(if negative { -number } else { number })
 }
 
 #[cfg(test)]

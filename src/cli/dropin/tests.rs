@@ -1,6 +1,7 @@
 //! The original's command line as a table: what it took before it takes still, and means the same.
 
 use super::*;
+use crate::health::StatusSet;
 
 /// Under a supervisord that gave us everything.
 fn env(name: &str) -> Option<String> {

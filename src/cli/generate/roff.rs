@@ -1,5 +1,8 @@
 //! A manual page as text: just enough of the man macros.
 
+/// When the pages' words last changed.
+const DATE: &str = "2026-11-21";
+
 /// A page that is being written.
 pub struct Roff(String);
 
@@ -16,14 +19,23 @@ impl Roff {
     pub fn titled(title: &str) -> Self {
         let version = env!("CARGO_PKG_VERSION");
         Self(format!(
-            ".TH {} 1 \"\" \"httpok {version}\" \"User Commands\"\n",
+            ".TH {} 1 {DATE} \"httpok {version}\" \"User Commands\"\n",
             escaped(title)
         ))
     }
 
-    /// Text that is roff already.
+    /// Text that is roff already. A line break beside a blank line says nothing and earns a warning.
     pub fn raw(&mut self, roff: &str) {
-        self.0.push_str(roff);
+        let lines: Vec<&str> = roff.lines().collect();
+        for (at, &line) in lines.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|at| lines.get(at));
+            let beside_blank = [before, lines.get(at + 1)].contains(&Some(&""));
+            match line {
+                ".br" if beside_blank => {}
+                "" => self.line(".sp"),
+                line => self.line(line),
+            }
+        }
     }
 
     /// A section's heading.
@@ -50,13 +62,14 @@ impl Roff {
 
     /// Running text.
     pub fn text(&mut self, text: &str) {
-        self.line(".PP");
+        self.begin();
         self.line(&escaped(text));
     }
 
     /// Lines that stay as they are.
     pub fn code(&mut self, text: &str) {
-        self.line(".PP\n.RS 4\n.nf");
+        self.begin();
+        self.line(".RS 4\n.nf");
         for line in text.lines() {
             self.line(&escaped(line));
         }
@@ -75,6 +88,14 @@ impl Roff {
     /// The page.
     pub fn finish(self) -> String {
         self.0
+    }
+
+    /// A heading begins a paragraph already.
+    fn begin(&mut self) {
+        let last = self.0.trim_end().rsplit('\n').next();
+        if !last.is_some_and(|line| line.starts_with(".SH ")) {
+            self.line(".PP");
+        }
     }
 
     fn line(&mut self, line: &str) {

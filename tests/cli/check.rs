@@ -1,0 +1,365 @@
+//! `httpok check` over plain HTTP.
+
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::server::{Server, refusing, response};
+use super::{httpok, ran, run};
+
+#[test]
+fn the_exit_status_is_the_worst_verdict() {
+    let server = Server::usual();
+    let (fine, bad, nobody) = (server.url("/"), server.url("/500"), refusing());
+    let table: [(&[&str], i32); 6] = [
+        (&[&fine], 0),
+        (&[&fine, &fine], 0),
+        (&[&bad], 2),
+        (&[&fine, &bad], 2),
+        (&[&nobody.url], 2),
+        (&["-c", "500", &bad], 0),
+    ];
+    for (words, code) in table {
+        let run = run(&[&["check"], words].concat());
+        assert_eq!(run.code, Some(code), "{words:?}: {run:?}");
+        assert_eq!(run.err, "", "{words:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_3_and_says_why() {
+    let url = "http://127.0.0.1:1/";
+    let table: [(&[&str], &str); 19] = [
+        (&[], "<URL>"),
+        (&["localhost:8080"], "\"http://localhost:8080\""),
+        (&["ftp://h/"], "expected http, https"),
+        (&["http://h:99999/"], "invalid port"),
+        (&["http://u:hunter2@h:99999/"], "http://***@h"),
+        (&["--bogus", url], "--bogus"),
+        (&["-t", "0", url], "leaves no time"),
+        (&["-t", "soon", url], "no duration"),
+        (&["-c", "20", url], "no status"),
+        (&["-b", "", url], "empty"),
+        (&["--header", "nonsense", url], "'Name: value'"),
+        (&["--resolve", "h:1", url], "HOST:PORT:ADDRESS"),
+        (&["--max-body", "1MB", url], "no size"),
+        (&["--interval", "1s", url], "--wait"),
+        (&["--warn", "1", url], "--format nagios"),
+        (&["--format", "nagios", "--crit", "x", url], "no range"),
+        (&["-4", "-6", url], "--ipv6"),
+        (&["-6", url], "IPv6"),
+        (&["--config", "/nonexistent.toml"], "/nonexistent.toml"),
+    ];
+    for (words, expected) in table {
+        let run = run(&[&["check"], words].concat());
+        assert_eq!(run.code, Some(3), "{words:?}: {run:?}");
+        assert!(run.err.contains(expected), "{words:?}: {run:?}");
+        assert!(
+            !run.err.contains("hunter2") && run.out.is_empty(),
+            "{run:?}"
+        );
+    }
+    // a plugin's trouble has to stand where Nagios looks
+    let nagios = run(&["check", "--format", "nagios", "localhost:80"]);
+    assert!(
+        nagios.out.starts_with("HTTPOK UNKNOWN - ") && nagios.code == Some(3),
+        "{nagios:?}"
+    );
+}
+
+#[test]
+fn every_fault_of_a_command_line_is_told_at_once() {
+    let run = run(&["check", "one", "http://127.0.0.1:1/", "two"]);
+    assert!(
+        run.err.contains("\"one\"") && run.err.contains("\"two\""),
+        "{run:?}"
+    );
+    assert_eq!(run.err.lines().count(), 2);
+}
+
+#[test]
+fn options_shape_the_request() {
+    let server = Server::usual();
+    let resolved = format!("name.invalid:{}:127.0.0.1", server.port);
+    let elsewhere = format!("http://name.invalid:{}/", server.port);
+    let with_user = server.url("/").replace("//", "//me:pw%40@");
+    let url = server.url("/x?y=z");
+    let table: [(&[&str], &str); 10] = [
+        (&[&url], "GET /x?y=z HTTP/1.1\r\n"),
+        (&[&url], "user-agent: httpok/"),
+        (
+            &["--header", "X-Key: a:b", "--header=Y:z", &url],
+            "x-key: a:b\r\n",
+        ),
+        (
+            &["--header", "User-Agent: other", &url],
+            "user-agent: other\r\n",
+        ),
+        (&["--method", "HEAD", &url], "HEAD /x"),
+        (&["--data", "a=b", &url], "POST /x"),
+        (&["--data", "a=b", "--method", "PUT", &url], "\r\n\r\na=b"),
+        (
+            &["--user", "me:pw@", &url],
+            "authorization: Basic bWU6cHdA\r\n",
+        ),
+        (&[&with_user], "authorization: Basic bWU6cHdA\r\n"),
+        (
+            &["-4", "--resolve", &resolved, &elsewhere],
+            "host: name.invalid:",
+        ),
+    ];
+    for (words, expected) in table {
+        let run = run(&[&["check"], words].concat());
+        assert_eq!(run.code, Some(0), "{words:?}: {run:?}");
+        let asked = server.asked().pop().unwrap_or_default();
+        let found = asked.to_lowercase().contains(&expected.to_lowercase());
+        assert!(found, "{words:?}: {asked}");
+    }
+}
+
+#[test]
+fn options_say_what_a_good_answer_is() {
+    let server = Server::usual();
+    let (fine, moved) = (server.url("/"), server.url("/moved"));
+    let created = server.url("/204");
+    let table: [(&[&str], i32, &str); 13] = [
+        (&["-b", "all", "-b", "fine", &fine], 0, "200 Whatever"),
+        (
+            &["-b", "all", "-b", "missing", &fine],
+            2,
+            "assertion: expected body contains \"missing\"",
+        ),
+        (&["--not-body", "error", &fine], 0, "200"),
+        (
+            &["--not-body", "fine", &fine],
+            2,
+            "body not contains \"fine\"",
+        ),
+        (&["-c", "2xx", &created], 0, "204"),
+        (
+            &["-c", "200-203", &created],
+            2,
+            "expected status 200-203, got 204",
+        ),
+        (&["-c", "301", "-c", "302", &moved], 0, "302 Found"),
+        (&[&moved], 2, "got 302 Found"),
+        (&["--follow", &moved], 0, "200"),
+        (&["--max-body", "4", &fine], 2, "too_large"),
+        (&["--max-body", "1KiB", &fine], 0, "200"),
+        (
+            &["--invert", &fine],
+            2,
+            "assertion: expected a failure, got status 200",
+        ),
+        (
+            &["--invert", &moved],
+            0,
+            "failed as expected: status: expected status 200",
+        ),
+    ];
+    for (words, code, expected) in table {
+        let run = run(&[&["check"], words].concat());
+        assert_eq!(run.code, Some(code), "{words:?}: {run:?}");
+        assert!(run.out.contains(expected), "{words:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_socket_is_asked_by_option_and_by_url() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("app.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            use std::io::{Read, Write};
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(response(200, "by socket").as_bytes());
+        }
+    });
+    let path = path.to_str().expect("text");
+    let url = format!("http+unix://{}/x", path.replace('/', "%2F"));
+    let table: [&[&str]; 2] = [&["--unix-socket", path, "http://any/x"], &[&url]];
+    for words in table {
+        let run = run(&[&["check", "-b", "by socket"], words].concat());
+        assert_eq!(run.code, Some(0), "{run:?}");
+    }
+}
+
+#[test]
+fn hanging_urls_hang_together_and_results_keep_their_order() {
+    let server = Server::usual();
+    let (slow, fine) = (server.url("/slow"), server.url("/"));
+    let begun = Instant::now();
+    let run = run(&["check", "-t", "0.5", &slow, &slow, &slow, &fine]);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let lines: Vec<_> = run.out.lines().collect();
+    assert_eq!((run.code, lines.len()), (Some(2), 4), "{run:?}");
+    for line in &lines[..3] {
+        assert!(
+            line.starts_with(&format!("fail {slow} first_byte_timeout: ")),
+            "{line}"
+        );
+    }
+    assert!(
+        lines[3].starts_with(&format!("pass {fine} 200")),
+        "{}",
+        lines[3]
+    );
+}
+
+#[test]
+fn waiting_ends_with_the_first_pass_or_in_time() {
+    let asked = AtomicU32::new(0);
+    let server = Server::answering(move |_| {
+        let code = if asked.fetch_add(1, Ordering::SeqCst) < 3 {
+            503
+        } else {
+            200
+        };
+        response(code, "")
+    });
+    let up = run(&[
+        "check",
+        "--wait",
+        "20s",
+        "--interval",
+        "10ms",
+        &server.url("/"),
+    ]);
+    assert_eq!(up.code, Some(0), "{up:?}");
+    assert!(up.out.trim_end().ends_with("after 4 looks"), "{up:?}");
+
+    let nobody = refusing();
+    let begun = Instant::now();
+    let gone = run(&[
+        "check",
+        "--wait",
+        "300ms",
+        "--interval",
+        "50ms",
+        &nobody.url,
+    ]);
+    assert_eq!(gone.code, Some(2), "{gone:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(2) && gone.out.contains(" looks"),
+        "{gone:?}"
+    );
+
+    // the last look has no more time than the wait
+    let begun = Instant::now();
+    let hung = run(&["check", "--wait", "300ms", &Server::usual().url("/slow")]);
+    assert_eq!(hung.code, Some(2), "{hung:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn every_format_tells_the_same() {
+    let server = Server::usual();
+    let (fine, bad) = (server.url("/"), server.url("/500"));
+    let told = |format: &str| run(&["check", "--format", format, &fine, &bad]);
+    let human = told("human");
+    assert!(
+        human.out.contains("✓ pass") && human.out.contains("│ out of order"),
+        "{human:?}"
+    );
+    assert!(
+        human.out.contains("Traceback␛[31m") && !human.out.contains('\x1b'),
+        "{human:?}"
+    );
+    let plain = told("plain");
+    let starts: Vec<_> = plain.out.lines().map(|line| &line[..4]).collect();
+    assert_eq!(starts, ["pass", "fail"], "{plain:?}");
+    let json = told("json");
+    let lines: Vec<serde_json::Value> = json
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(
+        (&lines[0]["name"], &lines[0]["verdict"]),
+        (&fine.clone().into(), &"pass".into())
+    );
+    assert_eq!(
+        (&lines[1]["status"], &lines[1]["reason"]),
+        (&500.into(), &"status".into())
+    );
+    let nagios = told("nagios");
+    assert!(
+        nagios
+            .out
+            .starts_with("HTTPOK CRITICAL - 1 of 2 not well, "),
+        "{nagios:?}"
+    );
+    assert_eq!(
+        [human.code, plain.code, json.code, nagios.code],
+        [Some(2); 4]
+    );
+}
+
+#[test]
+fn nagios_ranges_decide_the_exit_status() {
+    let server = Server::usual();
+    let url = server.url("/");
+    let table: [(&[&str], &str, i32); 4] = [
+        (&["--warn", "60", "--crit", "90"], "OK", 0),
+        (&["--warn", "60:"], "WARNING", 1),
+        (&["--warn", "60:", "--crit", "@0:60"], "CRITICAL", 2),
+        (&["-b", "missing"], "CRITICAL", 2),
+    ];
+    for (words, word, code) in table {
+        let run = run(&[&["check", "--format", "nagios"], words, &[&url]].concat());
+        assert!(
+            run.out.starts_with(&format!("HTTPOK {word} - ")),
+            "{words:?}: {run:?}"
+        );
+        assert!(
+            run.out.contains(" | time=0.") && run.out.contains("; size=8B;;;0\n"),
+            "{run:?}"
+        );
+        assert_eq!(run.code, Some(code), "{words:?}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_and_those_who_ask() {
+    let server = Server::usual();
+    let words = ["check", "--format", "human", &server.url("/")];
+    let forced = ran(httpok(&words).env("CLICOLOR_FORCE", "1"));
+    assert!(
+        forced.out.contains("\x1b[") && !run(&words).out.contains("\x1b["),
+        "{forced:?}"
+    );
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let server = Server::usual();
+    let run = run(&["check", "-q", &server.url("/"), &server.url("/500")]);
+    assert_eq!(
+        (run.code, run.out.as_str(), run.err.as_str()),
+        (Some(2), "", "")
+    );
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_trouble() {
+    let server = Server::usual();
+    for (path, code) in [("/", 0), ("/500", 2)] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let child = httpok(&["check", &server.url(path)])
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(code));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
