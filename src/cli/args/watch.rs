@@ -56,7 +56,7 @@ pub struct WatchArgs {
 
     /// Ask everything once, act on it, and end with the exit status of check
     ///
-    /// For cron. Failures in a row are counted across runs, in the state directory.
+    /// For cron.
     #[arg(long)]
     pub once: bool,
 

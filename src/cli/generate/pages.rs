@@ -67,9 +67,10 @@ const WATCH_STATUS: &[Paragraph] = &[
     Term("0", "It was ended by SIGTERM or SIGINT."),
     Term("0, 1, 2, 3", "With --once: as httpok-check(1)."),
     Term(
-        "3",
-        "The command line or the configuration is wrong, or it could not start.",
+        "1",
+        "It could not start or go on, or a second signal ended it at once.",
     ),
+    Term("3", "The command line or the configuration is wrong."),
 ];
 
 const PLAIN_STATUS: &[Paragraph] = &[
@@ -83,7 +84,11 @@ const PLAIN_STATUS: &[Paragraph] = &[
 const SIGNALS: &[Paragraph] = &[Term(
     "SIGTERM, SIGINT",
     "Begin nothing new, end what is under way (a process that was stopped is started again), then exit. The second one exits at once; what was under way is finished by the next run.",
-)];
+)    Term(
+        "SIGHUP",
+        "Read the file of --config again. A file that is wrong changes nothing, and standard error says what is wrong with it. Checks that did not change keep their state.",
+    ),
+];
 
 const FILES: &[Paragraph] = &[
     Term(
@@ -120,6 +125,10 @@ const ENVIRONMENT: &[Paragraph] = &[
     Term(
         "SUPERVISOR_ENABLED",
         "Set by supervisord: usage messages go to standard error, because standard output belongs to the event protocol.",
+    ),
+    Term(
+        "HTTPOK_LOG",
+        "How much is logged: error, warn, info (the default), debug or trace.",
     ),
     Term("STATE_DIRECTORY", "Where state is kept. systemd sets it."),
     Term(
