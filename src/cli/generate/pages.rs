@@ -81,10 +81,12 @@ const PLAIN_STATUS: &[Paragraph] = &[
     ),
 ];
 
-const SIGNALS: &[Paragraph] = &[Term(
-    "SIGTERM, SIGINT",
-    "Begin nothing new, end what is under way (a process that was stopped is started again), then exit. The second one exits at once; what was under way is finished by the next run.",
-)    Term(
+const SIGNALS: &[Paragraph] = &[
+    Term(
+        "SIGTERM, SIGINT",
+        "Begin nothing new, end what is under way (a process that was stopped is started again), then exit. The second one exits at once; what was under way is finished by the next run.",
+    ),
+    Term(
         "SIGHUP",
         "Read the file of --config again. A file that is wrong changes nothing, and standard error says what is wrong with it. Checks that did not change keep their state.",
     ),
