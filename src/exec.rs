@@ -5,6 +5,7 @@
 //! future. Processes that detach from the pipes (real daemons) are left alone once the child has ended.
 //! What a child's output means is the caller's business.
 
+use std::fmt;
 use std::io;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -72,7 +73,7 @@ pub struct Finished {
 }
 
 /// What a child printed on one of its outputs, up to the bound.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Output {
     /// The first `max_output` bytes.
     pub bytes: Vec<u8>,
@@ -84,6 +85,14 @@ impl Output {
     /// As text; what is not UTF-8 becomes the replacement character.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+impl fmt::Debug for Output {
+    /// As text, which people can read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.truncated { "..." } else { "" };
+        write!(f, "{:?}{more}", self.text())
     }
 }
 

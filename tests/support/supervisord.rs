@@ -27,8 +27,8 @@ use tempfile::TempDir;
 
 use super::wait_until;
 
-/// Long enough for Python on a busy machine.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Long enough for Python on a busy machine. Only a failing test waits for so long.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A file of the provisioned Python environment, such as `supervisord`.
 pub fn provisioned(name: &str) -> PathBuf {
