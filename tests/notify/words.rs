@@ -323,7 +323,7 @@ fn failed_steps_say_why() {
     for part in [
         "no process is called shop2\n",
         "a left alone: it is the watchdog itself\n",
-        "b left alone: the process that the check looked at (pid 3) is gone\n",
+        "b left alone: someone else was faster since the check looked (pid 3 then, none now)\n",
         "c NOT stopped, after 1.0 ms: connection refused\n",
         "c NOT started, after 1.0 ms: connection refused\n",
         "gcore of d NOT kept, after 30.000 s: killed after 30s\n",
