@@ -10,6 +10,7 @@ pub mod tick;
 pub mod config;
 pub mod notify;
 pub mod probe;
+pub mod store;
 pub mod supervisor;
 // floor 3
 pub mod action;

@@ -21,6 +21,7 @@ need() { # need COMMAND PACKAGE
 need gcore gdb
 need curl curl
 need mandoc mandoc
+need strace strace
 
 "$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
 "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" || fail "pip could not install $here/requirements.txt"

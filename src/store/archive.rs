@@ -1,0 +1,68 @@
+//! The store for those who only look, such as `explain` when no watchdog runs: no thread, no write.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::files;
+use super::history;
+use super::intents::{self, Intent};
+use super::outbox::{self, Counts};
+use super::trouble::StoreError;
+use crate::health::{Incident, Note};
+
+/// A store that is open for reading alone. Its calls block: it is for commands, not for the watchdog.
+pub struct Archive {
+    conn: Connection,
+    path: PathBuf,
+}
+
+impl Archive {
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let path = files::database(dir);
+        match files::open_read_only(dir) {
+            Ok(conn) => Ok(Self { conn, path }),
+            Err(fault) => Err(StoreError::Unreadable {
+                path,
+                detail: fault.detail,
+            }),
+        }
+    }
+
+    /// The open intents of every watchdog that we can read.
+    pub fn open_intents(&self) -> Result<Vec<Intent>, StoreError> {
+        self.read(intents::all(&self.conn).map(|(intents, _)| intents))
+    }
+
+    /// How full the outbox is.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(outbox::counts(&self.conn))
+    }
+
+    /// The check state that `watchdog` left, as JSON, by check.
+    pub fn memories(&self, watchdog: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.read(history::memories(&self.conn, watchdog))
+    }
+
+    /// The last incidents, of one check or of all, newest first.
+    pub fn incidents(&self, check: Option<&str>, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        self.read(history::incidents(&self.conn, check, limit))
+    }
+
+    /// One incident.
+    pub fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
+        self.read(history::incident(&self.conn, id))
+    }
+
+    /// The last decisions about `check`, oldest first.
+    pub fn notes(&self, check: &str, limit: u32) -> Result<Vec<Note>, StoreError> {
+        self.read(history::notes(&self.conn, check, limit))
+    }
+
+    fn read<T>(&self, found: rusqlite::Result<T>) -> Result<T, StoreError> {
+        found.map_err(|error| StoreError::Unreadable {
+            path: self.path.clone(),
+            detail: error.to_string(),
+        })
+    }
+}

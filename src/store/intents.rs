@@ -1,0 +1,134 @@
+//! "I am about to stop X": on disk before it happens, closed after X runs again. Whether the owner of an
+//! intent still lives is for the caller to find out.
+
+use rusqlite::{Connection, Row, params};
+
+use super::rows::{id, int, json_text, moment, parsed, whole};
+use crate::health::{Moment, ProcessName};
+
+/// Names an intent. Chosen by whoever opens it, at random, so that it stays the same wherever it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IntentId(pub(super) i64);
+
+impl IntentId {
+    /// One that no other intent has.
+    pub fn fresh() -> Self {
+        Self(id())
+    }
+}
+
+/// A process that is about to be stopped, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Its name.
+    pub id: IntentId,
+    /// What is stopped.
+    pub process: ProcessName,
+    /// The check that it is stopped for.
+    pub check: String,
+    /// The incident that it belongs to.
+    pub incident: String,
+    /// The URL of the supervisor, without secrets.
+    pub supervisor: String,
+    /// The process id before the stop.
+    pub pid_before: Option<u32>,
+    /// Who stops it, and starts it again.
+    pub owner: Owner,
+    /// When, in Unix time.
+    pub opened: Moment,
+}
+
+/// A run of a watchdog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The watchdog's key, the same in every run.
+    pub watchdog: String,
+    /// Its process id.
+    pub pid: u32,
+    /// When that process was started, in clock ticks since boot: field 22 of `/proc/PID/stat`. A process
+    /// id alone may be given to another process.
+    pub pid_started: u64,
+}
+
+pub(super) fn open(conn: &Connection, intent: &Intent, process: &str) -> rusqlite::Result<()> {
+    let owner = &intent.owner;
+    conn.execute(
+        "INSERT INTO intents (id, process, check_name, incident, supervisor, pid_before, watchdog, pid, \
+         pid_started, opened) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
+        params![
+            intent.id.0,
+            process,
+            intent.check,
+            intent.incident,
+            intent.supervisor,
+            intent.pid_before,
+            owner.watchdog,
+            owner.pid,
+            int(owner.pid_started),
+            int(intent.opened.as_millis()),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn close(conn: &Connection, id: IntentId) -> rusqlite::Result<()> {
+    conn.execute("DELETE FROM intents WHERE id = ?1", [id.0])?;
+    Ok(())
+}
+
+/// Hands an intent from `gone` to `heir`, unless someone else was first.
+pub(super) fn adopt(
+    conn: &Connection,
+    id: IntentId,
+    gone: &Owner,
+    heir: &Owner,
+) -> rusqlite::Result<bool> {
+    let changed = conn.execute(
+        "UPDATE intents SET watchdog = ?1, pid = ?2, pid_started = ?3 \
+         WHERE id = ?4 AND watchdog = ?5 AND pid = ?6 AND pid_started = ?7",
+        params![
+            heir.watchdog,
+            heir.pid,
+            int(heir.pid_started),
+            id.0,
+            gone.watchdog,
+            gone.pid,
+            int(gone.pid_started),
+        ],
+    )?;
+    Ok(changed == 1)
+}
+
+/// The open ones of every owner, oldest first, and how many more there are that cannot be read.
+pub(super) fn all(conn: &Connection) -> rusqlite::Result<(Vec<Intent>, usize)> {
+    let mut select = conn.prepare(
+        "SELECT id, process, check_name, incident, supervisor, pid_before, watchdog, pid, pid_started, \
+         opened FROM intents ORDER BY opened, id",
+    )?;
+    let mut rows = select.query([])?;
+    let (mut intents, mut unreadable) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        match parsed(&json_text(row, 1)?) {
+            Some(process) => intents.push(from_row(row, process)?),
+            None => unreadable += 1,
+        }
+    }
+    Ok((intents, unreadable))
+}
+
+fn from_row(row: &Row<'_>, process: ProcessName) -> rusqlite::Result<Intent> {
+    Ok(Intent {
+        id: IntentId(row.get(0)?),
+        process,
+        check: row.get(2)?,
+        incident: row.get(3)?,
+        supervisor: row.get(4)?,
+        pid_before: row.get(5)?,
+        owner: Owner {
+            watchdog: row.get(6)?,
+            pid: row.get(7)?,
+            pid_started: whole(row, 8)?,
+        },
+        opened: moment(row, 9)?,
+    })
+}

@@ -1,0 +1,372 @@
+//! Who answers requests on the store's thread: from the file while that works, from memory while it does
+//! not, and how one becomes the other. What the requests mean is none of its business.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::board::Board;
+use super::files::{self, Identity, Opened};
+use super::history;
+use super::rows::{int, json};
+use super::shelter;
+use super::trouble::{self, Fault, StoreError, Trouble, TroubleKind};
+
+/// In memory, the file is tried again after this, then less and less often.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// Old decisions of a check are dropped after so many new ones: to look for them each time is too dear.
+const PRUNE_EVERY: u32 = 128;
+
+/// How a request uses the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It only reads.
+    Read,
+    /// It writes, and may be lost when the power fails; not when the watchdog dies.
+    Write,
+    /// It writes, and is on disk before the answer.
+    Durable,
+}
+
+pub(super) struct Keeper {
+    dir: PathBuf,
+    board: Arc<Board>,
+    home: Home,
+    /// Decisions written since the last pruning, by check.
+    unpruned: HashMap<String, u32>,
+}
+
+enum Home {
+    /// Nothing was asked yet.
+    None,
+    File {
+        conn: Connection,
+        identity: Identity,
+    },
+    Memory {
+        conn: Connection,
+        /// The file that its rows were copied from.
+        source: Option<Identity>,
+        retry: Instant,
+        pause: Duration,
+    },
+}
+
+impl Keeper {
+    pub fn new(dir: PathBuf, board: Arc<Board>) -> Self {
+        Self {
+            dir,
+            board,
+            home: Home::None,
+            unpruned: HashMap::new(),
+        }
+    }
+
+    /// Has `trouble` told.
+    pub fn tell(&self, trouble: Trouble) {
+        self.board.tell(trouble);
+    }
+
+    /// The database's path.
+    pub fn path(&self) -> PathBuf {
+        files::database(&self.dir)
+    }
+
+    /// Does `request` on the file, or when that fails, in memory. It may be done twice, so it must come to
+    /// the same.
+    pub fn run<T>(
+        &mut self,
+        how: Use,
+        request: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.settle();
+        if how == Use::Durable {
+            // The disk is at work anyway: what waits goes along, right behind.
+            self.board.hurry();
+        }
+        // Once more after a damaged file was replaced; not for ever, on a disk that damages them all.
+        for _ in 0..2 {
+            let Home::File { conn, identity } = &self.home else {
+                break;
+            };
+            match transact(conn, how, &request) {
+                Ok(done) => return Ok(done),
+                Err(error) => match Fault::of(&error) {
+                    None => return Err(refused(&error)),
+                    Some(fault) if fault.kind == TroubleKind::Corrupt => {
+                        let identity = *identity;
+                        self.open(Some((identity, &fault)));
+                    }
+                    Some(fault) => self.take_shelter(&fault),
+                },
+            }
+        }
+        if let Home::File { .. } = self.home {
+            self.take_shelter(&Fault::new(
+                TroubleKind::Failing,
+                "it was damaged again as soon as it was made",
+            ));
+        }
+        match &self.home {
+            Home::Memory { conn, .. } => {
+                transact(conn, how, &request).map_err(|error| refused(&error))
+            }
+            Home::None | Home::File { .. } => Err(StoreError::Refused(
+                "there is no memory left for it".to_owned(),
+            )),
+        }
+    }
+
+    /// Opens the file if that was not tried yet, or if it is time to try it again, or if another file has
+    /// come in its place.
+    pub fn settle(&mut self) {
+        match &self.home {
+            Home::None => self.open(None),
+            Home::File { identity, .. } => {
+                // Replaced by another watchdog because it was damaged, or removed by someone.
+                if files::identity(&self.path()).ok() != Some(*identity) {
+                    self.open(None);
+                }
+            }
+            Home::Memory { retry, .. } => {
+                if Instant::now() >= *retry {
+                    self.open(None);
+                }
+            }
+        }
+    }
+
+    /// When the thread has to see to something by itself.
+    pub fn due(&self) -> Option<Instant> {
+        let retry = match &self.home {
+            Home::Memory { retry, .. } => Some(*retry),
+            Home::None | Home::File { .. } => None,
+        };
+        [retry, self.board.due()].into_iter().flatten().min()
+    }
+
+    /// Sees to what is due.
+    pub fn tend(&mut self) {
+        if !matches!(self.home, Home::None) {
+            self.settle();
+        }
+        if self.board.due().is_some_and(|due| due <= Instant::now()) {
+            self.write_waiting();
+        }
+    }
+
+    /// Writes what can wait, in one transaction.
+    pub fn write_waiting(&mut self) {
+        let waiting = self.board.take();
+        if waiting.is_empty() {
+            return;
+        }
+        let now = unix_millis();
+        let mut notes = Vec::new();
+        for (watchdog, note) in &waiting.notes {
+            match json("a decision", note) {
+                Ok(text) => notes.push((watchdog, &note.check, text)),
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        let prune = self.due_for_pruning(notes.iter().map(|(_, check, _)| check.as_str()));
+        let keep = match self.home {
+            Home::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
+            Home::None | Home::File { .. } => history::KEPT_NOTES,
+        };
+        let written = self.run(Use::Write, |conn| {
+            for ((watchdog, check), memory) in &waiting.memories {
+                history::save_memory(conn, watchdog, check, memory, now)?;
+            }
+            for (watchdog, check, text) in &notes {
+                history::add_note(conn, watchdog, check, text, now)?;
+            }
+            for check in &prune {
+                history::prune_notes(conn, check, keep)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = written {
+            tracing::warn!("check state and decisions are not stored: {error}");
+        }
+    }
+
+    /// Folds the log into the file: what comes next reads one file, and it can be copied alone.
+    pub fn close(&mut self) {
+        self.write_waiting();
+        if let Home::Memory { .. } = self.home {
+            self.open(None); // the last chance
+        }
+        if let Home::File { conn, .. } = &self.home {
+            let folded = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            if let Err(error) = folded {
+                // The log stays and is read again next time: nothing is lost.
+                tracing::debug!("the store's log stays beside it: {error}");
+            }
+        }
+        self.home = Home::None;
+    }
+
+    /// The checks of `new` decisions that are due for pruning. A check is due with its first one too:
+    /// short runs would never come to a count.
+    fn due_for_pruning<'a>(&mut self, new: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let mut due = Vec::new();
+        for check in new {
+            match self.unpruned.get_mut(check) {
+                Some(count) if *count + 1 < PRUNE_EVERY => *count += 1,
+                _ => {
+                    self.unpruned.insert(check.to_owned(), 0);
+                    due.push(check.to_owned());
+                }
+            }
+        }
+        due
+    }
+
+    /// Opens the file and moves what was kept in memory over to it. `broken` is replaced, and so is a file
+    /// that turns out to be damaged when it is moved into.
+    fn open(&mut self, broken: Option<(Identity, &Fault)>) {
+        let opened = self.open_once(broken).or_else(|(fault, found)| {
+            match found.filter(|_| fault.kind == TroubleKind::Corrupt) {
+                Some(found) => self.open_once(Some((found, &fault))),
+                None => Err((fault, None)),
+            }
+        });
+        match opened {
+            Ok(home) => {
+                self.home = home;
+                self.board.show(None);
+            }
+            Err((fault, _)) => self.take_shelter(&fault),
+        }
+    }
+
+    /// On failure, says which file it was that could be opened but not used.
+    fn open_once(
+        &self,
+        broken: Option<(Identity, &Fault)>,
+    ) -> Result<Home, (Fault, Option<Identity>)> {
+        let opened = files::open(&self.dir, broken).map_err(|fault| (fault, None))?;
+        let found = opened.identity;
+        self.move_in(opened).map_err(|fault| (fault, Some(found)))
+    }
+
+    /// Makes the opened file the store's home, with what is only in the home before.
+    fn move_in(&self, opened: Opened) -> Result<Home, Fault> {
+        let Opened {
+            conn,
+            identity,
+            replaced,
+        } = opened;
+        if let Some((aside, detail)) = replaced {
+            let rescued = rescue(&aside, &conn);
+            let rows = *rescued.as_ref().unwrap_or(&0);
+            let told = trouble::set_aside(&self.path(), &aside, rows, &detail);
+            self.board.tell(told);
+            rescued?;
+        }
+        transact(&conn, Use::Durable, &|file| {
+            match &self.home {
+                Home::None => {}
+                Home::File { conn: before, .. } => shelter::carry_over(before, file)?,
+                Home::Memory { conn, source, .. } => {
+                    if *source != Some(identity) {
+                        shelter::carry_over(conn, file)?;
+                    }
+                    shelter::merge(conn, file)?;
+                }
+            }
+            history::forget_old(file, unix_millis())
+        })?;
+        Ok(Home::File { conn, identity })
+    }
+
+    /// Goes on in memory because of `fault`, and has that told.
+    fn take_shelter(&mut self, fault: &Fault) {
+        let fault = fault.clone().or_full(files::free(&self.dir));
+        let trouble = fault.told(&self.path());
+        self.board.tell(trouble.clone());
+        self.board.show(Some(trouble));
+        let (built, source) = match &mut self.home {
+            Home::Memory { retry, pause, .. } => {
+                *pause = (*pause * 2).min(LAST_RETRY);
+                *retry = Instant::now() + *pause;
+                return;
+            }
+            Home::File { conn, identity } => (shelter::build(Some(conn)), Some(*identity)),
+            // A newer version's words may mean something else: they are not read.
+            Home::None if fault.kind == TroubleKind::Newer => (shelter::build(None), None),
+            Home::None => {
+                let source = files::identity(&self.path()).ok();
+                let file = files::open_read_only(&self.dir).ok();
+                (shelter::build(file.as_ref()), source)
+            }
+        };
+        self.home = match built {
+            Ok(conn) => Home::Memory {
+                conn,
+                source,
+                retry: Instant::now() + FIRST_RETRY,
+                pause: FIRST_RETRY,
+            },
+            Err(fault) => {
+                tracing::error!("no memory for what cannot be stored: {}", fault.detail);
+                Home::None
+            }
+        };
+    }
+}
+
+/// Copies what can be read of the damaged database `aside` into `fresh`.
+fn rescue(aside: &Path, fresh: &Connection) -> Result<usize, Fault> {
+    let Ok(damaged) = files::open_damaged(aside) else {
+        return Ok(0);
+    };
+    Ok(transact(fresh, Use::Durable, &|fresh| {
+        shelter::salvage(&damaged, fresh)
+    })?)
+}
+
+/// Does `request` in a transaction. The write lock is taken at its beginning: a reader that becomes a writer
+/// can fail at once where a writer waits.
+fn transact<T>(
+    conn: &Connection,
+    how: Use,
+    request: &impl Fn(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let behavior = match how {
+        Use::Read => TransactionBehavior::Deferred,
+        Use::Write | Use::Durable => TransactionBehavior::Immediate,
+    };
+    // With a log, NORMAL syncs it only before it is folded into the file, and a commit may be lost when the
+    // power fails; FULL syncs it with each commit, and with that all earlier ones
+    // (https://www.sqlite.org/pragma.html#pragma_synchronous). It cannot be changed in a transaction.
+    if how == Use::Durable {
+        conn.execute_batch("PRAGMA synchronous = FULL")?;
+    }
+    let done = Transaction::new_unchecked(conn, behavior).and_then(|tx| {
+        let done = request(&tx)?;
+        tx.commit()?;
+        Ok(done)
+    });
+    if how == Use::Durable {
+        conn.execute_batch("PRAGMA synchronous = NORMAL")?;
+    }
+    done
+}
+
+fn refused(error: &rusqlite::Error) -> StoreError {
+    StoreError::Refused(error.to_string())
+}
+
+fn unix_millis() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    int(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,282 @@
+//! Floor 2: what outlives the watchdog, in one SQLite database in `state_dir` that several watchdogs share:
+//! intents, the outbox, check state, incidents and decisions.
+//!
+//! SQLite blocks, so it has a thread of its own, and [`Store`] sends it requests. The store never stands in
+//! the way of watching or restarting: when the file cannot be used, requests are answered from memory, a
+//! [`Trouble`] is there to be told once, and what was kept goes to the file when that works again. What is
+//! stored is decided elsewhere.
+
+mod archive;
+mod board;
+mod files;
+mod history;
+mod intents;
+mod keeper;
+mod outbox;
+mod rows;
+mod schema;
+mod shelter;
+mod thread;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use archive::Archive;
+pub use intents::{Intent, IntentId, Owner};
+pub use outbox::{Counts, Dropped, Enqueued, Message, MessageId, Next, Queued};
+pub use trouble::{StoreError, Trouble, TroubleKind};
+
+use crate::health::{Incident, Moment, Note};
+use keeper::Use;
+use outbox::Bounds;
+use thread::Thread;
+
+/// A handle to the store; clones are the same store. Nothing happens on disk before the first request. When
+/// the last handle is gone the store writes what waits and ends.
+#[derive(Clone)]
+pub struct Store {
+    thread: Arc<Thread>,
+}
+
+impl Store {
+    /// The store in `dir`, which is made when it is first used.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            thread: Arc::new(Thread::new(dir.into())),
+        }
+    }
+
+    /// The store in `dir` for a command that only looks.
+    pub fn open_read_only(dir: &Path) -> Result<Archive, StoreError> {
+        Archive::open(dir)
+    }
+
+    /// Opens the database now. Returns what is wrong with it, which is also told.
+    pub async fn open(&self) -> Result<Option<Trouble>, StoreError> {
+        self.thread
+            .call(|keeper| {
+                keeper.settle();
+                Ok(())
+            })
+            .await?;
+        Ok(self.watch().borrow().clone())
+    }
+
+    /// The troubles since the last call: each is to be told once.
+    pub fn take_troubles(&self) -> Vec<Trouble> {
+        self.thread.board.take_troubles()
+    }
+
+    /// What is wrong with the store just now; changes wake whoever watches.
+    pub fn watch(&self) -> watch::Receiver<Option<Trouble>> {
+        self.thread.board.watch()
+    }
+
+    /// Notes an intent. It is on disk before this returns, or in memory when the disk does not take it.
+    pub async fn open_intent(&self, intent: Intent) -> Result<IntentId, StoreError> {
+        let id = intent.id;
+        let process = rows::json("a process's name", &intent.process)?;
+        self.run(Use::Durable, move |conn| {
+            intents::open(conn, &intent, &process)
+        })
+        .await?;
+        Ok(id)
+    }
+
+    /// The process runs again.
+    pub async fn close_intent(&self, id: IntentId) -> Result<(), StoreError> {
+        self.run(Use::Write, move |conn| intents::close(conn, id))
+            .await
+    }
+
+    /// The open intents of every watchdog, oldest first.
+    pub async fn open_intents(&self) -> Result<Vec<Intent>, StoreError> {
+        self.thread
+            .call(|keeper| {
+                let (intents, unreadable) = keeper.run(Use::Read, intents::all)?;
+                if unreadable > 0 {
+                    keeper.tell(trouble::unreadable_intents(&keeper.path(), unreadable));
+                }
+                Ok(intents)
+            })
+            .await
+    }
+
+    /// Takes an intent over from `gone`, which does not run any more. Of several that try, one gets `true`
+    /// (in memory, each for itself).
+    pub async fn adopt_intent(
+        &self,
+        id: IntentId,
+        gone: Owner,
+        heir: Owner,
+    ) -> Result<bool, StoreError> {
+        self.run(Use::Write, move |conn| {
+            intents::adopt(conn, id, &gone, &heir)
+        })
+        .await
+    }
+
+    /// Queues a message, owned by `watchdog`. It is on disk before this returns, or in memory when the disk
+    /// does not take it. What is dropped for it is to be told.
+    pub async fn enqueue(&self, watchdog: &str, message: Message) -> Result<Enqueued, StoreError> {
+        let bounds = Bounds::USUAL;
+        let (bytes, most) = (message.json.len() as u64, bounds.largest());
+        if bytes > most {
+            return Err(StoreError::TooLarge { bytes, most });
+        }
+        let watchdog = watchdog.to_owned();
+        self.run(Use::Durable, move |conn| {
+            outbox::enqueue(conn, &watchdog, &message, bounds)
+        })
+        .await
+    }
+
+    /// What `owner` should deliver through `notifier` now. A message is its taker's until `lease` is over;
+    /// after a crash it comes again then.
+    pub async fn next_due(
+        &self,
+        now: Moment,
+        notifier: &str,
+        owner: &str,
+        lease: Duration,
+    ) -> Result<Next, StoreError> {
+        let (notifier, owner) = (notifier.to_owned(), owner.to_owned());
+        self.run(Use::Write, move |conn| {
+            outbox::next_due(conn, now, &notifier, &owner, lease)
+        })
+        .await
+    }
+
+    /// A message has reached its notifier.
+    pub async fn delivered(&self, id: MessageId) -> Result<(), StoreError> {
+        self.run(Use::Write, move |conn| outbox::delivered(conn, id))
+            .await
+    }
+
+    /// A message could not be delivered, and is tried again at `next_attempt`.
+    pub async fn failed(
+        &self,
+        id: MessageId,
+        next_attempt: Moment,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let why = why.to_owned();
+        self.run(Use::Write, move |conn| {
+            outbox::failed(conn, id, next_attempt, &why)
+        })
+        .await
+    }
+
+    /// A message is not tried again: it is kept to be looked at, and later ones of its incident go on.
+    pub async fn give_up(&self, id: MessageId, why: &str) -> Result<(), StoreError> {
+        let why = why.to_owned();
+        self.run(Use::Write, move |conn| outbox::give_up(conn, id, &why))
+            .await
+    }
+
+    /// How full the outbox is.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        self.run(Use::Read, outbox::counts).await
+    }
+
+    /// Has the state of a check, as JSON, written with the next batch; a newer one takes its place.
+    pub fn save_memory(&self, watchdog: &str, check: &str, json: String) {
+        if self.thread.board.add_memory(watchdog, check, json) {
+            self.thread.wake();
+        }
+    }
+
+    /// The check state that `watchdog` left, as JSON, by check.
+    pub async fn memories(&self, watchdog: &str) -> Result<Vec<(String, String)>, StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.look(move |conn| history::memories(conn, &watchdog))
+            .await
+    }
+
+    /// Writes an incident down, or what became of it.
+    pub async fn save_incident(
+        &self,
+        watchdog: &str,
+        incident: &Incident,
+    ) -> Result<(), StoreError> {
+        let (watchdog, incident) = (watchdog.to_owned(), incident.clone());
+        let text = rows::json("an incident", &incident)?;
+        self.run(Use::Write, move |conn| {
+            history::save_incident(conn, &watchdog, &incident, &text)
+        })
+        .await
+    }
+
+    /// The last incidents, of one check or of all, newest first. In memory, only those of this trouble.
+    pub async fn incidents(
+        &self,
+        check: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let check = check.map(str::to_owned);
+        self.look(move |conn| history::incidents(conn, check.as_deref(), limit))
+            .await
+    }
+
+    /// One incident.
+    pub async fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
+        let id = id.to_owned();
+        self.look(move |conn| history::incident(conn, &id)).await
+    }
+
+    /// Has decisions written with the next batch: no disk is touched for a look that passes.
+    pub fn record(&self, watchdog: &str, notes: Vec<Note>) {
+        if !notes.is_empty() && self.thread.board.add_notes(watchdog, notes) {
+            self.thread.wake();
+        }
+    }
+
+    /// The last decisions about `check`, oldest first.
+    pub async fn notes(&self, check: &str, limit: u32) -> Result<Vec<Note>, StoreError> {
+        let check = check.to_owned();
+        self.look(move |conn| history::notes(conn, &check, limit))
+            .await
+    }
+
+    /// Writes what waits for a batch.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.thread
+            .call(|keeper| {
+                keeper.write_waiting();
+                Ok(())
+            })
+            .await
+    }
+
+    /// Writes what waits and ends the store, for every handle, or gives up after `within`.
+    pub async fn close(&self, within: Duration) -> Result<(), StoreError> {
+        self.thread.close(within).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        how: Use,
+        request: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.thread
+            .call(move |keeper| keeper.run(how, request))
+            .await
+    }
+
+    /// Reads what may be waiting for its batch.
+    async fn look<T: Send + 'static>(
+        &self,
+        request: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.thread
+            .call(move |keeper| {
+                keeper.write_waiting();
+                keeper.run(Use::Read, request)
+            })
+            .await
+    }
+}

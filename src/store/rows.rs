@@ -1,0 +1,40 @@
+//! Small conversions between our values and SQLite's.
+
+use rusqlite::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::trouble::StoreError;
+use crate::health::Moment;
+
+/// A row id that is new in every database: rows keep it when they move from memory to disk.
+pub(super) fn id() -> i64 {
+    fastrand::i64(1..)
+}
+
+/// SQLite's integers are signed.
+pub(super) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column)
+        .map(|number| u64::try_from(number).unwrap_or(0))
+}
+
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
+    whole(row, column).map(Moment::from_millis)
+}
+
+pub(super) fn json_text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    row.get(column)
+}
+
+/// The value in `text`, unless another version wrote words into it that we do not know.
+pub(super) fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+pub(super) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|cause| StoreError::Json { what, cause })
+}

@@ -1,0 +1,172 @@
+//! The tables, and how a database of an older version becomes one of this. Add a migration for every
+//! change, also for a new word in a stored JSON value that older versions could not read.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::trouble::{Fault, TroubleKind};
+
+/// `MIGRATIONS[n]` leads from version n to n + 1.
+const MIGRATIONS: &[&str] = &[FIRST];
+
+const FIRST: &str = "
+    CREATE TABLE intents (
+        id          INTEGER PRIMARY KEY,
+        process     TEXT NOT NULL, -- JSON
+        check_name  TEXT NOT NULL,
+        incident    TEXT NOT NULL,
+        supervisor  TEXT NOT NULL,
+        pid_before  INTEGER,
+        watchdog    TEXT NOT NULL,
+        pid         INTEGER NOT NULL,
+        pid_started INTEGER NOT NULL,
+        opened      INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE outbox (
+        id             INTEGER PRIMARY KEY,
+        notifier       TEXT NOT NULL,
+        incident       TEXT NOT NULL,
+        number         INTEGER NOT NULL,
+        message        TEXT NOT NULL, -- JSON
+        bytes          INTEGER NOT NULL,
+        created        INTEGER NOT NULL,
+        attempts       INTEGER NOT NULL,
+        next_attempt   INTEGER NOT NULL,
+        last_failure   TEXT,
+        state          TEXT NOT NULL CHECK (state IN ('pending', 'kept')),
+        owner          TEXT NOT NULL,
+        reserved_until INTEGER NOT NULL,
+        UNIQUE (notifier, incident, number)
+    ) STRICT;
+    CREATE INDEX outbox_by_age ON outbox (state, created, id, bytes);
+
+    CREATE TABLE memories (
+        watchdog   TEXT NOT NULL,
+        check_name TEXT NOT NULL,
+        memory     TEXT NOT NULL, -- JSON
+        written    INTEGER NOT NULL,
+        PRIMARY KEY (watchdog, check_name)
+    ) STRICT;
+
+    CREATE TABLE incidents (
+        id         TEXT PRIMARY KEY,
+        watchdog   TEXT NOT NULL,
+        check_name TEXT NOT NULL,
+        since      INTEGER NOT NULL,
+        opened     INTEGER NOT NULL,
+        ended      INTEGER,
+        incident   TEXT NOT NULL -- JSON
+    ) STRICT;
+    CREATE INDEX incidents_by_check ON incidents (check_name, opened);
+
+    CREATE TABLE notes (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        watchdog   TEXT NOT NULL,
+        check_name TEXT NOT NULL,
+        written    INTEGER NOT NULL,
+        note       TEXT NOT NULL -- JSON
+    ) STRICT;
+    CREATE INDEX notes_by_check ON notes (check_name);
+";
+
+/// A table with its columns: what rows are copied by, from one database to another.
+pub(super) struct Table {
+    pub name: &'static str,
+    pub columns: &'static str,
+}
+
+pub(super) const INTENTS: Table = Table {
+    name: "intents",
+    columns: "id, process, check_name, incident, supervisor, pid_before, watchdog, pid, pid_started, opened",
+};
+pub(super) const OUTBOX: Table = Table {
+    name: "outbox",
+    columns: "id, notifier, incident, number, message, bytes, created, attempts, next_attempt, \
+              last_failure, state, owner, reserved_until",
+};
+pub(super) const MEMORIES: Table = Table {
+    name: "memories",
+    columns: "watchdog, check_name, memory, written",
+};
+pub(super) const INCIDENTS: Table = Table {
+    name: "incidents",
+    columns: "id, watchdog, check_name, since, opened, ended, incident",
+};
+/// Without the id, which each database counts for itself.
+pub(super) const NOTES: Table = Table {
+    name: "notes",
+    columns: "watchdog, check_name, written, note",
+};
+
+/// The version this program reads and writes.
+pub(super) fn ours() -> usize {
+    MIGRATIONS.len()
+}
+
+/// The version of the database.
+pub(super) fn version(conn: &Connection) -> rusqlite::Result<usize> {
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map(|version: u32| version as usize)
+}
+
+/// A database of a newer version is not for us: its tables may mean something else.
+pub(super) fn refuse_newer(found: usize) -> Result<(), Fault> {
+    if found <= ours() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        TroubleKind::Newer,
+        format!("its version is {found}, this httpok knows up to {}", ours()),
+    ))
+}
+
+/// Brings the database to our version. Takes the write lock in any case, so that a database that cannot
+/// be written is known here and not at the first stop.
+pub(super) fn migrate(conn: &Connection) -> Result<(), Fault> {
+    refuse_newer(version(conn)?)?;
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    let found = version(&tx)?;
+    refuse_newer(found)?;
+    for step in &MIGRATIONS[found..] {
+        tx.execute_batch(step)?;
+    }
+    if found < ours() {
+        tx.pragma_update(None, "user_version", ours() as u32)?;
+    }
+    Ok(tx.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_column_lists_name_every_column() {
+        let conn = Connection::open_in_memory().expect("a database");
+        migrate(&conn).expect("the schema");
+        for table in [INTENTS, OUTBOX, MEMORIES, INCIDENTS, NOTES] {
+            let count: usize = conn
+                .query_row(
+                    "SELECT count(*) FROM pragma_table_info(?1) WHERE name <> 'id' OR ?1 <> 'notes'",
+                    [table.name],
+                    |row| row.get::<_, u32>(0).map(|n| n as usize),
+                )
+                .expect("a count");
+            assert_eq!(table.columns.split(',').count(), count, "{}", table.name);
+            conn.prepare(&format!("SELECT {} FROM {}", table.columns, table.name))
+                .expect("columns that exist");
+        }
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing_and_a_newer_version_is_refused() {
+        let conn = Connection::open_in_memory().expect("a database");
+        migrate(&conn).expect("the schema");
+        migrate(&conn).expect("nothing to do");
+        conn.pragma_update(None, "user_version", ours() as u32 + 1)
+            .expect("a newer version");
+        let fault = migrate(&conn).expect_err("a refusal");
+        assert_eq!(fault.kind, TroubleKind::Newer);
+        assert_eq!(fault.detail, "its version is 2, this httpok knows up to 1");
+    }
+}

@@ -1,0 +1,144 @@
+//! The store's thread: started with the first request, one request after the other, each answered within a
+//! deadline or given up by whoever asked. What a request does is in `keeper`.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use super::board::Board;
+use super::files;
+use super::keeper::Keeper;
+use super::trouble::{self, StoreError};
+
+/// Longer than everything that the thread itself waits for, but a disk that hangs.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// Requests that may wait for the thread; the others wait for their place.
+const MOST_REQUESTS: usize = 64;
+
+type Request = Box<dyn FnOnce(&mut Keeper) + Send>;
+
+pub(super) struct Thread {
+    pub board: Arc<Board>,
+    dir: PathBuf,
+    state: Mutex<State>,
+    places: Arc<Semaphore>,
+}
+
+enum State {
+    New,
+    /// The thread ends when the last sender is gone.
+    Running(Sender<Request>),
+    Closed,
+}
+
+impl Thread {
+    pub fn new(dir: PathBuf) -> Self {
+        Self {
+            board: Arc::new(Board::new()),
+            dir,
+            state: Mutex::new(State::New),
+            places: Arc::new(Semaphore::new(MOST_REQUESTS)),
+        }
+    }
+
+    /// Has `request` done and returns its answer. A request that was sent is done even when nobody waits for
+    /// the answer any more.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(&mut Keeper) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let answer = async {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            let (answer, answered) = oneshot::channel();
+            self.send(Box::new(move |keeper| {
+                // Nobody may be waiting any more.
+                let _ = answer.send(request(keeper));
+                drop(place);
+            }))?;
+            answered.await.unwrap_or(Err(StoreError::Closed))
+        };
+        match timeout(ANSWER_WITHIN, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let path = files::database(&self.dir);
+                self.board.tell(trouble::slow(&path, ANSWER_WITHIN));
+                Err(StoreError::Slow(ANSWER_WITHIN))
+            }
+        }
+    }
+
+    /// Has the thread look at the board. Called once per batch, so it needs no place.
+    pub fn wake(&self) {
+        if let Err(error) = self.send(Box::new(|_| ())) {
+            tracing::debug!("decisions are not stored: {error}");
+        }
+    }
+
+    /// Ends the thread after all that was asked before.
+    pub async fn close(&self, within: Duration) -> Result<(), StoreError> {
+        let state = std::mem::replace(&mut *self.state(), State::Closed);
+        let State::Running(requests) = state else {
+            return Ok(());
+        };
+        let (answer, answered) = oneshot::channel();
+        let last: Request = Box::new(move |keeper| {
+            keeper.close();
+            let _ = answer.send(());
+        });
+        if requests.send(last).is_err() {
+            return Err(StoreError::Closed);
+        }
+        drop(requests);
+        match timeout(within, answered).await {
+            Ok(answer) => answer.map_err(|_| StoreError::Closed),
+            Err(_) => Err(StoreError::Slow(within)),
+        }
+    }
+
+    fn send(&self, request: Request) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if let State::New = *state {
+            *state = State::Running(self.start()?);
+        }
+        match &*state {
+            State::Running(requests) => requests.send(request).map_err(|_| StoreError::Closed),
+            State::New | State::Closed => Err(StoreError::Closed),
+        }
+    }
+
+    fn start(&self) -> Result<Sender<Request>, StoreError> {
+        let (requests, inbox) = mpsc::channel();
+        let keeper = Keeper::new(self.dir.clone(), Arc::clone(&self.board));
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || serve(keeper, &inbox))
+            .map_err(StoreError::Thread)?;
+        Ok(requests)
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The life of the thread.
+fn serve(mut keeper: Keeper, inbox: &Receiver<Request>) {
+    loop {
+        let request = match keeper.due() {
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        match request {
+            Ok(request) => request(&mut keeper),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        keeper.tend();
+    }
+    keeper.close();
+}
