@@ -146,6 +146,10 @@ fn lock(dir: &Path) -> Result<File, Fault> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
+            // Some network file systems cannot lock: there, nobody else is told apart.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                return Ok(file);
+            }
             Err(TryLockError::Error(error)) => return Err(error.into()),
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(10));

@@ -19,6 +19,9 @@ use super::trouble::{self, Fault, StoreError, Trouble, TroubleKind};
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
+/// On closing, others that use the file are not waited for as usual: the log may stay.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Old decisions of a check are dropped after so many new ones: to look for them each time is too dear.
 const PRUNE_EVERY: u32 = 128;
 
@@ -203,7 +206,9 @@ impl Keeper {
             self.open(None); // the last chance
         }
         if let Home::File { conn, .. } = &self.home {
-            let folded = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let folded = conn
+                .busy_timeout(CLOSE_PATIENCE)
+                .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
             if let Err(error) = folded {
                 // The log stays and is read again next time: nothing is lost.
                 tracing::debug!("the store's log stays beside it: {error}");
@@ -270,7 +275,12 @@ impl Keeper {
             self.board.tell(told);
             rescued?;
         }
-        transact(&conn, Use::Durable, &|file| {
+        // Opening alone needs no sync; what comes from memory was promised to be on disk.
+        let how = match self.home {
+            Home::None => Use::Write,
+            Home::File { .. } | Home::Memory { .. } => Use::Durable,
+        };
+        transact(&conn, how, &|file| {
             match &self.home {
                 Home::None => {}
                 Home::File { conn: before, .. } => shelter::carry_over(before, file)?,
