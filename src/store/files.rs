@@ -5,16 +5,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::patience;
 use super::schema;
 use super::trouble::{Fault, TroubleKind};
-
-/// How long another process is waited for that holds the database, or is just making it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open database and which file it is.
 pub(super) struct Opened {
@@ -96,8 +94,8 @@ pub(super) fn open_damaged(path: &Path) -> Result<Connection, Fault> {
 
 fn read(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(PATIENCE)?;
+    let mut conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_handler(Some(patience::wait))?;
     match schema::version(&conn) {
         // Without write access a log that is not there cannot be made, nor is it needed.
         Err(error) if Fault::of(&error).is_some_and(|f| f.kind == TroubleKind::Unreachable) => {
@@ -142,7 +140,7 @@ fn make_private_dir(dir: &Path) -> io::Result<()> {
 /// Locks `dir` among watchdogs: no lock file is left behind.
 fn lock(dir: &Path) -> Result<File, Fault> {
     let file = File::open(dir)?;
-    let deadline = Instant::now() + PATIENCE;
+    let mut tries = 0;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -151,14 +149,10 @@ fn lock(dir: &Path) -> Result<File, Fault> {
                 return Ok(file);
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            Err(TryLockError::WouldBlock) if patience::wait(tries) => tries += 1,
             Err(TryLockError::WouldBlock) => {
-                return Err(Fault::new(
-                    TroubleKind::Locked,
-                    "another watchdog has been opening it for too long",
-                ));
+                let detail = "another watchdog has been opening it for too long";
+                return Err(Fault::new(TroubleKind::Locked, detail));
             }
         }
     }
@@ -167,8 +161,8 @@ fn lock(dir: &Path) -> Result<File, Fault> {
 fn connect(path: &Path) -> Result<Connection, Fault> {
     make_private_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(PATIENCE)?;
+    let mut conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_handler(Some(patience::wait))?;
     // The last one to close would fold the log into the file and delete it *by name*: after the file
     // was replaced, the name is the log of the new one.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

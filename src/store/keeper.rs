@@ -11,6 +11,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::board::Board;
 use super::files::{self, Identity, Opened};
 use super::history;
+use super::patience;
 use super::rows::{int, json};
 use super::shelter;
 use super::trouble::{self, Fault, StoreError, Trouble, TroubleKind};
@@ -18,9 +19,6 @@ use super::trouble::{self, Fault, StoreError, Trouble, TroubleKind};
 /// In memory, the file is tried again after this, then less and less often.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
-
-/// On closing, others that use the file are not waited for as usual: the log may stay.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Old decisions of a check are dropped after so many new ones: to look for them each time is too dear.
 const PRUNE_EVERY: u32 = 128;
@@ -138,7 +136,7 @@ impl Keeper {
             }
             Home::Memory { retry, .. } => {
                 if Instant::now() >= *retry {
-                    self.open(None);
+                    patience::with(patience::BRIEF, || self.open(None));
                 }
             }
         }
@@ -206,9 +204,10 @@ impl Keeper {
             self.open(None); // the last chance
         }
         if let Home::File { conn, .. } = &self.home {
-            let folded = conn
-                .busy_timeout(CLOSE_PATIENCE)
-                .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+            // Where others use the file the log may stay.
+            let folded = patience::with(patience::BRIEF, || {
+                conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            });
             if let Err(error) = folded {
                 // The log stays and is read again next time: nothing is lost.
                 tracing::debug!("the store's log stays beside it: {error}");

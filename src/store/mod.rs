@@ -13,6 +13,7 @@ mod history;
 mod intents;
 mod keeper;
 mod outbox;
+mod patience;
 mod rows;
 mod schema;
 mod shelter;
