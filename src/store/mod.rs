@@ -1,10 +1,8 @@
 //! Floor 2: what outlives the watchdog, in one SQLite database in `state_dir` that several watchdogs share:
-//! intents, the outbox, check state, incidents and decisions.
-//!
-//! SQLite blocks, so it has a thread of its own, and [`Store`] sends it requests. The store never stands in
-//! the way of watching or restarting: when the file cannot be used, requests are answered from memory, a
-//! [`Trouble`] is there to be told once, and what was kept goes to the file when that works again. What is
-//! stored is decided elsewhere.
+//! intents, the outbox, check state, incidents and decisions. SQLite blocks, so it has a thread of its own.
+//! The store never stands in the way of watching or restarting: when the file cannot be used, requests are
+//! answered from memory, a [`Trouble`] is there to be told once, and what was kept goes to the file when that
+//! works again. When and why something is stored is decided elsewhere.
 
 mod archive;
 mod board;
