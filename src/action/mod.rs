@@ -2,13 +2,18 @@
 //! until it is RUNNING. Whether to act was decided in `health`; whether it helped is for the check to prove.
 
 mod capture;
+mod finish;
+mod intents;
 mod restart;
 
 use crate::clock::Clock;
 use crate::health::{Deed, Moment, Outcome, Plan, Process, ProcessName, Selection, Skip, Step};
+use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
 pub use capture::CaptureSpec;
+pub use finish::{Finish, Unfinished, finish};
+pub use intents::Intents;
 
 /// What an action works with.
 pub struct Tools<'a> {
@@ -18,6 +23,20 @@ pub struct Tools<'a> {
     pub clock: &'a Clock,
     /// Evidence before a restart.
     pub capture: Option<&'a CaptureSpec>,
+    /// Where it is noted that a process is about to be stopped.
+    pub intents: &'a Intents,
+}
+
+/// What an action did, and what it must not forget.
+#[derive(Debug, Default)]
+pub struct Performed {
+    /// All that was done.
+    pub outcome: Outcome,
+    /// The intents of processes that run again, or were left alone after all: to be closed as soon as
+    /// the outcome is safe.
+    pub done: Vec<IntentId>,
+    /// The intents of processes that do not run yet.
+    pub unfinished: Vec<(IntentId, Unfinished)>,
 }
 
 /// The steps done so far; each is told as soon as it is done.
@@ -52,7 +71,8 @@ pub async fn perform(
     plan: &Plan,
     tools: &Tools<'_>,
     tell: &mut (dyn FnMut(&Step) + Send),
-) -> Outcome {
+) -> Performed {
+    let mut performed = Performed::default();
     let mut log = Log {
         clock: tools.clock,
         steps: Vec::new(),
@@ -63,21 +83,23 @@ pub async fn perform(
         Ok(listed) => listed,
         Err(error) => {
             log.note(begun, None, Deed::ListFailed { error });
-            return Outcome { steps: log.steps };
+            performed.outcome.steps = log.steps;
+            return performed;
         }
     };
     for process in plan.remedy.select(&listed) {
         match skip(plan, &process) {
             Some(Skip::Ourselves) if plan.remedy.selection == Selection::All => {}
             Some(why) => log.say(Some(&process.name), Deed::Skipped(why)),
-            None => restart::restart(&process, plan, tools, &mut log).await,
+            None => restart::restart(&process, plan, tools, &mut log, &mut performed).await,
         }
     }
     let targets = plan.remedy.missing(&listed);
     if !targets.is_empty() {
         log.say(None, Deed::Missing { targets });
     }
-    Outcome { steps: log.steps }
+    performed.outcome.steps = log.steps;
+    performed
 }
 
 /// Why `process` is to be left alone, if it is.

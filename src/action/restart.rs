@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep};
 use crate::health::{CallError, Deed, Plan, Process, ProcessName, ProcessState, Skip};
 use crate::supervisor::Supervisors;
 
-use super::{Log, Tools, capture, replaced};
+use super::{Log, Performed, Tools, Unfinished, capture, replaced};
 
-/// How long a start that the supervisor's link swallowed is tried again.
-const START_FOR: Duration = Duration::from_secs(120);
+/// How long a start that the supervisor's link swallowed is tried again within the action. After that the
+/// restart is unfinished, and goes on beside everything else.
+const START_FOR: Duration = Duration::from_secs(10);
 /// The first pause between two tries; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -20,52 +21,84 @@ const SETTLE_FOR: Duration = Duration::from_secs(10);
 const SETTLE_EVERY: Duration = Duration::from_millis(200);
 
 /// Restarts `process`, or starts it when it does not run.
-pub(super) async fn restart(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) {
+pub(super) async fn restart(
+    process: &Process,
+    plan: &Plan,
+    tools: &Tools<'_>,
+    log: &mut Log<'_>,
+    performed: &mut Performed,
+) {
     let name = &process.name;
-    let supervisors = tools.supervisors;
-    if process.state == ProcessState::Running {
-        if plan.capture
-            && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
-        {
-            let begun = log.clock.now();
-            let capture = capture::capture(spec, name, pid, &plan.check).await;
-            log.note(begun, Some(name), Deed::Captured(capture));
-            // evidence takes time, in which someone else may have restarted it
-            if let Some(why) = changed(supervisors, process).await {
-                log.say(Some(name), Deed::Skipped(why));
-                return;
-            }
+    let address = tools.supervisors.address(name.backend);
+    if let Some(watchdog) = tools.intents.in_other_hands(process, address).await {
+        log.say(Some(name), Deed::Skipped(Skip::InOtherHands { watchdog }));
+        return;
+    }
+    let now = log.clock.now();
+    let intent = tools.intents.open(process, plan, address, now).await;
+    let ready = match process.state {
+        ProcessState::Running => stop(process, plan, tools, log).await,
+        state => {
+            log.say(Some(name), Deed::Starting { state });
+            true
         }
-        log.say(Some(name), Deed::Restarting { pid: process.pid });
-        let begun = log.clock.now();
-        let error = supervisors.stop(name).await.err();
-        log.note(
-            begun,
-            Some(name),
-            Deed::Stopped {
-                error: error.clone(),
-            },
-        );
-        if error.is_some_and(|error| error.is_fault(CallError::NOT_RUNNING))
-            && was_stopped_by_someone(supervisors, name).await
-        {
-            let state = ProcessState::Stopped;
-            log.say(Some(name), Deed::Skipped(Skip::NotRunning { state }));
-            return;
-        }
-    } else {
-        let state = process.state;
-        log.say(Some(name), Deed::Starting { state });
+    };
+    if !ready {
+        performed.done.push(intent);
+        return;
     }
     let begun = log.clock.now();
-    let error = start(supervisors, name).await.err();
+    let error = start(tools.supervisors, name).await.err();
+    let start_answered = error.as_ref().is_none_or(|error| !error.is_passing());
     let started = error.is_none();
     log.note(begun, Some(name), Deed::Started { error });
+    let mut runs = false;
     if started {
         let begun = log.clock.now();
-        let (state, pid) = settle(supervisors, name).await;
+        let (state, pid) = settle(tools.supervisors, name).await;
         log.note(begun, Some(name), Deed::Settled { state, pid });
+        runs = state == ProcessState::Running;
     }
+    if runs {
+        performed.done.push(intent);
+    } else {
+        let unfinished = Unfinished {
+            process: name.clone(),
+            pid_before: process.pid,
+            start_answered,
+        };
+        performed.unfinished.push((intent, unfinished));
+    }
+}
+
+/// Keeps evidence of a running process and stops it. Returns whether it is to be started now: not when it
+/// turned out to be someone else's.
+async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) -> bool {
+    let name = &process.name;
+    if plan.capture
+        && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
+    {
+        let begun = log.clock.now();
+        let capture = capture::capture(spec, name, pid, &plan.check).await;
+        log.note(begun, Some(name), Deed::Captured(capture));
+        // evidence takes time, in which someone else may have restarted it
+        if let Some(why) = changed(tools.supervisors, process).await {
+            log.say(Some(name), Deed::Skipped(why));
+            return false;
+        }
+    }
+    log.say(Some(name), Deed::Restarting { pid: process.pid });
+    let begun = log.clock.now();
+    let error = tools.supervisors.stop(name).await.err();
+    let not_running = error
+        .as_ref()
+        .is_some_and(|error| error.is_fault(CallError::NOT_RUNNING));
+    log.note(begun, Some(name), Deed::Stopped { error });
+    if not_running && let Some(state) = stopped_by_someone(tools.supervisors, name).await {
+        log.say(Some(name), Deed::Skipped(Skip::NotRunning { state }));
+        return false;
+    }
+    true
 }
 
 /// Why a process is not to be touched any more, if it is another one now, or not running.
@@ -77,17 +110,15 @@ async fn changed(supervisors: &Supervisors, process: &Process) -> Option<Skip> {
     Some(Skip::NotRunning { state: now.state })
 }
 
-/// The stop said "not running": whether that is because someone stopped it on purpose between our look and
+/// The stop said "not running": the state it is in, if someone stopped it on purpose between our look and
 /// our stop. Then it is theirs, and stays stopped.
-async fn was_stopped_by_someone(supervisors: &Supervisors, name: &ProcessName) -> bool {
-    supervisors
-        .info(name)
-        .await
-        .is_ok_and(|process| process.state == ProcessState::Stopped)
+async fn stopped_by_someone(supervisors: &Supervisors, name: &ProcessName) -> Option<ProcessState> {
+    let state = supervisors.info(name).await.ok()?.state;
+    matches!(state, ProcessState::Stopped | ProcessState::Stopping).then_some(state)
 }
 
 /// Starts a process that we stopped. A broken link is no answer: it is tried until there is one.
-async fn start(supervisors: &Supervisors, name: &ProcessName) -> Result<(), CallError> {
+pub(super) async fn start(supervisors: &Supervisors, name: &ProcessName) -> Result<(), CallError> {
     let until = Instant::now() + START_FOR;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -106,7 +137,10 @@ async fn start(supervisors: &Supervisors, name: &ProcessName) -> Result<(), Call
 }
 
 /// Waits until a started process is RUNNING; says in which state it was last seen.
-async fn settle(supervisors: &Supervisors, name: &ProcessName) -> (ProcessState, Option<u32>) {
+pub(super) async fn settle(
+    supervisors: &Supervisors,
+    name: &ProcessName,
+) -> (ProcessState, Option<u32>) {
     let until = Instant::now() + SETTLE_FOR;
     loop {
         let Ok(process) = supervisors.info(name).await else {

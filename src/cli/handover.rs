@@ -12,6 +12,7 @@ use crate::daemon::wiring::{self, Manner, Parts};
 use crate::daemon::{Ending, Reload, Stderr, Ticks, Voice, Watchdog};
 use crate::notify::report::Words;
 use crate::notify::superlance::Listener;
+use crate::secret::redact_url;
 use crate::tick::Ended;
 
 /// How long the last lines on standard error may hold up the end.
@@ -27,9 +28,11 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
         all: options.any,
         targets: options.programs.clone(),
     };
+    let key = key_of_listener(settings, options);
     let manner = match file {
         Some(_) => Manner {
             ourselves: options.ourselves.clone(),
+            key,
             ..Manner::default()
         },
         None => Manner {
@@ -39,6 +42,7 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
             all: options.any,
             eager: options.eager,
             ourselves: options.ourselves.clone(),
+            key,
         },
     };
     let of_file = file.is_some();
@@ -65,12 +69,31 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
 /// Runs the standalone watchdog.
 pub fn watch(settings: &Settings, options: &WatchOptions, file: Option<SettingsFile>) -> Exit {
     let once = options.once;
-    run(settings, Manner::default(), file, move |_| {
+    let manner = Manner {
+        key: format!("watch {}", options.name),
+        ..Manner::default()
+    };
+    run(settings, manner, file, move |_| {
         Ok((
             Voice::Log,
             if once { Ticks::once() } else { Ticks::timers() },
         ))
     })
+}
+
+/// A listener is known by its process under its supervisord, and by what it asks: a process may be given
+/// another URL, and is another watchdog then.
+fn key_of_listener(settings: &Settings, options: &ListenerOptions) -> String {
+    let process = options.ourselves.as_ref().map(ToString::to_string);
+    let supervisord = settings.supervisor.supervisord.as_ref();
+    format!(
+        "listener {} of {} for {}",
+        process.unwrap_or_default(),
+        supervisord
+            .map(|known| redact_url(&known.url))
+            .unwrap_or_default(),
+        options.url
+    )
 }
 
 /// Reads the configuration file again: all that is wrong with it, ready to be printed.

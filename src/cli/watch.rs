@@ -21,6 +21,8 @@ const SOCKETS: [&str; 2] = ["/run/supervisor.sock", "/var/run/supervisor.sock"];
 pub struct WatchOptions {
     /// One tick, then the exit status of `check`.
     pub once: bool,
+    /// Which watchdog this is: its configuration file, or what it asks.
+    pub name: String,
 }
 
 /// What `args` and the environment come to; `exists` says whether there is a file at a path.
@@ -48,7 +50,29 @@ pub fn settings(
     if let Some(dir) = &args.state_dir {
         settings.state_dir = Some(dir.clone());
     }
-    Ok((settings, WatchOptions { once: args.once }))
+    let options = WatchOptions {
+        once: args.once,
+        name: name(args, &settings),
+    };
+    Ok((settings, options))
+}
+
+/// Which watchdog this is: its configuration file, or what it asks.
+fn name(args: &WatchArgs, settings: &Settings) -> String {
+    match &args.config {
+        Some(file) => {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            file.display().to_string()
+        }
+        None => {
+            let names: Vec<_> = settings
+                .checks
+                .iter()
+                .map(|check| check.name.as_str())
+                .collect();
+            names.join(" ")
+        }
+    }
 }
 
 fn told(why: String) -> String {

@@ -1,22 +1,23 @@
-//! Carries reports to the notifiers. Each notifier has a queue and a worker of its own, so that a dead mail
-//! server delays nothing but its own mails; within a queue the order is kept.
+//! Carries reports to the notifiers through the store's outbox. Each notifier has a worker of its own, so
+//! that a dead mail server delays nothing but its own mails. A message is tried for days, and told when it
+//! is given up.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::clock::Clock;
 use crate::health::{Backoff, Event, Report, ReportKind};
 use crate::notify::report::Words;
 use crate::notify::{DeliveryError, Message, Notifier, Scene};
+use crate::store::{self, MessageId, Next, Store};
 
 use super::voice::Voice;
-
-/// Messages that may wait for one notifier; of more, the oldest is dropped.
-const WAITING: usize = 1000;
 
 /// The pauses between tries.
 const RETRY: Backoff = Backoff {
@@ -25,190 +26,263 @@ const RETRY: Backoff = Backoff {
     factor: 2.0,
 };
 
-/// Takes reports, for as long as it lives.
-pub struct Courier {
+/// A message that nobody took for so long is kept, but not tried any more.
+const TRY_FOR: Duration = Duration::from_secs(5 * 24 * 3600);
+
+/// A worker that was killed has lost its message for so long. Longer than any notifier's deadline.
+const LEASE: Duration = Duration::from_secs(120);
+
+/// The pause after the store could not say what is due.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+
+/// What waits in the outbox: a message, and which report it is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Parcel {
+    kind: ReportKind,
+    message: Message,
+}
+
+/// The notifiers by their keys, which are the same in every run.
+pub type Notifiers = BTreeMap<String, Notifier>;
+
+/// Puts reports into the outbox, in words.
+#[derive(Clone)]
+pub struct Outbox {
+    store: Store,
+    watchdog: String,
     words: Words,
     scene: Scene,
-    lines: Vec<Arc<Line>>,
-    events: mpsc::UnboundedSender<Event>,
-    _workers: JoinSet<()>,
+    keys: Vec<String>,
+    voice: Voice,
+    news: Arc<Notify>,
 }
 
-/// What waits for one notifier.
-struct Line {
-    notifier: Notifier,
-    waiting: Mutex<VecDeque<Job>>,
-    news: Notify,
-    idle: Notify,
+impl Outbox {
+    /// Puts a report into the outbox, once for each notifier. On disk when this returns.
+    pub async fn take(&self, report: Report) {
+        let message = self.words.tell(&report, &self.scene);
+        let parcel = Parcel {
+            kind: report.kind,
+            message,
+        };
+        let json = match serde_json::to_string(&parcel) {
+            Ok(json) => json,
+            Err(error) => {
+                let subject = &parcel.message.subject;
+                return self
+                    .voice
+                    .trouble(&format!("cannot keep {subject:?}: {error}"));
+            }
+        };
+        for key in &self.keys {
+            let row = store::Message {
+                notifier: key.clone(),
+                incident: report.incident.id.clone(),
+                number: report.number,
+                json: json.clone(),
+                created: report.at,
+            };
+            match self.store.enqueue(&self.watchdog, row).await {
+                Ok(enqueued) => {
+                    for lost in enqueued.dropped {
+                        self.voice.trouble(&format!(
+                            "too many messages wait: report {} of incident {} to {} was dropped",
+                            lost.number, lost.incident, lost.notifier
+                        ));
+                    }
+                }
+                Err(error) => {
+                    let subject = &parcel.message.subject;
+                    self.voice
+                        .trouble(&format!("cannot keep {subject:?}: {error}"));
+                }
+            }
+        }
+        self.news.notify_waiters();
+    }
 }
 
-struct Job {
-    message: Message,
-    receipt: Arc<Receipt>,
+/// The workers, for as long as it lives.
+pub struct Courier {
+    workers: JoinSet<()>,
+    news: Arc<Notify>,
+    store: Store,
+    watchdog: String,
 }
 
-/// Becomes the one event of a report when the last of its messages is done with.
-struct Receipt {
-    incident: String,
-    report: u64,
-    kind: ReportKind,
-    failures: Mutex<Vec<String>>,
-    events: mpsc::UnboundedSender<Event>,
+/// What a courier needs to know.
+pub struct Route {
+    pub store: Store,
+    pub watchdog: String,
+    pub words: Words,
+    pub scene: Scene,
+    pub notifiers: Notifiers,
+    pub voice: Voice,
+    pub clock: Clock,
+    pub events: mpsc::UnboundedSender<Event>,
 }
 
 impl Courier {
-    /// A courier to `notifiers`, who speaks in `words`.
-    pub fn new(
-        words: Words,
-        scene: Scene,
-        notifiers: Vec<Notifier>,
-        voice: &Voice,
-        events: mpsc::UnboundedSender<Event>,
-    ) -> Self {
-        let lines: Vec<_> = notifiers
-            .into_iter()
-            .map(|notifier| {
-                Arc::new(Line {
-                    notifier,
-                    waiting: Mutex::default(),
-                    news: Notify::new(),
-                    idle: Notify::new(),
-                })
-            })
-            .collect();
+    /// Starts a worker for each notifier.
+    pub fn start(route: Route) -> (Self, Outbox) {
+        let news = Arc::new(Notify::new());
+        let keys: Vec<_> = route.notifiers.keys().cloned().collect();
         let mut workers = JoinSet::new();
-        for line in &lines {
-            workers.spawn(work(Arc::clone(line), voice.clone()));
-        }
-        Self {
-            words,
-            scene,
-            lines,
-            events,
-            _workers: workers,
-        }
-    }
-
-    /// Takes a report. Comes back at once.
-    pub fn take(&self, report: Report) {
-        let receipt = Arc::new(Receipt {
-            incident: report.incident.id.clone(),
-            report: report.number,
-            kind: report.kind.clone(),
-            failures: Mutex::default(),
-            events: self.events.clone(),
-        });
-        let message = self.words.tell(&report, &self.scene);
-        for line in &self.lines {
-            let job = Job {
-                message: message.clone(),
-                receipt: Arc::clone(&receipt),
+        for (key, notifier) in route.notifiers {
+            let worker = Worker {
+                key,
+                notifier,
+                store: route.store.clone(),
+                watchdog: route.watchdog.clone(),
+                voice: route.voice.clone(),
+                clock: route.clock,
+                events: route.events.clone(),
+                news: Arc::clone(&news),
             };
-            line.push(job);
+            workers.spawn(worker.work());
         }
+        let outbox = Outbox {
+            store: route.store.clone(),
+            watchdog: route.watchdog.clone(),
+            words: route.words,
+            scene: route.scene,
+            keys,
+            voice: route.voice,
+            news: Arc::clone(&news),
+        };
+        let courier = Self {
+            workers,
+            news,
+            store: route.store,
+            watchdog: route.watchdog,
+        };
+        (courier, outbox)
     }
 
-    /// Waits until nothing waits any more, but no longer than `patience`.
-    pub async fn finish(&self, patience: Duration) {
+    /// Waits until nothing waits any more, but no longer than `patience`; then stops the workers. What is
+    /// left stays in the outbox.
+    pub async fn finish(&mut self, patience: Duration) {
         let all = async {
-            for line in &self.lines {
-                while !line.is_empty() {
-                    line.idle.notified().await;
-                }
+            while self.has_news().await {
+                sleep(Duration::from_millis(20)).await;
             }
         };
-        // who waits longer is told so by the line that was not sent
+        // who waits longer is served by the next run
         let _ = timeout(patience, all).await;
+        self.workers.shutdown().await;
+    }
+
+    /// Whether a message waits that was never tried.
+    async fn has_news(&self) -> bool {
+        self.news.notify_waiters();
+        !self.workers.is_empty()
+            && self
+                .store
+                .untried(&self.watchdog)
+                .await
+                .is_ok_and(|count| count > 0)
     }
 }
 
-impl Line {
-    fn push(&self, job: Job) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() >= WAITING
-            && let Some(oldest) = waiting.pop_front()
-        {
-            oldest
-                .receipt
-                .fail("dropped: too many messages wait".to_owned());
+struct Worker {
+    key: String,
+    notifier: Notifier,
+    store: Store,
+    watchdog: String,
+    voice: Voice,
+    clock: Clock,
+    events: mpsc::UnboundedSender<Event>,
+    news: Arc<Notify>,
+}
+
+impl Worker {
+    async fn work(self) {
+        loop {
+            // listen before asking, so that no news falls in between
+            let news = self.news.notified();
+            let now = self.clock.now();
+            let due = self.store.next_due(now, &self.key, &self.watchdog, LEASE);
+            match due.await {
+                Ok(Next::Deliver(queued)) => self.deliver(*queued).await,
+                Ok(Next::At(then)) => {
+                    // either is a reason to ask again
+                    let _ = timeout(then.since(now).max(Duration::from_millis(10)), news).await;
+                }
+                Ok(Next::Nothing) => news.await,
+                Err(error) => {
+                    tracing::warn!("cannot ask what is to be delivered: {error}");
+                    sleep(STORE_PAUSE).await;
+                }
+            }
         }
-        waiting.push_back(job);
-        self.news.notify_one();
     }
 
-    fn first(&self) -> Option<Message> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.front().map(|job| job.message.clone())
+    async fn deliver(&self, queued: store::Queued) {
+        let parcel: Parcel = match serde_json::from_str(&queued.message.json) {
+            Ok(parcel) => parcel,
+            Err(error) => {
+                let why = format!("cannot be read: {error}");
+                self.voice
+                    .trouble(&format!("a message to {} {why}", self.key));
+                return self.store_result(self.store.give_up(queued.id, &why).await);
+            }
+        };
+        match self.notifier.deliver(&parcel.message).await {
+            Ok(()) => {
+                if let Notifier::Original(mail) = &self.notifier {
+                    self.voice.mailed(&mail.bytes(&parcel.message));
+                }
+                self.store_result(self.store.delivered(queued.id).await);
+                self.tell(parcel, None);
+            }
+            Err(error) => self.failed(&queued, parcel, &error).await,
+        }
     }
 
-    fn pop(&self) -> Option<Job> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.pop_front()
+    async fn failed(&self, queued: &store::Queued, parcel: Parcel, error: &DeliveryError) {
+        let now = self.clock.now();
+        let subject = &parcel.message.subject;
+        let old = now.since(queued.message.created) >= TRY_FOR;
+        if !error.is_temporary() || old {
+            self.voice.trouble(&format!(
+                "cannot deliver {subject:?} to {}: {error}",
+                self.key
+            ));
+            self.give_up(queued.id, &error.to_string()).await;
+            return self.tell(parcel, Some(error.to_string()));
+        }
+        if queued.attempts == 0 {
+            self.voice.trouble(&format!(
+                "cannot deliver {subject:?} to {} yet, it is tried again: {error}",
+                self.key
+            ));
+        }
+        let tries = queued.attempts.saturating_add(1);
+        let pause = RETRY.pause(tries, queued.message.number ^ now.as_millis());
+        let why = error.to_string();
+        self.store_result(self.store.failed(queued.id, now + pause, &why).await);
     }
 
-    fn is_empty(&self) -> bool {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.is_empty()
+    async fn give_up(&self, id: MessageId, why: &str) {
+        self.store_result(self.store.give_up(id, why).await);
     }
-}
 
-impl Receipt {
-    fn fail(&self, why: String) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.push(why);
-    }
-}
-
-impl Drop for Receipt {
-    fn drop(&mut self) {
-        let failures = std::mem::take(
-            self.failures
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+    fn tell(&self, parcel: Parcel, failure: Option<String>) {
         // after the end of the watchdog nobody listens
         let _ = self.events.send(Event::Delivered {
-            incident: std::mem::take(&mut self.incident),
-            report: self.report,
-            kind: self.kind.clone(),
-            failure: (!failures.is_empty()).then(|| failures.join("; ")),
+            incident: parcel.message.incident,
+            report: parcel.message.number,
+            kind: parcel.kind,
+            failure,
         });
     }
-}
 
-async fn work(line: Arc<Line>, voice: Voice) {
-    let mut tries = 0;
-    loop {
-        let Some(message) = line.first() else {
-            line.idle.notify_one();
-            line.news.notified().await;
-            continue;
-        };
-        tries += 1;
-        match line.notifier.deliver(&message).await {
-            Ok(()) => {
-                if let Notifier::Original(mail) = &line.notifier {
-                    voice.mailed(&mail.bytes(&message));
-                }
-                drop(line.pop());
-            }
-            Err(DeliveryError::Permanent(why)) => {
-                voice.trouble(&format!("cannot deliver {:?}: {why}", message.subject));
-                if let Some(job) = line.pop() {
-                    job.receipt.fail(why);
-                }
-            }
-            Err(DeliveryError::Temporary(why)) => {
-                if tries == 1 {
-                    voice.trouble(&format!(
-                        "cannot deliver {:?} yet, will try again: {why}",
-                        message.subject
-                    ));
-                }
-                sleep(RETRY.pause(tries, message.number)).await;
-                continue;
-            }
+    fn store_result(&self, result: Result<(), store::StoreError>) {
+        if let Err(error) = result {
+            tracing::warn!(
+                "cannot note what became of a message to {}: {error}",
+                self.key
+            );
         }
-        tries = 0;
     }
 }

@@ -8,16 +8,17 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::action::{self, CaptureSpec, Tools};
+use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
 use crate::clock::Clock;
 use crate::health::{
     CallError, Deed, Effect, Event, Look, Observation, Outcome, Phase, Plan, Process, Reason,
     Remedy, Step, Ticket, Trouble,
 };
 use crate::probe::Probe;
+use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
-use super::courier::Courier;
+use super::ledger::{Entry, Ledger};
 use super::voice::Voice;
 
 /// How long the list before a look may take: a supervisor that hangs must not keep us from looking.
@@ -31,14 +32,33 @@ pub struct Hands {
     pub supervisors: Supervisors,
 }
 
+/// The end of a deed: an event for the heart, and what is to be done about intents once the event's
+/// effects are safe.
+#[derive(Debug, Default)]
+pub struct Ended {
+    pub event: Option<Event>,
+    pub done: Vec<IntentId>,
+    pub unfinished: Vec<(IntentId, Unfinished)>,
+}
+
+impl From<Event> for Ended {
+    fn from(event: Event) -> Self {
+        Self {
+            event: Some(event),
+            ..Self::default()
+        }
+    }
+}
+
 /// Does what the heart decides.
 pub struct Executor {
     pub hands: Arc<Hands>,
     pub clock: Clock,
     pub voice: Voice,
-    pub courier: Courier,
+    pub ledger: Ledger,
+    pub intents: Intents,
     /// Bounded by what the heart allows to be under way: one look or action per check.
-    pub events: mpsc::UnboundedSender<Event>,
+    pub ended: mpsc::UnboundedSender<Ended>,
 }
 
 impl Executor {
@@ -46,7 +66,7 @@ impl Executor {
     pub fn perform(&self, effect: Effect, url: &str, look: Option<Look>) {
         match effect {
             Effect::Note(note) => self.voice.note(&note),
-            Effect::Report(report) => self.courier.take(*report),
+            Effect::Report(report) => self.ledger.write(Entry::Report(report)),
             Effect::List {
                 check,
                 ticket,
@@ -73,10 +93,12 @@ impl Executor {
         };
         self.spawn(
             work,
-            move |result: Result<Result<Vec<Process>, CallError>, String>| Event::Listed {
-                check,
-                ticket,
-                processes: result.unwrap_or_else(|detail| Err(CallError::Malformed { detail })),
+            move |result: Result<Result<Vec<Process>, CallError>, String>| {
+                Ended::from(Event::Listed {
+                    check,
+                    ticket,
+                    processes: result.unwrap_or_else(|detail| Err(CallError::Malformed { detail })),
+                })
             },
         );
     }
@@ -90,16 +112,19 @@ impl Executor {
                 None => ours("the check is gone".to_owned()),
             }
         };
-        self.spawn(work, move |result| Event::Observed {
-            check,
-            ticket,
-            seen: Box::new(result.unwrap_or_else(ours)),
+        self.spawn(work, move |result| {
+            Ended::from(Event::Observed {
+                check,
+                ticket,
+                seen: Box::new(result.unwrap_or_else(ours)),
+            })
         });
     }
 
     fn act(&self, ticket: Ticket, plan: Plan, url: &str, look: Option<Look>) {
         let hands = Arc::clone(&self.hands);
         let clock = self.clock;
+        let intents = self.intents.clone();
         let mut action = self.voice.action(url, look.as_ref());
         let check = plan.check.clone();
         let work = async move {
@@ -107,16 +132,24 @@ impl Executor {
                 supervisors: &hands.supervisors,
                 clock: &clock,
                 capture: hands.captures.get(&plan.check),
+                intents: &intents,
             };
             let mut tell = |step: &Step| action.step(&plan.check, step);
-            let outcome = action::perform(&plan, &tools, &mut tell).await;
-            action.end(outcome.blind());
-            outcome
+            let performed = action::perform(&plan, &tools, &mut tell).await;
+            action.end(performed.outcome.blind());
+            performed
         };
-        self.spawn(work, move |result| Event::Acted {
-            check,
-            ticket,
-            outcome: result.unwrap_or_else(|detail| failed(clock, detail)),
+        self.spawn(work, move |result| {
+            let performed = result.unwrap_or_else(|detail| failed(clock, detail));
+            Ended {
+                event: Some(Event::Acted {
+                    check,
+                    ticket,
+                    outcome: performed.outcome,
+                }),
+                done: performed.done,
+                unfinished: performed.unfinished,
+            }
         });
     }
 
@@ -124,16 +157,16 @@ impl Executor {
     fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-        event: impl FnOnce(Result<T, String>) -> Event + Send + 'static,
+        end: impl FnOnce(Result<T, String>) -> Ended + Send + 'static,
     ) {
-        let events = self.events.clone();
+        let ended = self.ended.clone();
         let task = tokio::spawn(work);
         tokio::spawn(async move {
             let result = task
                 .await
                 .map_err(|error| format!("internal error: {error}"));
             // nobody listens any more: the watchdog has ended
-            let _ = events.send(event(result));
+            let _ = ended.send(end(result));
         });
     }
 }
@@ -142,7 +175,8 @@ fn ours(detail: String) -> Observation {
     Observation::of_trouble(Trouble::new(Reason::Cancelled, Phase::Connect, detail))
 }
 
-fn failed(clock: Clock, detail: String) -> Outcome {
+/// What a broken action came to. An intent that it had opened stays open, for the next run to find.
+fn failed(clock: Clock, detail: String) -> Performed {
     let step = Step {
         at: clock.now(),
         took: Duration::ZERO,
@@ -151,7 +185,10 @@ fn failed(clock: Clock, detail: String) -> Outcome {
             error: CallError::Malformed { detail },
         },
     };
-    Outcome { steps: vec![step] }
+    Performed {
+        outcome: Outcome { steps: vec![step] },
+        ..Performed::default()
+    }
 }
 
 /// Not at all when there is nothing to wait for: even the shortest sleep takes a millisecond.

@@ -4,12 +4,16 @@
 
 mod courier;
 mod executor;
+mod ledger;
+mod recovery;
+mod state_dir;
 mod stderr;
 mod ticks;
 mod voice;
 mod watchdog;
 pub mod wiring;
 
+pub use state_dir::state_dir;
 pub use stderr::Stderr;
 pub use ticks::Ticks;
 pub use voice::Voice;

@@ -42,6 +42,17 @@ impl Voice {
         }
     }
 
+    /// A half-done restart is brought to its end. No look and no heading belong to it.
+    pub fn resumption(&self) -> Action {
+        match self {
+            Self::Log => Action::Log,
+            Self::Original { stderr, .. } => Action::Original {
+                heading: None,
+                stderr: stderr.clone(),
+            },
+        }
+    }
+
     /// A report was handed over: the original repeats it.
     pub fn mailed(&self, mail: &[u8]) {
         if let Self::Original { stderr, .. } = self {

@@ -1,28 +1,32 @@
-//! The loop: ticks, signals and the ends of deeds go into the heart, its effects into the executor.
+//! The loop: ticks, signals and the ends of deeds go into the heart, its effects into the executor, and
+//! what must outlive us into the ledger.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
+use crate::action::Intents;
 use crate::clock::Clock;
-use crate::health::{Effect, Event, Monitor, Verdict};
-use crate::tick::{Ended, Signal, Signals};
+use crate::health::{Effect, Event, Look, Memory, Monitor, Note, Verdict};
+use crate::store::Store;
+use crate::tick::{self, Signal, Signals};
 
-use super::courier::Courier;
-use super::executor::Executor;
+use super::courier::{Courier, Route};
+use super::executor::{Ended, Executor};
+use super::ledger::{Entry, Ledger};
+use super::recovery::{Half, Recovery};
 use super::ticks::{Due, Ticks};
 use super::voice::Voice;
 use super::wiring::Parts;
 
-/// How long open mails may hold up the end: little when we are told to stop, for who told us counts the
-/// seconds.
-const fn last_mails(ending: &Ending) -> Duration {
-    match ending {
-        Ending::Stopped | Ending::Hurried => Duration::from_secs(5),
-        Ending::Once(_) | Ending::NoTicks(_) => Duration::from_secs(60),
-    }
-}
+/// How long the first looks wait for half-done restarts of an earlier run.
+const RECOVER_FOR: Duration = Duration::from_secs(10);
+
+/// How long the store may hold up the end.
+const CLOSE_FOR: Duration = Duration::from_secs(5);
 
 /// Reads the configuration again; the reason when it is not taken.
 pub type Reload = Box<dyn FnMut() -> Result<Parts, String> + Send>;
@@ -37,22 +41,28 @@ pub enum Ending {
     /// Once was asked for and is done: the worst verdict.
     Once(Verdict),
     /// No more ticks will come.
-    NoTicks(Ended),
+    NoTicks(tick::Ended),
 }
 
 /// A watchdog, ready to run.
 pub struct Watchdog {
     monitor: Monitor,
     executor: Executor,
-    events: mpsc::UnboundedReceiver<Event>,
+    courier: Courier,
+    store: Store,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    told: mpsc::UnboundedReceiver<Event>,
+    told_sender: mpsc::UnboundedSender<Event>,
     ticks: Ticks,
     due: Vec<Due>,
     once: bool,
     reload: Option<Reload>,
+    /// What of each check's memory was last written down.
+    written: BTreeMap<String, Memory>,
 }
 
 impl Watchdog {
-    /// Puts the parts together. `seed` makes jitter and incident ids.
+    /// Puts the parts together. `seed` makes jitter and incident ids. Needs a runtime.
     pub fn new(
         parts: Parts,
         ticks: Ticks,
@@ -60,31 +70,42 @@ impl Watchdog {
         seed: u64,
         reload: Option<Reload>,
     ) -> Self {
-        let (sender, events) = mpsc::unbounded_channel();
-        let courier = Courier::new(
-            parts.words,
-            parts.scene,
-            parts.notifiers,
-            &voice,
-            sender.clone(),
-        );
-        let mut watchdog = Self {
+        let (ended_sender, ended) = mpsc::unbounded_channel();
+        let (told_sender, told) = mpsc::unbounded_channel();
+        let clock = Clock::start();
+        let store = Store::new(parts.state_dir);
+        let (courier, outbox) = Courier::start(Route {
+            store: store.clone(),
+            watchdog: parts.key.clone(),
+            words: parts.words,
+            scene: parts.scene,
+            notifiers: parts.notifiers,
+            voice: voice.clone(),
+            clock,
+            events: told_sender.clone(),
+        });
+        let ledger = Ledger::start(store.clone(), parts.key.clone(), outbox, voice.clone());
+        Self {
             monitor: Monitor::new(parts.limits, seed, parts.checks),
             executor: Executor {
                 hands: Arc::new(parts.hands),
-                clock: Clock::start(),
+                clock,
                 voice,
-                courier,
-                events: sender,
+                ledger,
+                intents: Intents::new(store.clone(), parts.key),
+                ended: ended_sender,
             },
-            events,
+            courier,
+            store,
+            ended,
+            told,
+            told_sender,
             once: matches!(ticks, Ticks::Once(_)),
             ticks,
             due: parts.due,
             reload,
-        };
-        watchdog.ticks.set(&watchdog.due);
-        watchdog
+            written: BTreeMap::new(),
+        }
     }
 
     /// Runs until it is told to stop, or nothing is left to do.
@@ -93,9 +114,12 @@ impl Watchdog {
     /// When signals cannot be received.
     pub async fn run(mut self) -> std::io::Result<Ending> {
         let mut signals = Signals::new()?;
+        self.remember().await;
+        self.recover().await;
+        self.ticks.set(&self.due);
         let mut ending = None;
         let mut asked = self.due.len();
-        loop {
+        let ending = loop {
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
@@ -106,7 +130,8 @@ impl Watchdog {
                     }
                     Signal::Shutdown { .. } => return Ok(Ending::Hurried),
                 },
-                Some(event) = self.events.recv() => self.feed(event),
+                Some(ended) = self.ended.recv() => self.end_of_deed(ended),
+                Some(event) = self.told.recv() => self.feed(event),
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());
@@ -126,28 +151,148 @@ impl Watchdog {
                 Ending::Once(_) | Ending::NoTicks(_) => self.monitor.is_at_rest(),
             };
             if let Some(ending) = ending.take_if(done) {
-                self.executor.courier.finish(last_mails(&ending)).await;
-                return Ok(ending);
+                break ending;
             }
+        };
+        self.finish(&ending, signals).await;
+        Ok(ending)
+    }
+
+    /// Takes over what earlier runs remembered.
+    async fn remember(&mut self) {
+        let watchdog = &self.executor.intents.owner().watchdog;
+        let memories = self.store.memories(watchdog).await.unwrap_or_default();
+        for (check, json) in memories {
+            match serde_json::from_str::<Memory>(&json) {
+                Ok(memory) => self.monitor.recall(&check, memory),
+                Err(error) => {
+                    let text = format!("what was remembered of {check:?} cannot be read: {error}");
+                    self.executor.voice.trouble(&text);
+                }
+            }
+        }
+    }
+
+    /// Brings restarts to their end that an earlier run left half done. What takes too long goes on beside
+    /// the looks.
+    async fn recover(&mut self) {
+        let recovery = self.recovery();
+        let inherited = self.executor.intents.inherit().await;
+        let mine = inherited.into_iter().filter(|intent| {
+            let supervisors = &self.executor.hands.supervisors;
+            supervisors.address(intent.process.backend) == intent.supervisor
+        });
+        let tasks: Vec<_> = mine
+            .map(|intent| recovery.take(Half::from(intent)))
+            .collect();
+        let all = async {
+            for task in tasks {
+                // a task that broke leaves its intent to the next run
+                let _ = task.await;
+            }
+        };
+        let _ = timeout(RECOVER_FOR, all).await;
+        while let Ok(ended) = self.ended.try_recv() {
+            self.end_of_deed(ended);
+        }
+    }
+
+    fn recovery(&self) -> Recovery {
+        Recovery {
+            hands: Arc::clone(&self.executor.hands),
+            clock: self.executor.clock,
+            voice: self.executor.voice.clone(),
+            ended: self.executor.ended.clone(),
+        }
+    }
+
+    /// A deed has ended. Its intents are closed only after what follows from it is safe.
+    fn end_of_deed(&mut self, ended: Ended) {
+        let about = match &ended.event {
+            Some(Event::Acted { check, .. } | Event::Resumed { check, .. }) => Some(check.clone()),
+            _ => None,
+        };
+        let incident = about
+            .as_ref()
+            .and_then(|check| self.monitor.memory(check)?.incident.clone());
+        if let Some(event) = ended.event {
+            self.feed(event);
+        }
+        if let Some(check) = &about {
+            self.write_down(check, true);
+        }
+        let incident = incident.map(|incident| incident.id).unwrap_or_default();
+        for (intent, unfinished) in ended.unfinished {
+            self.recovery().take(Half {
+                intent,
+                check: about.clone().unwrap_or_default(),
+                incident: incident.clone(),
+                unfinished,
+            });
+        }
+        if !ended.done.is_empty() {
+            self.executor.ledger.write(Entry::Done(ended.done));
         }
     }
 
     fn feed(&mut self, event: Event) {
         let now = self.executor.clock.now();
+        let mut notes: Vec<Note> = Vec::new();
         for effect in self.monitor.handle(now, event) {
             let (url, look) = match &effect {
-                Effect::Act { plan, .. } => self.cause(&plan.check),
-                Effect::Note(_)
-                | Effect::Report(_)
-                | Effect::List { .. }
-                | Effect::Probe { .. } => (String::new(), None),
+                Effect::Act { plan, .. } => {
+                    // before a process is touched it is on disk why
+                    self.write_down(&plan.check, true);
+                    self.cause(&plan.check)
+                }
+                Effect::Note(note) => {
+                    notes.push(note.clone());
+                    (String::new(), None)
+                }
+                Effect::Report(_) | Effect::List { .. } | Effect::Probe { .. } => {
+                    (String::new(), None)
+                }
             };
             self.executor.perform(effect, &url, look);
         }
+        let checks: BTreeSet<_> = notes.iter().map(|note| note.check.clone()).collect();
+        for check in checks {
+            self.write_down(&check, false);
+        }
+        if !notes.is_empty() {
+            self.executor.ledger.write(Entry::Notes(notes));
+        }
+    }
+
+    /// Writes down what is to be remembered of a check, when more than its samples has changed.
+    fn write_down(&mut self, check: &str, now: bool) {
+        if let Some(closed) = self.monitor.take_closed(check) {
+            self.executor
+                .ledger
+                .write(Entry::Incident(Box::new(closed)));
+        }
+        let (Some(gist), Some(memory)) = (self.monitor.gist(check), self.monitor.memory(check))
+        else {
+            return;
+        };
+        if self.written.get(check) == Some(&gist) {
+            return;
+        }
+        if let Some(incident) = &memory.incident {
+            self.executor
+                .ledger
+                .write(Entry::Incident(Box::new(incident.clone())));
+        }
+        self.executor.ledger.write(Entry::Memory {
+            check: check.to_owned(),
+            memory: Box::new(memory.clone()),
+            now,
+        });
+        self.written.insert(check.to_owned(), gist);
     }
 
     /// The URL of a check and the look that led to an action.
-    fn cause(&self, check: &str) -> (String, Option<crate::health::Look>) {
+    fn cause(&self, check: &str) -> (String, Option<Look>) {
         let url = self.monitor.checks().find(|known| known.name == check);
         let incident = self
             .monitor
@@ -158,13 +303,8 @@ impl Watchdog {
     }
 
     fn worst(&self) -> Verdict {
-        let names: Vec<_> = self
-            .monitor
-            .checks()
-            .map(|check| check.name.clone())
-            .collect();
-        let verdicts = names.iter().filter_map(|name| {
-            let samples = &self.monitor.memory(name)?.samples;
+        let verdicts = self.monitor.checks().filter_map(|check| {
+            let samples = &self.monitor.memory(&check.name)?.samples;
             samples.back().map(|sample| sample.verdict)
         });
         verdicts
@@ -188,12 +328,53 @@ impl Watchdog {
                 self.due = parts.due;
                 self.ticks.set(&self.due);
                 self.executor.hands = Arc::new(parts.hands);
+                let (courier, outbox) = Courier::start(Route {
+                    store: self.store.clone(),
+                    watchdog: parts.key,
+                    words: parts.words,
+                    scene: parts.scene,
+                    notifiers: parts.notifiers,
+                    voice: self.executor.voice.clone(),
+                    clock: self.executor.clock,
+                    events: self.told_sender.clone(),
+                });
+                // the old workers end here; what they had not delivered is in the outbox
+                self.courier = courier;
+                self.executor.ledger.write(Entry::Outbox(Box::new(outbox)));
                 self.feed(Event::Reload {
                     checks: parts.checks,
+                    limits: parts.limits,
                 });
                 tracing::info!("the new configuration is taken");
             }
         }
+    }
+
+    /// What is safe, and what could be told, before the end. A further signal cuts it short.
+    async fn finish(&mut self, ending: &Ending, mut signals: Signals) {
+        let orderly = async {
+            self.executor.ledger.sync().await;
+            self.courier.finish(last_mails(ending)).await;
+            while let Ok(event) = self.told.try_recv() {
+                // the end of an incident's transcript: who was told
+                let _ = self.monitor.handle(self.executor.clock.now(), event);
+            }
+            // the store has told its own trouble
+            let _ = self.store.close(CLOSE_FOR).await;
+        };
+        tokio::select! {
+            () = orderly => {}
+            () = async { while signals.next().await == Signal::Reload {} } => {}
+        }
+    }
+}
+
+/// How long open mails may hold up the end: little when we are told to stop, for who told us counts the
+/// seconds.
+const fn last_mails(ending: &Ending) -> Duration {
+    match ending {
+        Ending::Stopped | Ending::Hurried => Duration::from_secs(5),
+        Ending::Once(_) | Ending::NoTicks(_) => Duration::from_secs(60),
     }
 }
 

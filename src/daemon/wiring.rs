@@ -2,6 +2,7 @@
 //! notifiers. Only here do `config` and the adapters meet.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +20,9 @@ use crate::probe::Probe;
 use crate::probe::http::{self, Spec, TlsSpec};
 use crate::supervisor::{Supervisor, Supervisors, supervisord};
 
+use super::courier::Notifiers;
 use super::executor::Hands;
+use super::state_dir;
 use super::ticks::Due;
 
 /// What is kept of a body for excerpts, in bytes, when no expectation needs more.
@@ -40,6 +43,8 @@ pub struct Manner {
     pub eager: bool,
     /// Our own process, which is never touched.
     pub ourselves: Option<ProcessName>,
+    /// Which watchdog this is: the same in every run, and no other's on this host.
+    pub key: String,
 }
 
 impl Default for Manner {
@@ -51,16 +56,21 @@ impl Default for Manner {
             all: false,
             eager: true,
             ourselves: None,
+            key: "watch".to_owned(),
         }
     }
 }
 
 /// Everything a watchdog is made of.
 pub struct Parts {
+    /// Which watchdog this is: the same in every run, and no other's on this host.
+    pub key: String,
+    /// Where it keeps what must outlive it.
+    pub state_dir: PathBuf,
     pub checks: Vec<health::Check>,
     pub limits: Limits,
     pub hands: Hands,
-    pub notifiers: Vec<Notifier>,
+    pub notifiers: Notifiers,
     pub words: Words,
     pub scene: Scene,
     pub due: Vec<Due>,
@@ -90,6 +100,8 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
         },
     };
     Ok(Parts {
+        key: manner.key.clone(),
+        state_dir: state_dir(settings, &|name| std::env::var(name).ok()),
         limits: Limits {
             panic_threshold: settings.panic_threshold,
             max_concurrent_restarts: settings.max_concurrent_restarts,
@@ -199,12 +211,17 @@ fn supervisors(reached: &Reached) -> anyhow::Result<Supervisors> {
     Ok(supervisors)
 }
 
-fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result<Vec<Notifier>> {
-    let mut notifiers = Vec::new();
+fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result<Notifiers> {
+    let mut notifiers = Notifiers::new();
     if let Some(settings) = &settings.mail {
-        notifiers.push(mail_notifier(settings, manner, host)?);
+        let via = match &settings.via {
+            Via::Sendmail(command) => command.clone(),
+            Via::Smtp(server) => format!("{}:{}", server.host, server.port),
+        };
+        let key = format!("mail to {} through {via}", settings.to.join(", "));
+        notifiers.insert(key, mail_notifier(settings, manner, host)?);
     }
-    for hook in &settings.webhooks {
+    for (index, hook) in (1..).zip(&settings.webhooks) {
         let target = webhook::Target {
             url: hook.url.clone(),
             headers: hook.headers.clone(),
@@ -214,7 +231,11 @@ fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result
         };
         let notifier =
             webhook::Notifier::new(target).map_err(|why| anyhow::anyhow!("webhook: {why}"))?;
-        notifiers.push(Notifier::Webhook(notifier));
+        // the URL may hold a token, so it cannot be the name
+        notifiers.insert(
+            format!("webhook {index} of {}", manner.key),
+            Notifier::Webhook(notifier),
+        );
     }
     Ok(notifiers)
 }

@@ -163,6 +163,8 @@ pub(super) struct CheckState {
     pub doing: Doing,
     /// The last gate that was noted, so that it is noted once.
     pub held: Option<std::mem::Discriminant<super::gate::Gate>>,
+    /// The episode that ended last, until someone takes it to write it down.
+    pub closed: Option<super::incident::Incident>,
     /// It failed while another action was under way and is to be looked at again when that ends.
     pub waiting: bool,
 }
@@ -174,6 +176,7 @@ impl CheckState {
             memory,
             doing: Doing::Idle,
             held: None,
+            closed: None,
             waiting: false,
         }
     }

@@ -12,7 +12,10 @@ use super::step::Outcome;
 use super::verdict::Judgement;
 
 /// The looks that an incident keeps in full; of longer ones the middle is dropped.
-const KEPT_ENTRIES: usize = 200;
+const KEPT_ENTRIES: usize = 100;
+
+/// What is kept of a body and of each header in an incident, in bytes: an excerpt for people.
+const KEPT_BYTES: usize = 1024;
 
 /// One episode of a check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +61,10 @@ impl Incident {
 
     /// Notes `event`, dropping the oldest entry after the first ten when there are too many.
     pub fn note(&mut self, at: Moment, event: Happening) {
+        let event = match event {
+            Happening::Looked(look) => Happening::Looked(Box::new(look.brief())),
+            other => other,
+        };
         if self.entries.len() >= KEPT_ENTRIES {
             self.entries.remove(10);
             self.dropped += 1;
@@ -127,6 +134,22 @@ pub struct Look {
     pub seen: Observation,
     /// What it came to.
     pub judgement: Judgement,
+}
+
+impl Look {
+    /// The look without what is too long to be remembered.
+    #[must_use]
+    pub fn brief(mut self) -> Self {
+        if let Some(body) = &mut self.seen.body {
+            body.kept.truncate(KEPT_BYTES);
+        }
+        self.seen.headers.truncate(50);
+        for (_, value) in &mut self.seen.headers {
+            let end = value.floor_char_boundary(KEPT_BYTES);
+            value.truncate(end);
+        }
+        self
+    }
 }
 
 /// What people are told, once.

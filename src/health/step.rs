@@ -35,6 +35,8 @@ pub enum Deed {
     Restarting { pid: Option<u32> },
     /// It was not running, and is about to be started.
     Starting { state: ProcessState },
+    /// A restart of it was interrupted, and is now brought to its end; in which state it was found.
+    Resumed { state: ProcessState },
     /// It was asked to stop; `None` means it did.
     Stopped { error: Option<CallError> },
     /// It was asked to start; `None` means it did.
@@ -61,6 +63,8 @@ pub enum Skip {
     },
     /// It is the watchdog itself.
     Ourselves,
+    /// Another watchdog on this host is restarting it just now.
+    InOtherHands { watchdog: String },
     /// Dry run: it would have been restarted.
     DryRun,
 }

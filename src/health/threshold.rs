@@ -81,6 +81,11 @@ impl Streak {
         }
     }
 
+    /// Forgets passes beyond the `most` that matter.
+    pub fn cap_passes(&mut self, most: u32) {
+        self.passes = self.passes.min(most);
+    }
+
     /// Passes in a row.
     pub const fn passes(&self) -> u32 {
         self.passes

@@ -122,6 +122,9 @@ pub fn lines(step: &Step) -> Vec<String> {
         Deed::Captured(capture) => captured(&name, capture),
         Deed::Restarting { .. } => vec![format!("{name} is in RUNNING state, restarting")],
         Deed::Starting { state } => vec![format!("{name} is in {state} state, starting")],
+        Deed::Resumed { state } => vec![format!(
+            "{name} is in {state} state after an interrupted restart"
+        )],
         Deed::Stopped { error: None } => vec![],
         Deed::Stopped { error: Some(error) } => {
             vec![format!(
@@ -160,6 +163,9 @@ fn skipped(name: &str, skip: &Skip) -> String {
             format!("{name} was replaced since the check (pid {then}, now {now}), NOT restarting")
         }
         Skip::Ourselves => format!("{name} is this listener, NOT restarting"),
+        Skip::InOtherHands { watchdog } => {
+            format!("{name} is being restarted by {watchdog}, NOT restarting")
+        }
         Skip::DryRun => format!("{name} is in RUNNING state, NOT restarting (dry run)"),
     }
 }

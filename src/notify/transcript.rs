@@ -165,6 +165,9 @@ fn sentence(step: &Step) -> String {
         Deed::Captured(capture) => captured(&name, capture, &took),
         Deed::Restarting { pid: old } => format!("{name} is RUNNING{}: to be restarted", pid(*old)),
         Deed::Starting { state } => format!("{name} is {state}: to be started"),
+        Deed::Resumed { state } => {
+            format!("{name} is {state}: an interrupted restart is brought to its end")
+        }
         Deed::Stopped { error: None } => format!("{name} stopped, took {took}"),
         Deed::Stopped { error: Some(error) } => {
             format!("{name} NOT stopped, after {took}: {}", why(error))
@@ -194,6 +197,9 @@ fn skipped(skip: &Skip) -> String {
             )
         }
         Skip::Ourselves => "it is the watchdog itself".to_owned(),
+        Skip::InOtherHands { watchdog } => {
+            format!("another watchdog is restarting it: {}", visible(watchdog))
+        }
         Skip::DryRun => "dry run; it would have been restarted".to_owned(),
     }
 }

@@ -182,6 +182,13 @@ impl Store {
         self.run(Use::Read, outbox::counts).await
     }
 
+    /// How many messages of `watchdog` nobody has tried to deliver yet.
+    pub async fn untried(&self, watchdog: &str) -> Result<u64, StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.run(Use::Read, move |conn| outbox::untried(conn, &watchdog))
+            .await
+    }
+
     /// Has the state of a check, as JSON, written with the next batch; a newer one takes its place.
     pub fn save_memory(&self, watchdog: &str, check: &str, json: String) {
         if self.thread.board.add_memory(watchdog, check, json) {

@@ -285,6 +285,15 @@ pub(super) fn counts(conn: &Connection) -> rusqlite::Result<Counts> {
     Ok(counts)
 }
 
+/// The messages of `watchdog` that nobody has tried to deliver yet.
+pub(super) fn untried(conn: &Connection, watchdog: &str) -> rusqlite::Result<u64> {
+    conn.query_row(
+        "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts = 0 AND owner = ?1",
+        params![watchdog],
+        |row| whole(row, 0),
+    )
+}
+
 fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
     Ok(Queued {
         id: MessageId(row.get(0)?),

@@ -49,6 +49,11 @@ impl Supervisors {
         self.of(name.backend)?.log_tail(name, stream, bytes).await
     }
 
+    /// Where the supervisor of `backend` is reached, without secrets; empty when there is none.
+    pub fn address(&self, backend: Backend) -> &str {
+        self.0.get(&backend).map_or("", Supervisor::address)
+    }
+
     fn of(&self, backend: Backend) -> Result<&Supervisor, CallError> {
         self.0.get(&backend).ok_or_else(|| CallError::Unreachable {
             detail: format!("no {backend} is configured"),

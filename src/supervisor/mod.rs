@@ -28,6 +28,13 @@ pub enum Supervisor {
 }
 
 impl Supervisor {
+    /// Where it is reached, without secrets: says whether two of them are the same.
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Supervisord(client) => client.address(),
+        }
+    }
+
     /// Every process it has, by group and name.
     pub async fn list(&self) -> Result<Vec<Process>, CallError> {
         match self {

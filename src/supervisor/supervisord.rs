@@ -52,6 +52,11 @@ impl Client {
         })
     }
 
+    /// Where it is reached, without secrets.
+    pub fn address(&self) -> &str {
+        self.transport.shown()
+    }
+
     /// Every process, in supervisord's order: by group and name.
     pub async fn list(&self) -> Result<Vec<Process>, CallError> {
         let answer = self

@@ -40,6 +40,11 @@ pub struct Transport {
 }
 
 impl Transport {
+    /// Its address, without secrets.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// The way to `url`, `unix:///path` or `http://host:port`. Nothing is connected.
     pub fn new(url: &str, username: &str, password: Secret) -> Result<Self, BadUrl> {
         let shown = redact_url(url);

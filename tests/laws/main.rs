@@ -60,7 +60,7 @@ proptest! {
             world.perform(op);
         }
         let mut twin = world.monitor.clone();
-        let effects = twin.handle(world.now, Event::Reload { checks: world.checks.clone() });
+        let effects = twin.handle(world.now, Event::Reload { checks: world.checks.clone(), limits: world.limits.clone() });
         prop_assert_eq!(effects, vec![]);
         let before = world.journal.len();
         for op in &more {

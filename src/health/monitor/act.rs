@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::check::{CheckState, Doing, Ticket};
 use super::super::gate::Gate;
-use super::super::incident::{DownState, Happening, ReportKind};
+use super::super::incident::{DownState, Happening, Incident, ReportKind};
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::plan::Plan;
@@ -12,6 +12,7 @@ use super::super::policy::Tell;
 use super::super::process::{Process, ProcessName};
 use super::super::reason::Reason;
 use super::super::step::{Deed, Outcome};
+use super::super::threshold::Status;
 use super::{Effect, Monitor, note};
 
 /// The first look after a restart, and the pause between those that follow until it is back.
@@ -321,6 +322,40 @@ impl Monitor {
         );
         self.forget_if_gone(name);
         self.look_again_at_waiting(now, out);
+    }
+
+    /// A restart that was left half done has come to its end. Its incident may be all that is known of it.
+    pub(super) fn resumed(
+        &mut self,
+        now: Moment,
+        name: &str,
+        id: &str,
+        outcome: Outcome,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
+        let restarted: Vec<_> = outcome.restarted().cloned().collect();
+        let incident = state
+            .memory
+            .incident
+            .get_or_insert_with(|| Incident::open(id.to_owned(), name, now, now));
+        incident.attempts = incident.attempts.max(1);
+        incident.note(now, Happening::Acted(outcome.clone()));
+        state.memory.status = Status::Down;
+        state.acted(now, now, !restarted.is_empty());
+        self.acted = Some(now);
+        for process in restarted {
+            self.acted_on.insert(process, now);
+        }
+        let after = After {
+            touched: outcome.touched(),
+            blind: false,
+            dry_run: false,
+        };
+        out.push(note(now, name, Decision::Acted { outcome }));
+        self.after_action(now, name, after, out);
     }
 
     /// Tells, or goes on to verify.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Spent};
 use super::check::{Check, CheckState, Doing, Memory, Pause, Ticket};
-use super::incident::{Happening, Report, ReportKind};
+use super::incident::{Happening, Incident, Report, ReportKind};
 use super::moment::Moment;
 use super::note::{Decision, Dropped, Note};
 use super::observation::Observation;
@@ -45,6 +45,12 @@ pub enum Event {
         ticket: Ticket,
         outcome: Outcome,
     },
+    /// A restart that an earlier run, or an earlier action, had left half done was brought to its end.
+    Resumed {
+        check: String,
+        incident: String,
+        outcome: Outcome,
+    },
     /// [`Effect::Report`] was handed over, or could not be.
     Delivered {
         incident: String,
@@ -63,7 +69,7 @@ pub enum Event {
     /// A person says that it is fine to try again.
     Reset { check: String },
     /// There are new definitions.
-    Reload { checks: Vec<Check> },
+    Reload { checks: Vec<Check>, limits: Limits },
     /// The end is near: no new action.
     Shutdown,
 }
@@ -166,6 +172,21 @@ impl Monitor {
         self.checks.get(check).map(|state| &state.memory)
     }
 
+    /// What of a check's memory is worth writing down at once: everything but the samples, which change with
+    /// every look, and passes beyond those that count.
+    pub fn gist(&self, check: &str) -> Option<Memory> {
+        let state = self.checks.get(check)?;
+        let mut gist = state.memory.clone();
+        gist.samples.clear();
+        gist.streak.cap_passes(state.check.policy.pass_after);
+        Some(gist)
+    }
+
+    /// The episode of a check that has ended since this was last asked.
+    pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
+        self.checks.get_mut(check)?.closed.take()
+    }
+
     /// The definitions, in the order given.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         self.order
@@ -211,6 +232,11 @@ impl Monitor {
             } => {
                 self.ended(now, &check, ticket, outcome, &mut out);
             }
+            Event::Resumed {
+                check,
+                incident,
+                outcome,
+            } => self.resumed(now, &check, &incident, outcome, &mut out),
             Event::Delivered {
                 incident,
                 report,
@@ -261,7 +287,10 @@ impl Monitor {
                     out.push(note(now, &check, Decision::Reset));
                 }
             }
-            Event::Reload { checks } => self.define(checks),
+            Event::Reload { checks, limits } => {
+                self.limits = limits;
+                self.define(checks);
+            }
             Event::Shutdown => self.shut_down(),
         }
         out

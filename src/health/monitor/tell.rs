@@ -111,7 +111,7 @@ impl Monitor {
             self.report(now, name, ReportKind::Recovered { down }, out);
         }
         if let Some(state) = self.checks.get_mut(name) {
-            state.memory.incident = None;
+            state.closed = state.memory.incident.take();
             state.memory.told_at = None;
         }
     }

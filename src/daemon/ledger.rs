@@ -1,0 +1,165 @@
+//! Writes down what must outlive us, one entry after the other, beside the loop. The order is the point: a
+//! report is safe before the memory says that it was made, and both are before the intent is closed; so
+//! whenever we are killed, the next run either knows of a restart or finds its intent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::health::{Incident, Memory, Note, Report};
+use crate::store::{IntentId, Store};
+
+use super::courier::Outbox;
+use super::voice::Voice;
+
+/// When so many entries wait for a slow disk, those that can be done without are left out.
+const CROWDED: usize = 1000;
+
+/// Takes entries, and never blocks.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    entries: mpsc::UnboundedSender<Entry>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// What is written down.
+pub enum Entry {
+    /// For the notifiers.
+    Report(Box<Report>),
+    /// What is remembered of a check; with `now`, before anything that comes after it.
+    Memory {
+        check: String,
+        memory: Box<Memory>,
+        now: bool,
+    },
+    /// An episode that was opened, or has ended.
+    Incident(Box<Incident>),
+    /// Decisions.
+    Notes(Vec<Note>),
+    /// Restarts that have come to their end.
+    Done(Vec<IntentId>),
+    /// From now on reports go here.
+    Outbox(Box<Outbox>),
+    /// An answer when all before it is written.
+    Sync(tokio::sync::oneshot::Sender<()>),
+}
+
+impl Entry {
+    /// Whether nothing is broken when it is left out.
+    const fn is_optional(&self) -> bool {
+        matches!(self, Self::Notes(_) | Self::Memory { now: false, .. })
+    }
+}
+
+impl Ledger {
+    /// A ledger of `watchdog` in `store`.
+    pub fn start(store: Store, watchdog: String, outbox: Outbox, voice: Voice) -> Self {
+        let (sender, entries) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let scribe = Scribe {
+            store,
+            watchdog,
+            outbox,
+            voice,
+            waiting: Arc::clone(&waiting),
+        };
+        tokio::spawn(scribe.write_all(entries));
+        Self {
+            entries: sender,
+            waiting,
+        }
+    }
+
+    /// Takes an entry.
+    pub fn write(&self, entry: Entry) {
+        if entry.is_optional() && self.waiting.load(Ordering::Relaxed) > CROWDED {
+            return;
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // without a scribe the runtime is going down, and we with it
+        let _ = self.entries.send(entry);
+    }
+
+    /// Waits until all that was taken so far is written.
+    pub async fn sync(&self) {
+        let (done, written) = tokio::sync::oneshot::channel();
+        self.write(Entry::Sync(done));
+        let _ = written.await;
+    }
+}
+
+struct Scribe {
+    store: Store,
+    watchdog: String,
+    outbox: Outbox,
+    voice: Voice,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Scribe {
+    async fn write_all(mut self, mut entries: mpsc::UnboundedReceiver<Entry>) {
+        let mut trouble = self.store.watch();
+        loop {
+            tokio::select! {
+                entry = entries.recv() => match entry {
+                    Some(entry) => {
+                        self.write(entry).await;
+                        self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    }
+                    None => return,
+                },
+                Ok(()) = trouble.changed() => {}
+            }
+            for trouble in self.store.take_troubles() {
+                self.voice.trouble(&format!("httpok: {}", trouble.text));
+            }
+        }
+    }
+
+    async fn write(&mut self, entry: Entry) {
+        let result = match entry {
+            Entry::Report(report) => {
+                self.outbox.take(*report).await;
+                Ok(())
+            }
+            Entry::Memory { check, memory, now } => match serde_json::to_string(&memory) {
+                Ok(json) => {
+                    self.store.save_memory(&self.watchdog, &check, json);
+                    if now {
+                        self.store.flush().await
+                    } else {
+                        Ok(())
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!("cannot write down the state of {check:?}: {error}");
+                    Ok(())
+                }
+            },
+            Entry::Incident(incident) => self.store.save_incident(&self.watchdog, &incident).await,
+            Entry::Notes(notes) => {
+                self.store.record(&self.watchdog, notes);
+                Ok(())
+            }
+            Entry::Done(intents) => {
+                let mut result = Ok(());
+                for intent in intents {
+                    result = result.and(self.store.close_intent(intent).await);
+                }
+                result
+            }
+            Entry::Outbox(outbox) => {
+                self.outbox = *outbox;
+                Ok(())
+            }
+            Entry::Sync(done) => {
+                let _ = done.send(());
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            tracing::warn!("cannot write to the store: {error}");
+        }
+    }
+}

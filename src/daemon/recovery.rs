@@ -1,0 +1,105 @@
+//! Brings unfinished restarts to their end: those of an earlier run, before the first look, and those whose
+//! start did not get through. Each is a task of its own that tries until the process runs or is no longer
+//! ours; what it has done goes to the heart, and only then its intent is closed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::action::{Finish, Unfinished, finish};
+use crate::clock::Clock;
+use crate::health::{Backoff, Event, Outcome, Step};
+use crate::store::{Intent, IntentId};
+
+use super::executor::{Ended, Hands};
+use super::voice::Voice;
+
+/// The pauses between tries.
+const RETRY: Backoff = Backoff {
+    min: Duration::from_secs(1),
+    max: Duration::from_secs(60),
+    factor: 2.0,
+};
+
+/// What recovery works with.
+#[derive(Clone)]
+pub struct Recovery {
+    pub hands: Arc<Hands>,
+    pub clock: Clock,
+    pub voice: Voice,
+    pub ended: mpsc::UnboundedSender<Ended>,
+}
+
+/// A restart to be brought to its end.
+pub struct Half {
+    pub intent: IntentId,
+    pub check: String,
+    pub incident: String,
+    pub unfinished: Unfinished,
+}
+
+impl From<Intent> for Half {
+    fn from(intent: Intent) -> Self {
+        Self {
+            intent: intent.id,
+            check: intent.check,
+            incident: intent.incident,
+            unfinished: Unfinished {
+                process: intent.process,
+                pid_before: intent.pid_before,
+                start_answered: false,
+            },
+        }
+    }
+}
+
+impl Recovery {
+    /// Works on `half` until it is finished.
+    pub fn take(&self, half: Half) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(self.clone().bring_to_end(half))
+    }
+
+    async fn bring_to_end(self, mut half: Half) {
+        let mut tries = 0;
+        loop {
+            let mut action = self.voice.resumption();
+            let check = half.check.clone();
+            let mut tell = |step: &Step| action.step(&check, step);
+            let supervisors = &self.hands.supervisors;
+            match finish(&mut half.unfinished, supervisors, &self.clock, &mut tell).await {
+                Finish::Runs(outcome) => return self.finished(half, outcome),
+                Finish::NotOurs(why) => {
+                    let process = &half.unfinished.process;
+                    self.voice
+                        .trouble(&format!("{process} is not started again: {why}"));
+                    return self.finished(half, Outcome::default());
+                }
+                Finish::NotYet(why) => {
+                    if tries == 0 {
+                        let process = &half.unfinished.process;
+                        self.voice
+                            .trouble(&format!("{process} does not run again yet: {why}"));
+                    }
+                }
+            }
+            tries += 1;
+            sleep(RETRY.pause(tries, u64::from(tries))).await;
+        }
+    }
+
+    fn finished(&self, half: Half, outcome: Outcome) {
+        let event = (!outcome.steps.is_empty()).then_some(Event::Resumed {
+            check: half.check,
+            incident: half.incident,
+            outcome,
+        });
+        // after the end of the watchdog the intent stays, which is right
+        let _ = self.ended.send(Ended {
+            event,
+            done: vec![half.intent],
+            unfinished: Vec::new(),
+        });
+    }
+}
