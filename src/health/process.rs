@@ -14,16 +14,19 @@ pub enum Backend {
     /// supervisord, over XML-RPC.
     #[default]
     Supervisord,
+    /// Our own, for the programs of the configuration file.
+    Embedded,
 }
 
 impl Backend {
     /// Every backend.
-    pub const ALL: [Self; 1] = [Self::Supervisord];
+    pub const ALL: [Self; 2] = [Self::Supervisord, Self::Embedded];
 
-    /// The word before the slash in a target, and the value of `[supervisor] default`.
+    /// The word before the slash in a target.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Supervisord => "supervisord",
+            Self::Embedded => "program",
         }
     }
 }
@@ -108,6 +111,15 @@ impl ProcessName {
     pub fn supervisord(group: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             backend: Backend::Supervisord,
+            group: group.into(),
+            name: name.into(),
+        }
+    }
+
+    /// A program of our own.
+    pub fn embedded(group: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            backend: Backend::Embedded,
             group: group.into(),
             name: name.into(),
         }

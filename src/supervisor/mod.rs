@@ -2,6 +2,7 @@
 //! set of methods that all of them have. Each method is one request with one deadline: what to do about a
 //! failure, and in which order things are done, is the action's business.
 
+pub mod embedded;
 mod fleet;
 pub mod supervisord;
 mod transport;
@@ -25,6 +26,8 @@ pub enum Stream {
 pub enum Supervisor {
     /// supervisord, over XML-RPC.
     Supervisord(supervisord::Client),
+    /// Our own.
+    Embedded(embedded::Embedded),
 }
 
 impl Supervisor {
@@ -32,6 +35,8 @@ impl Supervisor {
     pub fn address(&self) -> &str {
         match self {
             Self::Supervisord(client) => client.address(),
+            // there is one in each watchdog, and only that one can finish its restarts
+            Self::Embedded(_) => "embedded",
         }
     }
 
@@ -39,6 +44,7 @@ impl Supervisor {
     pub async fn list(&self) -> Result<Vec<Process>, CallError> {
         match self {
             Self::Supervisord(client) => client.list().await,
+            Self::Embedded(embedded) => Ok(embedded.list()),
         }
     }
 
@@ -46,6 +52,7 @@ impl Supervisor {
     pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
         match self {
             Self::Supervisord(client) => client.info(name).await,
+            Self::Embedded(embedded) => embedded.info(name),
         }
     }
 
@@ -53,6 +60,7 @@ impl Supervisor {
     pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
         match self {
             Self::Supervisord(client) => client.stop(name).await,
+            Self::Embedded(embedded) => embedded.stop(name).await,
         }
     }
 
@@ -60,6 +68,7 @@ impl Supervisor {
     pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
         match self {
             Self::Supervisord(client) => client.start(name).await,
+            Self::Embedded(embedded) => embedded.start(name).await,
         }
     }
 
@@ -67,6 +76,7 @@ impl Supervisor {
     pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
         match self {
             Self::Supervisord(client) => client.signal(name, signal).await,
+            Self::Embedded(embedded) => embedded.signal(name, signal).await,
         }
     }
 
@@ -79,6 +89,7 @@ impl Supervisor {
     ) -> Result<String, CallError> {
         match self {
             Self::Supervisord(client) => client.log_tail(name, stream, bytes).await,
+            Self::Embedded(embedded) => embedded.log_tail(name, stream, bytes).await,
         }
     }
 }

@@ -1,0 +1,399 @@
+//! One program's task: it owns the state machine, the process and the timer. Everybody else puts requests
+//! into its queue and reads what it published; nobody waits for anything but the ticket of a request.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::child::Child;
+use super::fault::{Exit, Fault};
+use super::identity::{self, Record};
+use super::logs::Keeper;
+use super::notes::Notes;
+use super::spawn::spawn;
+use super::spec::{Autorestart, Program};
+use super::status::Status;
+use super::unit::{Deed, Event, State, Unit};
+use crate::health::Moment;
+
+/// Requests that may wait. Whoever has one more waits outside.
+const QUEUE: usize = 8;
+
+/// Where a request's result goes.
+pub type Ticket = oneshot::Sender<Result<(), Fault>>;
+
+/// What a job can be asked.
+#[derive(Debug)]
+pub enum Request {
+    /// Take over the process of that record, if it lives; else start one, if that is due.
+    Begin(Option<Record>, Ticket),
+    /// Start it; answered when it is up, or will not be.
+    Start(Ticket),
+    /// Stop it; answered when it is gone.
+    Stop(Ticket),
+    /// Kill it; answered when it is gone.
+    Kill(Ticket),
+    /// Send it the signal with this number.
+    Signal(i32, Ticket),
+    /// From now on it is defined so; a process that does not fit is replaced.
+    Redefine(Arc<Program>, Ticket),
+}
+
+/// What all jobs have in common.
+#[derive(Debug)]
+pub struct Shared {
+    /// Looks after their logs.
+    pub keeper: Keeper,
+    /// Where they note which processes are theirs.
+    pub notes: Option<Notes>,
+    /// One more whenever a record is another.
+    pub changes: watch::Sender<u64>,
+}
+
+/// The way to a job. The job ends with its last handle, and leaves the process alone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// The definition it was last given.
+    pub program: Arc<Program>,
+    requests: mpsc::Sender<Request>,
+    status: watch::Receiver<Status>,
+}
+
+impl Handle {
+    /// A job for `program`, which begins when asked to. Needs a runtime.
+    pub fn new(program: Arc<Program>, shared: Arc<Shared>) -> Self {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let (published, status) = watch::channel(Status {
+            state: State::Stopped,
+            record: None,
+            started: None,
+            last: None,
+        });
+        let job = Job {
+            unit: Unit::new(program.rules()),
+            program: Arc::clone(&program),
+            origin: Instant::now(),
+            child: None,
+            fingerprint: 0,
+            timer: None,
+            last: None,
+            started: None,
+            starting: Vec::new(),
+            stopping: Vec::new(),
+            answers: Vec::new(),
+            shared,
+            published,
+        };
+        tokio::spawn(job.run(queue));
+        Self {
+            program,
+            requests,
+            status,
+        }
+    }
+
+    /// What it published last.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Waits until it is `so`, and says how it is then.
+    pub async fn wait(&mut self, so: impl FnMut(&Status) -> bool) -> Option<Status> {
+        self.status
+            .wait_for(so)
+            .await
+            .ok()
+            .map(|status| status.clone())
+    }
+
+    /// Asks, and gives the receipt for the answer. `None`: the job is no more.
+    pub async fn ask(
+        &self,
+        request: impl FnOnce(Ticket) -> Request,
+    ) -> Option<oneshot::Receiver<Result<(), Fault>>> {
+        let (ticket, receipt) = oneshot::channel();
+        self.requests.send(request(ticket)).await.ok()?;
+        Some(receipt)
+    }
+}
+
+struct Job {
+    program: Arc<Program>,
+    unit: Unit,
+    origin: Instant,
+    child: Option<Child>,
+    /// Of the definition that `child` was started with.
+    fingerprint: u64,
+    timer: Option<Instant>,
+    last: Option<Exit>,
+    started: Option<u64>,
+    starting: Vec<Ticket>,
+    stopping: Vec<Ticket>,
+    answers: Vec<(Ticket, Result<(), Fault>)>,
+    shared: Arc<Shared>,
+    published: watch::Sender<Status>,
+}
+
+impl Job {
+    async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        loop {
+            tokio::select! {
+                request = queue.recv() => match request {
+                    Some(request) => self.serve(request),
+                    None => return,
+                },
+                () = ended(self.child.as_ref()) => {
+                    self.last = self.child.take().and_then(Child::collect);
+                    self.handle(Event::Exited(self.last));
+                }
+                () = elapsed(self.timer) => {
+                    self.timer = None;
+                    self.handle(Event::Elapsed);
+                }
+            }
+            self.publish();
+            for (ticket, answer) in mem::take(&mut self.answers) {
+                // Whoever asked may have lost interest.
+                let _ = ticket.send(answer);
+            }
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Begin(record, ticket) => {
+                self.begin(record);
+                self.answers.push((ticket, Ok(())));
+            }
+            Request::Start(ticket) => self.start(ticket),
+            Request::Stop(ticket) => {
+                self.stopping.push(ticket);
+                self.handle(Event::Stop);
+            }
+            Request::Kill(ticket) => {
+                self.stopping.push(ticket);
+                self.handle(Event::Kill);
+            }
+            Request::Signal(number, ticket) => {
+                let answer = match &self.child {
+                    Some(child) => child
+                        .signal(number)
+                        .map_err(|error| Fault::Unsignalled(error.to_string())),
+                    None => Err(Fault::NotRunning),
+                };
+                self.answers.push((ticket, answer));
+            }
+            Request::Redefine(program, ticket) => {
+                self.program = program;
+                self.unit.set_rules(self.program.rules());
+                self.keep_logs();
+                self.replace_if_unfit();
+                self.answers.push((ticket, Ok(())));
+            }
+        }
+    }
+
+    fn begin(&mut self, record: Option<Record>) {
+        if *self.unit.state() != State::Stopped {
+            return;
+        }
+        let adopted = record.as_ref().and_then(|record| {
+            let child = Child::adopt(record)?;
+            self.fingerprint = record.fingerprint;
+            Some(child)
+        });
+        if let Some(child) = adopted {
+            let up = identity::uptime(child.started());
+            self.started = Some(child.started());
+            self.child = Some(child);
+            self.keep_logs();
+            self.handle(Event::Adopted { up });
+            self.replace_if_unfit();
+            return;
+        }
+        if record.is_some() {
+            self.remove_note();
+        }
+        // One that ran when we last looked, and died when nobody did, would have been started again.
+        let died = record.is_some() && self.program.autorestart != Autorestart::Never;
+        if self.program.autostart || died {
+            self.start(nobody());
+        }
+    }
+
+    fn start(&mut self, ticket: Ticket) {
+        self.starting.push(ticket);
+        self.handle(Event::Start);
+    }
+
+    /// A process of another definition makes way for one of this. One that could not be started gets
+    /// another chance.
+    fn replace_if_unfit(&mut self) {
+        let unfit = self.fingerprint != self.program.fingerprint();
+        match self.unit.state() {
+            State::Starting { .. } | State::Running { .. } | State::Backoff { .. } if unfit => {
+                self.stopping.push(nobody());
+                self.handle(Event::Stop);
+                self.start(nobody());
+            }
+            State::Fatal { .. } if unfit => self.start(nobody()),
+            State::Stopped
+            | State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Running { .. }
+            | State::Backoff { .. }
+            | State::Stopping { .. }
+            | State::Exited { .. }
+            | State::Fatal { .. } => {}
+        }
+    }
+
+    /// Takes `event` in, and what its deeds come to.
+    fn handle(&mut self, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let now = Moment::from(self.origin.elapsed());
+            for deed in self.unit.handle(now, event) {
+                next = self.perform(deed).or(next);
+            }
+        }
+    }
+
+    fn perform(&mut self, deed: Deed) -> Option<Event> {
+        match deed {
+            Deed::Spawn => return Some(self.spawn()),
+            Deed::Terminate => self.signal_group(self.program.stopsignal),
+            Deed::Kill => self.signal_group(Signal::SIGKILL),
+            Deed::SetTimer(after) => self.timer = deadline(after),
+            Deed::ClearTimer => self.timer = None,
+            Deed::Started(answer) => {
+                let told = self
+                    .starting
+                    .drain(..)
+                    .map(|ticket| (ticket, answer.clone()));
+                self.answers.extend(told);
+            }
+            Deed::Stopped(answer) => {
+                let told = self
+                    .stopping
+                    .drain(..)
+                    .map(|ticket| (ticket, answer.clone()));
+                self.answers.extend(told);
+            }
+            Deed::RefuseStart => {
+                let ticket = self.starting.pop();
+                self.answers
+                    .extend(ticket.map(|t| (t, Err(Fault::AlreadyStarted))));
+            }
+            Deed::RefuseStop => {
+                let ticket = self.stopping.pop();
+                self.answers
+                    .extend(ticket.map(|t| (t, Err(Fault::NotRunning))));
+            }
+        }
+        None
+    }
+
+    fn spawn(&mut self) -> Event {
+        self.fingerprint = self.program.fingerprint();
+        match spawn(&self.program, self.shared.notes.as_ref()) {
+            Ok(child) => {
+                self.started = Some(child.started());
+                self.child = Some(child);
+                self.keep_logs();
+                Event::Spawned
+            }
+            Err(error) => {
+                self.remove_note();
+                Event::SpawnFailed(error)
+            }
+        }
+    }
+
+    fn remove_note(&self) {
+        if let Some(notes) = &self.shared.notes {
+            notes.remove(&self.program.full_name());
+        }
+    }
+
+    fn keep_logs(&self) {
+        if self.child.is_some() {
+            self.program
+                .logs()
+                .for_each(|log| self.shared.keeper.keep(log));
+        }
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        if let Some(child) = &self.child {
+            child.signal_group(signal);
+        }
+    }
+
+    /// Shows what is different, before anybody is answered.
+    fn publish(&self) {
+        let record = self.child.as_ref().map(|child| Record {
+            name: self.program.full_name(),
+            pid: child.pid(),
+            started: child.started(),
+            boot: identity::boot().to_owned(),
+            fingerprint: self.fingerprint,
+        });
+        let status = Status {
+            state: self.unit.state().clone(),
+            record,
+            started: self.started,
+            last: self.last,
+        };
+        let before = self.published.send_replace(status);
+        let after = self.published.borrow();
+        if before.state != after.state {
+            let process = after.process(&self.program.full_name());
+            let (name, state, detail) = (process.name, process.state, process.detail);
+            match after.state {
+                State::Fatal { .. } => tracing::error!("program \"{name}\" is {state}: {detail}"),
+                State::Backoff { .. }
+                | State::Exited {
+                    expected: false, ..
+                } => {
+                    tracing::warn!("program \"{name}\" is {state}: {detail}");
+                }
+                _ => tracing::info!("program \"{name}\" is {state} {detail}"),
+            }
+        }
+        if before.record.is_some() && after.record.is_none() {
+            self.remove_note();
+        }
+        if before.record != after.record {
+            self.shared.changes.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// The ticket of one who does not wait for the answer.
+fn nobody() -> Ticket {
+    oneshot::channel().0
+}
+
+async fn ended(child: Option<&Child>) {
+    match child {
+        Some(child) => child.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn elapsed(timer: Option<Instant>) {
+    match timer {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// `None`, which is never, for what the clock cannot hold.
+fn deadline(after: Duration) -> Option<Instant> {
+    Instant::now().checked_add(after)
+}

@@ -1,0 +1,340 @@
+//! From a definition to a process: finds the command, opens its logs, forks, and prepares the new process
+//! (session, signals, limits, user, directory) before it becomes the command. What becomes of it is not
+//! known here.
+
+use std::env;
+use std::ffi::{CString, OsString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf, absolute};
+use std::process::{self, Command, Stdio};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::child::Child;
+use super::fault::SpawnError;
+use super::notes::{self, Notes};
+use super::spec::{Input, LogFile, Output, Program, Rlimits};
+
+/// What tells us about our own supervisor, and its password: nothing for programs of ours.
+const NOT_INHERITED: [&str; 10] = [
+    "SUPERVISOR_ENABLED",
+    "SUPERVISOR_SERVER_URL",
+    "SUPERVISOR_USERNAME",
+    "SUPERVISOR_PASSWORD",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+];
+
+/// Where commands are when nobody says where.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Starts a process of `program`. To be called on the thread that lives as long as we do: the kernel takes
+/// "when the parent dies" to be about the thread.
+pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnError> {
+    let failed = |step| {
+        move |error: io::Error| SpawnError::Prepare {
+            step,
+            cause: words(&error),
+        }
+    };
+    let path = find(program)?;
+    let note = notes
+        .map(|notes| notes.begin(program))
+        .transpose()
+        .map_err(failed("take note of it"))?;
+    let prepare = Preparation::new(program, note).map_err(failed("use its directory"))?;
+    let mut command = Command::new(&path);
+    // Both are there: a command was found.
+    if let Some((word, arguments)) = program.command.split_first() {
+        command.arg0(word).args(arguments);
+    }
+    for name in NOT_INHERITED {
+        command.env_remove(name);
+    }
+    command
+        .env("SUPERVISOR_PROCESS_NAME", &program.name)
+        .env("SUPERVISOR_GROUP_NAME", &program.group)
+        .envs(
+            program
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value.expose())),
+        )
+        .stdin(match program.stdin {
+            Input::Null => Stdio::null(),
+            Input::Inherit => Stdio::inherit(),
+        })
+        .stdout(output(&program.stdout)?)
+        .stderr(output(&program.stderr)?);
+    // SAFETY: between fork and exec only system calls are made, on memory that was laid out before.
+    unsafe {
+        command.pre_exec(move || prepare.run());
+    }
+    let pid = command
+        .spawn()
+        .map_err(|error| failure(&path, &error))?
+        .id();
+    Child::of(pid).map_err(|error| {
+        // Nobody would look after it.
+        if let Ok(group) = i32::try_from(pid) {
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
+        failed("watch the new process")(error)
+    })
+}
+
+/// The file to execute.
+fn find(program: &Program) -> Result<PathBuf, SpawnError> {
+    let word = program.command.first().map_or("", String::as_str);
+    let no_file = || SpawnError::NoFile(word.to_owned());
+    if word.contains('/') {
+        let path = program
+            .directory
+            .as_ref()
+            .map_or_else(|| PathBuf::from(word), |directory| directory.join(word));
+        let path = absolute(path).map_err(|_| no_file())?;
+        return executable(&path).map(|()| path);
+    }
+    if word.is_empty() {
+        return Err(no_file());
+    }
+    let search = match program.environment.get("PATH") {
+        Some(path) => OsString::from(path.expose()),
+        None => env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
+    };
+    let mut found = no_file();
+    for directory in env::split_paths(&search) {
+        let path = absolute(directory.join(word)).map_err(|_| no_file())?;
+        match executable(&path) {
+            Ok(()) => return Ok(path),
+            Err(SpawnError::NoFile(_)) => {}
+            Err(error) => found = error,
+        }
+    }
+    Err(found)
+}
+
+fn executable(path: &Path) -> Result<(), SpawnError> {
+    let shown = || path.display().to_string();
+    match path.metadata() {
+        Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => Ok(()),
+        Ok(_) => Err(SpawnError::NotExecutable(shown())),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(SpawnError::NotExecutable(shown()))
+        }
+        Err(_) => Err(SpawnError::NoFile(shown())),
+    }
+}
+
+fn output(output: &Output) -> Result<Stdio, SpawnError> {
+    Ok(match output {
+        Output::Null => Stdio::null(),
+        Output::Inherit => Stdio::inherit(),
+        Output::File(log) => open(log)
+            .map_err(|error| SpawnError::Log {
+                path: log.path.display().to_string(),
+                cause: words(&error),
+            })?
+            .into(),
+    })
+}
+
+/// Opened for appending: whoever empties the file, the next line goes to its new end. And without waiting:
+/// a fifo without a reader is an error, not a watchdog that hangs.
+fn open(log: &LogFile) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o644)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(&log.path)?;
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
+    Ok(file)
+}
+
+/// The steps of a new process, in order. Their number travels with the error: through the pipe that tells
+/// the parent why its child failed goes one integer.
+#[derive(Clone, Copy)]
+#[repr(i32)]
+enum Step {
+    Execute,
+    Session,
+    Note,
+    Limits,
+    User,
+    Parent,
+    Directory,
+}
+
+const STEPS: [&str; 7] = [
+    "run it",
+    "make a session of its own",
+    "take note of it",
+    "set its limits",
+    "become its user",
+    "tie it to the watchdog",
+    "enter its directory",
+];
+
+/// Bits of that integer that are the system's error number.
+const ERRNO_BITS: u32 = 16;
+
+/// What the new process needs, laid out before the fork.
+struct Preparation {
+    note: Option<File>,
+    limits: Rlimits,
+    umask: Option<libc::mode_t>,
+    user: Option<(libc::uid_t, libc::gid_t, Vec<libc::gid_t>)>,
+    parent: Option<libc::pid_t>,
+    directory: Option<CString>,
+}
+
+impl Preparation {
+    fn new(program: &Program, note: Option<File>) -> io::Result<Self> {
+        let directory = program.directory.as_ref();
+        let parent = libc::pid_t::try_from(process::id()).map_err(io::Error::other)?;
+        Ok(Self {
+            note,
+            limits: program.rlimits,
+            umask: program.umask,
+            user: program
+                .user
+                .as_ref()
+                .map(|user| (user.uid, user.gid, user.groups.clone())),
+            parent: program.dies_with_us.then_some(parent),
+            directory: directory
+                .map(|path| CString::new(path.as_os_str().as_bytes()))
+                .transpose()?,
+        })
+    }
+
+    /// Runs in the new process, where only async-signal-safe functions may be called: no allocation, no
+    /// lock. What was inherited is put right, and privileges are given up last but for what they guard.
+    fn run(&self) -> io::Result<()> {
+        // SAFETY: system calls with integers and with pointers to memory that outlives them.
+        unsafe {
+            // A session of its own: its group can be signalled as one, and no terminal's end reaches it.
+            tried(Step::Session, libc::setsid())?;
+            if let Some(note) = &self.note {
+                notes::sign(note.as_raw_fd())
+                    .map_err(|error| failed(Step::Note, error.raw_os_error().unwrap_or(0)))?;
+            }
+            // Ignored signals (nohup) are inherited; the kernel refuses the two that are never ignored.
+            for number in 1..=64 {
+                libc::signal(number, libc::SIG_DFL);
+            }
+            for (limit, value) in [
+                (libc::RLIMIT_NOFILE, self.limits.nofile),
+                (libc::RLIMIT_CORE, self.limits.core),
+            ] {
+                if let Some(value) = value {
+                    let value = libc::rlimit {
+                        rlim_cur: value,
+                        rlim_max: value,
+                    };
+                    tried(Step::Limits, libc::setrlimit(limit, &raw const value))?;
+                }
+            }
+            if let Some(umask) = self.umask {
+                libc::umask(umask);
+            }
+            if let Some((uid, gid, groups)) = &self.user {
+                become_user(*uid, *gid, groups)?;
+            }
+            if let Some(parent) = self.parent {
+                // After the change of user, which clears it.
+                let kill = libc::SIGKILL as libc::c_ulong;
+                tried(Step::Parent, libc::prctl(libc::PR_SET_PDEATHSIG, kill))?;
+                if libc::getppid() != parent {
+                    return Err(failed(Step::Parent, libc::ESRCH));
+                }
+            }
+            if let Some(directory) = &self.directory {
+                tried(Step::Directory, libc::chdir(directory.as_ptr()))?;
+            }
+            // Descriptors that we inherited without knowing. An old kernel does not know how: never mind.
+            libc::syscall(
+                libc::SYS_close_range,
+                3_u32,
+                u32::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// # Safety
+/// For a process that has one thread.
+unsafe fn become_user(
+    uid: libc::uid_t,
+    gid: libc::gid_t,
+    groups: &[libc::gid_t],
+) -> io::Result<()> {
+    // SAFETY: integers, and a slice with its own length.
+    unsafe {
+        if libc::geteuid() != 0 {
+            // Nobody but root can become another. The same user need not.
+            return if libc::geteuid() == uid {
+                Ok(())
+            } else {
+                Err(failed(Step::User, libc::EPERM))
+            };
+        }
+        tried(Step::User, libc::setgroups(groups.len(), groups.as_ptr()))?;
+        tried(Step::User, libc::setgid(gid))?;
+        tried(Step::User, libc::setuid(uid))
+    }
+}
+
+fn tried(step: Step, result: libc::c_int) -> io::Result<()> {
+    if result == -1 {
+        let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        return Err(failed(step, errno));
+    }
+    Ok(())
+}
+
+fn failed(step: Step, errno: i32) -> io::Error {
+    io::Error::from_raw_os_error(((step as i32) << ERRNO_BITS) | errno)
+}
+
+/// What the new process's integer means.
+fn failure(path: &Path, error: &io::Error) -> SpawnError {
+    let number = error.raw_os_error().unwrap_or(0);
+    let step = usize::try_from(number >> ERRNO_BITS).unwrap_or(0);
+    let errno = number & ((1 << ERRNO_BITS) - 1);
+    if step == Step::Execute as usize && errno == libc::EACCES {
+        return SpawnError::NotExecutable(path.display().to_string());
+    }
+    SpawnError::Prepare {
+        step: STEPS.get(step).copied().unwrap_or(STEPS[0]),
+        cause: match errno {
+            0 => error.to_string(),
+            // It was there a moment ago.
+            libc::ENOENT if step == Step::Execute as usize => {
+                "its interpreter is missing".to_owned()
+            }
+            errno => words(&io::Error::from_raw_os_error(errno)),
+        },
+    }
+}
+
+/// The system's words for it, without the number.
+fn words(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => nix::Error::from_raw(number).desc().to_lowercase(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,285 @@
+//! What a program is: plain data with supervisord's names and defaults. Nothing is started here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::unit::Rules;
+use super::user::User;
+use crate::health::ProcessName;
+use crate::secret::Secret;
+
+/// One program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Unique within its group.
+    pub name: String,
+    /// The same as `name` for a program on its own.
+    pub group: String,
+    /// The command and its arguments; no shell sees them. A bare name is looked for in `PATH`, a relative
+    /// path from `directory`.
+    pub command: Vec<String>,
+    /// Where it runs; `None`: where we do.
+    pub directory: Option<PathBuf>,
+    /// Added to our own environment.
+    pub environment: BTreeMap<String, Secret>,
+    /// Whom it runs as; `None`: as we do.
+    pub user: Option<User>,
+    /// Its file mode creation mask; `None`: ours.
+    pub umask: Option<u32>,
+    /// Its resource limits, soft and hard alike; `None`: ours.
+    pub rlimits: Rlimits,
+    /// Its standard input.
+    pub stdin: Input,
+    /// Its standard output.
+    pub stdout: Output,
+    /// Its standard error.
+    pub stderr: Output,
+    /// Started with the supervisor.
+    pub autostart: bool,
+    /// Whether it is started again after it ended.
+    pub autorestart: Autorestart,
+    /// The exit codes that are expected.
+    pub exitcodes: Vec<i32>,
+    /// Up for so long, it counts as RUNNING.
+    pub startsecs: Duration,
+    /// So many further tries follow a failed start.
+    pub startretries: u32,
+    /// Asks it to end. Sent to its whole group.
+    pub stopsignal: Signal,
+    /// From the stop signal to the kill, which its whole group gets, too.
+    pub stopwaitsecs: Duration,
+    /// Low ones start first and stop last.
+    pub priority: i32,
+    /// It is killed when we end, however we end.
+    pub dies_with_us: bool,
+}
+
+/// Resource limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rlimits {
+    /// Open files.
+    pub nofile: Option<u64>,
+    /// Bytes in a core file.
+    pub core: Option<u64>,
+}
+
+/// Where its input comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// `/dev/null`.
+    Null,
+    /// Ours.
+    Inherit,
+}
+
+/// Where its output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// `/dev/null`.
+    Null,
+    /// Where ours goes. Not for one that is to outlive whoever reads that.
+    Inherit,
+    /// To a file.
+    File(LogFile),
+}
+
+/// A file that is appended to and kept from growing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Made when it is not there. Its directory must be.
+    pub path: PathBuf,
+    /// Larger than this, it is emptied into a backup; 0: never.
+    pub maxbytes: u64,
+    /// Backups that are kept, `.1` the newest.
+    pub backups: u32,
+}
+
+/// Whether a program is started again after it ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Autorestart {
+    /// Whatever its exit code.
+    Always,
+    /// Unless its exit code is among the expected ones.
+    Unexpected,
+    /// It is not.
+    Never,
+}
+
+impl Program {
+    /// A program of its own with supervisord's defaults, but for its output, which goes where ours does.
+    pub fn new(name: impl Into<String>, command: Vec<String>) -> Self {
+        let name = name.into();
+        Self {
+            group: name.clone(),
+            name,
+            command,
+            directory: None,
+            environment: BTreeMap::new(),
+            user: None,
+            umask: None,
+            rlimits: Rlimits::default(),
+            stdin: Input::Null,
+            stdout: Output::Inherit,
+            stderr: Output::Inherit,
+            autostart: true,
+            autorestart: Autorestart::Unexpected,
+            exitcodes: vec![0],
+            startsecs: Duration::from_secs(1),
+            startretries: 3,
+            stopsignal: Signal::SIGTERM,
+            stopwaitsecs: Duration::from_secs(10),
+            priority: 999,
+            dies_with_us: false,
+        }
+    }
+
+    /// A command that somebody runs in the foreground through us: it has our input and output, it counts as
+    /// up at once, its end is the end, and it does not outlive us.
+    pub fn foreground(name: impl Into<String>, command: Vec<String>) -> Self {
+        Self {
+            stdin: Input::Inherit,
+            autorestart: Autorestart::Never,
+            startsecs: Duration::ZERO,
+            startretries: 0,
+            dies_with_us: true,
+            ..Self::new(name, command)
+        }
+    }
+
+    /// Its full name.
+    pub fn full_name(&self) -> ProcessName {
+        ProcessName::embedded(&self.group, &self.name)
+    }
+
+    /// The part that decides what happens to it.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            startsecs: self.startsecs,
+            startretries: self.startretries,
+            autorestart: self.autorestart,
+            exitcodes: self.exitcodes.clone(),
+            stopwaitsecs: self.stopwaitsecs,
+        }
+    }
+
+    /// The log files it writes to.
+    pub fn logs(&self) -> impl Iterator<Item = &LogFile> {
+        [&self.stdout, &self.stderr]
+            .into_iter()
+            .filter_map(|output| match output {
+                Output::File(file) => Some(file),
+                Output::Null | Output::Inherit => None,
+            })
+    }
+
+    /// A number that changes when a running process does not fit this definition any more. It goes into
+    /// the state directory and is compared by later versions, so it must not depend on how Rust hashes or
+    /// prints. What only decides when to start and stop is not in it: that can change under a process.
+    pub fn fingerprint(&self) -> u64 {
+        let mut print = Fingerprint(Fingerprint::EMPTY);
+        for word in &self.command {
+            print.add("command", word.as_bytes());
+        }
+        if let Some(directory) = &self.directory {
+            print.add("directory", directory.as_os_str().as_encoded_bytes());
+        }
+        for (name, value) in &self.environment {
+            print.add("name", name.as_bytes());
+            print.add("value", value.expose().as_bytes());
+        }
+        if let Some(user) = &self.user {
+            for id in [user.uid, user.gid].iter().chain(&user.groups) {
+                print.add("user", &id.to_le_bytes());
+            }
+        }
+        if let Some(umask) = self.umask {
+            print.add("umask", &umask.to_le_bytes());
+        }
+        for (limit, value) in [("nofile", self.rlimits.nofile), ("core", self.rlimits.core)] {
+            if let Some(value) = value {
+                print.add(limit, &value.to_le_bytes());
+            }
+        }
+        print.add("stdin", &[u8::from(self.stdin == Input::Inherit)]);
+        for (stream, output) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            match output {
+                Output::Null => print.add(stream, b""),
+                Output::Inherit => print.add(stream, b"-"),
+                Output::File(file) => print.add(stream, file.path.as_os_str().as_encoded_bytes()),
+            }
+        }
+        print.0
+    }
+}
+
+/// FNV-1a, 64 bits.
+struct Fingerprint(u64);
+
+impl Fingerprint {
+    const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+    /// The length comes first, so that `ab`, `c` differs from `a`, `bc`.
+    fn add(&mut self, key: &str, value: &[u8]) {
+        for part in [key.as_bytes(), value] {
+            self.bytes(&(part.len() as u64).to_le_bytes());
+            self.bytes(part);
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(Self::PRIME);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_changes_with_what_a_process_is_and_with_nothing_else() {
+        let program = || Program::new("web", vec!["sleep".to_owned(), "9".to_owned()]);
+        type Change = fn(&mut Program);
+        let table: [(&str, Change, bool); 13] = [
+            ("nothing", |_| {}, false),
+            ("name", |p| p.name = "x".to_owned(), false),
+            ("startsecs", |p| p.startsecs = Duration::ZERO, false),
+            ("stopsignal", |p| p.stopsignal = Signal::SIGINT, false),
+            ("autorestart", |p| p.autorestart = Autorestart::Never, false),
+            ("words", |p| p.command = vec!["sleep9".to_owned()], true),
+            ("directory", |p| p.directory = Some("/".into()), true),
+            ("umask", |p| p.umask = Some(0o22), true),
+            ("nofile", |p| p.rlimits.nofile = Some(9), true),
+            ("core", |p| p.rlimits.core = Some(9), true),
+            ("stdout", |p| p.stdout = Output::Null, true),
+            ("stderr", |p| p.stderr = Output::Null, true),
+            (
+                "environment",
+                |p| {
+                    p.environment.insert("A".to_owned(), Secret::new("1"));
+                },
+                true,
+            ),
+        ];
+        for (what, change, changes) in table {
+            let mut other = program();
+            change(&mut other);
+            assert_eq!(
+                other.fingerprint() != program().fingerprint(),
+                changes,
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_same_in_every_version() {
+        let program = Program::new("web", vec!["true".to_owned()]);
+        assert_eq!(program.fingerprint(), 8180666177576815440);
+    }
+}

@@ -1,0 +1,298 @@
+//! One program's life as a pure state machine: supervisord's states, and what leads from one to the next.
+//! No process, no clock, no timer in here: time is an argument, and what is to be done comes back as
+//! deeds. Whoever performs them feeds the results back in as events.
+
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::time::Duration;
+
+pub use self::words::{Deed, Event, Rules, State, Trouble};
+use super::fault::{Exit, Fault};
+use super::spec::Autorestart;
+use crate::health::Moment;
+
+/// A program that was up may be started again at once, but not more often than this: one that is up at
+/// once (no `startsecs`) and ends at once must not spin.
+const BRAKE: Duration = Duration::from_secs(1);
+
+/// The longest pause between two tries to start.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long the kernel may take to end what was killed. What sits in a hung system call takes for ever.
+pub const KILL_WAIT: Duration = Duration::from_secs(10);
+
+/// One program.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    rules: Rules,
+    state: State,
+}
+
+/// The next state, and what is to be done on the way.
+type Next = (State, Vec<Deed>);
+
+impl Unit {
+    /// A program that was never started.
+    pub const fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            state: State::Stopped,
+        }
+    }
+
+    /// What it is doing.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// From now on `rules` hold. Timers that run already go off as they would have.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Takes `event` in, and says what is to be done.
+    #[must_use]
+    pub fn handle(&mut self, now: Moment, event: Event) -> Vec<Deed> {
+        let state = self.state.clone();
+        let next = match event {
+            Event::Start => start(state),
+            Event::Stop => stop(state, &self.rules),
+            Event::Kill => kill(state),
+            Event::Spawned => spawned(state, &self.rules, now),
+            Event::SpawnFailed(error) => match state {
+                State::Spawning { tries } => self.rules.fell(now, tries, Trouble::Spawn(error)),
+                state => impossible(state, "a failed spawn"),
+            },
+            Event::Adopted { up } => adopted(state, &self.rules, now, up),
+            Event::Elapsed => elapsed(state),
+            Event::Exited(exit) => exited(state, &self.rules, now, exit),
+        };
+        self.state = next.0;
+        next.1
+    }
+}
+
+fn start(state: State) -> Next {
+    match state {
+        State::Stopped | State::Exited { .. } | State::Fatal { .. } => (
+            State::Spawning { tries: 0 },
+            vec![Deed::ClearTimer, Deed::Spawn],
+        ),
+        State::Stopping { killed, .. } => (
+            State::Stopping {
+                killed,
+                again: true,
+            },
+            // The last timer may be spent, and whoever asks now waits, too.
+            if killed {
+                vec![Deed::SetTimer(KILL_WAIT)]
+            } else {
+                vec![]
+            },
+        ),
+        State::Spawning { .. }
+        | State::Starting { .. }
+        | State::Running { .. }
+        | State::Backoff { .. } => (state, vec![Deed::RefuseStart]),
+    }
+}
+
+fn stop(state: State, rules: &Rules) -> Next {
+    let stopping = State::Stopping {
+        killed: false,
+        again: false,
+    };
+    let mut deeds = vec![Deed::Terminate, Deed::SetTimer(rules.stopwaitsecs)];
+    match state {
+        State::Starting { .. } => {
+            deeds.push(Deed::Started(Err(Fault::StoppedMeanwhile)));
+            (stopping, deeds)
+        }
+        State::Running { .. } => (stopping, deeds),
+        State::Stopping { killed: true, .. } => kill(state),
+        State::Stopping {
+            killed: false,
+            again,
+        } => (stopping, disappointed(again)),
+        State::Backoff { .. }
+        | State::Exited { .. }
+        | State::Stopped
+        | State::Spawning { .. }
+        | State::Fatal { .. } => stop_the_dead(state),
+    }
+}
+
+fn kill(state: State) -> Next {
+    let stopping = State::Stopping {
+        killed: true,
+        again: false,
+    };
+    let mut deeds = vec![Deed::Kill, Deed::SetTimer(KILL_WAIT)];
+    match state {
+        State::Starting { .. } => {
+            deeds.push(Deed::Started(Err(Fault::StoppedMeanwhile)));
+            (stopping, deeds)
+        }
+        State::Running { .. } => (stopping, deeds),
+        State::Stopping { again, .. } => {
+            deeds.extend(disappointed(again));
+            (stopping, deeds)
+        }
+        State::Backoff { .. }
+        | State::Exited { .. }
+        | State::Stopped
+        | State::Spawning { .. }
+        | State::Fatal { .. } => stop_the_dead(state),
+    }
+}
+
+/// A stop where there is no process: what is about to be started is not, and the rest is refused.
+fn stop_the_dead(state: State) -> Next {
+    match state {
+        State::Backoff { .. } | State::Exited { again: Some(_), .. } => (
+            State::Stopped,
+            vec![Deed::ClearTimer, Deed::Stopped(Ok(()))],
+        ),
+        state => (state, vec![Deed::RefuseStop]),
+    }
+}
+
+/// Who waits for a start that a later stop took back.
+fn disappointed(again: bool) -> Vec<Deed> {
+    if again {
+        vec![Deed::Started(Err(Fault::StoppedMeanwhile))]
+    } else {
+        vec![]
+    }
+}
+
+fn spawned(state: State, rules: &Rules, now: Moment) -> Next {
+    match state {
+        State::Spawning { .. } if rules.startsecs.is_zero() => {
+            (State::Running { since: now }, vec![Deed::Started(Ok(()))])
+        }
+        State::Spawning { tries } => (
+            State::Starting { since: now, tries },
+            vec![Deed::SetTimer(rules.startsecs)],
+        ),
+        state => impossible(state, "a spawned process"),
+    }
+}
+
+fn adopted(state: State, rules: &Rules, now: Moment, up: Duration) -> Next {
+    let since = now.before(up);
+    match state {
+        State::Stopped if up >= rules.startsecs => (State::Running { since }, vec![]),
+        State::Stopped => (
+            State::Starting { since, tries: 0 },
+            vec![Deed::SetTimer(rules.startsecs - up)],
+        ),
+        state => impossible(state, "an adopted process"),
+    }
+}
+
+fn elapsed(state: State) -> Next {
+    match state {
+        State::Starting { since, .. } => (State::Running { since }, vec![Deed::Started(Ok(()))]),
+        State::Backoff { tries, .. } => (State::Spawning { tries }, vec![Deed::Spawn]),
+        State::Exited { again: Some(_), .. } => (State::Spawning { tries: 0 }, vec![Deed::Spawn]),
+        State::Stopping {
+            killed: false,
+            again,
+        } => (
+            State::Stopping {
+                killed: true,
+                again,
+            },
+            vec![Deed::Kill, Deed::SetTimer(KILL_WAIT)],
+        ),
+        // It stays in STOPPING, and is still stopped when it can be. Only nobody waits any longer.
+        State::Stopping {
+            killed: true,
+            again,
+        } => {
+            let mut deeds = vec![Deed::Stopped(Err(Fault::Unkillable))];
+            if again {
+                deeds.push(Deed::Started(Err(Fault::Unkillable)));
+            }
+            (state, deeds)
+        }
+        state @ (State::Stopped
+        | State::Spawning { .. }
+        | State::Running { .. }
+        | State::Exited { again: None, .. }
+        | State::Fatal { .. }) => impossible(state, "a timer"),
+    }
+}
+
+fn exited(state: State, rules: &Rules, now: Moment, exit: Option<Exit>) -> Next {
+    match state {
+        State::Starting { tries, .. } => rules.fell(now, tries, Trouble::Quick(exit)),
+        State::Running { since } => rules.ended(now, since, exit),
+        State::Stopping { again, .. } => {
+            let mut deeds = vec![Deed::ClearTimer, Deed::Stopped(Ok(()))];
+            if !again {
+                return (State::Stopped, deeds);
+            }
+            deeds.push(Deed::Spawn);
+            (State::Spawning { tries: 0 }, deeds)
+        }
+        state @ (State::Stopped
+        | State::Spawning { .. }
+        | State::Backoff { .. }
+        | State::Exited { .. }
+        | State::Fatal { .. }) => impossible(state, "an exit"),
+    }
+}
+
+/// What cannot happen is told and changes nothing.
+fn impossible(state: State, what: &str) -> Next {
+    tracing::error!("{what} does not fit {state:?}");
+    (state, vec![])
+}
+
+impl Rules {
+    /// After a start that failed, `tries` others before it.
+    fn fell(&self, now: Moment, tries: u32, why: Trouble) -> Next {
+        let told = Deed::Started(Err(Fault::Trouble(why.clone())));
+        if tries >= self.startretries {
+            return (State::Fatal { why }, vec![Deed::ClearTimer, told]);
+        }
+        let tries = tries + 1;
+        let pause = Duration::from_secs(tries.into()).min(LONGEST_PAUSE);
+        let until = now + pause;
+        (
+            State::Backoff { tries, until, why },
+            vec![Deed::SetTimer(pause), told],
+        )
+    }
+
+    /// After the end of a program that was up since `since`.
+    fn ended(&self, now: Moment, since: Moment, exit: Option<Exit>) -> Next {
+        let expected = match exit {
+            Some(Exit::Code(code)) => self.exitcodes.contains(&code),
+            Some(Exit::Signal(_)) | None => false,
+        };
+        let again = match self.autorestart {
+            Autorestart::Always => true,
+            Autorestart::Unexpected => !expected,
+            Autorestart::Never => false,
+        };
+        let pause = BRAKE.saturating_sub(now.since(since));
+        if again && pause.is_zero() {
+            return (State::Spawning { tries: 0 }, vec![Deed::Spawn]);
+        }
+        let exited = |again| State::Exited {
+            exit,
+            expected,
+            again,
+        };
+        if again {
+            (exited(Some(now + pause)), vec![Deed::SetTimer(pause)])
+        } else {
+            (exited(None), vec![])
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! Every state with every event, and the laws that hold whatever happens in which order.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::health::ProcessState;
+use crate::supervisor::embedded::fault::SpawnError;
+
+const NOW: Moment = Moment::from_secs(100);
+
+fn rules() -> Rules {
+    Rules {
+        startsecs: Duration::from_secs(1),
+        startretries: 3,
+        autorestart: Autorestart::Unexpected,
+        exitcodes: vec![0, 2],
+        stopwaitsecs: Duration::from_secs(10),
+    }
+}
+
+fn no_file() -> SpawnError {
+    SpawnError::NoFile("x".to_owned())
+}
+
+fn stopping(killed: bool, again: bool) -> State {
+    State::Stopping { killed, again }
+}
+
+fn exited(exit: Option<Exit>, expected: bool, again: Option<Moment>) -> State {
+    State::Exited {
+        exit,
+        expected,
+        again,
+    }
+}
+
+fn states() -> Vec<(&'static str, State)> {
+    let why = Trouble::Quick(Some(Exit::Code(1)));
+    let long_ago = Moment::from_secs(50);
+    vec![
+        ("stopped", State::Stopped),
+        ("spawning", State::Spawning { tries: 1 }),
+        (
+            "starting",
+            State::Starting {
+                since: Moment::from_millis(99_500),
+                tries: 1,
+            },
+        ),
+        (
+            "last try",
+            State::Starting {
+                since: Moment::from_millis(99_500),
+                tries: 3,
+            },
+        ),
+        ("running", State::Running { since: long_ago }),
+        (
+            "fresh",
+            State::Running {
+                since: Moment::from_millis(99_700),
+            },
+        ),
+        (
+            "backoff",
+            State::Backoff {
+                tries: 2,
+                until: Moment::from_secs(101),
+                why: why.clone(),
+            },
+        ),
+        ("stopping", stopping(false, false)),
+        ("stopping, again", stopping(false, true)),
+        ("killed", stopping(true, false)),
+        ("killed, again", stopping(true, true)),
+        ("exited", exited(Some(Exit::Code(0)), true, None)),
+        (
+            "exited, again",
+            exited(Some(Exit::Code(1)), false, Some(Moment::from_secs(101))),
+        ),
+        ("fatal", State::Fatal { why }),
+    ]
+}
+
+fn events() -> Vec<(&'static str, Event)> {
+    vec![
+        ("start", Event::Start),
+        ("stop", Event::Stop),
+        ("kill", Event::Kill),
+        ("spawned", Event::Spawned),
+        ("spawn failed", Event::SpawnFailed(no_file())),
+        (
+            "adopted",
+            Event::Adopted {
+                up: Duration::from_secs(9),
+            },
+        ),
+        ("elapsed", Event::Elapsed),
+        ("exit 0", Event::Exited(Some(Exit::Code(0)))),
+        ("exit 1", Event::Exited(Some(Exit::Code(1)))),
+        ("signal 2", Event::Exited(Some(Exit::Signal(2)))),
+        ("exit unknown", Event::Exited(None)),
+    ]
+}
+
+/// What is expected of one cell of the table: the next state's shape, and the deeds.
+type Cell = (&'static str, Vec<Deed>);
+
+/// The whole table, but for cells in which nothing happens.
+fn cell(state: &str, event: &str) -> Option<Cell> {
+    use Deed::{ClearTimer, Kill, RefuseStart, RefuseStop, SetTimer, Spawn, Terminate};
+    let secs = Duration::from_secs;
+    let up = || Deed::Started(Ok(()));
+    let gone = || Deed::Stopped(Ok(()));
+    let not_up = |fault| Deed::Started(Err(fault));
+    let meanwhile = || not_up(Fault::StoppedMeanwhile);
+    let quick = |exit| not_up(Fault::Trouble(Trouble::Quick(exit)));
+    let exit = match event {
+        "exit 0" => Some(Exit::Code(0)),
+        "exit 1" => Some(Exit::Code(1)),
+        "signal 2" => Some(Exit::Signal(2)),
+        _ => None,
+    };
+    let exits = ["exit 0", "exit 1", "signal 2", "exit unknown"].contains(&event);
+    Some(match (state, event) {
+        ("stopped" | "exited" | "exited, again" | "fatal", "start") => {
+            ("Spawning { tries: 0 }", vec![ClearTimer, Spawn])
+        }
+        ("stopping" | "stopping, again", "start") => {
+            ("Stopping { killed: false, again: true }", vec![])
+        }
+        ("killed" | "killed, again", "start") => (
+            "Stopping { killed: true, again: true }",
+            vec![SetTimer(KILL_WAIT)],
+        ),
+        (_, "start") => ("same", vec![RefuseStart]),
+
+        ("starting" | "last try", "stop") => (
+            "Stopping { killed: false, again: false }",
+            vec![Terminate, SetTimer(secs(10)), meanwhile()],
+        ),
+        ("running" | "fresh", "stop") => (
+            "Stopping { killed: false, again: false }",
+            vec![Terminate, SetTimer(secs(10))],
+        ),
+        ("stopping", "stop") => ("same", vec![]),
+        ("stopping, again", "stop") => (
+            "Stopping { killed: false, again: false }",
+            vec![meanwhile()],
+        ),
+        ("starting" | "last try" | "stopping, again" | "killed, again", "kill")
+        | ("killed, again", "stop") => (
+            "Stopping { killed: true, again: false }",
+            vec![Kill, SetTimer(KILL_WAIT), meanwhile()],
+        ),
+        ("running" | "fresh" | "stopping" | "killed", "kill") | ("killed", "stop") => (
+            "Stopping { killed: true, again: false }",
+            vec![Kill, SetTimer(KILL_WAIT)],
+        ),
+        ("backoff" | "exited, again", "stop" | "kill") => ("Stopped", vec![ClearTimer, gone()]),
+        (_, "stop" | "kill") => ("same", vec![RefuseStop]),
+
+        ("spawning", "spawned") => (
+            "Starting { since: Moment(100000), tries: 1 }",
+            vec![SetTimer(secs(1))],
+        ),
+        ("spawning", "spawn failed") => (
+            "Backoff { tries: 2",
+            vec![
+                SetTimer(secs(2)),
+                not_up(Fault::Trouble(Trouble::Spawn(no_file()))),
+            ],
+        ),
+        ("stopped", "adopted") => ("Running { since: Moment(91000) }", vec![]),
+
+        ("starting" | "last try", "elapsed") => ("Running { since: Moment(99500) }", vec![up()]),
+        ("backoff", "elapsed") => ("Spawning { tries: 2 }", vec![Spawn]),
+        ("exited, again", "elapsed") => ("Spawning { tries: 0 }", vec![Spawn]),
+        ("stopping", "elapsed") => (
+            "Stopping { killed: true, again: false }",
+            vec![Kill, SetTimer(KILL_WAIT)],
+        ),
+        ("stopping, again", "elapsed") => (
+            "Stopping { killed: true, again: true }",
+            vec![Kill, SetTimer(KILL_WAIT)],
+        ),
+        ("killed", "elapsed") => ("same", vec![Deed::Stopped(Err(Fault::Unkillable))]),
+        ("killed, again", "elapsed") => (
+            "same",
+            vec![
+                Deed::Stopped(Err(Fault::Unkillable)),
+                not_up(Fault::Unkillable),
+            ],
+        ),
+
+        ("starting", _) if exits => ("Backoff { tries: 2", vec![SetTimer(secs(2)), quick(exit)]),
+        ("last try", _) if exits => ("Fatal", vec![ClearTimer, quick(exit)]),
+        ("running" | "fresh", "exit 0") => ("Exited { exit: Some(Code(0)), expected: true", vec![]),
+        ("running", _) if exits => ("Spawning { tries: 0 }", vec![Spawn]),
+        ("fresh", _) if exits => ("Exited", vec![SetTimer(Duration::from_millis(700))]),
+        ("stopping" | "killed", _) if exits => ("Stopped", vec![ClearTimer, gone()]),
+        ("stopping, again" | "killed, again", _) if exits => {
+            ("Spawning { tries: 0 }", vec![ClearTimer, gone(), Spawn])
+        }
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_state_takes_every_event() {
+    for (name, state) in states() {
+        for (what, event) in events() {
+            let mut unit = Unit::new(rules());
+            unit.state = state.clone();
+            let deeds = unit.handle(NOW, event);
+            let (shape, expected) = cell(name, what).unwrap_or(("same", vec![]));
+            assert_eq!(deeds, expected, "{name} x {what}");
+            if shape == "same" {
+                assert_eq!(unit.state, state, "{name} x {what}");
+            } else {
+                let found = format!("{:?}", unit.state);
+                assert!(found.starts_with(shape), "{name} x {what}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn autorestart_decides_after_an_exit() {
+    use Autorestart::{Always, Never, Unexpected};
+    for (autorestart, exit, again) in [
+        (Always, Some(Exit::Code(0)), true),
+        (Always, Some(Exit::Signal(15)), true),
+        (Unexpected, Some(Exit::Code(0)), false),
+        (Unexpected, Some(Exit::Code(2)), false),
+        (Unexpected, Some(Exit::Code(1)), true),
+        (Unexpected, Some(Exit::Signal(2)), true),
+        (Unexpected, None, true),
+        (Never, Some(Exit::Code(1)), false),
+        (Never, None, false),
+    ] {
+        let mut unit = Unit::new(Rules {
+            autorestart,
+            ..rules()
+        });
+        unit.state = State::Running {
+            since: Moment::ZERO,
+        };
+        let deeds = unit.handle(NOW, Event::Exited(exit));
+        assert_eq!(
+            deeds.contains(&Deed::Spawn),
+            again,
+            "{autorestart:?} {exit:?}"
+        );
+        assert_eq!(unit.state.over(), !again);
+    }
+}
+
+#[test]
+fn pauses_grow_and_the_end_is_fatal() {
+    let mut unit = Unit::new(rules());
+    let mut now = NOW;
+    let mut pauses = Vec::new();
+    let mut deeds = unit.handle(now, Event::Start);
+    while deeds.contains(&Deed::Spawn) {
+        let _ = unit.handle(now, Event::SpawnFailed(no_file()));
+        if let State::Backoff { until, .. } = unit.state {
+            pauses.push(until.since(now).as_secs());
+            now = until;
+            deeds = unit.handle(now, Event::Elapsed);
+        } else {
+            deeds.clear();
+        }
+    }
+    assert_eq!(pauses, [1, 2, 3]);
+    assert_eq!(unit.state.word(), ProcessState::Fatal);
+    let _ = unit.handle(now, Event::Start);
+    assert_eq!(unit.state, State::Spawning { tries: 0 });
+}
+
+#[test]
+fn without_startsecs_it_is_up_at_once() {
+    let mut unit = Unit::new(Rules {
+        startsecs: Duration::ZERO,
+        ..rules()
+    });
+    let _ = unit.handle(NOW, Event::Start);
+    assert_eq!(unit.handle(NOW, Event::Spawned), [Deed::Started(Ok(()))]);
+    assert_eq!(unit.state.word(), ProcessState::Running);
+}
+
+#[test]
+fn an_adopted_process_that_is_not_up_for_long_goes_on_starting() {
+    let mut unit = Unit::new(rules());
+    let up = Duration::from_millis(400);
+    assert_eq!(
+        unit.handle(NOW, Event::Adopted { up }),
+        [Deed::SetTimer(Duration::from_millis(600))]
+    );
+    assert_eq!(unit.state.word(), ProcessState::Starting);
+}
+
+/// What the world does next.
+#[derive(Clone, Copy, Debug)]
+enum Whim {
+    Start,
+    Stop,
+    Kill,
+    /// The timer goes off, if it is set.
+    Wait,
+    /// The process ends, if there is one.
+    Die(i32),
+    /// The next spawn fails.
+    Break,
+}
+
+/// A world in which deeds have effects: one process at most, one timer at most.
+struct World {
+    unit: Unit,
+    now: Moment,
+    process: bool,
+    /// It does not end on the stop signal.
+    deaf: bool,
+    broken: bool,
+    timer: Option<Moment>,
+    starts: u32,
+    stops: u32,
+}
+
+impl World {
+    fn feed(&mut self, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let deeds = self.unit.handle(self.now, event);
+            let spawns = deeds.iter().filter(|deed| **deed == Deed::Spawn).count();
+            assert!(spawns <= 1, "two children at once");
+            for deed in deeds {
+                assert!(next.is_none(), "{deed:?} after a spawn, before its result");
+                next = self.perform(deed);
+            }
+        }
+        self.check();
+    }
+
+    fn perform(&mut self, deed: Deed) -> Option<Event> {
+        match deed {
+            Deed::Spawn => {
+                assert!(!self.process, "a second child");
+                return Some(if std::mem::take(&mut self.broken) {
+                    Event::SpawnFailed(no_file())
+                } else {
+                    self.process = true;
+                    Event::Spawned
+                });
+            }
+            Deed::Terminate | Deed::Kill => assert!(self.process, "nobody to {deed:?}"),
+            Deed::SetTimer(after) => self.timer = Some(self.now + after),
+            Deed::ClearTimer => self.timer = None,
+            Deed::Started(_) => self.starts = 0,
+            Deed::Stopped(_) => self.stops = 0,
+            Deed::RefuseStart => self.starts -= 1,
+            Deed::RefuseStop => self.stops -= 1,
+        }
+        None
+    }
+
+    /// The state says the truth, and whoever waits has something to wait for.
+    fn check(&self) {
+        let (alive, timed) = match self.unit.state() {
+            State::Starting { .. } | State::Stopping { .. } => (true, true),
+            State::Running { .. } => (true, false),
+            State::Backoff { .. } | State::Exited { again: Some(_), .. } => (false, true),
+            State::Stopped | State::Fatal { .. } | State::Exited { again: None, .. } => {
+                (false, false)
+            }
+            State::Spawning { .. } => panic!("a spawn without a result"),
+        };
+        assert_eq!(self.process, alive, "{:?}", self.unit.state);
+        // In STOPPING the last timer may be spent: then nobody waits any more.
+        let spent = matches!(self.unit.state(), State::Stopping { killed: true, .. });
+        assert!(
+            self.timer.is_some() == timed || spent,
+            "{:?}",
+            self.unit.state
+        );
+        if self.starts + self.stops > 0 {
+            assert!(
+                self.timer.is_some(),
+                "a ticket for ever: {:?}",
+                self.unit.state
+            );
+        }
+    }
+
+    fn whim(&mut self, whim: Whim) {
+        match whim {
+            Whim::Start => {
+                self.starts += 1;
+                self.feed(Event::Start);
+            }
+            Whim::Stop => {
+                self.stops += 1;
+                self.feed(Event::Stop);
+            }
+            Whim::Kill => {
+                self.stops += 1;
+                self.feed(Event::Kill);
+            }
+            Whim::Wait => {
+                if let Some(at) = self.timer.take() {
+                    self.now = at;
+                    self.feed(Event::Elapsed);
+                }
+            }
+            Whim::Die(code) => {
+                if std::mem::take(&mut self.process) {
+                    self.feed(Event::Exited(Some(Exit::Code(code))));
+                }
+            }
+            Whim::Break => self.broken = true,
+        }
+    }
+}
+
+fn whims() -> impl Strategy<Value = Vec<Whim>> {
+    let whim = prop_oneof![
+        2 => Just(Whim::Start),
+        2 => Just(Whim::Stop),
+        1 => Just(Whim::Kill),
+        3 => Just(Whim::Wait),
+        3 => (0..3).prop_map(Whim::Die),
+        1 => Just(Whim::Break),
+    ];
+    proptest::collection::vec(whim, 0..60)
+}
+
+proptest! {
+    #[test]
+    fn there_is_never_more_than_one_child_and_a_stop_ends_it(
+        whims in whims(),
+        startsecs in 0_u64..2,
+        startretries in 0_u32..3,
+        deaf: bool,
+    ) {
+        let mut world = World {
+            unit: Unit::new(Rules {
+                startsecs: Duration::from_secs(startsecs),
+                startretries,
+                ..rules()
+            }),
+            now: NOW,
+            process: false,
+            deaf,
+            broken: false,
+            timer: None,
+            starts: 0,
+            stops: 0,
+        };
+        for whim in whims {
+            world.whim(whim);
+        }
+        world.whim(Whim::Stop);
+        // Nobody asks for anything any more: it ends on the signal, or on the kill.
+        for _ in 0..3 {
+            if world.process && !world.deaf {
+                world.whim(Whim::Die(0));
+            }
+            world.whim(Whim::Wait);
+            world.deaf = false;
+        }
+        prop_assert!(!world.process);
+        prop_assert_eq!(world.timer, None);
+        prop_assert_eq!(world.starts + world.stops, 0);
+        let state = world.unit.state();
+        prop_assert!(*state == State::Stopped || state.over(), "{:?}", state);
+    }
+}

@@ -1,0 +1,124 @@
+//! The words of a program's life: rules, states, events, deeds. What follows from what is not here.
+
+use std::time::Duration;
+
+use crate::health::{Moment, ProcessState};
+use crate::supervisor::embedded::fault::{Exit, Fault, SpawnError};
+use crate::supervisor::embedded::spec::Autorestart;
+
+/// The part of a program's definition that decides what happens to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Up for so long, it counts as RUNNING.
+    pub startsecs: Duration,
+    /// So many further tries follow a failed start.
+    pub startretries: u32,
+    /// Whether it is started again after it ended.
+    pub autorestart: Autorestart,
+    /// The exit codes that are expected.
+    pub exitcodes: Vec<i32>,
+    /// From the stop signal to the kill.
+    pub stopwaitsecs: Duration,
+}
+
+/// What the program is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Stopped by request, or never started.
+    Stopped,
+    /// The deed [`Deed::Spawn`] is out, its result is not in.
+    Spawning { tries: u32 },
+    /// Started at `since` after `tries` failures; not yet up for long enough.
+    Starting { since: Moment, tries: u32 },
+    /// Up; started at `since`.
+    Running { since: Moment },
+    /// It could not be started `tries` times, and is tried again `until` then.
+    Backoff {
+        tries: u32,
+        until: Moment,
+        why: Trouble,
+    },
+    /// Asked to stop; `killed`, when it did not listen; started `again` when it is gone.
+    Stopping { killed: bool, again: bool },
+    /// Ended by itself; started `again` then, if at all. `None` for the exit that nobody saw.
+    Exited {
+        exit: Option<Exit>,
+        expected: bool,
+        again: Option<Moment>,
+    },
+    /// It could not be started, and nobody tries any more.
+    Fatal { why: Trouble },
+}
+
+/// Why a start failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// There never was a process.
+    Spawn(SpawnError),
+    /// It ended before it was up for long enough.
+    Quick(Option<Exit>),
+}
+
+/// What happens to a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It shall run.
+    Start,
+    /// It shall end, in its own way.
+    Stop,
+    /// It shall end now.
+    Kill,
+    /// [`Deed::Spawn`] went well.
+    Spawned,
+    /// [`Deed::Spawn`] did not.
+    SpawnFailed(SpawnError),
+    /// A process of it, `up` for so long, lives on from another watchdog's time.
+    Adopted { up: Duration },
+    /// The timer went off.
+    Elapsed,
+    /// The process ended; `None` when nobody can tell how.
+    Exited(Option<Exit>),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Start a process; answered by [`Event::Spawned`] or [`Event::SpawnFailed`] before anything else.
+    Spawn,
+    /// Send the stop signal to its group.
+    Terminate,
+    /// Kill its group.
+    Kill,
+    /// Set the one timer, whether or not it is set already.
+    SetTimer(Duration),
+    /// Put the timer out.
+    ClearTimer,
+    /// Answer all who wait for the start.
+    Started(Result<(), Fault>),
+    /// Answer all who wait for the end.
+    Stopped(Result<(), Fault>),
+    /// Tell the one who asked for a start just now that it runs already.
+    RefuseStart,
+    /// Tell the one who asked for a stop just now that there is nothing to stop.
+    RefuseStop,
+}
+
+impl State {
+    /// The state as supervisord has it.
+    pub const fn word(&self) -> ProcessState {
+        match self {
+            Self::Stopped => ProcessState::Stopped,
+            Self::Spawning { .. } | Self::Starting { .. } => ProcessState::Starting,
+            Self::Running { .. } => ProcessState::Running,
+            Self::Backoff { .. } => ProcessState::Backoff,
+            Self::Stopping { .. } => ProcessState::Stopping,
+            Self::Exited { .. } => ProcessState::Exited,
+            Self::Fatal { .. } => ProcessState::Fatal,
+        }
+    }
+
+    /// Whether it came to its end by itself, and stays there until somebody asks.
+    pub const fn over(&self) -> bool {
+        matches!(self, Self::Exited { again: None, .. } | Self::Fatal { .. })
+    }
+}

@@ -1,0 +1,84 @@
+//! Our own supervisor against real processes: ones that do not listen, that fork, that fall over, that
+//! write too much, and that live on when their watchdog is killed.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+#[path = "embedded/adopt.rs"]
+mod adopt;
+#[path = "embedded/crowd.rs"]
+mod crowd;
+#[path = "embedded/host.rs"]
+mod host;
+#[path = "embedded/life.rs"]
+mod life;
+#[path = "embedded/logs.rs"]
+mod logs;
+#[path = "embedded/process.rs"]
+mod process;
+#[path = "embedded/run.rs"]
+mod run;
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use httpok::health::{CallError, Process, ProcessName, ProcessState};
+use httpok::supervisor::embedded::{Embedded, Output, Program};
+
+/// Long enough for the slowest machine, and never waited for when all is well.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A program that is a shell script, up at once, and silent.
+fn script(name: &str, script: &str) -> Program {
+    Program {
+        startsecs: Duration::ZERO,
+        stdout: Output::Null,
+        stderr: Output::Null,
+        ..Program::new(name, words(&["sh", "-c", script]))
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn named(name: &str) -> ProcessName {
+    ProcessName::embedded(name, name)
+}
+
+/// Waits until `condition` holds.
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until `name` is in `state`.
+async fn reaches(embedded: &Embedded, name: &str, state: ProcessState) -> Process {
+    let info = || embedded.info(&named(name)).unwrap();
+    until(&format!("{name} {state}"), || info().state == state).await;
+    info()
+}
+
+/// Waits for a file that holds a whole line, and gives its text without the line's end.
+async fn line(path: &Path) -> String {
+    let read = || std::fs::read_to_string(path).unwrap_or_default();
+    until(&format!("a line in {path:?}"), || read().ends_with('\n')).await;
+    read().trim_end().to_owned()
+}
+
+/// Whether process `pid` is there, and not merely a zombie that nobody collected.
+fn lives(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
+}
+
+fn code(result: Result<(), CallError>) -> i64 {
+    match result {
+        Ok(()) => 0,
+        Err(CallError::Fault { code, .. }) => code,
+        Err(error) => panic!("{error}"),
+    }
+}

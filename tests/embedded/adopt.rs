@@ -1,0 +1,191 @@
+//! Programs live on when their watchdog is killed, and the next one looks after them.
+
+use std::fs;
+use std::path::Path;
+
+use httpok::health::ProcessState;
+use httpok::supervisor::embedded::{Autorestart, Embedded, Program, Record, read_notes};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::tempdir;
+
+use super::host::{Host, NOTES};
+use super::{LIMIT, lives, named, reaches, script, until};
+
+const TEXT: &str = "echo $$ >> starts; exec sleep 1000";
+
+/// The pids with which the program was started, in order.
+fn starts(directory: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(directory.join("starts")).unwrap_or_default();
+    text.lines().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// A program whose watchdog was killed, and what that one remembered.
+async fn left(directory: &Path) -> Record {
+    let mut host = Host::start(&[], "supervise", TEXT, directory);
+    // The first thing that the program does may be the last that its watchdog sees.
+    until("its start", || starts(directory).len() == 1).await;
+    host.kill();
+    let mut records = read_notes(&directory.join(NOTES)).unwrap();
+    assert_eq!(records.len(), 1);
+    let record = records.remove(0);
+    assert_eq!(starts(directory), [record.pid]);
+    assert!(lives(record.pid));
+    record
+}
+
+/// The same program, to be started from here, where the directory is another. That alone makes it
+/// another definition.
+fn here(directory: &Path) -> Program {
+    Program {
+        directory: Some(directory.to_owned()),
+        ..script("web", TEXT)
+    }
+}
+
+/// As if it had been started with the definition `program`.
+fn fitting(record: &Record, program: &Program) -> Record {
+    Record {
+        fingerprint: program.fingerprint(),
+        ..record.clone()
+    }
+}
+
+fn shoot(pid: u32) {
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_lives_is_adopted_watched_and_stopped() {
+    let directory = tempdir().unwrap();
+    let record = left(directory.path()).await;
+    let embedded = Embedded::new(vec![script("web", TEXT)]);
+    embedded.begin(vec![record.clone()]).await;
+    let info = embedded.info(&named("web")).unwrap();
+    assert_eq!(info.state, ProcessState::Running);
+    assert_eq!(info.pid, Some(record.pid));
+    assert_eq!(embedded.records()[0], record);
+
+    embedded.stop(&named("web")).await.unwrap();
+    assert!(!lives(record.pid));
+    let info = embedded.info(&named("web")).unwrap();
+    assert_eq!(info.state, ProcessState::Stopped);
+    assert_eq!(info.detail, "nobody saw how it ended");
+    assert_eq!(embedded.records(), []);
+    assert_eq!(starts(directory.path()), [record.pid]);
+}
+
+#[tokio::test]
+async fn an_adopted_program_that_dies_is_started_again() {
+    let directory = tempdir().unwrap();
+    let record = left(directory.path()).await;
+    let program = here(directory.path());
+    let record = fitting(&record, &program);
+    let embedded = Embedded::new(vec![program]);
+    embedded.begin(vec![record.clone()]).await;
+    assert_eq!(embedded.records()[0], record);
+    shoot(record.pid);
+    until("a new start", || starts(directory.path()).len() == 2).await;
+    let info = reaches(&embedded, "web", ProcessState::Running).await;
+    assert_eq!(info.pid, starts(directory.path()).last().copied());
+    embedded.shutdown(LIMIT).await;
+}
+
+#[tokio::test]
+async fn a_program_that_died_in_between_is_started_unless_it_is_never_to_be() {
+    for (autostart, autorestart, started) in [
+        (true, Autorestart::Never, true),
+        (false, Autorestart::Unexpected, true),
+        (false, Autorestart::Never, false),
+    ] {
+        let directory = tempdir().unwrap();
+        let record = left(directory.path()).await;
+        shoot(record.pid);
+        until("its end", || !lives(record.pid)).await;
+        let embedded = Embedded::new(vec![Program {
+            autostart,
+            autorestart,
+            ..here(directory.path())
+        }]);
+        embedded.begin(vec![record.clone()]).await;
+        let pid = embedded.info(&named("web")).unwrap().pid;
+        assert_eq!(pid.is_some(), started);
+        assert_ne!(pid, Some(record.pid));
+        embedded.shutdown(LIMIT).await;
+    }
+}
+
+#[tokio::test]
+async fn another_process_with_that_number_is_left_alone() {
+    let directory = tempdir().unwrap();
+    let record = left(directory.path()).await;
+    for stranger in [
+        Record {
+            started: record.started + 1,
+            ..record.clone()
+        },
+        Record {
+            boot: "another life".to_owned(),
+            ..record.clone()
+        },
+    ] {
+        let embedded = Embedded::new(vec![here(directory.path())]);
+        embedded.begin(vec![stranger]).await;
+        let pid = embedded.info(&named("web")).unwrap().pid.unwrap();
+        assert_ne!(pid, record.pid);
+        embedded.shutdown(LIMIT).await;
+        assert!(lives(record.pid));
+    }
+    shoot(record.pid);
+}
+
+#[tokio::test]
+async fn a_note_lives_as_long_as_its_process() {
+    let directory = tempdir().unwrap();
+    let place = directory.path().join(NOTES);
+    let notes = || read_notes(&place).unwrap();
+    let lost = Program {
+        directory: Some("/nonexistent".into()),
+        startretries: 0,
+        ..script("lost", TEXT)
+    };
+    let programs = vec![here(directory.path()), lost];
+    let embedded = Embedded::noting(programs.clone(), place.clone()).unwrap();
+    embedded.begin(vec![]).await;
+    assert_eq!(notes(), embedded.records());
+    assert_eq!(notes().len(), 1);
+    until("its start", || starts(directory.path()).len() == 1).await;
+    drop(embedded);
+    assert_eq!(notes().len(), 1);
+
+    let embedded = Embedded::noting(programs, place.clone()).unwrap();
+    embedded.begin(notes()).await;
+    assert_eq!(notes(), embedded.records());
+    embedded.stop(&named("web")).await.unwrap();
+    assert_eq!(notes(), []);
+    embedded.start(&named("web")).await.unwrap();
+    assert_eq!(notes(), embedded.records());
+    until("its start", || starts(directory.path()).len() == 2).await;
+    embedded.shutdown(LIMIT).await;
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_changed_definition_replaces_the_process_and_a_removed_one_stops_it() {
+    let directory = tempdir().unwrap();
+    let record = left(directory.path()).await;
+    let embedded = Embedded::new(vec![here(directory.path())]);
+    embedded.begin(vec![record.clone()]).await;
+    until("another process", || starts(directory.path()).len() == 2).await;
+    assert!(!lives(record.pid));
+    reaches(&embedded, "web", ProcessState::Running).await;
+
+    let record = embedded.records().remove(0);
+    drop(embedded);
+    assert!(lives(record.pid));
+    let embedded = Embedded::new(vec![]);
+    embedded.begin(vec![record.clone()]).await;
+    until("its end", || embedded.list().is_empty()).await;
+    assert!(!lives(record.pid));
+    assert_eq!(starts(directory.path()).len(), 2);
+}

@@ -1,0 +1,75 @@
+//! One program in the foreground: its exit code, its signals, its end with its parent's; as PID 1, too.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::tempdir;
+
+use super::host::Host;
+use super::{line, lives, until};
+
+#[test]
+fn its_exit_code_is_ours() {
+    let directory = tempdir().unwrap();
+    for (text, code) in [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)] {
+        let mut host = Host::start(&[], "run", text, directory.path());
+        assert_eq!(host.0.wait().unwrap().code(), Some(code), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn signals_go_through_and_the_end_is_orderly() {
+    let directory = tempdir().unwrap();
+    let ready = directory.path().join("ready");
+    let text = "trap 'exit 11' HUP; trap 'exit 12' USR1; trap 'exit 13' TERM; echo > ready; \
+                while :; do sleep 0.02; done";
+    for (signal, code) in [
+        (Signal::SIGHUP, 11),
+        (Signal::SIGUSR1, 12),
+        (Signal::SIGTERM, 13),
+    ] {
+        let _ = fs::remove_file(&ready);
+        let mut host = Host::start(&[], "run", text, directory.path());
+        line(&ready).await;
+        host.says("pid");
+        kill(Pid::from_raw(host.0.id().cast_signed()), signal).unwrap();
+        assert_eq!(host.0.wait().unwrap().code(), Some(code), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn it_ends_with_its_parent_whatever_ends_that() {
+    let directory = tempdir().unwrap();
+    let mut host = Host::start(&[], "run", "exec sleep 1000", directory.path());
+    let pid: u32 = host.says("pid").parse().unwrap();
+    assert!(lives(pid));
+    assert_eq!(host.kill().signal(), Some(9));
+    until("its end", || !lives(pid)).await;
+}
+
+/// In a namespace of its own the host is PID 1: it gets no signal that it did not ask for, and every
+/// orphan.
+#[tokio::test]
+async fn as_pid_1_it_collects_orphans_and_passes_signals_on() {
+    let directory = tempdir().unwrap();
+    // Orphans that end at once. They stay zombies until somebody collects them, and then are no more.
+    let text = "trap 'exit 12' USR1; \
+                for n in 1 2 3; do (sh -c 'echo $$ >> orphans' &); done; \
+                until [ $(cat orphans | wc -l) = 3 ]; do sleep 0.02; done; \
+                for pid in $(cat orphans); do while [ -e /proc/$pid ]; do sleep 0.02; done; done; \
+                echo $PPID > ready; while :; do sleep 0.02; done";
+    let mut host = Host::start(
+        &["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"],
+        "run",
+        text,
+        directory.path(),
+    );
+    assert_eq!(line(&directory.path().join("ready")).await, "1");
+    let children = format!("/proc/{0}/task/{0}/children", host.0.id());
+    let init = fs::read_to_string(children).unwrap();
+    let init = Pid::from_raw(init.trim().parse().unwrap());
+    kill(init, Signal::SIGUSR1).unwrap();
+    assert_eq!(host.0.wait().unwrap().code(), Some(12));
+}
