@@ -105,52 +105,91 @@ fn run(
     file: Option<SettingsFile>,
     begin: impl FnOnce(&Stderr) -> std::io::Result<(Voice, Ticks)>,
 ) -> Exit {
-    let refuse = |why: String| {
-        say::err(&format!("httpok: {why}"));
-        Exit::CannotListen
-    };
-    let parts = match wiring::wire(settings, &manner) {
-        Ok(parts) => parts,
-        Err(why) => return refuse(format!("{why:#}")),
-    };
-    let stderr = match Stderr::start() {
-        Ok(stderr) => stderr,
-        Err(why) => return refuse(format!("cannot start a thread: {why}")),
-    };
-    log_to(&stderr);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(16)
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(why) => return refuse(format!("cannot start: {why}")),
+    let live = match Live::start(settings, &manner) {
+        Ok(live) => live,
+        Err(exit) => return exit,
     };
     let reload = file.map(|file| reload(file, manner));
-    let ending = runtime.block_on(async {
+    live.block_on(|parts, stderr| async move {
         let (voice, ticks) = begin(&stderr)?;
-        let seed = fastrand::u64(..);
-        Watchdog::new(parts, ticks, voice, seed, reload).run().await
-    });
-    // a name look-up that hangs in the system's resolver must not hold us
-    runtime.shutdown_background();
-    let exit = match ending {
-        Ok(Ending::Stopped) => Exit::Ok,
-        Ok(Ending::Hurried) => Exit::CannotListen,
-        Ok(Ending::Once(verdict)) => Exit::of_verdict(verdict),
-        // supervisord is gone; that is how a listener's life ends, and no news to anybody
-        Ok(Ending::NoTicks(Ended::InputClosed)) => Exit::Ok,
-        Ok(Ending::NoTicks(ended)) => {
+        let watchdog = watchdog(parts, ticks, voice, reload);
+        let (ending, _) = watchdog.run_until(std::future::pending()).await;
+        Ok(exit_of(ending, &stderr))
+    })
+}
+
+/// What every watchdog runs on: its parts, standard error and a runtime.
+pub struct Live {
+    parts: Parts,
+    stderr: Stderr,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Live {
+    /// Gets everything ready.
+    ///
+    /// # Errors
+    /// The exit status, when that cannot be done; why was said.
+    pub fn start(settings: &Settings, manner: &Manner) -> Result<Self, Exit> {
+        let parts = wiring::wire(settings, manner).map_err(|why| refuse(&format!("{why:#}")))?;
+        let stderr = Stderr::start().map_err(|why| refuse(&format!("cannot start: {why}")))?;
+        log_to(&stderr);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(16)
+            .build()
+            .map_err(|why| refuse(&format!("cannot start: {why}")))?;
+        Ok(Self {
+            parts,
+            stderr,
+            runtime,
+        })
+    }
+
+    /// Lets `work` run to its end, and everything be said.
+    pub fn block_on<T, F>(self, work: impl FnOnce(Parts, Stderr) -> F) -> T
+    where
+        F: Future<Output = std::io::Result<T>>,
+        T: From<Exit>,
+    {
+        let result = self.runtime.block_on(work(self.parts, self.stderr.clone()));
+        // a name look-up that hangs in the system's resolver must not hold us
+        self.runtime.shutdown_background();
+        let result = result.unwrap_or_else(|why| {
+            self.stderr.write(format!("httpok: cannot go on: {why}\n"));
+            T::from(Exit::CannotListen)
+        });
+        self.stderr.flush(LAST_LINES);
+        result
+    }
+}
+
+fn refuse(why: &str) -> Exit {
+    say::err(&format!("httpok: {why}"));
+    Exit::CannotListen
+}
+
+/// A watchdog with a seed of its own.
+pub fn watchdog(parts: Parts, ticks: Ticks, voice: Voice, reload: Option<Reload>) -> Watchdog {
+    Watchdog::new(parts, ticks, voice, fastrand::u64(..), reload)
+}
+
+/// The exit status after `ending`.
+pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
+    match ending {
+        // supervisord being gone is how a listener's life ends, and no news to anybody
+        Ending::Stopped | Ending::NoTicks(Ended::InputClosed) => Exit::Ok,
+        Ending::Hurried => Exit::CannotListen,
+        Ending::Once(verdict) => Exit::of_verdict(verdict),
+        Ending::NoTicks(ended) => {
             stderr.write(format!("httpok: no more events: {ended}\n"));
             Exit::CannotListen
         }
-        Err(why) => {
-            stderr.write(format!("httpok: cannot go on: {why}\n"));
+        Ending::NoSignals(why) => {
+            stderr.write(format!("httpok: cannot receive signals: {why}\n"));
             Exit::CannotListen
         }
-    };
-    stderr.flush(LAST_LINES);
-    exit
+    }
 }
 
 fn reload(mut file: SettingsFile, manner: Manner) -> Reload {

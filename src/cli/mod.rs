@@ -11,6 +11,8 @@ mod handover;
 mod listen;
 mod range;
 mod render;
+mod run;
+mod sample;
 mod say;
 mod values;
 mod watch;
@@ -29,7 +31,11 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     let first = argv.get(1).and_then(|word| word.to_str());
     let exit = if first.is_some_and(args::is_command) {
         match Cli::try_parse_from(argv) {
-            Ok(cli) => run(cli.command),
+            // its exit status is the command's, which may be any
+            Ok(Cli {
+                command: Command::Run(args),
+            }) => return run::run(&args),
+            Ok(cli) => obey(cli.command),
             Err(fault) => explain(&fault),
         }
     } else {
@@ -40,7 +46,7 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     i32::from(exit.code())
 }
 
-fn run(command: Command) -> Exit {
+fn obey(command: Command) -> Exit {
     match command {
         Command::Check(args) => check::run(&args, &env),
         Command::Watch(args) => {
@@ -55,6 +61,8 @@ fn run(command: Command) -> Exit {
                 Err(why) => refuse(&why),
             }
         }
+        Command::Run(_) => Exit::Ok,
+        Command::Sample(args) => sample::run(&args),
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
             Ok(settings) => {
                 let count = settings.checks.len();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::cli::args::{PolicyArgs, WatchArgs};
+use crate::cli::args::{AskArgs, MailArgs, PolicyArgs, WatchArgs};
 use crate::cli::check::asks::expectation;
 use crate::cli::values;
 use crate::config::{
@@ -42,7 +42,7 @@ pub fn settings(
                 supervisord: Some(supervisord(args, env, exists).map_err(told)?),
                 ..Supervisor::default()
             },
-            mail: mail(args),
+            mail: mail(&args.mail),
             ..Settings::default()
         },
     };
@@ -80,7 +80,6 @@ fn told(why: String) -> String {
 }
 
 fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
-    let expectation = expectation(&args.ask).map_err(told)?;
     let mut names = BTreeSet::new();
     let mut checks = Vec::new();
     let mut faults = Vec::new();
@@ -90,10 +89,7 @@ fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
             Ok(check) if !names.insert(check.name.clone()) => {
                 faults.push(told(format!("{:?} is given twice", check.name)));
             }
-            Ok(check) => checks.push(Check {
-                expectation: expectation.clone(),
-                ..check
-            }),
+            Ok(check) => checks.push(check),
         }
     }
     if faults.is_empty() {
@@ -104,7 +100,18 @@ fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
 }
 
 fn check(args: &WatchArgs, url: &str) -> Result<Check, String> {
-    let ask = &args.ask;
+    Ok(Check {
+        every: args.every,
+        restart: args.programs.clone(),
+        ..check_of(&args.ask, &args.policy, url)?
+    })
+}
+
+/// The check that flags come to, named after its URL. What it restarts is the caller's to say.
+///
+/// # Errors
+/// Says what is wrong with the URL or an expectation.
+pub fn check_of(ask: &AskArgs, policy: &PolicyArgs, url: &str) -> Result<Check, String> {
     let Check {
         probe: Probe::Http(http),
         name,
@@ -125,9 +132,8 @@ fn check(args: &WatchArgs, url: &str) -> Result<Check, String> {
         url: http.url,
     };
     Ok(Check {
-        every: args.every,
-        policy: policy(&args.policy),
-        restart: args.programs.clone(),
+        policy: self::policy(policy),
+        expectation: expectation(ask)?,
         ..Check::new(name, Probe::Http(http))
     })
 }
@@ -167,8 +173,8 @@ fn supervisord(
     })
 }
 
-fn mail(args: &WatchArgs) -> Option<Mail> {
-    let mail = &args.mail;
+/// Who is told by mail, if anybody.
+pub fn mail(mail: &MailArgs) -> Option<Mail> {
     if mail.mail_to.is_empty() {
         return None;
     }

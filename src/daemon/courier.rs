@@ -232,6 +232,8 @@ impl Worker {
                 if let Notifier::Original(mail) = &self.notifier {
                     self.voice.mailed(&mail.bytes(&parcel.message));
                 }
+                let subject = &parcel.message.subject;
+                tracing::info!("told {}: {subject}", self.key);
                 self.store_result(self.store.delivered(queued.id).await);
                 self.tell(parcel, None);
             }

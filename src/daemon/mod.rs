@@ -17,4 +17,4 @@ pub use state_dir::state_dir;
 pub use stderr::Stderr;
 pub use ticks::Ticks;
 pub use voice::Voice;
-pub use watchdog::{Ending, Reload, Watchdog};
+pub use watchdog::{Ending, Reload, Tally, Watchdog};

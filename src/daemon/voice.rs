@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::health::{Decision, Deed, Dropped, Look, Note, Step, Verdict};
+use crate::health::{Decision, Deed, Look, Note, Step, Verdict};
 use crate::notify::superlance::{self, Listener};
 
 use super::stderr::Stderr;
@@ -125,17 +125,15 @@ fn log(note: &Note) {
             verdict: Verdict::Pass,
             ..
         }
-        | Decision::TickDropped(
-            Dropped::NoneRunning | Dropped::SupervisorShutdown | Dropped::Stale,
-        ) => {
+        | Decision::TickDropped(_)
+        | Decision::Telling { .. } => {
             tracing::debug!(check, "{text}");
         }
         Decision::Judged { .. }
-        | Decision::TickDropped(Dropped::Busy)
         | Decision::Replaced { .. }
+        | Decision::Up
         | Decision::Recovered { .. }
         | Decision::Rearmed
-        | Decision::Telling { .. }
         | Decision::Acted { .. }
         | Decision::Paused { .. }
         | Decision::Resumed

@@ -2,6 +2,7 @@
 //! what must outlive us into the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::action::Intents;
 use crate::clock::Clock;
-use crate::health::{Effect, Event, Look, Memory, Monitor, Note, Verdict};
+use crate::health::{Decision, Effect, Event, Look, Memory, Monitor, Note, Verdict};
 use crate::store::Store;
 use crate::tick::{self, Signal, Signals};
 
@@ -42,6 +43,37 @@ pub enum Ending {
     Once(Verdict),
     /// No more ticks will come.
     NoTicks(tick::Ended),
+    /// It could not even begin: signals cannot be received.
+    NoSignals(std::io::Error),
+}
+
+/// What a run came to, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Looks that were judged.
+    pub looks: u64,
+    /// Those that failed.
+    pub fails: u64,
+    /// Processes that were started again.
+    pub restarts: u64,
+    /// Times that a check passed again after it had been down.
+    pub recoveries: u64,
+    /// From the start to the end.
+    pub lasted: Duration,
+}
+
+impl Tally {
+    fn count(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Judged { verdict, .. } => {
+                self.looks += 1;
+                self.fails += u64::from(*verdict == Verdict::Fail);
+            }
+            Decision::Acted { outcome } => self.restarts += outcome.restarted().count() as u64,
+            Decision::Recovered { .. } => self.recoveries += 1,
+            _ => {}
+        }
+    }
 }
 
 /// A watchdog, ready to run.
@@ -59,6 +91,7 @@ pub struct Watchdog {
     reload: Option<Reload>,
     /// What of each check's memory was last written down.
     written: BTreeMap<String, Memory>,
+    tally: Tally,
 }
 
 impl Watchdog {
@@ -105,15 +138,30 @@ impl Watchdog {
             due: parts.due,
             reload,
             written: BTreeMap::new(),
+            tally: Tally::default(),
         }
     }
 
-    /// Runs until it is told to stop, or nothing is left to do.
-    ///
-    /// # Errors
-    /// When signals cannot be received.
-    pub async fn run(mut self) -> std::io::Result<Ending> {
-        let mut signals = Signals::new()?;
+    /// Runs until it is told to stop, by a signal or by `over` coming true, or nothing is left to do.
+    pub async fn run_until(mut self, over: impl Future<Output = ()>) -> (Ending, Tally) {
+        let begun = self.executor.clock.now();
+        let ending = self.watch(over).await;
+        let lasted = self.executor.clock.now().since(begun);
+        (
+            ending,
+            Tally {
+                lasted,
+                ..self.tally
+            },
+        )
+    }
+
+    async fn watch(&mut self, over: impl Future<Output = ()>) -> Ending {
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return Ending::NoSignals(error),
+        };
+        let mut over = pin!(over);
         self.remember().await;
         self.recover().await;
         self.ticks.set(&self.due);
@@ -128,8 +176,12 @@ impl Watchdog {
                         self.feed(Event::Shutdown);
                         ending = Some(Ending::Stopped);
                     }
-                    Signal::Shutdown { .. } => return Ok(Ending::Hurried),
+                    Signal::Shutdown { .. } => return Ending::Hurried,
                 },
+                () = &mut over, if ending.is_none() => {
+                    self.feed(Event::Shutdown);
+                    ending = Some(Ending::Stopped);
+                }
                 Some(ended) = self.ended.recv() => self.end_of_deed(ended),
                 Some(event) = self.told.recv() => self.feed(event),
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
@@ -148,14 +200,16 @@ impl Watchdog {
             }
             let done = |ending: &mut Ending| match ending {
                 Ending::Stopped | Ending::Hurried => !self.monitor.is_acting(),
-                Ending::Once(_) | Ending::NoTicks(_) => self.monitor.is_at_rest(),
+                Ending::Once(_) | Ending::NoTicks(_) | Ending::NoSignals(_) => {
+                    self.monitor.is_at_rest()
+                }
             };
             if let Some(ending) = ending.take_if(done) {
                 break ending;
             }
         };
         self.finish(&ending, signals).await;
-        Ok(ending)
+        ending
     }
 
     /// Takes over what earlier runs remembered.
@@ -246,6 +300,7 @@ impl Watchdog {
                     self.cause(&plan.check)
                 }
                 Effect::Note(note) => {
+                    self.tally.count(&note.decision);
                     notes.push(note.clone());
                     (String::new(), None)
                 }
@@ -373,7 +428,7 @@ impl Watchdog {
 /// seconds.
 const fn last_mails(ending: &Ending) -> Duration {
     match ending {
-        Ending::Stopped | Ending::Hurried => Duration::from_secs(5),
+        Ending::Stopped | Ending::Hurried | Ending::NoSignals(_) => Duration::from_secs(5),
         Ending::Once(_) | Ending::NoTicks(_) => Duration::from_secs(60),
     }
 }

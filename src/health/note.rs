@@ -54,6 +54,8 @@ pub enum Decision {
     GaveUp,
     /// It is tried again after giving up.
     Rearmed,
+    /// It passes for the first time.
+    Up,
     /// It passes again, so long after the first fail.
     Recovered { down: Duration },
     /// People are told.
@@ -142,6 +144,7 @@ impl fmt::Display for Decision {
             },
             Self::GaveUp => f.write_str("gave up: the restarts are used up"),
             Self::Rearmed => f.write_str("trying again after giving up"),
+            Self::Up => f.write_str("passes"),
             Self::Recovered { down } => write!(f, "passes again after {:.1} s", down.as_secs_f64()),
             Self::Telling { kind, .. } => write!(f, "telling people: {}", kind.as_str()),
             Self::Paused { reason, .. } if reason.is_empty() => f.write_str("paused"),

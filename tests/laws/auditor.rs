@@ -116,7 +116,10 @@ impl Auditor {
                     books.last_reset = now;
                 }
             }
-            Event::Tick(_) | Event::Delivered { .. } | Event::Reload { .. } => {}
+            Event::Tick(_)
+            | Event::Delivered { .. }
+            | Event::Resumed { .. }
+            | Event::Reload { .. } => {}
         }
     }
 

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// How a URL is asked, and what a good answer is.
 #[derive(Args, Debug)]
-#[group(id = "ask", multiple = true, conflicts_with = "config")]
+#[group(id = "ask", multiple = true)]
 #[command(next_help_heading = "What to ask, and what is a good answer")]
 pub struct AskArgs {
     /// Time for the whole answer, name look-up to last byte: 5, 2.5, 500ms, 1m
@@ -81,7 +81,7 @@ impl AskArgs {
 
 /// How the connection is made.
 #[derive(Args, Debug)]
-#[group(id = "wire", multiple = true, conflicts_with = "config")]
+#[group(id = "wire", multiple = true)]
 #[command(next_help_heading = "How to connect")]
 pub struct WireArgs {
     /// Our own certificate and its chain, a PEM file

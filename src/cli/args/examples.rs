@@ -45,6 +45,22 @@ pub const CHECK: &[Example] = &[
     ),
 ];
 
+pub const RUN: &[Example] = &[
+    (
+        "A service in a container, restarted when it hangs",
+        "httpok run --url http://127.0.0.1:8000/health --every 10s -- python3 -m http.server 8000",
+    ),
+    (
+        "See it happen: a sample that hangs after eight seconds",
+        "httpok run --url http://127.0.0.1:8399/ --every 1s --timeout 1s --grace 5s -- httpok sample",
+    ),
+];
+
+pub const SAMPLE: &[Example] = &[(
+    "Hang at once",
+    "httpok sample --listen 127.0.0.1:8399 --hang-after 0",
+)];
+
 pub const WATCH: &[Example] = &[
     (
         "Everything that a configuration file says",

@@ -4,6 +4,7 @@
 mod ask;
 mod check;
 mod examples;
+mod run;
 mod watch;
 
 use std::path::PathBuf;
@@ -13,10 +14,13 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, WireArgs};
 pub use check::{CheckArgs, Format, OutputArgs, WaitArgs};
 pub use examples::{lead, of_command};
-pub use watch::{PolicyArgs, WatchArgs};
+pub use run::{RunArgs, SampleArgs};
+pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 5] = ["check", "watch", "config", "generate", "help"];
+const COMMANDS: [&str; 7] = [
+    "check", "watch", "run", "sample", "config", "generate", "help",
+];
 
 /// Whether a command line that starts with `word` is for [`Cli`].
 pub fn is_command(word: &str) -> bool {
@@ -75,6 +79,24 @@ pub enum Command {
         after_long_help = examples::help(examples::WATCH)
     )]
     Watch(Box<WatchArgs>),
+
+    /// Run a command and restart it when it hangs
+    ///
+    /// Starts COMMAND under the supervisor that is built in and asks its URL; when that fails often enough
+    /// the command is stopped, with all that it has started, and started again. No other software is
+    /// needed.
+    ///
+    /// When the command ends by itself so does httpok, with its exit code. SIGTERM and Ctrl-C stop the
+    /// command and then httpok; SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH go through to the command.
+    #[command(
+        override_usage = "httpok run [OPTIONS]... --url URL -- COMMAND [ARG]...",
+        after_long_help = examples::help(examples::RUN)
+    )]
+    Run(Box<RunArgs>),
+
+    /// A service that hangs after a while, to try httpok out
+    #[command(after_long_help = examples::help(examples::SAMPLE))]
+    Sample(SampleArgs),
 
     /// Work with configuration files
     #[command(subcommand, arg_required_else_help = true)]

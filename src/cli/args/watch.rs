@@ -23,7 +23,7 @@ pub struct WatchArgs {
     pub urls: Vec<String>,
 
     /// Watch the checks of this configuration file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ask", "policy", "mail"])]
     pub config: Option<PathBuf>,
 
     /// Ask every URL once per so long
@@ -78,7 +78,7 @@ pub struct WatchArgs {
 
 /// When a failure leads to a restart.
 #[derive(Args, Debug)]
-#[group(id = "policy", multiple = true, conflicts_with = "config")]
+#[group(id = "policy", multiple = true)]
 #[command(next_help_heading = "When to act")]
 pub struct PolicyArgs {
     /// Restart after so many failures in a row
@@ -110,7 +110,7 @@ pub struct PolicyArgs {
 
 /// Who is told, and how.
 #[derive(Args, Debug)]
-#[group(id = "mail", multiple = true, conflicts_with = "config")]
+#[group(id = "mail", multiple = true)]
 #[command(next_help_heading = "Mail")]
 pub struct MailArgs {
     /// Send a mail to this address when something goes down, recovers or is given up; may be given again

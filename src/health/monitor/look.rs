@@ -209,7 +209,9 @@ impl Monitor {
             }
             return;
         }
-        state.memory.status = Status::Up;
+        if std::mem::replace(&mut state.memory.status, Status::Up) == Status::Pending {
+            out.push(note(now, name, Decision::Up));
+        }
         state.held = None;
         self.recovered(now, name, out);
     }

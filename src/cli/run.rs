@@ -1,0 +1,130 @@
+//! `httpok run`: starts one command under our own supervisor and watches it. No other software is needed.
+//! When the command ends by itself so do we, with its exit code; when we are told to end, it is stopped.
+
+use std::time::Duration;
+
+use crate::config::settings::{Check, Settings};
+use crate::daemon::wiring::Manner;
+use crate::daemon::{Tally, Ticks, Voice};
+use crate::health::{Backend, Target};
+use crate::supervisor::Supervisor;
+use crate::supervisor::embedded::{self, Embedded, Program};
+
+use super::args::RunArgs;
+use super::exit::Exit;
+use super::handover::{self, Live};
+use super::{say, watch};
+
+/// How long the command may take to stop before it is killed.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// How it ended, and what a run came to.
+struct Finished {
+    code: i32,
+    tally: Tally,
+}
+
+impl From<Exit> for Finished {
+    fn from(exit: Exit) -> Self {
+        Self {
+            code: exit.code().into(),
+            tally: Tally::default(),
+        }
+    }
+}
+
+/// Runs the command of `args`, and returns its exit code, or ours when we are told to end.
+pub fn run(args: &RunArgs) -> i32 {
+    let name = name(args);
+    let settings = match settings(args, &name) {
+        Ok(settings) => settings,
+        Err(why) => {
+            say::err(&format!("httpok run: {why}"));
+            return Exit::Unknown.code().into();
+        }
+    };
+    let manner = Manner {
+        key: format!("run {name} {}", std::process::id()),
+        ..Manner::default()
+    };
+    let live = match Live::start(&settings, &manner) {
+        Ok(live) => live,
+        Err(exit) => return exit.code().into(),
+    };
+    let Finished { code, tally } = live.block_on(|parts, stderr| async move {
+        embedded::become_subreaper()?;
+        let program = Program::foreground(&name, args.command.clone());
+        let process = program.full_name();
+        let embedded = Embedded::new(vec![program]);
+        let mut parts = parts;
+        let supervisor = Supervisor::Embedded(embedded.clone());
+        parts
+            .hands
+            .supervisors
+            .insert(Backend::Embedded, supervisor);
+        embedded.begin(Vec::new()).await;
+        let watchdog = handover::watchdog(parts, Ticks::timers(), Voice::Log, None);
+        let over = async {
+            tokio::select! {
+                // it ended by itself, or cannot even be started; who watches it need not go on
+                _ = embedded.over(&process) => {}
+                _ = embedded::forward(&embedded, &process) => {}
+                _ = embedded::reap_orphans() => {}
+            }
+        };
+        let (ending, tally) = watchdog.run_until(over).await;
+        embedded.shutdown(STOP_WITHIN).await;
+        let code = embedded.exit_code(&process);
+        let exit = handover::exit_of(ending, &stderr);
+        let code = code.unwrap_or_else(|| exit.code().into());
+        Ok(Finished { code, tally })
+    });
+    say::err(&summary(args, &tally));
+    code
+}
+
+/// The check's and the program's name: the command's, without its path.
+fn name(args: &RunArgs) -> String {
+    let command = args.command.first().map_or("", String::as_str);
+    let name = std::path::Path::new(command).file_name();
+    let name = name.map(|name| name.to_string_lossy().into_owned());
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "command".to_owned())
+}
+
+fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
+    let check = watch::check_of(&args.ask, &args.policy, &args.url)?;
+    let mut settings = Settings {
+        state_dir: args.state_dir.clone(),
+        dry_run: args.dry_run,
+        mail: watch::mail(&args.mail),
+        checks: vec![Check {
+            name: name.to_owned(),
+            every: args.every,
+            restart: vec![Target {
+                backend: Some(Backend::Embedded),
+                pattern: name.to_owned(),
+            }],
+            ..check
+        }],
+        ..Settings::default()
+    };
+    settings.supervisor.default = Backend::Embedded;
+    Ok(settings)
+}
+
+fn summary(args: &RunArgs, tally: &Tally) -> String {
+    let times = |count: u64, what: &str| match count {
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    };
+    format!(
+        "httpok: watched {} for {}: {}, {} of them failed; {}, {}",
+        args.url,
+        humantime::format_duration(Duration::from_secs(tally.lasted.as_secs())),
+        times(tally.looks, "look"),
+        tally.fails,
+        times(tally.restarts, "restart"),
+        times(tally.recoveries, "recovery").replace("recoverys", "recoveries"),
+    )
+}
