@@ -61,6 +61,7 @@ pub fn read_expectation(table: &Table<'_>) -> Expectation {
         status: table.read("status", status).unwrap_or_default(),
         body: texts("body"),
         not_body: texts("not_body"),
+        ..Expectation::default()
     }
 }
 

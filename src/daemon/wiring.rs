@@ -144,7 +144,7 @@ fn spec(check: &Check, asked: &Http, manner: &Manner) -> Spec {
         tls: tls(&asked.tls),
         follow: asked.follow,
         max_body: asked.max_body,
-        keep: KEEP,
+        keep: usize::try_from(check.expectation.keep()).map_or(usize::MAX, |all| all.max(KEEP)),
         needles: check
             .expectation
             .needles()

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::observation::{Observation, StatusLine};
+use super::assertion::{Assertion, Facts};
+use super::codes::StatusSet;
+use super::observation::{Body, Observation, StatusLine};
 use super::reason::{Phase, Reason};
 use super::verdict::{Finding, Judgement, Verdict};
 
@@ -17,90 +19,169 @@ pub struct Expectation {
     pub body: Vec<String>,
     /// Texts that must not occur in the raw body.
     pub not_body: Vec<String>,
+    /// What must be met, or it is a fail.
+    #[serde(default)]
+    pub expect: Vec<Assertion>,
+    /// What must be met, or it is degraded.
+    #[serde(default)]
+    pub degraded: Vec<Assertion>,
+    /// Answers that mean something else: the first rule that matches decides, whatever else is wrong.
+    #[serde(default)]
+    pub verdicts: Vec<Rule>,
 }
+
+/// What an answer of a certain kind means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The kind of answer.
+    pub when: Assertion,
+    /// What it means.
+    pub is: Verdict,
+}
+
+/// A finding, and what it is called when it decides.
+struct Ground {
+    finding: Finding,
+    reason: Reason,
+    phase: Phase,
+}
+
+/// What a judgement is but for its findings.
+type Opinion = (Verdict, Option<Reason>, Option<Phase>, String);
 
 impl Expectation {
     /// The texts that the probe has to look for in the whole body while it streams by.
     pub fn needles(&self) -> impl Iterator<Item = &str> {
-        self.body
-            .iter()
-            .chain(&self.not_body)
-            .map(String::as_str)
+        let texts = self.body.iter().chain(&self.not_body).map(String::as_str);
+        texts
+            .chain(self.assertions().filter_map(Assertion::needle))
             .filter(|text| !text.is_empty())
+    }
+
+    /// How many bytes of the body the probe has to keep for the judge: none, or all that it accepts.
+    pub fn keep(&self) -> u64 {
+        match self.assertions().any(Assertion::needs_body) {
+            true => u64::MAX,
+            false => 0,
+        }
+    }
+
+    fn assertions(&self) -> impl Iterator<Item = &Assertion> {
+        let rules = self.verdicts.iter().map(|rule| &rule.when);
+        self.expect.iter().chain(&self.degraded).chain(rules)
     }
 
     /// The opinion about `seen`. Every expectation is looked at, so that one look tells all that is wrong.
     pub fn judge(&self, seen: &Observation) -> Judgement {
-        let findings = self.findings(seen);
-        if let Some(trouble) = &seen.trouble {
-            return Judgement {
-                verdict: if trouble.reason.is_ours() {
-                    Verdict::Unknown
-                } else {
-                    Verdict::Fail
-                },
-                reason: Some(trouble.reason),
-                phase: Some(trouble.phase),
-                detail: trouble.detail.clone(),
-                findings,
-            };
-        }
-        let Some(unmet) = findings.iter().find(|finding| !finding.met) else {
-            return Judgement {
-                verdict: Verdict::Pass,
-                reason: None,
-                phase: None,
-                detail: seen
-                    .status
-                    .as_ref()
-                    .map_or_else(String::new, |line| format!("status {line}")),
-                findings,
-            };
-        };
-        let (reason, phase) = if unmet.expected.starts_with("status ") {
-            (Reason::Status, Phase::FirstByte)
-        } else {
-            (Reason::Assertion, Phase::Body)
-        };
+        let facts = Facts::new(seen);
+        let grounds = self.grounds(&facts);
+        let (verdict, reason, phase, detail) = self.opinion(&facts, &grounds);
         Judgement {
-            verdict: Verdict::Fail,
-            reason: Some(reason),
-            phase: Some(phase),
-            detail: format!("expected {}, got {}", unmet.expected, unmet.actual),
-            findings,
+            verdict,
+            reason,
+            phase,
+            detail,
+            findings: grounds.into_iter().map(|ground| ground.finding).collect(),
         }
     }
 
-    fn findings(&self, seen: &Observation) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    fn opinion(&self, facts: &Facts<'_>, grounds: &[Ground]) -> Opinion {
+        if let Some(trouble) = &facts.seen.trouble {
+            let verdict = match trouble.reason.is_ours() {
+                true => Verdict::Unknown,
+                false => Verdict::Fail,
+            };
+            let (reason, phase) = (trouble.reason, trouble.phase);
+            return (verdict, Some(reason), Some(phase), trouble.detail.clone());
+        }
+        if let Some(rule) = self.verdicts.iter().find(|rule| rule.when.check(facts).0) {
+            let detail = format!("the rule {} says {}", rule.when, rule.is);
+            return (rule.is, None, None, detail);
+        }
+        let unmet = |otherwise| {
+            let is =
+                |ground: &&Ground| !ground.finding.met && ground.finding.otherwise == otherwise;
+            grounds.iter().find(is)
+        };
+        match unmet(Verdict::Fail).or_else(|| unmet(Verdict::Degraded)) {
+            Some(unmet) => {
+                let (expected, actual) = (&unmet.finding.expected, &unmet.finding.actual);
+                let detail = format!("expected {expected}, got {actual}");
+                let verdict = unmet.finding.otherwise;
+                (verdict, Some(unmet.reason), Some(unmet.phase), detail)
+            }
+            None => {
+                let status = facts.seen.status.as_ref();
+                let detail = status.map_or_else(String::new, |line| format!("status {line}"));
+                (Verdict::Pass, None, None, detail)
+            }
+        }
+    }
+
+    fn grounds(&self, facts: &Facts<'_>) -> Vec<Ground> {
+        let seen = facts.seen;
+        let mut grounds = Vec::new();
         if let Some(line) = &seen.status {
-            findings.push(Finding {
-                expected: format!("status {}", self.status),
-                actual: line.to_string(),
-                met: self.status.contains(line.code),
-                otherwise: Verdict::Fail,
+            grounds.push(Ground {
+                finding: Finding {
+                    expected: format!("status {}", self.status),
+                    actual: line.to_string(),
+                    met: self.status.contains(line.code),
+                    otherwise: Verdict::Fail,
+                },
+                reason: Reason::Status,
+                phase: Phase::FirstByte,
             });
         }
         // a body that broke off is no ground to say that a text is missing from it
         let whole = seen.trouble.is_none();
         if let Some(body) = seen.body.as_ref().filter(|_| whole) {
-            let size = body.size;
-            let wanted = self.body.iter().map(|text| (text, true));
-            let unwanted = self.not_body.iter().map(|text| (text, false));
-            for (text, want) in wanted.chain(unwanted).filter(|(text, _)| !text.is_empty()) {
-                let occurs = body.contains(text.as_bytes());
-                findings.push(Finding {
-                    expected: format!("body {}contains {text:?}", if want { "" } else { "not " }),
-                    actual: match occurs {
-                        true => format!("it in a body of {size} bytes"),
-                        false => format!("a body of {size} bytes without it"),
-                    },
-                    met: occurs == want,
-                    otherwise: Verdict::Fail,
-                });
-            }
+            grounds.extend(self.texts(body));
         }
-        findings
+        for (assertions, otherwise) in [
+            (&self.expect, Verdict::Fail),
+            (&self.degraded, Verdict::Degraded),
+        ] {
+            let sayable = |one: &&Assertion| whole || one.is_settled(facts);
+            grounds.extend(assertions.iter().filter(sayable).map(|assertion| {
+                let (met, actual) = assertion.check(facts);
+                Ground {
+                    finding: Finding {
+                        expected: assertion.to_string(),
+                        actual,
+                        met,
+                        otherwise,
+                    },
+                    reason: Reason::Assertion,
+                    phase: assertion.phase(),
+                }
+            }));
+        }
+        grounds
+    }
+
+    fn texts(&self, body: &Body) -> impl Iterator<Item = Ground> {
+        let size = body.size;
+        let wanted = self.body.iter().map(|text| (text, true));
+        let unwanted = self.not_body.iter().map(|text| (text, false));
+        let texts = wanted.chain(unwanted).filter(|(text, _)| !text.is_empty());
+        texts.map(move |(text, want)| {
+            let occurs = body.contains(text.as_bytes());
+            let finding = Finding {
+                expected: format!("body {}contains {text:?}", if want { "" } else { "not " }),
+                actual: match occurs {
+                    true => format!("it in a body of {size} bytes"),
+                    false => format!("a body of {size} bytes without it"),
+                },
+                met: occurs == want,
+                otherwise: Verdict::Fail,
+            };
+            Ground {
+                finding,
+                reason: Reason::Assertion,
+                phase: Phase::Body,
+            }
+        })
     }
 }
 
@@ -114,105 +195,10 @@ impl fmt::Display for StatusLine {
     }
 }
 
-/// A set of status codes: single codes, ranges, classes. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
-pub struct StatusSet(Vec<(u16, u16)>);
-
-impl StatusSet {
-    /// Whether `code` is in the set.
-    pub fn contains(&self, code: u16) -> bool {
-        self.0
-            .iter()
-            .any(|&(low, high)| low <= code && code <= high)
-    }
-
-    /// The set that these words make together: `200`, `2xx`, `200-299`.
-    ///
-    /// # Errors
-    /// Says which word is none, or that there is none at all.
-    pub fn from_words<S: AsRef<str>>(words: &[S]) -> Result<Self, String> {
-        if words.is_empty() {
-            return Err("expected at least one status code".to_owned());
-        }
-        words
-            .iter()
-            .map(|word| parse_codes(word.as_ref()))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-}
-
-impl Default for StatusSet {
-    /// Just 200, as the original.
-    fn default() -> Self {
-        Self(vec![(200, 200)])
-    }
-}
-
-impl TryFrom<Vec<String>> for StatusSet {
-    type Error = String;
-
-    fn try_from(words: Vec<String>) -> Result<Self, String> {
-        Self::from_words(&words)
-    }
-}
-
-impl From<StatusSet> for Vec<String> {
-    fn from(set: StatusSet) -> Self {
-        set.0.into_iter().map(codes_word).collect()
-    }
-}
-
-impl fmt::Display for StatusSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<_> = self.0.iter().copied().map(codes_word).collect();
-        f.write_str(&words.join(" or "))
-    }
-}
-
-fn codes_word((low, high): (u16, u16)) -> String {
-    if low == high {
-        low.to_string()
-    } else if low % 100 == 0 && high == low + 99 {
-        format!("{}xx", low / 100)
-    } else {
-        format!("{low}-{high}")
-    }
-}
-
-fn parse_codes(word: &str) -> Result<(u16, u16), String> {
-    let wrong = || {
-        format!("{word:?} is no status: expected a code (200), a class (2xx) or a range (200-299)")
-    };
-    let code = |text: &str| {
-        text.parse::<u16>()
-            .ok()
-            .filter(|code| text.len() == 3 && (100..=999).contains(code))
-            .ok_or_else(wrong)
-    };
-    let text = word.trim();
-    let lower = text.to_ascii_lowercase();
-    if let Some(class) = lower.strip_suffix("xx") {
-        let class = class.parse::<u16>().ok().filter(|n| (1..=9).contains(n));
-        let low = class.ok_or_else(wrong)? * 100;
-        return Ok((low, low + 99));
-    }
-    if let Some((low, high)) = text.split_once('-') {
-        let (low, high) = (code(low.trim())?, code(high.trim())?);
-        return if low <= high {
-            Ok((low, high))
-        } else {
-            Err(wrong())
-        };
-    }
-    code(text).map(|code| (code, code))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::observation::{Body, Trouble};
+    use crate::health::observation::Trouble;
 
     fn answer(code: u16, body: &[u8]) -> Observation {
         Observation {
@@ -228,30 +214,6 @@ mod tests {
             }),
             ..Observation::default()
         }
-    }
-
-    #[test]
-    fn status_words_are_codes_classes_and_ranges() {
-        let set = StatusSet::from_words(&["204", "3XX", "401-403"]).expect("all are words");
-        for (code, wanted) in [
-            (200, false),
-            (204, true),
-            (300, true),
-            (399, true),
-            (400, false),
-            (402, true),
-            (404, false),
-        ] {
-            assert_eq!(set.contains(code), wanted, "{code}");
-        }
-        assert_eq!(set.to_string(), "204 or 3xx or 401-403");
-        for wrong in [
-            "", "20", "2000", "0xx", "xx", "300-200", "200-", "abc", "099", "-1",
-        ] {
-            let fault = StatusSet::from_words(&[wrong]).expect_err(wrong);
-            assert!(fault.contains(&format!("{wrong:?}")), "{fault}");
-        }
-        assert!(StatusSet::from_words::<&str>(&[]).is_err());
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! `Observation` (facts) -> `Expectation::judge` -> `Judgement` (opinion) -> `Monitor::handle` ->
 //! `Effect` (decision); what came of it returns as an `Event`.
 
+mod assertion;
 mod backoff;
 mod budget;
 mod check;
+mod codes;
 mod expectation;
 mod gate;
 mod incident;
@@ -22,10 +24,12 @@ mod step;
 mod threshold;
 mod verdict;
 
+pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
 pub use budget::{Budget, Spent, parse_budget};
 pub use check::{Check, Episode, Memory, Pause, Sample, Ticket, Verifying};
-pub use expectation::{Expectation, StatusSet};
+pub use codes::StatusSet;
+pub use expectation::{Expectation, Rule};
 pub use gate::Gate;
 pub use incident::{DownState, Entry, Happening, Incident, Look, Report, ReportKind};
 pub use moment::Moment;

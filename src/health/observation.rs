@@ -13,6 +13,9 @@ pub struct Observation {
     /// From the start of the probe to its end, all phases and redirects included.
     #[serde(with = "seconds")]
     pub duration: Duration,
+    /// The wall clock's time of the look, in seconds since the Unix epoch: certificates expire by it.
+    #[serde(default)]
+    pub at_unix: Option<i64>,
     /// How long each phase took, summed over redirects.
     pub phases: Phases,
     /// The URL that answered in the end, without secrets.
@@ -76,6 +79,12 @@ impl Body {
         text.is_empty()
             || self.found.iter().any(|found| found == text)
             || self.kept.windows(text.len()).any(|window| window == text)
+    }
+
+    /// Forgets all but the first `bytes`: what a judge needs is more than what a transcript can hold.
+    pub fn shorten(&mut self, bytes: usize) {
+        self.kept.truncate(bytes);
+        self.kept.shrink_to_fit();
     }
 
     /// Whether everything received was kept.

@@ -123,6 +123,7 @@ fn full_shop(base: &Path) -> Check {
         status: StatusSet::from_words(&["2xx", "304", "400-404"]).expect("words"),
         body: vec!["all".into(), "fine".into()],
         not_body: vec!["panic".into()],
+        ..Expectation::default()
     };
     shop.policy = Policy {
         fail: Fails::InARow(4),

@@ -103,7 +103,7 @@ fn told(why: String) -> String {
 }
 
 fn ask(name: String, mut spec: Spec, expectation: Expectation) -> Result<Ask, String> {
-    spec.keep = KEEP;
+    spec.keep = usize::try_from(expectation.keep()).map_or(usize::MAX, |whole| whole.max(KEEP));
     spec.needles = expectation
         .needles()
         .map(|text| text.as_bytes().to_vec())
@@ -126,6 +126,7 @@ pub fn expectation(args: &AskArgs) -> Result<Expectation, String> {
         },
         body: args.body.clone(),
         not_body: args.not_body.clone(),
+        ..Expectation::default()
     })
 }
 

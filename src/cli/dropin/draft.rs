@@ -123,6 +123,7 @@ impl Draft {
                 status: codes,
                 body: self.body.into_iter().collect(),
                 not_body: self.not_body,
+                ..Expectation::default()
             },
         });
         Ok(DropIn {

@@ -13,6 +13,9 @@ use super::super::threshold::{Status, Streak};
 use super::super::verdict::Verdict;
 use super::{Effect, Monitor, Tick, dropped, note};
 
+/// So much of a body goes into a transcript: a judge may need megabytes of it, but it needs them once.
+const EVIDENCE: usize = 64 << 10;
+
 impl Monitor {
     pub(super) fn tick(&mut self, now: Moment, tick: &Tick, out: &mut Vec<Effect>) {
         let name = &tick.check;
@@ -120,7 +123,7 @@ impl Monitor {
         now: Moment,
         name: &str,
         ticket: Ticket,
-        seen: Observation,
+        mut seen: Observation,
         out: &mut Vec<Effect>,
     ) {
         let Some(state) = self.checks.get_mut(name) else {
@@ -136,6 +139,9 @@ impl Monitor {
             return;
         };
         let judgement = state.check.expectation.judge(&seen);
+        if let Some(body) = &mut seen.body {
+            body.shorten(EVIDENCE);
+        }
         let look = Look { seen, judgement };
         state.sample(now, &look);
         if self.is_from_before_an_action(begun, looked.as_deref()) {

@@ -1,7 +1,7 @@
 //! One look from start to end: addresses, attempts, redirects, body. Gathers facts as it goes, so that
 //! a look that breaks off still tells what it saw. Every wait ends at the one deadline.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::ext::ReasonPhrase;
 use reqwest::{Response, Version, header};
@@ -25,6 +25,12 @@ pub struct Look<'a> {
     seen: Observation,
 }
 
+/// Seconds since the Unix epoch.
+fn unix_time() -> Option<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
+}
+
 impl<'a> Look<'a> {
     /// The clock starts now.
     pub fn new(request: &'a Request) -> Self {
@@ -35,6 +41,7 @@ impl<'a> Look<'a> {
             deadline: started + request.timeout.min(YEAR),
             seen: Observation {
                 url: request.shown.clone(),
+                at_unix: unix_time(),
                 ..Observation::default()
             },
         }

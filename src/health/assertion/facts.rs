@@ -1,0 +1,88 @@
+//! One look as assertions see it: what is asked of it more than once, such as its JSON, is read once.
+
+use std::cell::OnceCell;
+
+use serde_json::Value as Json;
+
+use super::super::observation::{Body, Observation};
+use super::metric::Samples;
+use super::value::excerpt;
+
+/// One look.
+pub struct Facts<'a> {
+    pub seen: &'a Observation,
+    json: OnceCell<Result<Json, String>>,
+    samples: OnceCell<Result<Samples<'a>, String>>,
+}
+
+impl<'a> Facts<'a> {
+    pub fn new(seen: &'a Observation) -> Self {
+        Self {
+            seen,
+            json: OnceCell::new(),
+            samples: OnceCell::new(),
+        }
+    }
+
+    /// The body as JSON, or why it is none.
+    pub fn json(&self) -> Result<&Json, String> {
+        let read = || {
+            let bytes = whole(self.body()?)?;
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            serde_json::from_slice(bytes)
+                .map_err(|why| format!("a body that is not JSON ({why}): {}", excerpt(bytes)))
+        };
+        self.json.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// The body as metrics, or why it is none.
+    pub fn samples(&self) -> Result<&Samples<'a>, String> {
+        let read = || {
+            let bytes = whole(self.body()?)?;
+            let text = std::str::from_utf8(bytes)
+                .map_err(|why| format!("a body that is no metrics text: {why}"))?;
+            let typed = self.headers("content-type").next();
+            let open = typed.is_some_and(|value| value.starts_with("application/openmetrics-text"));
+            Samples::read(text, open)
+        };
+        let samples = self.samples.get_or_init(read);
+        samples.as_ref().map_err(Clone::clone)
+    }
+
+    /// The values of the header `name`.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let named = move |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
+        let found = self.seen.headers.iter().filter(named);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The time that is left to the first certificate of the chain to expire, in seconds.
+    pub fn expires_in(&self) -> Result<Option<i64>, String> {
+        let ends = self.seen.certificates.iter().map(|one| one.not_after);
+        let Some(first) = ends.min() else {
+            return Ok(None);
+        };
+        let now = self
+            .seen
+            .at_unix
+            .ok_or("the time of the look is not known")?;
+        Ok(Some(first.saturating_sub(now)))
+    }
+
+    fn body(&self) -> Result<&'a Body, String> {
+        let body = self.seen.body.as_ref();
+        body.ok_or_else(|| "no body at all".to_owned())
+    }
+}
+
+/// All of `body`, or why there is not all of it.
+pub fn whole(body: &Body) -> Result<&[u8], String> {
+    if body.is_whole() {
+        return Ok(&body.kept);
+    }
+    Err(format!(
+        "a body of {} bytes, of which only the first {} were kept",
+        body.size,
+        body.kept.len()
+    ))
+}

@@ -1,0 +1,145 @@
+//! The language of `expect`: a query, a predicate, a value, as in `jsonpath "$.status" == "UP"`.
+//!
+//! A query finds values: none, one, or several (header, jsonpath, metric). A condition must hold for each of
+//! them, unless `any` says that one is enough; `every` and `any` also look into a JSON list. Where nothing
+//! is found only `not exists` and `count` can hold. What cannot be said, such as whether `"x" < 5`, is not
+//! met, with `not` before it or without.
+
+mod condition;
+mod facts;
+mod literal;
+mod metric;
+mod path;
+mod pattern;
+mod predicate;
+mod query;
+mod scan;
+mod series;
+mod suggest;
+
+mod value;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::Phase;
+use condition::Condition;
+use literal::Literal;
+use predicate::Predicate;
+use query::Query;
+use scan::Scanner;
+
+pub(super) use facts::Facts;
+pub use scan::ParseError;
+
+/// One assertion about an answer.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Assertion {
+    query: Query,
+    predicate: Predicate,
+}
+
+impl Assertion {
+    /// Reads an assertion.
+    ///
+    /// # Errors
+    /// Says where the text is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let mut scan = Scanner::new(text)?;
+        let query = Query::parse(&mut scan)?;
+        let predicate = Predicate::parse(&mut scan, &query)?;
+        scan.end()?;
+        Ok(Self { query, predicate })
+    }
+
+    /// Whether it is met, and what was seen.
+    pub(super) fn check(&self, facts: &Facts<'_>) -> (bool, String) {
+        match self.query.find(facts) {
+            Ok(found) => self.predicate.check(&self.query, &found),
+            Err(why) => (false, why),
+        }
+    }
+
+    /// Whether there is what it asks about, although the look as a whole came to trouble: the head of an
+    /// answer that broke off, the certificate that was not trusted.
+    pub(super) fn is_settled(&self, facts: &Facts<'_>) -> bool {
+        self.phase() < Phase::Body && self.query.find(facts).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// The stage of the probe that it is about.
+    pub(super) fn phase(&self) -> Phase {
+        self.query.phase()
+    }
+
+    /// The text that is to be looked for in the body while that streams by.
+    pub(super) fn needle(&self) -> Option<&str> {
+        match (&self.query, &self.predicate) {
+            (
+                Query::Body,
+                Predicate::Holds {
+                    condition: Condition::Contains(Literal::Text(text)),
+                    ..
+                },
+            ) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it needs the body as a whole.
+    pub(super) fn needs_body(&self) -> bool {
+        match &self.query {
+            Query::Line | Query::JsonPath(_) | Query::Metric(_) => true,
+            Query::Body => match &self.predicate {
+                Predicate::Exists { .. } | Predicate::Count { .. } => false,
+                Predicate::Holds { condition, .. } => {
+                    !matches!(condition, Condition::Contains(_) | Condition::IsEmpty)
+                }
+            },
+            Query::Status
+            | Query::Header(_)
+            | Query::Duration
+            | Query::Size
+            | Query::Expires
+            | Query::Version
+            | Query::Url => false,
+        }
+    }
+}
+
+impl fmt::Display for Assertion {
+    /// The text that reads as this assertion, always in the same spelling.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.query, self.predicate)
+    }
+}
+
+impl fmt::Debug for Assertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Assertion({self})")
+    }
+}
+
+impl FromStr for Assertion {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Assertion {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Assertion> for String {
+    fn from(assertion: Assertion) -> Self {
+        assertion.to_string()
+    }
+}
