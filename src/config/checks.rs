@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::capture::read_capture;
+use super::expectation::read_expectation;
 use super::faults::Wrong;
-use super::http::{read_expectation, read_probe};
+use super::http::read_probe;
 use super::policy::read_policy;
 use super::requires::{Draft, Required};
 use super::settings::Check;

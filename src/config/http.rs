@@ -1,4 +1,4 @@
-//! The keys of a check that say how its URL is asked and what a passing answer looks like.
+//! The keys of a check that say how its URL is asked.
 
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -8,7 +8,6 @@ use super::faults::Wrong;
 use super::settings::{Http, Probe, Tls};
 use super::table::Table;
 use super::value::Value;
-use crate::health::{Expectation, StatusSet};
 use crate::secret::Secret;
 
 const METHODS: [Method; 8] = [
@@ -48,21 +47,6 @@ pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>) -> Probe {
         http.max_body = size;
     }
     Probe::Http(http)
-}
-
-/// What a passing answer looks like.
-pub fn read_expectation(table: &Table<'_>) -> Expectation {
-    let texts = |key| {
-        table
-            .get(key)
-            .map_or_else(Vec::new, |value: Value<'_>| value.each(Value::some_text))
-    };
-    Expectation {
-        status: table.read("status", status).unwrap_or_default(),
-        body: texts("body"),
-        not_body: texts("not_body"),
-        ..Expectation::default()
-    }
 }
 
 /// The `headers` of `table`, in the file's order.
@@ -153,29 +137,6 @@ fn method(value: &Value<'_>) -> Option<String> {
         return None;
     }
     Some(text)
-}
-
-/// Codes as integers or words, one or a list of them.
-fn status(value: &Value<'_>) -> Option<StatusSet> {
-    use toml::de::DeValue;
-    let words = value.each(|item| {
-        let word = match item.found {
-            DeValue::Integer(code) => code.to_string(),
-            DeValue::String(word) => word.to_string(),
-            _ => {
-                return item.mistyped("a status", "for example: 200, \"2xx\" or \"200-299\"");
-            }
-        };
-        item.accept(StatusSet::from_words(&[word.as_str()]))?;
-        Some(word)
-    });
-    if value.is_empty_list() {
-        value.wrong(Wrong::new(
-            "a list of no status",
-            "leave the key out for [200]",
-        ));
-    }
-    StatusSet::from_words(&words).ok()
 }
 
 fn some_size(value: &Value<'_>) -> Option<u64> {

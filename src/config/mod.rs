@@ -6,6 +6,7 @@ pub mod address;
 mod capture;
 mod checks;
 pub mod duration;
+mod expectation;
 mod faults;
 mod http;
 mod interpolate;

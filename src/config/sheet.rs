@@ -47,6 +47,11 @@ impl<'a> Sheet<'a> {
         }
     }
 
+    /// What stands at `span`.
+    pub fn written(&self, span: Range<usize>) -> &'a str {
+        self.text.get(span).unwrap_or_default()
+    }
+
     /// The line of the byte `at`, counted from 1.
     pub fn line(&self, at: usize) -> usize {
         1 + self.text[..at].matches('\n').count()

@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
     }
 
     /// The table that `value` is.
-    fn of(value: &Value<'a>) -> Option<Self> {
+    pub fn of(value: &Value<'a>) -> Option<Self> {
         let DeValue::Table(table) = value.found else {
             let name = value.path.rsplit('.').next().unwrap_or_default();
             return value.mistyped("a table", &format!("write it as {name} = {{ ... }}"));

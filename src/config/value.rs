@@ -37,6 +37,32 @@ impl<'a> Value<'a> {
             .fault(self.span.clone(), &self.path, wrong.into());
     }
 
+    /// Reports `wrong` at the characters `part` of the string that this is. Where it was written with
+    /// escapes, which are longer than what they mean, at the whole of it.
+    pub fn wrong_part(&self, part: Range<usize>, wrong: Wrong) {
+        let DeValue::String(text) = self.found else {
+            return self.wrong(wrong);
+        };
+        let written = self.sheet.written(self.span.clone());
+        let three = written.starts_with("\"\"\"") || written.starts_with("'''");
+        let quotes = if three { 3 } else { 1 };
+        // a line end right behind three quotes is not part of the string
+        let inner = written.get(quotes..).unwrap_or_default();
+        let skipped = inner.len() - inner.trim_start_matches(['\r', '\n']).len();
+        let begin = [quotes, quotes + skipped]
+            .into_iter()
+            .find(|&begin| written[begin..].starts_with(text.as_ref()));
+        let Some(begin) = begin else {
+            return self.wrong(wrong);
+        };
+        let byte = |char: usize| {
+            let at = text.char_indices().nth(char);
+            self.span.start + begin + at.map_or(text.len(), |(at, _)| at)
+        };
+        let place = byte(part.start)..byte(part.end);
+        self.sheet.fault(place, &self.path, wrong);
+    }
+
     /// `result`'s value; its error is reported.
     pub fn accept<T>(&self, result: Result<T, impl Into<Wrong>>) -> Option<T> {
         result.map_err(|wrong| self.wrong(wrong)).ok()

@@ -86,7 +86,7 @@ proptest! {
 
     #[test]
     fn any_value_of_any_key_is_read_or_refused(
-        key in "every|timeout|status|body|headers|method|user|max_body|fail_within|backoff|restarts|rearm|restart|requires|act_on|capture",
+        key in "every|timeout|status|body|headers|method|user|max_body|fail_within|backoff|restarts|rearm|restart|requires|act_on|capture|expect|degraded|verdicts",
         value in "-?[0-9]{1,20}|[0-9]{1,3}\\.[0-9]{1,3}|true|\"[0-9a-z/%:${}]{0,9}\"|\\[\"[a-z]{0,3}\", 5\\]|\\{ min = 1, a = 2 \\}|nan|inf|1979-05-27|0xFF",
     ) {
         survive(&file(&format!("{key} = {value}"), ""));

@@ -14,7 +14,8 @@ use httpok::config::settings::{
 };
 use httpok::config::{Faults, load, parse};
 use httpok::health::{
-    Backend, Backoff, Budget, Expectation, Fails, Policy, Reason, StatusSet, Target,
+    Assertion, Backend, Backoff, Budget, Expectation, Fails, Policy, Reason, Rule, StatusSet,
+    Target, Verdict,
 };
 use httpok::secret::Secret;
 
@@ -95,6 +96,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(settings.max_concurrent_restarts, 1);
 }
 
+fn assertion(text: &str) -> Assertion {
+    Assertion::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"))
+}
+
 /// `full.toml`'s check `shop`, which sets every key of its own.
 fn full_shop(base: &Path) -> Check {
     let mut shop = Check::new(
@@ -123,7 +128,15 @@ fn full_shop(base: &Path) -> Check {
         status: StatusSet::from_words(&["2xx", "304", "400-404"]).expect("words"),
         body: vec!["all".into(), "fine".into()],
         not_body: vec!["panic".into()],
-        ..Expectation::default()
+        expect: vec![
+            assertion("duration < 500ms"),
+            assertion("header 'X-Up' exists"),
+        ],
+        degraded: vec![assertion("size <= 10KiB")],
+        verdicts: vec![Rule {
+            when: assertion("line == 'Warmup in progress'"),
+            is: Verdict::Starting,
+        }],
     };
     shop.policy = Policy {
         fail: Fails::InARow(4),

@@ -1,0 +1,87 @@
+//! The keys of a check that say what a passing answer looks like, and what others mean. A fault in an
+//! assertion is told at its column in the file.
+
+use super::faults::Wrong;
+use super::table::Table;
+use super::value::Value;
+use crate::health::{Assertion, Expectation, Rule, StatusSet, Verdict};
+
+/// What a passing answer looks like.
+pub fn read_expectation(table: &Table<'_>) -> Expectation {
+    Expectation {
+        status: table.read("status", status).unwrap_or_default(),
+        body: read_each(table, "body", Value::some_text),
+        not_body: read_each(table, "not_body", Value::some_text),
+        expect: read_each(table, "expect", assertion),
+        degraded: read_each(table, "degraded", assertion),
+        verdicts: read_each(table, "verdicts", rule),
+    }
+}
+
+fn read_each<'a, T>(
+    table: &Table<'a>,
+    key: &'static str,
+    read: impl Fn(&Value<'a>) -> Option<T>,
+) -> Vec<T> {
+    let value = table.get(key);
+    value.map_or_else(Vec::new, |value| value.each(read))
+}
+
+fn assertion(value: &Value<'_>) -> Option<Assertion> {
+    let text = value.some_text()?;
+    Assertion::parse(&text)
+        .map_err(|error| {
+            let start = error.column - 1;
+            let wrong = Wrong::new(error.message, error.help);
+            value.wrong_part(start..start + error.length, wrong);
+        })
+        .ok()
+}
+
+fn rule(value: &Value<'_>) -> Option<Rule> {
+    let table = Table::of(value)?;
+    let when = table.required("when", "'line == \"Warmup in progress\"'");
+    let is = table.required("is", "\"starting\"");
+    table.finish();
+    // both are read, so that both are told
+    let (when, is) = (
+        when.as_ref().and_then(assertion),
+        is.as_ref().and_then(verdict),
+    );
+    Some(Rule {
+        when: when?,
+        is: is?,
+    })
+}
+
+fn verdict(value: &Value<'_>) -> Option<Verdict> {
+    let word = value.text()?;
+    let found = Verdict::from_name(&word);
+    if found.is_none() {
+        value.none_of("verdict", &word, &Verdict::ALL.map(Verdict::as_str));
+    }
+    found
+}
+
+/// Codes as integers or words, one or a list of them.
+fn status(value: &Value<'_>) -> Option<StatusSet> {
+    use toml::de::DeValue;
+    let words = value.each(|item| {
+        let word = match item.found {
+            DeValue::Integer(code) => code.to_string(),
+            DeValue::String(word) => word.to_string(),
+            _ => {
+                return item.mistyped("a status", "for example: 200, \"2xx\" or \"200-299\"");
+            }
+        };
+        item.accept(StatusSet::from_words(&[word.as_str()]))?;
+        Some(word)
+    });
+    if value.is_empty_list() {
+        value.wrong(Wrong::new(
+            "a list of no status",
+            "leave the key out for [200]",
+        ));
+    }
+    StatusSet::from_words(&words).ok()
+}
