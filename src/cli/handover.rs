@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tracing_subscriber::filter::LevelFilter;
+
 use crate::cli::dropin::ListenerOptions;
 use crate::cli::exit::Exit;
 use crate::cli::say;
@@ -133,7 +135,12 @@ impl Live {
     pub fn start(settings: &Settings, manner: &Manner) -> Result<Self, Exit> {
         let parts = wiring::wire(settings, manner).map_err(|why| refuse(&format!("{why:#}")))?;
         let stderr = Stderr::start().map_err(|why| refuse(&format!("cannot start: {why}")))?;
-        log_to(&stderr);
+        // the original's words are all that is expected of a drop-in, unless something is wrong
+        let level = match manner.words {
+            Words::Original(_) => LevelFilter::WARN,
+            Words::Full => LevelFilter::INFO,
+        };
+        log_to(&stderr, level);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(16)
@@ -199,17 +206,17 @@ fn reload(mut file: SettingsFile, manner: Manner) -> Reload {
     })
 }
 
-/// Log lines go to standard error; `HTTPOK_LOG` sets the level, `info` unless told.
-fn log_to(stderr: &Stderr) {
+/// Log lines go to standard error, from `level` up unless `HTTPOK_LOG` says otherwise.
+fn log_to(stderr: &Stderr, level: LevelFilter) {
     use std::io::IsTerminal;
-    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::filter::Targets;
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
 
     let level = std::env::var("HTTPOK_LOG")
         .ok()
         .and_then(|level| level.parse::<LevelFilter>().ok())
-        .unwrap_or(LevelFilter::INFO);
+        .unwrap_or(level);
     let writer = stderr.clone();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || writer.clone())
