@@ -65,7 +65,7 @@ pub async fn finish(
         | ProcessState::Unknown
         | ProcessState::Running => {
             log.say(Some(&name), Deed::Resumed { state: found.state });
-            let started = start(supervisors, &name).await;
+            let started = start(supervisors, &name, None).await;
             if let Err(error) = started {
                 unfinished.start_answered |= !error.is_passing();
                 return Finish::NotYet(error.to_string());

@@ -10,6 +10,8 @@ use crate::supervisor::Supervisors;
 
 use super::{Log, Performed, Tools, Unfinished, capture, replaced};
 
+/// How long a process may take to stop when the supervisor did not say that it has.
+const STOP_FOR: Duration = Duration::from_secs(600);
 /// How long a start that the supervisor's link swallowed is tried again within the action. After that the
 /// restart is unfinished, and goes on beside everything else.
 const START_FOR: Duration = Duration::from_secs(10);
@@ -36,19 +38,23 @@ pub(super) async fn restart(
     }
     let now = log.clock.now();
     let intent = tools.intents.open(process, plan, address, now).await;
-    let ready = match process.state {
+    let way = match process.state {
         ProcessState::Running => stop(process, plan, tools, log).await,
         state => {
             log.say(Some(name), Deed::Starting { state });
-            true
+            Way::Clear
         }
     };
-    if !ready {
-        performed.done.push(intent);
-        return;
-    }
+    let unstopped = match way {
+        Way::NotOurs => {
+            performed.done.push(intent);
+            return;
+        }
+        Way::Clear => None,
+        Way::Unclear => Some(process),
+    };
     let begun = log.clock.now();
-    let error = start(tools.supervisors, name).await.err();
+    let error = start(tools.supervisors, name, unstopped).await.err();
     let start_answered = error.as_ref().is_none_or(|error| !error.is_passing());
     let started = error.is_none();
     log.note(begun, Some(name), Deed::Started { error });
@@ -71,9 +77,18 @@ pub(super) async fn restart(
     }
 }
 
-/// Keeps evidence of a running process and stops it. Returns whether it is to be started now: not when it
-/// turned out to be someone else's.
-async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) -> bool {
+/// Whether a process can be started now.
+enum Way {
+    /// It has stopped.
+    Clear,
+    /// Nobody said that it has.
+    Unclear,
+    /// It turned out to be someone else's to start.
+    NotOurs,
+}
+
+/// Keeps evidence of a running process and stops it.
+async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) -> Way {
     let name = &process.name;
     if plan.capture
         && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
@@ -84,7 +99,7 @@ async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'
         // evidence takes time, in which someone else may have restarted it
         if let Some(why) = changed(tools.supervisors, process).await {
             log.say(Some(name), Deed::Skipped(why));
-            return false;
+            return Way::NotOurs;
         }
     }
     log.say(Some(name), Deed::Restarting { pid: process.pid });
@@ -93,12 +108,17 @@ async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'
     let not_running = error
         .as_ref()
         .is_some_and(|error| error.is_fault(CallError::NOT_RUNNING));
+    let way = if error.is_none() {
+        Way::Clear
+    } else {
+        Way::Unclear
+    };
     log.note(begun, Some(name), Deed::Stopped { error });
     if not_running && let Some(state) = stopped_by_someone(tools.supervisors, name).await {
         log.say(Some(name), Deed::Skipped(Skip::NotRunning { state }));
-        return false;
+        return Way::NotOurs;
     }
-    true
+    way
 }
 
 /// Why a process is not to be touched any more, if it is another one now, or not running.
@@ -117,15 +137,27 @@ async fn stopped_by_someone(supervisors: &Supervisors, name: &ProcessName) -> Op
     matches!(state, ProcessState::Stopped | ProcessState::Stopping).then_some(state)
 }
 
-/// Starts a process that we stopped. A broken link is no answer: it is tried until there is one.
-pub(super) async fn start(supervisors: &Supervisors, name: &ProcessName) -> Result<(), CallError> {
+/// Starts a process that we stopped. A broken link is no answer: it is tried until there is one. `unstopped`
+/// is the process as it was, when nobody said that it has stopped.
+pub(super) async fn start(
+    supervisors: &Supervisors,
+    name: &ProcessName,
+    unstopped: Option<&Process>,
+) -> Result<(), CallError> {
     let until = Instant::now() + START_FOR;
     let mut pause = FIRST_PAUSE;
     loop {
+        if unstopped.is_some() {
+            until_stopped(supervisors, name).await;
+        }
         let error = match supervisors.start(name).await {
             Ok(()) => return Ok(()),
-            // someone was faster, or our last try did get through
-            Err(error) if error.is_fault(CallError::ALREADY_STARTED) => return Ok(()),
+            Err(error) if error.is_fault(CallError::ALREADY_STARTED) => match unstopped {
+                // the stop never got through: that is no restart
+                Some(before) if is_same(supervisors, before).await => return Err(error),
+                // someone was faster, or our last try did get through
+                Some(_) | None => return Ok(()),
+            },
             Err(error) => error,
         };
         if !error.is_passing() || Instant::now() + pause >= until {
@@ -134,6 +166,26 @@ pub(super) async fn start(supervisors: &Supervisors, name: &ProcessName) -> Resu
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// The answer to a stop was lost, so the process may still be on its way down. A start that finds it there is
+/// refused for good. When nobody can be asked, the start bears that.
+async fn until_stopped(supervisors: &Supervisors, name: &ProcessName) {
+    let until = Instant::now() + STOP_FOR;
+    let mut pause = FIRST_PAUSE;
+    while let Ok(process) = supervisors.info(name).await
+        && process.state == ProcessState::Stopping
+        && Instant::now() < until
+    {
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether it is still the process that it was.
+async fn is_same(supervisors: &Supervisors, before: &Process) -> bool {
+    let now = supervisors.info(&before.name).await;
+    before.pid.is_some() && now.is_ok_and(|now| now.pid == before.pid)
 }
 
 /// Waits until a started process is RUNNING; says in which state it was last seen.

@@ -21,7 +21,11 @@ impl Voice {
     /// Says what was decided.
     pub fn note(&self, note: &Note) {
         match self {
-            Self::Original { .. } => {}
+            Self::Original { stderr, .. } => {
+                if is_trouble(&note.decision) {
+                    stderr.write(format!("httpok: {note}\n"));
+                }
+            }
             Self::Log => log(note),
         }
     }
@@ -115,6 +119,12 @@ impl Action {
             stderr.write(heading + "\n");
         }
     }
+}
+
+/// What a person must know although the original had no words for it: from now on it is not watched, or not
+/// restarted, as they think it is.
+const fn is_trouble(decision: &Decision) -> bool {
+    matches!(decision, Decision::ListFailed { .. } | Decision::GaveUp)
 }
 
 fn log(note: &Note) {

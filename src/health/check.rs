@@ -13,6 +13,7 @@ use super::plan::Remedy;
 use super::policy::Policy;
 use super::process::{Process, ProcessName, ProcessState};
 use super::reason::Reason;
+use super::step::CallError;
 use super::threshold::{Status, Streak};
 use super::verdict::Verdict;
 
@@ -165,6 +166,8 @@ pub(super) struct CheckState {
     pub held: Option<std::mem::Discriminant<super::gate::Gate>>,
     /// The episode that ended last, until someone takes it to write it down.
     pub closed: Option<super::incident::Incident>,
+    /// Why the supervisor could not be asked the last time, so that it is noted once.
+    pub unlisted: Option<CallError>,
     /// It failed while another action was under way and is to be looked at again when that ends.
     pub waiting: bool,
 }
@@ -177,6 +180,7 @@ impl CheckState {
             doing: Doing::Idle,
             held: None,
             closed: None,
+            unlisted: None,
             waiting: false,
         }
     }

@@ -81,7 +81,10 @@ impl Monitor {
         state.doing = Doing::Idle;
         let looked = match processes {
             Ok(listed) => {
-                let chosen = state.check.remedy.select(&listed);
+                state.unlisted = None;
+                let mut chosen = state.check.remedy.select(&listed);
+                // we are always RUNNING, and never acted on: what is asked here is how the others are
+                chosen.retain(|process| !state.check.remedy.is_ourselves(&process.name));
                 let running = chosen
                     .iter()
                     .any(|process| process.state == ProcessState::Running);
@@ -99,7 +102,10 @@ impl Monitor {
                 return;
             }
             Err(error) => {
-                out.push(note(now, name, Decision::ListFailed { error }));
+                if state.unlisted.as_ref() != Some(&error) {
+                    state.unlisted = Some(error.clone());
+                    out.push(note(now, name, Decision::ListFailed { error }));
+                }
                 if !state.check.remedy.eager {
                     return;
                 }
