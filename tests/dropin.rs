@@ -1,0 +1,34 @@
+//! The drop-in listener: the real binary with the original's command line, in front of a scripted supervisord
+//! that remembers everything, and under a real one. What the original does is compared with what it printed
+//! and mailed; what it did wrong stands here as what is right.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+#[path = "support/eventlistener.rs"]
+mod eventlistener;
+#[path = "dropin/evidence.rs"]
+mod evidence;
+#[path = "dropin/policy.rs"]
+mod policy;
+#[path = "dropin/protocol.rs"]
+mod protocol;
+#[path = "dropin/real.rs"]
+mod real;
+#[path = "dropin/replay.rs"]
+mod replay;
+#[path = "dropin/rpc.rs"]
+mod rpc;
+#[path = "support/scripted.rs"]
+mod scripted;
+#[path = "support/site.rs"]
+mod site;
+#[path = "support/smtp.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod smtp;
+#[path = "dropin/stage.rs"]
+mod stage;
+mod support;
+#[path = "dropin/table.rs"]
+mod table;
+#[path = "dropin/tls.rs"]
+mod tls;

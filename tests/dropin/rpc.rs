@@ -1,0 +1,415 @@
+//! Whatever goes wrong between the listener and supervisord: it lives, says it, and works as before at the next
+//! tick; and what it has stopped runs again.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::eventlistener::{EventListener, LIMIT};
+use crate::scripted::{Mishap, set};
+use crate::stage::{RESTARTED, Stage};
+use crate::support::wait_until;
+
+const WEB: &str = "httpok=RUNNING web=RUNNING";
+const WORDS: [&str; 3] = ["-p", "web", "URL/500"];
+const FINE: Mishap = Mishap::Slow(Duration::ZERO);
+
+/// A tick that goes wrong; then one that goes as the first should have.
+#[test]
+fn every_failure_of_every_call_is_survived() {
+    let mishaps = [
+        Mishap::Fault(1, "UNKNOWN_METHOD"),
+        Mishap::Status(500),
+        Mishap::Status(401),
+        Mishap::DropBefore,
+        Mishap::Garbage,
+        Mishap::NoHttp,
+    ];
+    let calls = [
+        "first list",
+        "second list",
+        "both lists",
+        "stop",
+        "start",
+        "info",
+    ];
+    thread::scope(|scope| {
+        for call in calls {
+            scope.spawn(move || mishaps.iter().for_each(|mishap| survives(call, *mishap)));
+        }
+        // it takes as long as an answer may take
+        for call in ["first list", "second list", "info"] {
+            scope.spawn(move || survives(call, Mishap::Hang));
+        }
+    });
+}
+
+fn survives(call: &str, mishap: Mishap) {
+    let stage = Stage::with(WEB);
+    let supervisord = &stage.supervisord;
+    match call {
+        "first list" => supervisord.mishap("list", mishap),
+        "second list" => {
+            supervisord.mishap("list", FINE);
+            supervisord.mishap("list", mishap);
+        }
+        "both lists" => {
+            supervisord.mishap("list", mishap);
+            supervisord.mishap("list", mishap);
+        }
+        other => supervisord.mishap(other, mishap),
+    }
+    let what = format!("{mishap:?} at {call}");
+    let mut listener = stage.listen(&WORDS);
+    listener.tick();
+    let done = |said: &str| {
+        said.contains("not acting")
+            || said.contains("\nweb restarted\n")
+            || said.contains("Failed to start")
+    };
+    let said = stage.neutral(&listener.err.wait(&what, done));
+    let blind = ["second list", "both lists"].contains(&call);
+    let unlisted = "httpok: URL/500: cannot list processes: ";
+    assert_eq!(
+        said.starts_with(unlisted),
+        call.contains("first") || call.contains("both"),
+        "{what}: {said}"
+    );
+    assert_eq!(
+        said.contains("Exception retrieving process info"),
+        blind,
+        "{what}: {said}"
+    );
+    assert_eq!(
+        said.contains("Failed to stop process web: "),
+        call == "stop",
+        "{what}: {said}"
+    );
+    if stage.supervisord.state("web") == "STOPPED" {
+        // the start was refused, and an operator helps
+        assert!(
+            call == "start" && matches!(mishap, Mishap::Fault(..)),
+            "{what}"
+        );
+        stage
+            .supervisord
+            .change(|processes| set(processes, "web", "RUNNING"));
+    }
+    // the second tick: nothing of the first one is left
+    let before = listener.err.text().len();
+    let err = listener.err.clone();
+    listener.tick_until(&what, || {
+        let said = stage.neutral(&err.text()[before..]);
+        said.ends_with(RESTARTED)
+    });
+    let end = listener.close();
+    assert_eq!(end.status.code(), Some(0), "{what}");
+    assert_eq!(supervisord.state("web"), "RUNNING", "{what}");
+}
+
+#[test]
+fn a_supervisord_that_is_gone_is_survived() {
+    let stage = Stage::with(WEB);
+    let (socket, away) = (stage.supervisord.socket(), stage.dir().join("away"));
+    std::fs::rename(&socket, &away).unwrap();
+    let mut listener = stage.listen(&WORDS);
+    listener.tick();
+    let said = listener
+        .err
+        .wait("it says so", |said| said.contains("not acting"));
+    assert!(said.contains("no such socket"), "{said}");
+    std::fs::rename(&away, &socket).unwrap();
+    listener.tick_until("it works again", || stage.supervisord.count("start") == 1);
+    assert_eq!(listener.close().status.code(), Some(0));
+}
+
+#[test]
+fn a_supervisord_that_shuts_down_is_left_in_peace() {
+    let stage = Stage::with(WEB);
+    stage.supervisord.shut_down(true);
+    let mut listener = stage.listen(&WORDS);
+    listener.tick();
+    wait_until("it asked", LIMIT, || stage.supervisord.count("list") == 1);
+    stage.supervisord.shut_down(false);
+    listener.tick_until("it works again", || stage.supervisord.count("start") == 1);
+    let end = listener.close();
+    assert_eq!(
+        stage.neutral(&end.err),
+        RESTARTED,
+        "and nothing was said about the first tick"
+    );
+}
+
+#[test]
+fn a_shutdown_between_look_and_action_is_told_as_ever() {
+    let stage = Stage::with(WEB);
+    stage.supervisord.mishap("list", FINE);
+    stage
+        .supervisord
+        .mishap("list", Mishap::Fault(6, "SHUTDOWN_STATE"));
+    let words = ["-m", "a@b", "-s", "DIR/sendmail", "-p", "web", "URL/500"];
+    let end = stage.one_tick(&words);
+    assert_eq!(
+        end.err,
+        "status contacting URL/500: 500 Internal Server Error\n\
+         Exception retrieving process info <Fault 6: 'SHUTDOWN_STATE'>, not acting\n"
+    );
+    assert_eq!(stage.mails(), [""; 0]);
+}
+
+/// Without the list nobody knows whether one of them runs: then nothing is asked, and that is said.
+#[test]
+fn a_listener_that_cannot_see_says_so_once() {
+    let stage = Stage::with(WEB);
+    stage.supervisord.want("Basic dTpw");
+    let mut listener = stage.listen(&["-E", "-p", "web", "URL/500"]);
+    for tick in 1..=3 {
+        listener.tick();
+        wait_until("it asked", LIMIT, || {
+            stage.supervisord.count("list") == tick
+        });
+        listener.err.wait("it says so", |said| said.ends_with('\n'));
+    }
+    let said = listener.close().err;
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.contains("wants another username or password"),
+        "{said}"
+    );
+    assert_eq!(stage.site.asked().len(), 0);
+}
+
+#[test]
+fn credentials_are_sent_and_never_said() {
+    let stage = Stage::with(WEB);
+    stage.supervisord.want("Basic dTpzM2NyZXQ=");
+    for url in [stage.supervisord.url(), stage.supervisord.tcp_url()] {
+        let mut command = stage.httpok(&WORDS);
+        command
+            .env("SUPERVISOR_SERVER_URL", url)
+            .env("SUPERVISOR_USERNAME", "u")
+            .env("SUPERVISOR_PASSWORD", "s3cret");
+        let mut listener = EventListener::start(&mut command);
+        listener.tick();
+        assert_eq!(stage.neutral(&listener.close().err), RESTARTED);
+    }
+    let heads: String = stage
+        .supervisord
+        .calls()
+        .into_iter()
+        .map(|call| call.head)
+        .collect();
+    assert!(heads.starts_with("POST /RPC2 HTTP/1.1\r\n"), "{heads}");
+    // without any, empty ones are sent: so does supervisor's own client
+    let stage = Stage::with(WEB);
+    stage.supervisord.want("Basic Og==");
+    assert_eq!(stage.one_tick(&WORDS).err, RESTARTED);
+}
+
+#[test]
+fn a_start_is_tried_until_there_is_an_answer() {
+    for mishap in [
+        Mishap::Status(500),
+        Mishap::DropBefore,
+        Mishap::Garbage,
+        Mishap::DropAfter,
+    ] {
+        let stage = Stage::with(WEB);
+        (0..3).for_each(|_| stage.supervisord.mishap("start", mishap));
+        let end = stage.one_tick(&WORDS);
+        assert_eq!(end.err, RESTARTED, "{mishap:?}");
+        assert_eq!(stage.supervisord.count("stop"), 1);
+        assert_eq!(stage.supervisord.state("web"), "RUNNING", "{mishap:?}");
+        // an answer that was lost is found at the second try
+        let tries = if matches!(mishap, Mishap::DropAfter) {
+            2..=4
+        } else {
+            4..=4
+        };
+        assert!(
+            tries.contains(&stage.supervisord.count("start")),
+            "{mishap:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stop_whose_answer_is_lost_is_followed_by_a_start() {
+    for mishap in [Mishap::DropAfter, Mishap::StatusAfter(500)] {
+        let stage = Stage::with(WEB);
+        stage.supervisord.mishap("stop", mishap);
+        let said = stage.one_tick(&WORDS).err;
+        assert!(said.contains("\nFailed to stop process web: "), "{said}");
+        assert!(said.ends_with("\nweb restarted\n"), "{said}");
+        assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+        assert_eq!(stage.supervisord.state("web"), "RUNNING");
+    }
+}
+
+/// The link breaks while the process takes its time to stop: a start in that moment would fail for good.
+#[test]
+fn a_stop_that_goes_on_without_us_is_waited_for() {
+    let stage = Stage::with(WEB);
+    let stop = Mishap::DropWhile(Duration::from_millis(700));
+    stage.supervisord.mishap("stop", stop);
+    let said = stage.one_tick(&WORDS).err;
+    assert!(said.ends_with("\nweb restarted\n"), "{said}");
+    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    assert_eq!(stage.supervisord.state("web"), "RUNNING");
+}
+
+/// The stop did not get through, so the process is the same as before: that is no restart.
+#[test]
+fn a_process_that_was_never_stopped_is_not_called_restarted() {
+    let stage = Stage::with(WEB);
+    stage.supervisord.mishap("stop", Mishap::DropBefore);
+    let said = stage.one_tick(&WORDS).err;
+    assert!(said.contains("\nFailed to stop process web: "), "{said}");
+    assert!(
+        said.ends_with("\nFailed to start process web: <Fault 60: 'ALREADY_STARTED: web'>\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn faults_are_told_in_the_originals_words() {
+    let table = [
+        (
+            "stop",
+            30,
+            "FAILED: it's odd",
+            "\"FAILED: it's odd\"",
+            "web restarted\n",
+        ),
+        ("start", 50, "SPAWN_ERROR: web", "'SPAWN_ERROR: web'", ""),
+        (
+            "start",
+            40,
+            "ABNORMAL_TERMINATION: web",
+            "'ABNORMAL_TERMINATION: web'",
+            "",
+        ),
+        (
+            "start",
+            20,
+            "NO_FILE: can't find command '/x'",
+            "\"NO_FILE: can't find command '/x'\"",
+            "",
+        ),
+    ];
+    for (call, code, text, repr, rest) in table {
+        let stage = Stage::with(WEB);
+        stage.supervisord.mishap(call, Mishap::Fault(code, text));
+        if call == "stop" {
+            // refused, but it has ended nevertheless
+            stage
+                .supervisord
+                .before("start", |processes| set(processes, "web", "EXITED"));
+        }
+        let said = stage.one_tick(&WORDS).err;
+        let line = format!(
+            "web is in RUNNING state, restarting\nFailed to {call} process web: <Fault {code}: {repr}>\n{rest}"
+        );
+        assert!(said.ends_with(&line), "{said}");
+        assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    }
+}
+
+/// After a start that failed supervisord has it FATAL: told, and left alone.
+#[test]
+fn what_could_not_be_started_is_told_again_at_the_next_tick() {
+    let stage = Stage::with(WEB);
+    stage
+        .supervisord
+        .before("start", |processes| set(processes, "web", "FATAL"));
+    stage
+        .supervisord
+        .mishap("start", Mishap::Fault(50, "SPAWN_ERROR: web"));
+    let mut listener = stage.listen(&WORDS);
+    listener.tick();
+    listener
+        .err
+        .wait("it failed", |said| said.contains("SPAWN_ERROR"));
+    let second = "web not in RUNNING state, NOT restarting\n";
+    let err = listener.err.clone();
+    listener.tick_until("the second tick", || err.text().ends_with(second));
+    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+}
+
+#[test]
+fn someone_who_starts_it_faster_is_welcome() {
+    let stage = Stage::with(WEB);
+    stage
+        .supervisord
+        .before("start", |processes| set(processes, "web", "RUNNING"));
+    assert_eq!(stage.one_tick(&WORDS).err, RESTARTED);
+}
+
+#[test]
+fn what_someone_replaced_during_the_look_is_not_touched() {
+    let stage = Stage::with(WEB);
+    stage.supervisord.before("list", |_| {});
+    stage
+        .supervisord
+        .before("list", |processes| set(processes, "web", "RUNNING"));
+    let said = stage.one_tick(&WORDS).err;
+    assert!(
+        said.contains("web was replaced since the check (pid "),
+        "{said}"
+    );
+    assert_eq!(stage.supervisord.deeds(), "");
+}
+
+#[test]
+fn what_an_operator_stops_stays_stopped() {
+    // during the look
+    let stage = Stage::with(WEB);
+    stage.supervisord.before("list", |_| {});
+    stage
+        .supervisord
+        .before("list", |processes| set(processes, "web", "STOPPED"));
+    let said = stage.one_tick(&WORDS).err;
+    assert!(
+        said.ends_with("web not in RUNNING state, NOT restarting\n"),
+        "{said}"
+    );
+    assert_eq!(stage.supervisord.deeds(), "");
+    // in the very last moment
+    let stage = Stage::with(WEB);
+    stage
+        .supervisord
+        .before("stop", |processes| set(processes, "web", "STOPPED"));
+    let said = stage.one_tick(&WORDS).err;
+    assert!(
+        said.ends_with("web not in RUNNING state, NOT restarting\n"),
+        "{said}"
+    );
+    assert_eq!(stage.supervisord.deeds(), "stop web");
+    assert_eq!(stage.supervisord.state("web"), "STOPPED");
+}
+
+#[test]
+fn what_crashes_just_before_the_stop_is_started() {
+    let stage = Stage::with(WEB);
+    stage
+        .supervisord
+        .before("stop", |processes| set(processes, "web", "EXITED"));
+    let said = stage.one_tick(&WORDS).err;
+    assert!(
+        said.contains("Failed to stop process web: <Fault 70: 'NOT_RUNNING: web'>\n"),
+        "{said}"
+    );
+    assert!(said.ends_with("web restarted\n"), "{said}");
+    assert_eq!(stage.supervisord.state("web"), "RUNNING");
+}
+
+#[test]
+fn a_group_that_vanishes_is_told() {
+    let stage = Stage::with(WEB);
+    stage.supervisord.before("stop", |processes| {
+        processes.retain(|entry| entry.name != "web")
+    });
+    let said = stage.one_tick(&WORDS).err;
+    let told = "Failed to stop process web: <Fault 10: 'BAD_NAME: web'>\n\
+                Failed to start process web: <Fault 10: 'BAD_NAME: web'>\n";
+    assert!(said.ends_with(told), "{said}");
+}
