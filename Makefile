@@ -4,11 +4,15 @@
 PYTHON ?= python3
 VENV   := .provision/venv
 
-.PHONY: test provision lint clean
+.PHONY: test laws provision lint clean
 
 test: provision
 	cargo test --all-targets -- --test-threads=8
 	cargo test --doc
+
+# The long run of the heart's laws.
+laws:
+	LAWS=$${LAWS:-100000} cargo test --release --test laws
 
 provision: .provision/done
 
