@@ -57,6 +57,9 @@ pub(super) async fn restart(
     let error = start(tools.supervisors, name, unstopped).await.err();
     let start_answered = error.as_ref().is_none_or(|error| !error.is_passing());
     let started = error.is_none();
+    let gone = error
+        .as_ref()
+        .is_some_and(|error| error.is_fault(CallError::BAD_NAME));
     log.note(begun, Some(name), Deed::Started { error });
     let mut runs = false;
     if started {
@@ -65,7 +68,7 @@ pub(super) async fn restart(
         log.note(begun, Some(name), Deed::Settled { state, pid });
         runs = state == ProcessState::Running;
     }
-    if runs {
+    if runs || gone {
         performed.done.push(intent);
     } else {
         let unfinished = Unfinished {

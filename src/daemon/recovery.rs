@@ -18,8 +18,8 @@ use super::voice::Voice;
 
 /// The pauses between tries.
 const RETRY: Backoff = Backoff {
-    min: Duration::from_secs(1),
-    max: Duration::from_secs(60),
+    min: Duration::from_secs(5),
+    max: Duration::from_secs(120),
     factor: 2.0,
 };
 
@@ -56,13 +56,18 @@ impl From<Intent> for Half {
 }
 
 impl Recovery {
-    /// Works on `half` until it is finished.
+    /// Works on what an earlier run left, at once, until it is finished.
     pub fn take(&self, half: Half) -> tokio::task::JoinHandle<()> {
-        tokio::spawn(self.clone().bring_to_end(half))
+        tokio::spawn(self.clone().bring_to_end(half, 0))
     }
 
-    async fn bring_to_end(self, mut half: Half) {
-        let mut tries = 0;
+    /// The same for what was just tried in vain, after a pause.
+    pub fn take_again(&self, half: Half) {
+        tokio::spawn(self.clone().bring_to_end(half, 1));
+    }
+
+    async fn bring_to_end(self, mut half: Half, mut tries: u32) {
+        sleep(RETRY.pause(tries, u64::from(tries))).await;
         loop {
             let mut action = self.voice.resumption();
             let check = half.check.clone();
@@ -72,8 +77,7 @@ impl Recovery {
                 Finish::Runs(outcome) => return self.finished(half, outcome),
                 Finish::NotOurs(why) => {
                     let process = &half.unfinished.process;
-                    self.voice
-                        .trouble(&format!("{process} is not started again: {why}"));
+                    tracing::info!("{process} is not started again: {why}");
                     return self.finished(half, Outcome::default());
                 }
                 Finish::NotYet(why) => {

@@ -277,7 +277,7 @@ impl Watchdog {
         }
         let incident = incident.map(|incident| incident.id).unwrap_or_default();
         for (intent, unfinished) in ended.unfinished {
-            self.recovery().take(Half {
+            self.recovery().take_again(Half {
                 intent,
                 check: about.clone().unwrap_or_default(),
                 incident: incident.clone(),

@@ -145,6 +145,6 @@ fn hand_over(event: &Event, ticks: &mpsc::Sender<Result<Tick, Ended>>) {
         return;
     };
     if ticks.try_send(Ok(tick)).is_err() {
-        tracing::warn!("too many ticks are waiting: {} is dropped", event.name);
+        tracing::debug!("too many ticks are waiting: {} is dropped", event.name);
     }
 }

@@ -20,7 +20,7 @@ pub struct CheckArgs {
     pub targets: Vec<String>,
 
     /// Ask the checks of this configuration file, all of them or those named
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ask", "wire"])]
     pub config: Option<PathBuf>,
 
     #[command(flatten)]

@@ -122,6 +122,8 @@ mod tests {
                 "httpok",
                 "httpok-check",
                 "httpok-watch",
+                "httpok-run",
+                "httpok-sample",
                 "httpok-config-check",
                 "httpok-generate-man",
                 "httpok-generate-completions",
