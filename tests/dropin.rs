@@ -10,6 +10,8 @@ mod eventlistener;
 mod evidence;
 #[path = "dropin/policy.rs"]
 mod policy;
+#[path = "support/program.rs"]
+mod program;
 #[path = "dropin/protocol.rs"]
 mod protocol;
 #[path = "dropin/real.rs"]
@@ -21,6 +23,7 @@ mod rpc;
 #[path = "support/scripted.rs"]
 mod scripted;
 #[path = "support/site.rs"]
+#[allow(dead_code, reason = "when it was asked matters elsewhere")]
 mod site;
 #[path = "support/smtp.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]

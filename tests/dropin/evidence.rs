@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::eventlistener::LIMIT;
+use crate::program::LIMIT;
 use crate::site::{Site, says};
 use crate::smtp::SmtpServer;
 use crate::stage::{RESTARTED, Stage};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::eventlistener::{EventListener, LIMIT};
+use crate::eventlistener::EventListener;
+use crate::program::LIMIT;
 use crate::site::says;
 use crate::stage::{RESTARTED, Stage};
 use crate::support::{alive, wait_until};

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::eventlistener::{EventListener, LIMIT, event, now};
+use crate::eventlistener::{EventListener, event, now};
+use crate::program::LIMIT;
 use crate::scripted::Mishap;
 use crate::site::{Answer, says};
 use crate::stage::{RESTARTED, Stage};

@@ -4,8 +4,9 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::eventlistener::{EventListener, LIMIT};
-use crate::scripted::{Mishap, set};
+use crate::eventlistener::EventListener;
+use crate::program::LIMIT;
+use crate::scripted::{Call, Mishap, set};
 use crate::stage::{RESTARTED, Stage};
 use crate::support::wait_until;
 
@@ -219,6 +220,14 @@ fn a_start_is_tried_until_there_is_an_answer() {
         assert_eq!(end.err, RESTARTED, "{mishap:?}");
         assert_eq!(stage.supervisord.count("stop"), 1);
         assert_eq!(stage.supervisord.state("web"), "RUNNING", "{mishap:?}");
+        let mut starts = stage.supervisord.calls();
+        starts.retain(|call| call.method == "start");
+        let pause = |pair: &[Call]| pair[1].at - pair[0].at;
+        let least = Duration::from_millis(150);
+        assert!(
+            starts.windows(2).all(|pair| pause(pair) > least),
+            "not without a pause"
+        );
         // an answer that was lost is found at the second try
         let tries = if matches!(mishap, Mishap::DropAfter) {
             2..=4

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::eventlistener::{End, EventListener};
+use crate::eventlistener::EventListener;
+use crate::program::End;
 use crate::scripted::Scripted;
 use crate::site::Site;
 use crate::support::supervisord::provisioned;

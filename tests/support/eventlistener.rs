@@ -1,107 +1,34 @@
 //! A program run as an event listener, by a supervisord that forgives nothing: each byte that it writes must
 //! be the one that the protocol wants at that time.
 
-use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::{self, JoinHandle};
+use std::io::Write;
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-/// Long enough for anything on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(30);
-
-/// What a pipe has brought so far.
-#[derive(Clone, Default)]
-pub struct Tap(Arc<(Mutex<Vec<u8>>, Condvar)>);
-
-impl Tap {
-    fn of(mut pipe: impl Read + Send + 'static) -> (Self, JoinHandle<()>) {
-        let tap = Self::default();
-        let writer = tap.clone();
-        let reader = thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(count @ 1..) = pipe.read(&mut chunk) {
-                writer
-                    .0
-                    .0
-                    .lock()
-                    .unwrap()
-                    .extend_from_slice(&chunk[..count]);
-                writer.0.1.notify_all();
-            }
-        });
-        (tap, reader)
-    }
-
-    /// All of it, as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.0.lock().unwrap()).into_owned()
-    }
-
-    /// Waits until what came is to the test's taste, and returns it.
-    pub fn wait(&self, what: &str, enough: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + LIMIT;
-        let mut bytes = self.0.0.lock().unwrap();
-        loop {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            if enough(&text) {
-                return text;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "not in time: {what}; so far {text:?}");
-            bytes = self.0.1.wait_timeout(bytes, left).unwrap().0;
-        }
-    }
-}
+use crate::program::{End, LIMIT, Program, Tap};
 
 /// A running event listener.
 pub struct EventListener {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    readers: Vec<JoinHandle<()>>,
-    /// Its standard output: the protocol.
-    pub out: Tap,
+    program: Program,
     /// Its standard error.
     pub err: Tap,
     events: usize,
 }
 
-/// How one has ended.
-pub struct End {
-    pub status: ExitStatus,
-    pub err: String,
-    pub took: Duration,
-}
-
 impl EventListener {
     /// Starts `command` and waits until it is READY.
     pub fn start(command: &mut Command) -> Self {
-        let listener = Self::spawn(command);
+        let program = Program::start(command);
+        let listener = Self {
+            err: program.err.clone(),
+            program,
+            events: 0,
+        };
         listener.in_protocol(0);
         listener
-    }
-
-    /// Starts `command`, whatever it does then.
-    pub fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (out, out_reader) = Tap::of(child.stdout.take().unwrap());
-        let (err, err_reader) = Tap::of(child.stderr.take().unwrap());
-        Self {
-            stdin: child.stdin.take(),
-            child,
-            readers: vec![out_reader, err_reader],
-            out,
-            err,
-            events: 0,
-        }
     }
 
     /// Sends a fresh tick and waits for its acknowledgement.
@@ -118,7 +45,7 @@ impl EventListener {
 
     /// Sends these bytes, which are so many events, and waits for their acknowledgements.
     pub fn raw(&mut self, bytes: &[u8], events: usize) {
-        let stdin = self.stdin.as_mut().expect("not closed yet");
+        let stdin = self.program.stdin.as_mut().expect("not closed yet");
         stdin.write_all(bytes).unwrap();
         stdin.flush().unwrap();
         self.events += events;
@@ -148,8 +75,8 @@ impl EventListener {
     /// Asserts that it wrote what supervisord expects of a listener that has acknowledged so many events,
     /// and waits for the rest of it.
     fn in_protocol(&self, events: usize) {
-        let expected = format!("READY\n{}", "RESULT 2\nOKREADY\n".repeat(events));
-        let found = self.out.wait("what the protocol wants", |text| {
+        let expected = protocol(events);
+        let found = self.program.out.wait("what the protocol wants", |text| {
             text.len() >= expected.len() || !expected.starts_with(text)
         });
         assert_eq!(
@@ -162,45 +89,27 @@ impl EventListener {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+        self.program.signal(signal);
     }
 
     /// Closes its standard input, as a supervisord that ends does, and waits for its end.
     pub fn close(mut self) -> End {
-        drop(self.stdin.take());
+        drop(self.program.stdin.take());
         self.wait()
     }
 
     /// Waits for its end.
-    pub fn wait(mut self) -> End {
-        let asked = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            let text = self.err.text();
-            assert!(asked.elapsed() < LIMIT, "it does not end; it says: {text}");
-            thread::sleep(Duration::from_millis(5));
-        };
-        let took = asked.elapsed();
-        for reader in self.readers.drain(..) {
-            reader.join().unwrap();
-        }
+    pub fn wait(self) -> End {
+        let end = self.program.wait();
         // not a byte more than the protocol wants, to its very end
-        self.in_protocol(self.events);
-        End {
-            status,
-            took,
-            err: self.err.text(),
-        }
+        assert_eq!(end.out, protocol(self.events));
+        end
     }
 }
 
-impl Drop for EventListener {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// All that a listener writes which has acknowledged so many events.
+fn protocol(events: usize) -> String {
+    format!("READY\n{}", "RESULT 2\nOKREADY\n".repeat(events))
 }
 
 /// An event as supervisord writes it, with any `len`.

@@ -1,0 +1,172 @@
+//! From the first fail to the last mail.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::program::LIMIT;
+use crate::site::{Answer, says};
+use crate::smtp::{SmtpServer, Taken};
+use crate::stage::Stage;
+use crate::support::wait_until;
+
+const DEFAULTS: &str = r#"
+[defaults]
+every = "200ms"
+timeout = "500ms"
+fail_after = 3
+grace = 0
+backoff = { min = "300ms", max = "300ms" }
+"#;
+
+fn mail(server: &SmtpServer) -> String {
+    let port = server.port;
+    format!("[mail]\nto = [\"ops@example.org\"]\nsmtp = \"smtp://127.0.0.1:{port}\"\n")
+}
+
+fn subjects(taken: &[Taken]) -> Vec<&str> {
+    taken.iter().map(|mail| mail.header("Subject")).collect()
+}
+
+#[test]
+fn a_service_that_hangs_is_restarted_once_and_told_in_one_thread() {
+    let stage = Stage::with(&["shop"]);
+    let server = SmtpServer::start(&[]);
+    stage.ill_until("shop", 2, Answer::Hang(Vec::new()));
+    let check = "[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nbody = \"all fine\"\nrestart = [\"shop\"]\n";
+    stage.configure(&[DEFAULTS, check, &mail(&server)].concat());
+    let watchdog = stage.watch_file();
+    wait_until("both mails", LIMIT, || server.taken().len() == 2);
+    let looks = stage.site.count("/shop");
+    wait_until("it is watched on", LIMIT, || {
+        stage.site.count("/shop") > looks + 2
+    });
+    watchdog.signal(Signal::SIGTERM);
+    let end = watchdog.wait();
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
+    assert!(end.took < Duration::from_secs(2), "{:?}", end.took);
+    assert_eq!(stage.lives("shop"), 2);
+    let taken = server.taken();
+    let told = subjects(&taken);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("shop was down: first_byte_timeout, restarted, back after"),
+        "{told:?}"
+    );
+    assert!(told[1].contains("shop recovered after"), "{told:?}");
+    assert_eq!(
+        taken[1].header("In-Reply-To"),
+        taken[0].header("Message-ID")
+    );
+    let references = taken[1].header("References");
+    assert!(
+        references.contains(taken[0].header("References")),
+        "{references}"
+    );
+    for fail in [
+        "[fail 1 of 3]",
+        "[fail 2 of 3]",
+        "[fail 3 of 3]",
+        "is down",
+        "attempt 1",
+        "passes again",
+    ] {
+        assert!(end.err.contains(fail), "{fail}: {}", end.err);
+    }
+    // three fails of half a second each, and no restart before the third
+    assert!(stage.site.count("/shop") >= 4);
+}
+
+#[test]
+fn a_service_that_does_not_come_back_is_given_up() {
+    let stage = Stage::with(&["shop"]);
+    let server = SmtpServer::start(&[]);
+    stage.ill_until("shop", usize::MAX, says("500 Oh", "stack trace here"));
+    let check = "[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nrestart = [\"shop\"]\nfail_after = 1\nrestarts = \"2/1h\"\n";
+    stage.configure(&[DEFAULTS, check, &mail(&server)].concat());
+    let watchdog = stage.watch_file();
+    let gave_up = |taken: &[Taken]| subjects(taken).iter().any(|told| told.contains("gave up"));
+    wait_until("it gives up", LIMIT, || gave_up(&server.taken()));
+    let looks = stage.site.count("/shop");
+    wait_until("it is watched on", LIMIT, || {
+        stage.site.count("/shop") > looks + 10
+    });
+    assert_eq!(stage.lives("shop"), 3, "the first life and two restarts");
+    let taken = server.taken();
+    let told = subjects(&taken);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("shop is NOT back after 2 restarts: status 500, gave up"),
+        "{told:?}"
+    );
+    assert!(
+        taken[0].body.contains("stack trace here"),
+        "{}",
+        taken[0].body
+    );
+    // the pause between two attempts was kept
+    let stops = watchdog.err.text();
+    assert_eq!(stops.matches("restarting, attempt").count(), 2, "{stops}");
+    assert_eq!(stops.matches("gave up").count(), 1, "{stops}");
+}
+
+#[test]
+fn a_dry_run_touches_nothing_and_says_what_it_would_do() {
+    let stage = Stage::with(&["shop"]);
+    let words = [
+        "--dry-run",
+        "--every",
+        "200ms",
+        "--fail-after",
+        "1",
+        "--grace",
+        "0",
+        "-p",
+        "shop",
+        "URL/nope",
+    ];
+    let watchdog = stage.watch(&words);
+    let line = "shop is in RUNNING state, NOT restarting (dry run)";
+    watchdog.err.wait("it says so", |said| said.contains(line));
+    wait_until("it is watched on", LIMIT, || stage.site.count("/nope") > 5);
+    assert_eq!(stage.lives("shop"), 1);
+}
+
+/// SIGTERM comes while the process is down: it is up again before the watchdog ends.
+#[test]
+fn a_restart_under_way_is_ended_first() {
+    let stage = Stage::with(&[]);
+    let slow = "command=/bin/sh -c \"echo up >> %(here)s/slow.lives; trap 'sleep 1; exit' TERM; while :; do sleep 0.1; done\"\nstartsecs=0";
+    let supervisord = crate::support::supervisord::Supervisord::with()
+        .program("slow", slow)
+        .start();
+    let stage = Stage {
+        supervisord,
+        ..stage
+    };
+    stage.supervisord.wait_for("slow", "RUNNING");
+    let words = [
+        "--every",
+        "200ms",
+        "--fail-after",
+        "1",
+        "--grace",
+        "0",
+        "-p",
+        "slow",
+        "URL/nope",
+    ];
+    let watchdog = stage.watch(&words);
+    stage.supervisord.wait_for("slow", "STOPPING");
+    watchdog.signal(Signal::SIGTERM);
+    let end = watchdog.wait();
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
+    assert_eq!(
+        (
+            stage.supervisord.state("slow").as_str(),
+            stage.lives("slow")
+        ),
+        ("RUNNING", 2)
+    );
+    assert!(end.err.contains("slow restarted"), "{}", end.err);
+}

@@ -1,0 +1,121 @@
+//! SIGHUP: a new file is taken when it is right, and the old one stays when it is not.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use crate::program::LIMIT;
+use crate::smtp::SmtpServer;
+use crate::stage::Stage;
+use crate::support::wait_until;
+
+const HEAD: &str = "[defaults]\nevery = \"200ms\"\nfail_after = 1000\ngrace = 0\nbackoff = { min = \"1h\", max = \"1h\" }\n";
+const ILL: &str = "[[check]]\nname = \"ill\"\nurl = \"URL/500\"\n";
+const WELL: &str = "[[check]]\nname = \"well\"\nurl = \"URL/ok\"\n";
+
+/// The fails in a row that were counted last.
+fn streak(said: &str) -> u32 {
+    let last = said.rsplit_once("[fail ").map_or("0", |(_, rest)| rest);
+    last.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_streak_of_an_unchanged_check_survives() {
+    let stage = Stage::with(&[]);
+    stage.configure(&[HEAD, ILL].concat());
+    let watchdog = stage.watch_file();
+    watchdog.err.wait("four fails", |said| streak(said) >= 4);
+    // a bad file
+    fs::write(
+        stage.dir().join("httpok.toml"),
+        "[[check]]\nnmae = \"ill\"\n",
+    )
+    .unwrap();
+    watchdog.signal(Signal::SIGHUP);
+    let said = watchdog
+        .err
+        .wait("it is refused", |said| said.contains("the old one stays"));
+    let before = streak(&said);
+    let said = watchdog
+        .err
+        .wait("it is watched on", |said| streak(said) >= before + 3);
+    assert!(said.contains("nmae"), "and it says why: {said}");
+    // a good one
+    stage.configure(&[HEAD, ILL, WELL].concat());
+    watchdog.signal(Signal::SIGHUP);
+    wait_until("the new check is looked at", LIMIT, || {
+        stage.site.count("/ok") > 2
+    });
+    let said = watchdog
+        .err
+        .wait("it is counted on", |said| streak(said) > before + 4);
+    let counts: Vec<u32> = said
+        .split("[fail ")
+        .skip(1)
+        .map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(
+        counts.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{counts:?}"
+    );
+    // one that changes it: it counts anew
+    stage.configure(&[HEAD, &ILL.replace("/500", "/nope"), WELL].concat());
+    let before = watchdog.err.text().len();
+    watchdog.signal(Signal::SIGHUP);
+    watchdog.err.wait("it counts anew", |said| {
+        said[before..].contains("[fail 1 of 1000]")
+    });
+    // one without it
+    stage.configure(&[HEAD, WELL].concat());
+    watchdog.signal(Signal::SIGHUP);
+    watchdog
+        .err
+        .wait("it is taken", |said| said.matches("is taken").count() == 3);
+    let looks = stage.site.count("/ok");
+    wait_until("only the other one", LIMIT, || {
+        stage.site.count("/ok") > looks + 2
+    });
+    let nope = stage.site.count("/nope");
+    wait_until("only the other one", LIMIT, || {
+        stage.site.count("/ok") > looks + 5
+    });
+    assert_eq!(stage.site.count("/nope"), nope);
+}
+
+/// Whom to tell and how much to do at a time are part of the file, too.
+#[test]
+fn who_is_told_changes_with_the_file() {
+    let stage = Stage::with(&[]);
+    let servers = [SmtpServer::start(&[]), SmtpServer::start(&[])];
+    let mail = |server: &SmtpServer| {
+        format!(
+            "[mail]\nto = [\"ops@example.org\"]\nsmtp = \"smtp://127.0.0.1:{}\"\n",
+            server.port
+        )
+    };
+    stage.configure(&[HEAD, WELL, &mail(&servers[0])].concat());
+    let watchdog = stage.watch_file();
+    wait_until("it runs", LIMIT, || stage.site.count("/ok") > 0);
+    let ill = format!("{ILL}fail_after = 2\n");
+    stage.configure(&[HEAD, WELL, &ill, &mail(&servers[1])].concat());
+    watchdog.signal(Signal::SIGHUP);
+    wait_until("a mail", LIMIT, || {
+        servers.iter().any(|server| !server.taken().is_empty())
+    });
+    assert_eq!(servers.map(|server| server.taken().len()), [0, 1]);
+}
+
+#[test]
+fn without_a_file_there_is_nothing_to_reload() {
+    let stage = Stage::with(&[]);
+    let watchdog = stage.watch(&["--every", "200ms", "URL/ok"]);
+    wait_until("it runs", LIMIT, || stage.site.count("/ok") > 0);
+    watchdog.signal(Signal::SIGHUP);
+    watchdog
+        .err
+        .wait("it says so", |said| said.contains("nothing to reload"));
+    let looks = stage.site.count("/ok");
+    wait_until("it is watched on", LIMIT, || {
+        stage.site.count("/ok") > looks + 1
+    });
+}
