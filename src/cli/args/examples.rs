@@ -101,6 +101,8 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok" => MAIN,
         "httpok-check" => CHECK,
         "httpok-watch" => WATCH,
+        "httpok-run" => RUN,
+        "httpok-sample" => SAMPLE,
         "httpok-config-check" => CONFIG_CHECK,
         "httpok-generate-man" => MAN,
         "httpok-generate-completions" => COMPLETIONS,

@@ -27,6 +27,12 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("EXIT STATUS", CHECK_STATUS),
             section("ENVIRONMENT", CHECK_ENVIRONMENT),
         ],
+        "httpok-run" => vec![
+            section("SIGNALS", RUN_SIGNALS),
+            section("EXIT STATUS", RUN_STATUS),
+            section("FILES", FILES),
+            section("ENVIRONMENT", ENVIRONMENT),
+        ],
         "httpok-watch" => vec![
             section("SIGNALS", SIGNALS),
             section("EXIT STATUS", WATCH_STATUS),
@@ -36,6 +42,21 @@ pub fn sections(page: &str) -> Vec<Section> {
         _ => vec![section("EXIT STATUS", PLAIN_STATUS)],
     }
 }
+
+const RUN_SIGNALS: &[Paragraph] = &[
+    Term(
+        "SIGTERM, SIGINT",
+        "Stop the command, and all that it has started, then end. A second one ends at once.",
+    ),
+    Term(
+        "SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH",
+        "Go through to the command.",
+    ),
+];
+
+const RUN_STATUS: &[Paragraph] = &[Text(
+    "That of the command when it ended, 128 and the signal's number when a signal ended it; 3 when httpok was used wrongly.",
+)];
 
 const MAIN_STATUS: &[Paragraph] = &[
     Text("Of the listener; the commands have their own pages."),
