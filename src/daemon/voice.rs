@@ -147,10 +147,13 @@ fn log(note: &Note) {
         | Decision::Acted { .. }
         | Decision::Paused { .. }
         | Decision::Resumed
-        | Decision::Reset => tracing::info!(check, "{text}"),
+        | Decision::Reset
+        | Decision::Asked => tracing::info!(check, "{text}"),
         Decision::ListFailed { .. }
         | Decision::Held(_)
         | Decision::Opened { .. }
+        | Decision::Refused(_)
+        | Decision::ByHand { .. }
         | Decision::Acting { .. } => tracing::warn!(check, "{text}"),
         Decision::GaveUp => tracing::error!(check, "{text}"),
     }

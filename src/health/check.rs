@@ -7,18 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::Spent;
 use super::expectation::Expectation;
+use super::gate::Gate;
 use super::incident::{Incident, Look};
 use super::moment::Moment;
 use super::plan::Remedy;
 use super::policy::Policy;
 use super::process::{Process, ProcessName, ProcessState};
 use super::reason::Reason;
+use super::snapshot::Tally;
 use super::step::CallError;
 use super::threshold::{Status, Streak};
 use super::verdict::Verdict;
 
 /// Samples that are kept of a check, for strips on pages and in mails.
 const KEPT_SAMPLES: usize = 60;
+
+/// What is kept of a look's words, in characters.
+const KEPT_DETAIL: usize = 300;
 
 /// After a restart a service gets at least so long before it is called "not back".
 const SHORTEST_VERIFICATION: Duration = Duration::from_secs(10);
@@ -51,6 +56,9 @@ pub struct Check {
 pub struct Memory {
     /// Where it stands.
     pub status: Status,
+    /// Since when it stands there.
+    #[serde(default)]
+    pub stands_since: Option<Moment>,
     /// The counted looks since the last action.
     pub streak: Streak,
     /// When the first fail of the current streak was seen.
@@ -127,6 +135,9 @@ pub struct Sample {
     pub took: Duration,
     /// The status code, when one came.
     pub code: Option<u16>,
+    /// What was wrong, in words, shortened; kept of the newest look only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// Names one question of the heart, so that an answer to an older one is recognized.
@@ -141,7 +152,11 @@ pub(super) enum Doing {
     /// Waiting for a tick.
     Idle,
     /// Waiting for the supervisor's list.
-    Listing { ticket: Ticket },
+    Listing {
+        ticket: Ticket,
+        /// To restart it by hand, not to look.
+        by_hand: bool,
+    },
     /// Waiting for the answer.
     Probing {
         ticket: Ticket,
@@ -163,13 +178,15 @@ pub(super) struct CheckState {
     pub memory: Memory,
     pub doing: Doing,
     /// The last gate that was noted, so that it is noted once.
-    pub held: Option<std::mem::Discriminant<super::gate::Gate>>,
+    pub held: Option<Gate>,
     /// The episode that ended last, until someone takes it to write it down.
-    pub closed: Option<super::incident::Incident>,
+    pub closed: Option<Incident>,
     /// Why the supervisor could not be asked the last time, so that it is noted once.
     pub unlisted: Option<CallError>,
     /// It failed while another action was under way and is to be looked at again when that ends.
     pub waiting: bool,
+    /// What it came to so far.
+    pub tally: Tally,
 }
 
 impl CheckState {
@@ -182,6 +199,7 @@ impl CheckState {
             closed: None,
             unlisted: None,
             waiting: false,
+            tally: Tally::default(),
         }
     }
 
@@ -243,9 +261,13 @@ impl CheckState {
 
     /// Remembers a look in short.
     pub fn sample(&mut self, now: Moment, look: &Look) {
+        *self.tally.looks.entry(look.judgement.verdict).or_default() += 1;
         let samples = &mut self.memory.samples;
         if samples.len() >= KEPT_SAMPLES {
             samples.pop_front();
+        }
+        if let Some(newest) = samples.back_mut() {
+            newest.detail.clear();
         }
         samples.push_back(Sample {
             at: now,
@@ -253,7 +275,22 @@ impl CheckState {
             reason: look.judgement.reason,
             took: look.seen.duration,
             code: look.seen.status.as_ref().map(|line| line.code),
+            detail: look.judgement.detail.chars().take(KEPT_DETAIL).collect(),
         });
+    }
+
+    /// Stands at `status` from now on, unless it does already.
+    pub fn stand(&mut self, now: Moment, status: Status) {
+        if self.memory.status != status {
+            self.memory.status = status;
+            self.memory.stands_since = Some(now);
+        }
+    }
+
+    /// Whether its open incident is a person's restart and nothing else so far.
+    pub fn is_only_by_hand(&self) -> bool {
+        let incident = self.memory.incident.as_ref();
+        incident.is_some_and(|incident| incident.by_hand)
     }
 
     /// Whether its last look failed.

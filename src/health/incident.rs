@@ -36,6 +36,9 @@ pub struct Incident {
     pub reports: u64,
     /// Whether people were told that it is down.
     pub told: bool,
+    /// It was opened by a restart by hand, and the threshold was not reached since.
+    #[serde(default)]
+    pub by_hand: bool,
     /// What happened, in order.
     pub entries: Vec<Entry>,
     /// Entries that were dropped from the middle to keep it bounded.
@@ -54,6 +57,7 @@ impl Incident {
             attempts: 0,
             reports: 0,
             told: false,
+            by_hand: false,
             entries: Vec::new(),
             dropped: 0,
         }
@@ -113,6 +117,8 @@ pub enum Happening {
     Held(Gate),
     /// An action was performed.
     Acted(Outcome),
+    /// A person had it restarted.
+    ByHand,
     /// The restarts are used up.
     GaveUp,
     /// After giving up it is tried again.

@@ -20,6 +20,7 @@ mod plan;
 mod policy;
 mod process;
 mod reason;
+mod snapshot;
 mod step;
 mod threshold;
 mod verdict;
@@ -34,12 +35,16 @@ pub use gate::Gate;
 pub use incident::{DownState, Entry, Happening, Incident, Look, Report, ReportKind};
 pub use moment::Moment;
 pub use monitor::{Effect, Event, Limits, Monitor, Tick};
-pub use note::{Counted, Decision, Dropped, Note};
+pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Body, Certificate, Observation, Phases, StatusLine, Trouble};
 pub use plan::{Plan, Remedy, Selection};
 pub use policy::{Fails, Policy, Tell};
 pub use process::{Backend, Process, ProcessName, ProcessState, Target};
 pub use reason::{Phase, Reason};
+pub use snapshot::{
+    Busy, CheckView, IncidentView, LookView, PauseView, Snapshot, Spending, StreakView, Tally,
+    Totals,
+};
 pub use step::{CallError, Capture, Deed, Outcome, Skip, Step};
 pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};

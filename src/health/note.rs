@@ -69,6 +69,28 @@ pub enum Decision {
     Resumed,
     /// A person took back the giving up.
     Reset,
+    /// A person wants it restarted.
+    Asked,
+    /// It is not restarted by hand.
+    Refused(Refusal),
+    /// It is restarted by hand.
+    ByHand { incident: String },
+}
+
+/// Why a restart by hand is not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The watchdog is ending.
+    ShuttingDown,
+    /// The check restarts nothing.
+    NothingToRestart,
+    /// It is being restarted already.
+    UnderWay,
+    /// One of its processes is being restarted for another check.
+    SameProcess { check: String },
+    /// The supervisor could not be asked.
+    ListFailed { error: CallError },
 }
 
 /// Why a tick led to nothing.
@@ -151,6 +173,23 @@ impl fmt::Display for Decision {
             Self::Paused { reason, .. } => write!(f, "paused: {reason}"),
             Self::Resumed => f.write_str("resumed"),
             Self::Reset => f.write_str("reset by hand"),
+            Self::Asked => f.write_str("a restart by hand is asked for"),
+            Self::Refused(why) => write!(f, "not restarted by hand: {why}"),
+            Self::ByHand { incident } => write!(f, "restarting by hand (incident {incident})"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShuttingDown => f.write_str("the watchdog is shutting down"),
+            Self::NothingToRestart => f.write_str("the check restarts nothing"),
+            Self::UnderWay => f.write_str("it is being restarted already"),
+            Self::SameProcess { check } => {
+                write!(f, "one of its processes is being restarted for {check:?}")
+            }
+            Self::ListFailed { error } => write!(f, "cannot list processes: {error}"),
         }
     }
 }

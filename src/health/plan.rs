@@ -23,6 +23,14 @@ impl Selection {
         matches!(self, Self::Targets(targets) if targets.is_empty())
     }
 
+    /// As a person wrote it.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::All => vec!["*".to_owned()],
+            Self::Targets(targets) => targets.iter().map(Target::to_string).collect(),
+        }
+    }
+
     /// Whether `name` is selected.
     pub fn matches(&self, name: &ProcessName, default: Backend) -> bool {
         match self {

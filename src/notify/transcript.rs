@@ -319,6 +319,7 @@ fn mark(event: &Happening) -> Option<(char, &'static str)> {
             Verdict::Unknown => ('?', "could not tell"),
         },
         Happening::Acted(_) => ('R', "action"),
+        Happening::ByHand => ('H', "restarted by hand"),
         Happening::GaveUp => ('G', "gave up"),
         Happening::Rearmed => ('A', "armed again"),
         Happening::Held(_) | Happening::Recovered | Happening::Told { .. } => return None,

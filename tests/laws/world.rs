@@ -21,7 +21,8 @@ pub enum Op {
     Pause(usize, Option<u16>),
     Resume(usize),
     Reset(usize),
-    Restart(usize),
+    Replace(usize),
+    ByHand(usize),
     Shutdown,
 }
 
@@ -33,7 +34,8 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Pause(c, ms)),
         1 => (0_usize..4).prop_map(Op::Resume),
         1 => (0_usize..4).prop_map(Op::Reset),
-        1 => (0_usize..3).prop_map(Op::Restart),
+        1 => (0_usize..3).prop_map(Op::Replace),
+        1 => (0_usize..4).prop_map(Op::ByHand),
         1 => Just(Op::Shutdown),
     ]
 }
@@ -221,7 +223,8 @@ impl World {
             }),
             Op::Resume(check) => self.feed(Event::Resume { check: name(check) }),
             Op::Reset(check) => self.feed(Event::Reset { check: name(check) }),
-            Op::Restart(process) => self.pids[*process] += 1,
+            Op::Replace(process) => self.pids[*process] += 1,
+            Op::ByHand(check) => self.feed(Event::Restart { check: name(check) }),
             Op::Shutdown => self.feed(Event::Shutdown),
         }
     }

@@ -109,25 +109,24 @@ impl Monitor {
 
     /// What actions under way say against another one.
     fn gate_of_actions(&self, name: &str, looked: Option<&[Process]>) -> Option<Gate> {
-        let clash = self
-            .acting()
-            .filter(|(other, _)| *other != name)
-            .find(|(_, on)| {
-                match (on, looked) {
-                    (Some(names), Some(looked)) => {
-                        looked.iter().any(|process| names.contains(&process.name))
-                    }
-                    // who cannot tell them apart must not touch them
-                    (None, _) | (_, None) => true,
-                }
-            });
-        if let Some((check, _)) = clash {
-            return Some(Gate::SameProcess {
-                check: check.to_owned(),
-            });
+        if let Some(check) = self.clash(name, looked) {
+            return Some(Gate::SameProcess { check });
         }
         let running = u32::try_from(self.acting().count()).unwrap_or(u32::MAX);
         (running >= self.limits.max_concurrent_restarts).then_some(Gate::Concurrency { running })
+    }
+
+    /// The check whose action is under way on one of the processes that `name` would act on.
+    pub(super) fn clash(&self, name: &str, looked: Option<&[Process]>) -> Option<String> {
+        let mut others = self.acting().filter(|(other, _)| *other != name);
+        let clash = others.find(|(_, on)| match (on, looked) {
+            (Some(names), Some(looked)) => {
+                looked.iter().any(|process| names.contains(&process.name))
+            }
+            // who cannot tell them apart must not touch them
+            (None, _) | (_, None) => true,
+        });
+        clash.map(|(check, _)| check.to_owned())
     }
 
     /// Takes back the giving up when its time has come and the budget allows it.
@@ -183,12 +182,13 @@ impl Monitor {
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };
-        let kind = std::mem::discriminant(&gate);
         state.waiting = matches!(gate, Gate::Concurrency { .. } | Gate::SameProcess { .. });
-        if state.held == Some(kind) {
+        let kind = std::mem::discriminant(&gate);
+        let noted = state.held.as_ref().map(std::mem::discriminant);
+        state.held = Some(gate.clone());
+        if noted == Some(kind) {
             return;
         }
-        state.held = Some(kind);
         if let Some(incident) = state.memory.incident.as_mut() {
             incident.note(now, Happening::Held(gate.clone()));
         }
@@ -199,7 +199,7 @@ impl Monitor {
         }
     }
 
-    fn act(
+    pub(super) fn act(
         &mut self,
         now: Moment,
         name: &str,
@@ -293,6 +293,11 @@ impl Monitor {
             state.memory.spent.take_back(begun);
             self.spent.take_back(begun);
         }
+        match (touched, restarted.is_empty()) {
+            (false, _) => state.tally.untouched += 1,
+            (true, true) => state.tally.failed += 1,
+            (true, false) => state.tally.restarted += 1,
+        }
         state.acted(now, begun, !restarted.is_empty());
         // the back-off runs from the end of an action, however long it took
         let took = now.since(begun);
@@ -343,7 +348,7 @@ impl Monitor {
             .get_or_insert_with(|| Incident::open(id.to_owned(), name, now, now));
         incident.attempts = incident.attempts.max(1);
         incident.note(now, Happening::Acted(outcome.clone()));
-        state.memory.status = Status::Down;
+        state.stand(now, Status::Down);
         state.acted(now, now, !restarted.is_empty());
         self.acted = Some(now);
         for process in restarted {
@@ -364,8 +369,8 @@ impl Monitor {
             return;
         };
         match state.check.policy.tell {
-            // the original says nothing when it could not even ask
-            Tell::EveryAction if after.blind => {}
+            // the original says nothing when it could not even ask, and knows no restart by hand
+            Tell::EveryAction if after.blind || state.is_only_by_hand() => {}
             Tell::EveryAction => self.report(now, name, ReportKind::Action, out),
             Tell::Changes if state.memory.verifying.is_some() => self.verify_again(now, name, out),
             Tell::Changes => {

@@ -42,7 +42,10 @@ impl Monitor {
         };
         let check = name.to_owned();
         if state.lists_first() {
-            state.doing = Doing::Listing { ticket };
+            state.doing = Doing::Listing {
+                ticket,
+                by_hand: false,
+            };
             let remedy = state.check.remedy.clone();
             out.push(Effect::List {
                 check,
@@ -75,10 +78,19 @@ impl Monitor {
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };
-        if state.doing != (Doing::Listing { ticket }) {
-            return;
-        }
+        let by_hand = match state.doing {
+            Doing::Listing {
+                ticket: asked,
+                by_hand,
+            } if asked == ticket => by_hand,
+            Doing::Idle | Doing::Listing { .. } | Doing::Probing { .. } | Doing::Acting { .. } => {
+                return;
+            }
+        };
         state.doing = Doing::Idle;
+        if by_hand {
+            return self.listed_by_hand(now, name, processes, out);
+        }
         let looked = match processes {
             Ok(listed) => {
                 state.unlisted = None;
@@ -221,9 +233,10 @@ impl Monitor {
             }
             return;
         }
-        if std::mem::replace(&mut state.memory.status, Status::Up) == Status::Pending {
+        if state.memory.status == Status::Pending {
             out.push(note(now, name, Decision::Up));
         }
+        state.stand(now, Status::Up);
         state.held = None;
         self.recovered(now, name, out);
     }
@@ -241,12 +254,15 @@ impl Monitor {
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };
-        state.memory.status = Status::Down;
-        if state.memory.incident.is_none() {
+        state.stand(now, Status::Down);
+        if let Some(incident) = state.memory.incident.as_mut() {
+            incident.by_hand = false;
+        } else {
             let since = state.memory.failing_since.unwrap_or(now);
             let mut incident = Incident::open(id.clone(), name, since, now);
             incident.note(now, Happening::Looked(Box::new(look.clone())));
             state.memory.incident = Some(incident);
+            state.tally.incidents += 1;
             out.push(note(now, name, Decision::Opened { incident: id }));
         }
         self.consider(now, name, look.judgement.reason, looked, out);

@@ -1,8 +1,9 @@
 //! The only place where anything is decided: events in, effects out. One file per kind of decision:
-//! `look.rs` judges and counts, `act.rs` gates and acts, `tell.rs` reports; here is the dispatch and what
-//! they share.
+//! `look.rs` judges and counts, `act.rs` gates and acts, `hand.rs` restarts by hand, `tell.rs` reports; here
+//! is the dispatch and what they share.
 
 mod act;
+mod hand;
 mod look;
 mod tell;
 
@@ -68,6 +69,8 @@ pub enum Event {
     Resume { check: String },
     /// A person says that it is fine to try again.
     Reset { check: String },
+    /// A person wants a check's processes restarted, whatever the check says.
+    Restart { check: String },
     /// There are new definitions.
     Reload { checks: Vec<Check>, limits: Limits },
     /// The end is near: no new action.
@@ -126,18 +129,18 @@ pub struct Limits {
 /// The watchdog's mind.
 #[derive(Clone, Debug)]
 pub struct Monitor {
-    limits: Limits,
+    pub(super) limits: Limits,
     seed: u64,
-    checks: BTreeMap<String, CheckState>,
-    order: Vec<String>,
-    spent: Spent,
+    pub(super) checks: BTreeMap<String, CheckState>,
+    pub(super) order: Vec<String>,
+    pub(super) spent: Spent,
     /// When an action on a process last ended.
     acted_on: BTreeMap<ProcessName, Moment>,
     /// When any action last ended.
     acted: Option<Moment>,
     tickets: u64,
     incidents: u64,
-    shutting_down: bool,
+    pub(super) shutting_down: bool,
 }
 
 impl Monitor {
@@ -287,6 +290,7 @@ impl Monitor {
                     out.push(note(now, &check, Decision::Reset));
                 }
             }
+            Event::Restart { check } => self.restart_by_hand(now, &check, &mut out),
             Event::Reload { checks, limits } => {
                 self.limits = limits;
                 self.define(checks);

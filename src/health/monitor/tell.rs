@@ -63,6 +63,14 @@ impl Monitor {
         if state.check.policy.tell != Tell::Changes {
             return;
         }
+        let expected = match down {
+            DownState::Back { .. } | DownState::NothingRestarted | DownState::DryRun => true,
+            DownState::ToldOnly | DownState::Held(_) | DownState::NotBack { .. } => false,
+        };
+        if expected && state.is_only_by_hand() {
+            // whoever asked for it knows
+            return;
+        }
         let Some(incident) = state.memory.incident.as_mut() else {
             return;
         };

@@ -1,0 +1,304 @@
+//! What a monitor knows at one moment, as plain data: what `status`, pages and metrics show. Nothing is
+//! decided here, and nothing can be changed through it. Spans are seconds, moments milliseconds since 1970.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::check::{CheckState, Doing, Sample};
+use super::gate::Gate;
+use super::incident::Incident;
+use super::moment::Moment;
+use super::monitor::Monitor;
+use super::reason::Reason;
+use super::threshold::{Status, Streak};
+use super::verdict::Verdict;
+
+/// Everything that can be shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Moment,
+    /// Nothing new is begun any more.
+    pub shutting_down: bool,
+    /// Over all checks.
+    pub totals: Totals,
+    /// In the order of their definition.
+    pub checks: Vec<CheckView>,
+}
+
+/// Numbers over all checks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    pub checks: usize,
+    pub up: usize,
+    pub down: usize,
+    pub pending: usize,
+    pub paused: usize,
+    pub gave_up: usize,
+    /// Looks under way.
+    pub looking: usize,
+    /// Restarts under way.
+    pub acting: usize,
+    /// Restarts over all checks that count against the overall budget, when there is one.
+    pub restarts: Option<Spending>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckView {
+    pub name: String,
+    /// What is asked, without secrets.
+    pub url: String,
+    /// Where it stands, and since when as far as that is known.
+    pub status: Status,
+    pub since: Option<Moment>,
+    /// The newest look.
+    pub last: Option<LookView>,
+    pub streak: StreakView,
+    /// The open episode.
+    pub incident: Option<IncidentView>,
+    /// What held back the last action that was due.
+    pub held: Option<String>,
+    /// So long fails are not counted yet.
+    pub grace_left: Option<f64>,
+    /// When the last action ended.
+    pub acted: Option<Moment>,
+    /// The next action comes no earlier.
+    pub next_attempt: Option<Moment>,
+    /// Restarts that count against the budget, when there is one.
+    pub restarts: Option<Spending>,
+    /// When it was given up, and when it is tried again.
+    pub gave_up: Option<Moment>,
+    pub rearm: Option<Moment>,
+    /// Held by a person.
+    pub pause: Option<PauseView>,
+    /// What it is doing just now.
+    pub busy: Option<Busy>,
+    /// What it restarts, as configured.
+    pub targets: Vec<String>,
+    pub requires: Vec<String>,
+    pub dry_run: bool,
+    /// Since the start of the watchdog.
+    pub tally: Tally,
+    /// The last looks, newest last.
+    pub samples: Vec<LookView>,
+}
+
+/// One look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookView {
+    pub at: Moment,
+    pub verdict: Verdict,
+    pub reason: Option<Reason>,
+    /// Empty but for the newest look.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    pub took: f64,
+    pub code: Option<u16>,
+}
+
+/// How near the thresholds are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreakView {
+    pub fails: u32,
+    pub fail_after: u32,
+    pub passes: u32,
+    pub pass_after: u32,
+}
+
+/// The open episode, in short.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentView {
+    pub id: String,
+    pub since: Moment,
+    pub attempts: u32,
+    /// Whether people were told.
+    pub told: bool,
+    pub by_hand: bool,
+}
+
+/// Part of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spending {
+    pub spent: usize,
+    pub of: u32,
+    /// Within so many seconds.
+    pub window: f64,
+}
+
+/// A hold by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseView {
+    pub reason: String,
+    pub until: Option<Moment>,
+}
+
+/// What a check is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Busy {
+    /// Waiting for the supervisor's list.
+    Listing,
+    /// Waiting for the answer.
+    Probing,
+    /// Restarting these processes, since then; none when they could not be listed.
+    Restarting { since: Moment, on: Vec<String> },
+}
+
+/// What a check came to since the start of the watchdog.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Looks by verdict.
+    pub looks: BTreeMap<Verdict, u64>,
+    /// Episodes that were opened.
+    pub incidents: u64,
+    /// Actions after which a process was RUNNING again.
+    pub restarted: u64,
+    /// Actions that touched a process in vain.
+    pub failed: u64,
+    /// Actions that touched nothing.
+    pub untouched: u64,
+}
+
+impl Monitor {
+    /// All that can be shown at `now`.
+    pub fn snapshot(&self, now: Moment) -> Snapshot {
+        let states = || self.order.iter().filter_map(|name| self.checks.get(name));
+        let count = |fits: &dyn Fn(&CheckState) -> bool| states().filter(|s| fits(s)).count();
+        let stands = |status| count(&|state| state.memory.status == status);
+        Snapshot {
+            at: now,
+            shutting_down: self.shutting_down,
+            totals: Totals {
+                checks: states().count(),
+                up: stands(Status::Up),
+                down: stands(Status::Down),
+                pending: stands(Status::Pending),
+                paused: count(&|state| state.paused(now).is_some()),
+                gave_up: count(&|state| state.memory.gave_up.is_some()),
+                looking: count(&|state| {
+                    matches!(state.doing, Doing::Listing { .. } | Doing::Probing { .. })
+                }),
+                acting: count(&|state| matches!(state.doing, Doing::Acting { .. })),
+                restarts: self.limits.max_restarts.map(|budget| Spending {
+                    spent: self.spent.within(now, budget.window),
+                    of: budget.count,
+                    window: budget.window.as_secs_f64(),
+                }),
+            },
+            checks: states().map(|state| state.view(now)).collect(),
+        }
+    }
+}
+
+impl CheckState {
+    fn view(&self, now: Moment) -> CheckView {
+        let Self { check, memory, .. } = self;
+        let policy = &check.policy;
+        let ahead = |moment: &Moment| *moment > now;
+        let seconds = |span: Duration| span.as_secs_f64();
+        CheckView {
+            name: check.name.clone(),
+            url: check.url.clone(),
+            status: memory.status,
+            since: match &memory.incident {
+                Some(incident) if memory.status == Status::Down => Some(incident.since),
+                _ => memory.stands_since,
+            },
+            last: memory.samples.back().map(LookView::from),
+            streak: StreakView {
+                fails: memory.streak.count(policy.fail),
+                fail_after: Streak::needed(policy.fail),
+                passes: memory.streak.passes(),
+                pass_after: policy.pass_after,
+            },
+            incident: memory.incident.as_ref().map(IncidentView::from),
+            held: self.gate_now(now).map(|gate| gate.to_string()),
+            grace_left: memory
+                .grace_until
+                .filter(|_| self.in_grace(now))
+                .map(|until| seconds(until.since(now))),
+            acted: memory.acted,
+            next_attempt: memory.next_attempt.filter(ahead),
+            restarts: policy.restarts.map(|budget| Spending {
+                spent: memory.spent.within(now, budget.window),
+                of: budget.count,
+                window: seconds(budget.window),
+            }),
+            gave_up: memory.gave_up,
+            rearm: memory
+                .gave_up
+                .and_then(|gave_up| Some(gave_up + policy.rearm?)),
+            pause: self.paused(now).map(|pause| PauseView {
+                reason: pause.reason.clone(),
+                until: pause.until,
+            }),
+            busy: self.busy(),
+            targets: check.remedy.selection.words(),
+            requires: check.requires.clone(),
+            dry_run: check.dry_run,
+            tally: self.tally.clone(),
+            samples: memory.samples.iter().map(LookView::from).collect(),
+        }
+    }
+
+    /// The gate that was noted last, if it may still be shut.
+    fn gate_now(&self, now: Moment) -> Option<Gate> {
+        match self.held.clone()? {
+            Gate::Backoff { .. } => {
+                let next = self.memory.next_attempt.filter(|next| *next > now)?;
+                Some(Gate::Backoff {
+                    left: next.since(now),
+                })
+            }
+            Gate::Paused { reason } => self.paused(now).map(|_| Gate::Paused { reason }),
+            Gate::GaveUp => self.memory.gave_up.map(|_| Gate::GaveUp),
+            gate @ (Gate::ShuttingDown
+            | Gate::NotActedOn { .. }
+            | Gate::Requires { .. }
+            | Gate::Panic { .. }
+            | Gate::OverallBudget
+            | Gate::Concurrency { .. }
+            | Gate::SameProcess { .. }) => Some(gate),
+        }
+    }
+
+    fn busy(&self) -> Option<Busy> {
+        match &self.doing {
+            Doing::Idle => None,
+            Doing::Listing { .. } => Some(Busy::Listing),
+            Doing::Probing { .. } => Some(Busy::Probing),
+            Doing::Acting { begun, on, .. } => Some(Busy::Restarting {
+                since: *begun,
+                on: on.iter().flatten().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+}
+
+impl From<&Sample> for LookView {
+    fn from(sample: &Sample) -> Self {
+        Self {
+            at: sample.at,
+            verdict: sample.verdict,
+            reason: sample.reason,
+            detail: sample.detail.clone(),
+            took: sample.took.as_secs_f64(),
+            code: sample.code,
+        }
+    }
+}
+
+impl From<&Incident> for IncidentView {
+    fn from(incident: &Incident) -> Self {
+        Self {
+            id: incident.id.clone(),
+            since: incident.since,
+            attempts: incident.attempts,
+            told: incident.told,
+            by_hand: incident.by_hand,
+        }
+    }
+}
