@@ -105,6 +105,7 @@ fn report(kind: ReportKind, entries: Vec<Entry>) -> Report {
             attempts: 1,
             reports: 7,
             told: true,
+            by_hand: false,
             entries,
             dropped: 0,
         },

@@ -1,7 +1,8 @@
 //! Floor 4: the living watchdog. `wiring` turns settings into live parts; `watchdog` is the loop that feeds
 //! events to the heart; `executor` turns its effects into deeds and the deeds' ends into events; `courier`
-//! carries reports; `voice` says what happens while it happens.
+//! carries reports; `voice` says what happens while it happens; `control` is how a person talks to it.
 
+pub mod control;
 mod courier;
 mod executor;
 mod ledger;

@@ -15,6 +15,8 @@ use crate::health::{Decision, Effect, Event, Look, Memory, Monitor, Note, Verdic
 use crate::store::Store;
 use crate::tick::{self, Signal, Signals};
 
+use super::control::protocol::{Answer, Fault};
+use super::control::{Asked, Control, Order};
 use super::courier::{Courier, Route};
 use super::executor::{Ended, Executor};
 use super::ledger::{Entry, Ledger};
@@ -89,6 +91,7 @@ pub struct Watchdog {
     due: Vec<Due>,
     once: bool,
     reload: Option<Reload>,
+    control: Control,
     /// What of each check's memory was last written down.
     written: BTreeMap<String, Memory>,
     tally: Tally,
@@ -106,6 +109,11 @@ impl Watchdog {
         let (ended_sender, ended) = mpsc::unbounded_channel();
         let (told_sender, told) = mpsc::unbounded_channel();
         let clock = Clock::start();
+        let once = matches!(ticks, Ticks::Once(_));
+        let control = match once {
+            true => Control::closed(),
+            false => Control::open(&parts.state_dir, &parts.key, &voice),
+        };
         let store = Store::new(parts.state_dir);
         let (courier, outbox) = Courier::start(Route {
             store: store.clone(),
@@ -133,10 +141,11 @@ impl Watchdog {
             ended,
             told,
             told_sender,
-            once: matches!(ticks, Ticks::Once(_)),
+            once,
             ticks,
             due: parts.due,
             reload,
+            control,
             written: BTreeMap::new(),
             tally: Tally::default(),
         }
@@ -171,7 +180,10 @@ impl Watchdog {
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
-                    Signal::Reload => self.take_new_settings(),
+                    Signal::Reload => {
+                        // what is wrong is told there
+                        let _ = self.take_new_settings();
+                    }
                     Signal::Shutdown { count: 1 } => {
                         self.feed(Event::Shutdown);
                         ending = Some(Ending::Stopped);
@@ -184,6 +196,7 @@ impl Watchdog {
                 }
                 Some(ended) = self.ended.recv() => self.end_of_deed(ended),
                 Some(event) = self.told.recv() => self.feed(event),
+                Some(asked) = self.control.next() => self.answer(asked),
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());
@@ -367,17 +380,47 @@ impl Watchdog {
             .unwrap_or(Verdict::Unknown)
     }
 
-    fn take_new_settings(&mut self) {
+    /// Does what a person asks for.
+    fn answer(&mut self, asked: Asked) {
+        let answer = match asked.order(&self.monitor) {
+            Order::Refuse(answer) => answer,
+            Order::Show => Answer::Status {
+                watchdog: self.executor.intents.owner().watchdog.clone(),
+                pid: std::process::id(),
+                snapshot: Box::new(self.monitor.snapshot(self.executor.clock.now())),
+            },
+            Order::Reload => match self.take_new_settings() {
+                Ok(()) => Answer::Reloaded {
+                    checks: self.due.len(),
+                },
+                Err(why) => Answer::error(Fault::NotReloaded, why),
+            },
+            Order::Tell { check, event } => {
+                self.feed(event);
+                let now = self.executor.clock.now();
+                match self.monitor.view(now, &check) {
+                    Some(view) => Answer::Done {
+                        at: now,
+                        check: Box::new(view),
+                    },
+                    None => Answer::error(Fault::UnknownCheck, "it is gone"),
+                }
+            }
+        };
+        asked.answer(answer);
+    }
+
+    fn take_new_settings(&mut self) -> Result<(), String> {
         let Some(reload) = self.reload.as_mut() else {
-            self.executor
-                .voice
-                .trouble("nothing to reload: there is no configuration file");
-            return;
+            let why = "nothing to reload: there is no configuration file";
+            self.executor.voice.trouble(why);
+            return Err(why.to_owned());
         };
         match reload() {
             Err(why) => {
                 let text = format!("the new configuration is not taken, the old one stays:\n{why}");
                 self.executor.voice.trouble(&text);
+                return Err(text);
             }
             Ok(parts) => {
                 self.due = parts.due;
@@ -403,6 +446,7 @@ impl Watchdog {
                 tracing::info!("the new configuration is taken");
             }
         }
+        Ok(())
     }
 
     /// What is safe, and what could be told, before the end. A further signal cuts it short.

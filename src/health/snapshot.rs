@@ -163,6 +163,11 @@ pub struct Tally {
 }
 
 impl Monitor {
+    /// One check as it stands at `now`.
+    pub fn view(&self, now: Moment, check: &str) -> Option<CheckView> {
+        self.checks.get(check).map(|state| state.view(now))
+    }
+
     /// All that can be shown at `now`.
     pub fn snapshot(&self, now: Moment) -> Snapshot {
         let states = || self.order.iter().filter_map(|name| self.checks.get(name));

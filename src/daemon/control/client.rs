@@ -1,0 +1,86 @@
+//! The commands' end of the control socket: asks one watchdog, or finds those in a state directory. Blocks,
+//! with a deadline.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::protocol::{Answer, Ask, Reply, Request, VERSION};
+use super::socket;
+
+/// A watchdog that does not answer within so long is not well itself.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// No answer is longer, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no socket, or nobody listens on it.
+    #[error("no watchdog answers")]
+    Nobody,
+    /// It is there and cannot be talked to.
+    #[error("{0}")]
+    Trouble(String),
+}
+
+impl From<io::Error> for ClientError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Self::Nobody,
+            io::ErrorKind::PermissionDenied => {
+                Self::Trouble("only its own user and root may talk to it".to_owned())
+            }
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                Self::Trouble(format!("it did not answer within {} s", DEADLINE.as_secs()))
+            }
+            _ => Self::Trouble(error.to_string()),
+        }
+    }
+}
+
+/// Asks the watchdog at `path`.
+///
+/// # Errors
+/// When it does not answer, or not in words that we know.
+pub fn ask(path: &Path, ask: Ask) -> Result<Answer, ClientError> {
+    let mut stream = socket::connect(path)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    let request = Request {
+        version: VERSION,
+        ask,
+    };
+    let mut line = serde_json::to_vec(&request).map_err(io::Error::other)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = Vec::new();
+    BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut answer)?;
+    if answer.is_empty() {
+        return Err(ClientError::Trouble(
+            "it hung up without an answer".to_owned(),
+        ));
+    }
+    match serde_json::from_slice::<Reply>(&answer) {
+        Ok(reply) => Ok(reply.answer),
+        Err(why) => Err(ClientError::Trouble(format!(
+            "its answer is not understood (is it another version of httpok?): {why}"
+        ))),
+    }
+}
+
+/// The control sockets in `dir`, by name. Whether somebody answers there is not known.
+pub fn sockets(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("control-") && name.ends_with(".sock")
+        })
+        .collect();
+    found.sort();
+    found
+}

@@ -1,0 +1,237 @@
+//! What is said over the control socket: one JSON object a line in each direction, an answer for every
+//! request, in order.
+//!
+//! ```text
+//! {"version":1,"ask":"status"}
+//! {"version":1,"ask":"pause","check":"shop","reason":"deploy","for":1800}    `for`: seconds, may be left out
+//! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
+//! {"version":1,"ask":"reload"}
+//!
+//! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...}}
+//! {"version":1,"answer":"done","at":...,"check":{...}}    the check as it stands then
+//! {"version":1,"answer":"reloaded","checks":3}
+//! {"version":1,"answer":"error","fault":"unknown_check","text":"...","checks":["shop"]}
+//! ```
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::health::{CheckView, Moment, Snapshot};
+
+/// The version of these words. Keys may be added to it; a change of meaning is another version.
+pub const VERSION: u32 = 1;
+
+/// A line to the watchdog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub version: u32,
+    #[serde(flatten)]
+    pub ask: Ask,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    Status,
+    Pause {
+        check: String,
+        #[serde(default)]
+        reason: String,
+        #[serde(
+            rename = "for",
+            default,
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "to_seconds",
+            deserialize_with = "from_seconds"
+        )]
+        lasting: Option<Duration>,
+    },
+    Resume {
+        check: String,
+    },
+    Restart {
+        check: String,
+    },
+    Reset {
+        check: String,
+    },
+    Reload,
+}
+
+/// A line from the watchdog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    pub version: u32,
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    Status {
+        /// Its key: the same in every run.
+        watchdog: String,
+        pid: u32,
+        snapshot: Box<Snapshot>,
+    },
+    Done {
+        at: Moment,
+        check: Box<CheckView>,
+    },
+    Reloaded {
+        checks: usize,
+    },
+    Error {
+        fault: Fault,
+        text: String,
+        /// The checks that there are, when the one asked for is not among them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        checks: Vec<String>,
+    },
+}
+
+impl Answer {
+    /// Why not.
+    pub fn error(fault: Fault, text: impl Into<String>) -> Self {
+        Self::Error {
+            fault,
+            text: text.into(),
+            checks: Vec::new(),
+        }
+    }
+}
+
+/// What kind of error it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The line cannot be understood.
+    BadRequest,
+    /// It speaks another version.
+    Version,
+    /// There is no such check.
+    UnknownCheck,
+    /// It cannot be done just now.
+    Refused,
+    /// The configuration is wrong, or there is none to read again.
+    NotReloaded,
+    /// Too many ask at once, or the watchdog is ending.
+    Busy,
+}
+
+/// Reads a line to the watchdog.
+///
+/// # Errors
+/// The answer that says what is wrong with it.
+pub fn read(line: &[u8]) -> Result<Ask, Answer> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let bad =
+        |why: serde_json::Error| Answer::error(Fault::BadRequest, format!("not understood: {why}"));
+    let Versioned { version } = serde_json::from_slice(line).map_err(bad)?;
+    if version != VERSION {
+        let text = format!("version {version} is not spoken here, only {VERSION}");
+        return Err(Answer::error(Fault::Version, text));
+    }
+    serde_json::from_slice::<Request>(line)
+        .map(|request| request.ask)
+        .map_err(bad)
+}
+
+/// The line for `answer`, with its line end.
+pub fn write(answer: Answer) -> Vec<u8> {
+    let reply = Reply {
+        version: VERSION,
+        answer,
+    };
+    let mut line = serde_json::to_vec(&reply).unwrap_or_else(|why| {
+        // the keys of our maps are words, so that this does not happen
+        format!(r#"{{"version":{VERSION},"answer":"error","fault":"busy","text":"{why}"}}"#).into()
+    });
+    line.push(b'\n');
+    line
+}
+
+fn to_seconds<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    span.map(|span| span.as_secs_f64()).serialize(to)
+}
+
+fn from_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    Option::<f64>::deserialize(from)?
+        .map(Duration::try_from_secs_f64)
+        .transpose()
+        .map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_they_are_documented() {
+        let shop = || "shop".to_owned();
+        for (line, ask) in [
+            (r#"{"version":1,"ask":"status"}"#, Ask::Status),
+            (r#"{"ask":"reload","version":1}"#, Ask::Reload),
+            (
+                r#"{"version":1,"ask":"pause","check":"shop","for":1.5}"#,
+                Ask::Pause {
+                    check: shop(),
+                    reason: String::new(),
+                    lasting: Some(Duration::from_millis(1500)),
+                },
+            ),
+            (
+                r#"{"version":1,"ask":"pause","check":"shop","reason":"deploy"}"#,
+                Ask::Pause {
+                    check: shop(),
+                    reason: "deploy".to_owned(),
+                    lasting: None,
+                },
+            ),
+            (
+                r#"{"version":1,"ask":"restart","check":"shop"}"#,
+                Ask::Restart { check: shop() },
+            ),
+        ] {
+            assert_eq!(read(line.as_bytes()), Ok(ask.clone()), "{line}");
+            let request = Request {
+                version: VERSION,
+                ask: ask.clone(),
+            };
+            let again = serde_json::to_vec(&request).expect("it serializes");
+            assert_eq!(read(&again), Ok(ask));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_said() {
+        for (line, fault) in [
+            ("", Fault::BadRequest),
+            ("status", Fault::BadRequest),
+            ("{}", Fault::BadRequest),
+            (r#"{"version":2,"ask":"status"}"#, Fault::Version),
+            (r#"{"version":1,"ask":"dance"}"#, Fault::BadRequest),
+            (r#"{"version":1,"ask":"pause"}"#, Fault::BadRequest),
+            (
+                r#"{"version":1,"ask":"pause","check":"s","for":-1}"#,
+                Fault::BadRequest,
+            ),
+            (
+                r#"{"version":1,"ask":"pause","check":"s","for":1e300}"#,
+                Fault::BadRequest,
+            ),
+        ] {
+            match read(line.as_bytes()) {
+                Err(Answer::Error { fault: found, .. }) => assert_eq!(found, fault, "{line}"),
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The watchdog's end of the control socket: accepts a few clients at a time, reads their lines with bounds
+//! and deadlines, hands them to the loop and writes its answers. Decides nothing.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Asked;
+use super::protocol::{self, Answer, Ask, Fault};
+
+/// Clients at a time.
+const CLIENTS: usize = 16;
+/// The longest request, in bytes.
+const LONGEST: usize = 16 * 1024;
+/// A client that says nothing for so long is hung up on.
+const IDLE: Duration = Duration::from_secs(30);
+/// An answer is to be made, and read, within so long each.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause after a connection could not be accepted, such as when there are no file descriptors left.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves for as long as it is let.
+pub async fn serve(listener: UnixListener, requests: mpsc::Sender<Asked>) {
+    let mut clients = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = clients.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, _)) if !may_ask(&stream) => {}
+            Ok((stream, _)) => {
+                let crowded = clients.len() >= CLIENTS;
+                clients.spawn(client(stream, requests.clone(), crowded));
+            }
+            Err(why) => {
+                tracing::debug!("control socket: {why}");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The file's mode says the same; this holds even where someone widened it.
+fn may_ask(stream: &UnixStream) -> bool {
+    let own = nix::unistd::geteuid().as_raw();
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+async fn client(stream: UnixStream, requests: mpsc::Sender<Asked>, crowded: bool) {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    let mut over = crowded;
+    loop {
+        let answer = if crowded {
+            Answer::error(Fault::Busy, "too many ask at once")
+        } else {
+            match timeout(IDLE, line(&mut read)).await {
+                Ok(Line::Whole(line)) => match protocol::read(&line) {
+                    Ok(ask) => ask_loop(ask, &requests).await,
+                    Err(answer) => answer,
+                },
+                Ok(Line::TooLong) => {
+                    over = true;
+                    let text = format!("a request is no longer than {LONGEST} bytes");
+                    Answer::error(Fault::BadRequest, text)
+                }
+                Ok(Line::End) | Err(_) => return,
+            }
+        };
+        let written = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
+        if over || !matches!(written, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// What the loop makes of it.
+async fn ask_loop(ask: Ask, requests: &mpsc::Sender<Asked>) -> Answer {
+    let (sender, answer) = oneshot::channel();
+    let asked = Asked {
+        ask,
+        answer: sender,
+    };
+    let answered = timeout(PATIENCE, async {
+        requests.send(asked).await.ok()?;
+        answer.await.ok()
+    });
+    match answered.await {
+        Ok(Some(answer)) => answer,
+        Ok(None) | Err(_) => Answer::error(Fault::Busy, "the watchdog is ending, or very busy"),
+    }
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+    End,
+}
+
+/// The next line, without its end. What comes after the last line end is no request.
+async fn line(read: &mut (impl AsyncBufRead + Unpin)) -> Line {
+    let mut line = Vec::new();
+    loop {
+        let Ok(chunk) = read.fill_buf().await else {
+            return Line::End;
+        };
+        if chunk.is_empty() {
+            return Line::End;
+        }
+        let end = memchr::memchr(b'\n', chunk);
+        let taken = end.unwrap_or(chunk.len());
+        line.extend_from_slice(&chunk[..taken]);
+        read.consume(taken + usize::from(end.is_some()));
+        if line.len() > LONGEST {
+            return Line::TooLong;
+        }
+        if end.is_some() {
+            return Line::Whole(line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_are_bounded() {
+        let long = [b'x'; LONGEST + 1];
+        let mut text = b"one\n\ntwo".to_vec();
+        let mut read = &text[..];
+        assert!(matches!(line(&mut read).await, Line::Whole(line) if line == b"one"));
+        assert!(matches!(line(&mut read).await, Line::Whole(line) if line.is_empty()));
+        assert!(matches!(line(&mut read).await, Line::End));
+        text = long.to_vec();
+        assert!(matches!(line(&mut &text[..]).await, Line::TooLong));
+        text = [&long[1..], b"\n"].concat();
+        assert!(matches!(line(&mut &text[..]).await, Line::Whole(line) if line.len() == LONGEST));
+    }
+}

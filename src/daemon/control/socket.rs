@@ -1,0 +1,127 @@
+//! The socket's file: private, one per watchdog, taken over from a run that is gone, never from one that
+//! lives.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
+use nix::sys::stat::{Mode, fchmod};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 16;
+
+/// A socket's file. It is removed with this, unless it is another one by then.
+#[derive(Debug)]
+pub struct Bound {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|found| found == self.file) {
+            // at the end nothing is left to be done about it
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Listens at `path`, for our own user alone. The directory is made where it is missing.
+pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
+    if let Some(dir) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    let listener = match listen(path) {
+        Err(Errno::EADDRINUSE) => {
+            match connect(path) {
+                Ok(_) => {
+                    return Err(io::Error::other(
+                        "another watchdog of this name answers there",
+                    ));
+                }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(error) => return Err(error),
+            }
+            fs::remove_file(path)?;
+            listen(path)?
+        }
+        other => other?,
+    };
+    let file = identity(path)?;
+    let path = path.to_path_buf();
+    Ok((listener, Bound { path, file }))
+}
+
+fn listen(path: &Path) -> nix::Result<UnixListener> {
+    let fd = stream()?;
+    // before it has a name, so that there is no moment in which others could connect
+    fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    socket::bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    socket::listen(&fd, Backlog::new(BACKLOG)?)?;
+    Ok(UnixListener::from(fd))
+}
+
+/// Connects without waiting for anything: who does not take connections does not answer.
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
+    let fd = stream()?;
+    socket::connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let stream = UnixStream::from(fd);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+fn stream() -> nix::Result<std::os::fd::OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let meta = fs::symlink_metadata(path)?;
+    Ok((meta.dev(), meta.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_socket_is_private_and_taken_over_only_from_the_dead() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("state/control-1.sock");
+        let (listener, bound) = bind(&path).expect("a socket");
+        let mode = |path: &Path| {
+            fs::metadata(path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+        };
+        assert_eq!(mode(&path) & 0o777, 0o600);
+        assert_eq!(mode(&dir.path().join("state")) & 0o777, 0o700);
+
+        let why = bind(&path).expect_err("it is taken");
+        assert!(why.to_string().contains("another watchdog"), "{why}");
+
+        drop(listener);
+        let (_listener, next) = bind(&path).expect("nobody answers");
+        drop(bound);
+        assert!(path.exists(), "it is the next one's file");
+        drop(next);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("control-1.sock");
+        fs::write(&path, "precious").expect("written");
+        // connecting to a plain file is refused, too
+        let bound = bind(&path);
+        assert!(bound.is_err() && path.exists(), "{bound:?}");
+    }
+}
