@@ -11,7 +11,7 @@ use crate::health::{Deed, Moment, Outcome, Plan, Process, ProcessName, Selection
 use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
-pub use capture::CaptureSpec;
+pub use capture::{CaptureSpec, DUMP, Dumper, run_dump};
 pub use finish::{Finish, Unfinished, finish};
 pub use intents::Intents;
 

@@ -96,9 +96,7 @@ async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'
     if plan.capture
         && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
     {
-        let begun = log.clock.now();
-        let capture = capture::capture(spec, name, pid, &plan.check).await;
-        log.note(begun, Some(name), Deed::Captured(capture));
+        capture::capture(spec, (name, pid), plan, tools.supervisors, log).await;
         // evidence takes time, in which someone else may have restarted it
         if let Some(why) = changed(tools.supervisors, process).await {
             log.say(Some(name), Deed::Skipped(why));

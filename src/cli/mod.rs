@@ -23,11 +23,17 @@ use std::path::Path;
 
 use clap::Parser;
 
+use crate::action;
+
 use args::{Cli, Command, ConfigCommand, GenerateCommand};
 use exit::Exit;
 
 /// Runs the program whose command line is `argv`, its own name first; returns its exit status.
 pub fn main(argv: Vec<OsString>) -> i32 {
+    // ourselves, to make a core: no command of anyone's
+    if argv.get(1).is_some_and(|word| word == action::DUMP) {
+        return action::run_dump(&argv[2..]);
+    }
     let first = argv.get(1).and_then(|word| word.to_str());
     let exit = if first.is_some_and(args::is_command) {
         match Cli::try_parse_from(argv) {

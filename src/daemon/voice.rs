@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::health::{Decision, Deed, Look, Note, Step, Verdict};
+use crate::health::{Capture, Decision, Deed, Look, Note, Step, Verdict};
 use crate::notify::superlance::{self, Listener};
 
 use super::stderr::Stderr;
@@ -161,6 +161,9 @@ fn log(note: &Note) {
 
 fn log_step(check: &str, step: &Step) {
     let took = round(step.took);
+    if let Deed::Captured(capture) = &step.deed {
+        return log_capture(check, step, capture);
+    }
     for line in superlance::lines(step) {
         tracing::info!(check, took = %humantime::format_duration(took), "{line}");
     }
@@ -174,6 +177,23 @@ fn log_step(check: &str, step: &Step) {
             Some(pid) => tracing::info!(check, "{process} is {state} again with pid {pid}"),
             None => tracing::info!(check, "{process} is {state}"),
         }
+    }
+}
+
+/// Evidence is for the report and its files: a log is told what there is.
+fn log_capture(check: &str, step: &Step, capture: &Capture) {
+    let took = humantime::format_duration(round(step.took));
+    let name = step.process.as_ref();
+    let process = name.map(ToString::to_string).unwrap_or_default();
+    let what = &capture.what;
+    if let Some(failure) = &capture.failure {
+        tracing::warn!(check, %took, "{what} of {process} NOT kept: {failure}");
+    } else {
+        let files = capture.files.iter();
+        let files: String = files
+            .map(|(path, bytes)| format!(" {path} ({bytes} bytes)"))
+            .collect();
+        tracing::info!(check, %took, "{what} of {process} kept{files}");
     }
 }
 

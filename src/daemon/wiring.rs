@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::action::CaptureSpec;
+use crate::action::{CaptureSpec, Dumper};
 use crate::config::settings::{
-    Capture, Check, Http, Mail, Probe as Asked, Settings, Smtp, SmtpSecurity,
+    Capture, Check, Command, Http, Mail, Probe as Asked, Settings, Smtp, SmtpSecurity,
     Supervisor as Reached, Tls, Via,
 };
+use crate::exec::Line;
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection};
 use crate::notify::report::Words;
 use crate::notify::{
@@ -27,6 +28,11 @@ use super::ticks::Due;
 
 /// What is kept of a body for excerpts, in bytes, when no expectation needs more.
 const KEEP: usize = 64 * 1024;
+
+/// The `gcore` that needs no other program,
+const BUILTIN: &str = "builtin";
+/// because it is this one: also after an update has replaced its file.
+const OURSELVES: &str = "/proc/self/exe";
 
 /// How a watchdog behaves beyond its settings: what the original command line asks for.
 #[derive(Clone, Debug)]
@@ -90,7 +96,7 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
         checks.push(define(check, probe.url(), settings, manner));
         probes.insert(check.name.clone(), Arc::new(probe));
         if let Some(capture) = &check.capture {
-            captures.insert(check.name.clone(), evidence(capture));
+            captures.insert(check.name.clone(), evidence(capture, settings, manner));
         }
     }
     let scene = Scene {
@@ -189,11 +195,35 @@ fn define(check: &Check, url: &str, settings: &Settings, manner: &Manner) -> hea
     }
 }
 
-fn evidence(capture: &Capture) -> CaptureSpec {
+/// Evidence of a check. Only a configuration file can ask for more than the original's.
+fn evidence(capture: &Capture, settings: &Settings, manner: &Manner) -> CaptureSpec {
+    let original = matches!(manner.words, Words::Original(_));
+    let env = |name: &str| std::env::var(name).ok();
     CaptureSpec {
-        cores: capture.cores.clone(),
-        gcore: capture.gcore.clone(),
+        original,
+        dir: match &capture.cores {
+            Some(dir) => dir.clone(),
+            None => state_dir(settings, &env).join("evidence"),
+        },
+        core: capture
+            .cores
+            .as_ref()
+            .map(|_| match capture.gcore.as_str() {
+                BUILTIN if !original => Dumper::Builtin(OURSELVES.into()),
+                command => Dumper::Command(command.to_owned()),
+            }),
+        run: capture.run.iter().map(line).collect(),
         timeout: capture.timeout,
+        keep: capture.keep,
+        max_bytes: capture.max_bytes,
+        min_free: capture.min_free,
+    }
+}
+
+fn line(command: &Command) -> Line {
+    match command {
+        Command::Shell(text) => Line::Shell(text.clone()),
+        Command::Argv(words) => Line::Argv(words.clone()),
     }
 }
 

@@ -1,0 +1,120 @@
+//! The inside of `gcore = "builtin"`: this program, started once more, reads another process's memory and
+//! writes a core. In a process of its own, because then a crash or a kill cannot leave the other one stopped: the
+//! kernel lets go of it when its debugger ends.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The first word of the command line `__dump PID FILE MAX_BYTES`, which nobody but ourselves uses.
+pub const DUMP: &str = "__dump";
+
+/// Exit status: threads came and went, so that it is worth another try.
+pub(super) const RACE: i32 = 75;
+
+/// Exit status: it cannot be done.
+const FAILED: i32 = 1;
+
+/// Why there is no core.
+#[derive(Debug)]
+enum Failure {
+    Race,
+    Other(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Race => f.write_str("its threads come and go too fast"),
+            Self::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Does what the words after [`DUMP`] say: a core of the process PID in the new FILE. Returns the exit status;
+/// what went wrong is said on standard error.
+pub fn run_dump(words: &[OsString]) -> i32 {
+    let number = |word: &OsString| word.to_str()?.parse::<u64>().ok();
+    let asked = match words {
+        [pid, file, room] => number(pid)
+            .and_then(|pid| i32::try_from(pid).ok())
+            .zip(number(room))
+            .map(|(pid, room)| (pid, Path::new(file), room)),
+        _ => None,
+    };
+    let result = match asked {
+        Some((pid, file, room)) => dump(pid, file, room),
+        None => Err(Failure::Other("not for people".to_owned())),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(failure) => {
+            eprintln!("{failure}");
+            match failure {
+                Failure::Race => RACE,
+                Failure::Other(_) => FAILED,
+            }
+        }
+    }
+}
+
+fn dump(pid: i32, path: &Path, room: u64) -> Result<(), Failure> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|why| Failure::Other(format!("cannot make \"{}\": {why}", path.display())))?;
+    let result = write(pid, file, room);
+    if result.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    result
+}
+
+#[cfg(all(
+    feature = "core-dump",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+fn write(pid: i32, file: std::fs::File, room: u64) -> Result<(), Failure> {
+    use elfcore::{CoreError, ProcessView, write_core_dump};
+
+    use super::sparse::Sparse;
+
+    let failed = |error: CoreError| match error {
+        CoreError::RaceTryAgain => Failure::Race,
+        error => Failure::Other(with_causes(&error)),
+    };
+    let view = ProcessView::new(pid).map_err(failed)?;
+    let mut core = Sparse::new(file, room);
+    let written = write_core_dump(&mut core, &view);
+    // it runs again from here on
+    drop(view);
+    written.map_err(failed)?;
+    core.finish().map_err(|why| Failure::Other(why.to_string()))
+}
+
+#[cfg(all(
+    feature = "core-dump",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+#[cfg(not(all(
+    feature = "core-dump",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+fn write(_pid: i32, _file: std::fs::File, _room: u64) -> Result<(), Failure> {
+    Err(Failure::Other(
+        "this httpok was built without it; set gcore to a command".to_owned(),
+    ))
+}

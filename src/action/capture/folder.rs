@@ -1,0 +1,143 @@
+//! The directory that evidence is kept in, and its bounds: nobody else reads in it, it never fills the disk, and
+//! the oldest evidence goes first. Only files with names of ours are ever deleted.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
+
+use super::CaptureSpec;
+use super::deadline::write;
+use super::stem::{self, Ours, Stem};
+
+const MIB: u64 = 1 << 20;
+
+/// A directory with evidence.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    dir: PathBuf,
+    keep: usize,
+    max_bytes: u64,
+    min_free: u64,
+}
+
+impl Folder {
+    pub(super) fn of(spec: &CaptureSpec) -> Self {
+        Self {
+            dir: spec.dir.clone(),
+            keep: usize::try_from(spec.keep).unwrap_or(usize::MAX).max(1),
+            max_bytes: spec.max_bytes,
+            min_free: spec.min_free,
+        }
+    }
+
+    /// The path of a file in it.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// How many bytes may be written now; says why when there are none. Makes the directory. Blocks.
+    pub(super) fn room(&self) -> Result<u64, String> {
+        let dir = self.dir.display();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(|why| format!("cannot make the directory \"{dir}\": {why}"))?;
+        let disk = statvfs(&self.dir).map_err(|why| {
+            format!(
+                "cannot tell what is free on \"{dir}\": {}",
+                io::Error::from(why)
+            )
+        })?;
+        #[allow(clippy::useless_conversion, reason = "elsewhere they have 32 bits")]
+        let free =
+            u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
+        match free.checked_sub(self.min_free).filter(|room| *room > 0) {
+            Some(room) => Ok(room.min(self.max_bytes)),
+            None => Err(format!(
+                "only {} MiB are free for \"{dir}\", and {} MiB are to stay free",
+                free / MIB,
+                self.min_free / MIB
+            )),
+        }
+    }
+
+    /// Deletes the oldest evidence until what is left is within the bounds. What `now` names stays.
+    pub(super) async fn prune(&self, now: &Stem) {
+        let (folder, now) = (self.clone(), now.clone());
+        if let Err(why) = write(move || folder.delete_the_oldest(&now)).await {
+            tracing::warn!("old evidence cannot be deleted: {why}");
+        }
+    }
+
+    fn delete_the_oldest(&self, now: &Stem) -> Result<(), String> {
+        let files = ours(&self.dir)
+            .map_err(|why| format!("cannot read \"{}\": {why}", self.dir.display()))?;
+        let outlived = outlived(&files, now, self.keep);
+        let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        for file in &files {
+            let Some(name) = stem::parse(&file.name) else {
+                continue;
+            };
+            let is_one_too_many = outlived.contains(name.incident) && now.is_of_same_process(&name);
+            let is_too_much = bytes > self.max_bytes && !now.is_of_same_incident(&name);
+            if is_one_too_many || is_too_much {
+                let path = self.path(&file.name);
+                fs::remove_file(&path).map_err(|why| format!("\"{}\": {why}", path.display()))?;
+                bytes -= file.bytes;
+                tracing::info!("deleted old evidence \"{}\"", path.display());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file of ours.
+struct File {
+    name: String,
+    /// What it takes of the disk: a core has holes.
+    bytes: u64,
+}
+
+/// Our files in `dir`, the oldest first, and of one incident the core before the text.
+fn ours(dir: &Path) -> io::Result<Vec<File>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        // not followed: where a link leads, nothing is ours
+        let Ok(meta) = entry.metadata() else { continue };
+        if meta.is_file() && stem::parse(&name).is_some() {
+            let bytes = meta.blocks() * 512;
+            files.push(File { name, bytes });
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// The incidents of the process of `now` that are older than its newest `keep` ones.
+fn outlived<'a>(files: &'a [File], now: &Stem, keep: usize) -> BTreeSet<&'a str> {
+    let names = files.iter().filter_map(|file| stem::parse(&file.name));
+    let mut incidents: Vec<Ours<'_>> = Vec::new();
+    for name in names.filter(|name| now.is_of_same_process(name)) {
+        if !now.is_of_same_incident(&name)
+            && !incidents.iter().any(|seen| seen.incident == name.incident)
+        {
+            incidents.push(name);
+        }
+    }
+    // `now` is one of them, whatever the clock said when the others were written
+    let surplus = (incidents.len() + 1).saturating_sub(keep);
+    incidents
+        .iter()
+        .take(surplus)
+        .map(|name| name.incident)
+        .collect()
+}

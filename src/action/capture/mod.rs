@@ -1,0 +1,148 @@
+//! Keeps evidence of a process before it is restarted, within bounds: what the kernel knows about it, the
+//! last lines of its log, what the user's tools print, and last, because it is the biggest, a core file. Each is
+//! a step of the transcript. None of them can keep the restart from happening: what fails says so, what hangs
+//! is killed, and all together end with the timeout. Whether evidence is wanted was decided in `health`.
+
+mod core;
+mod deadline;
+mod dossier;
+mod dump;
+mod facts;
+mod files;
+mod folder;
+mod found;
+mod last_lines;
+mod original;
+mod placeholders;
+mod sockets;
+mod sparse;
+mod stat;
+mod stem;
+mod tool;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::exec::Line;
+use crate::health::{Capture, Deed, Plan, ProcessName};
+use crate::supervisor::Supervisors;
+
+pub use dump::{DUMP, run_dump};
+
+use super::Log;
+use deadline::Deadline;
+use dossier::Dossier;
+use folder::Folder;
+use found::Found;
+use stem::Stem;
+
+/// Which evidence is kept, and within which bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureSpec {
+    /// As the original does it: a core by `gcore`, named and told as there, no other evidence and no limit
+    /// but the timeout.
+    pub original: bool,
+    /// Where the evidence is kept. Made when it is not there.
+    pub dir: PathBuf,
+    /// How a core is made; `None` makes none.
+    pub core: Option<Dumper>,
+    /// The user's tools; `{pid}`, `{name}` and `{check}` are filled in.
+    pub run: Vec<Line>,
+    /// For all evidence of one process together.
+    pub timeout: Duration,
+    /// Of each process the evidence of so many incidents is kept.
+    pub keep: u32,
+    /// All evidence in the directory together takes no more than so many bytes of the disk.
+    pub max_bytes: u64,
+    /// Nothing is written that would leave fewer bytes free than this.
+    pub min_free: u64,
+}
+
+/// What makes a core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dumper {
+    /// The user's command line: a file's name and the pid are appended. It adds the pid to the name, as `gcore`
+    /// does.
+    Command(String),
+    /// This program itself, in a process of its own: the path that runs it.
+    Builtin(PathBuf),
+}
+
+/// Whom the evidence is about.
+#[derive(Clone, Copy, Debug)]
+struct Subject<'a> {
+    name: &'a ProcessName,
+    pid: u32,
+    check: &'a str,
+}
+
+/// What is looked at before a core is made.
+enum Source<'a> {
+    Facts,
+    LastLines,
+    Tool(&'a Line),
+}
+
+/// Keeps evidence of the process `name` with `pid` for `plan`, each piece a step of `log`.
+pub(super) async fn capture(
+    spec: &CaptureSpec,
+    (name, pid): (&ProcessName, u32),
+    plan: &Plan,
+    supervisors: &Supervisors,
+    log: &mut Log<'_>,
+) {
+    let begun = log.clock.now();
+    if spec.original {
+        let capture = original::capture(spec, name, pid).await;
+        log.note(begun, Some(name), Deed::Captured(capture));
+        return;
+    }
+    let subject = Subject {
+        name,
+        pid,
+        check: &plan.check,
+    };
+    let deadline = Deadline::after(spec.timeout);
+    let folder = Folder::of(spec);
+    let stem = Stem::new(Clock::date(begun), &plan.incident, &name.namespec());
+    let mut dossier = Dossier::new(&folder, &stem, &subject, &plan.incident);
+    let sources = [Source::Facts, Source::LastLines].into_iter();
+    for source in sources.chain(spec.run.iter().map(Source::Tool)) {
+        let begun = log.clock.now();
+        let found = look(source, &subject, supervisors, &deadline).await;
+        dossier.add(Clock::date(begun), &found).await;
+        log.note(begun, Some(name), Deed::Captured(found.told()));
+    }
+    log.say(Some(name), Deed::Captured(dossier.told()));
+    if let Some(dumper) = &spec.core {
+        let begun = log.clock.now();
+        let capture = core::capture(dumper, &subject, &folder, &stem, &deadline).await;
+        log.note(begun, Some(name), Deed::Captured(capture));
+    }
+    folder.prune(&stem).await;
+}
+
+async fn look(
+    source: Source<'_>,
+    subject: &Subject<'_>,
+    supervisors: &Supervisors,
+    deadline: &Deadline,
+) -> Found {
+    match source {
+        Source::Facts => facts::look(subject.pid, deadline).await,
+        Source::LastLines => last_lines::look(subject.name, supervisors, deadline).await,
+        Source::Tool(line) => tool::look(line, subject, deadline).await,
+    }
+}
+
+/// A capture that gave nothing, and why.
+fn nothing(what: &str, why: String) -> Capture {
+    Capture {
+        what: what.to_owned(),
+        output: String::new(),
+        errors: String::new(),
+        failure: Some(why),
+        files: Vec::new(),
+    }
+}

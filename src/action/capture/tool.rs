@@ -1,0 +1,108 @@
+//! Runs the user's tools: what they print, and how they ended, in words.
+
+use std::time::Duration;
+
+use crate::exec::{self, Command, ExecError, Finished, Line, Output};
+
+use super::deadline::Deadline;
+use super::found::{Found, head};
+use super::{Subject, placeholders};
+
+/// What is kept of each of a tool's two outputs.
+const MAX_OUTPUT: usize = 1 << 20;
+
+/// How a tool ended.
+pub(super) struct Ran {
+    pub stdout: Output,
+    pub stderr: Output,
+    /// Its exit status, unless that was 0.
+    pub code: Option<i32>,
+    /// Why it is not to be trusted.
+    pub failure: Option<String>,
+}
+
+/// Runs `program` to its end, or until it is killed with all it started.
+pub(super) async fn run(program: Line, timeout: Duration, max_output: usize) -> Ran {
+    let command = Command {
+        program,
+        stdin: None,
+        timeout,
+        max_output,
+        env: Vec::new(),
+    };
+    match exec::run(&command).await {
+        Ok(Finished {
+            status,
+            stdout,
+            stderr,
+            ..
+        }) => Ran {
+            stdout,
+            stderr,
+            code: status.code().filter(|&code| code != 0),
+            failure: (!status.success()).then(|| status.to_string()),
+        },
+        Err(ExecError::TimedOut {
+            after,
+            stdout,
+            stderr,
+        }) => Ran {
+            stdout,
+            stderr,
+            code: None,
+            failure: Some(format!(
+                "not done within {}s, so it was killed",
+                after.as_secs_f32()
+            )),
+        },
+        Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => Ran {
+            stdout: Output::default(),
+            stderr: Output::default(),
+            code: None,
+            failure: Some(error.to_string()),
+        },
+    }
+}
+
+/// What the tool `line` says about `subject`.
+pub(super) async fn look(line: &Line, subject: &Subject<'_>, deadline: &Deadline) -> Found {
+    let what = placeholders::shown(line, subject);
+    let left = match deadline.left() {
+        Ok(left) => left,
+        Err(why) => return Found::nothing(&what, why),
+    };
+    let ran = run(placeholders::fill(line, subject), left, MAX_OUTPUT).await;
+    let mut text = whole(&ran.stdout);
+    let errors = whole(&ran.stderr);
+    let brief = head(&text);
+    if !errors.is_empty() {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str("-- on its standard error\n");
+        text.push_str(&errors);
+    }
+    Found {
+        what,
+        text,
+        brief,
+        failure: ran.failure.map(|failure| because(failure, &errors)),
+        errors,
+    }
+}
+
+fn whole(output: &Output) -> String {
+    let mut text = output.text();
+    if output.truncated {
+        text.push_str("\n(and more, which was not kept)\n");
+    }
+    text
+}
+
+/// A failure with the tool's own words, if it had any. The last ones: before them there may be warnings.
+pub(super) fn because(failure: String, errors: &str) -> String {
+    match errors.lines().rev().find(|line| !line.trim().is_empty()) {
+        Some(line) => format!("{failure}: {}", line.trim()),
+        None => failure,
+    }
+}
