@@ -156,17 +156,17 @@ pub struct Tls {
 pub struct Capture {
     /// The directory for core files; `None` makes none.
     pub cores: Option<PathBuf>,
-    /// The command that writes a core, `DIR/NAME` and the pid appended.
+    /// The command that writes a core, `DIR/NAME` and the pid appended; `builtin` needs none.
     pub gcore: String,
     /// Commands whose output is kept; `{pid}` and the like are filled in when they run.
     pub run: Vec<Command>,
     /// For all evidence of one restart together.
     pub timeout: Duration,
-    /// So many core files are kept; the oldest go first. At least 1.
+    /// Of each process the evidence of so many incidents is kept; the oldest goes first. At least 1.
     pub keep: u32,
-    /// All core files together take no more than so many bytes.
+    /// All evidence together takes no more than so many bytes.
     pub max_bytes: u64,
-    /// No core file is written when it would leave fewer bytes free than this.
+    /// No evidence is written when it would leave fewer bytes free than this.
     pub min_free: u64,
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// A text that was found may be written down for so long, even when finding it took all the time.
@@ -38,11 +39,24 @@ impl Deadline {
     }
 }
 
+/// Evidence is written by so many threads at most. On a disk that hangs they hang for good, and the others of
+/// the runtime, which look up names, are needed.
+static WRITERS: Semaphore = Semaphore::const_new(2);
+
 /// Does `work` on files on a thread of its own: a disk that hangs must not hang us.
 pub(super) async fn write<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
-    match timeout(WRITE_FOR, tokio::task::spawn_blocking(work)).await {
+    let done = timeout(WRITE_FOR, async {
+        let permit = WRITERS.acquire().await;
+        let task = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        });
+        task.await
+    });
+    match done.await {
         Ok(Ok(done)) => done,
         Ok(Err(panic)) => Err(format!("internal error: {panic}")),
         Err(_) => Err("the disk did not answer in time".to_owned()),

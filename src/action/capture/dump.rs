@@ -1,5 +1,4 @@
-//! The inside of `gcore = "builtin"`: this program, started once more, reads another process's memory and
-//! writes a core. In a process of its own, because then a crash or a kill cannot leave the other one stopped: the
+//! The inside of `gcore = "builtin"`: this program, started once more, writes a core of another process. In a process of its own, because then a crash or a kill cannot leave the other one stopped: the
 //! kernel lets go of it when its debugger ends.
 
 use std::ffi::OsString;
@@ -7,6 +6,8 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use super::elf;
 
 /// The first word of the command line `__dump PID FILE MAX_BYTES`, which nobody but ourselves uses.
 pub const DUMP: &str = "__dump";
@@ -19,7 +20,9 @@ const FAILED: i32 = 1;
 
 /// Why there is no core.
 #[derive(Debug)]
-enum Failure {
+pub(super) enum Failure {
+    /// Its threads changed while they were stopped one by one.
+    #[allow(dead_code, reason = "where no core can be written it does not happen")]
     Race,
     Other(String),
 }
@@ -67,54 +70,9 @@ fn dump(pid: i32, path: &Path, room: u64) -> Result<(), Failure> {
         .mode(0o600)
         .open(path)
         .map_err(|why| Failure::Other(format!("cannot make \"{}\": {why}", path.display())))?;
-    let result = write(pid, file, room);
+    let result = elf::write(pid, file, room);
     if result.is_err() {
         let _ = std::fs::remove_file(path);
     }
     result
-}
-
-#[cfg(all(
-    feature = "core-dump",
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-fn write(pid: i32, file: std::fs::File, room: u64) -> Result<(), Failure> {
-    use elfcore::{CoreError, ProcessView, write_core_dump};
-
-    use super::sparse::Sparse;
-
-    let failed = |error: CoreError| match error {
-        CoreError::RaceTryAgain => Failure::Race,
-        error => Failure::Other(with_causes(&error)),
-    };
-    let view = ProcessView::new(pid).map_err(failed)?;
-    let mut core = Sparse::new(file, room);
-    let written = write_core_dump(&mut core, &view);
-    // it runs again from here on
-    drop(view);
-    written.map_err(failed)?;
-    core.finish().map_err(|why| Failure::Other(why.to_string()))
-}
-
-#[cfg(all(
-    feature = "core-dump",
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
-}
-
-#[cfg(not(all(
-    feature = "core-dump",
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
-fn write(_pid: i32, _file: std::fs::File, _room: u64) -> Result<(), Failure> {
-    Err(Failure::Other(
-        "this httpok was built without it; set gcore to a command".to_owned(),
-    ))
 }

@@ -35,7 +35,7 @@ pub(super) async fn look(
         let answer = deadline.bound(asked).await;
         let answer = answer.unwrap_or(Err(CallError::TimedOut { after: FOR }));
         match answer {
-            Ok(text) if text.is_empty() => {}
+            Ok(text) if text.trim().is_empty() => {}
             Ok(text) => {
                 found.text += &format!("-- {title}\n{}\n\n", text.trim_end());
                 // what went wrong is said last

@@ -7,6 +7,15 @@ mod core;
 mod deadline;
 mod dossier;
 mod dump;
+#[cfg_attr(
+    not(all(
+        feature = "core-dump",
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    )),
+    path = "elf/missing.rs"
+)]
+mod elf;
 mod facts;
 mod files;
 mod folder;
@@ -15,7 +24,6 @@ mod last_lines;
 mod original;
 mod placeholders;
 mod sockets;
-mod sparse;
 mod stat;
 mod stem;
 mod tool;

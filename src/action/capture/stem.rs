@@ -121,7 +121,7 @@ mod tests {
     fn what_we_name_is_ours() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_322_984);
         let stem = Stem::new(time, "0a1b2c3d-7", "app:we-b/$(x) \u{e9}.core");
-        let stood = "20260102T030304Z-0a1b2c3d-7-app:we-b___x___\u{e9}.core";
+        let stood = "20260102T030304Z-0a1b2c3d-7-app:we-b___x__\u{e9}.core";
         for ending in [".txt", ".core", ".core.4711"] {
             let name = stem.with(ending);
             assert_eq!(name, format!("{stood}{ending}"));

@@ -5,6 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 /// Zeros are looked for in pieces of a page.
 const PAGE: usize = 4096;
+static ZEROS: [u8; PAGE] = [0; PAGE];
 
 /// A new file that is written from its beginning to its end.
 pub(super) struct Sparse {
@@ -45,7 +46,7 @@ impl Sparse {
 
 impl Write for Sparse {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let is_hole = |page: &[u8]| page.iter().all(|byte| *byte == 0);
+        let is_hole = |page: &[u8]| page == &ZEROS[..page.len()];
         let mut pages = bytes.chunks(PAGE).peekable();
         let mut at = 0;
         while let Some(page) = pages.next() {
