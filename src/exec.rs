@@ -77,11 +77,16 @@ pub struct Finished {
 pub struct Output {
     /// The first `max_output` bytes.
     pub bytes: Vec<u8>,
-    /// There was more.
-    pub truncated: bool,
+    /// How many there were in all.
+    pub size: u64,
 }
 
 impl Output {
+    /// Whether there was more than what was kept.
+    pub fn is_truncated(&self) -> bool {
+        self.size > self.bytes.len() as u64
+    }
+
     /// As text; what is not UTF-8 becomes the replacement character.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
@@ -91,7 +96,7 @@ impl Output {
 impl fmt::Debug for Output {
     /// As text, which people can read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let more = if self.truncated { "..." } else { "" };
+        let more = if self.is_truncated() { "..." } else { "" };
         write!(f, "{:?}{more}", self.text())
     }
 }
@@ -322,7 +327,7 @@ impl<P: AsyncRead + Unpin> Drain<P> {
                 Ok(count) => {
                     let room = self.bound - self.kept.bytes.len();
                     self.kept.bytes.extend_from_slice(&chunk[..count.min(room)]);
-                    self.kept.truncated |= count > room;
+                    self.kept.size += count as u64;
                 }
             }
         }

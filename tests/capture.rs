@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use httpok::action::{self, CaptureSpec, Dumper, Tools};
+use httpok::action::{self, CaptureSpec, Dumper, Intents, Tools};
 use httpok::clock::Clock;
 use httpok::exec::Line;
 use httpok::health::{
     Backend, Capture, Deed, Outcome, Plan, ProcessName, ProcessState, Remedy, Selection, Target,
 };
+use httpok::store::Store;
 use httpok::supervisor::{Supervisor, Supervisors, supervisord};
 use support::supervisord::{Supervisord, provisioned};
 use support::wait_until;
@@ -160,8 +161,9 @@ impl Scene {
             supervisors: &supervisors,
             clock: &Clock::start(),
             capture: Some(spec),
+            intents: &Intents::new(Store::new(self.dir.path().join("state")), "test"),
         };
-        action::perform(&plan, &tools, &mut |_| {}).await
+        action::perform(&plan, &tools, &mut |_| {}).await.outcome
     }
 
     /// The names of the files in the directory with evidence, sorted.

@@ -1,10 +1,14 @@
-//! The HTTP probe against real sockets: each trick that a peer can play has its reason and phase, and
+//! The probes against real sockets and commands: each trick that a peer can play has its reason and phase, and
 //! none of them outlasts the deadline.
 
 #[path = "probe/answers.rs"]
 mod answers;
+#[path = "probe/commands.rs"]
+mod commands;
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "probe/lines.rs"]
+mod lines;
 #[path = "probe/places.rs"]
 mod places;
 #[path = "probe/redirects.rs"]
@@ -35,7 +39,7 @@ async fn look(spec: Spec) -> Observation {
     let timeout = spec.timeout;
     let probe = Probe::new(spec).expect("a good spec");
     let begun = Instant::now();
-    let seen = probe.look().await;
+    let seen = probe.look(timeout).await;
     let took = begun.elapsed();
     assert!(took < timeout + SLACK, "took {took:?}: {seen:?}");
     assert!(seen.duration <= took);

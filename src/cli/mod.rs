@@ -3,6 +3,7 @@
 //! something with it second; what runs for long is the daemon's.
 
 mod args;
+mod asked;
 mod check;
 mod dropin;
 mod exit;

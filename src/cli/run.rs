@@ -93,7 +93,7 @@ fn name(args: &RunArgs) -> String {
 }
 
 fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
-    let check = watch::check_of(&args.ask, &args.policy, &args.url)?;
+    let check = watch::check_of(&args.ask, &args.wire, &args.policy, &args.url)?;
     let mut settings = Settings {
         state_dir: args.state_dir.clone(),
         dry_run: args.dry_run,

@@ -1,13 +1,13 @@
 //! Values as people type them on a command line: each function reads one kind, and its error says what
 //! would be right. Both command lines use them, so the same word means the same in both.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::address::Address;
 use crate::config::duration::{parse_duration, parse_size};
-use crate::config::settings::{Check, Smtp, SmtpSecurity, Supervisord};
-use crate::health::{Backoff, Budget, StatusSet, parse_budget};
+use crate::config::escape::unescape;
+use crate::config::settings::{Check, Payload, Probe, Smtp, SmtpSecurity, Supervisord, Until};
+use crate::health::{Assertion, Backoff, Budget, StatusSet, parse_budget};
 use crate::secret::{Secret, redact_url};
 
 /// `10s`, `1m 30s`, `500ms`; a bare number is seconds, and may have a fraction.
@@ -137,32 +137,31 @@ pub fn user(text: &str) -> Result<(String, Secret), String> {
     Ok((name.to_owned(), Secret::new(password)))
 }
 
-/// `HOST:PORT:ADDRESS`, as curl has it; an IPv6 address may stand in brackets.
-pub fn resolve(text: &str) -> Result<(String, u16, IpAddr), String> {
-    let wrong = || {
-        format!(
-            "{text:?} names no address for a host: expected HOST:PORT:ADDRESS, such as example.org:443:127.0.0.1"
-        )
-    };
-    let mut parts = text.splitn(3, ':');
-    let (Some(host), Some(port), Some(address)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(wrong());
-    };
-    let port: u16 = port.parse().map_err(|_| wrong())?;
-    let address: IpAddr = address
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse()
-        .map_err(|_| wrong())?;
-    if host.is_empty() {
-        return Err(wrong());
+/// Whether `text` is a URL of the web. Says what was probably meant.
+pub fn web(text: &str) -> Result<(), String> {
+    match Check::of_url("", text)?.probe {
+        Probe::Http(_) => Ok(()),
+        Probe::Line(_) | Probe::Exec(_) => Err(format!(
+            "{:?} is no URL of the web: expected http or https",
+            redact_url(text)
+        )),
     }
-    Ok((host.to_ascii_lowercase(), port, address))
 }
 
-/// Whether `text` is a URL that can be asked. Says what was probably meant.
-pub fn url(text: &str) -> Result<(), String> {
-    Check::of_url("", text).map(|_| ())
+/// What has to be true of an answer.
+pub fn assertion(text: &str) -> Result<Assertion, String> {
+    Assertion::parse(text).map_err(|fault| fault.to_string())
+}
+
+/// Bytes to send, with escapes such as `\\r\\n`.
+pub fn payload(text: &str) -> Result<Payload, String> {
+    unescape(&self::text(text)?).map(Payload::new)
+}
+
+/// The end of an answer.
+pub fn until(text: &str) -> Result<Until, String> {
+    Until::from_name(text)
+        .ok_or_else(|| format!("{text:?} is no end: expected line, close or text"))
 }
 
 /// `smtp://host`, `smtp+starttls://user:password@host:587`, `smtps://host`.
@@ -251,32 +250,6 @@ mod tests {
                 why.contains("expected 'Name: value'") && !why.contains("a\\"),
                 "{why}"
             );
-        }
-    }
-
-    #[test]
-    fn resolve_takes_curls_words() {
-        for (text, host, port, address) in [
-            ("Example.org:443:127.0.0.1", "example.org", 443, "127.0.0.1"),
-            ("h:1:[::1]", "h", 1, "::1"),
-            ("h:1:::1", "h", 1, "::1"),
-        ] {
-            let address: IpAddr = address.parse().expect("an address");
-            assert_eq!(
-                resolve(text),
-                Ok((host.to_owned(), port, address)),
-                "{text}"
-            );
-        }
-        for wrong in [
-            "h",
-            "h:1",
-            "h:x:127.0.0.1",
-            "h:1:name",
-            ":1:127.0.0.1",
-            "h:70000:::1",
-        ] {
-            assert!(resolve(wrong).is_err(), "{wrong}");
         }
     }
 

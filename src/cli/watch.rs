@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::cli::args::{AskArgs, MailArgs, PolicyArgs, WatchArgs};
-use crate::cli::check::asks::expectation;
+use crate::cli::args::{AskArgs, MailArgs, PolicyArgs, WatchArgs, WireArgs};
+use crate::cli::asked;
 use crate::cli::values;
 use crate::config::{
     self,
-    settings::{Check, Http, Mail, Probe, Settings, Supervisor, Supervisord, Tls, Via},
+    settings::{Check, Mail, Settings, Supervisor, Supervisord, Via},
 };
 use crate::health::{Fails, Policy};
 use crate::secret::{Secret, redact_url};
@@ -80,18 +80,28 @@ fn told(why: String) -> String {
 }
 
 fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
+    let expectation = asked::expectation(&args.ask).map_err(told)?;
+    let (probes, fault) = asked::probes(&args.urls, &args.ask, &args.wire);
     let mut names = BTreeSet::new();
     let mut checks = Vec::new();
     let mut faults = Vec::new();
-    for url in &args.urls {
-        match check(args, url) {
+    for (url, probe) in args.urls.iter().zip(probes) {
+        let name = redact_url(url);
+        match probe {
             Err(why) => faults.push(told(why)),
-            Ok(check) if !names.insert(check.name.clone()) => {
-                faults.push(told(format!("{:?} is given twice", check.name)));
+            Ok(_) if !names.insert(name.clone()) => {
+                faults.push(told(format!("{name:?} is given twice")));
             }
-            Ok(check) => checks.push(check),
+            Ok(probe) => checks.push(Check {
+                every: args.every,
+                policy: policy(&args.policy),
+                restart: args.programs.clone(),
+                expectation: expectation.clone(),
+                ..Check::new(name, probe)
+            }),
         }
     }
+    faults.extend(fault.map(told));
     if faults.is_empty() {
         Ok(checks)
     } else {
@@ -99,42 +109,20 @@ fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
     }
 }
 
-fn check(args: &WatchArgs, url: &str) -> Result<Check, String> {
-    Ok(Check {
-        every: args.every,
-        restart: args.programs.clone(),
-        ..check_of(&args.ask, &args.policy, url)?
-    })
-}
-
 /// The check that flags come to, named after its URL. What it restarts is the caller's to say.
 ///
 /// # Errors
 /// Says what is wrong with the URL or an expectation.
-pub fn check_of(ask: &AskArgs, policy: &PolicyArgs, url: &str) -> Result<Check, String> {
-    let Check {
-        probe: Probe::Http(http),
-        name,
-        ..
-    } = Check::of_url(redact_url(url), url)?;
-    let http = Http {
-        timeout: ask.timeout,
-        method: ask.method(),
-        headers: ask.headers.clone(),
-        data: ask.data.as_ref().map(|data| data.clone().into_bytes()),
-        user: ask.user.clone().or(http.user),
-        tls: Tls {
-            insecure: ask.insecure,
-            cacert: ask.cacert.clone(),
-        },
-        follow: ask.follow,
-        max_body: ask.max_body,
-        url: http.url,
-    };
+pub fn check_of(
+    ask: &AskArgs,
+    wire: &WireArgs,
+    policy: &PolicyArgs,
+    url: &str,
+) -> Result<Check, String> {
     Ok(Check {
         policy: self::policy(policy),
-        expectation: expectation(ask)?,
-        ..Check::new(name, Probe::Http(http))
+        expectation: asked::expectation(ask)?,
+        ..Check::new(redact_url(url), asked::probe(url, ask, wire)?)
     })
 }
 
@@ -195,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{Cli, Command};
+    use crate::config::settings::{Family, Probe, Until};
 
     fn read(words: &[&str]) -> Result<(Settings, WatchOptions), String> {
         let line = ["httpok", "watch"].iter().chain(words);
@@ -214,7 +203,9 @@ mod tests {
         let [first, second] = settings.checks.as_slice() else {
             panic!("two checks");
         };
-        let Probe::Http(http) = &first.probe;
+        let Probe::Http(http) = &first.probe else {
+            panic!("an HTTP check");
+        };
         assert_eq!(
             (first.name.as_str(), http.url.as_str()),
             ("http://***@h/", "http://h/")
@@ -238,6 +229,25 @@ mod tests {
     }
 
     #[test]
+    fn plain_connections_have_their_options() {
+        let words =
+            r"--send ping\r\n --until close -b PONG -4 --max-body 9 tcp://h:1 --fail-after 2";
+        let (settings, _) = read(&words.split_whitespace().collect::<Vec<_>>()).expect("right");
+        let Probe::Line(line) = &settings.checks[0].probe else {
+            panic!("a plain connection");
+        };
+        let sent = line.send.as_ref().expect("something").expose();
+        assert_eq!((sent, line.until), (&b"ping\r\n"[..], Some(Until::Close)));
+        assert_eq!((line.max_body, line.family), (9, Some(Family::V4)));
+        let (settings, _) =
+            read(&["--http2", "--resolve", "h:80:::1", "http://h/"]).expect("right");
+        let Probe::Http(http) = &settings.checks[0].probe else {
+            panic!("an HTTP check");
+        };
+        assert!(http.http2 && http.resolve.len() == 1);
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_configuration() {
         let (settings, _) = read(&["http://h/"]).expect("right");
         let plain = Check::of_url("http://h/", "http://h/").expect("a URL");
@@ -257,6 +267,16 @@ mod tests {
             ("--fail-after 0 http://h/", "is no count"),
             ("--backoff 5m..1s http://h/", "longer pause"),
             ("--supervisor tcp://h http://h/", "is no supervisord"),
+            (
+                "--send x http://h/",
+                "--send is for tcp:// and unix:// URLs",
+            ),
+            ("-c 200 tcp://h:1", "--code is for HTTP URLs"),
+            ("--until text tcp://h:1", "waits for the texts of --body"),
+            ("--until eof tcp://h:1", "expected line, close or text"),
+            (r"--send \q tcp://h:1", "a backslash"),
+            ("--config f --http2", "cannot be used with"),
+            ("exec:true", "command = [...]"),
             ("", "URL"),
         ] {
             let why = read(&words.split_whitespace().collect::<Vec<_>>()).expect_err(words);

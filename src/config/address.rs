@@ -4,7 +4,7 @@
 use reqwest::Url;
 
 use super::mask::without_login;
-use super::settings::{Check, Http, Probe};
+use super::settings::{Check, Http, Line, Override, Peer, Probe};
 use crate::secret::Secret;
 
 /// A URL taken apart.
@@ -73,10 +73,18 @@ impl Address {
 /// # Errors
 /// Says what a check's URL looks like.
 pub fn probe(url: &str) -> Result<Probe, String> {
+    if url.starts_with("exec:") {
+        // its words may hold secrets
+        return Err(
+            "\"exec:\" is no URL to ask: expected command = [...] in a configuration file"
+                .to_owned(),
+        );
+    }
     let address = Address::parse(url, "http://127.0.0.1:8080/health")?;
     let shown = without_login(url);
     match address.scheme.as_str() {
         "http" | "https" => {}
+        "tcp" | "unix" => return line(&address, &shown).map(Probe::Line),
         "http+unix" => {
             let socket = percent_decoded(&address.host).unwrap_or_default();
             if !socket.starts_with('/') || socket.contains('\0') || address.port.is_some() {
@@ -88,7 +96,7 @@ pub fn probe(url: &str) -> Result<Probe, String> {
         }
         scheme => {
             return Err(format!(
-                "scheme {scheme:?} is not supported: expected http, https or http+unix"
+                "scheme {scheme:?} is not supported: expected http, https, http+unix, tcp or unix"
             ));
         }
     }
@@ -103,6 +111,55 @@ pub fn probe(url: &str) -> Result<Probe, String> {
             .map(|(user, password)| (user, password.unwrap_or_default())),
         ..Http::new(address.url)
     }))
+}
+
+/// The plain connection that `address` asks for.
+fn line(address: &Address, shown: &str) -> Result<Line, String> {
+    let wrong = |example| format!("{shown:?} is no plain connection: expected {example}");
+    let bare = address.user.is_none() && !address.url.contains(['?', '#']);
+    let peer = match address.scheme.as_str() {
+        "unix" => {
+            let path = percent_decoded(&address.path).unwrap_or_default();
+            let is_path = path.len() > 1 && !path.contains('\0');
+            Some(Peer::Unix(path.into())).filter(|_| is_path && address.host.is_empty())
+        }
+        _ => address.port.filter(|port| *port > 0).map(|port| Peer::Tcp {
+            host: address.host.clone(),
+            port,
+        }),
+    };
+    match peer {
+        Some(Peer::Unix(path)) if bare => Ok(Line::new(&*address.url, Peer::Unix(path))),
+        Some(peer @ Peer::Tcp { .. })
+            if bare && !address.host.is_empty() && matches!(&*address.path, "" | "/") =>
+        {
+            Ok(Line::new(address.url.trim_end_matches('/'), peer))
+        }
+        _ if address.scheme == "unix" => {
+            Err(wrong("unix:///PATH, such as \"unix:///run/app.sock\""))
+        }
+        _ => Err(wrong("tcp://HOST:PORT, such as \"tcp://127.0.0.1:8160\"")),
+    }
+}
+
+/// `HOST:PORT:ADDRESS`, as curl has it; an IPv6 address may stand in brackets.
+pub fn resolve(text: &str) -> Result<Override, String> {
+    let read = || {
+        let mut parts = text.splitn(3, ':');
+        let (host, port, address) = (parts.next()?, parts.next()?, parts.next()?);
+        let address = address.trim_start_matches('[').trim_end_matches(']');
+        Some(Override {
+            host: Some(host.to_ascii_lowercase()).filter(|host| !host.is_empty())?,
+            port: port.parse().ok()?,
+            address: address.parse().ok()?,
+        })
+    };
+    read().ok_or_else(|| {
+        format!(
+            "{text:?} names no address for a host: expected HOST:PORT:ADDRESS, such as \
+             example.org:443:127.0.0.1"
+        )
+    })
 }
 
 impl Check {
@@ -163,13 +220,92 @@ mod tests {
                 None,
             ),
         ] {
-            let Probe::Http(http) = probe(url).expect(url);
+            let Probe::Http(http) = probe(url).expect(url) else {
+                panic!("{url} is HTTP");
+            };
             assert_eq!(http.url, kept);
             let found = http.user.as_ref();
             assert_eq!(
                 found.map(|(user, pass)| (user.as_str(), pass.expose())),
                 user
             );
+        }
+    }
+
+    #[test]
+    fn plain_connections_have_a_port_or_a_path() {
+        let tcp = |host: &str, port| Peer::Tcp {
+            host: host.to_owned(),
+            port,
+        };
+        for (url, shown, peer) in [
+            ("tcp://h:25", "tcp://h:25", tcp("h", 25)),
+            ("tcp://[::1]:8160/", "tcp://[::1]:8160", tcp("::1", 8160)),
+            (
+                "unix:///run/a.sock",
+                "unix:///run/a.sock",
+                Peer::Unix("/run/a.sock".into()),
+            ),
+            (
+                "unix:///run/a%20b",
+                "unix:///run/a%20b",
+                Peer::Unix("/run/a b".into()),
+            ),
+        ] {
+            assert_eq!(probe(url), Ok(Probe::Line(Line::new(shown, peer))), "{url}");
+        }
+        for url in [
+            "tcp://h",
+            "tcp://:25",
+            "tcp://h:0",
+            "tcp://h:25/x",
+            "tcp://h:25?x",
+            "tcp://u:hunter2@h:25",
+            "unix://",
+            "unix:///",
+            "unix://run/a.sock",
+            "unix:///a?b",
+            "unix:///a%00b",
+        ] {
+            let fault = probe(url).expect_err(url);
+            assert!(
+                fault.contains("expected tcp://")
+                    || fault.contains("expected unix://")
+                    || fault.contains("is no URL"),
+                "{url}: {fault}"
+            );
+            assert!(!fault.contains("hunter2"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn resolve_takes_curls_words() {
+        for (text, host, port, address) in [
+            ("Example.org:443:127.0.0.1", "example.org", 443, "127.0.0.1"),
+            ("h:1:[::1]", "h", 1, "::1"),
+            ("h:1:::1", "h", 1, "::1"),
+        ] {
+            let address = address.parse().expect("an address");
+            let host = host.to_owned();
+            assert_eq!(
+                resolve(text),
+                Ok(Override {
+                    host,
+                    port,
+                    address
+                }),
+                "{text}"
+            );
+        }
+        for wrong in [
+            "h",
+            "h:1",
+            "h:x:127.0.0.1",
+            "h:1:name",
+            ":1:127.0.0.1",
+            "h:70000:::1",
+        ] {
+            assert!(resolve(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -193,6 +329,7 @@ mod tests {
                 "ftp://h/",
                 "scheme \"ftp\" is not supported: expected http, https",
             ),
+            ("exec:test -e hunter2", "expected command = [...]"),
             ("http+unix://", "names no socket"),
             ("http+unix://run/x", "names no socket"),
             ("http+unix:///run/app.sock", "names no host"),

@@ -1,9 +1,6 @@
 //! `[check.capture]`: which evidence is kept before a restart.
 
-use toml::de::DeValue;
-
-use super::faults::Wrong;
-use super::settings::{Capture, Command};
+use super::settings::Capture;
 use super::table::Table;
 use super::value::Value;
 
@@ -19,7 +16,7 @@ pub fn read_capture(table: &Table<'_>) -> Option<Capture> {
         gcore: table.read("gcore", Value::some_text).unwrap_or(usual.gcore),
         run: table
             .get("run")
-            .map_or_else(Vec::new, |value| commands(&value)),
+            .map_or_else(Vec::new, |value| value.each(Value::command)),
         timeout: table
             .read("timeout", Value::some_duration)
             .unwrap_or(usual.timeout),
@@ -35,20 +32,4 @@ pub fn read_capture(table: &Table<'_>) -> Option<Capture> {
     };
     table.finish();
     Some(read)
-}
-
-/// Commands, each a string or a list of strings; a single string is a single command.
-fn commands(value: &Value<'_>) -> Vec<Command> {
-    value.each(|item| {
-        let DeValue::Array(words) = item.found else {
-            return item.some_text().map(Command::Shell);
-        };
-        if words.is_empty() {
-            item.wrong(Wrong::new(
-                "a command of no words",
-                "for example: [\"ss\", \"-tnp\"]",
-            ));
-        }
-        Some(Command::Argv(item.each(Value::text)))
-    })
 }

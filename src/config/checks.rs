@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::capture::read_capture;
 use super::expectation::read_expectation;
 use super::faults::Wrong;
-use super::http::read_probe;
 use super::policy::read_policy;
+use super::probe::read_probe;
 use super::requires::{Draft, Required};
 use super::settings::Check;
 use super::table::Table;
@@ -26,7 +26,7 @@ const SUPERVISORS: [&str; 6] = [
 
 /// Looks at `[defaults]` on its own, so that what is wrong there is told once and even if no check uses it.
 pub fn read_defaults(table: &Table<'_>) {
-    for key in ["name", "url"] {
+    for key in ["name", "url", "command"] {
         if let Some(value) = table.own(key) {
             value.wrong(Wrong::new(
                 format!("{key:?} cannot be a default"),
@@ -41,7 +41,12 @@ pub fn read_defaults(table: &Table<'_>) {
 /// One check. What cannot be read is reported, and stands in the draft as the default.
 pub fn read_check<'a>(table: &Table<'a>, every: Duration) -> Draft<'a> {
     let name = table.required("name", "\"shop\"");
-    let url = table.required("url", "\"http://127.0.0.1:8080/health\"");
+    let url = match table.own("url") {
+        None if table.own("command").is_none() => {
+            table.required("url", "\"http://127.0.0.1:8080/health\"")
+        }
+        url => url,
+    };
     let mut draft = read_keys(table, url, every);
     if let Some(value) = name
         && let Some(name) = check_name(&value)

@@ -1,11 +1,12 @@
-//! The keys of a check that say how its URL is asked.
+//! The keys of an HTTP check.
 
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::address::probe;
+use super::address;
 use super::faults::Wrong;
-use super::settings::{Http, Probe, Tls};
+use super::probe::Common;
+use super::settings::{Http, Tls};
 use super::table::Table;
 use super::value::Value;
 use crate::secret::Secret;
@@ -21,32 +22,45 @@ const METHODS: [Method; 8] = [
     Method::TRACE,
 ];
 
-/// How the check is asked. Every key is read whatever the URL, so that none of them is unknown.
-pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>) -> Probe {
-    let asked = url.as_ref().and_then(|url| url.parsed(probe));
-    let mut http = match asked {
-        Some(Probe::Http(http)) => http,
-        None => Http::new(""),
-    };
-    if let Some(timeout) = table.read("timeout", Value::some_duration) {
-        http.timeout = timeout;
-    }
-    if let Some(method) = table.read("method", method) {
-        http.method = method;
-    }
-    http.headers = read_headers(table);
-    http.data = table.read("data", Value::text).map(String::into_bytes);
+/// `http` with what the table says.
+pub fn read_http(table: &Table<'_>, http: Http, common: &Common) -> Http {
     let url_has_user = http.user.is_some();
-    http.user = user(table, url_has_user).or(http.user);
-    http.tls = Tls {
+    Http {
+        timeout: common.timeout.unwrap_or(http.timeout),
+        method: table.read("method", method).unwrap_or(http.method),
+        headers: read_headers(table),
+        data: table.read("data", Value::text).map(String::into_bytes),
+        user: user(table, url_has_user).or(http.user),
+        tls: tls(table),
+        follow: table.read("follow", Value::flag).unwrap_or_default(),
+        max_body: common.max_body.unwrap_or(http.max_body),
+        resolve: table.get("resolve").map_or_else(Vec::new, |value| {
+            value.each(|item| item.parsed(address::resolve))
+        }),
+        family: common.family,
+        http2: table.read("http2", Value::flag).unwrap_or_default(),
+        unix_socket: table.read("unix_socket", Value::path),
+        url: http.url,
+    }
+}
+
+fn tls(table: &Table<'_>) -> Tls {
+    // a pair: a check's own certificate does not go with the defaults' key
+    let pair = table.holding(&["cert", "key"]);
+    let own = |key| pair.and_then(|pair| pair.own(key));
+    let (cert, key) = (own("cert"), own("key"));
+    if let (None, Some(key)) = (&cert, &key) {
+        key.wrong(Wrong::new(
+            "a key without a certificate",
+            "add cert = \"FILE\"",
+        ));
+    }
+    Tls {
         insecure: table.read("insecure", Value::flag).unwrap_or_default(),
         cacert: table.read("cacert", Value::path),
-    };
-    http.follow = table.read("follow", Value::flag).unwrap_or_default();
-    if let Some(size) = table.read("max_body", some_size) {
-        http.max_body = size;
+        cert: cert.and_then(|cert| cert.path()),
+        key: key.and_then(|key| key.path()),
     }
-    Probe::Http(http)
 }
 
 /// The `headers` of `table`, in the file's order.
@@ -137,16 +151,4 @@ fn method(value: &Value<'_>) -> Option<String> {
         return None;
     }
     Some(text)
-}
-
-fn some_size(value: &Value<'_>) -> Option<u64> {
-    let size = value.size()?;
-    if size == 0 {
-        value.wrong(Wrong::new(
-            "no room for any answer",
-            "for example: \"16MiB\"",
-        ));
-        return None;
-    }
-    Some(size)
 }

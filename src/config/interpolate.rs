@@ -21,6 +21,15 @@ pub struct Sources<'a> {
 impl Sources<'_> {
     /// `text` with every substitution made, or all that is wrong with them.
     pub fn fill(&self, text: &str) -> Result<String, Vec<Wrong>> {
+        self.fill_with(text, |value| value)
+    }
+
+    /// The same with `adapt` between what is found and the text that it becomes a part of.
+    pub fn fill_with(
+        &self,
+        text: &str,
+        adapt: impl Fn(String) -> String,
+    ) -> Result<String, Vec<Wrong>> {
         let mut filled = String::new();
         let mut wrong = Vec::new();
         let mut rest = text;
@@ -43,7 +52,7 @@ impl Sources<'_> {
             };
             rest = after;
             match self.look_up(name) {
-                Ok(value) => filled.push_str(&value),
+                Ok(value) => filled.push_str(&adapt(value)),
                 Err(fault) => wrong.push(fault),
             }
         }

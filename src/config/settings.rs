@@ -1,8 +1,12 @@
 //! Validated settings: what a configuration file, the original command line and the flags of `watch` and
 //! `check` all come to. Plain data; `daemon::wiring` makes live parts of it.
 
+mod probe;
+
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use probe::{Exec, Family, Http, Line, Override, Payload, Peer, Probe, Tls, Until};
 
 use crate::health::{Backend, Budget, Expectation, Policy, Target};
 use crate::secret::Secret;
@@ -93,62 +97,6 @@ impl Check {
             capture: None,
         }
     }
-}
-
-/// How a check asks. One member per probe kind.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Probe {
-    /// An HTTP request.
-    Http(Http),
-}
-
-/// An HTTP request.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Http {
-    /// `http`, `https` or `http+unix`, without userinfo.
-    pub url: String,
-    /// Total: name look-up, connect, TLS, redirects, body.
-    pub timeout: Duration,
-    /// Default `GET`.
-    pub method: String,
-    /// Sent as given, after ours.
-    pub headers: Vec<(String, Secret)>,
-    /// The request's body.
-    pub data: Option<Vec<u8>>,
-    /// Basic authentication: user and password.
-    pub user: Option<(String, Secret)>,
-    /// Whether and how the peer's certificate is verified.
-    pub tls: Tls,
-    /// Follow redirects, on the same host only.
-    pub follow: bool,
-    /// A body larger than this, in bytes, fails as `too_large`.
-    pub max_body: u64,
-}
-
-impl Http {
-    /// A GET of `url` with every default.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            timeout: Duration::from_secs(10),
-            method: "GET".to_owned(),
-            headers: Vec::new(),
-            data: None,
-            user: None,
-            tls: Tls::default(),
-            follow: false,
-            max_body: 16 << 20,
-        }
-    }
-}
-
-/// Whether and how the peer's certificate is verified.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Accept any certificate.
-    pub insecure: bool,
-    /// Trust these roots instead of the system's.
-    pub cacert: Option<PathBuf>,
 }
 
 /// Evidence before a restart.

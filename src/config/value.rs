@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::duration::{parse_duration, parse_size};
 use super::faults::Wrong;
+use super::settings::Command;
 use super::sheet::{Sheet, nearest};
 use crate::health::{Budget, parse_budget};
 use crate::secret::Secret;
@@ -111,6 +112,14 @@ impl<'a> Value<'a> {
         Some(text)
     }
 
+    /// The string that it is, if it is one.
+    pub fn plain(&self) -> Option<&'a str> {
+        match self.found {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// A string that `parse` reads.
     pub fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let text = self.text()?;
@@ -127,6 +136,20 @@ impl<'a> Value<'a> {
                 None
             }
         }
+    }
+
+    /// A command: one string for the shell, or a list of a program and its arguments.
+    pub fn command(&self) -> Option<Command> {
+        let DeValue::Array(words) = self.found else {
+            return self.some_text().map(Command::Shell);
+        };
+        if words.is_empty() {
+            self.wrong(Wrong::new(
+                "a command of no words",
+                "for example: [\"ss\", \"-tnp\"]",
+            ));
+        }
+        Some(Command::Argv(self.each(Value::text)))
     }
 
     /// A path; a relative one starts at the file's directory.

@@ -1,6 +1,8 @@
 //! The one place where settings become live parts: definitions for the heart, probes, supervisors,
 //! notifiers. Only here do `config` and the adapters meet.
 
+mod probes;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,8 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::action::{CaptureSpec, Dumper};
 use crate::config::settings::{
-    Capture, Check, Command, Http, Mail, Probe as Asked, Settings, Smtp, SmtpSecurity,
-    Supervisor as Reached, Tls, Via,
+    Capture, Check, Command, Mail, Settings, Smtp, SmtpSecurity, Supervisor as Reached, Via,
 };
 use crate::exec::Line;
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection};
@@ -17,17 +18,14 @@ use crate::notify::report::Words;
 use crate::notify::{
     self, MAIL_DEADLINE, Notifier, Scene, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
-use crate::probe::Probe;
-use crate::probe::http::{self, Spec, TlsSpec};
 use crate::supervisor::{Supervisor, Supervisors, supervisord};
+
+pub use probes::probe;
 
 use super::courier::Notifiers;
 use super::executor::Hands;
 use super::state_dir;
 use super::ticks::Due;
-
-/// What is kept of a body for excerpts, in bytes, when no expectation needs more.
-const KEEP: usize = 64 * 1024;
 
 /// The `gcore` that needs no other program,
 const BUILTIN: &str = "builtin";
@@ -91,8 +89,8 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
     let mut captures = BTreeMap::new();
     let mut checks = Vec::new();
     for check in &settings.checks {
-        let probe =
-            probe(check, manner).map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
+        let probe = probe(&check.probe, &check.expectation, manner)
+            .map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
         checks.push(define(check, probe.url(), settings, manner));
         probes.insert(check.name.clone(), Arc::new(probe));
         if let Some(capture) = &check.capture {
@@ -129,45 +127,6 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
             .collect(),
         checks,
     })
-}
-
-/// The probe of one check.
-///
-/// # Errors
-/// Says what cannot be asked like that.
-pub fn probe(check: &Check, manner: &Manner) -> Result<Probe, http::SpecError> {
-    match &check.probe {
-        Asked::Http(asked) => http::Probe::new(spec(check, asked, manner)).map(Probe::Http),
-    }
-}
-
-fn spec(check: &Check, asked: &Http, manner: &Manner) -> Spec {
-    Spec {
-        method: asked.method.clone(),
-        headers: asked.headers.clone(),
-        data: asked.data.clone(),
-        user: asked.user.clone(),
-        tls: tls(&asked.tls),
-        follow: asked.follow,
-        max_body: asked.max_body,
-        keep: usize::try_from(check.expectation.keep()).map_or(usize::MAX, |all| all.max(KEEP)),
-        needles: check
-            .expectation
-            .needles()
-            .map(|text| text.as_bytes().to_vec())
-            .collect(),
-        user_agent: manner.user_agent.clone(),
-        retry_refused: manner.retry_refused,
-        ..Spec::new(asked.url.clone(), asked.timeout)
-    }
-}
-
-fn tls(tls: &Tls) -> TlsSpec {
-    TlsSpec {
-        insecure: tls.insecure,
-        cacert: tls.cacert.clone(),
-        ..TlsSpec::default()
-    }
 }
 
 /// One check as the heart knows it.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assertion::{Assertion, Facts};
 use super::codes::StatusSet;
+use super::exit;
 use super::observation::{Body, Observation, StatusLine};
 use super::reason::{Phase, Reason};
 use super::verdict::{Finding, Judgement, Verdict};
@@ -66,6 +67,11 @@ impl Expectation {
         }
     }
 
+    /// Whether anything of the body matters.
+    pub fn reads_body(&self) -> bool {
+        self.keep() > 0 || self.needles().next().is_some()
+    }
+
     fn assertions(&self) -> impl Iterator<Item = &Assertion> {
         let rules = self.verdicts.iter().map(|rule| &rule.when);
         self.expect.iter().chain(&self.degraded).chain(rules)
@@ -103,18 +109,16 @@ impl Expectation {
                 |ground: &&Ground| !ground.finding.met && ground.finding.otherwise == otherwise;
             grounds.iter().find(is)
         };
-        match unmet(Verdict::Fail).or_else(|| unmet(Verdict::Degraded)) {
+        // the worst of what is not met decides
+        let worst = [Verdict::Unknown, Verdict::Fail, Verdict::Degraded];
+        match worst.into_iter().find_map(unmet) {
             Some(unmet) => {
                 let (expected, actual) = (&unmet.finding.expected, &unmet.finding.actual);
                 let detail = format!("expected {expected}, got {actual}");
                 let verdict = unmet.finding.otherwise;
                 (verdict, Some(unmet.reason), Some(unmet.phase), detail)
             }
-            None => {
-                let status = facts.seen.status.as_ref();
-                let detail = status.map_or_else(String::new, |line| format!("status {line}"));
-                (Verdict::Pass, None, None, detail)
-            }
+            None => (Verdict::Pass, None, None, facts.seen.gist()),
         }
     }
 
@@ -129,6 +133,13 @@ impl Expectation {
                     met: self.status.contains(line.code),
                     otherwise: Verdict::Fail,
                 },
+                reason: Reason::Status,
+                phase: Phase::FirstByte,
+            });
+        }
+        if let Some(code) = seen.exit {
+            grounds.push(Ground {
+                finding: exit::finding(code, seen.body.as_ref()),
                 reason: Reason::Status,
                 phase: Phase::FirstByte,
             });

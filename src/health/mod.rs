@@ -9,6 +9,7 @@ mod backoff;
 mod budget;
 mod check;
 mod codes;
+mod exit;
 mod expectation;
 mod gate;
 mod incident;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::exit;
 use super::reason::{Phase, Reason};
 
 /// Facts of one probe, as far as it came. A probe that failed in its body still holds the status and
@@ -46,7 +47,24 @@ impl Observation {
             ..Self::default()
         }
     }
+
+    /// What came, in a few words: the status, the exit code, or the first line of an answer that has
+    /// neither, or just the connection.
+    pub fn gist(&self) -> String {
+        match (&self.status, self.exit) {
+            (Some(line), _) => format!("status {line}"),
+            (None, Some(code)) => exit::told(code, self.body.as_ref()),
+            (None, None) => match self.body.as_ref().and_then(Body::first_line) {
+                Some(line) => format!("answer {line:?}"),
+                None if self.phases.get(Phase::Connect).is_some() => "connected".to_owned(),
+                None => String::new(),
+            },
+        }
+    }
 }
+
+/// The longest line that is told as a part of another, in characters.
+const LINE_MAX: usize = 120;
 
 /// The first line of an HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +97,14 @@ impl Body {
         text.is_empty()
             || self.found.iter().any(|found| found == text)
             || self.kept.windows(text.len()).any(|window| window == text)
+    }
+
+    /// The first line that is not blank, for people: without control characters, and not too long.
+    pub fn first_line(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.kept);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        let seen = line.chars().take(LINE_MAX);
+        Some(seen.filter(|char| !char.is_control()).collect())
     }
 
     /// Forgets all but the first `bytes`: what a judge needs is more than what a transcript can hold.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use httpok::config::settings::{
-    Capture, Check, Command, Http, Mail, Probe, Settings, Smtp, SmtpSecurity, Supervisor,
-    Supervisord, Tls, Via, Webhook,
+    Capture, Check, Command, Exec, Family, Http, Line, Mail, Override, Payload, Peer, Probe,
+    Settings, Smtp, SmtpSecurity, Supervisor, Supervisord, Tls, Until, Via, Webhook,
 };
 use httpok::config::{Faults, load, parse};
 use httpok::health::{
@@ -71,7 +71,7 @@ fn the_example_is_a_sensible_first_configuration() {
 #[test]
 fn defaults_are_the_documented_ones() {
     let settings = parse(&file("[check.capture]", ""), "x", &env).unwrap_or_else(|f| panic!("{f}"));
-    let Probe::Http(http) = &settings.checks[0].probe;
+    let http = http_of(&settings.checks[0].probe);
     assert_eq!(http.timeout, SECONDS(10));
     assert_eq!((http.method.as_str(), http.follow), ("GET", false));
     assert_eq!(http.max_body, 16 * 1024 * 1024);
@@ -96,6 +96,14 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(settings.max_concurrent_restarts, 1);
 }
 
+/// The HTTP request that `probe` is.
+fn http_of(probe: &Probe) -> &Http {
+    match probe {
+        Probe::Http(http) => http,
+        other => panic!("not HTTP: {other:?}"),
+    }
+}
+
 fn assertion(text: &str) -> Assertion {
     Assertion::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"))
 }
@@ -117,9 +125,19 @@ fn full_shop(base: &Path) -> Check {
             tls: Tls {
                 insecure: true,
                 cacert: Some("/etc/ssl/shop.pem".into()),
+                cert: Some(base.join("me.pem")),
+                key: Some(base.join("me.key")),
             },
             follow: true,
             max_body: 64 << 10,
+            resolve: vec![Override {
+                host: "shop.example.org".into(),
+                port: 443,
+                address: "::1".parse().expect("an address"),
+            }],
+            family: Some(Family::V6),
+            http2: true,
+            unix_socket: Some("/run/shop.sock".into()),
             ..Http::new("https://shop.example.org/health")
         }),
     );
@@ -232,7 +250,7 @@ fn defaults_stand_below_each_check_and_tables_are_merged() {
     let backoff = db.policy.backoff;
     assert_eq!((backoff.min, backoff.max), (SECONDS(20), SECONDS(300)));
     assert!(db.requires.is_empty(), "db is not meant to require itself");
-    let Probe::Http(http) = &db.probe;
+    let http = http_of(&db.probe);
     assert_eq!(http.url, "http+unix://%2Frun%2Fdb.sock/ping");
     assert_eq!(http.timeout, SECONDS(3));
     let names: Vec<_> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -240,8 +258,65 @@ fn defaults_stand_below_each_check_and_tables_are_merged() {
     assert_eq!(blog.requires, ["shop", "db"]);
     assert_eq!(blog.policy.act_on, None);
     assert_eq!(blog.restart, [Target::new("blog")]);
-    let Probe::Http(http) = &blog.probe;
+    let http = http_of(&blog.probe);
     assert_eq!(http.user, Some(("reader".into(), "hunter2".into())));
+}
+
+#[test]
+fn plain_connections_have_their_keys() {
+    let text = "[defaults]\nuntil = \"line\"\nheaders = { A = \"b\" }\nip = 4\nstatus = 204\n\
+                [[check]]\nname = \"zope\"\nurl = \"tcp://zope.example.org:8160/\"\ntimeout = 3\n\
+                send = 'auth ${env:SHOP_KEY}\\x00\\r\\n'\nbody = \"OK\"\nuntil = \"text\"\nmax_body = 99\n\
+                [[check]]\nname = \"agent\"\nurl = \"unix:///run/agent.sock\"\n";
+    let settings = parse(text, "x", &|_| Some(r"a\n".into())).unwrap_or_else(|f| panic!("{f}"));
+    let [zope, agent] = settings.checks.as_slice() else {
+        panic!("two checks");
+    };
+    let tcp = Peer::Tcp {
+        host: "zope.example.org".into(),
+        port: 8160,
+    };
+    let expected = Line {
+        timeout: SECONDS(3),
+        // what is put in is no escape
+        send: Some(Payload::new(b"auth a\\n\0\r\n".to_vec())),
+        until: Some(Until::Text),
+        max_body: 99,
+        family: Some(Family::V4),
+        ..Line::new("tcp://zope.example.org:8160", tcp)
+    };
+    assert_eq!(zope.probe, Probe::Line(expected));
+    assert!(!format!("{settings:?}").contains("auth"));
+    let expected = Line {
+        until: Some(Until::Line),
+        family: Some(Family::V4),
+        ..Line::new(
+            "unix:///run/agent.sock",
+            Peer::Unix("/run/agent.sock".into()),
+        )
+    };
+    assert_eq!(agent.probe, Probe::Line(expected));
+}
+
+#[test]
+fn commands_have_their_keys() {
+    let text = "[[check]]\nname = \"disk\"\ncommand = [\"check_disk\", \"-w\", \"\"]\n\
+                [[check]]\nname = \"queue\"\nurl = \"exec:\"\ncommand = \"test -e x\"\ntimeout = 1\nmax_body = 9\n";
+    let settings = parse(text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
+    let words = ["check_disk", "-w", ""].map(String::from).to_vec();
+    let queue = Exec {
+        timeout: SECONDS(1),
+        max_body: 9,
+        ..Exec::new(Command::Shell("test -e x".into()))
+    };
+    let probes: Vec<_> = settings.checks.iter().map(|check| &check.probe).collect();
+    assert_eq!(
+        probes,
+        [
+            &Probe::Exec(Exec::new(Command::Argv(words))),
+            &Probe::Exec(queue)
+        ]
+    );
 }
 
 #[test]
@@ -336,7 +411,7 @@ fn a_secret_file_is_found_beside_the_configuration() {
     let path = dir.path().join("httpok.toml");
     fs::write(&path, file("user = \"me:${file:key}\"", "")).expect("written");
     let settings = load(&path, &env).unwrap_or_else(|f| panic!("{f}"));
-    let Probe::Http(http) = &settings.checks[0].probe;
+    let http = http_of(&settings.checks[0].probe);
     assert_eq!(http.user, Some(("me".into(), "hunter2".into())));
     assert!(!format!("{settings:?}").contains("hunter2"));
 }
@@ -349,7 +424,7 @@ fn a_url_brings_its_own_user_and_a_default_user_gives_way() {
                 [mail]\nto = \"a@b.c\"\nsmtp = \"smtps://u:p@[::1]\"\n";
     let settings = parse(text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
     let users = settings.checks.iter().map(|check| {
-        let Probe::Http(http) = &check.probe;
+        let http = http_of(&check.probe);
         (http.url.as_str(), http.user.clone())
     });
     let expected = [

@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use httpok::health::{Phase, Reason};
-use httpok::probe::http::{Family, Override, Probe, Spec};
+use httpok::probe::Family;
+use httpok::probe::http::{Override, Probe, Spec};
 
 use super::hostile::{self, Act, scripted};
 use super::{assert_trouble, code, hasty, kept, look, patient, run_alone, trouble};
@@ -44,7 +45,7 @@ async fn refused_is_tried_again_until_somebody_listens() {
     let mut spec = patient(&format!("http://{address}/"));
     spec.retry_refused = Some(Duration::from_millis(20));
     let probe = Probe::new(spec).expect("a good spec");
-    let mut look = pin!(probe.look());
+    let mut look = pin!(probe.look(probe.timeout()));
     let early = tokio::time::timeout(Duration::from_millis(100), &mut look).await;
     assert!(early.is_err(), "{early:?}");
     let listener = port.listen(8).expect("listen");

@@ -48,7 +48,7 @@ async fn both_outputs_and_the_exit_code_are_kept() {
     assert_eq!(finished.status.code(), Some(3));
     assert_eq!(finished.stdout.text(), "out\n");
     assert_eq!(finished.stderr.text(), "err\n");
-    assert!(!finished.stdout.truncated && !finished.stderr.truncated);
+    assert!(!finished.stdout.is_truncated() && !finished.stderr.is_truncated());
 }
 
 #[tokio::test]
@@ -112,10 +112,10 @@ async fn output_beyond_the_bound_is_read_and_dropped() {
     let finished = finish(&shell("head -c 100000000 /dev/zero; echo end >&2")).await;
     assert!(finished.status.success());
     assert_eq!(finished.stdout.bytes, vec![0; 4096]);
-    assert!(finished.stdout.truncated);
+    assert!(finished.stdout.is_truncated());
     assert_eq!(finished.stderr.text(), "end\n");
     let exact = finish(&shell("head -c 4096 /dev/zero")).await;
-    assert!(!exact.stdout.truncated);
+    assert!(!exact.stdout.is_truncated());
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub(super) async fn look(line: &Line, subject: &Subject<'_>, deadline: &Deadline
 
 fn whole(output: &Output) -> String {
     let mut text = output.text();
-    if output.truncated {
+    if output.is_truncated() {
         text.push_str("\n(and more, which was not kept)\n");
     }
     text

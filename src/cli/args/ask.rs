@@ -1,12 +1,14 @@
 //! Options that say how a URL is asked and what a good answer is, shared by `check` and `watch`.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::cli::values;
+use crate::config::address;
+use crate::config::settings::{Override, Payload, Until};
+use crate::health::Assertion;
 use crate::secret::Secret;
 
 /// How a URL is asked, and what a good answer is.
@@ -34,6 +36,14 @@ pub struct AskArgs {
     /// Text that the answer's body must not contain; may be given again
     #[arg(long, value_name = "TEXT", value_parser = values::text)]
     pub not_body: Vec<String>,
+
+    /// What has to be true of the answer: 'jsonpath "$.status" == "UP"'; may be given again
+    ///
+    /// A query (status, header "NAME", body, line, jsonpath "PATH", metric NAME, duration, size,
+    /// certificate expires, version, url), a predicate (==, !=, <, <=, >, >=, in, contains,
+    /// startsWith, endsWith, matches, exists, isEmpty, count) and a value. "not" turns it round.
+    #[arg(long, value_name = "ASSERTION", value_parser = values::assertion)]
+    pub expect: Vec<Assertion>,
 
     /// Send this header; may be given again
     ///
@@ -66,9 +76,23 @@ pub struct AskArgs {
     #[arg(long)]
     pub follow: bool,
 
-    /// A larger body than this fails: bytes, or 64KiB, 1MiB, 2GiB
-    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = values::size)]
-    pub max_body: u64,
+    /// Send this over a tcp:// or unix:// connection: \r \n \t \\ \xNN stand for bytes
+    ///
+    /// Without it, and with nothing expected of an answer, a connection that opens is all that is
+    /// asked.
+    #[arg(long, value_name = "TEXT", value_parser = values::payload)]
+    pub send: Option<Payload>,
+
+    /// When the answer of a tcp:// or unix:// connection is complete: line, close or text
+    ///
+    /// At its first line end, when the peer closes, or when every --body text was seen. Without it:
+    /// at the first line end or when the peer closes, whichever comes first.
+    #[arg(long, value_name = "END", value_parser = values::until)]
+    pub until: Option<Until>,
+
+    /// A larger body than this fails: bytes, or 64KiB, 1MiB, 2GiB [default: 16MiB; without HTTP 64KiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub max_body: Option<u64>,
 }
 
 impl AskArgs {
@@ -95,8 +119,8 @@ pub struct WireArgs {
     /// Connect to ADDRESS for HOST at PORT; may be given again
     ///
     /// The request and the certificate are still for HOST. An IPv6 address may stand in brackets.
-    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = values::resolve)]
-    pub resolve: Vec<(String, u16, IpAddr)>,
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = address::resolve)]
+    pub resolve: Vec<Override>,
 
     /// Connect to this socket, whatever the URL's host
     #[arg(long, value_name = "PATH", conflicts_with_all = ["resolve", "ipv4", "ipv6"])]

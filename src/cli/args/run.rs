@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::watch::MailArgs;
-use super::{AskArgs, PolicyArgs};
+use super::{AskArgs, PolicyArgs, WireArgs};
 use crate::cli::values;
 
 /// `httpok run`.
@@ -32,6 +32,9 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub ask: AskArgs,
+
+    #[command(flatten)]
+    pub wire: WireArgs,
 
     #[command(flatten)]
     pub policy: PolicyArgs,

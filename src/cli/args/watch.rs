@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::AskArgs;
+use super::{AskArgs, WireArgs};
 use crate::cli::values;
 use crate::config::settings::{Smtp, Supervisord};
 use crate::health::{Backoff, Budget, Target};
@@ -23,7 +23,7 @@ pub struct WatchArgs {
     pub urls: Vec<String>,
 
     /// Watch the checks of this configuration file
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["ask", "policy", "mail"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ask", "wire", "policy", "mail"])]
     pub config: Option<PathBuf>,
 
     /// Ask every URL once per so long
@@ -68,6 +68,9 @@ pub struct WatchArgs {
 
     #[command(flatten)]
     pub ask: AskArgs,
+
+    #[command(flatten)]
+    pub wire: WireArgs,
 
     #[command(flatten)]
     pub policy: PolicyArgs,

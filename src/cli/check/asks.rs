@@ -1,15 +1,13 @@
 //! What is asked: the URLs of the command line, or the checks of a configuration file.
 
-use crate::cli::args::{AskArgs, CheckArgs, WireArgs};
-use crate::cli::values;
+use crate::cli::args::CheckArgs;
+use crate::cli::asked;
 use crate::config;
 use crate::config::settings;
-use crate::health::{Expectation, StatusSet};
-use crate::probe::http::{Family, Override, Probe, Spec, TlsSpec};
+use crate::daemon::wiring::{self, Manner};
+use crate::health::Expectation;
+use crate::probe::Probe;
 use crate::secret::redact_url;
-
-/// So much of a body is kept, to be shown when it is not the expected one.
-const KEEP: usize = 4096;
 
 /// One question, ready to be asked.
 #[derive(Debug)]
@@ -17,8 +15,6 @@ pub struct Ask {
     /// The check's name, or the URL without userinfo.
     pub name: String,
     /// How it is asked.
-    pub spec: Spec,
-    /// Made from `spec`.
     pub probe: Probe,
     /// What is judged.
     pub expectation: Expectation,
@@ -36,15 +32,13 @@ pub fn asks(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Ve
 }
 
 fn from_urls(args: &CheckArgs) -> Result<Vec<Ask>, String> {
-    let expectation = expectation(&args.ask).map_err(told)?;
-    all(args.targets.iter().map(|url| {
-        values::url(url)?;
-        ask(
-            redact_url(url),
-            spec(url, &args.ask, &args.wire),
-            expectation.clone(),
-        )
-    }))
+    let expectation = asked::expectation(&args.ask).map_err(told)?;
+    let (probes, fault) = asked::probes(&args.targets, &args.ask, &args.wire);
+    let asks = args.targets.iter().zip(probes).map(|(url, probe)| {
+        let name = redact_url(url);
+        probe.and_then(|probe| ask(name, &probe, expectation.clone()))
+    });
+    all(asks.chain(fault.map(Err)))
 }
 
 fn from_file(
@@ -75,10 +69,7 @@ fn from_file(
         .checks
         .into_iter()
         .filter(|check| names.is_empty() || names.contains(&check.name));
-    all(chosen.map(|check| {
-        let settings::Probe::Http(http) = &check.probe;
-        ask(check.name, spec_of(http), check.expectation)
-    }))
+    all(chosen.map(|check| ask(check.name, &check.probe, check.expectation)))
 }
 
 /// Every fault of `asks`, not just the first.
@@ -102,82 +93,11 @@ fn told(why: String) -> String {
     format!("httpok check: {why}")
 }
 
-fn ask(name: String, mut spec: Spec, expectation: Expectation) -> Result<Ask, String> {
-    spec.keep = usize::try_from(expectation.keep()).map_or(usize::MAX, |whole| whole.max(KEEP));
-    spec.needles = expectation
-        .needles()
-        .map(|text| text.as_bytes().to_vec())
-        .collect();
-    let probe = Probe::new(spec.clone()).map_err(|fault| fault.to_string())?;
+fn ask(name: String, asked: &settings::Probe, expectation: Expectation) -> Result<Ask, String> {
+    let probe = wiring::probe(asked, &expectation, &Manner::default());
     Ok(Ask {
+        probe: probe.map_err(|fault| fault.to_string())?,
         name,
-        spec,
-        probe,
         expectation,
     })
-}
-
-/// What the options say about a good answer.
-pub fn expectation(args: &AskArgs) -> Result<Expectation, String> {
-    Ok(Expectation {
-        status: match args.codes.as_slice() {
-            [] => StatusSet::default(),
-            codes => StatusSet::from_words(codes)?,
-        },
-        body: args.body.clone(),
-        not_body: args.not_body.clone(),
-        ..Expectation::default()
-    })
-}
-
-fn spec(url: &str, ask: &AskArgs, wire: &WireArgs) -> Spec {
-    Spec {
-        method: ask.method(),
-        headers: ask.headers.clone(),
-        data: ask.data.as_ref().map(|data| data.clone().into_bytes()),
-        user: ask.user.clone(),
-        tls: TlsSpec {
-            insecure: ask.insecure,
-            cacert: ask.cacert.clone(),
-            cert: wire.cert.clone(),
-            key: wire.key.clone(),
-        },
-        follow: ask.follow,
-        max_body: ask.max_body,
-        resolve: wire
-            .resolve
-            .iter()
-            .map(|(host, port, address)| Override {
-                host: host.clone(),
-                port: *port,
-                address: *address,
-            })
-            .collect(),
-        family: match (wire.ipv4, wire.ipv6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
-            (false, false) => None,
-        },
-        http2: wire.http2,
-        unix_socket: wire.unix_socket.clone(),
-        ..Spec::new(url, ask.timeout)
-    }
-}
-
-/// A configured check's question.
-fn spec_of(http: &settings::Http) -> Spec {
-    Spec {
-        method: http.method.clone(),
-        headers: http.headers.clone(),
-        data: http.data.clone(),
-        user: http.user.clone(),
-        tls: TlsSpec {
-            insecure: http.tls.insecure,
-            cacert: http.tls.cacert.clone(),
-            ..TlsSpec::default()
-        },
-        follow: http.follow,
-        max_body: http.max_body,
-        ..Spec::new(http.url.clone(), http.timeout)
-    }
 }

@@ -9,10 +9,12 @@ use super::Checked;
 use super::asks::Ask;
 use crate::cli::args::WaitArgs;
 use crate::health::{Judgement, Observation, Phase, Reason, Trouble, Verdict};
-use crate::probe::http::Probe;
 
 /// So many are asked at the same time at most: each takes a file descriptor or two.
 const AT_ONCE: usize = 256;
+
+/// A look has at least so much time.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How it is tried, in a form that tasks can share.
 #[derive(Clone, Copy)]
@@ -80,13 +82,13 @@ async fn until_passed(ask: Ask, patience: Patience) -> Checked {
     let start = Instant::now();
     let wait = patience.wait.unwrap_or_default();
     let mut looks = 0;
-    let mut probe = ask.probe;
     loop {
+        // the last look ends when the wait does
         let left = wait.saturating_sub(start.elapsed());
-        if patience.wait.is_some() && left < ask.spec.timeout {
-            probe = shortened(&ask.spec, left).unwrap_or(probe);
-        }
-        let seen = probe.look().await;
+        let seen = match patience.wait {
+            Some(_) => ask.probe.look_within(left.max(SHORTEST)).await,
+            None => ask.probe.look().await,
+        };
         looks += 1;
         let judgement = match patience.invert {
             true => inverted(ask.expectation.judge(&seen)),
@@ -97,7 +99,7 @@ async fn until_passed(ask: Ask, patience: Patience) -> Checked {
         if judgement.verdict == Verdict::Pass || over || hopeless {
             return Checked {
                 name: ask.name,
-                url: probe.url().to_owned(),
+                url: ask.probe.url().to_owned(),
                 seen,
                 judgement,
                 looks,
@@ -105,13 +107,6 @@ async fn until_passed(ask: Ask, patience: Patience) -> Checked {
         }
         tokio::time::sleep(patience.interval).await;
     }
-}
-
-/// The same question with less time, so that the last look ends when the wait does.
-fn shortened(spec: &crate::probe::http::Spec, left: Duration) -> Option<Probe> {
-    let mut spec = spec.clone();
-    spec.timeout = left.max(Duration::from_millis(1));
-    Probe::new(spec).ok()
 }
 
 /// Pass for fail and fail for pass; what is neither stays as it is.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::values;
 use crate::config::settings::{Http, Smtp, Supervisord, Tls};
-use crate::health::{Budget, Expectation, ProcessName, StatusSet};
+use crate::health::{Assertion, Budget, Expectation, ProcessName, StatusSet};
 use crate::secret::Secret;
 
 use super::flags::Key;
@@ -28,6 +28,7 @@ pub struct Draft {
     codes: Vec<String>,
     body: Option<String>,
     not_body: Vec<String>,
+    expect: Vec<Assertion>,
     sendmail: Option<String>,
     email: Option<String>,
     gcore: Option<String>,
@@ -79,10 +80,11 @@ impl Draft {
             Key::Method => self.method = Some(values::method(value)?),
             Key::Follow => self.follow = true,
             Key::NotBody => self.not_body.push(values::text(value)?),
+            Key::Expect => self.expect.push(values::assertion(value)?),
             Key::Smtp => self.smtp = Some(values::smtp(value)?),
             Key::From => self.from = Some(values::text(value)?),
             Key::Webhook => {
-                values::url(value)?;
+                values::web(value)?;
                 self.webhook = Some(Secret::new(value));
             }
             Key::DryRun => self.dry_run = true,
@@ -114,6 +116,7 @@ impl Draft {
                     // the original never verified; to name roots asks for no less than to verify
                     insecure: !self.verify && self.cacert.is_none(),
                     cacert: self.cacert,
+                    ..Tls::default()
                 },
                 follow: self.follow,
                 max_body: MAX_BODY,
@@ -123,6 +126,7 @@ impl Draft {
                 status: codes,
                 body: self.body.into_iter().collect(),
                 not_body: self.not_body,
+                expect: self.expect,
                 ..Expectation::default()
             },
         });

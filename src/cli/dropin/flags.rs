@@ -30,6 +30,7 @@ pub enum Key {
     Method,
     Follow,
     NotBody,
+    Expect,
     Smtp,
     From,
     Webhook,
@@ -59,7 +60,7 @@ const fn added(key: Key, long: &'static str, takes_value: bool) -> Flag<Key> {
 }
 
 /// Every option of the drop-in command line.
-pub const FLAGS: [Flag<Key>; 30] = [
+pub const FLAGS: [Flag<Key>; 31] = [
     original(Key::Help, 'h', "help", false),
     original(Key::Program, 'p', "program", true),
     original(Key::Any, 'a', "any", false),
@@ -87,6 +88,7 @@ pub const FLAGS: [Flag<Key>; 30] = [
     added(Key::Method, "method", true),
     added(Key::Follow, "follow", false),
     added(Key::NotBody, "not-body", true),
+    added(Key::Expect, "expect", true),
     added(Key::Smtp, "smtp", true),
     added(Key::From, "from", true),
     added(Key::Webhook, "webhook", true),
@@ -128,6 +130,8 @@ What to ask, and what is a good answer:
                               [default: 200]
   -b, --body TEXT             the answer's body has to contain TEXT
       --not-body TEXT         the answer's body must not contain TEXT; may be given again
+      --expect ASSERTION      what has to be true of the answer, such as 'duration < 2s' or
+                              'body matches /up|ok/'; may be given again
       --header 'NAME: VALUE'  send this header; may be given again
       --method METHOD         [default: GET]
       --follow                follow redirects on the same host

@@ -206,8 +206,12 @@ fn askable(url: &str) -> Result<Http, Refusal> {
         )));
     }
     let check = Check::of_url("", url).map_err(Refusal::CannotListen)?;
-    let Probe::Http(http) = check.probe;
-    Ok(http)
+    match check.probe {
+        Probe::Http(http) => Ok(http),
+        Probe::Line(_) | Probe::Exec(_) => {
+            Err(Refusal::CannotListen(format!("Bad scheme {scheme}")))
+        }
+    }
 }
 
 #[cfg(test)]

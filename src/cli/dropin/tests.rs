@@ -50,6 +50,9 @@ fn told(listener: &DropIn) -> String {
                 !wanted.not_body.is_empty(),
                 format!("nb={}", wanted.not_body.join("+")),
             );
+            let expect = wanted.expect.iter().map(ToString::to_string);
+            let expect: Vec<_> = expect.collect();
+            say(!expect.is_empty(), format!("x={}", expect.join("+")));
             say(asked.method != "GET", format!("method={}", asked.method));
             let headers = asked.headers.iter();
             let headers: Vec<_> = headers
@@ -220,6 +223,7 @@ fn what_was_added_stays_out_of_the_originals_way() {
         (&["--method", "HEAD", u], "method=HEAD"),
         (&["--follow", u], "follow"),
         (&["--not-body", "x", "--not-body=y", u], "nb=x+y"),
+        (&["--expect", "size < 9", u], "x=size < 9"),
         (&["--smtp", "smtp://h", "--from=a@b", u], "smtp from"),
         (&["--webhook=https://h/hook", u], "webhook"),
         (&["--dry-run", "--state-dir", "/s", u], "dry state"),
@@ -295,6 +299,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (&["--smtp=http://mail", u], "is no mail server"),
         (&["--webhook=h", u], "such as \"http://h\""),
         (&["--not-body=", u], "it is empty"),
+        (&["--expect=status", u], "option --expect: "),
         (&["--config=f", u], "there is no URL"),
         (
             &["--config=f", "-p", "web"],
@@ -369,7 +374,9 @@ fn settings_are_the_originals_policy_and_hide_userinfo() {
     let [check] = settings.checks.as_slice() else {
         panic!("one check");
     };
-    let crate::config::settings::Probe::Http(http) = &check.probe;
+    let crate::config::settings::Probe::Http(http) = &check.probe else {
+        panic!("an HTTP check");
+    };
     assert_eq!(check.name, "https://***@h/x");
     assert_eq!(http.url, "https://h/x");
     assert_eq!(http.user, Some(("u".to_owned(), Secret::new("p@"))));

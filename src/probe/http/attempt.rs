@@ -1,9 +1,7 @@
 //! One attempt: one connection to one place, one request, up to the answer's head.
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::pin;
+use std::time::Duration;
 
 use reqwest::{Client, Response, redirect::Policy, retry};
 use tokio::time::{Instant, timeout_at};
@@ -13,28 +11,16 @@ use super::request::Request;
 use super::trace::{Marks, Trace};
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
-
-/// Where to connect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    Tcp(SocketAddr),
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => path.display().fmt(f),
-        }
-    }
-}
+use crate::probe::place::Place;
+use crate::probe::trouble::of_timeout;
 
 /// One attempt, about to begin.
 pub struct Attempt<'a> {
     pub request: &'a Request,
     pub hop: &'a Hop,
     pub place: &'a Place,
+    /// How the time until `deadline` is called in words.
+    pub timeout: Duration,
     /// Until when the connection must be open.
     pub patience: Instant,
     /// Until when the answer's head must be there.
@@ -75,10 +61,10 @@ impl Attempt<'_> {
             Err(_) => {
                 // the whole time is told as it was asked for, a share of it as it was
                 let waited = match patience == self.deadline {
-                    true => self.request.timeout,
+                    true => self.timeout,
                     false => begun.elapsed(),
                 };
-                Err(trouble::of_timeout(trace.phase(), waited, &place))
+                Err(of_timeout(trace.phase(), waited, &place))
             }
         }
     }

@@ -1,26 +1,28 @@
 //! One look from start to end: addresses, attempts, redirects, body. Gathers facts as it goes, so that
 //! a look that breaks off still tells what it saw. Every wait ends at the one deadline.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::ext::ReasonPhrase;
 use reqwest::{Response, Version, header};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::attempt::{Attempt, Place};
-use super::intake::Intake;
+use super::attempt::Attempt;
 use super::redirect::{self, Hop};
 use super::request::Request;
-use super::{lookup, trouble};
+use super::trouble;
 use crate::health::{Body, Observation, Phase, Reason, StatusLine, Trouble};
-
-/// A longer timeout, which the clock may not be able to tell, is as good as this.
-const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+use crate::probe::intake::Intake;
+use crate::probe::lookup;
+use crate::probe::place::{self, Place};
+use crate::probe::trouble::of_timeout;
 
 /// A look under way.
 pub struct Look<'a> {
     request: &'a Request,
     started: Instant,
+    timeout: Duration,
     deadline: Instant,
     seen: Observation,
 }
@@ -32,13 +34,13 @@ fn unix_time() -> Option<i64> {
 }
 
 impl<'a> Look<'a> {
-    /// The clock starts now.
-    pub fn new(request: &'a Request) -> Self {
-        let started = Instant::now();
+    /// The clock starts now. All must be done within `timeout`.
+    pub fn new(request: &'a Request, timeout: Duration) -> Self {
         Self {
             request,
-            started,
-            deadline: started + request.timeout.min(YEAR),
+            started: Instant::now(),
+            timeout,
+            deadline: place::deadline(timeout),
             seen: Observation {
                 url: request.shown.clone(),
                 at_unix: unix_time(),
@@ -128,17 +130,12 @@ impl<'a> Look<'a> {
     async fn try_each(&mut self, hop: &Hop, places: &[Place]) -> Result<Response, Trouble> {
         let mut worst: Option<Trouble> = None;
         for (tried, place) in places.iter().enumerate() {
-            let now = Instant::now();
-            let left = self.deadline.saturating_duration_since(now);
-            let share = left / u32::try_from(places.len() - tried).unwrap_or(u32::MAX);
             let attempt = Attempt {
                 request: self.request,
                 hop,
                 place,
-                patience: match tried + 1 == places.len() {
-                    true => self.deadline,
-                    false => now + share,
-                },
+                timeout: self.timeout,
+                patience: place::patience(self.deadline, places.len() - tried),
                 deadline: self.deadline,
             };
             let (marks, answer) = attempt.run().await;
@@ -182,25 +179,11 @@ impl<'a> Look<'a> {
             return Ok(known);
         }
         let asked = Instant::now();
-        let found = lookup::addresses(host, self.deadline, self.request.timeout).await;
-        self.seen.phases.add(Phase::Dns, asked.elapsed());
         let family = self.request.family;
-        let places: Vec<_> = found?
-            .into_iter()
-            .filter(|address| family.is_none_or(|family| family.has(address.ip())))
-            .map(|mut address| {
-                address.set_port(port);
-                Place::Tcp(address)
-            })
-            .collect();
-        if places.is_empty() {
-            let family = family
-                .map(|family| format!("{family} "))
-                .unwrap_or_default();
-            let detail = format!("{host:?} has no {family}address");
-            return Err(Trouble::new(Reason::Dns, Phase::Dns, detail));
-        }
-        Ok(places)
+        let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
+        self.seen.phases.add(Phase::Dns, asked.elapsed());
+        let at = |address: SocketAddr| Place::Tcp((address.ip(), port).into());
+        Ok(found?.into_iter().map(at).collect())
     }
 
     fn note_head(&mut self, response: &Response) {
@@ -228,7 +211,7 @@ impl<'a> Look<'a> {
     async fn drain(&self, response: &mut Response, intake: &mut Intake<'_>) -> Result<(), Trouble> {
         let announced = response.content_length();
         let late = |intake: &Intake<'_>| {
-            let mut trouble = trouble::of_timeout(Phase::Body, self.request.timeout, "");
+            let mut trouble = of_timeout(Phase::Body, self.timeout, "");
             let of = announced
                 .map(|total| format!(" of {total}"))
                 .unwrap_or_default();

@@ -7,9 +7,7 @@
 
 mod attempt;
 mod certificate;
-mod intake;
 mod look;
-mod lookup;
 mod redirect;
 mod request;
 mod spec;
@@ -18,7 +16,9 @@ mod tls;
 mod trace;
 mod trouble;
 
-pub use spec::{Family, Override, Spec, SpecError, TlsSpec};
+pub use spec::{Override, Spec, SpecError, TlsSpec};
+
+use std::time::Duration;
 
 use crate::health::Observation;
 
@@ -27,7 +27,7 @@ use request::Request;
 
 /// An HTTP probe, validated and ready to look as often as wanted.
 pub struct Probe {
-    request: Request,
+    request: Box<Request>,
 }
 
 impl Probe {
@@ -36,7 +36,8 @@ impl Probe {
     /// # Errors
     /// Whatever can be known to be wrong with `spec` before asking.
     pub fn new(spec: Spec) -> Result<Self, SpecError> {
-        Request::new(spec).map(|request| Self { request })
+        let request = Box::new(Request::new(spec)?);
+        Ok(Self { request })
     }
 
     /// What is asked, without userinfo.
@@ -44,9 +45,14 @@ impl Probe {
         &self.request.shown
     }
 
-    /// Looks once, within the spec's timeout, whatever the peer does.
-    pub async fn look(&self) -> Observation {
-        Look::new(&self.request).take().await
+    /// The spec's timeout.
+    pub fn timeout(&self) -> Duration {
+        self.request.timeout
+    }
+
+    /// Looks once, within `timeout`, whatever the peer does.
+    pub async fn look(&self, timeout: Duration) -> Observation {
+        Look::new(&self.request, timeout).take().await
     }
 }
 

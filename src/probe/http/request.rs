@@ -6,10 +6,12 @@ use std::time::Duration;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
-use super::intake::Needle;
-use super::spec::{Family, Override, Spec, SpecError};
+use super::spec::{Override, Spec, SpecError};
 use super::target::{self, Target};
 use super::tls::Tls;
+use crate::probe::intake::Needle;
+use crate::probe::lookup;
+use crate::probe::place::Family;
 use crate::secret::Secret;
 
 /// What every look of one probe has in common.
@@ -119,7 +121,7 @@ fn headers(spec: &Spec) -> Result<HeaderMap, SpecError> {
 }
 
 fn check_family(url: &Url, family: Option<Family>) -> Result<(), SpecError> {
-    let address = url.host_str().and_then(super::lookup::literal);
+    let address = url.host_str().and_then(lookup::literal);
     match (address, family) {
         (Some(address), Some(family)) if !family.has(address) => Err(SpecError::Family {
             host: address.to_string(),

@@ -7,11 +7,10 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use super::spec::SpecError;
+use crate::probe::place::is_socket_path;
 use crate::secret::{Secret, redact_url};
 
 const UNIX_SCHEME: &str = "http+unix://";
-/// `sun_path` holds 108 bytes, the last of which ends it.
-const SOCKET_PATH_MAX: usize = 107;
 
 /// A URL taken apart.
 #[derive(Debug)]
@@ -57,8 +56,7 @@ fn parse_unix(text: &str) -> Result<Target, SpecError> {
 
 /// Says what is wrong with `path` as the path of a unix socket.
 pub fn check_socket(path: &Path) -> Result<(), SpecError> {
-    let length = path.as_os_str().len();
-    if path.is_absolute() && length <= SOCKET_PATH_MAX {
+    if is_socket_path(path) {
         return Ok(());
     }
     Err(SpecError::UnixSocket {

@@ -1,5 +1,5 @@
-//! From an error to a reason of the closed list, with the deepest cause in plain words. Which words
-//! other crates use for their errors is known here and nowhere else.
+//! From an error of the HTTP client to a reason of the closed list, with the deepest cause in plain words.
+//! Which words other crates use for their errors is known here and nowhere else.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustls::CertificateError;
 
 use crate::health::{Certificate, Phase, Reason, Trouble};
+use crate::probe::trouble::{io_reason, of_io, words};
 
 /// The error of an attempt that came as far as `phase` with the peer at `place`.
 pub fn of_attempt(error: &(dyn Error + 'static), phase: Phase, place: &str) -> Trouble {
@@ -18,16 +19,7 @@ pub fn of_attempt(error: &(dyn Error + 'static), phase: Phase, place: &str) -> T
         return trouble;
     }
     if let Some(fault) = system_error(error) {
-        let mut detail = words(fault);
-        if phase == Phase::Connect {
-            detail = format!("{detail} ({place})");
-        }
-        let reason = io_reason(fault, phase).unwrap_or(match phase {
-            Phase::Dns | Phase::Connect => Reason::Unreachable,
-            Phase::Tls => Reason::TlsHandshake,
-            Phase::FirstByte | Phase::Body => Reason::Closed,
-        });
-        return Trouble::new(reason, phase, detail);
+        return of_io(fault, phase, place);
     }
     let reason = match phase {
         Phase::Dns | Phase::Connect => Reason::Unreachable,
@@ -59,43 +51,6 @@ pub fn of_body(error: &(dyn Error + 'static), got: u64, announced: Option<u64>) 
         }
         None => trouble(Reason::Malformed, deepest(error)),
     }
-}
-
-/// The deadline passed in `phase`. `waited` is how long that is in words.
-pub fn of_timeout(phase: Phase, waited: Duration, place: &str) -> Trouble {
-    let waited = humantime::format_duration(Duration::from_millis(waited.as_millis() as u64));
-    let (reason, detail) = match phase {
-        Phase::Dns => (Reason::Dns, format!("no address within {waited}")),
-        Phase::Connect => (
-            Reason::ConnectTimeout,
-            format!("no connection within {waited} ({place})"),
-        ),
-        Phase::Tls => (
-            Reason::TlsHandshake,
-            format!("TLS handshake not done within {waited}"),
-        ),
-        Phase::FirstByte => (
-            Reason::FirstByteTimeout,
-            format!("no answer within {waited}"),
-        ),
-        Phase::Body => (
-            Reason::BodyTimeout,
-            format!("body not complete within {waited}"),
-        ),
-    };
-    Trouble::new(reason, phase, detail)
-}
-
-/// The resolver has no address for `name`.
-pub fn of_lookup(name: &str, fault: &io::Error) -> Trouble {
-    let text = words(fault);
-    let text = text.rsplit_once("information: ").map_or(&*text, |(_, t)| t);
-    let reason = match io_reason(fault, Phase::Dns) {
-        Some(reason) if reason.is_ours() => reason,
-        _ => Reason::Dns,
-    };
-    let detail = format!("cannot look up {name:?}: {text}");
-    Trouble::new(reason, Phase::Dns, detail)
 }
 
 /// The peer's certificate is not accepted for `host`.
@@ -153,36 +108,6 @@ fn of_head(error: &hyper::Error) -> Option<Trouble> {
     None
 }
 
-/// What the system's error says, wherever it happened; `None` when it says little.
-fn io_reason(fault: &io::Error, phase: Phase) -> Option<Reason> {
-    Some(match fault.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE) => Reason::NoFds,
-        Some(libc::ENOMEM | libc::ENOBUFS) => Reason::NoMemory,
-        // a unix socket that is not there; one whose queue of connections is full
-        Some(libc::ECONNREFUSED | libc::ENOENT) => Reason::Refused,
-        Some(libc::EAGAIN) if phase == Phase::Connect => Reason::ConnectTimeout,
-        // this machine does not let us ask, which says nothing about the service
-        Some(libc::EACCES | libc::EPERM | libc::ENOTSOCK | libc::EPROTOTYPE) => Reason::Config,
-        Some(
-            libc::ENETUNREACH
-            | libc::EHOSTUNREACH
-            | libc::ENETDOWN
-            | libc::EHOSTDOWN
-            | libc::EADDRNOTAVAIL
-            | libc::EAFNOSUPPORT,
-        ) => Reason::Unreachable,
-        Some(libc::ECONNRESET | libc::ECONNABORTED) => Reason::Reset,
-        Some(libc::ETIMEDOUT) => match phase {
-            Phase::Dns => Reason::Dns,
-            Phase::Connect => Reason::ConnectTimeout,
-            Phase::Tls => Reason::TlsHandshake,
-            Phase::FirstByte => Reason::FirstByteTimeout,
-            Phase::Body => Reason::BodyTimeout,
-        },
-        _ => return None,
-    })
-}
-
 fn tls_words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidMessage(_) => format!("the peer does not speak TLS: {error}"),
@@ -190,17 +115,6 @@ fn tls_words(error: &rustls::Error) -> String {
             format!("the peer refuses the handshake: {alert:?}")
         }
         _ => error.to_string(),
-    }
-}
-
-/// `fault` in lower case and without the number.
-fn words(fault: &io::Error) -> String {
-    let text = fault.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().chain(chars).collect(),
-        None => String::new(),
     }
 }
 
@@ -367,19 +281,5 @@ mod tests {
             trouble.detail,
             "certificate is not for \"h\" but for no name"
         );
-    }
-
-    #[test]
-    fn a_failed_look_up_is_ours_only_when_it_is() {
-        let none =
-            io::Error::other("failed to lookup address information: Name or service not known");
-        let trouble = of_lookup("h", &none);
-        assert_eq!(trouble.reason, Reason::Dns);
-        assert_eq!(
-            trouble.detail,
-            "cannot look up \"h\": Name or service not known"
-        );
-        assert_eq!(of_lookup("h", &os(libc::EMFILE)).reason, Reason::NoFds);
-        assert_eq!(of_lookup("h", &os(libc::ENOENT)).reason, Reason::Dns);
     }
 }

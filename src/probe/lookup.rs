@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::place::Family;
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
 
@@ -33,10 +34,22 @@ pub fn literal(host: &str) -> Option<IpAddr> {
     bare.unwrap_or(host).parse().ok()
 }
 
-/// The addresses of `name`, with port 0, in the resolver's order. `timeout` is how the time until
-/// `deadline` is called in words.
-pub async fn addresses(name: &str, deadline: Instant, timeout: Duration) -> Answer {
-    LOOKUPS.addresses(name, deadline, timeout).await
+/// The addresses of `name`, with port 0, in the resolver's order: at least one, and only those of
+/// `family` if there is one. `timeout` is how the time until `deadline` is called in words.
+pub async fn addresses(
+    name: &str,
+    family: Option<Family>,
+    deadline: Instant,
+    timeout: Duration,
+) -> Answer {
+    let mut found = LOOKUPS.addresses(name, deadline, timeout).await?;
+    found.retain(|address| family.is_none_or(|family| family.has(address.ip())));
+    if found.is_empty() {
+        let family = family.map_or_else(String::new, |family| format!("{family} "));
+        let detail = format!("{name:?} has no {family}address");
+        return Err(Trouble::new(Reason::Dns, Phase::Dns, detail));
+    }
+    Ok(found)
 }
 
 /// Look-ups under way, by one way to look up.

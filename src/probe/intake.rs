@@ -64,6 +64,11 @@ impl<'a> Intake<'a> {
         Err(TooLarge)
     }
 
+    /// Whether `text`, one of those looked for, was found.
+    pub fn has(&self, text: &[u8]) -> bool {
+        self.body.found.iter().any(|found| found == text)
+    }
+
     /// Bytes taken so far.
     pub fn size(&self) -> u64 {
         self.body.size

@@ -1,0 +1,154 @@
+//! A command as a probe: its exit code and what it prints are the answer. [`crate::exec`] runs it; which
+//! exit code means what is for [`crate::health`] to say.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use memchr::memmem;
+
+use crate::exec::{self, Command, ExecError, Line, Output};
+use crate::health::{Body, Observation, Phase, Reason, Trouble};
+
+/// What is run.
+#[derive(Clone)]
+pub struct Spec {
+    /// The command.
+    pub command: Line,
+    /// From its start to its end; then it is killed with all that it started.
+    pub timeout: Duration,
+    /// So many bytes of what it prints are kept; the rest is dropped.
+    pub max_output: usize,
+    /// Looked for in what it prints.
+    pub needles: Vec<Vec<u8>>,
+}
+
+/// What is wrong with a [`Spec`].
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// No time at all.
+    #[error("a timeout of zero leaves no time to ask")]
+    Timeout,
+    /// No program.
+    #[error("a command of no words")]
+    Nothing,
+}
+
+/// A command, validated and ready to be run as often as wanted.
+pub struct Probe {
+    spec: Spec,
+    url: String,
+}
+
+impl Probe {
+    /// A probe for what `spec` asks.
+    ///
+    /// # Errors
+    /// Whatever can be known to be wrong with `spec` before asking.
+    pub fn new(spec: Spec) -> Result<Self, SpecError> {
+        if spec.timeout.is_zero() {
+            return Err(SpecError::Timeout);
+        }
+        // its arguments may hold what must not be seen
+        let program = match &spec.command {
+            Line::Shell(line) if line.trim().is_empty() => return Err(SpecError::Nothing),
+            Line::Shell(_) => "/bin/sh",
+            Line::Argv(words) => words.first().ok_or(SpecError::Nothing)?,
+        };
+        let url = format!("exec:{program}");
+        Ok(Self { spec, url })
+    }
+
+    /// `exec:` and the program.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The spec's timeout.
+    pub fn timeout(&self) -> Duration {
+        self.spec.timeout
+    }
+
+    /// Runs the command once, within `timeout`.
+    pub async fn look(&self, timeout: Duration) -> Observation {
+        let command = Command {
+            program: self.spec.command.clone(),
+            stdin: None,
+            timeout,
+            max_output: self.spec.max_output,
+            env: Vec::new(),
+        };
+        let started = tokio::time::Instant::now();
+        let mut seen = Observation {
+            url: self.url.clone(),
+            ..Observation::default()
+        };
+        match exec::run(&command).await {
+            Ok(finished) => {
+                // as shells tell it: a signal counts from 128 on
+                let signal = finished.status.signal().map(|signal| 128 + signal);
+                seen.exit = finished.status.code().or(signal);
+                self.note_output(&mut seen, &finished.stdout, &finished.stderr);
+            }
+            Err(ExecError::TimedOut { stdout, stderr, .. }) => {
+                self.note_output(&mut seen, &stdout, &stderr);
+                let within = humantime::format_duration(timeout);
+                let detail = format!("not done within {within}, killed");
+                let reason = Reason::FirstByteTimeout;
+                seen.trouble = Some(Trouble::new(reason, Phase::FirstByte, detail));
+            }
+            Err(fault @ ExecError::Spawn { .. }) => seen.trouble = Some(not_started(&fault)),
+            Err(fault @ ExecError::Lost { .. }) => {
+                let detail = fault.to_string();
+                seen.trouble = Some(Trouble::new(Reason::Cancelled, Phase::FirstByte, detail));
+            }
+        }
+        seen.duration = started.elapsed();
+        let phase = match &seen.trouble {
+            Some(trouble) => trouble.phase,
+            None => Phase::FirstByte,
+        };
+        seen.phases.add(phase, seen.duration);
+        seen
+    }
+
+    /// What was printed is the body: on standard output, or else on standard error.
+    fn note_output(&self, seen: &mut Observation, stdout: &Output, stderr: &Output) {
+        let output = match stdout.bytes.is_empty() {
+            true => stderr,
+            false => stdout,
+        };
+        let kept = output.bytes.clone();
+        let occurs = |needle: &&Vec<u8>| memmem::find(&kept, needle).is_some();
+        let found: Vec<_> = self.spec.needles.iter().filter(occurs).cloned().collect();
+        if output.is_truncated() && found.len() < self.spec.needles.len() {
+            // it may stand in what was dropped, so nobody can tell
+            let detail = format!("it prints more than {} bytes", self.spec.max_output);
+            seen.trouble = Some(Trouble::new(Reason::TooLarge, Phase::FirstByte, detail));
+        }
+        seen.body = Some(Body {
+            kept,
+            size: output.size,
+            found,
+        });
+    }
+}
+
+/// That a command cannot be started says nothing about the service.
+fn not_started(fault: &ExecError) -> Trouble {
+    let code = match fault {
+        ExecError::Spawn { source, .. } => source.raw_os_error(),
+        ExecError::TimedOut { .. } | ExecError::Lost { .. } => None,
+    };
+    let reason = match code {
+        Some(libc::EMFILE | libc::ENFILE) => Reason::NoFds,
+        Some(libc::ENOMEM | libc::EAGAIN) => Reason::NoMemory,
+        _ => Reason::Spawn,
+    };
+    Trouble::new(reason, Phase::Connect, fault.to_string())
+}
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Probe").field(&self.url()).finish()
+    }
+}

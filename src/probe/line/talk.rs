@@ -1,0 +1,194 @@
+//! One exchange from start to end: addresses, connection, question, answer. Gathers facts as it goes,
+//! so that one that breaks off still tells what it saw. Every wait ends at the one deadline.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+use crate::health::{Observation, Phase, Reason, Trouble};
+use crate::probe::intake::Needle;
+use crate::probe::lookup;
+use crate::probe::place::{self, Place};
+use crate::probe::trouble::{of_io, of_timeout};
+
+use super::answer::Answer;
+use super::spec::{Peer, Spec};
+
+/// A connection of either kind.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// An exchange under way.
+pub struct Talk<'a> {
+    spec: &'a Spec,
+    needles: &'a [Needle],
+    started: Instant,
+    timeout: Duration,
+    deadline: Instant,
+    seen: Observation,
+}
+
+impl<'a> Talk<'a> {
+    /// The clock starts now. All must be done within `timeout`.
+    pub fn new(spec: &'a Spec, needles: &'a [Needle], timeout: Duration) -> Self {
+        Self {
+            spec,
+            needles,
+            started: Instant::now(),
+            timeout,
+            deadline: place::deadline(timeout),
+            seen: Observation {
+                url: spec.url.clone(),
+                ..Observation::default()
+            },
+        }
+    }
+
+    /// Talks, and tells all that was seen.
+    pub async fn take(mut self) -> Observation {
+        self.seen.trouble = self.walk().await.err();
+        self.seen.duration = self.started.elapsed();
+        self.seen
+    }
+
+    async fn walk(&mut self) -> Result<(), Trouble> {
+        let places = self.places().await?;
+        match self.connect(&places).await? {
+            Stream::Tcp(stream) => self.exchange(stream).await,
+            Stream::Unix(stream) => self.exchange(stream).await,
+        }
+    }
+
+    /// Where the peer may be. Never empty.
+    async fn places(&mut self) -> Result<Vec<Place>, Trouble> {
+        let (host, port) = match &self.spec.peer {
+            Peer::Unix(path) => return Ok(vec![Place::Unix(path.clone())]),
+            Peer::Tcp { host, port } => (host, *port),
+        };
+        if let Some(address) = lookup::literal(host) {
+            return Ok(vec![Place::Tcp((address, port).into())]);
+        }
+        let asked = Instant::now();
+        let family = self.spec.family;
+        let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
+        self.seen.phases.add(Phase::Dns, asked.elapsed());
+        let at = |address: SocketAddr| Place::Tcp((address.ip(), port).into());
+        Ok(found?.into_iter().map(at).collect())
+    }
+
+    /// A connection to the first of `places` that lets us in.
+    async fn connect(&mut self, places: &[Place]) -> Result<Stream, Trouble> {
+        let mut worst: Option<Trouble> = None;
+        for (tried, place) in places.iter().enumerate() {
+            let begun = Instant::now();
+            let patience = place::patience(self.deadline, places.len() - tried);
+            let opened = timeout_at(patience, open(place)).await;
+            self.seen.phases.add(Phase::Connect, begun.elapsed());
+            let trouble = match opened {
+                Ok(Ok(stream)) => {
+                    self.seen.peer = Some(place.to_string());
+                    return Ok(stream);
+                }
+                Ok(Err(fault)) => of_io(&fault, Phase::Connect, &place.to_string()),
+                Err(_) => {
+                    // the whole time is told as it was asked for, a share of it as it was
+                    let waited = match patience == self.deadline {
+                        true => self.timeout,
+                        false => begun.elapsed(),
+                    };
+                    of_timeout(Phase::Connect, waited, &place.to_string())
+                }
+            };
+            if trouble.reason.is_ours() {
+                return Err(trouble);
+            }
+            // an address that this machine has no way to reach tells less than any other
+            if worst.is_none() || trouble.reason != Reason::Unreachable {
+                worst = Some(trouble);
+            }
+        }
+        Err(worst.unwrap_or_else(|| Trouble::new(Reason::Dns, Phase::Dns, "no address")))
+    }
+
+    /// Sends and reads at the same time: a peer may answer before it has read everything.
+    async fn exchange<S: AsyncRead + AsyncWrite>(&mut self, stream: S) -> Result<(), Trouble> {
+        let spec = self.spec;
+        let Some(until) = &spec.until else {
+            return Ok(());
+        };
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let sending = async {
+            if let Some(question) = &spec.send {
+                // a peer that does not want to read on may have answered: reading tells
+                let _ = writer.write_all(question).await;
+            }
+        };
+        let mut answer = Answer::new(until, self.needles, spec.keep, spec.max_body);
+        let outcome = {
+            let mut sending = pin!(sending);
+            let mut reading = pin!(self.read(&mut reader, &mut answer));
+            tokio::select! {
+                outcome = &mut reading => outcome,
+                () = &mut sending => reading.await,
+            }
+        };
+        self.seen.body = answer.finish();
+        outcome
+    }
+
+    async fn read<R: AsyncRead + Unpin>(
+        &mut self,
+        reader: &mut R,
+        answer: &mut Answer<'_>,
+    ) -> Result<(), Trouble> {
+        let mut piece = [0; 4096];
+        let mut since = Instant::now();
+        loop {
+            let phase = answer.phase();
+            let read = timeout_at(self.deadline, reader.read(&mut piece)).await;
+            let now = Instant::now();
+            self.seen.phases.add(phase, now.duration_since(since));
+            since = now;
+            let outcome = match read {
+                Err(_) => return Err(self.late(answer)),
+                Ok(Ok(0)) => return answer.closed(),
+                Ok(Ok(got)) => answer.take(&piece[..got]),
+                Ok(Err(fault)) => Err(of_io(&fault, phase, "")),
+            };
+            if answer.phase() != phase {
+                self.seen.phases.add(Phase::Body, Duration::ZERO);
+            }
+            if outcome? {
+                return Ok(());
+            }
+            // a peer that always has more at hand never lets the timer have its turn
+            if now >= self.deadline {
+                return Err(self.late(answer));
+            }
+        }
+    }
+
+    fn late(&self, answer: &Answer<'_>) -> Trouble {
+        let mut trouble = of_timeout(answer.phase(), self.timeout, "");
+        if answer.phase() == Phase::Body {
+            let within = humantime::format_duration(self.timeout);
+            let (lacks, got) = (answer.lacks(), answer.size());
+            trouble.detail = format!("{lacks} within {within}, got {got} bytes");
+        }
+        trouble
+    }
+}
+
+async fn open(place: &Place) -> io::Result<Stream> {
+    match place {
+        Place::Tcp(address) => TcpStream::connect(address).await.map(Stream::Tcp),
+        Place::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+    }
+}

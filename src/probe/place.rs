@@ -1,0 +1,77 @@
+//! Where a probe connects to: the words that every kind of probe shares.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// `sun_path` holds 108 bytes, the last of which ends it.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// Where to connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Whether `path` can be the path of a unix socket.
+pub fn is_socket_path(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    path.is_absolute() && bytes.len() <= SOCKET_PATH_MAX && !bytes.contains(&0)
+}
+
+/// Until when the first of `places` may keep the others waiting: all have an equal share of what is left.
+pub fn patience(deadline: Instant, places: usize) -> Instant {
+    let now = Instant::now();
+    let left = deadline.saturating_duration_since(now);
+    match u32::try_from(places) {
+        Ok(places @ 2..) => now + left / places,
+        _ => deadline,
+    }
+}
+
+/// `timeout` from now; one that is longer than the clock can tell is as good as a year.
+pub fn deadline(timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + timeout.min(YEAR)
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Whether `address` is of this family.
+    pub fn has(self, address: IpAddr) -> bool {
+        match self {
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! Commands as probes: exit codes, output, and what it means that one cannot run or does not end.
+
+use std::time::{Duration, Instant};
+
+use httpok::exec::Line;
+use httpok::health::{Expectation, Observation, Phase, Reason, Verdict};
+use httpok::probe::exec::{Probe, Spec};
+
+use super::{assert_trouble, kept, run_alone};
+
+fn shell(line: &str) -> Spec {
+    Spec {
+        command: Line::Shell(line.to_owned()),
+        timeout: Duration::from_secs(10),
+        max_output: 1024,
+        needles: Vec::new(),
+    }
+}
+
+async fn look(spec: Spec) -> Observation {
+    let probe = Probe::new(spec).expect("a good spec");
+    let seen = probe.look(probe.timeout()).await;
+    assert_eq!(seen.url, "exec:/bin/sh");
+    seen
+}
+
+#[tokio::test]
+async fn the_exit_code_is_the_verdict_and_the_output_its_grounds() {
+    for (line, verdict, detail) in [
+        ("echo DISK OK", Verdict::Pass, "exit 0: DISK OK"),
+        ("exit 0", Verdict::Pass, "exit 0"),
+        (
+            "echo; echo ' low ' ; exit 1",
+            Verdict::Degraded,
+            "expected exit 0, got exit 1: low",
+        ),
+        (
+            "echo full >&2; exit 2",
+            Verdict::Fail,
+            "expected exit 0, got exit 2: full",
+        ),
+        ("exit 3", Verdict::Unknown, "expected exit 0, got exit 3"),
+        ("exit 7", Verdict::Fail, "expected exit 0, got exit 7"),
+        ("kill -9 $$", Verdict::Fail, "expected exit 0, got exit 137"),
+        (
+            "nosuchcommand",
+            Verdict::Fail,
+            "expected exit 0, got exit 127",
+        ),
+    ] {
+        let seen = look(shell(line)).await;
+        assert_eq!(seen.trouble, None, "{line}");
+        assert!(seen.phases.get(Phase::FirstByte).is_some());
+        let judged = Expectation::default().judge(&seen);
+        assert_eq!(judged.verdict, verdict, "{line}");
+        assert!(judged.detail.starts_with(detail), "{judged:?}");
+        let reason = (verdict != Verdict::Pass).then_some(Reason::Status);
+        assert_eq!(judged.reason, reason, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn texts_are_expected_of_the_output_and_the_worst_decides() {
+    let expectation = Expectation {
+        body: vec!["fine".into()],
+        ..Expectation::default()
+    };
+    for (line, verdict) in [
+        ("echo all fine", Verdict::Pass),
+        ("echo all bad", Verdict::Fail),
+        ("echo all fine; exit 1", Verdict::Degraded),
+        ("echo all bad; exit 1", Verdict::Fail),
+        ("echo all bad; exit 3", Verdict::Unknown),
+    ] {
+        let mut spec = shell(line);
+        spec.needles = vec![b"fine".to_vec()];
+        let seen = look(spec).await;
+        assert_eq!(expectation.judge(&seen).verdict, verdict, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn output_is_bounded_and_what_was_dropped_is_not_judged() {
+    let seen = look(shell("yes | head -c 5000; exit 1")).await;
+    let body = seen.body.as_ref().expect("output");
+    assert_eq!((body.kept.len(), body.size), (1024, 5000));
+    assert_eq!((seen.trouble, seen.exit), (None, Some(1)));
+    let mut spec = shell("echo fine; yes | head -c 5000");
+    spec.needles = vec![b"fine".to_vec()];
+    assert_eq!(look(spec.clone()).await.trouble, None);
+    spec.needles.push(b"absent".to_vec());
+    let seen = look(spec).await;
+    assert_trouble(&seen, Reason::TooLarge, Phase::FirstByte, "1024 bytes");
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_end_is_killed_with_all_that_it_started() {
+    let mut spec = shell("echo begun; sleep 1000 & sleep 1000");
+    spec.timeout = Duration::from_millis(300);
+    let begun = Instant::now();
+    let seen = look(spec).await;
+    assert!(begun.elapsed() < Duration::from_millis(900), "{seen:?}");
+    assert_trouble(
+        &seen,
+        Reason::FirstByteTimeout,
+        Phase::FirstByte,
+        "not done within 300ms",
+    );
+    assert_eq!(kept(&seen), "begun\n");
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_is_our_own_trouble() {
+    let words = |program: &str| Spec {
+        command: Line::Argv(vec![program.to_owned(), "hunter2".to_owned()]),
+        ..shell("")
+    };
+    let probe = Probe::new(words("/nonexistent/check")).expect("a good spec");
+    let seen = probe.look(probe.timeout()).await;
+    assert_trouble(&seen, Reason::Spawn, Phase::Connect, "/nonexistent/check");
+    assert_eq!(
+        Expectation::default().judge(&seen).verdict,
+        Verdict::Unknown
+    );
+    assert!(!format!("{seen:?} {probe:?}").contains("hunter2"));
+    assert!(Probe::new(shell(" ")).is_err());
+}
+
+#[tokio::test]
+async fn out_of_descriptors_is_our_own_trouble() {
+    if run_alone("commands::out_of_descriptors_is_our_own_trouble").await {
+        return;
+    }
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let next = std::fs::File::open("/dev/null").expect("there is one left");
+    let next = std::os::fd::AsRawFd::as_raw_fd(&next) as u64;
+    setrlimit(Resource::RLIMIT_NOFILE, next, hard).expect("a lower limit");
+    let seen = look(shell("exit 0")).await;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit as it was");
+    assert_trouble(&seen, Reason::NoFds, Phase::Connect, "cannot run");
+}
