@@ -14,8 +14,8 @@ pub struct Unfinished {
     pub process: ProcessName,
     /// Its pid before the stop: the same one still running was never stopped.
     pub pid_before: Option<u32>,
-    /// Its supervisor has answered a start of ours. If it is found STOPPED after that, an operator did it.
-    pub start_answered: bool,
+    /// A start of ours has begun. If it is found STOPPED after that, an operator did it.
+    pub has_begun: bool,
 }
 
 /// What one try came to.
@@ -52,7 +52,7 @@ pub async fn finish(
     if found.state == ProcessState::Running {
         return Finish::Runs(running(&found, unfinished, log));
     }
-    if unfinished.start_answered && found.state == ProcessState::Stopped {
+    if unfinished.has_begun && found.state == ProcessState::Stopped {
         return Finish::NotOurs("someone stopped it after we had started it".to_owned());
     }
     let begun = log.clock.now();
@@ -67,10 +67,10 @@ pub async fn finish(
             log.say(Some(&name), Deed::Resumed { state: found.state });
             let started = start(supervisors, &name, None).await;
             if let Err(error) = started {
-                unfinished.start_answered |= !error.is_passing();
+                unfinished.has_begun |= error.has_begun();
                 return Finish::NotYet(error.to_string());
             }
-            unfinished.start_answered = true;
+            unfinished.has_begun = true;
             log.note(begun, Some(&name), Deed::Started { error: None });
         }
     }

@@ -55,7 +55,7 @@ pub(super) async fn restart(
     };
     let begun = log.clock.now();
     let error = start(tools.supervisors, name, unstopped).await.err();
-    let start_answered = error.as_ref().is_none_or(|error| !error.is_passing());
+    let has_begun = error.as_ref().is_none_or(CallError::has_begun);
     let started = error.is_none();
     let gone = error
         .as_ref()
@@ -74,7 +74,7 @@ pub(super) async fn restart(
         let unfinished = Unfinished {
             process: name.clone(),
             pid_before: process.pid,
-            start_answered,
+            has_begun,
         };
         performed.unfinished.push((intent, unfinished));
     }

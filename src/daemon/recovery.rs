@@ -49,7 +49,7 @@ impl From<Intent> for Half {
             unfinished: Unfinished {
                 process: intent.process,
                 pid_before: intent.pid_before,
-                start_answered: false,
+                has_begun: false,
             },
         }
     }

@@ -115,6 +115,23 @@ impl CallError {
         matches!(self, Self::Fault { code, .. } if *code == wanted)
     }
 
+    /// The program could not be executed.
+    pub const SPAWN_ERROR: i64 = 50;
+    /// It ended while it was starting.
+    pub const ABNORMAL_TERMINATION: i64 = 40;
+
+    /// Whether a start that failed like this has started something. Where not (a program's file is missing,
+    /// the supervisor is going down) the process is as we left it.
+    pub const fn has_begun(&self) -> bool {
+        matches!(
+            self,
+            Self::Fault {
+                code: Self::ALREADY_STARTED | Self::SPAWN_ERROR | Self::ABNORMAL_TERMINATION,
+                ..
+            }
+        )
+    }
+
     /// Whether the same call may go through later: the link failed rather than the request.
     pub const fn is_passing(&self) -> bool {
         match self {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -236,9 +237,7 @@ fn all_but_the_listener_are_restarted() {
     let supervisord = listener(builder, "httpok", &words, "").start();
     let dir = supervisord.dir();
     let once = dir.join("once");
-    fs::write(&once, "#!/bin/sh\nrm \"$0\"\nexec sleep 1000\n").unwrap();
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(&once, fs::Permissions::from_mode(0o755)).unwrap();
+    install(&once);
     supervisord.ctl(&["start", "broken"]);
     supervisord.wait_for("broken", "RUNNING");
     home.0.set(dir.to_owned()).unwrap();
@@ -247,6 +246,9 @@ fn all_but_the_listener_are_restarted() {
             .iter()
             .all(|name| lives(dir, name) == 2)
     });
+    // it was stopped by us and could not be started, so it is started when that is possible
+    install(&once);
+    supervisord.wait_for("broken", "RUNNING");
     let looks = site.count("/web");
     wait_until("two more looks", LIMIT, || site.count("/web") >= looks + 2);
     let said = supervisord.stderr("httpok");
@@ -264,6 +266,14 @@ fn all_but_the_listener_are_restarted() {
         ["aaa", "web", "zzz"].map(|name| lives(dir, name)),
         [2, 2, 2]
     );
+}
+
+/// A program that can be started once.
+fn install(path: &Path) {
+    let whole = path.with_extension("new");
+    fs::write(&whole, "#!/bin/sh\nrm \"$0\"\nexec sleep 1000\n").unwrap();
+    fs::set_permissions(&whole, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&whole, path).unwrap();
 }
 
 /// The socket is gone for a tick; then a slow restart meets supervisord's own end.

@@ -323,6 +323,26 @@ fn faults_are_told_in_the_originals_words() {
     }
 }
 
+/// A file that is missing for a moment, as in a deployment: supervisord refuses the start and the process is as we
+/// left it. So it is ours to start.
+#[test]
+fn a_start_that_was_refused_comes_later() {
+    let stage = Stage::with(WEB);
+    let no_file = Mishap::Fault(20, "NO_FILE: can't find command '/x'");
+    stage.supervisord.mishap("start", no_file);
+    let mut listener = stage.listen(&WORDS);
+    listener.tick();
+    wait_until("it runs again", LIMIT, || {
+        stage.supervisord.state("web") == "RUNNING" && stage.supervisord.count("start") == 2
+    });
+    let said = listener.close().err;
+    assert!(
+        said.contains("Failed to start process web: <Fault 20: "),
+        "{said}"
+    );
+    assert_eq!(stage.supervisord.deeds(), "stop web, start web, start web");
+}
+
 /// After a start that failed supervisord has it FATAL: told, and left alone.
 #[test]
 fn what_could_not_be_started_is_told_again_at_the_next_tick() {
