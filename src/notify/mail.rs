@@ -11,6 +11,9 @@ use super::smtp::Server;
 use super::superlance;
 use super::text::header_value;
 
+/// The number of a thread's first mail.
+const FIRST: u64 = 1;
+
 /// Who gets mails, from whom, and on which way.
 #[derive(Clone, Debug)]
 pub struct Notifier {
@@ -87,10 +90,10 @@ impl Notifier {
         for mailbox in &self.to {
             builder = builder.to(mailbox.clone());
         }
-        builder = if message.number == message.first {
+        builder = if message.number == FIRST {
             builder.references(root)
         } else {
-            let first = message_id(message, message.first);
+            let first = message_id(message, FIRST);
             builder
                 .in_reply_to(first.clone())
                 .references(format!("{root} {first}"))

@@ -21,10 +21,8 @@ pub struct Message {
     pub host: String,
     /// The incident: the thread it belongs to.
     pub incident: String,
-    /// Its number: unique within the thread.
+    /// Its number: they count up from 1 within the thread.
     pub number: u64,
-    /// The number of the thread's first report; equal to `number` in that one.
-    pub first: u64,
     /// The same for programs: what a webhook sends.
     pub event: serde_json::Value,
 }

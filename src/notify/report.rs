@@ -41,20 +41,8 @@ impl Words {
             host: scene.host.clone(),
             incident: report.incident.id.clone(),
             number: report.number,
-            first: first_told(report),
         }
     }
-}
-
-/// The number of the first report of the thread, as far as it is remembered.
-fn first_told(report: &Report) -> u64 {
-    let mut entries = report.incident.entries.iter();
-    entries
-        .find_map(|entry| match entry.event {
-            Happening::Told { report, .. } => Some(report),
-            _ => None,
-        })
-        .unwrap_or(report.number)
 }
 
 /// The look that a report is about.

@@ -69,6 +69,7 @@ fn certificate(dir: &Path) -> (String, String) {
 async fn a_mail_arrives_with_its_headers() {
     let smtp = SmtpServer::start(&[]);
     let mut message = down();
+    message.number = 1;
     message.text.push_str("\ncafé ✓\n.\nfrom a line of a dot");
     let to = ["Ops <ops@example.org>, night@example.org", "root"];
     let via = Via::Smtp(server(smtp.port));
@@ -97,7 +98,7 @@ async fn a_mail_arrives_with_its_headers() {
         ("Date", "Fri, 01 May 2026 03:13:04 +0000"),
         (
             "Message-ID",
-            "<shop-1777605124-1.7.httpok@box1.example.org>",
+            "<shop-1777605124-1.1.httpok@box1.example.org>",
         ),
         ("References", "<shop-1777605124-1.httpok@box1.example.org>"),
         ("Auto-Submitted", "auto-generated"),
@@ -117,10 +118,9 @@ async fn a_mail_arrives_with_its_headers() {
 #[tokio::test]
 async fn later_mails_are_in_the_thread_and_a_retry_is_the_same_mail() {
     let smtp = SmtpServer::start(&[]);
-    let mut message = message(ReportKind::Recovered {
+    let message = message(ReportKind::Recovered {
         down: Duration::from_secs(9),
     });
-    message.first = 3;
     send(server(smtp.port), &message).await.expect("taken");
     send(server(smtp.port), &message)
         .await
@@ -128,7 +128,7 @@ async fn later_mails_are_in_the_thread_and_a_retry_is_the_same_mail() {
     let taken = smtp.taken();
     assert_eq!(taken.len(), 2);
     assert_eq!(taken[0].facts["content"], taken[1].facts["content"]);
-    let first = "<shop-1777605124-1.3.httpok@box1.example.org>";
+    let first = "<shop-1777605124-1.1.httpok@box1.example.org>";
     assert_eq!(
         taken[0].header("Message-ID"),
         "<shop-1777605124-1.7.httpok@box1.example.org>"
@@ -144,6 +144,7 @@ async fn later_mails_are_in_the_thread_and_a_retry_is_the_same_mail() {
 async fn no_name_begins_a_header_of_its_own() {
     let smtp = SmtpServer::start(&[]);
     let mut message = down();
+    message.number = 1;
     message.subject = "café\r\nBcc: victim@example.com\r\n\r\nhello".into();
     message.incident = "x>\r\nBcc: victim@example.com".into();
     message.host = "box\r\nBcc: victim@example.com".into();

@@ -445,7 +445,7 @@ fn names_cannot_break_out_and_secrets_stay_in() {
 }
 
 #[test]
-fn threads_begin_with_the_first_report_that_was_told() {
+fn what_reached_nobody_is_told_by_the_next_report() {
     let told = |report| Happening::Told {
         report,
         kind: ReportKind::Blind,
@@ -457,18 +457,11 @@ fn threads_begin_with_the_first_report_that_was_told() {
         down: Duration::from_secs(50),
     };
     let message = Words::Full.tell(&report(kind, entries), &scene());
-    assert_eq!((message.first, message.number), (3, 7));
     assert!(
         message
             .text
             .contains("report 3 (blind) reached nobody: mail.example.org is down"),
         "{}",
         message.text
-    );
-    assert_eq!(
-        Words::Full
-            .tell(&report(ReportKind::Blind, vec![]), &scene())
-            .first,
-        7
     );
 }

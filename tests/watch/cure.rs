@@ -107,7 +107,11 @@ fn a_service_that_does_not_come_back_is_given_up() {
     // the pause between two attempts was kept
     let stops = watchdog.err.text();
     assert_eq!(stops.matches("restarting, attempt").count(), 2, "{stops}");
-    assert_eq!(stops.matches("gave up").count(), 1, "{stops}");
+    assert_eq!(
+        stops.matches("gave up: the restarts are used up").count(),
+        1,
+        "{stops}"
+    );
 }
 
 #[test]
