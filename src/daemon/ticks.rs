@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::health::{self, Moment};
@@ -32,6 +32,7 @@ pub enum Ticks {
 #[derive(Debug)]
 pub struct Timers {
     tasks: JoinSet<()>,
+    running: BTreeMap<String, (Duration, AbortHandle)>,
     sender: mpsc::Sender<health::Tick>,
     receiver: mpsc::Receiver<health::Tick>,
 }
@@ -53,6 +54,7 @@ impl Ticks {
         let (sender, receiver) = mpsc::channel(64);
         Self::Timers(Timers {
             tasks: JoinSet::new(),
+            running: BTreeMap::new(),
             sender,
             receiver,
         })
@@ -68,16 +70,7 @@ impl Ticks {
         match self {
             Self::Listener { .. } => {}
             Self::Once(left) => *left = due.iter().rev().map(|(check, _)| check.clone()).collect(),
-            Self::Timers(timers) => {
-                timers.tasks.abort_all();
-                let count = u32::try_from(due.len().max(1)).unwrap_or(u32::MAX);
-                for (index, (check, every)) in (0..).zip(due) {
-                    let delay = SPREAD.min(*every) * index / count;
-                    timers
-                        .tasks
-                        .spawn(run(check.clone(), delay, *every, timers.sender.clone()));
-                }
-            }
+            Self::Timers(timers) => timers.set(due),
         }
     }
 
@@ -120,6 +113,29 @@ impl Ticks {
                 }]),
                 None => std::future::pending().await,
             },
+        }
+    }
+}
+
+impl Timers {
+    /// A timer whose period is the same goes on: to read the configuration again is no reason to look.
+    fn set(&mut self, due: &[Due]) {
+        self.running.retain(|check, (every, task)| {
+            let stays = due.iter().any(|due| due.0 == *check && due.1 == *every);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        let count = u32::try_from(due.len().max(1)).unwrap_or(u32::MAX);
+        for (index, (check, every)) in (0..).zip(due) {
+            if self.running.contains_key(check) {
+                continue;
+            }
+            let delay = SPREAD.min(*every) * index / count;
+            let ticking = run(check.clone(), delay, *every, self.sender.clone());
+            let task = self.tasks.spawn(ticking);
+            self.running.insert(check.clone(), (*every, task));
         }
     }
 }

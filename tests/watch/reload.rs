@@ -82,6 +82,31 @@ fn the_streak_of_an_unchanged_check_survives() {
     assert_eq!(stage.site.count("/nope"), nope);
 }
 
+/// Reading the file again is no look: otherwise three reloads made a fail out of one bad moment.
+#[test]
+fn reloading_makes_no_look() {
+    let stage = Stage::with(&[]);
+    let text = [HEAD, ILL, WELL].concat();
+    stage.configure(&text.replace("every = \"200ms\"", "every = \"1h\""));
+    let watchdog = stage.watch_file();
+    wait_until("both are looked at", LIMIT, || {
+        stage.site.asked().len() == 2
+    });
+    for taken in 1..=3 {
+        watchdog.signal(Signal::SIGHUP);
+        let enough = |said: &str| said.matches("is taken").count() == taken;
+        watchdog.err.wait("it is taken", enough);
+    }
+    // a check that is new is looked at soon, and nothing else was
+    let new = WELL.replace("well", "new").replace("/ok", "/204");
+    stage.configure(&(text.replace("every = \"200ms\"", "every = \"1h\"") + &new));
+    watchdog.signal(Signal::SIGHUP);
+    wait_until("the new one is looked at", LIMIT, || {
+        stage.site.count("/204") == 1
+    });
+    assert_eq!((stage.site.count("/500"), stage.site.count("/ok")), (1, 1));
+}
+
 /// Whom to tell and how much to do at a time are part of the file, too.
 #[test]
 fn who_is_told_changes_with_the_file() {
