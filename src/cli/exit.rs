@@ -13,6 +13,8 @@ pub enum Exit {
     Degraded,
     /// `check`: the worst verdict is fail.
     Fail,
+    /// `simulate`: a journal's decisions are others now.
+    Differs,
     /// It could not be told: wrong usage, a wrong configuration, our own trouble.
     Unknown,
     /// The drop-in listener cannot work here: no supervisord, or a URL it cannot ask.
@@ -23,10 +25,11 @@ pub enum Exit {
 
 impl Exit {
     /// Every way to end.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::Degraded,
         Self::Fail,
+        Self::Differs,
         Self::Unknown,
         Self::CannotListen,
         Self::DropInUsage,
@@ -36,7 +39,7 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::Degraded | Self::CannotListen => 1,
+            Self::Degraded | Self::Differs | Self::CannotListen => 1,
             Self::Fail => 2,
             Self::Unknown => 3,
             Self::DropInUsage => 255,
@@ -80,7 +83,7 @@ mod tests {
     #[test]
     fn the_numbers_are_the_promised_ones() {
         let numbers = Exit::ALL.map(Exit::code);
-        assert_eq!(numbers, [0, 1, 2, 3, 1, 255]);
+        assert_eq!(numbers, [0, 1, 2, 1, 3, 1, 255]);
     }
 
     #[test]

@@ -5,8 +5,10 @@
 mod args;
 mod asked;
 mod check;
+mod control;
 mod dropin;
 mod exit;
+mod explain;
 mod generate;
 mod handover;
 mod listen;
@@ -15,6 +17,7 @@ mod render;
 mod run;
 mod sample;
 mod say;
+mod simulate;
 mod values;
 mod watch;
 
@@ -70,6 +73,14 @@ fn obey(command: Command) -> Exit {
         }
         Command::Run(_) => Exit::Ok,
         Command::Sample(args) => sample::run(&args),
+        Command::Status(args) => control::status(&args, &env),
+        Command::Explain(args) => explain::run(&args, &env),
+        Command::Pause(args) => control::pause(&args, &env),
+        Command::Resume(args) => control::resume(&args, &env),
+        Command::Restart(args) => control::restart(&args, &env),
+        Command::Reset(args) => control::reset(&args, &env),
+        Command::Reload(place) => control::reload(&place, &env),
+        Command::Simulate(args) => simulate::run(&args, &env),
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
             Ok(settings) => {
                 let count = settings.checks.len();

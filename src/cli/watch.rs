@@ -50,6 +50,9 @@ pub fn settings(
     if let Some(dir) = &args.state_dir {
         settings.state_dir = Some(dir.clone());
     }
+    if let Some(file) = &args.journal {
+        settings.journal = Some(file.clone());
+    }
     let options = WatchOptions {
         once: args.once,
         name: name(args, &settings),

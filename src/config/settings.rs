@@ -16,6 +16,8 @@ use crate::secret::Secret;
 pub struct Settings {
     /// Where intents, reports and incidents are kept. `None`: the default place.
     pub state_dir: Option<PathBuf>,
+    /// Where every event and what was decided about it is written, for `simulate`. `None`: nowhere.
+    pub journal: Option<PathBuf>,
     /// The share of failing checks (of at least 3) from which on nothing is restarted. 0 < share <= 1.
     pub panic_threshold: Option<f64>,
     /// At least 1.
@@ -38,6 +40,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             state_dir: None,
+            journal: None,
             panic_threshold: Some(0.6),
             max_concurrent_restarts: 1,
             max_restarts: Some(Budget {

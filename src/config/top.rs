@@ -22,6 +22,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         .unwrap_or(Check::EVERY);
     let mut read = Settings {
         state_dir: table.read("state_dir", Value::path),
+        journal: table.read("journal", Value::path),
         panic_threshold: table
             .read("panic_threshold", |value| value.unless_off("off", share))
             .unwrap_or(usual.panic_threshold),

@@ -5,6 +5,7 @@
 pub mod control;
 mod courier;
 mod executor;
+pub mod journal;
 mod ledger;
 mod recovery;
 mod state_dir;

@@ -19,6 +19,7 @@ use super::control::protocol::{Answer, Fault};
 use super::control::{Asked, Control, Order};
 use super::courier::{Courier, Route};
 use super::executor::{Ended, Executor};
+use super::journal::Journal;
 use super::ledger::{Entry, Ledger};
 use super::recovery::{Half, Recovery};
 use super::ticks::{Due, Ticks};
@@ -92,6 +93,7 @@ pub struct Watchdog {
     once: bool,
     reload: Option<Reload>,
     control: Control,
+    journal: Option<Journal>,
     /// What of each check's memory was last written down.
     written: BTreeMap<String, Memory>,
     tally: Tally,
@@ -114,6 +116,9 @@ impl Watchdog {
             true => Control::closed(),
             false => Control::open(&parts.state_dir, &parts.key, &voice),
         };
+        let journal = parts
+            .journal
+            .and_then(|path| Journal::open(&path, seed, &voice));
         let store = Store::new(parts.state_dir);
         let (courier, outbox) = Courier::start(Route {
             store: store.clone(),
@@ -146,6 +151,7 @@ impl Watchdog {
             due: parts.due,
             reload,
             control,
+            journal,
             written: BTreeMap::new(),
             tally: Tally::default(),
         }
@@ -172,6 +178,9 @@ impl Watchdog {
         };
         let mut over = pin!(over);
         self.remember().await;
+        if let Some(journal) = &self.journal {
+            journal.begin(self.executor.clock.now(), &self.monitor);
+        }
         self.recover().await;
         self.ticks.set(&self.due);
         let mut ending = None;
@@ -305,7 +314,12 @@ impl Watchdog {
     fn feed(&mut self, event: Event) {
         let now = self.executor.clock.now();
         let mut notes: Vec<Note> = Vec::new();
-        for effect in self.monitor.handle(now, event) {
+        let recorded = self.journal.as_ref().map(|_| event.clone());
+        let effects = self.monitor.handle(now, event);
+        if let (Some(journal), Some(event)) = (&self.journal, recorded) {
+            journal.write(now, &event, &effects);
+        }
+        for effect in effects {
             let (url, look) = match &effect {
                 Effect::Act { plan, .. } => {
                     // before a process is touched it is on disk why

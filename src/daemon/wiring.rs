@@ -71,6 +71,8 @@ pub struct Parts {
     pub key: String,
     /// Where it keeps what must outlive it.
     pub state_dir: PathBuf,
+    /// Where every event is written, if anywhere.
+    pub journal: Option<PathBuf>,
     pub checks: Vec<health::Check>,
     pub limits: Limits,
     pub hands: Hands,
@@ -106,6 +108,7 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
     Ok(Parts {
         key: manner.key.clone(),
         state_dir: state_dir(settings, &|name| std::env::var(name).ok()),
+        journal: settings.journal.clone(),
         limits: Limits {
             panic_threshold: settings.panic_threshold,
             max_concurrent_restarts: settings.max_concurrent_restarts,

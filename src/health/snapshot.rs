@@ -129,7 +129,7 @@ pub struct Spending {
 }
 
 /// A hold by a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseView {
     pub reason: String,
     pub until: Option<Moment>,

@@ -10,7 +10,7 @@ pub mod sendmail;
 pub mod smtp;
 pub mod superlance;
 pub mod text;
-mod transcript;
+pub mod transcript;
 pub mod webhook;
 
 use std::time::Duration;

@@ -146,7 +146,7 @@ pub(super) fn done(incident: &Incident, scene: &Scene) -> Option<String> {
 }
 
 /// One step as one line.
-fn sentence(step: &Step) -> String {
+pub fn sentence(step: &Step) -> String {
     let name = step
         .process
         .as_ref()
@@ -218,7 +218,7 @@ fn captured(name: &str, capture: &Capture, took: &str) -> String {
 }
 
 /// The files that the captures left, with their sizes, and the beginning of what they printed.
-pub(super) fn evidence(incident: &Incident) -> Option<String> {
+pub fn evidence(incident: &Incident) -> Option<String> {
     let captures: Vec<_> = incident
         .actions()
         .flat_map(|(_, outcome)| captures(outcome))

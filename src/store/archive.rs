@@ -54,6 +54,11 @@ impl Archive {
         self.read(history::incident(&self.conn, id))
     }
 
+    /// The checks of which anything is remembered, by name.
+    pub fn checks(&self) -> Result<Vec<String>, StoreError> {
+        self.read(history::checks(&self.conn))
+    }
+
     /// The last decisions about `check`, oldest first.
     pub fn notes(&self, check: &str, limit: u32) -> Result<Vec<Note>, StoreError> {
         self.read(history::notes(&self.conn, check, limit))

@@ -85,6 +85,13 @@ pub(super) fn save_incident(
     Ok(())
 }
 
+/// The checks of which anything is remembered.
+pub(super) fn checks(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    conn.prepare("SELECT check_name FROM incidents UNION SELECT check_name FROM notes ORDER BY 1")?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
 /// The last incidents, newest first; those that another version wrote and we cannot read are left out.
 pub(super) fn incidents(
     conn: &Connection,

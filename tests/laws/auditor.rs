@@ -130,6 +130,7 @@ impl Auditor {
                 }
             }
             Event::Tick(_)
+            | Event::Judged { .. }
             | Event::Delivered { .. }
             | Event::Resumed { .. }
             | Event::Reload { .. } => {}

@@ -80,6 +80,49 @@ pub const WATCH: &[Example] = &[
     ),
 ];
 
+pub const STATUS: &[Example] = &[
+    ("How does everything stand?", "httpok status"),
+    (
+        "Which checks are down?",
+        "httpok status --json | jq -r '.snapshot.checks[] | select(.status == \"down\").name'",
+    ),
+];
+
+pub const EXPLAIN: &[Example] = &[
+    ("Why was shop restarted last night?", "httpok explain shop"),
+    (
+        "What would another configuration have decided?",
+        "httpok explain shop --trace > shop.jsonl\nhttpok simulate --config new.toml shop.jsonl",
+    ),
+];
+
+pub const PAUSE: &[Example] = &[(
+    "During a deployment",
+    "httpok pause shop --for 30m --reason 'deploying 2.1'",
+)];
+
+pub const RESUME: &[Example] = &[("When it is done", "httpok resume shop")];
+
+pub const RESTART: &[Example] = &[("Now, whatever the check says", "httpok restart shop")];
+
+pub const RESET: &[Example] = &[("When the cause is mended", "httpok reset shop")];
+
+pub const RELOAD: &[Example] = &[(
+    "After a change",
+    "httpok config check /etc/httpok.toml && httpok reload",
+)];
+
+pub const SIMULATE: &[Example] = &[
+    (
+        "Three fails, then it passes",
+        "printf '%s\\n' '{\"at\":0,\"check\":\"shop\",\"code\":500}' \\\n  '{\"at\":10,\"check\":\"shop\",\"verdict\":\"fail\",\"reason\":\"refused\"}' \\\n  '{\"at\":20,\"check\":\"shop\",\"verdict\":\"fail\"}' \\\n  '{\"at\":23,\"check\":\"shop\",\"verdict\":\"pass\"}' |\n  httpok simulate --config /etc/httpok.toml -",
+    ),
+    (
+        "What would the new configuration have decided yesterday?",
+        "httpok simulate --config new.toml /var/lib/httpok/journal",
+    ),
+];
+
 pub const CONFIG_CHECK: &[Example] = &[(
     "Before a reload",
     "httpok config check /etc/httpok.toml && systemctl reload httpok",
@@ -103,6 +146,14 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-watch" => WATCH,
         "httpok-run" => RUN,
         "httpok-sample" => SAMPLE,
+        "httpok-status" => STATUS,
+        "httpok-explain" => EXPLAIN,
+        "httpok-pause" => PAUSE,
+        "httpok-resume" => RESUME,
+        "httpok-restart" => RESTART,
+        "httpok-reset" => RESET,
+        "httpok-reload" => RELOAD,
+        "httpok-simulate" => SIMULATE,
         "httpok-config-check" => CONFIG_CHECK,
         "httpok-generate-man" => MAN,
         "httpok-generate-completions" => COMPLETIONS,

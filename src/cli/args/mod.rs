@@ -3,6 +3,7 @@
 
 mod ask;
 mod check;
+mod control;
 mod examples;
 mod run;
 mod watch;
@@ -13,13 +14,15 @@ use clap::{Parser, Subcommand};
 
 pub use ask::{AskArgs, WireArgs};
 pub use check::{CheckArgs, Format, OutputArgs, WaitArgs};
+pub use control::{ExplainArgs, OneArgs, PauseArgs, SimulateArgs, StatusArgs, WhereArgs};
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 7] = [
-    "check", "watch", "run", "sample", "config", "generate", "help",
+const COMMANDS: [&str; 15] = [
+    "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "reset",
+    "reload", "simulate", "config", "generate", "help",
 ];
 
 /// Whether a command line that starts with `word` is for [`Cli`].
@@ -97,6 +100,67 @@ pub enum Command {
     /// A service that hangs after a while, to try httpok out
     #[command(after_long_help = examples::help(examples::SAMPLE))]
     Sample(SampleArgs),
+    /// Show how the checks of a running watchdog stand
+    ///
+    /// Prints a row for every check: where it stands and since when, the restarts within the budget's
+    /// window, the last look, and what comes next or is held back. With several watchdogs in the state
+    /// directory it shows them all.
+    ///
+    /// The exit status is 0 when a watchdog answered, however its checks stand, and 3 when none did or a
+    /// name is wrong; httpok check has an exit status for verdicts.
+    #[command(after_long_help = examples::help(examples::STATUS))]
+    Status(StatusArgs),
+
+    /// Tell the story of a check's last incident
+    ///
+    /// Prints the timeline of an incident from what the watchdog has written down, whether it runs or
+    /// not: every look with the threshold's arithmetic, what held a restart back, every step with how long
+    /// it took, the evidence and where it is, and which reports were made and delivered. Times are UTC, and
+    /// relative to the first fail. A running watchdog writes what is not urgent a few seconds late.
+    #[command(after_long_help = examples::help(examples::EXPLAIN))]
+    Explain(ExplainArgs),
+
+    /// Keep a check from restarting anything for a while
+    ///
+    /// The check is still asked and still told about. Nothing is restarted for it until the pause is over,
+    /// is ended by resume, or a person says restart. A pause outlives the watchdog.
+    #[command(after_long_help = examples::help(examples::PAUSE))]
+    Pause(PauseArgs),
+
+    /// End a pause
+    #[command(after_long_help = examples::help(examples::RESUME))]
+    Resume(OneArgs),
+
+    /// Restart a check's processes now
+    ///
+    /// By hand: thresholds, grace, pauses, back-off, budgets and other checks do not hold it back. It is
+    /// done as any other restart: looked at again, evidence kept, stopped, started, watched until it
+    /// passes; and it counts against the budget. It is refused while one of the processes is being
+    /// restarted already, and while the watchdog is ending. People are told only when it does not come
+    /// back.
+    #[command(after_long_help = examples::help(examples::RESTART))]
+    Restart(OneArgs),
+
+    /// Let a check that was given up be restarted again
+    ///
+    /// The back-off begins anew and the restarts so far do not count against the check's budget any more.
+    #[command(after_long_help = examples::help(examples::RESET))]
+    Reset(OneArgs),
+
+    /// Have the configuration file read again
+    ///
+    /// Does what SIGHUP does, and says what came of it. A file that is wrong changes nothing.
+    #[command(after_long_help = examples::help(examples::RELOAD))]
+    Reload(WhereArgs),
+
+    /// Say what a watchdog would decide
+    ///
+    /// Runs the part of httpok that decides, and nothing else, over a trace: nothing is asked, touched or
+    /// sent. Of a journal that watch --journal wrote it prints the decisions that the configuration makes
+    /// now, and which are others than the recorded ones. Of samples written by hand it says what would
+    /// follow; in between restarts succeed after a second unless the trace says otherwise.
+    #[command(after_long_help = examples::help(examples::SIMULATE))]
+    Simulate(SimulateArgs),
 
     /// Work with configuration files
     #[command(subcommand, arg_required_else_help = true)]

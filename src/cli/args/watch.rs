@@ -66,6 +66,13 @@ pub struct WatchArgs {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
+    /// Write every event and what was decided about it to this file, for httpok simulate
+    ///
+    /// One JSON object a line, appended. Answers are in it, as far as they are kept, so only its owner
+    /// may read it. It is not rotated: logrotate's copytruncate does that.
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+
     #[command(flatten)]
     pub ask: AskArgs,
 

@@ -53,6 +53,7 @@ impl DropIn {
         };
         let settings = Settings {
             state_dir: self.state_dir.clone(),
+            journal: None,
             panic_threshold: None,
             max_concurrent_restarts: 1,
             max_restarts: None,

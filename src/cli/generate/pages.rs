@@ -39,6 +39,26 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("FILES", FILES),
             section("ENVIRONMENT", ENVIRONMENT),
         ],
+        "httpok-status" => vec![
+            section("JSON", STATUS_JSON),
+            section("EXIT STATUS", CONTROL_STATUS),
+            section("FILES", CONTROL_FILES),
+        ],
+        "httpok-pause" | "httpok-resume" | "httpok-restart" | "httpok-reset" | "httpok-reload" => {
+            vec![
+                section("EXIT STATUS", CONTROL_STATUS),
+                section("FILES", CONTROL_FILES),
+            ]
+        }
+        "httpok-explain" => vec![
+            section("EXIT STATUS", EXPLAIN_STATUS),
+            section("FILES", EXPLAIN_FILES),
+        ],
+        "httpok-simulate" => vec![
+            section("TRACES", TRACES),
+            section("OUTPUT", SIMULATED),
+            section("EXIT STATUS", SIMULATE_STATUS),
+        ],
         _ => vec![section("EXIT STATUS", PLAIN_STATUS)],
     }
 }
@@ -99,6 +119,101 @@ const PLAIN_STATUS: &[Paragraph] = &[
     Term(
         "3",
         "It is not right, or could not be done; standard error says why.",
+    ),
+];
+
+const CONTROL_STATUS: &[Paragraph] = &[
+    Term("0", "The watchdog answered, and did it."),
+    Term(
+        "3",
+        "No watchdog answers, there is no such check, or it is refused; standard error says why.",
+    ),
+];
+
+const CONTROL_FILES: &[Paragraph] = &[Term(
+    "control-*.sock in the state directory",
+    "The sockets of the watchdogs, one each. Only the watchdog's own user and root may use them. They take one JSON object a line, such as {\"version\":1,\"ask\":\"status\"}, and answer each with one.",
+)];
+
+const STATUS_JSON: &[Paragraph] = &[
+    Text(
+        "Each line is one watchdog. Keys may be added in later versions. Moments are milliseconds since 1970, spans are seconds.",
+    ),
+    Term(
+        "watchdog, pid, socket",
+        "Which watchdog it is: its configuration file or what it asks, the same in every run.",
+    ),
+    Term(
+        "snapshot.totals",
+        "The number of checks, how many are up, down, pending, paused and given up, what is under way, and the restarts over all.",
+    ),
+    Term(
+        "snapshot.checks",
+        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when, last (the newest look), streak (fails, fail_after, passes, pass_after), incident, held (what held back the last restart that was due), grace_left, next_attempt, restarts (spent, of, window), gave_up, rearm, pause, busy, targets, requires, dry_run, tally (counts since the start), samples (the last looks, newest last).",
+    ),
+];
+
+const EXPLAIN_STATUS: &[Paragraph] = &[
+    Term("0", "Told, also when there was no incident."),
+    Term(
+        "3",
+        "Nothing is remembered of the check, or the store cannot be read; standard error says why.",
+    ),
+];
+
+const EXPLAIN_FILES: &[Paragraph] = &[Term(
+    "httpok.db in the state directory",
+    "Where incidents and decisions are kept: 200 incidents and 2000 decisions a check, for 90 days.",
+)];
+
+const TRACES: &[Paragraph] = &[
+    Text(
+        "One JSON object a line. Empty lines and lines that begin with # are passed over. A trace is a journal that watch --journal wrote; or decisions that explain --trace wrote; or written by hand, in the order of time, \"at\" being a duration such as \"1m 30s\" or a number of seconds from the beginning:",
+    ),
+    Term(
+        "{\"at\":10,\"check\":\"shop\",\"code\":500}",
+        "The check is asked, and answers with this status and an optional \"body\"; the check's own expectations judge it.",
+    ),
+    Term(
+        "{\"at\":10,\"check\":\"shop\",\"verdict\":\"fail\",\"reason\":\"refused\"}",
+        "The same, judged already. \"reason\" and \"detail\" may be left out. With \"took\" the answer comes so much later.",
+    ),
+    Term(
+        "{\"at\":10,\"pause\":\"shop\",\"for\":\"30m\",\"reason\":\"deploy\"}",
+        "A person pauses it; likewise {\"resume\":\"shop\"}, {\"reset\":\"shop\"} and {\"by_hand\":\"shop\"}, a restart by hand.",
+    ),
+    Term(
+        "{\"at\":10,\"restart\":\"fails\"}",
+        "From now on restarts fail, or with \"succeeds\" go well again; with \"check\" those of one check.",
+    ),
+    Term(
+        "{\"at\":10,\"processes\":\"replaced\",\"check\":\"shop\"}",
+        "Someone else restarts the check's processes; likewise \"stopped\" and \"running\".",
+    ),
+    Term(
+        "{\"at\":10,\"shutdown\":true}",
+        "The watchdog is told to end.",
+    ),
+    Text(
+        "Until its next line a check goes on answering as in its last one: that is what the looks after a restart see. The processes run since long before the trace begins. A restart takes a second, gives a new process id, and every report is delivered.",
+    ),
+];
+
+const SIMULATED: &[Paragraph] = &[
+    Text(
+        "A line a decision: when, which check, and what was decided, with the threshold's arithmetic or what holds it back. Equal lines in a row are folded. The last lines count restarts, what was held back, how often a check was given up, and reports.",
+    ),
+    Text(
+        "Of a journal, decisions that are not the recorded ones are marked: + now for what is decided and was not, - then for what was decided and is not any more. From there on the record knows less and less of what would have happened.",
+    ),
+];
+
+const SIMULATE_STATUS: &[Paragraph] = &[
+    Term("0", "Done; a journal's decisions are the recorded ones."),
+    Term("1", "Decisions differ from a journal's."),
+    Term(
+        "3",
+        "The configuration or the trace is wrong; standard error says where.",
     ),
 ];
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::paint::{Paint, look};
 use super::{plain::summary, visible};
 use crate::cli::check::Checked;
 use crate::health::{Certificate, Finding, Phase, Verdict};
@@ -21,37 +22,6 @@ pub fn human(results: &[Checked], colour: bool) -> String {
         .map(|checked| block(checked, paint))
         .collect();
     blocks.join("\n")
-}
-
-#[derive(Clone, Copy)]
-struct Paint {
-    colour: bool,
-}
-
-impl Paint {
-    fn with(self, style: Style, text: &str) -> String {
-        match self.colour {
-            true => format!("{style}{text}{style:#}"),
-            false => text.to_owned(),
-        }
-    }
-
-    fn colour(self, colour: AnsiColor, text: &str) -> String {
-        self.with(colour.on_default(), text)
-    }
-
-    fn dim(self, text: &str) -> String {
-        self.with(Style::new().dimmed(), text)
-    }
-}
-
-const fn look(verdict: Verdict) -> (AnsiColor, &'static str) {
-    match verdict {
-        Verdict::Pass => (AnsiColor::Green, "✓"),
-        Verdict::Degraded | Verdict::Starting | Verdict::Draining => (AnsiColor::Yellow, "!"),
-        Verdict::Fail => (AnsiColor::Red, "✗"),
-        Verdict::Unknown => (AnsiColor::Magenta, "?"),
-    }
 }
 
 fn block(checked: &Checked, paint: Paint) -> String {

@@ -3,8 +3,10 @@
 mod human;
 mod json;
 mod nagios;
+pub mod paint;
 mod plain;
-mod visible;
+pub mod time;
+pub mod visible;
 
 pub use human::human;
 pub use json::json;

@@ -79,7 +79,7 @@ const fn word(exit: Exit) -> &'static str {
         Exit::Ok => "OK",
         Exit::Degraded => "WARNING",
         Exit::Fail => "CRITICAL",
-        Exit::Unknown | Exit::CannotListen | Exit::DropInUsage => "UNKNOWN",
+        Exit::Unknown | Exit::Differs | Exit::CannotListen | Exit::DropInUsage => "UNKNOWN",
     }
 }
 

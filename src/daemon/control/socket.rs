@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,15 @@ const BACKLOG: i32 = 16;
 #[derive(Debug)]
 pub struct Bound {
     path: PathBuf,
-    file: (u64, u64),
+    file: Identity,
+}
+
+/// A file, whatever its name becomes. Its number may be given to another one, its age not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
 }
 
 impl Drop for Bound {
@@ -46,6 +54,9 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => return Err(error),
+            }
+            if !fs::symlink_metadata(path)?.file_type().is_socket() {
+                return Err(io::Error::other("there is a file that is no socket"));
             }
             fs::remove_file(path)?;
             listen(path)?
@@ -80,9 +91,13 @@ fn stream() -> nix::Result<std::os::fd::OwnedFd> {
     socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+fn identity(path: &Path) -> io::Result<Identity> {
     let meta = fs::symlink_metadata(path)?;
-    Ok((meta.dev(), meta.ino()))
+    Ok(Identity {
+        device: meta.dev(),
+        inode: meta.ino(),
+        changed: (meta.ctime(), meta.ctime_nsec()),
+    })
 }
 
 #[cfg(test)]

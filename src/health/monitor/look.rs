@@ -144,6 +144,25 @@ impl Monitor {
         mut seen: Observation,
         out: &mut Vec<Effect>,
     ) {
+        let Some(state) = self.checks.get(name) else {
+            return;
+        };
+        let judgement = state.check.expectation.judge(&seen);
+        if let Some(body) = &mut seen.body {
+            body.shorten(EVIDENCE);
+        }
+        self.looked(now, name, ticket, Look { seen, judgement }, out);
+    }
+
+    /// A look is over and judged.
+    pub(super) fn looked(
+        &mut self,
+        now: Moment,
+        name: &str,
+        ticket: Ticket,
+        look: Look,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };
@@ -156,11 +175,6 @@ impl Monitor {
         else {
             return;
         };
-        let judgement = state.check.expectation.judge(&seen);
-        if let Some(body) = &mut seen.body {
-            body.shorten(EVIDENCE);
-        }
-        let look = Look { seen, judgement };
         state.sample(now, &look);
         if self.is_from_before_an_action(begun, looked.as_deref()) {
             out.push(judged(now, name, &look, Counted::FromBeforeAction));

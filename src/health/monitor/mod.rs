@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Spent};
 use super::check::{Check, CheckState, Doing, Memory, Pause, Ticket};
-use super::incident::{Happening, Incident, Report, ReportKind};
+use super::incident::{Happening, Incident, Look, Report, ReportKind};
 use super::moment::Moment;
 use super::note::{Decision, Dropped, Note};
 use super::observation::Observation;
@@ -39,6 +39,12 @@ pub enum Event {
         check: String,
         ticket: Ticket,
         seen: Box<Observation>,
+    },
+    /// [`Effect::Probe`] ended, and what it came to was decided elsewhere: a sample of a written trace.
+    Judged {
+        check: String,
+        ticket: Ticket,
+        look: Box<Look>,
     },
     /// [`Effect::Act`] ended.
     Acted {
@@ -228,6 +234,11 @@ impl Monitor {
             } => {
                 self.observed(now, &check, ticket, *seen, &mut out);
             }
+            Event::Judged {
+                check,
+                ticket,
+                look,
+            } => self.looked(now, &check, ticket, *look, &mut out),
             Event::Acted {
                 check,
                 ticket,

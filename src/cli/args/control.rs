@@ -1,0 +1,123 @@
+//! The options of the commands that talk to a running watchdog, or look at what it left.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::values;
+
+/// Where the watchdog is.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Which watchdog")]
+pub struct WhereArgs {
+    /// Talk to the watchdog at this socket
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["config", "state_dir"])]
+    pub socket: Option<PathBuf>,
+
+    /// Look in the state directory that this configuration file names
+    #[arg(long, value_name = "FILE", conflicts_with = "state_dir")]
+    pub config: Option<PathBuf>,
+
+    /// Look in this state directory
+    ///
+    /// Default: $STATE_DIRECTORY; for root /var/lib/httpok; else httpok in $XDG_STATE_HOME.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// `httpok status`.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// Only these checks
+    #[arg(value_name = "NAME")]
+    pub checks: Vec<String>,
+
+    /// One JSON object a line and watchdog
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+/// `httpok pause`.
+#[derive(Args, Debug)]
+pub struct PauseArgs {
+    /// The check to pause
+    #[arg(value_name = "NAME")]
+    pub check: String,
+
+    /// End the pause by itself after so long: 30m, 2h [default: until resume]
+    #[arg(long = "for", value_name = "DURATION", value_parser = values::timeout)]
+    pub lasting: Option<Duration>,
+
+    /// Why, for whoever wonders
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+/// `httpok resume`, `restart` and `reset`.
+#[derive(Args, Debug)]
+pub struct OneArgs {
+    /// The check
+    #[arg(value_name = "NAME")]
+    pub check: String,
+
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+/// `httpok explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The check to explain
+    #[arg(value_name = "NAME", required_unless_present = "incident")]
+    pub check: Option<String>,
+
+    /// This incident instead of the check's last one
+    #[arg(long, value_name = "ID", conflicts_with_all = ["all", "trace"])]
+    pub incident: Option<String>,
+
+    /// All incidents that are remembered, the oldest first
+    #[arg(long, conflicts_with = "trace")]
+    pub all: bool,
+
+    /// One JSON object a line and incident
+    #[arg(long, conflicts_with = "trace")]
+    pub json: bool,
+
+    /// Instead of incidents every decision that is remembered, one JSON object a line, the oldest first
+    #[arg(long)]
+    pub trace: bool,
+
+    /// Look in the state directory that this configuration file names
+    #[arg(long, value_name = "FILE", conflicts_with = "state_dir")]
+    pub config: Option<PathBuf>,
+
+    /// Look in this state directory
+    ///
+    /// Default: $STATE_DIRECTORY; for root /var/lib/httpok; else httpok in $XDG_STATE_HOME.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// `httpok simulate`.
+#[derive(Args, Debug)]
+pub struct SimulateArgs {
+    /// The configuration file whose checks decide
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// A journal of watch --journal, or samples written by hand; - is standard input
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+
+    /// One JSON object a line and decision
+    #[arg(long)]
+    pub json: bool,
+}

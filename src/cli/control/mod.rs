@@ -1,0 +1,200 @@
+//! The commands that talk to a running watchdog. Each asks over the control socket and says in one line
+//! what is true now; the watchdog decides.
+
+pub mod place;
+mod table;
+
+use serde_json::json;
+
+use crate::cli::args::{OneArgs, PauseArgs, StatusArgs, WhereArgs};
+use crate::cli::exit::Exit;
+use crate::cli::render::paint::Paint;
+use crate::cli::render::time::stamp;
+use crate::cli::render::visible;
+use crate::cli::say;
+use crate::daemon::control::client;
+use crate::daemon::control::protocol::{Answer, Ask};
+use crate::health::{CheckView, Moment};
+
+use place::{Found, said, watchdogs, with_check};
+
+type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// `httpok status`.
+pub fn status(args: &StatusArgs, env: Env<'_>) -> Exit {
+    finish("status", shown(args, env))
+}
+
+fn shown(args: &StatusArgs, env: Env<'_>) -> Result<String, String> {
+    let mut found = watchdogs(&args.place, env)?;
+    if !args.checks.is_empty() {
+        for name in &args.checks {
+            let mut known = found.iter().flat_map(|found| &found.snapshot.checks);
+            if !known.any(|check| check.name == *name) {
+                let known = found.iter().flat_map(|found| &found.snapshot.checks);
+                let names = known.map(|check| check.name.as_str());
+                return Err(place::no_such_check(name, names));
+            }
+        }
+        for Found { snapshot, .. } in &mut found {
+            snapshot
+                .checks
+                .retain(|check| args.checks.contains(&check.name));
+        }
+        found.retain(|found| !found.snapshot.checks.is_empty());
+    }
+    if args.json {
+        let lines = found.iter().map(|found| {
+            json!({
+                "watchdog": found.watchdog,
+                "pid": found.pid,
+                "socket": found.socket,
+                "snapshot": found.snapshot,
+            })
+            .to_string()
+        });
+        return Ok(lines.collect::<Vec<_>>().join("\n"));
+    }
+    Ok(table::tables(&found, Paint::of_stdout()))
+}
+
+/// `httpok pause`.
+pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {
+    let ask = Ask::Pause {
+        check: args.check.clone(),
+        reason: args.reason.clone(),
+        lasting: args.lasting,
+    };
+    let done = done(&args.place, &args.check, ask, env);
+    finish(
+        "pause",
+        done.map(|(_, check)| {
+            let pause = check.pause.unwrap_or_default();
+            let until = pause.until.map_or_else(
+                || format!("until httpok resume {}", visible::line(&check.name)),
+                |until| format!("until {}", stamp(until)),
+            );
+            let reason = match pause.reason.is_empty() {
+                true => String::new(),
+                false => format!(": {}", visible::line(&pause.reason)),
+            };
+            let name = visible::line(&check.name);
+            format!("{name} is looked at, but not restarted, {until}{reason}")
+        }),
+    )
+}
+
+/// `httpok resume`.
+pub fn resume(args: &OneArgs, env: Env<'_>) -> Exit {
+    let check = args.check.clone();
+    let done = done(&args.place, &args.check, Ask::Resume { check }, env);
+    finish(
+        "resume",
+        done.map(|(_, check)| stands(&check, "is not paused")),
+    )
+}
+
+/// `httpok reset`.
+pub fn reset(args: &OneArgs, env: Env<'_>) -> Exit {
+    let check = args.check.clone();
+    let done = done(&args.place, &args.check, Ask::Reset { check }, env);
+    finish(
+        "reset",
+        done.map(|(_, check)| {
+            stands(
+                &check,
+                "may be restarted again: back-off and budget begin anew",
+            )
+        }),
+    )
+}
+
+/// `httpok restart`.
+pub fn restart(args: &OneArgs, env: Env<'_>) -> Exit {
+    let check = args.check.clone();
+    let done = done(&args.place, &args.check, Ask::Restart { check }, env);
+    finish(
+        "restart",
+        done.map(|(_, check)| {
+            let name = visible::line(&check.name);
+            let targets = visible::line(&check.targets.join(", "));
+            let dry = if check.dry_run {
+                " (dry run: nothing is touched)"
+            } else {
+                ""
+            };
+            format!("{name}: restarting {targets}{dry}; httpok status {name} says how it goes")
+        }),
+    )
+}
+
+/// `httpok reload`.
+pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
+    let reloaded = watchdogs(place, env).and_then(|found| {
+        let mut lines = Vec::new();
+        let mut faults = Vec::new();
+        for Found {
+            socket,
+            watchdog,
+            pid,
+            ..
+        } in found
+        {
+            match client::ask(&socket, Ask::Reload) {
+                Ok(Answer::Reloaded { checks }) => {
+                    let checks = match checks {
+                        1 => "1 check".to_owned(),
+                        many => format!("{many} checks"),
+                    };
+                    lines.push(format!(
+                        "{watchdog} (pid {pid}) has the new configuration: {checks}"
+                    ));
+                }
+                Ok(other) => faults.push(format!("{watchdog} (pid {pid}): {}", said(&other))),
+                Err(why) => faults.push(format!("{}: {why}", socket.display())),
+            }
+        }
+        if faults.is_empty() {
+            return Ok(lines.join("\n"));
+        }
+        for line in lines {
+            say::out(&line);
+        }
+        Err(faults.join("\n"))
+    });
+    finish("reload", reloaded)
+}
+
+/// Asks the watchdog that has the check; how the check stands then.
+fn done(
+    place: &WhereArgs,
+    check: &str,
+    ask: Ask,
+    env: Env<'_>,
+) -> Result<(Moment, CheckView), String> {
+    let found = watchdogs(place, env)?;
+    let found = with_check(&found, check)?;
+    match client::ask(&found.socket, ask) {
+        Ok(Answer::Done { at, check }) => Ok((at, *check)),
+        Ok(other) => Err(format!("{check}: {}", said(&other))),
+        Err(why) => Err(format!("{}: {why}", found.socket.display())),
+    }
+}
+
+fn stands(check: &CheckView, what: &str) -> String {
+    let (name, status) = (visible::line(&check.name), check.status.as_str());
+    format!("{name} {what}; it is {status}")
+}
+
+fn finish(command: &str, result: Result<String, String>) -> Exit {
+    match result {
+        Ok(text) => {
+            say::out(text.trim_end());
+            Exit::Ok
+        }
+        Err(why) => {
+            say::err(&format!("httpok {command}: {why}"));
+            Exit::Unknown
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Finds the watchdogs to talk to: one socket, or all in a state directory.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::WhereArgs;
+use crate::config;
+use crate::config::settings::Settings;
+use crate::daemon::control::client::{self, ClientError};
+use crate::daemon::control::protocol::{Answer, Ask};
+use crate::daemon::state_dir;
+use crate::health::Snapshot;
+
+/// A watchdog that answers.
+#[derive(Debug)]
+pub struct Found {
+    pub socket: PathBuf,
+    pub watchdog: String,
+    pub pid: u32,
+    pub snapshot: Snapshot,
+}
+
+/// The state directory of `config`, else `dir`, else the usual one.
+///
+/// # Errors
+/// All that is wrong with the configuration, ready to be printed.
+pub fn directory(
+    config: Option<&Path>,
+    dir: Option<&Path>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<PathBuf, String> {
+    let settings = match config {
+        Some(file) => config::load(file, env).map_err(|faults| faults.styled())?,
+        None => Settings {
+            state_dir: dir.map(Path::to_path_buf),
+            ..Settings::default()
+        },
+    };
+    Ok(state_dir(&settings, env))
+}
+
+/// Every watchdog that answers there; at least one.
+///
+/// # Errors
+/// Says that none answers, or what is wrong with those that are there.
+pub fn watchdogs(
+    place: &WhereArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Found>, String> {
+    let (sockets, looked) = match &place.socket {
+        Some(socket) => (vec![socket.clone()], socket.clone()),
+        None => {
+            let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
+            (client::sockets(&dir), dir)
+        }
+    };
+    let mut found = Vec::new();
+    let mut troubles = Vec::new();
+    for socket in sockets {
+        match client::ask(&socket, Ask::Status) {
+            Ok(Answer::Status {
+                watchdog,
+                pid,
+                snapshot,
+            }) => found.push(Found {
+                socket,
+                watchdog,
+                pid,
+                snapshot: *snapshot,
+            }),
+            Ok(other) => troubles.push(format!("{}: {}", socket.display(), said(&other))),
+            // a socket that a killed watchdog left behind
+            Err(ClientError::Nobody) => {}
+            Err(why) => troubles.push(format!("{}: {why}", socket.display())),
+        }
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    if troubles.is_empty() {
+        let looked = looked.display();
+        return Err(format!("no watchdog answers at {looked}: is it running?"));
+    }
+    Err(troubles.join("\n"))
+}
+
+/// The one of `found` that has the check.
+///
+/// # Errors
+/// Says which checks there are, or which watchdogs have it.
+pub fn with_check<'a>(found: &'a [Found], check: &str) -> Result<&'a Found, String> {
+    let has = |found: &&Found| {
+        found
+            .snapshot
+            .checks
+            .iter()
+            .any(|known| known.name == check)
+    };
+    let mut with = found.iter().filter(has);
+    match (with.next(), with.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(first), Some(second)) => Err(format!(
+            "more than one watchdog has a check {check:?}: choose one with --socket\n  {}\n  {}",
+            first.socket.display(),
+            second.socket.display(),
+        )),
+        (None, _) => {
+            let known = found.iter().flat_map(|found| &found.snapshot.checks);
+            Err(no_such_check(check, known.map(|known| known.name.as_str())))
+        }
+    }
+}
+
+/// That there is no such check, with the nearest one or all that there are.
+pub fn no_such_check<'a>(check: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    let near = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(name, check), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    match near {
+        Some((_, name)) => format!("there is no check {check:?}: did you mean {name:?}?"),
+        None if known.is_empty() => format!("there is no check {check:?}"),
+        None => format!(
+            "there is no check {check:?}; there are: {}",
+            known.join(", ")
+        ),
+    }
+}
+
+/// An answer that was not the wanted one, in words.
+pub fn said(answer: &Answer) -> String {
+    match answer {
+        Answer::Error { text, .. } => text.clone(),
+        Answer::Status { .. } | Answer::Done { .. } | Answer::Reloaded { .. } => {
+            "an answer to something else".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_leads_to_the_right_one() {
+        for (wrong, words) in [
+            ("shpo", "did you mean \"shop\"?"),
+            ("Shop", "did you mean \"shop\"?"),
+            ("zzz", "there are: shop, database"),
+        ] {
+            let said = no_such_check(wrong, ["shop", "database"].into_iter());
+            assert!(said.contains(words), "{said}");
+        }
+        assert_eq!(
+            no_such_check("x", std::iter::empty()),
+            "there is no check \"x\""
+        );
+    }
+}

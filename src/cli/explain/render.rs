@@ -1,0 +1,134 @@
+//! An incident as text for people: what it was, a strip of its looks, its timeline, what was kept. Pure.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::timeline::{Kind, Timeline};
+use crate::cli::render::paint::{Paint, look};
+use crate::cli::render::time::{span, stamp, time};
+use crate::cli::render::visible;
+use crate::health::{Incident, Moment, Verdict};
+use crate::notify::transcript;
+
+/// Marks in a strip.
+const STRIP: usize = 70;
+
+/// All of an incident. Writing to a String cannot fail, so the results of `write!` are let go.
+pub fn incident(incident: &Incident, timeline: &Timeline, paint: Paint) -> String {
+    let mut out = heading(incident, paint);
+    let strip = strip(timeline, paint);
+    if !strip.is_empty() {
+        let _ = writeln!(out, "  {strip}");
+    }
+    out.push('\n');
+    lines(&mut out, incident, timeline, paint);
+    if incident.dropped > 0 {
+        let _ = writeln!(
+            out,
+            "  ({} entries from its middle were not kept)",
+            incident.dropped
+        );
+    }
+    if let Some(evidence) = transcript::evidence(incident) {
+        out.push('\n');
+        for line in evidence.lines() {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
+}
+
+fn heading(incident: &Incident, paint: Paint) -> String {
+    let name = paint.bold(&visible::line(&incident.check));
+    let hand = if incident.by_hand { ", by hand" } else { "" };
+    let mut out = format!("{name}: incident {}{hand}\n", visible::line(&incident.id));
+    let _ = match incident.ended {
+        Some(ended) => writeln!(
+            out,
+            "  {} to {}: over after {}",
+            stamp(incident.since),
+            stamp(ended),
+            span(ended.since(incident.since)),
+        ),
+        None => writeln!(out, "  since {}, not over", stamp(incident.since)),
+    };
+    let restarts = match incident.attempts {
+        0 => "no restart".to_owned(),
+        1 => "1 restart".to_owned(),
+        many => format!("{many} restarts"),
+    };
+    let reports = match incident.reports {
+        0 => "nobody was told".to_owned(),
+        1 => "1 report".to_owned(),
+        many => format!("{many} reports"),
+    };
+    let _ = writeln!(out, "  {restarts}, {reports}");
+    out
+}
+
+/// One character a look or action, the newest last.
+fn strip(timeline: &Timeline, paint: Paint) -> String {
+    let marks: Vec<_> = timeline
+        .lines
+        .iter()
+        .filter_map(|line| match line.kind {
+            Kind::Look(verdict) => Some((look(verdict).0.on_default(), mark(verdict))),
+            Kind::Acted => Some((Style::new().bold(), "R")),
+            Kind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
+            Kind::Decision
+            | Kind::Held
+            | Kind::Step
+            | Kind::Recovered
+            | Kind::Told
+            | Kind::Person => None,
+        })
+        .collect();
+    let from = marks.len().saturating_sub(STRIP);
+    marks[from..]
+        .iter()
+        .map(|(style, mark)| paint.with(*style, mark))
+        .collect()
+}
+
+const fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => ".",
+        Verdict::Degraded => "d",
+        Verdict::Starting => "s",
+        Verdict::Draining => "v",
+        Verdict::Fail => "x",
+        Verdict::Unknown => "?",
+    }
+}
+
+fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Paint) {
+    for line in &timeline.lines {
+        let (style, indent) = match line.kind {
+            Kind::Look(verdict) => (look(verdict).0.on_default(), ""),
+            Kind::Decision | Kind::Acted => (Style::new().bold(), ""),
+            Kind::Held => (AnsiColor::Yellow.on_default(), ""),
+            Kind::Step => (Style::new(), "  "),
+            Kind::GaveUp => (AnsiColor::Red.on_default().bold(), ""),
+            Kind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
+            Kind::Told | Kind::Person => (AnsiColor::Cyan.on_default(), ""),
+        };
+        let when = format!("{}  {:>9}", time(line.at), offset(line.at, incident.since));
+        let text = visible::line(&line.text);
+        let _ = writeln!(
+            out,
+            "  {}  {indent}{}",
+            paint.dim(&when),
+            paint.with(style, &text)
+        );
+    }
+}
+
+/// `+12.0 s` after the first fail, or `-3.0 s` before it.
+fn offset(at: Moment, since: Moment) -> String {
+    let (sign, span) = match at >= since {
+        true => ('+', at.since(since)),
+        false => ('-', since.since(at)),
+    };
+    format!("{sign}{:.1} s", span.as_secs_f64())
+}

@@ -1,0 +1,211 @@
+//! One incident and the decisions around it as lines in order. The incident has the looks since the
+//! threshold was reached, the steps and the deliveries; the decisions have the looks before it, the
+//! threshold's arithmetic and what people did. Pure.
+
+use std::time::Duration;
+
+use crate::health::{
+    Counted, Decision, Happening, Incident, Look, Moment, Note, Outcome, ReportKind, Verdict,
+};
+use crate::notify::transcript;
+
+/// Decisions so long before the first counted fail belong to the story: such as a pause, or a new process.
+const BEFORE: Duration = Duration::from_secs(60);
+
+/// An incident's lines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeline {
+    pub lines: Vec<Line>,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub at: Moment,
+    /// Which of several lines of one moment comes first.
+    order: u8,
+    pub kind: Kind,
+    pub text: String,
+}
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A look.
+    Look(Verdict),
+    /// What was decided.
+    Decision,
+    /// What held an action back.
+    Held,
+    /// A step of an action.
+    Step,
+    /// The end of an action.
+    Acted,
+    /// Given up.
+    GaveUp,
+    /// It passes again.
+    Recovered,
+    /// People and reports.
+    Told,
+    /// What a person did.
+    Person,
+}
+
+/// The decisions that belong to `incident`.
+pub fn around<'a>(incident: &Incident, notes: &'a [Note]) -> Vec<&'a Note> {
+    let from = incident.since.before(BEFORE);
+    let until = incident.ended;
+    notes
+        .iter()
+        .filter(|note| note.at >= from && until.is_none_or(|until| note.at <= until))
+        .collect()
+}
+
+impl Timeline {
+    /// The lines of `incident`, with what `notes` say about its time.
+    pub fn of(incident: &Incident, notes: &[Note]) -> Self {
+        let around = around(incident, notes);
+        let mut lines = Vec::new();
+        for note in &around {
+            lines.extend(of_note(note, incident));
+        }
+        for entry in &incident.entries {
+            let counted = around.iter().find_map(|note| match note.decision {
+                Decision::Judged { counted, .. } if note.at == entry.at => Some(counted),
+                _ => None,
+            });
+            of_entry(entry.at, &entry.event, counted, &mut lines);
+        }
+        lines.sort_by_key(|line| (line.at, line.order));
+        Self { lines }
+    }
+}
+
+fn line(at: Moment, order: u8, kind: Kind, text: impl Into<String>) -> Line {
+    Line {
+        at,
+        order,
+        kind,
+        text: text.into(),
+    }
+}
+
+/// What the incident itself does not say.
+fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
+    let at = note.at;
+    let said = || note.decision.to_string();
+    match &note.decision {
+        // from the opening on the incident has the looks in full
+        Decision::Judged { verdict, .. } => {
+            let told = |entry: &crate::health::Entry| {
+                entry.at == at && matches!(entry.event, Happening::Looked(_))
+            };
+            let missing = !incident.entries.iter().any(told);
+            let passing = at < incident.since && *verdict == Verdict::Pass;
+            (missing && !passing).then(|| line(at, 0, Kind::Look(*verdict), said()))
+        }
+        Decision::Opened { incident: id } if *id == incident.id => Some(line(
+            at,
+            2,
+            Kind::Decision,
+            "down: the threshold is reached",
+        )),
+        Decision::Acting { attempt, .. } => {
+            let text = format!("no gate holds it back: restart, attempt {attempt}");
+            Some(line(at, 4, Kind::Decision, text))
+        }
+        Decision::Telling { report, kind } => {
+            let text = format!("report {report} ({}) is made", kind.as_str());
+            Some(line(at, 7, Kind::Told, text))
+        }
+        Decision::Replaced { .. } | Decision::ListFailed { .. } => {
+            Some(line(at, 1, Kind::Decision, said()))
+        }
+        Decision::Paused { .. }
+        | Decision::Resumed
+        | Decision::Reset
+        | Decision::Asked
+        | Decision::Refused(_) => Some(line(at, 1, Kind::Person, said())),
+        Decision::Up
+        | Decision::Opened { .. }
+        | Decision::TickDropped(_)
+        | Decision::Held(_)
+        | Decision::Acted { .. }
+        | Decision::GaveUp
+        | Decision::Rearmed
+        | Decision::Recovered { .. }
+        | Decision::ByHand { .. } => None,
+    }
+}
+
+fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut Vec<Line>) {
+    match event {
+        Happening::Looked(look) => {
+            let kind = Kind::Look(look.judgement.verdict);
+            lines.push(line(at, 0, kind, looked(look, counted)));
+        }
+        Happening::Held(gate) => {
+            lines.push(line(at, 3, Kind::Held, format!("no restart: {gate}")));
+        }
+        Happening::Acted(outcome) => {
+            for step in &outcome.steps {
+                lines.push(line(step.at, 5, Kind::Step, transcript::sentence(step)));
+            }
+            lines.push(line(at, 6, Kind::Acted, acted(outcome)));
+        }
+        Happening::ByHand => {
+            lines.push(line(at, 3, Kind::Person, "a person has it restarted"));
+        }
+        Happening::GaveUp => {
+            lines.push(line(
+                at,
+                6,
+                Kind::GaveUp,
+                "given up: the restarts are used up",
+            ));
+        }
+        Happening::Rearmed => {
+            lines.push(line(at, 2, Kind::Decision, "armed again after giving up"));
+        }
+        Happening::Recovered => lines.push(line(at, 6, Kind::Recovered, "passes again")),
+        Happening::Told {
+            report,
+            kind,
+            failure,
+        } => lines.push(line(
+            at,
+            8,
+            Kind::Told,
+            told(*report, kind, failure.as_deref()),
+        )),
+    }
+}
+
+fn looked(look: &Look, counted: Option<Counted>) -> String {
+    let judgement = &look.judgement;
+    Decision::Judged {
+        verdict: judgement.verdict,
+        reason: judgement.reason,
+        phase: judgement.phase,
+        detail: judgement.detail.clone(),
+        took: look.seen.duration,
+        counted: counted.unwrap_or(Counted::No),
+    }
+    .to_string()
+}
+
+fn acted(outcome: &Outcome) -> String {
+    let names: Vec<_> = outcome.restarted().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] => "nothing was restarted".to_owned(),
+        names => format!("restarted: {}", names.join(", ")),
+    }
+}
+
+fn told(report: u64, kind: &ReportKind, failure: Option<&str>) -> String {
+    let kind = kind.as_str();
+    match failure {
+        None => format!("report {report} ({kind}) was delivered"),
+        Some(why) => format!("report {report} ({kind}) was NOT delivered: {why}"),
+    }
+}

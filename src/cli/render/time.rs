@@ -1,0 +1,34 @@
+//! Dates and spans for people. Everything is UTC: an incident is read on several machines.
+
+use std::time::{Duration, SystemTime};
+
+use crate::health::Moment;
+use crate::notify::Clock;
+
+/// The watchdog's clock begins with the Unix epoch.
+const CLOCK: Clock = Clock {
+    origin: SystemTime::UNIX_EPOCH,
+};
+
+/// `2026-05-01 03:12:04 UTC`.
+pub fn stamp(moment: Moment) -> String {
+    CLOCK.stamp(moment).replace('T', " ").replace('Z', " UTC")
+}
+
+/// `03:12:04 UTC` when that is near `now`, else with its date.
+pub fn near(moment: Moment, now: Moment) -> String {
+    const NEAR: Duration = Duration::from_secs(12 * 3600);
+    if moment.since(now).max(now.since(moment)) < NEAR {
+        format!("{} UTC", CLOCK.time(moment))
+    } else {
+        stamp(moment)
+    }
+}
+
+/// The time of day alone: `03:12:04`.
+pub fn time(moment: Moment) -> String {
+    CLOCK.time(moment)
+}
+
+/// How long, such as `3 m 4 s`.
+pub use crate::notify::text::span;

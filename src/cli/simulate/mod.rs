@@ -1,0 +1,93 @@
+//! `httpok simulate`: the heart alone over a trace. `trace` reads the lines, `fields` one object's keys,
+//! `world` completes what a written trace leaves out, `replay` runs a journal, `tell` prints decisions.
+
+mod fields;
+mod replay;
+mod tell;
+mod trace;
+mod world;
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::cli::args::SimulateArgs;
+use crate::cli::exit::Exit;
+use crate::cli::say;
+use crate::config;
+use crate::daemon::wiring::{self, Manner};
+use crate::health::{Check, Limits};
+
+use tell::Teller;
+use trace::Trace;
+
+/// A trace is no larger, in bytes.
+const LARGEST: u64 = 1 << 30;
+
+/// Whose decisions they are.
+#[derive(Debug)]
+pub struct Mind {
+    pub checks: Vec<Check>,
+    pub limits: Limits,
+}
+
+/// Does what `args` ask for.
+pub fn run(args: &SimulateArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    let mut teller = Teller::new(args.json);
+    match simulated(args, env, &mut teller) {
+        Ok(exit) => {
+            say::out(teller.finish().trim_end());
+            exit
+        }
+        Err(why) => {
+            say::err(why.trim_end());
+            Exit::Unknown
+        }
+    }
+}
+
+fn simulated(
+    args: &SimulateArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+    teller: &mut Teller,
+) -> Result<Exit, String> {
+    let settings = config::load(&args.config, env).map_err(|faults| faults.styled())?;
+    let parts = wiring::wire(&settings, &Manner::default())
+        .map_err(|why| format!("httpok simulate: {why:#}"))?;
+    let mind = Mind {
+        checks: parts.checks,
+        limits: parts.limits,
+    };
+    let text = read(&args.trace)
+        .map_err(|why| format!("httpok simulate: cannot read {:?}: {why}", args.trace))?;
+    let names: Vec<_> = mind
+        .checks
+        .iter()
+        .map(|check| check.name.as_str())
+        .collect();
+    match trace::parse(&text, &args.trace.to_string_lossy(), &names)? {
+        Trace::Written(steps) => {
+            world::run(&mind, &steps, teller);
+            Ok(Exit::Ok)
+        }
+        Trace::Recorded(lines) => match replay::run(&mind, lines, teller) {
+            true => Ok(Exit::Differs),
+            false => Ok(Exit::Ok),
+        },
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let mut source: Box<dyn Read> = match path.as_os_str() == "-" {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(std::fs::File::open(path)?),
+    };
+    source
+        .by_ref()
+        .take(LARGEST + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(std::io::Error::other("it is larger than 1 GiB"));
+    }
+    Ok(text)
+}

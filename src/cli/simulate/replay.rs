@@ -1,0 +1,253 @@
+//! Runs a journal through the checks of today: the same events, and beside every decision the recorded one
+//! where it is another. Where the decisions part, the record has no answer to a new question and answers
+//! questions that are not asked any more; both are bridged here. No IO.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::Mind;
+use super::tell::{Side, Teller};
+use super::trace::Recorded;
+use crate::daemon::journal::{Beginning, Entry};
+use crate::health::{
+    Decision, Deed, Effect, Event, Moment, Monitor, Note, Outcome, Plan, ProcessState, Step, Ticket,
+};
+
+/// How long a restart takes that was not recorded.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// Runs `lines`; whether a decision differs.
+pub fn run(mind: &Mind, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
+    let mut replay = Replay {
+        mind,
+        monitor: Monitor::new(mind.limits.clone(), 0, mind.checks.clone()),
+        asked: BTreeMap::new(),
+        invented: VecDeque::new(),
+        teller,
+        at: Moment::ZERO,
+        differs: false,
+    };
+    for line in lines {
+        match line {
+            Recorded::Beginning(begun) => replay.begin(*begun),
+            Recorded::Lost(lines) => {
+                let text = format!("{lines} lines of the journal were lost here");
+                replay.teller.remark(replay.at, &text);
+            }
+            Recorded::Entry(entry) => replay.entry(*entry),
+        }
+    }
+    replay.invent(Moment::from_millis(u64::MAX));
+    replay.differs
+}
+
+struct Replay<'a> {
+    mind: &'a Mind,
+    monitor: Monitor,
+    /// The question of each check that waits for an answer of the record.
+    asked: BTreeMap<String, (Question, Ticket)>,
+    /// Restarts that the record does not have, and when they end.
+    invented: VecDeque<(Moment, Ticket, Plan)>,
+    teller: &'a mut Teller,
+    at: Moment,
+    differs: bool,
+}
+
+/// A kind of effect that waits for its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    List,
+    Probe,
+    Act,
+}
+
+impl Replay<'_> {
+    fn begin(&mut self, begun: Beginning) {
+        self.teller.begin(begun.at);
+        self.teller.remark(begun.at, "the watchdog starts");
+        let (limits, checks) = (self.mind.limits.clone(), self.mind.checks.clone());
+        self.monitor = Monitor::new(limits, begun.seed, checks);
+        for (check, memory) in begun.memories {
+            self.monitor.recall(&check, memory);
+        }
+        self.asked.clear();
+        self.invented.clear();
+        self.at = begun.at;
+    }
+
+    fn entry(&mut self, entry: Entry) {
+        self.teller.begin(entry.at);
+        self.invent(entry.at);
+        self.at = entry.at;
+        let then: Vec<Note> = notes(&entry.effects);
+        let event = match self.fit(entry.event) {
+            Some(event) => event,
+            None => return self.compare(&[], &then),
+        };
+        let effects = self.monitor.handle(entry.at, event);
+        self.follow(&effects, &entry.effects);
+        self.compare(&notes(&effects), &then);
+    }
+
+    /// The recorded event as an answer to the question that waits now, if it is one.
+    fn fit(&mut self, event: Event) -> Option<Event> {
+        let mut ticket = |check: &str, question| {
+            let (waits, ticket) = *self.asked.get(check)?;
+            (waits == question).then(|| {
+                self.asked.remove(check);
+                ticket
+            })
+        };
+        Some(match event {
+            Event::Listed {
+                check, processes, ..
+            } => Event::Listed {
+                ticket: ticket(&check, Question::List)?,
+                check,
+                processes,
+            },
+            Event::Observed { check, seen, .. } => Event::Observed {
+                ticket: ticket(&check, Question::Probe)?,
+                check,
+                seen,
+            },
+            Event::Judged { check, look, .. } => Event::Judged {
+                ticket: ticket(&check, Question::Probe)?,
+                check,
+                look,
+            },
+            Event::Acted { check, outcome, .. } => Event::Acted {
+                ticket: ticket(&check, Question::Act)?,
+                check,
+                outcome,
+            },
+            // the checks are those of the configuration that is tried
+            Event::Reload { .. } => return None,
+            other @ (Event::Tick(_)
+            | Event::Resumed { .. }
+            | Event::Delivered { .. }
+            | Event::Pause { .. }
+            | Event::Resume { .. }
+            | Event::Reset { .. }
+            | Event::Restart { .. }
+            | Event::Shutdown) => other,
+        })
+    }
+
+    /// Remembers the questions that effects are.
+    fn follow(&mut self, effects: &[Effect], recorded: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::List { check, ticket, .. } => {
+                    self.asked.insert(check.clone(), (Question::List, *ticket));
+                }
+                Effect::Probe { check, ticket, .. } => {
+                    self.asked.insert(check.clone(), (Question::Probe, *ticket));
+                }
+                Effect::Act { ticket, plan } => {
+                    let acts = |other: &Effect| matches!(other, Effect::Act { plan: other, .. } if other.check == plan.check);
+                    if recorded.iter().any(acts) {
+                        let question = (Question::Act, *ticket);
+                        self.asked.insert(plan.check.clone(), question);
+                    } else {
+                        let ends = self.at + RESTART;
+                        self.invented.push_back((ends, *ticket, (**plan).clone()));
+                    }
+                }
+                Effect::Report(_) | Effect::Note(_) => {}
+            }
+        }
+    }
+
+    /// Ends the restarts that the record does not have, as if they had helped.
+    fn invent(&mut self, limit: Moment) {
+        while self
+            .invented
+            .front()
+            .is_some_and(|(ends, ..)| *ends <= limit)
+        {
+            let Some((ends, ticket, plan)) = self.invented.pop_front() else {
+                return;
+            };
+            self.at = self.at.max(ends);
+            let outcome = succeeded(&plan, ends);
+            let effects = self.monitor.handle(
+                ends,
+                Event::Acted {
+                    check: plan.check,
+                    ticket,
+                    outcome,
+                },
+            );
+            self.follow(&effects, &[]);
+            self.compare(&notes(&effects), &[]);
+        }
+    }
+
+    fn compare(&mut self, now: &[Note], then: &[Note]) {
+        let mut then: VecDeque<&Note> = then.iter().collect();
+        for note in now {
+            let same = then.iter().position(|other| alike(note, other));
+            let Some(index) = same else {
+                self.differs = true;
+                self.teller.note(note, Side::Now);
+                continue;
+            };
+            for gone in then.drain(..index) {
+                self.differs = true;
+                self.teller.note(gone, Side::Then);
+            }
+            then.pop_front();
+            self.teller.note(note, Side::Same);
+        }
+        for gone in then {
+            self.differs = true;
+            self.teller.note(gone, Side::Then);
+        }
+    }
+}
+
+fn notes(effects: &[Effect]) -> Vec<Note> {
+    let notes = effects.iter().filter_map(|effect| match effect {
+        Effect::Note(note) => Some(note.clone()),
+        _ => None,
+    });
+    notes.collect()
+}
+
+/// Whether two decisions are the same but for the names of incidents, which are drawn by lot.
+fn alike(one: &Note, other: &Note) -> bool {
+    if one.check != other.check {
+        return false;
+    }
+    match (&one.decision, &other.decision) {
+        (Decision::Opened { .. }, Decision::Opened { .. })
+        | (Decision::ByHand { .. }, Decision::ByHand { .. }) => true,
+        (Decision::Acting { attempt: one, .. }, Decision::Acting { attempt: other, .. }) => {
+            one == other
+        }
+        (one, other) => one == other,
+    }
+}
+
+/// What a restart that helps would have done.
+fn succeeded(plan: &Plan, at: Moment) -> Outcome {
+    let looked = plan.looked.iter().flatten();
+    let running = looked.filter(|process| plan.remedy.acts_on(process.state));
+    let deeds = running.flat_map(|process| {
+        let settled = Deed::Settled {
+            state: ProcessState::Running,
+            pid: None,
+        };
+        let started = Deed::Started { error: None };
+        [started, settled].map(|deed| Step {
+            at,
+            took: Duration::ZERO,
+            process: Some(process.name.clone()),
+            deed,
+        })
+    });
+    Outcome {
+        steps: deeds.collect(),
+    }
+}

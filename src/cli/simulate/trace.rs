@@ -1,0 +1,445 @@
+//! Reads a trace: a journal, decisions that `explain --trace` wrote, or samples written by hand, one JSON
+//! object a line. All that is wrong is said at once, each with its line. Pure.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::fields::Fields;
+use crate::daemon::journal::{Beginning, Entry, VERSION};
+use crate::health::{Decision, Moment, Note, Reason, Verdict};
+
+/// More faults than these are not told.
+const TOLD: usize = 50;
+
+/// What a trace is.
+#[derive(Debug)]
+pub enum Trace {
+    /// A journal.
+    Recorded(Vec<Recorded>),
+    /// Samples, and what else happens, in order.
+    Written(Vec<Step>),
+}
+
+/// A line of a journal.
+#[derive(Debug)]
+pub enum Recorded {
+    Beginning(Box<Beginning>),
+    Entry(Box<Entry>),
+    /// Lines that were lost there.
+    Lost(u64),
+}
+
+/// Something that happens in a written trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// After the trace's beginning.
+    pub at: Duration,
+    pub what: What,
+}
+
+/// What happens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// The check is asked, and from now on answers so.
+    Sample { check: String, sample: Sample },
+    /// A person pauses a check.
+    Pause {
+        check: String,
+        reason: String,
+        lasting: Option<Duration>,
+    },
+    /// A person ends the pause.
+    Resume(String),
+    /// A person resets a check.
+    Reset(String),
+    /// A person has a check's processes restarted.
+    ByHand(String),
+    /// How restarts go from now on, for one check or for all.
+    Restarts { check: Option<String>, go: Restarts },
+    /// What someone else does to a check's processes.
+    Processes { check: String, are: Processes },
+    /// The watchdog is told to end.
+    Shutdown,
+}
+
+/// How a check answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    pub answer: Answer,
+    pub took: Duration,
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// A status and a body, to be judged by the check's own expectations.
+    Status { code: u16, body: String },
+    /// Judged already.
+    Verdict {
+        verdict: Verdict,
+        reason: Option<Reason>,
+        detail: String,
+    },
+}
+
+/// How restarts go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restarts {
+    Succeed,
+    Fail,
+}
+
+/// What becomes of a check's processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processes {
+    Replaced,
+    Stopped,
+    Running,
+}
+
+/// Reads `text`, which is that of `file`; `known` are the checks that there are.
+///
+/// # Errors
+/// All that is wrong with it, ready to be printed.
+pub fn parse(text: &str, file: &str, known: &[&str]) -> Result<Trace, String> {
+    let mut reader = Reader {
+        known,
+        recorded: Vec::new(),
+        written: Vec::new(),
+        origin: None,
+        faults: Vec::new(),
+    };
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        let faults = match serde_json::from_str::<Map<String, Value>>(line) {
+            Ok(object) => reader.line(object),
+            Err(why) => vec![format!("expected one JSON object a line: {why}")],
+        };
+        let faults = faults.iter().map(|why| format!("{file}:{number}: {why}"));
+        reader.faults.extend(faults);
+    }
+    reader.finish(file)
+}
+
+struct Reader<'a> {
+    known: &'a [&'a str],
+    recorded: Vec<Recorded>,
+    written: Vec<Step>,
+    /// When the first decision was, where they are what the trace is made of.
+    origin: Option<Moment>,
+    faults: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn finish(mut self, file: &str) -> Result<Trace, String> {
+        if self.faults.is_empty() && !self.recorded.is_empty() && !self.written.is_empty() {
+            self.faults.push(format!(
+                "{file}: it mixes a journal with samples: expected one of them"
+            ));
+        }
+        if self.faults.is_empty() && self.recorded.is_empty() && self.written.is_empty() {
+            self.faults.push(format!(
+                "{file}: nothing happens in it: expected lines such as \
+                 {{\"at\":\"10s\",\"check\":\"shop\",\"verdict\":\"fail\"}}"
+            ));
+        }
+        if !self.faults.is_empty() {
+            let more = self.faults.len().saturating_sub(TOLD);
+            self.faults.truncate(TOLD);
+            if more > 0 {
+                self.faults.push(format!("({more} more lines are wrong)"));
+            }
+            return Err(self.faults.join("\n"));
+        }
+        if self.recorded.is_empty() {
+            return Ok(Trace::Written(self.written));
+        }
+        Ok(Trace::Recorded(self.recorded))
+    }
+
+    /// One line; what is wrong with it.
+    fn line(&mut self, object: Map<String, Value>) -> Vec<String> {
+        if object.contains_key("journal") {
+            return self.beginning(object);
+        }
+        if object.contains_key("event") {
+            let entry = typed::<Entry>(object, "a journal's entry");
+            return self.record(entry.map(|entry| Recorded::Entry(Box::new(entry))));
+        }
+        if let Some(lost) = object.get("lost") {
+            let lost = lost.as_u64().unwrap_or_default();
+            return self.record(Ok(Recorded::Lost(lost)));
+        }
+        if object.contains_key("decision") {
+            return match typed::<Note>(object, "a decision") {
+                Ok(note) => self.decision(note),
+                Err(why) => vec![why],
+            };
+        }
+        let mut fields = Fields::new(object);
+        let step = written(&mut fields, self.known);
+        fields.finish();
+        if let (true, Some(step)) = (fields.faults.is_empty(), step) {
+            self.push(step, &mut fields.faults);
+        }
+        fields.faults
+    }
+
+    fn beginning(&mut self, object: Map<String, Value>) -> Vec<String> {
+        if object["journal"] != VERSION {
+            let found = &object["journal"];
+            return vec![format!(
+                "a journal of version {found}: this httpok knows {VERSION}"
+            )];
+        }
+        let begun = typed::<Beginning>(object, "a journal's beginning");
+        self.record(begun.map(|begun| Recorded::Beginning(Box::new(begun))))
+    }
+
+    fn record(&mut self, line: Result<Recorded, String>) -> Vec<String> {
+        match line {
+            Ok(line) => {
+                self.recorded.push(line);
+                Vec::new()
+            }
+            Err(why) => vec![why],
+        }
+    }
+
+    /// What an earlier decision says about the world; the others are made anew.
+    fn decision(&mut self, note: Note) -> Vec<String> {
+        let origin = *self.origin.get_or_insert(note.at);
+        let check = note.check;
+        let what = match note.decision {
+            Decision::Judged {
+                verdict,
+                reason,
+                detail,
+                took,
+                ..
+            } => What::Sample {
+                check: check.clone(),
+                sample: Sample {
+                    answer: Answer::Verdict {
+                        verdict,
+                        reason,
+                        detail,
+                    },
+                    took,
+                },
+            },
+            Decision::Paused { reason, until } => What::Pause {
+                check: check.clone(),
+                reason,
+                lasting: until.map(|until| until.since(note.at)),
+            },
+            Decision::Resumed => What::Resume(check.clone()),
+            Decision::Reset => What::Reset(check.clone()),
+            Decision::Asked => What::ByHand(check.clone()),
+            _ => return Vec::new(),
+        };
+        let mut faults = Vec::new();
+        if !self.known.contains(&check.as_str()) {
+            let known = self.known.iter().copied();
+            faults.push(crate::cli::control::place::no_such_check(&check, known));
+        }
+        // a decision is made when the look is over, which began before
+        let took = match &what {
+            What::Sample { sample, .. } => sample.took,
+            _ => Duration::ZERO,
+        };
+        let at = note.at.since(origin).saturating_sub(took);
+        let at = self.written.last().map_or(at, |last| last.at.max(at));
+        self.push(Step { at, what }, &mut faults);
+        faults
+    }
+
+    fn push(&mut self, step: Step, faults: &mut Vec<String>) {
+        if let Some(last) = self.written.last().filter(|last| last.at > step.at) {
+            faults.push(format!(
+                "\"at\" is {:?}, which is before the line above it ({:?}): expected the order of time",
+                step.at, last.at
+            ));
+        }
+        self.written.push(step);
+    }
+}
+
+fn typed<T: DeserializeOwned>(object: Map<String, Value>, what: &str) -> Result<T, String> {
+    serde_json::from_value(Value::Object(object))
+        .map_err(|why| format!("not {what} that this httpok knows: {why}"))
+}
+
+/// One thing that happens, as a person writes it.
+fn written(fields: &mut Fields, known: &[&str]) -> Option<Step> {
+    if !fields.has("at") {
+        fields.wrong("\"at\" is missing: expected when it happens, such as \"10s\" or 10");
+    }
+    let at = fields.span("at");
+    let what = if fields.has("pause") {
+        fields.check("pause", known).map(|check| What::Pause {
+            check,
+            reason: fields.text("reason").unwrap_or_default(),
+            lasting: fields.span("for"),
+        })
+    } else if fields.has("resume") {
+        fields.check("resume", known).map(What::Resume)
+    } else if fields.has("reset") {
+        fields.check("reset", known).map(What::Reset)
+    } else if fields.has("by_hand") {
+        fields.check("by_hand", known).map(What::ByHand)
+    } else if fields.has("restart") {
+        let words = [("succeeds", Restarts::Succeed), ("fails", Restarts::Fail)];
+        let go = fields.word("restart", &words);
+        let check = fields.check("check", known);
+        go.map(|go| What::Restarts { check, go })
+    } else if fields.has("processes") {
+        let words = [
+            ("replaced", Processes::Replaced),
+            ("stopped", Processes::Stopped),
+            ("running", Processes::Running),
+        ];
+        let are = fields.word("processes", &words);
+        let check = fields.check("check", known);
+        if check.is_none() {
+            fields.wrong("\"check\" is missing: expected whose processes");
+        }
+        are.zip(check)
+            .map(|(are, check)| What::Processes { check, are })
+    } else if fields.has("shutdown") {
+        fields.word_true("shutdown").then_some(What::Shutdown)
+    } else {
+        sample(fields, known)
+    };
+    Some(Step {
+        at: at?,
+        what: what?,
+    })
+}
+
+fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
+    let (verdicts, reasons) = (
+        Verdict::ALL.map(|verdict| (verdict.as_str(), verdict)),
+        Reason::ALL.map(|reason| (reason.as_str(), reason)),
+    );
+    if !fields.has("check") {
+        fields.wrong(
+            "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
+             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"shutdown\"",
+        );
+        return None;
+    }
+    let check = fields.check("check", known);
+    let took = fields.span("took").unwrap_or_default();
+    let answer = if fields.has("code") {
+        if fields.has("verdict") || fields.has("reason") {
+            fields.wrong("a \"code\" is judged by the check: expected no \"verdict\" and \"reason\" beside it");
+        }
+        let code = fields.code("code");
+        let body = fields.text("body").unwrap_or_default();
+        code.map(|code| Answer::Status { code, body })
+    } else {
+        let named = fields.has("verdict") || fields.has("reason");
+        let reason = fields.word("reason", &reasons);
+        let verdict = fields.word("verdict", &verdicts);
+        let detail = fields.text("detail").unwrap_or_default();
+        if !named {
+            fields.wrong("\"verdict\" is missing: expected pass, fail and so on, or a \"code\"");
+        }
+        let usual = |reason: Reason| match reason.is_ours() {
+            true => Verdict::Unknown,
+            false => Verdict::Fail,
+        };
+        match (verdict, reason) {
+            (Some(Verdict::Pass), Some(reason)) => {
+                fields.wrong(format!("a pass has no reason, and {reason} is one"));
+                None
+            }
+            (Some(verdict), reason) => Some((verdict, reason)),
+            (None, Some(reason)) => Some((usual(reason), Some(reason))),
+            (None, None) => None,
+        }
+        .map(|(verdict, reason)| Answer::Verdict {
+            verdict,
+            reason,
+            detail,
+        })
+    };
+    let sample = Sample {
+        answer: answer?,
+        took,
+    };
+    Some(What::Sample {
+        check: check?,
+        sample,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once_with_its_line() {
+        let text = r#"
+            {"at":"0s","check":"shop","verdict":"fail","reason":"first_byte_timeout"}
+            # a comment
+            {"at":10,"check":"shpo","verdict":"fail"}
+            {"at":"soon","check":"shop","code":500}
+            {"at":10,"check":"shop","verdict":"failed"}
+            {"at":10,"check":"shop","reason":"slow"}
+            {"at":10,"check":"shop","verdict":"pass","reason":"refused"}
+            {"at":10,"check":"shop","code":99}
+            {"at":10,"check":"shop","code":500,"verdict":"fail"}
+            {"at":10,"check":"shop"}
+            {"at":10}
+            {"check":"shop","verdict":"pass"}
+            {"at":10,"check":"shop","verdict":"pass","tok":1}
+            {"at":10,"restart":"maybe"}
+            {"at":10,"processes":"stopped"}
+            {"at":10,"pause":"shop","for":-3}
+            {"at":5,"check":"shop","verdict":"pass"}
+            {"at":1,"check":"shop","verdict":"pass"}
+            [1]
+            {"journal":7}
+            {"event":{"dance":1},"at":1,"effects":[]}"#;
+        let why = parse(text, "t.jsonl", &["shop"]).expect_err("much is wrong");
+        let expected = [
+            "t.jsonl:4: there is no check \"shpo\": did you mean \"shop\"?",
+            "t.jsonl:5: \"at\": \"soon\" is no duration",
+            "t.jsonl:6: \"verdict\" is \"failed\": expected one of pass, degraded",
+            "t.jsonl:7: \"reason\" is \"slow\": expected one of dns, refused",
+            "t.jsonl:8: a pass has no reason",
+            "t.jsonl:9: \"code\" is 99: expected a status code",
+            "t.jsonl:10: a \"code\" is judged by the check",
+            "t.jsonl:11: \"verdict\" is missing",
+            "t.jsonl:12: nothing happens: expected \"check\"",
+            "t.jsonl:13: \"at\" is missing",
+            "t.jsonl:14: \"tok\" is no key here: did you mean \"took\"?",
+            "t.jsonl:15: \"restart\" is \"maybe\": expected one of succeeds, fails",
+            "t.jsonl:16: \"check\" is missing",
+            "t.jsonl:17: \"for\": \"-3\" is no duration",
+            "t.jsonl:19: \"at\" is 1s, which is before the line above it (5s)",
+            "t.jsonl:20: expected one JSON object a line",
+            "t.jsonl:21: a journal of version 7",
+            "t.jsonl:22: not a journal's entry that this httpok knows",
+        ];
+        let said: Vec<_> = why.lines().collect();
+        assert_eq!(said.len(), expected.len(), "{why}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with(expected), "{said}\n{expected}");
+        }
+    }
+
+    #[test]
+    fn an_empty_trace_is_no_trace() {
+        for text in ["", "\n# nothing\n"] {
+            let why = parse(text, "-", &[]).expect_err("nothing");
+            assert!(why.contains("nothing happens"), "{why}");
+        }
+    }
+}

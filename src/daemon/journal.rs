@@ -1,0 +1,207 @@
+//! The journal: every event and the effects it led to, one JSON object a line, for `simulate`. A thread of
+//! its own writes it, so that a slow disk holds nothing up; lines that do not fit are counted, and the count
+//! stands in their place.
+//!
+//! A run begins with `{"journal":1,"at":...,"seed":...,"memories":{...}}`; from there the same configuration
+//! makes the same decisions. Then come lines `{"at":...,"event":{...},"effects":[...]}`.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::{Effect, Event, Memory, Moment, Monitor};
+
+use super::voice::Voice;
+
+/// Lines that may wait for the disk.
+const WAITING: usize = 1024;
+
+/// How long the last lines may hold up the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The version of these lines.
+pub const VERSION: u32 = 1;
+
+/// The beginning of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beginning {
+    pub journal: u32,
+    pub at: Moment,
+    pub seed: u64,
+    /// What an earlier run remembered.
+    pub memories: BTreeMap<String, Memory>,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Moment,
+    pub event: Event,
+    pub effects: Vec<Effect>,
+}
+
+/// Takes events, and never blocks.
+#[derive(Debug)]
+pub struct Journal {
+    seed: u64,
+    lines: Option<SyncSender<Vec<u8>>>,
+    lost: Arc<AtomicU64>,
+    written: Receiver<()>,
+}
+
+impl Journal {
+    /// Goes on with the file at `path`, which only its owner may read. When that cannot be, it is told and
+    /// there is no journal.
+    pub fn open(path: &Path, seed: u64, voice: &Voice) -> Option<Self> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path);
+        match file.and_then(|file| Self::start(file, seed)) {
+            Ok(journal) => Some(journal),
+            Err(why) => {
+                let path = path.display();
+                voice.trouble(&format!("httpok: no journal is written to {path}: {why}"));
+                None
+            }
+        }
+    }
+
+    fn start(file: File, seed: u64) -> io::Result<Self> {
+        let (lines, waiting) = sync_channel(WAITING);
+        let (done, written) = sync_channel(1);
+        let lost = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&lost);
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .stack_size(128 * 1024)
+            .spawn(move || {
+                write_all(file, &waiting, &counter);
+                // at the end nobody may be left to hear it
+                let _ = done.send(());
+            })?;
+        Ok(Self {
+            seed,
+            lines: Some(lines),
+            lost,
+            written,
+        })
+    }
+
+    /// The first line of a run.
+    pub fn begin(&self, at: Moment, monitor: &Monitor) {
+        let memory = |name: &String| Some((name.clone(), monitor.memory(name)?.clone()));
+        let names: Vec<_> = monitor.checks().map(|check| check.name.clone()).collect();
+        self.line(&Beginning {
+            journal: VERSION,
+            at,
+            seed: self.seed,
+            memories: names.iter().filter_map(memory).collect(),
+        });
+    }
+
+    /// What happened, and what was decided.
+    pub fn write(&self, at: Moment, event: &Event, effects: &[Effect]) {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            at: Moment,
+            event: &'a Event,
+            effects: &'a [Effect],
+        }
+        self.line(&Line { at, event, effects });
+    }
+
+    fn line(&self, line: &impl Serialize) {
+        let Ok(mut text) = serde_json::to_vec(line) else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        text.push(b'\n');
+        let taken = self.lines.as_ref().map(|lines| lines.try_send(text));
+        if !matches!(taken, Some(Ok(()))) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.lines = None;
+        // a disk that takes longer has our last lines or not
+        let _ = self.written.recv_timeout(LAST_LINES);
+    }
+}
+
+fn write_all(mut file: File, lines: &Receiver<Vec<u8>>, lost: &AtomicU64) {
+    let mut told = false;
+    for line in lines {
+        let missed = lost.swap(0, Ordering::Relaxed);
+        let mut text = Vec::new();
+        if missed > 0 {
+            text = format!("{{\"lost\":{missed}}}\n").into_bytes();
+        }
+        text.extend_from_slice(&line);
+        match file.write_all(&text) {
+            Ok(()) => told = false,
+            Err(why) => {
+                lost.fetch_add(missed + 1, Ordering::Relaxed);
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("cannot write the journal: {why}");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{Limits, Tick};
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn lines_are_appended_and_private() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("journal");
+        let tick = Event::Tick(Tick {
+            check: "shop".to_owned(),
+            age: None,
+            period: None,
+        });
+        for seed in [1, 2] {
+            let journal = Journal::open(&path, seed, &Voice::Log).expect("a journal");
+            journal.begin(Moment::ZERO, &Monitor::new(Limits::default(), seed, vec![]));
+            journal.write(Moment::from_secs(1), &tick, &[]);
+        }
+        let text = std::fs::read_to_string(&path).expect("text");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        let begun: Beginning = serde_json::from_str(lines[2]).expect("the second run");
+        assert_eq!((begun.journal, begun.seed), (VERSION, 2));
+        let entry: Entry = serde_json::from_str(lines[3]).expect("its event");
+        assert_eq!((entry.at, entry.event), (Moment::from_secs(1), tick));
+        let mode = std::fs::metadata(&path).expect("it is there").permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn lost_lines_are_counted_where_they_are_missing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("journal");
+        let journal = Journal::open(&path, 1, &Voice::Log).expect("a journal");
+        journal.lost.store(7, Ordering::Relaxed);
+        journal.write(Moment::ZERO, &Event::Shutdown, &[]);
+        drop(journal);
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert!(text.starts_with("{\"lost\":7}\n{\"at\":0,"), "{text}");
+    }
+}
