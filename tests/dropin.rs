@@ -18,6 +18,8 @@ mod protocol;
 mod real;
 #[path = "dropin/replay.rs"]
 mod replay;
+#[path = "dropin/restarts.rs"]
+mod restarts;
 #[path = "dropin/rpc.rs"]
 mod rpc;
 #[path = "support/scripted.rs"]

@@ -4,8 +4,11 @@
 //! Every call is written down. For each method the test can order mishaps, used up call by call, and things that
 //! happen just before it is answered, which is how races are played.
 
+#[path = "scripted/wire.rs"]
+mod wire;
+
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -14,6 +17,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
+
+use wire::{Reply, between, fault, info, request, status, unescaped, xml};
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug)]
@@ -289,29 +294,6 @@ fn serve(table: &Arc<Mutex<Table>>, reader: impl Read, mut stream: impl Write) {
     }
 }
 
-enum Reply {
-    Bytes(Vec<u8>),
-    Last(Vec<u8>),
-    Silence,
-}
-
-fn request(reader: &mut impl BufRead) -> Option<(String, String)> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        let length = name.eq_ignore_ascii_case("content-length");
-        length.then(|| value.trim().parse().unwrap())
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    Some((head, String::from_utf8(body).unwrap()))
-}
-
 /// The answer to one call; `None` cuts the connection.
 fn answer(table: &Arc<Mutex<Table>>, head: &str, body: &str) -> Option<Reply> {
     let method = between(body, "<methodName>", "</methodName>").expect("a method");
@@ -383,29 +365,6 @@ fn answer(table: &Arc<Mutex<Table>>, head: &str, body: &str) -> Option<Reply> {
     })
 }
 
-fn status(code: u16) -> Reply {
-    let head =
-        format!("HTTP/1.1 {code} Oh\r\nContent-Length: 5\r\nServer: Medusa/1.12\r\n\r\nOops\n");
-    Reply::Bytes(head.into_bytes())
-}
-
-fn xml(value: String) -> Reply {
-    let body = if value.starts_with("<fault>") {
-        format!("<?xml version='1.0'?>\n<methodResponse>\n{value}\n</methodResponse>\n")
-    } else if value.starts_with("<html>") {
-        value
-    } else {
-        format!(
-            "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>{value}</value>\n</param>\n</params>\n</methodResponse>\n"
-        )
-    };
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nContent-Type: text/xml\r\nServer: Medusa/1.12\r\n\r\n",
-        body.len()
-    );
-    Reply::Bytes((head + &body).into_bytes())
-}
-
 /// What supervisord does, and the value or the fault that it answers.
 fn perform(table: &mut Table, method: &str, namespec: &str) -> String {
     const RUNNING: [&str; 3] = ["STARTING", "RUNNING", "BACKOFF"];
@@ -445,67 +404,4 @@ fn perform(table: &mut Table, method: &str, namespec: &str) -> String {
         }
         other => fault(1, &format!("UNKNOWN_METHOD: {other}")),
     }
-}
-
-fn fault(code: i64, text: &str) -> String {
-    format!(
-        "<fault>\n<value><struct>\n{}{}</struct></value>\n</fault>",
-        member("faultCode", &format!("<int>{code}</int>")),
-        member("faultString", &string(text)),
-    )
-}
-
-fn info(entry: &Entry) -> String {
-    let code = CODES
-        .iter()
-        .find(|(name, _)| *name == entry.state)
-        .unwrap()
-        .1;
-    let int = |number: u64| format!("<int>{number}</int>");
-    let members = [
-        ("name", string(&entry.name)),
-        ("group", string(&entry.group)),
-        ("start", int(entry.start)),
-        ("stop", int(0)),
-        ("now", int(now())),
-        ("state", format!("<int>{code}</int>")),
-        ("statename", string(entry.state)),
-        ("spawnerr", string("")),
-        ("exitstatus", int(0)),
-        ("logfile", string("/dev/null")),
-        ("stdout_logfile", string("/dev/null")),
-        ("stderr_logfile", string("")),
-        ("pid", int(entry.pid.into())),
-        ("description", string(&format!("pid {}", entry.pid))),
-    ];
-    let members: String = members
-        .iter()
-        .map(|(name, value)| member(name, value))
-        .collect();
-    format!("<value><struct>\n{members}</struct></value>\n\n")
-}
-
-fn member(name: &str, value: &str) -> String {
-    format!("<member>\n<name>{name}</name>\n<value>{value}</value>\n</member>\n")
-}
-
-fn string(text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    format!("<string>{text}</string>")
-}
-
-fn unescaped(text: &str) -> String {
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&apos;", "'")
-        .replace("&quot;", "\"")
-        .replace("&amp;", "&")
-}
-
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    let text = text.split_once(start)?.1;
-    Some(text.split_once(end)?.0)
 }
