@@ -58,6 +58,12 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
             if !fs::symlink_metadata(path)?.file_type().is_socket() {
                 return Err(io::Error::other("there is a file that is no socket"));
             }
+            // a plain file refuses connections, too, and is not ours to remove
+            if !fs::symlink_metadata(path)?.file_type().is_socket() {
+                return Err(io::Error::other(
+                    "something that is no socket is in its place",
+                ));
+            }
             fs::remove_file(path)?;
             listen(path)?
         }
