@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV   := .provision/venv
 
-.PHONY: test laws provision lint clean
+.PHONY: test laws survival provision lint clean
 
 test: provision
 	cargo test --all-targets -- --test-threads=8
@@ -13,6 +13,10 @@ test: provision
 # The long run of the heart's laws.
 laws:
 	LAWS=$${LAWS:-100000} cargo test --release --test laws
+
+# The long run of kill -9 at random moments.
+survival: provision
+	SURVIVAL=$${SURVIVAL:-1000} cargo test --release --test survival -- --nocapture
 
 provision: .provision/done
 

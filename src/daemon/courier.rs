@@ -159,6 +159,11 @@ impl Courier {
         (courier, outbox)
     }
 
+    /// There is something to be asked for.
+    pub fn wake(&self) {
+        self.news.notify_waiters();
+    }
+
     /// Waits until nothing waits any more, but no longer than `patience`; then stops the workers. What is
     /// left stays in the outbox.
     pub async fn finish(&mut self, patience: Duration) {
@@ -174,7 +179,7 @@ impl Courier {
 
     /// Whether a message waits that was never tried.
     async fn has_news(&self) -> bool {
-        self.news.notify_waiters();
+        self.wake();
         !self.workers.is_empty()
             && self
                 .store

@@ -18,10 +18,16 @@ use super::voice::Voice;
 
 /// The pauses between tries.
 const RETRY: Backoff = Backoff {
-    min: Duration::from_secs(5),
+    min: Duration::from_secs(1),
     max: Duration::from_secs(120),
     factor: 2.0,
 };
+
+/// The pause after a start of ours was refused.
+const AFTER_REFUSAL: Duration = Duration::from_secs(5);
+
+/// A stop that we had asked for when we were killed is done by then.
+const LATE_STOP: Duration = Duration::from_secs(1);
 
 /// What recovery works with.
 #[derive(Clone)]
@@ -58,22 +64,28 @@ impl From<Intent> for Half {
 impl Recovery {
     /// Works on what an earlier run left, at once, until it is finished.
     pub fn take(&self, half: Half) -> tokio::task::JoinHandle<()> {
-        tokio::spawn(self.clone().bring_to_end(half, 0))
+        let recovery = self.clone();
+        tokio::spawn(async move {
+            if recovery.is_untouched(&half).await {
+                // the stop may have been asked for in the moment we were killed, and not be done yet
+                sleep(LATE_STOP).await;
+            }
+            recovery.bring_to_end(half, 0).await;
+        })
     }
 
     /// The same for what was just tried in vain, after a pause.
     pub fn take_again(&self, half: Half) {
-        tokio::spawn(self.clone().bring_to_end(half, 1));
+        let recovery = self.clone();
+        tokio::spawn(async move {
+            sleep(AFTER_REFUSAL).await;
+            recovery.bring_to_end(half, 1).await;
+        });
     }
 
     async fn bring_to_end(self, mut half: Half, mut tries: u32) {
-        sleep(RETRY.pause(tries, u64::from(tries))).await;
         loop {
-            let mut action = self.voice.resumption();
-            let check = half.check.clone();
-            let mut tell = |step: &Step| action.step(&check, step);
-            let supervisors = &self.hands.supervisors;
-            match finish(&mut half.unfinished, supervisors, &self.clock, &mut tell).await {
+            match self.try_once(&mut half).await {
                 Finish::Runs(outcome) => return self.finished(half, outcome),
                 Finish::NotOurs(why) => {
                     let process = &half.unfinished.process;
@@ -91,6 +103,20 @@ impl Recovery {
             tries += 1;
             sleep(RETRY.pause(tries, u64::from(tries))).await;
         }
+    }
+
+    async fn try_once(&self, half: &mut Half) -> Finish {
+        let mut action = self.voice.resumption();
+        let check = half.check.clone();
+        let mut tell = |step: &Step| action.step(&check, step);
+        let supervisors = &self.hands.supervisors;
+        finish(&mut half.unfinished, supervisors, &self.clock, &mut tell).await
+    }
+
+    /// Whether it still runs as the process that was to be stopped.
+    async fn is_untouched(&self, half: &Half) -> bool {
+        let found = self.hands.supervisors.info(&half.unfinished.process).await;
+        found.is_ok_and(|found| found.pid.is_some() && found.pid == half.unfinished.pid_before)
     }
 
     fn finished(&self, half: Half, outcome: Outcome) {

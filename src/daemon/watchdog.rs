@@ -237,6 +237,9 @@ impl Watchdog {
     /// Takes over what earlier runs remembered.
     async fn remember(&mut self) {
         let watchdog = &self.executor.intents.owner().watchdog;
+        // the store has told its own trouble
+        let _ = self.store.reclaim(watchdog).await;
+        self.courier.wake();
         let memories = self.store.memories(watchdog).await.unwrap_or_default();
         for (check, json) in memories {
             match serde_json::from_str::<Memory>(&json) {

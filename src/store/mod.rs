@@ -150,6 +150,13 @@ impl Store {
         .await
     }
 
+    /// A new run of `watchdog` begins: what the old one had taken and not answered for is due again.
+    pub async fn reclaim(&self, watchdog: &str) -> Result<(), StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.run(Use::Write, move |conn| outbox::reclaim(conn, &watchdog))
+            .await
+    }
+
     /// A message has reached its notifier.
     pub async fn delivered(&self, id: MessageId) -> Result<(), StoreError> {
         self.run(Use::Write, move |conn| outbox::delivered(conn, id))

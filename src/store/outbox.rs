@@ -223,6 +223,16 @@ pub(super) fn next_due(
     Ok(Next::Deliver(Box::new(queued)))
 }
 
+/// What `watchdog` had taken for the first time when it was killed is due again at once: its new run knows
+/// that the old one is gone. What had failed before keeps its pause.
+pub(super) fn reclaim(conn: &Connection, watchdog: &str) -> rusqlite::Result<()> {
+    conn.execute(
+        "UPDATE outbox SET next_attempt = created WHERE state = 'pending' AND attempts = 0 AND owner = ?1",
+        params![watchdog],
+    )?;
+    Ok(())
+}
+
 pub(super) fn delivered(conn: &Connection, id: MessageId) -> rusqlite::Result<()> {
     conn.execute("DELETE FROM outbox WHERE id = ?1", [id.0])?;
     Ok(())
@@ -372,6 +382,24 @@ mod tests {
         assert_eq!(next(&conn, 50, "a"), "i 1");
         delivered(&conn, first).expect("done");
         assert_eq!(next(&conn, 50, "a"), "i 2");
+    }
+
+    #[test]
+    fn a_new_run_does_not_wait_for_what_the_old_one_had_taken() {
+        let conn = outbox();
+        let failed_once = put(&conn, "i", 1, 10);
+        assert_eq!(next(&conn, 20, "a"), "i 1");
+        failed(&conn, failed_once, Moment::from_secs(50), "no route").expect("noted");
+        put(&conn, "j", 1, 12);
+        assert_eq!(next(&conn, 20, "a"), "j 1");
+        assert_eq!(next(&conn, 20, "a"), "at 50", "killed with it in its hands");
+        reclaim(&conn, "a").expect("reclaimed");
+        assert_eq!(next(&conn, 21, "a"), "j 1");
+        assert_eq!(
+            next(&conn, 21, "a"),
+            "at 50",
+            "the other one keeps its pause"
+        );
     }
 
     #[test]

@@ -1,0 +1,154 @@
+//! kill -9 at random moments: whatever the moment, what the watchdog stopped runs again after its next
+//! start, what an operator stopped stays stopped, and every restart that was begun is told.
+//!
+//! `make survival` plays 1,000 rounds, `make test` a few. A failing round prints the seed and its moment;
+//! `SURVIVAL_SEED` plays the same moments again.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+
+#[path = "support/eventlistener.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod eventlistener;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod program;
+#[path = "support/scripted.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod scripted;
+mod support;
+
+use eventlistener::EventListener;
+use scripted::{Mishap, Scripted};
+use support::wait_until;
+
+/// Rounds that are played at the same time.
+const THREADS: u64 = 8;
+
+/// How long a stop and a start take in the scripted supervisord.
+const STOP: Duration = Duration::from_millis(40);
+const START: Duration = Duration::from_millis(20);
+
+/// A restart is over so long after its tick, on a quiet machine.
+const SPAN: u64 = 200;
+
+#[test]
+fn nothing_is_left_down_and_nobody_untold() {
+    let rounds = number("SURVIVAL", 48);
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let seed = number("SURVIVAL_SEED", now.as_secs());
+    println!("SURVIVAL={rounds} SURVIVAL_SEED={seed}");
+    let (next, begun) = (AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let round = next.fetch_add(1, Ordering::Relaxed);
+                    if round >= rounds {
+                        return;
+                    }
+                    let moment = Duration::from_millis(random(seed, round) % SPAN);
+                    begun.fetch_add(u64::from(play(round, moment)), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let begun = begun.into_inner();
+    println!("{begun} of {rounds} rounds were killed after a stop had been asked for");
+    assert!(
+        begun > 0,
+        "no round came as far as a stop: the moments are badly chosen"
+    );
+}
+
+/// One round. Returns whether a restart had begun when the watchdog was killed.
+fn play(round: u64, moment: Duration) -> bool {
+    let supervisord = Scripted::with("web=RUNNING theirs=STOPPED listener=RUNNING");
+    let dir = tempfile::tempdir().unwrap();
+    let mails = dir.path().join("mails");
+    for (method, span) in [("stop", STOP), ("start", START)] {
+        supervisord.mishap(method, Mishap::Slow(span));
+    }
+    let mut first = EventListener::start(&mut command(&supervisord, dir.path()));
+    first.tick();
+    thread::sleep(moment);
+    first.signal(Signal::SIGKILL);
+    first.wait();
+    let begun = supervisord.count("stop") > 0;
+
+    let second = EventListener::start(&mut command(&supervisord, dir.path()));
+    let what = format!("round {round}, killed after {moment:?}: web is RUNNING");
+    wait_until(&what, Duration::from_secs(30), || {
+        supervisord.state("web") == "RUNNING"
+    });
+    if begun {
+        let what = format!("round {round}, killed after {moment:?}: a mail tells of it");
+        wait_until(&what, Duration::from_secs(30), || told(&mails));
+    }
+    let end = second.close();
+    assert_eq!(
+        supervisord.state("theirs"),
+        "STOPPED",
+        "round {round}, {moment:?}"
+    );
+    assert_eq!(
+        supervisord.state("web"),
+        "RUNNING",
+        "round {round}, {moment:?}: {}",
+        end.err
+    );
+    begun
+}
+
+fn command(supervisord: &Scripted, dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+    command
+        .args([
+            "-p",
+            "web",
+            "-p",
+            "theirs",
+            "-t",
+            "5",
+            "-m",
+            "ops@example.org",
+            "-s",
+        ])
+        .arg(format!("cat >> {}", dir.join("mails").display()))
+        .arg("--state-dir")
+        .arg(dir.join("state"))
+        // nobody listens there
+        .arg("http://127.0.0.1:1/")
+        .env("SUPERVISOR_SERVER_URL", supervisord.url())
+        .env("SUPERVISOR_PROCESS_NAME", "listener")
+        .env("SUPERVISOR_GROUP_NAME", "listener")
+        .env("SUPERVISOR_ENABLED", "1");
+    command
+}
+
+fn told(mails: &Path) -> bool {
+    fs::read_to_string(mails).is_ok_and(|text| text.contains("Restarting selected processes"))
+}
+
+fn number(variable: &str, usual: u64) -> u64 {
+    let value = std::env::var(variable).ok();
+    value.map_or(usual, |value| value.parse().expect("a number"))
+}
+
+/// A number from a seed and a round: splitmix64's finalizer.
+fn random(seed: u64, round: u64) -> u64 {
+    let mut z = (seed ^ round.rotate_left(32)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
