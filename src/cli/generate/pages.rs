@@ -201,7 +201,7 @@ const TRACES: &[Paragraph] = &[
 
 const SIMULATED: &[Paragraph] = &[
     Text(
-        "A line a decision: when, which check, and what was decided, with the threshold's arithmetic or what holds it back. Equal lines in a row are folded. The last lines count restarts, what was held back, how often a check was given up, and reports.",
+        "A line a decision: when, which check, and what was decided, with the threshold's arithmetic or what holds it back. Equal lines in a row are folded. The last lines count attempts to restart and those after which a process ran again, what was held back, how often a check was given up, and reports.",
     ),
     Text(
         "Of a journal, decisions that are not the recorded ones are marked: + now for what is decided and was not, - then for what was decided and is not any more. From there on the record knows less and less of what would have happened.",

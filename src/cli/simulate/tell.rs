@@ -15,7 +15,8 @@ pub struct Teller {
     origin: Option<Moment>,
     text: String,
     last: Option<Folded>,
-    restarts: u32,
+    attempts: u32,
+    restarted: u32,
     gave_up: u32,
     held: u32,
     reports: BTreeMap<&'static str, u32>,
@@ -139,7 +140,10 @@ impl Teller {
 
     fn count(&mut self, decision: &Decision) {
         match decision {
-            Decision::Acting { .. } => self.restarts += 1,
+            Decision::Acting { .. } => self.attempts += 1,
+            Decision::Acted { outcome } => {
+                self.restarted += u32::from(outcome.restarted().next().is_some());
+            }
             Decision::GaveUp => self.gave_up += 1,
             Decision::Held(_) => self.held += 1,
             Decision::Telling { kind, .. } => {
@@ -166,8 +170,8 @@ impl Teller {
         };
         let _ = write!(
             self.text,
-            "\nrestarts: {}, held back: {}, given up: {}, reports: {reports}",
-            self.restarts, self.held, self.gave_up
+            "\nattempts: {}, restarted: {}, held back: {}, given up: {}, reports: {reports}",
+            self.attempts, self.restarted, self.held, self.gave_up
         );
         if self.differences > 0 {
             let _ = write!(self.text, "\ndecisions that differ: {}", self.differences);

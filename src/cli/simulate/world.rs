@@ -27,11 +27,12 @@ pub fn run(mind: &Mind, steps: &[Step], teller: &mut Teller) {
     let mut world = World::new(mind, teller);
     for step in steps {
         let at = ORIGIN + step.at;
-        world.until(at);
+        // what the trace says holds for everything of its moment
+        world.before(at);
         world.now = at;
         world.perform(&step.what);
     }
-    world.until(Moment::from_millis(u64::MAX));
+    world.before(Moment::from_millis(u64::MAX));
 }
 
 struct World<'a> {
@@ -111,6 +112,9 @@ impl<'a> World<'a> {
                 if let Some(service) = self.services.get_mut(check) {
                     service.sample = sample.clone();
                 }
+                if self.is_about_to_look(check) {
+                    return;
+                }
                 self.feed(Event::Tick(Tick {
                     check: check.clone(),
                     age: None,
@@ -147,6 +151,17 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Whether a look after a restart is due anyway, so that nobody has to ask for one.
+    fn is_about_to_look(&self, check: &str) -> bool {
+        self.agenda.values().any(|due| match due {
+            Due::List(effect) | Due::Probe(effect) => matches!(
+                effect,
+                Effect::List { check: about, .. } | Effect::Probe { check: about, .. } if about == check
+            ),
+            Due::Event(_) | Due::Act(_) => false,
+        })
+    }
+
     fn change(&mut self, check: &str, are: Processes) {
         let Some(service) = self.services.get(check) else {
             return;
@@ -174,13 +189,13 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Lets everything happen that is due by `limit`.
-    fn until(&mut self, limit: Moment) {
+    /// Lets everything happen that is due before `limit`.
+    fn before(&mut self, limit: Moment) {
         for _ in 0..MOST_PER_STEP {
             let Some(entry) = self.agenda.first_entry() else {
                 return;
             };
-            if entry.key().0 > limit {
+            if entry.key().0 >= limit {
                 return;
             }
             let ((at, _), due) = entry.remove_entry();

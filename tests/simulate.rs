@@ -1,0 +1,126 @@
+//! `httpok simulate`: traces with the decisions that they lead to, one file each; journals; what is wrong.
+//!
+//! `tests/fixtures/traces/NAME.txt` is what the trace beside it prints. Each of them stands for a mistake that
+//! some watchdog makes; the trace's first line says which rule it is about. `UPDATE=1` writes them anew: look
+//! at the difference before you believe it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a run left behind.
+#[derive(Debug)]
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn traces() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/traces")
+}
+
+/// Runs the program with `trace` on its standard input.
+fn simulate(config: &Path, trace: &str, more: &[&str]) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_httpok"))
+        .args(["simulate", "--config"])
+        .arg(config)
+        .args(more)
+        .arg("-")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // a configuration that is wrong is said before the trace is read
+    let _ = stdin.write_all(trace.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    Run {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).expect("text"),
+        err: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+fn decided(trace: &str) -> String {
+    let run = simulate(&traces().join("watchdog.toml"), trace, &[]);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{run:?}");
+    run.out
+}
+
+#[test]
+fn every_trace_leads_to_its_decisions() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(traces()).expect("traces") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|ext| ext != "jsonl") {
+            continue;
+        }
+        count += 1;
+        let trace = std::fs::read_to_string(&path).expect("a trace");
+        let found = decided(&trace);
+        let expected = path.with_extension("txt");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&expected, &found).expect("written");
+        }
+        let expected = std::fs::read_to_string(&expected).expect("its decisions");
+        assert_eq!(found, expected, "{}", path.display());
+    }
+    assert!(count >= 12, "{count} traces");
+}
+
+#[test]
+fn the_same_trace_gives_the_same_decisions() {
+    let trace = std::fs::read_to_string(traces().join("wall_time.jsonl")).expect("a trace");
+    assert_eq!(decided(&trace), decided(&trace));
+}
+
+#[test]
+fn decisions_can_be_read_by_programs() {
+    let trace = std::fs::read_to_string(traces().join("consecutive.jsonl")).expect("a trace");
+    let run = simulate(&traces().join("watchdog.toml"), &trace, &["--json"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let lines: Vec<serde_json::Value> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 8);
+    assert_eq!(lines[1]["at"], 10.0);
+    assert_eq!(
+        lines[1]["decision"]["judged"]["counted"]["towards"]["fails"],
+        2
+    );
+    assert_eq!(lines[1]["side"], "same");
+}
+
+#[test]
+fn wrong_input_is_said_and_nothing_is_simulated() {
+    let config = traces().join("watchdog.toml");
+    let trace = "{\"at\":0,\"check\":\"shop\",\"verdict\":\"fial\"}\n{\"at\":1,\"check\":\"shoop\",\"code\":1}\n";
+    let run = simulate(&config, trace, &[]);
+    assert_eq!((run.code, run.out.as_str()), (Some(3), ""), "{run:?}");
+    for words in [
+        "-:1: \"verdict\" is \"fial\": expected one of pass",
+        "-:2: there is no check \"shoop\": did you mean \"shop\"?",
+        "-:2: \"code\" is 1: expected a status code",
+    ] {
+        assert!(run.err.contains(words), "{words}\n{}", run.err);
+    }
+
+    // a value that is wrong is an error, never a silent default
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = dir.path().join("wrong.toml");
+    let text = "[[check]]\nname = \"shop\"\nurl = \"http://127.0.0.1:1/\"\nfail_after = \"many\"\n";
+    std::fs::write(&config, text).expect("written");
+    let run = simulate(
+        &config,
+        "{\"at\":0,\"check\":\"shop\",\"verdict\":\"fail\"}",
+        &[],
+    );
+    assert_eq!((run.code, run.out.as_str()), (Some(3), ""), "{run:?}");
+    assert!(run.err.contains("fail_after"), "{}", run.err);
+}
