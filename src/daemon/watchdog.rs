@@ -406,6 +406,16 @@ impl Watchdog {
                 pid: std::process::id(),
                 snapshot: Box::new(self.monitor.snapshot(self.executor.clock.now())),
             },
+            Order::Flush => {
+                let (ledger, store) = (self.executor.ledger.clone(), self.store.clone());
+                tokio::spawn(async move {
+                    ledger.sync().await;
+                    // what cannot be written is the store's to tell
+                    let _ = store.flush().await;
+                    asked.answer(Answer::Flushed);
+                });
+                return;
+            }
             Order::Reload => match self.take_new_settings() {
                 Ok(()) => Answer::Reloaded {
                     checks: self.due.len(),

@@ -64,7 +64,7 @@ pub struct PauseArgs {
 /// `httpok resume`, `restart` and `reset`.
 #[derive(Args, Debug)]
 pub struct OneArgs {
-    /// The check
+    /// The check's name
     #[arg(value_name = "NAME")]
     pub check: String,
 

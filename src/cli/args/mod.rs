@@ -116,7 +116,7 @@ pub enum Command {
     /// Prints the timeline of an incident from what the watchdog has written down, whether it runs or
     /// not: every look with the threshold's arithmetic, what held a restart back, every step with how long
     /// it took, the evidence and where it is, and which reports were made and delivered. Times are UTC, and
-    /// relative to the first fail. A running watchdog writes what is not urgent a few seconds late.
+    /// relative to the first fail.
     #[command(after_long_help = examples::help(examples::EXPLAIN))]
     Explain(ExplainArgs),
 

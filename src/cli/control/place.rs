@@ -132,7 +132,7 @@ pub fn no_such_check<'a>(check: &str, known: impl Iterator<Item = &'a str>) -> S
 pub fn said(answer: &Answer) -> String {
     match answer {
         Answer::Error { text, .. } => text.clone(),
-        Answer::Status { .. } | Answer::Done { .. } | Answer::Reloaded { .. } => {
+        Answer::Status { .. } | Answer::Done { .. } | Answer::Reloaded { .. } | Answer::Flushed => {
             "an answer to something else".to_owned()
         }
     }

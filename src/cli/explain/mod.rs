@@ -13,6 +13,8 @@ use crate::cli::render::paint::Paint;
 use crate::cli::render::time::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
+use crate::daemon::control::client;
+use crate::daemon::control::protocol::Ask;
 use crate::health::{Decision, Incident, Note};
 use crate::store::{Archive, Store};
 
@@ -37,6 +39,10 @@ pub fn run(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
 
 fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let dir = directory(args.config.as_deref(), args.state_dir.as_deref(), env)?;
+    for socket in client::sockets(&dir) {
+        // a watchdog that does not answer has written, or will, what it can
+        let _ = client::ask(&socket, Ask::Flush);
+    }
     let archive = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
     let incidents = incidents(args, &archive)?;
     let check = match (&args.check, incidents.first()) {

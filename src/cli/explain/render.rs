@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::timeline::{Kind, Timeline};
+use super::timeline::{Kind, Line, Timeline};
 use crate::cli::render::paint::{Paint, look};
 use crate::cli::render::time::{span, stamp, time};
 use crate::cli::render::visible;
-use crate::health::{Incident, Moment, Verdict};
+use crate::health::{Incident, Moment, Outcome, Verdict};
 use crate::notify::transcript;
 
 /// Marks in a strip.
@@ -53,10 +53,15 @@ fn heading(incident: &Incident, paint: Paint) -> String {
         ),
         None => writeln!(out, "  since {}, not over", stamp(incident.since)),
     };
-    let restarts = match incident.attempts {
-        0 => "no restart".to_owned(),
-        1 => "1 restart".to_owned(),
-        many => format!("{many} restarts"),
+    let attempts = incident.actions().count();
+    let ran = |(_, outcome): &(Moment, &Outcome)| outcome.restarted().next().is_some();
+    let restarts = match (attempts, incident.actions().filter(ran).count()) {
+        (0, _) => "no restart".to_owned(),
+        (1, 1) => "1 restart".to_owned(),
+        (many, done) if many == done => format!("{many} restarts"),
+        (1, _) => "1 attempt to restart, in vain".to_owned(),
+        (many, 0) => format!("{many} attempts to restart, in vain"),
+        (many, done) => format!("{many} attempts to restart, {done} of them not in vain"),
     };
     let reports = match incident.reports {
         0 => "nobody was told".to_owned(),
@@ -78,6 +83,7 @@ fn strip(timeline: &Timeline, paint: Paint) -> String {
             Kind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
             Kind::Decision
             | Kind::Held
+            | Kind::Blind
             | Kind::Step
             | Kind::Recovered
             | Kind::Told
@@ -103,25 +109,38 @@ const fn mark(verdict: Verdict) -> &'static str {
 }
 
 fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Paint) {
-    for line in &timeline.lines {
-        let (style, indent) = match line.kind {
-            Kind::Look(verdict) => (look(verdict).0.on_default(), ""),
-            Kind::Decision | Kind::Acted => (Style::new().bold(), ""),
-            Kind::Held => (AnsiColor::Yellow.on_default(), ""),
-            Kind::Step => (Style::new(), "  "),
-            Kind::GaveUp => (AnsiColor::Red.on_default().bold(), ""),
-            Kind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
-            Kind::Told | Kind::Person => (AnsiColor::Cyan.on_default(), ""),
-        };
-        let when = format!("{}  {:>9}", time(line.at), offset(line.at, incident.since));
-        let text = visible::line(&line.text);
-        let _ = writeln!(
-            out,
-            "  {}  {indent}{}",
-            paint.dim(&when),
-            paint.with(style, &text)
-        );
+    let alike = |one: &Line, other: &Line| one.like.is_some() && one.like == other.like;
+    for run in timeline.lines.chunk_by(alike) {
+        line(out, &run[0], incident, paint);
+        if let [_, .., last] = run {
+            let when = when(last, incident);
+            let more = match run.len() - 1 {
+                1 => "... once more the same".to_owned(),
+                more => format!("... {more} times more the same"),
+            };
+            let _ = writeln!(out, "  {}  {}", paint.dim(&when), paint.dim(&more));
+        }
     }
+}
+
+fn line(out: &mut String, line: &Line, incident: &Incident, paint: Paint) {
+    let (style, indent) = match line.kind {
+        Kind::Look(verdict) => (look(verdict).0.on_default(), ""),
+        Kind::Decision | Kind::Acted => (Style::new().bold(), ""),
+        Kind::Held | Kind::Blind => (AnsiColor::Yellow.on_default(), ""),
+        Kind::Step => (Style::new(), "  "),
+        Kind::GaveUp => (AnsiColor::Red.on_default().bold(), ""),
+        Kind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
+        Kind::Told | Kind::Person => (AnsiColor::Cyan.on_default(), ""),
+    };
+    let text = paint.with(style, &visible::line(&line.text));
+    let when = paint.dim(&when(line, incident));
+    let _ = writeln!(out, "  {when}  {indent}{text}");
+}
+
+fn when(line: &Line, incident: &Incident) -> String {
+    let offset = offset(line.at, incident.since);
+    format!("{}  {offset:>9}", time(line.at))
 }
 
 /// `+12.0 s` after the first fail, or `-3.0 s` before it.

@@ -26,6 +26,8 @@ pub struct Line {
     order: u8,
     pub kind: Kind,
     pub text: String,
+    /// Lines with the same one say the same, and are told once.
+    pub like: Option<String>,
 }
 
 /// What a line is about.
@@ -35,6 +37,8 @@ pub enum Kind {
     Look(Verdict),
     /// What was decided.
     Decision,
+    /// The supervisor could not be asked before a look.
+    Blind,
     /// What held an action back.
     Held,
     /// A step of an action.
@@ -77,6 +81,15 @@ impl Timeline {
             of_entry(entry.at, &entry.event, counted, &mut lines);
         }
         lines.sort_by_key(|line| (line.at, line.order));
+        let mut blind = None;
+        lines.retain(|line| match line.kind {
+            Kind::Blind => blind.replace(line.text.clone()) != Some(line.text.clone()),
+            Kind::Acted => {
+                blind = None;
+                true
+            }
+            _ => true,
+        });
         Self { lines }
     }
 }
@@ -87,7 +100,30 @@ fn line(at: Moment, order: u8, kind: Kind, text: impl Into<String>) -> Line {
         order,
         kind,
         text: text.into(),
+        like: None,
     }
+}
+
+/// A look. Beyond the threshold one fail is like the other.
+fn look_line(at: Moment, judged: &Decision) -> Option<Line> {
+    let Decision::Judged {
+        verdict,
+        reason,
+        detail,
+        counted,
+        ..
+    } = judged
+    else {
+        return None;
+    };
+    let counts = match counted {
+        Counted::Towards { fails, needed } if fails <= needed => *fails,
+        Counted::Towards { .. } | Counted::InGrace | Counted::FromBeforeAction | Counted::No => 0,
+    };
+    Some(Line {
+        like: Some(format!("{verdict} {reason:?} {counts} {detail}")),
+        ..line(at, 0, Kind::Look(*verdict), judged.to_string())
+    })
 }
 
 /// What the incident itself does not say.
@@ -102,7 +138,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
             };
             let missing = !incident.entries.iter().any(told);
             let passing = at < incident.since && *verdict == Verdict::Pass;
-            (missing && !passing).then(|| line(at, 0, Kind::Look(*verdict), said()))
+            (missing && !passing).then(|| look_line(at, &note.decision))?
         }
         Decision::Opened { incident: id } if *id == incident.id => Some(line(
             at,
@@ -118,9 +154,8 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
             let text = format!("report {report} ({}) is made", kind.as_str());
             Some(line(at, 7, Kind::Told, text))
         }
-        Decision::Replaced { .. } | Decision::ListFailed { .. } => {
-            Some(line(at, 1, Kind::Decision, said()))
-        }
+        Decision::Replaced { .. } => Some(line(at, 1, Kind::Decision, said())),
+        Decision::ListFailed { .. } => Some(line(at, 1, Kind::Blind, said())),
         Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
@@ -141,8 +176,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
 fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut Vec<Line>) {
     match event {
         Happening::Looked(look) => {
-            let kind = Kind::Look(look.judgement.verdict);
-            lines.push(line(at, 0, kind, looked(look, counted)));
+            lines.extend(look_line(at, &looked(look, counted)));
         }
         Happening::Held(gate) => {
             lines.push(line(at, 3, Kind::Held, format!("no restart: {gate}")));
@@ -181,7 +215,7 @@ fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut
     }
 }
 
-fn looked(look: &Look, counted: Option<Counted>) -> String {
+fn looked(look: &Look, counted: Option<Counted>) -> Decision {
     let judgement = &look.judgement;
     Decision::Judged {
         verdict: judgement.verdict,
@@ -191,7 +225,6 @@ fn looked(look: &Look, counted: Option<Counted>) -> String {
         took: look.seen.duration,
         counted: counted.unwrap_or(Counted::No),
     }
-    .to_string()
 }
 
 fn acted(outcome: &Outcome) -> String {

@@ -336,8 +336,11 @@ fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
     let check = fields.check("check", known);
     let took = fields.span("took").unwrap_or_default();
     let answer = if fields.has("code") {
-        if fields.has("verdict") || fields.has("reason") {
-            fields.wrong("a \"code\" is judged by the check: expected no \"verdict\" and \"reason\" beside it");
+        let judged = [fields.text("verdict"), fields.text("reason")];
+        if judged.iter().any(Option::is_some) {
+            fields.wrong(
+                "a \"code\" is judged by the check: expected no \"verdict\" and \"reason\" beside it",
+            );
         }
         let code = fields.code("code");
         let body = fields.text("body").unwrap_or_default();

@@ -35,6 +35,8 @@ pub enum Order {
     Show,
     /// Read the configuration again.
     Reload,
+    /// Write to the store what waits for its turn.
+    Flush,
     /// Tell the heart, and show the check as it stands then.
     Tell { check: String, event: Event },
     /// Nothing: this is the answer.
@@ -101,6 +103,7 @@ impl Asked {
         let check = match &self.ask {
             Ask::Status => return Order::Show,
             Ask::Reload => return Order::Reload,
+            Ask::Flush => return Order::Flush,
             Ask::Pause { check, .. }
             | Ask::Resume { check }
             | Ask::Restart { check }
@@ -131,7 +134,7 @@ impl Asked {
             Ask::Reset { .. } => Event::Reset {
                 check: check.clone(),
             },
-            Ask::Restart { .. } | Ask::Status | Ask::Reload => Event::Restart {
+            Ask::Restart { .. } | Ask::Status | Ask::Reload | Ask::Flush => Event::Restart {
                 check: check.clone(),
             },
         };

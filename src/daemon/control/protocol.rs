@@ -6,10 +6,12 @@
 //! {"version":1,"ask":"pause","check":"shop","reason":"deploy","for":1800}    `for`: seconds, may be left out
 //! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
 //! {"version":1,"ask":"reload"}
+//! {"version":1,"ask":"flush"}      write to the store what waits for its turn
 //!
 //! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...}}
 //! {"version":1,"answer":"done","at":...,"check":{...}}    the check as it stands then
 //! {"version":1,"answer":"reloaded","checks":3}
+//! {"version":1,"answer":"flushed"}
 //! {"version":1,"answer":"error","fault":"unknown_check","text":"...","checks":["shop"]}
 //! ```
 
@@ -58,6 +60,8 @@ pub enum Ask {
         check: String,
     },
     Reload,
+    /// Write to the store what waits for its turn.
+    Flush,
 }
 
 /// A line from the watchdog.
@@ -85,6 +89,7 @@ pub enum Answer {
     Reloaded {
         checks: usize,
     },
+    Flushed,
     Error {
         fault: Fault,
         text: String,
