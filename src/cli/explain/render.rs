@@ -149,5 +149,9 @@ fn offset(at: Moment, since: Moment) -> String {
         true => ('+', at.since(since)),
         false => ('-', since.since(at)),
     };
-    format!("{sign}{:.1} s", span.as_secs_f64())
+    // a moment before it is not worth a sign
+    match format!("{:.1}", span.as_secs_f64()) {
+        zero if zero == "0.0" => "+0.0 s".to_owned(),
+        span => format!("{sign}{span} s"),
+    }
 }
