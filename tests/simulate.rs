@@ -88,7 +88,7 @@ fn decisions_can_be_read_by_programs() {
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
-    assert_eq!(lines.len(), 8);
+    assert_eq!(lines.len(), 9);
     assert_eq!(lines[1]["at"], 10.0);
     assert_eq!(
         lines[1]["decision"]["judged"]["counted"]["towards"]["fails"],
