@@ -270,7 +270,10 @@ impl Monitor {
         };
         state.stand(now, Status::Down);
         if let Some(incident) = state.memory.incident.as_mut() {
-            incident.by_hand = false;
+            if std::mem::take(&mut incident.by_hand) {
+                let incident = incident.id.clone();
+                out.push(note(now, name, Decision::Opened { incident }));
+            }
         } else {
             let since = state.memory.failing_since.unwrap_or(now);
             let mut incident = Incident::open(id.clone(), name, since, now);
