@@ -103,6 +103,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn failed_connections_have_their_reasons() {
+        for (code, reason, detail) in [
+            (
+                libc::ECONNREFUSED,
+                Reason::Refused,
+                "connection refused (here)",
+            ),
+            (
+                libc::ENOENT,
+                Reason::Refused,
+                "no such file or directory (here)",
+            ),
+            (
+                libc::EHOSTUNREACH,
+                Reason::Unreachable,
+                "no route to host (here)",
+            ),
+            (
+                libc::ETIMEDOUT,
+                Reason::ConnectTimeout,
+                "connection timed out (here)",
+            ),
+            (libc::EMFILE, Reason::NoFds, "too many open files (here)"),
+            (
+                libc::ENOMEM,
+                Reason::NoMemory,
+                "cannot allocate memory (here)",
+            ),
+            (libc::EACCES, Reason::Config, "permission denied (here)"),
+        ] {
+            let fault = io::Error::from_raw_os_error(code);
+            let trouble = of_io(&fault, Phase::Connect, "here");
+            assert_eq!(trouble, Trouble::new(reason, Phase::Connect, detail));
+        }
+    }
+
+    #[test]
     fn a_failed_look_up_is_ours_only_when_it_is() {
         let none =
             io::Error::other("failed to lookup address information: Name or service not known");

@@ -98,11 +98,38 @@ async fn an_endless_body_at_full_speed_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn an_endless_stream_of_interim_answers_ends_at_the_deadline() {
-    let interim = Times(usize::MAX, b"HTTP/1.1 100 Continue\r\n\r\n");
-    let server = scripted(vec![interim]).await;
-    let seen = look(hasty(&server.url("/"))).await;
-    assert_trouble(&seen, Reason::FirstByteTimeout, FirstByte, "within 400ms");
+async fn a_flood_of_interim_answers_is_too_large_and_holds_up_nobody() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    // a thread of its own, so that there is always more to read
+    let flood = std::thread::spawn(move || {
+        use std::io::Write;
+        let block = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(40_000);
+        let (mut stream, _) = listener.accept().expect("a client");
+        while stream.write_all(&block).is_ok() {}
+    });
+    let (beat, mut beats) = tokio::sync::mpsc::unbounded_channel();
+    let heart = tokio::spawn(async move {
+        loop {
+            let begun = std::time::Instant::now();
+            tokio::task::yield_now().await;
+            let _ = beat.send(begun.elapsed());
+        }
+    });
+    let seen = look(patient(&url)).await;
+    heart.abort();
+    assert_trouble(
+        &seen,
+        Reason::TooLarge,
+        FirstByte,
+        "more than 512 KiB before the answer",
+    );
+    let mut longest = Duration::ZERO;
+    while let Some(beat) = beats.recv().await {
+        longest = longest.max(beat);
+    }
+    assert!(longest < Duration::from_millis(150), "{longest:?}");
+    flood.join().expect("it ends when the client has gone");
 }
 
 #[tokio::test]

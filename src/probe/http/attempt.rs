@@ -1,18 +1,32 @@
 //! One attempt: one connection to one place, one request, up to the answer's head.
 
-use std::pin::pin;
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Response, redirect::Policy, retry};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use http_body_util::Full;
+use hyper::Uri;
+use hyper::body::Bytes;
+use hyper::client::conn::{http1, http2};
+use hyper::header::{self, Entry, HeaderValue};
+use hyper::rt::Executor;
+use reqwest::Url;
+use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
 
+use super::answer::{Answer, Driver, driven};
 use super::redirect::Hop;
 use super::request::Request;
 use super::trace::{Marks, Trace};
 use super::trouble;
+use super::wire::{Head, Wire};
 use crate::health::{Phase, Reason, Trouble};
-use crate::probe::place::Place;
-use crate::probe::trouble::of_timeout;
+use crate::probe::place::{Place, Stream};
+use crate::probe::trouble::{of_io, of_timeout};
+
+type Asked = hyper::Request<Full<Bytes>>;
 
 /// One attempt, about to begin.
 pub struct Attempt<'a> {
@@ -29,88 +43,171 @@ pub struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// The answer's head, with the notes of the way there.
-    pub async fn run(&self) -> (Marks, Result<Response, Trouble>) {
+    pub async fn run(&self) -> (Marks, Result<Answer, Trouble>) {
         let trace = Trace::default();
-        let answer = match self.client(&trace) {
-            Ok(client) => self.send(&client, &trace).await,
-            Err(fault) => Err(unaskable(fault)),
-        };
+        let answer = self.walk(&trace).await;
         (trace.take(), answer)
     }
 
-    async fn send(&self, client: &Client, trace: &Trace) -> Result<Response, Trouble> {
-        let begun = Instant::now();
-        let mut sending = pin!(self.build(client).send());
-        let mut patience = self.patience;
-        let mut answer = timeout_at(patience, &mut sending).await;
-        if answer.is_err() && trace.phase() != Phase::Connect {
-            patience = self.deadline;
-            answer = timeout_at(patience, sending).await;
+    async fn walk(&self, trace: &Trace) -> Result<Answer, Trouble> {
+        trace.enter(Phase::Connect);
+        let stream = self.connect().await?;
+        match timeout_at(self.deadline, self.ask(stream, trace)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(of_timeout(trace.phase(), self.timeout, "")),
         }
+    }
+
+    async fn connect(&self) -> Result<Stream, Trouble> {
+        let begun = Instant::now();
         let place = self.place.to_string();
-        match answer {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_builder() => Err(unaskable(error)),
-            Ok(Err(error)) => Err(trace.peek(|marks| match &marks.distrust {
-                Some(distrust) => {
-                    let host = self.hop.url.host_str().unwrap_or_default();
-                    trouble::of_distrust(distrust, marks.certificates.first(), host)
-                }
-                None => trouble::of_attempt(&error, marks.phase(), &place),
-            })),
+        match timeout_at(self.patience, self.place.open()).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(fault)) => Err(of_io(&fault, Phase::Connect, &place)),
             Err(_) => {
                 // the whole time is told as it was asked for, a share of it as it was
-                let waited = match patience == self.deadline {
+                let waited = match self.patience == self.deadline {
                     true => self.timeout,
                     false => begun.elapsed(),
                 };
-                Err(of_timeout(trace.phase(), waited, &place))
+                Err(of_timeout(Phase::Connect, waited, &place))
             }
         }
     }
 
-    fn build(&self, client: &Client) -> reqwest::RequestBuilder {
+    async fn ask(&self, stream: Stream, trace: &Trace) -> Result<Answer, Trouble> {
+        let (stream, is_http2) = match self.hop.url.scheme() {
+            "https" => self.shake_hands(stream, trace).await?,
+            _ => (stream, false),
+        };
+        trace.enter(Phase::FirstByte);
+        let answer = match is_http2 {
+            true => self.over_http2(stream).await,
+            false => self.over_http1(stream).await,
+        };
+        answer.map_err(|fault| match fault {
+            Fault::Untold(trouble) => trouble,
+            Fault::Http(error) => trouble::of_attempt(&error, Phase::FirstByte),
+        })
+    }
+
+    /// TLS over `stream`, and whether HTTP/2 is spoken on it.
+    async fn shake_hands(&self, stream: Stream, trace: &Trace) -> Result<(Stream, bool), Trouble> {
+        trace.enter(Phase::Tls);
+        let host = self.hop.url.host_str().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(bare.to_owned()).map_err(unaskable)?;
+        let connector = TlsConnector::from(Arc::new(self.request.tls.config(trace)));
+        match connector.connect(name, stream).await {
+            Ok(stream) => {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                Ok((Box::new(stream), is_http2))
+            }
+            Err(fault) => Err(trace.peek(|marks| match &marks.distrust {
+                Some(distrust) => trouble::of_distrust(distrust, marks.certificates.first(), host),
+                None => trouble::of_attempt(&fault, Phase::Tls),
+            })),
+        }
+    }
+
+    async fn over_http1(&self, stream: Stream) -> Result<Answer, Fault> {
+        let url = &self.hop.url;
+        let query = url.query().map(|query| format!("?{query}"));
+        let mut request = self.build(&format!("{}{}", url.path(), query.unwrap_or_default()))?;
+        let host = HeaderValue::from_str(&authority(url)).map_err(unaskable)?;
+        request.headers_mut().entry(header::HOST).or_insert(host);
+        let head = Head::default();
+        let (mut sender, connection) = http1::handshake(Wire::new(stream, head.clone())).await?;
+        let mut driver = driver(connection);
+        let response = driven(&mut driver, sender.send_request(request)).await?;
+        head.arrived();
+        Ok(Answer::new(response, driver))
+    }
+
+    async fn over_http2(&self, stream: Stream) -> Result<Answer, Fault> {
+        let request = self.build(self.hop.url.as_str())?;
+        // frames have a size, and none of them is read without end
+        let head = Head::default();
+        head.arrived();
+        let (mut sender, connection) = http2::handshake(Tasks, Wire::new(stream, head)).await?;
+        let mut driver = driver(connection);
+        let response = driven(&mut driver, sender.send_request(request)).await?;
+        Ok(Answer::new(response, driver))
+    }
+
+    fn build(&self, target: &str) -> Result<Asked, Fault> {
         let request = self.request;
-        let mut built = client.request(self.hop.method.clone(), self.hop.url.clone());
-        if let Some((user, password)) = &request.user {
-            built = built.basic_auth(user, Some(password.expose()));
-        }
+        let data = match &request.data {
+            Some(data) if self.hop.data => data.clone(),
+            _ => Vec::new(),
+        };
+        let mut built = Asked::new(Full::from(data));
+        *built.method_mut() = self.hop.method.clone();
+        *built.uri_mut() = Uri::try_from(target).map_err(unaskable)?;
+        *built.headers_mut() = request.headers.clone();
         // an Authorization given as a header takes the place of the user's
-        built = built.headers(request.headers.clone());
-        match &request.data {
-            Some(data) if self.hop.data => built.body(data.clone()),
-            _ => built,
+        if let (Some((user, password)), Entry::Vacant(slot)) = (
+            &request.user,
+            built.headers_mut().entry(header::AUTHORIZATION),
+        ) {
+            let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+            let mut value = HeaderValue::from_str(&format!("Basic {pair}")).map_err(unaskable)?;
+            value.set_sensitive(true);
+            slot.insert(value);
         }
+        Ok(built)
     }
+}
 
-    /// A client for one request: a fresh connection to one place, and nothing done behind our back.
-    /// It costs next to nothing, because it is handed its TLS.
-    fn client(&self, trace: &Trace) -> reqwest::Result<Client> {
-        let mut client = Client::builder()
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .redirect(Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .tls_backend_preconfigured(self.request.tls.config(trace))
-            .connector_layer(trace.clone());
-        if !self.request.http2 {
-            client = client.http1_only();
-        }
-        match self.place {
-            Place::Tcp(address) => {
-                client = client.resolve(self.hop.url.host_str().unwrap_or_default(), *address);
-            }
-            Place::Unix(path) => client = client.unix_socket(path.as_path()),
-        }
-        client.build()
+/// Why there is no answer.
+enum Fault {
+    Untold(Trouble),
+    Http(hyper::Error),
+}
+
+impl From<hyper::Error> for Fault {
+    fn from(error: hyper::Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl From<Trouble> for Fault {
+    fn from(trouble: Trouble) -> Self {
+        Self::Untold(trouble)
+    }
+}
+
+fn driver<E>(connection: impl Future<Output = Result<(), E>> + Send + 'static) -> Option<Driver> {
+    Some(Box::pin(async {
+        // what went wrong is told to who waits for the answer
+        let _ = connection.await;
+    }))
+}
+
+/// Host and, unless it is the scheme's, port.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 
 /// The request could not even be made, for example because its URL is too long.
-fn unaskable(error: reqwest::Error) -> Trouble {
-    let error = error.without_url();
-    let cause = trouble::deepest(&error);
-    let detail = format!("cannot ask: {cause}");
+fn unaskable(fault: impl Error) -> Trouble {
+    let detail = format!("cannot ask: {fault}");
     Trouble::new(Reason::Config, Phase::Connect, detail)
+}
+
+/// HTTP/2 has tasks of its own.
+#[derive(Clone)]
+struct Tasks;
+
+impl<F> Executor<F> for Tasks
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, work: F) {
+        tokio::spawn(work);
+    }
 }

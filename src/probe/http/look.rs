@@ -4,10 +4,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
-use reqwest::{Response, Version, header};
+use hyper::{Response, Version, header};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::answer::Answer;
 use super::attempt::Attempt;
 use super::redirect::{self, Hop};
 use super::request::Request;
@@ -63,10 +65,10 @@ impl<'a> Look<'a> {
             data: self.request.data.is_some(),
         };
         loop {
-            let response = self.knock(&hop).await?;
-            self.note_head(&response);
-            match self.next(&hop, &response)? {
-                None => return self.read(response).await,
+            let answer = self.knock(&hop).await?;
+            self.note_head(answer.head());
+            match self.next(&hop, answer.head())? {
+                None => return self.read(answer).await,
                 Some(next) => hop = next,
             }
             self.seen.redirects += 1;
@@ -75,7 +77,7 @@ impl<'a> Look<'a> {
     }
 
     /// Where the answer sends us, if it does and we follow.
-    fn next(&self, hop: &Hop, response: &Response) -> Result<Option<Hop>, Trouble> {
+    fn next(&self, hop: &Hop, response: &Response<Incoming>) -> Result<Option<Hop>, Trouble> {
         if !self.request.follow {
             return Ok(None);
         }
@@ -92,7 +94,7 @@ impl<'a> Look<'a> {
 
     /// The head of an answer from the first place that lets us in. Where all refuse, they are asked
     /// again after a while, if the probe says so and there is time.
-    async fn knock(&mut self, hop: &Hop) -> Result<Response, Trouble> {
+    async fn knock(&mut self, hop: &Hop) -> Result<Answer, Trouble> {
         if hop.url.scheme() == "https" {
             self.prepare_tls().await?;
         }
@@ -127,7 +129,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    async fn try_each(&mut self, hop: &Hop, places: &[Place]) -> Result<Response, Trouble> {
+    async fn try_each(&mut self, hop: &Hop, places: &[Place]) -> Result<Answer, Trouble> {
         let mut worst: Option<Trouble> = None;
         for (tried, place) in places.iter().enumerate() {
             let attempt = Attempt {
@@ -186,7 +188,7 @@ impl<'a> Look<'a> {
         Ok(found?.into_iter().map(at).collect())
     }
 
-    fn note_head(&mut self, response: &Response) {
+    fn note_head(&mut self, response: &Response<Incoming>) {
         self.seen.status = Some(status_line(response));
         let headers = response.headers().iter();
         self.seen.headers = headers
@@ -198,18 +200,18 @@ impl<'a> Look<'a> {
         self.seen.body = Some(Body::default());
     }
 
-    async fn read(&mut self, mut response: Response) -> Result<(), Trouble> {
+    async fn read(&mut self, mut answer: Answer) -> Result<(), Trouble> {
         let begun = Instant::now();
         let request = self.request;
         let mut intake = Intake::new(&request.needles, request.keep, request.max_body);
-        let outcome = self.drain(&mut response, &mut intake).await;
+        let outcome = self.drain(&mut answer, &mut intake).await;
         self.seen.body = Some(intake.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
         outcome
     }
 
-    async fn drain(&self, response: &mut Response, intake: &mut Intake<'_>) -> Result<(), Trouble> {
-        let announced = response.content_length();
+    async fn drain(&self, answer: &mut Answer, intake: &mut Intake<'_>) -> Result<(), Trouble> {
+        let announced = answer.announced();
         let late = |intake: &Intake<'_>| {
             let mut trouble = of_timeout(Phase::Body, self.timeout, "");
             let of = announced
@@ -219,7 +221,7 @@ impl<'a> Look<'a> {
             trouble
         };
         loop {
-            match timeout_at(self.deadline, response.chunk()).await {
+            match timeout_at(self.deadline, answer.piece()).await {
                 Err(_) => return Err(late(intake)),
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return Err(trouble::of_body(&error, intake.size(), announced)),
@@ -238,7 +240,7 @@ impl<'a> Look<'a> {
 }
 
 /// The status line as it was sent, except that the codec reads a phrase that is not ASCII as none.
-fn status_line(response: &Response) -> StatusLine {
+fn status_line(response: &Response<Incoming>) -> StatusLine {
     let version = response.version();
     // the codec notes a phrase only where it is not the usual one; HTTP/2 sends none
     let phrase = match response.extensions().get::<ReasonPhrase>() {

@@ -2,9 +2,11 @@
 //!
 //! A look takes a fresh connection, never a proxy, never a second try after the peer was reached, and
 //! one deadline for everything from the name look-up to the last byte of the body. Redirects are
-//! followed by hand (`redirect`), addresses are tried one by one (`look`), and hooks in the HTTP client
-//! note when which phase began (`trace`), so that a probe that fails is timed as well.
+//! followed by hand (`redirect`), addresses are tried one by one (`look`), and the connection is opened
+//! here rather than by a client (`attempt`), so that a probe that fails is timed as well, and so that
+//! what a peer may send has a bound (`wire`).
 
+mod answer;
 mod attempt;
 mod certificate;
 mod look;
@@ -15,6 +17,7 @@ mod target;
 mod tls;
 mod trace;
 mod trouble;
+mod wire;
 
 pub use spec::{Override, Spec, SpecError, TlsSpec};
 

@@ -34,7 +34,6 @@ pub struct Request {
     pub retry_refused: Option<Duration>,
     pub resolve: Vec<Override>,
     pub family: Option<Family>,
-    pub http2: bool,
     /// Connect here instead of to the URL's host.
     pub socket: Option<PathBuf>,
     /// The socket was part of the URL, so it is part of what is shown.
@@ -66,7 +65,6 @@ impl Request {
             retry_refused: spec.retry_refused,
             resolve: spec.resolve,
             family: spec.family,
-            http2: spec.http2,
             socket_in_url: socket.is_some(),
             socket: socket.or(spec.unix_socket),
             url,

@@ -1,17 +1,10 @@
-//! When one connection reached what. The HTTP client tells nothing about that on failure, so three of
-//! its hooks do: a layer around its connector, the TLS session store (asked at the start of a
-//! handshake), and our own certificate verifier (see [`super::tls`]).
+//! When one attempt reached what, and what its peer showed. Shared with the certificate verifier (see
+//! [`super::tls`]), which is the only one to see the certificates of a handshake that fails.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
-use rustls::NamedGroup;
-use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
-use tower_layer::Layer;
-use tower_service::Service;
 
 use super::certificate;
 use crate::health::{Certificate, Phase, Phases};
@@ -19,11 +12,11 @@ use crate::health::{Certificate, Phase, Phases};
 /// More certificates than this are no chain.
 const CHAIN_MAX: usize = 10;
 
-/// The notes of one attempt, written by the hooks.
+/// The notes of one attempt.
 #[derive(Clone, Debug, Default)]
 pub struct Trace(Arc<Mutex<Marks>>);
 
-/// What the hooks noted.
+/// What was noted.
 #[derive(Debug, Default)]
 pub struct Marks {
     connecting: Option<Instant>,
@@ -72,6 +65,19 @@ impl Trace {
         self.marks().phase()
     }
 
+    /// The attempt enters `phase` now.
+    pub fn enter(&self, phase: Phase) {
+        let mut marks = self.marks();
+        let slot = match phase {
+            Phase::Connect => &mut marks.connecting,
+            Phase::Tls => &mut marks.handshaking,
+            Phase::FirstByte => &mut marks.connected,
+            // not an attempt's
+            Phase::Dns | Phase::Body => return,
+        };
+        *slot = Some(Instant::now());
+    }
+
     /// What `read` makes of the notes so far.
     pub fn peek<T>(&self, read: impl FnOnce(&Marks) -> T) -> T {
         read(&self.marks())
@@ -91,74 +97,5 @@ impl Trace {
     /// Notes why the chain was not accepted.
     pub fn note_distrust(&self, error: &rustls::Error) {
         self.marks().distrust = Some(error.clone());
-    }
-}
-
-/// Remembers no session, so that every handshake shows the peer's certificate.
-impl ClientSessionStore for Trace {
-    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
-
-    /// Asked once per handshake, right before its first message.
-    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.marks().handshaking = Some(Instant::now());
-        None
-    }
-
-    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
-
-    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        None
-    }
-
-    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
-
-    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
-
-    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        None
-    }
-}
-
-impl<S> Layer<S> for Trace {
-    type Service = Traced<S>;
-
-    fn layer(&self, connector: S) -> Self::Service {
-        Traced {
-            connector,
-            trace: self.clone(),
-        }
-    }
-}
-
-/// A connector whose beginning and end are noted.
-#[derive(Clone)]
-pub struct Traced<S> {
-    connector: S,
-    trace: Trace,
-}
-
-// generic over the request, whose type has no name outside the client
-impl<S, R> Service<R> for Traced<S>
-where
-    S: Service<R>,
-    S::Future: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.connector.poll_ready(context)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        let trace = self.trace.clone();
-        trace.marks().connecting = Some(Instant::now());
-        let connection = self.connector.call(request);
-        Box::pin(async move {
-            let connection = connection.await?;
-            trace.marks().connected = Some(Instant::now());
-            Ok(connection)
-        })
     }
 }

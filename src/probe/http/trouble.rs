@@ -7,11 +7,15 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::CertificateError;
 
+use super::wire::Flood;
 use crate::health::{Certificate, Phase, Reason, Trouble};
 use crate::probe::trouble::{io_reason, of_io, words};
 
-/// The error of an attempt that came as far as `phase` with the peer at `place`.
-pub fn of_attempt(error: &(dyn Error + 'static), phase: Phase, place: &str) -> Trouble {
+/// The error of an attempt that was connected and came as far as `phase`.
+pub fn of_attempt(error: &(dyn Error + 'static), phase: Phase) -> Trouble {
+    if let Some(flood) = find::<Flood>(error) {
+        return Trouble::new(Reason::TooLarge, Phase::FirstByte, flood.to_string());
+    }
     if let Some(tls) = find::<rustls::Error>(error) {
         return Trouble::new(Reason::TlsHandshake, Phase::Tls, tls_words(tls));
     }
@@ -19,12 +23,11 @@ pub fn of_attempt(error: &(dyn Error + 'static), phase: Phase, place: &str) -> T
         return trouble;
     }
     if let Some(fault) = system_error(error) {
-        return of_io(fault, phase, place);
+        return of_io(fault, phase, "");
     }
     let reason = match phase {
-        Phase::Dns | Phase::Connect => Reason::Unreachable,
         Phase::Tls => Reason::TlsHandshake,
-        Phase::FirstByte | Phase::Body => Reason::Malformed,
+        Phase::Dns | Phase::Connect | Phase::FirstByte | Phase::Body => Reason::Malformed,
     };
     Trouble::new(reason, phase, deepest(error))
 }
@@ -177,48 +180,6 @@ mod tests {
     fn system_errors_have_their_reasons() {
         for (code, phase, reason, detail) in [
             (
-                libc::ECONNREFUSED,
-                Phase::Connect,
-                Reason::Refused,
-                "connection refused (here)",
-            ),
-            (
-                libc::ENOENT,
-                Phase::Connect,
-                Reason::Refused,
-                "no such file or directory (here)",
-            ),
-            (
-                libc::EHOSTUNREACH,
-                Phase::Connect,
-                Reason::Unreachable,
-                "no route to host (here)",
-            ),
-            (
-                libc::ETIMEDOUT,
-                Phase::Connect,
-                Reason::ConnectTimeout,
-                "connection timed out (here)",
-            ),
-            (
-                libc::EMFILE,
-                Phase::Connect,
-                Reason::NoFds,
-                "too many open files (here)",
-            ),
-            (
-                libc::ENOMEM,
-                Phase::Connect,
-                Reason::NoMemory,
-                "cannot allocate memory (here)",
-            ),
-            (
-                libc::EACCES,
-                Phase::Connect,
-                Reason::Config,
-                "permission denied (here)",
-            ),
-            (
                 libc::ECONNRESET,
                 Phase::Tls,
                 Reason::Reset,
@@ -235,7 +196,7 @@ mod tests {
         ] {
             // as the HTTP client hands them up: wrapped, more than once
             let wrapped = io::Error::other(io::Error::other(os(code)));
-            let trouble = of_attempt(&wrapped, phase, "here");
+            let trouble = of_attempt(&wrapped, phase);
             assert_eq!(trouble, Trouble::new(reason, phase, detail));
         }
         let reset = of_body(&os(libc::ECONNRESET), 5, Some(100));
@@ -249,7 +210,7 @@ mod tests {
     #[test]
     fn tls_errors_are_told_in_words() {
         let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
-        let trouble = of_attempt(&io::Error::other(alert), Phase::FirstByte, "here");
+        let trouble = of_attempt(&io::Error::other(alert), Phase::FirstByte);
         assert_eq!(
             (trouble.reason, trouble.phase),
             (Reason::TlsHandshake, Phase::Tls)

@@ -1,29 +1,21 @@
 //! One exchange from start to end: addresses, connection, question, answer. Gathers facts as it goes,
 //! so that one that breaks off still tells what it saw. Every wait ends at the one deadline.
 
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::health::{Observation, Phase, Reason, Trouble};
 use crate::probe::intake::Needle;
 use crate::probe::lookup;
-use crate::probe::place::{self, Place};
+use crate::probe::place::{self, Place, Stream};
 use crate::probe::trouble::{of_io, of_timeout};
 
 use super::answer::Answer;
 use super::spec::{Peer, Spec};
-
-/// A connection of either kind.
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
 
 /// An exchange under way.
 pub struct Talk<'a> {
@@ -60,10 +52,8 @@ impl<'a> Talk<'a> {
 
     async fn walk(&mut self) -> Result<(), Trouble> {
         let places = self.places().await?;
-        match self.connect(&places).await? {
-            Stream::Tcp(stream) => self.exchange(stream).await,
-            Stream::Unix(stream) => self.exchange(stream).await,
-        }
+        let stream = self.connect(&places).await?;
+        self.exchange(stream).await
     }
 
     /// Where the peer may be. Never empty.
@@ -89,7 +79,7 @@ impl<'a> Talk<'a> {
         for (tried, place) in places.iter().enumerate() {
             let begun = Instant::now();
             let patience = place::patience(self.deadline, places.len() - tried);
-            let opened = timeout_at(patience, open(place)).await;
+            let opened = timeout_at(patience, place.open()).await;
             self.seen.phases.add(Phase::Connect, begun.elapsed());
             let trouble = match opened {
                 Ok(Ok(stream)) => {
@@ -118,7 +108,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Sends and reads at the same time: a peer may answer before it has read everything.
-    async fn exchange<S: AsyncRead + AsyncWrite>(&mut self, stream: S) -> Result<(), Trouble> {
+    async fn exchange(&mut self, stream: Stream) -> Result<(), Trouble> {
         let spec = self.spec;
         let Some(until) = &spec.until else {
             return Ok(());
@@ -183,12 +173,5 @@ impl<'a> Talk<'a> {
             trouble.detail = format!("{lacks} within {within}, got {got} bytes");
         }
         trouble
-    }
-}
-
-async fn open(place: &Place) -> io::Result<Stream> {
-    match place {
-        Place::Tcp(address) => TcpStream::connect(address).await.map(Stream::Tcp),
-        Place::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
     }
 }
