@@ -52,6 +52,7 @@ pub fn read_webhooks(table: &Table<'_>) -> Vec<Webhook> {
 fn read_webhook(table: &Table<'_>) -> Option<Webhook> {
     let url = table.required("url", "\"https://hooks.example.org/x\"");
     let headers = read_headers(table);
+    let secret = table.get("secret").and_then(|value| value.secret());
     table.finish();
     let value = url?;
     let url = value.secret()?;
@@ -66,7 +67,11 @@ fn read_webhook(table: &Table<'_>) -> Option<Webhook> {
             "expected a URL such as \"https://hooks.example.org/x\"",
         ));
     }
-    Some(Webhook { url, headers })
+    Some(Webhook {
+        url,
+        headers,
+        secret,
+    })
 }
 
 /// An address, alone or as `Name <address>`.

@@ -184,6 +184,8 @@ pub struct Webhook {
     pub url: Secret,
     /// Sent as given, after ours.
     pub headers: Vec<(String, Secret)>,
+    /// Signs the body: `X-Httpok-Signature` is its HMAC-SHA256 under this key.
+    pub secret: Option<Secret>,
 }
 
 /// How mails are sent.

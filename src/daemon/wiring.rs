@@ -217,7 +217,7 @@ fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result
         let target = webhook::Target {
             url: hook.url.clone(),
             headers: hook.headers.clone(),
-            key: None,
+            key: hook.secret.clone(),
             cacert: None,
             deadline: WEBHOOK_DEADLINE,
         };

@@ -160,3 +160,28 @@ fn completions_are_scripts() {
     assert!(bash.wait().expect("it ends").success());
     assert_eq!(run(&["generate", "completions", "tcsh"]).code, Some(3));
 }
+
+/// What lies in man/ is what the program writes.
+#[test]
+fn the_committed_pages_are_the_generated_ones() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().display().to_string();
+    assert_eq!(run(&["generate", "man", &path]).code, Some(0));
+    let committed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    let read = |dir: &std::path::Path| -> std::collections::BTreeMap<_, _> {
+        let entries = std::fs::read_dir(dir).expect("a directory of pages");
+        let pages = entries.map(|entry| entry.expect("a page"));
+        pages
+            .map(|page| {
+                (
+                    page.file_name(),
+                    std::fs::read(page.path()).expect("a page"),
+                )
+            })
+            .collect()
+    };
+    assert!(
+        read(dir.path()) == read(&committed),
+        "man/ is old: run `cargo run -- generate man man`"
+    );
+}

@@ -229,10 +229,12 @@ fn every_key_arrives_in_the_settings() {
         Webhook {
             url: "https://hooks.example.org/hunter2".into(),
             headers: vec![("Authorization".into(), "Bearer hunter2".into())],
+            secret: Some("hunter2".into()),
         },
         Webhook {
             url: "http://127.0.0.1:1/x".into(),
             headers: Vec::new(),
+            secret: None,
         },
     ];
     assert_eq!(settings.webhooks, hooks);

@@ -118,6 +118,7 @@ impl DropIn {
         url.map(|url| Webhook {
             url,
             headers: Vec::new(),
+            secret: None,
         })
         .collect()
     }
