@@ -16,7 +16,8 @@ laws:
 
 # The long run of kill -9 at random moments.
 survival: provision
-	SURVIVAL=$${SURVIVAL:-1000} cargo test --release --test survival -- --nocapture
+	SURVIVAL=$${SURVIVAL:-1000} SURVIVAL_REAL=$${SURVIVAL_REAL:-100} \
+		cargo test --release --test survival -- --nocapture
 
 provision: .provision/done
 

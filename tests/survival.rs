@@ -1,8 +1,8 @@
 //! kill -9 at random moments: whatever the moment, what the watchdog stopped runs again after its next
 //! start, what an operator stopped stays stopped, and every restart that was begun is told.
 //!
-//! `make survival` plays 1,000 rounds, `make test` a few. A failing round prints the seed and its moment;
-//! `SURVIVAL_SEED` plays the same moments again.
+//! `make survival` plays 1,000 rounds against a scripted supervisord and 100 under real ones, `make test` a few.
+//! A failing round prints its moment; another `SURVIVAL_SEED` makes other moments.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -28,6 +28,7 @@ mod support;
 
 use eventlistener::EventListener;
 use scripted::{Mishap, Scripted};
+use support::supervisord::Supervisord;
 use support::wait_until;
 
 /// Rounds that are played at the same time.
@@ -43,10 +44,7 @@ const SPAN: u64 = 200;
 #[test]
 fn nothing_is_left_down_and_nobody_untold() {
     let rounds = number("SURVIVAL", 48);
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    let seed = number("SURVIVAL_SEED", now.as_secs());
+    let seed = number("SURVIVAL_SEED", 1);
     println!("SURVIVAL={rounds} SURVIVAL_SEED={seed}");
     let (next, begun) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
@@ -71,6 +69,69 @@ fn nothing_is_left_down_and_nobody_untold() {
     );
 }
 
+/// The same under real supervisords, one for each thread; their program takes a while to stop.
+#[test]
+fn nothing_is_left_down_under_a_real_supervisord() {
+    let rounds = number("SURVIVAL_REAL", 16);
+    let seed = number("SURVIVAL_SEED", 1);
+    println!("SURVIVAL_REAL={rounds} SURVIVAL_SEED={seed}");
+    let (next, begun) = (AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let supervisord = Supervisord::with()
+                    .program("web", "command=sh -c \"trap 'sleep 0.1; exit' TERM; while :; do sleep 0.02; done\"\nstartsecs=0\n")
+                    .program("theirs", "command=sleep 1000\nautostart=false\n")
+                    .start();
+                loop {
+                    let round = next.fetch_add(1, Ordering::Relaxed);
+                    if round >= rounds {
+                        return;
+                    }
+                    let moment = Duration::from_millis(random(seed, round) % SPAN);
+                    let came_far = play_for_real(&supervisord, round, moment);
+                    begun.fetch_add(u64::from(came_far), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let begun = begun.into_inner();
+    println!("{begun} of {rounds} rounds were killed after a restart had begun");
+    assert!(begun > 0, "no round came as far as a restart");
+}
+
+/// One round. Returns whether a restart had begun when the watchdog was killed.
+fn play_for_real(supervisord: &Supervisord, round: u64, moment: Duration) -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    supervisord.wait_for("web", "RUNNING");
+    let mut first = EventListener::start(&mut command(&supervisord.url(), dir.path()));
+    first.tick();
+    thread::sleep(moment);
+    first.signal(Signal::SIGKILL);
+    let begun = first.wait().err.contains("is in RUNNING state, restarting");
+    let second = EventListener::start(&mut command(&supervisord.url(), dir.path()));
+    supervisord.wait_for("web", "RUNNING");
+    if begun {
+        let what = format!("round {round}, killed after {moment:?}: a mail tells of it");
+        wait_until(&what, Duration::from_secs(30), || {
+            told(&dir.path().join("mails"))
+        });
+    }
+    let end = second.close();
+    assert_eq!(
+        supervisord.state("theirs"),
+        "STOPPED",
+        "round {round}, {moment:?}"
+    );
+    assert_eq!(
+        supervisord.state("web"),
+        "RUNNING",
+        "round {round}, {moment:?}: {}",
+        end.err
+    );
+    begun
+}
+
 /// One round. Returns whether a restart had begun when the watchdog was killed.
 fn play(round: u64, moment: Duration) -> bool {
     let supervisord = Scripted::with("web=RUNNING theirs=STOPPED listener=RUNNING");
@@ -79,14 +140,14 @@ fn play(round: u64, moment: Duration) -> bool {
     for (method, span) in [("stop", STOP), ("start", START)] {
         supervisord.mishap(method, Mishap::Slow(span));
     }
-    let mut first = EventListener::start(&mut command(&supervisord, dir.path()));
+    let mut first = EventListener::start(&mut command(&supervisord.url(), dir.path()));
     first.tick();
     thread::sleep(moment);
     first.signal(Signal::SIGKILL);
     first.wait();
     let begun = supervisord.count("stop") > 0;
 
-    let second = EventListener::start(&mut command(&supervisord, dir.path()));
+    let second = EventListener::start(&mut command(&supervisord.url(), dir.path()));
     let what = format!("round {round}, killed after {moment:?}: web is RUNNING");
     wait_until(&what, Duration::from_secs(30), || {
         supervisord.state("web") == "RUNNING"
@@ -110,7 +171,7 @@ fn play(round: u64, moment: Duration) -> bool {
     begun
 }
 
-fn command(supervisord: &Scripted, dir: &Path) -> Command {
+fn command(supervisord: &str, dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
     command
         .args([
@@ -129,7 +190,7 @@ fn command(supervisord: &Scripted, dir: &Path) -> Command {
         .arg(dir.join("state"))
         // nobody listens there
         .arg("http://127.0.0.1:1/")
-        .env("SUPERVISOR_SERVER_URL", supervisord.url())
+        .env("SUPERVISOR_SERVER_URL", supervisord)
         .env("SUPERVISOR_PROCESS_NAME", "listener")
         .env("SUPERVISOR_GROUP_NAME", "listener")
         .env("SUPERVISOR_ENABLED", "1");
