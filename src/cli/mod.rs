@@ -5,6 +5,7 @@
 mod args;
 mod asked;
 mod check;
+mod checked;
 mod control;
 mod dropin;
 mod exit;

@@ -9,7 +9,7 @@ use super::gate::Gate;
 use super::moment::Moment;
 use super::observation::Observation;
 use super::step::Outcome;
-use super::verdict::Judgement;
+use super::verdict::{Judgement, Verdict};
 
 /// The looks that an incident keeps in full; of longer ones the middle is dropped.
 const KEPT_ENTRIES: usize = 100;
@@ -76,17 +76,18 @@ impl Incident {
         self.entries.push(Entry { at, event });
     }
 
+    /// Every look that is remembered, in order.
+    pub fn looks(&self) -> impl DoubleEndedIterator<Item = &Look> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            Happening::Looked(look) => Some(&**look),
+            _ => None,
+        })
+    }
+
     /// The last look that failed.
     pub fn last_fail(&self) -> Option<&Look> {
-        self.entries
-            .iter()
-            .rev()
-            .find_map(|entry| match &entry.event {
-                Happening::Looked(look) if look.judgement.verdict == super::Verdict::Fail => {
-                    Some(&**look)
-                }
-                _ => None,
-            })
+        self.looks()
+            .rfind(|look| look.judgement.verdict == Verdict::Fail)
     }
 
     /// Every action's outcome, in order.
@@ -171,6 +172,23 @@ pub struct Report {
     pub url: String,
     /// The episode so far.
     pub incident: Incident,
+}
+
+impl Report {
+    /// The look that it is about.
+    pub fn look(&self) -> Option<&Look> {
+        let wanted = match self.kind {
+            ReportKind::Degraded => Verdict::Degraded,
+            ReportKind::Blind => Verdict::Unknown,
+            ReportKind::Action
+            | ReportKind::Down { .. }
+            | ReportKind::Recovered { .. }
+            | ReportKind::GaveUp { .. }
+            | ReportKind::Reminder { .. } => Verdict::Fail,
+        };
+        let mut looks = self.incident.looks();
+        looks.rfind(|look| look.judgement.verdict == wanted)
+    }
 }
 
 /// What a report says.

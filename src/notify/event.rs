@@ -13,7 +13,6 @@ use crate::health::{DownState, Look, Report, ReportKind, Step};
 use crate::secret::redact_url;
 
 use super::message::Scene;
-use super::report::look_of;
 use super::text::excerpt;
 
 /// `report` as JSON, with its texts.
@@ -41,7 +40,7 @@ pub(super) fn of(report: &Report, scene: &Scene, subject: &str, text: &str) -> V
         },
         "subject": subject,
         "text": text,
-        "seen": look_of(report).map(seen),
+        "seen": report.look().map(seen),
         "steps": steps.unwrap_or_else(Vec::new),
     })
 }

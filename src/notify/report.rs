@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::health::{
-    DownState, Gate, Happening, Incident, Look, Moment, Reason, Report, ReportKind, Verdict,
+    DownState, Gate, Happening, Incident, Look, Moment, Reason, Report, ReportKind,
 };
 use crate::secret::redact_url;
 
@@ -45,34 +45,6 @@ impl Words {
     }
 }
 
-/// The look that a report is about.
-pub(super) fn look_of(report: &Report) -> Option<&Look> {
-    let newest = |wanted: Verdict| {
-        looks(&report.incident)
-            .rev()
-            .find(|look| look.judgement.verdict == wanted)
-    };
-    match report.kind {
-        ReportKind::Degraded => newest(Verdict::Degraded),
-        ReportKind::Blind => newest(Verdict::Unknown),
-        ReportKind::Action
-        | ReportKind::Down { .. }
-        | ReportKind::Recovered { .. }
-        | ReportKind::GaveUp { .. }
-        | ReportKind::Reminder { .. } => report.incident.last_fail(),
-    }
-}
-
-fn looks(incident: &Incident) -> impl DoubleEndedIterator<Item = &Look> {
-    incident
-        .entries
-        .iter()
-        .filter_map(|entry| match &entry.event {
-            Happening::Looked(look) => Some(&**look),
-            _ => None,
-        })
-}
-
 /// One line.
 fn subject(report: &Report, scene: &Scene) -> String {
     let (host, said) = (visible(&scene.host), headline(report, &why(report)));
@@ -81,7 +53,7 @@ fn subject(report: &Report, scene: &Scene) -> String {
 
 /// Why, in a word where there is one.
 fn why(report: &Report) -> String {
-    let Some(look) = look_of(report) else {
+    let Some(look) = report.look() else {
         return "reason unknown".to_owned();
     };
     match (look.judgement.reason, &look.seen.status) {
@@ -136,7 +108,11 @@ fn times(count: u32, what: &str) -> String {
 /// The body.
 fn text(report: &Report, scene: &Scene) -> String {
     let mut sections = vec![head(report, scene)];
-    sections.extend(look_of(report).map(|look| transcript::seen(report, look, scene)));
+    sections.extend(
+        report
+            .look()
+            .map(|look| transcript::seen(report, look, scene)),
+    );
     sections.extend(transcript::done(&report.incident, scene));
     sections.extend(transcript::evidence(&report.incident));
     sections.extend(transcript::held(&report.incident, scene));
@@ -151,7 +127,7 @@ fn text(report: &Report, scene: &Scene) -> String {
 
 fn head(report: &Report, scene: &Scene) -> String {
     let incident = &report.incident;
-    let detail = look_of(report).map_or_else(
+    let detail = report.look().map_or_else(
         || why(report),
         |look| match look.judgement.reason {
             Some(reason) => format!("{reason}: {}", visible(&look.judgement.detail)),
@@ -181,8 +157,8 @@ fn head(report: &Report, scene: &Scene) -> String {
 
 /// The newest look, when it is another than the one the report is about.
 fn now(report: &Report) -> Option<String> {
-    let newest = looks(&report.incident).next_back()?;
-    if look_of(report).is_some_and(|look| std::ptr::eq(look, newest)) {
+    let newest = report.incident.looks().next_back()?;
+    if report.look().is_some_and(|look| std::ptr::eq(look, newest)) {
         return None;
     }
     let Look { seen, judgement } = newest;

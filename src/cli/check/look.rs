@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::Checked;
 use super::asks::Ask;
 use crate::cli::args::WaitArgs;
+use crate::cli::checked::Checked;
 use crate::health::{Judgement, Observation, Phase, Reason, Trouble, Verdict};
 
 /// So many are asked at the same time at most: each takes a file descriptor or two.

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::paint::{Paint, look};
 use super::{plain::summary, visible};
-use crate::cli::check::Checked;
+use crate::cli::checked::Checked;
 use crate::health::{Certificate, Finding, Phase, Verdict};
 
 /// The width of the longest bar, in characters.

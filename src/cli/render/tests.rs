@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::cli::check::Checked;
+use crate::cli::checked::Checked;
 use crate::cli::exit::Exit;
 use crate::health::{
     Body, Certificate, Expectation, Observation, Phase, Reason, StatusLine, Trouble,
