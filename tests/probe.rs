@@ -11,6 +11,8 @@ mod hostile;
 mod lines;
 #[path = "probe/places.rs"]
 mod places;
+#[path = "probe/presets.rs"]
+mod presets;
 #[path = "probe/redirects.rs"]
 mod redirects;
 #[path = "probe/tls.rs"]

@@ -1,55 +1,80 @@
 //! A URL and the options beside it, as `check` and `watch` take them, in the terms of the configuration.
 
 use crate::cli::args::{AskArgs, WireArgs};
-use crate::config::settings::{Check, Family, Http, Line, Probe, Tls};
+use crate::config::presets;
+use crate::config::settings::{Check, Family, Http, Line, Probe, Tls, Until};
 use crate::health::{Expectation, StatusSet};
+use crate::secret::redact_url;
 
-/// How each of `urls` is asked, or what is wrong with it; then what is wrong with the options.
-pub fn probes(
+/// What is asked of each of `urls`, or what is wrong with it; then what is wrong with the options. A check
+/// is named after its URL.
+pub fn checks(
     urls: &[String],
     ask: &AskArgs,
     wire: &WireArgs,
-) -> (Vec<Result<Probe, String>>, Option<String>) {
-    let probes: Vec<_> = urls.iter().map(|url| probe_of(url, ask, wire)).collect();
-    let is_http = |probe: &Result<Probe, String>| matches!(probe, Ok(Probe::Http(_)));
-    let is_line = |probe: &Result<Probe, String>| matches!(probe, Ok(Probe::Line(_)));
+) -> (Vec<Result<Check, String>>, Option<String>) {
+    let checks: Vec<_> = urls.iter().map(|url| check_of(url, ask, wire)).collect();
+    let all = |is: fn(&Probe) -> bool| {
+        let is = |check: &Result<Check, String>| check.as_ref().is_ok_and(|it| is(&it.probe));
+        checks.iter().all(is)
+    };
     // an option that means nothing to any URL would be given and change nothing
-    let idle = match (probes.iter().all(is_http), probes.iter().all(is_line)) {
-        (true, _) => for_lines(ask).map(|option| (option, "tcp:// and unix://")),
-        (_, true) => for_http(ask, wire).map(|option| (option, "HTTP")),
-        _ => None,
+    let idle = if all(|probe| matches!(probe, Probe::Http(_))) {
+        for_lines(ask).map(|option| (option, "tcp:// and unix://"))
+    } else if all(|probe| matches!(probe, Probe::Line(_))) {
+        for_http(ask, wire).map(|option| (option, "HTTP"))
+    } else {
+        None
     };
     let fault = idle.map(|(option, kind)| format!("{option} is for {kind} URLs: there is none"));
-    (probes, fault)
+    (checks, fault)
 }
 
 /// The same for a single URL.
 ///
 /// # Errors
 /// Says what is wrong with the URL or the options.
-pub fn probe(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Probe, String> {
-    let (mut probes, fault) = probes(&[url.to_owned()], ask, wire);
+pub fn check(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> {
+    let (mut checks, fault) = checks(&[url.to_owned()], ask, wire);
     match fault {
         Some(fault) => Err(fault),
-        None => probes.remove(0),
+        None => checks.remove(0),
     }
 }
 
-fn probe_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Probe, String> {
-    Ok(match Check::of_url("", url)?.probe {
+fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> {
+    let Check {
+        probe, expectation, ..
+    } = match ask.preset {
+        Some(preset) => presets::check(preset, url)?,
+        None => Check::of_url("", url)?,
+    };
+    let probe = match probe {
         Probe::Http(asked) => Probe::Http(http(asked, ask, wire)),
         Probe::Line(asked) => Probe::Line(line(asked, ask, wire)?),
         exec @ Probe::Exec(_) => exec,
+    };
+    Ok(Check {
+        expectation: expected(expectation, ask)?,
+        ..Check::new(redact_url(url), probe)
     })
 }
 
 fn http(asked: Http, ask: &AskArgs, wire: &WireArgs) -> Http {
+    let data = ask.data.as_ref().map(|data| data.clone().into_bytes());
+    let usual = match data {
+        Some(_) => "POST".to_owned(),
+        None => asked.method,
+    };
     Http {
-        url: asked.url,
         timeout: ask.timeout,
-        method: ask.method(),
-        headers: ask.headers.clone(),
-        data: ask.data.as_ref().map(|data| data.clone().into_bytes()),
+        method: ask.method.clone().unwrap_or(usual),
+        headers: asked
+            .headers
+            .into_iter()
+            .chain(ask.headers.clone())
+            .collect(),
+        data,
         user: ask.user.clone().or(asked.user),
         tls: Tls {
             insecure: ask.insecure,
@@ -63,18 +88,19 @@ fn http(asked: Http, ask: &AskArgs, wire: &WireArgs) -> Http {
         family: family(wire),
         http2: wire.http2,
         unix_socket: wire.unix_socket.clone(),
+        ready: asked.ready,
+        url: asked.url,
     }
 }
 
 fn line(asked: Line, ask: &AskArgs, wire: &WireArgs) -> Result<Line, String> {
-    use crate::config::settings::Until;
     if ask.until == Some(Until::Text) && ask.body.is_empty() {
         return Err("--until text waits for the texts of --body, and there is none".to_owned());
     }
     Ok(Line {
         timeout: ask.timeout,
-        send: ask.send.clone(),
-        until: ask.until,
+        send: ask.send.clone().or(asked.send),
+        until: ask.until.or(asked.until),
         max_body: ask.max_body.unwrap_or(asked.max_body),
         family: family(wire),
         ..asked
@@ -117,19 +143,20 @@ fn for_lines(ask: &AskArgs) -> Option<&'static str> {
     given.into_iter().find(|(_, is)| *is).map(|(name, _)| name)
 }
 
-/// What the options say about a good answer.
-///
-/// # Errors
-/// Says which status is none.
-pub fn expectation(args: &AskArgs) -> Result<Expectation, String> {
+/// What the options say about a good answer, over what the preset says.
+fn expected(usual: Expectation, args: &AskArgs) -> Result<Expectation, String> {
     Ok(Expectation {
         status: match args.codes.as_slice() {
-            [] => StatusSet::default(),
+            [] => usual.status,
             codes => StatusSet::from_words(codes)?,
         },
         body: args.body.clone(),
         not_body: args.not_body.clone(),
-        expect: args.expect.clone(),
-        ..Expectation::default()
+        expect: usual
+            .expect
+            .into_iter()
+            .chain(args.expect.clone())
+            .collect(),
+        ..usual
     })
 }

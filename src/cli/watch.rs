@@ -11,7 +11,7 @@ use crate::config::{
     settings::{Check, Mail, Settings, Supervisor, Supervisord, Via},
 };
 use crate::health::{Fails, Policy};
-use crate::secret::{Secret, redact_url};
+use crate::secret::Secret;
 
 /// Where supervisord usually listens, the first that exists.
 const SOCKETS: [&str; 2] = ["/run/supervisor.sock", "/var/run/supervisor.sock"];
@@ -83,24 +83,21 @@ fn told(why: String) -> String {
 }
 
 fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
-    let expectation = asked::expectation(&args.ask).map_err(told)?;
-    let (probes, fault) = asked::probes(&args.urls, &args.ask, &args.wire);
+    let (found, fault) = asked::checks(&args.urls, &args.ask, &args.wire);
     let mut names = BTreeSet::new();
     let mut checks = Vec::new();
     let mut faults = Vec::new();
-    for (url, probe) in args.urls.iter().zip(probes) {
-        let name = redact_url(url);
-        match probe {
+    for check in found {
+        match check {
             Err(why) => faults.push(told(why)),
-            Ok(_) if !names.insert(name.clone()) => {
-                faults.push(told(format!("{name:?} is given twice")));
+            Ok(check) if !names.insert(check.name.clone()) => {
+                faults.push(told(format!("{:?} is given twice", check.name)));
             }
-            Ok(probe) => checks.push(Check {
+            Ok(check) => checks.push(Check {
                 every: args.every,
                 policy: policy(&args.policy),
                 restart: args.programs.clone(),
-                expectation: expectation.clone(),
-                ..Check::new(name, probe)
+                ..check
             }),
         }
     }
@@ -124,8 +121,7 @@ pub fn check_of(
 ) -> Result<Check, String> {
     Ok(Check {
         policy: self::policy(policy),
-        expectation: asked::expectation(ask)?,
-        ..Check::new(redact_url(url), asked::probe(url, ask, wire)?)
+        ..asked::check(url, ask, wire)?
     })
 }
 

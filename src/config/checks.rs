@@ -6,6 +6,7 @@ use super::capture::read_capture;
 use super::expectation::read_expectation;
 use super::faults::Wrong;
 use super::policy::read_policy;
+use super::presets::Preset;
 use super::probe::read_probe;
 use super::requires::{Draft, Required};
 use super::settings::Check;
@@ -26,7 +27,7 @@ const SUPERVISORS: [&str; 6] = [
 
 /// Looks at `[defaults]` on its own, so that what is wrong there is told once and even if no check uses it.
 pub fn read_defaults(table: &Table<'_>) {
-    for key in ["name", "url", "command"] {
+    for key in ["name", "url", "command", "preset"] {
         if let Some(value) = table.own(key) {
             value.wrong(Wrong::new(
                 format!("{key:?} cannot be a default"),
@@ -34,20 +35,21 @@ pub fn read_defaults(table: &Table<'_>) {
             ));
         }
     }
-    read_keys(table, None, Check::EVERY);
+    read_keys(table, None, Check::EVERY, None);
     table.finish();
 }
 
 /// One check. What cannot be read is reported, and stands in the draft as the default.
-pub fn read_check<'a>(table: &Table<'a>, every: Duration) -> Draft<'a> {
+pub fn read_check<'a>(table: &Table<'a>, every: Duration, preset: Option<&Preset>) -> Draft<'a> {
     let name = table.required("name", "\"shop\"");
     let url = match table.own("url") {
+        None if preset.is_some() => table.get("url"),
         None if table.own("command").is_none() => {
             table.required("url", "\"http://127.0.0.1:8080/health\"")
         }
         url => url,
     };
-    let mut draft = read_keys(table, url, every);
+    let mut draft = read_keys(table, url, every, preset);
     if let Some(value) = name
         && let Some(name) = check_name(&value)
     {
@@ -59,7 +61,12 @@ pub fn read_check<'a>(table: &Table<'a>, every: Duration) -> Draft<'a> {
 }
 
 /// All that is no check's own.
-fn read_keys<'a>(table: &Table<'a>, url: Option<Value<'a>>, every: Duration) -> Draft<'a> {
+fn read_keys<'a>(
+    table: &Table<'a>,
+    url: Option<Value<'a>>,
+    every: Duration,
+    preset: Option<&Preset>,
+) -> Draft<'a> {
     let requires = table.get("requires").map_or_else(Vec::new, |value| {
         value.each(|item| {
             let name = item.some_text()?;
@@ -77,7 +84,7 @@ fn read_keys<'a>(table: &Table<'a>, url: Option<Value<'a>>, every: Duration) -> 
         start_stopped: table.read("start_stopped", Value::flag).unwrap_or_default(),
         dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
         capture: read_capture(table),
-        ..Check::new("", read_probe(table, url))
+        ..Check::new("", read_probe(table, url, preset))
     };
     Draft {
         check,

@@ -6,7 +6,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::address;
 use super::faults::Wrong;
 use super::probe::Common;
-use super::settings::{Http, Tls};
+use super::settings::{Http, Probe, Tls};
 use super::table::Table;
 use super::value::Value;
 use crate::secret::Secret;
@@ -40,8 +40,22 @@ pub fn read_http(table: &Table<'_>, http: Http, common: &Common) -> Http {
         family: common.family,
         http2: table.read("http2", Value::flag).unwrap_or_default(),
         unix_socket: table.read("unix_socket", Value::path),
+        ready: table.read("ready", ready),
         url: http.url,
     }
+}
+
+/// A URL, or a path at the check's own host.
+fn ready(value: &Value<'_>) -> Option<String> {
+    value.parsed(|text| match text.starts_with('/') {
+        true => Ok(text.to_owned()),
+        false => match address::probe(text)? {
+            Probe::Http(http) if http.user.is_none() => Ok(http.url),
+            _ => Err(format!(
+                "{text:?} cannot tell what is ready: expected a path such as \"/ready\", or a URL of http"
+            )),
+        },
+    })
 }
 
 fn tls(table: &Table<'_>) -> Tls {

@@ -16,6 +16,7 @@ mod line;
 mod mail;
 mod mask;
 mod policy;
+pub mod presets;
 mod probe;
 mod requires;
 pub mod settings;

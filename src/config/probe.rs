@@ -9,6 +9,7 @@ use super::exec::read_exec;
 use super::faults::Wrong;
 use super::http::read_http;
 use super::line::read_line;
+use super::presets::Preset;
 use super::settings::{Family, Http, Line, Peer, Probe};
 use super::table::Table;
 use super::value::Value;
@@ -39,6 +40,7 @@ const HTTP: Kind = Kind {
         "resolve",
         "http2",
         "unix_socket",
+        "ready",
         "ip",
     ],
 };
@@ -59,7 +61,7 @@ pub struct Common {
 }
 
 /// How the check is asked. In the defaults, which have no URL, the keys of every kind are looked at.
-pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>) -> Probe {
+pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Preset>) -> Probe {
     let common = Common {
         timeout: table.read("timeout", Value::some_duration),
         max_body: table.read("max_body", some_size),
@@ -77,7 +79,11 @@ pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>) -> Probe {
         refuse_others(table, &COMMAND);
         return Probe::Exec(read_exec(url.as_ref(), command.as_ref(), &common));
     }
-    match url.and_then(|url| url.parsed(address::probe)) {
+    let asked = |url: &str| match preset {
+        Some(preset) => address::probe(&preset.place(url)?),
+        None => address::probe(url),
+    };
+    match url.and_then(|url| url.parsed(asked)) {
         Some(Probe::Line(line)) => {
             refuse_others(table, &LINE);
             Probe::Line(read_line(table, line, &common))

@@ -65,6 +65,11 @@ impl<'a> Table<'a> {
         self
     }
 
+    /// The `keys` of a preset, to stand below this table. They are right, so their places do not matter.
+    pub fn of_preset(&self, keys: &'static DeTable<'static>) -> Self {
+        Self::new(self.sheet, self.path.clone(), self.span.clone(), Some(keys))
+    }
+
     /// The keys that were asked for so far.
     pub fn asked(&self) -> Vec<&'static str> {
         self.asked.borrow().clone()

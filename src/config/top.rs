@@ -5,6 +5,7 @@ use toml::de::DeValue;
 use super::checks::{read_check, read_defaults};
 use super::faults::Wrong;
 use super::mail::{read_mail, read_webhooks};
+use super::presets;
 use super::requires::{Draft, resolve};
 use super::settings::{Check, Settings};
 use super::supervisor::read_supervisor;
@@ -45,8 +46,16 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
     if tables.is_empty() {
         report_no_check(table);
     }
-    let checks = tables.into_iter().map(|check| check.over(&defaults));
-    let mut drafts: Vec<Draft<'_>> = checks.map(|check| read_check(&check, every)).collect();
+    let mut drafts: Vec<Draft<'_>> = tables
+        .into_iter()
+        .map(|check| match presets::of_check(&check) {
+            Some(preset) => {
+                let below = preset.below(&check).over(&defaults);
+                read_check(&check.over(&below), every, Some(preset))
+            }
+            None => read_check(&check.over(&defaults), every, None),
+        })
+        .collect();
     resolve(&mut drafts);
     read.checks = drafts.into_iter().map(|draft| draft.check).collect();
     table.finish();

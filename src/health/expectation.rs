@@ -131,7 +131,11 @@ impl Expectation {
                     expected: format!("status {}", self.status),
                     actual: line.to_string(),
                     met: self.status.contains(line.code),
-                    otherwise: Verdict::Fail,
+                    // what has come up and is not well for the moment is not helped by a new start
+                    otherwise: match seen.ready {
+                        Some(true) => Verdict::Degraded,
+                        Some(false) | None => Verdict::Fail,
+                    },
                 },
                 reason: Reason::Status,
                 phase: Phase::FirstByte,

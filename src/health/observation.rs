@@ -33,6 +33,9 @@ pub struct Observation {
     pub body: Option<Body>,
     /// The peer's certificates, leaf first, trusted or not.
     pub certificates: Vec<Certificate>,
+    /// Whether the service said that it is ready, asked after an answer of 5xx.
+    #[serde(default)]
+    pub ready: Option<bool>,
     /// Exit code of an exec probe.
     pub exit: Option<i32>,
     /// What went wrong while asking.

@@ -69,6 +69,19 @@ fn the_example_is_a_sensible_first_configuration() {
 }
 
 #[test]
+fn every_example_is_right() {
+    let mut checks = 0;
+    for file in fs::read_dir("examples").expect("there are examples") {
+        let path = file.expect("a file").path();
+        if path.extension().is_some_and(|ext| ext == "toml") {
+            let settings = load(&path, &|_| Some("hunter2".into()));
+            checks += settings.unwrap_or_else(|f| panic!("{f}")).checks.len();
+        }
+    }
+    assert!(checks >= 14, "{checks}");
+}
+
+#[test]
 fn defaults_are_the_documented_ones() {
     let settings = parse(&file("[check.capture]", ""), "x", &env).unwrap_or_else(|f| panic!("{f}"));
     let http = http_of(&settings.checks[0].probe);

@@ -59,7 +59,7 @@ async fn saying(script: Vec<Act>) -> Server {
 
 /// A monitor as Zope has it: answers after a whole line, then closes. Who ends his side before the
 /// answer is there gets none; blank lines are passed over; without a line end nothing ever happens.
-async fn zope_monitor(answer: &'static str) -> Server {
+pub async fn zope_monitor(answer: &'static str) -> Server {
     talking(move |mut stream| async move {
         let mut asked = Vec::new();
         let line = loop {

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::cli::values;
 use crate::config::address;
+use crate::config::presets::{self, Preset};
 use crate::config::settings::{Override, Payload, Until};
 use crate::health::Assertion;
 use crate::secret::Secret;
@@ -22,6 +23,14 @@ pub struct AskArgs {
     /// number without a unit is seconds.
     #[arg(short, long, value_name = "DURATION", default_value = "10s", value_parser = values::timeout)]
     pub timeout: Duration,
+
+    /// What is asked is of this product, whose endpoint is known: roadrunner, halon, kumomta, ftw-monitor,
+    /// spring, health-json, haproxy-agent
+    ///
+    /// It says what is sent, what a good answer is, and what others mean. A URL without a path gets the
+    /// product's own; ftw-monitor is asked 80 ports above the URL's. Other options add to it.
+    #[arg(long, value_name = "NAME", value_parser = presets::find)]
+    pub preset: Option<&'static Preset>,
 
     /// A status that is fine: 200, 2xx or 200-299; may be given again [default: 200]
     #[arg(short, long = "code", value_name = "CODE", value_parser = values::code)]
@@ -93,14 +102,6 @@ pub struct AskArgs {
     /// A larger body than this fails: bytes, or 64KiB, 1MiB, 2GiB [default: 16MiB; without HTTP 64KiB]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub max_body: Option<u64>,
-}
-
-impl AskArgs {
-    /// What is asked with: as told, or as the request's body suggests.
-    pub fn method(&self) -> String {
-        let usual = if self.data.is_some() { "POST" } else { "GET" };
-        self.method.clone().unwrap_or_else(|| usual.to_owned())
-    }
 }
 
 /// How the connection is made.

@@ -7,7 +7,6 @@ use crate::config::settings;
 use crate::daemon::wiring::{self, Manner};
 use crate::health::Expectation;
 use crate::probe::Probe;
-use crate::secret::redact_url;
 
 /// One question, ready to be asked.
 #[derive(Debug)]
@@ -32,12 +31,10 @@ pub fn asks(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Ve
 }
 
 fn from_urls(args: &CheckArgs) -> Result<Vec<Ask>, String> {
-    let expectation = asked::expectation(&args.ask).map_err(told)?;
-    let (probes, fault) = asked::probes(&args.targets, &args.ask, &args.wire);
-    let asks = args.targets.iter().zip(probes).map(|(url, probe)| {
-        let name = redact_url(url);
-        probe.and_then(|probe| ask(name, &probe, expectation.clone()))
-    });
+    let (checks, fault) = asked::checks(&args.targets, &args.ask, &args.wire);
+    let asks = checks
+        .into_iter()
+        .map(|check| check.and_then(|check| ask(check.name, &check.probe, check.expectation)));
     all(asks.chain(fault.map(Err)))
 }
 

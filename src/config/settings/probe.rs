@@ -48,6 +48,8 @@ pub struct Http {
     pub http2: bool,
     /// Connect to this socket instead of the URL's host.
     pub unix_socket: Option<PathBuf>,
+    /// Asked when the server answers 5xx: while this answers 2xx, that is degraded and no fail.
+    pub ready: Option<String>,
 }
 
 impl Http {
@@ -67,6 +69,7 @@ impl Http {
             family: None,
             http2: false,
             unix_socket: None,
+            ready: None,
         }
     }
 }

@@ -54,6 +54,7 @@ fn http_spec(http: &Http, needles: Vec<Vec<u8>>, manner: &Manner) -> Spec {
         family: http.family.map(family),
         http2: http.http2,
         unix_socket: http.unix_socket.clone(),
+        ready: http.ready.clone(),
         ..Spec::new(http.url.clone(), http.timeout)
     }
 }

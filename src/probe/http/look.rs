@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::{Response, Version, header};
+use reqwest::{Method, Url};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::answer::Answer;
@@ -68,12 +69,35 @@ impl<'a> Look<'a> {
             let answer = self.knock(&hop).await?;
             self.note_head(answer.head());
             match self.next(&hop, answer.head())? {
-                None => return self.read(answer).await,
+                None => {
+                    let is_down = answer.head().status().is_server_error();
+                    self.read(answer).await?;
+                    if is_down && let Some(url) = &self.request.ready {
+                        self.seen.ready = self.is_ready(url.clone()).await;
+                    }
+                    return Ok(());
+                }
                 Some(next) => hop = next,
             }
             self.seen.redirects += 1;
             self.seen.url = self.request.shown_as(&hop.url);
         }
+    }
+
+    /// Whether `url` answers 2xx; `None` when it does not answer.
+    async fn is_ready(&mut self, url: Url) -> Option<bool> {
+        let peer = self.seen.peer.clone();
+        let hop = Hop {
+            url,
+            method: Method::GET,
+            data: false,
+        };
+        let answer = self.knock(&hop).await;
+        // what is told is about the answer that was asked for first
+        self.seen.peer = peer;
+        answer
+            .ok()
+            .map(|answer| answer.head().status().is_success())
     }
 
     /// Where the answer sends us, if it does and we follow.

@@ -34,6 +34,8 @@ pub struct Request {
     pub retry_refused: Option<Duration>,
     pub resolve: Vec<Override>,
     pub family: Option<Family>,
+    /// Asked when the answer's status is 5xx.
+    pub ready: Option<Url>,
     /// Connect here instead of to the URL's host.
     pub socket: Option<PathBuf>,
     /// The socket was part of the URL, so it is part of what is shown.
@@ -65,6 +67,10 @@ impl Request {
             retry_refused: spec.retry_refused,
             resolve: spec.resolve,
             family: spec.family,
+            ready: spec
+                .ready
+                .map(|text| target::beside(&url, &text))
+                .transpose()?,
             socket_in_url: socket.is_some(),
             socket: socket.or(spec.unix_socket),
             url,

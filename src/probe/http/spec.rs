@@ -47,6 +47,9 @@ pub struct Spec {
     pub http2: bool,
     /// Connect to this socket instead of the URL's host.
     pub unix_socket: Option<PathBuf>,
+    /// A URL, or a path at the same host, that is asked when the answer's status is 5xx: whether the
+    /// service is ready all the same.
+    pub ready: Option<String>,
 }
 
 impl Spec {
@@ -70,6 +73,7 @@ impl Spec {
             family: None,
             http2: false,
             unix_socket: None,
+            ready: None,
         }
     }
 }

@@ -54,6 +54,20 @@ fn parse_unix(text: &str) -> Result<Target, SpecError> {
     Ok(split(url, Some(PathBuf::from(socket))))
 }
 
+/// The URL that `text` is, seen from `url`.
+pub fn beside(url: &Url, text: &str) -> Result<Url, SpecError> {
+    let wrong = |why: String| SpecError::Url {
+        url: redact_url(text),
+        why,
+    };
+    let mut found = url.join(text).map_err(|fault| wrong(fault.to_string()))?;
+    strip(&mut found);
+    match found.scheme() {
+        "http" | "https" => Ok(found),
+        _ => Err(wrong("expected http or https".to_owned())),
+    }
+}
+
 /// Says what is wrong with `path` as the path of a unix socket.
 pub fn check_socket(path: &Path) -> Result<(), SpecError> {
     if is_socket_path(path) {
