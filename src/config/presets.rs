@@ -226,7 +226,9 @@ mod tests {
             }
             assert!(find(preset.name).is_ok());
         }
-        let why = find("roadruner").err().expect("there is none");
+        let Err(why) = find("roadruner") else {
+            panic!("there is none");
+        };
         assert!(why.contains("expected one of roadrunner, halon"), "{why}");
     }
 

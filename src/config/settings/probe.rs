@@ -10,6 +10,10 @@ use crate::secret::Secret;
 
 /// How a check asks. One member per probe kind.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few, and most are of the large kind"
+)]
 pub enum Probe {
     /// An HTTP request.
     Http(Http),
