@@ -133,6 +133,19 @@ async fn a_flood_of_interim_answers_is_too_large_and_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn a_server_that_talks_first_is_heard_after_it_was_asked() {
+    let server = super::hostile::talking(|mut stream| async move {
+        super::hostile::play(&mut stream, Say(b"SSH-2.0-OpenSSH_9.9\r\n")).await?;
+        super::hostile::play(&mut stream, Hang).await
+    })
+    .await;
+    for _ in 0..20 {
+        let seen = look(patient(&server.url("/"))).await;
+        assert_trouble(&seen, Reason::Malformed, FirstByte, "not HTTP");
+    }
+}
+
+#[tokio::test]
 async fn every_broken_answer_has_its_reason() {
     let mut cases = JoinSet::new();
     for (script, reason, phase, says) in [

@@ -1,13 +1,14 @@
 //! A connection as the HTTP codec reads it: in pieces of a bounded size, and until the answer's head is
 //! there not more than [`HEAD_MAX`] bytes in all. Interim answers are no heads, and the codec reads them for
 //! as long as there are any without letting anyone else have a turn: a server that floods us with them
-//! would hold up every other check.
+//! would hold up every other check. Nothing is read before something was asked: what the codec makes of a
+//! server that talks first would depend on who was quicker.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -25,6 +26,9 @@ pub struct Wire {
     stream: Stream,
     read: u64,
     head: Head,
+    asked: bool,
+    /// Who wanted to read before anything was asked.
+    waiting: Option<Waker>,
 }
 
 /// Whether the answer's head is there.
@@ -53,6 +57,8 @@ impl Wire {
             stream,
             read: 0,
             head,
+            asked: false,
+            waiting: None,
         }
     }
 }
@@ -63,6 +69,10 @@ impl Read for Wire {
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.asked {
+            self.waiting = Some(context.waker().clone());
+            return Poll::Pending;
+        }
         if self.read > HEAD_MAX && !self.head.is_there() {
             return Poll::Ready(Err(io::Error::other(Flood)));
         }
@@ -82,7 +92,12 @@ impl Write for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        self.asked = true;
+        if let Some(waker) = self.waiting.take() {
+            waker.wake();
+        }
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
