@@ -97,7 +97,11 @@ impl Ticks {
                         period: tick.period,
                     })
                     .collect();
-                last.extend(chosen.iter().map(|tick| (tick.check.clone(), now)));
+                // a stale tick leads to no look, so it must not keep the next one from leading to one
+                let age = tick.age.zip(tick.period);
+                if age.is_none_or(|(age, period)| age <= period) {
+                    last.extend(chosen.iter().map(|tick| (tick.check.clone(), now)));
+                }
                 Ok(chosen)
             }
             Self::Timers(timers) => match timers.receiver.recv().await {
