@@ -62,6 +62,7 @@ impl Control {
     /// The socket of the watchdog `key` in `dir`. When there can be none, that is told and nobody can ask.
     /// Needs a runtime.
     pub fn open(dir: &Path, key: &str, voice: &Voice) -> Self {
+        socket::sweep(&client::sockets(dir));
         let path = path(dir, key);
         let (sender, asked) = mpsc::channel(WAITING);
         let serving = socket::bind(&path).and_then(|(listener, bound)| {

@@ -7,10 +7,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::{Mode, fchmod};
+
+/// A socket of this age is listened on, or never will be.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 16;
@@ -55,9 +59,6 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => return Err(error),
             }
-            if !fs::symlink_metadata(path)?.file_type().is_socket() {
-                return Err(io::Error::other("there is a file that is no socket"));
-            }
             // a plain file refuses connections, too, and is not ours to remove
             if !fs::symlink_metadata(path)?.file_type().is_socket() {
                 return Err(io::Error::other(
@@ -72,6 +73,24 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
     let file = identity(path)?;
     let path = path.to_path_buf();
     Ok((listener, Bound { path, file }))
+}
+
+/// Removes what watchdogs that were killed have left among `paths`: sockets on which nobody listens, and
+/// not because whoever made them is just about to.
+pub fn sweep(paths: &[PathBuf]) {
+    for path in paths {
+        let dead = connect(path)
+            .err()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        let old = fs::symlink_metadata(path).is_ok_and(|meta| {
+            let age = meta.modified().ok().and_then(|then| then.elapsed().ok());
+            meta.file_type().is_socket() && age.is_some_and(|age| age > SETTLED)
+        });
+        if dead && old {
+            // whoever else starts just now may have been faster
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn listen(path: &Path) -> nix::Result<UnixListener> {
@@ -134,6 +153,30 @@ mod tests {
         assert!(path.exists(), "it is the next one's file");
         drop(next);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_old_sockets_of_the_dead_are_swept_away() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        let (_living, _bound) = bind(&at("living")).expect("a socket");
+        drop(UnixListener::bind(at("old")).expect("a socket"));
+        drop(UnixListener::bind(at("young")).expect("a socket"));
+        fs::write(at("plain"), "precious").expect("written");
+        for name in ["living", "old", "plain"] {
+            let long_ago = nix::sys::time::TimeSpec::new(1, 0);
+            nix::sys::stat::utimensat(
+                nix::fcntl::AT_FDCWD,
+                &at(name),
+                &long_ago,
+                &long_ago,
+                nix::sys::stat::UtimensatFlags::NoFollowSymlink,
+            )
+            .expect("aged");
+        }
+        sweep(&["living", "old", "young", "plain", "gone"].map(at));
+        let left = ["living", "old", "young", "plain"].map(|name| at(name).exists());
+        assert_eq!(left, [true, false, true, true]);
     }
 
     #[test]
