@@ -1,10 +1,10 @@
 //! "I am about to stop X": on disk before it happens, so that whatever becomes of this watchdog, someone
 //! knows that X must run again.
 
-use std::fs;
-
 use crate::health::{Moment, Plan, Process};
 use crate::store::{Intent, IntentId, Owner, Store};
+
+use super::capture::stat;
 
 /// Opens intents in the name of one run of a watchdog.
 #[derive(Clone)]
@@ -105,15 +105,8 @@ fn lives(owner: &Owner) -> bool {
     started(owner.pid) == Some(owner.pid_started)
 }
 
-/// When a process was started, in clock ticks since boot: field 22 of `/proc/PID/stat`. Counted from behind
-/// the name's closing parenthesis, for a name may hold anything. A zombie does not live any more.
+/// When a process was started, in clock ticks since boot. A zombie does not live any more.
 fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    if state == "Z" || state == "X" {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let stat = stat::read(pid).filter(|stat| !matches!(stat.state, 'Z' | 'X'))?;
+    Some(stat.started)
 }

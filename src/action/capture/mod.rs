@@ -24,7 +24,7 @@ mod last_lines;
 mod original;
 mod placeholders;
 mod sockets;
-mod stat;
+pub(super) mod stat;
 mod stem;
 mod tool;
 

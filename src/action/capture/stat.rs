@@ -13,15 +13,15 @@ const LET_GO_EVERY: Duration = Duration::from_millis(10);
 
 /// What `/proc/PID/stat` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stat {
+pub(in crate::action) struct Stat {
     /// `R`, `S`, `D`, `T` (stopped), `t` (held by a debugger), `Z`...
     pub state: char,
     /// When it was started, in ticks since boot: tells it from a later one with its pid.
-    started: u64,
+    pub started: u64,
 }
 
 /// The process `pid` as it is now, if it is there.
-pub(super) fn read(pid: u32) -> Option<Stat> {
+pub(in crate::action) fn read(pid: u32) -> Option<Stat> {
     parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
