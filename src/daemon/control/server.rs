@@ -1,18 +1,22 @@
 //! The watchdog's end of the control socket: accepts a few clients at a time, reads their lines with bounds
 //! and deadlines, hands them to the loop and writes its answers. Decides nothing.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::Asked;
 use super::protocol::{self, Answer, Ask, Fault};
 
-/// Clients at a time.
+/// Clients at a time. When there are more, the one that came first and asks nothing just now is hung up on: a
+/// crowd that says nothing keeps out nobody who wants to know.
 const CLIENTS: usize = 16;
 /// The longest request, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -25,17 +29,21 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves for as long as it is let.
 pub async fn serve(listener: UnixListener, requests: mpsc::Sender<Asked>) {
-    let mut clients = JoinSet::new();
+    let mut tasks = JoinSet::new();
+    let mut crowd = Crowd::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some(_) = clients.join_next() => continue,
+            Some(_) = tasks.join_next() => continue,
         };
         match accepted {
             Ok((stream, _)) if !may_ask(&stream) => {}
             Ok((stream, _)) => {
-                let crowded = clients.len() >= CLIENTS;
-                clients.spawn(client(stream, requests.clone(), crowded));
+                let crowded = !crowd.make_room();
+                let asking = Arc::new(AtomicBool::new(false));
+                let client = client(stream, requests.clone(), crowded, Arc::clone(&asking));
+                let task = tasks.spawn(client);
+                crowd.clients.push_back(Client { task, asking });
             }
             Err(why) => {
                 tracing::debug!("control socket: {why}");
@@ -53,7 +61,42 @@ fn may_ask(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn client(stream: UnixStream, requests: mpsc::Sender<Asked>, crowded: bool) {
+/// Who is connected, the first come first.
+#[derive(Default)]
+struct Crowd {
+    clients: VecDeque<Client>,
+}
+
+struct Client {
+    task: AbortHandle,
+    /// Whether a request of its is being answered.
+    asking: Arc<AtomicBool>,
+}
+
+impl Crowd {
+    /// Whether one more may come in: there is room, or somebody silent made some.
+    fn make_room(&mut self) -> bool {
+        self.clients.retain(|client| !client.task.is_finished());
+        if self.clients.len() < CLIENTS {
+            return true;
+        }
+        let silent = |client: &Client| !client.asking.load(Ordering::Relaxed);
+        let Some(index) = self.clients.iter().position(silent) else {
+            return false;
+        };
+        if let Some(client) = self.clients.remove(index) {
+            client.task.abort();
+        }
+        true
+    }
+}
+
+async fn client(
+    stream: UnixStream,
+    requests: mpsc::Sender<Asked>,
+    crowded: bool,
+    asking: Arc<AtomicBool>,
+) {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     let mut over = crowded;
@@ -62,10 +105,13 @@ async fn client(stream: UnixStream, requests: mpsc::Sender<Asked>, crowded: bool
             Answer::error(Fault::Busy, "too many ask at once")
         } else {
             match timeout(IDLE, line(&mut read)).await {
-                Ok(Line::Whole(line)) => match protocol::read(&line) {
-                    Ok(ask) => ask_loop(ask, &requests).await,
-                    Err(answer) => answer,
-                },
+                Ok(Line::Whole(line)) => {
+                    asking.store(true, Ordering::Relaxed);
+                    match protocol::read(&line) {
+                        Ok(ask) => ask_loop(ask, &requests).await,
+                        Err(answer) => answer,
+                    }
+                }
                 Ok(Line::TooLong) => {
                     over = true;
                     let text = format!("a request is no longer than {LONGEST} bytes");
@@ -75,6 +121,7 @@ async fn client(stream: UnixStream, requests: mpsc::Sender<Asked>, crowded: bool
             }
         };
         let written = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
+        asking.store(false, Ordering::Relaxed);
         if over || !matches!(written, Ok(Ok(()))) {
             return;
         }
