@@ -25,11 +25,19 @@ pub fn read_supervisor(table: &Table<'_>) -> Supervisor {
 
 fn backend(value: &Value<'_>) -> Option<Backend> {
     let word = value.text()?;
-    let found = Backend::ALL.into_iter().find(|b| b.as_str() == word);
+    let found = Backend::ALL.into_iter().find(|b| name(*b) == word);
     if found.is_none() {
-        value.none_of("supervisor", &word, &Backend::ALL.map(Backend::as_str));
+        value.none_of("supervisor", &word, &Backend::ALL.map(name));
     }
     found
+}
+
+/// What it is called here. In a target, one of our own processes is a `program/`.
+const fn name(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Embedded => "embedded",
+        other => other.as_str(),
+    }
 }
 
 fn supervisord(table: &Table<'_>) -> Option<Supervisord> {

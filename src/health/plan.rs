@@ -91,6 +91,22 @@ impl Remedy {
         backends
     }
 
+    /// The patterns that `backend` has to be asked for, as written but for its own word, each once; `None`
+    /// asks for all that it has.
+    pub fn patterns(&self, backend: Backend) -> Option<Vec<&str>> {
+        let Selection::Targets(targets) = &self.selection else {
+            return None;
+        };
+        let mut patterns: Vec<_> = targets
+            .iter()
+            .filter(|target| target.backend.unwrap_or(self.default) == backend)
+            .map(|target| target.pattern.as_str())
+            .collect();
+        patterns.sort_unstable();
+        patterns.dedup();
+        Some(patterns)
+    }
+
     /// Whether `name` is the watchdog itself or another process of its pool.
     pub fn is_ourselves(&self, name: &ProcessName) -> bool {
         self.ourselves
@@ -195,6 +211,33 @@ mod tests {
             remedy(&["nosuch", "web", "nosuch"]).missing(&listed),
             ["nosuch", "nosuch"]
         );
+    }
+
+    #[test]
+    fn each_supervisor_is_asked_for_what_is_its_own() {
+        let targets = ["web", "systemd/nginx.service", "program/web", "web", "app:*"]
+            .map(|text| text.parse().expect("a target"));
+        let mixed = Remedy {
+            selection: Selection::Targets(targets.to_vec()),
+            ..Remedy::NONE
+        };
+        assert_eq!(
+            mixed.backends(),
+            [Backend::Supervisord, Backend::Embedded, Backend::Systemd]
+        );
+        for (backend, patterns) in [
+            (Backend::Supervisord, vec!["app:*", "web"]),
+            (Backend::Embedded, vec!["web"]),
+            (Backend::Systemd, vec!["nginx.service"]),
+            (Backend::Docker, vec![]),
+        ] {
+            assert_eq!(mixed.patterns(backend), Some(patterns), "{backend}");
+        }
+        let all = Remedy {
+            selection: Selection::All,
+            ..Remedy::NONE
+        };
+        assert_eq!(all.patterns(Backend::Supervisord), None);
     }
 
     #[test]

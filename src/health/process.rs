@@ -16,17 +16,32 @@ pub enum Backend {
     Supervisord,
     /// Our own, for the programs of the configuration file.
     Embedded,
+    /// systemd, through `systemctl`.
+    Systemd,
+    /// A container engine with Docker's API: docker or podman.
+    Docker,
+    /// Anything else, through command lines that the configuration gives.
+    Command,
 }
 
 impl Backend {
     /// Every backend.
-    pub const ALL: [Self; 2] = [Self::Supervisord, Self::Embedded];
+    pub const ALL: [Self; 5] = [
+        Self::Supervisord,
+        Self::Embedded,
+        Self::Systemd,
+        Self::Docker,
+        Self::Command,
+    ];
 
     /// The word before the slash in a target.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Supervisord => "supervisord",
             Self::Embedded => "program",
+            Self::Systemd => "systemd",
+            Self::Docker => "docker",
+            Self::Command => "command",
         }
     }
 }
@@ -107,6 +122,16 @@ pub struct ProcessName {
 }
 
 impl ProcessName {
+    /// A process of `backend` on its own, in no group.
+    pub fn alone(backend: Backend, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            backend,
+            group: name.clone(),
+            name,
+        }
+    }
+
     /// A process under supervisord.
     pub fn supervisord(group: impl Into<String>, name: impl Into<String>) -> Self {
         Self {

@@ -19,7 +19,8 @@ impl Supervisors {
     pub async fn list(&self, remedy: &Remedy) -> Result<Vec<Process>, CallError> {
         let mut processes = Vec::new();
         for backend in remedy.backends() {
-            processes.extend(self.of(backend)?.list().await?);
+            let patterns = remedy.patterns(backend);
+            processes.extend(self.of(backend)?.list(patterns.as_deref()).await?);
         }
         Ok(processes)
     }

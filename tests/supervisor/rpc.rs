@@ -61,7 +61,7 @@ async fn processes_are_listed_by_group_and_name() {
         .start();
     supervisord.wait_for("gone", "FATAL");
     supervisord.wait_for("many:many_01", "RUNNING");
-    let found = client(&supervisord).list().await.unwrap();
+    let found = client(&supervisord).list(None).await.unwrap();
     let summary: Vec<_> = found
         .iter()
         .map(|process| (process.name.namespec(), process.state))
@@ -242,11 +242,11 @@ async fn over_tcp_the_password_is_asked_for() {
         .inet("user", "p:\u{e4}ss")
         .start();
     let url = supervisord.inet_url();
-    let found = client_with(url, "user", "p:\u{e4}ss").list().await.unwrap();
+    let found = client_with(url, "user", "p:\u{e4}ss").list(None).await.unwrap();
     assert_eq!(found.len(), 1);
     for (username, password) in [("", ""), ("user", "wrong"), ("other", "p:\u{e4}ss")] {
         let refused = client_with(url, username, password)
-            .list()
+            .list(None)
             .await
             .unwrap_err();
         assert_eq!(
@@ -264,25 +264,25 @@ async fn a_supervisord_that_is_gone_is_noticed_at_once() {
         .start();
     let unix = client(&supervisord);
     let tcp = client_with(supervisord.inet_url(), "user", "password");
-    unix.list().await.unwrap();
-    tcp.list().await.unwrap();
+    unix.list(None).await.unwrap();
+    tcp.list(None).await.unwrap();
     supervisord.kill();
 
     let started = Instant::now();
-    let refused = unix.list().await.unwrap_err();
+    let refused = unix.list(None).await.unwrap_err();
     let url = supervisord.url();
     assert_eq!(refused.to_string(), format!("connection refused: {url}"));
-    let refused = tcp.list().await.unwrap_err();
+    let refused = tcp.list(None).await.unwrap_err();
     let url = supervisord.inet_url();
     assert_eq!(refused.to_string(), format!("connection refused: {url}"));
     assert!(started.elapsed() < LIMIT);
 
     supervisord.restart();
-    unix.list().await.unwrap();
-    tcp.list().await.unwrap();
+    unix.list(None).await.unwrap();
+    tcp.list(None).await.unwrap();
 
     supervisord.stop();
-    let missing = unix.list().await.unwrap_err();
+    let missing = unix.list(None).await.unwrap_err();
     assert_eq!(
         missing.to_string(),
         format!("no such socket: {}", supervisord.url())
@@ -432,7 +432,7 @@ async fn answers_that_are_none_are_told_apart() {
     ] {
         let shown: String = answer.chars().take(50).collect();
         let (_dir, url) = server(move |_| answer.clone().into_bytes());
-        let error = client_with(&url, "", "").list().await.unwrap_err();
+        let error = client_with(&url, "", "").list(None).await.unwrap_err();
         assert_eq!(
             matches!(error, CallError::Unreachable { .. }),
             unreachable,
@@ -457,7 +457,7 @@ async fn a_server_that_hangs_is_not_waited_for() {
     let client =
         Supervisor::Supervisord(Client::new(&url, "", Secret::default(), deadlines).unwrap());
     let after = deadlines.question;
-    assert_eq!(client.list().await, Err(CallError::TimedOut { after }));
+    assert_eq!(client.list(None).await, Err(CallError::TimedOut { after }));
     let after = deadlines.deed;
     assert_eq!(
         client.stop(&name("web")).await,
