@@ -12,18 +12,7 @@ use super::requires::{Draft, Required};
 use super::settings::Check;
 use super::table::Table;
 use super::value::Value;
-use crate::health::Target;
-
-/// Words before a slash that mean other supervisors than those that are there: they must not be taken
-/// for a part of a name.
-const SUPERVISORS: [&str; 6] = [
-    "supervisord",
-    "embedded",
-    "systemd",
-    "docker",
-    "command",
-    "program",
-];
+use crate::health::{Backend, Target};
 
 /// Looks at `[defaults]` on its own, so that what is wrong there is told once and even if no check uses it.
 pub fn read_defaults(table: &Table<'_>) {
@@ -111,15 +100,19 @@ fn check_name(value: &Value<'_>) -> Option<String> {
 
 fn target(value: &Value<'_>) -> Option<Target> {
     let target: Target = value.parsed(str::parse)?;
-    let word = target.pattern.split_once('/').map(|(word, _)| word);
-    match (target.backend, word) {
-        (None, Some(word)) if SUPERVISORS.contains(&word) => {
-            value.wrong(Wrong::new(
-                format!("no processes of {word:?} can be restarted"),
-                "expected the name of a process under supervisord, such as \"shop\" or \"app:*\"",
-            ));
-            None
+    // a word for a supervisor must not be taken for a part of a name
+    let right = match target.pattern.split_once('/') {
+        Some(("embedded", name)) if target.backend.is_none() => {
+            format!("one of our own programs is written \"program/{name}\"")
         }
-        _ => Some(target),
-    }
+        Some((word, "")) if Backend::ALL.iter().any(|known| known.as_str() == word) => {
+            format!("a name is missing after \"{word}/\"")
+        }
+        _ => return Some(target),
+    };
+    value.wrong(Wrong::new(
+        format!("{:?} names no process", target.to_string()),
+        right,
+    ));
+    None
 }

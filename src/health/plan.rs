@@ -215,8 +215,14 @@ mod tests {
 
     #[test]
     fn each_supervisor_is_asked_for_what_is_its_own() {
-        let targets = ["web", "systemd/nginx.service", "program/web", "web", "app:*"]
-            .map(|text| text.parse().expect("a target"));
+        let targets = [
+            "web",
+            "systemd/nginx.service",
+            "program/web",
+            "web",
+            "app:*",
+        ]
+        .map(|text| text.parse().expect("a target"));
         let mixed = Remedy {
             selection: Selection::Targets(targets.to_vec()),
             ..Remedy::NONE

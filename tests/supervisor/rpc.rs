@@ -242,7 +242,10 @@ async fn over_tcp_the_password_is_asked_for() {
         .inet("user", "p:\u{e4}ss")
         .start();
     let url = supervisord.inet_url();
-    let found = client_with(url, "user", "p:\u{e4}ss").list(None).await.unwrap();
+    let found = client_with(url, "user", "p:\u{e4}ss")
+        .list(None)
+        .await
+        .unwrap();
     assert_eq!(found.len(), 1);
     for (username, password) in [("", ""), ("user", "wrong"), ("other", "p:\u{e4}ss")] {
         let refused = client_with(url, username, password)

@@ -46,7 +46,7 @@ impl From<io::Error> for ClientError {
 /// # Errors
 /// When it does not answer, or not in words that we know.
 pub fn ask(path: &Path, ask: Ask) -> Result<Answer, ClientError> {
-    let mut stream = socket::connect(path)?;
+    let mut stream = socket::connect(path, DEADLINE)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
     let request = Request {

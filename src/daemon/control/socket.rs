@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
+use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, sockopt};
 use nix::sys::stat::{Mode, fchmod};
+use nix::sys::time::{TimeVal, TimeValLike};
 
 /// A socket of this age is listened on, or never will be.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -50,8 +51,8 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
     }
     let listener = match listen(path) {
         Err(Errno::EADDRINUSE) => {
-            match connect(path) {
-                Ok(_) => {
+            match knock(path) {
+                Ok(()) => {
                     return Err(io::Error::other(
                         "another watchdog of this name answers there",
                     ));
@@ -79,7 +80,7 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
 /// not because whoever made them is just about to.
 pub fn sweep(paths: &[PathBuf]) {
     for path in paths {
-        let dead = connect(path)
+        let dead = knock(path)
             .err()
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
         let old = fs::symlink_metadata(path).is_ok_and(|meta| {
@@ -94,7 +95,7 @@ pub fn sweep(paths: &[PathBuf]) {
 }
 
 fn listen(path: &Path) -> nix::Result<UnixListener> {
-    let fd = stream()?;
+    let fd = stream(SockFlag::SOCK_NONBLOCK)?;
     // before it has a name, so that there is no moment in which others could connect
     fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
     socket::bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
@@ -102,17 +103,28 @@ fn listen(path: &Path) -> nix::Result<UnixListener> {
     Ok(UnixListener::from(fd))
 }
 
-/// Connects without waiting for anything: who does not take connections does not answer.
-pub fn connect(path: &Path) -> io::Result<UnixStream> {
-    let fd = stream()?;
+/// Connects, and waits for so long when many do so at once.
+pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let fd = stream(SockFlag::empty())?;
+    // on a Unix socket this bounds the connection, too
+    let limit = TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
+    socket::setsockopt(&fd, sockopt::SendTimeout, &limit)?;
     socket::connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
-    let stream = UnixStream::from(fd);
-    stream.set_nonblocking(false)?;
-    Ok(stream)
+    Ok(UnixStream::from(fd))
 }
 
-fn stream() -> nix::Result<std::os::fd::OwnedFd> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+/// Whether somebody listens at `path`; does not wait for anything.
+fn knock(path: &Path) -> io::Result<()> {
+    let fd = stream(SockFlag::SOCK_NONBLOCK)?;
+    match socket::connect(fd.as_raw_fd(), &UnixAddr::new(path)?) {
+        // so many want to be heard that the next had to wait
+        Ok(()) | Err(Errno::EAGAIN) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn stream(flags: SockFlag) -> nix::Result<std::os::fd::OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | flags;
     socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)
 }
 
