@@ -26,8 +26,7 @@ fn program(builder: Builder, name: &str, more: &str) -> Builder {
 }
 
 fn listener(builder: Builder, name: &str, words: &str, more: &str) -> Builder {
-    let text =
-        format!("command={HTTPOK} {words}\nenvironment=STATE_DIRECTORY=\"%(here)s/state\"{more}");
+    let text = format!("command={HTTPOK} {words}{more}");
     let text = match more.contains("events=") {
         true => text,
         false => text + "\nevents=TICK_5",

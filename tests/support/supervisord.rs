@@ -300,6 +300,8 @@ impl Supervisord {
             .arg("-c")
             .arg(self.dir().join("supervisord.conf"))
             .current_dir(self.dir())
+            // what a watchdog under it writes stays here, whoever runs the tests
+            .env("STATE_DIRECTORY", self.dir().join("state"))
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
