@@ -190,9 +190,9 @@ fn hanging_urls_hang_together_and_results_keep_their_order() {
     let server = Server::usual();
     let (slow, fine) = (server.url("/slow"), server.url("/"));
     let begun = Instant::now();
-    let run = run(&["check", "-t", "0.5", &slow, &slow, &slow, &fine]);
+    let run = run(&["check", "-t", "2", &slow, &slow, &slow, &fine]);
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     let lines: Vec<_> = run.out.lines().collect();
     assert_eq!((run.code, lines.len()), (Some(2), 4), "{run:?}");
     for line in &lines[..3] {
@@ -242,7 +242,7 @@ fn waiting_ends_with_the_first_pass_or_in_time() {
     ]);
     assert_eq!(gone.code, Some(2), "{gone:?}");
     assert!(
-        begun.elapsed() < Duration::from_secs(2) && gone.out.contains(" looks"),
+        begun.elapsed() < Duration::from_secs(8) && gone.out.contains(" looks"),
         "{gone:?}"
     );
 
@@ -251,7 +251,7 @@ fn waiting_ends_with_the_first_pass_or_in_time() {
     let hung = run(&["check", "--wait", "300ms", &Server::usual().url("/slow")]);
     assert_eq!(hung.code, Some(2), "{hung:?}");
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(8),
         "{:?}",
         begun.elapsed()
     );

@@ -99,7 +99,7 @@ async fn a_command_that_does_not_end_is_killed_with_all_that_it_started() {
     spec.timeout = Duration::from_millis(300);
     let begun = Instant::now();
     let seen = look(spec).await;
-    assert!(begun.elapsed() < Duration::from_millis(900), "{seen:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{seen:?}");
     assert_trouble(
         &seen,
         Reason::FirstByteTimeout,
