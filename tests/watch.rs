@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
+#[path = "watch/away.rs"]
+mod away;
 #[path = "watch/cure.rs"]
 mod cure;
 #[path = "watch/examples.rs"]
