@@ -186,6 +186,7 @@ pub fn smtp(text: &str) -> Result<Smtp, String> {
         user: address
             .user
             .map(|(name, password)| (name, password.unwrap_or_default())),
+        cacert: None,
     })
 }
 

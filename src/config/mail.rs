@@ -15,6 +15,9 @@ use crate::secret::Secret;
 
 const EXAMPLE: &str = "smtp+starttls://user@mail.example.org:587";
 
+/// Ways to a mail server that are encrypted.
+const SECURE: &str = "smtp+starttls:// or smtps://";
+
 /// Who is told by mail; `None` without `[mail]`.
 pub fn read_mail(table: &Table<'_>) -> Option<Mail> {
     let table = table.table("mail")?;
@@ -53,24 +56,31 @@ fn read_webhook(table: &Table<'_>) -> Option<Webhook> {
     let url = table.required("url", "\"https://hooks.example.org/x\"");
     let headers = read_headers(table);
     let secret = table.get("secret").and_then(|value| value.secret());
+    let trusted = table.own("cacert");
+    let cacert = trusted.as_ref().and_then(Value::path);
     table.finish();
     let value = url?;
     let url = value.secret()?;
     // its text is not told, since a webhook's URL is as good as a password
     let address = Address::parse(url.expose(), "");
-    let right = address.is_ok_and(|address| {
-        matches!(address.scheme.as_str(), "http" | "https") && !address.host.is_empty()
-    });
-    if !right {
-        value.wrong(Wrong::new(
+    let address = address.ok().filter(|address| !address.host.is_empty());
+    match address.as_ref().map(|address| address.scheme.as_str()) {
+        Some("https") => {}
+        Some("http") => {
+            if let Some(cacert) = &trusted {
+                untrusting(cacert, "https://");
+            }
+        }
+        _ => value.wrong(Wrong::new(
             "no URL of a webhook",
             "expected a URL such as \"https://hooks.example.org/x\"",
-        ));
+        )),
     }
     Some(Webhook {
         url,
         headers,
         secret,
+        cacert,
     })
 }
 
@@ -94,11 +104,14 @@ fn mailbox(value: &Value<'_>) -> Option<String> {
 fn via(table: &Table<'_>) -> Via {
     let chosen = table.one_of(&["smtp", "sendmail"]);
     let password = table.own("password");
+    let cacert = table.own("cacert");
     match chosen {
         Some(("smtp", value)) => {
             let secret = password.as_ref().and_then(Value::secret);
             let server = smtp(&value, password.as_ref(), secret);
-            server.map(Via::Smtp).unwrap_or_default()
+            server
+                .map(|server| Via::Smtp(trusting(server, cacert.as_ref())))
+                .unwrap_or_default()
         }
         chosen => {
             if let Some(password) = password {
@@ -107,10 +120,31 @@ fn via(table: &Table<'_>) -> Via {
                     format!("add smtp = {EXAMPLE:?}, or leave it out"),
                 ));
             }
+            if let Some(cacert) = cacert {
+                untrusting(&cacert, SECURE);
+            }
             let command = chosen.and_then(|(_, value)| value.some_text());
             command.map(Via::Sendmail).unwrap_or_default()
         }
     }
+}
+
+/// `server`, checked against the roots in the file that `cacert` names.
+fn trusting(server: Smtp, cacert: Option<&Value<'_>>) -> Smtp {
+    if let (Some(value), SmtpSecurity::Plain) = (cacert, server.security) {
+        untrusting(value, SECURE);
+    }
+    Smtp {
+        cacert: cacert.and_then(Value::path),
+        ..server
+    }
+}
+
+fn untrusting(cacert: &Value<'_>, secure: &str) {
+    cacert.wrong(Wrong::new(
+        "roots for a connection without TLS",
+        format!("use {secure}, or leave it out"),
+    ));
 }
 
 /// The server of `smtp = "..."`; `key` is the `password` key, `secret` what it holds when that is right.
@@ -147,6 +181,7 @@ fn smtp(value: &Value<'_>, key: Option<&Value<'_>>, secret: Option<Secret>) -> O
         host: address.host,
         port,
         user,
+        cacert: None,
     })
 }
 

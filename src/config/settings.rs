@@ -186,6 +186,8 @@ pub struct Webhook {
     pub headers: Vec<(String, Secret)>,
     /// Signs the body: `X-Httpok-Signature` is its HMAC-SHA256 under this key.
     pub secret: Option<Secret>,
+    /// Roots to check its certificate against (PEM), instead of the system's.
+    pub cacert: Option<PathBuf>,
 }
 
 /// How mails are sent.
@@ -214,6 +216,8 @@ pub struct Smtp {
     pub port: u16,
     /// User and password for AUTH.
     pub user: Option<(String, Secret)>,
+    /// Roots to check its certificate against (PEM), instead of the system's.
+    pub cacert: Option<PathBuf>,
 }
 
 /// How an SMTP connection is secured.

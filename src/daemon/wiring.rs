@@ -218,7 +218,7 @@ fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result
             url: hook.url.clone(),
             headers: hook.headers.clone(),
             key: hook.secret.clone(),
-            cacert: None,
+            cacert: hook.cacert.clone(),
             deadline: WEBHOOK_DEADLINE,
         };
         let notifier =
@@ -261,7 +261,7 @@ fn smtp(settings: &Smtp, host: &str) -> smtp::Server {
             SmtpSecurity::StartTls => smtp::Security::StartTls,
             SmtpSecurity::Tls => smtp::Security::Tls,
         },
-        cacert: None,
+        cacert: settings.cacert.clone(),
         user: settings.user.clone(),
         hello: host.to_owned(),
         deadline: MAIL_DEADLINE,

@@ -236,6 +236,7 @@ fn every_key_arrives_in_the_settings() {
         host: "mail.example.org".into(),
         port: 587,
         user: Some(("user@example.org".into(), "x${y}".into())),
+        cacert: Some("/etc/ca.pem".into()),
     };
     assert_eq!(mail.via, Via::Smtp(smtp));
     let hooks = [
@@ -243,11 +244,13 @@ fn every_key_arrives_in_the_settings() {
             url: "https://hooks.example.org/hunter2".into(),
             headers: vec![("Authorization".into(), "Bearer hunter2".into())],
             secret: Some("hunter2".into()),
+            cacert: Some("/etc/ca.pem".into()),
         },
         Webhook {
             url: "http://127.0.0.1:1/x".into(),
             headers: Vec::new(),
             secret: None,
+            cacert: None,
         },
     ];
     assert_eq!(settings.webhooks, hooks);
@@ -458,6 +461,7 @@ fn a_url_brings_its_own_user_and_a_default_user_gives_way() {
         host: "::1".into(),
         port: 465,
         user: Some(("u".into(), "p".into())),
+        cacert: None,
     };
     assert_eq!(settings.mail.map(|mail| mail.via), Some(Via::Smtp(smtp)));
 }

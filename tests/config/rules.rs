@@ -203,8 +203,13 @@ const SECTION_FAULTS: &[Rule] = &[
     ("[mail]\nto = \"a@b.c\"\nsmtp = \"smtp://h\"\npassword = \"x\"\n",
         (4, 12), "mail.password", "without a user", "smtp+starttls://user@"),
     ("[mail]\nto = \"a@b.c\"\nreminder = 0\n", (3, 12), "mail.reminder", "zero", ""),
+    ("[mail]\nto = \"a@b.c\"\nsmtp = \"smtp://h\"\ncacert = \"/ca.pem\"\n",
+        (4, 10), "mail.cacert", "without TLS", "smtps"),
+    ("[mail]\nto = \"a@b.c\"\ncacert = \"/ca.pem\"\n", (3, 10), "mail.cacert", "without TLS", "smtps"),
     ("[webhook]\nurl = \"http://h\"\n", (1, 1), "webhook", "a table where a list", "[[webhook]]"),
     ("[[webhook]]\n", (1, 1), "webhook[0].url", "missing", "https://"),
+    ("[[webhook]]\nurl = \"http://h\"\ncacert = \"/ca.pem\"\n",
+        (3, 10), "webhook[0].cacert", "without TLS", "https"),
     ("[[webhook]]\nurl = \"h\"\n", (2, 7), "webhook[0].url", "no URL of a webhook", "https://"),
 ];
 

@@ -174,3 +174,24 @@ fn a_restart_under_way_is_ended_first() {
     );
     assert!(end.err.contains("slow restarted"), "{}", end.err);
 }
+
+#[test]
+fn a_mail_server_with_roots_of_its_own_is_trusted_when_told_to() {
+    let stage = Stage::with(&["shop"]);
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (stage.dir().join("cert.pem"), stage.dir().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let (cert, key) = (cert.to_str().unwrap(), key.to_str().unwrap());
+    let server = SmtpServer::start(&["--cert", cert, "--key", key, "--implicit"]);
+    stage.ill_until("shop", 2, says("500 Oh", ""));
+    let check = "[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nrestart = [\"shop\"]\n";
+    let mail = format!(
+        "[mail]\nto = [\"ops@example.org\"]\nsmtp = \"smtps://localhost:{}\"\ncacert = {cert:?}\n",
+        server.port
+    );
+    stage.configure(&[DEFAULTS, check, &mail].concat());
+    let _watchdog = stage.watch_file();
+    wait_until("both mails", LIMIT, || server.taken().len() == 2);
+    assert!(server.taken().iter().all(|mail| mail.facts["tls"] == true));
+}

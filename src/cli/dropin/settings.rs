@@ -119,6 +119,7 @@ impl DropIn {
             url,
             headers: Vec::new(),
             secret: None,
+            cacert: None,
         })
         .collect()
     }
