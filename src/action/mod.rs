@@ -119,10 +119,10 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
 }
 
 /// Whether this is another process than the check looked at: someone was faster. Where the supervisor
-/// could not be asked before, or has no pids, there is nothing to compare.
+/// could not be asked before, or tells no life from another, there is nothing to compare.
 fn replaced(looked: Option<&[Process]>, process: &Process) -> Option<Skip> {
     let before = looked?.iter().find(|before| before.name == process.name)?;
-    (before.pid != process.pid && process.pid.is_some()).then_some(Skip::Replaced {
+    (process.is_still(before) == Some(false)).then_some(Skip::Replaced {
         looked: before.pid,
         found: process.pid,
     })

@@ -186,7 +186,7 @@ async fn until_stopped(supervisors: &Supervisors, name: &ProcessName) {
 /// Whether it is still the process that it was.
 async fn is_same(supervisors: &Supervisors, before: &Process) -> bool {
     let now = supervisors.info(&before.name).await;
-    before.pid.is_some() && now.is_ok_and(|now| now.pid == before.pid)
+    now.is_ok_and(|now| now.is_still(before) == Some(true))
 }
 
 /// Waits until a started process is RUNNING; says in which state it was last seen.

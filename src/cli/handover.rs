@@ -11,7 +11,7 @@ use crate::cli::say;
 use crate::cli::watch::WatchOptions;
 use crate::config::settings::Settings;
 use crate::daemon::wiring::{self, Manner, Parts};
-use crate::daemon::{Ending, Reload, Stderr, Ticks, Voice, Watchdog};
+use crate::daemon::{Ending, Guardian, Reload, Stderr, Ticks, Voice, Watchdog};
 use crate::notify::report::Words;
 use crate::notify::superlance::Listener;
 use crate::secret::redact_url;
@@ -49,7 +49,9 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
     };
     let of_file = file.is_some();
     let unverified = options.unverified.then(|| options.url.clone());
-    run(settings, manner, file, move |stderr| {
+    // who started supervisord hears from supervisord
+    let guardian = Guardian::default();
+    run(settings, manner, file, guardian, move |stderr| {
         if let Some(url) = unverified {
             stderr.write(format!(
                 "httpok: the certificate of {url} is not verified; --verify does that\n"
@@ -75,7 +77,7 @@ pub fn watch(settings: &Settings, options: &WatchOptions, file: Option<SettingsF
         key: format!("watch {}", options.name),
         ..Manner::default()
     };
-    run(settings, manner, file, move |_| {
+    run(settings, manner, file, guardian(), move |_| {
         Ok((
             Voice::Log,
             if once { Ticks::once() } else { Ticks::timers() },
@@ -105,6 +107,7 @@ fn run(
     settings: &Settings,
     manner: Manner,
     file: Option<SettingsFile>,
+    guardian: Guardian,
     begin: impl FnOnce(&Stderr) -> std::io::Result<(Voice, Ticks)>,
 ) -> Exit {
     let live = match Live::start(settings, &manner) {
@@ -114,10 +117,16 @@ fn run(
     let reload = file.map(|file| reload(file, manner));
     live.block_on(|parts, stderr| async move {
         let (voice, ticks) = begin(&stderr)?;
-        let watchdog = watchdog(parts, ticks, voice, reload);
+        let watchdog = watchdog(parts, ticks, voice, reload).guarded_by(guardian);
         let (ending, _) = watchdog.run_until(std::future::pending()).await;
         Ok(exit_of(ending, &stderr))
     })
+}
+
+/// The service manager above us. To be called before anything else is begun.
+pub fn guardian() -> Guardian {
+    // SAFETY: threads begin with `Live::start`
+    unsafe { Guardian::take_from_environment() }
 }
 
 /// What every watchdog runs on: its parts, standard error and a runtime.

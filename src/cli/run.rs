@@ -47,6 +47,7 @@ pub fn run(args: &RunArgs) -> i32 {
         key: format!("run {name} {}", std::process::id()),
         ..Manner::default()
     };
+    let guardian = handover::guardian();
     let live = match Live::start(&settings, &manner) {
         Ok(live) => live,
         Err(exit) => return exit.code().into(),
@@ -63,7 +64,8 @@ pub fn run(args: &RunArgs) -> i32 {
             .supervisors
             .insert(Backend::Embedded, supervisor);
         embedded.begin(Vec::new()).await;
-        let watchdog = handover::watchdog(parts, Ticks::timers(), Voice::Log, None);
+        let watchdog =
+            handover::watchdog(parts, Ticks::timers(), Voice::Log, None).guarded_by(guardian);
         let over = async {
             tokio::select! {
                 // it ended by itself, or cannot even be started; who watches it need not go on

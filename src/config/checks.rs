@@ -12,10 +12,19 @@ use super::requires::{Draft, Required};
 use super::settings::Check;
 use super::table::Table;
 use super::value::Value;
-use crate::health::{Backend, Target};
+use crate::health::{Backend, Target, unit};
+
+/// What the rest of the file says about every check.
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    /// How often a check is asked that does not say.
+    pub every: Duration,
+    /// Where targets without a backend's word live.
+    pub backend: Backend,
+}
 
 /// Looks at `[defaults]` on its own, so that what is wrong there is told once and even if no check uses it.
-pub fn read_defaults(table: &Table<'_>) {
+pub fn read_defaults(table: &Table<'_>, around: Around) {
     for key in ["name", "url", "command", "preset"] {
         if let Some(value) = table.own(key) {
             value.wrong(Wrong::new(
@@ -24,12 +33,12 @@ pub fn read_defaults(table: &Table<'_>) {
             ));
         }
     }
-    read_keys(table, None, Check::EVERY, None);
+    read_keys(table, None, around, None);
     table.finish();
 }
 
 /// One check. What cannot be read is reported, and stands in the draft as the default.
-pub fn read_check<'a>(table: &Table<'a>, every: Duration, preset: Option<&Preset>) -> Draft<'a> {
+pub fn read_check<'a>(table: &Table<'a>, around: Around, preset: Option<&Preset>) -> Draft<'a> {
     let name = table.required("name", "\"shop\"");
     let url = match table.own("url") {
         None if preset.is_some() => table.get("url"),
@@ -38,7 +47,7 @@ pub fn read_check<'a>(table: &Table<'a>, every: Duration, preset: Option<&Preset
         }
         url => url,
     };
-    let mut draft = read_keys(table, url, every, preset);
+    let mut draft = read_keys(table, url, around, preset);
     if let Some(value) = name
         && let Some(name) = check_name(&value)
     {
@@ -53,7 +62,7 @@ pub fn read_check<'a>(table: &Table<'a>, every: Duration, preset: Option<&Preset
 fn read_keys<'a>(
     table: &Table<'a>,
     url: Option<Value<'a>>,
-    every: Duration,
+    around: Around,
     preset: Option<&Preset>,
 ) -> Draft<'a> {
     let requires = table.get("requires").map_or_else(Vec::new, |value| {
@@ -64,12 +73,14 @@ fn read_keys<'a>(
         })
     });
     let check = Check {
-        every: table.read("every", Value::some_duration).unwrap_or(every),
+        every: table
+            .read("every", Value::some_duration)
+            .unwrap_or(around.every),
         expectation: read_expectation(table),
         policy: read_policy(table),
-        restart: table
-            .get("restart")
-            .map_or_else(Vec::new, |value| value.each(target)),
+        restart: table.get("restart").map_or_else(Vec::new, |value| {
+            value.each(|item| target(item, around.backend))
+        }),
         start_stopped: table.read("start_stopped", Value::flag).unwrap_or_default(),
         dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
         capture: read_capture(table),
@@ -98,7 +109,7 @@ fn check_name(value: &Value<'_>) -> Option<String> {
     Some(name)
 }
 
-fn target(value: &Value<'_>) -> Option<Target> {
+fn target(value: &Value<'_>, default: Backend) -> Option<Target> {
     let target: Target = value.parsed(str::parse)?;
     // a word for a supervisor must not be taken for a part of a name
     let right = match target.pattern.split_once('/') {
@@ -107,6 +118,9 @@ fn target(value: &Value<'_>) -> Option<Target> {
         }
         Some((word, "")) if Backend::ALL.iter().any(|known| known.as_str() == word) => {
             format!("a name is missing after \"{word}/\"")
+        }
+        _ if target.backend.is_none() && default == Backend::Systemd => {
+            return value.parsed(unit::pattern).map(Target::new);
         }
         _ => return Some(target),
     };

@@ -22,6 +22,7 @@ mod requires;
 pub mod settings;
 mod sheet;
 mod supervisor;
+mod systemd;
 mod table;
 mod top;
 mod value;

@@ -151,6 +151,25 @@ pub struct Supervisor {
     pub default: Backend,
     /// supervisord, when configured or when it started us.
     pub supervisord: Option<Supervisord>,
+    /// systemd, when configured; its targets need no more than the default.
+    pub systemd: Option<Systemd>,
+}
+
+/// A systemd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Systemd {
+    /// Whose it is.
+    pub scope: Scope,
+}
+
+/// Whose service manager is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The system's.
+    #[default]
+    System,
+    /// The one of the user that we run as.
+    User,
 }
 
 /// A supervisord.

@@ -3,6 +3,7 @@
 use super::address::Address;
 use super::faults::Wrong;
 use super::settings::{Supervisor, Supervisord};
+use super::systemd::read_systemd;
 use super::table::Table;
 use super::value::Value;
 use crate::health::Backend;
@@ -18,6 +19,7 @@ pub fn read_supervisor(table: &Table<'_>) -> Supervisor {
     let read = Supervisor {
         default: table.read("default", backend).unwrap_or_default(),
         supervisord: table.table("supervisord").and_then(|t| supervisord(&t)),
+        systemd: table.table("systemd").map(|t| read_systemd(&t)),
     };
     table.finish();
     read

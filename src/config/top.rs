@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::checks::{read_check, read_defaults};
+use super::checks::{Around, read_check, read_defaults};
 use super::faults::Wrong;
 use super::mail::{read_mail, read_webhooks};
 use super::presets;
@@ -38,8 +38,16 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
         ..usual
     };
-    let defaults = defaults(table);
+    table.sheet.belong(
+        table.asked(),
+        "belongs to the whole file: move it above the first [section]",
+    );
     read.supervisor = read_supervisor(table);
+    let around = Around {
+        every,
+        backend: read.supervisor.default,
+    };
+    let defaults = defaults(table, around);
     read.mail = read_mail(table);
     read.webhooks = read_webhooks(table);
     let tables = table.tables("check");
@@ -51,9 +59,9 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         .map(|check| match presets::of_check(&check) {
             Some(preset) => {
                 let below = preset.below(&check).over(&defaults);
-                read_check(&check.over(&below), every, Some(preset))
+                read_check(&check.over(&below), around, Some(preset))
             }
-            None => read_check(&check.over(&defaults), every, None),
+            None => read_check(&check.over(&defaults), around, None),
         })
         .collect();
     resolve(&mut drafts);
@@ -75,16 +83,12 @@ fn report_no_check(table: &Table<'_>) {
     }
 }
 
-/// `[defaults]`, looked at; and whatever file it is, the keys that belong elsewhere are known from here on.
-fn defaults<'a>(table: &Table<'a>) -> Table<'a> {
-    table.sheet.belong(
-        table.asked(),
-        "belongs to the whole file: move it above the first [section]",
-    );
+/// `[defaults]`, looked at; and whatever file it is, the keys of checks are known from here on.
+fn defaults<'a>(table: &Table<'a>, around: Around) -> Table<'a> {
     let defaults = table
         .table("defaults")
         .unwrap_or_else(|| Table::new(table.sheet, "defaults".to_owned(), 0..0, None));
-    read_defaults(&defaults);
+    read_defaults(&defaults, around);
     table.sheet.belong(
         defaults.asked(),
         "belongs to a check: move it below its [[check]], or below [defaults]",

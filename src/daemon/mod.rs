@@ -1,10 +1,12 @@
 //! Floor 4: the living watchdog. `wiring` turns settings into live parts; `watchdog` is the loop that feeds
 //! events to the heart; `executor` turns its effects into deeds and the deeds' ends into events; `courier`
-//! carries reports; `voice` says what happens while it happens; `control` is how a person talks to it.
+//! carries reports; `voice` says what happens while it happens; `control` is how a person talks to it; `guardian`
+//! is the service manager that watches over the watchdog.
 
 pub mod control;
 mod courier;
 mod executor;
+mod guardian;
 pub mod journal;
 mod ledger;
 mod recovery;
@@ -15,6 +17,7 @@ mod voice;
 mod watchdog;
 pub mod wiring;
 
+pub use guardian::Guardian;
 pub use state_dir::state_dir;
 pub use stderr::Stderr;
 pub use ticks::Ticks;

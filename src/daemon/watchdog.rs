@@ -19,6 +19,7 @@ use super::control::protocol::{Answer, Fault};
 use super::control::{Asked, Control, Order};
 use super::courier::{Courier, Route};
 use super::executor::{Ended, Executor};
+use super::guardian::{self, Guardian};
 use super::journal::Journal;
 use super::ledger::{Entry, Ledger};
 use super::recovery::{Half, Recovery};
@@ -92,6 +93,7 @@ pub struct Watchdog {
     due: Vec<Due>,
     once: bool,
     reload: Option<Reload>,
+    guardian: Guardian,
     control: Control,
     journal: Option<Journal>,
     /// What of each check's memory was last written down.
@@ -150,11 +152,18 @@ impl Watchdog {
             ticks,
             due: parts.due,
             reload,
+            guardian: Guardian::default(),
             control,
             journal,
             written: BTreeMap::new(),
             tally: Tally::default(),
         }
+    }
+
+    /// The same watchdog, with a service manager that wants to know how it is.
+    #[must_use]
+    pub fn guarded_by(self, guardian: Guardian) -> Self {
+        Self { guardian, ..self }
     }
 
     /// Runs until it is told to stop, by a signal or by `over` coming true, or nothing is left to do.
@@ -183,6 +192,8 @@ impl Watchdog {
         }
         self.recover().await;
         self.ticks.set(&self.due);
+        self.guardian.ready();
+        self.tell_guardian();
         let mut ending = None;
         let mut asked = self.due.len();
         let ending = loop {
@@ -193,16 +204,11 @@ impl Watchdog {
                         // what is wrong is told there
                         let _ = self.take_new_settings();
                     }
-                    Signal::Shutdown { count: 1 } => {
-                        self.feed(Event::Shutdown);
-                        ending = Some(Ending::Stopped);
-                    }
+                    Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
                     Signal::Shutdown { .. } => return Ending::Hurried,
                 },
-                () = &mut over, if ending.is_none() => {
-                    self.feed(Event::Shutdown);
-                    ending = Some(Ending::Stopped);
-                }
+                () = self.guardian.beat() => {}
+                () = &mut over, if ending.is_none() => ending = Some(self.stop()),
                 Some(ended) = self.ended.recv() => self.end_of_deed(ended),
                 Some(event) = self.told.recv() => self.feed(event),
                 Some(asked) = self.control.next() => self.answer(asked),
@@ -232,6 +238,21 @@ impl Watchdog {
         };
         self.finish(&ending, signals).await;
         ending
+    }
+
+    /// The end begins: nothing new is done from now on.
+    fn stop(&mut self) -> Ending {
+        self.guardian.stopping();
+        self.feed(Event::Shutdown);
+        Ending::Stopped
+    }
+
+    /// Tells the service manager above us how things stand.
+    fn tell_guardian(&mut self) {
+        if self.guardian.is_there() {
+            let snapshot = self.monitor.snapshot(self.executor.clock.now());
+            self.guardian.tell(guardian::status(&snapshot));
+        }
     }
 
     /// Takes over what earlier runs remembered.
@@ -344,8 +365,17 @@ impl Watchdog {
         for check in checks {
             self.write_down(&check, false);
         }
+        let has_changed = notes.iter().any(|note| {
+            !matches!(
+                note.decision,
+                Decision::Judged { .. } | Decision::TickDropped(_) | Decision::Telling { .. }
+            )
+        });
         if !notes.is_empty() {
             self.executor.ledger.write(Entry::Notes(notes));
+        }
+        if has_changed {
+            self.tell_guardian();
         }
     }
 
@@ -438,6 +468,14 @@ impl Watchdog {
     }
 
     fn take_new_settings(&mut self) -> Result<(), String> {
+        self.guardian.reloading();
+        let taken = self.read_again();
+        self.guardian.ready();
+        self.tell_guardian();
+        taken
+    }
+
+    fn read_again(&mut self) -> Result<(), String> {
         let Some(reload) = self.reload.as_mut() else {
             let why = "nothing to reload: there is no configuration file";
             self.executor.voice.trouble(why);

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::action::{CaptureSpec, Dumper};
 use crate::config::settings::{
-    Capture, Check, Command, Mail, Settings, Smtp, SmtpSecurity, Supervisor as Reached, Via,
+    Capture, Check, Command, Mail, Scope, Settings, Smtp, SmtpSecurity, Via,
 };
 use crate::exec::Line;
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection};
@@ -18,7 +18,7 @@ use crate::notify::report::Words;
 use crate::notify::{
     self, MAIL_DEADLINE, Notifier, Scene, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
-use crate::supervisor::{Supervisor, Supervisors, supervisord};
+use crate::supervisor::{Supervisor, Supervisors, supervisord, systemd};
 
 pub use probes::probe;
 
@@ -118,7 +118,7 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
         hands: Hands {
             probes,
             captures,
-            supervisors: supervisors(&settings.supervisor)?,
+            supervisors: supervisors(settings)?,
         },
         notifiers: notifiers(settings, manner, &scene.host)?,
         words: manner.words.clone(),
@@ -189,7 +189,8 @@ fn line(command: &Command) -> Line {
     }
 }
 
-fn supervisors(reached: &Reached) -> anyhow::Result<Supervisors> {
+fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
+    let reached = &settings.supervisor;
     let mut supervisors = Supervisors::default();
     if let Some(settings) = &reached.supervisord {
         let client = supervisord::Client::new(
@@ -200,7 +201,23 @@ fn supervisors(reached: &Reached) -> anyhow::Result<Supervisors> {
         )?;
         supervisors.insert(Backend::Supervisord, Supervisor::Supervisord(client));
     }
+    // it is where it always is: to name one of its units is enough
+    if reached.systemd.is_some() || is_named(Backend::Systemd, settings) {
+        let scope = match reached.systemd.unwrap_or_default().scope {
+            Scope::System => systemd::Scope::System,
+            Scope::User => systemd::Scope::User,
+        };
+        let client = systemd::Client::new(systemd::Spec::new(scope));
+        supervisors.insert(Backend::Systemd, Supervisor::Systemd(client));
+    }
     Ok(supervisors)
+}
+
+/// Whether any check restarts processes of `backend`.
+fn is_named(backend: Backend, settings: &Settings) -> bool {
+    let default = settings.supervisor.default;
+    let mut targets = settings.checks.iter().flat_map(|check| &check.restart);
+    targets.any(|target| target.backend.unwrap_or(default) == backend)
 }
 
 fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result<Notifiers> {

@@ -24,6 +24,7 @@ mod reason;
 mod snapshot;
 mod step;
 mod threshold;
+pub mod unit;
 mod verdict;
 
 pub use assertion::{Assertion, ParseError};

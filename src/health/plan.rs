@@ -38,6 +38,14 @@ impl Selection {
             Self::Targets(targets) => targets.iter().any(|target| target.matches(name, default)),
         }
     }
+
+    /// Whether `process` is selected, under whichever of its names.
+    pub fn means(&self, process: &Process, default: Backend) -> bool {
+        match self {
+            Self::All => process.name.backend == default,
+            Self::Targets(targets) => targets.iter().any(|target| target.means(process, default)),
+        }
+    }
 }
 
 /// What a check does when it is down.
@@ -69,7 +77,7 @@ impl Remedy {
     pub fn select(&self, listed: &[Process]) -> Vec<Process> {
         let mut chosen: Vec<_> = listed
             .iter()
-            .filter(|process| self.selection.matches(&process.name, self.default))
+            .filter(|process| self.selection.means(process, self.default))
             .cloned()
             .collect();
         chosen.sort_by(|a, b| a.name.cmp(&b.name));
@@ -135,7 +143,7 @@ impl Remedy {
         let matched = |target: &Target| {
             listed
                 .iter()
-                .any(|process| target.matches(&process.name, self.default))
+                .any(|process| target.means(process, self.default))
         };
         targets
             .iter()
@@ -174,6 +182,8 @@ mod tests {
             pid: Some(7),
             uptime: Some(1),
             detail: String::new(),
+            instance: None,
+            aliases: Vec::new(),
         }
     }
 

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::unit;
+
 /// The supervisors that can hold a process.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -150,9 +152,20 @@ impl ProcessName {
         }
     }
 
-    /// The name to call it by at its own supervisor: `name`, or `group:name` where they differ.
+    /// The unit `id` under systemd.
+    pub fn systemd(id: impl Into<String>) -> Self {
+        let name = id.into();
+        Self {
+            backend: Backend::Systemd,
+            group: unit::group(&name).to_owned(),
+            name,
+        }
+    }
+
+    /// The name to call it by at its own supervisor: `name`, or `group:name` where they differ. A unit's name
+    /// says its group itself.
     pub fn namespec(&self) -> String {
-        if self.group == self.name {
+        if self.group == self.name || self.backend == Backend::Systemd {
             self.name.clone()
         } else {
             format!("{}:{}", self.group, self.name)
@@ -179,6 +192,26 @@ pub struct Process {
     pub uptime: Option<u64>,
     /// The supervisor's own words about it, such as `pid 5, uptime 0:00:10` or a spawn error.
     pub detail: String,
+    /// Which of its lives this is, in a word of its supervisor's that no other life has. For what has no pid,
+    /// and where a pid may change within a life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Other names that it answers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+}
+
+impl Process {
+    /// Whether this is the life that `before` was; `None` when nothing tells.
+    pub fn is_still(&self, before: &Self) -> Option<bool> {
+        let lives = self.instance.as_ref().zip(before.instance.as_ref());
+        let same_life = lives.map(|(now, then)| now == then);
+        match self.pid {
+            _ if same_life == Some(false) => Some(false),
+            Some(pid) => Some(before.pid == Some(pid)),
+            None => same_life,
+        }
+    }
 }
 
 /// A pattern that chooses processes: `web` (that name in every group), `app:web`, `app:*`, or all.
@@ -211,6 +244,16 @@ impl Target {
             Some((group, one)) => group == name.group && one == name.name,
         }
     }
+
+    /// Whether `process` is meant, under whichever of its names.
+    pub fn means(&self, process: &Process, default: Backend) -> bool {
+        let alias = |alias: &String| ProcessName::alone(process.name.backend, alias);
+        self.matches(&process.name, default)
+            || process
+                .aliases
+                .iter()
+                .any(|name| self.matches(&alias(name), default))
+    }
 }
 
 impl FromStr for Target {
@@ -226,12 +269,19 @@ impl FromStr for Target {
         }
         let prefixed = text.split_once('/').and_then(|(word, rest)| {
             let backend = Backend::ALL.into_iter().find(|b| b.as_str() == word)?;
-            (!rest.is_empty()).then(|| Self {
-                backend: Some(backend),
-                pattern: rest.to_owned(),
-            })
+            (!rest.is_empty()).then_some((backend, rest))
         });
-        Ok(prefixed.unwrap_or_else(|| Self::new(text)))
+        let Some((backend, rest)) = prefixed else {
+            return Ok(Self::new(text));
+        };
+        let pattern = match backend {
+            Backend::Systemd => unit::pattern(rest)?,
+            _ => rest.to_owned(),
+        };
+        Ok(Self {
+            backend: Some(backend),
+            pattern,
+        })
     }
 }
 
@@ -296,5 +346,71 @@ mod tests {
     fn namespecs_are_short_where_they_can_be() {
         assert_eq!(ProcessName::supervisord("web", "web").namespec(), "web");
         assert_eq!(ProcessName::supervisord("app", "web").namespec(), "app:web");
+        assert_eq!(
+            ProcessName::systemd("app@1.service").namespec(),
+            "app@1.service"
+        );
+    }
+
+    fn unit(id: &str, pid: Option<u32>, instance: Option<&str>) -> Process {
+        Process {
+            name: ProcessName::systemd(id),
+            state: ProcessState::Running,
+            pid,
+            uptime: None,
+            detail: String::new(),
+            instance: instance.map(str::to_owned),
+            aliases: vec!["www.service".to_owned()],
+        }
+    }
+
+    #[test]
+    fn units_are_meant_by_each_of_their_names() {
+        let process = unit("app@1.service", Some(7), None);
+        for (text, expected) in [
+            ("systemd/app@1", true),
+            ("systemd/app@1.service", true),
+            ("systemd/app@:*", true),
+            ("systemd/app@*", true),
+            ("systemd/www", true),
+            ("systemd/app@2", false),
+            ("systemd/app", false),
+            ("www.service", false),
+        ] {
+            let target: Target = text.parse().expect("a target");
+            let means = target.means(&process, Backend::Supervisord);
+            assert_eq!(means, expected, "{text}");
+        }
+        assert!("systemd/-x".parse::<Target>().is_err());
+        assert!(Target::new("www.service").means(&process, Backend::Systemd));
+    }
+
+    #[test]
+    fn a_life_is_told_by_its_pid_and_by_what_its_supervisor_calls_it() {
+        let is_still = |now: (Option<u32>, Option<&str>), then: (Option<u32>, Option<&str>)| {
+            unit("x.service", now.0, now.1).is_still(&unit("x.service", then.0, then.1))
+        };
+        for (now, then, expected) in [
+            ((Some(7), None), (Some(7), None), Some(true)),
+            ((Some(7), None), (Some(8), None), Some(false)),
+            ((Some(7), None), (None, None), Some(false)),
+            ((None, None), (Some(7), None), None),
+            ((Some(7), Some("a")), (Some(7), Some("a")), Some(true)),
+            ((Some(7), Some("a")), (Some(7), Some("b")), Some(false)),
+            ((Some(7), Some("a")), (Some(8), Some("a")), Some(false)),
+            ((None, Some("a")), (None, Some("a")), Some(true)),
+            ((None, Some("a")), (None, Some("b")), Some(false)),
+            ((None, Some("a")), (None, None), None),
+        ] {
+            assert_eq!(is_still(now, then), expected, "{now:?} {then:?}");
+        }
+    }
+
+    #[test]
+    fn a_process_of_an_older_record_is_read() {
+        let text = r#"{"name":{"backend":"supervisord","group":"web","name":"web"},"state":"RUNNING",
+            "pid":7,"uptime":1,"detail":""}"#;
+        let process: Process = serde_json::from_str(text).expect("a process");
+        assert_eq!((process.instance, process.aliases.len()), (None, 0));
     }
 }

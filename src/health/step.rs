@@ -105,6 +105,8 @@ impl CallError {
     pub const SHUTDOWN_STATE: i64 = 6;
     /// There is no process of that name.
     pub const BAD_NAME: i64 = 10;
+    /// It will not, for a reason of its own, and has changed nothing.
+    pub const FAILED: i64 = 30;
     /// It is running already.
     pub const ALREADY_STARTED: i64 = 60;
     /// It is not running.

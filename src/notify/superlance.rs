@@ -158,6 +158,10 @@ pub fn lines(step: &Step) -> Vec<String> {
 fn skipped(name: &str, skip: &Skip) -> String {
     match skip {
         Skip::NotRunning { .. } => format!("{name} not in RUNNING state, NOT restarting"),
+        // a life that has no pid, or one pid for all
+        Skip::Replaced { looked, found } if looked == found => {
+            format!("{name} was replaced since the check, NOT restarting")
+        }
         Skip::Replaced { looked, found } => {
             let (then, now) = (pid(*looked), pid(*found));
             format!("{name} was replaced since the check (pid {then}, now {now}), NOT restarting")

@@ -5,6 +5,7 @@
 pub mod embedded;
 mod fleet;
 pub mod supervisord;
+pub mod systemd;
 mod transport;
 mod xmlrpc;
 
@@ -28,6 +29,8 @@ pub enum Supervisor {
     Supervisord(supervisord::Client),
     /// Our own.
     Embedded(embedded::Embedded),
+    /// systemd, through `systemctl`.
+    Systemd(systemd::Client),
 }
 
 impl Supervisor {
@@ -37,15 +40,17 @@ impl Supervisor {
             Self::Supervisord(client) => client.address(),
             // there is one in each watchdog, and only that one can finish its restarts
             Self::Embedded(_) => "embedded",
+            Self::Systemd(client) => client.address(),
         }
     }
 
     /// The processes it has, by group and name: at least those that one of `patterns` can mean. `None` means
     /// all of them. What nobody has is no error: it is not in the list.
-    pub async fn list(&self, _patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+    pub async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
         match self {
             Self::Supervisord(client) => client.list().await,
             Self::Embedded(embedded) => Ok(embedded.list()),
+            Self::Systemd(client) => client.list(patterns).await,
         }
     }
 
@@ -54,6 +59,7 @@ impl Supervisor {
         match self {
             Self::Supervisord(client) => client.info(name).await,
             Self::Embedded(embedded) => embedded.info(name),
+            Self::Systemd(client) => client.info(name).await,
         }
     }
 
@@ -62,6 +68,7 @@ impl Supervisor {
         match self {
             Self::Supervisord(client) => client.stop(name).await,
             Self::Embedded(embedded) => embedded.stop(name).await,
+            Self::Systemd(client) => client.stop(name).await,
         }
     }
 
@@ -70,6 +77,7 @@ impl Supervisor {
         match self {
             Self::Supervisord(client) => client.start(name).await,
             Self::Embedded(embedded) => embedded.start(name).await,
+            Self::Systemd(client) => client.start(name).await,
         }
     }
 
@@ -78,6 +86,7 @@ impl Supervisor {
         match self {
             Self::Supervisord(client) => client.signal(name, signal).await,
             Self::Embedded(embedded) => embedded.signal(name, signal).await,
+            Self::Systemd(client) => client.signal(name, signal).await,
         }
     }
 
@@ -91,6 +100,7 @@ impl Supervisor {
         match self {
             Self::Supervisord(client) => client.log_tail(name, stream, bytes).await,
             Self::Embedded(embedded) => embedded.log_tail(name, stream, bytes).await,
+            Self::Systemd(client) => client.log_tail(name, stream, bytes).await,
         }
     }
 }

@@ -182,6 +182,8 @@ fn process(answer: &Value) -> Result<Process, CallError> {
             true => text(info, "description")?,
             false => spawn_error,
         },
+        instance: None,
+        aliases: Vec::new(),
     })
 }
 
@@ -233,6 +235,8 @@ mod tests {
                     pid: Some(19651),
                     uptime: Some(2),
                     detail: "pid 19651, uptime 0:00:02".to_owned(),
+                    instance: None,
+                    aliases: Vec::new(),
                 },
                 Process {
                     name: of("gone"),
@@ -240,6 +244,8 @@ mod tests {
                     pid: None,
                     uptime: Some(2),
                     detail: "can't find command '/nonexistent'".to_owned(),
+                    instance: None,
+                    aliases: Vec::new(),
                 },
                 Process {
                     name: of("no"),
@@ -247,6 +253,8 @@ mod tests {
                     pid: None,
                     uptime: None,
                     detail: "Not started".to_owned(),
+                    instance: None,
+                    aliases: Vec::new(),
                 },
             ]
         );

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use httpok::config::settings::{
-    Capture, Check, Command, Exec, Family, Http, Line, Mail, Override, Payload, Peer, Probe,
+    Capture, Check, Command, Exec, Family, Http, Line, Mail, Override, Payload, Peer, Probe, Scope,
     Settings, Smtp, SmtpSecurity, Supervisor, Supervisord, Tls, Until, Via, Webhook,
 };
 use httpok::config::{Faults, load, parse};
@@ -56,6 +56,7 @@ fn the_example_is_a_sensible_first_configuration() {
                 username: String::new(),
                 password: Secret::default(),
             }),
+            systemd: None,
         },
         mail: Some(Mail {
             to: vec!["ops@example.org".into()],
@@ -79,6 +80,38 @@ fn every_example_is_right() {
         }
     }
     assert!(checks >= 14, "{checks}");
+}
+
+#[test]
+fn units_of_systemd_are_restarted_by_whichever_name() {
+    let targets = |restart: &str, rest: &str| -> Vec<String> {
+        let text = file(&format!("restart = {restart}"), rest);
+        let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
+        let restart = settings.checks[0].restart.iter();
+        restart.map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        targets(r#"["web", "systemd/nginx", "systemd/app@:*"]"#, ""),
+        ["web", "systemd/nginx.service", "systemd/app@:*"]
+    );
+    assert_eq!(
+        targets(
+            r#"["nginx", "app@1", "app@*", "supervisord/web"]"#,
+            "[supervisor]\ndefault = \"systemd\""
+        ),
+        [
+            "nginx.service",
+            "app@1.service",
+            "app@:*",
+            "supervisord/web"
+        ]
+    );
+    let wrong = file("restart = [\"a b\"]", "[supervisor]\ndefault = \"systemd\"");
+    assert!(faults(&wrong).to_string().contains("is no name of a unit"));
+    let text = file("", "[supervisor.systemd]\nscope = \"user\"");
+    let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
+    let systemd = settings.supervisor.systemd.expect("a section");
+    assert_eq!(systemd.scope, Scope::User);
 }
 
 #[test]

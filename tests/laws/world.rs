@@ -319,6 +319,8 @@ impl World {
                     pid: Some(self.pids[index]),
                     uptime: Some(u64::from(how)),
                     detail: String::new(),
+                    instance: None,
+                    aliases: Vec::new(),
                 })
                 .collect()),
         }

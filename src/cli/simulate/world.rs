@@ -280,6 +280,8 @@ impl<'a> World<'a> {
             pid: (process.state == ProcessState::Running).then_some(process.pid),
             uptime: Some(self.now.since(process.since).as_secs()),
             detail: String::new(),
+            instance: None,
+            aliases: Vec::new(),
         };
         self.processes.iter().map(describe).collect()
     }
@@ -316,7 +318,7 @@ impl<'a> World<'a> {
             let state = process.state;
             return vec![Deed::Skipped(Skip::NotRunning { state })];
         }
-        if let Some(before) = before.filter(|before| before.pid != process.pid) {
+        if let Some(before) = before.filter(|before| process.is_still(before) == Some(false)) {
             let (looked, found) = (before.pid, process.pid);
             return vec![Deed::Skipped(Skip::Replaced { looked, found })];
         }

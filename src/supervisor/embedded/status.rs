@@ -56,6 +56,8 @@ impl Status {
             pid,
             uptime,
             detail,
+            instance: None,
+            aliases: Vec::new(),
         }
     }
 

@@ -1,0 +1,248 @@
+//! Who guards the guard: a service manager above us that is told how we are (systemd's notification protocol). It
+//! says whether we are ready, what we are doing, and that we are alive; the sign of life comes from the
+//! loop itself, so that one that hangs is noticed. Whatever the manager does, nothing here waits or fails.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::health::{Snapshot, Status};
+
+/// What a service manager tells us in our environment. It is meant for us alone.
+const SOCKET: &str = "NOTIFY_SOCKET";
+const WATCHDOG_SPAN: &str = "WATCHDOG_USEC";
+const WATCHDOG_PID: &str = "WATCHDOG_PID";
+
+/// Names of so many checks that are down fit into a line.
+const NAMED: usize = 5;
+
+/// The manager above us, or nobody.
+#[derive(Debug, Default)]
+pub struct Guardian {
+    socket: Option<(UnixDatagram, SocketAddr)>,
+    /// How often it wants to hear from us, at least.
+    every: Option<Duration>,
+    next: Option<Instant>,
+    status: String,
+}
+
+impl Guardian {
+    /// The one that `env` names, if it does. One that cannot be talked to is nobody.
+    pub fn of(env: impl Fn(&str) -> Option<OsString>) -> Self {
+        let number = |name| env(name)?.to_str()?.parse::<u64>().ok();
+        let meant = number(WATCHDOG_PID).is_none_or(|pid| pid == u64::from(std::process::id()));
+        let span = number(WATCHDOG_SPAN).filter(|&span| meant && span > 0);
+        let socket = env(SOCKET).and_then(|name| connect(name.as_bytes()).ok());
+        Self {
+            every: span
+                .filter(|_| socket.is_some())
+                .map(|span| Duration::from_micros(span) / 2),
+            socket,
+            next: None,
+            status: String::new(),
+        }
+    }
+
+    /// The one above this process. It is taken out of our environment, so that no child of ours speaks, or is
+    /// waited for, in our name.
+    ///
+    /// # Safety
+    /// No other thread may run yet: the environment is changed.
+    pub unsafe fn take_from_environment() -> Self {
+        let guardian = Self::of(|name| std::env::var_os(name));
+        for name in [SOCKET, WATCHDOG_SPAN, WATCHDOG_PID] {
+            // SAFETY: the caller's promise
+            unsafe { std::env::remove_var(name) };
+        }
+        guardian
+    }
+
+    /// The loop runs: from now on it is looked at.
+    pub fn ready(&mut self) {
+        self.send("READY=1");
+        self.next = self.every.map(|every| Instant::now() + every);
+    }
+
+    /// New settings are about to be read; [`Guardian::ready`] ends that.
+    pub fn reloading(&self) {
+        let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+        let now = now.map(Duration::from).unwrap_or_default();
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}", now.as_micros()));
+    }
+
+    /// The end has begun.
+    pub fn stopping(&self) {
+        self.send("STOPPING=1");
+    }
+
+    /// Tells how things stand, when that is new.
+    pub fn tell(&mut self, status: String) {
+        if self.socket.is_some() && status != self.status {
+            self.send(&format!("STATUS={status}"));
+            self.status = status;
+        }
+    }
+
+    /// Whether anybody listens.
+    pub const fn is_there(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Gives the next sign of life when it is due; may be dropped halfway and called again.
+    pub async fn beat(&mut self) {
+        let (Some(next), Some(every)) = (self.next, self.every) else {
+            return std::future::pending().await;
+        };
+        sleep_until(next).await;
+        self.send("WATCHDOG=1");
+        self.next = Some(Instant::now() + every);
+    }
+
+    fn send(&self, text: &str) {
+        if let Some((socket, address)) = &self.socket {
+            // full, or gone: the next word may get through, and there is nobody to tell
+            let _ = socket.send_to_addr(text.as_bytes(), address);
+        }
+    }
+}
+
+/// A socket that never blocks, and the manager's: a path, or after an `@` a name in the abstract space.
+fn connect(name: &[u8]) -> io::Result<(UnixDatagram, SocketAddr)> {
+    let address = match name {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        [b'/', ..] => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name))?,
+        // another kind of socket, as in virtual machines
+        _ => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, address))
+}
+
+/// How things stand, in one line: `5 checks: 4 up, 1 down (shop)`.
+pub fn status(snapshot: &Snapshot) -> String {
+    let totals = &snapshot.totals;
+    let down: Vec<_> = snapshot
+        .checks
+        .iter()
+        .filter(|check| check.status == Status::Down)
+        .map(|check| check.name.as_str())
+        .collect();
+    let mut names = down[..down.len().min(NAMED)].join(", ");
+    if down.len() > NAMED {
+        names += ", ...";
+    }
+    let parts = [
+        (totals.up, "up".to_owned()),
+        (totals.down, format!("down ({names})")),
+        (totals.pending, "pending".to_owned()),
+        (totals.paused, "paused".to_owned()),
+        (totals.gave_up, "given up".to_owned()),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = parts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let checks = if totals.checks == 1 {
+        "check"
+    } else {
+        "checks"
+    };
+    format!("{} {checks}: {}", totals.checks, parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manager's socket with an abstract name, and the environment that names it.
+    fn manager(watchdog: &'static str) -> (UnixDatagram, Guardian) {
+        let name = format!("httpok-{}-{:x}", std::process::id(), fastrand::u64(..));
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let socket = UnixDatagram::bind_addr(&address).expect("a socket");
+        socket.set_nonblocking(true).expect("set");
+        let guardian = Guardian::of(|key| match key {
+            SOCKET => Some(format!("@{name}").into()),
+            WATCHDOG_SPAN => Some(watchdog.into()),
+            _ => None,
+        });
+        (socket, guardian)
+    }
+
+    fn heard(socket: &UnixDatagram) -> Vec<String> {
+        let mut chunk = [0; 256];
+        std::iter::from_fn(|| socket.recv(&mut chunk).ok().map(|n| chunk[..n].to_vec()))
+            .map(|bytes| String::from_utf8(bytes).expect("text"))
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_hears_that_we_live_at_half_its_patience() {
+        let (socket, mut guardian) = manager("10000000");
+        tokio::select! {
+            biased;
+            () = guardian.beat() => panic!("not before we are ready"),
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+        guardian.ready();
+        let begun = Instant::now();
+        for _ in 0..3 {
+            guardian.beat().await;
+        }
+        assert_eq!(begun.elapsed().as_secs(), 15);
+        assert_eq!(
+            heard(&socket),
+            ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_status_is_told_once() {
+        let (socket, mut guardian) = manager("0");
+        for text in ["a", "a", "b", "a"] {
+            guardian.tell(text.to_owned());
+        }
+        guardian.stopping();
+        assert_eq!(
+            heard(&socket),
+            ["STATUS=a", "STATUS=b", "STATUS=a", "STOPPING=1"]
+        );
+        guardian.reloading();
+        assert!(heard(&socket)[0].starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        assert_eq!(guardian.every, None);
+    }
+
+    #[test]
+    fn a_manager_that_does_not_read_or_is_gone_holds_nothing_up() {
+        let (socket, mut guardian) = manager("0");
+        for number in 0..10_000 {
+            guardian.tell(number.to_string());
+        }
+        let said = heard(&socket).len();
+        assert!((1..10_000).contains(&said), "{said}");
+        drop(socket);
+        guardian.stopping();
+    }
+
+    #[test]
+    fn another_process_s_watchdog_is_not_ours() {
+        let env = |pid: u32| {
+            move |key: &str| match key {
+                SOCKET => Some(OsString::from("@somewhere")),
+                WATCHDOG_SPAN => Some("2000000".into()),
+                WATCHDOG_PID => Some(pid.to_string().into()),
+                _ => None,
+            }
+        };
+        let us = std::process::id();
+        assert_eq!(Guardian::of(env(us)).every, Some(Duration::from_secs(1)));
+        assert_eq!(Guardian::of(env(us + 1)).every, None);
+        assert!(!Guardian::of(|_| None).is_there());
+        assert!(!Guardian::of(|_| Some(OsString::new())).is_there());
+    }
+}

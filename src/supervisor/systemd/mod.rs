@@ -1,0 +1,217 @@
+//! systemd, through `systemctl`: what it does as a command is documented, and the same for every version, for
+//! root, for a user's manager and behind polkit. Deeds wait for the job's result; when our patience is
+//! over first, the job goes on in systemd.
+//!
+//! What systemd does by itself is left to it: a unit that it is about to start again is BACKOFF, one that it has
+//! started again is another life (its invocation id is another).
+
+mod dependents;
+mod journal;
+mod refusal;
+mod systemctl;
+mod unit;
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use self::dependents::Dependents;
+use self::systemctl::Systemctl;
+use self::unit::Unit;
+use super::Stream;
+use crate::health::unit::is_name;
+use crate::health::{CallError, Process, ProcessName, ProcessState};
+
+pub use self::systemctl::{Scope, Spec};
+
+/// A unit is up when it has been so for this long, as under supervisord. Most types of services are active as
+/// soon as their process exists, whatever becomes of it.
+const UP_AFTER: Duration = Duration::from_secs(1);
+
+/// Every unit that is a service.
+const ALL: &str = "*.service";
+
+/// A service manager: the system's, or a user's.
+#[derive(Clone, Debug)]
+pub struct Client {
+    systemctl: Systemctl,
+    dependents: Dependents,
+    /// The life of the unit that we ourselves are in, if we are in one.
+    ourselves: Option<String>,
+}
+
+impl Client {
+    /// A client for the manager of `spec`. Nothing is asked yet.
+    pub fn new(spec: Spec) -> Self {
+        Self {
+            systemctl: Systemctl::new(spec),
+            dependents: Dependents::default(),
+            ourselves: std::env::var("INVOCATION_ID").ok(),
+        }
+    }
+
+    /// Which manager it is.
+    pub fn address(&self) -> &str {
+        self.systemctl.address()
+    }
+
+    /// The units that `patterns` mean, or every service that is loaded. A unit with several names is there once.
+    pub async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        let asked: Vec<_> = match patterns {
+            None => vec![ALL.to_owned()],
+            Some(patterns) => patterns.iter().map(|pattern| glob(pattern)).collect(),
+        };
+        let mut units = self.show(&asked).await?;
+        units.retain(|unit| !unit.is_missing());
+        units.sort_by(|a, b| a.id.cmp(&b.id));
+        units.dedup_by(|a, b| a.id == b.id);
+        let now = now();
+        Ok(units.into_iter().map(|unit| unit.process(now)).collect())
+    }
+
+    /// The unit `name`.
+    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        Ok(self.look(name).await?.process(now()))
+    }
+
+    /// Stops the unit, and waits until it is gone. Refused when nobody could start it again.
+    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let unit = self.look(name).await?;
+        match unit.state() {
+            ProcessState::Running
+            | ProcessState::Starting
+            | ProcessState::Backoff
+            | ProcessState::Unknown => {}
+            state @ (ProcessState::Stopped
+            | ProcessState::Stopping
+            | ProcessState::Exited
+            | ProcessState::Fatal) => {
+                return Err(fault(CallError::NOT_RUNNING, format!("it is {state}")));
+            }
+        }
+        if let Some(why) = unit.is_for_good() {
+            return Err(fault(CallError::FAILED, why));
+        }
+        let dependents = self.dependents.of(&unit, &self.systemctl).await?;
+        let ours = |unit: &Unit| unit.invocation.is_some() && unit.invocation == self.ourselves;
+        if ours(&unit) || dependents.iter().any(ours) {
+            let why = "with it this watchdog would be stopped".to_owned();
+            return Err(fault(CallError::FAILED, why));
+        }
+        self.dependents.remember(&unit.id, dependents);
+        let done = self.systemctl.job("stop", &unit.id, unit.stops_within());
+        done.await
+    }
+
+    /// Starts the unit, and waits until it is up. What systemd had counted against it is forgotten: how often
+    /// something is restarted is our own budget's business.
+    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        let unit = self.look(name).await?;
+        match unit.state() {
+            state @ (ProcessState::Running | ProcessState::Starting | ProcessState::Backoff) => {
+                self.dependents.start(&unit.id, &self.systemctl).await;
+                return Err(fault(CallError::ALREADY_STARTED, format!("it is {state}")));
+            }
+            ProcessState::Stopped
+            | ProcessState::Stopping
+            | ProcessState::Exited
+            | ProcessState::Fatal
+            | ProcessState::Unknown => {}
+        }
+        self.systemctl.forget_failures(&unit.id).await;
+        let done = self.systemctl.job("start", &unit.id, unit.starts_within());
+        if let Err(error) = done.await {
+            return Err(match error.is_fault(CallError::ABNORMAL_TERMINATION) {
+                true => self.why_not(name).await.unwrap_or(error),
+                false => error,
+            });
+        }
+        self.dependents.start(&unit.id, &self.systemctl).await;
+        self.stays_up(name).await
+    }
+
+    /// Sends the unit's main process a signal.
+    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
+        let unit = self.look(name).await?;
+        self.systemctl.kill(&unit.id, signal).await
+    }
+
+    /// The end of what the unit wrote. The journal does not keep its two outputs apart: it is all told as the
+    /// first. Empty where there is no journal, or none that we may read.
+    pub async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        Ok(match stream {
+            Stream::Stdout if is_name(&name.name) => {
+                journal::tail(self.systemctl.scope(), &name.name, bytes).await
+            }
+            Stream::Stdout | Stream::Stderr => String::new(),
+        })
+    }
+
+    /// A start that went well, looked at once more: the unit stays up as the life that it began.
+    async fn stays_up(&self, name: &ProcessName) -> Result<(), CallError> {
+        let begun = self.look(name).await?;
+        if begun.state() == ProcessState::Running && begun.main_pid.is_none() {
+            return Ok(());
+        }
+        let up = Duration::from_micros(now().saturating_sub(begun.active_enter));
+        if begun.state() == ProcessState::Running {
+            sleep(UP_AFTER.saturating_sub(up)).await;
+        }
+        let unit = self.look(name).await?;
+        match unit.state() {
+            ProcessState::Running | ProcessState::Starting
+                if unit.invocation == begun.invocation =>
+            {
+                Ok(())
+            }
+            _ => Err(unit.refused()),
+        }
+    }
+
+    /// What became of a start that failed, in more words than the job's.
+    async fn why_not(&self, name: &ProcessName) -> Option<CallError> {
+        let unit = self.look(name).await.ok()?;
+        (unit.state() != ProcessState::Running).then(|| unit.refused())
+    }
+
+    async fn look(&self, name: &ProcessName) -> Result<Unit, CallError> {
+        let id = &name.name;
+        let missing = || fault(CallError::BAD_NAME, format!("there is no unit {id:?}"));
+        if !is_name(id) {
+            return Err(missing());
+        }
+        let mut units = self.show(std::slice::from_ref(id)).await?;
+        units.retain(|unit| !unit.is_missing());
+        units.pop().ok_or_else(missing)
+    }
+
+    async fn show(&self, names: &[String]) -> Result<Vec<Unit>, CallError> {
+        self.systemctl.show(names).await
+    }
+}
+
+/// What `systemctl` is asked for a target's pattern: of a group, every instance that is loaded.
+fn glob(pattern: &str) -> String {
+    match pattern.split_once(':') {
+        Some((group, _)) => format!("{group}{ALL}"),
+        None => pattern.to_owned(),
+    }
+}
+
+fn fault(code: i64, text: String) -> CallError {
+    CallError::Fault { code, text }
+}
+
+/// systemd's clock, in microseconds.
+fn now() -> u64 {
+    use nix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
+    // the kernel always has this clock
+    let micros = time.unwrap_or_default().as_micros();
+    u64::try_from(micros).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,193 @@
+//! The command: which one, what it is told in any case, and how long it may take.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::refusal::refusal;
+use super::unit::{FALL_WITH_IT, PROPERTIES, Unit, units};
+use crate::exec::{self, Command, ExecError, Finished, Line};
+use crate::health::CallError;
+
+/// How long a question may take; systemd answers at once.
+const QUESTION: Duration = Duration::from_secs(10);
+
+/// No answer is longer: some thousand units.
+const LONGEST: usize = 4 << 20;
+
+/// Whose service manager is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The system's.
+    #[default]
+    System,
+    /// The one of the user that we run as.
+    User,
+}
+
+/// How a service manager is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Whose it is.
+    pub scope: Scope,
+    /// The command; looked for in `PATH` when it is a bare name.
+    pub systemctl: PathBuf,
+}
+
+impl Spec {
+    /// The `systemctl` in `PATH`.
+    pub fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            systemctl: PathBuf::from("systemctl"),
+        }
+    }
+}
+
+/// `systemctl` for one manager.
+#[derive(Clone, Debug)]
+pub(super) struct Systemctl {
+    spec: Spec,
+    address: String,
+}
+
+impl Systemctl {
+    pub(super) fn new(spec: Spec) -> Self {
+        let address = match spec.scope {
+            Scope::System => "systemd".to_owned(),
+            Scope::User => format!("systemd of user {}", nix::unistd::getuid()),
+        };
+        Self { spec, address }
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) const fn scope(&self) -> Scope {
+        self.spec.scope
+    }
+
+    /// What the manager knows of the units `names`, which may be globs. One that it does not know is told as
+    /// missing, a glob that fits nothing is not told at all.
+    pub(super) async fn show(&self, names: &[String]) -> Result<Vec<Unit>, CallError> {
+        if names.is_empty() {
+            // without a name it would tell about itself
+            return Ok(Vec::new());
+        }
+        let properties = [&PROPERTIES[..], &FALL_WITH_IT].concat().join(",");
+        let properties = format!("--property={properties}");
+        let done = self.run(&["show", &properties], names, QUESTION).await?;
+        if done.stdout.is_truncated() {
+            return Err(CallError::Malformed {
+                detail: format!("systemctl: an answer of {} bytes", done.stdout.size),
+            });
+        }
+        units(&done.stdout.text())
+    }
+
+    /// Asks for a job and waits for its result.
+    pub(super) async fn job(
+        &self,
+        verb: &str,
+        unit: &str,
+        within: Duration,
+    ) -> Result<(), CallError> {
+        let names = [unit.to_owned()];
+        self.run(&[verb], &names, within).await.map(drop)
+    }
+
+    /// Asks for units to be started, and does not wait.
+    pub(super) async fn enqueue(&self, names: &[String]) -> Result<(), CallError> {
+        let words = ["start", "--no-block"];
+        self.run(&words, names, QUESTION).await.map(drop)
+    }
+
+    /// Lets systemd forget that, and how often, a unit failed or was started.
+    pub(super) async fn forget_failures(&self, unit: &str) {
+        let names = [unit.to_owned()];
+        // a unit that is not loaded has nothing to be forgotten, and who may not do this may not start either
+        let _ = self.run(&["reset-failed"], &names, QUESTION).await;
+    }
+
+    /// Sends `unit`'s main process a signal.
+    pub(super) async fn kill(&self, unit: &str, signal: &str) -> Result<(), CallError> {
+        let signal = format!("--signal={signal}");
+        let names = [unit.to_owned()];
+        let words = |whom| ["kill", whom, signal.as_str()];
+        let sent = self.run(&words("--kill-whom=main"), &names, QUESTION).await;
+        match sent {
+            // before version 252 it was called otherwise
+            Err(CallError::Fault { text, .. }) if text.contains("unrecognized option") => {
+                let words = words("--kill-who=main");
+                self.run(&words, &names, QUESTION).await.map(drop)
+            }
+            sent => sent.map(drop),
+        }
+    }
+
+    async fn run(
+        &self,
+        words: &[&str],
+        names: &[String],
+        within: Duration,
+    ) -> Result<Finished, CallError> {
+        let always = match self.spec.scope {
+            Scope::System => ["--system", "--no-ask-password", "--no-pager"],
+            Scope::User => ["--user", "--no-ask-password", "--no-pager"],
+        };
+        let program = self.spec.systemctl.to_string_lossy().into_owned();
+        let mut line = vec![program];
+        line.extend(
+            always
+                .into_iter()
+                .chain(words.iter().copied())
+                .map(str::to_owned),
+        );
+        line.push("--".to_owned());
+        line.extend(names.iter().cloned());
+        let command = Command {
+            program: Line::Argv(line),
+            stdin: None,
+            timeout: within,
+            max_output: LONGEST,
+            env: environment(self.spec.scope),
+        };
+        let done = exec::run(&command).await.map_err(no_answer)?;
+        if done.status.success() {
+            return Ok(done);
+        }
+        let signal = done.status.signal();
+        Err(match signal {
+            Some(signal) => CallError::Unreachable {
+                detail: format!("systemctl was ended by signal {signal}"),
+            },
+            None => refusal(&done.stderr.text(), self.spec.scope),
+        })
+    }
+}
+
+/// What makes its words the same everywhere, and where a user's manager is found also from a system service.
+pub(super) fn environment(scope: Scope) -> Vec<(String, String)> {
+    let mut env = vec![
+        ("LC_ALL".to_owned(), "C".to_owned()),
+        ("SYSTEMD_COLORS".to_owned(), "0".to_owned()),
+        ("SYSTEMD_LOG_LEVEL".to_owned(), "info".to_owned()),
+        ("SYSTEMD_LOG_TARGET".to_owned(), "console".to_owned()),
+    ];
+    const RUNTIME: &str = "XDG_RUNTIME_DIR";
+    if scope == Scope::User && std::env::var_os(RUNTIME).is_none() {
+        let usual = Path::new("/run/user").join(nix::unistd::getuid().to_string());
+        env.push((RUNTIME.to_owned(), usual.to_string_lossy().into_owned()));
+    }
+    env
+}
+
+fn no_answer(error: ExecError) -> CallError {
+    match error {
+        ExecError::TimedOut { after, .. } => CallError::TimedOut { after },
+        error @ (ExecError::Spawn { .. } | ExecError::Lost { .. }) => CallError::Unreachable {
+            detail: error.to_string(),
+        },
+    }
+}

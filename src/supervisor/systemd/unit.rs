@@ -1,0 +1,466 @@
+//! A unit as `systemctl show` describes it, and what its words mean in supervisord's states.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::health::{CallError, Process, ProcessName, ProcessState};
+
+/// What is asked of every unit.
+pub(super) const PROPERTIES: [&str; 21] = [
+    "Id",
+    "Names",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "InvocationID",
+    "NRestarts",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "ExecMainExitTimestampMonotonic",
+    "InactiveExitTimestampMonotonic",
+    "ActiveEnterTimestampMonotonic",
+    "ActiveExitTimestampMonotonic",
+    "ConditionResult",
+    "CanStart",
+    "CanStop",
+    "Transient",
+    "TimeoutStartUSec",
+    "TimeoutStopUSec",
+];
+
+/// And these: the units that are stopped with it.
+pub(super) const FALL_WITH_IT: [&str; 5] = [
+    "RequiredBy",
+    "RequisiteOf",
+    "BoundBy",
+    "ConsistsOf",
+    "PropagatesStopTo",
+];
+
+/// Beyond a unit's own timeouts: for the commands around its process, and for a busy machine.
+const SLACK: Duration = Duration::from_secs(15);
+/// No job is waited for longer, whatever the unit says.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// `ExecMainCode` of a process that called `exit`.
+const EXITED: u32 = 1;
+/// Exit statuses from which on systemd itself did not get as far as the program.
+const BEFORE_EXEC: std::ops::RangeInclusive<u32> = 200..=245;
+
+/// One unit. Moments are on systemd's monotonic clock, in microseconds; 0: never.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// Its name, whatever other name it was asked by.
+    pub id: String,
+    pub names: Vec<String>,
+    pub load: String,
+    pub active: String,
+    pub sub: String,
+    /// How its last life ended.
+    pub result: String,
+    pub main_pid: Option<u32>,
+    /// Which life it is.
+    pub invocation: Option<String>,
+    /// How often systemd itself has started it again.
+    pub restarts: u32,
+    pub exit_code: u32,
+    pub exit_status: u32,
+    pub exited: u64,
+    pub inactive_exit: u64,
+    pub active_enter: u64,
+    pub active_exit: u64,
+    /// Its conditions did not let it start.
+    pub unmet: bool,
+    pub can_start: bool,
+    pub can_stop: bool,
+    pub transient: bool,
+    pub start_timeout: Duration,
+    pub stop_timeout: Duration,
+    /// Units that are stopped with it.
+    pub dependents: Vec<String>,
+}
+
+/// Reads the answer: `KEY=VALUE` lines, with an empty line between two units.
+pub(super) fn units(text: &str) -> Result<Vec<Unit>, CallError> {
+    let blocks = text.split("\n\n").map(str::trim);
+    blocks.filter(|block| !block.is_empty()).map(read).collect()
+}
+
+fn read(block: &str) -> Result<Unit, CallError> {
+    let values: BTreeMap<_, _> = block.lines().filter_map(|l| l.split_once('=')).collect();
+    let text = |key: &str| values.get(key).copied().unwrap_or_default();
+    let words = |key: &str| text(key).split_whitespace().map(str::to_owned);
+    let needed = |key: &'static str| match text(key) {
+        "" => Err(CallError::Malformed {
+            detail: format!("systemctl: a unit without \"{key}\""),
+        }),
+        value => Ok(value.to_owned()),
+    };
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Ok(Unit {
+        id: needed("Id")?,
+        names: words("Names").collect(),
+        load: needed("LoadState")?,
+        active: needed("ActiveState")?,
+        sub: text("SubState").to_owned(),
+        result: text("Result").to_owned(),
+        main_pid: text("MainPID").parse().ok().filter(|&pid| pid > 0),
+        invocation: some(text("InvocationID")),
+        restarts: text("NRestarts").parse().unwrap_or_default(),
+        exit_code: text("ExecMainCode").parse().unwrap_or_default(),
+        exit_status: text("ExecMainStatus").parse().unwrap_or_default(),
+        exited: moment(text("ExecMainExitTimestampMonotonic")),
+        inactive_exit: moment(text("InactiveExitTimestampMonotonic")),
+        active_enter: moment(text("ActiveEnterTimestampMonotonic")),
+        active_exit: moment(text("ActiveExitTimestampMonotonic")),
+        unmet: text("ConditionResult") == "no",
+        can_start: text("CanStart") != "no",
+        can_stop: text("CanStop") != "no",
+        transient: text("Transient") == "yes",
+        start_timeout: span(text("TimeoutStartUSec")),
+        stop_timeout: span(text("TimeoutStopUSec")),
+        dependents: FALL_WITH_IT.iter().flat_map(|key| words(key)).collect(),
+    })
+}
+
+fn moment(text: &str) -> u64 {
+    text.parse().unwrap_or_default()
+}
+
+/// A span as systemd writes it, such as `1min 30s`; what has no end, or none that we understand, is long.
+fn span(text: &str) -> Duration {
+    humantime::parse_duration(text).unwrap_or(LONGEST)
+}
+
+impl Unit {
+    /// Whether there is no such unit. One whose file is gone may still run.
+    pub(super) fn is_missing(&self) -> bool {
+        self.load == "not-found" && self.active == "inactive"
+    }
+
+    /// Its state. A unit that is inactive was stopped, was never started, or ended well by itself; these cannot
+    /// be told apart, and what someone stopped must not be started, so it is STOPPED in any case.
+    pub(super) fn state(&self) -> ProcessState {
+        let again =
+            self.sub.starts_with("auto-restart") || self.sub.ends_with("before-auto-restart");
+        match self.active.as_str() {
+            _ if again => ProcessState::Backoff,
+            "active" | "reloading" | "refreshing" => ProcessState::Running,
+            "activating" => ProcessState::Starting,
+            "deactivating" => ProcessState::Stopping,
+            "inactive" => ProcessState::Stopped,
+            "failed" if self.fell_while_stopping() => ProcessState::Stopped,
+            "failed" => ProcessState::Fatal,
+            _ => ProcessState::Unknown,
+        }
+    }
+
+    /// Whether it failed only because it was stopped: it ended with an exit code that is not zero, as many do
+    /// on SIGTERM, or had to be killed. Its process was still there when it ceased to be active.
+    fn fell_while_stopping(&self) -> bool {
+        let was_up = self.active_enter > 0 && self.active_enter >= self.inactive_exit;
+        let asked_first = self.active_exit > 0 && self.exited > self.active_exit;
+        // systemd itself stops what does not answer it or takes too much memory
+        let by_systemd = matches!(self.result.as_str(), "watchdog" | "oom-kill");
+        was_up && asked_first && !by_systemd
+    }
+
+    /// As the rest of the house knows processes; `now` is systemd's clock.
+    pub(super) fn process(&self, now: u64) -> Process {
+        let state = self.state();
+        let since = match state {
+            ProcessState::Running => self.active_enter,
+            ProcessState::Starting => self.inactive_exit,
+            _ => 0,
+        };
+        let others = self.names.iter().filter(|name| **name != self.id);
+        Process {
+            name: ProcessName::systemd(self.id.clone()),
+            state,
+            pid: self.main_pid,
+            uptime: (since > 0).then(|| now.saturating_sub(since) / 1_000_000),
+            detail: self.words(),
+            instance: self.invocation.clone(),
+            aliases: others.cloned().collect(),
+        }
+    }
+
+    /// systemd's words for it, such as `failed (exit-code, status 3)`.
+    fn words(&self) -> String {
+        let mut text = match (self.active.as_str(), self.load.as_str()) {
+            ("failed", _) => format!("failed ({})", self.ending()),
+            ("inactive", "loaded") => "inactive".to_owned(),
+            ("inactive", load) => format!("inactive, {load}"),
+            (active, _) => format!("{active} ({})", self.sub),
+        };
+        if let Some(pid) = self.main_pid {
+            text += &format!(", pid {pid}");
+        }
+        if self.restarts > 0 {
+            text += &format!(", restarted {} times by systemd", self.restarts);
+        }
+        text
+    }
+
+    /// How its last life ended.
+    fn ending(&self) -> String {
+        match (self.exited, self.exit_code) {
+            (0, _) => self.result.clone(),
+            (_, EXITED) => format!("{}, status {}", self.result, self.exit_status),
+            (_, _) => format!("{}, signal {}", self.result, self.exit_status),
+        }
+    }
+
+    /// Why it must not be stopped, if nobody could start it again.
+    pub(super) fn is_for_good(&self) -> Option<String> {
+        if self.transient {
+            return Some("it is transient, so it could not be started again".to_owned());
+        }
+        if self.load != "loaded" {
+            return Some(format!(
+                "its unit file is {}, so it could not be started again",
+                self.load
+            ));
+        }
+        if !self.can_start {
+            return Some("it refuses to be started by hand (RefuseManualStart=)".to_owned());
+        }
+        (!self.can_stop).then(|| "it refuses to be stopped by hand (RefuseManualStop=)".to_owned())
+    }
+
+    /// Why it is not up although it was started.
+    pub(super) fn refused(&self) -> CallError {
+        let (code, text) = match self.state() {
+            _ if self.unmet => (CallError::FAILED, "its conditions are not met".to_owned()),
+            ProcessState::Backoff => (
+                CallError::ABNORMAL_TERMINATION,
+                format!(
+                    "it ended at once ({}), systemd will try again",
+                    self.ending()
+                ),
+            ),
+            _ if self.exit_code == EXITED && BEFORE_EXEC.contains(&self.exit_status) => {
+                let text = format!("systemd cannot run it ({})", self.ending());
+                (CallError::SPAWN_ERROR, text)
+            }
+            ProcessState::Fatal => (
+                CallError::ABNORMAL_TERMINATION,
+                format!("it failed ({})", self.ending()),
+            ),
+            _ => (
+                CallError::ABNORMAL_TERMINATION,
+                format!("it did not stay up: {}", self.words()),
+            ),
+        };
+        CallError::Fault { code, text }
+    }
+
+    /// How long a stop may take: after its timeout it is killed, and then it has as long again.
+    pub(super) fn stops_within(&self) -> Duration {
+        bounded(self.stop_timeout.saturating_mul(2))
+    }
+
+    /// How long a start may take, a stop that is still under way included.
+    pub(super) fn starts_within(&self) -> Duration {
+        bounded(self.start_timeout.saturating_add(self.stop_timeout))
+    }
+}
+
+fn bounded(span: Duration) -> Duration {
+    span.saturating_add(SLACK).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service that is up, with these lines instead of its own.
+    fn unit(lines: &str) -> Unit {
+        let usual = "Id=web.service\nNames=web.service www.service\nLoadState=loaded\nActiveState=active\n\
+                     SubState=running\nResult=success\nMainPID=7\nInvocationID=abc\nNRestarts=0\n\
+                     ExecMainExitTimestampMonotonic=0\nInactiveExitTimestampMonotonic=1000000\n\
+                     ActiveEnterTimestampMonotonic=2000000\nActiveExitTimestampMonotonic=0\n\
+                     TimeoutStartUSec=1min 30s\nTimeoutStopUSec=1s\nRequiredBy=a.service b.service\n";
+        let found = units(&format!("{usual}{lines}\n")).expect("a unit");
+        assert_eq!(found.len(), 1);
+        found.into_iter().next().expect("one")
+    }
+
+    #[test]
+    fn a_unit_that_is_up_is_a_process() {
+        let process = unit("").process(62_500_000);
+        assert_eq!(
+            process,
+            Process {
+                name: ProcessName::systemd("web.service"),
+                state: ProcessState::Running,
+                pid: Some(7),
+                uptime: Some(60),
+                detail: "active (running), pid 7".to_owned(),
+                instance: Some("abc".to_owned()),
+                aliases: vec!["www.service".to_owned()],
+            }
+        );
+        let unit = unit("NRestarts=2");
+        assert!(unit.words().ends_with("restarted 2 times by systemd"));
+        assert_eq!(unit.dependents, ["a.service", "b.service"]);
+        assert_eq!(unit.stops_within(), Duration::from_secs(17));
+        assert_eq!(unit.starts_within(), Duration::from_secs(106));
+    }
+
+    #[test]
+    fn states_are_supervisords() {
+        for (active, sub, expected) in [
+            ("active", "running", ProcessState::Running),
+            ("active", "exited", ProcessState::Running),
+            ("active", "listening", ProcessState::Running),
+            ("reloading", "reload", ProcessState::Running),
+            ("activating", "start", ProcessState::Starting),
+            ("activating", "auto-restart", ProcessState::Backoff),
+            ("activating", "auto-restart-queued", ProcessState::Backoff),
+            (
+                "failed",
+                "failed-before-auto-restart",
+                ProcessState::Backoff,
+            ),
+            ("deactivating", "stop-sigterm", ProcessState::Stopping),
+            ("inactive", "dead", ProcessState::Stopped),
+            ("failed", "failed", ProcessState::Fatal),
+            ("maintenance", "", ProcessState::Unknown),
+        ] {
+            let unit = unit(&format!("ActiveState={active}\nSubState={sub}"));
+            assert_eq!(unit.state(), expected, "{active} {sub}");
+        }
+    }
+
+    /// The moments: began, up, no longer up, process ended.
+    #[test]
+    fn who_failed_while_he_was_stopped_was_stopped() {
+        for (what, [began, up, down, exited], result, expected) in [
+            (
+                "it fell over",
+                [10, 20, 31, 30],
+                "exit-code",
+                ProcessState::Fatal,
+            ),
+            (
+                "stopped, exit code 143",
+                [10, 20, 30, 31],
+                "exit-code",
+                ProcessState::Stopped,
+            ),
+            (
+                "stopped, and had to be killed",
+                [10, 20, 30, 99],
+                "timeout",
+                ProcessState::Stopped,
+            ),
+            (
+                "it did not answer systemd",
+                [10, 20, 30, 31],
+                "watchdog",
+                ProcessState::Fatal,
+            ),
+            (
+                "it took all memory",
+                [10, 20, 30, 31],
+                "oom-kill",
+                ProcessState::Fatal,
+            ),
+            (
+                "it never came up",
+                [10, 0, 0, 12],
+                "exit-code",
+                ProcessState::Fatal,
+            ),
+            (
+                "it did not come up this time",
+                [40, 20, 30, 41],
+                "exit-code",
+                ProcessState::Fatal,
+            ),
+        ] {
+            let unit = unit(&format!(
+                "ActiveState=failed\nSubState=failed\nResult={result}\nExecMainCode=1\n\
+                 InactiveExitTimestampMonotonic={began}\nActiveEnterTimestampMonotonic={up}\n\
+                 ActiveExitTimestampMonotonic={down}\nExecMainExitTimestampMonotonic={exited}"
+            ));
+            assert_eq!(unit.state(), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_come_back_is_not_stopped() {
+        for (line, expected) in [
+            ("", None),
+            ("Transient=yes", Some("transient")),
+            ("LoadState=masked", Some("its unit file is masked")),
+            ("LoadState=not-found", Some("its unit file is not-found")),
+            ("CanStart=no", Some("RefuseManualStart=")),
+            ("CanStop=no", Some("RefuseManualStop=")),
+        ] {
+            let why = unit(line).is_for_good();
+            assert_eq!(why.is_some(), expected.is_some(), "{line}");
+            assert!(why.is_none_or(|why| why.contains(expected.unwrap_or_default())));
+        }
+    }
+
+    #[test]
+    fn refusals_tell_how_it_ended() {
+        let failed =
+            "ActiveState=failed\nSubState=failed\nExecMainExitTimestampMonotonic=5\nResult=";
+        for (lines, code, told) in [
+            (
+                "exit-code\nExecMainCode=1\nExecMainStatus=203",
+                50,
+                "cannot run it (exit-code, status 203)",
+            ),
+            (
+                "exit-code\nExecMainCode=1\nExecMainStatus=3",
+                40,
+                "it failed (exit-code, status 3)",
+            ),
+            (
+                "signal\nExecMainCode=2\nExecMainStatus=9",
+                40,
+                "it failed (signal, signal 9)",
+            ),
+            (
+                "success\nActiveState=inactive\nConditionResult=no",
+                30,
+                "conditions are not met",
+            ),
+            (
+                "success\nActiveState=inactive",
+                40,
+                "it did not stay up: inactive",
+            ),
+            (
+                "exit-code\nExecMainCode=1\nExecMainStatus=1\nActiveState=activating\nSubState=auto-restart",
+                40,
+                "systemd will try again",
+            ),
+        ] {
+            let error = unit(&format!("{failed}{lines}")).refused();
+            assert!(error.is_fault(code), "{lines}: {error}");
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn answers_are_read_unit_by_unit() {
+        let text = "Id=a.service\nLoadState=loaded\nActiveState=active\nTimeoutStopUSec=infinity\n\n\
+                    Id=b.service\nLoadState=not-found\nActiveState=inactive\n";
+        let found = units(text).expect("two units");
+        assert_eq!(found.len(), 2);
+        assert!(!found[0].is_missing() && found[1].is_missing());
+        assert_eq!(found[0].stops_within(), LONGEST);
+        assert_eq!(units("\n"), Ok(Vec::new()));
+        assert!(matches!(
+            units("Id=a.service\n"),
+            Err(CallError::Malformed { .. })
+        ));
+    }
+}
