@@ -1,0 +1,226 @@
+//! Units that do not do as they are told, and what is refused for their own good.
+
+use std::process::Command;
+
+use httpok::health::{CallError, ProcessState};
+use httpok::supervisor::systemd::{Client, Scope, Spec};
+
+use crate::manager::{Manager, named};
+use crate::program::LIMIT;
+use crate::support::wait_until;
+
+fn fault(result: Result<(), CallError>) -> (i64, String) {
+    match result {
+        Ok(()) => (0, String::new()),
+        Err(CallError::Fault { code, text }) => (code, text),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn who_ignores_the_stop_is_killed_and_starts_again() {
+    let text = "[Service]\nTimeoutStopSec=1s\nExecStart=/bin/sh -c 'trap \"\" TERM; echo >> DIR/up; \
+                while :; do sleep 0.1; done'\n";
+    let manager = Manager::with(&[("deaf.service", text)]);
+    let (client, deaf) = (manager.client(), named("deaf.service"));
+    assert_eq!(fault(client.start(&deaf).await).0, 0);
+    wait_until("it is deaf", LIMIT, || manager.dir().join("up").exists());
+    assert_eq!(fault(client.stop(&deaf).await).0, 0);
+    let info = client.info(&deaf).await.unwrap();
+    // it failed only because it was stopped
+    assert_eq!(manager.property("deaf.service", "ActiveState"), "failed");
+    assert_eq!((info.state, info.pid), (ProcessState::Stopped, None));
+    assert_eq!(fault(client.stop(&deaf).await).0, CallError::NOT_RUNNING);
+    assert_eq!(fault(client.start(&deaf).await).0, 0);
+    assert_eq!(
+        client.info(&deaf).await.unwrap().state,
+        ProcessState::Running
+    );
+}
+
+/// Many end with an exit code when they are stopped. systemd calls that failed; someone stopped it all the same.
+#[tokio::test]
+async fn who_was_stopped_by_an_operator_is_stopped() {
+    let loops = "echo > DIR/%n.up; while :; do sleep 0.05; done";
+    let units = [
+        (
+            "java.service",
+            format!("[Service]\nExecStart=/bin/sh -c 'trap \"exit 143\" TERM; {loops}'\n"),
+        ),
+        (
+            "falls.service",
+            "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 7'\n".to_owned(),
+        ),
+    ];
+    let units = units.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let manager = Manager::with(&units);
+    let client = manager.client();
+    manager.systemctl(&["start", "java", "falls"]);
+    wait_until("it listens", LIMIT, || {
+        manager.dir().join("java.service.up").exists()
+    });
+    manager.systemctl(&["stop", "java"]);
+    manager.wait_for("falls.service", "ActiveState", "failed");
+    assert_eq!(manager.property("java.service", "ActiveState"), "failed");
+    let state = async |unit| client.info(&named(unit)).await.unwrap().state;
+    assert_eq!(state("java.service").await, ProcessState::Stopped);
+    assert_eq!(state("falls.service").await, ProcessState::Fatal);
+}
+
+#[tokio::test]
+async fn who_does_not_start_says_how_it_ended() {
+    let manager = Manager::with(&[
+        (
+            "ends.service",
+            "[Service]\nExecStart=/bin/sh -c 'sleep 0.1; exit 3'\n",
+        ),
+        (
+            "notify.service",
+            "[Service]\nType=notify\nExecStart=/bin/sh -c 'exit 4'\n",
+        ),
+        (
+            "nofile.service",
+            "[Service]\nExecStart=/nonexistent/program\n",
+        ),
+        (
+            "unmet.service",
+            "[Unit]\nConditionPathExists=/nonexistent\n[Service]\nExecStart=LIFE\n",
+        ),
+        ("broken.service", "[Service]\nNonsense\n"),
+        (
+            "needy.service",
+            "[Unit]\nRequires=notify.service\nAfter=notify.service\n[Service]\nExecStart=LIFE\n",
+        ),
+        (
+            "loop.service",
+            "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=1h\n",
+        ),
+    ]);
+    let client = manager.client();
+    for (unit, code, told) in [
+        ("ends.service", 40, "it failed (exit-code, status 3)"),
+        ("notify.service", 40, "it failed (exit-code, status 4)"),
+        (
+            "nofile.service",
+            50,
+            "systemd cannot run it (exit-code, status 203)",
+        ),
+        ("unmet.service", 30, "its conditions are not met"),
+        (
+            "broken.service",
+            30,
+            "broken.service has a bad unit file setting",
+        ),
+        (
+            "needy.service",
+            30,
+            "A dependency job for needy.service failed",
+        ),
+        (
+            "loop.service",
+            40,
+            "it ended at once (exit-code, status 1), systemd will try again",
+        ),
+        ("nosuch.service", 10, "there is no unit \"nosuch.service\""),
+        ("-x", 10, "there is no unit \"-x\""),
+    ] {
+        let (found, text) = fault(client.start(&named(unit)).await);
+        assert_eq!(found, code, "{unit}: {text}");
+        assert!(text.contains(told), "{unit}: {text}");
+    }
+    for unit in ["nosuch.service", "-x"] {
+        assert_eq!(
+            fault(client.stop(&named(unit)).await).0,
+            CallError::BAD_NAME
+        );
+        let error = client.info(&named(unit)).await.unwrap_err();
+        assert!(error.is_fault(CallError::BAD_NAME), "{error}");
+    }
+}
+
+/// How often something is restarted is counted by us.
+#[tokio::test]
+async fn a_start_limit_does_not_hold_a_restart_up() {
+    let text = "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n[Service]\nExecStart=LIFE\n";
+    let manager = Manager::with(&[
+        ("web.service", text),
+        // as long as someone wants it systemd remembers it
+        (
+            "keeper.service",
+            "[Unit]\nAfter=web.service\n[Service]\nExecStart=LIFE\n",
+        ),
+    ]);
+    manager.systemctl(&["start", "keeper"]);
+    let (client, web) = (manager.client(), named("web.service"));
+    for _ in 0..2 {
+        manager.systemctl(&["start", "web"]);
+        manager.systemctl(&["stop", "web"]);
+    }
+    manager.ask(&["start", "web"]);
+    assert_eq!(manager.property("web.service", "Result"), "start-limit-hit");
+    assert_eq!(client.info(&web).await.unwrap().state, ProcessState::Fatal);
+    for _ in 0..3 {
+        assert_eq!(fault(client.start(&web).await), (0, String::new()));
+        assert_eq!(fault(client.stop(&web).await), (0, String::new()));
+    }
+}
+
+/// What could not be started again is not stopped.
+#[tokio::test]
+async fn a_stop_for_good_is_refused() {
+    let manager = Manager::with(&[
+        (
+            "stays.service",
+            "[Unit]\nRefuseManualStop=yes\n[Service]\nExecStart=LIFE\n",
+        ),
+        (
+            "once.service",
+            "[Unit]\nRefuseManualStart=yes\n[Service]\nExecStart=LIFE\n",
+        ),
+        (
+            "wants.service",
+            "[Unit]\nWants=once.service\n[Service]\nExecStart=LIFE\n",
+        ),
+        ("gone.service", "[Service]\nExecStart=LIFE\n"),
+    ]);
+    manager.systemctl(&["start", "stays", "wants", "gone"]);
+    let mut command = Command::new("systemd-run");
+    manager.under(command.args(["--user", "--unit=fleeting.service", "sleep", "1000"]));
+    assert!(command.output().unwrap().status.success());
+    std::fs::remove_file(manager.dir().join("config/systemd/user/gone.service")).unwrap();
+    manager.systemctl(&["daemon-reload"]);
+    let client = manager.client();
+    for (unit, told) in [
+        (
+            "stays.service",
+            "it refuses to be stopped by hand (RefuseManualStop=)",
+        ),
+        (
+            "once.service",
+            "it refuses to be started by hand (RefuseManualStart=)",
+        ),
+        ("fleeting.service", "it is transient"),
+        ("gone.service", "its unit file is not-found"),
+    ] {
+        let (code, text) = fault(client.stop(&named(unit)).await);
+        assert_eq!(code, CallError::FAILED, "{unit}: {text}");
+        assert!(text.contains(told), "{unit}: {text}");
+        assert_eq!(manager.property(unit, "ActiveState"), "active", "{unit}");
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_no_systemctl_that_is_said() {
+    let client = Client::new(Spec {
+        scope: Scope::System,
+        systemctl: "/nonexistent/systemctl".into(),
+    });
+    let error = client.list(None).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
+    assert!(
+        error
+            .to_string()
+            .contains("cannot run \"/nonexistent/systemctl\""),
+        "{error}"
+    );
+}
