@@ -162,9 +162,10 @@ impl Unit {
     fn fell_while_stopping(&self) -> bool {
         let was_up = self.active_enter > 0 && self.active_enter >= self.inactive_exit;
         let asked_first = self.active_exit > 0 && self.exited > self.active_exit;
-        // systemd itself stops what does not answer it or takes too much memory
-        let by_systemd = matches!(self.result.as_str(), "watchdog" | "oom-kill");
-        was_up && asked_first && !by_systemd
+        // systemd itself stops what does not answer it or takes too much memory; and who came to a start limit
+        // was asked to start after that
+        let otherwise = ["watchdog", "oom-kill", "start-limit-hit"].contains(&self.result.as_str());
+        was_up && asked_first && !otherwise
     }
 
     /// As the rest of the house knows processes; `now` is systemd's clock.
@@ -367,6 +368,12 @@ mod tests {
                 "it took all memory",
                 [10, 20, 30, 31],
                 "oom-kill",
+                ProcessState::Fatal,
+            ),
+            (
+                "started too often",
+                [10, 20, 30, 31],
+                "start-limit-hit",
                 ProcessState::Fatal,
             ),
             (
