@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::action::{Finish, Unfinished, finish};
 use crate::clock::Clock;
-use crate::health::{Backoff, Event, Outcome, Step};
+use crate::health::{Backoff, Event, Outcome, ProcessState, Step};
 use crate::store::{Intent, IntentId};
 
 use super::executor::{Ended, Hands};
@@ -113,10 +113,12 @@ impl Recovery {
         finish(&mut half.unfinished, supervisors, &self.clock, &mut tell).await
     }
 
-    /// Whether it still runs as the process that was to be stopped.
+    /// Whether it still runs as the process that was to be stopped; what has no pid may be another.
     async fn is_untouched(&self, half: &Half) -> bool {
         let found = self.hands.supervisors.info(&half.unfinished.process).await;
-        found.is_ok_and(|found| found.pid.is_some() && found.pid == half.unfinished.pid_before)
+        found.is_ok_and(|found| {
+            found.state == ProcessState::Running && found.pid == half.unfinished.pid_before
+        })
     }
 
     fn finished(&self, half: Half, outcome: Outcome) {

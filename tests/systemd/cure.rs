@@ -1,1 +1,246 @@
+//! From the first fail to the recovery, with `httpok watch` over units: the same outcomes as under supervisord.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use crate::manager::Manager;
+use crate::program::{LIMIT, Program};
+use crate::site::{Answer, Site, says};
+use crate::support::wait_until;
+
+const SIMPLE: &str = "[Service]\nExecStart=LIFE\n";
+
+const HEAD: &str = r#"
+[defaults]
+every = "200ms"
+timeout = "500ms"
+fail_after = 2
+grace = 0
+backoff = { min = "300ms", max = "300ms" }
+restarts = "unlimited"
+
+[supervisor]
+default = "systemd"
+
+[supervisor.systemd]
+scope = "user"
+"#;
+
+struct Stage {
+    manager: Manager,
+    site: Site,
+}
+
+impl Stage {
+    /// With these units, each started and watched: `/NAME` is ill until its second life.
+    fn with(units: &[(&str, &str)], ill: &Answer) -> Self {
+        let stage = Self {
+            manager: Manager::with(units),
+            site: Site::start(),
+        };
+        let mut text = HEAD.to_owned();
+        for (unit, _) in units {
+            let (origin, ill) = (stage.site.origin(), ill.clone());
+            text += &format!(
+                "[[check]]\nname = \"{unit}\"\nurl = \"{origin}/{unit}\"\nrestart = [\"{unit}\"]\n"
+            );
+            let lives = stage.manager.dir().join(format!("{unit}.lives"));
+            stage.site.answer(&format!("/{unit}"), move || {
+                let had = fs::read_to_string(&lives).unwrap_or_default();
+                match had.lines().count() {
+                    ..2 => ill.clone(),
+                    _ => says("200 OK", "fine"),
+                }
+            });
+            stage.manager.systemctl(&["start", unit]);
+        }
+        fs::write(stage.manager.dir().join("httpok.toml"), text).unwrap();
+        stage
+    }
+
+    fn watch(&self) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+        command
+            .args(["watch", "--config", "httpok.toml"])
+            .env("STATE_DIRECTORY", self.manager.dir().join("state"))
+            .current_dir(self.manager.dir());
+        self.manager.under(&mut command);
+        Program::start(&mut command)
+    }
+
+    fn is_cured(&self, watchdog: &Program, unit: &str) -> String {
+        let said = watchdog
+            .err
+            .wait("it passes again", |said| said.contains("passes again"));
+        assert_eq!(self.manager.lives(unit), 2, "{said}");
+        assert_eq!(self.manager.property(unit, "ActiveState"), "active");
+        said
+    }
+}
+
+fn end(watchdog: Program) {
+    watchdog.signal(Signal::SIGTERM);
+    let end = watchdog.wait();
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
+}
+
+#[test]
+fn a_unit_that_hangs_is_restarted_once() {
+    let stage = Stage::with(&[("shop.service", SIMPLE)], &Answer::Hang(Vec::new()));
+    let watchdog = stage.watch();
+    let said = stage.is_cured(&watchdog, "shop.service");
+    assert!(
+        said.contains("shop.service is in RUNNING state, restarting"),
+        "{said}"
+    );
+    let looks = stage.site.count("/shop.service");
+    wait_until("it is watched on", LIMIT, || {
+        stage.site.count("/shop.service") > looks + 4
+    });
+    assert_eq!(stage.manager.lives("shop.service"), 2);
+    end(watchdog);
+}
+
+#[test]
+fn a_unit_that_answers_500_is_restarted_once() {
+    let stage = Stage::with(
+        &[("app@1.service", SIMPLE)],
+        &says("500 Internal Server Error", "no"),
+    );
+    let watchdog = stage.watch();
+    let said = stage.is_cured(&watchdog, "app@1.service");
+    assert!(said.contains("got 500 Internal"), "{said}");
+    end(watchdog);
+}
+
+/// systemd is at work on it: we keep our hands off.
+#[test]
+fn a_unit_that_falls_over_again_and_again_is_left_to_systemd() {
+    let text = "[Service]\nExecStart=/bin/sh -c 'echo up >> DIR/loop.service.lives; exit 1'\n\
+                Restart=always\nRestartSec=1h\n";
+    let stage = Stage::with(&[("loop.service", text)], &Answer::Bytes(Vec::new()));
+    stage
+        .manager
+        .wait_for("loop.service", "SubState", "auto-restart");
+    let watchdog = stage.watch();
+    let line = "loop.service not in RUNNING state, NOT restarting";
+    watchdog.err.wait("it is left alone, twice", |said| {
+        said.matches(line).count() > 1
+    });
+    assert_eq!(stage.manager.lives("loop.service"), 1);
+    assert_eq!(
+        stage.manager.property("loop.service", "SubState"),
+        "auto-restart"
+    );
+    end(watchdog);
+}
+
+#[test]
+fn a_unit_that_does_not_stop_is_killed_by_systemd() {
+    let text = "[Service]\nTimeoutStopSec=1s\nExecStart=/bin/sh -c 'trap \"\" TERM; \
+                echo up >> DIR/deaf.service.lives; while :; do sleep 0.1; done'\n";
+    let stage = Stage::with(&[("deaf.service", text)], &Answer::Hang(Vec::new()));
+    wait_until("it is deaf", LIMIT, || {
+        stage.manager.lives("deaf.service") == 1
+    });
+    let watchdog = stage.watch();
+    stage.is_cured(&watchdog, "deaf.service");
+    end(watchdog);
+}
+
+/// Told, and tried again until it starts.
+#[test]
+fn a_unit_that_does_not_start_is_started_as_soon_as_it_can() {
+    let stage = Stage::with(
+        &[("shop.service", "[Service]\nExecStart=DIR/program\n")],
+        &Answer::Hang(Vec::new()),
+    );
+    let program = stage.manager.dir().join("program");
+    let install = || {
+        let lives = stage.manager.dir().join("shop.service.lives");
+        let text = format!(
+            "#!/bin/sh\necho up >> {}\nexec sleep 1000\n",
+            lives.display()
+        );
+        let new = program.with_extension("new");
+        fs::write(&new, text).unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(&new, &program).unwrap();
+    };
+    install();
+    stage.manager.systemctl(&["start", "shop"]);
+    wait_until("it is up", LIMIT, || {
+        stage.manager.lives("shop.service") == 1
+    });
+    fs::remove_file(&program).unwrap();
+    let watchdog = stage.watch();
+    let said = watchdog.err.wait("it says so", |said| {
+        said.contains("shop.service does not run again yet") || said.contains("Failed to start")
+    });
+    assert!(
+        said.contains("systemd cannot run it (exit-code, status 203)"),
+        "{said}"
+    );
+    install();
+    stage.is_cured(&watchdog, "shop.service");
+    end(watchdog);
+}
+
+/// kill -9 between stop and start: the next run starts what we stopped, and nothing else.
+#[test]
+fn a_watchdog_that_is_killed_half_way_is_made_good_by_the_next() {
+    let slow = "[Service]\nExecStart=LIFE\nExecStop=/bin/sh -c 'until [ -e DIR/go ]; do sleep 0.05; done'\n";
+    let stage = Stage::with(
+        &[("slow.service", slow), ("theirs.service", SIMPLE)],
+        &Answer::Hang(Vec::new()),
+    );
+    stage.manager.systemctl(&["stop", "theirs"]);
+    let first = stage.watch();
+    stage
+        .manager
+        .wait_for("slow.service", "ActiveState", "deactivating");
+    first.signal(Signal::SIGKILL);
+    let said = first.wait().err;
+    assert!(
+        said.contains("slow.service is in RUNNING state, restarting"),
+        "{said}"
+    );
+    fs::write(stage.manager.dir().join("go"), "").unwrap();
+    stage
+        .manager
+        .wait_for("slow.service", "ActiveState", "inactive");
+    assert_eq!(stage.manager.lives("slow.service"), 1);
+    let second = stage.watch();
+    second.err.wait("it is made good", |said| {
+        said.contains("slow.service is in STOPPED state after an interrupted restart")
+    });
+    stage
+        .manager
+        .wait_for("slow.service", "ActiveState", "active");
+    end(second);
+    assert_eq!(stage.manager.lives("slow.service"), 2);
+    assert_eq!(
+        stage.manager.property("theirs.service", "ActiveState"),
+        "inactive"
+    );
+    assert_eq!(stage.manager.lives("theirs.service"), 1);
+}
+
+/// systemd does not answer for a while: it is looked on, and acted as soon as it is back.
+#[test]
+fn a_systemd_that_hangs_is_waited_for() {
+    let stage = Stage::with(&[("shop.service", SIMPLE)], &Answer::Hang(Vec::new()));
+    stage.manager.signal(Signal::SIGSTOP);
+    let watchdog = stage.watch();
+    watchdog
+        .err
+        .wait("nobody answers", |said| said.contains("no answer within"));
+    let looks = stage.site.count("/shop.service");
+    stage.manager.signal(Signal::SIGCONT);
+    stage.is_cured(&watchdog, "shop.service");
+    assert!(stage.site.count("/shop.service") > looks);
+    end(watchdog);
+}

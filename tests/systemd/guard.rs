@@ -1,1 +1,148 @@
+//! systemd guards the guard: httpok as the unit of `examples/httpok.service`, under a real manager.
 
+use std::fs;
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::manager::Manager;
+use crate::program::LIMIT;
+use crate::site::{Site, says};
+use crate::support::wait_until;
+
+const EXAMPLE: &str = include_str!("../../examples/httpok.service");
+const UNIT: &str = "httpok.service";
+
+/// The example's unit, with our program and file, a short patience, and no core file.
+fn unit() -> String {
+    let line = "/usr/bin/httpok watch --config /etc/httpok.toml";
+    assert!(EXAMPLE.contains(line) && EXAMPLE.contains("WatchdogSec=30s"));
+    let ours = format!(
+        "{} watch --config DIR/httpok.toml",
+        env!("CARGO_BIN_EXE_httpok")
+    );
+    let text = EXAMPLE
+        .replace(line, &ours)
+        .replace("WatchdogSec=30s", "WatchdogSec=2s\nLimitCORE=0");
+    // what a user's manager cannot do
+    let lines = text.lines().filter(|line| !line.starts_with("Protect"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn check(name: &str, url: &str) -> String {
+    format!("[[check]]\nname = \"{name}\"\nurl = \"{url}\"\nevery = \"200ms\"\nfail_after = 2\n")
+}
+
+fn configure(manager: &Manager, checks: &[String]) {
+    let dir = manager.dir().join("state");
+    let text = format!("state_dir = {dir:?}\n{}", checks.concat());
+    fs::write(manager.dir().join("httpok.toml"), text).unwrap();
+}
+
+fn main_pid(manager: &Manager) -> Pid {
+    Pid::from_raw(manager.property(UNIT, "MainPID").parse().unwrap())
+}
+
+#[test]
+fn it_says_when_it_is_ready_and_how_things_stand() {
+    let manager = Manager::with(&[(UNIT, &unit())]);
+    let site = Site::start();
+    site.answer("/shop", || says("200 OK", ""));
+    let shop = check("shop", &format!("{}/shop", site.origin()));
+    let spy = "[[check]]\nname = \"spy\"\nurl = \"exec:\"\ncommand = \"env > DIR/env; echo; true\"\nevery = \"1h\"\n";
+    let spy = spy.replace("DIR", &manager.dir().display().to_string());
+    configure(&manager, &[shop.clone(), spy.clone()]);
+    // returns when it is ready
+    manager.systemctl(&["start", UNIT]);
+    assert_eq!(manager.property(UNIT, "ActiveState"), "active");
+    manager.wait_for(UNIT, "StatusText", "2 checks: 2 up");
+    site.answer("/shop", || says("500 Oh", ""));
+    manager.wait_for(UNIT, "StatusText", "2 checks: 1 up, 1 down (shop)");
+    // what it asks through commands cannot speak in its name
+    let env = fs::read_to_string(manager.dir().join("env")).unwrap();
+    assert!(env.contains("INVOCATION_ID="), "{env}");
+    assert!(
+        !env.contains("NOTIFY_SOCKET") && !env.contains("WATCHDOG_"),
+        "{env}"
+    );
+    // a file that is wrong changes nothing; one that is right is taken
+    let before = main_pid(&manager);
+    fs::write(manager.dir().join("httpok.toml"), "[[check]]\n").unwrap();
+    manager.systemctl(&["reload", UNIT]);
+    manager.wait_for(UNIT, "ActiveState", "active");
+    configure(
+        &manager,
+        &[shop, spy, check("more", &format!("{}/ok", site.origin()))],
+    );
+    manager.systemctl(&["reload", UNIT]);
+    manager.wait_for(UNIT, "StatusText", "3 checks: 2 up, 1 down (shop)");
+    assert_eq!(
+        (
+            main_pid(&manager),
+            manager.property(UNIT, "ActiveState").as_str()
+        ),
+        (before, "active")
+    );
+    manager.systemctl(&["stop", UNIT]);
+    assert_eq!(manager.property(UNIT, "Result"), "success");
+    assert_eq!(manager.property(UNIT, "ActiveState"), "inactive");
+}
+
+#[test]
+fn one_that_hangs_is_killed_and_started_anew() {
+    let manager = Manager::with(&[(UNIT, &unit())]);
+    let site = Site::start();
+    configure(&manager, &[check("shop", &format!("{}/ok", site.origin()))]);
+    manager.systemctl(&["start", UNIT]);
+    manager.wait_for(UNIT, "StatusText", "1 check: 1 up");
+    // as long as its loop runs nobody kills it: it has outlived the patience twice
+    let first = main_pid(&manager);
+    let looks = site.count("/ok");
+    wait_until("it is watched for a while", LIMIT, || {
+        site.count("/ok") > looks + 22
+    });
+    assert_eq!(
+        (
+            main_pid(&manager),
+            manager.property(UNIT, "NRestarts").as_str()
+        ),
+        (first, "0")
+    );
+    kill(first, Signal::SIGSTOP).unwrap();
+    manager.wait_for(UNIT, "NRestarts", "1");
+    manager.wait_for(UNIT, "ActiveState", "active");
+    assert_ne!(main_pid(&manager), first);
+    manager.wait_for(UNIT, "StatusText", "1 check: 1 up");
+}
+
+/// It is up when it watches, and not before.
+#[test]
+fn one_that_cannot_begin_is_never_up() {
+    let manager = Manager::with(&[(UNIT, &unit().replace("Restart=always", "Restart=no"))]);
+    configure(&manager, &[]);
+    let mut command = Command::new("systemctl");
+    manager.under(command.args(["--user", "start", UNIT]));
+    assert!(!command.output().unwrap().status.success());
+    assert_eq!(manager.property(UNIT, "ActiveState"), "failed");
+    assert_eq!(manager.property(UNIT, "ActiveEnterTimestampMonotonic"), "0");
+    assert_eq!(manager.property(UNIT, "ExecMainStatus"), "3");
+}
+
+/// A notify socket that nobody reads, or that is none, is no reason to wait.
+#[test]
+fn nobody_above_is_no_trouble() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start();
+    for socket in ["/nonexistent/notify", "@nobody-here", "vsock:2:1234", ""] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+        command
+            .args(["watch", "--once"])
+            .arg(format!("{}/ok", site.origin()))
+            .env("STATE_DIRECTORY", dir.path())
+            .env("NOTIFY_SOCKET", socket)
+            .env("WATCHDOG_USEC", "1000");
+        let end = crate::program::Program::start(&mut command).wait();
+        assert_eq!(end.status.code(), Some(0), "{socket}: {}", end.err);
+    }
+}

@@ -69,12 +69,6 @@ impl Manager {
         self.dir.path()
     }
 
-    /// Adds a unit, or writes it anew.
-    pub fn unit(&self, name: &str, text: &str) {
-        write_unit(self.dir(), name, text);
-        self.systemctl(&["daemon-reload"]);
-    }
-
     /// `command`, under this manager.
     pub fn under(&self, command: &mut Command) {
         command

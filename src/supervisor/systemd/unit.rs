@@ -457,6 +457,21 @@ mod tests {
     }
 
     #[test]
+    fn spans_are_read_as_systemd_writes_them() {
+        for (text, millis) in [
+            ("1min 30s", 90_000),
+            ("1.500s", 1_500),
+            ("1.500000s", 1_500),
+            ("500ms", 500),
+            ("2h 46min 40s", 10_000_000),
+            ("infinity", 600_000),
+            ("", 600_000),
+        ] {
+            assert_eq!(span(text).as_millis(), millis, "{text}");
+        }
+    }
+
+    #[test]
     fn answers_are_read_unit_by_unit() {
         let text = "Id=a.service\nLoadState=loaded\nActiveState=active\nTimeoutStopUSec=infinity\n\n\
                     Id=b.service\nLoadState=not-found\nActiveState=inactive\n";
