@@ -22,6 +22,8 @@ need gcore gdb
 need curl curl
 need mandoc mandoc
 need strace strace
+need systemctl systemd
+[ -x /lib/systemd/systemd ] || fail "/lib/systemd/systemd is missing: the package systemd is not whole"
 
 "$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
 "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" || fail "pip could not install $here/requirements.txt"

@@ -236,6 +236,7 @@ impl Watchdog {
                 break ending;
             }
         };
+        self.guardian.stopping();
         self.finish(&ending, signals).await;
         ending
     }

@@ -116,6 +116,28 @@ fn one_that_hangs_is_killed_and_started_anew() {
     manager.wait_for(UNIT, "StatusText", "1 check: 1 up");
 }
 
+/// A check that restarts the unit it is in would end it half way.
+#[test]
+fn it_does_not_stop_itself() {
+    let text = unit().replace("LimitCORE=0", "LimitCORE=0\nStandardError=file:DIR/err");
+    let manager = Manager::with(&[(UNIT, &text)]);
+    let site = Site::start();
+    let own = check("own", &format!("{}/500", site.origin()))
+        + "restart = [\"systemd/httpok\"]\ngrace = 0\n";
+    configure(
+        &manager,
+        &[own, "[supervisor.systemd]\nscope = \"user\"\n".to_owned()],
+    );
+    manager.systemctl(&["start", UNIT]);
+    let first = main_pid(&manager);
+    let err = manager.dir().join("err");
+    wait_until("it is refused", LIMIT, || {
+        let said = fs::read_to_string(&err).unwrap_or_default();
+        said.contains("with it this watchdog would be stopped")
+    });
+    assert_eq!(main_pid(&manager), first);
+}
+
 /// It is up when it watches, and not before.
 #[test]
 fn one_that_cannot_begin_is_never_up() {

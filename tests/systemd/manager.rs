@@ -163,7 +163,10 @@ fn groups() -> Vec<PathBuf> {
     hierarchies
         .filter(|hierarchy| hierarchy.join("cgroup.procs").exists())
         .map(|hierarchy| hierarchy.join(&name))
-        .inspect(|group| fs::create_dir(group).unwrap())
+        .inspect(|group| {
+            let made = fs::create_dir(group);
+            made.unwrap_or_else(|why| panic!("no control group {}: {why}", group.display()));
+        })
         .collect()
 }
 
@@ -188,9 +191,13 @@ fn start(dir: &Path, groups: &[PathBuf]) -> Child {
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log);
-    // SAFETY: between fork and exec it only writes to files that are open
+    // SAFETY: between fork and exec there are system calls only, on files that are open
     unsafe {
-        command.pre_exec(move || doors.iter().try_for_each(|mut door| door.write_all(b"0\n")));
+        command.pre_exec(move || {
+            // a test that is killed takes it along, and it its units
+            nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
+            doors.iter().try_for_each(|mut door| door.write_all(b"0\n"))
+        });
     }
     command.spawn().unwrap()
 }

@@ -1,5 +1,6 @@
 //! Units that do not do as they are told, and what is refused for their own good.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use httpok::health::{CallError, ProcessState};
@@ -207,6 +208,31 @@ async fn a_stop_for_good_is_refused() {
         assert!(text.contains(told), "{unit}: {text}");
         assert_eq!(manager.property(unit, "ActiveState"), "active", "{unit}");
     }
+}
+
+/// Somebody else's manager cannot be reached; that is a matter of permission, and who may is said.
+#[tokio::test]
+async fn who_may_not_is_told_who_may() {
+    let manager = Manager::with(&[("web.service", "[Service]\nExecStart=LIFE\n")]);
+    let shim = manager.dir().join("as-nobody");
+    let text = format!(
+        "#!/bin/sh\nXDG_RUNTIME_DIR='{}' exec setpriv --reuid=65534 --clear-groups systemctl \"$@\"\n",
+        manager.dir().join("run").display()
+    );
+    std::fs::write(&shim, text).unwrap();
+    std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let client = Client::new(Spec {
+        scope: Scope::User,
+        systemctl: shim,
+    });
+    let error = client.stop(&named("web.service")).await.unwrap_err();
+    assert!(matches!(error, CallError::Unauthorized { .. }), "{error:?}");
+    let told = error.to_string();
+    assert!(told.starts_with("not authorized: systemd: "), "{told}");
+    assert!(
+        told.ends_with("run httpok as the user whose units these are"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

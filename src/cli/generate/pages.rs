@@ -34,6 +34,7 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("ENVIRONMENT", ENVIRONMENT),
         ],
         "httpok-watch" => vec![
+            section("SYSTEMD", SYSTEMD),
             section("SIGNALS", SIGNALS),
             section("EXIT STATUS", WATCH_STATUS),
             section("FILES", FILES),
@@ -101,6 +102,18 @@ const CHECK_STATUS: &[Paragraph] = &[
     Term(
         "3",
         "It could not be told: wrong usage, a wrong configuration, or trouble of our own, such as no free file descriptor.",
+    ),
+];
+
+const SYSTEMD: &[Paragraph] = &[
+    Text(
+        "A check restarts units when its file says so, with systemd/ before their names or [supervisor] default = \"systemd\": nginx, nginx.service, app@1.service, or app@:* for all instances of a template that are loaded. [supervisor.systemd] scope = \"user\" means the units of the user that httpok runs as.",
+    ),
+    Text(
+        "What systemd is about to start again, or has started again since the check looked, is left to it. So is what somebody stopped, also when systemd calls it failed because it had to be killed or ended with an exit code. What could not be started again (a transient unit, one that is masked or refuses it) is not stopped. Units that fall with the one that is restarted, because they require it, are started again, too. Start limits are reset before a start: httpok has its own budget.",
+    ),
+    Text(
+        "As a unit, httpok is of Type=notify: it tells when it watches, in STATUS how many checks are up and which are down, when it reads its file again and when it ends; with WatchdogSec= its loop gives signs of life, so that systemd starts it anew when it hangs.",
     ),
 ];
 
@@ -269,6 +282,14 @@ const ENVIRONMENT: &[Paragraph] = &[
         "How much is logged: error, warn, info (the default), debug or trace.",
     ),
     Term("STATE_DIRECTORY", "Where state is kept. systemd sets it."),
+    Term(
+        "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID",
+        "Where and how often watch and run tell a service manager that they are well. systemd sets them; commands that httpok runs do not get them.",
+    ),
+    Term(
+        "XDG_RUNTIME_DIR",
+        "Where the systemd of a user is found; without it /run/user/ and the user's number.",
+    ),
     Term(
         "SSL_CERT_FILE, SSL_CERT_DIR",
         "Trusted certificates instead of the system's.",
