@@ -2,6 +2,7 @@
 //! until it is RUNNING. Whether to act was decided in `health`; whether it helped is for the check to prove.
 
 mod capture;
+mod falling;
 mod finish;
 mod intents;
 mod restart;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::health::{CallError, Deed, Plan, Process, ProcessName, ProcessState, Skip};
+use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
+use super::falling::{self, Falling};
 use super::{Log, Performed, Tools, Unfinished, capture, replaced};
 
 /// How long a process may take to stop when the supervisor did not say that it has.
@@ -38,8 +40,9 @@ pub(super) async fn restart(
     }
     let now = log.clock.now();
     let intent = tools.intents.open(process, plan, address, now).await;
+    let mut falling = Vec::new();
     let way = match process.state {
-        ProcessState::Running => stop(process, plan, tools, log).await,
+        ProcessState::Running => stop(process, plan, tools, log, &mut falling).await,
         state => {
             log.say(Some(name), Deed::Starting { state });
             Way::Clear
@@ -48,11 +51,26 @@ pub(super) async fn restart(
     let unstopped = match way {
         Way::NotOurs => {
             performed.done.push(intent);
+            performed.done.extend(falling.into_iter().map(|one| one.1));
             return;
         }
         Way::Clear => None,
         Way::Unclear => Some(process),
     };
+    bring_up(process, unstopped, intent, tools, log, performed).await;
+    falling::bring_back(falling, tools, log, performed).await;
+}
+
+/// Starts `process` and waits until it is RUNNING; says in `performed` what is to become of its intent.
+pub(super) async fn bring_up(
+    process: &Process,
+    unstopped: Option<&Process>,
+    intent: IntentId,
+    tools: &Tools<'_>,
+    log: &mut Log<'_>,
+    performed: &mut Performed,
+) {
+    let name = &process.name;
     let begun = log.clock.now();
     let error = start(tools.supervisors, name, unstopped).await.err();
     let has_begun = error.as_ref().is_none_or(CallError::has_begun);
@@ -90,8 +108,14 @@ enum Way {
     NotOurs,
 }
 
-/// Keeps evidence of a running process and stops it.
-async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) -> Way {
+/// Keeps evidence of a running process and stops it; what falls with it goes into `falling`.
+async fn stop(
+    process: &Process,
+    plan: &Plan,
+    tools: &Tools<'_>,
+    log: &mut Log<'_>,
+    falling: &mut Falling,
+) -> Way {
     let name = &process.name;
     if plan.capture
         && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
@@ -103,6 +127,7 @@ async fn stop(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'
             return Way::NotOurs;
         }
     }
+    *falling = falling::note(process, plan, tools).await;
     log.say(Some(name), Deed::Restarting { pid: process.pid });
     let begun = log.clock.now();
     let error = tools.supervisors.stop(name).await.err();

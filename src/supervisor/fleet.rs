@@ -40,6 +40,11 @@ impl Supervisors {
         self.of(name.backend)?.start(name).await
     }
 
+    /// The processes that run and fall with `name`: who stops it stops them, and who starts it does not.
+    pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
+        self.of(name.backend)?.dependents(name).await
+    }
+
     /// At most the last `bytes` bytes that the process wrote to `stream`.
     pub async fn log_tail(
         &self,

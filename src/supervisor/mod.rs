@@ -81,6 +81,14 @@ impl Supervisor {
         }
     }
 
+    /// The processes that run and fall with `name`: who stops it stops them, and who starts it does not.
+    pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
+        match self {
+            Self::Supervisord(_) | Self::Embedded(_) => Ok(Vec::new()),
+            Self::Systemd(client) => client.dependents(name).await,
+        }
+    }
+
     /// Sends the process a signal, such as `HUP` or `1`.
     pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
         match self {

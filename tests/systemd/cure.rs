@@ -229,6 +229,43 @@ fn a_watchdog_that_is_killed_half_way_is_made_good_by_the_next() {
     assert_eq!(stage.manager.lives("theirs.service"), 1);
 }
 
+/// What requires the unit falls with it and is started again, also by the next run.
+#[test]
+fn what_falls_with_a_unit_comes_back_with_it() {
+    let needs = "[Unit]\nRequires=db.service\nAfter=db.service\n";
+    for killed in [false, true] {
+        let slow = "ExecStop=/bin/sh -c 'until [ -e DIR/go ]; do sleep 0.05; done'\n";
+        let db = [SIMPLE, if killed { slow } else { "" }].concat();
+        let stage = Stage::with(&[("db.service", &db)], &Answer::Hang(Vec::new()));
+        let manager = &stage.manager;
+        for unit in ["shop.service", "idle.service"] {
+            manager.unit(unit, &[needs, SIMPLE].concat());
+        }
+        manager.systemctl(&["start", "shop"]);
+        let mut watchdog = stage.watch();
+        if killed {
+            manager.wait_for("db.service", "ActiveState", "deactivating");
+            watchdog.signal(Signal::SIGKILL);
+            watchdog.wait();
+            assert_eq!(manager.property("shop.service", "ActiveState"), "inactive");
+            fs::write(manager.dir().join("go"), "").unwrap();
+            manager.wait_for("db.service", "ActiveState", "inactive");
+            watchdog = stage.watch();
+        }
+        for unit in ["db.service", "shop.service"] {
+            let what = format!("{unit} is back");
+            wait_until(&what, LIMIT, || manager.lives(unit) == 2);
+            manager.wait_for(unit, "ActiveState", "active");
+        }
+        let said = watchdog.err.wait("both are told", |said| {
+            said.matches("shop.service").count() > 1 && said.contains("passes again")
+        });
+        assert_eq!(manager.lives("shop.service"), 2, "{said}");
+        assert_eq!(manager.lives("idle.service"), 0, "{said}");
+        end(watchdog);
+    }
+}
+
 /// systemd does not answer for a while: it is looked on, and acted as soon as it is back.
 #[test]
 fn a_systemd_that_hangs_is_waited_for() {

@@ -69,6 +69,12 @@ impl Manager {
         self.dir.path()
     }
 
+    /// Adds a unit.
+    pub fn unit(&self, name: &str, text: &str) {
+        write_unit(self.dir(), name, text);
+        self.systemctl(&["daemon-reload"]);
+    }
+
     /// `command`, under this manager.
     pub fn under(&self, command: &mut Command) {
         command

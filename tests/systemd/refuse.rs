@@ -183,11 +183,15 @@ async fn a_stop_for_good_is_refused() {
             "[Unit]\nWants=once.service\n[Service]\nExecStart=LIFE\n",
         ),
         ("gone.service", "[Service]\nExecStart=LIFE\n"),
+        ("base.service", "[Service]\nExecStart=LIFE\n"),
     ]);
     manager.systemctl(&["start", "stays", "wants", "gone"]);
-    let mut command = Command::new("systemd-run");
-    manager.under(command.args(["--user", "--unit=fleeting.service", "sleep", "1000"]));
-    assert!(command.output().unwrap().status.success());
+    for unit in ["fleeting.service", "rider.service"] {
+        let mut command = Command::new("systemd-run");
+        command.args(["--user", "--unit", unit, "--property=Requires=base.service"]);
+        manager.under(command.args(["sleep", "1000"]));
+        assert!(command.output().unwrap().status.success());
+    }
     std::fs::remove_file(manager.dir().join("config/systemd/user/gone.service")).unwrap();
     manager.systemctl(&["daemon-reload"]);
     let client = manager.client();
@@ -202,6 +206,10 @@ async fn a_stop_for_good_is_refused() {
         ),
         ("fleeting.service", "it is transient"),
         ("gone.service", "its unit file is not-found"),
+        (
+            "base.service",
+            "would be stopped with it, and it is transient",
+        ),
     ] {
         let (code, text) = fault(client.stop(&named(unit)).await);
         assert_eq!(code, CallError::FAILED, "{unit}: {text}");

@@ -8,6 +8,7 @@
 mod dependents;
 mod journal;
 mod refusal;
+mod show;
 mod systemctl;
 mod unit;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use self::dependents::Dependents;
+use self::dependents::dependents;
 use self::systemctl::Systemctl;
 use self::unit::Unit;
 use super::Stream;
@@ -35,7 +36,6 @@ const ALL: &str = "*.service";
 #[derive(Clone, Debug)]
 pub struct Client {
     systemctl: Systemctl,
-    dependents: Dependents,
     /// The life of the unit that we ourselves are in, if we are in one.
     ourselves: Option<String>,
 }
@@ -45,7 +45,6 @@ impl Client {
     pub fn new(spec: Spec) -> Self {
         Self {
             systemctl: Systemctl::new(spec),
-            dependents: Dependents::default(),
             ourselves: std::env::var("INVOCATION_ID").ok(),
         }
     }
@@ -89,16 +88,9 @@ impl Client {
                 return Err(fault(CallError::NOT_RUNNING, format!("it is {state}")));
             }
         }
-        if let Some(why) = unit.is_for_good() {
+        if let Some(why) = self.is_for_good(&unit).await? {
             return Err(fault(CallError::FAILED, why));
         }
-        let dependents = self.dependents.of(&unit, &self.systemctl).await?;
-        let ours = |unit: &Unit| unit.invocation.is_some() && unit.invocation == self.ourselves;
-        if ours(&unit) || dependents.iter().any(ours) {
-            let why = "with it this watchdog would be stopped".to_owned();
-            return Err(fault(CallError::FAILED, why));
-        }
-        self.dependents.remember(&unit.id, dependents);
         let done = self.systemctl.job("stop", &unit.id, unit.stops_within());
         done.await
     }
@@ -109,7 +101,6 @@ impl Client {
         let unit = self.look(name).await?;
         match unit.state() {
             state @ (ProcessState::Running | ProcessState::Starting | ProcessState::Backoff) => {
-                self.dependents.start(&unit.id, &self.systemctl).await;
                 return Err(fault(CallError::ALREADY_STARTED, format!("it is {state}")));
             }
             ProcessState::Stopped
@@ -126,8 +117,15 @@ impl Client {
                 false => error,
             });
         }
-        self.dependents.start(&unit.id, &self.systemctl).await;
         self.stays_up(name).await
+    }
+
+    /// The units that are up and fall with `name`.
+    pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
+        let unit = self.look(name).await?;
+        let now = now();
+        let found = dependents(&unit, &self.systemctl).await?;
+        Ok(found.into_iter().map(|unit| unit.process(now)).collect())
     }
 
     /// Sends the unit's main process a signal.
@@ -150,6 +148,25 @@ impl Client {
             }
             Stream::Stdout | Stream::Stderr => String::new(),
         })
+    }
+
+    /// Why `unit` must not be stopped: it, or something that falls with it, would stay stopped.
+    async fn is_for_good(&self, unit: &Unit) -> Result<Option<String>, CallError> {
+        if let Some(why) = unit.is_for_good() {
+            return Ok(Some(why));
+        }
+        let dependents = dependents(unit, &self.systemctl).await?;
+        let ours = |unit: &Unit| unit.invocation.is_some() && unit.invocation == self.ourselves;
+        if ours(unit) || dependents.iter().any(ours) {
+            return Ok(Some("with it this watchdog would be stopped".to_owned()));
+        }
+        Ok(dependents.iter().find_map(|dependent| {
+            let why = dependent.cannot_start()?;
+            Some(format!(
+                "{:?} would be stopped with it, and {why}",
+                dependent.id
+            ))
+        }))
     }
 
     /// A start that went well, looked at once more: the unit stays up as the life that it began.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::refusal::refusal;
-use super::unit::{FALL_WITH_IT, PROPERTIES, Unit, units};
+use super::show::{FALL_WITH_IT, PROPERTIES, units};
+use super::unit::Unit;
 use crate::exec::{self, Command, ExecError, Finished, Line};
 use crate::health::CallError;
 
@@ -95,12 +96,6 @@ impl Systemctl {
     ) -> Result<(), CallError> {
         let names = [unit.to_owned()];
         self.run(&[verb], &names, within).await.map(drop)
-    }
-
-    /// Asks for units to be started, and does not wait.
-    pub(super) async fn enqueue(&self, names: &[String]) -> Result<(), CallError> {
-        let words = ["start", "--no-block"];
-        self.run(&words, names, QUESTION).await.map(drop)
     }
 
     /// Lets systemd forget that, and how often, a unit failed or was started.

@@ -1,48 +1,13 @@
 //! A unit as `systemctl show` describes it, and what its words mean in supervisord's states.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
-/// What is asked of every unit.
-pub(super) const PROPERTIES: [&str; 21] = [
-    "Id",
-    "Names",
-    "LoadState",
-    "ActiveState",
-    "SubState",
-    "Result",
-    "MainPID",
-    "InvocationID",
-    "NRestarts",
-    "ExecMainCode",
-    "ExecMainStatus",
-    "ExecMainExitTimestampMonotonic",
-    "InactiveExitTimestampMonotonic",
-    "ActiveEnterTimestampMonotonic",
-    "ActiveExitTimestampMonotonic",
-    "ConditionResult",
-    "CanStart",
-    "CanStop",
-    "Transient",
-    "TimeoutStartUSec",
-    "TimeoutStopUSec",
-];
-
-/// And these: the units that are stopped with it.
-pub(super) const FALL_WITH_IT: [&str; 5] = [
-    "RequiredBy",
-    "RequisiteOf",
-    "BoundBy",
-    "ConsistsOf",
-    "PropagatesStopTo",
-];
-
 /// Beyond a unit's own timeouts: for the commands around its process, and for a busy machine.
 const SLACK: Duration = Duration::from_secs(15);
 /// No job is waited for longer, whatever the unit says.
-const LONGEST: Duration = Duration::from_secs(600);
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
 
 /// `ExecMainCode` of a process that called `exit`.
 const EXITED: u32 = 1;
@@ -80,58 +45,6 @@ pub(super) struct Unit {
     pub stop_timeout: Duration,
     /// Units that are stopped with it.
     pub dependents: Vec<String>,
-}
-
-/// Reads the answer: `KEY=VALUE` lines, with an empty line between two units.
-pub(super) fn units(text: &str) -> Result<Vec<Unit>, CallError> {
-    let blocks = text.split("\n\n").map(str::trim);
-    blocks.filter(|block| !block.is_empty()).map(read).collect()
-}
-
-fn read(block: &str) -> Result<Unit, CallError> {
-    let values: BTreeMap<_, _> = block.lines().filter_map(|l| l.split_once('=')).collect();
-    let text = |key: &str| values.get(key).copied().unwrap_or_default();
-    let words = |key: &str| text(key).split_whitespace().map(str::to_owned);
-    let needed = |key: &'static str| match text(key) {
-        "" => Err(CallError::Malformed {
-            detail: format!("systemctl: a unit without \"{key}\""),
-        }),
-        value => Ok(value.to_owned()),
-    };
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Ok(Unit {
-        id: needed("Id")?,
-        names: words("Names").collect(),
-        load: needed("LoadState")?,
-        active: needed("ActiveState")?,
-        sub: text("SubState").to_owned(),
-        result: text("Result").to_owned(),
-        main_pid: text("MainPID").parse().ok().filter(|&pid| pid > 0),
-        invocation: some(text("InvocationID")),
-        restarts: text("NRestarts").parse().unwrap_or_default(),
-        exit_code: text("ExecMainCode").parse().unwrap_or_default(),
-        exit_status: text("ExecMainStatus").parse().unwrap_or_default(),
-        exited: moment(text("ExecMainExitTimestampMonotonic")),
-        inactive_exit: moment(text("InactiveExitTimestampMonotonic")),
-        active_enter: moment(text("ActiveEnterTimestampMonotonic")),
-        active_exit: moment(text("ActiveExitTimestampMonotonic")),
-        unmet: text("ConditionResult") == "no",
-        can_start: text("CanStart") != "no",
-        can_stop: text("CanStop") != "no",
-        transient: text("Transient") == "yes",
-        start_timeout: span(text("TimeoutStartUSec")),
-        stop_timeout: span(text("TimeoutStopUSec")),
-        dependents: FALL_WITH_IT.iter().flat_map(|key| words(key)).collect(),
-    })
-}
-
-fn moment(text: &str) -> u64 {
-    text.parse().unwrap_or_default()
-}
-
-/// A span as systemd writes it, such as `1min 30s`; what has no end, or none that we understand, is long.
-fn span(text: &str) -> Duration {
-    humantime::parse_duration(text).unwrap_or(LONGEST)
 }
 
 impl Unit {
@@ -216,19 +129,24 @@ impl Unit {
 
     /// Why it must not be stopped, if nobody could start it again.
     pub(super) fn is_for_good(&self) -> Option<String> {
+        let refuses = || "it refuses to be stopped by hand (RefuseManualStop=)".to_owned();
+        self.cannot_start()
+            .or_else(|| (!self.can_stop).then(refuses))
+    }
+
+    /// Why it could not be started, if it could not.
+    pub(super) fn cannot_start(&self) -> Option<String> {
         if self.transient {
             return Some("it is transient, so it could not be started again".to_owned());
         }
         if self.load != "loaded" {
+            let load = &self.load;
             return Some(format!(
-                "its unit file is {}, so it could not be started again",
-                self.load
+                "its unit file is {load}, so it could not be started again"
             ));
         }
-        if !self.can_start {
-            return Some("it refuses to be started by hand (RefuseManualStart=)".to_owned());
-        }
-        (!self.can_stop).then(|| "it refuses to be stopped by hand (RefuseManualStop=)".to_owned())
+        let refuses = "it refuses to be started by hand (RefuseManualStart=)";
+        (!self.can_start).then(|| refuses.to_owned())
     }
 
     /// Why it is not up although it was started.
@@ -275,6 +193,7 @@ fn bounded(span: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::show::units;
     use super::*;
 
     /// A service that is up, with these lines instead of its own.
@@ -454,35 +373,5 @@ mod tests {
             assert!(error.is_fault(code), "{lines}: {error}");
             assert!(error.to_string().contains(told), "{error}");
         }
-    }
-
-    #[test]
-    fn spans_are_read_as_systemd_writes_them() {
-        for (text, millis) in [
-            ("1min 30s", 90_000),
-            ("1.500s", 1_500),
-            ("1.500000s", 1_500),
-            ("500ms", 500),
-            ("2h 46min 40s", 10_000_000),
-            ("infinity", 600_000),
-            ("", 600_000),
-        ] {
-            assert_eq!(span(text).as_millis(), millis, "{text}");
-        }
-    }
-
-    #[test]
-    fn answers_are_read_unit_by_unit() {
-        let text = "Id=a.service\nLoadState=loaded\nActiveState=active\nTimeoutStopUSec=infinity\n\n\
-                    Id=b.service\nLoadState=not-found\nActiveState=inactive\n";
-        let found = units(text).expect("two units");
-        assert_eq!(found.len(), 2);
-        assert!(!found[0].is_missing() && found[1].is_missing());
-        assert_eq!(found[0].stops_within(), LONGEST);
-        assert_eq!(units("\n"), Ok(Vec::new()));
-        assert!(matches!(
-            units("Id=a.service\n"),
-            Err(CallError::Malformed { .. })
-        ));
     }
 }
