@@ -23,6 +23,7 @@ need curl curl
 need mandoc mandoc
 need strace strace
 need systemctl systemd
+need ps procps
 [ -x /lib/systemd/systemd ] || fail "/lib/systemd/systemd is missing: the package systemd is not whole"
 
 "$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
