@@ -61,6 +61,13 @@ impl Log<'_> {
         self.steps.push(step);
     }
 
+    /// Whether `name` was started already.
+    fn has_started(&self, name: &ProcessName) -> bool {
+        self.steps.iter().any(|step| {
+            step.process.as_ref() == Some(name) && matches!(step.deed, Deed::Started { .. })
+        })
+    }
+
     /// Notes a deed that took no time.
     fn say(&mut self, process: Option<&ProcessName>, deed: Deed) {
         self.note(self.clock.now(), process, deed);
@@ -89,6 +96,10 @@ pub async fn perform(
         }
     };
     for process in plan.remedy.select(&listed) {
+        if log.has_started(&process.name) {
+            // it fell with one before it, and is another life by now
+            continue;
+        }
         match skip(plan, &process) {
             Some(Skip::Ourselves) if plan.remedy.selection == Selection::All => {}
             Some(why) => log.say(Some(&process.name), Deed::Skipped(why)),

@@ -151,6 +151,47 @@ fn one_that_cannot_begin_is_never_up() {
     assert_eq!(manager.property(UNIT, "ExecMainStatus"), "3");
 }
 
+/// `run` speaks for itself; its command does not hear of it.
+#[test]
+fn run_is_guarded_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = std::os::unix::net::UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let site = Site::start();
+    let env = dir.path().join("env");
+    let line = format!(
+        "env > {0}.new; mv {0}.new {0}; exec sleep 1000",
+        env.display()
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+    command
+        .args(["run", "--every", "1h", "--url"])
+        .arg(format!("{}/ok", site.origin()))
+        .args(["--", "sh", "-c", &line])
+        .env("STATE_DIRECTORY", dir.path().join("state"))
+        .env("NOTIFY_SOCKET", dir.path().join("notify"))
+        .env("WATCHDOG_USEC", "200000");
+    let run = crate::program::Program::start(&mut command);
+    let hear = || {
+        let mut bytes = [0; 256];
+        let count = socket.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
+    };
+    assert_eq!(hear(), "READY=1");
+    for word in ["STATUS=1 check: 1 up", "WATCHDOG=1", "WATCHDOG=1"] {
+        while hear() != word {}
+    }
+    wait_until("the command runs", LIMIT, || env.exists());
+    let env = fs::read_to_string(env).unwrap();
+    assert!(
+        !env.contains("NOTIFY_SOCKET") && !env.contains("WATCHDOG_"),
+        "{env}"
+    );
+    run.signal(Signal::SIGTERM);
+    while hear() != "STOPPING=1" {}
+    run.wait();
+}
+
 /// A notify socket that nobody reads, or that is none, is no reason to wait.
 #[test]
 fn nobody_above_is_no_trouble() {
