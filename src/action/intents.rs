@@ -79,15 +79,15 @@ impl Intents {
         id
     }
 
-    /// Intents whose owner is gone, and which are now ours to finish.
-    pub async fn inherit(&self) -> Vec<Intent> {
+    /// Intents whose owner is gone and which we `can_finish`. They are ours now.
+    pub async fn inherit(&self, can_finish: impl Fn(&Intent) -> bool) -> Vec<Intent> {
         let Ok(open) = self.store.open_intents().await else {
             // the store has told why
             return Vec::new();
         };
         let mut ours = Vec::new();
         for mut intent in open {
-            if lives(&intent.owner) {
+            if lives(&intent.owner) || !can_finish(&intent) {
                 continue;
             }
             let gone = std::mem::replace(&mut intent.owner, self.owner.clone());

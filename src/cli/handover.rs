@@ -34,6 +34,7 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
     let manner = match file {
         Some(_) => Manner {
             ourselves: options.ourselves.clone(),
+            stdout_is_protocol: true,
             key,
             ..Manner::default()
         },
@@ -44,6 +45,7 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
             all: options.any,
             eager: options.eager,
             ourselves: options.ourselves.clone(),
+            stdout_is_protocol: true,
             key,
         },
     };
@@ -203,6 +205,10 @@ pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
         }
         Ending::NoSignals(why) => {
             stderr.write(format!("httpok: cannot receive signals: {why}\n"));
+            Exit::CannotListen
+        }
+        Ending::NotAlone(why) => {
+            stderr.write(format!("httpok: {why}\n"));
             Exit::CannotListen
         }
     }

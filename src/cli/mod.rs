@@ -29,6 +29,8 @@ use std::path::Path;
 use clap::Parser;
 
 use crate::action;
+use crate::config::settings::Settings;
+use crate::daemon::wiring;
 
 use args::{Cli, Command, ConfigCommand, GenerateCommand};
 use exit::Exit;
@@ -84,9 +86,13 @@ fn obey(command: Command) -> Exit {
         Command::Simulate(args) => simulate::run(&args, &env),
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
             Ok(settings) => {
-                let count = settings.checks.len();
-                let checks = if count == 1 { "check" } else { "checks" };
-                say::out(&format!("{} is right: {count} {checks}", file.display()));
+                say::out(&format!("{} is right: {}", file.display(), size(&settings)));
+                for program in &settings.programs {
+                    // no fault: it may be deployed later, and then it is started
+                    if let Err(why) = wiring::runnable(program) {
+                        say::err(&format!("program {:?}: {why}", program.name));
+                    }
+                }
                 Exit::Ok
             }
             Err(faults) => refuse(&faults.styled()),
@@ -99,6 +105,19 @@ fn obey(command: Command) -> Exit {
             let _ = std::io::stdout().write_all(&generate::completions(shell));
             Exit::Ok
         }
+    }
+}
+
+/// How much there is in a file, for people.
+fn size(settings: &Settings) -> String {
+    let counted = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    };
+    let checks = counted(settings.checks.len(), "check");
+    match settings.programs.len() {
+        0 => checks,
+        programs => format!("{checks}, {}", counted(programs, "program")),
     }
 }
 

@@ -72,15 +72,16 @@ fn read_keys<'a>(
             Some(Required { name, value })
         })
     });
+    let targets = table.get("restart").map_or_else(Vec::new, |value| {
+        value.each(|item| Some((target(item, around.backend)?, item.clone())))
+    });
     let check = Check {
         every: table
             .read("every", Value::some_duration)
             .unwrap_or(around.every),
         expectation: read_expectation(table),
         policy: read_policy(table),
-        restart: table.get("restart").map_or_else(Vec::new, |value| {
-            value.each(|item| target(item, around.backend))
-        }),
+        restart: targets.iter().map(|(target, _)| target.clone()).collect(),
         start_stopped: table.read("start_stopped", Value::flag).unwrap_or_default(),
         dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
         capture: read_capture(table),
@@ -90,6 +91,7 @@ fn read_keys<'a>(
         check,
         name: None,
         requires,
+        targets,
     }
 }
 

@@ -6,8 +6,8 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Words that make a key's value a secret, wherever in the key they stand. Too many rather than too few.
-const WORDS: [&str; 9] = [
-    "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook",
+const WORDS: [&str; 10] = [
+    "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook", "environ",
 ];
 
 /// Keys that hold secrets; what is nearly one of them is probably a slip of the hand.

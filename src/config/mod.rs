@@ -18,6 +18,7 @@ mod mask;
 mod policy;
 pub mod presets;
 mod probe;
+mod program;
 mod requires;
 pub mod settings;
 mod sheet;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::faults::Wrong;
 use super::settings::Check;
 use super::value::Value;
+use crate::health::Target;
 
 /// A check as far as it could be read, and what it says of others.
 pub struct Draft<'a> {
@@ -13,6 +14,8 @@ pub struct Draft<'a> {
     pub check: Check,
     pub name: Option<Value<'a>>,
     pub requires: Vec<Required<'a>>,
+    /// What it restarts, with the places.
+    pub targets: Vec<(Target, Value<'a>)>,
 }
 
 /// A name that a check requires.

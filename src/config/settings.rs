@@ -2,11 +2,13 @@
 //! `check` all come to. Plain data; `daemon::wiring` makes live parts of it.
 
 mod probe;
+mod program;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use probe::{Exec, Family, Http, Line, Override, Payload, Peer, Probe, Tls, Until};
+pub use program::{Autorestart, LogFile, OnExit, Output, Program, Stream, User};
 
 use crate::health::{Backend, Budget, Expectation, Policy, Target};
 use crate::secret::Secret;
@@ -28,6 +30,10 @@ pub struct Settings {
     pub dry_run: bool,
     /// In the file's order; names are unique.
     pub checks: Vec<Check>,
+    /// The programs of our own supervisor; names are unique.
+    pub programs: Vec<Program>,
+    /// What becomes of them when we are told to end.
+    pub on_exit: OnExit,
     /// How supervisors are reached.
     pub supervisor: Supervisor,
     /// Who is told by mail, and how.
@@ -49,6 +55,8 @@ impl Default for Settings {
             }),
             dry_run: false,
             checks: Vec::new(),
+            programs: Vec::new(),
+            on_exit: OnExit::default(),
             supervisor: Supervisor::default(),
             mail: None,
             webhooks: Vec::new(),

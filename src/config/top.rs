@@ -6,6 +6,7 @@ use super::checks::{Around, read_check, read_defaults};
 use super::faults::Wrong;
 use super::mail::{read_mail, read_webhooks};
 use super::presets;
+use super::program::{check_targets, read_embedded, read_programs};
 use super::requires::{Draft, resolve};
 use super::settings::{Check, Settings};
 use super::supervisor::read_supervisor;
@@ -50,8 +51,11 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
     let defaults = defaults(table, around);
     read.mail = read_mail(table);
     read.webhooks = read_webhooks(table);
+    read.programs = read_programs(table);
+    read.on_exit = read_embedded(table);
     let tables = table.tables("check");
-    if tables.is_empty() {
+    // programs are worth running unwatched, too
+    if tables.is_empty() && table.own("program").is_none() {
         report_no_check(table);
     }
     let mut drafts: Vec<Draft<'_>> = tables
@@ -65,6 +69,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         })
         .collect();
     resolve(&mut drafts);
+    check_targets(&drafts, &read.programs, read.supervisor.default);
     read.checks = drafts.into_iter().map(|draft| draft.check).collect();
     table.finish();
     read

@@ -25,7 +25,7 @@ use super::voice::Voice;
 const LIST_FOR: Duration = Duration::from_secs(5);
 
 /// What deeds are done with. Replaced as a whole on reload.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Hands {
     pub probes: BTreeMap<String, Arc<Probe>>,
     pub captures: BTreeMap<String, CaptureSpec>,

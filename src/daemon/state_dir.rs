@@ -42,6 +42,19 @@ fn default_state_dir(
         .map_or_else(|| PathBuf::from(SYSTEM), |dir| dir.join("httpok"))
 }
 
+/// A watchdog's key in a few letters, the same in every run: what is its own in a state directory that it
+/// shares has this in its name, and the names of sockets have to be short.
+pub fn short(key: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
+    let mut hash = String::new();
+    for byte in &digest.as_ref()[..6] {
+        // writing to a String cannot fail
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
+}
+
 /// A relative path in such a variable means nothing, and is passed over.
 fn absolute(dir: &str) -> Option<PathBuf> {
     let dir = Path::new(dir);

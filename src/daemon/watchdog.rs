@@ -22,6 +22,7 @@ use super::executor::{Ended, Executor};
 use super::guardian::{self, Guardian};
 use super::journal::Journal;
 use super::ledger::{Entry, Ledger};
+use super::programs::{Definitions, Programs};
 use super::recovery::{Half, Recovery};
 use super::ticks::{Due, Ticks};
 use super::voice::Voice;
@@ -49,6 +50,8 @@ pub enum Ending {
     NoTicks(tick::Ended),
     /// It could not even begin: signals cannot be received.
     NoSignals(std::io::Error),
+    /// It could not even begin: another one looks after its programs.
+    NotAlone(String),
 }
 
 /// What a run came to, in numbers.
@@ -96,6 +99,9 @@ pub struct Watchdog {
     guardian: Guardian,
     control: Control,
     journal: Option<Journal>,
+    programs: Programs,
+    /// How these are to be, until they are.
+    defined: Definitions,
     /// What of each check's memory was last written down.
     written: BTreeMap<String, Memory>,
     tally: Tally,
@@ -121,6 +127,7 @@ impl Watchdog {
         let journal = parts
             .journal
             .and_then(|path| Journal::open(&path, seed, &voice));
+        let programs = Programs::new(&parts.state_dir, &parts.key, voice.clone());
         let store = Store::new(parts.state_dir);
         let (courier, outbox) = Courier::start(Route {
             store: store.clone(),
@@ -155,6 +162,8 @@ impl Watchdog {
             guardian: Guardian::default(),
             control,
             journal,
+            programs,
+            defined: parts.programs,
             written: BTreeMap::new(),
             tally: Tally::default(),
         }
@@ -186,6 +195,9 @@ impl Watchdog {
             Err(error) => return Ending::NoSignals(error),
         };
         let mut over = pin!(over);
+        if let Err(why) = self.begin_programs().await {
+            return Ending::NotAlone(why);
+        }
         self.remember().await;
         if let Some(journal) = &self.journal {
             journal.begin(self.executor.clock.now(), &self.monitor);
@@ -202,7 +214,7 @@ impl Watchdog {
                 signal = signals.next() => match signal {
                     Signal::Reload => {
                         // what is wrong is told there
-                        let _ = self.take_new_settings();
+                        let _ = self.take_new_settings().await;
                     }
                     Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
                     Signal::Shutdown { .. } => return Ending::Hurried,
@@ -211,7 +223,7 @@ impl Watchdog {
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
                 Some(ended) = self.ended.recv() => self.end_of_deed(ended),
                 Some(event) = self.told.recv() => self.feed(event),
-                Some(asked) = self.control.next() => self.answer(asked),
+                Some(asked) = self.control.next() => self.answer(asked).await,
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());
@@ -228,15 +240,20 @@ impl Watchdog {
             }
             let done = |ending: &mut Ending| match ending {
                 Ending::Stopped | Ending::Hurried => !self.monitor.is_acting(),
-                Ending::Once(_) | Ending::NoTicks(_) | Ending::NoSignals(_) => {
-                    self.monitor.is_at_rest()
-                }
+                Ending::Once(_)
+                | Ending::NoTicks(_)
+                | Ending::NoSignals(_)
+                | Ending::NotAlone(_) => self.monitor.is_at_rest(),
             };
             if let Some(ending) = ending.take_if(done) {
                 break ending;
             }
         };
         self.guardian.stopping();
+        tokio::select! {
+            () = self.programs.end() => {}
+            () = told_to_stop(&mut signals) => return Ending::Hurried,
+        }
         self.finish(&ending, signals).await;
         ending
     }
@@ -254,6 +271,19 @@ impl Watchdog {
             let snapshot = self.monitor.snapshot(self.executor.clock.now());
             self.guardian.tell(guardian::status(&snapshot));
         }
+    }
+
+    /// Takes over the programs that an earlier run left, and starts the others. One look alone starts none.
+    async fn begin_programs(&mut self) -> Result<(), String> {
+        self.programs.reap_as_init();
+        let defined = std::mem::take(&mut self.defined);
+        if self.once {
+            return Ok(());
+        }
+        self.programs.define(defined).await?;
+        let hands = Arc::make_mut(&mut self.executor.hands);
+        self.programs.lend(&mut hands.supervisors);
+        Ok(())
     }
 
     /// Takes over what earlier runs remembered.
@@ -278,12 +308,14 @@ impl Watchdog {
     /// the looks.
     async fn recover(&mut self) {
         let recovery = self.recovery();
-        let inherited = self.executor.intents.inherit().await;
-        let mine = inherited.into_iter().filter(|intent| {
-            let supervisors = &self.executor.hands.supervisors;
-            supervisors.address(intent.process.backend) == intent.supervisor
-        });
+        let supervisors = &self.executor.hands.supervisors;
+        let mine = self
+            .executor
+            .intents
+            .inherit(|intent| supervisors.address(intent.process.backend) == intent.supervisor);
         let tasks: Vec<_> = mine
+            .await
+            .into_iter()
             .map(|intent| recovery.take(Half::from(intent)))
             .collect();
         let all = async {
@@ -429,13 +461,14 @@ impl Watchdog {
     }
 
     /// Does what a person asks for.
-    fn answer(&mut self, asked: Asked) {
+    async fn answer(&mut self, asked: Asked) {
         let answer = match asked.order(&self.monitor) {
             Order::Refuse(answer) => answer,
             Order::Show => Answer::Status {
                 watchdog: self.executor.intents.owner().watchdog.clone(),
                 pid: std::process::id(),
                 snapshot: Box::new(self.monitor.snapshot(self.executor.clock.now())),
+                programs: self.programs.list(),
             },
             Order::Flush => {
                 let (ledger, store) = (self.executor.ledger.clone(), self.store.clone());
@@ -447,7 +480,7 @@ impl Watchdog {
                 });
                 return;
             }
-            Order::Reload => match self.take_new_settings() {
+            Order::Reload => match self.take_new_settings().await {
                 Ok(()) => Answer::Reloaded {
                     checks: self.due.len(),
                 },
@@ -468,15 +501,15 @@ impl Watchdog {
         asked.answer(answer);
     }
 
-    fn take_new_settings(&mut self) -> Result<(), String> {
+    async fn take_new_settings(&mut self) -> Result<(), String> {
         self.guardian.reloading();
-        let taken = self.read_again();
+        let taken = self.read_again().await;
         self.guardian.ready();
         self.tell_guardian();
         taken
     }
 
-    fn read_again(&mut self) -> Result<(), String> {
+    async fn read_again(&mut self) -> Result<(), String> {
         let Some(reload) = self.reload.as_mut() else {
             let why = "nothing to reload: there is no configuration file";
             self.executor.voice.trouble(why);
@@ -488,9 +521,13 @@ impl Watchdog {
                 self.executor.voice.trouble(&text);
                 return Err(text);
             }
-            Ok(parts) => {
+            Ok(mut parts) => {
                 self.due = parts.due;
                 self.ticks.set(&self.due);
+                if let Err(why) = self.programs.define(parts.programs).await {
+                    self.executor.voice.trouble(&why);
+                }
+                self.programs.lend(&mut parts.hands.supervisors);
                 self.executor.hands = Arc::new(parts.hands);
                 let (courier, outbox) = Courier::start(Route {
                     store: self.store.clone(),
@@ -529,16 +566,23 @@ impl Watchdog {
         };
         tokio::select! {
             () = orderly => {}
-            () = async { while signals.next().await == Signal::Reload {} } => {}
+            () = told_to_stop(&mut signals) => {}
         }
     }
+}
+
+/// Waits until somebody tells us to stop, once more if need be.
+async fn told_to_stop(signals: &mut Signals) {
+    while signals.next().await == Signal::Reload {}
 }
 
 /// How long open mails may hold up the end: little when we are told to stop, for who told us counts the
 /// seconds.
 const fn last_mails(ending: &Ending) -> Duration {
     match ending {
-        Ending::Stopped | Ending::Hurried | Ending::NoSignals(_) => Duration::from_secs(5),
+        Ending::Stopped | Ending::Hurried | Ending::NoSignals(_) | Ending::NotAlone(_) => {
+            Duration::from_secs(5)
+        }
         Ending::Once(_) | Ending::NoTicks(_) => Duration::from_secs(60),
     }
 }

@@ -2,6 +2,7 @@
 //! notifiers. Only here do `config` and the adapters meet.
 
 mod probes;
+mod programs;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,9 +22,11 @@ use crate::notify::{
 use crate::supervisor::{Supervisor, Supervisors, supervisord, systemd};
 
 pub use probes::probe;
+pub use programs::runnable;
 
 use super::courier::Notifiers;
 use super::executor::Hands;
+use super::programs::Definitions;
 use super::state_dir;
 use super::ticks::Due;
 
@@ -47,6 +50,8 @@ pub struct Manner {
     pub eager: bool,
     /// Our own process, which is never touched.
     pub ourselves: Option<ProcessName>,
+    /// Standard output belongs to supervisord's protocol: nothing else may be written there.
+    pub stdout_is_protocol: bool,
     /// Which watchdog this is: the same in every run, and no other's on this host.
     pub key: String,
 }
@@ -60,6 +65,7 @@ impl Default for Manner {
             all: false,
             eager: true,
             ourselves: None,
+            stdout_is_protocol: false,
             key: "watch".to_owned(),
         }
     }
@@ -76,6 +82,7 @@ pub struct Parts {
     pub checks: Vec<health::Check>,
     pub limits: Limits,
     pub hands: Hands,
+    pub programs: Definitions,
     pub notifiers: Notifiers,
     pub words: Words,
     pub scene: Scene,
@@ -120,6 +127,7 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
             captures,
             supervisors: supervisors(settings)?,
         },
+        programs: programs::definitions(settings, manner),
         notifiers: notifiers(settings, manner, &scene.host)?,
         words: manner.words.clone(),
         scene,

@@ -39,7 +39,7 @@ impl Supervisor {
         match self {
             Self::Supervisord(client) => client.address(),
             // there is one in each watchdog, and only that one can finish its restarts
-            Self::Embedded(_) => "embedded",
+            Self::Embedded(embedded) => embedded.address(),
             Self::Systemd(client) => client.address(),
         }
     }

@@ -92,7 +92,12 @@ async fn a_program_runs_as_its_user_with_the_users_groups() {
     let directory = tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let out = directory.path().join("out");
-    let user = User::look_up("nobody").unwrap();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let user = User {
+        uid: nobody.uid.as_raw(),
+        gid: nobody.gid.as_raw(),
+        groups: vec![nobody.gid.as_raw(), 7],
+    };
     let program = Program {
         user: Some(user.clone()),
         ..script("web", "")

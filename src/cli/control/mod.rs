@@ -1,7 +1,9 @@
 //! The commands that talk to a running watchdog. Each asks over the control socket and says in one line
 //! what is true now; the watchdog decides.
 
+mod columns;
 pub mod place;
+mod programs;
 mod table;
 
 use serde_json::json;
@@ -36,7 +38,11 @@ fn shown(args: &StatusArgs, env: Env<'_>) -> Result<String, String> {
                 return Err(place::no_such_check(name, names));
             }
         }
-        for Found { snapshot, .. } in &mut found {
+        for Found {
+            snapshot, programs, ..
+        } in &mut found
+        {
+            programs.clear();
             snapshot
                 .checks
                 .retain(|check| args.checks.contains(&check.name));
@@ -50,6 +56,7 @@ fn shown(args: &StatusArgs, env: Env<'_>) -> Result<String, String> {
                 "pid": found.pid,
                 "socket": found.socket,
                 "snapshot": found.snapshot,
+                "programs": found.programs,
             })
             .to_string()
         });

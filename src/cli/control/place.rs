@@ -8,7 +8,7 @@ use crate::config::settings::Settings;
 use crate::daemon::control::client::{self, ClientError};
 use crate::daemon::control::protocol::{Answer, Ask};
 use crate::daemon::state_dir;
-use crate::health::Snapshot;
+use crate::health::{Process, Snapshot};
 
 /// A watchdog that answers.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Found {
     pub watchdog: String,
     pub pid: u32,
     pub snapshot: Snapshot,
+    pub programs: Vec<Process>,
 }
 
 /// The state directory of `config`, else `dir`, else the usual one.
@@ -61,11 +62,13 @@ pub fn watchdogs(
                 watchdog,
                 pid,
                 snapshot,
+                programs,
             }) => found.push(Found {
                 socket,
                 watchdog,
                 pid,
                 snapshot: *snapshot,
+                programs,
             }),
             Ok(other) => troubles.push(format!("{}: {}", socket.display(), said(&other))),
             // a socket that a killed watchdog left behind

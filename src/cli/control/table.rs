@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::columns::columns;
 use super::place::Found;
+use super::programs;
 use crate::cli::render::paint::{Paint, look};
 use crate::cli::render::time::{near, span};
 use crate::cli::render::visible;
@@ -31,7 +33,14 @@ pub fn tables(found: &[Found], paint: Paint) -> String {
             let name = visible::line(&found.watchdog);
             let _ = writeln!(text, "{} (pid {}{end})", paint.bold(&name), found.pid);
         }
-        text + &table(&found.snapshot.checks, found.snapshot.at, paint)
+        if !found.snapshot.checks.is_empty() {
+            text += &table(&found.snapshot.checks, found.snapshot.at, paint);
+        }
+        let programs = programs::table(&found.programs, paint);
+        if !programs.is_empty() && !found.snapshot.checks.is_empty() {
+            text.push('\n');
+        }
+        text + &programs
     });
     tables.collect::<Vec<_>>().join("\n")
 }
@@ -39,22 +48,7 @@ pub fn tables(found: &[Found], paint: Paint) -> String {
 fn table(checks: &[CheckView], now: Moment, paint: Paint) -> String {
     let mut rows = vec![HEADINGS.map(|heading| (heading.to_owned(), Style::new().dimmed()))];
     rows.extend(checks.iter().map(|check| row(check, now)));
-    let width = |column: usize| {
-        let widths = rows.iter().map(|row| row[column].0.chars().count());
-        widths.max().unwrap_or_default()
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(widths).map(|((cell, style), width)| {
-            let space = " ".repeat(width - cell.chars().count());
-            paint.with(*style, cell) + &space
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    columns(&rows, paint)
 }
 
 fn row(check: &CheckView, now: Moment) -> [(String, Style); 6] {

@@ -66,6 +66,7 @@ impl DropIn {
             },
             mail: self.mail(),
             webhooks: self.webhooks(),
+            ..Settings::default()
         };
         (settings, options)
     }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::health::{Event, Monitor};
 
+use super::state_dir::short;
 use super::voice::Voice;
 use protocol::{Answer, Ask, Fault};
 use socket::Bound;
@@ -149,15 +150,7 @@ impl Asked {
     }
 }
 
-/// Where the watchdog `key` listens. The name is short, because a socket's path has to be, and the same in
-/// every run.
+/// Where the watchdog `key` listens.
 pub fn path(dir: &Path, key: &str) -> PathBuf {
-    use std::fmt::Write as _;
-    let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
-    let mut hash = String::new();
-    for byte in &digest.as_ref()[..6] {
-        // writing to a String cannot fail
-        let _ = write!(hash, "{byte:02x}");
-    }
-    dir.join(format!("control-{hash}.sock"))
+    dir.join(format!("control-{}.sock", short(key)))
 }

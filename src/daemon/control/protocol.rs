@@ -8,7 +8,7 @@
 //! {"version":1,"ask":"reload"}
 //! {"version":1,"ask":"flush"}      write to the store what waits for its turn
 //!
-//! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...}}
+//! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...]}
 //! {"version":1,"answer":"done","at":...,"check":{...}}    the check as it stands then
 //! {"version":1,"answer":"reloaded","checks":3}
 //! {"version":1,"answer":"flushed"}
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::health::{CheckView, Moment, Snapshot};
+use crate::health::{CheckView, Moment, Process, Snapshot};
 
 /// The version of these words. Keys may be added to it; a change of meaning is another version.
 pub const VERSION: u32 = 1;
@@ -81,6 +81,9 @@ pub enum Answer {
         watchdog: String,
         pid: u32,
         snapshot: Box<Snapshot>,
+        /// The programs that it looks after itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        programs: Vec<Process>,
     },
     Done {
         at: Moment,

@@ -5,7 +5,6 @@ use std::fmt;
 
 use nix::sys::signal::Signal;
 
-use super::unit::Trouble;
 use crate::health::{CallError, ProcessName};
 
 /// How a process ended.
@@ -54,6 +53,15 @@ pub enum SpawnError {
     /// The new process failed before it became the command.
     #[error("cannot {step}: {cause}")]
     Prepare { step: &'static str, cause: String },
+}
+
+/// Why a start failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// There never was a process.
+    Spawn(SpawnError),
+    /// It ended before it was up for long enough.
+    Quick(Option<Exit>),
 }
 
 /// Why a request was not fulfilled.

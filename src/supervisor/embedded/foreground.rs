@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Embedded;
+use super::programs::Embedded;
 use crate::health::ProcessName;
 
 /// Sends `name` every SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH that we get, until it is dropped.

@@ -25,6 +25,9 @@ pub struct Record {
     pub boot: String,
     /// The definition it was started with.
     pub fingerprint: u64,
+    /// It was told to end.
+    #[serde(default)]
+    pub stopping: bool,
 }
 
 /// The name of this life of the machine; empty where there is none to be had.
@@ -53,7 +56,8 @@ pub fn uptime(started: u64) -> Duration {
         .unwrap_or_default()
 }
 
-/// When it was started, from a line of `/proc/PID/stat`: field 22. The second is the command's name in parentheses, which may hold anything, parentheses too.
+/// When it was started, from a line of `/proc/PID/stat`: field 22. The second is the command's name in
+/// parentheses, which may hold anything, parentheses too.
 pub fn start_of(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(19)?.parse().ok()

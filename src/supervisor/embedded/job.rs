@@ -15,9 +15,9 @@ use super::identity::{self, Record};
 use super::logs::Keeper;
 use super::notes::Notes;
 use super::spawn::spawn;
-use super::spec::{Autorestart, Program};
+use super::spec::Program;
 use super::status::Status;
-use super::unit::{Deed, Event, State, Unit};
+use super::unit::{Autorestart, Deed, Event, State, Unit};
 use crate::health::Moment;
 
 /// Requests that may wait. Whoever has one more waits outside.
@@ -25,6 +25,16 @@ const QUEUE: usize = 8;
 
 /// Where a request's result goes.
 pub type Ticket = oneshot::Sender<Result<(), Fault>>;
+
+/// Receipts for requests whose end somebody waits for.
+pub type Receipts = Vec<oneshot::Receiver<Result<(), Fault>>>;
+
+/// Waits until all are answered, whatever the answers.
+pub async fn settle(receipts: impl IntoIterator<Item = oneshot::Receiver<Result<(), Fault>>>) {
+    for receipt in receipts {
+        let _ = receipt.await;
+    }
+}
 
 /// What a job can be asked.
 #[derive(Debug)]
@@ -59,6 +69,8 @@ pub struct Shared {
 pub struct Handle {
     /// The definition it was last given.
     pub program: Arc<Program>,
+    /// It is not defined any more: it is stopped, and then forgotten.
+    pub retired: bool,
     requests: mpsc::Sender<Request>,
     status: watch::Receiver<Status>,
 }
@@ -91,6 +103,7 @@ impl Handle {
         tokio::spawn(job.run(queue));
         Self {
             program,
+            retired: false,
             requests,
             status,
         }
@@ -206,21 +219,35 @@ impl Job {
             self.fingerprint = record.fingerprint;
             Some(child)
         });
+        // One that ran when we last looked, and died when nobody did, would have been started again.
+        let noted = record.is_some() && self.program.autorestart != Autorestart::Never;
+        let due = self.program.autostart || noted;
         if let Some(child) = adopted {
             let up = identity::uptime(child.started());
             self.started = Some(child.started());
             self.child = Some(child);
             self.keep_logs();
             self.handle(Event::Adopted { up });
-            self.replace_if_unfit();
+            if record.is_some_and(|record| record.stopping) {
+                self.finish_stop(due);
+            } else {
+                self.replace_if_unfit();
+            }
             return;
         }
         if record.is_some() {
             self.remove_note();
         }
-        // One that ran when we last looked, and died when nobody did, would have been started again.
-        let died = record.is_some() && self.program.autorestart != Autorestart::Never;
-        if self.program.autostart || died {
+        if due {
+            self.start(nobody());
+        }
+    }
+
+    /// An earlier watchdog had told it to end, and nobody knows whether it would: it makes way.
+    fn finish_stop(&mut self, due: bool) {
+        self.stopping.push(nobody());
+        self.handle(Event::Stop);
+        if due {
             self.start(nobody());
         }
     }
@@ -266,8 +293,8 @@ impl Job {
     fn perform(&mut self, deed: Deed) -> Option<Event> {
         match deed {
             Deed::Spawn => return Some(self.spawn()),
-            Deed::Terminate => self.signal_group(self.program.stopsignal),
-            Deed::Kill => self.signal_group(Signal::SIGKILL),
+            Deed::Terminate => self.end(self.program.stopsignal),
+            Deed::Kill => self.end(Signal::SIGKILL),
             Deed::SetTimer(after) => self.timer = deadline(after),
             Deed::ClearTimer => self.timer = None,
             Deed::Started(answer) => {
@@ -328,8 +355,13 @@ impl Job {
         }
     }
 
-    fn signal_group(&self, signal: Signal) {
+    /// Tells its group to end. The note knows it first: the next watchdog must not take it for one that
+    /// simply runs.
+    fn end(&self, signal: Signal) {
         if let Some(child) = &self.child {
+            if let Some(notes) = &self.shared.notes {
+                notes.mark_stopping(&self.program.full_name());
+            }
             child.signal_group(signal);
         }
     }
@@ -342,6 +374,7 @@ impl Job {
             started: child.started(),
             boot: identity::boot().to_owned(),
             fingerprint: self.fingerprint,
+            stopping: matches!(self.unit.state(), State::Stopping { .. }),
         });
         let status = Status {
             state: self.unit.state().clone(),

@@ -2,10 +2,10 @@
 //! by the new process itself, before it becomes the command: there is no instant in which we could be
 //! killed and leave a program behind that nobody knows of, to be started a second time.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::RawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub struct Notes {
     directory: PathBuf,
 }
 
+/// A note's third line, if its process was told to end.
+const STOPPING: &str = "stopping\n";
+
 /// A note's first line. The second is what the kernel says about the process.
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -34,7 +37,10 @@ struct Head {
 impl Notes {
     /// The notes in `directory`, which is made if it is not there.
     pub fn new(directory: PathBuf) -> io::Result<Self> {
-        fs::create_dir_all(&directory)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)?;
         Ok(Self { directory })
     }
 
@@ -55,6 +61,27 @@ impl Notes {
             .open(self.path(&head.name))?;
         file.write_all(&line)?;
         Ok(file)
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether the note on `name` is finished.
+    pub fn knows(&self, name: &ProcessName) -> bool {
+        fs::read_to_string(self.path(name)).is_ok_and(|note| record(&note).is_some())
+    }
+
+    /// Adds to the note on `name` that its process is told to end.
+    pub fn mark_stopping(&self, name: &ProcessName) {
+        let file = OpenOptions::new().append(true).open(self.path(name));
+        match file.and_then(|mut file| file.write_all(STOPPING.as_bytes())) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot note that \"{name}\" is stopped: {error}");
+            }
+            _ => {}
+        }
     }
 
     /// Throws the note on `name` away: its process has ended.
@@ -102,7 +129,8 @@ pub fn read_notes(directory: &Path) -> io::Result<Vec<Record>> {
 }
 
 fn record(note: &str) -> Option<Record> {
-    let (head, stat) = note.split_once('\n')?;
+    let (head, rest) = note.split_once('\n')?;
+    let (stat, rest) = rest.split_once('\n').unwrap_or((rest, ""));
     let head: Head = serde_json::from_str(head).ok()?;
     Some(Record {
         name: head.name,
@@ -110,6 +138,7 @@ fn record(note: &str) -> Option<Record> {
         started: identity::start_of(stat)?,
         boot: head.boot,
         fingerprint: head.fingerprint,
+        stopping: rest.starts_with(STOPPING.trim_end()),
     })
 }
 
@@ -164,10 +193,22 @@ mod tests {
             started: identity::started(std::process::id()).unwrap(),
             boot: identity::boot().to_owned(),
             fingerprint: program.fingerprint(),
+            stopping: false,
         };
-        assert_eq!(read_notes(&place).unwrap(), [ourselves]);
+        assert_eq!(read_notes(&place).unwrap(), [ourselves.clone()]);
+        assert!(notes.knows(&ourselves.name));
+        for _ in 0..2 {
+            notes.mark_stopping(&ourselves.name);
+            let stopping = Record {
+                stopping: true,
+                ..ourselves.clone()
+            };
+            assert_eq!(read_notes(&place).unwrap(), [stopping]);
+        }
         notes.remove(&program.full_name());
         notes.remove(&program.full_name());
+        notes.mark_stopping(&program.full_name());
+        assert!(!notes.knows(&program.full_name()));
         assert_eq!(read_notes(&place).unwrap(), []);
     }
 }

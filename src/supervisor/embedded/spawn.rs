@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::{CString, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -21,6 +21,7 @@ use super::child::Child;
 use super::fault::SpawnError;
 use super::notes::{self, Notes};
 use super::spec::{Input, LogFile, Output, Program, Rlimits};
+use crate::supervisor::Stream;
 
 /// What tells us about our own supervisor, and its password: nothing for programs of ours.
 const NOT_INHERITED: [&str; 10] = [
@@ -48,11 +49,17 @@ pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnErr
             cause: words(&error),
         }
     };
-    let path = find(program)?;
-    let note = notes
-        .map(|notes| notes.begin(program))
-        .transpose()
-        .map_err(failed("take note of it"))?;
+    let path = find_command(program)?;
+    let name = program.full_name();
+    // A full disk must not keep a program from running. It costs the next watchdog's knowing it.
+    let unnoted = |why: &str| {
+        tracing::warn!("cannot note \"{name}\", the next watchdog will not know it: {why}");
+    };
+    let note = notes.and_then(|notes| {
+        let begun = notes.begin(program);
+        begun.map_err(|error| unnoted(&words(&error))).ok()
+    });
+    let is_noted = note.is_some();
     let prepare = Preparation::new(program, note).map_err(failed("use its directory"))?;
     let mut command = Command::new(&path);
     // Both are there: a command was found.
@@ -85,6 +92,9 @@ pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnErr
         .spawn()
         .map_err(|error| failure(&path, &error))?
         .id();
+    if is_noted && !notes.is_some_and(|notes| notes.knows(&name)) {
+        unnoted("it could not be written");
+    }
     Child::of(pid).map_err(|error| {
         // Nobody would look after it.
         if let Ok(group) = i32::try_from(pid) {
@@ -94,8 +104,8 @@ pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnErr
     })
 }
 
-/// The file to execute.
-fn find(program: &Program) -> Result<PathBuf, SpawnError> {
+/// The file to execute for `program`, if it is there.
+pub fn find_command(program: &Program) -> Result<PathBuf, SpawnError> {
     let word = program.command.first().map_or("", String::as_str);
     let no_file = || SpawnError::NoFile(word.to_owned());
     if word.contains('/') {
@@ -140,7 +150,15 @@ fn executable(path: &Path) -> Result<(), SpawnError> {
 fn output(output: &Output) -> Result<Stdio, SpawnError> {
     Ok(match output {
         Output::Null => Stdio::null(),
-        Output::Inherit => Stdio::inherit(),
+        Output::Inherit(stream) => match stream {
+            Stream::Stdout => io::stdout().as_fd().try_clone_to_owned(),
+            Stream::Stderr => io::stderr().as_fd().try_clone_to_owned(),
+        }
+        .map_err(|error| SpawnError::Prepare {
+            step: "use our output",
+            cause: words(&error),
+        })?
+        .into(),
         Output::File(log) => open(log)
             .map_err(|error| SpawnError::Log {
                 path: log.path.display().to_string(),
@@ -170,17 +188,15 @@ fn open(log: &LogFile) -> io::Result<File> {
 enum Step {
     Execute,
     Session,
-    Note,
     Limits,
     User,
     Parent,
     Directory,
 }
 
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 6] = [
     "run it",
     "make a session of its own",
-    "take note of it",
     "set its limits",
     "become its user",
     "tie it to the watchdog",
@@ -227,8 +243,8 @@ impl Preparation {
             // A session of its own: its group can be signalled as one, and no terminal's end reaches it.
             tried(Step::Session, libc::setsid())?;
             if let Some(note) = &self.note {
-                notes::sign(note.as_raw_fd())
-                    .map_err(|error| failed(Step::Note, error.raw_os_error().unwrap_or(0)))?;
+                // The parent looks whether that went well.
+                let _ = notes::sign(note.as_raw_fd());
             }
             // Ignored signals (nohup) are inherited; the kernel refuses the two that are never ignored.
             for number in 1..=64 {

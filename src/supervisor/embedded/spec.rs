@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::unit::Rules;
-use super::user::User;
+use super::unit::{Autorestart, Rules};
 use crate::health::ProcessName;
 use crate::secret::Secret;
+use crate::supervisor::Stream;
 
 /// One program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,18 @@ pub struct Program {
     pub dies_with_us: bool,
 }
 
+/// A user with the groups it is in, as numbers: names were looked up when the configuration was read, as a
+/// directory service that hangs must not hang a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// User id.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// All group ids.
+    pub groups: Vec<u32>,
+}
+
 /// Resource limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rlimits {
@@ -80,8 +92,8 @@ pub enum Input {
 pub enum Output {
     /// `/dev/null`.
     Null,
-    /// Where ours goes. Not for one that is to outlive whoever reads that.
-    Inherit,
+    /// Where that one of ours goes. Not for one that is to outlive whoever reads that.
+    Inherit(Stream),
     /// To a file.
     File(LogFile),
 }
@@ -95,17 +107,6 @@ pub struct LogFile {
     pub maxbytes: u64,
     /// Backups that are kept, `.1` the newest.
     pub backups: u32,
-}
-
-/// Whether a program is started again after it ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Autorestart {
-    /// Whatever its exit code.
-    Always,
-    /// Unless its exit code is among the expected ones.
-    Unexpected,
-    /// It is not.
-    Never,
 }
 
 impl Program {
@@ -122,8 +123,8 @@ impl Program {
             umask: None,
             rlimits: Rlimits::default(),
             stdin: Input::Null,
-            stdout: Output::Inherit,
-            stderr: Output::Inherit,
+            stdout: Output::Inherit(Stream::Stdout),
+            stderr: Output::Inherit(Stream::Stderr),
             autostart: true,
             autorestart: Autorestart::Unexpected,
             exitcodes: vec![0],
@@ -171,7 +172,7 @@ impl Program {
             .into_iter()
             .filter_map(|output| match output {
                 Output::File(file) => Some(file),
-                Output::Null | Output::Inherit => None,
+                Output::Null | Output::Inherit(_) => None,
             })
     }
 
@@ -204,11 +205,15 @@ impl Program {
             }
         }
         print.add("stdin", &[u8::from(self.stdin == Input::Inherit)]);
-        for (stream, output) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+        for (key, output, own) in [
+            ("stdout", &self.stdout, Stream::Stdout),
+            ("stderr", &self.stderr, Stream::Stderr),
+        ] {
             match output {
-                Output::Null => print.add(stream, b""),
-                Output::Inherit => print.add(stream, b"-"),
-                Output::File(file) => print.add(stream, file.path.as_os_str().as_encoded_bytes()),
+                Output::Null => print.add(key, b""),
+                Output::Inherit(stream) if *stream == own => print.add(key, b"-"),
+                Output::Inherit(_) => print.add(key, b"&"),
+                Output::File(file) => print.add(key, file.path.as_os_str().as_encoded_bytes()),
             }
         }
         print.0
@@ -245,7 +250,7 @@ mod tests {
     fn the_fingerprint_changes_with_what_a_process_is_and_with_nothing_else() {
         let program = || Program::new("web", vec!["sleep".to_owned(), "9".to_owned()]);
         type Change = fn(&mut Program);
-        let table: [(&str, Change, bool); 13] = [
+        let table: [(&str, Change, bool); 14] = [
             ("nothing", |_| {}, false),
             ("name", |p| p.name = "x".to_owned(), false),
             ("startsecs", |p| p.startsecs = Duration::ZERO, false),
@@ -258,6 +263,11 @@ mod tests {
             ("core", |p| p.rlimits.core = Some(9), true),
             ("stdout", |p| p.stdout = Output::Null, true),
             ("stderr", |p| p.stderr = Output::Null, true),
+            (
+                "the other",
+                |p| p.stderr = Output::Inherit(Stream::Stdout),
+                true,
+            ),
             (
                 "environment",
                 |p| {

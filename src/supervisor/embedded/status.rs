@@ -1,8 +1,8 @@
 //! What a job shows of its program, in supervisord's words. Read by whoever wants to, without asking.
 
-use super::fault::{Exit, SpawnError};
+use super::fault::{Exit, SpawnError, Trouble};
 use super::identity::{self, Record};
-use super::unit::{State, Trouble};
+use super::unit::State;
 use crate::health::{Process, ProcessName};
 
 /// What a job shows.

@@ -8,9 +8,8 @@ mod words;
 
 use std::time::Duration;
 
-pub use self::words::{Deed, Event, Rules, State, Trouble};
-use super::fault::{Exit, Fault};
-use super::spec::Autorestart;
+pub use self::words::{Autorestart, Deed, Event, Rules, State};
+use super::fault::{Exit, Fault, Trouble};
 use crate::health::Moment;
 
 /// A program that was up may be started again at once, but not more often than this: one that is up at

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::health::{Moment, ProcessState};
-use crate::supervisor::embedded::fault::{Exit, Fault, SpawnError};
-use crate::supervisor::embedded::spec::Autorestart;
+use crate::supervisor::embedded::fault::{Exit, Fault, SpawnError, Trouble};
 
 /// The part of a program's definition that decides what happens to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +18,17 @@ pub struct Rules {
     pub exitcodes: Vec<i32>,
     /// From the stop signal to the kill.
     pub stopwaitsecs: Duration,
+}
+
+/// Whether a program is started again after it ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Autorestart {
+    /// Whatever its exit code.
+    Always,
+    /// Unless its exit code is among the expected ones.
+    Unexpected,
+    /// It is not.
+    Never,
 }
 
 /// What the program is doing.
@@ -48,15 +58,6 @@ pub enum State {
     },
     /// It could not be started, and nobody tries any more.
     Fatal { why: Trouble },
-}
-
-/// Why a start failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// There never was a process.
-    Spawn(SpawnError),
-    /// It ended before it was up for long enough.
-    Quick(Option<Exit>),
 }
 
 /// What happens to a program.

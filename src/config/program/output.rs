@@ -1,0 +1,95 @@
+//! Where a program's two outputs go: to a file, nowhere, or where ours do.
+
+use super::names::Names;
+use crate::config::faults::Wrong;
+use crate::config::settings::{LogFile, Output, Stream};
+use crate::config::table::Table;
+use crate::config::value::Value;
+
+/// supervisord's defaults.
+const MAXBYTES: u64 = 50 << 20;
+const BACKUPS: u32 = 10;
+/// More backups than any disk holds.
+const MOST: u32 = 10_000;
+
+/// The keys of one output.
+pub struct Keys {
+    file: &'static str,
+    maxbytes: &'static str,
+    backups: &'static str,
+}
+
+pub const STDOUT: Keys = Keys {
+    file: "stdout_logfile",
+    maxbytes: "stdout_logfile_maxbytes",
+    backups: "stdout_logfile_backups",
+};
+
+pub const STDERR: Keys = Keys {
+    file: "stderr_logfile",
+    maxbytes: "stderr_logfile_maxbytes",
+    backups: "stderr_logfile_backups",
+};
+
+/// Where the output with these `keys` goes; `None`: nobody says.
+pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<Output> {
+    let file = table.get(keys.file);
+    let bounds = [table.get(keys.maxbytes), table.get(keys.backups)];
+    let maxbytes = table.read(keys.maxbytes, Value::size).unwrap_or(MAXBYTES);
+    let backups = table
+        .read(keys.backups, |value| value.count(0, MOST))
+        .unwrap_or(BACKUPS);
+    let Some(value) = file else {
+        for bound in bounds.into_iter().flatten() {
+            bound.wrong(Wrong::new(
+                "the bound of a file that is not there",
+                format!("add {} = \"...\", or leave this out", keys.file),
+            ));
+        }
+        return None;
+    };
+    let text = value.some_text()?;
+    match text.as_str() {
+        "NONE" | "/dev/null" => Some(Output::Nowhere),
+        "/dev/stdout" | "/dev/fd/1" => Some(Output::Ours(Stream::Stdout)),
+        "/dev/stderr" | "/dev/fd/2" => Some(Output::Ours(Stream::Stderr)),
+        "AUTO" | "syslog" => {
+            value.wrong(Wrong::new(
+                format!("{text:?} names no file"),
+                "expected a path, or \"NONE\"; without the key it goes where our own output goes",
+            ));
+            None
+        }
+        _ => {
+            let path = value.accept(names.fill(&text))?;
+            Some(Output::File(LogFile {
+                path: value.sheet.sources.base.join(path),
+                maxbytes,
+                backups,
+            }))
+        }
+    }
+}
+
+/// Where standard error goes: with `redirect_stderr` to where `stdout` does.
+pub fn read_stderr(
+    table: &Table<'_>,
+    keys: &Keys,
+    names: &Names<'_>,
+    stdout: &Output,
+) -> Option<Output> {
+    let own = read_output(table, keys, names);
+    if !table
+        .read("redirect_stderr", Value::flag)
+        .unwrap_or_default()
+    {
+        return own;
+    }
+    if let Some(file) = table.get(keys.file) {
+        file.wrong(Wrong::new(
+            format!("{:?} and \"redirect_stderr\" exclude each other", keys.file),
+            "keep one of them",
+        ));
+    }
+    Some(stdout.clone())
+}

@@ -1,0 +1,206 @@
+//! The programs of the configuration file, from our start to our end: taken over from an earlier run, or
+//! started; defined anew on reload; stopped at the end, or left to the next run. What becomes of one while
+//! it runs is its supervisor's business.
+//!
+//! Each watchdog has notes of its own in the state directory, and a lock beside them: two that were started
+//! with the same file must not both look after its programs. The lock goes with the process that holds it,
+//! and with what that was just about to start, so that whoever gets it finds every note finished.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::health::{Backend, Process};
+use crate::supervisor::embedded::{Embedded, Program, become_subreaper, read_notes, reap_orphans};
+use crate::supervisor::{Supervisor, Supervisors};
+
+use super::state_dir::short;
+use super::voice::Voice;
+
+/// How long an earlier run may take to be gone, and what it was just starting to be started.
+const LOCK_FOR: Duration = Duration::from_secs(5);
+const LOCK_EVERY: Duration = Duration::from_millis(20);
+
+/// What the configuration says about programs.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    /// The programs.
+    pub programs: Vec<Program>,
+    /// They run on when we are told to end.
+    pub leave: bool,
+}
+
+/// Looks after the programs, if there are any.
+#[derive(Debug)]
+pub struct Programs {
+    notes: PathBuf,
+    leave: bool,
+    supervisor: Option<Embedded>,
+    reaper: Option<AbortHandle>,
+    lock: Option<Flock<File>>,
+    voice: Voice,
+}
+
+impl Programs {
+    /// Those of the watchdog `key`, whose state is in `dir`. Nothing is done yet.
+    pub fn new(dir: &Path, key: &str, voice: Voice) -> Self {
+        Self {
+            notes: dir.join(format!("programs-{}", short(key))),
+            leave: false,
+            supervisor: None,
+            reaper: None,
+            lock: None,
+            voice,
+        }
+    }
+
+    /// Collects orphans if nobody else can: as the first process of a container we are the parent of all
+    /// of them. Needs a runtime.
+    pub fn reap_as_init(&mut self) {
+        if process::id() == 1 {
+            self.reap();
+        }
+    }
+
+    /// From now on the programs are `wanted`. The first time, what an earlier run left is taken over: what
+    /// is not wanted any more is stopped, too. Needs a runtime.
+    ///
+    /// # Errors
+    /// Another watchdog looks after them.
+    pub async fn define(&mut self, wanted: Definitions) -> Result<(), String> {
+        self.leave = wanted.leave;
+        match &self.supervisor {
+            Some(supervisor) => supervisor.update(wanted.programs).await,
+            None if wanted.programs.is_empty() && !self.notes.exists() => {}
+            None => self.take_over(wanted.programs).await?,
+        }
+        Ok(())
+    }
+
+    async fn take_over(&mut self, programs: Vec<Program>) -> Result<(), String> {
+        self.lock = self.locked().await?;
+        let records = read_notes(&self.notes).unwrap_or_else(|why| {
+            self.unknown("what an earlier run left is not known", &why);
+            Vec::new()
+        });
+        if let Err(why) = become_subreaper() {
+            tracing::warn!("what programs leave behind will not be collected: {why}");
+        }
+        self.reap();
+        let supervisor = match Embedded::noting(programs.clone(), self.notes.clone()) {
+            Ok(supervisor) => supervisor,
+            Err(why) => {
+                let text = "programs are started, but when httpok is killed the next run will not know them";
+                self.unknown(text, &why);
+                Embedded::new(programs)
+            }
+        };
+        supervisor.begin(records).await;
+        self.supervisor = Some(supervisor);
+        Ok(())
+    }
+
+    /// Where checks find the programs.
+    pub fn lend(&self, supervisors: &mut Supervisors) {
+        if let Some(supervisor) = &self.supervisor {
+            let supervisor = Supervisor::Embedded(supervisor.clone());
+            supervisors.insert(Backend::Embedded, supervisor);
+        }
+    }
+
+    /// Every program as it is now.
+    pub fn list(&self) -> Vec<Process> {
+        self.supervisor
+            .as_ref()
+            .map_or_else(Vec::new, Embedded::list)
+    }
+
+    /// Stops them, or leaves them to the next run. May be dropped halfway: what still runs is left, too.
+    pub async fn end(&self) {
+        let Some(supervisor) = &self.supervisor else {
+            return;
+        };
+        if self.leave {
+            tracing::info!("the programs run on");
+            return;
+        }
+        supervisor.shutdown(supervisor.longest_stop()).await;
+    }
+
+    /// The lock, or none where there can be none: a state directory that cannot be used must not keep
+    /// programs from being started.
+    async fn locked(&self) -> Result<Option<Flock<File>>, String> {
+        let path = self.notes.with_extension("lock");
+        let until = Instant::now() + LOCK_FOR;
+        let mut file = match open(&path) {
+            Ok(file) => file,
+            Err(why) => {
+                self.unknown("programs are not locked", &why);
+                return Ok(None);
+            }
+        };
+        loop {
+            file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Some(lock)),
+                Err((file, Errno::EWOULDBLOCK)) if Instant::now() < until => file,
+                Err((_, Errno::EWOULDBLOCK)) => {
+                    return Err(format!(
+                        "another watchdog looks after the programs of this configuration: it has {} locked",
+                        path.display()
+                    ));
+                }
+                Err((_, why)) => {
+                    self.unknown("programs are not locked", &why.into());
+                    return Ok(None);
+                }
+            };
+            sleep(LOCK_EVERY).await;
+        }
+    }
+
+    fn reap(&mut self) {
+        if self.reaper.is_some() {
+            return;
+        }
+        let reaping = tokio::spawn(async {
+            if let Err(why) = reap_orphans().await {
+                tracing::warn!("cannot collect orphans: {why}");
+            }
+        });
+        self.reaper = Some(reaping.abort_handle());
+    }
+
+    fn unknown(&self, what: &str, why: &io::Error) {
+        let notes = self.notes.display();
+        self.voice
+            .trouble(&format!("httpok: {what}: {notes}: {why}"));
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        if let Some(reaper) = &self.reaper {
+            reaper.abort();
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(dir) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}

@@ -1,0 +1,241 @@
+//! The programs as a whole: taking them over, changing their definitions, showing them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::fault::Fault;
+use super::identity::Record;
+use super::job::{Handle, Request, Shared, settle};
+use super::logs::Keeper;
+use super::notes::Notes;
+use super::spec::Program;
+use super::unit::Autorestart;
+use crate::health::{CallError, Process, ProcessName};
+
+/// The programs. Clones are the same supervisor. With the last clone it ends, and its programs live on.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    jobs: Mutex<BTreeMap<ProcessName, Handle>>,
+    shared: Arc<Shared>,
+    address: String,
+    closing: AtomicBool,
+}
+
+impl Embedded {
+    /// A supervisor of `programs`, none of which is started. Of two with the same name the later one
+    /// counts. Needs a runtime.
+    pub fn new(programs: Vec<Program>) -> Self {
+        Self::made(programs, None)
+    }
+
+    /// The same, and each process is noted in `directory` before it does anything, for the next watchdog
+    /// to [`read_notes`].
+    pub fn noting(programs: Vec<Program>, directory: PathBuf) -> io::Result<Self> {
+        Ok(Self::made(programs, Some(Notes::new(directory)?)))
+    }
+
+    fn made(programs: Vec<Program>, notes: Option<Notes>) -> Self {
+        let address = match &notes {
+            Some(notes) => format!("embedded in {}", notes.directory().display()),
+            None => "embedded".to_owned(),
+        };
+        let embedded = Self {
+            inner: Arc::new(Inner {
+                jobs: Mutex::default(),
+                shared: Arc::new(Shared {
+                    keeper: Keeper::new(),
+                    notes,
+                    changes: watch::Sender::new(0),
+                }),
+                address,
+                closing: AtomicBool::new(false),
+            }),
+        };
+        for program in programs {
+            embedded.add(program);
+        }
+        embedded
+    }
+
+    /// Takes over the processes in `records` that live, and starts what else is due, by priority. A
+    /// process of a program that is not defined any more is stopped, one of a definition that changed is
+    /// replaced. Returns when every program was begun, not when it is up.
+    pub async fn begin(&self, records: Vec<Record>) {
+        let mut records: BTreeMap<_, _> = records
+            .into_iter()
+            .map(|record| (record.name.clone(), record))
+            .collect();
+        for handle in self.by_priority() {
+            let record = records.remove(&handle.program.full_name());
+            let begun = handle.ask(|ticket| Request::Begin(record, ticket)).await;
+            settle(begun).await;
+        }
+        for (name, mut record) in records {
+            let stray = self.add(Program {
+                group: name.group.clone(),
+                autostart: false,
+                autorestart: Autorestart::Never,
+                ..Program::new(&name.name, Vec::new())
+            });
+            record.fingerprint = stray.program.fingerprint();
+            let begun = stray
+                .ask(|ticket| Request::Begin(Some(record), ticket))
+                .await;
+            settle(begun).await;
+            self.retire(name);
+        }
+    }
+
+    /// From now on the programs are `programs`. What did not change runs on; what is new is begun, what
+    /// changed is replaced, what is gone is stopped. Returns before all of that is done.
+    pub async fn update(&self, programs: Vec<Program>) {
+        if self.closing() {
+            return;
+        }
+        let wanted: BTreeMap<_, _> = programs
+            .into_iter()
+            .map(|program| (program.full_name(), program))
+            .collect();
+        let gone: Vec<_> = self.jobs().keys().cloned().collect();
+        for name in gone.into_iter().filter(|name| !wanted.contains_key(name)) {
+            self.retire(name);
+        }
+        let mut wanted: Vec<_> = wanted.into_values().collect();
+        wanted.sort_by_key(|program| program.priority);
+        for program in wanted {
+            let known = self.jobs().get(&program.full_name()).cloned();
+            let asked = match known {
+                Some(handle) => {
+                    let program = Arc::new(program);
+                    if let Some(known) = self.jobs().get_mut(&program.full_name()) {
+                        known.program = Arc::clone(&program);
+                        known.retired = false;
+                    }
+                    handle
+                        .ask(|ticket| Request::Redefine(program, ticket))
+                        .await
+                }
+                None => {
+                    let handle = self.add(program);
+                    handle.ask(|ticket| Request::Begin(None, ticket)).await
+                }
+            };
+            settle(asked).await;
+        }
+    }
+
+    /// Where it keeps its notes, which tells it from every other watchdog's.
+    pub fn address(&self) -> &str {
+        &self.inner.address
+    }
+
+    /// Every program, by group and name.
+    pub fn list(&self) -> Vec<Process> {
+        self.jobs()
+            .iter()
+            .map(|(name, handle)| handle.status().process(name))
+            .collect()
+    }
+
+    /// The program `name`.
+    pub fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        Ok(self.handle(name)?.status().process(name))
+    }
+
+    /// What the next watchdog must know to look after the programs that run.
+    pub fn records(&self) -> Vec<Record> {
+        self.jobs()
+            .values()
+            .filter_map(|handle| handle.status().record)
+            .collect()
+    }
+
+    /// Changes whenever [`Embedded::records`] does.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.shared.changes.subscribe()
+    }
+
+    pub(super) fn jobs(&self) -> MutexGuard<'_, BTreeMap<ProcessName, Handle>> {
+        self.inner
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on nothing is started.
+    pub(super) fn close(&self) {
+        self.inner.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn closing(&self) -> bool {
+        self.inner.closing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn handle(&self, name: &ProcessName) -> Result<Handle, CallError> {
+        let handle = self.jobs().get(name).cloned();
+        handle.ok_or_else(|| Fault::BadName.about(name))
+    }
+
+    fn add(&self, program: Program) -> Handle {
+        let name = program.full_name();
+        let handle = Handle::new(Arc::new(program), Arc::clone(&self.inner.shared));
+        self.jobs().insert(name, handle.clone());
+        handle
+    }
+
+    /// Stops `name`, and forgets it when it is gone. Until then its record is kept, and it cannot be
+    /// started a second time.
+    fn retire(&self, name: ProcessName) {
+        if let Some(handle) = self.jobs().get_mut(&name) {
+            handle.retired = true;
+        }
+        let embedded = self.clone();
+        tokio::spawn(async move {
+            let Ok(retired) = embedded.handle(&name) else {
+                return;
+            };
+            let stopped = embedded.ask(&name, Request::Stop).await;
+            if !embedded.forget(&name, &retired.program) {
+                // Another reload brought it back.
+                let _ = embedded.start(&name).await;
+                return;
+            }
+            match stopped {
+                Err(error) if !error.is_fault(CallError::NOT_RUNNING) => {
+                    tracing::warn!(
+                        "cannot stop \"{name}\", which is not defined any more: {error}"
+                    );
+                }
+                _ => tracing::info!("\"{name}\" is not defined any more"),
+            }
+        });
+    }
+
+    /// Whether `name` was still defined as `program`.
+    fn forget(&self, name: &ProcessName, program: &Arc<Program>) -> bool {
+        let mut jobs = self.jobs();
+        let same = jobs
+            .get(name)
+            .is_some_and(|handle| Arc::ptr_eq(&handle.program, program));
+        if same {
+            jobs.remove(name);
+        }
+        same
+    }
+
+    pub(super) fn by_priority(&self) -> Vec<Handle> {
+        let mut handles: Vec<_> = self.jobs().values().cloned().collect();
+        handles.sort_by_key(|handle| handle.program.priority);
+        handles
+    }
+}

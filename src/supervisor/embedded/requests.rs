@@ -1,0 +1,147 @@
+//! What programs are asked for one at a time: stop, start, signal, log. And all of them together, at the end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::fault::Fault;
+use super::job::{Handle, Receipts, Request, Ticket, settle};
+use super::logs;
+use super::programs::Embedded;
+use super::signal::signal_number;
+use super::spec::Output;
+use super::unit::KILL_WAIT;
+use crate::health::{CallError, ProcessName};
+use crate::supervisor::Stream;
+
+impl Embedded {
+    /// Stops `name`; answered when it is gone.
+    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        self.ask(name, Request::Stop).await
+    }
+
+    /// Starts `name`; answered when it is up, or will not be.
+    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        if self.closing() {
+            return Err(Fault::Closing.about(name));
+        }
+        if self.handle(name)?.retired {
+            return Err(Fault::BadName.about(name));
+        }
+        self.ask(name, Request::Start).await
+    }
+
+    /// Sends `name` alone, not its group, the signal `signal`: `HUP`, `SIGHUP` or `1`.
+    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
+        let number =
+            signal_number(signal).ok_or_else(|| Fault::BadSignal(signal.to_owned()).about(name))?;
+        self.ask(name, |ticket| Request::Signal(number, ticket))
+            .await
+    }
+
+    /// At most the last `bytes` bytes of what `name` wrote to `stream`; empty when that is no file.
+    pub async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        let program = self.handle(name)?.program;
+        let output = match stream {
+            Stream::Stdout => &program.stdout,
+            Stream::Stderr => &program.stderr,
+        };
+        let Output::File(log) = output else {
+            return Ok(String::new());
+        };
+        let path = log.path.clone();
+        let tail = tokio::task::spawn_blocking(move || logs::tail(&path, bytes)).await;
+        tail.unwrap_or_else(|error| Err(error.into()))
+            .map_err(|error| CallError::Unreachable {
+                detail: format!("cannot read \"{}\": {error}", log.path.display()),
+            })
+    }
+
+    /// How long a [`Self::shutdown`] may take when nobody listens to his stop signal.
+    pub fn longest_stop(&self) -> Duration {
+        let mut longest = BTreeMap::new();
+        for handle in self.by_priority() {
+            let level: &mut Duration = longest.entry(handle.program.priority).or_default();
+            *level = handle.program.stopwaitsecs.max(*level);
+        }
+        longest
+            .values()
+            .fold(KILL_WAIT, |sum, level| sum.saturating_add(*level))
+    }
+
+    /// Stops every program, those of the highest priority number first and each number at once. What is
+    /// left after `within` is killed. From here on nothing is started any more.
+    pub async fn shutdown(&self, within: Duration) {
+        self.close();
+        let deadline = Instant::now().checked_add(within);
+        let handles = self.by_priority();
+        for level in handles
+            .chunk_by(|one, other| one.program.priority == other.program.priority)
+            .rev()
+        {
+            let receipts = ask_all(level, Request::Stop).await;
+            if !in_time(deadline, settle(receipts)).await {
+                tracing::warn!("programs did not stop in time and are killed");
+                settle(ask_all(&handles, Request::Kill).await).await;
+                return;
+            }
+        }
+    }
+
+    /// Waits until `name` has come to its end by itself and will not be started again, and gives the exit
+    /// code for one who ran only this program. What was stopped is waited for until it is started again.
+    pub async fn over(&self, name: &ProcessName) -> Result<i32, CallError> {
+        let status = self.handle(name)?.wait(|status| status.state.over()).await;
+        let status = status.ok_or_else(|| gone(name))?;
+        Ok(status.exit_code().unwrap_or(1))
+    }
+
+    /// The exit code with which `name` ended, if it did.
+    pub fn exit_code(&self, name: &ProcessName) -> Option<i32> {
+        self.handle(name).ok()?.status().exit_code()
+    }
+
+    pub(super) async fn ask(
+        &self,
+        name: &ProcessName,
+        request: impl FnOnce(Ticket) -> Request,
+    ) -> Result<(), CallError> {
+        let receipt = self.handle(name)?.ask(request).await;
+        let answer = receipt.ok_or_else(|| gone(name))?.await;
+        answer
+            .map_err(|_| gone(name))?
+            .map_err(|fault| fault.about(name))
+    }
+}
+
+/// Its job panicked: there is no other way for one to end before its handles.
+fn gone(name: &ProcessName) -> CallError {
+    CallError::Unreachable {
+        detail: format!("nobody looks after \"{name}\" any more"),
+    }
+}
+
+/// Whether `work` ended before `deadline`; `None` is never.
+async fn in_time(deadline: Option<Instant>, work: impl Future<Output = ()>) -> bool {
+    match deadline {
+        Some(at) => timeout_at(at, work).await.is_ok(),
+        None => {
+            work.await;
+            true
+        }
+    }
+}
+
+async fn ask_all(handles: &[Handle], request: fn(Ticket) -> Request) -> Receipts {
+    let mut receipts = Vec::with_capacity(handles.len());
+    for handle in handles {
+        receipts.extend(handle.ask(request).await);
+    }
+    receipts
+}
