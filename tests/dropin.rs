@@ -11,6 +11,7 @@ mod evidence;
 #[path = "dropin/policy.rs"]
 mod policy;
 #[path = "support/program.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod program;
 #[path = "dropin/protocol.rs"]
 mod protocol;

@@ -5,8 +5,17 @@
 
 #[path = "embedded/adopt.rs"]
 mod adopt;
+#[path = "embedded/around.rs"]
+mod around;
 #[path = "embedded/crowd.rs"]
 mod crowd;
+#[path = "embedded/cure.rs"]
+mod cure;
+#[path = "embedded/ends.rs"]
+mod ends;
+#[path = "support/eventlistener.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod eventlistener;
 #[path = "embedded/host.rs"]
 mod host;
 #[path = "embedded/life.rs"]
@@ -15,8 +24,18 @@ mod life;
 mod logs;
 #[path = "embedded/process.rs"]
 mod process;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod program;
+#[path = "embedded/reload.rs"]
+mod reload;
 #[path = "embedded/run.rs"]
 mod run;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod site;
+#[path = "embedded/stage.rs"]
+mod stage;
 mod support;
 
 use std::path::Path;

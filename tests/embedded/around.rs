@@ -1,0 +1,147 @@
+//! What is around the programs of a file: their user, limits and logs; a listener's protocol; a container.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::eventlistener::EventListener;
+use crate::lives;
+use crate::program::{LIMIT, Program};
+use crate::stage::{QUICK, Stage, unwatched};
+use crate::support::wait_until;
+
+/// The first process of a new PID namespace.
+const INIT: [&str; 5] = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+
+/// That process, as we know it from outside; `program` is `unshare`.
+fn init(program: &Program) -> Pid {
+    let children = format!("/proc/{0}/task/{0}/children", program.id());
+    let found = || fs::read_to_string(&children).unwrap_or_default();
+    wait_until("the namespace", LIMIT, || !found().is_empty());
+    Pid::from_raw(found().trim().parse().unwrap())
+}
+
+#[test]
+fn a_program_runs_as_the_file_says() {
+    let stage = Stage::new();
+    fs::set_permissions(stage.dir(), fs::Permissions::from_mode(0o777)).unwrap();
+    let keys = r#"
+        numprocs = 2
+        user = "nobody"
+        umask = "027"
+        environment = { A = "n %(process_num)d", B = "${file:secret}" }
+        rlimits = { nofile = 77, core = 0 }
+        stdout_logfile = "out_%(process_num)02d"
+        redirect_stderr = true"#;
+    fs::write(stage.dir().join("secret"), "hunter2\n").unwrap();
+    let script = "echo $A $B $(id -un) $(umask) $(ulimit -n) $(ulimit -c) >&2; \
+                  echo $SUPERVISOR_GROUP_NAME:$SUPERVISOR_PROCESS_NAME";
+    stage.configure(&[QUICK, &unwatched("app", script, keys)]);
+    let watchdog = stage.watch();
+    for number in 0..2 {
+        let expected = format!("n {number} hunter2 nobody 0027 77 0\napp:app_{number}\n");
+        let log = format!("out_{number:02}");
+        wait_until("its words", LIMIT, || stage.file(&log) == expected);
+    }
+    watchdog.signal(Signal::SIGTERM);
+    let end = watchdog.wait();
+    assert!(!end.err.contains("hunter2"), "{}", end.err);
+}
+
+#[test]
+fn a_log_is_rotated_by_its_size() {
+    let stage = Stage::new();
+    let script = "while :; do echo 0123456789012345678901234567890123456789; sleep 0.01; done";
+    let keys =
+        "stdout_logfile = \"log\"\nstdout_logfile_maxbytes = 1000\nstdout_logfile_backups = 1";
+    stage.configure(&[QUICK, &unwatched("web", script, keys)]);
+    let _watchdog = stage.watch();
+    let rotated = stage.dir().join("log.1");
+    wait_until("a backup", LIMIT, || {
+        rotated.metadata().is_ok_and(|found| found.len() >= 1000)
+    });
+    let pid = stage.started("web", 1);
+    assert!(lives(pid));
+    assert!(!stage.dir().join("log.2").exists());
+}
+
+/// Every byte of a listener's standard output is supervisord's protocol.
+#[test]
+fn a_listeners_output_stays_the_protocols() {
+    let stage = Stage::new();
+    // where ours goes, unless something is said
+    let text = "[[program]]\nname = \"loud\"\nstartsecs = 0\n\
+                command = ['sh', '-c', 'echo $$ >> loud.lives; echo to stdout; echo to stderr >&2; exec sleep 1000']\n\
+                [[program]]\nname = \"also\"\nstartsecs = 0\nstdout_logfile = \"/dev/stdout\"\nredirect_stderr = true\n\
+                command = ['sh', '-c', 'echo $$ >> also.lives; echo also one; echo also two >&2; exec sleep 1000']\n\
+                [[check]]\nname = \"a\"\nurl = \"URL/ok\"\n";
+    stage.configure(&[QUICK, text]);
+    let mut command = stage.httpok(&["--config", "httpok.toml"]);
+    command
+        .env("SUPERVISOR_SERVER_URL", "unix:///nobody/is/there.sock")
+        .env("SUPERVISOR_PROCESS_NAME", "listener")
+        .env("SUPERVISOR_GROUP_NAME", "listener")
+        .env("SUPERVISOR_ENABLED", "1");
+    let mut listener = EventListener::start(&mut command);
+    let pids = [stage.started("loud", 1), stage.started("also", 1)];
+    listener.tick();
+    listener.err.wait("their words", |said| {
+        ["to stdout\n", "to stderr\n", "also one\n", "also two\n"]
+            .iter()
+            .all(|word| said.contains(word))
+    });
+    listener.signal(Signal::SIGTERM);
+    let end = listener.wait();
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
+    assert!(!pids.into_iter().any(lives), "they end with it");
+}
+
+/// As the first process of a container the watchdog gets every orphan, and no signal that it does not ask
+/// for.
+#[test]
+fn as_pid_1_the_watchdog_collects_orphans_and_stops_its_programs() {
+    let stage = Stage::new();
+    let script = "for n in 1 2 3; do (sh -c 'echo $$ >> orphans' &); done; \
+                  until [ $(cat orphans | wc -l) = 3 ]; do sleep 0.02; done; \
+                  for pid in $(cat orphans); do while [ -e /proc/$pid ]; do sleep 0.02; done; done; \
+                  trap 'echo > ended; exit' TERM; echo $PPID > parent; while :; do sleep 0.02; done";
+    let program = format!(
+        "[[program]]\nname = \"web\"\nstartsecs = 0\nstdout_logfile = \"NONE\"\nredirect_stderr = true\n\
+         command = [\"sh\", \"-c\", \"\"\"{script}\"\"\"]\n"
+    );
+    stage.configure(&[QUICK, &program]);
+    let words = ["watch", "--config", "httpok.toml"];
+    let watchdog = Program::start(&mut stage.behind(&INIT, &words));
+    wait_until("the orphans are gone", LIMIT, || {
+        stage.file("parent") == "1\n"
+    });
+    kill(init(&watchdog), Signal::SIGTERM).unwrap();
+    let end = watchdog.wait();
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
+    assert_eq!(stage.file("ended"), "\n");
+}
+
+#[test]
+fn as_pid_1_run_ends_with_its_commands_code() {
+    let stage = Stage::new();
+    let script = "trap 'exit 13' TERM; echo > ready; while :; do sleep 0.02; done";
+    let url = format!("{}/ok", stage.site.origin());
+    let words = [
+        "run",
+        "--url",
+        &url,
+        "--state-dir",
+        "state",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let run = Program::start(&mut stage.behind(&INIT, &words));
+    wait_until("it is ready", LIMIT, || !stage.file("ready").is_empty());
+    kill(init(&run), Signal::SIGTERM).unwrap();
+    let end = run.wait();
+    assert_eq!(end.status.code(), Some(13), "{}", end.err);
+}

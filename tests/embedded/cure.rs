@@ -1,0 +1,159 @@
+//! Whatever is wrong with a program of our own, the same comes of it as under supervisord.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use nix::sys::signal::Signal;
+
+use crate::lives;
+use crate::program::LIMIT;
+use crate::site::{Answer, says};
+use crate::stage::{QUICK, Stage, ends_after, is_gone, watched};
+use crate::support::wait_until;
+
+const MAIL: &str = "[mail]\nto = \"ops@example.org\"\nsendmail = \"cat >> mails\"\n";
+
+#[test]
+fn what_hangs_or_fails_is_restarted_with_evidence_and_told() {
+    let stage = Stage::new();
+    stage.ill_until("hangs", 2, Answer::Hang(Vec::new()));
+    stage.ill_until("fails", 2, says("500 Oh", "stack trace here"));
+    let evidence = "[check.capture]\nrun = [\"echo seen {pid}\"]\nmin_free = 0\n";
+    let (hangs, fails) = (
+        watched("hangs", ":", "", evidence),
+        watched("fails", ":", "", ""),
+    );
+    stage.configure(&[QUICK, MAIL, &hangs, &fails]);
+    let watchdog = stage.watch();
+    wait_until("both are told", LIMIT, || {
+        let mails = stage.file("mails");
+        mails.contains("hangs recovered") && mails.contains("fails recovered")
+    });
+    let mails = stage.file("mails");
+    assert!(mails.contains("hangs was down: first_byte_timeout, restarted, back after"));
+    assert!(mails.contains("fails was down: status 500, restarted, back after"));
+    for name in ["hangs", "fails"] {
+        let pids = stage.pids(name);
+        assert_eq!(pids.len(), 2, "{}", watchdog.err.text());
+        assert!(!lives(pids[0]) && lives(pids[1]));
+        assert!(stage.shows_running(name, pids[1]));
+    }
+    let kept = std::process::Command::new("grep")
+        .args(["-rl", &format!("seen {}", stage.pids("hangs")[0])])
+        .arg(stage.dir().join("state/evidence"))
+        .output()
+        .unwrap();
+    assert_ne!(kept.stdout, b"", "what was seen is kept");
+}
+
+#[test]
+fn a_crash_loop_ends_in_fatal_and_the_check_gives_up() {
+    let stage = Stage::new();
+    stage.site.answer("/loops", || says("500 Oh", ""));
+    let program = "startsecs = 1\nstartretries = 1\n";
+    let check = "start_stopped = true\nrestarts = \"1/1h\"\n";
+    stage.configure(&[QUICK, &watched("loops", "exit 3", program, check)]);
+    let watchdog = stage.watch();
+    watchdog.err.wait("all of it is told", |said| {
+        [
+            "program \"loops\" is BACKOFF: exited too quickly (exit status 3)",
+            "program \"loops\" is FATAL: exited too quickly (exit status 3)",
+            "is down",
+            "gave up: the restarts are used up",
+        ]
+        .iter()
+        .all(|line| said.contains(line))
+    });
+}
+
+#[test]
+fn what_refuses_to_stop_is_killed_with_all_that_it_started() {
+    let stage = Stage::new();
+    stage.ill_until("deaf", 2, says("500 Oh", ""));
+    // what it has started does not listen either
+    let script = "trap \"\" TERM; sleep 1000 & echo $! >> child.lives; wait";
+    stage.configure(&[QUICK, &watched("deaf", script, "stopwaitsecs = 1", "")]);
+    let watchdog = stage.watch();
+    let (first, child) = (stage.started("deaf", 1), stage.started("child", 1));
+    let second = stage.started("deaf", 2);
+    assert!(!lives(first) && !lives(child) && lives(second));
+    let said = watchdog
+        .err
+        .wait("it passes", |said| said.contains("passes again"));
+    assert!(said.contains("program \"deaf\" is STOPPING"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_started_is_when_it_can() {
+    let stage = Stage::new();
+    stage.ill_until("late", 1, says("500 Oh", ""));
+    let text = "[[check]]\nname = \"late\"\nurl = \"URL/late\"\nrestart = \"program/late\"\n\
+                start_stopped = true\n\
+                [[program]]\nname = \"late\"\ncommand = \"./late\"\nstartsecs = 0\nstartretries = 0\n\
+                stdout_logfile = \"NONE\"\n";
+    stage.configure(&[QUICK, text]);
+    let end = stage.run(&["config", "check", "httpok.toml"]);
+    assert_eq!(end.status.code(), Some(0), "it may come later");
+    assert!(
+        end.out.ends_with(" is right: 1 check, 1 program\n"),
+        "{}",
+        end.out
+    );
+    assert!(
+        end.err.contains("program \"late\": can't find command"),
+        "{}",
+        end.err
+    );
+    let watchdog = stage.watch();
+    watchdog.err.wait("it is told", |said| {
+        said.contains("program \"late\" is FATAL: can't find command") && said.contains("NO_FILE")
+    });
+    let path = stage.dir().join("late");
+    fs::write(&path, "#!/bin/sh\necho $$ >> late.lives\nexec sleep 1000\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let pid = stage.started("late", 1);
+    watchdog
+        .err
+        .wait("it passes", |said| said.contains("passes again"));
+    assert!(stage.shows_running("late", pid));
+}
+
+/// The stop was asked for, and nobody was there any more to see its end and to start it: neither a program
+/// that is still on its way down when the next watchdog comes, nor one that has gone by then, stays down.
+#[test]
+fn a_watchdog_killed_in_the_middle_of_a_restart_leaves_nothing_down() {
+    for (seconds, gone) in [("3", false), ("0.5", true)] {
+        let stage = Stage::new();
+        stage.ill_until("slow", 2, says("500 Oh", ""));
+        // nothing but the restart brings this one up again
+        let program = "autorestart = false\nstopwaitsecs = 20\n";
+        stage.configure(&[
+            QUICK,
+            MAIL,
+            &watched("slow", &ends_after(seconds), program, ""),
+        ]);
+        let watchdog = stage.watch();
+        let first = stage.started("slow", 1);
+        watchdog.err.wait("it is stopped", |said| {
+            said.contains("program \"slow\" is STOPPING")
+        });
+        watchdog.signal(Signal::SIGKILL);
+        watchdog.wait();
+        if gone {
+            is_gone(first);
+        } else {
+            assert!(lives(first), "it takes its time");
+        }
+        let watchdog = stage.watch();
+        let second = stage.started("slow", 2);
+        is_gone(first);
+        watchdog
+            .err
+            .wait("it passes", |said| said.contains("passes again"));
+        assert!(stage.shows_running("slow", second));
+        wait_until("it is told", LIMIT, || {
+            stage.file("mails").contains("slow recovered")
+        });
+        assert_eq!(stage.pids("slow"), [first, second], "{gone}");
+    }
+}
