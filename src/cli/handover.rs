@@ -15,7 +15,7 @@ use crate::daemon::{Ending, Guardian, Reload, Stderr, Ticks, Voice, Watchdog};
 use crate::notify::report::Words;
 use crate::notify::superlance::Listener;
 use crate::secret::redact_url;
-use crate::tick::Ended;
+use crate::tick::{Ended, Signals};
 
 /// How long the last lines on standard error may hold up the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -119,8 +119,9 @@ fn run(
     let reload = file.map(|file| reload(file, manner));
     live.block_on(|parts, stderr| async move {
         let (voice, ticks) = begin(&stderr)?;
+        let signals = Signals::new()?;
         let watchdog = watchdog(parts, ticks, voice, reload).guarded_by(guardian);
-        let (ending, _) = watchdog.run_until(std::future::pending()).await;
+        let (ending, _) = watchdog.run_until(signals, std::future::pending()).await;
         Ok(exit_of(ending, &stderr))
     })
 }
@@ -201,10 +202,6 @@ pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
         Ending::Once(verdict) => Exit::of_verdict(verdict),
         Ending::NoTicks(ended) => {
             stderr.write(format!("httpok: no more events: {ended}\n"));
-            Exit::CannotListen
-        }
-        Ending::NoSignals(why) => {
-            stderr.write(format!("httpok: cannot receive signals: {why}\n"));
             Exit::CannotListen
         }
         Ending::NotAlone(why) => {

@@ -8,7 +8,8 @@ use crate::daemon::wiring::Manner;
 use crate::daemon::{Tally, Ticks, Voice};
 use crate::health::{Backend, Target};
 use crate::supervisor::Supervisor;
-use crate::supervisor::embedded::{self, Embedded, Program};
+use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
+use crate::tick::Signals;
 
 use super::args::RunArgs;
 use super::exit::Exit;
@@ -63,18 +64,20 @@ pub fn run(args: &RunArgs) -> i32 {
             .hands
             .supervisors
             .insert(Backend::Embedded, supervisor);
-        embedded.begin(Vec::new()).await;
+        // first whoever obeys signals: as the first process of a container we get no others
+        let (signals, forwarder) = (Signals::new()?, Forwarder::new()?);
         let watchdog =
             handover::watchdog(parts, Ticks::timers(), Voice::Log, None).guarded_by(guardian);
+        embedded.begin(Vec::new()).await;
         let over = async {
             tokio::select! {
                 // it ended by itself, or cannot even be started; who watches it need not go on
                 _ = embedded.over(&process) => {}
-                _ = embedded::forward(&embedded, &process) => {}
+                _ = forwarder.forward(&embedded, &process) => {}
                 _ = embedded::reap_orphans() => {}
             }
         };
-        let (ending, tally) = watchdog.run_until(over).await;
+        let (ending, tally) = watchdog.run_until(signals, over).await;
         embedded.shutdown(STOP_WITHIN).await;
         let code = embedded.exit_code(&process);
         let exit = handover::exit_of(ending, &stderr);

@@ -48,8 +48,6 @@ pub enum Ending {
     Once(Verdict),
     /// No more ticks will come.
     NoTicks(tick::Ended),
-    /// It could not even begin: signals cannot be received.
-    NoSignals(std::io::Error),
     /// It could not even begin: another one looks after its programs.
     NotAlone(String),
 }
@@ -175,10 +173,14 @@ impl Watchdog {
         Self { guardian, ..self }
     }
 
-    /// Runs until it is told to stop, by a signal or by `over` coming true, or nothing is left to do.
-    pub async fn run_until(mut self, over: impl Future<Output = ()>) -> (Ending, Tally) {
+    /// Runs until it is told to stop, by one of `signals` or by `over` coming true, or nothing is left to do.
+    pub async fn run_until(
+        mut self,
+        signals: Signals,
+        over: impl Future<Output = ()>,
+    ) -> (Ending, Tally) {
         let begun = self.executor.clock.now();
-        let ending = self.watch(over).await;
+        let ending = self.watch(signals, over).await;
         let lasted = self.executor.clock.now().since(begun);
         (
             ending,
@@ -189,11 +191,7 @@ impl Watchdog {
         )
     }
 
-    async fn watch(&mut self, over: impl Future<Output = ()>) -> Ending {
-        let mut signals = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => return Ending::NoSignals(error),
-        };
+    async fn watch(&mut self, mut signals: Signals, over: impl Future<Output = ()>) -> Ending {
         let mut over = pin!(over);
         if let Err(why) = self.begin_programs().await {
             return Ending::NotAlone(why);
@@ -240,10 +238,9 @@ impl Watchdog {
             }
             let done = |ending: &mut Ending| match ending {
                 Ending::Stopped | Ending::Hurried => !self.monitor.is_acting(),
-                Ending::Once(_)
-                | Ending::NoTicks(_)
-                | Ending::NoSignals(_)
-                | Ending::NotAlone(_) => self.monitor.is_at_rest(),
+                Ending::Once(_) | Ending::NoTicks(_) | Ending::NotAlone(_) => {
+                    self.monitor.is_at_rest()
+                }
             };
             if let Some(ending) = ending.take_if(done) {
                 break ending;
@@ -580,9 +577,7 @@ async fn told_to_stop(signals: &mut Signals) {
 /// seconds.
 const fn last_mails(ending: &Ending) -> Duration {
     match ending {
-        Ending::Stopped | Ending::Hurried | Ending::NoSignals(_) | Ending::NotAlone(_) => {
-            Duration::from_secs(5)
-        }
+        Ending::Stopped | Ending::Hurried | Ending::NotAlone(_) => Duration::from_secs(5),
         Ending::Once(_) | Ending::NoTicks(_) => Duration::from_secs(60),
     }
 }

@@ -139,6 +139,8 @@ fn a_watchdog_killed_in_the_middle_of_a_restart_leaves_nothing_down() {
         });
         watchdog.signal(Signal::SIGKILL);
         watchdog.wait();
+        // it looks well on its way down: no check brings it up again
+        stage.ill_until("slow", 0, Answer::Hang(Vec::new()));
         if gone {
             is_gone(first);
         } else {

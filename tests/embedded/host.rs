@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use httpok::supervisor::embedded::{Embedded, Program, become_subreaper, forward, reap_orphans};
+use httpok::supervisor::embedded::{Embedded, Forwarder, Program, become_subreaper, reap_orphans};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{LIMIT, script, words};
@@ -98,6 +98,7 @@ async fn supervise(text: &str) -> i32 {
 async fn run(text: &str) -> i32 {
     become_subreaper().unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();
+    let forwarder = Forwarder::new().unwrap();
     let program = Program::foreground("web", words(&["sh", "-c", text]));
     let web = program.full_name();
     let embedded = Embedded::new(vec![program]);
@@ -110,7 +111,7 @@ async fn run(text: &str) -> i32 {
             embedded.shutdown(LIMIT).await;
             embedded.exit_code(&web).unwrap()
         }
-        failed = forward(&embedded, &web) => panic!("{failed:?}"),
+        failed = forwarder.forward(&embedded, &web) => match failed {},
         failed = reap_orphans() => panic!("{failed:?}"),
     }
 }

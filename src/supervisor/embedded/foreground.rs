@@ -1,6 +1,7 @@
 //! For the one who runs a single program in the foreground: signals that are meant for the program go
 //! through to it. SIGTERM and SIGINT are not among them: they ask us to end, and we stop the program.
 
+use std::convert::Infallible;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,29 +9,42 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::programs::Embedded;
 use crate::health::ProcessName;
 
-/// Sends `name` every SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH that we get, until it is dropped.
-/// Needs a runtime.
-pub async fn forward(embedded: &Embedded, name: &ProcessName) -> io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut quit = signal(SignalKind::quit())?;
-    let mut user1 = signal(SignalKind::user_defined1())?;
-    let mut user2 = signal(SignalKind::user_defined2())?;
-    let mut window = signal(SignalKind::window_change())?;
-    loop {
-        let word = tokio::select! {
-            word = got(&mut hangup, "HUP") => word,
-            word = got(&mut quit, "QUIT") => word,
-            word = got(&mut user1, "USR1") => word,
-            word = got(&mut user2, "USR2") => word,
-            word = got(&mut window, "WINCH") => word,
-        };
-        if let Err(error) = embedded.signal(name, word).await {
-            tracing::warn!("cannot pass SIG{word} on to \"{name}\": {error}");
-        }
-    }
+/// SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH as they come. From its making on they do not end us any
+/// more: it is to be made before the program is started, which may tell somebody that it can be signalled.
+#[derive(Debug)]
+pub struct Forwarder {
+    hangup: Signal,
+    quit: Signal,
+    user1: Signal,
+    user2: Signal,
+    window: Signal,
 }
 
-async fn got(signal: &mut Signal, word: &'static str) -> &'static str {
-    signal.recv().await;
-    word
+impl Forwarder {
+    /// Takes the signals over. Needs a runtime.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+            window: signal(SignalKind::window_change())?,
+        })
+    }
+
+    /// Sends `name` every one of them, until it is dropped.
+    pub async fn forward(mut self, embedded: &Embedded, name: &ProcessName) -> Infallible {
+        loop {
+            let word = tokio::select! {
+                _ = self.hangup.recv() => "HUP",
+                _ = self.quit.recv() => "QUIT",
+                _ = self.user1.recv() => "USR1",
+                _ = self.user2.recv() => "USR2",
+                _ = self.window.recv() => "WINCH",
+            };
+            if let Err(error) = embedded.signal(name, word).await {
+                tracing::warn!("cannot pass SIG{word} on to \"{name}\": {error}");
+            }
+        }
+    }
 }

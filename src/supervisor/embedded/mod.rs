@@ -34,7 +34,7 @@ mod status;
 mod unit;
 
 pub use fault::{Exit, SpawnError};
-pub use foreground::forward;
+pub use foreground::Forwarder;
 pub use identity::Record;
 pub use notes::read_notes;
 pub use programs::Embedded;
