@@ -17,6 +17,7 @@ laws:
 # The long run of kill -9 at random moments.
 survival: provision
 	SURVIVAL=$${SURVIVAL:-1000} SURVIVAL_REAL=$${SURVIVAL_REAL:-100} \
+		SURVIVAL_PROGRAMS=$${SURVIVAL_PROGRAMS:-200} \
 		cargo test --release --test survival -- --nocapture
 
 provision: .provision/done

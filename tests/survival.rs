@@ -1,7 +1,8 @@
 //! kill -9 at random moments: whatever the moment, what the watchdog stopped runs again after its next
 //! start, what an operator stopped stays stopped, and every restart that was begun is told.
 //!
-//! `make survival` plays 1,000 rounds against a scripted supervisord and 100 under real ones, `make test` a few.
+//! `make survival` plays 1,000 rounds against a scripted supervisord, 100 under real ones and 200 with programs of
+//! our own, `make test` a few.
 //! A failing round prints its moment; another `SURVIVAL_SEED` makes other moments.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
@@ -21,9 +22,14 @@ mod eventlistener;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod program;
+#[path = "survival/programs.rs"]
+mod programs;
 #[path = "support/scripted.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod scripted;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod site;
 mod support;
 
 use eventlistener::EventListener;

@@ -41,6 +41,18 @@ fn no_secret_is_told() {
         file("password = \"hunter2", ""),
         file("headers = { A = \"hunter2\" B = 5 }", ""),
         file("[check.headers]\nA = \"hunter2", ""),
+        file(
+            "",
+            "[[program]]\nname = \"a\"\nenvironment = { A = \"hunter2${env:NO}\", B = [\"hunter2\"] }",
+        ),
+        file(
+            "",
+            "[[program]]\nname = \"a\"\nenviroment = { A = \"hunter2\" }",
+        ),
+        file(
+            "",
+            "[[program]]\nname = \"a\"\nenvironment = { A = \"hunter2 }",
+        ),
         file("user = hunter2", ""),
         file("password = \"hunter2\"\npassword = \"hunter2\"", ""),
     ] {
@@ -90,5 +102,14 @@ proptest! {
         value in "-?[0-9]{1,20}|[0-9]{1,3}\\.[0-9]{1,3}|true|\"[0-9a-z/%:${}]{0,9}\"|\\[\"[a-z]{0,3}\", 5\\]|\\{ min = 1, a = 2 \\}|nan|inf|1979-05-27|0xFF",
     ) {
         survive(&file(&format!("{key} = {value}"), ""));
+    }
+
+    #[test]
+    fn any_value_of_any_key_of_a_program_is_read_or_refused(
+        key in "name|group|numprocs|command|directory|environment|user|umask|rlimits|autostart|autorestart|exitcodes|startsecs|startretries|stopsignal|stopwaitsecs|stopasgroup|priority|redirect_stderr|stdout_logfile|stdout_logfile_maxbytes|stderr_logfile_backups",
+        value in "-?[0-9]{1,20}|[0-9]{1,3}\\.[0-9]{1,3}|true|\"[0-9a-z/%:${}()_ '\\\\]{0,12}\"|'[%(a-z_)0-9ds\"é]{0,20}'|\\[\"[a-z%(]{0,3}\", 5\\]|\\{ nofile = 1, A = \"2\" \\}|nan|inf|1979-05-27|0xFF|0o17",
+    ) {
+        survive(&file("restart = \"program/web\"", &format!("[[program]]\nname = \"web\"\ncommand = \"x\"\n{key} = {value}\n")));
+        survive(&format!("[[program]]\n{key} = {value}\n"));
     }
 }

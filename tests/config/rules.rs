@@ -5,7 +5,7 @@ use httpok::config::Faults;
 use super::{faults, file};
 
 /// What is written, where its fault is, in which key, and parts of the message and of the help.
-type Rule = (
+pub type Rule = (
     &'static str,
     (usize, usize),
     &'static str,
@@ -225,7 +225,7 @@ fn each_wrong_section_is_told() {
     }
 }
 
-fn expect_one(
+pub fn expect_one(
     faults: &Faults,
     text: &str,
     place: (usize, usize),

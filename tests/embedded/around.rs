@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -144,4 +145,39 @@ fn as_pid_1_run_ends_with_its_commands_code() {
     kill(init(&run), Signal::SIGTERM).unwrap();
     let end = run.wait();
     assert_eq!(end.status.code(), Some(13), "{}", end.err);
+}
+
+#[test]
+fn the_example_runs() {
+    let stage = Stage::new();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/programs.toml");
+    let mut text = fs::read_to_string(example).unwrap();
+    let server = "[\"/srv/shop/bin/server\", \"--port\", \"8080\"]";
+    let worker = "\"python3 worker.py --queue %(process_num)d\"";
+    for (from, to) in [
+        (server, "\"sleep 1000\""),
+        (worker, "\"sleep 100%(process_num)d\""),
+        ("directory = \"/srv/shop\"", "directory = \"/\""),
+        ("/var/log/", ""),
+        ("http://127.0.0.1:8080/health", "URL/ok"),
+        ("http://127.0.0.1:8080/queue", "URL/ok"),
+    ] {
+        assert!(text.contains(from), "{from} is not in the example");
+        text = text.replace(from, to);
+    }
+    stage.configure(&["state_dir = \"state\"\n", &text]);
+    let mut command = stage.httpok(&["watch", "--config", "httpok.toml"]);
+    let watchdog = Program::start(command.env("DATABASE_URL", "hunter2"));
+    let running = || {
+        let end = stage.run(&["status", "--state-dir", "state"]);
+        let rows = end.out.lines().filter(|line| line.contains("  RUNNING  "));
+        let names = rows.filter_map(|line| line.split(' ').next());
+        names.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let all = "shop worker:worker_0 worker:worker_1 worker:worker_2 worker:worker_3";
+    wait_until("all run", LIMIT, || running() == all);
+    assert!(stage.dir().join("shop.log").exists() && stage.dir().join("worker_3.log").exists());
+    watchdog.signal(Signal::SIGTERM);
+    let end = watchdog.wait();
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
 }

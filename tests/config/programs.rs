@@ -1,0 +1,284 @@
+//! `[[program]]` and `[embedded]`: every key arrives, and what is wrong is told where it stands.
+
+use std::time::Duration;
+
+use httpok::config::parse;
+use httpok::config::settings::{
+    Autorestart, LogFile, OnExit, Output, Program, Settings, Stream, User,
+};
+use nix::sys::signal::Signal;
+
+use super::{env, faults, file};
+use crate::rules::{Rule, expect_one};
+
+fn settings(text: &str) -> Settings {
+    parse(text, "/etc/httpok.toml", &env).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn a_program_has_supervisords_defaults_and_our_output() {
+    let settings =
+        settings("[[program]]\nname = \"web\"\ncommand = 'python3 -c \"print 1\" $HOME'");
+    let words = ["python3", "-c", "print 1", "$HOME"].map(String::from);
+    assert_eq!(settings.programs, [Program::new("web", words.to_vec())]);
+    let web = &settings.programs[0];
+    assert_eq!((web.group.as_str(), web.priority), ("web", 999));
+    assert_eq!((web.startsecs.as_secs(), web.startretries), (1, 3));
+    assert_eq!(web.autorestart, Autorestart::Unexpected);
+    assert_eq!(
+        (web.stopwaitsecs.as_secs(), web.stopsignal),
+        (10, Signal::SIGTERM)
+    );
+    assert_eq!(web.stderr, Output::Ours(Stream::Stderr));
+    assert_eq!(settings.on_exit, OnExit::Stop);
+    assert!(
+        settings.checks.is_empty(),
+        "one that nobody watches is fine"
+    );
+}
+
+#[test]
+fn every_key_of_a_program_arrives() {
+    let settings = settings(
+        r#"
+        [embedded]
+        on_exit = "leave"
+        [[program]]
+        name = "app"
+        group = "site"
+        numprocs = 2
+        command = ["app", "--port", "80%(process_num)02d", "50%"]
+        directory = "srv/%(program_name)s"
+        environment = { KEY = "%(process_num)d ${env:SHOP_KEY}" }
+        user = "root:7"
+        umask = "027"
+        rlimits = { nofile = 4096, core = "unlimited" }
+        autostart = false
+        autorestart = true
+        exitcodes = [0, 2]
+        startsecs = "500ms"
+        startretries = 7
+        stopsignal = "sigint"
+        stopwaitsecs = 20
+        stopasgroup = true
+        killasgroup = true
+        priority = 5
+        stdout_logfile = "/var/log/%(group_name)s.log"
+        stdout_logfile_maxbytes = "1MiB"
+        stdout_logfile_backups = 2
+        stderr_logfile = "NONE"
+        "#,
+    );
+    let program = |number: u32| Program {
+        group: "site".to_owned(),
+        directory: Some("/etc/srv/app".into()),
+        environment: [("KEY".to_owned(), format!("{number} hunter2").into())].into(),
+        user: Some(User {
+            uid: 0,
+            gid: 7,
+            groups: settings.programs[0].user.clone().expect("root").groups,
+        }),
+        umask: Some(0o27),
+        nofile: Some(4096),
+        core: Some(u64::MAX),
+        stdout: Output::File(LogFile {
+            path: "/var/log/site.log".into(),
+            maxbytes: 1 << 20,
+            backups: 2,
+        }),
+        stderr: Output::Nowhere,
+        autostart: false,
+        autorestart: Autorestart::Always,
+        exitcodes: vec![0, 2],
+        startsecs: Duration::from_millis(500),
+        startretries: 7,
+        stopsignal: Signal::SIGINT,
+        stopwaitsecs: Duration::from_secs(20),
+        priority: 5,
+        ..Program::new(
+            format!("app_{number}"),
+            ["app", "--port", &format!("800{number}"), "50%"]
+                .map(String::from)
+                .to_vec(),
+        )
+    };
+    assert_eq!(settings.programs, [program(0), program(1)]);
+    assert_eq!(settings.on_exit, OnExit::Leave);
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn outputs_go_where_the_file_says() {
+    let stdout = Output::Ours(Stream::Stdout);
+    let stderr = Output::Ours(Stream::Stderr);
+    let log = Output::File(LogFile {
+        path: "/etc/x.log".into(),
+        maxbytes: 50 << 20,
+        backups: 10,
+    });
+    for (keys, one, two) in [
+        ("", &stdout, &stderr),
+        ("redirect_stderr = false", &stdout, &stderr),
+        ("redirect_stderr = true", &stdout, &stdout),
+        ("stdout_logfile = 'x.log'", &log, &stderr),
+        (
+            "stdout_logfile = 'x.log'\nredirect_stderr = true",
+            &log,
+            &log,
+        ),
+        ("stderr_logfile = 'x.log'", &stdout, &log),
+        ("stdout_logfile = '/dev/stderr'", &stderr, &stderr),
+        (
+            "stdout_logfile = 'NONE'\nstderr_logfile = '/dev/fd/1'",
+            &Output::Nowhere,
+            &stdout,
+        ),
+        (
+            "stdout_logfile = '/dev/stdout'\nstdout_logfile_maxbytes = 0",
+            &stdout,
+            &stderr,
+        ),
+    ] {
+        let settings = settings(&program(keys));
+        let web = &settings.programs[0];
+        assert_eq!((&web.stdout, &web.stderr), (one, two), "{keys}");
+    }
+}
+
+/// A sound program with more `keys`, which begin on line 4.
+fn program(keys: &str) -> String {
+    format!("[[program]]\nname = \"web\"\ncommand = \"x\"\n{keys}\n")
+}
+
+#[rustfmt::skip] // one line each
+const PROGRAM_FAULTS: &[Rule] = &[
+    ("comand = 1", (4, 1), "comand", "unknown key", "\"command\""),
+    ("autostart = \"true\"", (4, 13), "autostart", "a string where a boolean", "without quotes"),
+    ("autorestart = \"alwys\"", (4, 15), "autorestart", "does not say when", "true, false or \"unexpected\""),
+    ("autorestart = 1", (4, 15), "autorestart", "an integer where true, false", "\"unexpected\""),
+    ("exitcodes = [0, 256]", (4, 17), "exitcodes[1]", "256 is out of range", "from 0 to 255"),
+    ("startsecs = \"soon\"", (4, 13), "startsecs", "is no duration", "\"10s\""),
+    ("startretries = -1", (4, 16), "startretries", "out of range", "from 0"),
+    ("stopsignal = \"TREM\"", (4, 14), "stopsignal", "\"TREM\" is no signal", "\"TERM\""),
+    ("stopsignal = 99", (4, 14), "stopsignal", "\"99\" is no signal", "HUP, INT"),
+    ("stopasgroup = false", (4, 15), "stopasgroup", "always signalled with its group", "leave"),
+    ("killasgroup = 1", (4, 15), "killasgroup", "an integer where a boolean", "true or false"),
+    ("umask = 22", (4, 9), "umask", "an integer where a mask", "\"022\""),
+    ("umask = \"888\"", (4, 9), "umask", "is no mask", "\"777\""),
+    ("umask = \"1777\"", (4, 9), "umask", "is no mask", "octal"),
+    ("user = \"no-such-user\"", (4, 8), "user", "is no user of this machine", "a number"),
+    ("user = \"root:no-such-group\"", (4, 8), "user", "is no group of this machine", "a number"),
+    ("directory = \"%(here)s\"", (4, 13), "directory", "unknown placeholder", "%(process_num)d"),
+    ("numprocs = 0", (4, 12), "numprocs", "out of range", "from 1"),
+    ("group = \"a:b\"", (4, 9), "group", "a name with ':' in it", "\"worker\""),
+    ("priority = \"low\"", (4, 12), "priority", "a string where an integer", "whole number"),
+    ("rlimits = { nofile = 0 }", (4, 22), "rlimits.nofile", "out of range", "from 1"),
+    ("rlimits = { core = \"all\" }", (4, 20), "rlimits.core", "is no size", "16MiB"),
+    ("rlimits = { nproc = 1 }", (4, 13), "rlimits.nproc", "unknown key", "nofile, core"),
+    ("environment = \"A=1\"", (4, 15), "environment", "a string where a table", "{"),
+    ("environment = { A = 1 }", (4, 21), "environment.A", "an integer where a string", "quotes"),
+    ("environment = { \"A=B\" = \"1\" }", (4, 25), "environment.\"A=B\"", "no name of a variable", "LANG"),
+    ("environment = { A = \"${env:NO}\" }", (4, 21), "environment.A", "\"NO\" is not set", "${file:"),
+    ("environment = { A = \"a\\u0000\" }", (4, 21), "environment.A", "a zero byte", "leave"),
+    ("stdout_logfile = \"AUTO\"", (4, 18), "stdout_logfile", "\"AUTO\" names no file", "\"NONE\""),
+    ("stdout_logfile_backups = 2", (4, 26), "stdout_logfile_backups", "a file that is not there", "stdout_logfile ="),
+    ("stderr_logfile = \"x\"\nredirect_stderr = true",
+        (4, 18), "stderr_logfile", "exclude each other", "keep one"),
+    ("stdout_logfile = \"x\"\nstdout_logfile_maxbytes = \"50MB\"",
+        (5, 27), "stdout_logfile_maxbytes", "is no size", "50MiB"),
+];
+
+#[test]
+fn each_wrong_key_of_a_program_is_told_where_it_stands() {
+    for (keys, place, key, message, help) in PROGRAM_FAULTS {
+        // twice the same process has the same faults, once
+        for text in [program(keys), program(&format!("{keys}\nnumprocs = 2"))] {
+            if keys.starts_with("numprocs") && text.matches("numprocs").count() > 1 {
+                continue;
+            }
+            let key = format!("program[0].{key}");
+            expect_one(&faults(&text), &text, *place, &key, message, help);
+        }
+    }
+}
+
+#[rustfmt::skip] // one line each
+const FILE_FAULTS: &[Rule] = &[
+    ("[program]\nname = \"a\"", (1, 1), "program", "a table where a list", "[[program]]"),
+    ("[[program]]\ncommand = \"x\"", (1, 1), "program[0].name", "missing key \"name\"", "\"worker\""),
+    ("[[program]]\nname = \"a\"", (1, 1), "program[0].command", "missing key \"command\"", "python3"),
+    ("[[program]]\nname = \"a\"\ncommand = \"\"", (3, 11), "program[0].command", "no program to run", "python3"),
+    ("[[program]]\nname = \"a\"\ncommand = []", (3, 11), "program[0].command", "no program to run", "python3"),
+    ("[[program]]\nname = \"a\"\ncommand = [\"\", \"x\"]", (3, 11), "program[0].command", "no program to run", ""),
+    ("[[program]]\nname = \"a\"\ncommand = \"it's\"", (3, 11), "program[0].command", "not closed", "as a list"),
+    ("[[program]]\nname = \"a\"\ncommand = 5", (3, 11), "program[0].command", "an integer where a command", ""),
+    ("[[program]]\nname = \"a\"\ncommand = \"x %(no)s\"", (3, 11), "program[0].command", "unknown placeholder", ""),
+    ("[[program]]\nname = \"a b\"\ncommand = \"x\"", (2, 8), "program[0].name", "a name with ' ' in it", ""),
+    ("[[program]]\nname = \"a\"\ncommand = \"x\"\n[[program]]\nname = \"a\"\ncommand = \"y\"",
+        (5, 8), "program[1].name", "there is a program \"a\" already, on line 2", "of its own"),
+    ("[[program]]\nname = \"a_1\"\ngroup = \"a\"\ncommand = \"x\"\n\
+      [[program]]\nname = \"a\"\nnumprocs = 3\ncommand = \"y\"",
+        (6, 8), "program[1].name", "there is a program \"a_1\" already", "of its own"),
+    ("embedded = 1", (1, 12), "embedded", "an integer where a table", "{"),
+    ("[embedded]\non_exit = \"keep\"", (2, 11), "embedded.on_exit", "\"keep\" is no end", "stop, leave"),
+];
+
+#[test]
+fn each_wrong_program_is_told() {
+    for (section, place, key, message, help) in FILE_FAULTS {
+        let text = format!("{section}\n{}", file("", ""));
+        expect_one(&faults(&text), &text, *place, key, message, help);
+    }
+}
+
+#[test]
+fn a_target_names_a_program_that_is_there() {
+    let programs = "[[program]]\nname = \"worker\"\ncommand = \"x\"\n\
+                    [[program]]\nname = \"app\"\nnumprocs = 2\ncommand = \"x\"\n";
+    let embedded = format!("[supervisor]\ndefault = \"embedded\"\n{programs}");
+    for (target, rest) in [
+        ("program/worker", programs),
+        ("program/worker:worker", programs),
+        ("program/app_1", programs),
+        ("program/app:app_0", programs),
+        ("program/app:*", programs),
+        ("app:*", &embedded),
+        ("worker", &embedded),
+        // it may be supervisord's
+        ("wroker", programs),
+        ("supervisord/wroker", &embedded),
+    ] {
+        settings(&file(&format!("restart = \"{target}\""), rest));
+    }
+    for (target, rest, message, help) in [
+        (
+            "program/wroker",
+            programs,
+            "\"program/wroker\" is no program",
+            "\"program/worker\"",
+        ),
+        (
+            "wroker",
+            &*embedded,
+            "\"wroker\" is no program",
+            "did you mean \"worker\"?",
+        ),
+        (
+            "program/app",
+            programs,
+            "\"program/app\" is no program",
+            "program/app:",
+        ),
+        (
+            "program/zzz",
+            programs,
+            "is no program",
+            "expected one of program/app:*, program/app:app_0",
+        ),
+        ("program/worker", "", "there is none", "[[program]]"),
+    ] {
+        let text = file(&format!("restart = [\"{target}\"]"), rest);
+        let key = "check[0].restart[0]";
+        expect_one(&faults(&text), &text, (4, 12), key, message, help);
+    }
+}
