@@ -6,13 +6,19 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Words that make a key's value a secret, wherever in the key they stand. Too many rather than too few.
-const WORDS: [&str; 10] = [
-    "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook", "environ",
+const WORDS: [&str; 9] = [
+    "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook",
 ];
 
 /// Keys that hold secrets; what is nearly one of them is probably a slip of the hand.
-const KEYS: [&str; 6] = [
-    "password", "user", "username", "headers", "smtp", "api_keys",
+const KEYS: [&str; 7] = [
+    "password",
+    "user",
+    "username",
+    "headers",
+    "smtp",
+    "api_keys",
+    "environment",
 ];
 
 /// Whether a value under `key` must not be shown.

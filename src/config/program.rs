@@ -18,6 +18,7 @@ use self::names::Names;
 use self::output::{STDERR, STDOUT, read_output, read_stderr};
 use super::faults::Wrong;
 use super::settings::{Autorestart, OnExit, Program};
+use super::sheet::nearest;
 use super::table::Table;
 use super::value::Value;
 use crate::secret::Secret;
@@ -26,6 +27,8 @@ use crate::secret::Secret;
 const MOST: u32 = 1000;
 /// Priorities are small numbers in supervisord, too.
 const LAST: u32 = 1_000_000;
+/// What programs are usually stopped with.
+const STOP_SIGNALS: [&str; 7] = ["term", "hup", "int", "quit", "kill", "usr1", "usr2"];
 /// More open files than any kernel allows.
 const MOST_FILES: u32 = 1 << 30;
 
@@ -269,10 +272,11 @@ fn signal(value: &Value<'_>) -> Option<Signal> {
         Err(_) => format!("SIG{upper}").parse().ok(),
     };
     if signal.is_none() {
-        let words: Vec<_> = Signal::iterator()
-            .filter_map(|signal| signal.as_str().strip_prefix("SIG"))
-            .collect();
-        value.none_of("signal", &text, &words);
+        let help = match nearest(text.trim_start_matches("SIG"), &STOP_SIGNALS) {
+            Some(near) => format!("did you mean {:?}?", near.to_uppercase()),
+            None => "expected a signal such as \"TERM\", \"INT\" or \"QUIT\"".to_owned(),
+        };
+        value.wrong(Wrong::new(format!("{text:?} is no signal"), help));
     }
     signal
 }

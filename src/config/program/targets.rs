@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::faults::Wrong;
 use crate::config::requires::Draft;
 use crate::config::settings::Program;
+use crate::config::sheet::nearest;
 use crate::health::{Backend, ProcessName, Target};
 
 /// Reports every target of `drafts` that means a program and names none of `programs`. `default` is where
@@ -27,26 +28,38 @@ pub fn check_targets(drafts: &[Draft<'_>], programs: &[Program], default: Backen
             ));
             continue;
         }
-        let words = words(&names, target);
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        value.none_of("program", &text, &words);
+        let ways = ways(&names);
+        let ways: Vec<_> = ways.iter().map(String::as_str).collect();
+        let help = match nearest(&target.pattern, &ways) {
+            Some(near) => format!("did you mean {:?}?", written(near, target)),
+            None => {
+                let ways: Vec<_> = ways.iter().map(|way| written(way, target)).collect();
+                format!("expected one of {}", ways.join(", "))
+            }
+        };
+        value.wrong(Wrong::new(format!("{text:?} is no program"), help));
     }
 }
 
-/// Every way to name a program or a group of them, written as `target` is.
-fn words(names: &[ProcessName], target: &Target) -> BTreeSet<String> {
+/// Every way to name a program, or a group of them.
+fn ways(names: &[ProcessName]) -> BTreeSet<String> {
     let groups = names
         .iter()
         .filter(|name| name.group != name.name)
         .map(|name| format!("{}:*", name.group));
-    let words = names.iter().map(ProcessName::namespec).chain(groups);
-    words
-        .map(|pattern| {
-            Target {
-                pattern,
-                ..target.clone()
-            }
-            .to_string()
-        })
+    names
+        .iter()
+        .map(ProcessName::namespec)
+        .chain(groups)
         .collect()
+}
+
+/// `pattern` as `target` is written: with the word before the slash, or without.
+fn written(pattern: &str, target: &Target) -> String {
+    let pattern = pattern.to_owned();
+    Target {
+        pattern,
+        ..target.clone()
+    }
+    .to_string()
 }
