@@ -51,12 +51,14 @@ pub struct WatchArgs {
     pub supervisor: Option<Supervisord>,
 
     /// Say what would be done and touch nothing
+    ///
+    /// Programs of the file are started all the same.
     #[arg(long)]
     pub dry_run: bool,
 
     /// Ask everything once, act on it, and end with the exit status of check
     ///
-    /// For cron.
+    /// For cron. Programs of the file are neither started nor restarted.
     #[arg(long)]
     pub once: bool,
 

@@ -34,6 +34,7 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("ENVIRONMENT", ENVIRONMENT),
         ],
         "httpok-watch" => vec![
+            section("PROGRAMS", PROGRAMS),
             section("SYSTEMD", SYSTEMD),
             section("SIGNALS", SIGNALS),
             section("EXIT STATUS", WATCH_STATUS),
@@ -157,6 +158,10 @@ const STATUS_JSON: &[Paragraph] = &[
         "Which watchdog it is: its configuration file or what it asks, the same in every run.",
     ),
     Term(
+        "programs",
+        "The programs that it looks after itself: name (backend, group, name), state as supervisord has it, pid, uptime, detail. Empty for one that has none.",
+    ),
+    Term(
         "snapshot.totals",
         "The number of checks, how many are up, down, pending, paused and given up, what is under way, and the restarts over all.",
     ),
@@ -233,11 +238,23 @@ const SIMULATE_STATUS: &[Paragraph] = &[
 const SIGNALS: &[Paragraph] = &[
     Term(
         "SIGTERM, SIGINT",
-        "Begin nothing new, end what is under way (a process that was stopped is started again), then exit. The second one exits at once; what was under way is finished by the next run.",
+        "Begin nothing new, end what is under way (a process that was stopped is started again), stop the programs of the file in reverse priority unless on_exit is \"leave\", then exit. The second one exits at once; what was under way is finished by the next run, which also takes over the programs that still run.",
     ),
     Term(
         "SIGHUP",
-        "Read the file of --config again. A file that is wrong changes nothing, and standard error says what is wrong with it. Checks that did not change keep their state.",
+        "Read the file of --config again. A file that is wrong changes nothing, and standard error says what is wrong with it. Checks that did not change keep their state, and programs whose process would be the same run on.",
+    ),
+];
+
+const PROGRAMS: &[Paragraph] = &[
+    Text(
+        "The file's [[program]] tables are processes that the watchdog itself starts, keeps running and stops; checks restart them as \"program/NAME\" or \"program/GROUP:*\". The keys are supervisord's: name, command (a list, or one string that is split into words without a shell), directory, user, environment, umask, autostart, autorestart, exitcodes, startsecs, startretries, stopsignal, stopwaitsecs, priority, numprocs, redirect_stderr, stdout_logfile, stdout_logfile_maxbytes, stdout_logfile_backups and the same for stderr. New are group and rlimits = { nofile = N, core = SIZE }. Signals go to the whole group of a program, always.",
+    ),
+    Text(
+        "Programs survive a watchdog that is killed, or that is told to end with [embedded] on_exit = \"leave\". The next run with the same file takes them over; one that died in between is started, one that the file does not have any more is stopped. Only one watchdog at a time can look after the programs of a file: a second one refuses to start. A program whose output goes where the watchdog's goes needs a reader there that outlives it: give it a file.",
+    ),
+    Text(
+        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once looks after no program: it neither starts nor restarts one. httpok config check says which commands are not there, which is no fault: they are started when they are.",
     ),
 ];
 

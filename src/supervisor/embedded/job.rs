@@ -395,7 +395,8 @@ impl Job {
                 } => {
                     tracing::warn!("program \"{name}\" is {state}: {detail}");
                 }
-                _ => tracing::info!("program \"{name}\" is {state} {detail}"),
+                _ if detail.is_empty() => tracing::info!("program \"{name}\" is {state}"),
+                _ => tracing::info!("program \"{name}\" is {state}: {detail}"),
             }
         }
         if before.record.is_some() && after.record.is_none() {

@@ -195,7 +195,10 @@ mod tests {
             fingerprint: program.fingerprint(),
             stopping: false,
         };
-        assert_eq!(read_notes(&place).unwrap(), [ourselves.clone()]);
+        assert_eq!(
+            read_notes(&place).unwrap(),
+            std::slice::from_ref(&ourselves)
+        );
         assert!(notes.knows(&ourselves.name));
         for _ in 0..2 {
             notes.mark_stopping(&ourselves.name);

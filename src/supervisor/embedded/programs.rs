@@ -39,7 +39,7 @@ impl Embedded {
     }
 
     /// The same, and each process is noted in `directory` before it does anything, for the next watchdog
-    /// to [`read_notes`].
+    /// to [read](super::read_notes).
     pub fn noting(programs: Vec<Program>, directory: PathBuf) -> io::Result<Self> {
         Ok(Self::made(programs, Some(Notes::new(directory)?)))
     }
