@@ -124,15 +124,15 @@ impl Programs {
     }
 
     /// Stops them, or leaves them to the next run. May be dropped halfway: what still runs is left, too.
-    pub async fn end(&self) {
-        let Some(supervisor) = &self.supervisor else {
-            return;
-        };
-        if self.leave {
-            tracing::info!("the programs run on");
-            return;
+    pub fn end(&self) -> impl Future<Output = ()> + use<> {
+        let (supervisor, leave) = (self.supervisor.clone(), self.leave);
+        async move {
+            match supervisor {
+                Some(_) if leave => tracing::info!("the programs run on"),
+                Some(supervisor) => supervisor.shutdown(supervisor.longest_stop()).await,
+                None => {}
+            }
         }
-        supervisor.shutdown(supervisor.longest_stop()).await;
     }
 
     /// The lock, or none where there can be none: a state directory that cannot be used must not keep

@@ -247,9 +247,14 @@ impl Watchdog {
             }
         };
         self.guardian.stopping();
-        tokio::select! {
-            () = self.programs.end() => {}
-            () = told_to_stop(&mut signals) => return Ending::Hurried,
+        let mut stopped = pin!(self.programs.end());
+        loop {
+            tokio::select! {
+                biased;
+                () = told_to_stop(&mut signals) => return Ending::Hurried,
+                Some(asked) = self.control.next() => self.answer(asked).await,
+                () = &mut stopped => break,
+            }
         }
         self.finish(&ending, signals).await;
         ending

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use httpok::health::ProcessState;
+use httpok::health::{CallError, ProcessState};
 use httpok::supervisor::embedded::{Autorestart, Embedded, Program, Record, read_notes};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::tempdir;
 
 use super::host::{Host, NOTES};
-use super::{LIMIT, lives, named, reaches, script, until};
+use super::{LIMIT, code, line, lives, named, reaches, script, until};
 
 const TEXT: &str = "echo $$ >> starts; exec sleep 1000";
 
@@ -188,4 +188,27 @@ async fn a_changed_definition_replaces_the_process_and_a_removed_one_stops_it() 
     until("its end", || embedded.list().is_empty()).await;
     assert!(!lives(record.pid));
     assert_eq!(starts(directory.path()).len(), 2);
+}
+
+/// Whoever asks for it while it winds down, as a restart under way does, must not bring it back: nobody would
+/// look after it any more.
+#[tokio::test]
+async fn what_is_not_defined_any_more_is_not_started_again() {
+    let directory = tempdir().unwrap();
+    let text = "trap 'sleep 0.3; exit' TERM; echo > ready; while :; do sleep 0.02; done";
+    let program = Program {
+        directory: Some(directory.path().to_owned()),
+        ..script("web", text)
+    };
+    let embedded = Embedded::new(vec![program]);
+    embedded.begin(vec![]).await;
+    line(&directory.path().join("ready")).await;
+    let pid = embedded.info(&named("web")).unwrap().pid.unwrap();
+    embedded.update(vec![]).await;
+    assert_eq!(
+        code(embedded.start(&named("web")).await),
+        CallError::BAD_NAME
+    );
+    until("its end", || embedded.list().is_empty()).await;
+    assert!(!lives(pid));
 }

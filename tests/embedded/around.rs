@@ -167,7 +167,7 @@ fn the_example_runs() {
     }
     stage.configure(&["state_dir = \"state\"\n", &text]);
     let mut command = stage.httpok(&["watch", "--config", "httpok.toml"]);
-    let watchdog = Program::start(command.env("DATABASE_URL", "hunter2"));
+    let watchdog = Program::start(command.env("SHOP_KEY", "hunter2"));
     let running = || {
         let end = stage.run(&["status", "--state-dir", "state"]);
         let rows = end.out.lines().filter(|line| line.contains("  RUNNING  "));

@@ -93,6 +93,9 @@ fn the_second_word_to_stop_is_obeyed_at_once_and_the_next_run_finishes_the_stop(
     watchdog
         .err
         .wait("it is stopped", |said| said.contains("is STOPPING"));
+    // that takes its time, in which one can still ask
+    let status = stage.status().unwrap();
+    assert_eq!(status["programs"][0]["state"], "STOPPING", "{status}");
     watchdog.signal(Signal::SIGTERM);
     assert_eq!(watchdog.wait().status.code(), Some(1));
     assert!(lives(pid));

@@ -70,7 +70,8 @@ impl Notes {
 
     /// Whether the note on `name` is finished.
     pub fn knows(&self, name: &ProcessName) -> bool {
-        fs::read_to_string(self.path(name)).is_ok_and(|note| record(&note).is_some())
+        fs::read(self.path(name))
+            .is_ok_and(|note| record(&String::from_utf8_lossy(&note)).is_some())
     }
 
     /// Adds to the note on `name` that its process is told to end.
