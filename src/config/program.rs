@@ -1,6 +1,7 @@
 //! `[[program]]` and `[embedded]`: the programs of our own supervisor, with supervisord's keys. Whether a
 //! command is there is not asked here: it may be deployed later, and then the program is started.
 
+mod keys;
 mod names;
 mod output;
 mod targets;
@@ -9,16 +10,15 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use nix::sys::signal::Signal;
 use toml::de::DeValue;
 
 pub use targets::check_targets;
 
+use self::keys::{always, autorestart, read_limits, signal, umask};
 use self::names::Names;
 use self::output::{STDERR, STDOUT, read_output, read_stderr};
 use super::faults::Wrong;
-use super::settings::{Autorestart, OnExit, Program};
-use super::sheet::nearest;
+use super::settings::{OnExit, Program};
 use super::table::Table;
 use super::value::Value;
 use crate::secret::Secret;
@@ -27,10 +27,6 @@ use crate::secret::Secret;
 const MOST: u32 = 1000;
 /// Priorities are small numbers in supervisord, too.
 const LAST: u32 = 1_000_000;
-/// What programs are usually stopped with.
-const STOP_SIGNALS: [&str; 7] = ["term", "hup", "int", "quit", "kill", "usr1", "usr2"];
-/// More open files than any kernel allows.
-const MOST_FILES: u32 = 1 << 30;
 
 /// Every process that the file defines; names are unique, or that is reported.
 pub fn read_programs(table: &Table<'_>) -> Vec<Program> {
@@ -79,8 +75,8 @@ pub fn read_embedded(table: &Table<'_>) -> OnExit {
 /// The processes of one program, and where its name stands. `None`: it has none.
 fn read_program<'a>(table: &Table<'a>) -> Option<(Value<'a>, Vec<Program>)> {
     let place = table.required("name", "\"worker\"");
-    let name = place.as_ref().and_then(name);
-    let group = table.read("group", name_of_group);
+    let name = place.as_ref().and_then(plain_name);
+    let group = table.read("group", plain_name);
     let count = table.read("numprocs", |value| value.count(1, MOST));
     let processes = (0..count.unwrap_or(1))
         .map(|number| {
@@ -118,14 +114,7 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
     for key in ["stopasgroup", "killasgroup"] {
         table.read(key, always);
     }
-    let limits = table.table("rlimits");
-    let limit = |key, read: fn(&Value<'_>) -> Option<u64>| {
-        limits.as_ref().and_then(|limits| limits.read(key, read))
-    };
-    let (nofile, core) = (limit("nofile", files), limit("core", core));
-    if let Some(limits) = &limits {
-        limits.finish();
-    }
+    let limits = read_limits(table);
     let stdout = read_output(table, &STDOUT, names).unwrap_or(usual.stdout);
     Program {
         directory: table.read("directory", |value| {
@@ -137,8 +126,8 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
             .map_or_else(BTreeMap::new, |table| environment(&table, names)),
         user: table.read("user", |value| value.parsed(user::look_up)),
         umask: table.read("umask", umask),
-        nofile,
-        core,
+        nofile: limits.nofile,
+        core: limits.core,
         stderr: read_stderr(table, &STDERR, names, &stdout).unwrap_or(usual.stderr),
         stdout,
         autostart: table
@@ -167,8 +156,8 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
     }
 }
 
-/// A program's name, as supervisord has them: it must be possible to write it in a target.
-fn name(value: &Value<'_>) -> Option<String> {
+/// A name as supervisord has them: it must be possible to write it in a target.
+fn plain_name(value: &Value<'_>) -> Option<String> {
     let name = value.some_text()?;
     let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ':' | '/' | '*');
     if let Some(char) = name.chars().find(|&char| bad(char)) {
@@ -179,10 +168,6 @@ fn name(value: &Value<'_>) -> Option<String> {
         return None;
     }
     Some(name)
-}
-
-fn name_of_group(value: &Value<'_>) -> Option<String> {
-    name(value)
 }
 
 /// A list of words, or one string that is split into them.
@@ -232,80 +217,5 @@ fn without_nul(text: String) -> Result<String, Wrong> {
             "no process can be given one: leave it out",
         )),
         false => Ok(text),
-    }
-}
-
-fn always(value: &Value<'_>) -> Option<()> {
-    if !value.flag()? {
-        value.wrong(Wrong::new(
-            "a program is always signalled with its group",
-            "leave the key out: what a program has started must not outlive it",
-        ));
-    }
-    Some(())
-}
-
-fn autorestart(value: &Value<'_>) -> Option<Autorestart> {
-    let expected = "expected true, false or \"unexpected\"";
-    match value.found {
-        DeValue::Boolean(true) => Some(Autorestart::Always),
-        DeValue::Boolean(false) => Some(Autorestart::Never),
-        DeValue::String(text) if *text == "unexpected" => Some(Autorestart::Unexpected),
-        DeValue::String(text) => {
-            value.wrong(Wrong::new(format!("{text:?} does not say when"), expected));
-            None
-        }
-        _ => value.mistyped("true, false or \"unexpected\"", expected),
-    }
-}
-
-/// `TERM`, `SIGTERM`, or a number.
-fn signal(value: &Value<'_>) -> Option<Signal> {
-    let text = match value.found {
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
-        _ => value.text()?,
-    };
-    let upper = text.to_uppercase();
-    let signal = match upper.parse::<i32>() {
-        Ok(number) => Signal::try_from(number).ok(),
-        Err(_) if upper.starts_with("SIG") => upper.parse().ok(),
-        Err(_) => format!("SIG{upper}").parse().ok(),
-    };
-    if signal.is_none() {
-        let help = match nearest(text.trim_start_matches("SIG"), &STOP_SIGNALS) {
-            Some(near) => format!("did you mean {:?}?", near.to_uppercase()),
-            None => "expected a signal such as \"TERM\", \"INT\" or \"QUIT\"".to_owned(),
-        };
-        value.wrong(Wrong::new(format!("{text:?} is no signal"), help));
-    }
-    signal
-}
-
-fn umask(value: &Value<'_>) -> Option<u32> {
-    let digits = match value.found {
-        DeValue::String(text) => text.as_ref(),
-        DeValue::Integer(number) if number.radix() == 8 => number.as_str(),
-        _ => return value.mistyped("a mask", "put it in quotes: \"022\""),
-    };
-    let octal = !digits.is_empty() && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
-    let mask = u32::from_str_radix(digits, 8).ok();
-    let mask = mask.filter(|&mask| octal && mask <= 0o777);
-    if mask.is_none() {
-        value.wrong(Wrong::new(
-            format!("{digits:?} is no mask"),
-            "expected an octal number from \"000\" to \"777\", such as \"022\"",
-        ));
-    }
-    mask
-}
-
-fn files(value: &Value<'_>) -> Option<u64> {
-    value.count(1, MOST_FILES).map(u64::from)
-}
-
-fn core(value: &Value<'_>) -> Option<u64> {
-    match value.plain() {
-        Some("unlimited") => Some(u64::MAX),
-        _ => value.size(),
     }
 }

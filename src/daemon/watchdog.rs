@@ -247,14 +247,8 @@ impl Watchdog {
             }
         };
         self.guardian.stopping();
-        let mut stopped = pin!(self.programs.end());
-        loop {
-            tokio::select! {
-                biased;
-                () = told_to_stop(&mut signals) => return Ending::Hurried,
-                Some(asked) = self.control.next() => self.answer(asked).await,
-                () = &mut stopped => break,
-            }
+        if !self.end_programs(&mut signals).await {
+            return Ending::Hurried;
         }
         self.finish(&ending, signals).await;
         ending
@@ -286,6 +280,21 @@ impl Watchdog {
         let hands = Arc::make_mut(&mut self.executor.hands);
         self.programs.lend(&mut hands.supervisors);
         Ok(())
+    }
+
+    /// Stops the programs, or leaves them. That may take its time, in which one can still ask how things
+    /// are. False when it was cut short by a further signal.
+    async fn end_programs(&mut self, signals: &mut Signals) -> bool {
+        let mut ended = pin!(self.programs.end());
+        loop {
+            tokio::select! {
+                biased;
+                () = told_to_stop(signals) => return false,
+                () = self.guardian.beat() => {}
+                Some(asked) = self.control.next() => self.answer(asked).await,
+                () = &mut ended => return true,
+            }
+        }
     }
 
     /// Takes over what earlier runs remembered.

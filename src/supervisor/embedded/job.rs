@@ -14,6 +14,7 @@ use super::fault::{Exit, Fault};
 use super::identity::{self, Record};
 use super::logs::Keeper;
 use super::notes::Notes;
+use super::request::{Request, Ticket};
 use super::spawn::spawn;
 use super::spec::Program;
 use super::status::Status;
@@ -22,36 +23,6 @@ use crate::health::Moment;
 
 /// Requests that may wait. Whoever has one more waits outside.
 const QUEUE: usize = 8;
-
-/// Where a request's result goes.
-pub type Ticket = oneshot::Sender<Result<(), Fault>>;
-
-/// Receipts for requests whose end somebody waits for.
-pub type Receipts = Vec<oneshot::Receiver<Result<(), Fault>>>;
-
-/// Waits until all are answered, whatever the answers.
-pub async fn settle(receipts: impl IntoIterator<Item = oneshot::Receiver<Result<(), Fault>>>) {
-    for receipt in receipts {
-        let _ = receipt.await;
-    }
-}
-
-/// What a job can be asked.
-#[derive(Debug)]
-pub enum Request {
-    /// Take over the process of that record, if it lives; else start one, if that is due.
-    Begin(Option<Record>, Ticket),
-    /// Start it; answered when it is up, or will not be.
-    Start(Ticket),
-    /// Stop it; answered when it is gone.
-    Stop(Ticket),
-    /// Kill it; answered when it is gone.
-    Kill(Ticket),
-    /// Send it the signal with this number.
-    Signal(i32, Ticket),
-    /// From now on it is defined so; a process that does not fit is replaced.
-    Redefine(Arc<Program>, Ticket),
-}
 
 /// What all jobs have in common.
 #[derive(Debug)]

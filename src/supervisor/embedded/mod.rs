@@ -16,6 +16,7 @@
 //!
 //! Under systemd, programs outlive the service only with `KillMode=process`.
 
+mod calls;
 mod child;
 mod fault;
 mod foreground;
@@ -26,7 +27,7 @@ mod notes;
 mod polled;
 mod programs;
 mod reaper;
-mod requests;
+mod request;
 mod signal;
 mod spawn;
 mod spec;

@@ -10,9 +10,10 @@ use tokio::sync::watch;
 
 use super::fault::Fault;
 use super::identity::Record;
-use super::job::{Handle, Request, Shared, settle};
+use super::job::{Handle, Shared};
 use super::logs::Keeper;
 use super::notes::Notes;
+use super::request::{Request, settle};
 use super::spec::Program;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};

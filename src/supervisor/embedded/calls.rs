@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::Fault;
-use super::job::{Handle, Receipts, Request, Ticket, settle};
+use super::job::Handle;
 use super::logs;
 use super::programs::Embedded;
+use super::request::{Receipts, Request, Ticket, settle};
 use super::signal::signal_number;
 use super::spec::Output;
 use super::unit::KILL_WAIT;
