@@ -212,3 +212,32 @@ async fn what_is_not_defined_any_more_is_not_started_again() {
     until("its end", || embedded.list().is_empty()).await;
     assert!(!lives(pid));
 }
+
+/// What has ended, or was never to be started, is when its new definition says so; and not before.
+#[tokio::test]
+async fn a_new_definition_starts_what_does_not_run() {
+    let directory = tempdir().unwrap();
+    let program = |name: &str, word: &str, autostart| Program {
+        directory: Some(directory.path().to_owned()),
+        autostart,
+        autorestart: Autorestart::Never,
+        ..script(name, &format!("echo {word} >> {name}; exit 0"))
+    };
+    let said = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap_or_default();
+    let embedded = Embedded::new(vec![
+        program("once", "a", true),
+        program("later", "a", false),
+    ]);
+    embedded.begin(vec![]).await;
+    embedded.over(&named("once")).await.unwrap();
+    // the same again is no reason
+    let same = vec![program("once", "a", true), program("later", "b", false)];
+    embedded.update(same).await;
+    assert_eq!((&*said("once"), &*said("later")), ("a\n", ""));
+    let other = vec![program("once", "b", true), program("later", "b", true)];
+    embedded.update(other).await;
+    until("both", || {
+        said("once") == "a\nb\n" && said("later") == "b\n"
+    })
+    .await;
+}

@@ -172,10 +172,14 @@ impl Job {
                 self.answers.push((ticket, answer));
             }
             Request::Redefine(program, ticket) => {
+                let now_due = program.autostart && !self.program.autostart;
                 self.program = program;
                 self.unit.set_rules(self.program.rules());
                 self.keep_logs();
                 self.replace_if_unfit();
+                if now_due && *self.unit.state() == State::Stopped {
+                    self.start(nobody());
+                }
                 self.answers.push((ticket, Ok(())));
             }
         }
@@ -228,8 +232,8 @@ impl Job {
         self.handle(Event::Start);
     }
 
-    /// A process of another definition makes way for one of this. One that could not be started gets
-    /// another chance.
+    /// A process of another definition makes way for one of this. One that could not be started, or has
+    /// ended by itself, gets another chance.
     fn replace_if_unfit(&mut self) {
         let unfit = self.fingerprint != self.program.fingerprint();
         match self.unit.state() {
@@ -239,6 +243,7 @@ impl Job {
                 self.start(nobody());
             }
             State::Fatal { .. } if unfit => self.start(nobody()),
+            State::Exited { .. } if unfit && self.program.autostart => self.start(nobody()),
             State::Stopped
             | State::Spawning { .. }
             | State::Starting { .. }
