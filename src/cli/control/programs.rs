@@ -63,6 +63,8 @@ mod tests {
             pid,
             uptime: Some(75),
             detail: detail.to_owned(),
+            instance: None,
+            aliases: Vec::new(),
         };
         let worker = ProcessName::embedded("app", "app_0");
         let lost = ProcessName::embedded("lost", "lost");
