@@ -5,6 +5,8 @@
 //! future. Processes that detach from the pipes (real daemons) are left alone once the child has ended.
 //! What a child's output means is the caller's business.
 
+pub mod template;
+
 use std::fmt;
 use std::io;
 use std::pin::pin;

@@ -13,17 +13,7 @@ pub fn read_exec(url: Option<&Value<'_>>, command: Option<&Value<'_>>, common: &
             "for example: command = [\"check_disk\", \"-w\", \"10%\"]",
         ));
     }
-    let command = command.and_then(|value| {
-        let command = value.command()?;
-        let is_blank = match &command {
-            Command::Shell(line) => line.trim().is_empty(),
-            Command::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
-        };
-        if is_blank {
-            value.wrong(Wrong::new("no program to run", "its name comes first"));
-        }
-        Some(command)
-    });
+    let command = command.and_then(Value::program);
     let exec = Exec::new(command.unwrap_or(Command::Argv(Vec::new())));
     Exec {
         timeout: common.timeout.unwrap_or(exec.timeout),

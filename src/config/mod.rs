@@ -5,6 +5,8 @@
 pub mod address;
 mod capture;
 mod checks;
+mod command;
+mod docker;
 pub mod duration;
 pub mod escape;
 mod exec;

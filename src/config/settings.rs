@@ -161,6 +161,10 @@ pub struct Supervisor {
     pub supervisord: Option<Supervisord>,
     /// systemd, when configured; its targets need no more than the default.
     pub systemd: Option<Systemd>,
+    /// A container engine, when configured.
+    pub docker: Option<Docker>,
+    /// Command lines, when configured.
+    pub command: Option<Commands>,
 }
 
 /// A systemd.
@@ -189,6 +193,33 @@ pub struct Supervisord {
     pub username: String,
     /// For its HTTP Basic authentication.
     pub password: Secret,
+}
+
+/// A container engine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Docker {
+    /// The path of its Unix socket; `None`: the one that `DOCKER_HOST` names, or the usual one.
+    pub socket: Option<String>,
+}
+
+/// Anything that command lines can stop and start. `{name}` and `{group}` are filled in when they run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commands {
+    /// Exits with 0 when it runs, 3 when not.
+    pub status: Command,
+    /// Stops it.
+    pub stop: Command,
+    /// Starts it.
+    pub start: Command,
+    /// The file with its process id.
+    pub pidfile: Option<String>,
+    /// For each command.
+    pub timeout: Duration,
+}
+
+impl Commands {
+    /// How long a command may take when nobody says.
+    pub const TIMEOUT: Duration = Duration::from_secs(60);
 }
 
 /// Mails.

@@ -1,6 +1,8 @@
 //! `[supervisor]`: where bare names in `restart` live, and how supervisors are reached.
 
 use super::address::Address;
+use super::command::read_command;
+use super::docker::read_docker;
 use super::faults::Wrong;
 use super::settings::{Supervisor, Supervisord};
 use super::systemd::read_systemd;
@@ -20,6 +22,8 @@ pub fn read_supervisor(table: &Table<'_>) -> Supervisor {
         default: table.read("default", backend).unwrap_or_default(),
         supervisord: table.table("supervisord").and_then(|t| supervisord(&t)),
         systemd: table.table("systemd").map(|t| read_systemd(&t)),
+        docker: table.table("docker").map(|t| read_docker(&t)),
+        command: table.table("command").map(|t| read_command(&t)),
     };
     table.finish();
     read

@@ -3,6 +3,7 @@
 use toml::de::DeValue;
 
 use super::checks::{Around, read_check, read_defaults};
+use super::command::report_targets;
 use super::faults::Wrong;
 use super::mail::{read_mail, read_webhooks};
 use super::presets;
@@ -70,6 +71,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         .collect();
     resolve(&mut drafts);
     check_targets(&drafts, &read.programs, read.supervisor.default);
+    report_targets(&drafts, &read.supervisor);
     read.checks = drafts.into_iter().map(|draft| draft.check).collect();
     table.finish();
     read

@@ -152,6 +152,19 @@ impl<'a> Value<'a> {
         Some(Command::Argv(self.each(Value::text)))
     }
 
+    /// A command that names a program.
+    pub fn program(&self) -> Option<Command> {
+        let command = self.command()?;
+        let is_blank = match &command {
+            Command::Shell(line) => line.trim().is_empty(),
+            Command::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
+        };
+        if is_blank {
+            self.wrong(Wrong::new("no program to run", "its name comes first"));
+        }
+        Some(command)
+    }
+
     /// A path; a relative one starts at the file's directory.
     pub fn path(&self) -> Option<PathBuf> {
         self.some_text()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::action::{Finish, Unfinished, finish};
 use crate::clock::Clock;
@@ -26,8 +26,8 @@ const RETRY: Backoff = Backoff {
 /// The pause after a start of ours was refused.
 const AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
-/// A stop that we had asked for when we were killed is done by then.
-const LATE_STOP: Duration = Duration::from_secs(1);
+/// How often it is looked whether a stop that we had asked for when we were killed is done.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What recovery works with.
 #[derive(Clone)]
@@ -66,10 +66,7 @@ impl Recovery {
     pub fn take(&self, half: Half) -> tokio::task::JoinHandle<()> {
         let recovery = self.clone();
         tokio::spawn(async move {
-            if recovery.is_untouched(&half).await {
-                // the stop may have been asked for in the moment we were killed, and not be done yet
-                sleep(LATE_STOP).await;
-            }
+            recovery.until_stops_are_done(&half).await;
             recovery.bring_to_end(half, 0).await;
         })
     }
@@ -113,12 +110,26 @@ impl Recovery {
         finish(&mut half.unfinished, supervisors, &self.clock, &mut tell).await
     }
 
-    /// Whether it still runs as the process that was to be stopped; what has no pid may be another.
-    async fn is_untouched(&self, half: &Half) -> bool {
-        let found = self.hands.supervisors.info(&half.unfinished.process).await;
-        found.is_ok_and(|found| {
-            found.state == ProcessState::Running && found.pid == half.unfinished.pid_before
-        })
+    /// The stop may have been asked for in the moment we were killed, and not be done yet. Not every
+    /// supervisor says that a process is on its way down.
+    async fn until_stops_are_done(&self, half: &Half) {
+        let (supervisors, unfinished) = (&self.hands.supervisors, &half.unfinished);
+        let until = Instant::now() + supervisors.stop_takes(&unfinished.process).await;
+        while self.may_be_untouched(unfinished).await && Instant::now() < until {
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Whether it still runs, and not as another process than the one that was to be stopped.
+    async fn may_be_untouched(&self, unfinished: &Unfinished) -> bool {
+        let found = self.hands.supervisors.info(&unfinished.process).await;
+        match found {
+            Ok(found) => {
+                found.state == ProcessState::Running
+                    && (found.pid.is_none() || found.pid == unfinished.pid_before)
+            }
+            Err(error) => error.is_passing(),
+        }
     }
 
     fn finished(&self, half: Half, outcome: Outcome) {

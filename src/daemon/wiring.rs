@@ -19,7 +19,7 @@ use crate::notify::report::Words;
 use crate::notify::{
     self, MAIL_DEADLINE, Notifier, Scene, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
-use crate::supervisor::{Supervisor, Supervisors, supervisord, systemd};
+use crate::supervisor::{Supervisor, Supervisors, command, docker, supervisord, systemd};
 
 pub use probes::probe;
 pub use programs::runnable;
@@ -218,6 +218,24 @@ fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
         let client = systemd::Client::new(systemd::Spec::new(scope));
         supervisors.insert(Backend::Systemd, Supervisor::Systemd(client));
     }
+    // its socket has a usual place, so that a target is enough
+    if reached.docker.is_some() || is_named(Backend::Docker, settings) {
+        let socket = reached.docker.clone().unwrap_or_default().socket;
+        let socket = socket.unwrap_or_else(docker_socket);
+        let client = docker::Client::new(&socket)
+            .map_err(|why| anyhow::anyhow!("docker: cannot make an HTTP client: {why}"))?;
+        supervisors.insert(Backend::Docker, Supervisor::Docker(client));
+    }
+    if let Some(commands) = &reached.command {
+        let client = command::Client::new(command::Templates {
+            status: line(&commands.status),
+            stop: line(&commands.stop),
+            start: line(&commands.start),
+            pidfile: commands.pidfile.clone(),
+            timeout: commands.timeout,
+        });
+        supervisors.insert(Backend::Command, Supervisor::Command(client));
+    }
     Ok(supervisors)
 }
 
@@ -226,6 +244,15 @@ fn is_named(backend: Backend, settings: &Settings) -> bool {
     let default = settings.supervisor.default;
     let mut targets = settings.checks.iter().flat_map(|check| &check.restart);
     targets.any(|target| target.backend.unwrap_or(default) == backend)
+}
+
+/// The socket where docker's own client looks for an engine, unless that is on another host.
+fn docker_socket() -> String {
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let path = host
+        .strip_prefix("unix://")
+        .filter(|path| path.starts_with('/'));
+    path.unwrap_or("/run/docker.sock").to_owned()
 }
 
 fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result<Notifiers> {

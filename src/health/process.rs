@@ -233,7 +233,8 @@ impl Target {
         }
     }
 
-    /// Whether `name` is meant; `default` is where targets without a backend live.
+    /// Whether `name` is meant; `default` is where targets without a backend live. `app:web` also means the
+    /// containers of a compose project's service, which are called `app-web-1`, `app-web-2`...
     pub fn matches(&self, name: &ProcessName, default: Backend) -> bool {
         if self.backend.unwrap_or(default) != name.backend {
             return false;
@@ -241,7 +242,9 @@ impl Target {
         match self.pattern.split_once(':') {
             None => self.pattern == name.name,
             Some((group, "*" | "")) => group == name.group,
-            Some((group, one)) => group == name.group && one == name.name,
+            Some((group, one)) => {
+                group == name.group && (one == name.name || is_of_service(one, name))
+            }
         }
     }
 
@@ -254,6 +257,21 @@ impl Target {
                 .iter()
                 .any(|name| self.matches(&alias(name), default))
     }
+}
+
+/// Whether `name` is one of the containers that a compose tool made for `service`: the project, the service
+/// and a number, with dashes or (older ones) underscores.
+fn is_of_service(service: &str, name: &ProcessName) -> bool {
+    let number = || {
+        let rest = name.name.strip_prefix(&name.group)?;
+        let separator = rest.chars().next().filter(|c| matches!(c, '-' | '_'))?;
+        let rest = rest[1..].strip_prefix(service)?;
+        rest.strip_prefix(separator)
+    };
+    name.backend == Backend::Docker
+        && number().is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }
 
 impl FromStr for Target {
@@ -340,6 +358,36 @@ mod tests {
             );
             assert_eq!(target.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_service_means_its_containers() {
+        let name = |backend, name: &str| ProcessName {
+            backend,
+            group: "app".to_owned(),
+            name: name.to_owned(),
+        };
+        for (text, container, matches) in [
+            ("app:web", "app-web-1", true),
+            ("app:web", "app_web_12", true),
+            ("app:web", "web", true),
+            ("app:web", "app-web", false),
+            ("app:web", "app-web-", false),
+            ("app:web", "app-web_1", false),
+            ("app:web", "app-web-1a", false),
+            ("app:web", "app-web-api-1", false),
+            ("app:web-api", "app-web-api-1", true),
+            ("app:web", "appweb-1", false),
+            ("web", "app-web-1", false),
+            ("app-web-1", "app-web-1", true),
+        ] {
+            let target = Target::new(text);
+            let of = |backend| target.matches(&name(backend, container), backend);
+            assert_eq!(of(Backend::Docker), matches, "{text} on {container}");
+        }
+        let target = Target::new("app:web");
+        let program = name(Backend::Supervisord, "app-web-1");
+        assert!(!target.matches(&program, Backend::Supervisord));
     }
 
     #[test]

@@ -105,12 +105,20 @@ impl CallError {
     pub const SHUTDOWN_STATE: i64 = 6;
     /// There is no process of that name.
     pub const BAD_NAME: i64 = 10;
-    /// It will not, for a reason of its own, and has changed nothing.
+    /// It will not, or could not, for a reason of its own.
     pub const FAILED: i64 = 30;
     /// It is running already.
     pub const ALREADY_STARTED: i64 = 60;
     /// It is not running.
     pub const NOT_RUNNING: i64 = 70;
+
+    /// A refusal with supervisord's fault number `code`.
+    pub fn fault(code: i64, text: impl Into<String>) -> Self {
+        Self::Fault {
+            code,
+            text: text.into(),
+        }
+    }
 
     /// Whether this is supervisord's fault number `code`.
     pub fn is_fault(&self, wanted: i64) -> bool {

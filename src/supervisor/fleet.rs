@@ -1,6 +1,7 @@
 //! All supervisors of one watchdog, by backend: a process's name says whom to ask.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{Stream, Supervisor};
 use crate::health::{Backend, CallError, Process, ProcessName, Remedy};
@@ -43,6 +44,14 @@ impl Supervisors {
     /// The processes that run and fall with `name`: who stops it stops them, and who starts it does not.
     pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
         self.of(name.backend)?.dependents(name).await
+    }
+
+    /// How long a stop that someone else asked for may be under way while the process is still said to run.
+    pub async fn stop_takes(&self, name: &ProcessName) -> Duration {
+        match self.of(name.backend) {
+            Ok(supervisor) => supervisor.stop_takes(name).await,
+            Err(_) => Duration::ZERO,
+        }
     }
 
     /// At most the last `bytes` bytes that the process wrote to `stream`.

@@ -2,16 +2,25 @@
 //! set of methods that all of them have. Each method is one request with one deadline: what to do about a
 //! failure, and in which order things are done, is the action's business.
 
+pub mod command;
+pub mod docker;
 pub mod embedded;
 mod fleet;
+mod http;
+mod lingering;
 pub mod supervisord;
 pub mod systemd;
 mod transport;
 mod xmlrpc;
 
+use std::time::Duration;
+
 use crate::health::{CallError, Process, ProcessName};
 
 pub use fleet::Supervisors;
+
+/// Within this much a supervisor has heard what it was asked.
+const HEARD: Duration = Duration::from_secs(1);
 
 /// One of a process's two outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +40,10 @@ pub enum Supervisor {
     Embedded(embedded::Embedded),
     /// systemd, through `systemctl`.
     Systemd(systemd::Client),
+    /// A container engine.
+    Docker(docker::Client),
+    /// Command lines.
+    Command(command::Client),
 }
 
 impl Supervisor {
@@ -41,6 +54,8 @@ impl Supervisor {
             // there is one in each watchdog, and only that one can finish its restarts
             Self::Embedded(embedded) => embedded.address(),
             Self::Systemd(client) => client.address(),
+            Self::Docker(client) => client.address(),
+            Self::Command(client) => client.address(),
         }
     }
 
@@ -51,6 +66,8 @@ impl Supervisor {
             Self::Supervisord(client) => client.list().await,
             Self::Embedded(embedded) => Ok(embedded.list()),
             Self::Systemd(client) => client.list(patterns).await,
+            Self::Docker(client) => client.list(patterns).await,
+            Self::Command(client) => client.list(patterns).await,
         }
     }
 
@@ -60,6 +77,8 @@ impl Supervisor {
             Self::Supervisord(client) => client.info(name).await,
             Self::Embedded(embedded) => embedded.info(name),
             Self::Systemd(client) => client.info(name).await,
+            Self::Docker(client) => client.info(name).await,
+            Self::Command(client) => client.info(name).await,
         }
     }
 
@@ -69,6 +88,8 @@ impl Supervisor {
             Self::Supervisord(client) => client.stop(name).await,
             Self::Embedded(embedded) => embedded.stop(name).await,
             Self::Systemd(client) => client.stop(name).await,
+            Self::Docker(client) => client.stop(name).await,
+            Self::Command(client) => client.stop(name).await,
         }
     }
 
@@ -78,14 +99,28 @@ impl Supervisor {
             Self::Supervisord(client) => client.start(name).await,
             Self::Embedded(embedded) => embedded.start(name).await,
             Self::Systemd(client) => client.start(name).await,
+            Self::Docker(client) => client.start(name).await,
+            Self::Command(client) => client.start(name).await,
         }
     }
 
     /// The processes that run and fall with `name`: who stops it stops them, and who starts it does not.
     pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
         match self {
-            Self::Supervisord(_) | Self::Embedded(_) => Ok(Vec::new()),
             Self::Systemd(client) => client.dependents(name).await,
+            Self::Supervisord(_) | Self::Embedded(_) | Self::Docker(_) | Self::Command(_) => {
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// How long a stop that someone else asked for may be under way while the process is still said to run.
+    pub async fn stop_takes(&self, name: &ProcessName) -> Duration {
+        match self {
+            // they say STOPPING as soon as they have heard of it
+            Self::Supervisord(_) | Self::Embedded(_) | Self::Systemd(_) => HEARD,
+            Self::Docker(client) => client.stop_takes(name).await,
+            Self::Command(client) => client.stop_takes(),
         }
     }
 
@@ -95,6 +130,11 @@ impl Supervisor {
             Self::Supervisord(client) => client.signal(name, signal).await,
             Self::Embedded(embedded) => embedded.signal(name, signal).await,
             Self::Systemd(client) => client.signal(name, signal).await,
+            Self::Docker(client) => client.signal(name, signal).await,
+            Self::Command(_) => Err(CallError::fault(
+                CallError::FAILED,
+                "there is no command for signals",
+            )),
         }
     }
 
@@ -109,6 +149,9 @@ impl Supervisor {
             Self::Supervisord(client) => client.log_tail(name, stream, bytes).await,
             Self::Embedded(embedded) => embedded.log_tail(name, stream, bytes).await,
             Self::Systemd(client) => client.log_tail(name, stream, bytes).await,
+            Self::Docker(client) => client.log_tail(name, stream, bytes).await,
+            // nobody knows where it writes
+            Self::Command(_) => Ok(String::new()),
         }
     }
 }

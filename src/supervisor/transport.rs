@@ -1,13 +1,11 @@
-//! The way to a supervisord: HTTP over a Unix socket or TCP. Every request has a connection of its own,
-//! so that a supervisord that was restarted in between is no trouble. What is asked is not known here.
+//! The way to a supervisord: HTTP over a Unix socket or TCP. What is asked is not known here.
 
 use std::error::Error;
-use std::io;
-use std::sync::Arc;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{StatusCode, Url};
 
+use super::http;
 use crate::health::CallError;
 use crate::secret::{Secret, redact_url};
 
@@ -49,21 +47,8 @@ impl Transport {
     pub fn new(url: &str, username: &str, password: Secret) -> Result<Self, BadUrl> {
         let shown = redact_url(url);
         let (endpoint, socket) = address(url, &shown)?;
-        let mut builder = reqwest::Client::builder()
-            .no_proxy()
-            .http1_only()
-            .pool_max_idle_per_host(0)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .user_agent("httpok")
-            .tls_backend_preconfigured(no_tls().map_err(|error| BadUrl::Client(error.into()))?);
-        if let Some(path) = socket {
-            builder = builder.unix_socket(path);
-        }
         Ok(Self {
-            http: builder
-                .build()
-                .map_err(|error| BadUrl::Client(error.into()))?,
+            http: http::client(socket.as_deref()).map_err(BadUrl::Client)?,
             endpoint,
             shown,
             username: username.to_owned(),
@@ -73,7 +58,8 @@ impl Transport {
 
     /// Posts `body` and reads the whole answer. There is no deadline: that is for the caller to set.
     pub async fn post(&self, body: String) -> Result<Vec<u8>, CallError> {
-        let mut response = self
+        let shown = &self.shown;
+        let response = self
             .http
             .post(self.endpoint.clone())
             // Also when both are empty: that is what supervisor's own client does.
@@ -83,58 +69,15 @@ impl Transport {
             .body(body)
             .send()
             .await
-            .map_err(|error| self.broken(&error))?;
-        let shown = &self.shown;
+            .map_err(|error| http::broken(&error, shown))?;
         match response.status() {
-            StatusCode::OK => {}
-            StatusCode::UNAUTHORIZED => {
-                return Err(CallError::Unauthorized {
-                    detail: format!("{shown} wants another username or password"),
-                });
-            }
-            status => {
-                return Err(CallError::Malformed {
-                    detail: format!("HTTP status {status}: {shown}"),
-                });
-            }
-        }
-        let mut answer = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.broken(&error))?
-        {
-            if answer.len() + chunk.len() > MAX_ANSWER {
-                return Err(CallError::Malformed {
-                    detail: format!("an answer of more than {MAX_ANSWER} bytes: {shown}"),
-                });
-            }
-            answer.extend_from_slice(&chunk);
-        }
-        Ok(answer)
-    }
-
-    /// What `error` means, in plain words.
-    fn broken(&self, error: &reqwest::Error) -> CallError {
-        let mut cause: &(dyn Error + 'static) = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-            if cause.downcast_ref().is_some_and(hyper::Error::is_parse) {
-                return CallError::Malformed {
-                    detail: format!("not an HTTP answer: {}", self.shown),
-                };
-            }
-        }
-        let words = match cause.downcast_ref().map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-            Some(io::ErrorKind::NotFound) => "no such socket".to_owned(),
-            Some(io::ErrorKind::PermissionDenied) => "permission denied".to_owned(),
-            Some(io::ErrorKind::ConnectionReset) => "connection reset".to_owned(),
-            Some(io::ErrorKind::UnexpectedEof) => "connection closed".to_owned(),
-            _ => cause.to_string(),
-        };
-        CallError::Unreachable {
-            detail: format!("{words}: {}", self.shown),
+            StatusCode::OK => http::body(response, shown, MAX_ANSWER).await,
+            StatusCode::UNAUTHORIZED => Err(CallError::Unauthorized {
+                detail: format!("{shown} wants another username or password"),
+            }),
+            status => Err(CallError::Malformed {
+                detail: format!("HTTP status {status}: {shown}"),
+            }),
         }
     }
 }
@@ -158,17 +101,6 @@ fn address(url: &str, shown: &str) -> Result<(Url, Option<String>), BadUrl> {
     let host = parsed.host_str().unwrap_or_default();
     let port = parsed.port_or_known_default().unwrap_or(80);
     Ok((parse(&format!("http://{host}:{port}/RPC2"))?, socket))
-}
-
-/// There is no TLS here. Left to itself, reqwest reads all of the system's roots to prepare for it, and
-/// fails where there are none.
-fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(config)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl DropIn {
             supervisor: Supervisor {
                 default: Backend::Supervisord,
                 supervisord: Some(self.server.clone()),
-                systemd: None,
+                ..Supervisor::default()
             },
             mail: self.mail(),
             webhooks: self.webhooks(),

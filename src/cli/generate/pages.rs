@@ -268,6 +268,10 @@ const FILES: &[Paragraph] = &[
         "Where supervisord is looked for when nothing says where it is.",
     ),
     Term(
+        "/run/docker.sock",
+        "Where a container engine is looked for when nothing says where it is.",
+    ),
+    Term(
         "/usr/bin/gcore",
         "What writes core files unless told otherwise.",
     ),
@@ -285,6 +289,10 @@ const ENVIRONMENT: &[Paragraph] = &[
     Term(
         "SUPERVISOR_USERNAME, SUPERVISOR_PASSWORD",
         "For a supervisord that asks for them. supervisord does not set them; its environment= does.",
+    ),
+    Term(
+        "DOCKER_HOST",
+        "The container engine's socket, when the configuration names none; unix:///path only.",
     ),
     Term(
         "SUPERVISOR_GROUP_NAME, SUPERVISOR_PROCESS_NAME",

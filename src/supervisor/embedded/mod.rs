@@ -37,6 +37,7 @@ mod unit;
 pub use fault::{Exit, SpawnError};
 pub use foreground::Forwarder;
 pub use identity::Record;
+pub(super) use identity::{started, uptime};
 pub use notes::read_notes;
 pub use programs::Embedded;
 pub use reaper::{become_subreaper, reap_orphans};

@@ -1,0 +1,162 @@
+//! Command lines with places in braces, such as `{name}`, that are filled in when they run. No value is ever pasted
+//! into a shell's text: there it is a parameter, quoted as its place asks for, so that nothing in it is a word of
+//! the shell.
+
+use super::Line;
+
+/// A place as it is written, braces included, and its value.
+pub type Place<'a> = (&'a str, String);
+
+/// `line` as it is run.
+pub fn fill(line: &Line, places: &[Place<'_>]) -> Line {
+    match line {
+        Line::Argv(words) => Line::Argv(words.iter().map(|word| pasted(word, places)).collect()),
+        Line::Shell(text) => {
+            let words = ["/bin/sh", "-c", &parametrized(text, places), "sh"].map(str::to_owned);
+            let values = places.iter().map(|(_, value)| value.clone());
+            Line::Argv(words.into_iter().chain(values).collect())
+        }
+    }
+}
+
+/// `line` for people.
+pub fn shown(line: &Line, places: &[Place<'_>]) -> String {
+    match line {
+        Line::Argv(words) => pasted(&words.join(" "), places),
+        Line::Shell(text) => pasted(text, places),
+    }
+}
+
+/// `text` with every place's value; what a value contains is no place.
+pub fn pasted(text: &str, places: &[Place<'_>]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some((at, behind)) = place(rest, places) {
+            filled.push_str(&places[at].1);
+            rest = behind;
+        } else {
+            filled.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    filled
+}
+
+/// Which place `text` begins with, and what is behind it.
+fn place<'t>(text: &'t str, places: &[Place<'_>]) -> Option<(usize, &'t str)> {
+    let mut all = places.iter().enumerate();
+    all.find_map(|(at, (word, _))| text.strip_prefix(word).map(|rest| (at, rest)))
+}
+
+/// Within which quotes of the shell a character stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    None,
+    Single,
+    Double,
+}
+
+/// `text` with `$1` for the first place, and so on. Whatever the shell makes of the rest, what stands in these
+/// places is an expansion with balanced quotes or plain digits, never a word of the shell's language.
+fn parametrized(text: &str, places: &[Place<'_>]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut quotes = Quotes::None;
+    let mut rest = text;
+    let mut before = None;
+    while let Some(c) = rest.chars().next() {
+        // `${name}` is a variable of the user's own
+        if before != Some('$')
+            && let Some((at, behind)) = place(rest, places)
+        {
+            filled.push_str(&parameter(at, &places[at].1, quotes));
+            (rest, before) = (behind, None);
+            continue;
+        }
+        let escapes = c == '\\' && before != Some('\\') && quotes != Quotes::Single;
+        let escaped = before == Some('\\');
+        quotes = match (quotes, c) {
+            (Quotes::None, '\'') if !escaped => Quotes::Single,
+            (Quotes::None, '"') if !escaped => Quotes::Double,
+            (Quotes::Double, '"') if !escaped => Quotes::None,
+            (Quotes::Single, '\'') => Quotes::None,
+            (same, _) => same,
+        };
+        filled.push(c);
+        rest = &rest[c.len_utf8()..];
+        // an escaped character escapes nothing and begins no variable
+        before = (escapes || !escaped && c == '$').then_some(c);
+    }
+    filled
+}
+
+/// What stands for the place number `at`: a number, such as a pid, stands for itself.
+fn parameter(at: usize, value: &str, quotes: Quotes) -> String {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return value.to_owned();
+    }
+    let parameter = format!("${{{}}}", at + 1);
+    match quotes {
+        Quotes::None => format!("\"{parameter}\""),
+        Quotes::Single => format!("'\"{parameter}\"'"),
+        Quotes::Double => parameter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places<'a>(name: &str) -> [Place<'a>; 3] {
+        [("{name}", name), ("{check}", "a b"), ("{pid}", "41")]
+            .map(|(word, value)| (word, value.to_owned()))
+    }
+
+    #[test]
+    fn words_are_filled_once() {
+        let words = ["--pid={pid}", "{name}/{check}", "{other} {", ""].map(str::to_owned);
+        assert_eq!(
+            fill(&Line::Argv(words.to_vec()), &places("app:{pid}")),
+            Line::Argv(
+                ["--pid=41", "app:{pid}/a b", "{other} {", ""]
+                    .map(str::to_owned)
+                    .to_vec()
+            )
+        );
+        let line = Line::Shell("dump {pid} '{name}'".to_owned());
+        assert_eq!(shown(&line, &places("x")), "dump 41 'x'");
+    }
+
+    #[test]
+    fn values_are_parameters_of_the_shell() {
+        for (text, expected) in [
+            ("dump {pid} {name}", "dump 41 \"${1}\""),
+            ("dump \"{name}.{check}\"", "dump \"${1}.${2}\""),
+            ("grep 'a {name}' x", "grep 'a '\"${1}\"'' x"),
+            ("awk '{print}' {check}", "awk '{print}' \"${2}\""),
+            (
+                "name=1; echo ${name} {name}",
+                "name=1; echo ${name} \"${1}\"",
+            ),
+            ("echo \\\"{name}", "echo \\\"\"${1}\""),
+            ("echo \\'{name}", "echo \\'\"${1}\""),
+            ("echo '\\'{name}", "echo '\\'\"${1}\""),
+            ("echo \"\\\"{name}\"", "echo \"\\\"${1}\""),
+            ("echo \\\\{name}", "echo \\\\\"${1}\""),
+            ("echo \\${pid}", "echo \\$41"),
+        ] {
+            assert_eq!(parametrized(text, &places("x")), expected, "{text}");
+        }
+        let line = fill(&Line::Shell("echo {name}".to_owned()), &places("$(x) 'y"));
+        let words = [
+            "/bin/sh",
+            "-c",
+            "echo \"${1}\"",
+            "sh",
+            "$(x) 'y",
+            "a b",
+            "41",
+        ];
+        assert_eq!(line, Line::Argv(words.map(str::to_owned).to_vec()));
+    }
+}

@@ -1,0 +1,333 @@
+//! Anything that command lines can stop and start: init scripts, another host's supervisor, a cluster's tool.
+//!
+//! # Theory of operation
+//! Three templates, `status`, `stop` and `start`, with `{name}` and `{group}` filled in, each run with a deadline and
+//! killed with its group. `status` is the judge: its exit code is read as init scripts mean it (0 runs, 3 does not,
+//! 1 and 2 it fell over), and what the other two say is believed only when it agrees. A command that cannot be run
+//! or does not end says nothing at all, least of all "stopped".
+//!
+//! "Does not run" has but one word here, so what a stop or a start of ours has shown is remembered: what we could
+//! not start is EXITED or FATAL, which is not what an operator stopped.
+
+mod pidfile;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use super::lingering::Lingering;
+use crate::exec::{self, Command, ExecError, Finished, Line, Output, template};
+use crate::health::{Backend, CallError, Process, ProcessName, ProcessState};
+use pidfile::Alive;
+
+/// What is read of a command's outputs.
+const MAX_OUTPUT: usize = 16 * 1024;
+/// What is told of it.
+const MAX_DETAIL: usize = 200;
+/// How long a program may take to be there after its start command has ended.
+const UP_WITHIN: Duration = Duration::from_secs(10);
+/// How long it has to stay.
+const UP_FOR: Duration = Duration::from_secs(1);
+/// How often its status is asked meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The command lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Templates {
+    /// Exits with 0 when it runs, 3 when not.
+    pub status: Line,
+    /// Stops it.
+    pub stop: Line,
+    /// Starts it, and leaves it detached.
+    pub start: Line,
+    /// The file with its process id.
+    pub pidfile: Option<String>,
+    /// For each command.
+    pub timeout: Duration,
+}
+
+/// Whatever the commands reach.
+#[derive(Clone, Debug)]
+pub struct Client {
+    templates: Arc<Templates>,
+    address: String,
+    /// Stops of which nobody has said that they are done.
+    stops: Lingering,
+    /// What a start of ours did not bring up.
+    ends: Arc<Mutex<HashMap<ProcessName, ProcessState>>>,
+}
+
+/// What the status command said.
+struct Status {
+    state: ProcessState,
+    alive: Option<Alive>,
+    detail: String,
+}
+
+impl Client {
+    /// A client that runs `templates`.
+    pub fn new(templates: Templates) -> Self {
+        Self {
+            address: template::shown(&templates.start, &[]),
+            templates: Arc::new(templates),
+            stops: Lingering::default(),
+            ends: Arc::default(),
+        }
+    }
+
+    /// The start command as it was written: two with another one are not the same.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What `patterns` name; a command can list nothing.
+    pub async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        let mut processes = Vec::new();
+        for pattern in patterns.unwrap_or_default() {
+            if let Some(name) = named(pattern) {
+                processes.push(self.info(&name).await?);
+            }
+        }
+        Ok(processes)
+    }
+
+    /// `name` as its status command tells.
+    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        let status = self.ask(name).await?;
+        let key = name.namespec();
+        let mut ends = self.ends();
+        let state = match status.state {
+            ProcessState::Running => {
+                ends.remove(name);
+                let holds = self.stops.holds(&key, &status.life(), Instant::now());
+                if holds {
+                    ProcessState::Stopping
+                } else {
+                    ProcessState::Running
+                }
+            }
+            ProcessState::Stopped => {
+                self.stops.settled(&key);
+                ends.get(name).copied().unwrap_or(ProcessState::Stopped)
+            }
+            state => state,
+        };
+        Ok(Process {
+            name: name.clone(),
+            state,
+            pid: status.alive.map(|alive| alive.pid),
+            uptime: status.alive.map(|alive| alive.uptime),
+            detail: status.detail,
+            instance: status.alive.map(Alive::life),
+            aliases: Vec::new(),
+        })
+    }
+
+    /// Stops `name`; answered when its status says that it does not run.
+    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let before = self.ask(name).await?;
+        if before.is_down() {
+            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
+        }
+        let takes = self.templates.timeout;
+        let key = name.namespec();
+        self.stops.asked(&key, &before.life(), takes);
+        let finished = self.run(&self.templates.stop, name).await?;
+        if !finished.status.success() {
+            return Err(CallError::fault(CallError::FAILED, outcome(&finished)));
+        }
+        let until = Instant::now() + takes;
+        loop {
+            let asked = self.ask(name).await;
+            if asked.as_ref().is_ok_and(Status::is_down) {
+                self.stops.settled(&key);
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let state = asked?.state;
+                let text = format!("its stop command ended well, but it is {state}");
+                return Err(CallError::fault(CallError::FAILED, text));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Starts `name`; answered when its status has said for a little while that it runs, or will not.
+    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        if self.ask(name).await?.state == ProcessState::Running {
+            return Err(CallError::fault(
+                CallError::ALREADY_STARTED,
+                "ALREADY_STARTED",
+            ));
+        }
+        let finished = self.run(&self.templates.start, name).await?;
+        if !finished.status.success() && self.ask(name).await?.state != ProcessState::Running {
+            self.ends().insert(name.clone(), ProcessState::Fatal);
+            return Err(CallError::fault(CallError::SPAWN_ERROR, outcome(&finished)));
+        }
+        let there = Instant::now() + UP_WITHIN.min(self.templates.timeout);
+        let mut since = None;
+        loop {
+            let status = self.ask(name).await?;
+            let now = Instant::now();
+            match (status.state, since) {
+                (ProcessState::Running, Some(since)) if now >= since + UP_FOR => {
+                    self.ends().remove(name);
+                    self.stops.settled(&name.namespec());
+                    return Ok(());
+                }
+                (ProcessState::Running, None) => since = Some(now),
+                (ProcessState::Running, Some(_)) => {}
+                (_, None) if now < there => {}
+                (state, _) => {
+                    self.ends().insert(name.clone(), ProcessState::Exited);
+                    let text = format!(
+                        "its start command ended well, but it is {state} (what it starts must not \
+                         hold the command's output, or it is killed with it)"
+                    );
+                    return Err(CallError::fault(CallError::ABNORMAL_TERMINATION, text));
+                }
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// How long a stop that someone asked for may be under way while the status still says that it runs.
+    pub fn stop_takes(&self) -> Duration {
+        self.templates.timeout
+    }
+
+    async fn ask(&self, name: &ProcessName) -> Result<Status, CallError> {
+        let finished = self.run(&self.templates.status, name).await?;
+        let state = match finished.status.code() {
+            Some(0) => ProcessState::Running,
+            Some(1 | 2) => ProcessState::Exited,
+            Some(3) => ProcessState::Stopped,
+            Some(_) => ProcessState::Unknown,
+            None => {
+                return Err(CallError::Unreachable {
+                    detail: format!("the status command did not end: {}", finished.status),
+                });
+            }
+        };
+        let alive = match (&self.templates.pidfile, state) {
+            (Some(file), ProcessState::Running) => {
+                pidfile::look(template::pasted(file, &places(name))).await
+            }
+            _ => None,
+        };
+        let detail = first_line(&finished.stdout);
+        Ok(Status {
+            state,
+            alive,
+            detail: detail.unwrap_or_else(|| finished.status.to_string()),
+        })
+    }
+
+    /// Runs `line` about `name` to its end.
+    async fn run(&self, line: &Line, name: &ProcessName) -> Result<Finished, CallError> {
+        let places = places(name);
+        let command = Command {
+            program: template::fill(line, &places),
+            stdin: None,
+            timeout: self.templates.timeout,
+            max_output: MAX_OUTPUT,
+            env: Vec::new(),
+        };
+        let unreachable = |why: String| CallError::Unreachable {
+            detail: format!("{:?}: {why}", template::shown(line, &places)),
+        };
+        match exec::run(&command).await {
+            // the shell's words for a command that is not there, or is none
+            Ok(finished) if matches!(finished.status.code(), Some(126 | 127)) => {
+                Err(unreachable(outcome(&finished)))
+            }
+            Ok(finished) => Ok(finished),
+            Err(ExecError::TimedOut { after, .. }) => Err(CallError::TimedOut { after }),
+            Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => {
+                Err(unreachable(error.to_string()))
+            }
+        }
+    }
+
+    fn ends(&self) -> MutexGuard<'_, HashMap<ProcessName, ProcessState>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Status {
+    fn is_down(&self) -> bool {
+        matches!(self.state, ProcessState::Stopped | ProcessState::Exited)
+    }
+
+    /// Which life of it this is, as far as that can be known.
+    fn life(&self) -> String {
+        self.alive.map(Alive::life).unwrap_or_default()
+    }
+}
+
+/// The process that `pattern` names, unless it asks for all of a group.
+fn named(pattern: &str) -> Option<ProcessName> {
+    match pattern.split_once(':') {
+        None => Some(ProcessName::alone(Backend::Command, pattern)),
+        Some((_, "*" | "")) => None,
+        Some((group, name)) => Some(ProcessName {
+            backend: Backend::Command,
+            group: group.to_owned(),
+            name: name.to_owned(),
+        }),
+    }
+}
+
+fn places(name: &ProcessName) -> [template::Place<'static>; 2] {
+    [
+        ("{name}", name.name.clone()),
+        ("{group}", name.group.clone()),
+    ]
+}
+
+/// How a command ended, with its own words, if it had any.
+fn outcome(finished: &Finished) -> String {
+    let said = last_line(&finished.stderr).or_else(|| last_line(&finished.stdout));
+    match said {
+        Some(line) => format!("{}: {line}", finished.status),
+        None => finished.status.to_string(),
+    }
+}
+
+fn first_line(output: &Output) -> Option<String> {
+    let text = output.text();
+    text.lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty())
+        .map(brief)
+}
+
+fn last_line(output: &Output) -> Option<String> {
+    let text = output.text();
+    text.lines()
+        .rev()
+        .map(str::trim)
+        .find(|l| !l.is_empty())
+        .map(brief)
+}
+
+fn brief(line: &str) -> String {
+    line.chars().take(MAX_DETAIL).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_name_what_they_can() {
+        let namespec = |pattern| named(pattern).map(|name| name.namespec());
+        assert_eq!(namespec("redis").as_deref(), Some("redis"));
+        assert_eq!(namespec("host:redis").as_deref(), Some("host:redis"));
+        assert_eq!(namespec("host:*"), None);
+        assert_eq!(namespec("host:"), None);
+    }
+}

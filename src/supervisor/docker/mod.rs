@@ -1,0 +1,307 @@
+//! Containers, by the API of a container engine: docker or podman.
+//!
+//! # Theory of operation
+//! A target names a container (`web`), a service or all of a compose project (`app:web`, `app:*`), or an id.
+//! Whatever is done begins with looking at the container and is then done to its id: a name may go to another
+//! container at any time, and engines guess when a name is the beginning of an id.
+//!
+//! The engine has no word for "on its way down" and none for who ended a container. What a stop or a start of
+//! ours has shown is therefore remembered (`memory`), for as long as the container stays in that state.
+
+mod container;
+mod frames;
+mod memory;
+mod ourselves;
+mod wire;
+
+use std::error::Error;
+use std::time::{Duration, Instant, SystemTime};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::sleep;
+
+use super::Stream;
+use crate::health::{CallError, Process, ProcessName, ProcessState};
+use container::{Container, Listed, UP_AFTER};
+use frames::Tail;
+use memory::Memory;
+use wire::{Answer, Wire};
+
+/// For questions, which an engine answers at once.
+const QUESTION: Duration = Duration::from_secs(10);
+/// For a start: networks and volumes may have to be there first.
+const START: Duration = Duration::from_secs(120);
+/// What an engine may take for a stop beyond the container's own time.
+const SLACK: Duration = Duration::from_secs(30);
+/// Within this much the kill at the end of a container's time has worked.
+const KILLED: Duration = Duration::from_secs(2);
+/// The time between stop signal and kill where the container has none of its own.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a container that is never killed.
+const FOR_EVER: Duration = Duration::from_secs(600);
+/// How often it is looked whether a container stays up.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Engines count a log's lines, of both outputs together; these are short ones,
+const SHORT_LINE: u16 = 8;
+/// and so many are never too many.
+const FEW_LINES: u16 = 200;
+
+/// A container engine.
+#[derive(Clone, Debug)]
+pub struct Client {
+    wire: Wire,
+    memory: Memory,
+    /// The container that we run in, which is never touched.
+    own_id: Option<String>,
+}
+
+impl Client {
+    /// A client for the engine behind the Unix socket `path`. Nothing is connected.
+    pub fn new(path: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self {
+            wire: Wire::new(path)?,
+            memory: Memory::default(),
+            own_id: ourselves::own_id(),
+        })
+    }
+
+    /// Where it is reached.
+    pub fn address(&self) -> &str {
+        self.wire.shown()
+    }
+
+    /// The containers that one of `patterns` means, or all but our own.
+    pub async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        let answer = self.wire.get("/containers/json?all=1", QUESTION).await?;
+        let mut processes = Vec::new();
+        for listed in answer.read::<Vec<Listed>>()? {
+            let Some((name, aliases)) = listed.called(patterns) else {
+                continue;
+            };
+            if self.own_id.as_ref() == Some(&listed.id) {
+                continue;
+            }
+            // one that is gone by now is in no list
+            if let Some(container) = self.look(&listed.id).await? {
+                let process = self.describe(&container, name);
+                processes.push(Process { aliases, ..process });
+            }
+        }
+        processes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(processes)
+    }
+
+    /// The container `name`.
+    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        let container = self.find(name).await?;
+        Ok(self.describe(&container, name.clone()))
+    }
+
+    /// Stops `name`; answered when it has stopped. Its restart policy sleeps until it is started.
+    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let container = self.find(name).await?;
+        let id = &container.id;
+        if self.own_id.as_ref() == Some(id) {
+            return Err(failed("it is the container that httpok runs in"));
+        }
+        if container.host_config.auto_remove {
+            return Err(failed("it was made with --rm: a stop would remove it"));
+        }
+        if container.has_ended() || container.state.status == "paused" {
+            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
+        }
+        let takes = stop_takes(&container);
+        self.memory
+            .stops
+            .asked(id, &container.life(), takes + KILLED);
+        let answer = self.post(id, "stop", takes + SLACK).await?;
+        match answer.status {
+            200..=299 => {
+                self.memory.stops.settled(id);
+                self.memory.stopped(name, id);
+                Ok(())
+            }
+            304 => {
+                self.memory.stops.settled(id);
+                Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"))
+            }
+            404 => Err(bad_name(&answer.message())),
+            _ => Err(failed(answer.message())),
+        }
+    }
+
+    /// Starts `name`; answered when it has been up for a little while, or will not be.
+    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        let container = self.find(name).await?;
+        let id = &container.id;
+        let answer = self.post(id, "start", START).await?;
+        let error = match answer.status {
+            200..=299 => {
+                self.memory.stops.settled(id);
+                self.stays_up(id).await?;
+                self.memory.started(name);
+                return Ok(());
+            }
+            304 => {
+                return Err(CallError::fault(
+                    CallError::ALREADY_STARTED,
+                    "ALREADY_STARTED",
+                ));
+            }
+            _ => CallError::fault(CallError::SPAWN_ERROR, answer.message()),
+        };
+        // an engine also says "not found" when it is the container's network or file that is not there
+        match self.look(id).await? {
+            None => Err(bad_name(&answer.message())),
+            Some(container) => {
+                self.memory.ended(&container, ProcessState::Fatal);
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends `name` the signal `signal`.
+    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
+        let container = self.find(name).await?;
+        if !container.is_running() {
+            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
+        }
+        let deed = format!("kill?signal={}", encoded(signal));
+        let answer = self.post(&container.id, &deed, QUESTION).await?;
+        match answer.status {
+            200..=299 => Ok(()),
+            404 => Err(bad_name(&answer.message())),
+            _ => Err(failed(answer.message())),
+        }
+    }
+
+    /// The last `bytes` bytes of what `name` wrote to `stream`; empty when its engine keeps no log.
+    pub async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        let container = self.find(name).await?;
+        let tty = container.config.tty;
+        let stream = match stream {
+            Stream::Stdout => "stdout",
+            // a terminal has but one output
+            Stream::Stderr if tty => return Ok(String::new()),
+            Stream::Stderr => "stderr",
+        };
+        if container.host_config.log_config.r#type == "none" {
+            return Ok(String::new());
+        }
+        let path = format!(
+            "/containers/{}/logs?{stream}=1&tail={}",
+            container.id,
+            bytes / SHORT_LINE + FEW_LINES
+        );
+        let mut tail = Tail::new(bytes.into(), !tty);
+        let refused = self
+            .wire
+            .get_all(&path, QUESTION, |piece| tail.push(piece))
+            .await?;
+        match refused {
+            None => Ok(tail.text()),
+            Some(answer) if answer.status == 404 => Err(bad_name(&answer.message())),
+            // the log goes where the engine cannot read it
+            Some(answer) if answer.message().contains("does not support reading") => {
+                Ok(String::new())
+            }
+            Some(answer) => Err(failed(answer.message())),
+        }
+    }
+
+    /// How long a stop that someone asked for may be under way while the container is still said to run.
+    pub async fn stop_takes(&self, name: &ProcessName) -> Duration {
+        let container = self.find(name).await.ok();
+        container.map_or(STOP_TIMEOUT, |container| stop_takes(&container)) + KILLED
+    }
+
+    /// Waits until a container that was just started has been up for long enough.
+    async fn stays_up(&self, id: &str) -> Result<(), CallError> {
+        let until = Instant::now() + UP_AFTER;
+        let mut life = None;
+        loop {
+            let Some(container) = self.look(id).await? else {
+                return Err(bad_name("it was removed while it was starting"));
+            };
+            let same = *life.get_or_insert_with(|| container.life()) == container.life();
+            if !container.is_running() || !same {
+                // Within this second nobody but itself has ended it, or so we take it: it is to run.
+                self.memory.ended(&container, ProcessState::Exited);
+                let code = container.state.exit_code;
+                return Err(CallError::fault(
+                    CallError::ABNORMAL_TERMINATION,
+                    format!("it did not stay up, exit code {code}"),
+                ));
+            }
+            if Instant::now() >= until {
+                return Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// `name` as it is now. One that we stopped is also found when it was renamed since.
+    async fn find(&self, name: &ProcessName) -> Result<Container, CallError> {
+        let named = self.look(&encoded(&name.name)).await?;
+        if let Some(container) = named.filter(|container| container.is(name)) {
+            return Ok(container);
+        }
+        if let Some(id) = self.memory.id_of(name)
+            && let Some(container) = self.look(&id).await?
+        {
+            return Ok(container);
+        }
+        Err(bad_name(&format!("no such container: {}", name.name)))
+    }
+
+    /// The container `which`, an id or an encoded name, if there is one.
+    async fn look(&self, which: &str) -> Result<Option<Container>, CallError> {
+        let path = format!("/containers/{which}/json");
+        let answer = self.wire.get(&path, QUESTION).await?;
+        match answer.status {
+            404 => Ok(None),
+            _ => answer.read().map(Some),
+        }
+    }
+
+    async fn post(&self, id: &str, deed: &str, within: Duration) -> Result<Answer, CallError> {
+        self.wire
+            .post(&format!("/containers/{id}/{deed}"), within)
+            .await
+    }
+
+    /// `container` as the process `name`, with what we know better than its engine.
+    fn describe(&self, container: &Container, name: ProcessName) -> Process {
+        let mut process = container.process(name, SystemTime::now());
+        if let Some(state) = self.memory.state_of(container, Instant::now()) {
+            process.state = state;
+        }
+        process
+    }
+}
+
+/// How long the container takes to stop, at most.
+fn stop_takes(container: &Container) -> Duration {
+    match container.config.stop_timeout.map(u64::try_from) {
+        None => STOP_TIMEOUT,
+        Some(Ok(seconds)) => Duration::from_secs(seconds),
+        Some(Err(_)) => FOR_EVER,
+    }
+}
+
+fn bad_name(why: &str) -> CallError {
+    CallError::fault(CallError::BAD_NAME, why)
+}
+
+fn failed(why: impl Into<String>) -> CallError {
+    CallError::fault(CallError::FAILED, why)
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,190 @@
+//! The way to a container engine: requests over its Unix socket, each with one deadline and a bounded answer.
+//! Without a version in the path, so that any engine takes them. What they mean is not known here.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+
+use crate::health::CallError;
+use crate::supervisor::http;
+
+/// The largest answer that is read: some thousands of containers.
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
+/// How much of a refusal's text is told.
+const MAX_MESSAGE: usize = 500;
+
+/// An engine's address.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    http: reqwest::Client,
+    /// For people.
+    shown: String,
+}
+
+/// What an engine answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    body: Vec<u8>,
+    shown: String,
+}
+
+/// How an engine says why not.
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
+}
+
+impl Wire {
+    /// The way through the socket `path`. Nothing is connected.
+    pub fn new(path: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self {
+            http: http::client(Some(path))?,
+            shown: format!("unix://{path}"),
+        })
+    }
+
+    /// Its address.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Asks for `path`, `within` at most.
+    pub async fn get(&self, path: &str, within: Duration) -> Result<Answer, CallError> {
+        self.whole(Method::GET, path, within).await
+    }
+
+    /// Asks to do `path`, `within` at most.
+    pub async fn post(&self, path: &str, within: Duration) -> Result<Answer, CallError> {
+        self.whole(Method::POST, path, within).await
+    }
+
+    /// Asks for `path`, and passes what comes to `take`, however much it is, `within` at most. A refusal is
+    /// returned instead.
+    pub async fn get_all(
+        &self,
+        path: &str,
+        within: Duration,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<Option<Answer>, CallError> {
+        let asked = async {
+            let response = self.send(Method::GET, path).await?;
+            if !response.status().is_success() {
+                return self.answer(response).await.map(Some);
+            }
+            http::stream(response, &self.shown, |chunk| {
+                take(chunk);
+                Ok(())
+            })
+            .await?;
+            Ok(None)
+        };
+        bound(within, asked).await
+    }
+
+    async fn whole(
+        &self,
+        method: Method,
+        path: &str,
+        within: Duration,
+    ) -> Result<Answer, CallError> {
+        let asked = async { self.answer(self.send(method, path).await?).await };
+        bound(within, asked).await
+    }
+
+    async fn send(&self, method: Method, path: &str) -> Result<reqwest::Response, CallError> {
+        let request = self
+            .http
+            .request(method, format!("http://localhost{path}"))
+            // an engine waits for the body of a POST that does not say how long it is
+            .body("");
+        request.send().await.map_err(|error| {
+            if http::is_forbidden(&error) {
+                let detail = format!(
+                    "permission denied: {}: run as root, or join the group that owns it (docker)",
+                    self.shown
+                );
+                return CallError::Unauthorized { detail };
+            }
+            http::broken(&error, &self.shown)
+        })
+    }
+
+    async fn answer(&self, response: reqwest::Response) -> Result<Answer, CallError> {
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body: http::body(response, &self.shown, MAX_ANSWER).await?,
+            shown: self.shown.clone(),
+        })
+    }
+}
+
+impl Answer {
+    /// The JSON that it holds.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, CallError> {
+        if self.status != 200 {
+            return Err(CallError::Malformed {
+                detail: format!(
+                    "HTTP status {}: {}: {}",
+                    self.status,
+                    self.message(),
+                    self.shown
+                ),
+            });
+        }
+        serde_json::from_slice(&self.body).map_err(|error| CallError::Malformed {
+            detail: format!("an unexpected answer: {error}: {}", self.shown),
+        })
+    }
+
+    /// The engine's own words, on one line.
+    pub fn message(&self) -> String {
+        let text = match serde_json::from_slice::<Refusal>(&self.body) {
+            Ok(refusal) => refusal.message,
+            Err(_) => String::from_utf8_lossy(&self.body).into_owned(),
+        };
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match words.is_empty() {
+            true => format!("HTTP status {}", self.status),
+            false => words.chars().take(MAX_MESSAGE).collect(),
+        }
+    }
+}
+
+async fn bound<T>(
+    within: Duration,
+    asked: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::time::timeout(within, asked)
+        .await
+        .unwrap_or(Err(CallError::TimedOut { after: within }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_in_the_engines_words() {
+        let answer = |status, body: &str| Answer {
+            status,
+            body: body.as_bytes().to_vec(),
+            shown: "unix:///s".to_owned(),
+        };
+        let message = answer(
+            500,
+            "{\"cause\":\"x\",\"message\":\"no\\n such  file\",\"response\":500}",
+        );
+        assert_eq!(message.message(), "no such file");
+        assert_eq!(answer(404, "page not found\n").message(), "page not found");
+        assert_eq!(answer(502, "").message(), "HTTP status 502");
+        assert_eq!(answer(500, &"x".repeat(9000)).message().len(), MAX_MESSAGE);
+        let error = answer(503, "busy").read::<u8>().unwrap_err();
+        assert_eq!(error.to_string(), "HTTP status 503: busy: unix:///s");
+        let error = answer(200, "<html>").read::<u8>().unwrap_err();
+        assert!(matches!(error, CallError::Malformed { .. }), "{error}");
+    }
+}

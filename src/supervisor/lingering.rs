@@ -1,0 +1,87 @@
+//! Stops that were asked for and of which nobody has said that they are done: the link broke, or a deadline
+//! passed. What is seen running after such a stop may still be on its way down, and a supervisor that has no
+//! word for that says "running". Here it is remembered for it, for as long as a stop may take.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The stops of one supervisor, by the name or id of what was to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Lingering(Arc<Mutex<HashMap<String, Stop>>>);
+
+#[derive(Debug)]
+struct Stop {
+    /// Which life of it was to end; another one is not on its way down.
+    life: String,
+    /// How long it may take.
+    takes: Duration,
+    /// Until when it is waited for. Counted from the first time that it was seen after the stop was asked for:
+    /// a supervisor that hung does what it was asked only when it goes on.
+    until: Option<Instant>,
+}
+
+impl Lingering {
+    /// `life` of `what` is about to be asked to stop, which takes so long at most.
+    pub fn asked(&self, what: &str, life: &str, takes: Duration) {
+        let stop = Stop {
+            life: life.to_owned(),
+            takes,
+            until: None,
+        };
+        self.stops().insert(what.to_owned(), stop);
+    }
+
+    /// It is known what came of it.
+    pub fn settled(&self, what: &str) {
+        self.stops().remove(what);
+    }
+
+    /// Whether `what`, which was seen running at `now` in its life `life`, may still be on its way down.
+    pub fn holds(&self, what: &str, life: &str, now: Instant) -> bool {
+        let mut stops = self.stops();
+        let Some(stop) = stops.get_mut(what) else {
+            return false;
+        };
+        let until = *stop.until.get_or_insert(now + stop.takes);
+        let holds = stop.life == life && now < until;
+        if !holds {
+            stops.remove(what);
+        }
+        holds
+    }
+
+    fn stops(&self) -> MutexGuard<'_, HashMap<String, Stop>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_waited_for_from_when_it_was_first_seen() {
+        let lingering = Lingering::default();
+        let seen = Instant::now() + Duration::from_secs(1000);
+        let second = Duration::from_secs(1);
+        assert!(!lingering.holds("a", "1", seen));
+        lingering.asked("a", "1", 2 * second);
+        assert!(lingering.holds("a", "1", seen));
+        assert!(lingering.holds("a", "1", seen + second));
+        assert!(!lingering.holds("a", "1", seen + 2 * second));
+        assert!(!lingering.holds("a", "1", seen), "it is forgotten");
+    }
+
+    #[test]
+    fn another_life_is_not_on_its_way_down() {
+        let lingering = Lingering::default();
+        let now = Instant::now();
+        lingering.asked("a", "1", Duration::from_secs(1));
+        assert!(!lingering.holds("b", "1", now));
+        assert!(!lingering.holds("a", "2", now));
+        lingering.asked("a", "2", Duration::from_secs(1));
+        lingering.settled("a");
+        assert!(!lingering.holds("a", "2", now));
+    }
+}
