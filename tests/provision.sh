@@ -25,6 +25,9 @@ need strace strace
 need systemctl systemd
 need ps procps
 [ -x /lib/systemd/systemd ] || fail "/lib/systemd/systemd is missing: the package systemd is not whole"
+need podman podman
+need runc runc
+need busybox busybox-static
 
 "$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
 "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" || fail "pip could not install $here/requirements.txt"

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use httpok::config::settings::{
-    Capture, Check, Command, Exec, Family, Http, Line, Mail, Override, Payload, Peer, Probe, Scope,
-    Settings, Smtp, SmtpSecurity, Supervisor, Supervisord, Tls, Until, Via, Webhook,
+    Capture, Check, Command, Commands, Docker, Exec, Family, Http, Line, Mail, Override, Payload,
+    Peer, Probe, Scope, Settings, Smtp, SmtpSecurity, Supervisor, Supervisord, Tls, Until, Via,
+    Webhook,
 };
 use httpok::config::{Faults, load, parse};
 use httpok::health::{
@@ -57,7 +58,7 @@ fn the_example_is_a_sensible_first_configuration() {
                 username: String::new(),
                 password: Secret::default(),
             }),
-            systemd: None,
+            ..Supervisor::default()
         },
         mail: Some(Mail {
             to: vec!["ops@example.org".into()],
@@ -113,6 +114,39 @@ fn units_of_systemd_are_restarted_by_whichever_name() {
     let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
     let systemd = settings.supervisor.systemd.expect("a section");
     assert_eq!(systemd.scope, Scope::User);
+}
+
+#[test]
+fn containers_and_commands_are_supervisors() {
+    let text = file(
+        "restart = [\"docker/web\", \"command/redis\", \"command/host:db\"]",
+        "[supervisor.docker]\nsocket = \"unix:///run/podman/podman.sock\"\n\
+         [supervisor.command]\nstatus = [\"rc-service\", \"{name}\", \"status\"]\n\
+         stop = \"ssh {group} stop {name}\"\nstart = [\"rc-service\", \"{name}\", \"start\"]\n\
+         pidfile = \"/run/{name}.pid\"\ntimeout = \"20s\"",
+    );
+    let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
+    let argv = |word: &str| Command::Argv(["rc-service", "{name}", word].map(Into::into).into());
+    let expected = Supervisor {
+        docker: Some(Docker {
+            socket: Some("/run/podman/podman.sock".into()),
+        }),
+        command: Some(Commands {
+            status: argv("status"),
+            stop: Command::Shell("ssh {group} stop {name}".into()),
+            start: argv("start"),
+            pidfile: Some("/run/{name}.pid".into()),
+            timeout: SECONDS(20),
+        }),
+        ..Supervisor::default()
+    };
+    assert_eq!(settings.supervisor, expected);
+    let restart: Vec<_> = settings.checks[0]
+        .restart
+        .iter()
+        .map(|t| t.to_string())
+        .collect();
+    assert_eq!(restart, ["docker/web", "command/redis", "command/host:db"]);
 }
 
 #[test]

@@ -1,0 +1,21 @@
+//! Anything that command lines can stop and start: init scripts of the test's own, with real processes. What each
+//! method promises, and the whole table of outcomes with the watchdog as a process.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+#[path = "command/cure.rs"]
+mod cure;
+#[path = "command/methods.rs"]
+mod methods;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod program;
+#[path = "command/script.rs"]
+mod script;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod site;
+mod support;
+#[path = "support/watched.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod watched;

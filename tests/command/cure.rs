@@ -1,0 +1,165 @@
+//! The whole table of outcomes, with the watchdog as a process: hang, bad answers, crash loop, a service that refuses
+//! to stop or to start, a watchdog that is killed, scripts that go away.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::program::LIMIT;
+use crate::script::Script;
+use crate::site::{Answer, says};
+use crate::support::wait_until;
+use crate::watched::Watched;
+
+struct Stage {
+    script: Script,
+    watched: Watched,
+}
+
+impl Stage {
+    /// The service `web`, which runs, and a check with these keys.
+    fn with(keys: &str) -> Self {
+        let watched = Watched::new("command/web", keys, "");
+        let script = Script::new(watched.path());
+        watched.configure("command/web", keys, &script.section());
+        script.run("web", "start");
+        Self { script, watched }
+    }
+}
+
+#[test]
+fn a_service_that_hangs_is_restarted_with_evidence_of_its_process() {
+    let stage = Stage::with("[check.capture]\nrun = [\"cat /proc/{pid}/cmdline\"]\nmin_free = 0");
+    stage.watched.ill_until(2, Answer::Hang(Vec::new()));
+    let watchdog = stage.watched.watch();
+    let words = [
+        "web was down: first_byte_timeout, restarted, back after",
+        "web recovered",
+    ];
+    stage.watched.told(&watchdog, &words);
+    stage.watched.told(&watchdog, &["cmdline", "sleep"]);
+    stage.watched.watched_on(5);
+    assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
+}
+
+#[test]
+fn one_that_does_not_get_well_is_given_up() {
+    let stage = Stage::with("fail_after = 1\nrestarts = \"2/1h\"");
+    stage
+        .watched
+        .ill_until(usize::MAX, says("500 Oh", "stack trace"));
+    let watchdog = stage.watched.watch();
+    let words = ["web is NOT back after 2 restarts: status 500, gave up"];
+    stage.watched.told(&watchdog, &words);
+    stage.watched.watched_on(5);
+    assert_eq!(stage.watched.lives(), 3, "the first life and two restarts");
+}
+
+#[test]
+fn one_that_fell_over_is_started_when_that_is_wanted() {
+    let stage = Stage::with("start_stopped = true");
+    stage.watched.ill_until(2, says("502 Oh", ""));
+    let pid = stage.script.pid("web").unwrap();
+    kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
+    let watchdog = stage.watched.watch();
+    stage.watched.told(&watchdog, &["web recovered"]);
+    assert_eq!(stage.watched.lives(), 2);
+}
+
+/// It ends right after each start. Every start is counted, and it is given up.
+#[test]
+fn a_crash_loop_is_started_again_and_again_with_pauses() {
+    let stage = Stage::with("fail_after = 1");
+    stage.watched.ill_until(3, says("502 Oh", ""));
+    stage.script.spoil("crash");
+    let watchdog = stage.watched.watch();
+    watchdog
+        .err
+        .wait("it does not stay up", |said| said.contains("it is EXITED"));
+    stage.script.mend("crash");
+    stage.watched.told(&watchdog, &["web recovered"]);
+    assert!(stage.script.is_alive("web"));
+}
+
+#[test]
+fn one_that_refuses_to_stop_is_not_taken_for_restarted() {
+    let stage = Stage::with("fail_after = 1\nrestarts = \"1/1h\"");
+    stage.script.run("web", "stop");
+    stage.script.spoil("deaf");
+    stage.script.run("web", "start");
+    stage.watched.ill_until(usize::MAX, says("500 Oh", ""));
+    let pid = stage.script.pid("web");
+    let watchdog = stage.watched.watch();
+    watchdog.err.wait("the stop is not believed", |said| {
+        said.contains("no answer within 5s")
+    });
+    watchdog
+        .err
+        .wait("nor is a start", |said| said.contains("ALREADY_STARTED"));
+    assert!(!stage.watched.mails().contains("restarted, back"));
+    assert_eq!((stage.watched.lives(), stage.script.pid("web")), (2, pid));
+}
+
+#[test]
+fn one_that_refuses_to_start_is_started_as_soon_as_that_works() {
+    let stage = Stage::with("");
+    stage.watched.ill_until(2, says("500 Oh", ""));
+    stage.script.spoil("fail-start");
+    let watchdog = stage.watched.watch();
+    watchdog.err.wait("the start is refused", |said| {
+        said.contains("start: no such luck")
+    });
+    assert!(!stage.script.is_alive("web"));
+    stage.script.mend("fail-start");
+    stage.watched.told(&watchdog, &["web recovered"]);
+    assert_eq!(stage.watched.lives(), 2);
+}
+
+/// Its stop command goes on without it. Until that is done the service runs, and is even well: the next watchdog is
+/// not deceived.
+#[test]
+fn a_watchdog_that_is_killed_in_between_leaves_nothing_down() {
+    let stage = Stage::with("");
+    stage.watched.ill_until(2, says("500 Oh", ""));
+    stage.script.spoil("slow-stop");
+    let first = stage.watched.watch();
+    let asked = stage.watched.path().join("asked");
+    wait_until("it is being stopped", LIMIT, || asked.exists());
+    first.signal(Signal::SIGKILL);
+    first.wait();
+    let well = || says("200 OK", "still fine");
+    stage.watched.site.answer("/web", well);
+    let second = stage.watched.watch();
+    wait_until("it is started again", LIMIT, || stage.watched.lives() == 2);
+    wait_until("it runs", LIMIT, || stage.script.is_alive("web"));
+    drop(second);
+}
+
+#[test]
+fn scripts_that_are_away_are_waited_for() {
+    let stage = Stage::with("");
+    stage.watched.ill_until(2, says("500 Oh", ""));
+    stage.script.remove();
+    let watchdog = stage.watched.watch();
+    watchdog
+        .err
+        .wait("it says so", |said| said.contains("cannot run"));
+    stage.watched.watched_on(3);
+    assert!(stage.script.is_alive("web"));
+    stage.script.install();
+    stage.watched.told(&watchdog, &["web recovered"]);
+    assert_eq!(stage.watched.lives(), 2);
+}
+
+#[test]
+fn what_an_operator_stopped_stays_stopped() {
+    let stage = Stage::with("start_stopped = true");
+    stage.watched.ill_until(usize::MAX, says("500 Oh", ""));
+    stage.script.run("web", "stop");
+    let watchdog = stage.watched.watch();
+    let line = "web not in RUNNING state, NOT restarting";
+    watchdog
+        .err
+        .wait("it is left alone", |said| said.contains(line));
+    stage.watched.watched_on(5);
+    assert_eq!(stage.watched.lives(), 1, "{}", watchdog.err.text());
+}

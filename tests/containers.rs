@@ -1,0 +1,64 @@
+//! Containers, with a real engine: podman and runc behind a socket with Docker's API. What each method promises,
+//! and the whole table of outcomes with the watchdog as a process.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+#[path = "containers/changes.rs"]
+mod changes;
+#[path = "containers/cure.rs"]
+mod cure;
+#[path = "support/engine.rs"]
+mod engine;
+#[path = "containers/methods.rs"]
+mod methods;
+#[path = "containers/poor.rs"]
+mod poor;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod program;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod site;
+mod support;
+#[path = "support/watched.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod watched;
+
+use httpok::health::{Backend, ProcessName, ProcessState};
+use httpok::supervisor::{Supervisor, docker};
+
+use engine::Service;
+
+/// A service that stops when it is asked to.
+const GOOD: &str = "trap 'exit 0' TERM; sleep 1000 & wait";
+
+fn client(service: &Service) -> Supervisor {
+    Supervisor::Docker(docker::Client::new(&service.socket).unwrap())
+}
+
+fn name(text: &str) -> ProcessName {
+    match text.split_once(':') {
+        None => ProcessName::alone(Backend::Docker, text),
+        Some((group, name)) => ProcessName {
+            backend: Backend::Docker,
+            group: group.to_owned(),
+            name: name.to_owned(),
+        },
+    }
+}
+
+/// Waits until `container` is in `state`.
+async fn until(client: &Supervisor, container: &str, state: ProcessState) {
+    let deadline = std::time::Instant::now() + program::LIMIT;
+    loop {
+        let found = client.info(&name(container)).await;
+        if found.as_ref().is_ok_and(|found| found.state == state) {
+            return;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "not {state}: {found:?}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
