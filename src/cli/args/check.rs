@@ -92,4 +92,6 @@ pub enum Format {
     Json,
     /// A Nagios plugin's output, with performance data
     Nagios,
+    /// Metrics for Prometheus, under blackbox_exporter's names
+    Openmetrics,
 }
