@@ -40,3 +40,6 @@ pub mod action;
 pub mod daemon;
 // floor 5
 pub mod cli;
+// beside the house
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

@@ -7,7 +7,7 @@ mod fleet;
 pub mod supervisord;
 pub mod systemd;
 mod transport;
-mod xmlrpc;
+pub(crate) mod xmlrpc;
 
 use crate::health::{CallError, Process, ProcessName};
 
