@@ -88,16 +88,13 @@ pub fn measure(table: &mut Table) {
     let address = serve(&own);
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), &own.pem).expect("written");
-    let spec = || {
-        let mut spec = Spec::new(format!("https://{address}/"), TIMEOUT);
-        spec.tls.cacert = Some(file.path().to_owned());
-        spec
-    };
+    let mut spec = Spec::new(format!("https://{address}/"), TIMEOUT);
+    spec.tls.cacert = Some(file.path().to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let probe = Probe::new(spec()).expect("right");
+    let probe = Probe::new(spec).expect("right");
     let connector = bare(&own);
     let name = ServerName::from(address.ip());
     table.beside(
@@ -119,36 +116,4 @@ pub fn measure(table: &mut Table) {
             })
         },
     );
-    crowd(table, &spec);
-}
-
-/// What a thousand https probes take that trust the same file of 145 roots.
-fn crowd(table: &mut Table, spec: &dyn Fn() -> Spec) {
-    let bundle = tempfile::NamedTempFile::new().expect("a file");
-    let roots: String = (0..145).map(|_| identity().pem).collect();
-    std::fs::write(bundle.path(), roots).expect("written");
-    let before = resident();
-    let probes: Vec<_> = (0..1000)
-        .map(|_| {
-            let mut spec = spec();
-            spec.tls.cacert = Some(bundle.path().to_owned());
-            Probe::new(spec).expect("right")
-        })
-        .collect();
-    let grown = resident().saturating_sub(before);
-    table.told(
-        &format!(
-            "memory of {} https probes that trust one file of 145 roots",
-            probes.len()
-        ),
-        &format!("{grown} KiB"),
-    );
-}
-
-/// Resident memory of this process.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number.and_then(|number| number.parse().ok()).expect("KiB")
 }

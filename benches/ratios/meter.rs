@@ -69,9 +69,4 @@ impl Table {
     pub fn absent(&mut self, what: &str, why: &str) {
         println!("| {what} | | {why} | |");
     }
-
-    /// A row of something else than time.
-    pub fn told(&mut self, what: &str, figure: &str) {
-        println!("| {what} | {figure} | | |");
-    }
 }
