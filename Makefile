@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV   := .provision/venv
 
-.PHONY: test laws survival provision lint clean
+.PHONY: test laws survival bench fuzz provision lint clean
 
 test: provision
 	cargo test --all-targets -- --test-threads=8
@@ -19,6 +19,20 @@ survival: provision
 	SURVIVAL=$${SURVIVAL:-1000} SURVIVAL_REAL=$${SURVIVAL_REAL:-100} \
 		SURVIVAL_PROGRAMS=$${SURVIVAL_PROGRAMS:-200} \
 		cargo test --release --test survival -- --nocapture
+
+# What it costs, beside peers. Nothing else should run meanwhile.
+bench:
+	cargo bench --bench ratios
+
+# The long run against the parsers, guided by coverage: an hour each. Needs `cargo install cargo-fuzz`.
+FUZZ_FOR ?= 3600
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 1; }
+	for target in assertion xmlrpc listener line; do \
+		mkdir -p fuzz/corpus/$$target; \
+		cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target tests/fixtures/fuzz/$$target \
+			-- -max_total_time=$(FUZZ_FOR) -max_len=16384 -timeout=10 || exit 1; \
+	done
 
 provision: .provision/done
 

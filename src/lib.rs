@@ -14,7 +14,7 @@
 //! looks until it passes -> `Effect::Report` -> the [`store`]'s outbox -> [`notify`] -> `Event::Delivered`.
 //!
 //! # The floors
-//! Imports run down only: `cli` -> `daemon` -> `action` -> `config`, `notify`, `probe`, `store`,
+//! Imports run down only: `cli` -> `daemon` -> `action` -> `config`, `notify`, `probe`, `serve`, `store`,
 //! `supervisor` (which do not know each other) -> `health`, `tick`, `exec`, `clock`, `secret`.
 //! `tests/floors.rs` holds the house to it.
 //!
@@ -31,6 +31,7 @@ pub mod tick;
 pub mod config;
 pub mod notify;
 pub mod probe;
+pub mod serve;
 pub mod store;
 pub mod supervisor;
 // floor 3
@@ -39,3 +40,6 @@ pub mod action;
 pub mod daemon;
 // floor 5
 pub mod cli;
+// beside the house
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

@@ -6,6 +6,8 @@ mod check;
 mod files;
 #[path = "cli/listener.rs"]
 mod listener;
+#[path = "cli/metrics.rs"]
+mod metrics;
 #[path = "cli/server.rs"]
 mod server;
 #[path = "cli/tls.rs"]

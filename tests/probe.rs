@@ -9,6 +9,8 @@ mod commands;
 mod hostile;
 #[path = "probe/lines.rs"]
 mod lines;
+#[path = "probe/matrix.rs"]
+mod matrix;
 #[path = "probe/places.rs"]
 mod places;
 #[path = "probe/presets.rs"]

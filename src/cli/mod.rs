@@ -26,13 +26,11 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
-use clap::Parser;
-
 use crate::action;
 use crate::config::settings::Settings;
 use crate::daemon::wiring;
 
-use args::{Cli, Command, ConfigCommand, GenerateCommand};
+use args::{Command, ConfigCommand, GenerateCommand};
 use exit::Exit;
 
 /// Runs the program whose command line is `argv`, its own name first; returns its exit status.
@@ -43,12 +41,10 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     }
     let first = argv.get(1).and_then(|word| word.to_str());
     let exit = if first.is_some_and(args::is_command) {
-        match Cli::try_parse_from(argv) {
+        match args::parse(argv) {
             // its exit status is the command's, which may be any
-            Ok(Cli {
-                command: Command::Run(args),
-            }) => return run::run(&args),
-            Ok(cli) => obey(cli.command),
+            Ok(Command::Run(args)) => return run::run(&args),
+            Ok(command) => obey(command),
             Err(fault) => explain(&fault),
         }
     } else {

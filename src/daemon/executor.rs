@@ -11,8 +11,8 @@ use tokio::time::{sleep, timeout};
 use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
 use crate::clock::Clock;
 use crate::health::{
-    CallError, Deed, Effect, Event, Look, Observation, Outcome, Phase, Plan, Process, Reason,
-    Remedy, Step, Ticket, Trouble,
+    Body, CallError, Deed, Effect, Event, Expectation, Look, Observation, Outcome, Phase, Plan,
+    Process, Reason, Remedy, Step, Ticket, Trouble,
 };
 use crate::probe::Probe;
 use crate::store::IntentId;
@@ -23,6 +23,10 @@ use super::voice::Voice;
 
 /// How long the list before a look may take: a supervisor that hangs must not keep us from looking.
 const LIST_FOR: Duration = Duration::from_secs(5);
+
+/// A body of more bytes is judged beside the loop. To read so many as JSON takes a few milliseconds, which
+/// the other checks can wait; to read what a check may ask for at most takes a good part of a second.
+const HEAVY: usize = 256 << 10;
 
 /// What deeds are done with. Replaced as a whole on reload.
 #[derive(Clone, Debug)]
@@ -117,6 +121,48 @@ impl Executor {
                 check,
                 ticket,
                 seen: Box::new(result.unwrap_or_else(ours)),
+            })
+        });
+    }
+
+    /// Whether judging `seen` would hold up everything else.
+    pub fn is_heavy(seen: &Observation) -> bool {
+        seen.body
+            .as_ref()
+            .is_some_and(|body| body.kept.len() > HEAVY)
+    }
+
+    /// Judges `seen` on another thread, as the heart would have done it. What comes back is light.
+    pub fn judge(
+        &self,
+        check: String,
+        ticket: Ticket,
+        seen: Box<Observation>,
+        expectation: Expectation,
+    ) {
+        let work = async move {
+            let judging = tokio::task::spawn_blocking(move || {
+                let mut seen = *seen;
+                let judgement = expectation.judge(&seen);
+                if let Some(body) = &mut seen.body {
+                    body.shorten(Body::EVIDENCE);
+                }
+                Box::new(Look { seen, judgement })
+            });
+            judging.await.map_err(|error| error.to_string())
+        };
+        self.spawn(work, move |result| {
+            Ended::from(match result.and_then(|judged| judged) {
+                Ok(look) => Event::Judged {
+                    check,
+                    ticket,
+                    look,
+                },
+                Err(detail) => Event::Observed {
+                    check,
+                    ticket,
+                    seen: Box::new(ours(detail)),
+                },
             })
         });
     }

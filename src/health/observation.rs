@@ -94,6 +94,9 @@ pub struct Body {
 }
 
 impl Body {
+    /// So much of a body is evidence: a judge may need megabytes of it, but it needs them once.
+    pub const EVIDENCE: usize = 64 << 10;
+
     /// Whether `text` occurs in the body. True for a text that was looked for while streaming, or
     /// that stands in the kept part.
     pub fn contains(&self, text: &[u8]) -> bool {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::check::{CheckState, Doing, Sample};
+use super::expectation::Expectation;
 use super::gate::Gate;
 use super::incident::Incident;
 use super::moment::Moment;
@@ -166,6 +167,11 @@ impl Monitor {
     /// One check as it stands at `now`.
     pub fn view(&self, now: Moment, check: &str) -> Option<CheckView> {
         self.checks.get(check).map(|state| state.view(now))
+    }
+
+    /// What `check` expects: for judging beside the loop what would hold it up.
+    pub fn expectation(&self, check: &str) -> Option<&Expectation> {
+        self.checks.get(check).map(|state| &state.check.expectation)
     }
 
     /// All that can be shown at `now`.

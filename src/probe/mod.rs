@@ -4,7 +4,7 @@
 
 pub mod exec;
 pub mod http;
-mod intake;
+pub(crate) mod intake;
 pub mod line;
 mod lookup;
 mod place;

@@ -11,7 +11,7 @@ mod lingering;
 pub mod supervisord;
 pub mod systemd;
 mod transport;
-mod xmlrpc;
+pub(crate) mod xmlrpc;
 
 use std::time::Duration;
 

@@ -162,12 +162,12 @@ impl Client {
 /// supervisord's description of a process.
 type Info = HashMap<String, Value>;
 
-fn processes(answer: &Value) -> Result<Vec<Process>, CallError> {
+pub(crate) fn processes(answer: &Value) -> Result<Vec<Process>, CallError> {
     let infos = Vec::<Value>::try_from_value(answer).map_err(misfit)?;
     infos.iter().map(process).collect()
 }
 
-fn process(answer: &Value) -> Result<Process, CallError> {
+pub(crate) fn process(answer: &Value) -> Result<Process, CallError> {
     let info = &Info::try_from_value(answer).map_err(misfit)?;
     let (start, now) = (number(info, "start")?, number(info, "now")?);
     let spawn_error = text(info, "spawnerr")?;
@@ -177,7 +177,7 @@ fn process(answer: &Value) -> Result<Process, CallError> {
         pid: u32::try_from(number(info, "pid")?)
             .ok()
             .filter(|&pid| pid > 0),
-        uptime: (start > 0).then(|| u64::try_from(now - start).unwrap_or(0)),
+        uptime: (start > 0).then(|| u64::try_from(now.saturating_sub(start)).unwrap_or(0)),
         detail: match spawn_error.is_empty() {
             true => text(info, "description")?,
             false => spawn_error,
@@ -285,6 +285,18 @@ mod tests {
         ] {
             assert_eq!(lacking(key), format!("a process without \"{key}\""));
         }
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_no_uptime() {
+        let answer = read(include_bytes!(
+            "../../tests/fixtures/supervisord/process-info.xml"
+        ));
+        let mut info = Info::try_from_value(&answer).unwrap();
+        info.insert("now".to_owned(), Value::Long(i64::MIN));
+        info.insert("start".to_owned(), Value::Long(i64::MAX));
+        let process = process(&Value::Struct(info.into_iter().collect()));
+        assert_eq!(process.unwrap().uptime, Some(0));
     }
 
     #[test]

@@ -78,6 +78,22 @@ mod tests {
         assert_eq!(answer(stopped), Ok(Value::Boolean(true)));
     }
 
+    /// What reads an answer does so recursively.
+    #[test]
+    fn nesting_has_a_limit_short_of_the_stack() {
+        let nested = |depth: usize| {
+            let (begin, end) = ("<value><array><data>", "</data></array></value>");
+            format!(
+                "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n{}<value><int>1</int></value>\n{}\n</param>\n</params>\n</methodResponse>\n",
+                format!("{begin}\n").repeat(depth),
+                format!("{end}\n").repeat(depth)
+            )
+        };
+        for (depth, fine) in [(3, true), (200_000, false)] {
+            assert_eq!(answer(nested(depth).as_bytes()).is_ok(), fine, "{depth}");
+        }
+    }
+
     #[test]
     fn faults_are_told_from_values() {
         for (body, code, text) in [

@@ -474,7 +474,7 @@ async fn twenty_probes_at_once_do_not_wait_for_each_other() {
 }
 
 /// The process's peak resident memory.
-fn peak_kib() -> u64 {
+pub fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().nth(1));
@@ -483,7 +483,7 @@ fn peak_kib() -> u64 {
         .expect("VmHWM in KiB")
 }
 
-async fn finish(mut cases: JoinSet<()>) {
+pub async fn finish(mut cases: JoinSet<()>) {
     while let Some(case) = cases.join_next().await {
         if let Err(broken) = case {
             std::panic::resume_unwind(broken.into_panic());

@@ -23,6 +23,8 @@ pub enum Act {
     Drip(&'static [u8]),
     /// Send the bytes so many times, as fast as the client takes them.
     Times(usize, &'static [u8]),
+    /// Do nothing for so long.
+    Pause(Duration),
     /// Do nothing until the client goes.
     Hang,
     /// Cut the connection without a good-bye.
@@ -150,6 +152,10 @@ pub async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, act: Act) -
             stream.flush().await?;
             tokio::time::sleep(Duration::from_millis(10)).await;
         },
+        Act::Pause(span) => {
+            tokio::time::sleep(span).await;
+            Ok(())
+        }
         Act::Hang => wait_until_gone(stream).await,
         Act::Reset => unreachable!("needs a TCP stream"),
     }

@@ -1,5 +1,9 @@
 //! `--once`: for cron and scripts.
 
+use std::fs;
+
+use serde_json::Value;
+
 use crate::site::says;
 use crate::stage::Stage;
 
@@ -62,4 +66,44 @@ fn a_supervisord_that_cannot_be_reached_is_said() {
         "{}",
         end.err
     );
+}
+
+#[test]
+fn a_large_body_is_judged_beside_the_loop() {
+    let stage = Stage::with(&[]);
+    let body = format!("{{\"pad\":\"{}\",\"status\":\"UP\"}}", "x".repeat(2 << 20));
+    stage
+        .site
+        .answer("/big", move || says("200 OK", body.as_str()));
+    stage
+        .site
+        .answer("/small", || says("200 OK", "{\"status\":\"UP\"}"));
+    for (wanted, verdict, code) in [("UP", "pass", 0), ("DOWN", "fail", 2)] {
+        let journal = stage.dir().join(format!("journal-{wanted}"));
+        let expected = format!("jsonpath \"$.status\" == \"{wanted}\"");
+        let words = [
+            "--once",
+            "--journal",
+            journal.to_str().unwrap(),
+            "--expect",
+            &expected,
+            "URL/big",
+            "URL/small",
+        ];
+        let end = stage.watch(&words).wait();
+        assert_eq!(end.status.code(), Some(code), "{}", end.err);
+        let text = fs::read_to_string(&journal).unwrap();
+        let lines = || text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let events = |kind: &str| {
+            let events = lines().map(|line: Value| line["event"][kind].clone());
+            events.filter(|event| !event.is_null()).collect::<Vec<_>>()
+        };
+        // the small one comes to the loop as it was seen, the large one with what it came to
+        let (seen, judged) = (events("observed"), events("judged"));
+        assert_eq!((seen.len(), judged.len()), (1, 1), "{text}");
+        assert_eq!(judged[0]["look"]["judgement"]["verdict"], verdict);
+        let body = &judged[0]["look"]["seen"]["body"];
+        assert!(body["size"].as_u64() > Some(2 << 20), "{}", body["size"]);
+        assert!(text.len() < 1 << 20, "{}", text.len());
+    }
 }

@@ -3,14 +3,29 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
-use super::{AskArgs, WireArgs};
+use super::{AskArgs, WireArgs, examples};
 use crate::cli::range::Range;
 use crate::cli::values;
 
-/// `httpok check`.
-#[derive(Args, Debug)]
+/// Ask URLs once and say what was seen
+///
+/// Asks every URL at the same time, each within one hard timeout, and says what was expected, what
+/// came, and where the time went. With --config it asks the checks of a configuration file, all of
+/// them or those named.
+///
+/// The exit status is 0 when all pass, 1 when the worst is degraded, starting or draining, 2 when
+/// one fails, and 3 when it could not be told: wrong usage, a wrong configuration, or trouble of
+/// our own. The numbers are those of Nagios.
+#[derive(Parser, Debug)]
+#[command(
+    name = "check",
+    bin_name = "httpok check",
+    max_term_width = super::WIDEST,
+    override_usage = "httpok check [OPTIONS]... URL...\n       httpok check [OPTIONS]... --config FILE [NAME]...",
+    after_long_help = examples::help(examples::CHECK)
+)]
 pub struct CheckArgs {
     /// The URLs to ask, all at the same time; with --config the names of checks
     ///
@@ -92,4 +107,6 @@ pub enum Format {
     Json,
     /// A Nagios plugin's output, with performance data
     Nagios,
+    /// Metrics for Prometheus, under blackbox_exporter's names
+    Openmetrics,
 }

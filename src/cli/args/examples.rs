@@ -40,6 +40,10 @@ pub const CHECK: &[Example] = &[
         "httpok check --format nagios --warn 0.5 --crit 2 http://127.0.0.1:8080/",
     ),
     (
+        "Metrics for node_exporter's textfile collector, from cron",
+        "cd /var/lib/prometheus/node-exporter && { httpok check --config /etc/httpok.toml --format openmetrics > httpok.new; mv httpok.new httpok.prom; }",
+    ),
+    (
         "Which of the configured checks fail?",
         "httpok check --config /etc/httpok.toml --format json | jq -r 'select(.verdict != \"pass\").name'",
     ),

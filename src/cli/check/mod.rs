@@ -65,6 +65,7 @@ fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
         Format::Plain => (render::plain(results), exit),
         Format::Json => (render::json(results), exit),
         Format::Nagios => render::nagios(results, output.warn, output.crit),
+        Format::Openmetrics => (render::openmetrics(results), exit),
     };
     match stdout
         .lock()

@@ -23,6 +23,7 @@ pub fn sections(page: &str) -> Vec<Section> {
         "httpok-check" => vec![
             section("OUTPUT", FORMATS),
             section("JSON", JSON),
+            section("METRICS", METRICS),
             section("FAILURE REASONS", REASONS),
             section("EXIT STATUS", CHECK_STATUS),
             section("ENVIRONMENT", CHECK_ENVIRONMENT),
@@ -352,6 +353,10 @@ const FORMATS: &[Paragraph] = &[
         "nagios",
         "A plugin's output: state and performance data in the first line; with several URLs a line each after it, the worst first.",
     ),
+    Term(
+        "openmetrics",
+        "OpenMetrics 1.0 text, a sample set a URL or check. See METRICS.",
+    ),
     Text("Results come in the order of the command line, in whichever order they were had."),
 ];
 
@@ -400,6 +405,37 @@ const JSON: &[Paragraph] = &[
     Term(
         "certificate",
         "The peer's: subject, issuer, names, not_before, not_after (seconds since 1970); null without TLS.",
+    ),
+];
+
+const METRICS: &[Paragraph] = &[
+    Text(
+        "All are gauges with the label check: the check's name, or the URL without userinfo. The names beginning with probe_ mean what they mean in blackbox_exporter. What was not seen is not told.",
+    ),
+    Term("probe_success", "1 when it passes or is degraded, else 0."),
+    Term("probe_duration_seconds", "All of it, first to last."),
+    Term(
+        "httpok_check_verdict{verdict}",
+        "1 for the verdict, 0 for the five others.",
+    ),
+    Term(
+        "probe_failure_reason{reason}",
+        "1 for the reason why it does not pass (see FAILURE REASONS); absent when there is none.",
+    ),
+    Term(
+        "probe_http_status_code",
+        "The code; absent without an answer.",
+    ),
+    Term(
+        "probe_http_duration_seconds{phase}",
+        "The phases that were reached: resolve, connect, tls, processing (up to the first byte) and transfer (the body).",
+    ),
+    Term(
+        "probe_ssl_earliest_cert_expiry",
+        "When the first certificate of the peer's chain expires, in seconds since 1970, trusted or not; absent without TLS.",
+    ),
+    Text(
+        "The text is fit for the textfile collector of node_exporter, too. Write it to another name in the same file system and rename it, whatever the exit status: a check that fails has metrics all the same.",
     ),
 ];
 

@@ -3,6 +3,7 @@
 mod human;
 mod json;
 mod nagios;
+mod openmetrics;
 pub mod paint;
 mod plain;
 pub mod time;
@@ -11,6 +12,7 @@ pub mod visible;
 pub use human::human;
 pub use json::json;
 pub use nagios::nagios;
+pub use openmetrics::openmetrics;
 pub use plain::plain;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod replay;
 mod tell;
 mod trace;
 mod world;
+mod written;
 
 use std::io::Read;
 use std::path::Path;

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use super::written;
 use crate::daemon::journal::{Beginning, Entry, VERSION};
 use crate::health::{Decision, Moment, Note, Reason, Verdict};
 
@@ -181,7 +182,7 @@ impl Reader<'_> {
             };
         }
         let mut fields = Fields::new(object);
-        let step = written(&mut fields, self.known);
+        let step = written::step(&mut fields, self.known);
         fields.finish();
         if let (true, Some(step)) = (fields.faults.is_empty(), step) {
             self.push(step, &mut fields.faults);
@@ -272,114 +273,6 @@ impl Reader<'_> {
 fn typed<T: DeserializeOwned>(object: Map<String, Value>, what: &str) -> Result<T, String> {
     serde_json::from_value(Value::Object(object))
         .map_err(|why| format!("not {what} that this httpok knows: {why}"))
-}
-
-/// One thing that happens, as a person writes it.
-fn written(fields: &mut Fields, known: &[&str]) -> Option<Step> {
-    if !fields.has("at") {
-        fields.wrong("\"at\" is missing: expected when it happens, such as \"10s\" or 10");
-    }
-    let at = fields.span("at");
-    let what = if fields.has("pause") {
-        fields.check("pause", known).map(|check| What::Pause {
-            check,
-            reason: fields.text("reason").unwrap_or_default(),
-            lasting: fields.span("for"),
-        })
-    } else if fields.has("resume") {
-        fields.check("resume", known).map(What::Resume)
-    } else if fields.has("reset") {
-        fields.check("reset", known).map(What::Reset)
-    } else if fields.has("by_hand") {
-        fields.check("by_hand", known).map(What::ByHand)
-    } else if fields.has("restart") {
-        let words = [("succeeds", Restarts::Succeed), ("fails", Restarts::Fail)];
-        let go = fields.word("restart", &words);
-        let check = fields.check("check", known);
-        go.map(|go| What::Restarts { check, go })
-    } else if fields.has("processes") {
-        let words = [
-            ("replaced", Processes::Replaced),
-            ("stopped", Processes::Stopped),
-            ("running", Processes::Running),
-        ];
-        let are = fields.word("processes", &words);
-        let check = fields.check("check", known);
-        if check.is_none() {
-            fields.wrong("\"check\" is missing: expected whose processes");
-        }
-        are.zip(check)
-            .map(|(are, check)| What::Processes { check, are })
-    } else if fields.has("shutdown") {
-        fields.word_true("shutdown").then_some(What::Shutdown)
-    } else {
-        sample(fields, known)
-    };
-    Some(Step {
-        at: at?,
-        what: what?,
-    })
-}
-
-fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
-    let (verdicts, reasons) = (
-        Verdict::ALL.map(|verdict| (verdict.as_str(), verdict)),
-        Reason::ALL.map(|reason| (reason.as_str(), reason)),
-    );
-    if !fields.has("check") {
-        fields.wrong(
-            "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
-             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"shutdown\"",
-        );
-        return None;
-    }
-    let check = fields.check("check", known);
-    let took = fields.span("took").unwrap_or_default();
-    let answer = if fields.has("code") {
-        let judged = [fields.text("verdict"), fields.text("reason")];
-        if judged.iter().any(Option::is_some) {
-            fields.wrong(
-                "a \"code\" is judged by the check: expected no \"verdict\" and \"reason\" beside it",
-            );
-        }
-        let code = fields.code("code");
-        let body = fields.text("body").unwrap_or_default();
-        code.map(|code| Answer::Status { code, body })
-    } else {
-        let named = fields.has("verdict") || fields.has("reason");
-        let reason = fields.word("reason", &reasons);
-        let verdict = fields.word("verdict", &verdicts);
-        let detail = fields.text("detail").unwrap_or_default();
-        if !named {
-            fields.wrong("\"verdict\" is missing: expected pass, fail and so on, or a \"code\"");
-        }
-        let usual = |reason: Reason| match reason.is_ours() {
-            true => Verdict::Unknown,
-            false => Verdict::Fail,
-        };
-        match (verdict, reason) {
-            (Some(Verdict::Pass), Some(reason)) => {
-                fields.wrong(format!("a pass has no reason, and {reason} is one"));
-                None
-            }
-            (Some(verdict), reason) => Some((verdict, reason)),
-            (None, Some(reason)) => Some((usual(reason), Some(reason))),
-            (None, None) => None,
-        }
-        .map(|(verdict, reason)| Answer::Verdict {
-            verdict,
-            reason,
-            detail,
-        })
-    };
-    let sample = Sample {
-        answer: answer?,
-        took,
-    };
-    Some(What::Sample {
-        check: check?,
-        sample,
-    })
 }
 
 #[cfg(test)]

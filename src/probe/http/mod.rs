@@ -10,6 +10,7 @@ mod answer;
 mod attempt;
 mod certificate;
 mod look;
+mod pem;
 mod redirect;
 mod request;
 mod spec;
@@ -17,6 +18,7 @@ mod target;
 mod tls;
 mod trace;
 mod trouble;
+mod trust;
 mod wire;
 
 pub use spec::{Override, Spec, SpecError, TlsSpec};

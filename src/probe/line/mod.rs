@@ -5,7 +5,7 @@
 //! end of the question for the end of the talk. With nothing to send and nothing to wait for, a
 //! connection that opens is all that is asked.
 
-mod answer;
+pub(crate) mod answer;
 mod spec;
 mod talk;
 

@@ -1,0 +1,88 @@
+//! The heart: from a tick to a judged and counted look.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use httpok::health::{
+    Body, Check, Effect, Event, Expectation, Limits, Moment, Monitor, Observation, Policy, Remedy,
+    StatusLine, Tick,
+};
+
+use super::meter::{Table, each};
+
+fn check(number: usize) -> Check {
+    let name = format!("check-{number}");
+    Check {
+        url: format!("http://127.0.0.1/{name}"),
+        name,
+        expectation: Expectation {
+            body: vec!["fine".to_owned()],
+            ..Expectation::default()
+        },
+        policy: Policy::default(),
+        remedy: Remedy::NONE,
+        requires: Vec::new(),
+        dry_run: false,
+        capture: false,
+        probe: String::new(),
+    }
+}
+
+fn answer() -> Observation {
+    Observation {
+        duration: Duration::from_millis(3),
+        status: Some(StatusLine {
+            version: "HTTP/1.1".to_owned(),
+            code: 200,
+            reason: "OK".to_owned(),
+        }),
+        body: Some(Body {
+            kept: b"all fine".to_vec(),
+            size: 8,
+            found: vec![b"fine".to_vec()],
+        }),
+        ..Observation::default()
+    }
+}
+
+/// One tick of every check, each answered.
+fn beat(monitor: &mut Monitor, now: Moment, names: &[String]) {
+    for name in names {
+        let tick = Event::Tick(Tick {
+            check: name.clone(),
+            age: None,
+            period: None,
+        });
+        for effect in monitor.handle(now, tick) {
+            if let Effect::Probe { check, ticket, .. } = effect {
+                let seen = Box::new(answer());
+                black_box(monitor.handle(
+                    now,
+                    Event::Observed {
+                        check,
+                        ticket,
+                        seen,
+                    },
+                ));
+            }
+        }
+    }
+}
+
+pub fn measure(table: &mut Table) {
+    for (what, count, times) in [
+        ("a tick, judged and counted", 1, 1000),
+        ("one tick of 1,000 checks, judged and counted", 1000, 5),
+    ] {
+        let checks: Vec<_> = (0..count).map(check).collect();
+        let names: Vec<_> = checks.iter().map(|check| check.name.clone()).collect();
+        let mut monitor = Monitor::new(Limits::default(), 1, checks);
+        let mut now = Moment::from_millis(1_795_000_000_000);
+        table.alone(what, || {
+            each(times, || {
+                now = now + Duration::from_secs(60);
+                beat(&mut monitor, now, &names);
+            })
+        });
+    }
+}

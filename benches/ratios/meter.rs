@@ -1,0 +1,72 @@
+//! Measuring: rounds of ours and a peer's in turn, medians, and the table they are told in.
+
+use std::time::Duration;
+
+use nix::sys::time::TimeValLike;
+use nix::time::{ClockId, clock_gettime};
+
+/// Rounds of each row.
+const ROUNDS: usize = 15;
+
+/// Processor time of this thread so far.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock");
+    Duration::from_nanos(time.num_nanoseconds().unsigned_abs())
+}
+
+/// Processor time of one call of `work`, as the mean of `times`.
+pub fn each(times: u32, mut work: impl FnMut()) -> Duration {
+    let begun = cpu();
+    for _ in 0..times {
+        work();
+    }
+    (cpu() - begun) / times
+}
+
+fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
+    values.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
+    values[values.len() / 2]
+}
+
+/// The table on standard output, in Markdown.
+pub struct Table(());
+
+impl Table {
+    pub fn begin() -> Self {
+        println!("| what | httpok | peer | ratio |\n|---|---|---|---|");
+        Self(())
+    }
+
+    /// A row without a peer.
+    pub fn alone(&mut self, what: &str, mut ours: impl FnMut() -> Duration) {
+        ours();
+        let all = (0..ROUNDS).map(|_| ours()).collect();
+        println!("| {what} | {:.3?} | | |", median::<Duration>(all));
+    }
+
+    /// A row beside the peer `whose`.
+    pub fn beside(
+        &mut self,
+        what: &str,
+        mut ours: impl FnMut() -> Duration,
+        whose: &str,
+        mut peers: impl FnMut() -> Duration,
+    ) {
+        // caches and branch predictors are warm for both
+        ours();
+        peers();
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| (ours(), peers())).collect();
+        let ratios = rounds
+            .iter()
+            .map(|(ours, peers)| ours.as_secs_f64() / peers.as_secs_f64());
+        let ratio = median(ratios.collect());
+        let (ours, peers): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
+        let (ours, peers) = (median(ours), median(peers));
+        println!("| {what} | {ours:.3?} | {peers:.3?} ({whose}) | {ratio:.2} |");
+    }
+
+    /// A row that says why it cannot be measured here.
+    pub fn absent(&mut self, what: &str, why: &str) {
+        println!("| {what} | | {why} | |");
+    }
+}

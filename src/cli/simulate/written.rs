@@ -1,0 +1,117 @@
+//! One line of a trace that a person wrote: what happens, and when. Pure.
+
+use super::fields::Fields;
+use super::trace::{Answer, Processes, Restarts, Sample, Step, What};
+use crate::health::{Reason, Verdict};
+
+/// One thing that happens.
+pub fn step(fields: &mut Fields, known: &[&str]) -> Option<Step> {
+    if !fields.has("at") {
+        fields.wrong("\"at\" is missing: expected when it happens, such as \"10s\" or 10");
+    }
+    let at = fields.span("at");
+    let what = if fields.has("pause") {
+        fields.check("pause", known).map(|check| What::Pause {
+            check,
+            reason: fields.text("reason").unwrap_or_default(),
+            lasting: fields.span("for"),
+        })
+    } else if fields.has("resume") {
+        fields.check("resume", known).map(What::Resume)
+    } else if fields.has("reset") {
+        fields.check("reset", known).map(What::Reset)
+    } else if fields.has("by_hand") {
+        fields.check("by_hand", known).map(What::ByHand)
+    } else if fields.has("restart") {
+        let words = [("succeeds", Restarts::Succeed), ("fails", Restarts::Fail)];
+        let go = fields.word("restart", &words);
+        let check = fields.check("check", known);
+        go.map(|go| What::Restarts { check, go })
+    } else if fields.has("processes") {
+        let words = [
+            ("replaced", Processes::Replaced),
+            ("stopped", Processes::Stopped),
+            ("running", Processes::Running),
+        ];
+        let are = fields.word("processes", &words);
+        let check = fields.check("check", known);
+        if check.is_none() {
+            fields.wrong("\"check\" is missing: expected whose processes");
+        }
+        are.zip(check)
+            .map(|(are, check)| What::Processes { check, are })
+    } else if fields.has("shutdown") {
+        fields.word_true("shutdown").then_some(What::Shutdown)
+    } else {
+        sample(fields, known)
+    };
+    Some(Step {
+        at: at?,
+        what: what?,
+    })
+}
+
+fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
+    if !fields.has("check") {
+        fields.wrong(
+            "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
+             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"shutdown\"",
+        );
+        return None;
+    }
+    let check = fields.check("check", known);
+    let took = fields.span("took").unwrap_or_default();
+    let answer = match fields.has("code") {
+        true => answered(fields),
+        false => judged(fields),
+    };
+    let sample = Sample {
+        answer: answer?,
+        took,
+    };
+    Some(What::Sample {
+        check: check?,
+        sample,
+    })
+}
+
+/// What the check itself judges.
+fn answered(fields: &mut Fields) -> Option<Answer> {
+    let judged = [fields.text("verdict"), fields.text("reason")];
+    if judged.iter().any(Option::is_some) {
+        fields.wrong(
+            "a \"code\" is judged by the check: expected no \"verdict\" and \"reason\" beside it",
+        );
+    }
+    let code = fields.code("code");
+    let body = fields.text("body").unwrap_or_default();
+    code.map(|code| Answer::Status { code, body })
+}
+
+/// What is judged already.
+fn judged(fields: &mut Fields) -> Option<Answer> {
+    let verdicts = Verdict::ALL.map(|verdict| (verdict.as_str(), verdict));
+    let reasons = Reason::ALL.map(|reason| (reason.as_str(), reason));
+    let named = fields.has("verdict") || fields.has("reason");
+    let reason = fields.word("reason", &reasons);
+    let verdict = fields.word("verdict", &verdicts);
+    let detail = fields.text("detail").unwrap_or_default();
+    if !named {
+        fields.wrong("\"verdict\" is missing: expected pass, fail and so on, or a \"code\"");
+    }
+    let verdict = match (verdict, reason) {
+        (Some(Verdict::Pass), Some(reason)) => {
+            fields.wrong(format!("a pass has no reason, and {reason} is one"));
+            return None;
+        }
+        (Some(verdict), _) => verdict,
+        (None, Some(reason)) if reason.is_ours() => Verdict::Unknown,
+        (None, Some(_)) => Verdict::Fail,
+        (None, None) => return None,
+    };
+    Some(Answer::Verdict {
+        verdict,
+        reason,
+        detail,
+    })
+}

@@ -1,0 +1,15 @@
+//! What is thrown at the parsers of other people's bytes, and what must hold whatever comes. Not part of
+//! the program: it is there for `cargo test`, which drives it by chance from a seed (`chance`), and for
+//! cargo-fuzz, which is guided by coverage (`make fuzz`).
+
+mod assertion;
+#[cfg(test)]
+mod chance;
+mod line;
+mod listener;
+mod xmlrpc;
+
+pub use assertion::assertion;
+pub use line::line;
+pub use listener::listener;
+pub use xmlrpc::xmlrpc;

@@ -1,0 +1,230 @@
+//! Whom to trust: anyone, the system's roots, or those of a file. The system's roots are loaded once per
+//! process, when the first https probe asks for them, and never on the event loop. Those of a file are
+//! there once, however many probes name it; a probe that needs no roots loads none.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+use tokio::sync::OnceCell;
+
+use super::certificate;
+use super::pem;
+use super::spec::SpecError;
+use super::tls::PROVIDER;
+use super::trace::Trace;
+
+/// The system's roots. Only success is remembered: a bundle that is installed later is found.
+static SYSTEM: OnceCell<Verifier> = OnceCell::const_new();
+
+/// The roots of files that are in use, by what is in the file: one that was changed is another one.
+static GIVEN: LazyLock<Mutex<HashMap<Digest, Weak<Given>>>> = LazyLock::new(Mutex::default);
+
+type Digest = Vec<u8>;
+
+/// Whom a probe trusts.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// Every certificate is fine.
+    Anyone,
+    /// Whom the system trusts.
+    System,
+    /// Whom the certificates of a file vouch for.
+    Given(Arc<Given>),
+}
+
+/// The certificates of a file.
+#[derive(Debug)]
+pub struct Given {
+    roots: Arc<WebPkiServerVerifier>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Trust {
+    /// Loads the system's roots where they are needed and not there yet. Told in words when there
+    /// are none.
+    pub async fn prepare(&self) -> Result<(), String> {
+        if !matches!(self, Self::System) {
+            return Ok(());
+        }
+        let load = || async {
+            let loading = tokio::task::spawn_blocking(|| Verifier::new(PROVIDER.clone()));
+            match loading.await {
+                Ok(loaded) => loaded.map_err(|fault| fault.to_string()),
+                Err(broken) => Err(broken.to_string()),
+            }
+        };
+        SYSTEM.get_or_try_init(load).await.map(|_| ())
+    }
+}
+
+impl Given {
+    /// The certificates in the file `path`.
+    pub fn read(path: &Path) -> Result<Arc<Self>, SpecError> {
+        let text = pem::read("cacert", path)?;
+        let digest = ring::digest::digest(&ring::digest::SHA256, &text);
+        let digest = digest.as_ref().to_vec();
+        // plain values: a panic elsewhere cannot leave them half-written
+        let mut known = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(given) = known.get(&digest).and_then(Weak::upgrade) {
+            return Ok(given);
+        }
+        let given = Arc::new(Self::parse(path, &text)?);
+        known.retain(|_, given| given.strong_count() > 0);
+        known.insert(digest, Arc::downgrade(&given));
+        Ok(given)
+    }
+
+    fn parse(path: &Path, text: &[u8]) -> Result<Self, SpecError> {
+        let certificates = pem::certificates("cacert", path, text)?;
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(certificates.iter().cloned());
+        let roots = WebPkiServerVerifier::builder_with_provider(store.into(), PROVIDER.clone())
+            .build()
+            .map_err(|broken| pem::fault("cacert", path, broken.to_string()))?;
+        Ok(Self {
+            roots,
+            certificates,
+        })
+    }
+
+    /// A certificate that is in the file itself is trusted as it is, even one that signed itself as
+    /// an authority, which the chain rules allow for no server.
+    fn verify_itself(
+        &self,
+        leaf: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+        let facts = certificate::read(leaf).ok_or(CertificateError::BadEncoding)?;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if now < facts.not_before {
+            return Err(CertificateError::NotValidYet.into());
+        }
+        if now > facts.not_after {
+            return Err(CertificateError::Expired.into());
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+}
+
+/// Judges the peer's certificate and notes both it and the judgement.
+#[derive(Debug)]
+pub struct Judge {
+    pub trust: Trust,
+    pub trace: Trace,
+}
+
+impl Judge {
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match &self.trust {
+            Trust::Anyone => Ok(ServerCertVerified::assertion()),
+            Trust::System => match SYSTEM.get() {
+                Some(system) => system.verify_server_cert(leaf, chain, name, ocsp, now),
+                None => Err(Error::General("the system's roots are not loaded".into())),
+            },
+            Trust::Given(given) if given.certificates.iter().any(|known| known == leaf) => {
+                given.verify_itself(leaf, name, now)
+            }
+            Trust::Given(given) => given.roots.verify_server_cert(leaf, chain, name, ocsp, now),
+        }
+    }
+
+    /// That the peer has the certificate's key. Where any certificate will do nobody cares.
+    fn proven(
+        &self,
+        verify: impl FnOnce(&WebPkiSupportedAlgorithms) -> Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match self.trust {
+            Trust::Anyone => Ok(HandshakeSignatureValid::assertion()),
+            Trust::System | Trust::Given(_) => verify(&PROVIDER.signature_verification_algorithms),
+        }
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.trace.note_chain(leaf, chain);
+        self.judge(leaf, chain, name, ocsp, now)
+            .inspect_err(|error| self.trace.note_distrust(error))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.proven(|algorithms| {
+            rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms)
+        })
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.proven(|algorithms| {
+            rustls::crypto::verify_tls13_signature(message, leaf, signed, algorithms)
+        })
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &PROVIDER.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_certificates_are_there_once_as_long_as_somebody_needs_them() {
+        let pem = |name: &str| {
+            let made = rcgen::generate_simple_self_signed([name.to_owned()]);
+            made.expect("a certificate").cert.pem()
+        };
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = |name: &str, pem: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, pem).expect("a file");
+            path
+        };
+        let (ours, other) = (pem("a.example"), pem("b.example"));
+        let path = file("one", &ours);
+        let one = Given::read(&path).expect("right");
+        let same = Given::read(&file("two", &ours)).expect("right");
+        assert!(Arc::ptr_eq(&one, &same));
+        // a file that was changed is read anew
+        let changed = Given::read(&file("one", &other)).expect("right");
+        assert!(!Arc::ptr_eq(&one, &changed));
+        drop((one, same, changed));
+        let again = Given::read(&path).expect("right");
+        assert_eq!(Arc::strong_count(&again), 1);
+    }
+}
