@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
 use crate::clock::Clock;
 use crate::health::{
-    CallError, Deed, Effect, Event, Look, Observation, Outcome, Phase, Plan, Process, Reason,
-    Remedy, Step, Ticket, Trouble,
+    CallError, Deed, Effect, Event, Look, Observation, Outcome, Phase, Plan, Reason, Remedy, Step,
+    Ticket, Trouble,
 };
 use crate::probe::Probe;
 use crate::store::IntentId;
@@ -88,19 +88,25 @@ impl Executor {
         let hands = Arc::clone(&self.hands);
         let work = async move {
             wait(after).await;
-            let listed = timeout(LIST_FOR, hands.supervisors.list(&remedy)).await;
-            listed.unwrap_or(Err(CallError::TimedOut { after: LIST_FOR }))
+            let backends = remedy.backends();
+            let listing = hands.supervisors.list(&remedy, &backends, LIST_FOR).await;
+            match listing.unasked.first() {
+                Some((_, error)) if listing.unasked.len() == backends.len() => {
+                    (Err(error.clone()), Vec::new())
+                }
+                _ => (Ok(listing.processes), listing.unasked),
+            }
         };
-        self.spawn(
-            work,
-            move |result: Result<Result<Vec<Process>, CallError>, String>| {
-                Ended::from(Event::Listed {
-                    check,
-                    ticket,
-                    processes: result.unwrap_or_else(|detail| Err(CallError::Malformed { detail })),
-                })
-            },
-        );
+        self.spawn(work, move |result| {
+            let (processes, unasked) =
+                result.unwrap_or_else(|detail| (Err(CallError::Malformed { detail }), Vec::new()));
+            Ended::from(Event::Listed {
+                check,
+                ticket,
+                processes,
+                unasked,
+            })
+        });
     }
 
     fn probe(&self, check: String, ticket: Ticket, after: Duration) {

@@ -12,8 +12,9 @@ use super::incident::{Incident, Look};
 use super::moment::Moment;
 use super::plan::Remedy;
 use super::policy::Policy;
-use super::process::{Process, ProcessName, ProcessState};
+use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::reason::Reason;
+use super::roll::Roll;
 use super::snapshot::Tally;
 use super::step::CallError;
 use super::threshold::{Status, Streak};
@@ -83,6 +84,9 @@ pub struct Memory {
     pub pause: Option<Pause>,
     /// An action whose success is not known yet.
     pub verifying: Option<Verifying>,
+    /// Processes that were restarted in the open episode: the next attempt begins with the others.
+    #[serde(default)]
+    pub tried: Vec<ProcessName>,
     /// The open episode.
     pub incident: Option<Incident>,
     /// When people were last told about the open episode.
@@ -177,12 +181,16 @@ pub(super) struct CheckState {
     pub check: Check,
     pub memory: Memory,
     pub doing: Doing,
+    /// The attempt under way, also between two of its actions.
+    pub roll: Option<Roll>,
     /// The last gate that was noted, so that it is noted once.
     pub held: Option<Gate>,
     /// The episode that ended last, until someone takes it to write it down.
     pub closed: Option<Incident>,
     /// Why the supervisor could not be asked the last time, so that it is noted once.
     pub unlisted: Option<CallError>,
+    /// The same for one of several supervisors.
+    pub unasked: Vec<(Backend, CallError)>,
     /// It failed while another action was under way and is to be looked at again when that ends.
     pub waiting: bool,
     /// What it came to so far.
@@ -195,9 +203,11 @@ impl CheckState {
             check,
             memory,
             doing: Doing::Idle,
+            roll: None,
             held: None,
             closed: None,
             unlisted: None,
+            unasked: Vec::new(),
             waiting: false,
             tally: Tally::default(),
         }

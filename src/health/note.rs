@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::gate::Gate;
 use super::incident::ReportKind;
 use super::moment::Moment;
+use super::process::{Backend, ProcessName};
 use super::reason::{Phase, Reason};
-use super::step::{CallError, Outcome};
+use super::step::{CallError, Halt, Outcome};
 use super::verdict::Verdict;
 
 /// One decision about one check.
@@ -31,6 +32,8 @@ pub enum Decision {
     TickDropped(Dropped),
     /// The supervisor could not be asked before the look.
     ListFailed { error: CallError },
+    /// One of several supervisors could not be asked before the look.
+    Unasked { backend: Backend, error: CallError },
     /// A look was judged.
     Judged {
         verdict: Verdict,
@@ -50,6 +53,10 @@ pub enum Decision {
     Acting { incident: String, attempt: u32 },
     /// An action ended.
     Acted { outcome: Outcome },
+    /// The attempt goes on with this process.
+    Rolling { process: ProcessName },
+    /// The attempt stops before these had their turn.
+    RollStopped { why: Halt, left: Vec<ProcessName> },
     /// The restarts are used up.
     GaveUp,
     /// It is tried again after giving up.
@@ -132,6 +139,9 @@ impl fmt::Display for Decision {
         match self {
             Self::TickDropped(why) => write!(f, "not asked: {why}"),
             Self::ListFailed { error } => write!(f, "cannot list processes: {error}"),
+            Self::Unasked { backend, error } => {
+                write!(f, "cannot list the processes of {backend}: {error}")
+            }
             Self::Judged {
                 verdict,
                 reason,
@@ -164,6 +174,11 @@ impl fmt::Display for Decision {
                 1 => f.write_str("1 process was restarted"),
                 many => write!(f, "{many} processes were restarted"),
             },
+            Self::Rolling { process } => write!(f, "going on with {process}"),
+            Self::RollStopped { why, left } => {
+                let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+                write!(f, "stopping here: {why}; left alone: {}", left.join(", "))
+            }
             Self::GaveUp => f.write_str("gave up: the restarts are used up"),
             Self::Rearmed => f.write_str("trying again after giving up"),
             Self::Up => f.write_str("passes"),

@@ -161,6 +161,12 @@ pub fn sentence(step: &Step) -> String {
                 why(error)
             )
         }
+        Deed::Unasked { backend, error } => {
+            format!(
+                "{backend} could not be asked, so its processes are left alone: {}",
+                why(error)
+            )
+        }
         Deed::Skipped(skip) => format!("{name} left alone: {}", skipped(skip)),
         Deed::Captured(capture) => captured(&name, capture, &took),
         Deed::Restarting { pid: old } => format!("{name} is RUNNING{}: to be restarted", pid(*old)),
@@ -201,6 +207,7 @@ fn skipped(skip: &Skip) -> String {
             format!("another watchdog is restarting it: {}", visible(watchdog))
         }
         Skip::DryRun => "dry run; it would have been restarted".to_owned(),
+        Skip::Halted(halt) => visible(&halt.to_string()),
     }
 }
 

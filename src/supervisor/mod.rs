@@ -11,7 +11,7 @@ mod xmlrpc;
 
 use crate::health::{CallError, Process, ProcessName};
 
-pub use fleet::Supervisors;
+pub use fleet::{Listing, Supervisors};
 
 /// One of a process's two outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,15 @@ use std::time::Duration;
 use httpok::health::{
     Backend, Backoff, Budget, CallError, Check, Deed, Effect, Event, Expectation, Fails, Limits,
     Moment, Monitor, Observation, Outcome, Phase, Plan, Policy, Process, ProcessName, ProcessState,
-    Reason, Remedy, Selection, StatusLine, Step, Target, Tell, Tick, Trouble, Verdict,
+    Reason, Remedy, Scope, Selection, Skip, StatusLine, Step, Target, Tell, Tick, Trouble, Verdict,
 };
 use proptest::prelude::*;
 
 use super::auditor::Auditor;
+
+/// A program of supervisord, a container, and a group of three.
+pub const PROCESSES: usize = 5;
+const TARGETS: [&str; 3] = ["p0", "docker/p1", "g:*"];
 
 /// One step of a world.
 #[derive(Clone, Debug)]
@@ -34,7 +38,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Pause(c, ms)),
         1 => (0_usize..4).prop_map(Op::Resume),
         1 => (0_usize..4).prop_map(Op::Reset),
-        1 => (0_usize..3).prop_map(Op::Replace),
+        1 => (0..PROCESSES).prop_map(Op::Replace),
         1 => (0_usize..4).prop_map(Op::ByHand),
         1 => Just(Op::Shutdown),
     ]
@@ -50,7 +54,7 @@ pub struct World {
     /// Verdict of each look, and whether an action began with it (drop-in worlds).
     pub drop_in_looks: Vec<(Verdict, bool)>,
     pending: Vec<Effect>,
-    pids: [u32; 3],
+    pids: [u32; PROCESSES],
     auditor: Auditor,
 }
 
@@ -107,7 +111,7 @@ fn check(
         .iter()
         .enumerate()
         .filter(|(_, chosen)| **chosen)
-        .map(|(process, _)| Target::new(format!("p{process}")))
+        .map(|(index, _)| TARGETS[index].parse::<Target>().expect("a target"))
         .collect();
     Check {
         name: format!("c{index}"),
@@ -185,7 +189,7 @@ impl World {
             journal: Vec::new(),
             drop_in_looks: Vec::new(),
             pending: Vec::new(),
-            pids: [10, 20, 30],
+            pids: [10, 20, 30, 40, 50],
         }
     }
 
@@ -262,11 +266,19 @@ impl World {
 
     fn answer(&mut self, effect: Effect, how: u8) {
         let event = match effect {
-            Effect::List { check, ticket, .. } => Event::Listed {
-                check,
-                ticket,
-                processes: self.list(how),
-            },
+            Effect::List { check, ticket, .. } => {
+                let unasked = if how % 8 == 4 {
+                    vec![(Backend::Docker, refused())]
+                } else {
+                    Vec::new()
+                };
+                Event::Listed {
+                    check,
+                    ticket,
+                    processes: self.list(how),
+                    unasked,
+                }
+            }
             Effect::Probe {
                 check,
                 ticket,
@@ -280,7 +292,6 @@ impl World {
                 }
             }
             Effect::Act { ticket, plan } => {
-                self.auditor.action_ends(&plan);
                 let outcome = self.act(&plan, how);
                 Event::Acted {
                     check: plan.check,
@@ -301,14 +312,13 @@ impl World {
 
     fn list(&self, how: u8) -> Result<Vec<Process>, CallError> {
         match how % 8 {
-            6 => Err(CallError::Unreachable {
-                detail: "connection refused".into(),
-            }),
+            6 => Err(refused()),
             7 => Err(CallError::Fault {
                 code: 6,
                 text: "SHUTDOWN_STATE".into(),
             }),
-            _ => Ok((0..3)
+            _ => Ok((0..PROCESSES)
+                .filter(|index| how % 8 != 4 || process(*index).backend != Backend::Docker)
                 .map(|index| Process {
                     name: process(index),
                     state: if how % 8 == 5 {
@@ -337,41 +347,62 @@ impl World {
             })
         };
         if how % 4 == 3 {
+            let error = refused();
             push(
                 None,
-                Deed::ListFailed {
-                    error: CallError::Unreachable {
-                        detail: "gone".into(),
+                match &plan.scope {
+                    Scope::Part {
+                        now, first: false, ..
+                    } => Deed::Unasked {
+                        backend: now[0].backend,
+                        error,
                     },
+                    _ => Deed::ListFailed { error },
                 },
             );
             return Outcome { steps };
         }
-        for index in 0..3 {
+        for index in 0..PROCESSES {
             let name = process(index);
-            if plan.remedy.selection.matches(&name, Backend::Supervisord) {
-                self.pids[index] += 1;
-                push(Some(name.clone()), Deed::Stopped { error: None });
-                push(Some(name.clone()), Deed::Started { error: None });
-                if how % 4 != 2 {
-                    let pid = Some(self.pids[index]);
-                    push(
-                        Some(name),
-                        Deed::Settled {
-                            state: ProcessState::Running,
-                            pid,
-                        },
-                    );
-                }
+            let remedy = &plan.remedy;
+            if !remedy.selection.matches(&name, remedy.default) || !plan.scope.covers(&name) {
+                continue;
+            }
+            let looked = plan.looked.iter().flatten();
+            let mut before = looked.filter(|process| process.name == name);
+            if let Some(before) = before.find(|before| before.state != ProcessState::Running) {
+                let state = before.state;
+                push(Some(name), Deed::Skipped(Skip::NotRunning { state }));
+                continue;
+            }
+            self.pids[index] += 1;
+            push(Some(name.clone()), Deed::Stopped { error: None });
+            push(Some(name.clone()), Deed::Started { error: None });
+            if how % 4 != 2 {
+                let pid = Some(self.pids[index]);
+                let state = ProcessState::Running;
+                push(Some(name), Deed::Settled { state, pid });
+            }
+            if plan.scope == Scope::First {
+                break;
             }
         }
         Outcome { steps }
     }
 }
 
+fn refused() -> CallError {
+    CallError::Unreachable {
+        detail: "connection refused".into(),
+    }
+}
+
 pub fn process(index: usize) -> ProcessName {
-    let name = format!("p{index}");
-    ProcessName::supervisord(name.clone(), name)
+    match index {
+        0 => ProcessName::supervisord("p0", "p0"),
+        1 => ProcessName::alone(Backend::Docker, "p1"),
+        member => ProcessName::supervisord("g", format!("{}", member - 2)),
+    }
 }
 
 fn observation(how: u8) -> Observation {

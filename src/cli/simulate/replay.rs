@@ -100,11 +100,15 @@ impl Replay<'_> {
         };
         Some(match event {
             Event::Listed {
-                check, processes, ..
+                check,
+                processes,
+                unasked,
+                ..
             } => Event::Listed {
                 ticket: ticket(&check, Question::List)?,
                 check,
                 processes,
+                unasked,
             },
             Event::Observed { check, seen, .. } => Event::Observed {
                 ticket: ticket(&check, Question::Probe)?,
@@ -233,7 +237,9 @@ fn alike(one: &Note, other: &Note) -> bool {
 /// What a restart that helps would have done.
 fn succeeded(plan: &Plan, at: Moment) -> Outcome {
     let looked = plan.looked.iter().flatten();
-    let running = looked.filter(|process| plan.remedy.acts_on(process.state));
+    let running = looked
+        .filter(|process| plan.scope.covers(&process.name))
+        .filter(|process| plan.remedy.acts_on(process.state));
     let deeds = running.flat_map(|process| {
         let settled = Deed::Settled {
             state: ProcessState::Running,

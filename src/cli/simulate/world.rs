@@ -216,6 +216,7 @@ impl<'a> World<'a> {
                     check,
                     ticket,
                     processes,
+                    unasked: Vec::new(),
                 });
             }
             Due::Probe(Effect::Probe { check, ticket, .. }) => {
@@ -295,6 +296,9 @@ impl<'a> World<'a> {
         let mut steps = Vec::new();
         for process in plan.remedy.select(&self.list()) {
             let name = &process.name;
+            if !plan.scope.covers(name) {
+                continue;
+            }
             for deed in self.restart(plan, &process, fails) {
                 steps.push(Done {
                     at: self.now,

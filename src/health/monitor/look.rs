@@ -7,7 +7,7 @@ use super::super::incident::{Happening, Incident, Look};
 use super::super::moment::Moment;
 use super::super::note::{Counted, Decision, Dropped};
 use super::super::observation::Observation;
-use super::super::process::{Process, ProcessState};
+use super::super::process::{Backend, Process, ProcessState};
 use super::super::step::CallError;
 use super::super::threshold::{Status, Streak};
 use super::super::verdict::Verdict;
@@ -102,6 +102,7 @@ impl Monitor {
                     .any(|process| process.state == ProcessState::Running);
                 if !state.check.remedy.eager && !running {
                     out.push(dropped(now, name, Dropped::NoneRunning));
+                    self.unproven(now, name, out);
                     return;
                 }
                 if let Some(process) = state.meet(now, &chosen) {
@@ -111,6 +112,7 @@ impl Monitor {
             }
             Err(error) if error.is_fault(CallError::SHUTDOWN_STATE) => {
                 out.push(dropped(now, name, Dropped::SupervisorShutdown));
+                self.unproven(now, name, out);
                 return;
             }
             Err(error) => {
@@ -119,6 +121,7 @@ impl Monitor {
                     out.push(note(now, name, Decision::ListFailed { error }));
                 }
                 if !state.check.remedy.eager {
+                    self.unproven(now, name, out);
                     return;
                 }
                 None
@@ -134,6 +137,26 @@ impl Monitor {
             ticket,
             after: Duration::ZERO,
         });
+    }
+
+    /// Says which supervisors could not be asked while others could, once for as long as it is the same.
+    pub(super) fn note_unasked(
+        &mut self,
+        now: Moment,
+        name: &str,
+        unasked: Vec<(Backend, CallError)>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
+        let known = std::mem::replace(&mut state.unasked, unasked);
+        for (backend, error) in &state.unasked {
+            if !known.contains(&(*backend, error.clone())) {
+                let (backend, error) = (*backend, error.clone());
+                out.push(note(now, name, Decision::Unasked { backend, error }));
+            }
+        }
     }
 
     pub(super) fn observed(
@@ -221,6 +244,7 @@ impl Monitor {
         self.tell_episodes(now, name, &look, out);
         match verdict {
             Verdict::Pass | Verdict::Degraded => self.passed(now, name, out),
+            Verdict::Fail if self.unproven(now, name, out) => self.still_down(now, name, out),
             Verdict::Fail => {
                 let down = self.checks.get(name).is_some_and(|state| {
                     counted != Counted::InGrace
@@ -232,6 +256,7 @@ impl Monitor {
                 self.still_down(now, name, out);
             }
             Verdict::Starting | Verdict::Draining | Verdict::Unknown => {
+                self.unproven(now, name, out);
                 self.still_down(now, name, out);
             }
         }
@@ -242,11 +267,17 @@ impl Monitor {
             return;
         };
         if state.memory.streak.passes() < state.check.policy.pass_after {
-            if state.memory.verifying.is_some() {
+            if state.memory.verifying.is_some() || state.is_proving() {
                 self.verify_again(now, name, out);
             }
             return;
         }
+        if self.proven(now, name, out) {
+            return;
+        }
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
         if state.memory.status == Status::Pending {
             out.push(note(now, name, Decision::Up));
         }
@@ -264,7 +295,7 @@ impl Monitor {
         looked: Option<Vec<Process>>,
         out: &mut Vec<Effect>,
     ) {
-        let id = self.next_incident();
+        let id = self.incident_of(name);
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };

@@ -1,10 +1,12 @@
 //! The only place where anything is decided: events in, effects out. One file per kind of decision:
-//! `look.rs` judges and counts, `act.rs` gates and acts, `hand.rs` restarts by hand, `tell.rs` reports; here
-//! is the dispatch and what they share.
+//! `look.rs` judges and counts, `gates.rs` says whether to act, `act.rs` acts, `roll.rs` goes from one process
+//! to the next, `hand.rs` restarts by hand, `tell.rs` reports; here is the dispatch and what they share.
 
 mod act;
+mod gates;
 mod hand;
 mod look;
+mod roll;
 mod tell;
 
 use std::collections::BTreeMap;
@@ -14,13 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Spent};
 use super::check::{Check, CheckState, Doing, Memory, Pause, Ticket};
+use super::gate::Gate;
 use super::incident::{Happening, Incident, Look, Report, ReportKind};
 use super::moment::Moment;
 use super::note::{Decision, Dropped, Note};
 use super::observation::Observation;
 use super::plan::{Plan, Remedy};
-use super::process::{Process, ProcessName};
-use super::step::{CallError, Outcome};
+use super::process::{Backend, Process, ProcessName};
+use super::roll::Roll;
+use super::step::{CallError, Halt, Outcome};
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +37,9 @@ pub enum Event {
         check: String,
         ticket: Ticket,
         processes: Result<Vec<Process>, CallError>,
+        /// Supervisors that could not be asked while others could.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unasked: Vec<(Backend, CallError)>,
     },
     /// [`Effect::Probe`] ended.
     Observed {
@@ -224,7 +231,9 @@ impl Monitor {
                 check,
                 ticket,
                 processes,
+                unasked,
             } => {
+                self.note_unasked(now, &check, unasked, &mut out);
                 self.listed(now, &check, ticket, processes, &mut out);
             }
             Event::Observed {
@@ -297,16 +306,19 @@ impl Monitor {
                     memory.attempts = 0;
                     memory.next_attempt = None;
                     memory.spent.clear();
+                    // what a person looks after may use it all again
+                    self.spent.clear();
                     state.held = None;
                     out.push(note(now, &check, Decision::Reset));
                 }
             }
             Event::Restart { check } => self.restart_by_hand(now, &check, &mut out),
             Event::Reload { checks, limits } => {
+                self.halt_changed(now, &checks, &mut out);
                 self.limits = limits;
                 self.define(checks);
             }
-            Event::Shutdown => self.shut_down(),
+            Event::Shutdown => self.shut_down(now, &mut out),
         }
         out
     }
@@ -338,8 +350,9 @@ impl Monitor {
         }
     }
 
-    fn shut_down(&mut self) {
+    fn shut_down(&mut self, now: Moment, out: &mut Vec<Effect>) {
         self.shutting_down = true;
+        self.halt_all(now, &Halt::Held(Gate::ShuttingDown), out);
         for state in self.checks.values_mut() {
             state.waiting = false;
             if !matches!(state.doing, Doing::Acting { .. }) {
@@ -351,6 +364,18 @@ impl Monitor {
     fn next_ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
+    }
+
+    /// The id of a check's open incident, or one for the incident that is about to be opened.
+    fn incident_of(&mut self, check: &str) -> String {
+        let open = self
+            .checks
+            .get(check)
+            .and_then(|state| state.memory.incident.as_ref());
+        match open {
+            Some(incident) => incident.id.clone(),
+            None => self.next_incident(),
+        }
     }
 
     fn next_incident(&mut self) -> String {
@@ -366,6 +391,13 @@ impl Monitor {
                 Doing::Acting { on, .. } => Some((name.as_str(), on.as_deref())),
                 Doing::Idle | Doing::Listing { .. } | Doing::Probing { .. } => None,
             })
+    }
+
+    /// The checks whose attempt is under way, also between two actions of it.
+    fn rolling(&self) -> impl Iterator<Item = (&str, &Roll)> {
+        self.checks
+            .iter()
+            .filter_map(|(name, state)| Some((name.as_str(), state.roll.as_ref()?)))
     }
 }
 

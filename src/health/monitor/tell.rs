@@ -12,7 +12,7 @@ use super::super::verdict::Verdict;
 use super::{Effect, Monitor, note};
 
 /// However long the grace is, nobody waits longer than this for the first report after a restart.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 impl Monitor {
     /// Makes a report about the open incident.
@@ -87,6 +87,7 @@ impl Monitor {
         };
         let verifying = state.memory.verifying.take();
         state.memory.gave_up = None;
+        state.memory.tried.clear();
         // one pass is no cure: the back-off starts small again only after a stable run
         let stable = state.check.policy.backoff.max;
         if state
@@ -135,7 +136,7 @@ impl Monitor {
             if over || after >= LONGEST_SILENCE {
                 self.tell_down(now, name, DownState::NotBack { after }, out);
             }
-            if !over {
+            if !over || self.checks.get(name).is_some_and(CheckState::is_proving) {
                 self.verify_again(now, name, out);
             } else if let Some(state) = self.checks.get_mut(name) {
                 state.memory.verifying = None;

@@ -1,0 +1,235 @@
+//! A roll: the processes of one attempt, one after the other. Members of one group stand in for each other,
+//! so the next one follows only when the check passes again; between different programs it is enough that
+//! the one before runs. Which processes, in which order, and what follows a part; when is the monitor's.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::moment::Moment;
+use super::plan::{Remedy, Scope};
+use super::process::{Process, ProcessName};
+use super::step::{Deed, Halt, Outcome, Skip, Step};
+
+/// One attempt under way.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Roll {
+    /// When the attempt began.
+    pub begun: Moment,
+    /// A person asked for it: only the end of the watchdog holds it back.
+    pub by_hand: bool,
+    /// The incident it belongs to.
+    pub incident: String,
+    /// Whether evidence is kept.
+    pub capture: bool,
+    /// The processes as they were before the check looked; `None` when nobody could say.
+    pub looked: Option<Vec<Process>>,
+    /// What is to be done, as far as it has not begun.
+    rest: VecDeque<Part>,
+    /// The check has to pass before the next part.
+    pub proving: Option<Proving>,
+    /// It has to stop where it is.
+    pub halt: Option<Halt>,
+    /// What came of it so far.
+    pub came: Came,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Came {
+    /// A process was stopped or started.
+    pub touched: bool,
+    /// A process runs again.
+    pub restarted: bool,
+    /// The supervisor could not be asked.
+    pub blind: bool,
+    /// Something would have been restarted, but for a dry run.
+    pub dry_run: bool,
+}
+
+/// A member of a group that runs again and has to be proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Proving {
+    pub process: ProcessName,
+    /// Since when.
+    pub since: Moment,
+    /// For so long, and for at least one look.
+    pub lasting: Duration,
+}
+
+/// What one action is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// Whatever there is.
+    Unknown(Scope),
+    /// Those that are only told about, and the one that is restarted.
+    Known {
+        told: Vec<ProcessName>,
+        member: Option<ProcessName>,
+    },
+}
+
+/// What follows when a part has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// The next part, at once.
+    Next,
+    /// The next part, when the check passes after this process was restarted.
+    Prove(ProcessName),
+    /// Nothing: all is done, or it stops here.
+    Over(Option<Halt>),
+}
+
+impl Part {
+    fn names(&self) -> impl Iterator<Item = &ProcessName> {
+        let (told, member) = match self {
+            Self::Unknown(_) => (&[][..], None),
+            Self::Known { told, member } => (told.as_slice(), member.as_ref()),
+        };
+        told.iter().chain(member)
+    }
+
+    fn member(&self) -> Option<&ProcessName> {
+        match self {
+            Self::Unknown(_) => None,
+            Self::Known { member, .. } => member.as_ref(),
+        }
+    }
+}
+
+impl Roll {
+    /// One that does all that there is in one action.
+    pub fn whole(begun: Moment, scope: Scope) -> Self {
+        Self {
+            begun,
+            by_hand: false,
+            incident: String::new(),
+            capture: false,
+            looked: None,
+            rest: VecDeque::from([Part::Unknown(scope)]),
+            proving: None,
+            halt: None,
+            came: Came::default(),
+        }
+    }
+
+    /// One over `chosen`, in their order, leaving out those of `tried` unless that leaves nothing.
+    pub fn over(
+        begun: Moment,
+        chosen: &[Process],
+        remedy: &Remedy,
+        tried: &[ProcessName],
+        dry_run: bool,
+    ) -> Self {
+        let acts = |process: &&Process| {
+            remedy.acts_on(process.state) && !remedy.is_ourselves(&process.name)
+        };
+        let again = chosen
+            .iter()
+            .filter(acts)
+            .all(|process| tried.contains(&process.name));
+        let mut rest = VecDeque::new();
+        let mut told = Vec::new();
+        for process in chosen {
+            if !again && acts(&process) && tried.contains(&process.name) {
+                continue;
+            }
+            if dry_run || !acts(&process) {
+                told.push(process.name.clone());
+                continue;
+            }
+            rest.push_back(Part::Known {
+                told: std::mem::take(&mut told),
+                member: Some(process.name.clone()),
+            });
+        }
+        match rest.back_mut() {
+            Some(Part::Known { told: last, .. }) => last.append(&mut told),
+            Some(Part::Unknown(_)) | None => rest.push_back(Part::Known { told, member: None }),
+        }
+        Self {
+            rest,
+            ..Self::whole(begun, Scope::All)
+        }
+    }
+
+    /// Takes the next part.
+    pub fn next(&mut self, first: bool) -> Option<Scope> {
+        self.proving = None;
+        Some(match self.rest.pop_front()? {
+            Part::Unknown(scope) => scope,
+            part @ Part::Known { .. } => Scope::Part {
+                now: part.names().cloned().collect(),
+                rest: self.left(),
+                first,
+            },
+        })
+    }
+
+    /// The processes whose turn has not come.
+    pub fn left(&self) -> Vec<ProcessName> {
+        self.rest.iter().flat_map(Part::names).cloned().collect()
+    }
+
+    /// The process that is restarted next.
+    pub fn next_member(&self) -> Option<&ProcessName> {
+        self.rest.iter().find_map(Part::member)
+    }
+
+    /// The part that was under way has ended so. What follows; steps about those that are left out because
+    /// their supervisor is gone are added to `outcome`.
+    pub fn then(&mut self, now: Moment, outcome: &mut Outcome) -> Then {
+        let dry = |step: &Step| matches!(step.deed, Deed::Skipped(Skip::DryRun));
+        self.came.touched |= outcome.touched();
+        self.came.restarted |= outcome.restarted().next().is_some();
+        self.came.blind |= outcome.blind();
+        self.came.dry_run |= outcome.steps.iter().any(dry);
+        self.leave_unasked(now, outcome);
+        let halt = self.halt.take();
+        let Some(next) = self.next_member() else {
+            return Then::Over(None);
+        };
+        if let Some(halt) = halt {
+            return Then::Over(Some(halt));
+        }
+        if let Some(process) = outcome.stuck().cloned() {
+            return Then::Over(Some(Halt::NotBack { process }));
+        }
+        let stands_in = |process: &&ProcessName| {
+            (process.backend, &process.group) == (next.backend, &next.group)
+        };
+        match outcome.restarted().find(stands_in).cloned() {
+            Some(process) => Then::Prove(process),
+            None => Then::Next,
+        }
+    }
+
+    /// A supervisor that could not be asked just now is not asked again for each of its processes.
+    fn leave_unasked(&mut self, now: Moment, outcome: &mut Outcome) {
+        let blind = outcome.blind();
+        let mut left = Vec::new();
+        self.rest.retain(|part| {
+            let gone = part
+                .member()
+                .is_some_and(|member| blind || outcome.is_unasked(member.backend));
+            if gone {
+                left.extend(part.names().cloned());
+            }
+            !gone
+        });
+        outcome.steps.extend(alone(now, left, &Halt::Unasked));
+    }
+}
+
+/// The steps about processes whose turn does not come.
+pub(super) fn alone(
+    now: Moment,
+    left: Vec<ProcessName>,
+    halt: &Halt,
+) -> impl Iterator<Item = Step> {
+    left.into_iter().map(move |process| Step {
+        at: now,
+        took: Duration::ZERO,
+        process: Some(process),
+        deed: Deed::Skipped(Skip::Halted(halt.clone())),
+    })
+}
