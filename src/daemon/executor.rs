@@ -28,6 +28,7 @@ const LIST_FOR: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Hands {
     pub probes: BTreeMap<String, Arc<Probe>>,
+    pub warmups: BTreeMap<String, Arc<Probe>>,
     pub captures: BTreeMap<String, CaptureSpec>,
     pub supervisors: Supervisors,
 }
@@ -57,7 +58,7 @@ pub struct Executor {
     pub voice: Voice,
     pub ledger: Ledger,
     pub intents: Intents,
-    /// Bounded by what the heart allows to be under way: one look or action per check.
+    /// Bounded by what the heart allows to be under way: one look or action, and one warm-up, per check.
     pub ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -80,6 +81,12 @@ impl Executor {
                 ticket,
                 after,
             } => self.probe(check, ticket, after),
+            Effect::WarmUp {
+                check,
+                ticket,
+                after,
+                within,
+            } => self.warm_up(check, ticket, after, within),
             Effect::Act { ticket, plan } => self.act(ticket, *plan, url, look),
         }
     }
@@ -120,6 +127,28 @@ impl Executor {
         };
         self.spawn(work, move |result| {
             Ended::from(Event::Observed {
+                check,
+                ticket,
+                seen: Box::new(result.unwrap_or_else(ours)),
+            })
+        });
+    }
+
+    fn warm_up(&self, check: String, ticket: Ticket, after: Duration, within: Duration) {
+        let probe = self.hands.warmups.get(&check).cloned();
+        let work = async move {
+            wait(after).await;
+            match probe {
+                Some(probe) => Observation {
+                    headers: Vec::new(),
+                    body: None,
+                    ..probe.look_within(within).await
+                },
+                None => ours("the check is gone".to_owned()),
+            }
+        };
+        self.spawn(work, move |result| {
+            Ended::from(Event::WarmedUp {
                 check,
                 ticket,
                 seen: Box::new(result.unwrap_or_else(ours)),

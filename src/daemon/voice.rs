@@ -149,6 +149,8 @@ fn log(note: &Note) {
         | Decision::Rearmed
         | Decision::Acted { .. }
         | Decision::Rolling { .. }
+        | Decision::WarmingUp
+        | Decision::WarmedUp { .. }
         | Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
@@ -156,6 +158,7 @@ fn log(note: &Note) {
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
         | Decision::RollStopped { .. }
+        | Decision::NotWarmedUp { .. }
         | Decision::Held(_)
         | Decision::Opened { .. }
         | Decision::Refused(_)

@@ -27,6 +27,7 @@ mod step;
 mod threshold;
 pub mod unit;
 mod verdict;
+mod warmup;
 
 pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
@@ -51,3 +52,4 @@ pub use snapshot::{
 pub use step::{CallError, Capture, Deed, Halt, Outcome, Skip, Step};
 pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};
+pub use warmup::{WarmUp, Warmed};

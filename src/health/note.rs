@@ -53,6 +53,12 @@ pub enum Decision {
     Acting { incident: String, attempt: u32 },
     /// An action ended.
     Acted { outcome: Outcome },
+    /// The warm-up is asked.
+    WarmingUp,
+    /// It was answered.
+    WarmedUp { took: Duration, code: u16 },
+    /// It was not, or not well: the check counts as usual.
+    NotWarmedUp { took: Duration, detail: String },
     /// The attempt goes on with this process.
     Rolling { process: ProcessName },
     /// The attempt stops before these had their turn.
@@ -174,6 +180,15 @@ impl fmt::Display for Decision {
                 1 => f.write_str("1 process was restarted"),
                 many => write!(f, "{many} processes were restarted"),
             },
+            Self::WarmingUp => f.write_str("warming up"),
+            Self::WarmedUp { took, code } => {
+                write!(f, "warmed up after {:.1} s ({code})", took.as_secs_f64())
+            }
+            Self::NotWarmedUp { took, detail } => write!(
+                f,
+                "NOT warmed up after {:.1} s, which is not tried again: {detail}",
+                took.as_secs_f64()
+            ),
             Self::Rolling { process } => write!(f, "going on with {process}"),
             Self::RollStopped { why, left } => {
                 let left: Vec<_> = left.iter().map(ToString::to_string).collect();

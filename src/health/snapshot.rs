@@ -77,6 +77,9 @@ pub struct CheckView {
     pub pause: Option<PauseView>,
     /// What it is doing just now.
     pub busy: Option<Busy>,
+    /// Since when it is warming up.
+    #[serde(default)]
+    pub warming: Option<Moment>,
     /// The rest of the attempt under way, while it waits for a pass.
     #[serde(default)]
     pub roll: Option<RollView>,
@@ -266,6 +269,7 @@ impl CheckState {
                 until: pause.until,
             }),
             busy: self.busy(),
+            warming: self.warming.as_ref().map(|warming| warming.since),
             roll: self.roll.as_ref().and_then(RollView::of),
             targets: check.remedy.selection.words(),
             requires: check.requires.clone(),

@@ -30,6 +30,7 @@ struct Books {
     /// The list for a restart by hand.
     by_hand: Option<Ticket>,
     acting: bool,
+    warming: Option<Ticket>,
     /// The processes of the attempt under way whose turn is still to come, and what came of the last one.
     rest: Vec<ProcessName>,
     last: Option<Outcome>,
@@ -59,6 +60,7 @@ impl Auditor {
             looking: None,
             by_hand: None,
             acting: false,
+            warming: None,
             rest: Vec::new(),
             last: None,
             counted: Vec::new(),
@@ -109,6 +111,11 @@ impl Auditor {
             Event::Listed { check, ticket, .. } | Event::Observed { check, ticket, .. } => {
                 if let Some(books) = self.checks.get_mut(check) {
                     books.looking.take_if(|looking| looking == ticket);
+                }
+            }
+            Event::WarmedUp { check, ticket, .. } => {
+                if let Some(books) = self.checks.get_mut(check) {
+                    books.warming.take_if(|warming| warming == ticket);
                 }
             }
             Event::Restart { check } => {
@@ -197,6 +204,14 @@ impl Auditor {
                     books.by_hand = Some(*ticket);
                 }
             }
+            Effect::WarmUp { check, ticket, .. } => {
+                assert!(self.tickets.insert(*ticket), "a ticket was given twice");
+                assert!(!self.shut_down, "a warm-up after the shutdown");
+                let books = self.checks.get_mut(check).expect("it is known");
+                assert!(books.check.warmup.is_some(), "nobody asked for a warm-up");
+                assert!(books.warming.is_none(), "law 1: two warm-ups of one check");
+                books.warming = Some(*ticket);
+            }
             Effect::Act { plan, .. } => self.act(now, event, plan),
             Effect::Report(report) => self.report(
                 &report.incident.check,
@@ -207,6 +222,10 @@ impl Auditor {
             Effect::Note(note) => {
                 let books = self.checks.get_mut(&note.check).expect("it is known");
                 match &note.decision {
+                    Decision::Judged {
+                        verdict: Verdict::Fail,
+                        ..
+                    } if books.warming.is_some() => panic!("law 13: a fail while warming up"),
                     Decision::Judged {
                         verdict,
                         counted: Counted::Towards { .. },
@@ -306,13 +325,13 @@ impl Auditor {
     }
 
     fn attempt(&mut self, now: Moment, event: &Event, plan: &Plan) {
-        let on: Vec<usize> = (0..PROCESSES)
-            .filter(|index| {
-                plan.remedy
-                    .selection
-                    .matches(&process(*index), plan.remedy.default)
-            })
-            .collect();
+        let remedy = &plan.remedy;
+        let meant = |name: &ProcessName| match &plan.scope {
+            Scope::All | Scope::First => remedy.selection.matches(name, remedy.default),
+            Scope::Part { now, rest, .. } => now.contains(name) || rest.contains(name),
+        };
+        let on = 0..PROCESSES;
+        let on: Vec<usize> = on.filter(|index| meant(&process(*index))).collect();
         let under_way = || self.actions.iter().filter(|action| !action.over);
         for other in under_way() {
             assert_ne!(other.check, plan.check, "law 1: two actions for one check");

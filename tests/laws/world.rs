@@ -7,6 +7,7 @@ use httpok::health::{
     Backend, Backoff, Budget, CallError, Check, Deed, Effect, Event, Expectation, Fails, Limits,
     Moment, Monitor, Observation, Outcome, Phase, Plan, Policy, Process, ProcessName, ProcessState,
     Reason, Remedy, Scope, Selection, Skip, StatusLine, Step, Target, Tell, Tick, Trouble, Verdict,
+    WarmUp,
 };
 use proptest::prelude::*;
 
@@ -90,7 +91,13 @@ pub fn worlds() -> impl Strategy<Value = World> {
             },
         );
     let checks = prop::collection::vec(
-        (policy(), 0_usize..4, any::<[bool; 3]>(), any::<bool>()),
+        (
+            policy(),
+            0_usize..4,
+            any::<[bool; 3]>(),
+            any::<bool>(),
+            prop::option::weighted(0.3, 0_u64..60),
+        ),
         1..5,
     );
     (any::<u64>(), limits, checks).prop_map(|(seed, limits, shapes)| {
@@ -105,7 +112,7 @@ pub fn worlds() -> impl Strategy<Value = World> {
 
 fn check(
     index: usize,
-    (policy, requires, targets, eager): (Policy, usize, [bool; 3], bool),
+    (policy, requires, targets, eager, warmup): (Policy, usize, [bool; 3], bool, Option<u64>),
 ) -> Check {
     let targets = targets
         .iter()
@@ -131,6 +138,10 @@ fn check(
         },
         dry_run: false,
         capture: false,
+        warmup: warmup.map(|timeout| WarmUp {
+            url: "http://127.0.0.1/warmup".into(),
+            timeout: Duration::from_secs(timeout),
+        }),
     }
 }
 
@@ -201,6 +212,7 @@ impl World {
             check.policy = Policy::drop_in();
             check.requires.clear();
             check.remedy.eager = true;
+            check.warmup = None;
         }
         *self = Self::new(self.seed, Limits::default(), checks);
     }
@@ -286,6 +298,19 @@ impl World {
             } => {
                 self.now = self.now + after;
                 Event::Observed {
+                    check,
+                    ticket,
+                    seen: Box::new(observation(how)),
+                }
+            }
+            Effect::WarmUp {
+                check,
+                ticket,
+                after,
+                ..
+            } => {
+                self.now = self.now + after;
+                Event::WarmedUp {
                     check,
                     ticket,
                     seen: Box::new(observation(how)),

@@ -154,6 +154,9 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
             let text = format!("report {report} ({}) is made", kind.as_str());
             Some(line(at, 7, Kind::Told, text))
         }
+        Decision::WarmingUp | Decision::WarmedUp { .. } | Decision::NotWarmedUp { .. } => {
+            Some(line(at, 1, Kind::Decision, said()))
+        }
         Decision::Rolling { .. } => Some(line(at, 7, Kind::Decision, said())),
         Decision::Replaced { .. } => Some(line(at, 1, Kind::Decision, said())),
         Decision::ListFailed { .. } | Decision::Unasked { .. } => {

@@ -56,8 +56,18 @@ pub enum What {
     Reset(String),
     /// A person has a check's processes restarted.
     ByHand(String),
-    /// How restarts go from now on, for one check or for all.
-    Restarts { check: Option<String>, go: Restarts },
+    /// How restarts go from now on, for one check or for all, of one process or of all.
+    Restarts {
+        check: Option<String>,
+        process: Option<String>,
+        go: Restarts,
+    },
+    /// How warm-ups go from now on.
+    WarmUps {
+        check: String,
+        go: WarmUps,
+        took: Duration,
+    },
     /// What someone else does to a check's processes.
     Processes { check: String, are: Processes },
     /// The watchdog is told to end.
@@ -89,6 +99,14 @@ pub enum Answer {
 pub enum Restarts {
     Succeed,
     Fail,
+}
+
+/// How warm-ups go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarmUps {
+    Answered,
+    Refused,
+    Failed,
 }
 
 /// What becomes of a check's processes.
@@ -296,7 +314,22 @@ fn written(fields: &mut Fields, known: &[&str]) -> Option<Step> {
         let words = [("succeeds", Restarts::Succeed), ("fails", Restarts::Fail)];
         let go = fields.word("restart", &words);
         let check = fields.check("check", known);
-        go.map(|go| What::Restarts { check, go })
+        let process = fields.text("process");
+        go.map(|go| What::Restarts { check, process, go })
+    } else if fields.has("warmup") {
+        let words = [
+            ("answered", WarmUps::Answered),
+            ("refused", WarmUps::Refused),
+            ("failed", WarmUps::Failed),
+        ];
+        let go = fields.word("warmup", &words);
+        let took = fields.span("took").unwrap_or_default();
+        let check = fields.check("check", known);
+        if check.is_none() {
+            fields.wrong("\"check\" is missing: expected whose warm-ups");
+        }
+        go.zip(check)
+            .map(|(go, check)| What::WarmUps { check, go, took })
     } else if fields.has("processes") {
         let words = [
             ("replaced", Processes::Replaced),
@@ -329,7 +362,7 @@ fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
     if !fields.has("check") {
         fields.wrong(
             "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
-             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"shutdown\"",
+             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"warmup\", \"shutdown\"",
         );
         return None;
     }

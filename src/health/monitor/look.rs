@@ -64,6 +64,7 @@ impl Monitor {
                 ticket,
                 after,
             });
+            self.warm(now, name, &[], out);
         }
     }
 
@@ -127,6 +128,7 @@ impl Monitor {
                 None
             }
         };
+        let chosen = looked.clone();
         state.doing = Doing::Probing {
             ticket,
             begun: now,
@@ -137,6 +139,9 @@ impl Monitor {
             ticket,
             after: Duration::ZERO,
         });
+        if let Some(chosen) = chosen {
+            self.warm(now, name, &chosen, out);
+        }
     }
 
     /// Says which supervisors could not be asked while others could, once for as long as it is the same.
@@ -183,7 +188,7 @@ impl Monitor {
         now: Moment,
         name: &str,
         ticket: Ticket,
-        look: Look,
+        mut look: Look,
         out: &mut Vec<Effect>,
     ) {
         let Some(state) = self.checks.get_mut(name) else {
@@ -198,6 +203,7 @@ impl Monitor {
         else {
             return;
         };
+        state.excuse(&mut look);
         state.sample(now, &look);
         if self.is_from_before_an_action(begun, looked.as_deref()) {
             out.push(judged(now, name, &look, Counted::FromBeforeAction));

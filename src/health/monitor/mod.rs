@@ -1,6 +1,7 @@
 //! The only place where anything is decided: events in, effects out. One file per kind of decision:
 //! `look.rs` judges and counts, `gates.rs` says whether to act, `act.rs` acts, `roll.rs` goes from one process
-//! to the next, `hand.rs` restarts by hand, `tell.rs` reports; here is the dispatch and what they share.
+//! to the next, `hand.rs` restarts by hand, `warm.rs` warms up, `tell.rs` reports; here is the dispatch and what
+//! they share.
 
 mod act;
 mod gates;
@@ -8,6 +9,7 @@ mod hand;
 mod look;
 mod roll;
 mod tell;
+mod warm;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,6 +54,12 @@ pub enum Event {
         check: String,
         ticket: Ticket,
         look: Box<Look>,
+    },
+    /// [`Effect::WarmUp`] ended. Of the answer's body and headers nothing is kept.
+    WarmedUp {
+        check: String,
+        ticket: Ticket,
+        seen: Box<Observation>,
     },
     /// [`Effect::Act`] ended.
     Acted {
@@ -117,6 +125,13 @@ pub enum Effect {
         check: String,
         ticket: Ticket,
         after: Duration,
+    },
+    /// Ask the program's warm-up URL, so long from now, and wait so long for its answer.
+    WarmUp {
+        check: String,
+        ticket: Ticket,
+        after: Duration,
+        within: Duration,
     },
     /// Perform a plan.
     Act { ticket: Ticket, plan: Box<Plan> },
@@ -198,9 +213,11 @@ impl Monitor {
         Some(gist)
     }
 
-    /// The episode of a check that has ended since this was last asked.
+    /// The episode of a check that has ended, or was added to after its end, since this was last asked.
     pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
-        self.checks.get_mut(check)?.closed.take()
+        let state = self.checks.get_mut(check)?;
+        let news = std::mem::take(&mut state.unwritten);
+        state.closed.clone().filter(|_| news)
     }
 
     /// The definitions, in the order given.
@@ -248,6 +265,11 @@ impl Monitor {
                 ticket,
                 look,
             } => self.looked(now, &check, ticket, *look, &mut out),
+            Event::WarmedUp {
+                check,
+                ticket,
+                seen,
+            } => self.warmed_up(now, &check, ticket, &seen, &mut out),
             Event::Acted {
                 check,
                 ticket,
@@ -335,6 +357,9 @@ impl Monitor {
             match self.checks.get_mut(&check.name) {
                 Some(state) if state.check == check => {}
                 Some(state) => {
+                    if state.check.warmup != check.warmup {
+                        state.warming = None;
+                    }
                     state.check = check;
                     state.forget_streak();
                     if !matches!(state.doing, Doing::Acting { .. }) {

@@ -121,6 +121,7 @@ impl Monitor {
         }
         if let Some(state) = self.checks.get_mut(name) {
             state.closed = state.memory.incident.take();
+            state.unwritten = true;
             state.memory.told_at = None;
         }
     }
@@ -164,7 +165,7 @@ impl Monitor {
         }
     }
 
-    /// A report was handed over, or could not be: noted in its incident while that is open.
+    /// A report was handed over, or could not be: noted in its incident, also after its end.
     pub(super) fn delivered(&mut self, now: Moment, id: &str, told: Happening) {
         let open = self
             .checks
@@ -173,6 +174,15 @@ impl Monitor {
             .find(|incident| incident.id == id);
         if let Some(incident) = open {
             incident.note(now, told);
+            return;
+        }
+        let ended =
+            |state: &&mut CheckState| state.closed.as_ref().is_some_and(|closed| closed.id == id);
+        if let Some(state) = self.checks.values_mut().find(ended)
+            && let Some(closed) = state.closed.as_mut()
+        {
+            closed.note(now, told);
+            state.unwritten = true;
         }
     }
 
