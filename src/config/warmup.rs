@@ -40,6 +40,7 @@ fn like(probe: &Probe, asked: Http, timeout: Duration) -> Http {
         Probe::Line(_) | Probe::Exec(_) => Http::new(""),
     };
     let plain = Http::new(asked.url);
+    let names_its_socket = plain.url.starts_with("http+unix:");
     Http {
         url: plain.url,
         timeout,
@@ -48,6 +49,7 @@ fn like(probe: &Probe, asked: Http, timeout: Duration) -> Http {
         max_body: plain.max_body,
         ready: plain.ready,
         user: asked.user.or(usual.user.clone()),
+        unix_socket: usual.unix_socket.clone().filter(|_| !names_its_socket),
         ..usual
     }
 }

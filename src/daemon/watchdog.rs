@@ -596,7 +596,11 @@ impl Watchdog {
                 // the end of an incident's transcript: who was told
                 let _ = self.monitor.handle(self.executor.clock.now(), event);
             }
-            let names: Vec<_> = self.monitor.checks().map(|check| check.name.clone()).collect();
+            let names: Vec<_> = self
+                .monitor
+                .checks()
+                .map(|check| check.name.clone())
+                .collect();
             names.iter().for_each(|name| self.write_down(name, false));
             self.executor.ledger.sync().await;
             // the store has told its own trouble
