@@ -139,11 +139,22 @@ impl Auditor {
                     books.forgiven = self.actions.len();
                 }
             }
+            Event::Reload { checks, .. } => {
+                for check in checks {
+                    let books = self.checks.get_mut(&check.name).expect("it is known");
+                    if books.check != *check {
+                        // it counts anew, the look under way is abandoned, and so is the rest of an attempt
+                        books.rest.clear();
+                        books.check = check.clone();
+                        books.counted.clear();
+                        books.looking = None;
+                    }
+                }
+            }
             Event::Tick(_)
             | Event::Judged { .. }
             | Event::Delivered { .. }
-            | Event::Resumed { .. }
-            | Event::Reload { .. } => {}
+            | Event::Resumed { .. } => {}
         }
     }
 

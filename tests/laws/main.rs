@@ -32,7 +32,7 @@ proptest! {
     fn the_drop_in_acts_exactly_when_a_look_fails(mut world in worlds(), ops in ops()) {
         world.make_drop_in();
         // what a person does is beside this law
-        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::ByHand(_) | Op::Shutdown);
+        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::ByHand(_) | Op::Change(_) | Op::Shutdown);
         for op in ops.iter().filter(|op| !beside(op)) {
             world.perform(op);
         }
@@ -48,7 +48,7 @@ proptest! {
         for op in &ops {
             world.perform(op);
         }
-        let mut again = Monitor::new(world.limits.clone(), world.seed, world.checks.clone());
+        let mut again = Monitor::new(world.limits.clone(), world.seed, world.initial.clone());
         for (now, event, effects) in &world.journal {
             let repeated = again.handle(*now, event.clone());
             prop_assert_eq!(&repeated, effects);

@@ -28,6 +28,8 @@ pub enum Op {
     Reset(usize),
     Replace(usize),
     ByHand(usize),
+    /// A reload with one check changed.
+    Change(usize),
     Shutdown,
 }
 
@@ -41,13 +43,16 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0_usize..4).prop_map(Op::Reset),
         1 => (0..PROCESSES).prop_map(Op::Replace),
         1 => (0_usize..4).prop_map(Op::ByHand),
+        1 => (0_usize..4).prop_map(Op::Change),
         1 => Just(Op::Shutdown),
     ]
 }
 
 pub struct World {
     pub monitor: Monitor,
+    /// As they are now, and as they were in the beginning.
     pub checks: Vec<Check>,
+    pub initial: Vec<Check>,
     pub limits: Limits,
     pub seed: u64,
     pub now: Moment,
@@ -71,13 +76,14 @@ impl std::fmt::Debug for World {
 
 impl Clone for World {
     fn clone(&self) -> Self {
-        Self::new(self.seed, self.limits.clone(), self.checks.clone())
+        Self::new(self.seed, self.limits.clone(), self.initial.clone())
     }
 }
 
 pub fn worlds() -> impl Strategy<Value = World> {
     let limits = (
-        prop::option::of(0.3..1.0_f64),
+        // as people write it: 15 digits survive being written down, 17 need not
+        prop::option::of((30_u32..100).prop_map(|percent| f64::from(percent) / 100.0)),
         1_u32..3,
         prop::option::of(budget()),
         prop::option::of(1_u64..100),
@@ -193,6 +199,7 @@ impl World {
         Self {
             monitor: Monitor::new(limits.clone(), seed, checks.clone()),
             auditor: Auditor::new(&checks, &limits),
+            initial: checks.clone(),
             checks,
             limits,
             seed,
@@ -241,6 +248,15 @@ impl World {
             Op::Reset(check) => self.feed(Event::Reset { check: name(check) }),
             Op::Replace(process) => self.pids[*process] += 1,
             Op::ByHand(check) => self.feed(Event::Restart { check: name(check) }),
+            Op::Change(check) => {
+                if let Some(check) = self.checks.get_mut(*check) {
+                    check.policy.grace += Duration::from_secs(1);
+                    self.feed(Event::Reload {
+                        checks: self.checks.clone(),
+                        limits: self.limits.clone(),
+                    });
+                }
+            }
             Op::Shutdown => self.feed(Event::Shutdown),
         }
     }

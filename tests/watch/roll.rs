@@ -127,4 +127,61 @@ fn a_culprit_that_is_last_is_reached_attempt_by_attempt() {
     ] {
         assert!(said.contains(told), "{told}: {said}");
     }
+    // and the story is told in its order
+    let told = explained(&stage);
+    let mut rest = told.as_str();
+    for line in [
+        "restart, attempt 1",
+        "restarted: app:0",
+        "app:1 left alone: the check did not pass within",
+        "restart, attempt 2",
+        "restarted: app:1",
+        "app:2 left alone: the check did not pass within",
+        "restart, attempt 3",
+        "restarted: app:2",
+        "passes again",
+    ] {
+        let place = rest.find(line);
+        let place = place.unwrap_or_else(|| panic!("{line:?} is missing: {told}"));
+        rest = &rest[place..];
+    }
+}
+
+fn explained(stage: &Stage) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
+        .args(["explain", "app", "--state-dir"])
+        .arg(stage.dir().join("state"))
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A supervisor that is not there keeps nobody from restarting what another one has.
+#[test]
+fn one_supervisor_that_cannot_be_asked_does_not_hide_the_others() {
+    let stage = Stage::with(&["shop"]);
+    let server = SmtpServer::start(&[]);
+    stage.ill_until("shop", 2, says("500 Oh", "out of order"));
+    let port = server.port;
+    stage.configure(&format!(
+        "[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nevery = \"200ms\"\nfail_after = 1\ngrace = 0\n\
+         restart = [\"docker/httpok-test-none\", \"shop\", \"gone\"]\n\
+         [mail]\nto = [\"o@example.org\"]\nsmtp = \"smtp://127.0.0.1:{port}\"\n"
+    ));
+    let watchdog = stage.watch_file();
+    wait_until("both mails", LIMIT, || server.taken().len() == 2);
+    assert_eq!(stage.lives("shop"), 2);
+    let said = watchdog.err.text();
+    assert!(
+        said.contains("cannot list the processes of docker"),
+        "{said}"
+    );
+    let mails = server.taken();
+    for told in [
+        "docker could not be asked, so its processes are left alone",
+        "shop started",
+        "no process is called gone",
+    ] {
+        assert!(mails[0].body.contains(told), "{told}: {}", mails[0].body);
+    }
 }

@@ -250,10 +250,11 @@ impl Monitor {
         self.tell_episodes(now, name, &look, out);
         match verdict {
             Verdict::Pass | Verdict::Degraded => self.passed(now, name, out),
-            Verdict::Fail if self.unproven(now, name, out) => self.still_down(now, name, out),
             Verdict::Fail => {
+                let waits = self.unproven(now, name, out);
                 let down = self.checks.get(name).is_some_and(|state| {
-                    counted != Counted::InGrace
+                    !waits
+                        && counted != Counted::InGrace
                         && state.memory.streak.is_down(state.check.policy.fail)
                 });
                 if down {
