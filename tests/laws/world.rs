@@ -116,7 +116,7 @@ pub fn worlds() -> impl Strategy<Value = World> {
     })
 }
 
-fn check(
+pub fn check(
     index: usize,
     (policy, requires, targets, eager, warmup): (Policy, usize, [bool; 3], bool, Option<u64>),
 ) -> Check {
@@ -259,6 +259,10 @@ impl World {
             }
             Op::Shutdown => self.feed(Event::Shutdown),
         }
+    }
+
+    pub fn ops(&mut self, ops: impl IntoIterator<Item = Op>) {
+        ops.into_iter().for_each(|op| self.perform(&op));
     }
 
     /// Lets every effect end well.

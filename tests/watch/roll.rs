@@ -128,7 +128,7 @@ fn a_culprit_that_is_last_is_reached_attempt_by_attempt() {
         assert!(said.contains(told), "{told}: {said}");
     }
     // and the story is told in its order
-    let told = explained(&stage);
+    let told = stage.explained("app");
     let mut rest = told.as_str();
     for line in [
         "restart, attempt 1",
@@ -145,15 +145,6 @@ fn a_culprit_that_is_last_is_reached_attempt_by_attempt() {
         let place = place.unwrap_or_else(|| panic!("{line:?} is missing: {told}"));
         rest = &rest[place..];
     }
-}
-
-fn explained(stage: &Stage) -> String {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
-        .args(["explain", "app", "--state-dir"])
-        .arg(stage.dir().join("state"))
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A supervisor that is not there keeps nobody from restarting what another one has.
