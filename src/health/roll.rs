@@ -46,6 +46,15 @@ pub(super) struct Came {
     pub dry_run: bool,
 }
 
+/// How an attempt is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// A person asked for it.
+    pub by_hand: bool,
+    /// Nothing is touched.
+    pub dry_run: bool,
+}
+
 /// A member of a group that runs again and has to be proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Proving {
@@ -112,28 +121,33 @@ impl Roll {
         }
     }
 
-    /// One over `chosen`, in their order, leaving out those of `tried` unless that leaves nothing.
+    /// One over `chosen`, in their order, without those of `tried` unless that leaves nothing. A person who
+    /// asks for it gets them all, of each group those that were not tried first.
     pub fn over(
         begun: Moment,
         chosen: &[Process],
         remedy: &Remedy,
         tried: &[ProcessName],
-        dry_run: bool,
+        Manner { by_hand, dry_run }: Manner,
     ) -> Self {
-        let acts = |process: &&Process| {
+        let acts = |process: &Process| {
             remedy.acts_on(process.state) && !remedy.is_ourselves(&process.name)
         };
-        let again = chosen
-            .iter()
-            .filter(acts)
-            .all(|process| tried.contains(&process.name));
+        let was_tried = |process: &Process| tried.contains(&process.name);
+        let left_out = |process: &Process| acts(process) && was_tried(process);
+        let again = by_hand || chosen.iter().all(|one| left_out(one) || !acts(one));
+        let mut order: Vec<&Process> = chosen.iter().collect();
+        if by_hand {
+            let group = |process: &Process| (process.name.backend, process.name.group.clone());
+            order.sort_by_key(|process| (group(process), was_tried(process)));
+        }
         let mut rest = VecDeque::new();
         let mut told = Vec::new();
-        for process in chosen {
-            if !again && acts(&process) && tried.contains(&process.name) {
+        for process in order {
+            if !again && left_out(process) {
                 continue;
             }
-            if dry_run || !acts(&process) {
+            if dry_run || !acts(process) {
                 told.push(process.name.clone());
                 continue;
             }
@@ -232,4 +246,127 @@ pub(super) fn alone(
         process: Some(process),
         deed: Deed::Skipped(Skip::Halted(halt.clone())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{Backend, CallError, ProcessState, Selection, Target};
+
+    fn process(text: &str) -> Process {
+        let (text, state) = match text.strip_suffix('-') {
+            Some(text) => (text, ProcessState::Stopped),
+            None => (text, ProcessState::Running),
+        };
+        let (group, name) = text.split_once(':').unwrap_or((text, text));
+        Process {
+            name: ProcessName::supervisord(group, name),
+            state,
+            pid: Some(7),
+            uptime: Some(1),
+            detail: String::new(),
+        }
+    }
+
+    fn roll(chosen: &[&str], tried: &[&str], manner: Manner) -> Roll {
+        let chosen: Vec<_> = chosen.iter().map(|text| process(text)).collect();
+        let tried: Vec<_> = tried.iter().map(|text| process(text).name).collect();
+        let remedy = Remedy {
+            selection: Selection::Targets(vec![Target::new("app:*")]),
+            ..Remedy::NONE
+        };
+        Roll::over(Moment::ZERO, &chosen, &remedy, &tried, manner)
+    }
+
+    /// The parts, each with what it only tells about in front.
+    fn parts(mut roll: Roll) -> Vec<String> {
+        let mut parts = Vec::new();
+        while let Some(Scope::Part { now, .. }) = roll.next(parts.is_empty()) {
+            let names: Vec<_> = now.iter().map(ToString::to_string).collect();
+            parts.push(names.join(" "));
+        }
+        parts
+    }
+
+    #[test]
+    fn each_process_is_a_part_and_the_others_are_told_with_one() {
+        let usual = Manner::default();
+        let dry_run = Manner {
+            dry_run: true,
+            ..usual
+        };
+        let by_hand = Manner {
+            by_hand: true,
+            ..usual
+        };
+        let table: [(&[&str], &[&str], Manner, &[&str]); 9] = [
+            (&[], &[], usual, &[""]),
+            (&["a", "b"], &[], usual, &["a", "b"]),
+            (&["a-", "b", "c-"], &[], usual, &["a c b"]),
+            (&["a-"], &[], usual, &["a"]),
+            (&["g:0", "g:1", "g:2"], &["g:0"], usual, &["g:1", "g:2"]),
+            (&["g:0", "g:1"], &["g:1", "g:0"], usual, &["g:0", "g:1"]),
+            (&["a", "b"], &["a"], dry_run, &["b"]),
+            (&["a", "b"], &[], dry_run, &["a b"]),
+            (
+                &["g:0", "g:1", "h:0", "h:1"],
+                &["g:0", "h:0"],
+                by_hand,
+                &["g:1", "g:0", "h:1", "h:0"],
+            ),
+        ];
+        for (chosen, tried, manner, expected) in table {
+            let found = parts(roll(chosen, tried, manner));
+            assert_eq!(found, expected, "{chosen:?} {tried:?} {manner:?}");
+        }
+    }
+
+    fn outcome(text: &str, deeds: impl IntoIterator<Item = Deed>) -> Outcome {
+        let step = |deed| Step {
+            at: Moment::ZERO,
+            took: Duration::ZERO,
+            process: Some(process(text).name),
+            deed,
+        };
+        Outcome {
+            steps: deeds.into_iter().map(step).collect(),
+        }
+    }
+
+    #[test]
+    fn what_follows_a_part_depends_on_what_came_of_it() {
+        let settled = |state| {
+            let deeds = [
+                Deed::Stopped { error: None },
+                Deed::Started { error: None },
+                Deed::Settled { state, pid: None },
+            ];
+            outcome("g:0", deeds)
+        };
+        let (up, fatal) = (settled(ProcessState::Running), settled(ProcessState::Fatal));
+        let faster = outcome("g:0", [Deed::Skipped(Skip::DryRun)]);
+        let unasked = Deed::Unasked {
+            backend: Backend::Supervisord,
+            error: CallError::Unreachable {
+                detail: "gone".to_owned(),
+            },
+        };
+        let gone = outcome("g:0", [unasked]);
+        let name = process("g:0").name;
+        let prove = Then::Prove(name.clone());
+        let stop = Then::Over(Some(Halt::NotBack { process: name }));
+        for (what, chosen, came, expected) in [
+            ("a member of its group", ["g:0", "g:1"], &up, prove),
+            ("another program", ["g:0", "h"], &up, Then::Next),
+            ("nothing to restart", ["g:0", "g:1-"], &up, Then::Over(None)),
+            ("it is FATAL", ["g:0", "h"], &fatal, stop),
+            ("someone was faster", ["g:0", "g:1"], &faster, Then::Next),
+            ("nobody to ask", ["g:0", "g:1"], &gone, Then::Over(None)),
+        ] {
+            let mut roll = roll(&chosen, &[], Manner::default());
+            roll.next(true);
+            let mut came = came.clone();
+            assert_eq!(roll.then(Moment::ZERO, &mut came), expected, "{what}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::super::note::Decision;
 use super::super::plan::Scope;
 use super::super::policy::Tell;
 use super::super::process::{Process, ProcessName};
-use super::super::roll::{Proving, Roll, alone};
+use super::super::roll::{Manner, Proving, Roll, alone};
 use super::super::step::{Halt, Outcome};
 use super::tell::LONGEST_SILENCE;
 use super::{Effect, Monitor, note};
@@ -162,11 +162,11 @@ impl CheckState {
             (Tell::EveryAction, _) => Roll::whole(now, Scope::All),
             (Tell::Changes, None) => Roll::whole(now, Scope::First),
             (Tell::Changes, Some(chosen)) => {
-                if by_hand {
-                    memory.tried.clear();
-                }
-                let (remedy, dry_run) = (&self.check.remedy, self.check.dry_run);
-                let roll = Roll::over(now, chosen, remedy, &memory.tried, dry_run);
+                let manner = Manner {
+                    by_hand,
+                    dry_run: self.check.dry_run,
+                };
+                let roll = Roll::over(now, chosen, &self.check.remedy, &memory.tried, manner);
                 if roll
                     .next_member()
                     .is_some_and(|next| memory.tried.contains(next))
