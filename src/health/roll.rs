@@ -198,6 +198,12 @@ impl Roll {
         self.came.blind |= outcome.blind();
         self.came.dry_run |= outcome.steps.iter().any(dry);
         self.leave_unasked(now, outcome);
+        // what fell with it was started with it, and has had its turn
+        let begun = |part: &Part| {
+            part.member()
+                .is_some_and(|one| outcome.begun().any(|name| name == one))
+        };
+        self.rest.retain(|part| !begun(part));
         let halt = self.halt.take();
         let Some(next) = self.next_member() else {
             return Then::Over(None);
@@ -265,6 +271,8 @@ mod tests {
             pid: Some(7),
             uptime: Some(1),
             detail: String::new(),
+            instance: None,
+            aliases: Vec::new(),
         }
     }
 
@@ -288,6 +296,9 @@ mod tests {
         parts
     }
 
+    /// The chosen, the tried, how, and the parts.
+    type Row<'a> = (&'a [&'a str], &'a [&'a str], Manner, &'a [&'a str]);
+
     #[test]
     fn each_process_is_a_part_and_the_others_are_told_with_one() {
         let usual = Manner::default();
@@ -299,7 +310,7 @@ mod tests {
             by_hand: true,
             ..usual
         };
-        let table: [(&[&str], &[&str], Manner, &[&str]); 9] = [
+        let table: [Row; 9] = [
             (&[], &[], usual, &[""]),
             (&["a", "b"], &[], usual, &["a", "b"]),
             (&["a-", "b", "c-"], &[], usual, &["a c b"]),
@@ -333,6 +344,15 @@ mod tests {
         }
     }
 
+    fn settled_of(text: &str) -> Outcome {
+        let state = ProcessState::Running;
+        let deeds = [
+            Deed::Started { error: None },
+            Deed::Settled { state, pid: None },
+        ];
+        outcome(text, deeds)
+    }
+
     #[test]
     fn what_follows_a_part_depends_on_what_came_of_it() {
         let settled = |state| {
@@ -352,6 +372,8 @@ mod tests {
             },
         };
         let gone = outcome("g:0", [unasked]);
+        let mut fell = up.clone();
+        fell.steps.extend(settled_of("g:1").steps);
         let name = process("g:0").name;
         let prove = Then::Prove(name.clone());
         let stop = Then::Over(Some(Halt::NotBack { process: name }));
@@ -360,6 +382,7 @@ mod tests {
             ("another program", ["g:0", "h"], &up, Then::Next),
             ("nothing to restart", ["g:0", "g:1-"], &up, Then::Over(None)),
             ("it is FATAL", ["g:0", "h"], &fatal, stop),
+            ("it fell, too", ["g:0", "g:1"], &fell, Then::Over(None)),
             ("someone was faster", ["g:0", "g:1"], &faster, Then::Next),
             ("nobody to ask", ["g:0", "g:1"], &gone, Then::Over(None)),
         ] {

@@ -31,9 +31,9 @@ pub struct WarmUp {
 /// The processes that were warmed up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warmed {
-    /// By name.
-    pub pids: BTreeMap<String, u32>,
-    /// What was started after this is another process, whatever its pid.
+    /// Which of its lives that was, by name: its supervisor's word for it, or its pid.
+    pub lives: BTreeMap<String, String>,
+    /// What was started after this is another process, whatever that says.
     pub at: Moment,
 }
 
@@ -65,22 +65,28 @@ impl Warmed {
     pub fn meets(&mut self, now: Moment, running: &[&Process], grace: Duration) -> bool {
         let mut new = false;
         for process in running {
-            let Some(pid) = process.pid else {
+            let Some(life) = life(process) else {
                 continue;
             };
             let name = process.name.to_string();
             let up = process.uptime.map(Duration::from_secs);
-            new |= match self.pids.get(&name) {
-                Some(known) if *known == pid => {
+            new |= match self.lives.get(&name) {
+                Some(known) if *known == life => {
                     up.is_some_and(|up| now.before(up) > self.at + SLACK)
                 }
                 Some(_) => true,
                 None => up.is_none_or(|up| up <= grace.max(LONG)),
             };
-            self.pids.insert(name, pid);
+            self.lives.insert(name, life);
         }
         new
     }
+}
+
+/// Which of its lives `process` is; `None` when nothing tells.
+pub(super) fn life(process: &Process) -> Option<String> {
+    let pid = || process.pid.map(|pid| pid.to_string());
+    process.instance.clone().or_else(pid)
 }
 
 /// Those of `chosen` that run.
@@ -133,6 +139,8 @@ mod tests {
             pid: Some(pid),
             uptime: Some(uptime),
             detail: String::new(),
+            instance: None,
+            aliases: Vec::new(),
         }
     }
 
@@ -141,7 +149,7 @@ mod tests {
         let grace = Duration::from_secs(90);
         let now = Moment::from_secs(10_000);
         let known = |at| Warmed {
-            pids: [("app:0".to_owned(), 7)].into(),
+            lives: [("app:0".to_owned(), "7".to_owned())].into(),
             at: Moment::from_secs(at),
         };
         for (what, mut warmed, process, new) in [
@@ -153,7 +161,11 @@ mod tests {
             ("another pid", known(9_000), process(8, 5_000), true),
         ] {
             assert_eq!(warmed.meets(now, &[&process], grace), new, "{what}");
-            assert_eq!(warmed.pids["app:0"], process.pid.unwrap_or(0), "{what}");
+            assert_eq!(
+                Some(&warmed.lives["app:0"]),
+                life(&process).as_ref(),
+                "{what}"
+            );
         }
     }
 

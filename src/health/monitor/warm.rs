@@ -10,7 +10,7 @@ use super::super::note::Decision;
 use super::super::observation::Observation;
 use super::super::process::Process;
 use super::super::verdict::Verdict;
-use super::super::warmup::{Answer, Warmed, Warming, read, running};
+use super::super::warmup::{Answer, Warmed, Warming, life, read, running};
 use super::{Effect, Monitor, note};
 
 /// The pause after nobody listened.
@@ -126,7 +126,7 @@ impl CheckState {
         };
         let due = std::mem::take(&mut self.warm_due);
         let mut met = known.clone();
-        let new = match running.iter().any(|process| process.pid.is_some()) {
+        let new = match running.iter().any(|process| life(process).is_some()) {
             true => met.meets(now, &running, self.check.policy.grace),
             false => due,
         };
