@@ -153,6 +153,7 @@ impl Scene {
                 selection: Selection::Targets(vec![Target::new("web")]),
                 ..Remedy::NONE
             },
+            scope: httpok::health::Scope::All,
             looked: None,
             dry_run: false,
             capture: true,

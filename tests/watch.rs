@@ -16,6 +16,8 @@ mod once;
 mod program;
 #[path = "watch/reload.rs"]
 mod reload;
+#[path = "watch/roll.rs"]
+mod roll;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;
@@ -27,3 +29,5 @@ mod stage;
 mod support;
 #[path = "watch/time.rs"]
 mod time;
+#[path = "watch/warm.rs"]
+mod warm;

@@ -25,6 +25,7 @@ fn check(number: usize) -> Check {
         dry_run: false,
         capture: false,
         probe: String::new(),
+        warmup: None,
     }
 }
 

@@ -7,14 +7,21 @@ mod finish;
 mod intents;
 mod restart;
 
+use std::time::Duration;
+
 use crate::clock::Clock;
-use crate::health::{Deed, Moment, Outcome, Plan, Process, ProcessName, Selection, Skip, Step};
+use crate::health::{
+    Deed, Halt, Moment, Outcome, Plan, Process, ProcessName, Scope, Selection, Skip, Step,
+};
 use crate::store::IntentId;
-use crate::supervisor::Supervisors;
+use crate::supervisor::{Listing, Supervisors};
 
 pub use capture::{CaptureSpec, DUMP, Dumper, run_dump};
 pub use finish::{Finish, Unfinished, finish};
 pub use intents::Intents;
+
+/// How long one supervisor may take to list its processes, however patient its own client is.
+const LIST_FOR: Duration = Duration::from_secs(60);
 
 /// What an action works with.
 pub struct Tools<'a> {
@@ -86,32 +93,53 @@ pub async fn perform(
         steps: Vec::new(),
         tell,
     };
-    let begun = log.clock.now();
-    let listed = match tools.supervisors.list(&plan.remedy).await {
-        Ok(listed) => listed,
-        Err(error) => {
-            log.note(begun, None, Deed::ListFailed { error });
-            performed.outcome.steps = log.steps;
-            return performed;
-        }
+    let Some(listing) = list(plan, tools, &mut log).await else {
+        performed.outcome.steps = log.steps;
+        return performed;
     };
-    for process in plan.remedy.select(&listed) {
-        if log.has_started(&process.name) {
-            // it fell with one before it, and is another life by now
+    let mut enough = false;
+    for process in plan.remedy.select(&listing.processes) {
+        // what fell with one before it is another life by now
+        if !plan.scope.covers(&process.name) || log.has_started(&process.name) {
             continue;
         }
         match skip(plan, &process) {
             Some(Skip::Ourselves) if plan.remedy.selection == Selection::All => {}
             Some(why) => log.say(Some(&process.name), Deed::Skipped(why)),
-            None => restart::restart(&process, plan, tools, &mut log, &mut performed).await,
+            None if enough => {
+                let why = Skip::Halted(Halt::OneIsEnough);
+                log.say(Some(&process.name), Deed::Skipped(why));
+            }
+            None => {
+                restart::restart(&process, plan, tools, &mut log, &mut performed).await;
+                enough = plan.scope == Scope::First;
+            }
         }
     }
-    let targets = plan.remedy.missing(&listed);
-    if !targets.is_empty() {
+    let targets = plan.remedy.missing(&listing.processes, &listing.unasked());
+    if plan.scope.is_first() && !targets.is_empty() {
         log.say(None, Deed::Missing { targets });
     }
     performed.outcome.steps = log.steps;
     performed
+}
+
+/// Asks those supervisors that this plan is about; `None` when none of them could be asked.
+async fn list(plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) -> Option<Listing> {
+    let begun = log.clock.now();
+    let backends = plan.scope.backends(&plan.remedy);
+    let supervisors = tools.supervisors;
+    let listing = supervisors.list(&plan.remedy, &backends, LIST_FOR).await;
+    let none = plan.scope.is_first() && listing.unasked.len() == backends.len();
+    if let (true, Some((_, error))) = (none, listing.unasked.first()) {
+        let error = error.clone();
+        log.note(begun, None, Deed::ListFailed { error });
+        return None;
+    }
+    for (backend, error) in listing.unasked.iter().cloned() {
+        log.note(begun, None, Deed::Unasked { backend, error });
+    }
+    Some(listing)
 }
 
 /// Why `process` is to be left alone, if it is.

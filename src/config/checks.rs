@@ -12,6 +12,7 @@ use super::requires::{Draft, Required};
 use super::settings::Check;
 use super::table::Table;
 use super::value::Value;
+use super::warmup::read_warmup;
 use crate::health::{Backend, Target, unit};
 
 /// What the rest of the file says about every check.
@@ -25,7 +26,7 @@ pub struct Around {
 
 /// Looks at `[defaults]` on its own, so that what is wrong there is told once and even if no check uses it.
 pub fn read_defaults(table: &Table<'_>, around: Around) {
-    for key in ["name", "url", "command", "preset"] {
+    for key in ["name", "url", "command", "preset", "warmup"] {
         if let Some(value) = table.own(key) {
             value.wrong(Wrong::new(
                 format!("{key:?} cannot be a default"),
@@ -75,6 +76,7 @@ fn read_keys<'a>(
     let targets = table.get("restart").map_or_else(Vec::new, |value| {
         value.each(|item| Some((target(item, around.backend)?, item.clone())))
     });
+    let probe = read_probe(table, url, preset);
     let check = Check {
         every: table
             .read("every", Value::some_duration)
@@ -85,7 +87,8 @@ fn read_keys<'a>(
         start_stopped: table.read("start_stopped", Value::flag).unwrap_or_default(),
         dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
         capture: read_capture(table),
-        ..Check::new("", read_probe(table, url, preset))
+        warmup: read_warmup(table, &probe).map(Box::new),
+        ..Check::new("", probe)
     };
     Draft {
         check,

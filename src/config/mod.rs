@@ -29,6 +29,7 @@ mod systemd;
 mod table;
 mod top;
 mod value;
+mod warmup;
 
 use std::fs::File;
 use std::io::{self, Read};

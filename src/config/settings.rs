@@ -87,6 +87,8 @@ pub struct Check {
     pub dry_run: bool,
     /// Evidence before a restart.
     pub capture: Option<Capture>,
+    /// What the program is asked once after each start.
+    pub warmup: Option<Box<Http>>,
 }
 
 impl Check {
@@ -106,6 +108,7 @@ impl Check {
             requires: Vec::new(),
             dry_run: false,
             capture: None,
+            warmup: None,
         }
     }
 }

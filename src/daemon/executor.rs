@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
 use crate::clock::Clock;
 use crate::health::{
     Body, CallError, Deed, Effect, Event, Expectation, Look, Observation, Outcome, Phase, Plan,
-    Process, Reason, Remedy, Step, Ticket, Trouble,
+    Reason, Remedy, Step, Ticket, Trouble,
 };
 use crate::probe::Probe;
 use crate::store::IntentId;
@@ -32,6 +32,7 @@ const HEAVY: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct Hands {
     pub probes: BTreeMap<String, Arc<Probe>>,
+    pub warmups: BTreeMap<String, Arc<Probe>>,
     pub captures: BTreeMap<String, CaptureSpec>,
     pub supervisors: Supervisors,
 }
@@ -61,7 +62,7 @@ pub struct Executor {
     pub voice: Voice,
     pub ledger: Ledger,
     pub intents: Intents,
-    /// Bounded by what the heart allows to be under way: one look or action per check.
+    /// Bounded by what the heart allows to be under way: one look or action, and one warm-up, per check.
     pub ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -84,6 +85,12 @@ impl Executor {
                 ticket,
                 after,
             } => self.probe(check, ticket, after),
+            Effect::WarmUp {
+                check,
+                ticket,
+                after,
+                within,
+            } => self.warm_up(check, ticket, after, within),
             Effect::Act { ticket, plan } => self.act(ticket, *plan, url, look),
         }
     }
@@ -92,19 +99,25 @@ impl Executor {
         let hands = Arc::clone(&self.hands);
         let work = async move {
             wait(after).await;
-            let listed = timeout(LIST_FOR, hands.supervisors.list(&remedy)).await;
-            listed.unwrap_or(Err(CallError::TimedOut { after: LIST_FOR }))
+            let backends = remedy.backends();
+            let listing = hands.supervisors.list(&remedy, &backends, LIST_FOR).await;
+            match listing.unasked.first() {
+                Some((_, error)) if listing.unasked.len() == backends.len() => {
+                    (Err(error.clone()), Vec::new())
+                }
+                _ => (Ok(listing.processes), listing.unasked),
+            }
         };
-        self.spawn(
-            work,
-            move |result: Result<Result<Vec<Process>, CallError>, String>| {
-                Ended::from(Event::Listed {
-                    check,
-                    ticket,
-                    processes: result.unwrap_or_else(|detail| Err(CallError::Malformed { detail })),
-                })
-            },
-        );
+        self.spawn(work, move |result| {
+            let (processes, unasked) =
+                result.unwrap_or_else(|detail| (Err(CallError::Malformed { detail }), Vec::new()));
+            Ended::from(Event::Listed {
+                check,
+                ticket,
+                processes,
+                unasked,
+            })
+        });
     }
 
     fn probe(&self, check: String, ticket: Ticket, after: Duration) {
@@ -163,6 +176,28 @@ impl Executor {
                     ticket,
                     seen: Box::new(ours(detail)),
                 },
+            })
+        });
+    }
+
+    fn warm_up(&self, check: String, ticket: Ticket, after: Duration, within: Duration) {
+        let probe = self.hands.warmups.get(&check).cloned();
+        let work = async move {
+            wait(after).await;
+            match probe {
+                Some(probe) => Observation {
+                    headers: Vec::new(),
+                    body: None,
+                    ..probe.look_within(within).await
+                },
+                None => ours("the check is gone".to_owned()),
+            }
+        };
+        self.spawn(work, move |result| {
+            Ended::from(Event::WarmedUp {
+                check,
+                ticket,
+                seen: Box::new(result.unwrap_or_else(ours)),
             })
         });
     }

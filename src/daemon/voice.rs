@@ -124,7 +124,10 @@ impl Action {
 /// What a person must know although the original had no words for it: from now on it is not watched, or not
 /// restarted, as they think it is.
 const fn is_trouble(decision: &Decision) -> bool {
-    matches!(decision, Decision::ListFailed { .. } | Decision::GaveUp)
+    matches!(
+        decision,
+        Decision::ListFailed { .. } | Decision::Unasked { .. } | Decision::GaveUp
+    )
 }
 
 fn log(note: &Note) {
@@ -145,11 +148,17 @@ fn log(note: &Note) {
         | Decision::Recovered { .. }
         | Decision::Rearmed
         | Decision::Acted { .. }
+        | Decision::Rolling { .. }
+        | Decision::WarmingUp
+        | Decision::WarmedUp { .. }
         | Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
         | Decision::Asked => tracing::info!(check, "{text}"),
         Decision::ListFailed { .. }
+        | Decision::Unasked { .. }
+        | Decision::RollStopped { .. }
+        | Decision::NotWarmedUp { .. }
         | Decision::Held(_)
         | Decision::Opened { .. }
         | Decision::Refused(_)

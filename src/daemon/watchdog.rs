@@ -126,6 +126,11 @@ impl Watchdog {
             .journal
             .and_then(|path| Journal::open(&path, seed, &voice));
         let programs = Programs::new(&parts.state_dir, &parts.key, voice.clone());
+        let mut checks = parts.checks;
+        if once {
+            // who stays for one look cannot wait for what may take minutes
+            checks.iter_mut().for_each(|check| check.warmup = None);
+        }
         let store = Store::new(parts.state_dir);
         let (courier, outbox) = Courier::start(Route {
             store: store.clone(),
@@ -139,7 +144,7 @@ impl Watchdog {
         });
         let ledger = Ledger::start(store.clone(), parts.key.clone(), outbox, voice.clone());
         Self {
-            monitor: Monitor::new(parts.limits, seed, parts.checks),
+            monitor: Monitor::new(parts.limits, seed, checks),
             executor: Executor {
                 hands: Arc::new(parts.hands),
                 clock,
@@ -398,6 +403,7 @@ impl Watchdog {
 
     fn feed(&mut self, event: Event) {
         let now = self.executor.clock.now();
+        let delivered = matches!(event, Event::Delivered { .. });
         let mut notes: Vec<Note> = Vec::new();
         let recorded = self.journal.as_ref().map(|_| event.clone());
         let effects = self.monitor.handle(now, event);
@@ -416,9 +422,10 @@ impl Watchdog {
                     notes.push(note.clone());
                     (String::new(), None)
                 }
-                Effect::Report(_) | Effect::List { .. } | Effect::Probe { .. } => {
-                    (String::new(), None)
-                }
+                Effect::Report(_)
+                | Effect::List { .. }
+                | Effect::Probe { .. }
+                | Effect::WarmUp { .. } => (String::new(), None),
             };
             self.executor.perform(effect, &url, look);
         }
@@ -437,6 +444,23 @@ impl Watchdog {
         }
         if has_changed {
             self.tell_guardian();
+        }
+        if delivered {
+            self.write_ended();
+        }
+    }
+
+    /// Writes down the episodes that have ended, with whom was told of it.
+    fn write_ended(&mut self) {
+        let names: Vec<_> = self
+            .monitor
+            .checks()
+            .map(|check| check.name.clone())
+            .collect();
+        for name in names {
+            if let Some(ended) = self.monitor.take_closed(&name) {
+                self.executor.ledger.write(Entry::Incident(Box::new(ended)));
+            }
         }
     }
 
@@ -589,6 +613,13 @@ impl Watchdog {
                 // the end of an incident's transcript: who was told
                 let _ = self.monitor.handle(self.executor.clock.now(), event);
             }
+            let names: Vec<_> = self
+                .monitor
+                .checks()
+                .map(|check| check.name.clone())
+                .collect();
+            names.iter().for_each(|name| self.write_down(name, false));
+            self.executor.ledger.sync().await;
             // the store has told its own trouble
             let _ = self.store.close(CLOSE_FOR).await;
         };

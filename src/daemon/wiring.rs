@@ -14,7 +14,7 @@ use crate::config::settings::{
     Capture, Check, Command, Mail, Scope, Settings, Smtp, SmtpSecurity, Via,
 };
 use crate::exec::Line;
-use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection};
+use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
 use crate::notify::report::Words;
 use crate::notify::{
     self, MAIL_DEADLINE, Notifier, Scene, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
@@ -96,11 +96,23 @@ pub struct Parts {
 pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
     let mut probes = BTreeMap::new();
     let mut captures = BTreeMap::new();
+    let mut warmups = BTreeMap::new();
+    let warms_up = warms_up(&|name| std::env::var(name).ok());
     let mut checks = Vec::new();
     for check in &settings.checks {
         let probe = probe(&check.probe, &check.expectation, manner)
             .map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
-        checks.push(define(check, probe.url(), settings, manner));
+        let mut defined = define(check, probe.url(), settings, manner);
+        if let Some(http) = check.warmup.as_ref().filter(|_| warms_up) {
+            let probe = probes::warmup(http, manner)
+                .map_err(|why| anyhow::anyhow!("warm-up of check {:?}: {why}", check.name))?;
+            defined.warmup = Some(WarmUp {
+                url: probe.url().to_owned(),
+                timeout: http.timeout,
+            });
+            warmups.insert(check.name.clone(), Arc::new(probe));
+        }
+        checks.push(defined);
         probes.insert(check.name.clone(), Arc::new(probe));
         if let Some(capture) = &check.capture {
             captures.insert(check.name.clone(), evidence(capture, settings, manner));
@@ -124,6 +136,7 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
         },
         hands: Hands {
             probes,
+            warmups,
             captures,
             supervisors: supervisors(settings)?,
         },
@@ -138,6 +151,12 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
             .collect(),
         checks,
     })
+}
+
+/// Whether programs are warmed up: `HTTPOK_AUTOWARMUP` can turn that off.
+fn warms_up(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    let word = env("HTTPOK_AUTOWARMUP").unwrap_or_default();
+    !["0", "false", "no", "off"].contains(&word.trim().to_ascii_lowercase().as_str())
 }
 
 /// One check as the heart knows it.
@@ -162,6 +181,7 @@ fn define(check: &Check, url: &str, settings: &Settings, manner: &Manner) -> hea
         requires: check.requires.clone(),
         dry_run: settings.dry_run || check.dry_run,
         capture: check.capture.is_some(),
+        warmup: None,
     }
 }
 

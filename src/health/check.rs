@@ -12,12 +12,14 @@ use super::incident::{Incident, Look};
 use super::moment::Moment;
 use super::plan::Remedy;
 use super::policy::Policy;
-use super::process::{Process, ProcessName, ProcessState};
+use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::reason::Reason;
+use super::roll::Roll;
 use super::snapshot::Tally;
 use super::step::CallError;
 use super::threshold::{Status, Streak};
 use super::verdict::Verdict;
+use super::warmup::{WarmUp, Warmed, Warming};
 
 /// Samples that are kept of a check, for strips on pages and in mails.
 const KEPT_SAMPLES: usize = 60;
@@ -49,6 +51,9 @@ pub struct Check {
     pub dry_run: bool,
     /// Whether evidence is kept before a restart.
     pub capture: bool,
+    /// What is asked once after each start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<WarmUp>,
 }
 
 /// What is remembered of a check, also from one run of the watchdog to the next.
@@ -83,6 +88,12 @@ pub struct Memory {
     pub pause: Option<Pause>,
     /// An action whose success is not known yet.
     pub verifying: Option<Verifying>,
+    /// Processes that were restarted in the open episode: the next attempt begins with the others.
+    #[serde(default)]
+    pub tried: Vec<ProcessName>,
+    /// The processes that were warmed up.
+    #[serde(default)]
+    pub warmed: Option<Warmed>,
     /// The open episode.
     pub incident: Option<Incident>,
     /// When people were last told about the open episode.
@@ -177,12 +188,21 @@ pub(super) struct CheckState {
     pub check: Check,
     pub memory: Memory,
     pub doing: Doing,
+    /// The attempt under way, also between two of its actions.
+    pub roll: Option<Roll>,
+    /// The warm-up under way, beside all that.
+    pub warming: Option<Warming>,
+    /// The watchdog, or what it restarts, was started since the last warm-up.
+    pub warm_due: bool,
     /// The last gate that was noted, so that it is noted once.
     pub held: Option<Gate>,
-    /// The episode that ended last, until someone takes it to write it down.
+    /// The episode that ended last, and whether there is something new in it to be written down.
     pub closed: Option<Incident>,
+    pub unwritten: bool,
     /// Why the supervisor could not be asked the last time, so that it is noted once.
     pub unlisted: Option<CallError>,
+    /// The same for one of several supervisors.
+    pub unasked: Vec<(Backend, CallError)>,
     /// It failed while another action was under way and is to be looked at again when that ends.
     pub waiting: bool,
     /// What it came to so far.
@@ -195,9 +215,14 @@ impl CheckState {
             check,
             memory,
             doing: Doing::Idle,
+            roll: None,
+            warming: None,
+            warm_due: true,
             held: None,
             closed: None,
+            unwritten: false,
             unlisted: None,
+            unasked: Vec::new(),
             waiting: false,
             tally: Tally::default(),
         }
@@ -308,6 +333,7 @@ impl CheckState {
         self.forget_streak();
         self.memory.acted = Some(now);
         if restarted {
+            self.warm_due = true;
             self.memory.settled = false;
             self.memory.pids.clear();
             let grace = self.check.policy.grace;

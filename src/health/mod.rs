@@ -21,11 +21,13 @@ mod plan;
 mod policy;
 mod process;
 mod reason;
+mod roll;
 mod snapshot;
 mod step;
 mod threshold;
 pub mod unit;
 mod verdict;
+mod warmup;
 
 pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
@@ -39,14 +41,15 @@ pub use moment::Moment;
 pub use monitor::{Effect, Event, Limits, Monitor, Tick};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Body, Certificate, Observation, Phases, StatusLine, Trouble};
-pub use plan::{Plan, Remedy, Selection};
+pub use plan::{Plan, Remedy, Scope, Selection};
 pub use policy::{Fails, Policy, Tell};
 pub use process::{Backend, Process, ProcessName, ProcessState, Target};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    Busy, CheckView, IncidentView, LookView, PauseView, Snapshot, Spending, StreakView, Tally,
-    Totals,
+    Busy, CheckView, IncidentView, LookView, PauseView, RollView, Snapshot, Spending, StreakView,
+    Tally, Totals,
 };
-pub use step::{CallError, Capture, Deed, Outcome, Skip, Step};
+pub use step::{CallError, Capture, Deed, Halt, Outcome, Skip, Step};
 pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};
+pub use warmup::{WarmUp, Warmed};

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::gate::Gate;
 use super::incident::ReportKind;
 use super::moment::Moment;
+use super::process::{Backend, ProcessName};
 use super::reason::{Phase, Reason};
-use super::step::{CallError, Outcome};
+use super::step::{CallError, Halt, Outcome};
 use super::verdict::Verdict;
 
 /// One decision about one check.
@@ -31,6 +32,8 @@ pub enum Decision {
     TickDropped(Dropped),
     /// The supervisor could not be asked before the look.
     ListFailed { error: CallError },
+    /// One of several supervisors could not be asked before the look.
+    Unasked { backend: Backend, error: CallError },
     /// A look was judged.
     Judged {
         verdict: Verdict,
@@ -50,6 +53,16 @@ pub enum Decision {
     Acting { incident: String, attempt: u32 },
     /// An action ended.
     Acted { outcome: Outcome },
+    /// The warm-up is asked.
+    WarmingUp,
+    /// It was answered.
+    WarmedUp { took: Duration, code: u16 },
+    /// It was not, or not well: the check counts as usual.
+    NotWarmedUp { took: Duration, detail: String },
+    /// The attempt goes on with this process.
+    Rolling { process: ProcessName },
+    /// The attempt stops before these had their turn.
+    RollStopped { why: Halt, left: Vec<ProcessName> },
     /// The restarts are used up.
     GaveUp,
     /// It is tried again after giving up.
@@ -132,6 +145,9 @@ impl fmt::Display for Decision {
         match self {
             Self::TickDropped(why) => write!(f, "not asked: {why}"),
             Self::ListFailed { error } => write!(f, "cannot list processes: {error}"),
+            Self::Unasked { backend, error } => {
+                write!(f, "cannot list the processes of {backend}: {error}")
+            }
             Self::Judged {
                 verdict,
                 reason,
@@ -164,6 +180,20 @@ impl fmt::Display for Decision {
                 1 => f.write_str("1 process was restarted"),
                 many => write!(f, "{many} processes were restarted"),
             },
+            Self::WarmingUp => f.write_str("warming up"),
+            Self::WarmedUp { took, code } => {
+                write!(f, "warmed up after {:.1} s ({code})", took.as_secs_f64())
+            }
+            Self::NotWarmedUp { took, detail } => write!(
+                f,
+                "NOT warmed up after {:.1} s, which is not tried again: {detail}",
+                took.as_secs_f64()
+            ),
+            Self::Rolling { process } => write!(f, "going on with {process}"),
+            Self::RollStopped { why, left } => {
+                let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+                write!(f, "stopping here: {why}; left alone: {}", left.join(", "))
+            }
             Self::GaveUp => f.write_str("gave up: the restarts are used up"),
             Self::Rearmed => f.write_str("trying again after giving up"),
             Self::Up => f.write_str("passes"),

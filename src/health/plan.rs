@@ -135,8 +135,8 @@ impl Remedy {
         }
     }
 
-    /// The targets that none of `listed` matches, as written.
-    pub fn missing(&self, listed: &[Process]) -> Vec<String> {
+    /// The targets that none of `listed` matches, as written, but for those of `unasked` supervisors.
+    pub fn missing(&self, listed: &[Process], unasked: &[Backend]) -> Vec<String> {
         let Selection::Targets(targets) = &self.selection else {
             return Vec::new();
         };
@@ -147,6 +147,7 @@ impl Remedy {
         };
         targets
             .iter()
+            .filter(|target| !unasked.contains(&target.backend.unwrap_or(self.default)))
             .filter(|target| !matched(target))
             .map(Target::to_string)
             .collect()
@@ -162,6 +163,9 @@ pub struct Plan {
     pub incident: String,
     /// What to do it to.
     pub remedy: Remedy,
+    /// Which part of it now.
+    #[serde(default)]
+    pub scope: Scope,
     /// The processes as they were before the check looked; `None` when the supervisor did not say, so
     /// that there is nothing to compare with.
     pub looked: Option<Vec<Process>>,
@@ -169,6 +173,58 @@ pub struct Plan {
     pub dry_run: bool,
     /// Whether evidence is kept before the restart.
     pub capture: bool,
+}
+
+/// Which of a remedy's processes one action is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// All of them in a row, whatever becomes of each, as the original does.
+    #[default]
+    All,
+    /// The first that can be restarted: nobody could say before which there are.
+    First,
+    /// These, of which at most one is restarted. The others of the same attempt have actions of their own.
+    Part {
+        now: Vec<ProcessName>,
+        /// What is to follow when this went well.
+        rest: Vec<ProcessName>,
+        /// Whether the attempt begins with it.
+        first: bool,
+    },
+}
+
+impl Scope {
+    /// Whether `name` is meant.
+    pub fn covers(&self, name: &ProcessName) -> bool {
+        match self {
+            Self::All | Self::First => true,
+            Self::Part { now, .. } => now.contains(name),
+        }
+    }
+
+    /// The supervisors of `remedy` that have to be asked for it.
+    pub fn backends(&self, remedy: &Remedy) -> Vec<Backend> {
+        match self {
+            Self::Part {
+                now, first: false, ..
+            } => {
+                let mut backends: Vec<_> = now.iter().map(|name| name.backend).collect();
+                backends.sort_unstable();
+                backends.dedup();
+                backends
+            }
+            Self::All | Self::First | Self::Part { .. } => remedy.backends(),
+        }
+    }
+
+    /// Whether an attempt begins with it.
+    pub const fn is_first(&self) -> bool {
+        match self {
+            Self::All | Self::First => true,
+            Self::Part { first, .. } => *first,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -218,7 +274,7 @@ mod tests {
         };
         assert_eq!(names(&all), ["app:a", "app:b", "web"]);
         assert_eq!(
-            remedy(&["nosuch", "web", "nosuch"]).missing(&listed),
+            remedy(&["nosuch", "web", "nosuch"]).missing(&listed, &[]),
             ["nosuch", "nosuch"]
         );
     }

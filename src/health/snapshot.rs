@@ -13,6 +13,7 @@ use super::incident::Incident;
 use super::moment::Moment;
 use super::monitor::Monitor;
 use super::reason::Reason;
+use super::roll::Roll;
 use super::threshold::{Status, Streak};
 use super::verdict::Verdict;
 
@@ -77,6 +78,12 @@ pub struct CheckView {
     pub pause: Option<PauseView>,
     /// What it is doing just now.
     pub busy: Option<Busy>,
+    /// Since when it is warming up.
+    #[serde(default)]
+    pub warming: Option<Moment>,
+    /// The rest of the attempt under way, while it waits for a pass.
+    #[serde(default)]
+    pub roll: Option<RollView>,
     /// What it restarts, as configured.
     pub targets: Vec<String>,
     pub requires: Vec<String>,
@@ -136,6 +143,27 @@ pub struct PauseView {
     pub until: Option<Moment>,
 }
 
+/// An attempt that waits for a pass before it goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollView {
+    /// The process that runs again and is not proven yet, and since when.
+    pub proving: String,
+    pub since: Moment,
+    /// Those whose turn has not come.
+    pub left: Vec<String>,
+}
+
+impl RollView {
+    fn of(roll: &Roll) -> Option<Self> {
+        let proving = roll.proving.as_ref()?;
+        Some(Self {
+            proving: proving.process.to_string(),
+            since: proving.since,
+            left: roll.left().iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
 /// What a check is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,7 +220,7 @@ impl Monitor {
                 looking: count(&|state| {
                     matches!(state.doing, Doing::Listing { .. } | Doing::Probing { .. })
                 }),
-                acting: count(&|state| matches!(state.doing, Doing::Acting { .. })),
+                acting: count(&|state| state.roll.is_some()),
                 restarts: self.limits.max_restarts.map(|budget| Spending {
                     spent: self.spent.within(now, budget.window),
                     of: budget.count,
@@ -247,6 +275,8 @@ impl CheckState {
                 until: pause.until,
             }),
             busy: self.busy(),
+            warming: self.warming.as_ref().map(|warming| warming.since),
+            roll: self.roll.as_ref().and_then(RollView::of),
             targets: check.remedy.selection.words(),
             requires: check.requires.clone(),
             dry_run: check.dry_run,

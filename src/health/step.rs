@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::gate::Gate;
 use super::moment::Moment;
-use super::process::{ProcessName, ProcessState};
+use super::process::{Backend, ProcessName, ProcessState};
 
 /// One step of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct Step {
 pub enum Deed {
     /// The supervisor could not be asked, so nothing is done.
     ListFailed { error: CallError },
+    /// One of several supervisors could not be asked, so its processes are left alone.
+    Unasked { backend: Backend, error: CallError },
     /// Not touched, and why.
     Skipped(Skip),
     /// Evidence was kept, or it was tried.
@@ -67,6 +70,48 @@ pub enum Skip {
     InOtherHands { watchdog: String },
     /// Dry run: it would have been restarted.
     DryRun,
+    /// The restarts of this attempt stopped before its turn came.
+    Halted(Halt),
+}
+
+/// Why a roll stopped before its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Halt {
+    /// A process does not run again.
+    NotBack { process: ProcessName },
+    /// The check did not pass in time after another member of its group was restarted.
+    Unproven {
+        process: ProcessName,
+        after: Duration,
+    },
+    /// Something holds restarts back now.
+    Held(Gate),
+    /// Its supervisor could not be asked.
+    Unasked,
+    /// Before the look nobody could say which processes there are, so one is enough for this attempt.
+    OneIsEnough,
+    /// The check was changed or taken away.
+    Changed,
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBack { process } => write!(f, "{process} did not come back"),
+            Self::Unproven { process, after } => {
+                let after = after.as_secs_f64();
+                write!(
+                    f,
+                    "the check did not pass within {after:.1} s after {process} was restarted"
+                )
+            }
+            Self::Held(gate) => write!(f, "{gate}"),
+            Self::Unasked => f.write_str("its supervisor could not be asked"),
+            Self::OneIsEnough => f.write_str("its turn comes with the next attempt"),
+            Self::Changed => f.write_str("the check was changed meanwhile"),
+        }
+    }
 }
 
 /// A piece of evidence, or the failed try to get one.
@@ -187,6 +232,33 @@ impl Outcome {
         self.steps
             .iter()
             .any(|step| matches!(step.deed, Deed::ListFailed { .. }))
+    }
+
+    /// Whether one of several supervisors, that of `backend`, could not be asked.
+    pub fn is_unasked(&self, backend: Backend) -> bool {
+        self.steps.iter().any(
+            |step| matches!(&step.deed, Deed::Unasked { backend: unasked, .. } if *unasked == backend),
+        )
+    }
+
+    /// Whether it only says whose turn did not come.
+    pub fn is_halt(&self) -> bool {
+        let halted = |step: &Step| matches!(step.deed, Deed::Skipped(Skip::Halted(_)));
+        !self.steps.is_empty() && self.steps.iter().all(halted)
+    }
+
+    /// The processes that were to be started, whatever came of it.
+    pub fn begun(&self) -> impl Iterator<Item = &ProcessName> {
+        self.steps
+            .iter()
+            .filter(|step| matches!(step.deed, Deed::Started { .. }))
+            .filter_map(|step| step.process.as_ref())
+    }
+
+    /// A process that was to be started and was not RUNNING in the end.
+    pub fn stuck(&self) -> Option<&ProcessName> {
+        self.begun()
+            .find(|process| !self.restarted().any(|restarted| restarted == *process))
     }
 
     /// The processes that were started and were RUNNING in the end.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::health::{
-    DownState, Gate, Happening, Incident, Look, Moment, Reason, Report, ReportKind,
+    DownState, Gate, Happening, Incident, Look, Moment, ProcessName, Reason, Report, ReportKind,
 };
 use crate::secret::redact_url;
 
@@ -75,7 +75,8 @@ fn headline(report: &Report, why: &str) -> String {
                     format!("not restarted: {}", visible(&gate.to_string())),
                 ),
                 DownState::Back { after } => {
-                    ("was", format!("restarted, back after {}", span(*after)))
+                    let (but, after) = (but_for(&report.incident), span(*after));
+                    ("was", format!("restarted{but}, back after {after}"))
                 }
                 DownState::NotBack { after } => {
                     ("is", format!("restarted, NOT back after {}", span(*after)))
@@ -169,6 +170,18 @@ fn now(report: &Report) -> Option<String> {
 /// What is left for a person.
 fn todo(report: &Report) -> String {
     let check = word(&report.incident.check);
+    let stuck = stuck(&report.incident);
+    let passes = matches!(
+        report.kind,
+        ReportKind::Recovered { .. }
+            | ReportKind::Down {
+                state: DownState::Back { .. }
+            }
+    );
+    if passes && !stuck.is_empty() {
+        let stuck = stuck.join(", ");
+        return format!("look at {stuck}: not running again, though the check passes");
+    }
     match &report.kind {
         ReportKind::Down { state } => match state {
             DownState::ToldOnly => "look at it: the watchdog only watches it".to_owned(),
@@ -214,6 +227,26 @@ fn held_todo(gate: &Gate, check: &str) -> String {
         Gate::Backoff { .. } | Gate::Concurrency { .. } | Gate::SameProcess { .. } => {
             "nothing yet: it is tried again by itself".to_owned()
         }
+    }
+}
+
+/// The processes that were stopped and do not run again, as far as the incident tells.
+fn stuck(incident: &Incident) -> Vec<String> {
+    let mut stuck: Vec<&ProcessName> = Vec::new();
+    for (_, outcome) in incident.actions() {
+        stuck.extend(outcome.begun());
+        stuck.retain(|process| outcome.restarted().all(|restarted| restarted != *process));
+    }
+    stuck.sort_unstable();
+    stuck.dedup();
+    let names = stuck.into_iter().map(|name| visible(&name.namespec()));
+    names.collect()
+}
+
+fn but_for(incident: &Incident) -> String {
+    match stuck(incident).as_slice() {
+        [] => String::new(),
+        stuck => format!(" but for {}", stuck.join(", ")),
     }
 }
 

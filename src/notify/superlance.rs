@@ -118,6 +118,10 @@ pub fn lines(step: &Step) -> Vec<String> {
             "Exception retrieving process info {}, not acting",
             exception(error)
         )],
+        Deed::Unasked { backend, error } => vec![format!(
+            "Exception retrieving process info from {backend} {}, not acting there",
+            exception(error)
+        )],
         Deed::Skipped(skip) => vec![skipped(&name, skip)],
         Deed::Captured(capture) => captured(&name, capture),
         Deed::Restarting { .. } => vec![format!("{name} is in RUNNING state, restarting")],
@@ -171,6 +175,7 @@ fn skipped(name: &str, skip: &Skip) -> String {
             format!("{name} is being restarted by {watchdog}, NOT restarting")
         }
         Skip::DryRun => format!("{name} is in RUNNING state, NOT restarting (dry run)"),
+        Skip::Halted(halt) => format!("{name} left alone, NOT restarting: {halt}"),
     }
 }
 

@@ -31,8 +31,8 @@ const BRIEF: usize = 200;
 /// The most looks in a strip.
 const STRIP: usize = 60;
 
-/// The most actions that are told step by step.
-const ACTIONS: usize = 5;
+/// The most actions that are told step by step: of a roll, each process is one.
+const ACTIONS: usize = 10;
 
 /// What the report is about: one look with its grounds.
 pub(super) fn seen(report: &Report, look: &Look, scene: &Scene) -> String {
@@ -133,7 +133,11 @@ pub(super) fn done(incident: &Incident, scene: &Scene) -> Option<String> {
         let _ = write!(text, "\n  ({earlier} earlier actions are not told here)");
     }
     for (at, outcome) in incident.actions().skip(earlier) {
-        let _ = write!(text, "\n  action that ended at {}", scene.clock.stamp(at));
+        let stamp = scene.clock.stamp(at);
+        let _ = match outcome.is_halt() {
+            true => write!(text, "\n  and no further, at {stamp}"),
+            false => write!(text, "\n  action that ended at {stamp}"),
+        };
         for step in &outcome.steps {
             let time = scene.clock.time(step.at);
             let _ = write!(text, "\n    {time}  {}", sentence(step));
@@ -158,6 +162,12 @@ pub fn sentence(step: &Step) -> String {
         Deed::ListFailed { error } => {
             format!(
                 "the supervisor could not be asked, so nothing was done: {}",
+                why(error)
+            )
+        }
+        Deed::Unasked { backend, error } => {
+            format!(
+                "{backend} could not be asked, so its processes are left alone: {}",
                 why(error)
             )
         }
@@ -201,6 +211,7 @@ fn skipped(skip: &Skip) -> String {
             format!("another watchdog is restarting it: {}", visible(watchdog))
         }
         Skip::DryRun => "dry run; it would have been restarted".to_owned(),
+        Skip::Halted(halt) => visible(&halt.to_string()),
     }
 }
 
@@ -318,6 +329,7 @@ fn mark(event: &Happening) -> Option<(char, &'static str)> {
             Verdict::Fail => ('x', "fail"),
             Verdict::Unknown => ('?', "could not tell"),
         },
+        Happening::Acted(outcome) if outcome.is_halt() => return None,
         Happening::Acted(_) => ('R', "action"),
         Happening::ByHand => ('H', "restarted by hand"),
         Happening::GaveUp => ('G', "gave up"),

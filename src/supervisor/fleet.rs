@@ -3,8 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
 use super::{Stream, Supervisor};
 use crate::health::{Backend, CallError, Process, ProcessName, Remedy};
+
+/// What the supervisors said that could be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// All that they have.
+    pub processes: Vec<Process>,
+    /// Those that could not be asked, and why.
+    pub unasked: Vec<(Backend, CallError)>,
+}
+
+impl Listing {
+    /// The supervisors that could not be asked.
+    pub fn unasked(&self) -> Vec<Backend> {
+        self.unasked.iter().map(|(backend, _)| *backend).collect()
+    }
+}
 
 /// The supervisors that are configured.
 #[derive(Clone, Debug, Default)]
@@ -16,14 +35,52 @@ impl Supervisors {
         self.0.insert(backend, supervisor);
     }
 
-    /// The processes of every supervisor that `remedy` can select from.
-    pub async fn list(&self, remedy: &Remedy) -> Result<Vec<Process>, CallError> {
-        let mut processes = Vec::new();
-        for backend in remedy.backends() {
+    /// The processes of those of `backends` that `remedy` can select from. They are asked at the same time,
+    /// each for at most `most`: one that hangs hides nothing of the others.
+    pub async fn list(&self, remedy: &Remedy, backends: &[Backend], most: Duration) -> Listing {
+        let mut asked = JoinSet::new();
+        let mut whose = Vec::new();
+        let mut listing = Listing::default();
+        for &backend in backends {
+            let supervisor = match self.of(backend) {
+                Ok(supervisor) => supervisor.clone(),
+                Err(error) => {
+                    listing.unasked.push((backend, error));
+                    continue;
+                }
+            };
             let patterns = remedy.patterns(backend);
-            processes.extend(self.of(backend)?.list(patterns.as_deref()).await?);
+            let patterns: Option<Vec<String>> =
+                patterns.map(|patterns| patterns.into_iter().map(str::to_owned).collect());
+            let task = asked.spawn(async move {
+                let patterns: Option<Vec<&str>> = patterns
+                    .as_ref()
+                    .map(|patterns| patterns.iter().map(String::as_str).collect());
+                let listed = timeout(most, supervisor.list(patterns.as_deref())).await;
+                let late = Err(CallError::TimedOut { after: most });
+                listed.unwrap_or(late)
+            });
+            whose.push((task.id(), backend));
         }
-        Ok(processes)
+        while let Some(ended) = asked.join_next_with_id().await {
+            let (task, listed) = match ended {
+                Ok((task, listed)) => (task, listed),
+                Err(error) => {
+                    let detail = format!("internal error: {error}");
+                    (error.id(), Err(CallError::Malformed { detail }))
+                }
+            };
+            match listed {
+                Ok(processes) => listing.processes.extend(processes),
+                Err(error) => {
+                    let backend = whose.iter().find(|(id, _)| *id == task);
+                    let unasked = backend.map(|(_, backend)| (*backend, error));
+                    listing.unasked.extend(unasked);
+                }
+            }
+        }
+        listing.unasked.sort_by_key(|(backend, _)| *backend);
+        listing
     }
 
     /// The process `name` as it is now.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::health::{CallError, Process, ProcessName};
 
-pub use fleet::Supervisors;
+pub use fleet::{Listing, Supervisors};
 
 /// Within this much a supervisor has heard what it was asked.
 const HEARD: Duration = Duration::from_secs(1);

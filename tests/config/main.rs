@@ -264,6 +264,17 @@ fn full_shop(base: &Path) -> Check {
     shop.start_stopped = true;
     shop.dry_run = true;
     shop.requires = vec!["db".into()];
+    if let Probe::Http(asked) = &shop.probe {
+        // it asks as the check does, but for what it asks, how long and what of
+        shop.warmup = Some(Box::new(Http {
+            url: "https://shop.example.org/@@warmup".into(),
+            timeout: SECONDS(300),
+            method: "GET".into(),
+            data: None,
+            max_body: 16 << 20,
+            ..asked.clone()
+        }));
+    }
     let py_spy = ["py-spy", "dump", "--pid", "{pid}"];
     shop.capture = Some(Capture {
         cores: Some(base.join("cores")),

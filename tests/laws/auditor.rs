@@ -1,17 +1,19 @@
 //! Looks at every step of a world and fails on a broken law. It keeps its own, naive books: nothing here
 //! asks the monitor why.
 //!
+//! An attempt is one action, or several: one for each process of a roll.
+//!
 //! A restart by hand is an exception to laws 2, 5 (its threshold), 4 (it counts, but is not refused), 6 (a
 //! pause) and to the number of restarts at a time; to nothing else. It abandons the look under way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use httpok::health::{
-    Check, Counted, Decision, Effect, Event, Fails, Limits, Moment, Monitor, Outcome, Plan,
-    ReportKind, Ticket, Verdict,
+    Check, Counted, Decision, Deed, Effect, Event, Fails, Limits, Moment, Monitor, Outcome, Plan,
+    ProcessName, ReportKind, Scope, Skip, Tell, Ticket, Verdict,
 };
 
-use super::world::process;
+use super::world::{PROCESSES, process};
 
 pub struct Auditor {
     limits: Limits,
@@ -28,6 +30,10 @@ struct Books {
     /// The list for a restart by hand.
     by_hand: Option<Ticket>,
     acting: bool,
+    warming: Option<Ticket>,
+    /// The processes of the attempt under way whose turn is still to come, and what came of the last one.
+    rest: Vec<ProcessName>,
+    last: Option<Outcome>,
     /// Counted looks since the last action, `true` for a fail.
     counted: Vec<bool>,
     paused_until: Option<Option<Moment>>,
@@ -37,9 +43,11 @@ struct Books {
     forgiven: usize,
 }
 
+/// An attempt.
 struct Action {
     check: String,
     begun: Moment,
+    by_hand: bool,
     touched: bool,
     over: bool,
     on: Vec<usize>,
@@ -52,6 +60,9 @@ impl Auditor {
             looking: None,
             by_hand: None,
             acting: false,
+            warming: None,
+            rest: Vec::new(),
+            last: None,
             counted: Vec::new(),
             paused_until: None,
             told_down: false,
@@ -70,16 +81,6 @@ impl Auditor {
         }
     }
 
-    pub fn action_ends(&mut self, plan: &Plan) {
-        for action in self
-            .actions
-            .iter_mut()
-            .filter(|action| action.check == plan.check)
-        {
-            action.over = true;
-        }
-    }
-
     pub fn witness(
         &mut self,
         now: Moment,
@@ -92,6 +93,10 @@ impl Auditor {
         self.law_3_streaks(event, effects, before, after);
         for effect in effects {
             self.effect(now, event, effect);
+        }
+        for action in self.actions.iter_mut().filter(|action| !action.over) {
+            let books = &self.checks[&action.check];
+            action.over = !books.acting && books.rest.is_empty();
         }
     }
 
@@ -106,6 +111,11 @@ impl Auditor {
             Event::Listed { check, ticket, .. } | Event::Observed { check, ticket, .. } => {
                 if let Some(books) = self.checks.get_mut(check) {
                     books.looking.take_if(|looking| looking == ticket);
+                }
+            }
+            Event::WarmedUp { check, ticket, .. } => {
+                if let Some(books) = self.checks.get_mut(check) {
+                    books.warming.take_if(|warming| warming == ticket);
                 }
             }
             Event::Restart { check } => {
@@ -129,23 +139,34 @@ impl Auditor {
                     books.forgiven = self.actions.len();
                 }
             }
+            Event::Reload { checks, .. } => {
+                for check in checks {
+                    let books = self.checks.get_mut(&check.name).expect("it is known");
+                    if books.check != *check {
+                        // it counts anew, the look under way is abandoned, and so is the rest of an attempt
+                        books.rest.clear();
+                        books.check = check.clone();
+                        books.counted.clear();
+                        books.looking = None;
+                    }
+                }
+            }
             Event::Tick(_)
             | Event::Judged { .. }
             | Event::Delivered { .. }
-            | Event::Resumed { .. }
-            | Event::Reload { .. } => {}
+            | Event::Resumed { .. } => {}
         }
     }
 
     fn acted(&mut self, check: &str, outcome: &Outcome) {
-        let action = self
-            .actions
-            .iter_mut()
-            .rfind(|action| action.check == check);
-        action.expect("an action that ended had begun").touched = outcome.touched();
+        let mut actions = self.actions.iter_mut();
+        let action = actions.rfind(|action| action.check == check);
+        let action = action.expect("an action that ended had begun");
+        action.touched |= outcome.touched();
         let books = self.checks.get_mut(check).expect("it is known");
         books.acting = false;
         books.counted.clear();
+        books.last = Some(outcome.clone());
     }
 
     /// Law 3: what is neither pass nor fail moves no streak towards an action.
@@ -194,6 +215,14 @@ impl Auditor {
                     books.by_hand = Some(*ticket);
                 }
             }
+            Effect::WarmUp { check, ticket, .. } => {
+                assert!(self.tickets.insert(*ticket), "a ticket was given twice");
+                assert!(!self.shut_down, "a warm-up after the shutdown");
+                let books = self.checks.get_mut(check).expect("it is known");
+                assert!(books.check.warmup.is_some(), "nobody asked for a warm-up");
+                assert!(books.warming.is_none(), "law 1: two warm-ups of one check");
+                books.warming = Some(*ticket);
+            }
             Effect::Act { plan, .. } => self.act(now, event, plan),
             Effect::Report(report) => self.report(
                 &report.incident.check,
@@ -205,6 +234,10 @@ impl Auditor {
                 let books = self.checks.get_mut(&note.check).expect("it is known");
                 match &note.decision {
                     Decision::Judged {
+                        verdict: Verdict::Fail,
+                        ..
+                    } if books.warming.is_some() => panic!("law 13: a fail while warming up"),
+                    Decision::Judged {
                         verdict,
                         counted: Counted::Towards { .. },
                         ..
@@ -212,6 +245,23 @@ impl Auditor {
                         books.counted.push(*verdict == Verdict::Fail);
                     }
                     Decision::Replaced { .. } => books.counted.clear(),
+                    Decision::Acted { outcome } => {
+                        let left = outcome
+                            .steps
+                            .iter()
+                            .filter(|step| matches!(step.deed, Deed::Skipped(Skip::Halted(_))));
+                        for step in left {
+                            books
+                                .rest
+                                .retain(|name| Some(name) != step.process.as_ref());
+                        }
+                    }
+                    Decision::RollStopped { .. } => {
+                        books.rest.clear();
+                        let mut actions = self.actions.iter_mut();
+                        let action = actions.rfind(|action| action.check == note.check);
+                        action.expect("what stops had begun").over = true;
+                    }
                     _ => {}
                 }
             }
@@ -219,13 +269,80 @@ impl Auditor {
     }
 
     fn act(&mut self, now: Moment, event: &Event, plan: &Plan) {
-        let on: Vec<usize> = (0..3)
-            .filter(|index| {
-                plan.remedy
-                    .selection
-                    .matches(&process(*index), plan.remedy.default)
-            })
-            .collect();
+        let rest = match &plan.scope {
+            Scope::All | Scope::First => Vec::new(),
+            Scope::Part { rest, .. } => rest.clone(),
+        };
+        if plan.scope.is_first() {
+            self.attempt(now, event, plan);
+        } else {
+            self.go_on(now, plan);
+        }
+        let books = self.checks.get_mut(&plan.check).expect("it is known");
+        assert_eq!(
+            plan.scope == Scope::All,
+            books.check.policy.tell == Tell::EveryAction,
+            "only the drop-in does all in a row"
+        );
+        books.rest = rest;
+        books.counted.clear();
+        books.acting = true;
+    }
+
+    /// The next process of an attempt: it is one of those announced, nobody forbids it, the one before runs,
+    /// and where they are members of one group the check has passed since.
+    fn go_on(&mut self, now: Moment, plan: &Plan) {
+        let books = &self.checks[&plan.check];
+        let action = self
+            .actions
+            .iter()
+            .rfind(|action| action.check == plan.check);
+        let action = action.expect("an attempt goes on that had begun");
+        assert!(!action.over, "an attempt goes on that was over");
+        assert!(!books.acting && books.looking.is_none(), "law 1: busy");
+        assert!(!self.shut_down, "law 6: an action after the shutdown");
+        let paused = books
+            .paused_until
+            .is_some_and(|until| until.is_none_or(|until| now < until));
+        assert!(!paused || action.by_hand, "law 6: an action while paused");
+        let Scope::Part {
+            now: part, rest, ..
+        } = &plan.scope
+        else {
+            panic!("a part has a name");
+        };
+        let announced: Vec<_> = part.iter().chain(rest).cloned().collect();
+        assert_eq!(announced, books.rest, "the roll is another than it was");
+        let last = books.last.as_ref().expect("a part before");
+        assert_eq!(
+            last.stuck(),
+            None,
+            "law 12: the one before did not come back"
+        );
+        let group = |name: &ProcessName| (name.backend, name.group.clone());
+        let member = part.last().map(group);
+        if last.restarted().any(|name| Some(group(name)) == member) {
+            let passes = books
+                .counted
+                .iter()
+                .rev()
+                .take_while(|fail| !**fail)
+                .count();
+            assert!(
+                passes >= books.check.policy.pass_after as usize,
+                "law 12: the member before is not proven"
+            );
+        }
+    }
+
+    fn attempt(&mut self, now: Moment, event: &Event, plan: &Plan) {
+        let remedy = &plan.remedy;
+        let meant = |name: &ProcessName| match &plan.scope {
+            Scope::All | Scope::First => remedy.selection.matches(name, remedy.default),
+            Scope::Part { now, rest, .. } => now.contains(name) || rest.contains(name),
+        };
+        let on = 0..PROCESSES;
+        let on: Vec<usize> = on.filter(|index| meant(&process(*index))).collect();
         let under_way = || self.actions.iter().filter(|action| !action.over);
         for other in under_way() {
             assert_ne!(other.check, plan.check, "law 1: two actions for one check");
@@ -271,12 +388,11 @@ impl Auditor {
             .paused_until
             .is_some_and(|until| until.is_none_or(|until| now < until));
         assert!(!paused || by_hand, "law 6: an action while paused");
-        books.counted.clear();
-        books.acting = true;
         self.actions.push(Action {
             check: plan.check.clone(),
             begun: now,
-            touched: true,
+            by_hand,
+            touched: false,
             over: false,
             on,
         });
@@ -287,7 +403,8 @@ impl Auditor {
         let books = &self.checks[check];
         let within = |window, forgiven: usize, mine: bool| {
             let counts = |action: &&Action| {
-                (!mine || action.check == check) && action.touched && action.begun + window >= now
+                let spent = action.touched || !action.over;
+                (!mine || action.check == check) && spent && action.begun + window >= now
             };
             self.actions[forgiven..].iter().filter(counts).count()
         };
@@ -296,7 +413,8 @@ impl Auditor {
             assert!(spent < budget.count as usize, "law 4: {spent} of {budget}");
         }
         if let Some(budget) = self.limits.max_restarts {
-            let spent = within(budget.window, 0, false);
+            let forgiven = self.checks.values().map(|books| books.forgiven).max();
+            let spent = within(budget.window, forgiven.unwrap_or_default(), false);
             assert!(
                 spent < budget.count as usize,
                 "law 4: {spent} of {budget} over all"

@@ -6,10 +6,14 @@
 mod auditor;
 mod world;
 
-use httpok::health::{Effect, Event, Monitor, Policy, Reason, Tell, Verdict};
+use std::time::Duration;
+
+use httpok::health::{
+    Backoff, Budget, Effect, Event, Fails, Limits, Monitor, Policy, Reason, Tell, Verdict,
+};
 use proptest::prelude::*;
 
-use world::{Op, worlds};
+use world::{Op, World, check, worlds};
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -32,7 +36,7 @@ proptest! {
     fn the_drop_in_acts_exactly_when_a_look_fails(mut world in worlds(), ops in ops()) {
         world.make_drop_in();
         // what a person does is beside this law
-        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::ByHand(_) | Op::Shutdown);
+        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::ByHand(_) | Op::Change(_) | Op::Shutdown);
         for op in ops.iter().filter(|op| !beside(op)) {
             world.perform(op);
         }
@@ -48,7 +52,7 @@ proptest! {
         for op in &ops {
             world.perform(op);
         }
-        let mut again = Monitor::new(world.limits.clone(), world.seed, world.checks.clone());
+        let mut again = Monitor::new(world.limits.clone(), world.seed, world.initial.clone());
         for (now, event, effects) in &world.journal {
             let repeated = again.handle(*now, event.clone());
             prop_assert_eq!(&repeated, effects);
@@ -98,6 +102,44 @@ fn cases() -> u32 {
         .ok()
         .and_then(|cases| cases.parse().ok())
         .unwrap_or(200)
+}
+
+/// The mail about a budget that is used up over all checks says so: `httpok reset`.
+#[test]
+fn a_reset_also_clears_the_budget_over_all_checks() {
+    let policy = Policy {
+        fail: Fails::InARow(1),
+        grace: Duration::ZERO,
+        backoff: Backoff::NONE,
+        restarts: None,
+        ..Policy::default()
+    };
+    let limits = Limits {
+        max_restarts: Some(Budget {
+            count: 1,
+            window: Duration::from_secs(3600),
+        }),
+        ..Limits::default()
+    };
+    let checks = vec![check(0, (policy, 9, [true, false, false], true, None))];
+    let mut world = World::new(7, limits, checks);
+    let acts = |world: &World| {
+        let effects = world.journal.iter().flat_map(|(_, _, effects)| effects);
+        effects
+            .filter(|effect| matches!(effect, Effect::Act { .. }))
+            .count()
+    };
+    let fail = |world: &mut World, acts_then: usize, before: Option<Op>| {
+        world.ops(before);
+        world.ops([Op::Tick(0, None), Op::Answer(0, 0), Op::Answer(0, 2)]);
+        assert_eq!(acts(world), acts_then);
+        // whatever is under way ends well
+        world.ops([0; 3].map(|how| Op::Answer(0, how)));
+        world.ops([Op::Answer(0, 0), Op::Answer(0, 0), Op::Answer(0, 0)]);
+    };
+    fail(&mut world, 1, None);
+    fail(&mut world, 1, None);
+    fail(&mut world, 2, Some(Op::Reset(0)));
 }
 
 #[test]

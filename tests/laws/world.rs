@@ -6,11 +6,16 @@ use std::time::Duration;
 use httpok::health::{
     Backend, Backoff, Budget, CallError, Check, Deed, Effect, Event, Expectation, Fails, Limits,
     Moment, Monitor, Observation, Outcome, Phase, Plan, Policy, Process, ProcessName, ProcessState,
-    Reason, Remedy, Selection, StatusLine, Step, Target, Tell, Tick, Trouble, Verdict,
+    Reason, Remedy, Scope, Selection, Skip, StatusLine, Step, Target, Tell, Tick, Trouble, Verdict,
+    WarmUp,
 };
 use proptest::prelude::*;
 
 use super::auditor::Auditor;
+
+/// A program of supervisord, a container, and a group of three.
+pub const PROCESSES: usize = 5;
+const TARGETS: [&str; 3] = ["p0", "docker/p1", "g:*"];
 
 /// One step of a world.
 #[derive(Clone, Debug)]
@@ -23,6 +28,8 @@ pub enum Op {
     Reset(usize),
     Replace(usize),
     ByHand(usize),
+    /// A reload with one check changed.
+    Change(usize),
     Shutdown,
 }
 
@@ -34,15 +41,18 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Pause(c, ms)),
         1 => (0_usize..4).prop_map(Op::Resume),
         1 => (0_usize..4).prop_map(Op::Reset),
-        1 => (0_usize..3).prop_map(Op::Replace),
+        1 => (0..PROCESSES).prop_map(Op::Replace),
         1 => (0_usize..4).prop_map(Op::ByHand),
+        1 => (0_usize..4).prop_map(Op::Change),
         1 => Just(Op::Shutdown),
     ]
 }
 
 pub struct World {
     pub monitor: Monitor,
+    /// As they are now, and as they were in the beginning.
     pub checks: Vec<Check>,
+    pub initial: Vec<Check>,
     pub limits: Limits,
     pub seed: u64,
     pub now: Moment,
@@ -50,7 +60,7 @@ pub struct World {
     /// Verdict of each look, and whether an action began with it (drop-in worlds).
     pub drop_in_looks: Vec<(Verdict, bool)>,
     pending: Vec<Effect>,
-    pids: [u32; 3],
+    pids: [u32; PROCESSES],
     auditor: Auditor,
 }
 
@@ -66,13 +76,14 @@ impl std::fmt::Debug for World {
 
 impl Clone for World {
     fn clone(&self) -> Self {
-        Self::new(self.seed, self.limits.clone(), self.checks.clone())
+        Self::new(self.seed, self.limits.clone(), self.initial.clone())
     }
 }
 
 pub fn worlds() -> impl Strategy<Value = World> {
     let limits = (
-        prop::option::of(0.3..1.0_f64),
+        // as people write it: 15 digits survive being written down, 17 need not
+        prop::option::of((30_u32..100).prop_map(|percent| f64::from(percent) / 100.0)),
         1_u32..3,
         prop::option::of(budget()),
         prop::option::of(1_u64..100),
@@ -86,7 +97,13 @@ pub fn worlds() -> impl Strategy<Value = World> {
             },
         );
     let checks = prop::collection::vec(
-        (policy(), 0_usize..4, any::<[bool; 3]>(), any::<bool>()),
+        (
+            policy(),
+            0_usize..4,
+            any::<[bool; 3]>(),
+            any::<bool>(),
+            prop::option::weighted(0.3, 0_u64..60),
+        ),
         1..5,
     );
     (any::<u64>(), limits, checks).prop_map(|(seed, limits, shapes)| {
@@ -99,15 +116,15 @@ pub fn worlds() -> impl Strategy<Value = World> {
     })
 }
 
-fn check(
+pub fn check(
     index: usize,
-    (policy, requires, targets, eager): (Policy, usize, [bool; 3], bool),
+    (policy, requires, targets, eager, warmup): (Policy, usize, [bool; 3], bool, Option<u64>),
 ) -> Check {
     let targets = targets
         .iter()
         .enumerate()
         .filter(|(_, chosen)| **chosen)
-        .map(|(process, _)| Target::new(format!("p{process}")))
+        .map(|(index, _)| TARGETS[index].parse::<Target>().expect("a target"))
         .collect();
     Check {
         name: format!("c{index}"),
@@ -127,6 +144,10 @@ fn check(
         },
         dry_run: false,
         capture: false,
+        warmup: warmup.map(|timeout| WarmUp {
+            url: "http://127.0.0.1/warmup".into(),
+            timeout: Duration::from_secs(timeout),
+        }),
     }
 }
 
@@ -178,6 +199,7 @@ impl World {
         Self {
             monitor: Monitor::new(limits.clone(), seed, checks.clone()),
             auditor: Auditor::new(&checks, &limits),
+            initial: checks.clone(),
             checks,
             limits,
             seed,
@@ -185,7 +207,7 @@ impl World {
             journal: Vec::new(),
             drop_in_looks: Vec::new(),
             pending: Vec::new(),
-            pids: [10, 20, 30],
+            pids: [10, 20, 30, 40, 50],
         }
     }
 
@@ -197,6 +219,7 @@ impl World {
             check.policy = Policy::drop_in();
             check.requires.clear();
             check.remedy.eager = true;
+            check.warmup = None;
         }
         *self = Self::new(self.seed, Limits::default(), checks);
     }
@@ -225,8 +248,21 @@ impl World {
             Op::Reset(check) => self.feed(Event::Reset { check: name(check) }),
             Op::Replace(process) => self.pids[*process] += 1,
             Op::ByHand(check) => self.feed(Event::Restart { check: name(check) }),
+            Op::Change(check) => {
+                if let Some(check) = self.checks.get_mut(*check) {
+                    check.policy.grace += Duration::from_secs(1);
+                    self.feed(Event::Reload {
+                        checks: self.checks.clone(),
+                        limits: self.limits.clone(),
+                    });
+                }
+            }
             Op::Shutdown => self.feed(Event::Shutdown),
         }
+    }
+
+    pub fn ops(&mut self, ops: impl IntoIterator<Item = Op>) {
+        ops.into_iter().for_each(|op| self.perform(&op));
     }
 
     /// Lets every effect end well.
@@ -262,11 +298,19 @@ impl World {
 
     fn answer(&mut self, effect: Effect, how: u8) {
         let event = match effect {
-            Effect::List { check, ticket, .. } => Event::Listed {
-                check,
-                ticket,
-                processes: self.list(how),
-            },
+            Effect::List { check, ticket, .. } => {
+                let unasked = if how % 8 == 4 {
+                    vec![(Backend::Docker, refused())]
+                } else {
+                    Vec::new()
+                };
+                Event::Listed {
+                    check,
+                    ticket,
+                    processes: self.list(how),
+                    unasked,
+                }
+            }
             Effect::Probe {
                 check,
                 ticket,
@@ -279,8 +323,20 @@ impl World {
                     seen: Box::new(observation(how)),
                 }
             }
+            Effect::WarmUp {
+                check,
+                ticket,
+                after,
+                ..
+            } => {
+                self.now = self.now + after;
+                Event::WarmedUp {
+                    check,
+                    ticket,
+                    seen: Box::new(observation(how)),
+                }
+            }
             Effect::Act { ticket, plan } => {
-                self.auditor.action_ends(&plan);
                 let outcome = self.act(&plan, how);
                 Event::Acted {
                     check: plan.check,
@@ -301,14 +357,13 @@ impl World {
 
     fn list(&self, how: u8) -> Result<Vec<Process>, CallError> {
         match how % 8 {
-            6 => Err(CallError::Unreachable {
-                detail: "connection refused".into(),
-            }),
+            6 => Err(refused()),
             7 => Err(CallError::Fault {
                 code: 6,
                 text: "SHUTDOWN_STATE".into(),
             }),
-            _ => Ok((0..3)
+            _ => Ok((0..PROCESSES)
+                .filter(|index| how % 8 != 4 || process(*index).backend != Backend::Docker)
                 .map(|index| Process {
                     name: process(index),
                     state: if how % 8 == 5 {
@@ -337,41 +392,62 @@ impl World {
             })
         };
         if how % 4 == 3 {
+            let error = refused();
             push(
                 None,
-                Deed::ListFailed {
-                    error: CallError::Unreachable {
-                        detail: "gone".into(),
+                match &plan.scope {
+                    Scope::Part {
+                        now, first: false, ..
+                    } => Deed::Unasked {
+                        backend: now[0].backend,
+                        error,
                     },
+                    _ => Deed::ListFailed { error },
                 },
             );
             return Outcome { steps };
         }
-        for index in 0..3 {
+        for index in 0..PROCESSES {
             let name = process(index);
-            if plan.remedy.selection.matches(&name, Backend::Supervisord) {
-                self.pids[index] += 1;
-                push(Some(name.clone()), Deed::Stopped { error: None });
-                push(Some(name.clone()), Deed::Started { error: None });
-                if how % 4 != 2 {
-                    let pid = Some(self.pids[index]);
-                    push(
-                        Some(name),
-                        Deed::Settled {
-                            state: ProcessState::Running,
-                            pid,
-                        },
-                    );
-                }
+            let remedy = &plan.remedy;
+            if !remedy.selection.matches(&name, remedy.default) || !plan.scope.covers(&name) {
+                continue;
+            }
+            let looked = plan.looked.iter().flatten();
+            let mut before = looked.filter(|process| process.name == name);
+            if let Some(before) = before.find(|before| before.state != ProcessState::Running) {
+                let state = before.state;
+                push(Some(name), Deed::Skipped(Skip::NotRunning { state }));
+                continue;
+            }
+            self.pids[index] += 1;
+            push(Some(name.clone()), Deed::Stopped { error: None });
+            push(Some(name.clone()), Deed::Started { error: None });
+            if how % 4 != 2 {
+                let pid = Some(self.pids[index]);
+                let state = ProcessState::Running;
+                push(Some(name), Deed::Settled { state, pid });
+            }
+            if plan.scope == Scope::First {
+                break;
             }
         }
         Outcome { steps }
     }
 }
 
+fn refused() -> CallError {
+    CallError::Unreachable {
+        detail: "connection refused".into(),
+    }
+}
+
 pub fn process(index: usize) -> ProcessName {
-    let name = format!("p{index}");
-    ProcessName::supervisord(name.clone(), name)
+    match index {
+        0 => ProcessName::supervisord("p0", "p0"),
+        1 => ProcessName::alone(Backend::Docker, "p1"),
+        member => ProcessName::supervisord("g", format!("{}", member - 2)),
+    }
 }
 
 fn observation(how: u8) -> Observation {

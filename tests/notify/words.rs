@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use httpok::health::{
-    Body, CallError, Capture, Deed, DownState, Expectation, Gate, Happening, Look, Observation,
-    Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
+    Body, CallError, Capture, Deed, DownState, Expectation, Gate, Halt, Happening, Look,
+    Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
 };
 use httpok::notify::report::Words;
 use httpok::secret::redact_url;
@@ -164,6 +164,57 @@ fn the_body_tells_what_was_seen_and_done_step_by_step() {
     ] {
         assert!(text.contains(part), "{part:?} is missing from\n{text}");
     }
+}
+
+#[test]
+fn a_roll_is_told_in_its_order_and_who_does_not_run_again() {
+    let name = |name: &str| step(0, 0, Some(name), Deed::Missing { targets: vec![] }).process;
+    let process = name("b").expect("a name");
+    let started = |text| step(40, 4, Some(text), Deed::Started { error: None });
+    let runs = Deed::Settled {
+        state: ProcessState::Running,
+        pid: Some(52),
+    };
+    let fatal = Deed::Settled {
+        state: ProcessState::Fatal,
+        pid: None,
+    };
+    let left = Skip::Halted(Halt::NotBack { process });
+    let acted = |steps| entry(40, Happening::Acted(Outcome { steps }));
+    let first = acted(vec![started("a"), step(41, 0, Some("a"), runs.clone())]);
+    let second = acted(vec![
+        started("b"),
+        step(42, 0, Some("b"), fatal),
+        step(42, 0, Some("c"), Deed::Skipped(left.clone())),
+    ]);
+    let halted = acted(vec![step(43, 0, Some("c"), Deed::Skipped(left))]);
+    let later = acted(vec![started("b"), step(44, 0, Some("b"), runs)]);
+    let seen = || looked(10, hang());
+    let told = |entries| {
+        let after = Duration::from_secs(4);
+        let state = DownState::Back { after };
+        let report = report(ReportKind::Down { state }, entries);
+        Words::Full.tell(&report, &scene()).text
+    };
+
+    let text = told(vec![seen(), first.clone(), second.clone(), halted.clone()]);
+    let mut rest = text.as_str();
+    for part in [
+        "was down: first_byte_timeout, restarted but for b, back after 4 s.",
+        "to do  look at b: not running again, though the check passes",
+        "a is RUNNING, pid 52",
+        "b is FATAL",
+        "c left alone: b did not come back",
+        "  and no further, at ",
+        "c left alone: b did not come back",
+        "  xRR\n",
+    ] {
+        let place = rest.find(part);
+        rest = &rest[place.unwrap_or_else(|| panic!("{part:?} is missing from\n{text}"))..];
+    }
+    let text = told(vec![seen(), first, second, halted, later]);
+    assert!(text.contains("restarted, back after 4 s"), "{text}");
+    assert!(text.contains("to do  nothing now"), "{text}");
 }
 
 #[test]

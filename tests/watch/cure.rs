@@ -75,6 +75,14 @@ fn a_service_that_hangs_is_restarted_once_and_told_in_one_thread() {
     }
     // three fails of half a second each, and no restart before the third
     assert!(stage.site.count("/shop") >= 4);
+    // also of an incident that is over it is remembered who was told
+    let told = stage.explained("shop");
+    for line in [
+        "report 1 (down) was delivered",
+        "report 2 (recovered) was delivered",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
 }
 
 #[test]

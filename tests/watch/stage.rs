@@ -92,6 +92,16 @@ impl Stage {
         command
     }
 
+    /// What `httpok explain` says of a check.
+    pub fn explained(&self, check: &str) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
+            .args(["explain", check, "--state-dir"])
+            .arg(self.dir().join("state"))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Starts `httpok watch` with these words.
     pub fn watch(&self, words: &[&str]) -> Program {
         Program::start(&mut self.httpok(words))

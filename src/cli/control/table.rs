@@ -111,6 +111,11 @@ fn next(check: &CheckView, now: Moment) -> String {
         let on = visible::line(&on.join(", "));
         return format!("restarting {on} for {}", span(now.since(*since)));
     }
+    if let Some(roll) = &check.roll {
+        let (proving, left) = (visible::line(&roll.proving), roll.left.len());
+        let since = span(now.since(roll.since));
+        return format!("waiting for a pass after {proving} for {since}; {left} more to restart");
+    }
     if let Some(pause) = &check.pause {
         let until = match pause.until {
             Some(until) => format!("paused until {}", near(until, now)),
@@ -128,6 +133,9 @@ fn next(check: &CheckView, now: Moment) -> String {
     }
     if let Some(held) = &check.held {
         return format!("no restart: {}", visible::line(held));
+    }
+    if let Some(since) = check.warming {
+        return format!("warming up for {}", span(now.since(since)));
     }
     let streak = &check.streak;
     let grace = check.grace_left.map(Duration::try_from_secs_f64);

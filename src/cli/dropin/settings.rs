@@ -112,6 +112,7 @@ impl DropIn {
                 max_bytes: u64::MAX,
                 ..Capture::default()
             }),
+            warmup: None,
         }
     }
 

@@ -154,8 +154,14 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
             let text = format!("report {report} ({}) is made", kind.as_str());
             Some(line(at, 7, Kind::Told, text))
         }
+        Decision::WarmingUp | Decision::WarmedUp { .. } | Decision::NotWarmedUp { .. } => {
+            Some(line(at, 1, Kind::Decision, said()))
+        }
+        Decision::Rolling { .. } => Some(line(at, 7, Kind::Decision, said())),
         Decision::Replaced { .. } => Some(line(at, 1, Kind::Decision, said())),
-        Decision::ListFailed { .. } => Some(line(at, 1, Kind::Blind, said())),
+        Decision::ListFailed { .. } | Decision::Unasked { .. } => {
+            Some(line(at, 1, Kind::Blind, said()))
+        }
         Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
@@ -166,6 +172,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
         | Decision::TickDropped(_)
         | Decision::Held(_)
         | Decision::Acted { .. }
+        | Decision::RollStopped { .. }
         | Decision::GaveUp
         | Decision::Rearmed
         | Decision::Recovered { .. }
@@ -185,7 +192,9 @@ fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut
             for step in &outcome.steps {
                 lines.push(line(step.at, 5, Kind::Step, transcript::sentence(step)));
             }
-            lines.push(line(at, 6, Kind::Acted, acted(outcome)));
+            if !outcome.is_halt() {
+                lines.push(line(at, 6, Kind::Acted, acted(outcome)));
+            }
         }
         Happening::ByHand => {
             lines.push(line(at, 3, Kind::Person, "a person has it restarted"));

@@ -203,24 +203,28 @@ const TRACES: &[Paragraph] = &[
     ),
     Term(
         "{\"at\":10,\"restart\":\"fails\"}",
-        "From now on restarts fail, or with \"succeeds\" go well again; with \"check\" those of one check.",
+        "From now on restarts fail, or with \"succeeds\" go well again; with \"check\" those of one check, with \"process\" (such as \"app:1\") those of one process.",
     ),
     Term(
         "{\"at\":10,\"processes\":\"replaced\",\"check\":\"shop\"}",
         "Someone else restarts the check's processes; likewise \"stopped\" and \"running\".",
     ),
     Term(
+        "{\"at\":10,\"warmup\":\"refused\",\"check\":\"shop\"}",
+        "From now on nobody listens where the check's warm-up is asked; likewise \"answered\" and \"failed\" (a 500), each \"took\" later.",
+    ),
+    Term(
         "{\"at\":10,\"shutdown\":true}",
         "The watchdog is told to end.",
     ),
     Text(
-        "Until its next line a check goes on answering as in its last one: that is what the looks after a restart see. The processes run since long before the trace begins. A restart takes a second, gives a new process id, and every report is delivered.",
+        "Until its next line a check goes on answering as in its last one: that is what the looks after a restart see. The processes run since long before the trace begins; a group such as app:* has three. A restart takes a second, gives a new process id, and every report is delivered.",
     ),
 ];
 
 const SIMULATED: &[Paragraph] = &[
     Text(
-        "A line a decision: when, which check, and what was decided, with the threshold's arithmetic or what holds it back. Equal lines in a row are folded. The last lines count attempts to restart and those after which a process ran again, what was held back, how often a check was given up, and reports.",
+        "A line a decision: when, which check, and what was decided, with the threshold's arithmetic or what holds it back. Equal lines in a row are folded. The last lines count attempts to restart and the processes that ran again, what was held back, how often a check was given up, and reports.",
     ),
     Text(
         "Of a journal, decisions that are not the recorded ones are marked: + now for what is decided and was not, - then for what was decided and is not any more. From there on the record knows less and less of what would have happened.",
@@ -306,6 +310,10 @@ const ENVIRONMENT: &[Paragraph] = &[
     Term(
         "HTTPOK_LOG",
         "How much is logged: error, warn, info (the default), debug or trace.",
+    ),
+    Term(
+        "HTTPOK_AUTOWARMUP",
+        "0, false, no or off: no program is warmed up, whatever the configuration says.",
     ),
     Term("STATE_DIRECTORY", "Where state is kept. systemd sets it."),
     Term(

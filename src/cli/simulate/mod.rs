@@ -1,8 +1,9 @@
 //! `httpok simulate`: the heart alone over a trace. `trace` reads the lines, `fields` one object's keys,
-//! `world` completes what a written trace leaves out, `replay` runs a journal, `tell` prints decisions.
+//! `world` completes what a written trace leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
 
 mod fields;
 mod replay;
+mod stock;
 mod tell;
 mod trace;
 mod world;

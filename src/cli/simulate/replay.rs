@@ -10,7 +10,8 @@ use super::tell::{Side, Teller};
 use super::trace::Recorded;
 use crate::daemon::journal::{Beginning, Entry};
 use crate::health::{
-    Decision, Deed, Effect, Event, Moment, Monitor, Note, Outcome, Plan, ProcessState, Step, Ticket,
+    Decision, Deed, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan, ProcessState,
+    StatusLine, Step, Ticket,
 };
 
 /// How long a restart takes that was not recorded.
@@ -22,6 +23,8 @@ pub fn run(mind: &Mind, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
         mind,
         monitor: Monitor::new(mind.limits.clone(), 0, mind.checks.clone()),
         asked: BTreeMap::new(),
+        warming: BTreeMap::new(),
+        unwarmed: Vec::new(),
         invented: VecDeque::new(),
         teller,
         at: Moment::ZERO,
@@ -46,6 +49,10 @@ struct Replay<'a> {
     monitor: Monitor,
     /// The question of each check that waits for an answer of the record.
     asked: BTreeMap<String, (Question, Ticket)>,
+    /// The warm-up of each check that waits for an answer of the record.
+    warming: BTreeMap<String, Ticket>,
+    /// Warm-ups that the record does not have.
+    unwarmed: Vec<(String, Ticket)>,
     /// Restarts that the record does not have, and when they end.
     invented: VecDeque<(Moment, Ticket, Plan)>,
     teller: &'a mut Teller,
@@ -71,6 +78,8 @@ impl Replay<'_> {
             self.monitor.recall(&check, memory);
         }
         self.asked.clear();
+        self.warming.clear();
+        self.unwarmed.clear();
         self.invented.clear();
         self.at = begun.at;
     }
@@ -87,6 +96,29 @@ impl Replay<'_> {
         let effects = self.monitor.handle(entry.at, event);
         self.follow(&effects, &entry.effects);
         self.compare(&notes(&effects), &then);
+        self.warm();
+    }
+
+    /// Answers the warm-ups that the record does not have at once.
+    fn warm(&mut self) {
+        for (check, ticket) in std::mem::take(&mut self.unwarmed) {
+            let status = StatusLine {
+                version: "HTTP/1.1".to_owned(),
+                code: 200,
+                reason: String::new(),
+            };
+            let seen = Box::new(Observation {
+                status: Some(status),
+                ..Observation::default()
+            });
+            let event = Event::WarmedUp {
+                check,
+                ticket,
+                seen,
+            };
+            let effects = self.monitor.handle(self.at, event);
+            self.compare(&notes(&effects), &[]);
+        }
     }
 
     /// The recorded event as an answer to the question that waits now, if it is one.
@@ -100,11 +132,15 @@ impl Replay<'_> {
         };
         Some(match event {
             Event::Listed {
-                check, processes, ..
+                check,
+                processes,
+                unasked,
+                ..
             } => Event::Listed {
                 ticket: ticket(&check, Question::List)?,
                 check,
                 processes,
+                unasked,
             },
             Event::Observed { check, seen, .. } => Event::Observed {
                 ticket: ticket(&check, Question::Probe)?,
@@ -120,6 +156,11 @@ impl Replay<'_> {
                 ticket: ticket(&check, Question::Act)?,
                 check,
                 outcome,
+            },
+            Event::WarmedUp { check, seen, .. } => Event::WarmedUp {
+                ticket: self.warming.remove(&check)?,
+                check,
+                seen,
             },
             // the checks are those of the configuration that is tried
             Event::Reload { .. } => return None,
@@ -152,6 +193,14 @@ impl Replay<'_> {
                     } else {
                         let ends = self.at + RESTART;
                         self.invented.push_back((ends, *ticket, (**plan).clone()));
+                    }
+                }
+                Effect::WarmUp { check, ticket, .. } => {
+                    let warms = |other: &Effect| matches!(other, Effect::WarmUp { check: other, .. } if other == check);
+                    if recorded.iter().any(warms) {
+                        self.warming.insert(check.clone(), *ticket);
+                    } else {
+                        self.unwarmed.push((check.clone(), *ticket));
                     }
                 }
                 Effect::Report(_) | Effect::Note(_) => {}
@@ -233,7 +282,9 @@ fn alike(one: &Note, other: &Note) -> bool {
 /// What a restart that helps would have done.
 fn succeeded(plan: &Plan, at: Moment) -> Outcome {
     let looked = plan.looked.iter().flatten();
-    let running = looked.filter(|process| plan.remedy.acts_on(process.state));
+    let running = looked
+        .filter(|process| plan.scope.covers(&process.name))
+        .filter(|process| plan.remedy.acts_on(process.state));
     let deeds = running.flat_map(|process| {
         let settled = Deed::Settled {
             state: ProcessState::Running,

@@ -142,7 +142,7 @@ impl Teller {
         match decision {
             Decision::Acting { .. } => self.attempts += 1,
             Decision::Acted { outcome } => {
-                self.restarted += u32::from(outcome.restarted().next().is_some());
+                self.restarted += u32::try_from(outcome.restarted().count()).unwrap_or(u32::MAX);
             }
             Decision::GaveUp => self.gave_up += 1,
             Decision::Held(_) => self.held += 1,

@@ -57,8 +57,18 @@ pub enum What {
     Reset(String),
     /// A person has a check's processes restarted.
     ByHand(String),
-    /// How restarts go from now on, for one check or for all.
-    Restarts { check: Option<String>, go: Restarts },
+    /// How restarts go from now on, for one check or for all, of one process or of all.
+    Restarts {
+        check: Option<String>,
+        process: Option<String>,
+        go: Restarts,
+    },
+    /// How warm-ups go from now on.
+    WarmUps {
+        check: String,
+        go: WarmUps,
+        took: Duration,
+    },
     /// What someone else does to a check's processes.
     Processes { check: String, are: Processes },
     /// The watchdog is told to end.
@@ -90,6 +100,14 @@ pub enum Answer {
 pub enum Restarts {
     Succeed,
     Fail,
+}
+
+/// How warm-ups go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarmUps {
+    Answered,
+    Refused,
+    Failed,
 }
 
 /// What becomes of a check's processes.

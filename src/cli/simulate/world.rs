@@ -1,16 +1,16 @@
 //! The world of a written trace: services answer as the trace last said, supervisors list and restart, each
 //! effect ends as it would. Time jumps from one event to the next. No IO.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Mind;
+use super::stock::Stock;
 use super::tell::Teller;
-use super::trace::{Answer, Processes, Restarts, Sample, Step, What};
+use super::trace::{Answer, Sample, Step, WarmUps, What};
 use crate::health::{
-    Body, CallError, Check, Deed, Effect, Event, Judgement, Look, Moment, Monitor, Observation,
-    Outcome, Phase, Plan, Process, ProcessName, ProcessState, Remedy, Selection, Skip, StatusLine,
-    Step as Done, Target, Tick, Verdict,
+    Body, Check, Effect, Event, Judgement, Look, Moment, Monitor, Observation, Phase, Reason,
+    StatusLine, Tick, Trouble, Verdict,
 };
 
 /// Traces begin here, so that there is a time before them.
@@ -43,7 +43,7 @@ struct World<'a> {
     agenda: BTreeMap<(Moment, u64), Due>,
     number: u64,
     services: BTreeMap<String, Service>,
-    processes: BTreeMap<ProcessName, Running>,
+    stock: Stock,
 }
 
 /// Something that ends later.
@@ -51,6 +51,7 @@ enum Due {
     List(Effect),
     Probe(Effect),
     Event(Event),
+    WarmUp(Effect),
     /// A plan, begun then.
     Act(Effect),
 }
@@ -58,13 +59,7 @@ enum Due {
 struct Service {
     check: Check,
     sample: Sample,
-    restarts: Restarts,
-}
-
-struct Running {
-    state: ProcessState,
-    pid: u32,
-    since: Moment,
+    warm_ups: (WarmUps, Duration),
 }
 
 impl<'a> World<'a> {
@@ -80,16 +75,7 @@ impl<'a> World<'a> {
                 },
                 took: Duration::ZERO,
             },
-            restarts: Restarts::Succeed,
-        };
-        let names: BTreeSet<ProcessName> = mind.checks.iter().flat_map(processes).collect();
-        let running = |(pid, name)| {
-            let process = Running {
-                state: ProcessState::Running,
-                pid,
-                since: Moment::ZERO,
-            };
-            (name, process)
+            warm_ups: (WarmUps::Answered, Duration::ZERO),
         };
         Self {
             monitor: Monitor::new(mind.limits.clone(), 0, mind.checks.clone()),
@@ -102,7 +88,7 @@ impl<'a> World<'a> {
                 .iter()
                 .map(|check| (check.name.clone(), service(check)))
                 .collect(),
-            processes: (100..).zip(names).map(running).collect(),
+            stock: Stock::of(&mind.checks),
         }
     }
 
@@ -139,14 +125,19 @@ impl<'a> World<'a> {
             What::ByHand(check) => self.feed(Event::Restart {
                 check: check.clone(),
             }),
-            What::Restarts { check, go } => {
-                for (name, service) in &mut self.services {
-                    if check.as_ref().is_none_or(|check| check == name) {
-                        service.restarts = *go;
-                    }
+            What::Restarts { check, process, go } => {
+                self.stock.rule(check.clone(), process.clone(), *go);
+            }
+            What::Processes { check, are } => {
+                if let Some(service) = self.services.get(check) {
+                    self.stock.change(self.now, &service.check, *are);
                 }
             }
-            What::Processes { check, are } => self.change(check, *are),
+            What::WarmUps { check, go, took } => {
+                if let Some(service) = self.services.get_mut(check) {
+                    service.warm_ups = (*go, *took);
+                }
+            }
             What::Shutdown => self.feed(Event::Shutdown),
         }
     }
@@ -158,35 +149,8 @@ impl<'a> World<'a> {
                 effect,
                 Effect::List { check: about, .. } | Effect::Probe { check: about, .. } if about == check
             ),
-            Due::Event(_) | Due::Act(_) => false,
+            Due::Event(_) | Due::WarmUp(_) | Due::Act(_) => false,
         })
-    }
-
-    fn change(&mut self, check: &str, are: Processes) {
-        let Some(service) = self.services.get(check) else {
-            return;
-        };
-        for name in processes(&service.check) {
-            match are {
-                Processes::Replaced => self.start(&name),
-                Processes::Stopped => self.stand(&name, ProcessState::Stopped),
-                Processes::Running => self.stand(&name, ProcessState::Running),
-            }
-        }
-    }
-
-    fn stand(&mut self, name: &ProcessName, state: ProcessState) {
-        if let Some(process) = self.processes.get_mut(name) {
-            process.state = state;
-        }
-    }
-
-    fn start(&mut self, name: &ProcessName) {
-        if let Some(process) = self.processes.get_mut(name) {
-            process.pid += 1000;
-            process.since = self.now;
-            process.state = ProcessState::Running;
-        }
     }
 
     /// Lets everything happen that is due before `limit`.
@@ -211,11 +175,12 @@ impl<'a> World<'a> {
         match due {
             Due::Event(event) => self.feed(event),
             Due::List(Effect::List { check, ticket, .. }) => {
-                let processes = Ok(self.list());
+                let processes = Ok(self.stock.list(self.now));
                 self.feed(Event::Listed {
                     check,
                     ticket,
                     processes,
+                    unasked: Vec::new(),
                 });
             }
             Due::Probe(Effect::Probe { check, ticket, .. }) => {
@@ -226,8 +191,25 @@ impl<'a> World<'a> {
                 let event = answer(check, ticket, sample);
                 self.at(ends, Due::Event(event));
             }
+            Due::WarmUp(Effect::WarmUp {
+                check,
+                ticket,
+                within,
+                ..
+            }) => {
+                let Some(service) = self.services.get(&check) else {
+                    return;
+                };
+                let (go, took) = service.warm_ups;
+                let event = Event::WarmedUp {
+                    check,
+                    ticket,
+                    seen: Box::new(warmth(go, took > within)),
+                };
+                self.at(self.now + took.min(within), Due::Event(event));
+            }
             Due::Act(Effect::Act { ticket, plan }) => {
-                let outcome = self.act(&plan);
+                let outcome = self.stock.act(self.now, &plan);
                 self.feed(Event::Acted {
                     check: plan.check,
                     ticket,
@@ -235,7 +217,7 @@ impl<'a> World<'a> {
                 });
             }
             // only these are put there
-            Due::List(_) | Due::Probe(_) | Due::Act(_) => {}
+            Due::List(_) | Due::Probe(_) | Due::WarmUp(_) | Due::Act(_) => {}
         }
     }
 
@@ -247,6 +229,7 @@ impl<'a> World<'a> {
                 Effect::Note(_) => {}
                 Effect::List { after, .. } => self.at(self.now + after, Due::List(effect)),
                 Effect::Probe { after, .. } => self.at(self.now + after, Due::Probe(effect)),
+                Effect::WarmUp { after, .. } => self.at(self.now + after, Due::WarmUp(effect)),
                 Effect::Act { ref plan, .. } => {
                     let takes = if plan.dry_run {
                         Duration::ZERO
@@ -272,98 +255,34 @@ impl<'a> World<'a> {
         self.number += 1;
         self.agenda.insert((at, self.number), due);
     }
+}
 
-    fn list(&self) -> Vec<Process> {
-        let describe = |(name, process): (&ProcessName, &Running)| Process {
-            name: name.clone(),
-            state: process.state,
-            pid: (process.state == ProcessState::Running).then_some(process.pid),
-            uptime: Some(self.now.since(process.since).as_secs()),
-            detail: String::new(),
-            instance: None,
-            aliases: Vec::new(),
-        };
-        self.processes.iter().map(describe).collect()
-    }
-
-    /// A restart, as `action` does it.
-    fn act(&mut self, plan: &Plan) -> Outcome {
-        let fails = self
-            .services
-            .get(&plan.check)
-            .is_some_and(|service| service.restarts == Restarts::Fail);
-        let mut steps = Vec::new();
-        for process in plan.remedy.select(&self.list()) {
-            let name = &process.name;
-            for deed in self.restart(plan, &process, fails) {
-                steps.push(Done {
-                    at: self.now,
-                    took: Duration::ZERO,
-                    process: Some(name.clone()),
-                    deed,
-                });
-            }
+/// What a warm-up comes to.
+fn warmth(go: WarmUps, late: bool) -> Observation {
+    let code = match go {
+        _ if late => {
+            let detail = "no answer in time";
+            let (reason, phase) = (Reason::FirstByteTimeout, Phase::FirstByte);
+            return Observation::of_trouble(Trouble::new(reason, phase, detail));
         }
-        Outcome { steps }
-    }
-
-    fn restart(&mut self, plan: &Plan, process: &Process, fails: bool) -> Vec<Deed> {
-        let name = &process.name;
-        let before = plan
-            .looked
-            .iter()
-            .flatten()
-            .find(|known| known.name == *name);
-        if !plan.remedy.acts_on(process.state) {
-            let state = process.state;
-            return vec![Deed::Skipped(Skip::NotRunning { state })];
+        WarmUps::Refused => {
+            let (reason, phase) = (Reason::Refused, Phase::Connect);
+            return Observation::of_trouble(Trouble::new(reason, phase, "connection refused"));
         }
-        if let Some(before) = before.filter(|before| process.is_still(before) == Some(false)) {
-            let (looked, found) = (before.pid, process.pid);
-            return vec![Deed::Skipped(Skip::Replaced { looked, found })];
-        }
-        if plan.dry_run {
-            return vec![Deed::Skipped(Skip::DryRun)];
-        }
-        let stopped = Deed::Stopped { error: None };
-        if fails {
-            self.stand(name, ProcessState::Fatal);
-            let error = CallError::Fault {
-                code: 50,
-                text: "SPAWN_ERROR".to_owned(),
-            };
-            return vec![stopped, Deed::Started { error: Some(error) }];
-        }
-        self.start(name);
-        let pid = self.processes.get(name).map(|process| process.pid);
-        let state = ProcessState::Running;
-        vec![
-            stopped,
-            Deed::Started { error: None },
-            Deed::Settled { state, pid },
-        ]
+        WarmUps::Answered => 200,
+        WarmUps::Failed => 500,
+    };
+    Observation {
+        status: Some(status(code)),
+        ..Observation::default()
     }
 }
 
-/// A process for everything that a check restarts.
-fn processes(check: &Check) -> Vec<ProcessName> {
-    let Remedy {
-        selection, default, ..
-    } = &check.remedy;
-    let name = |target: &Target| {
-        let (group, name) = match target.pattern.split_once(':') {
-            None => (target.pattern.as_str(), target.pattern.as_str()),
-            Some((group, "*" | "")) => (group, group),
-            Some(both) => both,
-        };
-        ProcessName {
-            backend: target.backend.unwrap_or(*default),
-            ..ProcessName::supervisord(group, name)
-        }
-    };
-    match selection {
-        Selection::All => Vec::new(),
-        Selection::Targets(targets) => targets.iter().map(name).collect(),
+fn status(code: u16) -> StatusLine {
+    StatusLine {
+        version: "HTTP/1.1".to_owned(),
+        code,
+        reason: String::new(),
     }
 }
 
@@ -372,14 +291,9 @@ fn answer(check: String, ticket: crate::health::Ticket, sample: Sample) -> Event
     let duration = sample.took;
     match sample.answer {
         Answer::Status { code, body } => {
-            let status = StatusLine {
-                version: "HTTP/1.1".to_owned(),
-                code,
-                reason: String::new(),
-            };
             let seen = Observation {
                 duration,
-                status: Some(status),
+                status: Some(status(code)),
                 body: Some(Body {
                     size: body.len() as u64,
                     kept: body.into_bytes(),

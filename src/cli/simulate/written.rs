@@ -1,7 +1,7 @@
 //! One line of a trace that a person wrote: what happens, and when. Pure.
 
 use super::fields::Fields;
-use super::trace::{Answer, Processes, Restarts, Sample, Step, What};
+use super::trace::{Answer, Processes, Restarts, Sample, Step, WarmUps, What};
 use crate::health::{Reason, Verdict};
 
 /// One thing that happens.
@@ -26,7 +26,22 @@ pub fn step(fields: &mut Fields, known: &[&str]) -> Option<Step> {
         let words = [("succeeds", Restarts::Succeed), ("fails", Restarts::Fail)];
         let go = fields.word("restart", &words);
         let check = fields.check("check", known);
-        go.map(|go| What::Restarts { check, go })
+        let process = fields.text("process");
+        go.map(|go| What::Restarts { check, process, go })
+    } else if fields.has("warmup") {
+        let words = [
+            ("answered", WarmUps::Answered),
+            ("refused", WarmUps::Refused),
+            ("failed", WarmUps::Failed),
+        ];
+        let go = fields.word("warmup", &words);
+        let took = fields.span("took").unwrap_or_default();
+        let check = fields.check("check", known);
+        if check.is_none() {
+            fields.wrong("\"check\" is missing: expected whose warm-ups");
+        }
+        go.zip(check)
+            .map(|(go, check)| What::WarmUps { check, go, took })
     } else if fields.has("processes") {
         let words = [
             ("replaced", Processes::Replaced),
@@ -55,7 +70,7 @@ fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
     if !fields.has("check") {
         fields.wrong(
             "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
-             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"shutdown\"",
+             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"warmup\", \"shutdown\"",
         );
         return None;
     }

@@ -57,6 +57,9 @@ pub struct Http {
 }
 
 impl Http {
+    /// How long a warm-up may take when nobody says.
+    pub const WARM_UP: Duration = Duration::from_secs(600);
+
     /// A GET of `url` with every default.
     pub fn new(url: impl Into<String>) -> Self {
         Self {

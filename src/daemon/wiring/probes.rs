@@ -38,6 +38,21 @@ pub fn probe(
     })
 }
 
+/// The probe that warms a program up: what it answers is not kept.
+///
+/// # Errors
+/// Says what cannot be asked like that.
+pub fn warmup(http: &Http, manner: &Manner) -> Result<Probe, SpecError> {
+    let spec = Spec {
+        keep: 0,
+        timeout: http.timeout.min(LONGEST),
+        // nobody listening yet is the heart's to bear
+        retry_refused: None,
+        ..http_spec(http, Vec::new(), manner)
+    };
+    Ok(Probe::Http(http::Probe::new(spec)?))
+}
+
 fn http_spec(http: &Http, needles: Vec<Vec<u8>>, manner: &Manner) -> Spec {
     Spec {
         method: http.method.clone(),

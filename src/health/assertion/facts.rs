@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::observation::{Body, Observation};
 use super::metric::Samples;
-use super::value::excerpt;
+use super::value::{excerpt, whole};
 
 /// One look.
 pub struct Facts<'a> {
@@ -73,16 +73,4 @@ impl<'a> Facts<'a> {
         let body = self.seen.body.as_ref();
         body.ok_or_else(|| "no body at all".to_owned())
     }
-}
-
-/// All of `body`, or why there is not all of it.
-pub fn whole(body: &Body) -> Result<&[u8], String> {
-    if body.is_whole() {
-        return Ok(&body.kept);
-    }
-    Err(format!(
-        "a body of {} bytes, of which only the first {} were kept",
-        body.size,
-        body.kept.len()
-    ))
 }

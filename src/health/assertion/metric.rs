@@ -1,7 +1,7 @@
 //! Reads metrics: Prometheus' text format 0.0.4 and OpenMetrics. Only the series that are asked for are
 //! read closely, so that an oddity of some other metric does no harm.
 
-use super::series::Series;
+use super::series::{Series, is_name, is_of_name};
 use super::value::excerpt;
 
 /// The samples of a body, by their names.
@@ -55,17 +55,6 @@ impl<'a> Samples<'a> {
         }
         Ok(values)
     }
-}
-
-/// Whether `name` can be that of a metric.
-pub fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(is_of_name)
-}
-
-pub fn is_of_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | ':')
 }
 
 type Labels = Vec<(String, String)>;

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use super::super::reason::Phase;
-use super::facts::{Facts, whole};
+use super::facts::Facts;
 use super::literal::Number;
 use super::path::Path;
 use super::scan::{ParseError, Scanner, is_of_word, quote};
 use super::series::Series;
 use super::suggest::suggest;
-use super::value::Value;
+use super::value::{Value, whole};
 
 const WORDS: [&str; 11] = [
     "status",

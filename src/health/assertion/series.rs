@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::metric::{is_name, is_of_name};
 use super::scan::{ParseError, Scanner, is_of_word, quote};
 
 /// The series of a metric that have these labels, and maybe more.
@@ -59,4 +58,15 @@ fn label(scan: &mut Scanner<'_>) -> Result<(String, String), ParseError> {
         Some(value) => Ok((name.to_owned(), value.text)),
         None => Err(scan.here("a label without its value", "expected name=\"value\"")),
     }
+}
+
+/// Whether `name` can be that of a metric.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(is_of_name)
+}
+
+pub fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | ':')
 }

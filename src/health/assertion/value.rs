@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::super::observation::Body;
-use super::facts::whole;
 use super::literal::{Literal, Number};
 
 /// One value that a query found.
@@ -188,4 +187,16 @@ fn show_time(nanos: i128) -> String {
         3600..86_400 => format!("{}h {}m", secs / 3600, secs % 3600 / 60),
         _ => format!("{}d {}h", secs / 86_400, secs % 86_400 / 3600),
     }
+}
+
+/// All of `body`, or why there is not all of it.
+pub fn whole(body: &Body) -> Result<&[u8], String> {
+    if body.is_whole() {
+        return Ok(&body.kept);
+    }
+    Err(format!(
+        "a body of {} bytes, of which only the first {} were kept",
+        body.size,
+        body.kept.len()
+    ))
 }

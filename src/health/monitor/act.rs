@@ -1,17 +1,16 @@
-//! Acting: the gates an action must pass, its beginning and its end.
+//! Acting: the beginning and the end of an attempt. `gates.rs` says whether, `roll.rs` what follows a part.
 
 use std::time::Duration;
 
-use super::super::check::{CheckState, Doing, Ticket};
-use super::super::gate::Gate;
+use super::super::check::{Doing, Ticket};
 use super::super::incident::{DownState, Happening, Incident, ReportKind};
 use super::super::moment::Moment;
 use super::super::note::Decision;
-use super::super::plan::Plan;
+use super::super::plan::{Plan, Scope};
 use super::super::policy::Tell;
 use super::super::process::{Process, ProcessName};
-use super::super::reason::Reason;
-use super::super::step::{Deed, Outcome};
+use super::super::roll::{Came, Roll, Then, alone};
+use super::super::step::{Halt, Outcome};
 use super::super::threshold::Status;
 use super::{Effect, Monitor, note};
 
@@ -19,191 +18,13 @@ use super::{Effect, Monitor, note};
 const VERIFY_EVERY: Duration = Duration::from_secs(1);
 
 impl Monitor {
-    /// A check is down and its last look failed: acts, or says what holds it back.
-    pub(super) fn consider(
-        &mut self,
-        now: Moment,
-        name: &str,
-        reason: Option<Reason>,
-        looked: Option<Vec<Process>>,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(state) = self.checks.get(name) else {
-            return;
-        };
-        let tells_every_action = state.check.policy.tell == Tell::EveryAction;
-        if state.check.remedy.selection.is_empty() && !tells_every_action {
-            self.tell_down(now, name, DownState::ToldOnly, out);
-            return;
-        }
-        self.rearm(now, name, out);
-        if self.give_up(now, name, out) {
-            return;
-        }
-        match self.gate(now, name, reason, looked.as_deref()) {
-            Some(gate) => self.hold(now, name, gate, out),
-            None => self.act(now, name, looked, out),
-        }
-    }
-
-    /// What holds an action back, if anything.
-    fn gate(
-        &self,
-        now: Moment,
-        name: &str,
-        reason: Option<Reason>,
-        looked: Option<&[Process]>,
-    ) -> Option<Gate> {
-        let state = self.checks.get(name)?;
-        if self.shutting_down {
-            return Some(Gate::ShuttingDown);
-        }
-        if let Some(pause) = state.paused(now) {
-            return Some(Gate::Paused {
-                reason: pause.reason.clone(),
-            });
-        }
-        if !state.check.policy.acts_on(reason) {
-            let reason = reason.map(|reason| reason.to_string()).unwrap_or_default();
-            return Some(Gate::NotActedOn { reason });
-        }
-        if state.memory.gave_up.is_some() {
-            return Some(Gate::GaveUp);
-        }
-        self.gate_of_others(name)
-            .or_else(|| {
-                let next = state.memory.next_attempt.filter(|next| now < *next)?;
-                Some(Gate::Backoff {
-                    left: next.since(now),
-                })
-            })
-            .or_else(|| {
-                let budget = self.limits.max_restarts?;
-                self.spent
-                    .exhausted(now, budget)
-                    .then_some(Gate::OverallBudget)
-            })
-            .or_else(|| self.gate_of_actions(name, looked))
-    }
-
-    /// What other checks say against an action.
-    fn gate_of_others(&self, name: &str) -> Option<Gate> {
-        let state = self.checks.get(name)?;
-        let failing = |check: &String| self.checks.get(check).is_some_and(CheckState::is_failing);
-        if let Some(check) = state.check.requires.iter().find(|check| failing(check)) {
-            return Some(Gate::Requires {
-                check: check.clone(),
-            });
-        }
-        let of = self.checks.len();
-        let failing = self
-            .checks
-            .values()
-            .filter(|state| state.is_failing())
-            .count();
-        #[expect(clippy::cast_precision_loss, reason = "a number of checks")]
-        let share = failing as f64 / of as f64;
-        let threshold = self.limits.panic_threshold?;
-        (of >= 3 && share >= threshold).then_some(Gate::Panic { failing, of })
-    }
-
-    /// What actions under way say against another one.
-    fn gate_of_actions(&self, name: &str, looked: Option<&[Process]>) -> Option<Gate> {
-        if let Some(check) = self.clash(name, looked) {
-            return Some(Gate::SameProcess { check });
-        }
-        let running = u32::try_from(self.acting().count()).unwrap_or(u32::MAX);
-        (running >= self.limits.max_concurrent_restarts).then_some(Gate::Concurrency { running })
-    }
-
-    /// The check whose action is under way on one of the processes that `name` would act on.
-    pub(super) fn clash(&self, name: &str, looked: Option<&[Process]>) -> Option<String> {
-        let mut others = self.acting().filter(|(other, _)| *other != name);
-        let clash = others.find(|(_, on)| match (on, looked) {
-            (Some(names), Some(looked)) => {
-                looked.iter().any(|process| names.contains(&process.name))
-            }
-            // who cannot tell them apart must not touch them
-            (None, _) | (_, None) => true,
-        });
-        clash.map(|(check, _)| check.to_owned())
-    }
-
-    /// Takes back the giving up when its time has come and the budget allows it.
-    fn rearm(&mut self, now: Moment, name: &str, out: &mut Vec<Effect>) {
-        let Some(state) = self.checks.get_mut(name) else {
-            return;
-        };
-        let policy = &state.check.policy;
-        let (Some(gave_up), Some(rearm)) = (state.memory.gave_up, policy.rearm) else {
-            return;
-        };
-        let spent = policy
-            .restarts
-            .is_some_and(|budget| state.memory.spent.exhausted(now, budget));
-        if now.since(gave_up) >= rearm && !spent {
-            state.memory.gave_up = None;
-            state.memory.attempts = 0;
-            state.memory.next_attempt = None;
-            state.held = None;
-            if let Some(incident) = state.memory.incident.as_mut() {
-                incident.note(now, Happening::Rearmed);
-            }
-            out.push(note(now, name, Decision::Rearmed));
-        }
-    }
-
-    /// Gives up when the budget is used up. Says so once. Returns whether it did just now.
-    fn give_up(&mut self, now: Moment, name: &str, out: &mut Vec<Effect>) -> bool {
-        let Some(state) = self.checks.get_mut(name) else {
-            return false;
-        };
-        let Some(budget) = state.check.policy.restarts else {
-            return false;
-        };
-        if state.memory.gave_up.is_some() || !state.memory.spent.exhausted(now, budget) {
-            return false;
-        }
-        state.memory.gave_up = Some(now);
-        state.memory.verifying = None;
-        if let Some(incident) = state.memory.incident.as_mut() {
-            incident.note(now, Happening::GaveUp);
-            // who hears that it was given up knows that it is down
-            incident.told = true;
-        }
-        let rearm = state.check.policy.rearm;
-        out.push(note(now, name, Decision::GaveUp));
-        self.report(now, name, ReportKind::GaveUp { rearm }, out);
-        true
-    }
-
-    /// Notes what holds an action back, once for as long as it is the same, and tells those who wait.
-    fn hold(&mut self, now: Moment, name: &str, gate: Gate, out: &mut Vec<Effect>) {
-        let Some(state) = self.checks.get_mut(name) else {
-            return;
-        };
-        state.waiting = matches!(gate, Gate::Concurrency { .. } | Gate::SameProcess { .. });
-        let kind = std::mem::discriminant(&gate);
-        let noted = state.held.as_ref().map(std::mem::discriminant);
-        state.held = Some(gate.clone());
-        if noted == Some(kind) {
-            return;
-        }
-        if let Some(incident) = state.memory.incident.as_mut() {
-            incident.note(now, Happening::Held(gate.clone()));
-        }
-        out.push(note(now, name, Decision::Held(gate.clone())));
-        let passing = state.waiting || matches!(gate, Gate::Backoff { .. } | Gate::ShuttingDown);
-        if !passing {
-            self.tell_down(now, name, DownState::Held(gate), out);
-        }
-    }
-
+    /// Begins an attempt.
     pub(super) fn act(
         &mut self,
         now: Moment,
         name: &str,
         looked: Option<Vec<Process>>,
+        by_hand: bool,
         out: &mut Vec<Effect>,
     ) {
         let ticket = self.next_ticket();
@@ -218,7 +39,7 @@ impl Monitor {
         memory.attempts = memory.attempts.saturating_add(1);
         memory.next_attempt = Some(now + policy.backoff.pause(memory.attempts, seed));
         memory.verifying = None;
-        let id = memory
+        let incident = memory
             .incident
             .as_ref()
             .map(|incident| incident.id.clone())
@@ -235,73 +56,102 @@ impl Monitor {
         let attempt = memory.attempts;
         state.held = None;
         state.waiting = false;
+        let mut roll = state.plan_roll(now, looked.as_deref(), by_hand);
+        roll.by_hand = by_hand;
+        roll.incident.clone_from(&incident);
+        roll.capture = capture;
+        roll.looked = looked;
+        state.roll = Some(roll);
+        out.push(note(now, name, Decision::Acting { incident, attempt }));
+        self.begin_part(now, name, ticket, true, out);
+    }
+
+    /// Begins the next part of the attempt under way.
+    pub(super) fn begin_part(
+        &mut self,
+        now: Moment,
+        name: &str,
+        ticket: Ticket,
+        first: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
         state.forget_streak();
-        state.doing = Doing::Acting {
-            ticket,
-            begun: now,
-            on: looked.as_ref().map(|processes| names(processes)),
+        let Some(roll) = state.roll.as_mut() else {
+            return;
+        };
+        let Some(scope) = roll.next(first) else {
+            return;
+        };
+        let on = match &scope {
+            Scope::Part { now, .. } => Some(now.clone()),
+            Scope::All | Scope::First => roll.looked.as_deref().map(names),
         };
         let plan = Plan {
             check: name.to_owned(),
-            incident: id.clone(),
+            incident: roll.incident.clone(),
             remedy: state.check.remedy.clone(),
-            looked,
+            scope,
+            looked: roll.looked.clone(),
             dry_run: state.check.dry_run,
-            capture,
+            capture: roll.capture,
         };
-        out.push(note(
-            now,
-            name,
-            Decision::Acting {
-                incident: id,
-                attempt,
-            },
-        ));
+        state.doing = Doing::Acting {
+            ticket,
+            begun: now,
+            on,
+        };
         out.push(Effect::Act {
             ticket,
             plan: Box::new(plan),
         });
     }
 
-    /// An action has ended.
+    /// An action has ended: the attempt goes on, or that was it.
     pub(super) fn ended(
         &mut self,
         now: Moment,
         name: &str,
         ticket: Ticket,
-        outcome: Outcome,
+        mut outcome: Outcome,
         out: &mut Vec<Effect>,
     ) {
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };
-        let (begun, on) = match &state.doing {
+        let on = match &state.doing {
             Doing::Acting {
-                ticket: asked,
-                begun,
-                on,
-            } if *asked == ticket => (*begun, on.clone()),
+                ticket: asked, on, ..
+            } if *asked == ticket => on.clone(),
             Doing::Acting { .. } | Doing::Idle | Doing::Listing { .. } | Doing::Probing { .. } => {
                 return;
             }
         };
         state.doing = Doing::Idle;
+        let Some(mut roll) = state.roll.take() else {
+            return;
+        };
+        let mut then = roll.then(now, &mut outcome);
+        if !matches!(then, Then::Over(_))
+            && let Some(gate) = self.gate_of_roll(now, name, roll.by_hand)
+        {
+            then = Then::Over(Some(Halt::Held(gate)));
+        }
+        if let Then::Over(Some(halt)) = &then {
+            outcome.steps.extend(alone(now, roll.left(), halt));
+        }
         let restarted: Vec<_> = outcome.restarted().cloned().collect();
-        let touched = outcome.touched();
-        if !touched {
-            // nothing was done, so nothing is spent; the pause before the next try stands
-            state.memory.spent.take_back(begun);
-            self.spent.take_back(begun);
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
+        for process in outcome.begun() {
+            if !state.memory.tried.contains(process) {
+                state.memory.tried.push(process.clone());
+            }
         }
-        match (touched, restarted.is_empty()) {
-            (false, _) => state.tally.untouched += 1,
-            (true, true) => state.tally.failed += 1,
-            (true, false) => state.tally.restarted += 1,
-        }
-        state.acted(now, begun, !restarted.is_empty());
-        // the back-off runs from the end of an action, however long it took
-        let took = now.since(begun);
-        state.memory.next_attempt = state.memory.next_attempt.map(|next| next + took);
+        state.acted(now, roll.begun, !restarted.is_empty());
         if let Some(incident) = state.memory.incident.as_mut() {
             incident.note(now, Happening::Acted(outcome.clone()));
         }
@@ -309,24 +159,40 @@ impl Monitor {
         for process in on.into_iter().flatten().chain(restarted) {
             self.acted_on.insert(process, now);
         }
-        let blind = outcome.blind();
-        let dry_run = outcome
-            .steps
-            .iter()
-            .any(|step| matches!(step.deed, Deed::Skipped(super::super::step::Skip::DryRun)));
         out.push(note(now, name, Decision::Acted { outcome }));
-        self.after_action(
-            now,
-            name,
-            After {
-                touched,
-                blind,
-                dry_run,
-            },
-            out,
-        );
-        self.forget_if_gone(name);
-        self.look_again_at_waiting(now, out);
+        match then {
+            Then::Next => self.go_on(now, name, roll, out),
+            Then::Prove(process) => self.prove(now, name, roll, process, out),
+            Then::Over(halt) => {
+                if let Some(why) = halt {
+                    let left = roll.left();
+                    out.push(note(now, name, Decision::RollStopped { why, left }));
+                }
+                self.book(now, name, &roll);
+                self.after_action(now, name, roll.came, out);
+                self.forget_if_gone(name);
+                self.look_again_at_waiting(now, out);
+            }
+        }
+    }
+
+    /// An attempt is over: counts it. The back-off runs from here, however long it took.
+    pub(super) fn book(&mut self, now: Moment, name: &str, roll: &Roll) {
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
+        let took = now.since(roll.begun);
+        state.memory.next_attempt = state.memory.next_attempt.map(|next| next + took);
+        if !roll.came.touched {
+            // nothing was done, so nothing is spent; the pause before the next try stands
+            state.memory.spent.take_back(roll.begun);
+            self.spent.take_back(roll.begun);
+        }
+        match (roll.came.touched, roll.came.restarted) {
+            (false, _) => state.tally.untouched += 1,
+            (true, false) => state.tally.failed += 1,
+            (true, true) => state.tally.restarted += 1,
+        }
     }
 
     /// A restart that was left half done has come to its end. Its incident may be all that is known of it.
@@ -354,27 +220,26 @@ impl Monitor {
         for process in restarted {
             self.acted_on.insert(process, now);
         }
-        let after = After {
+        let came = Came {
             touched: outcome.touched(),
-            blind: false,
-            dry_run: false,
+            ..Came::default()
         };
         out.push(note(now, name, Decision::Acted { outcome }));
-        self.after_action(now, name, after, out);
+        self.after_action(now, name, came, out);
     }
 
     /// Tells, or goes on to verify.
-    fn after_action(&mut self, now: Moment, name: &str, after: After, out: &mut Vec<Effect>) {
+    fn after_action(&mut self, now: Moment, name: &str, came: Came, out: &mut Vec<Effect>) {
         let Some(state) = self.checks.get(name) else {
             return;
         };
         match state.check.policy.tell {
             // the original says nothing when it could not even ask, and knows no restart by hand
-            Tell::EveryAction if after.blind || state.is_only_by_hand() => {}
+            Tell::EveryAction if came.blind || state.is_only_by_hand() => {}
             Tell::EveryAction => self.report(now, name, ReportKind::Action, out),
             Tell::Changes if state.memory.verifying.is_some() => self.verify_again(now, name, out),
             Tell::Changes => {
-                let state = if after.dry_run && !after.touched {
+                let state = if came.dry_run && !came.touched {
                     DownState::DryRun
                 } else {
                     DownState::NothingRestarted
@@ -395,7 +260,7 @@ impl Monitor {
     }
 
     /// Checks that had to wait for this action are looked at anew: what they saw is old by now.
-    fn look_again_at_waiting(&mut self, now: Moment, out: &mut Vec<Effect>) {
+    pub(super) fn look_again_at_waiting(&mut self, now: Moment, out: &mut Vec<Effect>) {
         if self.shutting_down {
             return;
         }
@@ -419,13 +284,6 @@ impl Monitor {
             self.checks.remove(name);
         }
     }
-}
-
-/// What is to be known of an action when it is over.
-struct After {
-    touched: bool,
-    blind: bool,
-    dry_run: bool,
 }
 
 fn names(processes: &[Process]) -> Vec<ProcessName> {

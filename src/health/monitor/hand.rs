@@ -22,6 +22,9 @@ impl Monitor {
         if state.check.remedy.selection.is_empty() {
             return Some(Refusal::NothingToRestart);
         }
+        if state.roll.is_some() {
+            return Some(Refusal::UnderWay);
+        }
         match state.doing {
             Doing::Acting { .. } | Doing::Listing { by_hand: true, .. } => Some(Refusal::UnderWay),
             Doing::Idle | Doing::Listing { by_hand: false, .. } | Doing::Probing { .. } => None,
@@ -78,7 +81,7 @@ impl Monitor {
             out.push(note(now, name, Decision::Refused(why)));
             return;
         }
-        let id = self.next_incident();
+        let id = self.incident_of(name);
         let (Some(state), Ok(listed)) = (self.checks.get_mut(name), processes) else {
             return;
         };
@@ -94,6 +97,6 @@ impl Monitor {
         incident.note(now, Happening::ByHand);
         let incident = incident.id.clone();
         out.push(note(now, name, Decision::ByHand { incident }));
-        self.act(now, name, Some(chosen), out);
+        self.act(now, name, Some(chosen), true, out);
     }
 }

@@ -6,15 +6,12 @@ use super::super::check::{CheckState, Doing, Ticket};
 use super::super::incident::{Happening, Incident, Look};
 use super::super::moment::Moment;
 use super::super::note::{Counted, Decision, Dropped};
-use super::super::observation::Observation;
-use super::super::process::{Process, ProcessState};
+use super::super::observation::{Body, Observation};
+use super::super::process::{Backend, Process, ProcessState};
 use super::super::step::CallError;
 use super::super::threshold::{Status, Streak};
 use super::super::verdict::Verdict;
 use super::{Effect, Monitor, Tick, dropped, note};
-
-/// So much of a body goes into a transcript: a judge may need megabytes of it, but it needs them once.
-const EVIDENCE: usize = 64 << 10;
 
 impl Monitor {
     pub(super) fn tick(&mut self, now: Moment, tick: &Tick, out: &mut Vec<Effect>) {
@@ -64,6 +61,7 @@ impl Monitor {
                 ticket,
                 after,
             });
+            self.warm(now, name, &[], out);
         }
     }
 
@@ -102,6 +100,7 @@ impl Monitor {
                     .any(|process| process.state == ProcessState::Running);
                 if !state.check.remedy.eager && !running {
                     out.push(dropped(now, name, Dropped::NoneRunning));
+                    self.unproven(now, name, out);
                     return;
                 }
                 if let Some(process) = state.meet(now, &chosen) {
@@ -111,6 +110,7 @@ impl Monitor {
             }
             Err(error) if error.is_fault(CallError::SHUTDOWN_STATE) => {
                 out.push(dropped(now, name, Dropped::SupervisorShutdown));
+                self.unproven(now, name, out);
                 return;
             }
             Err(error) => {
@@ -119,11 +119,13 @@ impl Monitor {
                     out.push(note(now, name, Decision::ListFailed { error }));
                 }
                 if !state.check.remedy.eager {
+                    self.unproven(now, name, out);
                     return;
                 }
                 None
             }
         };
+        let chosen = looked.clone();
         state.doing = Doing::Probing {
             ticket,
             begun: now,
@@ -134,6 +136,29 @@ impl Monitor {
             ticket,
             after: Duration::ZERO,
         });
+        if let Some(chosen) = chosen {
+            self.warm(now, name, &chosen, out);
+        }
+    }
+
+    /// Says which supervisors could not be asked while others could, once for as long as it is the same.
+    pub(super) fn note_unasked(
+        &mut self,
+        now: Moment,
+        name: &str,
+        unasked: Vec<(Backend, CallError)>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
+        let known = std::mem::replace(&mut state.unasked, unasked);
+        for (backend, error) in &state.unasked {
+            if !known.contains(&(*backend, error.clone())) {
+                let (backend, error) = (*backend, error.clone());
+                out.push(note(now, name, Decision::Unasked { backend, error }));
+            }
+        }
     }
 
     pub(super) fn observed(
@@ -149,7 +174,7 @@ impl Monitor {
         };
         let judgement = state.check.expectation.judge(&seen);
         if let Some(body) = &mut seen.body {
-            body.shorten(EVIDENCE);
+            body.shorten(Body::EVIDENCE);
         }
         self.looked(now, name, ticket, Look { seen, judgement }, out);
     }
@@ -160,7 +185,7 @@ impl Monitor {
         now: Moment,
         name: &str,
         ticket: Ticket,
-        look: Look,
+        mut look: Look,
         out: &mut Vec<Effect>,
     ) {
         let Some(state) = self.checks.get_mut(name) else {
@@ -175,6 +200,7 @@ impl Monitor {
         else {
             return;
         };
+        state.excuse(&mut look);
         state.sample(now, &look);
         if self.is_from_before_an_action(begun, looked.as_deref()) {
             out.push(judged(now, name, &look, Counted::FromBeforeAction));
@@ -222,8 +248,10 @@ impl Monitor {
         match verdict {
             Verdict::Pass | Verdict::Degraded => self.passed(now, name, out),
             Verdict::Fail => {
+                let waits = self.unproven(now, name, out);
                 let down = self.checks.get(name).is_some_and(|state| {
-                    counted != Counted::InGrace
+                    !waits
+                        && counted != Counted::InGrace
                         && state.memory.streak.is_down(state.check.policy.fail)
                 });
                 if down {
@@ -232,6 +260,7 @@ impl Monitor {
                 self.still_down(now, name, out);
             }
             Verdict::Starting | Verdict::Draining | Verdict::Unknown => {
+                self.unproven(now, name, out);
                 self.still_down(now, name, out);
             }
         }
@@ -242,11 +271,17 @@ impl Monitor {
             return;
         };
         if state.memory.streak.passes() < state.check.policy.pass_after {
-            if state.memory.verifying.is_some() {
+            if state.memory.verifying.is_some() || state.is_proving() {
                 self.verify_again(now, name, out);
             }
             return;
         }
+        if self.proven(now, name, out) {
+            return;
+        }
+        let Some(state) = self.checks.get_mut(name) else {
+            return;
+        };
         if state.memory.status == Status::Pending {
             out.push(note(now, name, Decision::Up));
         }
@@ -264,7 +299,7 @@ impl Monitor {
         looked: Option<Vec<Process>>,
         out: &mut Vec<Effect>,
     ) {
-        let id = self.next_incident();
+        let id = self.incident_of(name);
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };

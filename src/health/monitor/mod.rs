@@ -1,136 +1,30 @@
 //! The only place where anything is decided: events in, effects out. One file per kind of decision:
-//! `look.rs` judges and counts, `act.rs` gates and acts, `hand.rs` restarts by hand, `tell.rs` reports; here
-//! is the dispatch and what they share.
+//! `look.rs` judges and counts, `gates.rs` says whether to act, `act.rs` acts, `roll.rs` goes from one process
+//! to the next, `hand.rs` restarts by hand, `warm.rs` warms up, `tell.rs` reports; here is the dispatch and what
+//! they share.
 
 mod act;
+mod gates;
 mod hand;
 mod look;
+mod roll;
 mod tell;
+mod warm;
+mod words;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::budget::{Budget, Spent};
+use super::budget::Spent;
 use super::check::{Check, CheckState, Doing, Memory, Pause, Ticket};
-use super::incident::{Happening, Incident, Look, Report, ReportKind};
+use super::gate::Gate;
+use super::incident::{Happening, Incident};
 use super::moment::Moment;
 use super::note::{Decision, Dropped, Note};
-use super::observation::Observation;
-use super::plan::{Plan, Remedy};
-use super::process::{Process, ProcessName};
-use super::step::{CallError, Outcome};
+use super::process::ProcessName;
+use super::roll::Roll;
+use super::step::Halt;
 
-/// What has happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// Time to look at a check.
-    Tick(Tick),
-    /// The supervisor answered [`Effect::List`].
-    Listed {
-        check: String,
-        ticket: Ticket,
-        processes: Result<Vec<Process>, CallError>,
-    },
-    /// [`Effect::Probe`] ended.
-    Observed {
-        check: String,
-        ticket: Ticket,
-        seen: Box<Observation>,
-    },
-    /// [`Effect::Probe`] ended, and what it came to was decided elsewhere: a sample of a written trace.
-    Judged {
-        check: String,
-        ticket: Ticket,
-        look: Box<Look>,
-    },
-    /// [`Effect::Act`] ended.
-    Acted {
-        check: String,
-        ticket: Ticket,
-        outcome: Outcome,
-    },
-    /// A restart that an earlier run, or an earlier action, had left half done was brought to its end.
-    Resumed {
-        check: String,
-        incident: String,
-        outcome: Outcome,
-    },
-    /// [`Effect::Report`] was handed over, or could not be.
-    Delivered {
-        incident: String,
-        report: u64,
-        kind: ReportKind,
-        failure: Option<String>,
-    },
-    /// A person holds a check's actions.
-    Pause {
-        check: String,
-        reason: String,
-        lasting: Option<Duration>,
-    },
-    /// A person takes the hold back.
-    Resume { check: String },
-    /// A person says that it is fine to try again.
-    Reset { check: String },
-    /// A person wants a check's processes restarted, whatever the check says.
-    Restart { check: String },
-    /// There are new definitions.
-    Reload { checks: Vec<Check>, limits: Limits },
-    /// The end is near: no new action.
-    Shutdown,
-}
-
-/// Time to look at a check.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
-    /// Which.
-    pub check: String,
-    /// How old the tick is, when its source knows.
-    pub age: Option<Duration>,
-    /// How often its source ticks: an older tick is stale.
-    pub period: Option<Duration>,
-}
-
-/// What is to be done. Every effect but [`Effect::Note`] comes back as exactly one event.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// Ask the supervisor for its processes, so long from now.
-    List {
-        check: String,
-        ticket: Ticket,
-        remedy: Remedy,
-        after: Duration,
-    },
-    /// Ask the service, so long from now.
-    Probe {
-        check: String,
-        ticket: Ticket,
-        after: Duration,
-    },
-    /// Perform a plan.
-    Act { ticket: Ticket, plan: Box<Plan> },
-    /// Tell people.
-    Report(Box<Report>),
-    /// Nothing to do: what was decided, for logs and `explain`.
-    Note(Note),
-}
-
-/// What holds for all checks together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// The share of failing checks (of at least 3) from which on nothing is restarted.
-    pub panic_threshold: Option<f64>,
-    /// Restarts under way at a time.
-    pub max_concurrent_restarts: u32,
-    /// Restarts over all checks.
-    pub max_restarts: Option<Budget>,
-    /// A still-down reminder is sent so often.
-    pub reminder: Option<Duration>,
-}
+pub use words::{Effect, Event, Limits, Tick};
 
 /// The watchdog's mind.
 #[derive(Clone, Debug)]
@@ -191,9 +85,11 @@ impl Monitor {
         Some(gist)
     }
 
-    /// The episode of a check that has ended since this was last asked.
+    /// The episode of a check that has ended, or was added to after its end, since this was last asked.
     pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
-        self.checks.get_mut(check)?.closed.take()
+        let state = self.checks.get_mut(check)?;
+        let news = std::mem::take(&mut state.unwritten);
+        state.closed.clone().filter(|_| news)
     }
 
     /// The definitions, in the order given.
@@ -224,7 +120,9 @@ impl Monitor {
                 check,
                 ticket,
                 processes,
+                unasked,
             } => {
+                self.note_unasked(now, &check, unasked, &mut out);
                 self.listed(now, &check, ticket, processes, &mut out);
             }
             Event::Observed {
@@ -239,6 +137,11 @@ impl Monitor {
                 ticket,
                 look,
             } => self.looked(now, &check, ticket, *look, &mut out),
+            Event::WarmedUp {
+                check,
+                ticket,
+                seen,
+            } => self.warmed_up(now, &check, ticket, &seen, &mut out),
             Event::Acted {
                 check,
                 ticket,
@@ -297,16 +200,19 @@ impl Monitor {
                     memory.attempts = 0;
                     memory.next_attempt = None;
                     memory.spent.clear();
+                    // what a person looks after may use it all again
+                    self.spent.clear();
                     state.held = None;
                     out.push(note(now, &check, Decision::Reset));
                 }
             }
             Event::Restart { check } => self.restart_by_hand(now, &check, &mut out),
             Event::Reload { checks, limits } => {
+                self.halt_changed(now, &checks, &mut out);
                 self.limits = limits;
                 self.define(checks);
             }
-            Event::Shutdown => self.shut_down(),
+            Event::Shutdown => self.shut_down(now, &mut out),
         }
         out
     }
@@ -323,6 +229,9 @@ impl Monitor {
             match self.checks.get_mut(&check.name) {
                 Some(state) if state.check == check => {}
                 Some(state) => {
+                    if state.check.warmup != check.warmup {
+                        state.warming = None;
+                    }
                     state.check = check;
                     state.forget_streak();
                     if !matches!(state.doing, Doing::Acting { .. }) {
@@ -338,8 +247,9 @@ impl Monitor {
         }
     }
 
-    fn shut_down(&mut self) {
+    fn shut_down(&mut self, now: Moment, out: &mut Vec<Effect>) {
         self.shutting_down = true;
+        self.halt_all(now, &Halt::Held(Gate::ShuttingDown), out);
         for state in self.checks.values_mut() {
             state.waiting = false;
             if !matches!(state.doing, Doing::Acting { .. }) {
@@ -351,6 +261,18 @@ impl Monitor {
     fn next_ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
+    }
+
+    /// The id of a check's open incident, or one for the incident that is about to be opened.
+    fn incident_of(&mut self, check: &str) -> String {
+        let open = self
+            .checks
+            .get(check)
+            .and_then(|state| state.memory.incident.as_ref());
+        match open {
+            Some(incident) => incident.id.clone(),
+            None => self.next_incident(),
+        }
     }
 
     fn next_incident(&mut self) -> String {
@@ -367,16 +289,12 @@ impl Monitor {
                 Doing::Idle | Doing::Listing { .. } | Doing::Probing { .. } => None,
             })
     }
-}
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            panic_threshold: None,
-            max_concurrent_restarts: 1,
-            max_restarts: None,
-            reminder: None,
-        }
+    /// The checks whose attempt is under way, also between two actions of it.
+    fn rolling(&self) -> impl Iterator<Item = (&str, &Roll)> {
+        self.checks
+            .iter()
+            .filter_map(|(name, state)| Some((name.as_str(), state.roll.as_ref()?)))
     }
 }
 

@@ -12,7 +12,7 @@ use super::super::verdict::Verdict;
 use super::{Effect, Monitor, note};
 
 /// However long the grace is, nobody waits longer than this for the first report after a restart.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 impl Monitor {
     /// Makes a report about the open incident.
@@ -87,6 +87,7 @@ impl Monitor {
         };
         let verifying = state.memory.verifying.take();
         state.memory.gave_up = None;
+        state.memory.tried.clear();
         // one pass is no cure: the back-off starts small again only after a stable run
         let stable = state.check.policy.backoff.max;
         if state
@@ -120,6 +121,7 @@ impl Monitor {
         }
         if let Some(state) = self.checks.get_mut(name) {
             state.closed = state.memory.incident.take();
+            state.unwritten = true;
             state.memory.told_at = None;
         }
     }
@@ -135,7 +137,7 @@ impl Monitor {
             if over || after >= LONGEST_SILENCE {
                 self.tell_down(now, name, DownState::NotBack { after }, out);
             }
-            if !over {
+            if !over || self.checks.get(name).is_some_and(CheckState::is_proving) {
                 self.verify_again(now, name, out);
             } else if let Some(state) = self.checks.get_mut(name) {
                 state.memory.verifying = None;
@@ -163,7 +165,7 @@ impl Monitor {
         }
     }
 
-    /// A report was handed over, or could not be: noted in its incident while that is open.
+    /// A report was handed over, or could not be: noted in its incident, also after its end.
     pub(super) fn delivered(&mut self, now: Moment, id: &str, told: Happening) {
         let open = self
             .checks
@@ -172,6 +174,15 @@ impl Monitor {
             .find(|incident| incident.id == id);
         if let Some(incident) = open {
             incident.note(now, told);
+            return;
+        }
+        let ended =
+            |state: &&mut CheckState| state.closed.as_ref().is_some_and(|closed| closed.id == id);
+        if let Some(state) = self.checks.values_mut().find(ended)
+            && let Some(closed) = state.closed.as_mut()
+        {
+            closed.note(now, told);
+            state.unwritten = true;
         }
     }
 

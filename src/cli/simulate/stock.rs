@@ -1,0 +1,197 @@
+//! The processes of a written trace: what a supervisor would list of them, and what becomes of them when they
+//! are restarted as `action` does it. No IO.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::trace::{Processes, Restarts};
+use crate::health::{
+    CallError, Check, Deed, Halt, Moment, Outcome, Plan, Process, ProcessName, ProcessState,
+    Remedy, Scope, Selection, Skip, Step, Target,
+};
+
+/// So many processes a group has of which the configuration does not name the members.
+const MEMBERS: usize = 3;
+
+/// Every process that some check restarts.
+#[derive(Debug)]
+pub struct Stock {
+    processes: BTreeMap<ProcessName, Running>,
+    /// How restarts go, the newest rule last.
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Running {
+    state: ProcessState,
+    pid: u32,
+    since: Moment,
+}
+
+/// How restarts go, of whom.
+#[derive(Debug)]
+struct Rule {
+    check: Option<String>,
+    process: Option<String>,
+    go: Restarts,
+}
+
+impl Stock {
+    /// All of them run, and for long.
+    pub fn of(checks: &[Check]) -> Self {
+        let names: BTreeSet<ProcessName> = checks.iter().flat_map(processes).collect();
+        let running = |(pid, name)| {
+            let process = Running {
+                state: ProcessState::Running,
+                pid,
+                since: Moment::ZERO,
+            };
+            (name, process)
+        };
+        Self {
+            processes: (100..).zip(names).map(running).collect(),
+            rules: Vec::new(),
+        }
+    }
+
+    /// From now on restarts for `check`, or for all, of `process`, or of all, go like this.
+    pub fn rule(&mut self, check: Option<String>, process: Option<String>, go: Restarts) {
+        self.rules.push(Rule { check, process, go });
+    }
+
+    fn fails(&self, check: &str, name: &ProcessName) -> bool {
+        let name = name.to_string();
+        let fits = |rule: &&Rule| {
+            rule.check.as_ref().is_none_or(|meant| meant == check)
+                && rule.process.as_ref().is_none_or(|meant| *meant == name)
+        };
+        let newest = self.rules.iter().rev().find(fits);
+        newest.is_some_and(|rule| rule.go == Restarts::Fail)
+    }
+
+    /// Someone else does this to the processes of `check`.
+    pub fn change(&mut self, now: Moment, check: &Check, are: Processes) {
+        for name in processes(check) {
+            match are {
+                Processes::Replaced => self.start(now, &name),
+                Processes::Stopped => self.stand(&name, ProcessState::Stopped),
+                Processes::Running => self.stand(&name, ProcessState::Running),
+            }
+        }
+    }
+
+    fn stand(&mut self, name: &ProcessName, state: ProcessState) {
+        if let Some(process) = self.processes.get_mut(name) {
+            process.state = state;
+        }
+    }
+
+    fn start(&mut self, now: Moment, name: &ProcessName) {
+        if let Some(process) = self.processes.get_mut(name) {
+            process.pid += 1000;
+            process.since = now;
+            process.state = ProcessState::Running;
+        }
+    }
+
+    /// What a supervisor would say.
+    pub fn list(&self, now: Moment) -> Vec<Process> {
+        let describe = |(name, process): (&ProcessName, &Running)| Process {
+            name: name.clone(),
+            state: process.state,
+            pid: (process.state == ProcessState::Running).then_some(process.pid),
+            uptime: Some(now.since(process.since).as_secs()),
+            detail: String::new(),
+            instance: None,
+            aliases: Vec::new(),
+        };
+        self.processes.iter().map(describe).collect()
+    }
+
+    /// Performs `plan`.
+    pub fn act(&mut self, now: Moment, plan: &Plan) -> Outcome {
+        let mut steps = Vec::new();
+        let mut enough = false;
+        for process in plan.remedy.select(&self.list(now)) {
+            let name = &process.name;
+            if !plan.scope.covers(name) {
+                continue;
+            }
+            let deeds = match skip(plan, &process) {
+                Some(skip) => vec![Deed::Skipped(skip)],
+                None if enough => vec![Deed::Skipped(Skip::Halted(Halt::OneIsEnough))],
+                None => {
+                    enough = plan.scope == Scope::First;
+                    self.restart(now, plan, name)
+                }
+            };
+            steps.extend(deeds.into_iter().map(|deed| Step {
+                at: now,
+                took: Duration::ZERO,
+                process: Some(name.clone()),
+                deed,
+            }));
+        }
+        Outcome { steps }
+    }
+
+    fn restart(&mut self, now: Moment, plan: &Plan, name: &ProcessName) -> Vec<Deed> {
+        let stopped = Deed::Stopped { error: None };
+        if self.fails(&plan.check, name) {
+            self.stand(name, ProcessState::Fatal);
+            let error = CallError::Fault {
+                code: 50,
+                text: "SPAWN_ERROR".to_owned(),
+            };
+            return vec![stopped, Deed::Started { error: Some(error) }];
+        }
+        self.start(now, name);
+        let pid = self.processes.get(name).map(|process| process.pid);
+        let state = ProcessState::Running;
+        vec![
+            stopped,
+            Deed::Started { error: None },
+            Deed::Settled { state, pid },
+        ]
+    }
+}
+
+fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
+    let mut looked = plan.looked.iter().flatten();
+    let before = looked.find(|known| known.name == process.name);
+    if !plan.remedy.acts_on(process.state) {
+        let state = process.state;
+        return Some(Skip::NotRunning { state });
+    }
+    if let Some(before) = before.filter(|before| process.is_still(before) == Some(false)) {
+        let (looked, found) = (before.pid, process.pid);
+        return Some(Skip::Replaced { looked, found });
+    }
+    plan.dry_run.then_some(Skip::DryRun)
+}
+
+/// A process for everything that a check restarts.
+fn processes(check: &Check) -> Vec<ProcessName> {
+    let Remedy {
+        selection, default, ..
+    } = &check.remedy;
+    let names = |target: &Target| {
+        let backend = target.backend.unwrap_or(*default);
+        let name = move |group: &str, name: &str| ProcessName {
+            backend,
+            ..ProcessName::supervisord(group, name)
+        };
+        match target.pattern.split_once(':') {
+            None => vec![name(&target.pattern, &target.pattern)],
+            Some((group, "*" | "")) => {
+                let members = (0..MEMBERS).map(|member| name(group, &member.to_string()));
+                members.collect()
+            }
+            Some((group, one)) => vec![name(group, one)],
+        }
+    };
+    match selection {
+        Selection::All => Vec::new(),
+        Selection::Targets(targets) => targets.iter().flat_map(names).collect(),
+    }
+}
