@@ -1,0 +1,81 @@
+//! How a watchdog begins: it takes over what earlier runs left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Watchdog;
+use crate::daemon::recovery::{Half, Recovery};
+use crate::health::Memory;
+
+/// How long the first looks wait for half-done restarts of an earlier run.
+const RECOVER_FOR: Duration = Duration::from_secs(10);
+
+impl Watchdog {
+    /// Takes over the programs that an earlier run left, and starts the others. One look alone starts none.
+    pub(super) async fn begin_programs(&mut self) -> Result<(), String> {
+        self.programs.reap_as_init();
+        let defined = std::mem::take(&mut self.defined);
+        if self.once {
+            return Ok(());
+        }
+        self.programs.define(defined).await?;
+        let hands = Arc::make_mut(&mut self.executor.hands);
+        self.programs.lend(&mut hands.supervisors);
+        Ok(())
+    }
+
+    /// Takes over what earlier runs remembered.
+    pub(super) async fn remember(&mut self) {
+        let watchdog = &self.executor.intents.owner().watchdog;
+        // the store has told its own trouble
+        let _ = self.store.reclaim(watchdog).await;
+        self.courier.wake();
+        let memories = self.store.memories(watchdog).await.unwrap_or_default();
+        for (check, json) in memories {
+            match serde_json::from_str::<Memory>(&json) {
+                Ok(memory) => self.monitor.recall(&check, memory),
+                Err(error) => {
+                    let text = format!("what was remembered of {check:?} cannot be read: {error}");
+                    self.executor.voice.trouble(&text);
+                }
+            }
+        }
+    }
+
+    /// Brings restarts to their end that an earlier run left half done. What takes too long goes on beside
+    /// the looks.
+    pub(super) async fn recover(&mut self) {
+        let recovery = self.recovery();
+        let supervisors = &self.executor.hands.supervisors;
+        let mine = self
+            .executor
+            .intents
+            .inherit(|intent| supervisors.address(intent.process.backend) == intent.supervisor);
+        let tasks: Vec<_> = mine
+            .await
+            .into_iter()
+            .map(|intent| recovery.take(Half::from(intent)))
+            .collect();
+        let all = async {
+            for task in tasks {
+                // a task that broke leaves its intent to the next run
+                let _ = task.await;
+            }
+        };
+        let _ = timeout(RECOVER_FOR, all).await;
+        while let Ok(ended) = self.ended.try_recv() {
+            self.end_of_deed(ended);
+        }
+    }
+
+    pub(super) fn recovery(&self) -> Recovery {
+        Recovery {
+            hands: Arc::clone(&self.executor.hands),
+            clock: self.executor.clock,
+            voice: self.executor.voice.clone(),
+            ended: self.executor.ended.clone(),
+        }
+    }
+}

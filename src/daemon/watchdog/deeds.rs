@@ -1,0 +1,158 @@
+//! From an event to its effects, and what of it is written down, in an order that bears a kill at any time.
+
+use std::collections::BTreeSet;
+
+use super::Watchdog;
+use crate::daemon::executor::{Ended, Executor};
+use crate::daemon::ledger::Entry;
+use crate::daemon::recovery::Half;
+use crate::health::{Decision, Effect, Event, Look, Note};
+
+impl Watchdog {
+    /// A deed has ended. Its intents are closed only after what follows from it is safe.
+    pub(super) fn end_of_deed(&mut self, ended: Ended) {
+        let about = match &ended.event {
+            Some(Event::Acted { check, .. } | Event::Resumed { check, .. }) => Some(check.clone()),
+            _ => None,
+        };
+        let incident = about
+            .as_ref()
+            .and_then(|check| self.monitor.memory(check)?.incident.clone());
+        if let Some(event) = ended.event.and_then(|event| self.unburden(event)) {
+            self.feed(event);
+        }
+        if let Some(check) = &about {
+            self.write_down(check, true);
+        }
+        let incident = incident.map(|incident| incident.id).unwrap_or_default();
+        for (intent, unfinished) in ended.unfinished {
+            self.recovery().take_again(Half {
+                intent,
+                check: about.clone().unwrap_or_default(),
+                incident: incident.clone(),
+                unfinished,
+            });
+        }
+        if !ended.done.is_empty() {
+            self.executor.ledger.write(Entry::Done(ended.done));
+        }
+    }
+
+    /// Has judged elsewhere what would take so long that other checks had to wait; it comes back judged.
+    fn unburden(&self, event: Event) -> Option<Event> {
+        match event {
+            Event::Observed {
+                check,
+                ticket,
+                seen,
+            } if Executor::is_heavy(&seen) => {
+                // a check that is gone needs no judge
+                let expectation = self.monitor.expectation(&check)?.clone();
+                self.executor.judge(check, ticket, seen, expectation);
+                None
+            }
+            event => Some(event),
+        }
+    }
+
+    pub(super) fn feed(&mut self, event: Event) {
+        let now = self.executor.clock.now();
+        let delivered = matches!(event, Event::Delivered { .. });
+        let mut notes: Vec<Note> = Vec::new();
+        let recorded = self.journal.as_ref().map(|_| event.clone());
+        let effects = self.monitor.handle(now, event);
+        if let (Some(journal), Some(event)) = (&self.journal, recorded) {
+            journal.write(now, &event, &effects);
+        }
+        for effect in effects {
+            let (url, look) = match &effect {
+                Effect::Act { plan, .. } => {
+                    // before a process is touched it is on disk why
+                    self.write_down(&plan.check, true);
+                    self.cause(&plan.check)
+                }
+                Effect::Note(note) => {
+                    self.tally.count(&note.decision);
+                    notes.push(note.clone());
+                    (String::new(), None)
+                }
+                Effect::Report(_)
+                | Effect::List { .. }
+                | Effect::Probe { .. }
+                | Effect::WarmUp { .. } => (String::new(), None),
+            };
+            self.executor.perform(effect, &url, look);
+        }
+        let checks: BTreeSet<_> = notes.iter().map(|note| note.check.clone()).collect();
+        for check in checks {
+            self.write_down(&check, false);
+        }
+        let has_changed = notes.iter().any(|note| {
+            !matches!(
+                note.decision,
+                Decision::Judged { .. } | Decision::TickDropped(_) | Decision::Telling { .. }
+            )
+        });
+        if !notes.is_empty() {
+            self.executor.ledger.write(Entry::Notes(notes));
+        }
+        if has_changed {
+            self.tell_guardian();
+        }
+        if delivered {
+            self.write_ended();
+        }
+    }
+
+    /// Writes down the episodes that have ended, with whom was told of it.
+    fn write_ended(&mut self) {
+        let names: Vec<_> = self
+            .monitor
+            .checks()
+            .map(|check| check.name.clone())
+            .collect();
+        for name in names {
+            if let Some(ended) = self.monitor.take_closed(&name) {
+                self.executor.ledger.write(Entry::Incident(Box::new(ended)));
+            }
+        }
+    }
+
+    /// Writes down what is to be remembered of a check, when more than its samples has changed.
+    pub(super) fn write_down(&mut self, check: &str, now: bool) {
+        if let Some(closed) = self.monitor.take_closed(check) {
+            self.executor
+                .ledger
+                .write(Entry::Incident(Box::new(closed)));
+        }
+        let (Some(gist), Some(memory)) = (self.monitor.gist(check), self.monitor.memory(check))
+        else {
+            return;
+        };
+        if self.written.get(check) == Some(&gist) {
+            return;
+        }
+        if let Some(incident) = &memory.incident {
+            self.executor
+                .ledger
+                .write(Entry::Incident(Box::new(incident.clone())));
+        }
+        self.executor.ledger.write(Entry::Memory {
+            check: check.to_owned(),
+            memory: Box::new(memory.clone()),
+            now,
+        });
+        self.written.insert(check.to_owned(), gist);
+    }
+
+    /// The URL of a check and the look that led to an action.
+    fn cause(&self, check: &str) -> (String, Option<Look>) {
+        let url = self.monitor.checks().find(|known| known.name == check);
+        let incident = self
+            .monitor
+            .memory(check)
+            .and_then(|memory| memory.incident.as_ref());
+        let look = incident.and_then(|incident| incident.last_fail()).cloned();
+        (url.map(|check| check.url.clone()).unwrap_or_default(), look)
+    }
+}

@@ -1,0 +1,86 @@
+//! How a watchdog ends: programs are stopped or left, and what must outlive it gets to the disk.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use super::Watchdog;
+use super::ending::Ending;
+use crate::health::{Event, Verdict};
+use crate::tick::{Signal, Signals};
+
+/// How long the store may hold up the end.
+const CLOSE_FOR: Duration = Duration::from_secs(5);
+
+impl Watchdog {
+    /// The end begins: nothing new is done from now on.
+    pub(super) fn stop(&mut self) -> Ending {
+        self.guardian.stopping();
+        self.feed(Event::Shutdown);
+        Ending::Stopped
+    }
+
+    /// Stops the programs, or leaves them. That may take its time, in which one can still ask how things
+    /// are. False when it was cut short by a further signal.
+    pub(super) async fn end_programs(&mut self, signals: &mut Signals) -> bool {
+        let mut ended = pin!(self.programs.end());
+        loop {
+            tokio::select! {
+                biased;
+                () = told_to_stop(signals) => return false,
+                () = self.guardian.beat() => {}
+                Some(asked) = self.control.next() => self.answer(asked).await,
+                () = &mut ended => return true,
+            }
+        }
+    }
+
+    /// What is safe, and what could be told, before the end. A further signal cuts it short.
+    pub(super) async fn finish(&mut self, ending: &Ending, mut signals: Signals) {
+        let orderly = async {
+            self.executor.ledger.sync().await;
+            self.courier.finish(ending.last_mails()).await;
+            while let Ok(event) = self.told.try_recv() {
+                // the end of an incident's transcript: who was told
+                let _ = self.monitor.handle(self.executor.clock.now(), event);
+            }
+            let names: Vec<_> = self
+                .monitor
+                .checks()
+                .map(|check| check.name.clone())
+                .collect();
+            names.iter().for_each(|name| self.write_down(name, false));
+            self.executor.ledger.sync().await;
+            // the store has told its own trouble
+            let _ = self.store.close(CLOSE_FOR).await;
+        };
+        tokio::select! {
+            () = orderly => {}
+            () = told_to_stop(&mut signals) => {}
+        }
+    }
+
+    pub(super) fn worst(&self) -> Verdict {
+        let verdicts = self.monitor.checks().filter_map(|check| {
+            let samples = &self.monitor.memory(&check.name)?.samples;
+            samples.back().map(|sample| sample.verdict)
+        });
+        verdicts
+            .max_by_key(|verdict| gravity(*verdict))
+            .unwrap_or(Verdict::Unknown)
+    }
+}
+
+/// Waits until somebody tells us to stop, once more if need be.
+async fn told_to_stop(signals: &mut Signals) {
+    while signals.next().await == Signal::Reload {}
+}
+
+/// How bad a verdict is for an exit code: the worst of several is told.
+fn gravity(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Pass => 0,
+        Verdict::Starting | Verdict::Draining | Verdict::Degraded => 1,
+        Verdict::Unknown => 2,
+        Verdict::Fail => 3,
+    }
+}

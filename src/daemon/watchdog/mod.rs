@@ -1,0 +1,226 @@
+//! The loop: ticks, signals and the ends of deeds go into the heart, its effects into the executor, and
+//! what must outlive us into the ledger. Here is what a watchdog is made of and the loop itself; how it begins,
+//! what it does with an event, what it answers and how it ends have files of their own.
+
+mod beginning;
+mod deeds;
+mod ending;
+mod leaving;
+mod requests;
+mod tally;
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::action::Intents;
+use crate::clock::Clock;
+use crate::health::{Event, Memory, Monitor};
+use crate::store::Store;
+use crate::tick::{Signal, Signals};
+
+use super::control::Control;
+use super::courier::{Courier, Route};
+use super::executor::{Ended, Executor};
+use super::guardian::{self, Guardian};
+use super::journal::Journal;
+use super::ledger::Ledger;
+use super::programs::{Definitions, Programs};
+use super::ticks::{Due, Ticks};
+use super::voice::Voice;
+use super::wiring::Parts;
+
+pub use ending::Ending;
+pub use tally::Tally;
+
+/// Reads the configuration again; the reason when it is not taken.
+pub type Reload = Box<dyn FnMut() -> Result<Parts, String> + Send>;
+
+/// A watchdog, ready to run.
+pub struct Watchdog {
+    monitor: Monitor,
+    executor: Executor,
+    courier: Courier,
+    store: Store,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    told: mpsc::UnboundedReceiver<Event>,
+    told_sender: mpsc::UnboundedSender<Event>,
+    ticks: Ticks,
+    due: Vec<Due>,
+    once: bool,
+    reload: Option<Reload>,
+    guardian: Guardian,
+    control: Control,
+    journal: Option<Journal>,
+    programs: Programs,
+    /// How these are to be, until they are.
+    defined: Definitions,
+    /// What of each check's memory was last written down.
+    written: BTreeMap<String, Memory>,
+    tally: Tally,
+}
+
+impl Watchdog {
+    /// Puts the parts together. `seed` makes jitter and incident ids. Needs a runtime.
+    pub fn new(
+        parts: Parts,
+        ticks: Ticks,
+        voice: Voice,
+        seed: u64,
+        reload: Option<Reload>,
+    ) -> Self {
+        let (ended_sender, ended) = mpsc::unbounded_channel();
+        let (told_sender, told) = mpsc::unbounded_channel();
+        let clock = Clock::start();
+        let once = matches!(ticks, Ticks::Once(_));
+        let control = match once {
+            true => Control::closed(),
+            false => Control::open(&parts.state_dir, &parts.key, &voice),
+        };
+        let journal = parts
+            .journal
+            .and_then(|path| Journal::open(&path, seed, &voice));
+        let programs = Programs::new(&parts.state_dir, &parts.key, voice.clone());
+        let mut checks = parts.checks;
+        if once {
+            // who stays for one look cannot wait for what may take minutes
+            checks.iter_mut().for_each(|check| check.warmup = None);
+        }
+        let store = Store::new(parts.state_dir);
+        let (courier, outbox) = Courier::start(Route {
+            store: store.clone(),
+            watchdog: parts.key.clone(),
+            words: parts.words,
+            scene: parts.scene,
+            notifiers: parts.notifiers,
+            voice: voice.clone(),
+            clock,
+            events: told_sender.clone(),
+        });
+        let ledger = Ledger::start(store.clone(), parts.key.clone(), outbox, voice.clone());
+        Self {
+            monitor: Monitor::new(parts.limits, seed, checks),
+            executor: Executor {
+                hands: Arc::new(parts.hands),
+                clock,
+                voice,
+                ledger,
+                intents: Intents::new(store.clone(), parts.key),
+                ended: ended_sender,
+            },
+            courier,
+            store,
+            ended,
+            told,
+            told_sender,
+            once,
+            ticks,
+            due: parts.due,
+            reload,
+            guardian: Guardian::default(),
+            control,
+            journal,
+            programs,
+            defined: parts.programs,
+            written: BTreeMap::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// The same watchdog, with a service manager that wants to know how it is.
+    #[must_use]
+    pub fn guarded_by(self, guardian: Guardian) -> Self {
+        Self { guardian, ..self }
+    }
+
+    /// Runs until it is told to stop, by one of `signals` or by `over` coming true, or nothing is left to do.
+    pub async fn run_until(
+        mut self,
+        signals: Signals,
+        over: impl Future<Output = ()>,
+    ) -> (Ending, Tally) {
+        let begun = self.executor.clock.now();
+        let ending = self.watch(signals, over).await;
+        let lasted = self.executor.clock.now().since(begun);
+        (
+            ending,
+            Tally {
+                lasted,
+                ..self.tally
+            },
+        )
+    }
+
+    async fn watch(&mut self, mut signals: Signals, over: impl Future<Output = ()>) -> Ending {
+        let mut over = pin!(over);
+        if let Err(why) = self.begin_programs().await {
+            return Ending::NotAlone(why);
+        }
+        self.remember().await;
+        if let Some(journal) = &self.journal {
+            journal.begin(self.executor.clock.now(), &self.monitor);
+        }
+        self.recover().await;
+        self.ticks.set(&self.due);
+        self.guardian.ready();
+        self.tell_guardian();
+        let mut ending = None;
+        let mut asked = self.due.len();
+        let ending = loop {
+            tokio::select! {
+                biased;
+                signal = signals.next() => match signal {
+                    Signal::Reload => {
+                        // what is wrong is told there
+                        let _ = self.take_new_settings().await;
+                    }
+                    Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
+                    Signal::Shutdown { .. } => return Ending::Hurried,
+                },
+                () = self.guardian.beat() => {}
+                () = &mut over, if ending.is_none() => ending = Some(self.stop()),
+                Some(ended) = self.ended.recv() => self.end_of_deed(ended),
+                Some(event) = self.told.recv() => self.feed(event),
+                Some(asked) = self.control.next() => self.answer(asked).await,
+                ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
+                    Ok(ticks) => {
+                        asked = asked.saturating_sub(ticks.len());
+                        for tick in ticks {
+                            self.feed(Event::Tick(tick));
+                        }
+                    }
+                    // what was asked for is done to its end; there will just be nothing new
+                    Err(ended) => ending = Some(Ending::NoTicks(ended)),
+                },
+            }
+            if self.once && asked == 0 && ending.is_none() && self.monitor.is_at_rest() {
+                ending = Some(Ending::Once(self.worst()));
+            }
+            let done = |ending: &mut Ending| match ending {
+                Ending::Stopped | Ending::Hurried => !self.monitor.is_acting(),
+                Ending::Once(_) | Ending::NoTicks(_) | Ending::NotAlone(_) => {
+                    self.monitor.is_at_rest()
+                }
+            };
+            if let Some(ending) = ending.take_if(done) {
+                break ending;
+            }
+        };
+        self.guardian.stopping();
+        if !self.end_programs(&mut signals).await {
+            return Ending::Hurried;
+        }
+        self.finish(&ending, signals).await;
+        ending
+    }
+
+    /// Tells the service manager above us how things stand.
+    fn tell_guardian(&mut self) {
+        if self.guardian.is_there() {
+            let snapshot = self.monitor.snapshot(self.executor.clock.now());
+            self.guardian.tell(guardian::status(&snapshot));
+        }
+    }
+}
