@@ -102,6 +102,8 @@ fn it_is_asked_again_while_nobody_listens() {
     wait_until("it is watched on", LIMIT, || {
         stage.site.count("/shop") >= looks + 3
     });
+    let said = watchdog.err.text();
+    assert!(!said.contains("passes"), "it is not up yet: {said}");
     let listener = UnixListener::bind(&path).unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     let mut head = [0; 1024];
@@ -113,4 +115,7 @@ fn it_is_asked_again_while_nobody_listens() {
         .err
         .wait("it is warm", |said| said.contains("warmed up after"));
     assert!(said.contains("(404)"), "{said}");
+    watchdog
+        .err
+        .wait("it is up", |said| said.contains("passes"));
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::check::{CheckState, Ticket};
+use super::super::check::{CheckState, Doing, Ticket};
 use super::super::incident::Look;
 use super::super::moment::Moment;
 use super::super::note::Decision;
@@ -97,7 +97,12 @@ impl Monitor {
         };
         if let Some(decision) = decision {
             state.memory.warmed = Some(warming.processes);
+            let idle = state.doing == Doing::Idle;
             out.push(note(now, name, decision));
+            if idle {
+                // nobody waits for the next tick to hear that it is up
+                self.look(now, name, Duration::ZERO, out);
+            }
             return;
         }
         warming.ticket = next;
@@ -141,9 +146,14 @@ impl CheckState {
         None
     }
 
-    /// Until a warm-up is answered, a fail is no more than a start that takes its time.
+    /// Until a warm-up is answered the service is starting: a fail is no more than a start that takes its time,
+    /// and who passes is not yet as quick as it is meant to be.
     pub(super) fn excuse(&self, look: &mut Look) {
-        if self.warming.is_some() && look.judgement.verdict == Verdict::Fail {
+        let counts = match look.judgement.verdict {
+            Verdict::Pass | Verdict::Degraded | Verdict::Fail => true,
+            Verdict::Starting | Verdict::Draining | Verdict::Unknown => false,
+        };
+        if self.warming.is_some() && counts {
             look.judgement.verdict = Verdict::Starting;
             let detail = std::mem::take(&mut look.judgement.detail);
             look.judgement.detail = match detail.as_str() {
