@@ -4,7 +4,7 @@
 use crate::health::{Deed, Plan, Process, ProcessState};
 use crate::store::IntentId;
 
-use super::restart::bring_up;
+use super::start::bring_up;
 use super::{Log, Performed, Tools};
 
 /// Processes as they were before, and their intents.

@@ -1,22 +1,11 @@
 //! Brings a half-done restart to its end: the process that we stopped runs again, or it is clear that it is
 //! not ours any more. One try at a time; when to try again is the caller's business.
 
-use crate::health::{CallError, Deed, Outcome, Process, ProcessName, ProcessState, Step};
+use crate::health::{CallError, Deed, Outcome, Process, ProcessState, Step};
 use crate::supervisor::Supervisors;
 
-use super::restart::{settle, start};
-use super::{Clock, Log};
-
-/// A restart that was begun and of which it is not known that it ended well.
-#[derive(Clone, Debug)]
-pub struct Unfinished {
-    /// The process.
-    pub process: ProcessName,
-    /// Its pid before the stop: the same one still running was never stopped.
-    pub pid_before: Option<u32>,
-    /// A start of ours has begun. If it is found STOPPED after that, an operator did it.
-    pub has_begun: bool,
-}
+use super::start::{settle, start};
+use super::{Clock, Log, Unfinished};
 
 /// What one try came to.
 #[derive(Debug)]

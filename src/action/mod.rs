@@ -6,6 +6,7 @@ mod falling;
 mod finish;
 mod intents;
 mod restart;
+mod start;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::store::IntentId;
 use crate::supervisor::{Listing, Supervisors};
 
 pub use capture::{CaptureSpec, DUMP, Dumper, run_dump};
-pub use finish::{Finish, Unfinished, finish};
+pub use finish::{Finish, finish};
 pub use intents::Intents;
 
 /// How long one supervisor may take to list its processes, however patient its own client is.
@@ -45,6 +46,17 @@ pub struct Performed {
     pub done: Vec<IntentId>,
     /// The intents of processes that do not run yet.
     pub unfinished: Vec<(IntentId, Unfinished)>,
+}
+
+/// A restart that was begun and of which it is not known that it ended well.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// The process.
+    pub process: ProcessName,
+    /// Its pid before the stop: the same one still running was never stopped.
+    pub pid_before: Option<u32>,
+    /// A start of ours has begun. If it is found STOPPED after that, an operator did it.
+    pub has_begun: bool,
 }
 
 /// The steps done so far; each is told as soon as it is done.
