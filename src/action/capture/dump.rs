@@ -2,12 +2,12 @@
 //! kernel lets go of it when its debugger ends.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::elf;
+use super::failure::Failure;
 
 /// The first word of the command line `__dump PID FILE MAX_BYTES`, which nobody but ourselves uses.
 pub const DUMP: &str = "__dump";
@@ -17,24 +17,6 @@ pub(super) const RACE: i32 = 75;
 
 /// Exit status: it cannot be done.
 const FAILED: i32 = 1;
-
-/// Why there is no core.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// Its threads changed while they were stopped one by one.
-    #[allow(dead_code, reason = "where no core can be written it does not happen")]
-    Race,
-    Other(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Race => f.write_str("its threads come and go too fast"),
-            Self::Other(why) => f.write_str(why),
-        }
-    }
-}
 
 /// Does what the words after [`DUMP`] say: a core of the process PID in the new FILE. Returns the exit status;
 /// what went wrong is said on standard error.

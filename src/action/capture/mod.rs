@@ -17,6 +17,7 @@ mod dump;
 )]
 mod elf;
 mod facts;
+mod failure;
 mod files;
 mod folder;
 mod found;

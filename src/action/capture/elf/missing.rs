@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::dump::Failure;
+use super::failure::Failure;
 
 /// Says so.
 pub(super) fn write(_pid: i32, _file: File, _room: u64) -> Result<(), Failure> {

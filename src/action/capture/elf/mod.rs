@@ -8,7 +8,7 @@ use std::iter::successors;
 
 use elfcore::{CoreError, ProcessView, write_core_dump};
 
-use super::dump::Failure;
+use super::failure::Failure;
 use sparse::Sparse;
 
 /// Writes a core of the process `pid` to `file`, which is empty. It takes at most `room` bytes of the disk.
