@@ -1,7 +1,9 @@
-//! `httpok simulate`: the heart alone over a trace. `trace` reads the lines, `fields` one object's keys,
-//! `world` completes what a written trace leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
+//! `httpok simulate`: the heart alone over a trace. `trace` reads the lines, `written` those that a
+//! person wrote (`fields` one object's keys) as words of `happening`; `world` completes what a written trace leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
 
 mod fields;
+mod happening;
+mod mind;
 mod replay;
 mod stock;
 mod tell;
@@ -17,20 +19,12 @@ use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::config;
 use crate::daemon::wiring::{self, Manner};
-use crate::health::{Check, Limits};
-
+use mind::Mind;
 use tell::Teller;
 use trace::Trace;
 
 /// A trace is no larger, in bytes.
 const LARGEST: u64 = 1 << 30;
-
-/// Whose decisions they are.
-#[derive(Debug)]
-pub struct Mind {
-    pub checks: Vec<Check>,
-    pub limits: Limits,
-}
 
 /// Does what `args` ask for.
 pub fn run(args: &SimulateArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::Mind;
+use super::mind::Mind;
 use super::tell::{Side, Teller};
 use super::trace::Recorded;
 use crate::daemon::journal::{Beginning, Entry};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::trace::{Processes, Restarts};
+use super::happening::{Processes, Restarts};
 use crate::health::{
     CallError, Check, Deed, Halt, Moment, Outcome, Plan, Process, ProcessName, ProcessState,
     Remedy, Scope, Selection, Skip, Step, Target,

@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::fields::Fields;
+use super::happening::{Answer, Sample, Step, What};
 use super::written;
 use crate::daemon::journal::{Beginning, Entry, VERSION};
-use crate::health::{Decision, Moment, Note, Reason, Verdict};
+use crate::health::{Decision, Moment, Note};
 
 /// More faults than these are not told.
 const TOLD: usize = 50;
@@ -30,92 +31,6 @@ pub enum Recorded {
     Entry(Box<Entry>),
     /// Lines that were lost there.
     Lost(u64),
-}
-
-/// Something that happens in a written trace.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// After the trace's beginning.
-    pub at: Duration,
-    pub what: What,
-}
-
-/// What happens.
-#[derive(Clone, Debug, PartialEq)]
-pub enum What {
-    /// The check is asked, and from now on answers so.
-    Sample { check: String, sample: Sample },
-    /// A person pauses a check.
-    Pause {
-        check: String,
-        reason: String,
-        lasting: Option<Duration>,
-    },
-    /// A person ends the pause.
-    Resume(String),
-    /// A person resets a check.
-    Reset(String),
-    /// A person has a check's processes restarted.
-    ByHand(String),
-    /// How restarts go from now on, for one check or for all, of one process or of all.
-    Restarts {
-        check: Option<String>,
-        process: Option<String>,
-        go: Restarts,
-    },
-    /// How warm-ups go from now on.
-    WarmUps {
-        check: String,
-        go: WarmUps,
-        took: Duration,
-    },
-    /// What someone else does to a check's processes.
-    Processes { check: String, are: Processes },
-    /// The watchdog is told to end.
-    Shutdown,
-}
-
-/// How a check answers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    pub answer: Answer,
-    pub took: Duration,
-}
-
-/// What comes back.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// A status and a body, to be judged by the check's own expectations.
-    Status { code: u16, body: String },
-    /// Judged already.
-    Verdict {
-        verdict: Verdict,
-        reason: Option<Reason>,
-        detail: String,
-    },
-}
-
-/// How restarts go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Restarts {
-    Succeed,
-    Fail,
-}
-
-/// How warm-ups go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WarmUps {
-    Answered,
-    Refused,
-    Failed,
-}
-
-/// What becomes of a check's processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processes {
-    Replaced,
-    Stopped,
-    Running,
 }
 
 /// Reads `text`, which is that of `file`; `known` are the checks that there are.

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Mind;
+use super::happening::{Answer, Sample, Step, WarmUps, What};
+use super::mind::Mind;
 use super::stock::Stock;
 use super::tell::Teller;
-use super::trace::{Answer, Sample, Step, WarmUps, What};
 use crate::health::{
     Body, Check, Effect, Event, Judgement, Look, Moment, Monitor, Observation, Phase, Reason,
     StatusLine, Tick, Trouble, Verdict,

@@ -1,7 +1,7 @@
 //! One line of a trace that a person wrote: what happens, and when. Pure.
 
 use super::fields::Fields;
-use super::trace::{Answer, Processes, Restarts, Sample, Step, WarmUps, What};
+use super::happening::{Answer, Processes, Restarts, Sample, Step, WarmUps, What};
 use crate::health::{Reason, Verdict};
 
 /// One thing that happens.
