@@ -1,7 +1,7 @@
 //! The keys of a check that runs a command.
 
+use super::common::Common;
 use super::faults::Wrong;
-use super::probe::Common;
 use super::settings::{Command, Exec};
 use super::value::Value;
 

@@ -4,8 +4,8 @@ use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::address;
+use super::common::Common;
 use super::faults::Wrong;
-use super::probe::Common;
 use super::settings::{Http, Probe, Tls};
 use super::table::Table;
 use super::value::Value;

@@ -1,8 +1,8 @@
 //! The keys of a check of `tcp://` or `unix://`.
 
+use super::common::Common;
 use super::escape::unescape;
 use super::faults::Wrong;
-use super::probe::Common;
 use super::settings::{Line, Payload, Until};
 use super::table::Table;
 use super::value::Value;

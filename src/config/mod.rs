@@ -6,6 +6,7 @@ pub mod address;
 mod capture;
 mod checks;
 mod command;
+mod common;
 mod docker;
 pub mod duration;
 pub mod escape;

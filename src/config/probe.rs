@@ -2,15 +2,15 @@
 //! no key is of another kind.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::address;
+use super::common::Common;
 use super::exec::read_exec;
 use super::faults::Wrong;
 use super::http::read_http;
 use super::line::read_line;
 use super::presets::Preset;
-use super::settings::{Family, Http, Line, Peer, Probe};
+use super::settings::{Http, Line, Peer, Probe};
 use super::table::Table;
 use super::value::Value;
 
@@ -53,20 +53,9 @@ const COMMAND: Kind = Kind {
     keys: &["command"],
 };
 
-/// What every kind is told.
-pub struct Common {
-    pub timeout: Option<Duration>,
-    pub max_body: Option<u64>,
-    pub family: Option<Family>,
-}
-
 /// How the check is asked. In the defaults, which have no URL, the keys of every kind are looked at.
 pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Preset>) -> Probe {
-    let common = Common {
-        timeout: table.read("timeout", Value::some_duration),
-        max_body: table.read("max_body", some_size),
-        family: table.read("ip", family),
-    };
+    let common = Common::read(table);
     let command = table.own("command");
     let named = url.as_ref().and_then(Value::plain);
     if command.is_some() || named == Some(EXEC) {
@@ -117,38 +106,6 @@ fn refuse_others(table: &Table<'_>, kind: &Kind) {
                     "leave it out",
                 ));
             }
-        }
-    }
-}
-
-fn some_size(value: &Value<'_>) -> Option<u64> {
-    let size = value.size()?;
-    if size == 0 {
-        value.wrong(Wrong::new(
-            "no room for any answer",
-            "for example: \"16MiB\"",
-        ));
-        return None;
-    }
-    Some(size)
-}
-
-fn family(value: &Value<'_>) -> Option<Family> {
-    use toml::de::DeValue;
-    let family = match value.found {
-        DeValue::String(text) => text.as_ref(),
-        DeValue::Integer(number) => number.as_str(),
-        _ => "",
-    };
-    match family {
-        "4" => Some(Family::V4),
-        "6" => Some(Family::V6),
-        _ => {
-            value.wrong(Wrong::new(
-                "not a version of IP",
-                "expected \"4\" or \"6\", or leave it out for both",
-            ));
-            None
         }
     }
 }
