@@ -1,6 +1,6 @@
 //! What a command's exit code means, as for the plugins of Nagios.
 
-use super::observation::Body;
+use super::body::Body;
 use super::verdict::{Finding, Verdict};
 
 /// 0 is fine, 1 a warning, 3 says that the command could not tell; anything else is a fail, also the end

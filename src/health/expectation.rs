@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::assertion::{Assertion, Facts};
+use super::body::Body;
 use super::codes::StatusSet;
 use super::exit;
-use super::observation::{Body, Observation, StatusLine};
+use super::observation::{Observation, StatusLine};
 use super::reason::{Phase, Reason};
 use super::verdict::{Finding, Judgement, Verdict};
 

@@ -6,6 +6,7 @@
 
 mod assertion;
 mod backoff;
+mod body;
 mod budget;
 mod check;
 mod codes;
@@ -31,6 +32,7 @@ mod warmup;
 
 pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
+pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
 pub use check::{Check, Episode, Memory, Pause, Sample, Ticket, Verifying};
 pub use codes::StatusSet;
@@ -40,7 +42,7 @@ pub use incident::{DownState, Entry, Happening, Incident, Look, Report, ReportKi
 pub use moment::Moment;
 pub use monitor::{Effect, Event, Limits, Monitor, Tick};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
-pub use observation::{Body, Certificate, Observation, Phases, StatusLine, Trouble};
+pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use plan::{Plan, Remedy, Scope, Selection};
 pub use policy::{Fails, Policy, Tell};
 pub use process::{Backend, Process, ProcessName, ProcessState, Target};

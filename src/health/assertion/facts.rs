@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 
 use serde_json::Value as Json;
 
-use super::super::observation::{Body, Observation};
+use super::super::body::Body;
+use super::super::observation::Observation;
 use super::metric::Samples;
 use super::value::{excerpt, whole};
 

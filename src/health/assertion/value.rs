@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::super::observation::Body;
+use super::super::body::Body;
 use super::literal::{Literal, Number};
 
 /// One value that a query found.

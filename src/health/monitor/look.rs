@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::body::Body;
 use super::super::check::{CheckState, Doing, Ticket};
 use super::super::incident::{Happening, Incident, Look};
 use super::super::moment::Moment;
 use super::super::note::{Counted, Decision, Dropped};
-use super::super::observation::{Body, Observation};
+use super::super::observation::Observation;
 use super::super::process::{Backend, Process, ProcessState};
 use super::super::step::CallError;
 use super::super::threshold::{Status, Streak};
