@@ -8,6 +8,7 @@
 mod dependents;
 mod journal;
 mod refusal;
+mod scope;
 mod show;
 mod systemctl;
 mod unit;
@@ -23,7 +24,8 @@ use super::Stream;
 use crate::health::unit::is_name;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
-pub use self::systemctl::{Scope, Spec};
+pub use self::scope::Scope;
+pub use self::systemctl::Spec;
 
 /// A unit is up when it has been so for this long, as under supervisord. Most types of services are active as
 /// soon as their process exists, whatever becomes of it.

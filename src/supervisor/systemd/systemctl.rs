@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::refusal::refusal;
+use super::scope::Scope;
 use super::show::{FALL_WITH_IT, PROPERTIES, units};
 use super::unit::Unit;
 use crate::exec::{self, Command, ExecError, Finished, Line};
@@ -15,16 +16,6 @@ const QUESTION: Duration = Duration::from_secs(10);
 
 /// No answer is longer: some thousand units.
 const LONGEST: usize = 4 << 20;
-
-/// Whose service manager is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// The system's.
-    #[default]
-    System,
-    /// The one of the user that we run as.
-    User,
-}
 
 /// How a service manager is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
