@@ -11,6 +11,7 @@ mod attempt;
 mod certificate;
 mod look;
 mod pem;
+mod provider;
 mod redirect;
 mod request;
 mod spec;

@@ -6,18 +6,15 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use rustls::client::{Resumption, WantsClientCert};
-use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::pem;
+use super::provider::PROVIDER;
 use super::spec::{SpecError, TlsSpec};
 use super::trace::Trace;
 use super::trust::{Given, Judge, Trust};
-
-pub static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-    LazyLock::new(|| Arc::new(ring::default_provider()));
 
 /// The configuration of those who show no certificate.
 static NOBODY: LazyLock<ClientConfig> = LazyLock::new(|| client().with_no_client_auth());

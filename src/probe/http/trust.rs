@@ -17,8 +17,8 @@ use tokio::sync::OnceCell;
 
 use super::certificate;
 use super::pem;
+use super::provider::PROVIDER;
 use super::spec::SpecError;
-use super::tls::PROVIDER;
 use super::trace::Trace;
 
 /// The system's roots. Only success is remembered: a bundle that is installed later is found.
