@@ -15,9 +15,10 @@ use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::reason::Reason;
 use super::roll::Roll;
-use super::snapshot::Tally;
 use super::step::CallError;
+use super::tally::Tally;
 use super::threshold::{Status, Streak};
+use super::ticket::Ticket;
 use super::verdict::Verdict;
 use super::warmup::{WarmUp, Warmed, Warming};
 
@@ -150,12 +151,6 @@ pub struct Sample {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
-
-/// Names one question of the heart, so that an answer to an older one is recognized.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct Ticket(pub u64);
 
 /// What a check is doing just now. A look and an action exclude each other.
 #[derive(Clone, Debug, PartialEq)]

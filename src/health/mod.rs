@@ -25,7 +25,9 @@ mod reason;
 mod roll;
 mod snapshot;
 mod step;
+mod tally;
 mod threshold;
+mod ticket;
 pub mod unit;
 mod verdict;
 mod warmup;
@@ -34,7 +36,7 @@ pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
-pub use check::{Check, Episode, Memory, Pause, Sample, Ticket, Verifying};
+pub use check::{Check, Episode, Memory, Pause, Sample, Verifying};
 pub use codes::StatusSet;
 pub use expectation::{Expectation, Rule};
 pub use gate::Gate;
@@ -49,9 +51,11 @@ pub use process::{Backend, Process, ProcessName, ProcessState, Target};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
     Busy, CheckView, IncidentView, LookView, PauseView, RollView, Snapshot, Spending, StreakView,
-    Tally, Totals,
+    Totals,
 };
 pub use step::{CallError, Capture, Deed, Halt, Outcome, Skip, Step};
+pub use tally::Tally;
 pub use threshold::{Status, Streak};
+pub use ticket::Ticket;
 pub use verdict::{Finding, Judgement, Verdict};
 pub use warmup::{WarmUp, Warmed};

@@ -1,20 +1,15 @@
 //! What a monitor knows at one moment, as plain data: what `status`, pages and metrics show. Nothing is
 //! decided here, and nothing can be changed through it. Spans are seconds, moments milliseconds since 1970.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use super::check::{CheckState, Doing, Sample};
-use super::expectation::Expectation;
-use super::gate::Gate;
+use super::check::Sample;
 use super::incident::Incident;
 use super::moment::Moment;
-use super::monitor::Monitor;
 use super::reason::Reason;
 use super::roll::Roll;
-use super::threshold::{Status, Streak};
+use super::tally::Tally;
+use super::threshold::Status;
 use super::verdict::Verdict;
 
 /// Everything that can be shown.
@@ -154,7 +149,7 @@ pub struct RollView {
 }
 
 impl RollView {
-    fn of(roll: &Roll) -> Option<Self> {
+    pub(super) fn of(roll: &Roll) -> Option<Self> {
         let proving = roll.proving.as_ref()?;
         Some(Self {
             proving: proving.process.to_string(),
@@ -174,149 +169,6 @@ pub enum Busy {
     Probing,
     /// Restarting these processes, since then; none when they could not be listed.
     Restarting { since: Moment, on: Vec<String> },
-}
-
-/// What a check came to since the start of the watchdog.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
-    /// Looks by verdict.
-    pub looks: BTreeMap<Verdict, u64>,
-    /// Episodes that were opened.
-    pub incidents: u64,
-    /// Actions after which a process was RUNNING again.
-    pub restarted: u64,
-    /// Actions that touched a process in vain.
-    pub failed: u64,
-    /// Actions that touched nothing.
-    pub untouched: u64,
-}
-
-impl Monitor {
-    /// One check as it stands at `now`.
-    pub fn view(&self, now: Moment, check: &str) -> Option<CheckView> {
-        self.checks.get(check).map(|state| state.view(now))
-    }
-
-    /// What `check` expects: for judging beside the loop what would hold it up.
-    pub fn expectation(&self, check: &str) -> Option<&Expectation> {
-        self.checks.get(check).map(|state| &state.check.expectation)
-    }
-
-    /// All that can be shown at `now`.
-    pub fn snapshot(&self, now: Moment) -> Snapshot {
-        let states = || self.order.iter().filter_map(|name| self.checks.get(name));
-        let count = |fits: &dyn Fn(&CheckState) -> bool| states().filter(|s| fits(s)).count();
-        let stands = |status| count(&|state| state.memory.status == status);
-        Snapshot {
-            at: now,
-            shutting_down: self.shutting_down,
-            totals: Totals {
-                checks: states().count(),
-                up: stands(Status::Up),
-                down: stands(Status::Down),
-                pending: stands(Status::Pending),
-                paused: count(&|state| state.paused(now).is_some()),
-                gave_up: count(&|state| state.memory.gave_up.is_some()),
-                looking: count(&|state| {
-                    matches!(state.doing, Doing::Listing { .. } | Doing::Probing { .. })
-                }),
-                acting: count(&|state| state.roll.is_some()),
-                restarts: self.limits.max_restarts.map(|budget| Spending {
-                    spent: self.spent.within(now, budget.window),
-                    of: budget.count,
-                    window: budget.window.as_secs_f64(),
-                }),
-            },
-            checks: states().map(|state| state.view(now)).collect(),
-        }
-    }
-}
-
-impl CheckState {
-    fn view(&self, now: Moment) -> CheckView {
-        let Self { check, memory, .. } = self;
-        let policy = &check.policy;
-        let ahead = |moment: &Moment| *moment > now;
-        let seconds = |span: Duration| span.as_secs_f64();
-        CheckView {
-            name: check.name.clone(),
-            url: check.url.clone(),
-            status: memory.status,
-            since: match &memory.incident {
-                Some(incident) if memory.status == Status::Down => Some(incident.since),
-                _ => memory.stands_since,
-            },
-            last: memory.samples.back().map(LookView::from),
-            streak: StreakView {
-                fails: memory.streak.count(policy.fail),
-                fail_after: Streak::needed(policy.fail),
-                passes: memory.streak.passes(),
-                pass_after: policy.pass_after,
-            },
-            incident: memory.incident.as_ref().map(IncidentView::from),
-            held: self.gate_now(now).map(|gate| gate.to_string()),
-            grace_left: memory
-                .grace_until
-                .filter(|_| self.in_grace(now))
-                .map(|until| seconds(until.since(now))),
-            acted: memory.acted,
-            next_attempt: memory.next_attempt.filter(ahead),
-            restarts: policy.restarts.map(|budget| Spending {
-                spent: memory.spent.within(now, budget.window),
-                of: budget.count,
-                window: seconds(budget.window),
-            }),
-            gave_up: memory.gave_up,
-            rearm: memory
-                .gave_up
-                .and_then(|gave_up| Some(gave_up + policy.rearm?)),
-            pause: self.paused(now).map(|pause| PauseView {
-                reason: pause.reason.clone(),
-                until: pause.until,
-            }),
-            busy: self.busy(),
-            warming: self.warming.as_ref().map(|warming| warming.since),
-            roll: self.roll.as_ref().and_then(RollView::of),
-            targets: check.remedy.selection.words(),
-            requires: check.requires.clone(),
-            dry_run: check.dry_run,
-            tally: self.tally.clone(),
-            samples: memory.samples.iter().map(LookView::from).collect(),
-        }
-    }
-
-    /// The gate that was noted last, if it may still be shut.
-    fn gate_now(&self, now: Moment) -> Option<Gate> {
-        match self.held.clone()? {
-            Gate::Backoff { .. } => {
-                let next = self.memory.next_attempt.filter(|next| *next > now)?;
-                Some(Gate::Backoff {
-                    left: next.since(now),
-                })
-            }
-            Gate::Paused { reason } => self.paused(now).map(|_| Gate::Paused { reason }),
-            Gate::GaveUp => self.memory.gave_up.map(|_| Gate::GaveUp),
-            gate @ (Gate::ShuttingDown
-            | Gate::NotActedOn { .. }
-            | Gate::Requires { .. }
-            | Gate::Panic { .. }
-            | Gate::OverallBudget
-            | Gate::Concurrency { .. }
-            | Gate::SameProcess { .. }) => Some(gate),
-        }
-    }
-
-    fn busy(&self) -> Option<Busy> {
-        match &self.doing {
-            Doing::Idle => None,
-            Doing::Listing { .. } => Some(Busy::Listing),
-            Doing::Probing { .. } => Some(Busy::Probing),
-            Doing::Acting { begun, on, .. } => Some(Busy::Restarting {
-                since: *begun,
-                on: on.iter().flatten().map(ToString::to_string).collect(),
-            }),
-        }
-    }
 }
 
 impl From<&Sample> for LookView {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::check::{Doing, Ticket};
+use super::super::check::Doing;
 use super::super::incident::{DownState, Happening, Incident, ReportKind};
 use super::super::moment::Moment;
 use super::super::note::Decision;
@@ -12,6 +12,7 @@ use super::super::process::{Process, ProcessName};
 use super::super::roll::{Came, Roll, Then, alone};
 use super::super::step::{Halt, Outcome};
 use super::super::threshold::Status;
+use super::super::ticket::Ticket;
 use super::{Effect, Monitor, note};
 
 /// The first look after a restart, and the pause between those that follow until it is back.

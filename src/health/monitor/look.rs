@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::body::Body;
-use super::super::check::{CheckState, Doing, Ticket};
+use super::super::check::{CheckState, Doing};
 use super::super::incident::{Happening, Incident, Look};
 use super::super::moment::Moment;
 use super::super::note::{Counted, Decision, Dropped};
@@ -11,6 +11,7 @@ use super::super::observation::Observation;
 use super::super::process::{Backend, Process, ProcessState};
 use super::super::step::CallError;
 use super::super::threshold::{Status, Streak};
+use super::super::ticket::Ticket;
 use super::super::verdict::Verdict;
 use super::{Effect, Monitor, Tick, dropped, note};
 

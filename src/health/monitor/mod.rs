@@ -1,13 +1,14 @@
 //! The only place where anything is decided: events in, effects out. One file per kind of decision:
 //! `look.rs` judges and counts, `gates.rs` says whether to act, `act.rs` acts, `roll.rs` goes from one process
-//! to the next, `hand.rs` restarts by hand, `warm.rs` warms up, `tell.rs` reports; here is the dispatch and what
-//! they share.
+//! to the next, `hand.rs` restarts by hand, `warm.rs` warms up, `tell.rs` reports, `show.rs` tells
+//! where everything stands; here is the dispatch and what they share.
 
 mod act;
 mod gates;
 mod hand;
 mod look;
 mod roll;
+mod show;
 mod tell;
 mod warm;
 mod words;
@@ -15,7 +16,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use super::budget::Spent;
-use super::check::{Check, CheckState, Doing, Memory, Pause, Ticket};
+use super::check::{Check, CheckState, Doing, Memory, Pause};
 use super::gate::Gate;
 use super::incident::{Happening, Incident};
 use super::moment::Moment;
@@ -23,24 +24,25 @@ use super::note::{Decision, Dropped, Note};
 use super::process::ProcessName;
 use super::roll::Roll;
 use super::step::Halt;
+use super::ticket::Ticket;
 
 pub use words::{Effect, Event, Limits, Tick};
 
 /// The watchdog's mind.
 #[derive(Clone, Debug)]
 pub struct Monitor {
-    pub(super) limits: Limits,
+    limits: Limits,
     seed: u64,
-    pub(super) checks: BTreeMap<String, CheckState>,
-    pub(super) order: Vec<String>,
-    pub(super) spent: Spent,
+    checks: BTreeMap<String, CheckState>,
+    order: Vec<String>,
+    spent: Spent,
     /// When an action on a process last ended.
     acted_on: BTreeMap<ProcessName, Moment>,
     /// When any action last ended.
     acted: Option<Moment>,
     tickets: u64,
     incidents: u64,
-    pub(super) shutting_down: bool,
+    shutting_down: bool,
 }
 
 impl Monitor {

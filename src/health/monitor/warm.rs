@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use super::super::check::{CheckState, Doing, Ticket};
+use super::super::check::{CheckState, Doing};
 use super::super::incident::Look;
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::observation::Observation;
 use super::super::process::Process;
+use super::super::ticket::Ticket;
 use super::super::verdict::Verdict;
 use super::super::warmup::{Answer, Warmed, Warming, life, read, running};
 use super::{Effect, Monitor, note};

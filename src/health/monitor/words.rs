@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::budget::Budget;
-use super::super::check::{Check, Ticket};
+use super::super::check::Check;
 use super::super::incident::{Look, Report, ReportKind};
 use super::super::note::Note;
 use super::super::observation::Observation;
 use super::super::plan::{Plan, Remedy};
 use super::super::process::{Backend, Process};
 use super::super::step::{CallError, Outcome};
+use super::super::ticket::Ticket;
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
