@@ -1,5 +1,6 @@
-//! `httpok simulate`: the heart alone over a trace. `trace` reads the lines, `written` those that a
-//! person wrote (`fields` one object's keys) as words of `happening`; `world` completes what a written trace leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
+//! `httpok simulate`: the heart alone over a trace. `trace` reads the lines, `written` those that a person wrote
+//! (`fields` has one object's keys), into the words of `happening`. `world` completes what a written trace
+//! leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
 
 mod fields;
 mod happening;

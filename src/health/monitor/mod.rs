@@ -1,7 +1,7 @@
 //! The only place where anything is decided: events in, effects out. One file per kind of decision:
 //! `look.rs` judges and counts, `gates.rs` says whether to act, `act.rs` acts, `roll.rs` goes from one process
-//! to the next, `hand.rs` restarts by hand, `warm.rs` warms up, `tell.rs` reports, `show.rs` tells
-//! where everything stands; here is the dispatch and what they share.
+//! to the next, `hand.rs` restarts by hand, `warm.rs` warms up, `tell.rs` reports; here is the dispatch and what
+//! they share. `show.rs` decides nothing: it says where everything stands.
 
 mod act;
 mod gates;
