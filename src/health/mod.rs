@@ -26,6 +26,7 @@ mod roll;
 mod snapshot;
 mod step;
 mod tally;
+mod target;
 mod threshold;
 mod ticket;
 pub mod unit;
@@ -47,7 +48,7 @@ pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use plan::{Plan, Remedy, Scope, Selection};
 pub use policy::{Fails, Policy, Tell};
-pub use process::{Backend, Process, ProcessName, ProcessState, Target};
+pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
     Busy, CheckView, IncidentView, LookView, PauseView, RollView, Snapshot, Spending, StreakView,
@@ -55,6 +56,7 @@ pub use snapshot::{
 };
 pub use step::{CallError, Capture, Deed, Halt, Outcome, Skip, Step};
 pub use tally::Tally;
+pub use target::Target;
 pub use threshold::{Status, Streak};
 pub use ticket::Ticket;
 pub use verdict::{Finding, Judgement, Verdict};

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{Backend, Process, ProcessName, ProcessState, Target};
+use super::process::{Backend, Process, ProcessName, ProcessState};
+use super::target::Target;
 
 /// Which processes a check restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
