@@ -6,25 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use crate::health::{Backend, Process, ProcessName, ProcessState, Target};
+use super::called::name;
+use super::date::moment;
+use crate::health::{Process, ProcessName, ProcessState};
 
 /// A container that runs for less than this is not up yet: one that crashes at its start over and over is never
 /// taken for well.
 pub const UP_AFTER: Duration = Duration::from_secs(1);
-
-/// What compose tools write down about a container: the project that it is part of.
-const PROJECT: [&str; 2] = ["com.docker.compose.project", "io.podman.compose.project"];
-
-/// An entry of the list of containers.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Listed {
-    pub id: String,
-    #[serde(default)]
-    names: Vec<String>,
-    #[serde(default)]
-    labels: Option<HashMap<String, String>>,
-}
 
 /// One container.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,27 +71,6 @@ pub struct HostConfig {
 pub struct LogConfig {
     /// Who keeps its log.
     pub r#type: String,
-}
-
-impl Listed {
-    /// What it is called, and which of `patterns` mean it by its id, if any of them means it; `None` means all.
-    pub fn called(&self, patterns: Option<&[&str]>) -> Option<(ProcessName, Vec<String>)> {
-        // Docker's links give a container further names, "/other/alias"
-        let own = self
-            .names
-            .iter()
-            .find(|name| name.matches('/').count() <= 1);
-        let name = name(own?, self.labels.as_ref());
-        let Some(patterns) = patterns else {
-            return Some((name, Vec::new()));
-        };
-        let ids = patterns
-            .iter()
-            .filter(|pattern| is_id_of(pattern, &self.id));
-        let ids: Vec<_> = ids.map(|id| (*id).to_owned()).collect();
-        let named = patterns.iter().any(|pattern| means(pattern, &name));
-        (named || !ids.is_empty()).then_some((name, ids))
-    }
 }
 
 impl Container {
@@ -199,49 +166,10 @@ impl Container {
     }
 }
 
-/// The process name of the container called `name`, with a slash before it or not.
-fn name(name: &str, labels: Option<&HashMap<String, String>>) -> ProcessName {
-    let name = name.strip_prefix('/').unwrap_or(name);
-    let project = PROJECT
-        .iter()
-        .find_map(|label| labels?.get(*label))
-        .filter(|project| !project.is_empty());
-    ProcessName {
-        backend: Backend::Docker,
-        group: project.map_or(name, String::as_str).to_owned(),
-        name: name.to_owned(),
-    }
-}
-
-fn means(pattern: &str, name: &ProcessName) -> bool {
-    Target::new(pattern).matches(name, Backend::Docker)
-}
-
-/// Whether `text` is the id `id`, whole or as people see it.
-fn is_id_of(text: &str, id: &str) -> bool {
-    matches!(text.len(), 12 | 64) && id.starts_with(text)
-}
-
-/// A date as engines write it. Docker writes UTC, podman its own zone. "Never" is long before 1970, and none.
-fn moment(text: &str) -> Option<SystemTime> {
-    if text.ends_with('Z') {
-        return humantime::parse_rfc3339(text).ok();
-    }
-    let (date, zone) = text.split_at_checked(text.len().checked_sub(6)?)?;
-    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
-    let offset = Duration::from_secs(hours * 3600 + minutes * 60);
-    let local = humantime::parse_rfc3339(&format!("{date}Z")).ok()?;
-    match zone.as_bytes().first()? {
-        b'+' => local.checked_sub(offset),
-        b'-' => local.checked_add(offset),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::Backend;
 
     const ID: &str = "0a10e78ec226d456738e2c463ba4e40dbc9a20c96fafe807c72fcd888b383fd9";
 
@@ -353,79 +281,6 @@ mod tests {
         let ended = r#""Status":"exited","StartedAt":"2026-01-02T03:04:00Z","Pid":0"#;
         let process = container(ended).process(name, now());
         assert_eq!((process.pid, process.uptime), (None, None));
-    }
-
-    #[test]
-    fn dates_are_read_in_any_zone() {
-        let of = |text| moment(text).map(|at| humantime::format_rfc3339_millis(at).to_string());
-        for (text, expected) in [
-            (
-                "2026-01-02T03:04:05.678901234Z",
-                Some("2026-01-02T03:04:05.678Z"),
-            ),
-            (
-                "2026-01-02T03:04:05.5+05:30",
-                Some("2026-01-01T21:34:05.500Z"),
-            ),
-            (
-                "2026-01-02T03:04:05-08:00",
-                Some("2026-01-02T11:04:05.000Z"),
-            ),
-            ("0001-01-01T00:00:00Z", None),
-            ("", None),
-            ("+05:30", None),
-            ("yesterday", None),
-            ("2026-01-02T03:04:05\u{e9}5:30", None),
-        ] {
-            assert_eq!(of(text).as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn containers_are_called_by_name_project_service_and_id() {
-        let listed = |names: &str, labels: &str| -> Listed {
-            let text = format!(r#"{{"Id":"{ID}","Names":{names},"Labels":{labels}}}"#);
-            serde_json::from_str(&text).unwrap()
-        };
-        let alone = listed(r#"["/other/alias","/web"]"#, "null");
-        let grouped = listed(
-            r#"["/app-web-1"]"#,
-            r#"{"com.docker.compose.project":"app","com.docker.compose.service":"web"}"#,
-        );
-        let podman = listed(r#"["app_web_1"]"#, r#"{"io.podman.compose.project":"app"}"#);
-        for (pattern, first, second, third) in [
-            ("web", Some("web"), None, None),
-            ("app-web-1", None, Some("app:app-web-1"), None),
-            ("app:*", None, Some("app:app-web-1"), Some("app:app_web_1")),
-            (
-                "app:web",
-                None,
-                Some("app:app-web-1"),
-                Some("app:app_web_1"),
-            ),
-            ("app:we", None, None, None),
-            (
-                "0a10e78ec226",
-                Some("0a10e78ec226"),
-                Some("0a10e78ec226"),
-                Some("0a10e78ec226"),
-            ),
-            ("0a10e7", None, None, None),
-        ] {
-            let called = |listed: &Listed| {
-                let (name, ids) = listed.called(Some(&[pattern]))?;
-                match ids.as_slice() {
-                    [] => Some(name.namespec()),
-                    ids => Some(ids.concat()),
-                }
-            };
-            assert_eq!(called(&alone).as_deref(), first, "{pattern}");
-            assert_eq!(called(&grouped).as_deref(), second, "{pattern}");
-            assert_eq!(called(&podman).as_deref(), third, "{pattern}");
-        }
-        assert!(alone.called(Some(&[])).is_none());
-        assert_eq!(alone.called(None).unwrap().0.namespec(), "web");
-        assert!(alone.called(Some(&[ID])).is_some());
     }
 
     #[test]

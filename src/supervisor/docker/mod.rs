@@ -8,7 +8,9 @@
 //! The engine has no word for "on its way down" and none for who ended a container. What a stop or a start of
 //! ours has shown is therefore remembered (`memory`), for as long as the container stays in that state.
 
+mod called;
 mod container;
+mod date;
 mod frames;
 mod memory;
 mod ourselves;
@@ -22,7 +24,8 @@ use tokio::time::sleep;
 
 use super::Stream;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
-use container::{Container, Listed, UP_AFTER};
+use called::Listed;
+use container::{Container, UP_AFTER};
 use frames::Tail;
 use memory::Memory;
 use wire::{Answer, Wire};
