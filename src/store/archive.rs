@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::files;
 use super::history;
 use super::intents::{self, Intent};
-use super::outbox::{self, Counts};
+use super::message::Counts;
+use super::outbox;
 use super::trouble::StoreError;
 use crate::health::{Incident, Note};
 

@@ -10,6 +10,7 @@ mod files;
 mod history;
 mod intents;
 mod keeper;
+mod message;
 mod outbox;
 mod patience;
 mod rows;
@@ -26,7 +27,7 @@ use tokio::sync::watch;
 
 pub use archive::Archive;
 pub use intents::{Intent, IntentId, Owner};
-pub use outbox::{Counts, Dropped, Enqueued, Message, MessageId, Next, Queued};
+pub use message::{Counts, Dropped, Enqueued, Message, MessageId, Next, Queued};
 pub use trouble::{StoreError, Trouble, TroubleKind};
 
 use crate::health::{Incident, Moment, Note};

@@ -1,11 +1,11 @@
 //! The reports that wait for their notifiers: one row each, in order per incident, bounded. A row is taken
 //! for a while, so that of several watchdogs one delivers it; it leaves when that is done.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::message::{Counts, Dropped, Enqueued, Message, MessageId, Next, Queued};
 use super::rows::{id, int, moment, whole};
 use crate::health::Moment;
 
@@ -29,88 +29,6 @@ impl Bounds {
     pub const fn largest(self) -> u64 {
         self.bytes / 8
     }
-}
-
-/// Names a row of the outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MessageId(pub(super) i64);
-
-/// A report for one notifier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The notifier's key, the same in every run.
-    pub notifier: String,
-    /// The incident that it is about.
-    pub incident: String,
-    /// Counts up within the incident: later ones wait for earlier ones.
-    pub number: u64,
-    /// What is told.
-    pub json: String,
-    /// When it was made, in Unix time.
-    pub created: Moment,
-}
-
-/// What became of a message that was handed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Enqueued {
-    /// Its row. The same report twice is one row.
-    pub id: MessageId,
-    /// What had to go for it, oldest first.
-    pub dropped: Vec<Dropped>,
-}
-
-/// A message that was dropped undelivered because there were too many.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// For whom it was.
-    pub notifier: String,
-    /// What it was about.
-    pub incident: String,
-    /// Which one.
-    pub number: u64,
-    /// When it was made.
-    pub created: Moment,
-    /// Whether it had been given up before.
-    pub given_up: bool,
-}
-
-/// A message that waits for delivery, or was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queued {
-    /// Its row.
-    pub id: MessageId,
-    /// What and for whom.
-    pub message: Message,
-    /// Failed tries.
-    pub attempts: u32,
-    /// Why the last one failed.
-    pub last_failure: Option<String>,
-}
-
-/// What a notifier has to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Deliver this, and say how it went before the lease ends.
-    Deliver(Box<Queued>),
-    /// Ask again then.
-    At(Moment),
-    /// Nothing waits.
-    Nothing,
-}
-
-/// How full the outbox is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Messages that wait.
-    pub pending: u64,
-    /// Messages that were given up.
-    pub kept: u64,
-    /// What all of them weigh.
-    pub bytes: u64,
-    /// When the oldest that waits was made.
-    pub oldest: Option<Moment>,
-    /// Messages that wait, by notifier: also those that no notifier asks for any more.
-    pub by_notifier: BTreeMap<String, u64>,
 }
 
 /// Puts `message` in, owned by `watchdog`, and drops the oldest while there are too many: first those
