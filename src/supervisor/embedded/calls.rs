@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::Fault;
-use super::job::Handle;
+use super::handle::Handle;
 use super::logs;
 use super::programs::Embedded;
 use super::request::{Receipts, Request, Ticket, settle};

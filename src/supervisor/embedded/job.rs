@@ -1,5 +1,5 @@
-//! One program's task: it owns the state machine, the process and the timer. Everybody else puts requests
-//! into its queue and reads what it published; nobody waits for anything but the ticket of a request.
+//! One program's task: it owns the state machine, the process and the timer. Everybody else has a handle, puts
+//! requests into its queue and reads what it published; nobody waits for anything but the ticket of a request.
 
 use std::mem;
 use std::sync::Arc;
@@ -21,9 +21,6 @@ use super::status::Status;
 use super::unit::{Autorestart, Deed, Event, State, Unit};
 use crate::health::Moment;
 
-/// Requests that may wait. Whoever has one more waits outside.
-const QUEUE: usize = 8;
-
 /// What all jobs have in common.
 #[derive(Debug)]
 pub struct Shared {
@@ -35,77 +32,8 @@ pub struct Shared {
     pub changes: watch::Sender<u64>,
 }
 
-/// The way to a job. The job ends with its last handle, and leaves the process alone.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    /// The definition it was last given.
-    pub program: Arc<Program>,
-    /// It is not defined any more: it is stopped, and then forgotten.
-    pub retired: bool,
-    requests: mpsc::Sender<Request>,
-    status: watch::Receiver<Status>,
-}
-
-impl Handle {
-    /// A job for `program`, which begins when asked to. Needs a runtime.
-    pub fn new(program: Arc<Program>, shared: Arc<Shared>) -> Self {
-        let (requests, queue) = mpsc::channel(QUEUE);
-        let (published, status) = watch::channel(Status {
-            state: State::Stopped,
-            record: None,
-            started: None,
-            last: None,
-        });
-        let job = Job {
-            unit: Unit::new(program.rules()),
-            program: Arc::clone(&program),
-            origin: Instant::now(),
-            child: None,
-            fingerprint: 0,
-            timer: None,
-            last: None,
-            started: None,
-            starting: Vec::new(),
-            stopping: Vec::new(),
-            answers: Vec::new(),
-            shared,
-            published,
-        };
-        tokio::spawn(job.run(queue));
-        Self {
-            program,
-            retired: false,
-            requests,
-            status,
-        }
-    }
-
-    /// What it published last.
-    pub fn status(&self) -> Status {
-        self.status.borrow().clone()
-    }
-
-    /// Waits until it is `so`, and says how it is then.
-    pub async fn wait(&mut self, so: impl FnMut(&Status) -> bool) -> Option<Status> {
-        self.status
-            .wait_for(so)
-            .await
-            .ok()
-            .map(|status| status.clone())
-    }
-
-    /// Asks, and gives the receipt for the answer. `None`: the job is no more.
-    pub async fn ask(
-        &self,
-        request: impl FnOnce(Ticket) -> Request,
-    ) -> Option<oneshot::Receiver<Result<(), Fault>>> {
-        let (ticket, receipt) = oneshot::channel();
-        self.requests.send(request(ticket)).await.ok()?;
-        Some(receipt)
-    }
-}
-
-struct Job {
+/// A program, its process, and those who wait for something to become of it.
+pub struct Job {
     program: Arc<Program>,
     unit: Unit,
     origin: Instant,
@@ -123,7 +51,31 @@ struct Job {
 }
 
 impl Job {
-    async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+    /// The job of `program`, which shows itself in `published`.
+    pub fn new(
+        program: Arc<Program>,
+        shared: Arc<Shared>,
+        published: watch::Sender<Status>,
+    ) -> Self {
+        Self {
+            unit: Unit::new(program.rules()),
+            program,
+            origin: Instant::now(),
+            child: None,
+            fingerprint: 0,
+            timer: None,
+            last: None,
+            started: None,
+            starting: Vec::new(),
+            stopping: Vec::new(),
+            answers: Vec::new(),
+            shared,
+            published,
+        }
+    }
+
+    /// Serves `queue` until nobody can put anything into it any more.
+    pub async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         loop {
             tokio::select! {
                 request = queue.recv() => match request {

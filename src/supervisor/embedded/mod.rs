@@ -20,6 +20,7 @@ mod calls;
 mod child;
 mod fault;
 mod foreground;
+mod handle;
 mod identity;
 mod job;
 mod logs;

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::fault::Fault;
+use super::handle::Handle;
 use super::identity::Record;
-use super::job::{Handle, Shared};
+use super::job::Shared;
 use super::logs::Keeper;
 use super::notes::Notes;
 use super::request::{Request, settle};
