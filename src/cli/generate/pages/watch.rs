@@ -1,0 +1,63 @@
+//! What the pages of `httpok watch` and `httpok run` say: programs, units and signals.
+
+use super::super::roff::Paragraph::{self, Term, Text};
+
+pub const PROGRAMS: &[Paragraph] = &[
+    Text(
+        "The file's [[program]] tables are processes that the watchdog itself starts, keeps running and stops; checks restart them as \"program/NAME\" or \"program/GROUP:*\". The keys are supervisord's: name, command (a list, or one string that is split into words without a shell), directory, user, environment, umask, autostart, autorestart, exitcodes, startsecs, startretries, stopsignal, stopwaitsecs, priority, numprocs, redirect_stderr, stdout_logfile, stdout_logfile_maxbytes, stdout_logfile_backups and the same for stderr. New are group and rlimits = { nofile = N, core = SIZE }. Signals go to the whole group of a program, always.",
+    ),
+    Text(
+        "Programs survive a watchdog that is killed, or that is told to end with [embedded] on_exit = \"leave\". The next run with the same file takes them over; one that died in between is started, one that the file does not have any more is stopped. Only one watchdog at a time can look after the programs of a file: a second one refuses to start. A program whose output goes where the watchdog's goes needs a reader there that outlives it: give it a file.",
+    ),
+    Text(
+        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once looks after no program: it neither starts nor restarts one. httpok config check says which commands are not there, which is no fault: they are started when they are.",
+    ),
+];
+
+pub const SYSTEMD: &[Paragraph] = &[
+    Text(
+        "A check restarts units when its file says so, with systemd/ before their names or [supervisor] default = \"systemd\": nginx, nginx.service, app@1.service, or app@:* for all instances of a template that are loaded. [supervisor.systemd] scope = \"user\" means the units of the user that httpok runs as.",
+    ),
+    Text(
+        "What systemd is about to start again, or has started again since the check looked, is left to it. So is what somebody stopped, also when systemd calls it failed because it had to be killed or ended with an exit code. What could not be started again (a transient unit, one that is masked or refuses it) is not stopped. Units that fall with the one that is restarted, because they require it, are started again, too. Start limits are reset before a start: httpok has its own budget.",
+    ),
+    Text(
+        "As a unit, httpok is of Type=notify: it tells when it watches, in STATUS how many checks are up and which are down, when it reads its file again and when it ends; with WatchdogSec= its loop gives signs of life, so that systemd starts it anew when it hangs.",
+    ),
+];
+
+pub const SIGNALS: &[Paragraph] = &[
+    Term(
+        "SIGTERM, SIGINT",
+        "Begin nothing new, end what is under way (a process that was stopped is started again), stop the programs of the file in reverse priority unless on_exit is \"leave\", then exit. The second one exits at once; what was under way is finished by the next run, which also takes over the programs that still run.",
+    ),
+    Term(
+        "SIGHUP",
+        "Read the file of --config again. A file that is wrong changes nothing, and standard error says what is wrong with it. Checks that did not change keep their state, and programs whose process would be the same run on.",
+    ),
+];
+
+pub const WATCH_STATUS: &[Paragraph] = &[
+    Term("0", "It was ended by SIGTERM or SIGINT."),
+    Term("0, 1, 2, 3", "With --once: as httpok-check(1)."),
+    Term(
+        "1",
+        "It could not start or go on, or a second signal ended it at once.",
+    ),
+    Term("3", "The command line or the configuration is wrong."),
+];
+
+pub const RUN_SIGNALS: &[Paragraph] = &[
+    Term(
+        "SIGTERM, SIGINT",
+        "Stop the command, and all that it has started, then end. A second one ends at once.",
+    ),
+    Term(
+        "SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH",
+        "Go through to the command.",
+    ),
+];
+
+pub const RUN_STATUS: &[Paragraph] = &[Text(
+    "That of the command when it ended, 128 and the signal's number when a signal ended it; 3 when httpok was used wrongly.",
+)];
