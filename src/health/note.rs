@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
-use super::incident::ReportKind;
+use super::incident::{Look, ReportKind};
 use super::moment::Moment;
 use super::process::{Backend, ProcessName};
 use super::reason::{Phase, Reason};
@@ -88,6 +88,21 @@ pub enum Decision {
     Refused(Refusal),
     /// It is restarted by hand.
     ByHand { incident: String },
+}
+
+impl Decision {
+    /// That `look` was judged as it was.
+    pub fn of_look(look: &Look, counted: Counted) -> Self {
+        let judgement = &look.judgement;
+        Self::Judged {
+            verdict: judgement.verdict,
+            reason: judgement.reason,
+            phase: judgement.phase,
+            detail: judgement.detail.clone(),
+            took: look.seen.duration,
+            counted,
+        }
+    }
 }
 
 /// Why a restart by hand is not done.

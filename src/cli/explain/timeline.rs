@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::health::{
-    Counted, Decision, Happening, Incident, Look, Moment, Note, Outcome, ReportKind, Verdict,
+    Counted, Decision, Happening, Incident, Moment, Note, Outcome, ReportKind, Verdict,
 };
 use crate::notify::transcript;
 
@@ -183,7 +183,10 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
 fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut Vec<Line>) {
     match event {
         Happening::Looked(look) => {
-            lines.extend(look_line(at, &looked(look, counted)));
+            lines.extend(look_line(
+                at,
+                &Decision::of_look(look, counted.unwrap_or(Counted::No)),
+            ));
         }
         Happening::Held(gate) => {
             lines.push(line(at, 3, Kind::Held, format!("no restart: {gate}")));
@@ -221,18 +224,6 @@ fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut
             Kind::Told,
             told(*report, kind, failure.as_deref()),
         )),
-    }
-}
-
-fn looked(look: &Look, counted: Option<Counted>) -> Decision {
-    let judgement = &look.judgement;
-    Decision::Judged {
-        verdict: judgement.verdict,
-        reason: judgement.reason,
-        phase: judgement.phase,
-        detail: judgement.detail.clone(),
-        took: look.seen.duration,
-        counted: counted.unwrap_or(Counted::No),
     }
 }
 

@@ -372,17 +372,5 @@ fn is_stale(now: Moment, tick: &Tick, state: &CheckState) -> bool {
 }
 
 fn judged(now: Moment, name: &str, look: &Look, counted: Counted) -> Effect {
-    let judgement = &look.judgement;
-    note(
-        now,
-        name,
-        Decision::Judged {
-            verdict: judgement.verdict,
-            reason: judgement.reason,
-            phase: judgement.phase,
-            detail: judgement.detail.clone(),
-            took: look.seen.duration,
-            counted,
-        },
-    )
+    note(now, name, Decision::of_look(look, counted))
 }
