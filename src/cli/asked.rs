@@ -1,8 +1,8 @@
 //! A URL and the options beside it, as `check` and `watch` take them, in the terms of the configuration.
 
 use crate::cli::args::{AskArgs, WireArgs};
-use crate::config::presets;
 use crate::config::settings::{Check, Family, Http, Line, Probe, Tls, Until};
+use crate::config::short;
 use crate::health::{Expectation, StatusSet};
 use crate::secret::redact_url;
 
@@ -46,7 +46,7 @@ fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> 
     let Check {
         probe, expectation, ..
     } = match ask.preset {
-        Some(preset) => presets::check(preset, url)?,
+        Some(preset) => short::check(preset, url)?,
         None => Check::of_url("", url)?,
     };
     let probe = match probe {

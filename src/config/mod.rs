@@ -25,6 +25,7 @@ mod program;
 mod requires;
 pub mod settings;
 mod sheet;
+pub mod short;
 mod supervisor;
 mod systemd;
 mod table;

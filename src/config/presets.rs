@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 use toml::de::DeTable;
 
 use super::address::Address;
-use super::settings::Check;
 use super::table::Table;
 use super::value::Value;
 
@@ -95,28 +94,6 @@ pub fn find(name: &str) -> Result<&'static Preset, String> {
         let names = PRESETS.each_ref().map(|preset| preset.name).join(", ");
         format!("{name:?} is no preset: expected one of {names}")
     })
-}
-
-/// A check with a preset and nothing else of its own.
-///
-/// # Errors
-/// Says what is wrong with the URL.
-pub fn check(preset: &Preset, url: &str) -> Result<Check, String> {
-    // a JSON string is one of TOML, too
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    let file = format!(
-        "[[check]]\nname = \"check\"\npreset = {}\nurl = {}\n",
-        text(preset.name),
-        text(url)
-    );
-    match super::parse(&file, "", &|_| None) {
-        Ok(settings) => settings.checks.into_iter().next().ok_or_else(String::new),
-        Err(faults) => {
-            let first = faults.iter().next();
-            let told = first.map(|fault| format!("{}: {}", fault.message, fault.help));
-            Err(told.unwrap_or_default())
-        }
-    }
 }
 
 impl Preset {
