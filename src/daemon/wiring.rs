@@ -1,26 +1,28 @@
 //! The one place where settings become live parts: definitions for the heart, probes, supervisors,
 //! notifiers. Only here do `config` and the adapters meet.
 
+mod manner;
 mod probes;
 mod programs;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::action::{CaptureSpec, Dumper};
 use crate::config::settings::{
     Capture, Check, Command, Mail, Scope, Settings, Smtp, SmtpSecurity, Via,
 };
 use crate::exec::Line;
-use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
+use crate::health::{self, Backend, Limits, Remedy, Selection, WarmUp};
 use crate::notify::report::Words;
 use crate::notify::{
     self, MAIL_DEADLINE, Notifier, Scene, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
 use crate::supervisor::{Supervisor, Supervisors, command, docker, supervisord, systemd};
 
+pub use manner::Manner;
 pub use probes::probe;
 pub use programs::runnable;
 
@@ -34,42 +36,6 @@ use super::ticks::Due;
 const BUILTIN: &str = "builtin";
 /// because it is this one: also after an update has replaced its file.
 const OURSELVES: &str = "/proc/self/exe";
-
-/// How a watchdog behaves beyond its settings: what the original command line asks for.
-#[derive(Clone, Debug)]
-pub struct Manner {
-    /// In whose words people are told.
-    pub words: Words,
-    /// The requests' `User-Agent`.
-    pub user_agent: String,
-    /// When a connection is refused: try again every so long while the timeout allows.
-    pub retry_refused: Option<Duration>,
-    /// Restart every process but ourselves.
-    pub all: bool,
-    /// Ask even when no selected process is RUNNING.
-    pub eager: bool,
-    /// Our own process, which is never touched.
-    pub ourselves: Option<ProcessName>,
-    /// Standard output belongs to supervisord's protocol: nothing else may be written there.
-    pub stdout_is_protocol: bool,
-    /// Which watchdog this is: the same in every run, and no other's on this host.
-    pub key: String,
-}
-
-impl Default for Manner {
-    fn default() -> Self {
-        Self {
-            words: Words::Full,
-            user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")).to_owned(),
-            retry_refused: None,
-            all: false,
-            eager: true,
-            ourselves: None,
-            stdout_is_protocol: false,
-            key: "watch".to_owned(),
-        }
-    }
-}
 
 /// Everything a watchdog is made of.
 pub struct Parts {

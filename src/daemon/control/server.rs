@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::Asked;
+use super::asked::Asked;
 use super::protocol::{self, Answer, Ask, Fault};
 
 /// Clients at a time. When there are more, the one that came first and asks nothing just now is hung up on: a

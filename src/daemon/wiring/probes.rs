@@ -11,7 +11,7 @@ use crate::probe::http::{self, Override, Spec, TlsSpec};
 use crate::probe::line::{self, Peer, Until};
 use crate::probe::{Family, Probe, SpecError};
 
-use super::Manner;
+use super::manner::Manner;
 
 /// What is kept of a body for excerpts, in bytes, when no expectation needs more.
 const KEEP: usize = 64 * 1024;

@@ -7,7 +7,7 @@ use crate::supervisor::embedded::{
     Autorestart, LogFile, Output, Program, Rlimits, SpawnError, User, find_command,
 };
 
-use super::Manner;
+use super::manner::Manner;
 
 /// All of them.
 pub fn definitions(settings: &Settings, manner: &Manner) -> Definitions {

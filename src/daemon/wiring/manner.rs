@@ -1,0 +1,42 @@
+//! What settings do not say and whoever starts a watchdog does.
+
+use std::time::Duration;
+
+use crate::health::ProcessName;
+use crate::notify::report::Words;
+
+/// How a watchdog behaves beyond its settings: what the original command line asks for.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// In whose words people are told.
+    pub words: Words,
+    /// The requests' `User-Agent`.
+    pub user_agent: String,
+    /// When a connection is refused: try again every so long while the timeout allows.
+    pub retry_refused: Option<Duration>,
+    /// Restart every process but ourselves.
+    pub all: bool,
+    /// Ask even when no selected process is RUNNING.
+    pub eager: bool,
+    /// Our own process, which is never touched.
+    pub ourselves: Option<ProcessName>,
+    /// Standard output belongs to supervisord's protocol: nothing else may be written there.
+    pub stdout_is_protocol: bool,
+    /// Which watchdog this is: the same in every run, and no other's on this host.
+    pub key: String,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            words: Words::Full,
+            user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")).to_owned(),
+            retry_refused: None,
+            all: false,
+            eager: true,
+            ourselves: None,
+            stdout_is_protocol: false,
+            key: "watch".to_owned(),
+        }
+    }
+}
