@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 use super::flags::Key;
 use super::getopt::Given;
-use super::{DropIn, Question, Refusal, Watched};
+use super::wish::{DropIn, Question, Refusal, Watched};
 
 /// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
 /// is there for bodies without an end.

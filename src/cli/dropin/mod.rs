@@ -6,12 +6,10 @@ mod draft;
 mod flags;
 mod getopt;
 mod settings;
+mod wish;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use crate::config::settings::{Check, Http, Probe, Smtp, Supervisord};
-use crate::health::{Budget, Expectation, ProcessName};
+use crate::config::settings::{Check, Http, Probe, Supervisord};
+use crate::health::ProcessName;
 use crate::secret::{Secret, redact_url};
 
 use draft::Draft;
@@ -20,93 +18,7 @@ use getopt::Given;
 
 pub use flags::{HELP, USAGE};
 pub use settings::ListenerOptions;
-
-/// What a command line of the original's kind asks for.
-#[derive(Debug, PartialEq)]
-pub enum Wish {
-    /// `-h`.
-    Help,
-    /// `-V`.
-    Version,
-    /// Run as an event listener.
-    Listen(Box<DropIn>),
-}
-
-/// Why it cannot be done.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The command line is wrong; why, and what would be right.
-    Usage(String),
-    /// supervisord did not start us.
-    NotAListener,
-    /// supervisord started us, but its address or the URL is none that we can use.
-    CannotListen(String),
-}
-
-/// An event listener as its command line and environment describe it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DropIn {
-    /// What it watches.
-    pub watched: Watched,
-    /// `-n`.
-    pub name: Option<String>,
-    /// `-p`, in order, as typed.
-    pub programs: Vec<String>,
-    /// `-a`.
-    pub any: bool,
-    /// `-e` or `-E`, whichever came last.
-    pub eager: bool,
-    /// `-m`.
-    pub email: Option<String>,
-    /// `-s`.
-    pub sendmail: String,
-    /// `-g`.
-    pub gcore: String,
-    /// `-d`.
-    pub coredir: Option<PathBuf>,
-    /// `--smtp`: instead of `sendmail`.
-    pub smtp: Option<Smtp>,
-    /// `--from`.
-    pub from: Option<String>,
-    /// `--webhook`. It may hold a token.
-    pub webhook: Option<Secret>,
-    /// `--fail-after`.
-    pub fail_after: u32,
-    /// `--grace`.
-    pub grace: Duration,
-    /// `--max-restarts`.
-    pub max_restarts: Option<Budget>,
-    /// `--start-stopped`.
-    pub start_stopped: bool,
-    /// `--dry-run`.
-    pub dry_run: bool,
-    /// `--state-dir`.
-    pub state_dir: Option<PathBuf>,
-    /// The supervisord that started us.
-    pub server: Supervisord,
-    /// Our own process, which is never touched.
-    pub ourselves: Option<ProcessName>,
-}
-
-/// What a listener watches.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Watched {
-    /// The one URL of the command line.
-    Url(Box<Question>),
-    /// All checks of a configuration file.
-    File(PathBuf),
-}
-
-/// How the URL is asked, and what a good answer is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// As typed, but for its userinfo.
-    pub url: String,
-    /// How it is asked.
-    pub http: Http,
-    /// What is a good answer.
-    pub expectation: Expectation,
-}
+pub use wish::{DropIn, Refusal, Watched, Wish};
 
 /// Reads the words after the program's name, and the environment.
 ///

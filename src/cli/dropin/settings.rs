@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::settings::{Capture, Check, Mail, Probe, Settings, Supervisor, Via, Webhook};
 use crate::health::{Backend, Fails, Policy, ProcessName, Target};
 
-use super::{DropIn, Question, Watched};
+use super::wish::{DropIn, Question, Watched};
 
 /// An original check is asked at every tick, whatever the ticks' period.
 const EVERY: Duration = Duration::ZERO;
