@@ -4,8 +4,10 @@
 use crate::health::{Deed, Plan, Process, ProcessState};
 use crate::store::IntentId;
 
+use super::log::Log;
+use super::performed::Performed;
 use super::start::bring_up;
-use super::{Log, Performed, Tools};
+use super::tools::Tools;
 
 /// Processes as they were before, and their intents.
 pub(super) type Falling = Vec<(Process, IntentId)>;

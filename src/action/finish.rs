@@ -4,8 +4,10 @@
 use crate::health::{CallError, Deed, Outcome, Process, ProcessState, Step};
 use crate::supervisor::Supervisors;
 
+use super::log::Log;
+use super::performed::Unfinished;
 use super::start::{settle, start};
-use super::{Clock, Log, Unfinished};
+use crate::clock::Clock;
 
 /// What one try came to.
 #[derive(Debug)]

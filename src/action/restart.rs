@@ -4,9 +4,12 @@
 use crate::health::{CallError, Deed, Plan, Process, ProcessName, ProcessState, Skip};
 use crate::supervisor::Supervisors;
 
+use super::capture;
 use super::falling::{self, Falling};
+use super::log::Log;
+use super::performed::Performed;
 use super::start::bring_up;
-use super::{Log, Performed, Tools, capture, replaced};
+use super::tools::Tools;
 
 /// Restarts `process`, or starts it when it does not run.
 pub(super) async fn restart(
@@ -101,6 +104,16 @@ async fn changed(supervisors: &Supervisors, process: &Process) -> Option<Skip> {
         return replaced(Some(std::slice::from_ref(process)), &now);
     }
     Some(Skip::NotRunning { state: now.state })
+}
+
+/// Whether this is another process than the check looked at: someone was faster. Where the supervisor
+/// could not be asked before, or tells no life from another, there is nothing to compare.
+pub(super) fn replaced(looked: Option<&[Process]>, process: &Process) -> Option<Skip> {
+    let before = looked?.iter().find(|before| before.name == process.name)?;
+    (process.is_still(before) == Some(false)).then_some(Skip::Replaced {
+        looked: before.pid,
+        found: process.pid,
+    })
 }
 
 /// The stop said "not running": the state it is in, if someone stopped it on purpose between our look and

@@ -9,7 +9,9 @@ use crate::health::{CallError, Deed, Process, ProcessName, ProcessState};
 use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
-use super::{Log, Performed, Tools, Unfinished};
+use super::log::Log;
+use super::performed::{Performed, Unfinished};
+use super::tools::Tools;
 
 /// How long a process may take to stop when the supervisor did not say that it has.
 const STOP_FOR: Duration = Duration::from_secs(600);

@@ -39,7 +39,7 @@ use crate::supervisor::Supervisors;
 
 pub use dump::{DUMP, run_dump};
 
-use super::Log;
+use super::log::Log;
 use deadline::Deadline;
 use dossier::Dossier;
 use folder::Folder;
