@@ -11,10 +11,12 @@ use crate::health::Capture;
 use super::deadline::{Deadline, write};
 use super::dump::{DUMP, RACE};
 use super::folder::Folder;
-use super::found::head;
+use super::found::{head, nothing};
+use super::spec::Dumper;
+use super::stat;
 use super::stem::Stem;
+use super::subject::Subject;
 use super::tool::{self, Ran};
-use super::{Dumper, Subject, nothing, stat};
 
 /// What is kept of each of a dumper's outputs.
 const MAX_OUTPUT: usize = 64 * 1024;

@@ -11,9 +11,9 @@ use crate::health::Capture;
 
 use super::deadline::write;
 use super::folder::Folder;
-use super::found::Found;
+use super::found::{Found, nothing};
 use super::stem::Stem;
-use super::{Subject, nothing};
+use super::subject::Subject;
 
 const WHAT: &str = "evidence file";
 

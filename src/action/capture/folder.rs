@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
-use super::CaptureSpec;
 use super::deadline::write;
+use super::spec::CaptureSpec;
 use super::stem::{self, Ours, Stem};
 
 const MIB: u64 = 1 << 20;

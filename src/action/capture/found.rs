@@ -71,6 +71,17 @@ pub(super) fn cut(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
+/// A capture that gave nothing, and why.
+pub(super) fn nothing(what: &str, why: String) -> Capture {
+    Capture {
+        what: what.to_owned(),
+        output: String::new(),
+        errors: String::new(),
+        failure: Some(why),
+        files: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

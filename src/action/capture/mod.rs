@@ -25,19 +25,19 @@ mod last_lines;
 mod original;
 mod placeholders;
 mod sockets;
+mod spec;
 pub(super) mod stat;
 mod stem;
+mod subject;
 mod tool;
-
-use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::exec::Line;
-use crate::health::{Capture, Deed, Plan, ProcessName};
+use crate::health::{Deed, Plan, ProcessName};
 use crate::supervisor::Supervisors;
 
 pub use dump::{DUMP, run_dump};
+pub use spec::{CaptureSpec, Dumper};
 
 use super::log::Log;
 use deadline::Deadline;
@@ -45,46 +45,7 @@ use dossier::Dossier;
 use folder::Folder;
 use found::Found;
 use stem::Stem;
-
-/// Which evidence is kept, and within which bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CaptureSpec {
-    /// As the original does it: a core by `gcore`, named and told as there, no other evidence and no limit
-    /// but the timeout.
-    pub original: bool,
-    /// Where the evidence is kept. Made when it is not there.
-    pub dir: PathBuf,
-    /// How a core is made; `None` makes none.
-    pub core: Option<Dumper>,
-    /// The user's tools; `{pid}`, `{name}` and `{check}` are filled in.
-    pub run: Vec<Line>,
-    /// For all evidence of one process together.
-    pub timeout: Duration,
-    /// Of each process the evidence of so many incidents is kept.
-    pub keep: u32,
-    /// All evidence in the directory together takes no more than so many bytes of the disk.
-    pub max_bytes: u64,
-    /// Nothing is written that would leave fewer bytes free than this.
-    pub min_free: u64,
-}
-
-/// What makes a core.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Dumper {
-    /// The user's command line: a file's name and the pid are appended. It adds the pid to the name, as `gcore`
-    /// does.
-    Command(String),
-    /// This program itself, in a process of its own: the path that runs it.
-    Builtin(PathBuf),
-}
-
-/// Whom the evidence is about.
-#[derive(Clone, Copy, Debug)]
-struct Subject<'a> {
-    name: &'a ProcessName,
-    pid: u32,
-    check: &'a str,
-}
+use subject::Subject;
 
 /// What is looked at before a core is made.
 enum Source<'a> {
@@ -142,16 +103,5 @@ async fn look(
         Source::Facts => facts::look(subject.pid, deadline).await,
         Source::LastLines => last_lines::look(subject.name, supervisors, deadline).await,
         Source::Tool(line) => tool::look(line, subject, deadline).await,
-    }
-}
-
-/// A capture that gave nothing, and why.
-fn nothing(what: &str, why: String) -> Capture {
-    Capture {
-        what: what.to_owned(),
-        output: String::new(),
-        errors: String::new(),
-        failure: Some(why),
-        files: Vec::new(),
     }
 }

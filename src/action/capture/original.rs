@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::exec::Line;
 use crate::health::{Capture, ProcessName};
 
-use super::{CaptureSpec, Dumper, nothing, stat, tool};
+use super::found::nothing;
+use super::spec::{CaptureSpec, Dumper};
+use super::{stat, tool};
 
 /// What is kept of each of `gcore`'s outputs.
 const MAX_OUTPUT: usize = 64 * 1024;

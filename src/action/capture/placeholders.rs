@@ -3,7 +3,7 @@
 use crate::exec::Line;
 use crate::exec::template::{self, Place};
 
-use super::Subject;
+use super::subject::Subject;
 
 /// `line` as it is run.
 pub(super) fn fill(line: &Line, subject: &Subject<'_>) -> Line {

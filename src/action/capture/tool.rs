@@ -6,7 +6,8 @@ use crate::exec::{self, Command, ExecError, Finished, Line, Output};
 
 use super::deadline::Deadline;
 use super::found::{Found, head};
-use super::{Subject, placeholders};
+use super::placeholders;
+use super::subject::Subject;
 
 /// What is kept of each of a tool's two outputs.
 const MAX_OUTPUT: usize = 1 << 20;
