@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Stream, Supervisor};
+use super::Supervisor;
+use super::stream::Stream;
 use crate::health::{Backend, CallError, Process, ProcessName, Remedy};
 
 /// What the supervisors said that could be asked.

@@ -8,6 +8,7 @@ pub mod embedded;
 mod fleet;
 mod http;
 mod lingering;
+mod stream;
 pub mod supervisord;
 pub mod systemd;
 mod transport;
@@ -18,18 +19,10 @@ use std::time::Duration;
 use crate::health::{CallError, Process, ProcessName};
 
 pub use fleet::{Listing, Supervisors};
+pub use stream::Stream;
 
 /// Within this much a supervisor has heard what it was asked.
 const HEARD: Duration = Duration::from_secs(1);
-
-/// One of a process's two outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
 
 /// A supervisor that can be asked.
 #[derive(Clone, Debug)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use dxr::{TryFromValue, Value};
 
+use super::stream::Stream;
 pub use super::transport::BadUrl;
 use super::transport::Transport;
-use super::{Stream, xmlrpc};
+use super::xmlrpc;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 use crate::secret::Secret;
 

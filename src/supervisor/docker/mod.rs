@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::sleep;
 
-use super::Stream;
+use super::stream::Stream;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 use called::Listed;
 use container::{Container, UP_AFTER};

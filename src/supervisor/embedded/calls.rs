@@ -14,7 +14,7 @@ use super::signal::signal_number;
 use super::spec::Output;
 use super::unit::KILL_WAIT;
 use crate::health::{CallError, ProcessName};
-use crate::supervisor::Stream;
+use crate::supervisor::stream::Stream;
 
 impl Embedded {
     /// Stops `name`; answered when it is gone.

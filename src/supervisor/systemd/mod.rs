@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use self::dependents::dependents;
 use self::systemctl::Systemctl;
 use self::unit::Unit;
-use super::Stream;
+use super::stream::Stream;
 use crate::health::unit::is_name;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
