@@ -77,8 +77,8 @@ pub enum Command {
     /// Watch URLs and restart what has hung
     ///
     /// A watchdog in the foreground, for systemd, a container or a terminal. Every check is asked on
-    /// its own beat; after enough failures in a row its processes are restarted through supervisord or
-    /// systemd, and people are told.
+    /// its own beat; after enough failures in a row its processes are restarted through whatever
+    /// supervises them, and people are told.
     ///
     /// No program that was stopped for a restart is ever left stopped: what is about to be done is on
     /// disk before it happens, and the next run finishes what this one could not.

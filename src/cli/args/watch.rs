@@ -32,8 +32,8 @@ pub struct WatchArgs {
 
     /// Restart this process when a URL is down; may be given again
     ///
-    /// web is that process in any group, app:web one member of a group, app:* a whole group, and
-    /// systemd/nginx a unit of systemd. Without it nothing is restarted and people are only told.
+    /// web is that process in any group, app:web one member of a group, app:* a whole group, systemd/nginx
+    /// a unit of systemd, docker/redis a container. Without it nothing is restarted and people are only told.
     #[arg(
         short,
         long = "program",
