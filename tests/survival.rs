@@ -123,18 +123,7 @@ fn play_for_real(supervisord: &Supervisord, round: u64, moment: Duration) -> boo
             told(&dir.path().join("mails"))
         });
     }
-    let end = second.close();
-    assert_eq!(
-        supervisord.state("theirs"),
-        "STOPPED",
-        "round {round}, {moment:?}"
-    );
-    assert_eq!(
-        supervisord.state("web"),
-        "RUNNING",
-        "round {round}, {moment:?}: {}",
-        end.err
-    );
+    judge(second, |name| supervisord.state(name), round, moment);
     begun
 }
 
@@ -162,19 +151,21 @@ fn play(round: u64, moment: Duration) -> bool {
         let what = format!("round {round}, killed after {moment:?}: a mail tells of it");
         wait_until(&what, Duration::from_secs(30), || told(&mails));
     }
-    let end = second.close();
-    assert_eq!(
-        supervisord.state("theirs"),
-        "STOPPED",
-        "round {round}, {moment:?}"
-    );
-    assert_eq!(
-        supervisord.state("web"),
-        "RUNNING",
-        "round {round}, {moment:?}: {}",
-        end.err
+    judge(
+        second,
+        |name| supervisord.state(name).to_owned(),
+        round,
+        moment,
     );
     begun
+}
+
+/// Ends the second watchdog: ours runs, and what somebody else had stopped is as they left it.
+fn judge(second: EventListener, state: impl Fn(&str) -> String, round: u64, moment: Duration) {
+    let end = second.close();
+    let about = format!("round {round}, killed after {moment:?}: {}", end.err);
+    assert_eq!(state("theirs"), "STOPPED", "{about}");
+    assert_eq!(state("web"), "RUNNING", "{about}");
 }
 
 fn command(supervisord: &str, dir: &Path) -> Command {
