@@ -20,7 +20,8 @@ use httpok::action::{self, CaptureSpec, Dumper, Intents, Tools};
 use httpok::clock::Clock;
 use httpok::exec::Line;
 use httpok::health::{
-    Backend, Capture, Deed, Outcome, Plan, ProcessName, ProcessState, Remedy, Selection, Target,
+    ActionStep, Backend, Capture, Outcome, Plan, ProcessName, ProcessState, Remedy, Selection,
+    Target,
 };
 use httpok::store::Store;
 use httpok::supervisor::{Supervisor, Supervisors, supervisord};
@@ -45,13 +46,13 @@ time.sleep(1000)
 "#;
 
 /// A supervisord with one program, and what is kept of it.
-struct Scene {
+struct RenderContext {
     supervisord: Supervisord,
     dir: tempfile::TempDir,
     check: String,
 }
 
-impl Scene {
+impl RenderContext {
     fn of(command: &str) -> Self {
         Self::inside(tempfile::tempdir().unwrap(), command)
     }
@@ -188,11 +189,11 @@ fn captures(outcome: &Outcome) -> Vec<Capture> {
         step.deed.clone()
     });
     let (captures, others): (Vec<_>, Vec<_>) =
-        deeds.partition(|deed| matches!(deed, Deed::Captured(_)));
+        deeds.partition(|deed| matches!(deed, ActionStep::Captured(_)));
     let captures: Vec<_> = captures
         .into_iter()
         .filter_map(|deed| match deed {
-            Deed::Captured(capture) => Some(capture),
+            ActionStep::Captured(capture) => Some(capture),
             _ => None,
         })
         .collect();
@@ -200,10 +201,10 @@ fn captures(outcome: &Outcome) -> Vec<Capture> {
         matches!(
             &others[..],
             [
-                Deed::Restarting { .. },
-                Deed::Stopped { error: None },
-                Deed::Started { error: None },
-                Deed::Settled {
+                ActionStep::Restarting { .. },
+                ActionStep::Stopped { error: None },
+                ActionStep::Started { error: None },
+                ActionStep::Settled {
                     state: ProcessState::Running,
                     ..
                 }

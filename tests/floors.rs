@@ -1,4 +1,4 @@
-//! The house stands: imports run down only, floor 2's members do not know each other, and the heart is
+//! The house stands: imports run down only, floor 2's members do not know each other, and the decision core is
 //! pure. Read from the source text, so that it also holds for code that is not compiled here.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("main", 6),
 ];
 
-/// What the heart must not know.
+/// What the decision core must not know.
 const IMPURE: [&str; 9] = [
     "tokio",
     "std::fs",

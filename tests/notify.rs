@@ -14,19 +14,19 @@ mod words;
 
 use std::time::{Duration, SystemTime};
 
+use httpok::health::{ActionStep, ProcessName};
 use httpok::health::{
-    Body, Entry, Expectation, Happening, Incident, Look, Moment, Observation, Phase, Reason,
+    Body, CheckResult, Entry, Expectation, Happening, Incident, Moment, Observation, Phase, Reason,
     Report, ReportKind, StatusLine, Step, Trouble,
 };
-use httpok::health::{Deed, ProcessName};
-use httpok::notify::report::Words;
-use httpok::notify::{Clock, Message, Scene};
+use httpok::notify::report::MailFormat;
+use httpok::notify::{Clock, Message, RenderContext};
 
 /// 2026-05-01T03:12:04Z
 const ORIGIN: u64 = 1_777_605_124;
 
-fn scene() -> Scene {
-    Scene {
+fn render_context() -> RenderContext {
+    RenderContext {
         host: "box1.example.org".into(),
         clock: Clock {
             origin: SystemTime::UNIX_EPOCH + Duration::from_secs(ORIGIN),
@@ -35,7 +35,7 @@ fn scene() -> Scene {
 }
 
 /// A look at an answer with this status line and body.
-fn answered(code: u16, reason: &str, body: &[u8], expectation: &Expectation) -> Look {
+fn answered(code: u16, reason: &str, body: &[u8], expectation: &Expectation) -> CheckResult {
     let mut seen = Observation {
         duration: Duration::from_millis(13),
         peer: Some("127.0.0.1:8080".into()),
@@ -54,20 +54,20 @@ fn answered(code: u16, reason: &str, body: &[u8], expectation: &Expectation) -> 
     seen.phases.add(Phase::Connect, Duration::from_micros(300));
     seen.phases.add(Phase::FirstByte, Duration::from_millis(12));
     let judgement = expectation.judge(&seen);
-    Look { seen, judgement }
+    CheckResult { seen, judgement }
 }
 
 /// A look that saw nothing but trouble.
-fn troubled(reason: Reason, phase: Phase, detail: &str) -> Look {
+fn troubled(reason: Reason, phase: Phase, detail: &str) -> CheckResult {
     let mut seen = Observation::of_trouble(Trouble::new(reason, phase, detail));
     seen.duration = Duration::from_millis(3002);
     seen.phases.add(Phase::Connect, Duration::from_micros(300));
     seen.phases.add(phase, Duration::from_millis(3001));
     let judgement = Expectation::default().judge(&seen);
-    Look { seen, judgement }
+    CheckResult { seen, judgement }
 }
 
-fn looked(at: u64, look: Look) -> Entry {
+fn looked(at: u64, look: CheckResult) -> Entry {
     entry(at, Happening::Looked(Box::new(look)))
 }
 
@@ -78,7 +78,7 @@ fn entry(at: u64, event: Happening) -> Entry {
     }
 }
 
-fn step(at: u64, took: u64, process: Option<&str>, deed: Deed) -> Step {
+fn step(at: u64, took: u64, process: Option<&str>, deed: ActionStep) -> Step {
     Step {
         at: Moment::from_secs(at),
         took: Duration::from_millis(took),
@@ -119,5 +119,5 @@ fn message(kind: ReportKind) -> Message {
         Phase::FirstByte,
         "no answer within 3s",
     );
-    Words::Full.tell(&report(kind, vec![looked(10, hang)]), &scene())
+    MailFormat::Full.tell(&report(kind, vec![looked(10, hang)]), &render_context())
 }

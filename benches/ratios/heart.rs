@@ -1,4 +1,4 @@
-//! The heart: from a tick to a judged and counted look.
+//! The decision core: from a tick to a judged and counted look.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Processes that fall with another one: their supervisor stops them when it is stopped, and does not start them
 //! with it. We stop them just as well, so they have intents of their own and are started again like it.
 
-use crate::health::{Deed, Plan, Process, ProcessState};
+use crate::health::{ActionStep, Plan, Process, ProcessState};
 use crate::store::IntentId;
 
 use super::log::Log;
@@ -42,7 +42,7 @@ pub(super) async fn bring_back(
             continue;
         }
         let state = found.map_or(ProcessState::Unknown, |found| found.state);
-        log.say(Some(name), Deed::Starting { state });
+        log.say(Some(name), ActionStep::Starting { state });
         bring_up(&process, None, intent, tools, log, performed).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Brings a half-done restart to its end: the process that we stopped runs again, or it is clear that it is
 //! not ours any more. One try at a time; when to try again is the caller's business.
 
-use crate::health::{CallError, Deed, Outcome, Process, ProcessState, Step};
+use crate::health::{ActionStep, CallError, Outcome, Process, ProcessState, Step};
 use crate::supervisor::Supervisors;
 
 use super::log::Log;
@@ -55,21 +55,21 @@ pub async fn finish(
         | ProcessState::Fatal
         | ProcessState::Unknown
         | ProcessState::Running => {
-            log.say(Some(&name), Deed::Resumed { state: found.state });
+            log.say(Some(&name), ActionStep::Resumed { state: found.state });
             let started = start(supervisors, &name, None).await;
             if let Err(error) = started {
                 unfinished.has_begun |= error.has_begun();
                 return Finish::NotYet(error.to_string());
             }
             unfinished.has_begun = true;
-            log.note(begun, Some(&name), Deed::Started { error: None });
+            log.note(begun, Some(&name), ActionStep::Started { error: None });
         }
     }
     let begun = log.clock.now();
     match settle(supervisors, &name).await {
         (ProcessState::Running, pid) => {
             let state = ProcessState::Running;
-            log.note(begun, Some(&name), Deed::Settled { state, pid });
+            log.note(begun, Some(&name), ActionStep::Settled { state, pid });
             Finish::Runs(Outcome { steps: log.steps })
         }
         (state, _) => Finish::NotYet(format!("it is {state}")),
@@ -82,9 +82,9 @@ fn running(found: &Process, unfinished: &Unfinished, mut log: Log<'_>) -> Outcom
     let untouched = found.pid.is_some() && found.pid == unfinished.pid_before;
     if !untouched {
         let name = Some(&unfinished.process);
-        log.say(name, Deed::Resumed { state });
+        log.say(name, ActionStep::Resumed { state });
         let pid = found.pid;
-        log.say(name, Deed::Settled { state, pid });
+        log.say(name, ActionStep::Settled { state, pid });
     }
     Outcome { steps: log.steps }
 }

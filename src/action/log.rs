@@ -1,7 +1,7 @@
 //! The steps of an action while it goes on.
 
 use crate::clock::Clock;
-use crate::health::{Deed, Moment, ProcessName, Step};
+use crate::health::{ActionStep, Moment, ProcessName, Step};
 
 /// The steps done so far; each is told as soon as it is done.
 pub(super) struct Log<'a> {
@@ -12,7 +12,7 @@ pub(super) struct Log<'a> {
 
 impl Log<'_> {
     /// Notes a deed that began at `begun`.
-    pub fn note(&mut self, begun: Moment, process: Option<&ProcessName>, deed: Deed) {
+    pub fn note(&mut self, begun: Moment, process: Option<&ProcessName>, deed: ActionStep) {
         let at = self.clock.now();
         let step = Step {
             at,
@@ -27,12 +27,12 @@ impl Log<'_> {
     /// Whether `name` was started already.
     pub fn has_started(&self, name: &ProcessName) -> bool {
         self.steps.iter().any(|step| {
-            step.process.as_ref() == Some(name) && matches!(step.deed, Deed::Started { .. })
+            step.process.as_ref() == Some(name) && matches!(step.deed, ActionStep::Started { .. })
         })
     }
 
     /// Notes a deed that took no time.
-    pub fn say(&mut self, process: Option<&ProcessName>, deed: Deed) {
+    pub fn say(&mut self, process: Option<&ProcessName>, deed: ActionStep) {
         self.note(self.clock.now(), process, deed);
     }
 }

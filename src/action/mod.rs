@@ -13,7 +13,7 @@ mod tools;
 
 use std::time::Duration;
 
-use crate::health::{Deed, Halt, Plan, Process, Scope, Selection, Skip, Step};
+use crate::health::{ActionStep, Halt, Plan, Process, Scope, Selection, Skip, Step};
 use crate::supervisor::Listing;
 
 use log::Log;
@@ -52,10 +52,10 @@ pub async fn perform(
         }
         match skip(plan, &process) {
             Some(Skip::Ourselves) if plan.remedy.selection == Selection::All => {}
-            Some(why) => log.say(Some(&process.name), Deed::Skipped(why)),
+            Some(why) => log.say(Some(&process.name), ActionStep::Skipped(why)),
             None if enough => {
                 let why = Skip::Halted(Halt::OneIsEnough);
-                log.say(Some(&process.name), Deed::Skipped(why));
+                log.say(Some(&process.name), ActionStep::Skipped(why));
             }
             None => {
                 restart::restart(&process, plan, tools, &mut log, &mut performed).await;
@@ -65,7 +65,7 @@ pub async fn perform(
     }
     let targets = plan.remedy.missing(&listing.processes, &listing.unasked());
     if plan.scope.is_first() && !targets.is_empty() {
-        log.say(None, Deed::Missing { targets });
+        log.say(None, ActionStep::Missing { targets });
     }
     performed.outcome.steps = log.steps;
     performed
@@ -80,11 +80,11 @@ async fn list(plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) -> Option<Listi
     let none = plan.scope.is_first() && listing.unasked.len() == backends.len();
     if let (true, Some((_, error))) = (none, listing.unasked.first()) {
         let error = error.clone();
-        log.note(begun, None, Deed::ListFailed { error });
+        log.note(begun, None, ActionStep::ListFailed { error });
         return None;
     }
     for (backend, error) in listing.unasked.iter().cloned() {
-        log.note(begun, None, Deed::Unasked { backend, error });
+        log.note(begun, None, ActionStep::Unasked { backend, error });
     }
     Some(listing)
 }

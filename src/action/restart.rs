@@ -1,7 +1,7 @@
 //! Stops and starts one process. From the moment the stop is asked for, everything aims at one thing: that
 //! the process runs again.
 
-use crate::health::{CallError, Deed, Plan, Process, ProcessName, ProcessState, Skip};
+use crate::health::{ActionStep, CallError, Plan, Process, ProcessName, ProcessState, Skip};
 use crate::supervisor::Supervisors;
 
 use super::capture;
@@ -22,7 +22,10 @@ pub(super) async fn restart(
     let name = &process.name;
     let address = tools.supervisors.address(name.backend);
     if let Some(watchdog) = tools.intents.in_other_hands(process, address).await {
-        log.say(Some(name), Deed::Skipped(Skip::InOtherHands { watchdog }));
+        log.say(
+            Some(name),
+            ActionStep::Skipped(Skip::InOtherHands { watchdog }),
+        );
         return;
     }
     let now = log.clock.now();
@@ -31,7 +34,7 @@ pub(super) async fn restart(
     let way = match process.state {
         ProcessState::Running => stop(process, plan, tools, log, &mut falling).await,
         state => {
-            log.say(Some(name), Deed::Starting { state });
+            log.say(Some(name), ActionStep::Starting { state });
             Way::Clear
         }
     };
@@ -73,12 +76,12 @@ async fn stop(
         capture::capture(spec, (name, pid), plan, tools.supervisors, log).await;
         // evidence takes time, in which someone else may have restarted it
         if let Some(why) = changed(tools.supervisors, process).await {
-            log.say(Some(name), Deed::Skipped(why));
+            log.say(Some(name), ActionStep::Skipped(why));
             return Way::NotOurs;
         }
     }
     *falling = falling::note(process, plan, tools).await;
-    log.say(Some(name), Deed::Restarting { pid: process.pid });
+    log.say(Some(name), ActionStep::Restarting { pid: process.pid });
     let begun = log.clock.now();
     let error = tools.supervisors.stop(name).await.err();
     let not_running = error
@@ -89,9 +92,9 @@ async fn stop(
     } else {
         Way::Unclear
     };
-    log.note(begun, Some(name), Deed::Stopped { error });
+    log.note(begun, Some(name), ActionStep::Stopped { error });
     if not_running && let Some(state) = stopped_by_someone(tools.supervisors, name).await {
-        log.say(Some(name), Deed::Skipped(Skip::NotRunning { state }));
+        log.say(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
         return Way::NotOurs;
     }
     way

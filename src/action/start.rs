@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::health::{CallError, Deed, Process, ProcessName, ProcessState};
+use crate::health::{ActionStep, CallError, Process, ProcessName, ProcessState};
 use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
@@ -42,12 +42,12 @@ pub(super) async fn bring_up(
     let gone = error
         .as_ref()
         .is_some_and(|error| error.is_fault(CallError::BAD_NAME));
-    log.note(begun, Some(name), Deed::Started { error });
+    log.note(begun, Some(name), ActionStep::Started { error });
     let mut runs = false;
     if started {
         let begun = log.clock.now();
         let (state, pid) = settle(tools.supervisors, name).await;
-        log.note(begun, Some(name), Deed::Settled { state, pid });
+        log.note(begun, Some(name), ActionStep::Settled { state, pid });
         runs = state == ProcessState::Running;
     }
     if runs || gone {

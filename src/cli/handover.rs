@@ -10,9 +10,9 @@ use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::cli::watch::WatchOptions;
 use crate::config::settings::Settings;
-use crate::daemon::wiring::{self, Manner, Parts};
-use crate::daemon::{Ending, Guardian, Reload, Stderr, Ticks, Voice, Watchdog};
-use crate::notify::report::Words;
+use crate::daemon::wiring::{self, Parts, RunOptions};
+use crate::daemon::{Ending, Logger, Reload, SdNotify, Stderr, Ticks, Watchdog};
+use crate::notify::report::MailFormat;
 use crate::notify::superlance::Listener;
 use crate::secret::redact_url;
 use crate::tick::{Ended, Signals};
@@ -31,15 +31,15 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
         targets: options.programs.clone(),
     };
     let key = key_of_listener(settings, options);
-    let manner = match file {
-        Some(_) => Manner {
+    let run_options = match file {
+        Some(_) => RunOptions {
             ourselves: options.ourselves.clone(),
             stdout_is_protocol: true,
             key,
-            ..Manner::default()
+            ..RunOptions::default()
         },
-        None => Manner {
-            words: Words::Original(original.clone()),
+        None => RunOptions {
+            words: MailFormat::Original(original.clone()),
             user_agent: "httpok".to_owned(),
             retry_refused: Some(RETRY_REFUSED),
             all: options.any,
@@ -52,36 +52,36 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
     let of_file = file.is_some();
     let unverified = options.unverified.then(|| options.url.clone());
     // who started supervisord hears from supervisord
-    let guardian = Guardian::default();
-    run(settings, manner, file, guardian, move |stderr| {
+    let sd_notify = SdNotify::default();
+    run(settings, run_options, file, sd_notify, move |stderr| {
         if let Some(url) = unverified {
             stderr.write(format!(
                 "httpok: the certificate of {url} is not verified; --verify does that\n"
             ));
         }
-        let voice = if of_file {
-            Voice::Log
+        let logger = if of_file {
+            Logger::Log
         } else {
-            Voice::Original {
+            Logger::Original {
                 listener: original,
                 stderr: stderr.clone(),
             }
         };
         let listener = crate::tick::Listener::on_stdio()?;
-        Ok((voice, Ticks::listener(listener)))
+        Ok((logger, Ticks::listener(listener)))
     })
 }
 
 /// Runs the standalone watchdog.
 pub fn watch(settings: &Settings, options: &WatchOptions, file: Option<SettingsFile>) -> Exit {
     let once = options.once;
-    let manner = Manner {
+    let run_options = RunOptions {
         key: format!("watch {}", options.name),
-        ..Manner::default()
+        ..RunOptions::default()
     };
-    run(settings, manner, file, guardian(), move |_| {
+    run(settings, run_options, file, sd_notify(), move |_| {
         Ok((
-            Voice::Log,
+            Logger::Log,
             if once { Ticks::once() } else { Ticks::timers() },
         ))
     })
@@ -107,29 +107,29 @@ pub type SettingsFile = Box<dyn FnMut() -> Result<Settings, String> + Send>;
 
 fn run(
     settings: &Settings,
-    manner: Manner,
+    run_options: RunOptions,
     file: Option<SettingsFile>,
-    guardian: Guardian,
-    begin: impl FnOnce(&Stderr) -> std::io::Result<(Voice, Ticks)>,
+    sd_notify: SdNotify,
+    begin: impl FnOnce(&Stderr) -> std::io::Result<(Logger, Ticks)>,
 ) -> Exit {
-    let live = match Live::start(settings, &manner) {
+    let live = match Live::start(settings, &run_options) {
         Ok(live) => live,
         Err(exit) => return exit,
     };
-    let reload = file.map(|file| reload(file, manner));
+    let reload = file.map(|file| reload(file, run_options));
     live.block_on(|parts, stderr| async move {
-        let (voice, ticks) = begin(&stderr)?;
+        let (logger, ticks) = begin(&stderr)?;
         let signals = Signals::new()?;
-        let watchdog = watchdog(parts, ticks, voice, reload).guarded_by(guardian);
+        let watchdog = watchdog(parts, ticks, logger, reload).with_sd_notify(sd_notify);
         let (ending, _) = watchdog.run_until(signals, std::future::pending()).await;
         Ok(exit_of(ending, &stderr))
     })
 }
 
 /// The service manager above us. To be called before anything else is begun.
-pub fn guardian() -> Guardian {
+pub fn sd_notify() -> SdNotify {
     // SAFETY: threads begin with `Live::start`
-    unsafe { Guardian::take_from_environment() }
+    unsafe { SdNotify::take_from_environment() }
 }
 
 /// What every watchdog runs on: its parts, standard error and a runtime.
@@ -144,13 +144,14 @@ impl Live {
     ///
     /// # Errors
     /// The exit status, when that cannot be done; why was said.
-    pub fn start(settings: &Settings, manner: &Manner) -> Result<Self, Exit> {
-        let parts = wiring::wire(settings, manner).map_err(|why| refuse(&format!("{why:#}")))?;
+    pub fn start(settings: &Settings, run_options: &RunOptions) -> Result<Self, Exit> {
+        let parts =
+            wiring::wire(settings, run_options).map_err(|why| refuse(&format!("{why:#}")))?;
         let stderr = Stderr::start().map_err(|why| refuse(&format!("cannot start: {why}")))?;
         // the original's words are all that is expected of a drop-in, unless something is wrong
-        let level = match manner.words {
-            Words::Original(_) => LevelFilter::WARN,
-            Words::Full => LevelFilter::INFO,
+        let level = match run_options.words {
+            MailFormat::Original(_) => LevelFilter::WARN,
+            MailFormat::Full => LevelFilter::INFO,
         };
         log_to(&stderr, level);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -189,8 +190,8 @@ fn refuse(why: &str) -> Exit {
 }
 
 /// A watchdog with a seed of its own.
-pub fn watchdog(parts: Parts, ticks: Ticks, voice: Voice, reload: Option<Reload>) -> Watchdog {
-    Watchdog::new(parts, ticks, voice, fastrand::u64(..), reload)
+pub fn watchdog(parts: Parts, ticks: Ticks, logger: Logger, reload: Option<Reload>) -> Watchdog {
+    Watchdog::new(parts, ticks, logger, fastrand::u64(..), reload)
 }
 
 /// The exit status after `ending`.
@@ -211,10 +212,10 @@ pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
     }
 }
 
-fn reload(mut file: SettingsFile, manner: Manner) -> Reload {
+fn reload(mut file: SettingsFile, run_options: RunOptions) -> Reload {
     Box::new(move || -> Result<Parts, String> {
         let settings = file()?;
-        wiring::wire(&settings, &manner).map_err(|why| format!("{why:#}"))
+        wiring::wire(&settings, &run_options).map_err(|why| format!("{why:#}"))
     })
 }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::config::settings::{Check, Settings};
-use crate::daemon::wiring::Manner;
-use crate::daemon::{Tally, Ticks, Voice};
+use crate::daemon::wiring::RunOptions;
+use crate::daemon::{Logger, Tally, Ticks};
 use crate::health::{Backend, Target};
 use crate::supervisor::Supervisor;
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
@@ -44,12 +44,12 @@ pub fn run(args: &RunArgs) -> i32 {
             return Exit::Unknown.code().into();
         }
     };
-    let manner = Manner {
+    let run_options = RunOptions {
         key: format!("run {name} {}", std::process::id()),
-        ..Manner::default()
+        ..RunOptions::default()
     };
-    let guardian = handover::guardian();
-    let live = match Live::start(&settings, &manner) {
+    let sd_notify = handover::sd_notify();
+    let live = match Live::start(&settings, &run_options) {
         Ok(live) => live,
         Err(exit) => return exit.code().into(),
     };
@@ -61,13 +61,13 @@ pub fn run(args: &RunArgs) -> i32 {
         let mut parts = parts;
         let supervisor = Supervisor::Embedded(embedded.clone());
         parts
-            .hands
+            .clients
             .supervisors
             .insert(Backend::Embedded, supervisor);
         // first whoever obeys signals: as the first process of a container we get no others
         let (signals, forwarder) = (Signals::new()?, Forwarder::new()?);
         let watchdog =
-            handover::watchdog(parts, Ticks::timers(), Voice::Log, None).guarded_by(guardian);
+            handover::watchdog(parts, Ticks::timers(), Logger::Log, None).with_sd_notify(sd_notify);
         embedded.begin(Vec::new()).await;
         let over = async {
             tokio::select! {

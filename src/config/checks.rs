@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::capture::read_capture;
+use super::diagnostics::Diagnostic;
 use super::expectation::read_expectation;
-use super::faults::Wrong;
 use super::policy::read_policy;
 use super::presets::Preset;
 use super::probe::read_probe;
@@ -28,7 +28,7 @@ pub struct Around {
 pub fn read_defaults(table: &Table<'_>, around: Around) {
     for key in ["name", "url", "command", "preset", "warmup"] {
         if let Some(value) = table.own(key) {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 format!("{key:?} cannot be a default"),
                 "each check has its own: move it to its [[check]]",
             ));
@@ -101,11 +101,14 @@ fn read_keys<'a>(
 fn check_name(value: &Value<'_>) -> Option<String> {
     let name = value.text()?;
     if name.trim().is_empty() {
-        value.wrong(Wrong::new("an empty name", "for example: name = \"shop\""));
+        value.wrong(Diagnostic::new(
+            "an empty name",
+            "for example: name = \"shop\"",
+        ));
         return None;
     }
     if name.contains(char::is_control) {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             "a name with control characters in it",
             "a name is shown in mails, pages and metrics: for example \"shop\"",
         ));
@@ -129,7 +132,7 @@ fn target(value: &Value<'_>, default: Backend) -> Option<Target> {
         }
         _ => return Some(target),
     };
-    value.wrong(Wrong::new(
+    value.wrong(Diagnostic::new(
         format!("{:?} names no process", target.to_string()),
         right,
     ));

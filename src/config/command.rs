@@ -1,6 +1,6 @@
 //! `[supervisor.command]`: command lines that tell, stop and start anything; and what targets they can have.
 
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::requires::Draft;
 use super::settings::{Command, Commands, Supervisor};
 use super::table::Table;
@@ -31,7 +31,7 @@ pub fn read_command(table: &Table<'_>) -> Commands {
 fn pidfile(value: &Value<'_>) -> Option<String> {
     let path = value.some_text()?;
     if !path.starts_with('/') {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             format!("{path:?} is no place for a pid file"),
             "expected a whole path, such as \"/run/{name}.pid\"",
         ));
@@ -51,15 +51,15 @@ pub fn report_targets(drafts: &[Draft<'_>], supervisor: &Supervisor) {
     }
 }
 
-fn wrong(target: &Target, supervisor: &Supervisor) -> Option<Wrong> {
+fn wrong(target: &Target, supervisor: &Supervisor) -> Option<Diagnostic> {
     if let Some((group, "*" | "")) = target.pattern.split_once(':') {
-        return Some(Wrong::new(
+        return Some(Diagnostic::new(
             format!("{target} asks for all of {group:?}, which no command can list"),
             format!("name each of them, such as \"command/{group}:one\""),
         ));
     }
     supervisor.command.is_none().then(|| {
-        Wrong::new(
+        Diagnostic::new(
             format!("nothing is said about how {target} is stopped and started"),
             "add [supervisor.command] with status, stop and start, each a command such as \
              [\"rc-service\", \"{name}\", \"status\"]",

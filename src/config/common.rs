@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::settings::Family;
 use super::table::Table;
 use super::value::Value;
@@ -27,7 +27,7 @@ impl Common {
 fn some_size(value: &Value<'_>) -> Option<u64> {
     let size = value.size()?;
     if size == 0 {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             "no room for any answer",
             "for example: \"16MiB\"",
         ));
@@ -47,7 +47,7 @@ fn family(value: &Value<'_>) -> Option<Family> {
         "4" => Some(Family::V4),
         "6" => Some(Family::V6),
         _ => {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "not a version of IP",
                 "expected \"4\" or \"6\", or leave it out for both",
             ));

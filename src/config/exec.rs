@@ -1,14 +1,14 @@
 //! The keys of a check that runs a command.
 
 use super::common::Common;
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::settings::{Command, Exec};
 use super::value::Value;
 
 /// The command to run; `url` is where it is reported missing.
 pub fn read_exec(url: Option<&Value<'_>>, command: Option<&Value<'_>>, common: &Common) -> Exec {
     if let (Some(url), None) = (url, command) {
-        url.wrong(Wrong::new(
+        url.wrong(Diagnostic::new(
             "no command to run",
             "for example: command = [\"check_disk\", \"-w\", \"10%\"]",
         ));

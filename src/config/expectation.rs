@@ -1,7 +1,7 @@
 //! The keys of a check that say what a passing answer looks like, and what others mean. A fault in an
 //! assertion is told at its column in the file.
 
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::table::Table;
 use super::value::Value;
 use crate::health::{Assertion, Expectation, Rule, StatusSet, Verdict};
@@ -32,7 +32,7 @@ fn assertion(value: &Value<'_>) -> Option<Assertion> {
     Assertion::parse(&text)
         .map_err(|error| {
             let start = error.column - 1;
-            let wrong = Wrong::new(error.message, error.help);
+            let wrong = Diagnostic::new(error.message, error.help);
             value.wrong_part(start..start + error.length, wrong);
         })
         .ok()
@@ -78,7 +78,7 @@ fn status(value: &Value<'_>) -> Option<StatusSet> {
         Some(word)
     });
     if value.is_empty_list() {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             "a list of no status",
             "leave the key out for [200]",
         ));

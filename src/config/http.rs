@@ -5,7 +5,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use super::address;
 use super::common::Common;
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::settings::{Http, Probe, Tls};
 use super::table::Table;
 use super::value::Value;
@@ -64,7 +64,7 @@ fn tls(table: &Table<'_>) -> Tls {
     let own = |key| pair.and_then(|pair| pair.own(key));
     let (cert, key) = (own("cert"), own("key"));
     if let (None, Some(key)) = (&cert, &key) {
-        key.wrong(Wrong::new(
+        key.wrong(Diagnostic::new(
             "a key without a certificate",
             "add cert = \"FILE\"",
         ));
@@ -85,7 +85,7 @@ pub fn read_headers(table: &Table<'_>) -> Vec<(String, Secret)> {
     let mut read = Vec::new();
     for (name, value) in headers.entries() {
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 format!("{name:?} is no header name"),
                 "expected letters, digits and dashes, such as \"X-API-Key\"",
             ));
@@ -94,7 +94,7 @@ pub fn read_headers(table: &Table<'_>) -> Vec<(String, Secret)> {
             continue;
         };
         if HeaderValue::from_str(secret.expose()).is_err() {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "a header's value with control characters in it",
                 "expected one line of text",
             ));
@@ -110,7 +110,7 @@ fn user(table: &Table<'_>, url_has_user: bool) -> Option<(String, Secret)> {
     let (user, password) = (layer.own("user"), layer.own("password"));
     let secret = password.as_ref().and_then(Value::secret);
     let Some(value) = user else {
-        password?.wrong(Wrong::new(
+        password?.wrong(Diagnostic::new(
             "a password without a user",
             "add user = \"name\"",
         ));
@@ -119,7 +119,7 @@ fn user(table: &Table<'_>, url_has_user: bool) -> Option<(String, Secret)> {
     if url_has_user {
         // the URL is nearer than a default
         if !value.inherited {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "the URL names a user already",
                 "keep one of them",
             ));
@@ -131,14 +131,14 @@ fn user(table: &Table<'_>, url_has_user: bool) -> Option<(String, Secret)> {
         (Some((name, secret)), None) => Some((name.to_owned(), Secret::new(secret))),
         (None, Some(_)) => Some((name.expose().to_owned(), secret?)),
         (Some(_), Some(password)) => {
-            password.wrong(Wrong::new(
+            password.wrong(Diagnostic::new(
                 "\"user\" holds a password already",
                 "a user's name has no colon in it: keep one of the passwords",
             ));
             None
         }
         (None, None) => {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "a user without a password",
                 "write \"name:password\", or add password = \"${env:NAME}\"",
             ));
@@ -154,7 +154,7 @@ fn method(value: &Value<'_>) -> Option<String> {
         .iter()
         .find(|m| m.as_str() == upper && upper != text)
     {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             format!("{text:?} is no method: their case matters"),
             format!("did you mean {:?}?", meant.as_str()),
         ));

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 
 /// A file that holds one secret is no larger.
 const LARGEST: u64 = 64 << 10;
@@ -20,7 +20,7 @@ pub struct Sources<'a> {
 
 impl Sources<'_> {
     /// `text` with every substitution made, or all that is wrong with them.
-    pub fn fill(&self, text: &str) -> Result<String, Vec<Wrong>> {
+    pub fn fill(&self, text: &str) -> Result<String, Vec<Diagnostic>> {
         self.fill_with(text, |value| value)
     }
 
@@ -29,7 +29,7 @@ impl Sources<'_> {
         &self,
         text: &str,
         adapt: impl Fn(String) -> String,
-    ) -> Result<String, Vec<Wrong>> {
+    ) -> Result<String, Vec<Diagnostic>> {
         let mut filled = String::new();
         let mut wrong = Vec::new();
         let mut rest = text;
@@ -43,7 +43,7 @@ impl Sources<'_> {
             }
             filled.push_str(before);
             let Some((name, after)) = rest.split_once('}') else {
-                wrong.push(Wrong::new(
+                wrong.push(Diagnostic::new(
                     "a substitution has no end",
                     "close \"${\" with \"}\"; \"$${\" stands for a plain \"${\"",
                 ));
@@ -64,21 +64,21 @@ impl Sources<'_> {
         }
     }
 
-    fn look_up(&self, name: &str) -> Result<String, Wrong> {
+    fn look_up(&self, name: &str) -> Result<String, Diagnostic> {
         match name.split_once(':') {
             Some(("env", name)) => (self.env)(name).ok_or_else(|| {
-                Wrong::new(
+                Diagnostic::new(
                     format!("environment variable {name:?} is not set"),
                     "set it where httpok is started, or use \"${file:/path}\"",
                 )
             }),
             Some(("file", path)) => read(&self.base.join(path)).map_err(|why| {
-                Wrong::new(
+                Diagnostic::new(
                     format!("cannot read {path:?}: {why}"),
                     "expected a file that holds nothing but the secret and that httpok may read",
                 )
             }),
-            _ => Err(Wrong::new(
+            _ => Err(Diagnostic::new(
                 "a substitution of an unknown kind",
                 "expected \"${env:NAME}\" or \"${file:/path}\"; \"$${\" stands for a plain \"${\"",
             )),
@@ -112,7 +112,7 @@ fn read(path: &Path) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    fn fill(text: &str, base: &Path) -> Result<String, Vec<Wrong>> {
+    fn fill(text: &str, base: &Path) -> Result<String, Vec<Diagnostic>> {
         let env = |name: &str| (name == "KEY").then(|| "${env:KEY}".to_owned());
         Sources { env: &env, base }.fill(text)
     }

@@ -1,8 +1,8 @@
 //! The keys of a check of `tcp://` or `unix://`.
 
 use super::common::Common;
+use super::diagnostics::Diagnostic;
 use super::escape::unescape;
-use super::faults::Wrong;
 use super::settings::{Line, Payload, Until};
 use super::table::Table;
 use super::value::Value;
@@ -23,7 +23,7 @@ pub fn read_line(table: &Table<'_>, line: Line, common: &Common) -> Line {
 fn payload(value: &Value<'_>) -> Option<Payload> {
     let text = value.some_text()?;
     let filled = value
-        .sheet
+        .parse_context
         .sources
         .fill_with(&text, |secret| secret.replace('\\', r"\\"));
     match filled {
@@ -39,9 +39,10 @@ fn until(table: &Table<'_>, value: &Value<'_>) -> Option<Until> {
     let word = value.text()?;
     let until = Until::from_name(&word);
     match until {
-        Some(Until::Text) if table.get("body").is_none() => {
-            value.wrong(Wrong::new("no text to wait for", "add body = \"TEXT\""))
-        }
+        Some(Until::Text) if table.get("body").is_none() => value.wrong(Diagnostic::new(
+            "no text to wait for",
+            "add body = \"TEXT\"",
+        )),
         Some(_) => {}
         None => value.none_of(
             "end of an answer",

@@ -6,7 +6,7 @@ use lettre::Address as MailAddress;
 use lettre::message::Mailbox;
 
 use super::address::Address;
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::http::read_headers;
 use super::settings::{Mail, Smtp, SmtpSecurity, Via, Webhook};
 use super::table::Table;
@@ -25,7 +25,7 @@ pub fn read_mail(table: &Table<'_>) -> Option<Mail> {
     let to = to.map_or_else(Vec::new, |value| {
         let addresses = value.each(mailbox);
         if value.is_empty_list() {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "nobody to write to",
                 "for example: [\"ops@example.org\"]; or leave [mail] out",
             ));
@@ -71,7 +71,7 @@ fn read_webhook(table: &Table<'_>) -> Option<Webhook> {
                 untrusting(cacert, "https://");
             }
         }
-        _ => value.wrong(Wrong::new(
+        _ => value.wrong(Diagnostic::new(
             "no URL of a webhook",
             "expected a URL such as \"https://hooks.example.org/x\"",
         )),
@@ -115,7 +115,7 @@ fn via(table: &Table<'_>) -> Via {
         }
         chosen => {
             if let Some(password) = password {
-                password.wrong(Wrong::new(
+                password.wrong(Diagnostic::new(
                     "a password for no SMTP server",
                     format!("add smtp = {EXAMPLE:?}, or leave it out"),
                 ));
@@ -141,7 +141,7 @@ fn trusting(server: Smtp, cacert: Option<&Value<'_>>) -> Smtp {
 }
 
 fn untrusting(cacert: &Value<'_>, secure: &str) {
-    cacert.wrong(Wrong::new(
+    cacert.wrong(Diagnostic::new(
         "roots for a connection without TLS",
         format!("use {secure}, or leave it out"),
     ));
@@ -155,21 +155,21 @@ fn smtp(value: &Value<'_>, key: Option<&Value<'_>>, secret: Option<Secret>) -> O
         (Some((user, None)), Some(_)) => Some((user, secret?)),
         (Some((user, Some(secret))), None) => Some((user, secret)),
         (Some((_, Some(_))), Some(key)) => {
-            key.wrong(Wrong::new(
+            key.wrong(Diagnostic::new(
                 "\"smtp\" holds a password already",
                 "keep this one and take the other out of the URL",
             ));
             return None;
         }
         (Some((_, None)), None) => {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "a user without a password",
                 "add password = \"${file:/run/secrets/smtp}\"",
             ));
             return None;
         }
         (None, Some(key)) => {
-            key.wrong(Wrong::new(
+            key.wrong(Diagnostic::new(
                 "a password without a user",
                 format!("name the user in smtp, such as {EXAMPLE:?}"),
             ));

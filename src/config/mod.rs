@@ -7,24 +7,24 @@ mod capture;
 mod checks;
 mod command;
 mod common;
+mod diagnostics;
 mod docker;
 pub mod duration;
 pub mod escape;
 mod exec;
 mod expectation;
-mod faults;
 mod http;
 mod interpolate;
 mod line;
 mod mail;
 mod mask;
+mod parse_context;
 mod policy;
 pub mod presets;
 mod probe;
 mod program;
 mod requires;
 pub mod settings;
-mod sheet;
 pub mod short;
 mod supervisor;
 mod systemd;
@@ -39,12 +39,12 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub use faults::{Fault, Faults};
+pub use diagnostics::{Fault, Faults};
 
-use faults::Wrong;
+use diagnostics::Diagnostic;
 use interpolate::Sources;
+use parse_context::ParseContext;
 use settings::Settings;
-use sheet::Sheet;
 use table::Table;
 
 /// A configuration file is no larger.
@@ -59,7 +59,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Setting
     match read(path) {
         Ok(text) => parse(&text, &file, env),
         Err(why) => {
-            let wrong = Wrong::new(
+            let wrong = Diagnostic::new(
                 format!("cannot read the configuration: {why}"),
                 "expected a TOML file in UTF-8 that httpok may read",
             );
@@ -88,10 +88,15 @@ pub fn parse(
         return Err(Faults::of(file, shown, faults.collect()));
     }
     let base = Path::new(file).parent().unwrap_or(Path::new(""));
-    let sheet = Sheet::new(text, Sources { env, base });
+    let parse_context = ParseContext::new(text, Sources { env, base });
     let document = document.get_ref();
-    let settings = top::read_settings(&Table::new(&sheet, String::new(), 0..0, Some(document)));
-    let faults = sheet.into_faults();
+    let settings = top::read_settings(&Table::new(
+        &parse_context,
+        String::new(),
+        0..0,
+        Some(document),
+    ));
+    let faults = parse_context.into_faults();
     if faults.is_empty() {
         return Ok(settings);
     }
@@ -99,7 +104,7 @@ pub fn parse(
 }
 
 /// The TOML parser's words, with what would be right apart.
-fn no_toml(message: &str) -> Wrong {
+fn no_toml(message: &str) -> Diagnostic {
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let help = match (what, expected) {
         ("string values must be quoted", _) => {
@@ -111,7 +116,7 @@ fn no_toml(message: &str) -> Wrong {
         (_, "") => "see https://toml.io for what TOML looks like".to_owned(),
         (_, expected) => format!("expected {expected}"),
     };
-    Wrong::new(format!("not TOML: {what}"), help)
+    Diagnostic::new(format!("not TOML: {what}"), help)
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::table::Table;
 use super::value::Value;
 use crate::health::{Backoff, Fails, Policy, Reason};
@@ -74,7 +74,7 @@ fn backoff(table: &Table<'_>) -> Backoff {
         if (1.0..=1000.0).contains(&factor) {
             return Some(factor);
         }
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             "a factor that is out of range",
             "expected 1 for equal pauses, 2 for pauses that double; at most 1000",
         ));
@@ -88,7 +88,7 @@ fn backoff(table: &Table<'_>) -> Backoff {
     if read.min > read.max
         && let Some(value) = max.or(min)
     {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             "the longest pause is shorter than the shortest",
             format!(
                 "expected min <= max, found min = {:?} and max = {:?}",
@@ -105,7 +105,7 @@ fn backoff(table: &Table<'_>) -> Backoff {
 fn act_on(value: &Value<'_>) -> Option<BTreeSet<Reason>> {
     let words = value.each(|item| Some((item.clone(), item.text()?)));
     if value.is_empty_list() {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             "nothing to act on",
             "leave out \"restart\" to restart nothing, or set dry_run = true",
         ));
@@ -122,7 +122,7 @@ fn act_on(value: &Value<'_>) -> Option<BTreeSet<Reason>> {
 fn reason(value: &Value<'_>, word: &str) -> Option<Reason> {
     let reason = Reason::from_name(word);
     match reason {
-        Some(reason) if reason.is_ours() => value.wrong(Wrong::new(
+        Some(reason) if reason.is_ours() => value.wrong(Diagnostic::new(
             format!("{word:?} is the watchdog's own trouble, which never leads to an action"),
             "leave it out",
         )),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::address;
 use super::common::Common;
+use super::diagnostics::Diagnostic;
 use super::exec::read_exec;
-use super::faults::Wrong;
 use super::http::read_http;
 use super::line::read_line;
 use super::presets::Preset;
@@ -60,7 +60,7 @@ pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Pre
     let named = url.as_ref().and_then(Value::plain);
     if command.is_some() || named == Some(EXEC) {
         if let Some(url) = url.as_ref().filter(|_| named != Some(EXEC)) {
-            url.wrong(Wrong::new(
+            url.wrong(Diagnostic::new(
                 "a URL beside a command",
                 "keep one of them; the URL of a command is \"exec:\"",
             ));
@@ -101,7 +101,7 @@ fn refuse_others(table: &Table<'_>, kind: &Kind) {
             }
             known.push(key);
             if let Some(value) = table.own(key) {
-                value.wrong(Wrong::new(
+                value.wrong(Diagnostic::new(
                     format!("{key:?} is for {} checks, and this is none", other.name),
                     "leave it out",
                 ));

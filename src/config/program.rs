@@ -4,9 +4,9 @@
 mod keys;
 mod names;
 mod output;
+mod split;
 mod targets;
 mod user;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub use targets::check_targets;
 use self::keys::{always, autorestart, read_limits, signal, umask};
 use self::names::Names;
 use self::output::{STDERR, STDOUT, read_output, read_stderr};
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::settings::{OnExit, Program};
 use super::table::Table;
 use super::value::Value;
@@ -39,7 +39,7 @@ pub fn read_programs(table: &Table<'_>) -> Vec<Program> {
         for process in processes {
             let name = (process.group.clone(), process.name.clone());
             if let Some(line) = lines.get(&name) {
-                value.wrong(Wrong::new(
+                value.wrong(Diagnostic::new(
                     format!(
                         "there is a program {:?} already, on line {line}",
                         process.name
@@ -119,7 +119,7 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
     Program {
         directory: table.read("directory", |value| {
             let text = value.accept(names.fill(&value.some_text()?))?;
-            Some(value.sheet.sources.base.join(text))
+            Some(value.parse_context.sources.base.join(text))
         }),
         environment: table
             .table("environment")
@@ -161,7 +161,7 @@ fn plain_name(value: &Value<'_>) -> Option<String> {
     let name = value.some_text()?;
     let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ':' | '/' | '*');
     if let Some(char) = name.chars().find(|&char| bad(char)) {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             format!("a name with {char:?} in it"),
             "expected a name without blanks, \":\", \"/\" and \"*\": for example \"worker\"",
         ));
@@ -174,12 +174,12 @@ fn plain_name(value: &Value<'_>) -> Option<String> {
 fn command(value: &Value<'_>, names: &Names<'_>) -> Option<Vec<String>> {
     let example = "for example: [\"python3\", \"worker.py\"] or \"python3 worker.py\"";
     let words = match value.found {
-        DeValue::String(line) => value.accept(words::split(line))?,
+        DeValue::String(line) => value.accept(split::split(line))?,
         DeValue::Array(_) => value.each(Value::text),
         _ => return value.mistyped("a command", example),
     };
     if words.first().is_none_or(String::is_empty) {
-        value.wrong(Wrong::new("no program to run", example));
+        value.wrong(Diagnostic::new("no program to run", example));
         return None;
     }
     let mut filled = Vec::with_capacity(words.len());
@@ -194,14 +194,14 @@ fn command(value: &Value<'_>, names: &Names<'_>) -> Option<Vec<String>> {
 fn environment(table: &Table<'_>, names: &Names<'_>) -> BTreeMap<String, Secret> {
     let entries = table.entries().into_iter().filter_map(|(name, value)| {
         if name.is_empty() || name.contains(['=', '\0']) {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "no name of a variable",
                 "expected letters, digits and underscores: for example { LANG = \"C\" }",
             ));
             return None;
         }
         let text = value.accept(names.fill(&value.text()?))?;
-        let filled = value.sheet.sources.fill(&text);
+        let filled = value.parse_context.sources.fill(&text);
         let text = filled.map_err(|faults| faults.into_iter().for_each(|wrong| value.wrong(wrong)));
         let text = value.accept(without_nul(text.ok()?))?;
         Some((name.to_owned(), Secret::new(text)))
@@ -210,9 +210,9 @@ fn environment(table: &Table<'_>, names: &Names<'_>) -> BTreeMap<String, Secret>
 }
 
 /// What the system takes ends at a zero byte.
-fn without_nul(text: String) -> Result<String, Wrong> {
+fn without_nul(text: String) -> Result<String, Diagnostic> {
     match text.contains('\0') {
-        true => Err(Wrong::new(
+        true => Err(Diagnostic::new(
             "a zero byte",
             "no process can be given one: leave it out",
         )),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::settings::Check;
 use super::value::Value;
 use crate::health::Target;
@@ -38,7 +38,7 @@ pub fn resolve(drafts: &mut [Draft<'_>]) {
                 }
                 // a default that all require one check is not meant for that one
                 Some(&there) if there == at && value.inherited => {}
-                Some(&there) if there == at => value.wrong(Wrong::new(
+                Some(&there) if there == at => value.wrong(Diagnostic::new(
                     format!("{name:?} requires itself"),
                     "leave it out",
                 )),
@@ -74,7 +74,7 @@ fn unique_names<'d>(drafts: &'d [Draft<'_>]) -> BTreeMap<&'d str, usize> {
         };
         let first: &Draft<'_> = &drafts[first];
         let line = first.name.as_ref().map_or(0, Value::line);
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             format!("there is a check {name:?} already, on line {line}"),
             "give each check a name of its own",
         ));
@@ -102,7 +102,7 @@ fn report_circles(drafts: &[Draft<'_>], edges: &[Vec<(usize, &Value<'_>)>]) {
                 let names: Vec<_> = circle
                     .map(|at| format!("{:?}", drafts[at].check.name))
                     .collect();
-                value.wrong(Wrong::new(
+                value.wrong(Diagnostic::new(
                     format!("a circle of requirements: {}", names.join(" requires ")),
                     "leave out the one that is not needed",
                 ));

@@ -2,8 +2,8 @@
 
 use super::address::Address;
 use super::command::read_command;
+use super::diagnostics::Diagnostic;
 use super::docker::read_docker;
-use super::faults::Wrong;
 use super::settings::{Supervisor, Supervisord};
 use super::systemd::read_systemd;
 use super::table::Table;
@@ -52,14 +52,14 @@ fn supervisord(table: &Table<'_>) -> Option<Supervisord> {
     table.finish();
     let login = match (&username, &password) {
         (Some(value), None) => {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "a username without a password",
                 "add password = \"${env:NAME}\"",
             ));
             None
         }
         (None, Some(value)) => {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "a password without a username",
                 "add username = \"name\"",
             ));
@@ -72,7 +72,7 @@ fn supervisord(table: &Table<'_>) -> Option<Supervisord> {
     let address = value.parsed(address)?;
     let (user, secret) = match (login, address.user) {
         (Some(_), Some(_)) => {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "the URL names a user, and so does \"username\"",
                 "keep one of them",
             ));

@@ -6,15 +6,15 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::faults::Wrong;
-use super::sheet::Sheet;
+use super::diagnostics::Diagnostic;
+use super::parse_context::ParseContext;
 use super::value::Value;
 
 /// A table of the file, over an optional table of defaults: tables are merged key by key, anything else
 /// is taken whole from the one or the other.
 #[derive(Clone)]
 pub struct Table<'a> {
-    pub sheet: &'a Sheet<'a>,
+    pub parse_context: &'a ParseContext<'a>,
     path: String,
     /// Where a missing key is reported: the table's header.
     span: Range<usize>,
@@ -27,13 +27,13 @@ pub struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub fn new(
-        sheet: &'a Sheet<'a>,
+        parse_context: &'a ParseContext<'a>,
         path: String,
         span: Range<usize>,
         own: Option<&'a DeTable<'a>>,
     ) -> Self {
         Self {
-            sheet,
+            parse_context,
             path,
             span,
             own,
@@ -52,7 +52,7 @@ impl<'a> Table<'a> {
         let (path, span) = (value.path.clone(), value.span.clone());
         Some(Self {
             inherited: value.inherited,
-            ..Self::new(value.sheet, path, span, Some(table))
+            ..Self::new(value.parse_context, path, span, Some(table))
         })
     }
 
@@ -67,7 +67,12 @@ impl<'a> Table<'a> {
 
     /// The `keys` of a preset, to stand below this table. They are right, so their places do not matter.
     pub fn of_preset(&self, keys: &'static DeTable<'static>) -> Self {
-        Self::new(self.sheet, self.path.clone(), self.span.clone(), Some(keys))
+        Self::new(
+            self.parse_context,
+            self.path.clone(),
+            self.span.clone(),
+            Some(keys),
+        )
     }
 
     /// The keys that were asked for so far.
@@ -86,7 +91,7 @@ impl<'a> Table<'a> {
         self.ask(key);
         let found = self.own?.get(key)?;
         Some(Value {
-            sheet: self.sheet,
+            parse_context: self.parse_context,
             path: self.path_of(key),
             span: found.span(),
             inherited: self.inherited,
@@ -107,11 +112,11 @@ impl<'a> Table<'a> {
     pub fn required(&self, key: &'static str, example: &str) -> Option<Value<'a>> {
         let found = self.own(key);
         if found.is_none() {
-            let wrong = Wrong::new(
+            let wrong = Diagnostic::new(
                 format!("missing key {key:?}"),
                 format!("for example: {key} = {example}"),
             );
-            self.sheet
+            self.parse_context
                 .fault(self.span.clone(), &self.path_of(key), wrong);
         }
         found
@@ -136,7 +141,7 @@ impl<'a> Table<'a> {
             .collect();
         there.sort_by_key(|(_, value)| value.span.start);
         if let [(first, _), (second, value), ..] = there.as_slice() {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 format!("{second:?} and {first:?} exclude each other"),
                 "keep one of them",
             ));
@@ -160,7 +165,7 @@ impl<'a> Table<'a> {
             return Vec::new();
         };
         let DeValue::Array(items) = value.found else {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 format!("{} where a list of tables belongs", value.kind()),
                 format!("begin each with [[{key}]], in double brackets"),
             ));
@@ -181,7 +186,7 @@ impl<'a> Table<'a> {
             .flatten()
             .map(|(key, found)| {
                 let value = Value {
-                    sheet: self.sheet,
+                    parse_context: self.parse_context,
                     path: self.path_of(key.get_ref()),
                     span: found.span(),
                     inherited: self.inherited,
@@ -207,7 +212,7 @@ impl<'a> Table<'a> {
         for (key, _) in self.own.into_iter().flatten() {
             let name: &str = key.get_ref();
             if !asked.contains(&name) {
-                self.sheet
+                self.parse_context
                     .unknown_key(key.span(), &self.path_of(name), name, &asked);
             }
         }

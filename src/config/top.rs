@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::checks::{Around, read_check, read_defaults};
 use super::command::report_targets;
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::mail::{read_mail, read_webhooks};
 use super::presets;
 use super::program::{check_targets, read_embedded, read_programs};
@@ -40,7 +40,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
         ..usual
     };
-    table.sheet.belong(
+    table.parse_context.belong(
         table.asked(),
         "belongs to the whole file: move it above the first [section]",
     );
@@ -79,12 +79,12 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
 
 /// Reports that there is nothing to watch, unless what is there is reported already.
 fn report_no_check(table: &Table<'_>) {
-    let wrong = Wrong::new(
+    let wrong = Diagnostic::new(
         "there is no check",
         "add one: [[check]] with a name and a url",
     );
     match table.own("check") {
-        None => table.sheet.whole_fault("check", wrong),
+        None => table.parse_context.whole_fault("check", wrong),
         Some(value) if value.is_empty_list() => value.wrong(wrong),
         Some(_) => {}
     }
@@ -94,9 +94,9 @@ fn report_no_check(table: &Table<'_>) {
 fn defaults<'a>(table: &Table<'a>, around: Around) -> Table<'a> {
     let defaults = table
         .table("defaults")
-        .unwrap_or_else(|| Table::new(table.sheet, "defaults".to_owned(), 0..0, None));
+        .unwrap_or_else(|| Table::new(table.parse_context, "defaults".to_owned(), 0..0, None));
     read_defaults(&defaults, around);
-    table.sheet.belong(
+    table.parse_context.belong(
         defaults.asked(),
         "belongs to a check: move it below its [[check]], or below [defaults]",
     );
@@ -112,7 +112,7 @@ fn share(value: &Value<'_>) -> Option<f64> {
                 .strip_suffix('%')
                 .map(|text| text.trim().parse::<f64>());
             let Some(Ok(percent)) = percent else {
-                value.wrong(Wrong::new(format!("{text:?} is no share"), example));
+                value.wrong(Diagnostic::new(format!("{text:?} is no share"), example));
                 return None;
             };
             percent / 100.0
@@ -123,7 +123,7 @@ fn share(value: &Value<'_>) -> Option<f64> {
     if share > 0.0 && share <= 1.0 {
         return Some(share);
     }
-    value.wrong(Wrong::new(
+    value.wrong(Diagnostic::new(
         "a share that is out of range",
         "expected more than 0% and at most 100%",
     ));

@@ -8,17 +8,17 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
-use super::faults::Wrong;
+use super::parse_context::{ParseContext, nearest};
 use super::settings::Command;
-use super::sheet::{Sheet, nearest};
 use crate::health::{Budget, parse_budget};
 use crate::secret::Secret;
 
 /// A value with its place.
 #[derive(Clone)]
 pub struct Value<'a> {
-    pub sheet: &'a Sheet<'a>,
+    pub parse_context: &'a ParseContext<'a>,
     pub path: String,
     pub span: Range<usize>,
     /// It is a default, not the table's own.
@@ -29,22 +29,22 @@ pub struct Value<'a> {
 impl<'a> Value<'a> {
     /// The line it begins on, counted from 1.
     pub fn line(&self) -> usize {
-        self.sheet.line(self.span.start)
+        self.parse_context.line(self.span.start)
     }
 
     /// Reports `wrong` here.
-    pub fn wrong(&self, wrong: impl Into<Wrong>) {
-        self.sheet
+    pub fn wrong(&self, wrong: impl Into<Diagnostic>) {
+        self.parse_context
             .fault(self.span.clone(), &self.path, wrong.into());
     }
 
     /// Reports `wrong` at the characters `part` of the string that this is. Where it was written with
     /// escapes, which are longer than what they mean, at the whole of it.
-    pub fn wrong_part(&self, part: Range<usize>, wrong: Wrong) {
+    pub fn wrong_part(&self, part: Range<usize>, wrong: Diagnostic) {
         let DeValue::String(text) = self.found else {
             return self.wrong(wrong);
         };
-        let written = self.sheet.written(self.span.clone());
+        let written = self.parse_context.written(self.span.clone());
         let three = written.starts_with("\"\"\"") || written.starts_with("'''");
         let quotes = if three { 3 } else { 1 };
         // a line end right behind three quotes is not part of the string
@@ -61,11 +61,11 @@ impl<'a> Value<'a> {
             self.span.start + begin + at.map_or(text.len(), |(at, _)| at)
         };
         let place = byte(part.start)..byte(part.end);
-        self.sheet.fault(place, &self.path, wrong);
+        self.parse_context.fault(place, &self.path, wrong);
     }
 
     /// `result`'s value; its error is reported.
-    pub fn accept<T>(&self, result: Result<T, impl Into<Wrong>>) -> Option<T> {
+    pub fn accept<T>(&self, result: Result<T, impl Into<Diagnostic>>) -> Option<T> {
         result.map_err(|wrong| self.wrong(wrong)).ok()
     }
 
@@ -84,7 +84,7 @@ impl<'a> Value<'a> {
 
     /// Reports that `wanted` belongs here.
     pub fn mistyped<T>(&self, wanted: &str, example: &str) -> Option<T> {
-        self.wrong(Wrong::new(
+        self.wrong(Diagnostic::new(
             format!("{} where {wanted} belongs", self.kind()),
             example,
         ));
@@ -106,7 +106,10 @@ impl<'a> Value<'a> {
     pub fn some_text(&self) -> Option<String> {
         let text = self.text()?;
         if text.is_empty() {
-            self.wrong(Wrong::new("an empty string", "leave the key out instead"));
+            self.wrong(Diagnostic::new(
+                "an empty string",
+                "leave the key out instead",
+            ));
             return None;
         }
         Some(text)
@@ -129,7 +132,7 @@ impl<'a> Value<'a> {
     /// A string with substitutions, which is never shown.
     pub fn secret(&self) -> Option<Secret> {
         let text = self.text()?;
-        match self.sheet.sources.fill(&text) {
+        match self.parse_context.sources.fill(&text) {
             Ok(filled) => Some(Secret::new(filled)),
             Err(faults) => {
                 faults.into_iter().for_each(|wrong| self.wrong(wrong));
@@ -144,7 +147,7 @@ impl<'a> Value<'a> {
             return self.some_text().map(Command::Shell);
         };
         if words.is_empty() {
-            self.wrong(Wrong::new(
+            self.wrong(Diagnostic::new(
                 "a command of no words",
                 "for example: [\"ss\", \"-tnp\"]",
             ));
@@ -160,7 +163,7 @@ impl<'a> Value<'a> {
             Command::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
         };
         if is_blank {
-            self.wrong(Wrong::new("no program to run", "its name comes first"));
+            self.wrong(Diagnostic::new("no program to run", "its name comes first"));
         }
         Some(command)
     }
@@ -168,7 +171,7 @@ impl<'a> Value<'a> {
     /// A path; a relative one starts at the file's directory.
     pub fn path(&self) -> Option<PathBuf> {
         self.some_text()
-            .map(|text| self.sheet.sources.base.join(text))
+            .map(|text| self.parse_context.sources.base.join(text))
     }
 
     /// True or false.
@@ -191,7 +194,10 @@ impl<'a> Value<'a> {
         let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
         let count = count.filter(|count| (least..=most).contains(count));
         if count.is_none() {
-            self.wrong(Wrong::new(format!("{number} is out of range"), expected()));
+            self.wrong(Diagnostic::new(
+                format!("{number} is out of range"),
+                expected(),
+            ));
         }
         count
     }
@@ -206,7 +212,7 @@ impl<'a> Value<'a> {
             _ => return self.mistyped("a number", "for example: 2 or 1.5"),
         };
         if number.is_none() {
-            self.wrong(Wrong::new(
+            self.wrong(Diagnostic::new(
                 "a number that is too large",
                 "for example: 2 or 1.5",
             ));
@@ -232,7 +238,7 @@ impl<'a> Value<'a> {
     pub fn some_duration(&self) -> Option<Duration> {
         let duration = self.duration()?;
         if duration.is_zero() {
-            self.wrong(Wrong::new(
+            self.wrong(Diagnostic::new(
                 "zero is no time at all",
                 "expected more than \"0s\"",
             ));
@@ -262,7 +268,7 @@ impl<'a> Value<'a> {
         };
         let budget = self.accept(parse_budget(text, parse_duration))?;
         if budget.count == 0 {
-            self.wrong(Wrong::new("a budget of none", example));
+            self.wrong(Diagnostic::new("a budget of none", example));
             return None;
         }
         Some(budget)
@@ -314,6 +320,6 @@ impl<'a> Value<'a> {
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("expected one of {}", words.join(", ")),
         };
-        self.wrong(Wrong::new(format!("{text:?} is no {what}"), help));
+        self.wrong(Diagnostic::new(format!("{text:?} is no {what}"), help));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::address;
-use super::faults::Wrong;
+use super::diagnostics::Diagnostic;
 use super::settings::{Http, Probe};
 use super::table::Table;
 use super::value::Value;
@@ -17,7 +17,7 @@ pub fn read_warmup(table: &Table<'_>, probe: &Probe) -> Option<Http> {
     let timeout = table.read(TIMEOUT, Value::some_duration);
     let Some(url) = table.own(URL) else {
         if let Some(value) = table.own(TIMEOUT) {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 "a time limit for no warm-up",
                 "add warmup = \"http://127.0.0.1:8080/warmup\", or leave it out",
             ));

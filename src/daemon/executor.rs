@@ -11,15 +11,15 @@ use tokio::time::sleep;
 use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
 use crate::clock::Clock;
 use crate::health::{
-    Body, CallError, Deed, Effect, Event, Expectation, Look, Observation, Outcome, Phase, Plan,
-    Reason, Remedy, Step, Ticket, Trouble,
+    ActionStep, Body, CallError, CheckResult, Effect, Event, Expectation, Observation, Outcome,
+    Phase, Plan, Reason, Remedy, Step, Ticket, Trouble,
 };
 use crate::probe::Probe;
 use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
-use super::ledger::{Entry, Ledger};
-use super::voice::Voice;
+use super::logger::Logger;
+use super::persist_queue::{Entry, PersistQueue};
 
 /// How long the list before a look may take: a supervisor that hangs must not keep us from looking.
 const LIST_FOR: Duration = Duration::from_secs(5);
@@ -30,14 +30,14 @@ const HEAVY: usize = 256 << 10;
 
 /// What deeds are done with. Replaced as a whole on reload.
 #[derive(Clone, Debug)]
-pub struct Hands {
+pub struct Clients {
     pub probes: BTreeMap<String, Arc<Probe>>,
     pub warmups: BTreeMap<String, Arc<Probe>>,
     pub captures: BTreeMap<String, CaptureSpec>,
     pub supervisors: Supervisors,
 }
 
-/// The end of a deed: an event for the heart, and what is to be done about intents once the event's
+/// The end of a deed: an event for the decision core, and what is to be done about intents once the event's
 /// effects are safe.
 #[derive(Debug, Default)]
 pub struct Ended {
@@ -55,23 +55,23 @@ impl From<Event> for Ended {
     }
 }
 
-/// Does what the heart decides.
+/// Does what the decision core decides.
 pub struct Executor {
-    pub hands: Arc<Hands>,
+    pub clients: Arc<Clients>,
     pub clock: Clock,
-    pub voice: Voice,
-    pub ledger: Ledger,
+    pub logger: Logger,
+    pub persist_queue: PersistQueue,
     pub intents: Intents,
-    /// Bounded by what the heart allows to be under way: one look or action, and one warm-up, per check.
+    /// Bounded by what the decision core allows to be under way: one look or action, and one warm-up, per check.
     pub ended: mpsc::UnboundedSender<Ended>,
 }
 
 impl Executor {
     /// Does `effect`. For an action, `look` is what led to it, at `url`.
-    pub fn perform(&self, effect: Effect, url: &str, look: Option<Look>) {
+    pub fn perform(&self, effect: Effect, url: &str, look: Option<CheckResult>) {
         match effect {
-            Effect::Note(note) => self.voice.note(&note),
-            Effect::Report(report) => self.ledger.write(Entry::Report(report)),
+            Effect::Note(note) => self.logger.note(&note),
+            Effect::Report(report) => self.persist_queue.write(Entry::Report(report)),
             Effect::List {
                 check,
                 ticket,
@@ -96,11 +96,11 @@ impl Executor {
     }
 
     fn list(&self, check: String, ticket: Ticket, remedy: Remedy, after: Duration) {
-        let hands = Arc::clone(&self.hands);
+        let clients = Arc::clone(&self.clients);
         let work = async move {
             wait(after).await;
             let backends = remedy.backends();
-            let listing = hands.supervisors.list(&remedy, &backends, LIST_FOR).await;
+            let listing = clients.supervisors.list(&remedy, &backends, LIST_FOR).await;
             match listing.unasked.first() {
                 Some((_, error)) if listing.unasked.len() == backends.len() => {
                     (Err(error.clone()), Vec::new())
@@ -121,7 +121,7 @@ impl Executor {
     }
 
     fn probe(&self, check: String, ticket: Ticket, after: Duration) {
-        let probe = self.hands.probes.get(&check).cloned();
+        let probe = self.clients.probes.get(&check).cloned();
         let work = async move {
             wait(after).await;
             match probe {
@@ -145,7 +145,7 @@ impl Executor {
             .is_some_and(|body| body.kept.len() > HEAVY)
     }
 
-    /// Judges `seen` on another thread, as the heart would have done it. What comes back is light.
+    /// Judges `seen` on another thread, as the decision core would have done it. What comes back is light.
     pub fn judge(
         &self,
         check: String,
@@ -160,7 +160,7 @@ impl Executor {
                 if let Some(body) = &mut seen.body {
                     body.shorten(Body::EVIDENCE);
                 }
-                Box::new(Look { seen, judgement })
+                Box::new(CheckResult { seen, judgement })
             });
             judging.await.map_err(|error| error.to_string())
         };
@@ -181,7 +181,7 @@ impl Executor {
     }
 
     fn warm_up(&self, check: String, ticket: Ticket, after: Duration, within: Duration) {
-        let probe = self.hands.warmups.get(&check).cloned();
+        let probe = self.clients.warmups.get(&check).cloned();
         let work = async move {
             wait(after).await;
             match probe {
@@ -202,17 +202,17 @@ impl Executor {
         });
     }
 
-    fn act(&self, ticket: Ticket, plan: Plan, url: &str, look: Option<Look>) {
-        let hands = Arc::clone(&self.hands);
+    fn act(&self, ticket: Ticket, plan: Plan, url: &str, look: Option<CheckResult>) {
+        let clients = Arc::clone(&self.clients);
         let clock = self.clock;
         let intents = self.intents.clone();
-        let mut action = self.voice.action(url, look.as_ref());
+        let mut action = self.logger.action(url, look.as_ref());
         let check = plan.check.clone();
         let work = async move {
             let tools = Tools {
-                supervisors: &hands.supervisors,
+                supervisors: &clients.supervisors,
                 clock: &clock,
-                capture: hands.captures.get(&plan.check),
+                capture: clients.captures.get(&plan.check),
                 intents: &intents,
             };
             let mut tell = |step: &Step| action.step(&plan.check, step);
@@ -262,7 +262,7 @@ fn failed(clock: Clock, detail: String) -> Performed {
         at: clock.now(),
         took: Duration::ZERO,
         process: None,
-        deed: Deed::ListFailed {
+        deed: ActionStep::ListFailed {
             error: CallError::Malformed { detail },
         },
     };

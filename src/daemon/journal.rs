@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::{Effect, Event, Memory, Moment, Monitor};
 
-use super::voice::Voice;
+use super::logger::Logger;
 
 /// Lines that may wait for the disk.
 const WAITING: usize = 1024;
@@ -60,7 +60,7 @@ pub struct Journal {
 impl Journal {
     /// Goes on with the file at `path`, which only its owner may read. When that cannot be, it is told and
     /// there is no journal.
-    pub fn open(path: &Path, seed: u64, voice: &Voice) -> Option<Self> {
+    pub fn open(path: &Path, seed: u64, logger: &Logger) -> Option<Self> {
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -70,7 +70,7 @@ impl Journal {
             Ok(journal) => Some(journal),
             Err(why) => {
                 let path = path.display();
-                voice.trouble(&format!("httpok: no journal is written to {path}: {why}"));
+                logger.trouble(&format!("httpok: no journal is written to {path}: {why}"));
                 None
             }
         }
@@ -178,7 +178,7 @@ mod tests {
             period: None,
         });
         for seed in [1, 2] {
-            let journal = Journal::open(&path, seed, &Voice::Log).expect("a journal");
+            let journal = Journal::open(&path, seed, &Logger::Log).expect("a journal");
             journal.begin(Moment::ZERO, &Monitor::new(Limits::default(), seed, vec![]));
             journal.write(Moment::from_secs(1), &tick, &[]);
         }
@@ -197,7 +197,7 @@ mod tests {
     fn lost_lines_are_counted_where_they_are_missing() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("journal");
-        let journal = Journal::open(&path, 1, &Voice::Log).expect("a journal");
+        let journal = Journal::open(&path, 1, &Logger::Log).expect("a journal");
         journal.lost.store(7, Ordering::Relaxed);
         journal.write(Moment::ZERO, &Event::Shutdown, &[]);
         drop(journal);

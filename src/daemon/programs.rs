@@ -22,8 +22,8 @@ use crate::health::{Backend, Process};
 use crate::supervisor::embedded::{Embedded, Program, become_subreaper, read_notes, reap_orphans};
 use crate::supervisor::{Supervisor, Supervisors};
 
+use super::logger::Logger;
 use super::state_dir::short;
-use super::voice::Voice;
 
 /// How long an earlier run may take to be gone, and what it was just starting to be started.
 const LOCK_FOR: Duration = Duration::from_secs(5);
@@ -46,19 +46,19 @@ pub struct Programs {
     supervisor: Option<Embedded>,
     reaper: Option<AbortHandle>,
     lock: Option<Flock<File>>,
-    voice: Voice,
+    logger: Logger,
 }
 
 impl Programs {
     /// Those of the watchdog `key`, whose state is in `dir`. Nothing is done yet.
-    pub fn new(dir: &Path, key: &str, voice: Voice) -> Self {
+    pub fn new(dir: &Path, key: &str, logger: Logger) -> Self {
         Self {
             notes: dir.join(format!("programs-{}", short(key))),
             leave: false,
             supervisor: None,
             reaper: None,
             lock: None,
-            voice,
+            logger,
         }
     }
 
@@ -180,7 +180,7 @@ impl Programs {
 
     fn unknown(&self, what: &str, why: &io::Error) {
         let notes = self.notes.display();
-        self.voice
+        self.logger
             .trouble(&format!("httpok: {what}: {notes}: {why}"));
     }
 }

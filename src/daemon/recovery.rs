@@ -1,6 +1,6 @@
 //! Brings unfinished restarts to their end: those of an earlier run, before the first look, and those whose
 //! start did not get through. Each is a task of its own that tries until the process runs or is no longer
-//! ours; what it has done goes to the heart, and only then its intent is closed.
+//! ours; what it has done goes to the decision core, and only then its intent is closed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::clock::Clock;
 use crate::health::{Backoff, Event, Outcome, ProcessState, Step};
 use crate::store::{Intent, IntentId};
 
-use super::executor::{Ended, Hands};
-use super::voice::Voice;
+use super::executor::{Clients, Ended};
+use super::logger::Logger;
 
 /// The pauses between tries.
 const RETRY: Backoff = Backoff {
@@ -32,9 +32,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What recovery works with.
 #[derive(Clone)]
 pub struct Recovery {
-    pub hands: Arc<Hands>,
+    pub clients: Arc<Clients>,
     pub clock: Clock,
-    pub voice: Voice,
+    pub logger: Logger,
     pub ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -92,7 +92,7 @@ impl Recovery {
                 Finish::NotYet(why) => {
                     if tries == 0 {
                         let process = &half.unfinished.process;
-                        self.voice
+                        self.logger
                             .trouble(&format!("{process} does not run again yet: {why}"));
                     }
                 }
@@ -103,17 +103,17 @@ impl Recovery {
     }
 
     async fn try_once(&self, half: &mut Half) -> Finish {
-        let mut action = self.voice.resumption();
+        let mut action = self.logger.resumption();
         let check = half.check.clone();
         let mut tell = |step: &Step| action.step(&check, step);
-        let supervisors = &self.hands.supervisors;
+        let supervisors = &self.clients.supervisors;
         finish(&mut half.unfinished, supervisors, &self.clock, &mut tell).await
     }
 
     /// The stop may have been asked for in the moment we were killed, and not be done yet. Not every
     /// supervisor says that a process is on its way down.
     async fn until_stops_are_done(&self, half: &Half) {
-        let (supervisors, unfinished) = (&self.hands.supervisors, &half.unfinished);
+        let (supervisors, unfinished) = (&self.clients.supervisors, &half.unfinished);
         let until = Instant::now() + supervisors.stop_takes(&unfinished.process).await;
         while self.may_be_untouched(unfinished).await && Instant::now() < until {
             sleep(LOOK_EVERY).await;
@@ -122,7 +122,7 @@ impl Recovery {
 
     /// Whether it still runs, and not as another process than the one that was to be stopped.
     async fn may_be_untouched(&self, unfinished: &Unfinished) -> bool {
-        let found = self.hands.supervisors.info(&unfinished.process).await;
+        let found = self.clients.supervisors.info(&unfinished.process).await;
         match found {
             Ok(found) => {
                 found.state == ProcessState::Running

@@ -1,9 +1,9 @@
-//! The one place where settings become live parts: definitions for the heart, probes, supervisors,
+//! The one place where settings become live parts: definitions for the decision core, probes, supervisors,
 //! notifiers. Only here do `config` and the adapters meet.
 
-mod manner;
 mod probes;
 mod programs;
+mod run_options;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,18 +16,18 @@ use crate::config::settings::{
 };
 use crate::exec::Line;
 use crate::health::{self, Backend, Limits, Remedy, Selection, WarmUp};
-use crate::notify::report::Words;
+use crate::notify::report::MailFormat;
 use crate::notify::{
-    self, MAIL_DEADLINE, Notifier, Scene, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
+    self, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
 use crate::supervisor::{Supervisor, Supervisors, command, docker, supervisord, systemd};
 
-pub use manner::Manner;
 pub use probes::probe;
 pub use programs::runnable;
+pub use run_options::RunOptions;
 
-use super::courier::Notifiers;
-use super::executor::Hands;
+use super::executor::Clients;
+use super::notification_queue::Notifiers;
 use super::programs::Definitions;
 use super::state_dir;
 use super::ticks::Due;
@@ -47,11 +47,11 @@ pub struct Parts {
     pub journal: Option<PathBuf>,
     pub checks: Vec<health::Check>,
     pub limits: Limits,
-    pub hands: Hands,
+    pub clients: Clients,
     pub programs: Definitions,
     pub notifiers: Notifiers,
-    pub words: Words,
-    pub scene: Scene,
+    pub words: MailFormat,
+    pub render_context: RenderContext,
     pub due: Vec<Due>,
 }
 
@@ -59,18 +59,18 @@ pub struct Parts {
 ///
 /// # Errors
 /// Says which check or notifier cannot be made, and why.
-pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
+pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Parts> {
     let mut probes = BTreeMap::new();
     let mut captures = BTreeMap::new();
     let mut warmups = BTreeMap::new();
     let warms_up = warms_up(&|name| std::env::var(name).ok());
     let mut checks = Vec::new();
     for check in &settings.checks {
-        let probe = probe(&check.probe, &check.expectation, manner)
+        let probe = probe(&check.probe, &check.expectation, run_options)
             .map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
-        let mut defined = define(check, probe.url(), settings, manner);
+        let mut defined = define(check, probe.url(), settings, run_options);
         if let Some(http) = check.warmup.as_ref().filter(|_| warms_up) {
-            let probe = probes::warmup(http, manner)
+            let probe = probes::warmup(http, run_options)
                 .map_err(|why| anyhow::anyhow!("warm-up of check {:?}: {why}", check.name))?;
             defined.warmup = Some(WarmUp {
                 url: probe.url().to_owned(),
@@ -81,17 +81,17 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
         checks.push(defined);
         probes.insert(check.name.clone(), Arc::new(probe));
         if let Some(capture) = &check.capture {
-            captures.insert(check.name.clone(), evidence(capture, settings, manner));
+            captures.insert(check.name.clone(), evidence(capture, settings, run_options));
         }
     }
-    let scene = Scene {
+    let render_context = RenderContext {
         host: hostname(),
         clock: notify::Clock {
             origin: SystemTime::UNIX_EPOCH,
         },
     };
     Ok(Parts {
-        key: manner.key.clone(),
+        key: run_options.key.clone(),
         state_dir: state_dir(settings, &|name| std::env::var(name).ok()),
         journal: settings.journal.clone(),
         limits: Limits {
@@ -100,16 +100,16 @@ pub fn wire(settings: &Settings, manner: &Manner) -> anyhow::Result<Parts> {
             max_restarts: settings.max_restarts,
             reminder: settings.mail.as_ref().and_then(|mail| mail.reminder),
         },
-        hands: Hands {
+        clients: Clients {
             probes,
             warmups,
             captures,
             supervisors: supervisors(settings)?,
         },
-        programs: programs::definitions(settings, manner),
-        notifiers: notifiers(settings, manner, &scene.host)?,
-        words: manner.words.clone(),
-        scene,
+        programs: programs::definitions(settings, run_options),
+        notifiers: notifiers(settings, run_options, &render_context.host)?,
+        words: run_options.words.clone(),
+        render_context,
         due: settings
             .checks
             .iter()
@@ -125,8 +125,13 @@ fn warms_up(env: &dyn Fn(&str) -> Option<String>) -> bool {
     !["0", "false", "no", "off"].contains(&word.trim().to_ascii_lowercase().as_str())
 }
 
-/// One check as the heart knows it.
-fn define(check: &Check, url: &str, settings: &Settings, manner: &Manner) -> health::Check {
+/// One check as the decision core knows it.
+fn define(
+    check: &Check,
+    url: &str,
+    settings: &Settings,
+    run_options: &RunOptions,
+) -> health::Check {
     health::Check {
         name: check.name.clone(),
         url: url.to_owned(),
@@ -135,14 +140,14 @@ fn define(check: &Check, url: &str, settings: &Settings, manner: &Manner) -> hea
         expectation: check.expectation.clone(),
         policy: check.policy.clone(),
         remedy: Remedy {
-            selection: match manner.all {
+            selection: match run_options.all {
                 true => Selection::All,
                 false => Selection::Targets(check.restart.clone()),
             },
             default: settings.supervisor.default,
             start_stopped: check.start_stopped,
-            eager: manner.eager,
-            ourselves: manner.ourselves.clone(),
+            eager: run_options.eager,
+            ourselves: run_options.ourselves.clone(),
         },
         requires: check.requires.clone(),
         dry_run: settings.dry_run || check.dry_run,
@@ -152,8 +157,8 @@ fn define(check: &Check, url: &str, settings: &Settings, manner: &Manner) -> hea
 }
 
 /// Evidence of a check. Only a configuration file can ask for more than the original's.
-fn evidence(capture: &Capture, settings: &Settings, manner: &Manner) -> CaptureSpec {
-    let original = matches!(manner.words, Words::Original(_));
+fn evidence(capture: &Capture, settings: &Settings, run_options: &RunOptions) -> CaptureSpec {
+    let original = matches!(run_options.words, MailFormat::Original(_));
     let env = |name: &str| std::env::var(name).ok();
     CaptureSpec {
         original,
@@ -241,7 +246,11 @@ fn docker_socket() -> String {
     path.unwrap_or("/run/docker.sock").to_owned()
 }
 
-fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result<Notifiers> {
+fn notifiers(
+    settings: &Settings,
+    run_options: &RunOptions,
+    host: &str,
+) -> anyhow::Result<Notifiers> {
     let mut notifiers = Notifiers::new();
     if let Some(settings) = &settings.mail {
         let via = match &settings.via {
@@ -249,7 +258,7 @@ fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result
             Via::Smtp(server) => format!("{}:{}", server.host, server.port),
         };
         let key = format!("mail to {} through {via}", settings.to.join(", "));
-        notifiers.insert(key, mail_notifier(settings, manner, host)?);
+        notifiers.insert(key, mail_notifier(settings, run_options, host)?);
     }
     for (index, hook) in (1..).zip(&settings.webhooks) {
         let target = webhook::Target {
@@ -263,21 +272,25 @@ fn notifiers(settings: &Settings, manner: &Manner, host: &str) -> anyhow::Result
             webhook::Notifier::new(target).map_err(|why| anyhow::anyhow!("webhook: {why}"))?;
         // the URL may hold a token, so it cannot be the name
         notifiers.insert(
-            format!("webhook {index} of {}", manner.key),
+            format!("webhook {index} of {}", run_options.key),
             Notifier::Webhook(notifier),
         );
     }
     Ok(notifiers)
 }
 
-fn mail_notifier(settings: &Mail, manner: &Manner, host: &str) -> anyhow::Result<Notifier> {
+fn mail_notifier(
+    settings: &Mail,
+    run_options: &RunOptions,
+    host: &str,
+) -> anyhow::Result<Notifier> {
     let via = match &settings.via {
         Via::Sendmail(command) => {
             let pipe = sendmail::Pipe {
                 command: command.clone(),
                 deadline: MAIL_DEADLINE,
             };
-            if matches!(manner.words, Words::Original(_)) {
+            if matches!(run_options.words, MailFormat::Original(_)) {
                 let to = settings.to.join(", ");
                 return Ok(Notifier::Original(mail::Original { to, pipe }));
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::Spent;
 use super::expectation::Expectation;
 use super::gate::Gate;
-use super::incident::{Incident, Look};
+use super::incident::{CheckResult, Incident};
 use super::moment::Moment;
 use super::plan::Remedy;
 use super::policy::Policy;
@@ -38,7 +38,7 @@ pub struct Check {
     pub name: String,
     /// What is asked, without secrets.
     pub url: String,
-    /// Stands for everything about the probe that the heart does not see; another value is another check.
+    /// Stands for everything about the probe that the decision core does not see; another value is another check.
     pub probe: String,
     /// What a passing answer looks like.
     pub expectation: Expectation,
@@ -280,7 +280,7 @@ impl CheckState {
     }
 
     /// Remembers a look in short.
-    pub fn sample(&mut self, now: Moment, look: &Look) {
+    pub fn sample(&mut self, now: Moment, look: &CheckResult) {
         *self.tally.looks.entry(look.judgement.verdict).or_default() += 1;
         let samples = &mut self.memory.samples;
         if samples.len() >= KEPT_SAMPLES {

@@ -77,7 +77,7 @@ impl Incident {
     }
 
     /// Every look that is remembered, in order.
-    pub fn looks(&self) -> impl DoubleEndedIterator<Item = &Look> {
+    pub fn looks(&self) -> impl DoubleEndedIterator<Item = &CheckResult> {
         self.entries.iter().filter_map(|entry| match &entry.event {
             Happening::Looked(look) => Some(&**look),
             _ => None,
@@ -85,7 +85,7 @@ impl Incident {
     }
 
     /// The last look that failed.
-    pub fn last_fail(&self) -> Option<&Look> {
+    pub fn last_fail(&self) -> Option<&CheckResult> {
         self.looks()
             .rfind(|look| look.judgement.verdict == Verdict::Fail)
     }
@@ -113,7 +113,7 @@ pub struct Entry {
 #[serde(rename_all = "snake_case")]
 pub enum Happening {
     /// The check was asked.
-    Looked(Box<Look>),
+    Looked(Box<CheckResult>),
     /// An action would have been due, and was held back.
     Held(Gate),
     /// An action was performed.
@@ -136,14 +136,14 @@ pub enum Happening {
 
 /// One look at a check: the facts and the opinion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Look {
+pub struct CheckResult {
     /// What was seen.
     pub seen: Observation,
     /// What it came to.
     pub judgement: Judgement,
 }
 
-impl Look {
+impl CheckResult {
     /// The look without what is too long to be remembered.
     #[must_use]
     pub fn brief(mut self) -> Self {
@@ -176,7 +176,7 @@ pub struct Report {
 
 impl Report {
     /// The look that it is about.
-    pub fn look(&self) -> Option<&Look> {
+    pub fn look(&self) -> Option<&CheckResult> {
         let wanted = match self.kind {
             ReportKind::Degraded => Verdict::Degraded,
             ReportKind::Blind => Verdict::Unknown,

@@ -1,4 +1,4 @@
-//! Floor 1, the pure heart: everything that decides. No IO, no clock, no random source, no async; time
+//! Floor 1, the pure decision core: everything that decides. No IO, no clock, no random source, no async; time
 //! is an argument and jitter comes from a seed, so that a run can be replayed.
 //!
 //! `Observation` (facts) -> `Expectation::judge` -> `Judgement` (opinion) -> `Monitor::handle` ->
@@ -41,20 +41,20 @@ pub use check::{Check, Episode, Memory, Pause, Sample, Verifying};
 pub use codes::StatusSet;
 pub use expectation::{Expectation, Rule};
 pub use gate::Gate;
-pub use incident::{DownState, Entry, Happening, Incident, Look, Report, ReportKind};
+pub use incident::{CheckResult, DownState, Entry, Happening, Incident, Report, ReportKind};
 pub use moment::Moment;
 pub use monitor::{Effect, Event, Limits, Monitor, Tick};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use plan::{Plan, Remedy, Scope, Selection};
-pub use policy::{Fails, Policy, Tell};
+pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    Busy, CheckView, IncidentView, LookView, PauseView, RollView, Snapshot, Spending, StreakView,
-    Totals,
+    Busy, CheckResultView, CheckView, IncidentView, PauseView, RollView, Snapshot, Spending,
+    StreakView, Totals,
 };
-pub use step::{CallError, Capture, Deed, Halt, Outcome, Skip, Step};
+pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};
 pub use tally::Tally;
 pub use target::Target;
 pub use threshold::{Status, Streak};

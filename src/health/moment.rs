@@ -1,4 +1,4 @@
-//! A point on the watchdog's own monotonic clock. The heart never reads a clock: every `Moment`
+//! A point on the watchdog's own monotonic clock. The decision core never reads a clock: every `Moment`
 //! is handed in, which is what makes a run replayable.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What the heart decided and why, in one value per decision: what logs, `explain` and `simulate` print.
+//! What the decision core decided and why, in one value per decision: what logs, `explain` and `simulate` print.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
-use super::incident::{Look, ReportKind};
+use super::incident::{CheckResult, ReportKind};
 use super::moment::Moment;
 use super::process::{Backend, ProcessName};
 use super::reason::{Phase, Reason};
@@ -92,7 +92,7 @@ pub enum Decision {
 
 impl Decision {
     /// That `look` was judged as it was.
-    pub fn of_look(look: &Look, counted: Counted) -> Self {
+    pub fn of_look(look: &CheckResult, counted: Counted) -> Self {
         let judgement = &look.judgement;
         Self::Judged {
             verdict: judgement.verdict,

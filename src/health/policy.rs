@@ -27,7 +27,7 @@ pub struct Policy {
     /// Which fails lead to an action. `None` is all.
     pub act_on: Option<BTreeSet<Reason>>,
     /// When people are told.
-    pub tell: Tell,
+    pub tell: NotifyMode,
 }
 
 impl Policy {
@@ -39,7 +39,7 @@ impl Policy {
             backoff: Backoff::NONE,
             restarts: None,
             rearm: None,
-            tell: Tell::EveryAction,
+            tell: NotifyMode::EveryAction,
             ..Self::default()
         }
     }
@@ -67,7 +67,7 @@ impl Default for Policy {
             }),
             rearm: Some(Duration::from_secs(1800)),
             act_on: None,
-            tell: Tell::Changes,
+            tell: NotifyMode::Changes,
         }
     }
 }
@@ -85,7 +85,7 @@ pub enum Fails {
 /// When people are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Tell {
+pub enum NotifyMode {
     /// After every action, as the original: one mail a failing tick.
     EveryAction,
     /// When something changes: down, recovered, given up.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::moment::Moment;
 use super::plan::{Remedy, Scope};
 use super::process::{Process, ProcessName};
-use super::step::{Deed, Halt, Outcome, Skip, Step};
+use super::step::{ActionStep, Halt, Outcome, Skip, Step};
 
 /// One attempt under way.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,16 +26,16 @@ pub(super) struct Roll {
     /// What is to be done, as far as it has not begun.
     rest: VecDeque<Part>,
     /// The check has to pass before the next part.
-    pub proving: Option<Proving>,
+    pub proving: Option<AwaitingHealthy>,
     /// It has to stop where it is.
     pub halt: Option<Halt>,
     /// What came of it so far.
-    pub came: Came,
+    pub came: AttemptResult,
 }
 
 /// What came of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Came {
+pub(super) struct AttemptResult {
     /// A process was stopped or started.
     pub touched: bool,
     /// A process runs again.
@@ -48,7 +48,7 @@ pub(super) struct Came {
 
 /// How an attempt is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Manner {
+pub(super) struct AttemptMode {
     /// A person asked for it.
     pub by_hand: bool,
     /// Nothing is touched.
@@ -57,7 +57,7 @@ pub(super) struct Manner {
 
 /// A member of a group that runs again and has to be proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Proving {
+pub(super) struct AwaitingHealthy {
     pub process: ProcessName,
     /// Since when.
     pub since: Moment,
@@ -79,7 +79,7 @@ enum Part {
 
 /// What follows when a part has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum Next {
     /// The next part, at once.
     Next,
     /// The next part, when the check passes after this process was restarted.
@@ -117,7 +117,7 @@ impl Roll {
             rest: VecDeque::from([Part::Unknown(scope)]),
             proving: None,
             halt: None,
-            came: Came::default(),
+            came: AttemptResult::default(),
         }
     }
 
@@ -128,7 +128,7 @@ impl Roll {
         chosen: &[Process],
         remedy: &Remedy,
         tried: &[ProcessName],
-        Manner { by_hand, dry_run }: Manner,
+        AttemptMode { by_hand, dry_run }: AttemptMode,
     ) -> Self {
         let acts = |process: &Process| {
             remedy.acts_on(process.state) && !remedy.is_ourselves(&process.name)
@@ -191,8 +191,8 @@ impl Roll {
 
     /// The part that was under way has ended so. What follows; steps about those that are left out because
     /// their supervisor is gone are added to `outcome`.
-    pub fn then(&mut self, now: Moment, outcome: &mut Outcome) -> Then {
-        let dry = |step: &Step| matches!(step.deed, Deed::Skipped(Skip::DryRun));
+    pub fn then(&mut self, now: Moment, outcome: &mut Outcome) -> Next {
+        let dry = |step: &Step| matches!(step.deed, ActionStep::Skipped(Skip::DryRun));
         self.came.touched |= outcome.touched();
         self.came.restarted |= outcome.restarted().next().is_some();
         self.came.blind |= outcome.blind();
@@ -206,20 +206,20 @@ impl Roll {
         self.rest.retain(|part| !begun(part));
         let halt = self.halt.take();
         let Some(next) = self.next_member() else {
-            return Then::Over(None);
+            return Next::Over(None);
         };
         if let Some(halt) = halt {
-            return Then::Over(Some(halt));
+            return Next::Over(Some(halt));
         }
         if let Some(process) = outcome.stuck().cloned() {
-            return Then::Over(Some(Halt::NotBack { process }));
+            return Next::Over(Some(Halt::NotBack { process }));
         }
         let stands_in = |process: &&ProcessName| {
             (process.backend, &process.group) == (next.backend, &next.group)
         };
         match outcome.restarted().find(stands_in).cloned() {
-            Some(process) => Then::Prove(process),
-            None => Then::Next,
+            Some(process) => Next::Prove(process),
+            None => Next::Next,
         }
     }
 
@@ -250,7 +250,7 @@ pub(super) fn alone(
         at: now,
         took: Duration::ZERO,
         process: Some(process),
-        deed: Deed::Skipped(Skip::Halted(halt.clone())),
+        deed: ActionStep::Skipped(Skip::Halted(halt.clone())),
     })
 }
 
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    fn roll(chosen: &[&str], tried: &[&str], manner: Manner) -> Roll {
+    fn roll(chosen: &[&str], tried: &[&str], manner: AttemptMode) -> Roll {
         let chosen: Vec<_> = chosen.iter().map(|text| process(text)).collect();
         let tried: Vec<_> = tried.iter().map(|text| process(text).name).collect();
         let remedy = Remedy {
@@ -297,16 +297,16 @@ mod tests {
     }
 
     /// The chosen, the tried, how, and the parts.
-    type Row<'a> = (&'a [&'a str], &'a [&'a str], Manner, &'a [&'a str]);
+    type Row<'a> = (&'a [&'a str], &'a [&'a str], AttemptMode, &'a [&'a str]);
 
     #[test]
     fn each_process_is_a_part_and_the_others_are_told_with_one() {
-        let usual = Manner::default();
-        let dry_run = Manner {
+        let usual = AttemptMode::default();
+        let dry_run = AttemptMode {
             dry_run: true,
             ..usual
         };
-        let by_hand = Manner {
+        let by_hand = AttemptMode {
             by_hand: true,
             ..usual
         };
@@ -332,7 +332,7 @@ mod tests {
         }
     }
 
-    fn outcome(text: &str, deeds: impl IntoIterator<Item = Deed>) -> Outcome {
+    fn outcome(text: &str, deeds: impl IntoIterator<Item = ActionStep>) -> Outcome {
         let step = |deed| Step {
             at: Moment::ZERO,
             took: Duration::ZERO,
@@ -347,8 +347,8 @@ mod tests {
     fn settled_of(text: &str) -> Outcome {
         let state = ProcessState::Running;
         let deeds = [
-            Deed::Started { error: None },
-            Deed::Settled { state, pid: None },
+            ActionStep::Started { error: None },
+            ActionStep::Settled { state, pid: None },
         ];
         outcome(text, deeds)
     }
@@ -357,15 +357,15 @@ mod tests {
     fn what_follows_a_part_depends_on_what_came_of_it() {
         let settled = |state| {
             let deeds = [
-                Deed::Stopped { error: None },
-                Deed::Started { error: None },
-                Deed::Settled { state, pid: None },
+                ActionStep::Stopped { error: None },
+                ActionStep::Started { error: None },
+                ActionStep::Settled { state, pid: None },
             ];
             outcome("g:0", deeds)
         };
         let (up, fatal) = (settled(ProcessState::Running), settled(ProcessState::Fatal));
-        let faster = outcome("g:0", [Deed::Skipped(Skip::DryRun)]);
-        let unasked = Deed::Unasked {
+        let faster = outcome("g:0", [ActionStep::Skipped(Skip::DryRun)]);
+        let unasked = ActionStep::Unasked {
             backend: Backend::Supervisord,
             error: CallError::Unreachable {
                 detail: "gone".to_owned(),
@@ -375,18 +375,18 @@ mod tests {
         let mut fell = up.clone();
         fell.steps.extend(settled_of("g:1").steps);
         let name = process("g:0").name;
-        let prove = Then::Prove(name.clone());
-        let stop = Then::Over(Some(Halt::NotBack { process: name }));
+        let prove = Next::Prove(name.clone());
+        let stop = Next::Over(Some(Halt::NotBack { process: name }));
         for (what, chosen, came, expected) in [
             ("a member of its group", ["g:0", "g:1"], &up, prove),
-            ("another program", ["g:0", "h"], &up, Then::Next),
-            ("nothing to restart", ["g:0", "g:1-"], &up, Then::Over(None)),
+            ("another program", ["g:0", "h"], &up, Next::Next),
+            ("nothing to restart", ["g:0", "g:1-"], &up, Next::Over(None)),
             ("it is FATAL", ["g:0", "h"], &fatal, stop),
-            ("it fell, too", ["g:0", "g:1"], &fell, Then::Over(None)),
-            ("someone was faster", ["g:0", "g:1"], &faster, Then::Next),
-            ("nobody to ask", ["g:0", "g:1"], &gone, Then::Over(None)),
+            ("it fell, too", ["g:0", "g:1"], &fell, Next::Over(None)),
+            ("someone was faster", ["g:0", "g:1"], &faster, Next::Next),
+            ("nobody to ask", ["g:0", "g:1"], &gone, Next::Over(None)),
         ] {
-            let mut roll = roll(&chosen, &[], Manner::default());
+            let mut roll = roll(&chosen, &[], AttemptMode::default());
             roll.next(true);
             let mut came = came.clone();
             assert_eq!(roll.then(Moment::ZERO, &mut came), expected, "{what}");

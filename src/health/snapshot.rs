@@ -52,7 +52,7 @@ pub struct CheckView {
     pub status: Status,
     pub since: Option<Moment>,
     /// The newest look.
-    pub last: Option<LookView>,
+    pub last: Option<CheckResultView>,
     pub streak: StreakView,
     /// The open episode.
     pub incident: Option<IncidentView>,
@@ -86,12 +86,12 @@ pub struct CheckView {
     /// Since the start of the watchdog.
     pub tally: Tally,
     /// The last looks, newest last.
-    pub samples: Vec<LookView>,
+    pub samples: Vec<CheckResultView>,
 }
 
 /// One look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LookView {
+pub struct CheckResultView {
     pub at: Moment,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
@@ -171,7 +171,7 @@ pub enum Busy {
     Restarting { since: Moment, on: Vec<String> },
 }
 
-impl From<&Sample> for LookView {
+impl From<&Sample> for CheckResultView {
     fn from(sample: &Sample) -> Self {
         Self {
             at: sample.at,

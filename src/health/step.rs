@@ -12,20 +12,20 @@ use super::process::{Backend, ProcessName, ProcessState};
 /// One step of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// When it ended (for [`Deed::Restarting`]: began).
+    /// When it ended (for [`ActionStep::Restarting`]: began).
     pub at: Moment,
     /// How long it took.
     pub took: Duration,
     /// Whom it was done to; `None` for steps about the action as a whole.
     pub process: Option<ProcessName>,
     /// What was done, and how it went.
-    pub deed: Deed,
+    pub deed: ActionStep,
 }
 
 /// What was done in one step, and how it went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deed {
+pub enum ActionStep {
     /// The supervisor could not be asked, so nothing is done.
     ListFailed { error: CallError },
     /// One of several supervisors could not be asked, so its processes are left alone.
@@ -222,28 +222,31 @@ pub struct Outcome {
 impl Outcome {
     /// Whether any process was stopped or started.
     pub fn touched(&self) -> bool {
-        self.steps
-            .iter()
-            .any(|step| matches!(step.deed, Deed::Stopped { .. } | Deed::Started { .. }))
+        self.steps.iter().any(|step| {
+            matches!(
+                step.deed,
+                ActionStep::Stopped { .. } | ActionStep::Started { .. }
+            )
+        })
     }
 
     /// Whether the supervisor could not even be asked.
     pub fn blind(&self) -> bool {
         self.steps
             .iter()
-            .any(|step| matches!(step.deed, Deed::ListFailed { .. }))
+            .any(|step| matches!(step.deed, ActionStep::ListFailed { .. }))
     }
 
     /// Whether one of several supervisors, that of `backend`, could not be asked.
     pub fn is_unasked(&self, backend: Backend) -> bool {
         self.steps.iter().any(
-            |step| matches!(&step.deed, Deed::Unasked { backend: unasked, .. } if *unasked == backend),
+            |step| matches!(&step.deed, ActionStep::Unasked { backend: unasked, .. } if *unasked == backend),
         )
     }
 
     /// Whether it only says whose turn did not come.
     pub fn is_halt(&self) -> bool {
-        let halted = |step: &Step| matches!(step.deed, Deed::Skipped(Skip::Halted(_)));
+        let halted = |step: &Step| matches!(step.deed, ActionStep::Skipped(Skip::Halted(_)));
         !self.steps.is_empty() && self.steps.iter().all(halted)
     }
 
@@ -251,7 +254,7 @@ impl Outcome {
     pub fn begun(&self) -> impl Iterator<Item = &ProcessName> {
         self.steps
             .iter()
-            .filter(|step| matches!(step.deed, Deed::Started { .. }))
+            .filter(|step| matches!(step.deed, ActionStep::Started { .. }))
             .filter_map(|step| step.process.as_ref())
     }
 
@@ -268,7 +271,7 @@ impl Outcome {
             .filter(|step| {
                 matches!(
                     step.deed,
-                    Deed::Settled {
+                    ActionStep::Settled {
                         state: ProcessState::Running,
                         ..
                     }

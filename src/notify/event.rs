@@ -9,24 +9,29 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::health::{DownState, Look, Report, ReportKind, Step};
+use crate::health::{CheckResult, DownState, Report, ReportKind, Step};
 use crate::secret::redact_url;
 
-use super::message::Scene;
+use super::message::RenderContext;
 use super::text::excerpt;
 
 /// `report` as JSON, with its texts.
-pub(super) fn of(report: &Report, scene: &Scene, subject: &str, text: &str) -> Value {
-    let (incident, clock) = (&report.incident, scene.clock);
+pub(super) fn of(
+    report: &Report,
+    render_context: &RenderContext,
+    subject: &str,
+    text: &str,
+) -> Value {
+    let (incident, clock) = (&report.incident, render_context.clock);
     let steps = incident.actions().last().map(|(_, outcome)| {
         let steps = outcome.steps.iter();
-        steps.map(|step| self::step(step, scene)).collect()
+        steps.map(|step| self::step(step, render_context)).collect()
     });
     json!({
         "version": 1,
         "kind": report.kind.as_str(),
         "details": details(&report.kind),
-        "host": scene.host,
+        "host": render_context.host,
         "check": incident.check,
         "url": redact_url(&report.url),
         "at": clock.stamp(report.at),
@@ -64,8 +69,8 @@ fn details(kind: &ReportKind) -> Value {
     }
 }
 
-fn seen(look: &Look) -> Value {
-    let Look { seen, judgement } = look;
+fn seen(look: &CheckResult) -> Value {
+    let CheckResult { seen, judgement } = look;
     let phases: Map<_, _> = seen
         .phases
         .iter()
@@ -85,9 +90,9 @@ fn seen(look: &Look) -> Value {
     })
 }
 
-fn step(step: &Step, scene: &Scene) -> Value {
+fn step(step: &Step, render_context: &RenderContext) -> Value {
     json!({
-        "at": scene.clock.stamp(step.at),
+        "at": render_context.clock.stamp(step.at),
         "took": step.took.as_secs_f64(),
         "process": step.process.as_ref().map(crate::health::ProcessName::namespec),
         "deed": step.deed,

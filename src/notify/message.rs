@@ -29,7 +29,7 @@ pub struct Message {
 
 /// Where and since when the watchdog runs: what a report cannot know by itself.
 #[derive(Clone, Debug)]
-pub struct Scene {
+pub struct RenderContext {
     /// The host's name.
     pub host: String,
     /// Turns moments into times of day.

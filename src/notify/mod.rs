@@ -15,7 +15,7 @@ pub mod webhook;
 
 use std::time::Duration;
 
-pub use message::{Clock, DeliveryError, Message, Scene};
+pub use message::{Clock, DeliveryError, Message, RenderContext};
 
 /// How long one mail may take on its way out.
 pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);

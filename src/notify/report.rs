@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use crate::health::{
-    DownState, Gate, Happening, Incident, Look, Moment, ProcessName, Reason, Report, ReportKind,
+    CheckResult, DownState, Gate, Happening, Incident, Moment, ProcessName, Reason, Report,
+    ReportKind,
 };
 use crate::secret::redact_url;
 
-use super::message::{Message, Scene};
+use super::message::{Message, RenderContext};
 use super::superlance::Listener;
 use super::text::{brief, header_value, span, timing, visible};
 use super::{event, transcript};
@@ -18,27 +19,30 @@ const BRIEF: usize = 80;
 
 /// In whose words a report is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Words {
+pub enum MailFormat {
     /// Ours.
     Full,
     /// The original's for what the original mailed: every action. Ours for the rest.
     Original(Listener),
 }
 
-impl Words {
+impl MailFormat {
     /// `report` in words.
-    pub fn tell(&self, report: &Report, scene: &Scene) -> Message {
+    pub fn tell(&self, report: &Report, render_context: &RenderContext) -> Message {
         let (subject, text) = match (self, &report.kind) {
             (Self::Original(listener), ReportKind::Action) => listener.mail(report),
-            (Self::Original(_) | Self::Full, _) => (subject(report, scene), text(report, scene)),
+            (Self::Original(_) | Self::Full, _) => (
+                subject(report, render_context),
+                text(report, render_context),
+            ),
         };
         let subject = header_value(&subject);
         Message {
-            event: event::of(report, scene, &subject, &text),
+            event: event::of(report, render_context, &subject, &text),
             subject,
             text,
-            at: scene.clock.at(report.at),
-            host: scene.host.clone(),
+            at: render_context.clock.at(report.at),
+            host: render_context.host.clone(),
             incident: report.incident.id.clone(),
             number: report.number,
         }
@@ -46,8 +50,11 @@ impl Words {
 }
 
 /// One line.
-fn subject(report: &Report, scene: &Scene) -> String {
-    let (host, said) = (visible(&scene.host), headline(report, &why(report)));
+fn subject(report: &Report, render_context: &RenderContext) -> String {
+    let (host, said) = (
+        visible(&render_context.host),
+        headline(report, &why(report)),
+    );
     format!("[httpok {host}] {said}")
 }
 
@@ -107,17 +114,20 @@ fn times(count: u32, what: &str) -> String {
 }
 
 /// The body.
-fn text(report: &Report, scene: &Scene) -> String {
-    let mut sections = vec![head(report, scene)];
+fn text(report: &Report, render_context: &RenderContext) -> String {
+    let mut sections = vec![head(report, render_context)];
     sections.extend(
         report
             .look()
-            .map(|look| transcript::seen(report, look, scene)),
+            .map(|look| transcript::seen(report, look, render_context)),
     );
-    sections.extend(transcript::done(&report.incident, scene));
+    sections.extend(transcript::done(&report.incident, render_context));
     sections.extend(transcript::evidence(&report.incident));
-    sections.extend(transcript::held(&report.incident, scene));
-    sections.push(format!("What happens next\n  {}", next(report, scene)));
+    sections.extend(transcript::held(&report.incident, render_context));
+    sections.push(format!(
+        "What happens next\n  {}",
+        next(report, render_context)
+    ));
     sections.extend(transcript::history(&report.incident));
     sections.push(format!(
         "More: httpok explain {}",
@@ -126,7 +136,7 @@ fn text(report: &Report, scene: &Scene) -> String {
     sections.join("\n\n")
 }
 
-fn head(report: &Report, scene: &Scene) -> String {
+fn head(report: &Report, render_context: &RenderContext) -> String {
     let incident = &report.incident;
     let detail = report.look().map_or_else(
         || why(report),
@@ -138,11 +148,11 @@ fn head(report: &Report, scene: &Scene) -> String {
     let until = incident.ended.unwrap_or(report.at);
     let since = format!(
         "{}, for {}",
-        scene.clock.stamp(incident.since),
+        render_context.clock.stamp(incident.since),
         span(until.since(incident.since))
     );
     let mut rows = vec![
-        ("host", visible(&scene.host)),
+        ("host", visible(&render_context.host)),
         ("url", visible(&redact_url(&report.url))),
         ("why", detail),
         ("since", since),
@@ -162,7 +172,7 @@ fn now(report: &Report) -> Option<String> {
     if report.look().is_some_and(|look| std::ptr::eq(look, newest)) {
         return None;
     }
-    let Look { seen, judgement } = newest;
+    let CheckResult { seen, judgement } = newest;
     let (verdict, detail) = (judgement.verdict, brief(&judgement.detail, BRIEF));
     Some(format!("{verdict}: {detail}, in {}", timing(seen.duration)))
 }
@@ -251,8 +261,8 @@ fn but_for(incident: &Incident) -> String {
 }
 
 /// What the watchdog will do now.
-fn next(report: &Report, scene: &Scene) -> String {
-    let after = |pause: Duration| scene.clock.stamp(report.at + pause);
+fn next(report: &Report, render_context: &RenderContext) -> String {
+    let after = |pause: Duration| render_context.clock.stamp(report.at + pause);
     match &report.kind {
         ReportKind::Down { state } => match state {
             DownState::ToldOnly
@@ -269,7 +279,7 @@ fn next(report: &Report, scene: &Scene) -> String {
             }
             DownState::Back { .. } => "it is watched on; should it fail again you are told".to_owned(),
             DownState::NotBack { .. } | DownState::NothingRestarted => match due(&report.incident) {
-                Some(due) => format!("the next attempt is due at {}", scene.clock.stamp(due)),
+                Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
                 None => {
                     "if it keeps failing, the next attempt comes after a pause; you are told when it is back or the restarts are used up"
                         .to_owned()
@@ -288,7 +298,7 @@ fn next(report: &Report, scene: &Scene) -> String {
             "no more restarts until a person says so; it is only watched".to_owned()
         }
         ReportKind::Reminder { .. } => match due(&report.incident) {
-            Some(due) => format!("the next attempt is due at {}", scene.clock.stamp(due)),
+            Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
             None => "it is watched on; you are told when it is back".to_owned(),
         },
         ReportKind::Blind => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),

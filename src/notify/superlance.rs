@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use crate::health::{CallError, Capture, Deed, Look, ProcessState, Reason, Report, Skip, Step};
+use crate::health::{
+    ActionStep, CallError, Capture, CheckResult, ProcessState, Reason, Report, Skip, Step,
+};
 use crate::secret::redact_url;
 
 use super::text::{header_value, is_printable};
@@ -54,7 +56,7 @@ pub fn heading(all: bool, targets: &[String]) -> String {
 }
 
 /// What was wrong: an answer that is not the wanted one, or none.
-pub fn reason(url: &str, look: &Look) -> String {
+pub fn reason(url: &str, look: &CheckResult) -> String {
     let url = redact_url(url);
     match (&look.seen.trouble, &look.seen.status) {
         (Some(trouble), _) => format!("error contacting {url}:\n\n {}", trouble.detail),
@@ -65,7 +67,7 @@ pub fn reason(url: &str, look: &Look) -> String {
 }
 
 /// The subject of the mail about `look`.
-pub fn subject(name: Option<&str>, url: &str, look: &Look) -> String {
+pub fn subject(name: Option<&str>, url: &str, look: &CheckResult) -> String {
     let body_only = look.seen.trouble.is_none() && look.judgement.reason == Some(Reason::Assertion);
     titled(
         name,
@@ -102,7 +104,9 @@ pub fn mailed(mail: &[u8]) -> Vec<u8> {
 /// the lines of the step, and keeps it out of the mail.
 pub fn aside(step: &Step) -> Option<&str> {
     match &step.deed {
-        Deed::Captured(capture) => Some(capture.errors.as_str()).filter(|text| !text.is_empty()),
+        ActionStep::Captured(capture) => {
+            Some(capture.errors.as_str()).filter(|text| !text.is_empty())
+        }
         _ => None,
     }
 }
@@ -114,45 +118,45 @@ pub fn lines(step: &Step) -> Vec<String> {
         .as_ref()
         .map_or_else(|| "?".to_owned(), crate::health::ProcessName::namespec);
     match &step.deed {
-        Deed::ListFailed { error } => vec![format!(
+        ActionStep::ListFailed { error } => vec![format!(
             "Exception retrieving process info {}, not acting",
             exception(error)
         )],
-        Deed::Unasked { backend, error } => vec![format!(
+        ActionStep::Unasked { backend, error } => vec![format!(
             "Exception retrieving process info from {backend} {}, not acting there",
             exception(error)
         )],
-        Deed::Skipped(skip) => vec![skipped(&name, skip)],
-        Deed::Captured(capture) => captured(&name, capture),
-        Deed::Restarting { .. } => vec![format!("{name} is in RUNNING state, restarting")],
-        Deed::Starting { state } => vec![format!("{name} is in {state} state, starting")],
-        Deed::Resumed { state } => vec![format!(
+        ActionStep::Skipped(skip) => vec![skipped(&name, skip)],
+        ActionStep::Captured(capture) => captured(&name, capture),
+        ActionStep::Restarting { .. } => vec![format!("{name} is in RUNNING state, restarting")],
+        ActionStep::Starting { state } => vec![format!("{name} is in {state} state, starting")],
+        ActionStep::Resumed { state } => vec![format!(
             "{name} is in {state} state after an interrupted restart"
         )],
-        Deed::Stopped { error: None } => vec![],
-        Deed::Stopped { error: Some(error) } => {
+        ActionStep::Stopped { error: None } => vec![],
+        ActionStep::Stopped { error: Some(error) } => {
             vec![format!(
                 "Failed to stop process {name}: {}",
                 exception(error)
             )]
         }
-        Deed::Started { error: None } => vec![format!("{name} restarted")],
-        Deed::Started { error: Some(error) } => {
+        ActionStep::Started { error: None } => vec![format!("{name} restarted")],
+        ActionStep::Started { error: Some(error) } => {
             vec![format!(
                 "Failed to start process {name}: {}",
                 exception(error)
             )]
         }
-        Deed::Settled {
+        ActionStep::Settled {
             state: ProcessState::Running,
             ..
         } => vec![],
-        Deed::Settled { state, .. } => {
+        ActionStep::Settled { state, .. } => {
             vec![format!(
                 "{name} in {state} state after its start, NOT RUNNING"
             )]
         }
-        Deed::Missing { targets } => vec![format!(
+        ActionStep::Missing { targets } => vec![format!(
             "Programs not restarted because they did not exist: {}",
             python_list(targets)
         )],

@@ -4,12 +4,12 @@
 use std::fmt::Write as _;
 
 use crate::health::{
-    Capture, Deed, Happening, Incident, Judgement, Look, Observation, Outcome, Report, Skip, Step,
-    Verdict,
+    ActionStep, Capture, CheckResult, Happening, Incident, Judgement, Observation, Outcome, Report,
+    Skip, Step, Verdict,
 };
 use crate::secret::redact_url;
 
-use super::message::Scene;
+use super::message::RenderContext;
 use super::text::{brief, excerpt, size, timing, visible};
 
 /// The headers that explain a failing answer. No others: they may hold what is nobody's business.
@@ -35,14 +35,14 @@ const STRIP: usize = 60;
 const ACTIONS: usize = 10;
 
 /// What the report is about: one look with its grounds.
-pub(super) fn seen(report: &Report, look: &Look, scene: &Scene) -> String {
-    let Look { seen, judgement } = look;
+pub(super) fn seen(report: &Report, look: &CheckResult, render_context: &RenderContext) -> String {
+    let CheckResult { seen, judgement } = look;
     let at = report.incident.entries.iter().rev().find(
         |entry| matches!(&entry.event, Happening::Looked(other) if std::ptr::eq(&**other, look)),
     );
     let mut text = "What was seen".to_owned();
     if let Some(entry) = at {
-        let _ = write!(text, " at {}", scene.clock.stamp(entry.at));
+        let _ = write!(text, " at {}", render_context.clock.stamp(entry.at));
     }
     opinion(&mut text, judgement);
     answer(&mut text, seen);
@@ -107,7 +107,7 @@ fn answer(text: &mut String, seen: &Observation) {
     }
 }
 
-fn timings(text: &mut String, look: &Look) {
+fn timings(text: &mut String, look: &CheckResult) {
     text.push('\n');
     if let Some(peer) = &look.seen.peer {
         let _ = write!(text, "\n  {:<11}{}", "peer", visible(peer));
@@ -126,20 +126,20 @@ fn timings(text: &mut String, look: &Look) {
 }
 
 /// Every action, step by step.
-pub(super) fn done(incident: &Incident, scene: &Scene) -> Option<String> {
+pub(super) fn done(incident: &Incident, render_context: &RenderContext) -> Option<String> {
     let mut text = "What was done".to_owned();
     let earlier = incident.actions().count().saturating_sub(ACTIONS);
     if earlier > 0 {
         let _ = write!(text, "\n  ({earlier} earlier actions are not told here)");
     }
     for (at, outcome) in incident.actions().skip(earlier) {
-        let stamp = scene.clock.stamp(at);
+        let stamp = render_context.clock.stamp(at);
         let _ = match outcome.is_halt() {
             true => write!(text, "\n  and no further, at {stamp}"),
             false => write!(text, "\n  action that ended at {stamp}"),
         };
         for step in &outcome.steps {
-            let time = scene.clock.time(step.at);
+            let time = render_context.clock.time(step.at);
             let _ = write!(text, "\n    {time}  {}", sentence(step));
         }
         if outcome.steps.is_empty() {
@@ -159,35 +159,39 @@ pub fn sentence(step: &Step) -> String {
     let pid = |pid: Option<u32>| pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
     let why = |error: &dyn std::fmt::Display| brief(&error.to_string(), BRIEF);
     match &step.deed {
-        Deed::ListFailed { error } => {
+        ActionStep::ListFailed { error } => {
             format!(
                 "the supervisor could not be asked, so nothing was done: {}",
                 why(error)
             )
         }
-        Deed::Unasked { backend, error } => {
+        ActionStep::Unasked { backend, error } => {
             format!(
                 "{backend} could not be asked, so its processes are left alone: {}",
                 why(error)
             )
         }
-        Deed::Skipped(skip) => format!("{name} left alone: {}", skipped(skip)),
-        Deed::Captured(capture) => captured(&name, capture, &took),
-        Deed::Restarting { pid: old } => format!("{name} is RUNNING{}: to be restarted", pid(*old)),
-        Deed::Starting { state } => format!("{name} is {state}: to be started"),
-        Deed::Resumed { state } => {
+        ActionStep::Skipped(skip) => format!("{name} left alone: {}", skipped(skip)),
+        ActionStep::Captured(capture) => captured(&name, capture, &took),
+        ActionStep::Restarting { pid: old } => {
+            format!("{name} is RUNNING{}: to be restarted", pid(*old))
+        }
+        ActionStep::Starting { state } => format!("{name} is {state}: to be started"),
+        ActionStep::Resumed { state } => {
             format!("{name} is {state}: an interrupted restart is brought to its end")
         }
-        Deed::Stopped { error: None } => format!("{name} stopped, took {took}"),
-        Deed::Stopped { error: Some(error) } => {
+        ActionStep::Stopped { error: None } => format!("{name} stopped, took {took}"),
+        ActionStep::Stopped { error: Some(error) } => {
             format!("{name} NOT stopped, after {took}: {}", why(error))
         }
-        Deed::Started { error: None } => format!("{name} started, took {took}"),
-        Deed::Started { error: Some(error) } => {
+        ActionStep::Started { error: None } => format!("{name} started, took {took}"),
+        ActionStep::Started { error: Some(error) } => {
             format!("{name} NOT started, after {took}: {}", why(error))
         }
-        Deed::Settled { state, pid: new } => format!("{name} is {state}{}, took {took}", pid(*new)),
-        Deed::Missing { targets } => {
+        ActionStep::Settled { state, pid: new } => {
+            format!("{name} is {state}{}, took {took}", pid(*new))
+        }
+        ActionStep::Missing { targets } => {
             let names: Vec<_> = targets.iter().map(|target| visible(target)).collect();
             format!("no process is called {}", names.join(", "))
         }
@@ -251,13 +255,13 @@ pub fn evidence(incident: &Incident) -> Option<String> {
 
 fn captures(outcome: &Outcome) -> impl Iterator<Item = &Capture> {
     outcome.steps.iter().filter_map(|step| match &step.deed {
-        Deed::Captured(capture) => Some(capture),
+        ActionStep::Captured(capture) => Some(capture),
         _ => None,
     })
 }
 
 /// What held an action back, the same gate in a row told once.
-pub(super) fn held(incident: &Incident, scene: &Scene) -> Option<String> {
+pub(super) fn held(incident: &Incident, render_context: &RenderContext) -> Option<String> {
     let mut rows: Vec<(String, String, u32)> = Vec::new();
     let mut last = None;
     for entry in &incident.entries {
@@ -268,7 +272,7 @@ pub(super) fn held(incident: &Incident, scene: &Scene) -> Option<String> {
         match rows.last_mut() {
             Some((_, _, times)) if last == Some(kind) => *times += 1,
             _ => rows.push((
-                scene.clock.time(entry.at),
+                render_context.clock.time(entry.at),
                 brief(&gate.to_string(), BRIEF),
                 1,
             )),

@@ -11,7 +11,7 @@ use crate::health::{Judgement, Observation, Phase, Verdict};
 
 /// One look and what it came to.
 #[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
+pub struct CheckSample<'a> {
     /// The check's name.
     pub check: &'a str,
     pub seen: &'a Observation,
@@ -19,7 +19,7 @@ pub struct Look<'a> {
 }
 
 /// Tells `looks` in families. Of checks that have the same name all but the first are told apart by a number.
-pub fn tell(looks: &[Look<'_>], page: &mut Exposition) {
+pub fn tell(looks: &[CheckSample<'_>], page: &mut Exposition) {
     let names = names(looks);
     let named = || names.iter().map(String::as_str).zip(looks);
 
@@ -104,7 +104,7 @@ const fn phase_name(phase: Phase) -> &'static str {
 }
 
 /// The label of each of `looks`. Two samples with the same labels would make the whole text invalid.
-fn names(looks: &[Look<'_>]) -> Vec<String> {
+fn names(looks: &[CheckSample<'_>]) -> Vec<String> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let checks = looks.iter().map(|look| look.check);
     let numbered = checks.map(|check| {
@@ -133,7 +133,7 @@ mod tests {
         let looks: Vec<_> = looks
             .iter()
             .zip(&judgements)
-            .map(|((check, seen), judgement)| Look {
+            .map(|((check, seen), judgement)| CheckSample {
                 check,
                 seen,
                 judgement,

@@ -37,12 +37,12 @@ pub(super) enum Use {
 pub(super) struct Keeper {
     dir: PathBuf,
     board: Arc<Board>,
-    home: Home,
+    backend: Backend,
     /// Decisions written since the last pruning, by check.
     unpruned: HashMap<String, u32>,
 }
 
-enum Home {
+enum Backend {
     /// Nothing was asked yet.
     None,
     File {
@@ -63,7 +63,7 @@ impl Keeper {
         Self {
             dir,
             board,
-            home: Home::None,
+            backend: Backend::None,
             unpruned: HashMap::new(),
         }
     }
@@ -92,7 +92,7 @@ impl Keeper {
         }
         // Once more after a damaged file was replaced; not for ever, on a disk that damages them all.
         for _ in 0..2 {
-            let Home::File { conn, identity } = &self.home else {
+            let Backend::File { conn, identity } = &self.backend else {
                 break;
             };
             match transact(conn, how, &request) {
@@ -103,21 +103,21 @@ impl Keeper {
                         let identity = *identity;
                         self.open(Some((identity, &fault)));
                     }
-                    Some(fault) => self.take_shelter(&fault),
+                    Some(fault) => self.fall_back_to_memory(&fault),
                 },
             }
         }
-        if let Home::File { .. } = self.home {
-            self.take_shelter(&Fault::new(
+        if let Backend::File { .. } = self.backend {
+            self.fall_back_to_memory(&Fault::new(
                 TroubleKind::Failing,
                 "it was damaged again as soon as it was made",
             ));
         }
-        match &self.home {
-            Home::Memory { conn, .. } => {
+        match &self.backend {
+            Backend::Memory { conn, .. } => {
                 transact(conn, how, &request).map_err(|error| refused(&error))
             }
-            Home::None | Home::File { .. } => Err(StoreError::Refused(
+            Backend::None | Backend::File { .. } => Err(StoreError::Refused(
                 "there is no memory left for it".to_owned(),
             )),
         }
@@ -126,15 +126,15 @@ impl Keeper {
     /// Opens the file if that was not tried yet, or if it is time to try it again, or if another file has
     /// come in its place.
     pub fn settle(&mut self) {
-        match &self.home {
-            Home::None => self.open(None),
-            Home::File { identity, .. } => {
+        match &self.backend {
+            Backend::None => self.open(None),
+            Backend::File { identity, .. } => {
                 // Replaced by another watchdog because it was damaged, or removed by someone.
                 if files::identity(&self.path()).ok() != Some(*identity) {
                     self.open(None);
                 }
             }
-            Home::Memory { retry, .. } => {
+            Backend::Memory { retry, .. } => {
                 if Instant::now() >= *retry {
                     patience::with(patience::BRIEF, || self.open(None));
                 }
@@ -144,16 +144,16 @@ impl Keeper {
 
     /// When the thread has to see to something by itself.
     pub fn due(&self) -> Option<Instant> {
-        let retry = match &self.home {
-            Home::Memory { retry, .. } => Some(*retry),
-            Home::None | Home::File { .. } => None,
+        let retry = match &self.backend {
+            Backend::Memory { retry, .. } => Some(*retry),
+            Backend::None | Backend::File { .. } => None,
         };
         [retry, self.board.due()].into_iter().flatten().min()
     }
 
     /// Sees to what is due.
     pub fn tend(&mut self) {
-        if !matches!(self.home, Home::None) {
+        if !matches!(self.backend, Backend::None) {
             self.settle();
         }
         if self.board.due().is_some_and(|due| due <= Instant::now()) {
@@ -176,9 +176,9 @@ impl Keeper {
             }
         }
         let prune = self.due_for_pruning(notes.iter().map(|(_, check, _)| check.as_str()));
-        let keep = match self.home {
-            Home::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
-            Home::None | Home::File { .. } => history::KEPT_NOTES,
+        let keep = match self.backend {
+            Backend::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
+            Backend::None | Backend::File { .. } => history::KEPT_NOTES,
         };
         let written = self.run(Use::Write, |conn| {
             for ((watchdog, check), memory) in &waiting.memories {
@@ -200,10 +200,10 @@ impl Keeper {
     /// Folds the log into the file: what comes next reads one file, and it can be copied alone.
     pub fn close(&mut self) {
         self.write_waiting();
-        if let Home::Memory { .. } = self.home {
+        if let Backend::Memory { .. } = self.backend {
             self.open(None); // the last chance
         }
-        if let Home::File { conn, .. } = &self.home {
+        if let Backend::File { conn, .. } = &self.backend {
             // Where others use the file the log may stay.
             let folded = patience::with(patience::BRIEF, || {
                 conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
@@ -213,7 +213,7 @@ impl Keeper {
                 tracing::debug!("the store's log stays beside it: {error}");
             }
         }
-        self.home = Home::None;
+        self.backend = Backend::None;
     }
 
     /// The checks of `new` decisions that are due for pruning. A check is due with its first one too:
@@ -242,11 +242,11 @@ impl Keeper {
             }
         });
         match opened {
-            Ok(home) => {
-                self.home = home;
+            Ok(backend) => {
+                self.backend = backend;
                 self.board.show(None);
             }
-            Err((fault, _)) => self.take_shelter(&fault),
+            Err((fault, _)) => self.fall_back_to_memory(&fault),
         }
     }
 
@@ -254,14 +254,14 @@ impl Keeper {
     fn open_once(
         &self,
         broken: Option<(Identity, &Fault)>,
-    ) -> Result<Home, (Fault, Option<Identity>)> {
+    ) -> Result<Backend, (Fault, Option<Identity>)> {
         let opened = files::open(&self.dir, broken).map_err(|fault| (fault, None))?;
         let found = opened.identity;
-        self.move_in(opened).map_err(|fault| (fault, Some(found)))
+        self.restore(opened).map_err(|fault| (fault, Some(found)))
     }
 
     /// Makes the opened file the store's home, with what is only in the home before.
-    fn move_in(&self, opened: Opened) -> Result<Home, Fault> {
+    fn restore(&self, opened: Opened) -> Result<Backend, Fault> {
         let Opened {
             conn,
             identity,
@@ -275,15 +275,15 @@ impl Keeper {
             rescued?;
         }
         // Opening alone needs no sync; what comes from memory was promised to be on disk.
-        let how = match self.home {
-            Home::None => Use::Write,
-            Home::File { .. } | Home::Memory { .. } => Use::Durable,
+        let how = match self.backend {
+            Backend::None => Use::Write,
+            Backend::File { .. } | Backend::Memory { .. } => Use::Durable,
         };
         transact(&conn, how, &|file| {
-            match &self.home {
-                Home::None => {}
-                Home::File { conn: before, .. } => shelter::carry_over(before, file)?,
-                Home::Memory { conn, source, .. } => {
+            match &self.backend {
+                Backend::None => {}
+                Backend::File { conn: before, .. } => shelter::carry_over(before, file)?,
+                Backend::Memory { conn, source, .. } => {
                     if *source != Some(identity) {
                         shelter::carry_over(conn, file)?;
                     }
@@ -292,32 +292,32 @@ impl Keeper {
             }
             history::forget_old(file, unix_millis())
         })?;
-        Ok(Home::File { conn, identity })
+        Ok(Backend::File { conn, identity })
     }
 
     /// Goes on in memory because of `fault`, and has that told.
-    fn take_shelter(&mut self, fault: &Fault) {
+    fn fall_back_to_memory(&mut self, fault: &Fault) {
         let fault = fault.clone().or_full(files::free(&self.dir));
         let trouble = fault.told(&self.path());
         self.board.tell(trouble.clone());
         self.board.show(Some(trouble));
-        let (built, source) = match &mut self.home {
-            Home::Memory { retry, pause, .. } => {
+        let (built, source) = match &mut self.backend {
+            Backend::Memory { retry, pause, .. } => {
                 *pause = (*pause * 2).min(LAST_RETRY);
                 *retry = Instant::now() + *pause;
                 return;
             }
-            Home::File { conn, identity } => (shelter::build(Some(conn)), Some(*identity)),
+            Backend::File { conn, identity } => (shelter::build(Some(conn)), Some(*identity)),
             // A newer version's words may mean something else: they are not read.
-            Home::None if fault.kind == TroubleKind::Newer => (shelter::build(None), None),
-            Home::None => {
+            Backend::None if fault.kind == TroubleKind::Newer => (shelter::build(None), None),
+            Backend::None => {
                 let source = files::identity(&self.path()).ok();
                 let file = files::open_read_only(&self.dir).ok();
                 (shelter::build(file.as_ref()), source)
             }
         };
-        self.home = match built {
-            Ok(conn) => Home::Memory {
+        self.backend = match built {
+            Ok(conn) => Backend::Memory {
                 conn,
                 source,
                 retry: Instant::now() + FIRST_RETRY,
@@ -325,7 +325,7 @@ impl Keeper {
             },
             Err(fault) => {
                 tracing::error!("no memory for what cannot be stored: {}", fault.detail);
-                Home::None
+                Backend::None
             }
         };
     }

@@ -5,11 +5,11 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use crate::support::{alive, wait_until};
-use crate::{INCIDENT, LIMIT, Scene, file, one, shell, words};
+use crate::{INCIDENT, LIMIT, RenderContext, file, one, shell, words};
 
 #[tokio::test]
 async fn what_hangs_is_killed_with_all_it_started() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     let pids = scene.dir.path().join("pids");
     let hang = scene.script(&format!(
         "trap '' TERM; echo part > \"$2.$3\"\n\
@@ -39,7 +39,7 @@ async fn what_hangs_is_killed_with_all_it_started() {
 /// A debugger that is killed while it attaches leaves its stop signal behind.
 #[tokio::test]
 async fn what_was_left_stopped_hears_that_it_is_to_end() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     let mut spec = scene.gcore("hang() { kill -STOP \"$2\"; sleep 1000; }; hang");
     spec.timeout = Duration::from_secs(1);
     scene.restart(&spec).await;
@@ -52,7 +52,7 @@ async fn what_was_left_stopped_hears_that_it_is_to_end() {
 
 #[tokio::test]
 async fn the_time_is_for_all_together() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     let mut spec = scene.builtin();
     spec.run = vec![
         shell("echo so far; sleep 1000"),
@@ -77,7 +77,7 @@ async fn the_time_is_for_all_together() {
 
 #[tokio::test]
 async fn where_no_room_is_nothing_is_written() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     let mut spec = scene.builtin();
     spec.min_free = 1 << 60;
     spec.run = vec![words(&["echo", "told all the same"])];
@@ -95,7 +95,7 @@ async fn where_no_room_is_nothing_is_written() {
 
 #[tokio::test]
 async fn a_directory_that_cannot_be_used_is_told() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     fs::write(scene.evidence(), "a file").unwrap();
     let mut spec = scene.builtin();
     spec.dir = scene.evidence().join("below");
@@ -109,7 +109,7 @@ async fn a_directory_that_cannot_be_used_is_told() {
 }
 
 /// Evidence of earlier incidents, and files of others. Returns the others.
-fn earlier(scene: &Scene) -> Vec<String> {
+fn earlier(scene: &RenderContext) -> Vec<String> {
     fs::create_dir(scene.evidence()).unwrap();
     let put = |name: &str| fs::write(scene.evidence().join(name), [b'x'; 100_000]).unwrap();
     for day in 1..=4 {
@@ -129,7 +129,7 @@ fn earlier(scene: &Scene) -> Vec<String> {
 }
 
 /// What is left of [`earlier`]'s evidence, by day and process, after another incident.
-fn left(scene: &Scene, others: &[String]) -> Vec<String> {
+fn left(scene: &RenderContext, others: &[String]) -> Vec<String> {
     let mut files = scene.files();
     for other in others {
         assert!(files.contains(other), "{other} in {files:?}");
@@ -145,7 +145,7 @@ fn left(scene: &Scene, others: &[String]) -> Vec<String> {
 
 #[tokio::test]
 async fn the_newest_incidents_of_a_process_are_kept() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     let others = earlier(&scene);
     let mut spec = scene.spec();
     spec.keep = 3;
@@ -164,7 +164,7 @@ async fn the_newest_incidents_of_a_process_are_kept() {
 
 #[tokio::test]
 async fn the_oldest_goes_when_all_is_too_much() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     let others = earlier(&scene);
     let mut spec = scene.spec();
     spec.max_bytes = 350_000;

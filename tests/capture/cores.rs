@@ -9,11 +9,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::{supervisord::provisioned, wait_until};
-use crate::{LIMIT, Scene, file, mode, one, threads};
+use crate::{LIMIT, RenderContext, file, mode, one, threads};
 
 #[tokio::test]
 async fn our_own_core_opens_in_gdb() {
-    let scene = Scene::app();
+    let scene = RenderContext::app();
     let pid = scene.supervisord.pid("web");
     let captures = scene.restart(&scene.builtin()).await;
     let core = file(one(&captures, "core"));
@@ -32,7 +32,7 @@ async fn our_own_core_opens_in_gdb() {
 
 #[tokio::test]
 async fn gcore_makes_a_core() {
-    let scene = Scene::app();
+    let scene = RenderContext::app();
     let pid = scene.supervisord.pid("web");
     let captures = scene.restart(&scene.gcore("gcore -o")).await;
     let core = file(one(&captures, "core"));
@@ -48,7 +48,7 @@ async fn gcore_makes_a_core() {
 
 #[tokio::test]
 async fn a_core_that_is_too_large_is_not_left() {
-    let scene = Scene::app();
+    let scene = RenderContext::app();
     let mut spec = scene.builtin();
     spec.max_bytes = 1 << 20;
     let refused = scene.restart(&spec).await;
@@ -59,7 +59,7 @@ async fn a_core_that_is_too_large_is_not_left() {
     );
 
     // gcore says that all is well even then
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     let large = scene.script("head -c 100000000 /dev/zero > \"$2.$3\" 2>/dev/null; exit 0");
     let mut spec = scene.gcore(format!("{large} -o"));
     spec.max_bytes = 20 << 20;
@@ -73,7 +73,7 @@ async fn a_core_that_is_too_large_is_not_left() {
 
 #[tokio::test]
 async fn a_gcore_that_makes_none_is_told() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     for (command, expected) in [
         ("echo so so; true", "no core was left at \""),
         (
@@ -93,7 +93,7 @@ async fn a_gcore_that_makes_none_is_told() {
 #[tokio::test]
 async fn threads_that_come_and_go_are_tried_again() {
     for (tries, expected) in [(3, None), (9, Some("exit status: 75: they come and go"))] {
-        let scene = Scene::sleeping();
+        let scene = RenderContext::sleeping();
         let count = scene.dir.path().join("tries");
         let dumper = scene.script(&format!(
             "echo >> {0}; [ $(wc -l < {0}) -ge {tries} ] && echo core > \"$3\" && exit 0\n\

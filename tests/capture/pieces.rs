@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crate::{INCIDENT, Scene, file, mode, one, shell, words};
+use crate::{INCIDENT, RenderContext, file, mode, one, shell, words};
 
 #[tokio::test]
 async fn all_that_was_found_is_in_one_file() {
-    let scene = Scene::app();
+    let scene = RenderContext::app();
     let pid = scene.supervisord.pid("web");
     let port = scene
         .supervisord
@@ -90,7 +90,7 @@ async fn all_that_was_found_is_in_one_file() {
 
 #[tokio::test]
 async fn nothing_in_a_name_is_a_word_of_the_shell() {
-    let mut scene = Scene::sleeping();
+    let mut scene = RenderContext::sleeping();
     scene.check = "a  \"b\" 'c' $(touch owned) `touch owned` ; touch owned #".to_owned();
     let check = scene.check.clone();
     let mut spec = scene.spec();
@@ -110,7 +110,7 @@ async fn nothing_in_a_name_is_a_word_of_the_shell() {
 
 #[tokio::test]
 async fn the_original_keeps_what_it_always_kept() {
-    let scene = Scene::sleeping();
+    let scene = RenderContext::sleeping();
     fs::create_dir(scene.evidence()).unwrap();
     let script = scene.script(
         "printf 'args: <%s>' \"$@\"; echo; echo complaint >&2; echo core > \"$2.$3\"; chmod 644 \"$2.$3\"; exit 1",

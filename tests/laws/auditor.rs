@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use httpok::health::{
-    Check, Counted, Decision, Deed, Effect, Event, Fails, Limits, Moment, Monitor, Outcome, Plan,
-    ProcessName, ReportKind, Scope, Skip, Tell, Ticket, Verdict,
+    ActionStep, Check, Counted, Decision, Effect, Event, Fails, Limits, Moment, Monitor,
+    NotifyMode, Outcome, Plan, ProcessName, ReportKind, Scope, Skip, Ticket, Verdict,
 };
 
 use super::world::{PROCESSES, process};
@@ -246,10 +246,9 @@ impl Auditor {
                     }
                     Decision::Replaced { .. } => books.counted.clear(),
                     Decision::Acted { outcome } => {
-                        let left = outcome
-                            .steps
-                            .iter()
-                            .filter(|step| matches!(step.deed, Deed::Skipped(Skip::Halted(_))));
+                        let left = outcome.steps.iter().filter(|step| {
+                            matches!(step.deed, ActionStep::Skipped(Skip::Halted(_)))
+                        });
                         for step in left {
                             books
                                 .rest
@@ -281,7 +280,7 @@ impl Auditor {
         let books = self.checks.get_mut(&plan.check).expect("it is known");
         assert_eq!(
             plan.scope == Scope::All,
-            books.check.policy.tell == Tell::EveryAction,
+            books.check.policy.tell == NotifyMode::EveryAction,
             "only the drop-in does all in a row"
         );
         books.rest = rest;

@@ -1,4 +1,4 @@
-//! The laws of the heart, as properties over random worlds: checks with random policies on shared
+//! The laws of the decision core, as properties over random worlds: checks with random policies on shared
 //! processes, ticks, slow and failing answers, pauses, reloads, shutdown, in any order.
 //!
 //! `make laws` runs 100,000 worlds; `make test` a few hundred. A failure prints its seed and shrinks.
@@ -9,7 +9,7 @@ mod world;
 use std::time::Duration;
 
 use httpok::health::{
-    Backoff, Budget, Effect, Event, Fails, Limits, Monitor, Policy, Reason, Tell, Verdict,
+    Backoff, Budget, Effect, Event, Fails, Limits, Monitor, NotifyMode, Policy, Reason, Verdict,
 };
 use proptest::prelude::*;
 
@@ -145,7 +145,7 @@ fn a_reset_also_clears_the_budget_over_all_checks() {
 #[test]
 fn the_preset_is_what_the_drop_in_promises() {
     let policy = Policy::drop_in();
-    assert_eq!(policy.tell, Tell::EveryAction);
+    assert_eq!(policy.tell, NotifyMode::EveryAction);
     assert!(policy.restarts.is_none() && policy.grace.is_zero());
     assert!(policy.acts_on(Some(Reason::Status)) && policy.acts_on(None));
 }

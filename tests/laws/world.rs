@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use httpok::health::{
-    Backend, Backoff, Budget, CallError, Check, Deed, Effect, Event, Expectation, Fails, Limits,
-    Moment, Monitor, Observation, Outcome, Phase, Plan, Policy, Process, ProcessName, ProcessState,
-    Reason, Remedy, Scope, Selection, Skip, StatusLine, Step, Target, Tell, Tick, Trouble, Verdict,
-    WarmUp,
+    ActionStep, Backend, Backoff, Budget, CallError, Check, Effect, Event, Expectation, Fails,
+    Limits, Moment, Monitor, NotifyMode, Observation, Outcome, Phase, Plan, Policy, Process,
+    ProcessName, ProcessState, Reason, Remedy, Scope, Selection, Skip, StatusLine, Step, Target,
+    Tick, Trouble, Verdict, WarmUp,
 };
 use proptest::prelude::*;
 
@@ -189,7 +189,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 restarts,
                 rearm: rearm.map(Duration::from_secs),
                 act_on,
-                tell: Tell::Changes,
+                tell: NotifyMode::Changes,
             },
         )
 }
@@ -398,11 +398,11 @@ impl World {
                 match &plan.scope {
                     Scope::Part {
                         now, first: false, ..
-                    } => Deed::Unasked {
+                    } => ActionStep::Unasked {
                         backend: now[0].backend,
                         error,
                     },
-                    _ => Deed::ListFailed { error },
+                    _ => ActionStep::ListFailed { error },
                 },
             );
             return Outcome { steps };
@@ -417,16 +417,16 @@ impl World {
             let mut before = looked.filter(|process| process.name == name);
             if let Some(before) = before.find(|before| before.state != ProcessState::Running) {
                 let state = before.state;
-                push(Some(name), Deed::Skipped(Skip::NotRunning { state }));
+                push(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
                 continue;
             }
             self.pids[index] += 1;
-            push(Some(name.clone()), Deed::Stopped { error: None });
-            push(Some(name.clone()), Deed::Started { error: None });
+            push(Some(name.clone()), ActionStep::Stopped { error: None });
+            push(Some(name.clone()), ActionStep::Started { error: None });
             if how % 4 != 2 {
                 let pid = Some(self.pids[index]);
                 let state = ProcessState::Running;
-                push(Some(name), Deed::Settled { state, pid });
+                push(Some(name), ActionStep::Settled { state, pid });
             }
             if plan.scope == Scope::First {
                 break;

@@ -4,16 +4,16 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use httpok::health::{
-    CallError, Capture, Deed, Expectation, Happening, Look, Moment, Outcome, Phase, ProcessState,
-    Reason, ReportKind, Skip, Step,
+    ActionStep, CallError, Capture, CheckResult, Expectation, Happening, Moment, Outcome, Phase,
+    ProcessState, Reason, ReportKind, Skip, Step,
 };
 use httpok::notify::mail::Original;
-use httpok::notify::report::Words;
+use httpok::notify::report::MailFormat;
 use httpok::notify::sendmail::Pipe;
 use httpok::notify::superlance::{self, Listener};
 use serde_json::Value;
 
-use crate::{answered, entry, looked, report, scene, step, troubled};
+use crate::{answered, entry, looked, render_context, report, step, troubled};
 
 /// The processes of the recording, in the order supervisord lists them.
 const PROCESSES: [(&str, ProcessState); 13] = [
@@ -64,7 +64,7 @@ fn parse(argv: &[Value]) -> Line {
 }
 
 /// The answer that the recording's server gave, and what was expected of it.
-fn look(line: &Line) -> Look {
+fn look(line: &Line) -> CheckResult {
     let mut expectation = Expectation {
         body: line.body.clone().into_iter().collect(),
         ..Expectation::default()
@@ -97,12 +97,12 @@ fn steps(line: &Line) -> Vec<Step> {
         }
         let mut push = |deed| steps.push(step(1, 5, Some(name), deed));
         if state != ProcessState::Running {
-            push(Deed::Skipped(Skip::NotRunning { state }));
+            push(ActionStep::Skipped(Skip::NotRunning { state }));
             continue;
         }
         if line.cores {
             let pid = if name == "web" { 5397 } else { 5359 };
-            push(Deed::Captured(Capture {
+            push(ActionStep::Captured(Capture {
                 what: "gcore".into(),
                 output: format!("fake gcore stdout line 1\nSaved corefile CORES/{name}.{pid}\n"),
                 errors: "fake gcore stderr\n".into(),
@@ -110,10 +110,10 @@ fn steps(line: &Line) -> Vec<Step> {
                 files: vec![(format!("CORES/{name}.{pid}"), 9)],
             }));
         }
-        push(Deed::Restarting { pid: Some(1) });
-        push(Deed::Stopped { error: None });
-        push(Deed::Started { error: None });
-        push(Deed::Settled {
+        push(ActionStep::Restarting { pid: Some(1) });
+        push(ActionStep::Stopped { error: None });
+        push(ActionStep::Started { error: None });
+        push(ActionStep::Settled {
             state,
             pid: Some(2),
         });
@@ -124,7 +124,7 @@ fn steps(line: &Line) -> Vec<Step> {
         .cloned()
         .collect();
     if !missing.is_empty() {
-        steps.push(step(1, 0, None, Deed::Missing { targets: missing }));
+        steps.push(step(1, 0, None, ActionStep::Missing { targets: missing }));
     }
     steps
 }
@@ -142,7 +142,7 @@ fn every_recorded_action_is_told_byte_for_byte() {
         let (look, steps) = (look(&line), steps(&line));
         let running = steps
             .iter()
-            .any(|step| matches!(step.deed, Deed::Restarting { .. }));
+            .any(|step| matches!(step.deed, ActionStep::Restarting { .. }));
         if look.judgement.reason.is_none() || (line.lazy && !running) {
             assert_eq!(recorded, "", "{name}: nothing was done");
             quiet += 1;
@@ -163,7 +163,7 @@ fn every_recorded_action_is_told_byte_for_byte() {
                 ],
             );
             report.url.clone_from(&line.url);
-            let message = Words::Original(line.listener).tell(&report, &scene());
+            let message = MailFormat::Original(line.listener).tell(&report, &render_context());
             let mail = Original {
                 to: "ops@example.com".into(),
                 pipe: Pipe {
@@ -201,53 +201,53 @@ fn faults_are_told_as_python_prints_them() {
     };
     let table = [
         (
-            Deed::Stopped {
+            ActionStep::Stopped {
                 error: Some(fault(70, "NOT_RUNNING: web")),
             },
             "Failed to stop process web: <Fault 70: 'NOT_RUNNING: web'>",
         ),
         (
-            Deed::Started {
+            ActionStep::Started {
                 error: Some(fault(20, "NO_FILE: can't find command '/x'")),
             },
             "Failed to start process web: <Fault 20: \"NO_FILE: can't find command '/x'\">",
         ),
         (
-            Deed::ListFailed {
+            ActionStep::ListFailed {
                 error: fault(6, "SHUTDOWN_STATE"),
             },
             "Exception retrieving process info <Fault 6: 'SHUTDOWN_STATE'>, not acting",
         ),
         (
-            Deed::Started {
+            ActionStep::Started {
                 error: Some(unreachable),
             },
             "Failed to start process web: connection refused",
         ),
         (
-            Deed::Settled {
+            ActionStep::Settled {
                 state: ProcessState::Fatal,
                 pid: None,
             },
             "web in FATAL state after its start, NOT RUNNING",
         ),
         (
-            Deed::Skipped(Skip::Replaced {
+            ActionStep::Skipped(Skip::Replaced {
                 looked: Some(4),
                 found: Some(5),
             }),
             "web was replaced since the check (pid 4, now 5), NOT restarting",
         ),
         (
-            Deed::Skipped(Skip::Ourselves),
+            ActionStep::Skipped(Skip::Ourselves),
             "web is this listener, NOT restarting",
         ),
         (
-            Deed::Skipped(Skip::DryRun),
+            ActionStep::Skipped(Skip::DryRun),
             "web is in RUNNING state, NOT restarting (dry run)",
         ),
         (
-            Deed::Starting {
+            ActionStep::Starting {
                 state: ProcessState::Exited,
             },
             "web is in EXITED state, starting",
@@ -256,7 +256,7 @@ fn faults_are_told_as_python_prints_them() {
     for (deed, line) in table {
         assert_eq!(superlance::lines(&step(1, 0, Some("web"), deed)), [line]);
     }
-    let failed = Deed::Captured(Capture {
+    let failed = ActionStep::Captured(Capture {
         what: "gcore".into(),
         output: String::new(),
         errors: String::new(),
@@ -308,7 +308,7 @@ fn no_value_begins_a_header_of_its_own() {
     };
     let look = answered(500, "Oops", b"", &Expectation::default());
     let report = report(ReportKind::Action, vec![looked(1, look)]);
-    let message = Words::Original(listener).tell(&report, &scene());
+    let message = MailFormat::Original(listener).tell(&report, &render_context());
     let mail = superlance::mail("a@b\nCc: c@d", &message.subject, &message.text);
     let mail = String::from_utf8(mail).expect("UTF-8");
     let (headers, _) = crate::smtp::parse(&mail, "\n");

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use httpok::health::{
-    Body, CallError, Capture, Deed, DownState, Expectation, Gate, Halt, Happening, Look,
-    Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
+    ActionStep, Body, CallError, Capture, CheckResult, DownState, Expectation, Gate, Halt,
+    Happening, Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
 };
-use httpok::notify::report::Words;
+use httpok::notify::report::MailFormat;
 use httpok::secret::redact_url;
 
-use crate::{answered, entry, looked, report, scene, step, troubled};
+use crate::{answered, entry, looked, render_context, report, step, troubled};
 
-fn hang() -> Look {
+fn hang() -> CheckResult {
     troubled(
         Reason::FirstByteTimeout,
         Phase::FirstByte,
@@ -26,7 +26,7 @@ fn restarted() -> Vec<crate::Entry> {
             31,
             900,
             Some("shop"),
-            Deed::Captured(Capture {
+            ActionStep::Captured(Capture {
                 what: "gcore".into(),
                 output: "Saved corefile /var/cores/shop.41".into(),
                 errors: String::new(),
@@ -38,7 +38,7 @@ fn restarted() -> Vec<crate::Entry> {
             31,
             20,
             Some("shop"),
-            Deed::Captured(Capture {
+            ActionStep::Captured(Capture {
                 what: "py-spy dump --pid 41".into(),
                 output: "Thread 1 (idle)\n\x1b[2Jlock.acquire".into(),
                 errors: String::new(),
@@ -46,14 +46,19 @@ fn restarted() -> Vec<crate::Entry> {
                 files: vec![],
             }),
         ),
-        step(32, 0, Some("shop"), Deed::Restarting { pid: Some(41) }),
-        step(37, 5000, Some("shop"), Deed::Stopped { error: None }),
-        step(37, 4, Some("shop"), Deed::Started { error: None }),
+        step(
+            32,
+            0,
+            Some("shop"),
+            ActionStep::Restarting { pid: Some(41) },
+        ),
+        step(37, 5000, Some("shop"), ActionStep::Stopped { error: None }),
+        step(37, 4, Some("shop"), ActionStep::Started { error: None }),
         step(
             38,
             1000,
             Some("shop"),
-            Deed::Settled {
+            ActionStep::Settled {
                 state: ProcessState::Running,
                 pid: Some(52),
             },
@@ -108,7 +113,8 @@ fn every_subject_says_what_is_the_matter() {
         ),
     ];
     for (kind, said) in table {
-        let message = Words::Full.tell(&report(kind, vec![looked(10, hang())]), &scene());
+        let message =
+            MailFormat::Full.tell(&report(kind, vec![looked(10, hang())]), &render_context());
         assert_eq!(message.subject, format!("[httpok box1.example.org] {said}"));
         assert!(
             message.text.starts_with(&format!("{said}.\n")),
@@ -125,7 +131,9 @@ fn the_first_lines_say_what_where_since_and_what_to_do() {
             after: Duration::from_secs(22),
         },
     };
-    let text = Words::Full.tell(&report(kind, restarted()), &scene()).text;
+    let text = MailFormat::Full
+        .tell(&report(kind, restarted()), &render_context())
+        .text;
     let head: Vec<_> = text.lines().take(7).collect();
     assert_eq!(
         head,
@@ -148,7 +156,9 @@ fn the_body_tells_what_was_seen_and_done_step_by_step() {
             after: Duration::from_secs(12),
         },
     };
-    let text = Words::Full.tell(&report(kind, restarted()), &scene()).text;
+    let text = MailFormat::Full
+        .tell(&report(kind, restarted()), &render_context())
+        .text;
     for part in [
         "What was seen at 2026-05-01T03:12:34Z\n  fail: first_byte_timeout, in phase first_byte\n",
         "\n  connect        0.3 ms\n  first_byte    3.001 s  <- here\n  total         3.002 s\n",
@@ -168,14 +178,14 @@ fn the_body_tells_what_was_seen_and_done_step_by_step() {
 
 #[test]
 fn a_roll_is_told_in_its_order_and_who_does_not_run_again() {
-    let name = |name: &str| step(0, 0, Some(name), Deed::Missing { targets: vec![] }).process;
+    let name = |name: &str| step(0, 0, Some(name), ActionStep::Missing { targets: vec![] }).process;
     let process = name("b").expect("a name");
-    let started = |text| step(40, 4, Some(text), Deed::Started { error: None });
-    let runs = Deed::Settled {
+    let started = |text| step(40, 4, Some(text), ActionStep::Started { error: None });
+    let runs = ActionStep::Settled {
         state: ProcessState::Running,
         pid: Some(52),
     };
-    let fatal = Deed::Settled {
+    let fatal = ActionStep::Settled {
         state: ProcessState::Fatal,
         pid: None,
     };
@@ -185,16 +195,16 @@ fn a_roll_is_told_in_its_order_and_who_does_not_run_again() {
     let second = acted(vec![
         started("b"),
         step(42, 0, Some("b"), fatal),
-        step(42, 0, Some("c"), Deed::Skipped(left.clone())),
+        step(42, 0, Some("c"), ActionStep::Skipped(left.clone())),
     ]);
-    let halted = acted(vec![step(43, 0, Some("c"), Deed::Skipped(left))]);
+    let halted = acted(vec![step(43, 0, Some("c"), ActionStep::Skipped(left))]);
     let later = acted(vec![started("b"), step(44, 0, Some("b"), runs)]);
     let seen = || looked(10, hang());
     let told = |entries| {
         let after = Duration::from_secs(4);
         let state = DownState::Back { after };
         let report = report(ReportKind::Down { state }, entries);
-        Words::Full.tell(&report, &scene()).text
+        MailFormat::Full.tell(&report, &render_context()).text
     };
 
     let text = told(vec![seen(), first.clone(), second.clone(), halted.clone()]);
@@ -237,8 +247,8 @@ fn an_answer_is_shown_with_expectations_headers_and_a_bounded_excerpt() {
     let kind = ReportKind::Down {
         state: DownState::ToldOnly,
     };
-    let text = Words::Full
-        .tell(&report(kind, vec![looked(30, look)]), &scene())
+    let text = MailFormat::Full
+        .tell(&report(kind, vec![looked(30, look)]), &render_context())
         .text;
     for part in [
         "\n  NOT  expected status 200\n       got      500 Internal Server Error\n",
@@ -267,7 +277,7 @@ fn a_huge_body_of_one_line_is_cut() {
     let kind = ReportKind::Down {
         state: DownState::ToldOnly,
     };
-    let message = Words::Full.tell(&report(kind, vec![looked(30, look)]), &scene());
+    let message = MailFormat::Full.tell(&report(kind, vec![looked(30, look)]), &render_context());
     assert_eq!(message.text.matches('z').count(), 512);
     assert!(message.text.contains("body, 10.0 MiB:"), "{}", message.text);
     assert!(message.event.to_string().len() < 5000);
@@ -286,7 +296,9 @@ fn what_held_it_back_and_what_comes_next_is_said() {
             after: Duration::from_secs(22),
         },
     };
-    let text = Words::Full.tell(&report(kind, entries), &scene()).text;
+    let text = MailFormat::Full
+        .tell(&report(kind, entries), &render_context())
+        .text;
     assert!(
         text.contains(
             "What held a restart back\n  03:12:54  the next attempt is due in 8 s (said 3 times)"
@@ -300,8 +312,8 @@ fn what_held_it_back_and_what_comes_next_is_said() {
     let gave_up = ReportKind::GaveUp {
         rearm: Some(Duration::from_secs(1800)),
     };
-    let text = Words::Full
-        .tell(&report(gave_up, restarted()), &scene())
+    let text = MailFormat::Full
+        .tell(&report(gave_up, restarted()), &render_context())
         .text;
     assert!(
         text.contains("no restart before 2026-05-01T03:43:04Z (30 m from now)"),
@@ -320,16 +332,16 @@ fn failed_steps_say_why() {
             31,
             1,
             None,
-            Deed::Missing {
+            ActionStep::Missing {
                 targets: vec!["shop2".into()],
             },
         ),
-        step(31, 1, Some("a"), Deed::Skipped(Skip::Ourselves)),
+        step(31, 1, Some("a"), ActionStep::Skipped(Skip::Ourselves)),
         step(
             31,
             1,
             Some("b"),
-            Deed::Skipped(Skip::Replaced {
+            ActionStep::Skipped(Skip::Replaced {
                 looked: Some(3),
                 found: None,
             }),
@@ -338,7 +350,7 @@ fn failed_steps_say_why() {
             31,
             1,
             Some("c"),
-            Deed::Stopped {
+            ActionStep::Stopped {
                 error: Some(refused()),
             },
         ),
@@ -346,7 +358,7 @@ fn failed_steps_say_why() {
             31,
             1,
             Some("c"),
-            Deed::Started {
+            ActionStep::Started {
                 error: Some(refused()),
             },
         ),
@@ -354,7 +366,7 @@ fn failed_steps_say_why() {
             31,
             30_000,
             Some("d"),
-            Deed::Captured(Capture {
+            ActionStep::Captured(Capture {
                 what: "gcore".into(),
                 output: String::new(),
                 errors: String::new(),
@@ -370,7 +382,9 @@ fn failed_steps_say_why() {
     let kind = ReportKind::Down {
         state: DownState::NothingRestarted,
     };
-    let text = Words::Full.tell(&report(kind, entries), &scene()).text;
+    let text = MailFormat::Full
+        .tell(&report(kind, entries), &render_context())
+        .text;
     for part in [
         "no process is called shop2\n",
         "a left alone: it is the watchdog itself\n",
@@ -395,7 +409,7 @@ fn a_recovery_shows_the_look_that_passed_and_the_fail_it_ends() {
     };
     let mut report = report(kind, entries);
     report.incident.ended = Some(httpok::health::Moment::from_secs(50));
-    let text = Words::Full.tell(&report, &scene()).text;
+    let text = MailFormat::Full.tell(&report, &render_context()).text;
     for part in [
         "shop recovered after 40 s.\n",
         "\nwhy    first_byte_timeout: no answer within 3s\nsince  2026-05-01T03:12:14Z, for 40 s\n",
@@ -411,7 +425,7 @@ fn degraded_and_blind_reports_are_about_the_looks_they_name() {
     let mut entries = restarted();
     let blind = troubled(Reason::NoFds, Phase::Connect, "too many open files");
     entries.push(looked(50, blind));
-    let message = Words::Full.tell(&report(ReportKind::Blind, entries), &scene());
+    let message = MailFormat::Full.tell(&report(ReportKind::Blind, entries), &render_context());
     assert!(
         message.subject.ends_with("shop cannot be checked: no_fds"),
         "{}",
@@ -426,9 +440,9 @@ fn degraded_and_blind_reports_are_about_the_looks_they_name() {
     let mut degraded = answered(200, "OK", b"", &Expectation::default());
     degraded.judgement.verdict = httpok::health::Verdict::Degraded;
     degraded.judgement.detail = "expected duration < 200ms, got 213ms".into();
-    let message = Words::Full.tell(
+    let message = MailFormat::Full.tell(
         &report(ReportKind::Degraded, vec![looked(9, degraded)]),
-        &scene(),
+        &render_context(),
     );
     assert!(
         message
@@ -448,7 +462,7 @@ fn a_report_without_any_look_is_still_told() {
         },
         ReportKind::Action,
     ] {
-        let message = Words::Full.tell(&report(kind, vec![]), &scene());
+        let message = MailFormat::Full.tell(&report(kind, vec![]), &render_context());
         assert!(message.subject.contains("shop"), "{}", message.subject);
         assert!(
             message.text.contains("What happens next"),
@@ -460,7 +474,7 @@ fn a_report_without_any_look_is_still_told() {
 
 #[test]
 fn names_cannot_break_out_and_secrets_stay_in() {
-    let look = Look {
+    let look = CheckResult {
         seen: Observation {
             url: redact_url("http://me:hunter2@h/"),
             ..hang().seen
@@ -473,7 +487,7 @@ fn names_cannot_break_out_and_secrets_stay_in() {
     let mut report = report(kind, vec![looked(1, look)]);
     report.url = "http://me:hunter2@h/".into();
     report.incident.check = "my shop's\r\nBcc: victim@example.com".into();
-    let message = Words::Full.tell(&report, &scene());
+    let message = MailFormat::Full.tell(&report, &render_context());
     assert!(
         !message.subject.contains(['\r', '\n']),
         "{:?}",
@@ -507,7 +521,7 @@ fn what_reached_nobody_is_told_by_the_next_report() {
     let kind = ReportKind::Recovered {
         down: Duration::from_secs(50),
     };
-    let message = Words::Full.tell(&report(kind, entries), &scene());
+    let message = MailFormat::Full.tell(&report(kind, entries), &render_context());
     assert!(
         message
             .text

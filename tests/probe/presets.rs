@@ -2,7 +2,7 @@
 
 use httpok::config::parse;
 use httpok::config::settings::Check;
-use httpok::daemon::wiring::{self, Manner};
+use httpok::daemon::wiring::{self, RunOptions};
 use httpok::health::{Judgement, Verdict};
 
 use super::hostile::{Act, Server, answering, talking};
@@ -17,7 +17,7 @@ fn check(preset: &str, url: &str, keys: &str) -> Check {
 }
 
 async fn judged(check: &Check) -> Judgement {
-    let probe = wiring::probe(&check.probe, &check.expectation, &Manner::default());
+    let probe = wiring::probe(&check.probe, &check.expectation, &RunOptions::default());
     let seen = probe.expect("a good spec").look().await;
     check.expectation.judge(&seen)
 }

@@ -33,7 +33,7 @@ mod tool;
 
 use crate::clock::Clock;
 use crate::exec::Line;
-use crate::health::{Deed, Plan, ProcessName};
+use crate::health::{ActionStep, Plan, ProcessName};
 use crate::supervisor::Supervisors;
 
 pub use dump::{DUMP, run_dump};
@@ -65,7 +65,7 @@ pub(super) async fn capture(
     let begun = log.clock.now();
     if spec.original {
         let capture = original::capture(spec, name, pid).await;
-        log.note(begun, Some(name), Deed::Captured(capture));
+        log.note(begun, Some(name), ActionStep::Captured(capture));
         return;
     }
     let subject = Subject {
@@ -82,13 +82,13 @@ pub(super) async fn capture(
         let begun = log.clock.now();
         let found = look(source, &subject, supervisors, &deadline).await;
         dossier.add(Clock::date(begun), &found).await;
-        log.note(begun, Some(name), Deed::Captured(found.told()));
+        log.note(begun, Some(name), ActionStep::Captured(found.told()));
     }
-    log.say(Some(name), Deed::Captured(dossier.told()));
+    log.say(Some(name), ActionStep::Captured(dossier.told()));
     if let Some(dumper) = &spec.core {
         let begun = log.clock.now();
         let capture = core::capture(dumper, &subject, &folder, &stem, &deadline).await;
-        log.note(begun, Some(name), Deed::Captured(capture));
+        log.note(begun, Some(name), ActionStep::Captured(capture));
     }
     folder.prune(&stem).await;
 }

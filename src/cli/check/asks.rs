@@ -4,7 +4,7 @@ use crate::cli::args::CheckArgs;
 use crate::cli::asked;
 use crate::config;
 use crate::config::settings;
-use crate::daemon::wiring::{self, Manner};
+use crate::daemon::wiring::{self, RunOptions};
 use crate::health::Expectation;
 use crate::probe::Probe;
 
@@ -91,7 +91,7 @@ fn told(why: String) -> String {
 }
 
 fn ask(name: String, asked: &settings::Probe, expectation: Expectation) -> Result<Ask, String> {
-    let probe = wiring::probe(asked, &expectation, &Manner::default());
+    let probe = wiring::probe(asked, &expectation, &RunOptions::default());
     Ok(Ask {
         probe: probe.map_err(|fault| fault.to_string())?,
         name,

@@ -78,7 +78,7 @@ fn strip(timeline: &Timeline, paint: Paint) -> String {
         .lines
         .iter()
         .filter_map(|line| match line.kind {
-            Kind::Look(verdict) => Some((look(verdict).0.on_default(), mark(verdict))),
+            Kind::CheckResult(verdict) => Some((look(verdict).0.on_default(), mark(verdict))),
             Kind::Acted => Some((Style::new().bold(), "R")),
             Kind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
             Kind::Decision
@@ -125,7 +125,7 @@ fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Pain
 
 fn line(out: &mut String, line: &Line, incident: &Incident, paint: Paint) {
     let (style, indent) = match line.kind {
-        Kind::Look(verdict) => (look(verdict).0.on_default(), ""),
+        Kind::CheckResult(verdict) => (look(verdict).0.on_default(), ""),
         Kind::Decision | Kind::Acted => (Style::new().bold(), ""),
         Kind::Held | Kind::Blind => (AnsiColor::Yellow.on_default(), ""),
         Kind::Step => (Style::new(), "  "),

@@ -34,7 +34,7 @@ pub struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A look.
-    Look(Verdict),
+    CheckResult(Verdict),
     /// What was decided.
     Decision,
     /// The supervisor could not be asked before a look.
@@ -122,7 +122,7 @@ fn look_line(at: Moment, judged: &Decision) -> Option<Line> {
     };
     Some(Line {
         like: Some(format!("{verdict} {reason:?} {counts} {detail}")),
-        ..line(at, 0, Kind::Look(*verdict), judged.to_string())
+        ..line(at, 0, Kind::CheckResult(*verdict), judged.to_string())
     })
 }
 

@@ -1,4 +1,4 @@
-//! `httpok simulate`: the heart alone over a trace. `trace` reads the lines, `written` those that a person wrote
+//! `httpok simulate`: the decision core alone over a trace. `trace` reads the lines, `written` those that a person wrote
 //! (`fields` has one object's keys), into the words of `happening`. `world` completes what a written trace
 //! leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
 
@@ -19,7 +19,7 @@ use crate::cli::args::SimulateArgs;
 use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::config;
-use crate::daemon::wiring::{self, Manner};
+use crate::daemon::wiring::{self, RunOptions};
 use mind::Mind;
 use tell::Teller;
 use trace::Trace;
@@ -48,7 +48,7 @@ fn simulated(
     teller: &mut Teller,
 ) -> Result<Exit, String> {
     let settings = config::load(&args.config, env).map_err(|faults| faults.styled())?;
-    let parts = wiring::wire(&settings, &Manner::default())
+    let parts = wiring::wire(&settings, &RunOptions::default())
         .map_err(|why| format!("httpok simulate: {why:#}"))?;
     let mind = Mind {
         checks: parts.checks,

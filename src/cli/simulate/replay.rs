@@ -10,8 +10,8 @@ use super::tell::{Side, Teller};
 use super::trace::Recorded;
 use crate::daemon::journal::{Beginning, Entry};
 use crate::health::{
-    Decision, Deed, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan, ProcessState,
-    StatusLine, Step, Ticket,
+    ActionStep, Decision, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan,
+    ProcessState, StatusLine, Step, Ticket,
 };
 
 /// How long a restart takes that was not recorded.
@@ -286,11 +286,11 @@ fn succeeded(plan: &Plan, at: Moment) -> Outcome {
         .filter(|process| plan.scope.covers(&process.name))
         .filter(|process| plan.remedy.acts_on(process.state));
     let deeds = running.flat_map(|process| {
-        let settled = Deed::Settled {
+        let settled = ActionStep::Settled {
             state: ProcessState::Running,
             pid: None,
         };
-        let started = Deed::Started { error: None };
+        let started = ActionStep::Started { error: None };
         [started, settled].map(|deed| Step {
             at,
             took: Duration::ZERO,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::happening::{Processes, Restarts};
 use crate::health::{
-    CallError, Check, Deed, Halt, Moment, Outcome, Plan, Process, ProcessName, ProcessState,
+    ActionStep, CallError, Check, Halt, Moment, Outcome, Plan, Process, ProcessName, ProcessState,
     Remedy, Scope, Selection, Skip, Step, Target,
 };
 
@@ -118,8 +118,8 @@ impl Stock {
                 continue;
             }
             let deeds = match skip(plan, &process) {
-                Some(skip) => vec![Deed::Skipped(skip)],
-                None if enough => vec![Deed::Skipped(Skip::Halted(Halt::OneIsEnough))],
+                Some(skip) => vec![ActionStep::Skipped(skip)],
+                None if enough => vec![ActionStep::Skipped(Skip::Halted(Halt::OneIsEnough))],
                 None => {
                     enough = plan.scope == Scope::First;
                     self.restart(now, plan, name)
@@ -135,23 +135,23 @@ impl Stock {
         Outcome { steps }
     }
 
-    fn restart(&mut self, now: Moment, plan: &Plan, name: &ProcessName) -> Vec<Deed> {
-        let stopped = Deed::Stopped { error: None };
+    fn restart(&mut self, now: Moment, plan: &Plan, name: &ProcessName) -> Vec<ActionStep> {
+        let stopped = ActionStep::Stopped { error: None };
         if self.fails(&plan.check, name) {
             self.stand(name, ProcessState::Fatal);
             let error = CallError::Fault {
                 code: 50,
                 text: "SPAWN_ERROR".to_owned(),
             };
-            return vec![stopped, Deed::Started { error: Some(error) }];
+            return vec![stopped, ActionStep::Started { error: Some(error) }];
         }
         self.start(now, name);
         let pid = self.processes.get(name).map(|process| process.pid);
         let state = ProcessState::Running;
         vec![
             stopped,
-            Deed::Started { error: None },
-            Deed::Settled { state, pid },
+            ActionStep::Started { error: None },
+            ActionStep::Settled { state, pid },
         ]
     }
 }

@@ -9,8 +9,8 @@ use super::mind::Mind;
 use super::stock::Stock;
 use super::tell::Teller;
 use crate::health::{
-    Body, Check, Effect, Event, Judgement, Look, Moment, Monitor, Observation, Phase, Reason,
-    StatusLine, Tick, Trouble, Verdict,
+    Body, Check, CheckResult, Effect, Event, Judgement, Moment, Monitor, Observation, Phase,
+    Reason, StatusLine, Tick, Trouble, Verdict,
 };
 
 /// Traces begin here, so that there is a time before them.
@@ -312,7 +312,7 @@ fn answer(check: String, ticket: crate::health::Ticket, sample: Sample) -> Event
             reason,
             detail,
         } => {
-            let look = Look {
+            let look = CheckResult {
                 seen: Observation {
                     duration,
                     ..Observation::default()

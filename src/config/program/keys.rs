@@ -3,9 +3,9 @@
 use nix::sys::signal::Signal;
 use toml::de::DeValue;
 
-use crate::config::faults::Wrong;
+use crate::config::diagnostics::Diagnostic;
+use crate::config::parse_context::nearest;
 use crate::config::settings::Autorestart;
-use crate::config::sheet::nearest;
 use crate::config::table::Table;
 use crate::config::value::Value;
 
@@ -37,7 +37,7 @@ pub fn read_limits(table: &Table<'_>) -> Limits {
 /// A key that may only be true, as it always is.
 pub fn always(value: &Value<'_>) -> Option<()> {
     if !value.flag()? {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             "a program is always signalled with its group",
             "leave the key out: what a program has started must not outlive it",
         ));
@@ -53,7 +53,10 @@ pub fn autorestart(value: &Value<'_>) -> Option<Autorestart> {
         DeValue::Boolean(false) => Some(Autorestart::Never),
         DeValue::String(text) if *text == "unexpected" => Some(Autorestart::Unexpected),
         DeValue::String(text) => {
-            value.wrong(Wrong::new(format!("{text:?} does not say when"), expected));
+            value.wrong(Diagnostic::new(
+                format!("{text:?} does not say when"),
+                expected,
+            ));
             None
         }
         _ => value.mistyped("true, false or \"unexpected\"", expected),
@@ -77,7 +80,7 @@ pub fn signal(value: &Value<'_>) -> Option<Signal> {
             Some(near) => format!("did you mean {:?}?", near.to_uppercase()),
             None => "expected a signal such as \"TERM\", \"INT\" or \"QUIT\"".to_owned(),
         };
-        value.wrong(Wrong::new(format!("{text:?} is no signal"), help));
+        value.wrong(Diagnostic::new(format!("{text:?} is no signal"), help));
     }
     signal
 }
@@ -93,7 +96,7 @@ pub fn umask(value: &Value<'_>) -> Option<u32> {
     let mask = u32::from_str_radix(digits, 8).ok();
     let mask = mask.filter(|&mask| octal && mask <= 0o777);
     if mask.is_none() {
-        value.wrong(Wrong::new(
+        value.wrong(Diagnostic::new(
             format!("{digits:?} is no mask"),
             "expected an octal number from \"000\" to \"777\", such as \"022\"",
         ));

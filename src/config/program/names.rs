@@ -1,7 +1,7 @@
 //! What one process of a program is called, and the placeholders that stand for it in the program's keys:
 //! supervisord's `%(process_num)02d` and the like.
 
-use crate::config::faults::Wrong;
+use crate::config::diagnostics::Diagnostic;
 
 /// One process of a program.
 pub struct Names<'n> {
@@ -15,7 +15,7 @@ pub struct Names<'n> {
 
 impl Names<'_> {
     /// `text` with its placeholders filled in. A percent sign before anything but a parenthesis is one.
-    pub fn fill(&self, text: &str) -> Result<String, Wrong> {
+    pub fn fill(&self, text: &str) -> Result<String, Diagnostic> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some(at) = rest.find("%(") {
@@ -28,7 +28,7 @@ impl Names<'_> {
             }
             filled.push_str(before);
             let (value, after) = self.placeholder(rest).ok_or_else(|| {
-                Wrong::new(
+                Diagnostic::new(
                     "an unknown placeholder",
                     "expected \"%(process_num)d\", \"%(program_name)s\" or \"%(group_name)s\"; \"%%(\" \
                      stands for a plain \"%(\"",

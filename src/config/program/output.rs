@@ -1,7 +1,7 @@
 //! Where a program's two outputs go: to a file, nowhere, or where ours do.
 
 use super::names::Names;
-use crate::config::faults::Wrong;
+use crate::config::diagnostics::Diagnostic;
 use crate::config::settings::{LogFile, Output, Stream};
 use crate::config::table::Table;
 use crate::config::value::Value;
@@ -41,7 +41,7 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
         .unwrap_or(BACKUPS);
     let Some(value) = file else {
         for bound in bounds.into_iter().flatten() {
-            bound.wrong(Wrong::new(
+            bound.wrong(Diagnostic::new(
                 "the bound of a file that is not there",
                 format!("add {} = \"...\", or leave this out", keys.file),
             ));
@@ -54,7 +54,7 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
         "/dev/stdout" | "/dev/fd/1" => Some(Output::Ours(Stream::Stdout)),
         "/dev/stderr" | "/dev/fd/2" => Some(Output::Ours(Stream::Stderr)),
         "AUTO" | "syslog" => {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 format!("{text:?} names no file"),
                 "expected a path, or \"NONE\"; without the key it goes where our own output goes",
             ));
@@ -63,7 +63,7 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
         _ => {
             let path = value.accept(names.fill(&text))?;
             Some(Output::File(LogFile {
-                path: value.sheet.sources.base.join(path),
+                path: value.parse_context.sources.base.join(path),
                 maxbytes,
                 backups,
             }))
@@ -86,7 +86,7 @@ pub fn read_stderr(
         return own;
     }
     if let Some(file) = table.get(keys.file) {
-        file.wrong(Wrong::new(
+        file.wrong(Diagnostic::new(
             format!("{:?} and \"redirect_stderr\" exclude each other", keys.file),
             "keep one of them",
         ));

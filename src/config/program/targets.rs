@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::faults::Wrong;
+use crate::config::diagnostics::Diagnostic;
+use crate::config::parse_context::nearest;
 use crate::config::requires::Draft;
 use crate::config::settings::Program;
-use crate::config::sheet::nearest;
 use crate::health::{Backend, ProcessName, Target};
 
 /// Reports every target of `drafts` that means a program and names none of `programs`. `default` is where
@@ -22,7 +22,7 @@ pub fn check_targets(drafts: &[Draft<'_>], programs: &[Program], default: Backen
         }
         let text = target.to_string();
         if names.is_empty() {
-            value.wrong(Wrong::new(
+            value.wrong(Diagnostic::new(
                 format!("{text:?} is no program: there is none"),
                 "add one: [[program]] with a name and a command",
             ));
@@ -37,7 +37,7 @@ pub fn check_targets(drafts: &[Draft<'_>], programs: &[Program], default: Backen
                 format!("expected one of {}", ways.join(", "))
             }
         };
-        value.wrong(Wrong::new(format!("{text:?} is no program"), help));
+        value.wrong(Diagnostic::new(format!("{text:?} is no program"), help));
     }
 }
 

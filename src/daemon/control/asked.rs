@@ -21,8 +21,8 @@ pub enum Order {
     Reload,
     /// Write to the store what waits for its turn.
     Flush,
-    /// Tell the heart, and show the check as it stands then.
-    Tell { check: String, event: Event },
+    /// Tell the decision core, and show the check as it stands then.
+    NotifyMode { check: String, event: Event },
     /// Nothing: this is the answer.
     Refuse(Answer),
 }
@@ -68,7 +68,7 @@ impl Asked {
                 check: check.clone(),
             },
         };
-        Order::Tell { check, event }
+        Order::NotifyMode { check, event }
     }
 
     /// Answers.

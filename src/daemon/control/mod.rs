@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 
 pub use asked::{Asked, Order};
 
+use super::logger::Logger;
 use super::state_dir::short;
-use super::voice::Voice;
 use socket::Bound;
 
 /// Requests that may wait for the loop.
@@ -40,7 +40,7 @@ impl Control {
 
     /// The socket of the watchdog `key` in `dir`. When there can be none, that is told and nobody can ask.
     /// Needs a runtime.
-    pub fn open(dir: &Path, key: &str, voice: &Voice) -> Self {
+    pub fn open(dir: &Path, key: &str, logger: &Logger) -> Self {
         socket::sweep(&client::sockets(dir));
         let path = path(dir, key);
         let (sender, asked) = mpsc::channel(WAITING);
@@ -55,7 +55,7 @@ impl Control {
             },
             Err(why) => {
                 let path = path.display();
-                voice.trouble(&format!(
+                logger.trouble(&format!(
                     "httpok: cannot be controlled: no socket at {path}: {why}"
                 ));
                 Self::closed()

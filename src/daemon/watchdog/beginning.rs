@@ -21,8 +21,8 @@ impl Watchdog {
             return Ok(());
         }
         self.programs.define(defined).await?;
-        let hands = Arc::make_mut(&mut self.executor.hands);
-        self.programs.lend(&mut hands.supervisors);
+        let clients = Arc::make_mut(&mut self.executor.clients);
+        self.programs.lend(&mut clients.supervisors);
         Ok(())
     }
 
@@ -31,14 +31,14 @@ impl Watchdog {
         let watchdog = &self.executor.intents.owner().watchdog;
         // the store has told its own trouble
         let _ = self.store.reclaim(watchdog).await;
-        self.courier.wake();
+        self.notification_queue.wake();
         let memories = self.store.memories(watchdog).await.unwrap_or_default();
         for (check, json) in memories {
             match serde_json::from_str::<Memory>(&json) {
                 Ok(memory) => self.monitor.recall(&check, memory),
                 Err(error) => {
                     let text = format!("what was remembered of {check:?} cannot be read: {error}");
-                    self.executor.voice.trouble(&text);
+                    self.executor.logger.trouble(&text);
                 }
             }
         }
@@ -48,7 +48,7 @@ impl Watchdog {
     /// the looks.
     pub(super) async fn recover(&mut self) {
         let recovery = self.recovery();
-        let supervisors = &self.executor.hands.supervisors;
+        let supervisors = &self.executor.clients.supervisors;
         let mine = self
             .executor
             .intents
@@ -66,15 +66,15 @@ impl Watchdog {
         };
         let _ = timeout(RECOVER_FOR, all).await;
         while let Ok(ended) = self.ended.try_recv() {
-            self.end_of_deed(ended);
+            self.action_ended(ended);
         }
     }
 
     pub(super) fn recovery(&self) -> Recovery {
         Recovery {
-            hands: Arc::clone(&self.executor.hands),
+            clients: Arc::clone(&self.executor.clients),
             clock: self.executor.clock,
-            voice: self.executor.voice.clone(),
+            logger: self.executor.logger.clone(),
             ended: self.executor.ended.clone(),
         }
     }

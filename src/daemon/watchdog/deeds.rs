@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::Watchdog;
 use crate::daemon::executor::{Ended, Executor};
-use crate::daemon::ledger::Entry;
+use crate::daemon::persist_queue::Entry;
 use crate::daemon::recovery::Half;
-use crate::health::{Decision, Effect, Event, Look, Note};
+use crate::health::{CheckResult, Decision, Effect, Event, Note};
 
 impl Watchdog {
     /// A deed has ended. Its intents are closed only after what follows from it is safe.
-    pub(super) fn end_of_deed(&mut self, ended: Ended) {
+    pub(super) fn action_ended(&mut self, ended: Ended) {
         let about = match &ended.event {
             Some(Event::Acted { check, .. } | Event::Resumed { check, .. }) => Some(check.clone()),
             _ => None,
@@ -18,7 +18,7 @@ impl Watchdog {
         let incident = about
             .as_ref()
             .and_then(|check| self.monitor.memory(check)?.incident.clone());
-        if let Some(event) = ended.event.and_then(|event| self.unburden(event)) {
+        if let Some(event) = ended.event.and_then(|event| self.judge_off_loop(event)) {
             self.feed(event);
         }
         if let Some(check) = &about {
@@ -34,12 +34,12 @@ impl Watchdog {
             });
         }
         if !ended.done.is_empty() {
-            self.executor.ledger.write(Entry::Done(ended.done));
+            self.executor.persist_queue.write(Entry::Done(ended.done));
         }
     }
 
     /// Has judged elsewhere what would take so long that other checks had to wait; it comes back judged.
-    fn unburden(&self, event: Event) -> Option<Event> {
+    fn judge_off_loop(&self, event: Event) -> Option<Event> {
         match event {
             Event::Observed {
                 check,
@@ -94,10 +94,10 @@ impl Watchdog {
             )
         });
         if !notes.is_empty() {
-            self.executor.ledger.write(Entry::Notes(notes));
+            self.executor.persist_queue.write(Entry::Notes(notes));
         }
         if has_changed {
-            self.tell_guardian();
+            self.update_sd_notify();
         }
         if delivered {
             self.write_ended();
@@ -113,7 +113,9 @@ impl Watchdog {
             .collect();
         for name in names {
             if let Some(ended) = self.monitor.take_closed(&name) {
-                self.executor.ledger.write(Entry::Incident(Box::new(ended)));
+                self.executor
+                    .persist_queue
+                    .write(Entry::Incident(Box::new(ended)));
             }
         }
     }
@@ -122,7 +124,7 @@ impl Watchdog {
     pub(super) fn write_down(&mut self, check: &str, now: bool) {
         if let Some(closed) = self.monitor.take_closed(check) {
             self.executor
-                .ledger
+                .persist_queue
                 .write(Entry::Incident(Box::new(closed)));
         }
         let (Some(gist), Some(memory)) = (self.monitor.gist(check), self.monitor.memory(check))
@@ -134,10 +136,10 @@ impl Watchdog {
         }
         if let Some(incident) = &memory.incident {
             self.executor
-                .ledger
+                .persist_queue
                 .write(Entry::Incident(Box::new(incident.clone())));
         }
-        self.executor.ledger.write(Entry::Memory {
+        self.executor.persist_queue.write(Entry::Memory {
             check: check.to_owned(),
             memory: Box::new(memory.clone()),
             now,
@@ -146,7 +148,7 @@ impl Watchdog {
     }
 
     /// The URL of a check and the look that led to an action.
-    fn cause(&self, check: &str) -> (String, Option<Look>) {
+    fn cause(&self, check: &str) -> (String, Option<CheckResult>) {
         let url = self.monitor.checks().find(|known| known.name == check);
         let incident = self
             .monitor

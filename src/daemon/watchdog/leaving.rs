@@ -14,7 +14,7 @@ const CLOSE_FOR: Duration = Duration::from_secs(5);
 impl Watchdog {
     /// The end begins: nothing new is done from now on.
     pub(super) fn stop(&mut self) -> Ending {
-        self.guardian.stopping();
+        self.sd_notify.stopping();
         self.feed(Event::Shutdown);
         Ending::Stopped
     }
@@ -27,7 +27,7 @@ impl Watchdog {
             tokio::select! {
                 biased;
                 () = told_to_stop(signals) => return false,
-                () = self.guardian.beat() => {}
+                () = self.sd_notify.beat() => {}
                 Some(asked) = self.control.next() => self.answer(asked).await,
                 () = &mut ended => return true,
             }
@@ -37,8 +37,8 @@ impl Watchdog {
     /// What is safe, and what could be told, before the end. A further signal cuts it short.
     pub(super) async fn finish(&mut self, ending: &Ending, mut signals: Signals) {
         let orderly = async {
-            self.executor.ledger.sync().await;
-            self.courier.finish(ending.last_mails()).await;
+            self.executor.persist_queue.sync().await;
+            self.notification_queue.finish(ending.last_mails()).await;
             while let Ok(event) = self.told.try_recv() {
                 // the end of an incident's transcript: who was told
                 let _ = self.monitor.handle(self.executor.clock.now(), event);
@@ -49,7 +49,7 @@ impl Watchdog {
                 .map(|check| check.name.clone())
                 .collect();
             names.iter().for_each(|name| self.write_down(name, false));
-            self.executor.ledger.sync().await;
+            self.executor.persist_queue.sync().await;
             // the store has told its own trouble
             let _ = self.store.close(CLOSE_FOR).await;
         };

@@ -1,4 +1,4 @@
-//! The loop: ticks, signals and the ends of deeds go into the heart, its effects into the executor, and
+//! The loop: ticks, signals and the ends of deeds go into the decision core, its effects into the executor, and
 //! what must outlive us into the ledger. Here is what a watchdog is made of and the loop itself; how it begins,
 //! what it does with an event, what it answers and how it ends have files of their own.
 
@@ -22,14 +22,14 @@ use crate::store::Store;
 use crate::tick::{Signal, Signals};
 
 use super::control::Control;
-use super::courier::{Courier, Route};
 use super::executor::{Ended, Executor};
-use super::guardian::{self, Guardian};
 use super::journal::Journal;
-use super::ledger::Ledger;
+use super::logger::Logger;
+use super::notification_queue::{NotificationQueue, NotificationQueueConfig};
+use super::persist_queue::PersistQueue;
 use super::programs::{Definitions, Programs};
+use super::sd_notify::{self, SdNotify};
 use super::ticks::{Due, Ticks};
-use super::voice::Voice;
 use super::wiring::Parts;
 
 pub use ending::Ending;
@@ -42,7 +42,7 @@ pub type Reload = Box<dyn FnMut() -> Result<Parts, String> + Send>;
 pub struct Watchdog {
     monitor: Monitor,
     executor: Executor,
-    courier: Courier,
+    notification_queue: NotificationQueue,
     store: Store,
     ended: mpsc::UnboundedReceiver<Ended>,
     told: mpsc::UnboundedReceiver<Event>,
@@ -51,7 +51,7 @@ pub struct Watchdog {
     due: Vec<Due>,
     once: bool,
     reload: Option<Reload>,
-    guardian: Guardian,
+    sd_notify: SdNotify,
     control: Control,
     journal: Option<Journal>,
     programs: Programs,
@@ -67,7 +67,7 @@ impl Watchdog {
     pub fn new(
         parts: Parts,
         ticks: Ticks,
-        voice: Voice,
+        logger: Logger,
         seed: u64,
         reload: Option<Reload>,
     ) -> Self {
@@ -77,40 +77,41 @@ impl Watchdog {
         let once = matches!(ticks, Ticks::Once(_));
         let control = match once {
             true => Control::closed(),
-            false => Control::open(&parts.state_dir, &parts.key, &voice),
+            false => Control::open(&parts.state_dir, &parts.key, &logger),
         };
         let journal = parts
             .journal
-            .and_then(|path| Journal::open(&path, seed, &voice));
-        let programs = Programs::new(&parts.state_dir, &parts.key, voice.clone());
+            .and_then(|path| Journal::open(&path, seed, &logger));
+        let programs = Programs::new(&parts.state_dir, &parts.key, logger.clone());
         let mut checks = parts.checks;
         if once {
             // who stays for one look cannot wait for what may take minutes
             checks.iter_mut().for_each(|check| check.warmup = None);
         }
         let store = Store::new(parts.state_dir);
-        let (courier, outbox) = Courier::start(Route {
+        let (notification_queue, outbox) = NotificationQueue::start(NotificationQueueConfig {
             store: store.clone(),
             watchdog: parts.key.clone(),
             words: parts.words,
-            scene: parts.scene,
+            render_context: parts.render_context,
             notifiers: parts.notifiers,
-            voice: voice.clone(),
+            logger: logger.clone(),
             clock,
             events: told_sender.clone(),
         });
-        let ledger = Ledger::start(store.clone(), parts.key.clone(), outbox, voice.clone());
+        let persist_queue =
+            PersistQueue::start(store.clone(), parts.key.clone(), outbox, logger.clone());
         Self {
             monitor: Monitor::new(parts.limits, seed, checks),
             executor: Executor {
-                hands: Arc::new(parts.hands),
+                clients: Arc::new(parts.clients),
                 clock,
-                voice,
-                ledger,
+                logger,
+                persist_queue,
                 intents: Intents::new(store.clone(), parts.key),
                 ended: ended_sender,
             },
-            courier,
+            notification_queue,
             store,
             ended,
             told,
@@ -119,7 +120,7 @@ impl Watchdog {
             ticks,
             due: parts.due,
             reload,
-            guardian: Guardian::default(),
+            sd_notify: SdNotify::default(),
             control,
             journal,
             programs,
@@ -131,8 +132,8 @@ impl Watchdog {
 
     /// The same watchdog, with a service manager that wants to know how it is.
     #[must_use]
-    pub fn guarded_by(self, guardian: Guardian) -> Self {
-        Self { guardian, ..self }
+    pub fn with_sd_notify(self, sd_notify: SdNotify) -> Self {
+        Self { sd_notify, ..self }
     }
 
     /// Runs until it is told to stop, by one of `signals` or by `over` coming true, or nothing is left to do.
@@ -164,8 +165,8 @@ impl Watchdog {
         }
         self.recover().await;
         self.ticks.set(&self.due);
-        self.guardian.ready();
-        self.tell_guardian();
+        self.sd_notify.ready();
+        self.update_sd_notify();
         let mut ending = None;
         let mut asked = self.due.len();
         let ending = loop {
@@ -179,9 +180,9 @@ impl Watchdog {
                     Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
                     Signal::Shutdown { .. } => return Ending::Hurried,
                 },
-                () = self.guardian.beat() => {}
+                () = self.sd_notify.beat() => {}
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
-                Some(ended) = self.ended.recv() => self.end_of_deed(ended),
+                Some(ended) = self.ended.recv() => self.action_ended(ended),
                 Some(event) = self.told.recv() => self.feed(event),
                 Some(asked) = self.control.next() => self.answer(asked).await,
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
@@ -208,7 +209,7 @@ impl Watchdog {
                 break ending;
             }
         };
-        self.guardian.stopping();
+        self.sd_notify.stopping();
         if !self.end_programs(&mut signals).await {
             return Ending::Hurried;
         }
@@ -217,10 +218,10 @@ impl Watchdog {
     }
 
     /// Tells the service manager above us how things stand.
-    fn tell_guardian(&mut self) {
-        if self.guardian.is_there() {
+    fn update_sd_notify(&mut self) {
+        if self.sd_notify.is_there() {
             let snapshot = self.monitor.snapshot(self.executor.clock.now());
-            self.guardian.tell(guardian::status(&snapshot));
+            self.sd_notify.tell(sd_notify::status(&snapshot));
         }
     }
 }

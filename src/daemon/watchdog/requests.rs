@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Watchdog;
 use crate::daemon::control::protocol::{Answer, Fault};
 use crate::daemon::control::{Asked, Order};
-use crate::daemon::courier::{Courier, Route};
-use crate::daemon::ledger::Entry;
+use crate::daemon::notification_queue::{NotificationQueue, NotificationQueueConfig};
+use crate::daemon::persist_queue::Entry;
 use crate::health::Event;
 
 impl Watchdog {
@@ -21,9 +21,10 @@ impl Watchdog {
                 programs: self.programs.list(),
             },
             Order::Flush => {
-                let (ledger, store) = (self.executor.ledger.clone(), self.store.clone());
+                let (persist_queue, store) =
+                    (self.executor.persist_queue.clone(), self.store.clone());
                 tokio::spawn(async move {
-                    ledger.sync().await;
+                    persist_queue.sync().await;
                     // what cannot be written is the store's to tell
                     let _ = store.flush().await;
                     asked.answer(Answer::Flushed);
@@ -36,7 +37,7 @@ impl Watchdog {
                 },
                 Err(why) => Answer::error(Fault::NotReloaded, why),
             },
-            Order::Tell { check, event } => {
+            Order::NotifyMode { check, event } => {
                 self.feed(event);
                 let now = self.executor.clock.now();
                 match self.monitor.view(now, &check) {
@@ -52,46 +53,49 @@ impl Watchdog {
     }
 
     pub(super) async fn take_new_settings(&mut self) -> Result<(), String> {
-        self.guardian.reloading();
+        self.sd_notify.reloading();
         let taken = self.read_again().await;
-        self.guardian.ready();
-        self.tell_guardian();
+        self.sd_notify.ready();
+        self.update_sd_notify();
         taken
     }
 
     async fn read_again(&mut self) -> Result<(), String> {
         let Some(reload) = self.reload.as_mut() else {
             let why = "nothing to reload: there is no configuration file";
-            self.executor.voice.trouble(why);
+            self.executor.logger.trouble(why);
             return Err(why.to_owned());
         };
         match reload() {
             Err(why) => {
                 let text = format!("the new configuration is not taken, the old one stays:\n{why}");
-                self.executor.voice.trouble(&text);
+                self.executor.logger.trouble(&text);
                 return Err(text);
             }
             Ok(mut parts) => {
                 self.due = parts.due;
                 self.ticks.set(&self.due);
                 if let Err(why) = self.programs.define(parts.programs).await {
-                    self.executor.voice.trouble(&why);
+                    self.executor.logger.trouble(&why);
                 }
-                self.programs.lend(&mut parts.hands.supervisors);
-                self.executor.hands = Arc::new(parts.hands);
-                let (courier, outbox) = Courier::start(Route {
-                    store: self.store.clone(),
-                    watchdog: parts.key,
-                    words: parts.words,
-                    scene: parts.scene,
-                    notifiers: parts.notifiers,
-                    voice: self.executor.voice.clone(),
-                    clock: self.executor.clock,
-                    events: self.told_sender.clone(),
-                });
+                self.programs.lend(&mut parts.clients.supervisors);
+                self.executor.clients = Arc::new(parts.clients);
+                let (notification_queue, outbox) =
+                    NotificationQueue::start(NotificationQueueConfig {
+                        store: self.store.clone(),
+                        watchdog: parts.key,
+                        words: parts.words,
+                        render_context: parts.render_context,
+                        notifiers: parts.notifiers,
+                        logger: self.executor.logger.clone(),
+                        clock: self.executor.clock,
+                        events: self.told_sender.clone(),
+                    });
                 // the old workers end here; what they had not delivered is in the outbox
-                self.courier = courier;
-                self.executor.ledger.write(Entry::Outbox(Box::new(outbox)));
+                self.notification_queue = notification_queue;
+                self.executor
+                    .persist_queue
+                    .write(Entry::Outbox(Box::new(outbox)));
                 self.feed(Event::Reload {
                     checks: parts.checks,
                     limits: parts.limits,

@@ -11,7 +11,7 @@ use crate::probe::http::{self, Override, Spec, TlsSpec};
 use crate::probe::line::{self, Peer, Until};
 use crate::probe::{Family, Probe, SpecError};
 
-use super::manner::Manner;
+use super::run_options::RunOptions;
 
 /// What is kept of a body for excerpts, in bytes, when no expectation needs more.
 const KEEP: usize = 64 * 1024;
@@ -23,14 +23,14 @@ const KEEP: usize = 64 * 1024;
 pub fn probe(
     asked: &Asked,
     expectation: &Expectation,
-    manner: &Manner,
+    run_options: &RunOptions,
 ) -> Result<Probe, SpecError> {
     let needles = expectation.needles();
     let needles: Vec<_> = needles.map(|text| text.as_bytes().to_vec()).collect();
     let keep = usize::try_from(expectation.keep()).map_or(usize::MAX, |all| all.max(KEEP));
     Ok(match asked {
         Asked::Http(http) => {
-            let spec = http_spec(http, needles, manner);
+            let spec = http_spec(http, needles, run_options);
             Probe::Http(http::Probe::new(Spec { keep, ..spec })?)
         }
         Asked::Line(line) => Probe::Line(line::Probe::new(line_spec(line, needles, expectation))?),
@@ -42,18 +42,18 @@ pub fn probe(
 ///
 /// # Errors
 /// Says what cannot be asked like that.
-pub fn warmup(http: &Http, manner: &Manner) -> Result<Probe, SpecError> {
+pub fn warmup(http: &Http, run_options: &RunOptions) -> Result<Probe, SpecError> {
     let spec = Spec {
         keep: 0,
         timeout: http.timeout.min(LONGEST),
-        // nobody listening yet is the heart's to bear
+        // nobody listening yet is the decision core's to bear
         retry_refused: None,
-        ..http_spec(http, Vec::new(), manner)
+        ..http_spec(http, Vec::new(), run_options)
     };
     Ok(Probe::Http(http::Probe::new(spec)?))
 }
 
-fn http_spec(http: &Http, needles: Vec<Vec<u8>>, manner: &Manner) -> Spec {
+fn http_spec(http: &Http, needles: Vec<Vec<u8>>, run_options: &RunOptions) -> Spec {
     Spec {
         method: http.method.clone(),
         headers: http.headers.clone(),
@@ -63,8 +63,8 @@ fn http_spec(http: &Http, needles: Vec<Vec<u8>>, manner: &Manner) -> Spec {
         follow: http.follow,
         max_body: http.max_body,
         needles,
-        user_agent: manner.user_agent.clone(),
-        retry_refused: manner.retry_refused,
+        user_agent: run_options.user_agent.clone(),
+        retry_refused: run_options.retry_refused,
         resolve: http.resolve.iter().map(known).collect(),
         family: http.family.map(family),
         http2: http.http2,

@@ -7,15 +7,15 @@ use crate::supervisor::embedded::{
     Autorestart, LogFile, Output, Program, Rlimits, SpawnError, User, find_command,
 };
 
-use super::manner::Manner;
+use super::run_options::RunOptions;
 
 /// All of them.
-pub fn definitions(settings: &Settings, manner: &Manner) -> Definitions {
+pub fn definitions(settings: &Settings, run_options: &RunOptions) -> Definitions {
     Definitions {
         programs: settings
             .programs
             .iter()
-            .map(|known| program(known, manner))
+            .map(|known| program(known, run_options))
             .collect(),
         leave: settings.on_exit == OnExit::Leave,
     }
@@ -26,11 +26,11 @@ pub fn definitions(settings: &Settings, manner: &Manner) -> Definitions {
 /// # Errors
 /// Says that it is not, or cannot be run.
 pub fn runnable(known: &settings::Program) -> Result<(), SpawnError> {
-    find_command(&program(known, &Manner::default())).map(drop)
+    find_command(&program(known, &RunOptions::default())).map(drop)
 }
 
 /// One of them.
-fn program(known: &settings::Program, manner: &Manner) -> Program {
+fn program(known: &settings::Program, run_options: &RunOptions) -> Program {
     Program {
         group: known.group.clone(),
         directory: known.directory.clone(),
@@ -45,8 +45,8 @@ fn program(known: &settings::Program, manner: &Manner) -> Program {
             nofile: known.nofile,
             core: known.core,
         },
-        stdout: output(&known.stdout, manner),
-        stderr: output(&known.stderr, manner),
+        stdout: output(&known.stdout, run_options),
+        stderr: output(&known.stderr, run_options),
         autostart: known.autostart,
         autorestart: match known.autorestart {
             settings::Autorestart::Always => Autorestart::Always,
@@ -63,10 +63,10 @@ fn program(known: &settings::Program, manner: &Manner) -> Program {
     }
 }
 
-fn output(known: &settings::Output, manner: &Manner) -> Output {
+fn output(known: &settings::Output, run_options: &RunOptions) -> Output {
     match known {
         settings::Output::Nowhere => Output::Null,
-        settings::Output::Ours(settings::Stream::Stdout) if !manner.stdout_is_protocol => {
+        settings::Output::Ours(settings::Stream::Stdout) if !run_options.stdout_is_protocol => {
             Output::Inherit(Stream::Stdout)
         }
         settings::Output::Ours(_) => Output::Inherit(Stream::Stderr),

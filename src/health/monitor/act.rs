@@ -7,9 +7,9 @@ use super::super::incident::{DownState, Happening, Incident, ReportKind};
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::plan::{Plan, Scope};
-use super::super::policy::Tell;
+use super::super::policy::NotifyMode;
 use super::super::process::{Process, ProcessName};
-use super::super::roll::{Came, Roll, Then, alone};
+use super::super::roll::{AttemptResult, Next, Roll, alone};
 use super::super::step::{Halt, Outcome};
 use super::super::threshold::Status;
 use super::super::ticket::Ticket;
@@ -50,7 +50,7 @@ impl Monitor {
             .incident
             .as_ref()
             .is_none_or(|incident| incident.attempts == 0);
-        let capture = state.check.capture && (first || policy.tell == Tell::EveryAction);
+        let capture = state.check.capture && (first || policy.tell == NotifyMode::EveryAction);
         if let Some(incident) = memory.incident.as_mut() {
             incident.attempts = incident.attempts.saturating_add(1);
         }
@@ -135,12 +135,12 @@ impl Monitor {
             return;
         };
         let mut then = roll.then(now, &mut outcome);
-        if !matches!(then, Then::Over(_))
+        if !matches!(then, Next::Over(_))
             && let Some(gate) = self.gate_of_roll(now, name, roll.by_hand)
         {
-            then = Then::Over(Some(Halt::Held(gate)));
+            then = Next::Over(Some(Halt::Held(gate)));
         }
-        if let Then::Over(Some(halt)) = &then {
+        if let Next::Over(Some(halt)) = &then {
             outcome.steps.extend(alone(now, roll.left(), halt));
         }
         let restarted: Vec<_> = outcome.restarted().cloned().collect();
@@ -162,9 +162,9 @@ impl Monitor {
         }
         out.push(note(now, name, Decision::Acted { outcome }));
         match then {
-            Then::Next => self.go_on(now, name, roll, out),
-            Then::Prove(process) => self.prove(now, name, roll, process, out),
-            Then::Over(halt) => {
+            Next::Next => self.go_on(now, name, roll, out),
+            Next::Prove(process) => self.prove(now, name, roll, process, out),
+            Next::Over(halt) => {
                 if let Some(why) = halt {
                     let left = roll.left();
                     out.push(note(now, name, Decision::RollStopped { why, left }));
@@ -221,25 +221,33 @@ impl Monitor {
         for process in restarted {
             self.acted_on.insert(process, now);
         }
-        let came = Came {
+        let came = AttemptResult {
             touched: outcome.touched(),
-            ..Came::default()
+            ..AttemptResult::default()
         };
         out.push(note(now, name, Decision::Acted { outcome }));
         self.after_action(now, name, came, out);
     }
 
     /// Tells, or goes on to verify.
-    fn after_action(&mut self, now: Moment, name: &str, came: Came, out: &mut Vec<Effect>) {
+    fn after_action(
+        &mut self,
+        now: Moment,
+        name: &str,
+        came: AttemptResult,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(state) = self.checks.get(name) else {
             return;
         };
         match state.check.policy.tell {
             // the original says nothing when it could not even ask, and knows no restart by hand
-            Tell::EveryAction if came.blind || state.is_only_by_hand() => {}
-            Tell::EveryAction => self.report(now, name, ReportKind::Action, out),
-            Tell::Changes if state.memory.verifying.is_some() => self.verify_again(now, name, out),
-            Tell::Changes => {
+            NotifyMode::EveryAction if came.blind || state.is_only_by_hand() => {}
+            NotifyMode::EveryAction => self.report(now, name, ReportKind::Action, out),
+            NotifyMode::Changes if state.memory.verifying.is_some() => {
+                self.verify_again(now, name, out)
+            }
+            NotifyMode::Changes => {
                 let state = if came.dry_run && !came.touched {
                     DownState::DryRun
                 } else {
@@ -253,7 +261,7 @@ impl Monitor {
     /// Looks at a restarted service again soon, unless the end is near.
     pub(super) fn verify_again(&mut self, now: Moment, name: &str, out: &mut Vec<Effect>) {
         let fits = self.checks.get(name).is_some_and(|state| {
-            state.doing == Doing::Idle && state.check.policy.tell == Tell::Changes
+            state.doing == Doing::Idle && state.check.policy.tell == NotifyMode::Changes
         });
         if fits && !self.shutting_down {
             self.look(now, name, VERIFY_EVERY, out);

@@ -5,7 +5,7 @@ use super::super::gate::Gate;
 use super::super::incident::{DownState, Happening, ReportKind};
 use super::super::moment::Moment;
 use super::super::note::Decision;
-use super::super::policy::Tell;
+use super::super::policy::NotifyMode;
 use super::super::process::Process;
 use super::super::reason::Reason;
 use super::{Effect, Monitor, note};
@@ -23,7 +23,7 @@ impl Monitor {
         let Some(state) = self.checks.get(name) else {
             return;
         };
-        let tells_every_action = state.check.policy.tell == Tell::EveryAction;
+        let tells_every_action = state.check.policy.tell == NotifyMode::EveryAction;
         if state.check.remedy.selection.is_empty() && !tells_every_action {
             self.tell_down(now, name, DownState::ToldOnly, out);
             return;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::body::Body;
 use super::super::check::{CheckState, Doing};
-use super::super::incident::{Happening, Incident, Look};
+use super::super::incident::{CheckResult, Happening, Incident};
 use super::super::moment::Moment;
 use super::super::note::{Counted, Decision, Dropped};
 use super::super::observation::Observation;
@@ -178,7 +178,7 @@ impl Monitor {
         if let Some(body) = &mut seen.body {
             body.shorten(Body::EVIDENCE);
         }
-        self.looked(now, name, ticket, Look { seen, judgement }, out);
+        self.looked(now, name, ticket, CheckResult { seen, judgement }, out);
     }
 
     /// A look is over and judged.
@@ -187,7 +187,7 @@ impl Monitor {
         now: Moment,
         name: &str,
         ticket: Ticket,
-        mut look: Look,
+        mut look: CheckResult,
         out: &mut Vec<Effect>,
     ) {
         let Some(state) = self.checks.get_mut(name) else {
@@ -233,7 +233,7 @@ impl Monitor {
         &mut self,
         now: Moment,
         name: &str,
-        look: Look,
+        look: CheckResult,
         looked: Option<Vec<Process>>,
         out: &mut Vec<Effect>,
     ) {
@@ -297,7 +297,7 @@ impl Monitor {
         &mut self,
         now: Moment,
         name: &str,
-        look: Look,
+        look: CheckResult,
         looked: Option<Vec<Process>>,
         out: &mut Vec<Effect>,
     ) {
@@ -371,6 +371,6 @@ fn is_stale(now: Moment, tick: &Tick, state: &CheckState) -> bool {
             .is_some_and(|acted| now.before(age) < acted)
 }
 
-fn judged(now: Moment, name: &str, look: &Look, counted: Counted) -> Effect {
+fn judged(now: Moment, name: &str, look: &CheckResult, counted: Counted) -> Effect {
     note(now, name, Decision::of_look(look, counted))
 }

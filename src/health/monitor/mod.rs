@@ -4,6 +4,7 @@
 //! they share. `show.rs` decides nothing: it says where everything stands.
 
 mod act;
+mod event;
 mod gates;
 mod hand;
 mod look;
@@ -11,7 +12,6 @@ mod roll;
 mod show;
 mod tell;
 mod warm;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ use super::roll::Roll;
 use super::step::Halt;
 use super::ticket::Ticket;
 
-pub use words::{Effect, Event, Limits, Tick};
+pub use event::{Effect, Event, Limits, Tick};
 
 /// The watchdog's mind.
 #[derive(Clone, Debug)]

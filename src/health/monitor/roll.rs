@@ -8,9 +8,9 @@ use super::super::incident::{DownState, Happening};
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::plan::Scope;
-use super::super::policy::Tell;
+use super::super::policy::NotifyMode;
 use super::super::process::{Process, ProcessName};
-use super::super::roll::{Manner, Proving, Roll, alone};
+use super::super::roll::{AttemptMode, AwaitingHealthy, Roll, alone};
 use super::super::step::{Halt, Outcome};
 use super::tell::LONGEST_SILENCE;
 use super::{Effect, Monitor, note};
@@ -31,7 +31,7 @@ impl Monitor {
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };
-        roll.proving = Some(Proving {
+        roll.proving = Some(AwaitingHealthy {
             process,
             since: now,
             lasting: state.check.policy.grace,
@@ -159,10 +159,10 @@ impl CheckState {
     ) -> Roll {
         let memory = &mut self.memory;
         match (self.check.policy.tell, looked) {
-            (Tell::EveryAction, _) => Roll::whole(now, Scope::All),
-            (Tell::Changes, None) => Roll::whole(now, Scope::First),
-            (Tell::Changes, Some(chosen)) => {
-                let manner = Manner {
+            (NotifyMode::EveryAction, _) => Roll::whole(now, Scope::All),
+            (NotifyMode::Changes, None) => Roll::whole(now, Scope::First),
+            (NotifyMode::Changes, Some(chosen)) => {
+                let manner = AttemptMode {
                     by_hand,
                     dry_run: self.check.dry_run,
                 };

@@ -7,8 +7,8 @@ use super::super::expectation::Expectation;
 use super::super::gate::Gate;
 use super::super::moment::Moment;
 use super::super::snapshot::{
-    Busy, CheckView, IncidentView, LookView, PauseView, RollView, Snapshot, Spending, StreakView,
-    Totals,
+    Busy, CheckResultView, CheckView, IncidentView, PauseView, RollView, Snapshot, Spending,
+    StreakView, Totals,
 };
 use super::super::threshold::{Status, Streak};
 use super::Monitor;
@@ -68,7 +68,7 @@ impl CheckState {
                 Some(incident) if memory.status == Status::Down => Some(incident.since),
                 _ => memory.stands_since,
             },
-            last: memory.samples.back().map(LookView::from),
+            last: memory.samples.back().map(CheckResultView::from),
             streak: StreakView {
                 fails: memory.streak.count(policy.fail),
                 fail_after: Streak::needed(policy.fail),
@@ -103,7 +103,7 @@ impl CheckState {
             requires: check.requires.clone(),
             dry_run: check.dry_run,
             tally: self.tally.clone(),
-            samples: memory.samples.iter().map(LookView::from).collect(),
+            samples: memory.samples.iter().map(CheckResultView::from).collect(),
         }
     }
 

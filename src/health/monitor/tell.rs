@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::super::check::{CheckState, Episode, Verifying};
-use super::super::incident::{DownState, Happening, Incident, Look, Report, ReportKind};
+use super::super::incident::{CheckResult, DownState, Happening, Incident, Report, ReportKind};
 use super::super::moment::Moment;
 use super::super::note::Decision;
-use super::super::policy::Tell;
+use super::super::policy::NotifyMode;
 use super::super::threshold::Streak;
 use super::super::verdict::Verdict;
 use super::{Effect, Monitor, note};
@@ -60,7 +60,7 @@ impl Monitor {
         let Some(state) = self.checks.get_mut(name) else {
             return;
         };
-        if state.check.policy.tell != Tell::Changes {
+        if state.check.policy.tell != NotifyMode::Changes {
             return;
         }
         let expected = match down {
@@ -114,7 +114,7 @@ impl Monitor {
                 .incident
                 .as_ref()
                 .is_some_and(|incident| incident.told);
-            told && state.check.policy.tell == Tell::Changes
+            told && state.check.policy.tell == NotifyMode::Changes
         });
         if tell {
             self.report(now, name, ReportKind::Recovered { down }, out);
@@ -160,7 +160,7 @@ impl Monitor {
             return;
         };
         let down = now.since(incident.since);
-        if state.check.policy.tell == Tell::Changes {
+        if state.check.policy.tell == NotifyMode::Changes {
             self.report(now, name, ReportKind::Reminder { down }, out);
         }
     }
@@ -191,7 +191,7 @@ impl Monitor {
         &mut self,
         now: Moment,
         name: &str,
-        look: &Look,
+        look: &CheckResult,
         out: &mut Vec<Effect>,
     ) {
         let Some(state) = self.checks.get_mut(name) else {
@@ -201,8 +201,8 @@ impl Monitor {
             state.note_episodes(look.judgement.verdict),
             state.check.policy.tell,
         ) {
-            (Some(kind), Tell::Changes) => kind,
-            (Some(_), Tell::EveryAction) | (None, _) => return,
+            (Some(kind), NotifyMode::Changes) => kind,
+            (Some(_), NotifyMode::EveryAction) | (None, _) => return,
         };
         let check = state.check.name.clone();
         let url = state.check.url.clone();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::check::{CheckState, Doing};
-use super::super::incident::Look;
+use super::super::incident::CheckResult;
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::observation::Observation;
@@ -149,7 +149,7 @@ impl CheckState {
 
     /// Until a warm-up is answered the service is starting: a fail is no more than a start that takes its time,
     /// and who passes is not yet as quick as it is meant to be.
-    pub(super) fn excuse(&self, look: &mut Look) {
+    pub(super) fn excuse(&self, look: &mut CheckResult) {
         let counts = match look.judgement.verdict {
             Verdict::Pass | Verdict::Degraded | Verdict::Fail => true,
             Verdict::Starting | Verdict::Draining | Verdict::Unknown => false,

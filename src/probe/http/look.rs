@@ -22,7 +22,7 @@ use crate::probe::place::{self, Place};
 use crate::probe::trouble::of_timeout;
 
 /// A look under way.
-pub struct Look<'a> {
+pub struct Exchange<'a> {
     request: &'a Request,
     started: Instant,
     timeout: Duration,
@@ -36,7 +36,7 @@ fn unix_time() -> Option<i64> {
     i64::try_from(since.as_secs()).ok()
 }
 
-impl<'a> Look<'a> {
+impl<'a> Exchange<'a> {
     /// The clock starts now. All must be done within `timeout`.
     pub fn new(request: &'a Request, timeout: Duration) -> Self {
         Self {

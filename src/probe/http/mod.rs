@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::health::Observation;
 
-use look::Look;
+use look::Exchange;
 use request::Request;
 
 /// An HTTP probe, validated and ready to look as often as wanted.
@@ -58,7 +58,7 @@ impl Probe {
 
     /// Looks once, within `timeout`, whatever the peer does.
     pub async fn look(&self, timeout: Duration) -> Observation {
-        Look::new(&self.request, timeout).take().await
+        Exchange::new(&self.request, timeout).take().await
     }
 }
 

@@ -41,7 +41,7 @@ const KILLED: Duration = Duration::from_secs(2);
 /// The time between stop signal and kill where the container has none of its own.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a container that is never killed.
-const FOR_EVER: Duration = Duration::from_secs(600);
+const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(600);
 /// How often it is looked whether a container stays up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Engines count a log's lines, of both outputs together; these are short ones,
@@ -293,7 +293,7 @@ fn stop_takes(container: &Container) -> Duration {
     match container.config.stop_timeout.map(u64::try_from) {
         None => STOP_TIMEOUT,
         Some(Ok(seconds)) => Duration::from_secs(seconds),
-        Some(Err(_)) => FOR_EVER,
+        Some(Err(_)) => MAX_STOP_TIMEOUT,
     }
 }
 

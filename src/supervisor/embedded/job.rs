@@ -18,7 +18,7 @@ use super::request::{Request, Ticket};
 use super::spawn::spawn;
 use super::spec::Program;
 use super::status::Status;
-use super::unit::{Autorestart, Deed, Event, State, Unit};
+use super::unit::{Autorestart, Event, State, Unit, UnitEffect};
 use crate::health::Moment;
 
 /// What all jobs have in common.
@@ -218,33 +218,33 @@ impl Job {
         }
     }
 
-    fn perform(&mut self, deed: Deed) -> Option<Event> {
+    fn perform(&mut self, deed: UnitEffect) -> Option<Event> {
         match deed {
-            Deed::Spawn => return Some(self.spawn()),
-            Deed::Terminate => self.end(self.program.stopsignal),
-            Deed::Kill => self.end(Signal::SIGKILL),
-            Deed::SetTimer(after) => self.timer = deadline(after),
-            Deed::ClearTimer => self.timer = None,
-            Deed::Started(answer) => {
+            UnitEffect::Spawn => return Some(self.spawn()),
+            UnitEffect::Terminate => self.end(self.program.stopsignal),
+            UnitEffect::Kill => self.end(Signal::SIGKILL),
+            UnitEffect::SetTimer(after) => self.timer = deadline(after),
+            UnitEffect::ClearTimer => self.timer = None,
+            UnitEffect::Started(answer) => {
                 let told = self
                     .starting
                     .drain(..)
                     .map(|ticket| (ticket, answer.clone()));
                 self.answers.extend(told);
             }
-            Deed::Stopped(answer) => {
+            UnitEffect::Stopped(answer) => {
                 let told = self
                     .stopping
                     .drain(..)
                     .map(|ticket| (ticket, answer.clone()));
                 self.answers.extend(told);
             }
-            Deed::RefuseStart => {
+            UnitEffect::RefuseStart => {
                 let ticket = self.starting.pop();
                 self.answers
                     .extend(ticket.map(|t| (t, Err(Fault::AlreadyStarted))));
             }
-            Deed::RefuseStop => {
+            UnitEffect::RefuseStop => {
                 let ticket = self.stopping.pop();
                 self.answers
                     .extend(ticket.map(|t| (t, Err(Fault::NotRunning))));

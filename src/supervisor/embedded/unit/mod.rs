@@ -2,13 +2,13 @@
 //! No process, no clock, no timer in here: time is an argument, and what is to be done comes back as
 //! deeds. Whoever performs them feeds the results back in as events.
 
+mod event;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::time::Duration;
 
-pub use self::words::{Autorestart, Deed, Event, Rules, State};
+pub use self::event::{Autorestart, Event, Rules, State, UnitEffect};
 use super::fault::{Exit, Fault, Trouble};
 use crate::health::Moment;
 
@@ -30,7 +30,7 @@ pub struct Unit {
 }
 
 /// The next state, and what is to be done on the way.
-type Next = (State, Vec<Deed>);
+type Next = (State, Vec<UnitEffect>);
 
 impl Unit {
     /// A program that was never started.
@@ -53,7 +53,7 @@ impl Unit {
 
     /// Takes `event` in, and says what is to be done.
     #[must_use]
-    pub fn handle(&mut self, now: Moment, event: Event) -> Vec<Deed> {
+    pub fn handle(&mut self, now: Moment, event: Event) -> Vec<UnitEffect> {
         let state = self.state.clone();
         let next = match event {
             Event::Start => start(state),
@@ -77,7 +77,7 @@ fn start(state: State) -> Next {
     match state {
         State::Stopped | State::Exited { .. } | State::Fatal { .. } => (
             State::Spawning { tries: 0 },
-            vec![Deed::ClearTimer, Deed::Spawn],
+            vec![UnitEffect::ClearTimer, UnitEffect::Spawn],
         ),
         State::Stopping { killed, .. } => (
             State::Stopping {
@@ -86,7 +86,7 @@ fn start(state: State) -> Next {
             },
             // The last timer may be spent, and whoever asks now waits, too.
             if killed {
-                vec![Deed::SetTimer(KILL_WAIT)]
+                vec![UnitEffect::SetTimer(KILL_WAIT)]
             } else {
                 vec![]
             },
@@ -94,7 +94,7 @@ fn start(state: State) -> Next {
         State::Spawning { .. }
         | State::Starting { .. }
         | State::Running { .. }
-        | State::Backoff { .. } => (state, vec![Deed::RefuseStart]),
+        | State::Backoff { .. } => (state, vec![UnitEffect::RefuseStart]),
     }
 }
 
@@ -103,10 +103,13 @@ fn stop(state: State, rules: &Rules) -> Next {
         killed: false,
         again: false,
     };
-    let mut deeds = vec![Deed::Terminate, Deed::SetTimer(rules.stopwaitsecs)];
+    let mut deeds = vec![
+        UnitEffect::Terminate,
+        UnitEffect::SetTimer(rules.stopwaitsecs),
+    ];
     match state {
         State::Starting { .. } => {
-            deeds.push(Deed::Started(Err(Fault::StoppedMeanwhile)));
+            deeds.push(UnitEffect::Started(Err(Fault::StoppedMeanwhile)));
             (stopping, deeds)
         }
         State::Running { .. } => (stopping, deeds),
@@ -128,10 +131,10 @@ fn kill(state: State) -> Next {
         killed: true,
         again: false,
     };
-    let mut deeds = vec![Deed::Kill, Deed::SetTimer(KILL_WAIT)];
+    let mut deeds = vec![UnitEffect::Kill, UnitEffect::SetTimer(KILL_WAIT)];
     match state {
         State::Starting { .. } => {
-            deeds.push(Deed::Started(Err(Fault::StoppedMeanwhile)));
+            deeds.push(UnitEffect::Started(Err(Fault::StoppedMeanwhile)));
             (stopping, deeds)
         }
         State::Running { .. } => (stopping, deeds),
@@ -152,16 +155,16 @@ fn stop_the_dead(state: State) -> Next {
     match state {
         State::Backoff { .. } | State::Exited { again: Some(_), .. } => (
             State::Stopped,
-            vec![Deed::ClearTimer, Deed::Stopped(Ok(()))],
+            vec![UnitEffect::ClearTimer, UnitEffect::Stopped(Ok(()))],
         ),
-        state => (state, vec![Deed::RefuseStop]),
+        state => (state, vec![UnitEffect::RefuseStop]),
     }
 }
 
 /// Who waits for a start that a later stop took back.
-fn disappointed(again: bool) -> Vec<Deed> {
+fn disappointed(again: bool) -> Vec<UnitEffect> {
     if again {
-        vec![Deed::Started(Err(Fault::StoppedMeanwhile))]
+        vec![UnitEffect::Started(Err(Fault::StoppedMeanwhile))]
     } else {
         vec![]
     }
@@ -169,12 +172,13 @@ fn disappointed(again: bool) -> Vec<Deed> {
 
 fn spawned(state: State, rules: &Rules, now: Moment) -> Next {
     match state {
-        State::Spawning { .. } if rules.startsecs.is_zero() => {
-            (State::Running { since: now }, vec![Deed::Started(Ok(()))])
-        }
+        State::Spawning { .. } if rules.startsecs.is_zero() => (
+            State::Running { since: now },
+            vec![UnitEffect::Started(Ok(()))],
+        ),
         State::Spawning { tries } => (
             State::Starting { since: now, tries },
-            vec![Deed::SetTimer(rules.startsecs)],
+            vec![UnitEffect::SetTimer(rules.startsecs)],
         ),
         state => impossible(state, "a spawned process"),
     }
@@ -186,7 +190,7 @@ fn adopted(state: State, rules: &Rules, now: Moment, up: Duration) -> Next {
         State::Stopped if up >= rules.startsecs => (State::Running { since }, vec![]),
         State::Stopped => (
             State::Starting { since, tries: 0 },
-            vec![Deed::SetTimer(rules.startsecs - up)],
+            vec![UnitEffect::SetTimer(rules.startsecs - up)],
         ),
         state => impossible(state, "an adopted process"),
     }
@@ -194,9 +198,13 @@ fn adopted(state: State, rules: &Rules, now: Moment, up: Duration) -> Next {
 
 fn elapsed(state: State) -> Next {
     match state {
-        State::Starting { since, .. } => (State::Running { since }, vec![Deed::Started(Ok(()))]),
-        State::Backoff { tries, .. } => (State::Spawning { tries }, vec![Deed::Spawn]),
-        State::Exited { again: Some(_), .. } => (State::Spawning { tries: 0 }, vec![Deed::Spawn]),
+        State::Starting { since, .. } => {
+            (State::Running { since }, vec![UnitEffect::Started(Ok(()))])
+        }
+        State::Backoff { tries, .. } => (State::Spawning { tries }, vec![UnitEffect::Spawn]),
+        State::Exited { again: Some(_), .. } => {
+            (State::Spawning { tries: 0 }, vec![UnitEffect::Spawn])
+        }
         State::Stopping {
             killed: false,
             again,
@@ -205,16 +213,16 @@ fn elapsed(state: State) -> Next {
                 killed: true,
                 again,
             },
-            vec![Deed::Kill, Deed::SetTimer(KILL_WAIT)],
+            vec![UnitEffect::Kill, UnitEffect::SetTimer(KILL_WAIT)],
         ),
         // It stays in STOPPING, and is still stopped when it can be. Only nobody waits any longer.
         State::Stopping {
             killed: true,
             again,
         } => {
-            let mut deeds = vec![Deed::Stopped(Err(Fault::Unkillable))];
+            let mut deeds = vec![UnitEffect::Stopped(Err(Fault::Unkillable))];
             if again {
-                deeds.push(Deed::Started(Err(Fault::Unkillable)));
+                deeds.push(UnitEffect::Started(Err(Fault::Unkillable)));
             }
             (state, deeds)
         }
@@ -231,11 +239,11 @@ fn exited(state: State, rules: &Rules, now: Moment, exit: Option<Exit>) -> Next 
         State::Starting { tries, .. } => rules.fell(now, tries, Trouble::Quick(exit)),
         State::Running { since } => rules.ended(now, since, exit),
         State::Stopping { again, .. } => {
-            let mut deeds = vec![Deed::ClearTimer, Deed::Stopped(Ok(()))];
+            let mut deeds = vec![UnitEffect::ClearTimer, UnitEffect::Stopped(Ok(()))];
             if !again {
                 return (State::Stopped, deeds);
             }
-            deeds.push(Deed::Spawn);
+            deeds.push(UnitEffect::Spawn);
             (State::Spawning { tries: 0 }, deeds)
         }
         state @ (State::Stopped
@@ -255,16 +263,16 @@ fn impossible(state: State, what: &str) -> Next {
 impl Rules {
     /// After a start that failed, `tries` others before it.
     fn fell(&self, now: Moment, tries: u32, why: Trouble) -> Next {
-        let told = Deed::Started(Err(Fault::Trouble(why.clone())));
+        let told = UnitEffect::Started(Err(Fault::Trouble(why.clone())));
         if tries >= self.startretries {
-            return (State::Fatal { why }, vec![Deed::ClearTimer, told]);
+            return (State::Fatal { why }, vec![UnitEffect::ClearTimer, told]);
         }
         let tries = tries + 1;
         let pause = Duration::from_secs(tries.into()).min(LONGEST_PAUSE);
         let until = now + pause;
         (
             State::Backoff { tries, until, why },
-            vec![Deed::SetTimer(pause), told],
+            vec![UnitEffect::SetTimer(pause), told],
         )
     }
 
@@ -281,7 +289,7 @@ impl Rules {
         };
         let pause = BRAKE.saturating_sub(now.since(since));
         if again && pause.is_zero() {
-            return (State::Spawning { tries: 0 }, vec![Deed::Spawn]);
+            return (State::Spawning { tries: 0 }, vec![UnitEffect::Spawn]);
         }
         let exited = |again| State::Exited {
             exit,
@@ -289,7 +297,7 @@ impl Rules {
             again,
         };
         if again {
-            (exited(Some(now + pause)), vec![Deed::SetTimer(pause)])
+            (exited(Some(now + pause)), vec![UnitEffect::SetTimer(pause)])
         } else {
             (exited(None), vec![])
         }

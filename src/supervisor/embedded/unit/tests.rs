@@ -104,15 +104,15 @@ fn events() -> Vec<(&'static str, Event)> {
 }
 
 /// What is expected of one cell of the table: the next state's shape, and the deeds.
-type Cell = (&'static str, Vec<Deed>);
+type Cell = (&'static str, Vec<UnitEffect>);
 
 /// The whole table, but for cells in which nothing happens.
 fn cell(state: &str, event: &str) -> Option<Cell> {
-    use Deed::{ClearTimer, Kill, RefuseStart, RefuseStop, SetTimer, Spawn, Terminate};
+    use UnitEffect::{ClearTimer, Kill, RefuseStart, RefuseStop, SetTimer, Spawn, Terminate};
     let secs = Duration::from_secs;
-    let up = || Deed::Started(Ok(()));
-    let gone = || Deed::Stopped(Ok(()));
-    let not_up = |fault| Deed::Started(Err(fault));
+    let up = || UnitEffect::Started(Ok(()));
+    let gone = || UnitEffect::Stopped(Ok(()));
+    let not_up = |fault| UnitEffect::Started(Err(fault));
     let meanwhile = || not_up(Fault::StoppedMeanwhile);
     let quick = |exit| not_up(Fault::Trouble(Trouble::Quick(exit)));
     let exit = match event {
@@ -184,11 +184,11 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
             "Stopping { killed: true, again: true }",
             vec![Kill, SetTimer(KILL_WAIT)],
         ),
-        ("killed", "elapsed") => ("same", vec![Deed::Stopped(Err(Fault::Unkillable))]),
+        ("killed", "elapsed") => ("same", vec![UnitEffect::Stopped(Err(Fault::Unkillable))]),
         ("killed, again", "elapsed") => (
             "same",
             vec![
-                Deed::Stopped(Err(Fault::Unkillable)),
+                UnitEffect::Stopped(Err(Fault::Unkillable)),
                 not_up(Fault::Unkillable),
             ],
         ),
@@ -248,7 +248,7 @@ fn autorestart_decides_after_an_exit() {
         };
         let deeds = unit.handle(NOW, Event::Exited(exit));
         assert_eq!(
-            deeds.contains(&Deed::Spawn),
+            deeds.contains(&UnitEffect::Spawn),
             again,
             "{autorestart:?} {exit:?}"
         );
@@ -262,7 +262,7 @@ fn pauses_grow_and_the_end_is_fatal() {
     let mut now = NOW;
     let mut pauses = Vec::new();
     let mut deeds = unit.handle(now, Event::Start);
-    while deeds.contains(&Deed::Spawn) {
+    while deeds.contains(&UnitEffect::Spawn) {
         let _ = unit.handle(now, Event::SpawnFailed(no_file()));
         if let State::Backoff { until, .. } = unit.state {
             pauses.push(until.since(now).as_secs());
@@ -285,7 +285,10 @@ fn without_startsecs_it_is_up_at_once() {
         ..rules()
     });
     let _ = unit.handle(NOW, Event::Start);
-    assert_eq!(unit.handle(NOW, Event::Spawned), [Deed::Started(Ok(()))]);
+    assert_eq!(
+        unit.handle(NOW, Event::Spawned),
+        [UnitEffect::Started(Ok(()))]
+    );
     assert_eq!(unit.state.word(), ProcessState::Running);
 }
 
@@ -295,7 +298,7 @@ fn an_adopted_process_that_is_not_up_for_long_goes_on_starting() {
     let up = Duration::from_millis(400);
     assert_eq!(
         unit.handle(NOW, Event::Adopted { up }),
-        [Deed::SetTimer(Duration::from_millis(600))]
+        [UnitEffect::SetTimer(Duration::from_millis(600))]
     );
     assert_eq!(unit.state.word(), ProcessState::Starting);
 }
@@ -332,7 +335,10 @@ impl World {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let deeds = self.unit.handle(self.now, event);
-            let spawns = deeds.iter().filter(|deed| **deed == Deed::Spawn).count();
+            let spawns = deeds
+                .iter()
+                .filter(|deed| **deed == UnitEffect::Spawn)
+                .count();
             assert!(spawns <= 1, "two children at once");
             for deed in deeds {
                 assert!(next.is_none(), "{deed:?} after a spawn, before its result");
@@ -342,9 +348,9 @@ impl World {
         self.check();
     }
 
-    fn perform(&mut self, deed: Deed) -> Option<Event> {
+    fn perform(&mut self, deed: UnitEffect) -> Option<Event> {
         match deed {
-            Deed::Spawn => {
+            UnitEffect::Spawn => {
                 assert!(!self.process, "a second child");
                 return Some(if std::mem::take(&mut self.broken) {
                     Event::SpawnFailed(no_file())
@@ -353,13 +359,13 @@ impl World {
                     Event::Spawned
                 });
             }
-            Deed::Terminate | Deed::Kill => assert!(self.process, "nobody to {deed:?}"),
-            Deed::SetTimer(after) => self.timer = Some(self.now + after),
-            Deed::ClearTimer => self.timer = None,
-            Deed::Started(_) => self.starts = 0,
-            Deed::Stopped(_) => self.stops = 0,
-            Deed::RefuseStart => self.starts -= 1,
-            Deed::RefuseStop => self.stops -= 1,
+            UnitEffect::Terminate | UnitEffect::Kill => assert!(self.process, "nobody to {deed:?}"),
+            UnitEffect::SetTimer(after) => self.timer = Some(self.now + after),
+            UnitEffect::ClearTimer => self.timer = None,
+            UnitEffect::Started(_) => self.starts = 0,
+            UnitEffect::Stopped(_) => self.stops = 0,
+            UnitEffect::RefuseStart => self.starts -= 1,
+            UnitEffect::RefuseStop => self.stops -= 1,
         }
         None
     }

@@ -24,12 +24,12 @@ pub struct Fault {
 
 /// What is wrong and what would be right, before it has a place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct Diagnostic {
     pub message: String,
     pub help: String,
 }
 
-impl Wrong {
+impl Diagnostic {
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -38,7 +38,7 @@ impl Wrong {
     }
 }
 
-impl From<String> for Wrong {
+impl From<String> for Diagnostic {
     /// Splits the sentence `X is no Y: expected Z`, which is how the grammars of values complain.
     fn from(sentence: String) -> Self {
         match sentence.split_once(": expected ") {
@@ -59,7 +59,7 @@ pub struct Faults {
 
 impl Faults {
     /// A fault of `file` as a whole: it cannot be read.
-    pub(super) fn whole(file: &str, wrong: Wrong) -> Self {
+    pub(super) fn whole(file: &str, wrong: Diagnostic) -> Self {
         Self::of(file, String::new(), vec![Fault::whole("", wrong)])
     }
 
@@ -162,7 +162,7 @@ impl std::error::Error for Faults {}
 
 impl Fault {
     /// A fault at `span` of `text`.
-    pub(super) fn at(text: &str, span: Range<usize>, key: &str, wrong: Wrong) -> Self {
+    pub(super) fn at(text: &str, span: Range<usize>, key: &str, wrong: Diagnostic) -> Self {
         let before = &text[..floor(text, span.start)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Self {
@@ -174,7 +174,7 @@ impl Fault {
     }
 
     /// A fault of the file as a whole.
-    pub(super) fn whole(key: &str, wrong: Wrong) -> Self {
+    pub(super) fn whole(key: &str, wrong: Diagnostic) -> Self {
         Self {
             line: 0,
             column: 0,

@@ -1,4 +1,4 @@
-//! The heart's words: what it is told and what it asks for. Data only; what they mean is decided beside it.
+//! The decision core's words: what it is told and what it asks for. Data only; what they mean is decided beside it.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::budget::Budget;
 use super::super::check::Check;
-use super::super::incident::{Look, Report, ReportKind};
+use super::super::incident::{CheckResult, Report, ReportKind};
 use super::super::note::Note;
 use super::super::observation::Observation;
 use super::super::plan::{Plan, Remedy};
@@ -39,7 +39,7 @@ pub enum Event {
     Judged {
         check: String,
         ticket: Ticket,
-        look: Box<Look>,
+        look: Box<CheckResult>,
     },
     /// [`Effect::WarmUp`] ended. Of the answer's body and headers nothing is kept.
     WarmedUp {

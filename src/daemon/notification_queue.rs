@@ -13,11 +13,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
 use crate::health::{Backoff, Event, Report, ReportKind};
-use crate::notify::report::Words;
-use crate::notify::{DeliveryError, Message, Notifier, Scene};
+use crate::notify::report::MailFormat;
+use crate::notify::{DeliveryError, Message, Notifier, RenderContext};
 use crate::store::{self, MessageId, Next, Store};
 
-use super::voice::Voice;
+use super::logger::Logger;
 
 /// The pauses between tries.
 const RETRY: Backoff = Backoff {
@@ -37,7 +37,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// What waits in the outbox: a message, and which report it is.
 #[derive(Debug, Serialize, Deserialize)]
-struct Parcel {
+struct QueuedNotification {
     kind: ReportKind,
     message: Message,
 }
@@ -50,27 +50,27 @@ pub type Notifiers = BTreeMap<String, Notifier>;
 pub struct Outbox {
     store: Store,
     watchdog: String,
-    words: Words,
-    scene: Scene,
+    words: MailFormat,
+    render_context: RenderContext,
     keys: Vec<String>,
-    voice: Voice,
+    logger: Logger,
     news: Arc<Notify>,
 }
 
 impl Outbox {
     /// Puts a report into the outbox, once for each notifier. On disk when this returns.
     pub async fn take(&self, report: Report) {
-        let message = self.words.tell(&report, &self.scene);
-        let parcel = Parcel {
+        let message = self.words.tell(&report, &self.render_context);
+        let queued_notification = QueuedNotification {
             kind: report.kind,
             message,
         };
-        let json = match serde_json::to_string(&parcel) {
+        let json = match serde_json::to_string(&queued_notification) {
             Ok(json) => json,
             Err(error) => {
-                let subject = &parcel.message.subject;
+                let subject = &queued_notification.message.subject;
                 return self
-                    .voice
+                    .logger
                     .trouble(&format!("cannot keep {subject:?}: {error}"));
             }
         };
@@ -85,15 +85,15 @@ impl Outbox {
             match self.store.enqueue(&self.watchdog, row).await {
                 Ok(enqueued) => {
                     for lost in enqueued.dropped {
-                        self.voice.trouble(&format!(
+                        self.logger.trouble(&format!(
                             "too many messages wait: report {} of incident {} to {} was dropped",
                             lost.number, lost.incident, lost.notifier
                         ));
                     }
                 }
                 Err(error) => {
-                    let subject = &parcel.message.subject;
-                    self.voice
+                    let subject = &queued_notification.message.subject;
+                    self.logger
                         .trouble(&format!("cannot keep {subject:?}: {error}"));
                 }
             }
@@ -103,7 +103,7 @@ impl Outbox {
 }
 
 /// The workers, for as long as it lives.
-pub struct Courier {
+pub struct NotificationQueue {
     workers: JoinSet<()>,
     news: Arc<Notify>,
     store: Store,
@@ -111,52 +111,52 @@ pub struct Courier {
 }
 
 /// What a courier needs to know.
-pub struct Route {
+pub struct NotificationQueueConfig {
     pub store: Store,
     pub watchdog: String,
-    pub words: Words,
-    pub scene: Scene,
+    pub words: MailFormat,
+    pub render_context: RenderContext,
     pub notifiers: Notifiers,
-    pub voice: Voice,
+    pub logger: Logger,
     pub clock: Clock,
     pub events: mpsc::UnboundedSender<Event>,
 }
 
-impl Courier {
+impl NotificationQueue {
     /// Starts a worker for each notifier.
-    pub fn start(route: Route) -> (Self, Outbox) {
+    pub fn start(config: NotificationQueueConfig) -> (Self, Outbox) {
         let news = Arc::new(Notify::new());
-        let keys: Vec<_> = route.notifiers.keys().cloned().collect();
+        let keys: Vec<_> = config.notifiers.keys().cloned().collect();
         let mut workers = JoinSet::new();
-        for (key, notifier) in route.notifiers {
+        for (key, notifier) in config.notifiers {
             let worker = Worker {
                 key,
                 notifier,
-                store: route.store.clone(),
-                watchdog: route.watchdog.clone(),
-                voice: route.voice.clone(),
-                clock: route.clock,
-                events: route.events.clone(),
+                store: config.store.clone(),
+                watchdog: config.watchdog.clone(),
+                logger: config.logger.clone(),
+                clock: config.clock,
+                events: config.events.clone(),
                 news: Arc::clone(&news),
             };
             workers.spawn(worker.work());
         }
         let outbox = Outbox {
-            store: route.store.clone(),
-            watchdog: route.watchdog.clone(),
-            words: route.words,
-            scene: route.scene,
+            store: config.store.clone(),
+            watchdog: config.watchdog.clone(),
+            words: config.words,
+            render_context: config.render_context,
             keys,
-            voice: route.voice,
+            logger: config.logger,
             news: Arc::clone(&news),
         };
-        let courier = Self {
+        let notification_queue = Self {
             workers,
             news,
-            store: route.store,
-            watchdog: route.watchdog,
+            store: config.store,
+            watchdog: config.watchdog,
         };
-        (courier, outbox)
+        (notification_queue, outbox)
     }
 
     /// There is something to be asked for.
@@ -194,7 +194,7 @@ struct Worker {
     notifier: Notifier,
     store: Store,
     watchdog: String,
-    voice: Voice,
+    logger: Logger,
     clock: Clock,
     events: mpsc::UnboundedSender<Event>,
     news: Arc<Notify>,
@@ -223,43 +223,50 @@ impl Worker {
     }
 
     async fn deliver(&self, queued: store::Queued) {
-        let parcel: Parcel = match serde_json::from_str(&queued.message.json) {
-            Ok(parcel) => parcel,
-            Err(error) => {
-                let why = format!("cannot be read: {error}");
-                self.voice
-                    .trouble(&format!("a message to {} {why}", self.key));
-                return self.store_result(self.store.give_up(queued.id, &why).await);
-            }
-        };
-        match self.notifier.deliver(&parcel.message).await {
+        let queued_notification: QueuedNotification =
+            match serde_json::from_str(&queued.message.json) {
+                Ok(queued_notification) => queued_notification,
+                Err(error) => {
+                    let why = format!("cannot be read: {error}");
+                    self.logger
+                        .trouble(&format!("a message to {} {why}", self.key));
+                    return self.store_result(self.store.give_up(queued.id, &why).await);
+                }
+            };
+        match self.notifier.deliver(&queued_notification.message).await {
             Ok(()) => {
                 if let Notifier::Original(mail) = &self.notifier {
-                    self.voice.mailed(&mail.bytes(&parcel.message));
+                    self.logger
+                        .mailed(&mail.bytes(&queued_notification.message));
                 }
-                let subject = &parcel.message.subject;
+                let subject = &queued_notification.message.subject;
                 tracing::info!("told {}: {subject}", self.key);
                 self.store_result(self.store.delivered(queued.id).await);
-                self.tell(parcel, None);
+                self.tell(queued_notification, None);
             }
-            Err(error) => self.failed(&queued, parcel, &error).await,
+            Err(error) => self.failed(&queued, queued_notification, &error).await,
         }
     }
 
-    async fn failed(&self, queued: &store::Queued, parcel: Parcel, error: &DeliveryError) {
+    async fn failed(
+        &self,
+        queued: &store::Queued,
+        queued_notification: QueuedNotification,
+        error: &DeliveryError,
+    ) {
         let now = self.clock.now();
-        let subject = &parcel.message.subject;
+        let subject = &queued_notification.message.subject;
         let old = now.since(queued.message.created) >= TRY_FOR;
         if !error.is_temporary() || old {
-            self.voice.trouble(&format!(
+            self.logger.trouble(&format!(
                 "cannot deliver {subject:?} to {}: {error}",
                 self.key
             ));
             self.give_up(queued.id, &error.to_string()).await;
-            return self.tell(parcel, Some(error.to_string()));
+            return self.tell(queued_notification, Some(error.to_string()));
         }
         if queued.attempts == 0 {
-            self.voice.trouble(&format!(
+            self.logger.trouble(&format!(
                 "cannot deliver {subject:?} to {} yet, it is tried again: {error}",
                 self.key
             ));
@@ -274,12 +281,12 @@ impl Worker {
         self.store_result(self.store.give_up(id, why).await);
     }
 
-    fn tell(&self, parcel: Parcel, failure: Option<String>) {
+    fn tell(&self, queued_notification: QueuedNotification, failure: Option<String>) {
         // after the end of the watchdog nobody listens
         let _ = self.events.send(Event::Delivered {
-            incident: parcel.message.incident,
-            report: parcel.message.number,
-            kind: parcel.kind,
+            incident: queued_notification.message.incident,
+            report: queued_notification.message.number,
+            kind: queued_notification.kind,
             failure,
         });
     }

@@ -3,21 +3,21 @@
 
 use std::time::Duration;
 
-use crate::health::{Capture, Decision, Deed, Look, Note, Step, Verdict};
+use crate::health::{ActionStep, Capture, CheckResult, Decision, Note, Step, Verdict};
 use crate::notify::superlance::{self, Listener};
 
 use super::stderr::Stderr;
 
 /// How the watchdog speaks.
 #[derive(Clone, Debug)]
-pub enum Voice {
+pub enum Logger {
     /// The original's lines, and nothing else unless something is wrong.
     Original { listener: Listener, stderr: Stderr },
     /// Log lines through `tracing`.
     Log,
 }
 
-impl Voice {
+impl Logger {
     /// Says what was decided.
     pub fn note(&self, note: &Note) {
         match self {
@@ -31,7 +31,7 @@ impl Voice {
     }
 
     /// An action begins: what is said of it from now on goes through the result.
-    pub fn action(&self, url: &str, look: Option<&Look>) -> Action {
+    pub fn action(&self, url: &str, look: Option<&CheckResult>) -> Action {
         match self {
             Self::Log => Action::Log,
             Self::Original { listener, stderr } => {
@@ -92,7 +92,7 @@ impl Action {
             Self::Log => log_step(check, step),
             Self::Original { stderr, .. } => {
                 let stderr = stderr.clone();
-                if !matches!(step.deed, Deed::ListFailed { .. }) {
+                if !matches!(step.deed, ActionStep::ListFailed { .. }) {
                     self.head();
                 }
                 if let Some(aside) = superlance::aside(step) {
@@ -170,13 +170,13 @@ fn log(note: &Note) {
 
 fn log_step(check: &str, step: &Step) {
     let took = round(step.took);
-    if let Deed::Captured(capture) = &step.deed {
+    if let ActionStep::Captured(capture) = &step.deed {
         return log_capture(check, step, capture);
     }
     for line in superlance::lines(step) {
         tracing::info!(check, took = %humantime::format_duration(took), "{line}");
     }
-    if let Deed::Settled { state, pid } = &step.deed {
+    if let ActionStep::Settled { state, pid } = &step.deed {
         let process = step
             .process
             .as_ref()

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::faults::{Fault, Wrong};
+use super::diagnostics::{Diagnostic, Fault};
 use super::interpolate::Sources;
 
 /// One file under examination.
-pub struct Sheet<'a> {
+pub struct ParseContext<'a> {
     text: &'a str,
     pub sources: Sources<'a>,
     faults: RefCell<Vec<Fault>>,
@@ -20,7 +20,7 @@ struct Elsewhere {
     place: &'static str,
 }
 
-impl<'a> Sheet<'a> {
+impl<'a> ParseContext<'a> {
     pub fn new(text: &'a str, sources: Sources<'a>) -> Self {
         Self {
             text,
@@ -31,12 +31,12 @@ impl<'a> Sheet<'a> {
     }
 
     /// Notes a fault, once: a wrong default is met again by every check that inherits it.
-    pub fn fault(&self, span: Range<usize>, key: &str, wrong: Wrong) {
+    pub fn fault(&self, span: Range<usize>, key: &str, wrong: Diagnostic) {
         self.note(Fault::at(self.text, span, key, wrong));
     }
 
     /// Notes a fault of the file as a whole.
-    pub fn whole_fault(&self, key: &str, wrong: Wrong) {
+    pub fn whole_fault(&self, key: &str, wrong: Diagnostic) {
         self.note(Fault::whole(key, wrong));
     }
 
@@ -76,7 +76,7 @@ impl<'a> Sheet<'a> {
             (None, Some(near)) => format!("did you mean {near:?}?"),
             (None, None) => format!("expected one of {}", known.join(", ")),
         };
-        let wrong = Wrong::new(format!("unknown key {key:?}"), help);
+        let wrong = Diagnostic::new(format!("unknown key {key:?}"), help);
         self.fault(span, path, wrong);
     }
 }

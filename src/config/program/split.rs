@@ -3,10 +3,10 @@
 
 use std::mem;
 
-use crate::config::faults::Wrong;
+use crate::config::diagnostics::Diagnostic;
 
 /// The words of `line`.
-pub fn split(line: &str) -> Result<Vec<String>, Wrong> {
+pub fn split(line: &str) -> Result<Vec<String>, Diagnostic> {
     let mut words = Vec::new();
     // `None` between words; an empty word is one that has quotes and nothing in them
     let mut word: Option<String> = None;
@@ -18,7 +18,7 @@ pub fn split(line: &str) -> Result<Vec<String>, Wrong> {
             '"' => double_quoted(&mut rest, word.get_or_insert_default())?,
             '\\' => {
                 let next = rest.next().ok_or_else(|| {
-                    Wrong::new(
+                    Diagnostic::new(
                         "a backslash at the end",
                         "it stands before the character that is meant: \"\\\\\\\\\" is a backslash",
                     )
@@ -33,7 +33,7 @@ pub fn split(line: &str) -> Result<Vec<String>, Wrong> {
 }
 
 /// Up to the next single quote everything is meant as it stands.
-fn quoted(rest: &mut impl Iterator<Item = char>, word: &mut String) -> Result<(), Wrong> {
+fn quoted(rest: &mut impl Iterator<Item = char>, word: &mut String) -> Result<(), Diagnostic> {
     for char in rest {
         if char == '\'' {
             return Ok(());
@@ -44,7 +44,10 @@ fn quoted(rest: &mut impl Iterator<Item = char>, word: &mut String) -> Result<()
 }
 
 /// Up to the next double quote a backslash is one but before a quote or another backslash.
-fn double_quoted(rest: &mut impl Iterator<Item = char>, word: &mut String) -> Result<(), Wrong> {
+fn double_quoted(
+    rest: &mut impl Iterator<Item = char>,
+    word: &mut String,
+) -> Result<(), Diagnostic> {
     while let Some(char) = rest.next() {
         match char {
             '"' => return Ok(()),
@@ -59,8 +62,8 @@ fn double_quoted(rest: &mut impl Iterator<Item = char>, word: &mut String) -> Re
     Err(unclosed('"'))
 }
 
-fn unclosed(quote: char) -> Wrong {
-    Wrong::new(
+fn unclosed(quote: char) -> Diagnostic {
+    Diagnostic::new(
         format!("a quote {quote} that is not closed"),
         "close it, or write the command as a list: [\"sh\", \"-c\", \"...\"]",
     )

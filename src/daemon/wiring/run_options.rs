@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::health::ProcessName;
-use crate::notify::report::Words;
+use crate::notify::report::MailFormat;
 
 /// How a watchdog behaves beyond its settings: what the original command line asks for.
 #[derive(Clone, Debug)]
-pub struct Manner {
+pub struct RunOptions {
     /// In whose words people are told.
-    pub words: Words,
+    pub words: MailFormat,
     /// The requests' `User-Agent`.
     pub user_agent: String,
     /// When a connection is refused: try again every so long while the timeout allows.
@@ -26,10 +26,10 @@ pub struct Manner {
     pub key: String,
 }
 
-impl Default for Manner {
+impl Default for RunOptions {
     fn default() -> Self {
         Self {
-            words: Words::Full,
+            words: MailFormat::Full,
             user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")).to_owned(),
             retry_refused: None,
             all: false,

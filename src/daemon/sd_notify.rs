@@ -23,7 +23,7 @@ const NAMED: usize = 5;
 
 /// The manager above us, or nobody.
 #[derive(Debug, Default)]
-pub struct Guardian {
+pub struct SdNotify {
     socket: Option<(UnixDatagram, SocketAddr)>,
     /// How often it wants to hear from us, at least.
     every: Option<Duration>,
@@ -31,7 +31,7 @@ pub struct Guardian {
     status: String,
 }
 
-impl Guardian {
+impl SdNotify {
     /// The one that `env` names, if it does. One that cannot be talked to is nobody.
     pub fn of(env: impl Fn(&str) -> Option<OsString>) -> Self {
         let number = |name| env(name)?.to_str()?.parse::<u64>().ok();
@@ -54,12 +54,12 @@ impl Guardian {
     /// # Safety
     /// No other thread may run yet: the environment is changed.
     pub unsafe fn take_from_environment() -> Self {
-        let guardian = Self::of(|name| std::env::var_os(name));
+        let sd_notify = Self::of(|name| std::env::var_os(name));
         for name in [SOCKET, WATCHDOG_SPAN, WATCHDOG_PID] {
             // SAFETY: the caller's promise
             unsafe { std::env::remove_var(name) };
         }
-        guardian
+        sd_notify
     }
 
     /// The loop runs: from now on it is looked at.
@@ -68,7 +68,7 @@ impl Guardian {
         self.next = self.every.map(|every| Instant::now() + every);
     }
 
-    /// New settings are about to be read; [`Guardian::ready`] ends that.
+    /// New settings are about to be read; [`SdNotify::ready`] ends that.
     pub fn reloading(&self) {
         let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
         let now = now.map(Duration::from).unwrap_or_default();
@@ -161,17 +161,17 @@ mod tests {
     use super::*;
 
     /// A manager's socket with an abstract name, and the environment that names it.
-    fn manager(watchdog: &'static str) -> (UnixDatagram, Guardian) {
+    fn manager(watchdog: &'static str) -> (UnixDatagram, SdNotify) {
         let name = format!("httpok-{}-{:x}", std::process::id(), fastrand::u64(..));
         let address = SocketAddr::from_abstract_name(&name).expect("a name");
         let socket = UnixDatagram::bind_addr(&address).expect("a socket");
         socket.set_nonblocking(true).expect("set");
-        let guardian = Guardian::of(|key| match key {
+        let sd_notify = SdNotify::of(|key| match key {
             SOCKET => Some(format!("@{name}").into()),
             WATCHDOG_SPAN => Some(watchdog.into()),
             _ => None,
         });
-        (socket, guardian)
+        (socket, sd_notify)
     }
 
     fn heard(socket: &UnixDatagram) -> Vec<String> {
@@ -183,16 +183,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_hears_that_we_live_at_half_its_patience() {
-        let (socket, mut guardian) = manager("10000000");
+        let (socket, mut sd_notify) = manager("10000000");
         tokio::select! {
             biased;
-            () = guardian.beat() => panic!("not before we are ready"),
+            () = sd_notify.beat() => panic!("not before we are ready"),
             () = tokio::time::sleep(Duration::from_secs(60)) => {}
         }
-        guardian.ready();
+        sd_notify.ready();
         let begun = Instant::now();
         for _ in 0..3 {
-            guardian.beat().await;
+            sd_notify.beat().await;
         }
         assert_eq!(begun.elapsed().as_secs(), 15);
         assert_eq!(
@@ -203,30 +203,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_status_is_told_once() {
-        let (socket, mut guardian) = manager("0");
+        let (socket, mut sd_notify) = manager("0");
         for text in ["a", "a", "b", "a"] {
-            guardian.tell(text.to_owned());
+            sd_notify.tell(text.to_owned());
         }
-        guardian.stopping();
+        sd_notify.stopping();
         assert_eq!(
             heard(&socket),
             ["STATUS=a", "STATUS=b", "STATUS=a", "STOPPING=1"]
         );
-        guardian.reloading();
+        sd_notify.reloading();
         assert!(heard(&socket)[0].starts_with("RELOADING=1\nMONOTONIC_USEC="));
-        assert_eq!(guardian.every, None);
+        assert_eq!(sd_notify.every, None);
     }
 
     #[test]
     fn a_manager_that_does_not_read_or_is_gone_holds_nothing_up() {
-        let (socket, mut guardian) = manager("0");
+        let (socket, mut sd_notify) = manager("0");
         for number in 0..10_000 {
-            guardian.tell(number.to_string());
+            sd_notify.tell(number.to_string());
         }
         let said = heard(&socket).len();
         assert!((1..10_000).contains(&said), "{said}");
         drop(socket);
-        guardian.stopping();
+        sd_notify.stopping();
     }
 
     #[test]
@@ -240,9 +240,9 @@ mod tests {
             }
         };
         let us = std::process::id();
-        assert_eq!(Guardian::of(env(us)).every, Some(Duration::from_secs(1)));
-        assert_eq!(Guardian::of(env(us + 1)).every, None);
-        assert!(!Guardian::of(|_| None).is_there());
-        assert!(!Guardian::of(|_| Some(OsString::new())).is_there());
+        assert_eq!(SdNotify::of(env(us)).every, Some(Duration::from_secs(1)));
+        assert_eq!(SdNotify::of(env(us + 1)).every, None);
+        assert!(!SdNotify::of(|_| None).is_there());
+        assert!(!SdNotify::of(|_| Some(OsString::new())).is_there());
     }
 }

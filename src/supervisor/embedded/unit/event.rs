@@ -36,7 +36,7 @@ pub enum Autorestart {
 pub enum State {
     /// Stopped by request, or never started.
     Stopped,
-    /// The deed [`Deed::Spawn`] is out, its result is not in.
+    /// The deed [`UnitEffect::Spawn`] is out, its result is not in.
     Spawning { tries: u32 },
     /// Started at `since` after `tries` failures; not yet up for long enough.
     Starting { since: Moment, tries: u32 },
@@ -69,9 +69,9 @@ pub enum Event {
     Stop,
     /// It shall end now.
     Kill,
-    /// [`Deed::Spawn`] went well.
+    /// [`UnitEffect::Spawn`] went well.
     Spawned,
-    /// [`Deed::Spawn`] did not.
+    /// [`UnitEffect::Spawn`] did not.
     SpawnFailed(SpawnError),
     /// A process of it, `up` for so long, lives on from another watchdog's time.
     Adopted { up: Duration },
@@ -83,7 +83,7 @@ pub enum Event {
 
 /// What is to be done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum UnitEffect {
     /// Start a process; answered by [`Event::Spawned`] or [`Event::SpawnFailed`] before anything else.
     Spawn,
     /// Send the stop signal to its group.

@@ -10,15 +10,15 @@ use tokio::sync::mpsc;
 use crate::health::{Incident, Memory, Note, Report};
 use crate::store::{IntentId, Store};
 
-use super::courier::Outbox;
-use super::voice::Voice;
+use super::logger::Logger;
+use super::notification_queue::Outbox;
 
 /// When so many entries wait for a slow disk, those that can be done without are left out.
 const CROWDED: usize = 1000;
 
 /// Takes entries, and never blocks.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct PersistQueue {
     entries: mpsc::UnboundedSender<Entry>,
     waiting: Arc<AtomicUsize>,
 }
@@ -52,16 +52,16 @@ impl Entry {
     }
 }
 
-impl Ledger {
+impl PersistQueue {
     /// A ledger of `watchdog` in `store`.
-    pub fn start(store: Store, watchdog: String, outbox: Outbox, voice: Voice) -> Self {
+    pub fn start(store: Store, watchdog: String, outbox: Outbox, logger: Logger) -> Self {
         let (sender, entries) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let scribe = Scribe {
+        let scribe = PersistWriter {
             store,
             watchdog,
             outbox,
-            voice,
+            logger,
             waiting: Arc::clone(&waiting),
         };
         tokio::spawn(scribe.write_all(entries));
@@ -89,15 +89,15 @@ impl Ledger {
     }
 }
 
-struct Scribe {
+struct PersistWriter {
     store: Store,
     watchdog: String,
     outbox: Outbox,
-    voice: Voice,
+    logger: Logger,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Scribe {
+impl PersistWriter {
     async fn write_all(mut self, mut entries: mpsc::UnboundedReceiver<Entry>) {
         let mut trouble = self.store.watch();
         loop {
@@ -112,7 +112,7 @@ impl Scribe {
                 Ok(()) = trouble.changed() => {}
             }
             for trouble in self.store.take_troubles() {
-                self.voice.trouble(&format!("httpok: {}", trouble.text));
+                self.logger.trouble(&format!("httpok: {}", trouble.text));
             }
         }
     }
