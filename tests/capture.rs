@@ -24,7 +24,7 @@ use httpok::health::{
     Target,
 };
 use httpok::store::Store;
-use httpok::supervisor::{Supervisor, Supervisors, supervisord};
+use httpok::supervisor::{Supervisors, supervisord};
 use support::supervisord::{Supervisord, provisioned};
 use support::wait_until;
 
@@ -143,10 +143,7 @@ impl RenderContext {
             supervisord::Deadlines::default(),
         );
         let mut supervisors = Supervisors::default();
-        supervisors.insert(
-            Backend::Supervisord,
-            Supervisor::Supervisord(client.unwrap()),
-        );
+        supervisors.insert(Backend::Supervisord, client.unwrap());
         let plan = Plan {
             check: self.check.clone(),
             incident: INCIDENT.to_owned(),

@@ -1,6 +1,7 @@
 //! supervisord's list of a hundred processes, asked for over a socket and read, beside the reading alone by
 //! Python's xmlrpc.client, which supervisor's own client is made of.
 
+use httpok::supervisor::Supervisor;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
@@ -81,7 +82,7 @@ pub fn measure(table: &mut Table) {
         "100 processes listed over a socket",
         || {
             each(TIMES, || {
-                let listed = runtime.block_on(client.list()).expect("an answer");
+                let listed = runtime.block_on(client.list(None)).expect("an answer");
                 assert_eq!(listed.len(), 100);
             })
         },

@@ -7,7 +7,6 @@ use crate::config::settings::{Check, Settings};
 use crate::daemon::wiring::RunOptions;
 use crate::daemon::{Logger, Tally, Ticks};
 use crate::health::{Backend, Target};
-use crate::supervisor::Supervisor;
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
 use crate::tick::Signals;
 
@@ -59,11 +58,10 @@ pub fn run(args: &RunArgs) -> i32 {
         let process = program.full_name();
         let embedded = Embedded::new(vec![program]);
         let mut parts = parts;
-        let supervisor = Supervisor::Embedded(embedded.clone());
         parts
             .clients
             .supervisors
-            .insert(Backend::Embedded, supervisor);
+            .insert(Backend::Embedded, embedded.clone());
         // first whoever obeys signals: as the first process of a container we get no others
         let (signals, forwarder) = (Signals::new()?, Forwarder::new()?);
         let watchdog =

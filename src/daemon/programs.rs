@@ -19,8 +19,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::health::{Backend, Process};
+use crate::supervisor::Supervisors;
 use crate::supervisor::embedded::{Embedded, Program, become_subreaper, read_notes, reap_orphans};
-use crate::supervisor::{Supervisor, Supervisors};
 
 use super::logger::Logger;
 use super::state_dir::short;
@@ -111,8 +111,7 @@ impl Programs {
     /// Where checks find the programs.
     pub fn lend(&self, supervisors: &mut Supervisors) {
         if let Some(supervisor) = &self.supervisor {
-            let supervisor = Supervisor::Embedded(supervisor.clone());
-            supervisors.insert(Backend::Embedded, supervisor);
+            supervisors.insert(Backend::Embedded, supervisor.clone());
         }
     }
 

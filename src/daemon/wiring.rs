@@ -20,7 +20,7 @@ use crate::notify::report::MailFormat;
 use crate::notify::{
     self, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
-use crate::supervisor::{Supervisor, Supervisors, command, docker, supervisord, systemd};
+use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
 
 pub use probes::probe;
 pub use programs::runnable;
@@ -198,7 +198,7 @@ fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
             settings.password.clone(),
             supervisord::Deadlines::default(),
         )?;
-        supervisors.insert(Backend::Supervisord, Supervisor::Supervisord(client));
+        supervisors.insert(Backend::Supervisord, client);
     }
     // it is where it always is: to name one of its units is enough
     if reached.systemd.is_some() || is_named(Backend::Systemd, settings) {
@@ -207,7 +207,7 @@ fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
             Scope::User => systemd::Scope::User,
         };
         let client = systemd::Client::new(systemd::Spec::new(scope));
-        supervisors.insert(Backend::Systemd, Supervisor::Systemd(client));
+        supervisors.insert(Backend::Systemd, client);
     }
     // its socket has a usual place, so that a target is enough
     if reached.docker.is_some() || is_named(Backend::Docker, settings) {
@@ -215,7 +215,7 @@ fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
         let socket = socket.unwrap_or_else(docker_socket);
         let client = docker::Client::new(&socket)
             .map_err(|why| anyhow::anyhow!("docker: cannot make an HTTP client: {why}"))?;
-        supervisors.insert(Backend::Docker, Supervisor::Docker(client));
+        supervisors.insert(Backend::Docker, client);
     }
     if let Some(commands) = &reached.command {
         let client = command::Client::new(command::Templates {
@@ -225,7 +225,7 @@ fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
             pidfile: commands.pidfile.clone(),
             timeout: commands.timeout,
         });
-        supervisors.insert(Backend::Command, Supervisor::Command(client));
+        supervisors.insert(Backend::Command, client);
     }
     Ok(supervisors)
 }

@@ -1,13 +1,13 @@
 //! All supervisors of one watchdog, by backend: a process's name says whom to ask.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Supervisor;
-use super::stream::Stream;
+use super::{Stream, Supervisor};
 use crate::health::{Backend, CallError, Process, ProcessName, Remedy};
 
 /// What the supervisors said that could be asked.
@@ -28,12 +28,12 @@ impl Listing {
 
 /// The supervisors that are configured.
 #[derive(Clone, Debug, Default)]
-pub struct Supervisors(BTreeMap<Backend, Supervisor>);
+pub struct Supervisors(BTreeMap<Backend, Arc<dyn Supervisor>>);
 
 impl Supervisors {
     /// Adds or replaces the one for `backend`.
-    pub fn insert(&mut self, backend: Backend, supervisor: Supervisor) {
-        self.0.insert(backend, supervisor);
+    pub fn insert(&mut self, backend: Backend, supervisor: impl Supervisor + 'static) {
+        self.0.insert(backend, Arc::new(supervisor));
     }
 
     /// The processes of those of `backends` that `remedy` can select from. They are asked at the same time,
@@ -44,7 +44,7 @@ impl Supervisors {
         let mut listing = Listing::default();
         for &backend in backends {
             let supervisor = match self.of(backend) {
-                Ok(supervisor) => supervisor.clone(),
+                Ok(supervisor) => Arc::clone(supervisor),
                 Err(error) => {
                     listing.unasked.push((backend, error));
                     continue;
@@ -124,10 +124,12 @@ impl Supervisors {
 
     /// Where the supervisor of `backend` is reached, without secrets; empty when there is none.
     pub fn address(&self, backend: Backend) -> &str {
-        self.0.get(&backend).map_or("", Supervisor::address)
+        self.0
+            .get(&backend)
+            .map_or("", |supervisor| supervisor.address())
     }
 
-    fn of(&self, backend: Backend) -> Result<&Supervisor, CallError> {
+    fn of(&self, backend: Backend) -> Result<&Arc<dyn Supervisor>, CallError> {
         self.0.get(&backend).ok_or_else(|| CallError::Unreachable {
             detail: format!("no {backend} is configured"),
         })

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use dxr::{TryFromValue, Value};
 
-use super::stream::Stream;
 pub use super::transport::BadUrl;
 use super::transport::Transport;
-use super::xmlrpc;
+use super::{Stream, Supervisor, xmlrpc};
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 use crate::secret::Secret;
 
@@ -53,82 +53,6 @@ impl Client {
         })
     }
 
-    /// Where it is reached, without secrets.
-    pub fn address(&self) -> &str {
-        self.transport.shown()
-    }
-
-    /// Every process, in supervisord's order: by group and name.
-    pub async fn list(&self) -> Result<Vec<Process>, CallError> {
-        let answer = self
-            .ask(
-                "supervisor.getAllProcessInfo",
-                vec![],
-                self.deadlines.question,
-            )
-            .await?;
-        processes(&answer)
-    }
-
-    /// The process `name`.
-    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
-        let params = vec![Value::String(name.namespec())];
-        let answer = self
-            .ask("supervisor.getProcessInfo", params, self.deadlines.question)
-            .await?;
-        process(&answer)
-    }
-
-    /// Stops `name`; answered when it has stopped.
-    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        let params = vec![Value::String(name.namespec())];
-        self.ask("supervisor.stopProcess", params, self.deadlines.deed)
-            .await
-            .map(drop)
-    }
-
-    /// Starts `name`; answered when it is RUNNING, or will not be.
-    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
-        let params = vec![Value::String(name.namespec())];
-        self.ask("supervisor.startProcess", params, self.deadlines.deed)
-            .await
-            .map(drop)
-    }
-
-    /// Sends `name` the signal `signal`.
-    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
-        let params = vec![
-            Value::String(name.namespec()),
-            Value::String(signal.to_owned()),
-        ];
-        self.ask("supervisor.signalProcess", params, self.deadlines.question)
-            .await
-            .map(drop)
-    }
-
-    /// The last `bytes` bytes of what `name` wrote to `stream`.
-    pub async fn log_tail(
-        &self,
-        name: &ProcessName,
-        stream: Stream,
-        bytes: u16,
-    ) -> Result<String, CallError> {
-        let method = match stream {
-            Stream::Stdout => "supervisor.tailProcessStdoutLog",
-            Stream::Stderr => "supervisor.tailProcessStderrLog",
-        };
-        // supervisord fails on a tail that begins within a character (HTTP status 500). They are at most
-        // four bytes long.
-        let mut shorter = 0;
-        loop {
-            let tail = self.tail(method, name, bytes.saturating_sub(shorter)).await;
-            match tail {
-                Err(CallError::Malformed { .. }) if shorter < 3 => shorter += 1,
-                tail => return tail,
-            }
-        }
-    }
-
     async fn tail(
         &self,
         method: &str,
@@ -156,6 +80,74 @@ impl Client {
         match tokio::time::timeout(within, self.transport.post(call)).await {
             Ok(body) => xmlrpc::answer(&body?),
             Err(_) => Err(CallError::TimedOut { after: within }),
+        }
+    }
+}
+
+#[async_trait]
+impl Supervisor for Client {
+    /// Where it is reached, without secrets.
+    fn address(&self) -> &str {
+        self.transport.shown()
+    }
+
+    /// Every process, in supervisord's order: by group and name.
+    async fn list(&self, _patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        let answer = self
+            .ask(
+                "supervisor.getAllProcessInfo",
+                vec![],
+                self.deadlines.question,
+            )
+            .await?;
+        processes(&answer)
+    }
+
+    /// The process `name`.
+    async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        let params = vec![Value::String(name.namespec())];
+        let answer = self
+            .ask("supervisor.getProcessInfo", params, self.deadlines.question)
+            .await?;
+        process(&answer)
+    }
+
+    /// Stops `name`; answered when it has stopped.
+    async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let params = vec![Value::String(name.namespec())];
+        self.ask("supervisor.stopProcess", params, self.deadlines.deed)
+            .await
+            .map(drop)
+    }
+
+    /// Starts `name`; answered when it is RUNNING, or will not be.
+    async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        let params = vec![Value::String(name.namespec())];
+        self.ask("supervisor.startProcess", params, self.deadlines.deed)
+            .await
+            .map(drop)
+    }
+
+    /// The last `bytes` bytes of what `name` wrote to `stream`.
+    async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        let method = match stream {
+            Stream::Stdout => "supervisor.tailProcessStdoutLog",
+            Stream::Stderr => "supervisor.tailProcessStderrLog",
+        };
+        // supervisord fails on a tail that begins within a character (HTTP status 500). They are at most
+        // four bytes long.
+        let mut shorter = 0;
+        loop {
+            let tail = self.tail(method, name, bytes.saturating_sub(shorter)).await;
+            match tail {
+                Err(CallError::Malformed { .. }) if shorter < 3 => shorter += 1,
+                tail => return tail,
+            }
         }
     }
 }

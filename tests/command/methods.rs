@@ -40,34 +40,34 @@ impl Stage {
         }
     }
 
-    fn client(&self, timeout: Duration) -> Supervisor {
+    fn client(&self, timeout: Duration) -> Client {
         let line = |action: &str| {
             let words = [&self.script.path(), "{name}", action];
             Line::Argv(words.map(str::to_owned).to_vec())
         };
         let pidfile = self.dir.path().join("{name}.pid");
-        Supervisor::Command(Client::new(Templates {
+        Client::new(Templates {
             status: line("status"),
             stop: line("stop"),
             start: line("start"),
             pidfile: Some(pidfile.to_str().unwrap().to_owned()),
             timeout,
-        }))
+        })
     }
 }
 
 /// With these words for all three.
-fn client_of(line: &Line, timeout: Duration) -> Supervisor {
-    Supervisor::Command(Client::new(Templates {
+fn client_of(line: &Line, timeout: Duration) -> Client {
+    Client::new(Templates {
         status: line.clone(),
         stop: line.clone(),
         start: line.clone(),
         pidfile: None,
         timeout,
-    }))
+    })
 }
 
-async fn state(client: &Supervisor, service: &str) -> ProcessState {
+async fn state(client: &Client, service: &str) -> ProcessState {
     client.info(&name(service)).await.unwrap().state
 }
 
@@ -133,11 +133,6 @@ async fn only_what_is_named_is_there() {
     );
     let tail = client.log_tail(&name("a"), Stream::Stdout, 100).await;
     assert_eq!(tail.unwrap(), "");
-    refused(
-        client.signal(&name("a"), "HUP").await,
-        CallError::FAILED,
-        "no command",
-    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use httpok::health::{CallError, ProcessState};
-use httpok::supervisor::Supervisor;
+use httpok::supervisor::{Supervisor, docker};
 use nix::sys::signal::Signal;
 
 use crate::engine::engine;
@@ -13,7 +13,7 @@ use crate::program::LIMIT;
 use crate::support::wait_until;
 use crate::{GOOD, client, name, until};
 
-async fn state(client: &Supervisor, container: &str) -> ProcessState {
+async fn state(client: &docker::Client, container: &str) -> ProcessState {
     client.info(&name(container)).await.unwrap().state
 }
 

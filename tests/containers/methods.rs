@@ -84,7 +84,6 @@ async fn faults_are_those_of_supervisord() {
         assert_eq!(code(client.info(&nobody).await.map(drop)), bad, "{nobody}");
         assert_eq!(code(client.stop(&nobody).await), bad, "{nobody}");
         assert_eq!(code(client.start(&nobody).await), bad, "{nobody}");
-        assert_eq!(code(client.signal(&nobody, "HUP").await), bad, "{nobody}");
         let tail = client.log_tail(&nobody, Stream::Stdout, 10).await;
         assert_eq!(code(tail.map(drop)), bad, "{nobody}");
     }
@@ -131,23 +130,6 @@ async fn the_end_of_each_output_is_read() {
     );
     assert_eq!(tail("mtty", Stream::Stderr, 2000).await, "");
     assert_eq!(tail("mnone", Stream::Stdout, 2000).await, "");
-}
-
-#[tokio::test]
-async fn signals_arrive() {
-    let (engine, service) = (engine(), engine().service());
-    engine.run("msignal", &[], &format!("trap 'exit 0' HUP; {GOOD}"));
-    let client = client(&service);
-    let target = name("msignal");
-    until(&client, "msignal", ProcessState::Running).await;
-    assert_eq!(
-        code(client.signal(&target, "USE").await),
-        Some(CallError::FAILED)
-    );
-    client.signal(&target, "HUP").await.unwrap();
-    until(&client, "msignal", ProcessState::Stopped).await;
-    let late = code(client.signal(&target, "HUP").await);
-    assert_eq!(late, Some(CallError::NOT_RUNNING));
 }
 
 #[tokio::test]
@@ -204,7 +186,7 @@ fn who_may_not_use_the_socket_is_told_which_group_may() {
             .enable_all()
             .build()
             .unwrap();
-        let client = Supervisor::Docker(docker::Client::new(&socket).unwrap());
+        let client = docker::Client::new(&socket).unwrap();
         // SAFETY: the bare system call changes this thread alone, which ends soon
         let dropped = unsafe { libc::syscall(libc::SYS_setresuid, -1, 65534, -1) };
         assert_eq!(dropped, 0, "the tests run as root");

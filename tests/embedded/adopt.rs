@@ -1,5 +1,6 @@
 //! Programs live on when their watchdog is killed, and the next one looks after them.
 
+use httpok::supervisor::Supervisor;
 use std::fs;
 use std::path::Path;
 

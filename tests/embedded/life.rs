@@ -1,5 +1,6 @@
 //! Start, stop, restart; states and faults; order.
 
+use httpok::supervisor::Supervisor;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! Log files: written, kept from growing, read.
 
+use httpok::supervisor::Supervisor;
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! What a new process finds: environment, directory, user, limits, signals, descriptors.
 
+use httpok::supervisor::Supervisor;
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;

@@ -20,16 +20,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A program that runs for long and is up at once.
 const SLEEPER: &str = "command=sleep 1000\nstartsecs=0";
 
-fn client_with(url: &str, username: &str, password: &str) -> Supervisor {
+fn client_with(url: &str, username: &str, password: &str) -> Client {
     let deadlines = Deadlines {
         question: LIMIT,
         deed: LIMIT,
     };
     let client = Client::new(url, username, password.into(), deadlines);
-    Supervisor::Supervisord(client.unwrap())
+    client.unwrap()
 }
 
-fn client(supervisord: &Supervisord) -> Supervisor {
+fn client(supervisord: &Supervisord) -> Client {
     client_with(&supervisord.url(), "", "")
 }
 
@@ -164,41 +164,10 @@ async fn what_supervisord_refuses_is_a_fault() {
             50,
             "SPAWN_ERROR: quick",
         ),
-        (
-            client.signal(&name("off"), "HUP").await.err(),
-            70,
-            "NOT_RUNNING: off",
-        ),
-        (
-            client.signal(&name("off"), "NOSUCH").await.err(),
-            11,
-            "BAD_SIGNAL: NOSUCH",
-        ),
     ];
     for (found, code, text) in faults {
         assert_eq!(found, Some(fault(code, text)));
     }
-}
-
-#[tokio::test]
-async fn signals_reach_the_process() {
-    let supervisord = Supervisord::with()
-        .program(
-            "web",
-            "command=sh -c 'trap \"echo hup\" HUP; trap \"echo usr1\" USR1; echo set; \
-             while :; do sleep 0.01; done'\nstartsecs=0",
-        )
-        .start();
-    let client = client(&supervisord);
-    let printed = |text: &str| {
-        let what = format!("the program printed {text:?}");
-        wait_until(&what, LIMIT, || supervisord.stdout("web").ends_with(text));
-    };
-    printed("set\n");
-    client.signal(&name("web"), "HUP").await.unwrap();
-    printed("hup\n");
-    client.signal(&name("web"), "10").await.unwrap();
-    printed("usr1\n");
 }
 
 #[tokio::test]
@@ -457,8 +426,7 @@ async fn a_server_that_hangs_is_not_waited_for() {
         question: Duration::from_millis(100),
         deed: Duration::from_millis(200),
     };
-    let client =
-        Supervisor::Supervisord(Client::new(&url, "", Secret::default(), deadlines).unwrap());
+    let client = Client::new(&url, "", Secret::default(), deadlines).unwrap();
     let after = deadlines.question;
     assert_eq!(client.list(None).await, Err(CallError::TimedOut { after }));
     let after = deadlines.deed;

@@ -1,5 +1,6 @@
 //! Units that do not do as they are told, and what is refused for their own good.
 
+use httpok::supervisor::Supervisor;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 

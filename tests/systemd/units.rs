@@ -2,6 +2,7 @@
 
 use httpok::health::{CallError, Process, ProcessState, Target};
 use httpok::supervisor::Stream;
+use httpok::supervisor::Supervisor;
 use nix::sys::signal::Signal;
 
 use crate::manager::{Manager, named};
@@ -122,24 +123,6 @@ async fn stop_and_start_wait_until_it_is_done() {
         client.log_tail(&web, Stream::Stderr, 100).await,
         Ok(String::new())
     );
-}
-
-#[tokio::test]
-async fn a_signal_goes_to_the_main_process() {
-    let text = "[Service]\nExecStart=/bin/sh -c 'trap \"echo hup > DIR/said\" HUP; echo > DIR/up; \
-                while :; do sleep 0.05; done'\n";
-    let manager = Manager::with(&[("web.service", text)]);
-    let (client, web) = (manager.client(), named("web.service"));
-    assert_eq!(
-        code(client.signal(&web, "HUP").await),
-        CallError::NOT_RUNNING
-    );
-    assert_eq!(code(client.start(&web).await), 0);
-    wait_until("it listens", LIMIT, || manager.dir().join("up").exists());
-    assert_eq!(code(client.signal(&web, "HUP").await), 0);
-    wait_until("it heard", LIMIT, || manager.dir().join("said").exists());
-    assert_eq!(code(client.signal(&web, "1").await), 0);
-    assert_eq!(code(client.signal(&web, "NOSUCH").await), CallError::FAILED);
 }
 
 /// Units without a process are told apart by their invocation.

@@ -15,8 +15,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use tokio::time::sleep;
 
+use super::Supervisor;
 use super::lingering::Lingering;
 use crate::exec::{self, Command, ExecError, Finished, Line, Output, template};
 use crate::health::{Backend, CallError, Process, ProcessName, ProcessState};
@@ -77,128 +79,6 @@ impl Client {
         }
     }
 
-    /// The start command as it was written: two with another one are not the same.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// What `patterns` name; a command can list nothing.
-    pub async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
-        let mut processes = Vec::new();
-        for pattern in patterns.unwrap_or_default() {
-            if let Some(name) = named(pattern) {
-                processes.push(self.info(&name).await?);
-            }
-        }
-        Ok(processes)
-    }
-
-    /// `name` as its status command tells.
-    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
-        let status = self.ask(name).await?;
-        let key = name.namespec();
-        let mut ends = self.ends();
-        let state = match status.state {
-            ProcessState::Running => {
-                ends.remove(name);
-                let holds = self.stops.holds(&key, &status.life(), Instant::now());
-                if holds {
-                    ProcessState::Stopping
-                } else {
-                    ProcessState::Running
-                }
-            }
-            ProcessState::Stopped => {
-                self.stops.settled(&key);
-                ends.get(name).copied().unwrap_or(ProcessState::Stopped)
-            }
-            state => state,
-        };
-        Ok(Process {
-            name: name.clone(),
-            state,
-            pid: status.alive.map(|alive| alive.pid),
-            uptime: status.alive.map(|alive| alive.uptime),
-            detail: status.detail,
-            instance: status.alive.map(Alive::life),
-            aliases: Vec::new(),
-        })
-    }
-
-    /// Stops `name`; answered when its status says that it does not run.
-    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        let before = self.ask(name).await?;
-        if before.is_down() {
-            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
-        }
-        let takes = self.templates.timeout;
-        let key = name.namespec();
-        self.stops.asked(&key, &before.life(), takes);
-        let finished = self.run(&self.templates.stop, name).await?;
-        if !finished.status.success() {
-            return Err(CallError::fault(CallError::FAILED, outcome(&finished)));
-        }
-        let until = Instant::now() + takes;
-        loop {
-            let asked = self.ask(name).await;
-            if asked.as_ref().is_ok_and(Status::is_down) {
-                self.stops.settled(&key);
-                return Ok(());
-            }
-            if Instant::now() >= until {
-                let state = asked?.state;
-                let text = format!("its stop command ended well, but it is {state}");
-                return Err(CallError::fault(CallError::FAILED, text));
-            }
-            sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Starts `name`; answered when its status has said for a little while that it runs, or will not.
-    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
-        if self.ask(name).await?.state == ProcessState::Running {
-            return Err(CallError::fault(
-                CallError::ALREADY_STARTED,
-                "ALREADY_STARTED",
-            ));
-        }
-        let finished = self.run(&self.templates.start, name).await?;
-        if !finished.status.success() && self.ask(name).await?.state != ProcessState::Running {
-            self.ends().insert(name.clone(), ProcessState::Fatal);
-            return Err(CallError::fault(CallError::SPAWN_ERROR, outcome(&finished)));
-        }
-        let there = Instant::now() + UP_WITHIN.min(self.templates.timeout);
-        let mut since = None;
-        loop {
-            let status = self.ask(name).await?;
-            let now = Instant::now();
-            match (status.state, since) {
-                (ProcessState::Running, Some(since)) if now >= since + UP_FOR => {
-                    self.ends().remove(name);
-                    self.stops.settled(&name.namespec());
-                    return Ok(());
-                }
-                (ProcessState::Running, None) => since = Some(now),
-                (ProcessState::Running, Some(_)) => {}
-                (_, None) if now < there => {}
-                (state, _) => {
-                    self.ends().insert(name.clone(), ProcessState::Exited);
-                    let text = format!(
-                        "its start command ended well, but it is {state} (what it starts must not \
-                         hold the command's output, or it is killed with it)"
-                    );
-                    return Err(CallError::fault(CallError::ABNORMAL_TERMINATION, text));
-                }
-            }
-            sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// How long a stop that someone asked for may be under way while the status still says that it runs.
-    pub fn stop_takes(&self) -> Duration {
-        self.templates.timeout
-    }
-
     async fn ask(&self, name: &ProcessName) -> Result<Status, CallError> {
         let finished = self.run(&self.templates.status, name).await?;
         let state = match finished.status.code() {
@@ -254,6 +134,131 @@ impl Client {
 
     fn ends(&self) -> MutexGuard<'_, HashMap<ProcessName, ProcessState>> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Supervisor for Client {
+    /// The start command as it was written: two with another one are not the same.
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What `patterns` name; a command can list nothing.
+    async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        let mut processes = Vec::new();
+        for pattern in patterns.unwrap_or_default() {
+            if let Some(name) = named(pattern) {
+                processes.push(self.info(&name).await?);
+            }
+        }
+        Ok(processes)
+    }
+
+    /// `name` as its status command tells.
+    async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        let status = self.ask(name).await?;
+        let key = name.namespec();
+        let mut ends = self.ends();
+        let state = match status.state {
+            ProcessState::Running => {
+                ends.remove(name);
+                let holds = self.stops.holds(&key, &status.life(), Instant::now());
+                if holds {
+                    ProcessState::Stopping
+                } else {
+                    ProcessState::Running
+                }
+            }
+            ProcessState::Stopped => {
+                self.stops.settled(&key);
+                ends.get(name).copied().unwrap_or(ProcessState::Stopped)
+            }
+            state => state,
+        };
+        Ok(Process {
+            name: name.clone(),
+            state,
+            pid: status.alive.map(|alive| alive.pid),
+            uptime: status.alive.map(|alive| alive.uptime),
+            detail: status.detail,
+            instance: status.alive.map(Alive::life),
+            aliases: Vec::new(),
+        })
+    }
+
+    /// Stops `name`; answered when its status says that it does not run.
+    async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let before = self.ask(name).await?;
+        if before.is_down() {
+            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
+        }
+        let takes = self.templates.timeout;
+        let key = name.namespec();
+        self.stops.asked(&key, &before.life(), takes);
+        let finished = self.run(&self.templates.stop, name).await?;
+        if !finished.status.success() {
+            return Err(CallError::fault(CallError::FAILED, outcome(&finished)));
+        }
+        let until = Instant::now() + takes;
+        loop {
+            let asked = self.ask(name).await;
+            if asked.as_ref().is_ok_and(Status::is_down) {
+                self.stops.settled(&key);
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let state = asked?.state;
+                let text = format!("its stop command ended well, but it is {state}");
+                return Err(CallError::fault(CallError::FAILED, text));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Starts `name`; answered when its status has said for a little while that it runs, or will not.
+    async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        if self.ask(name).await?.state == ProcessState::Running {
+            return Err(CallError::fault(
+                CallError::ALREADY_STARTED,
+                "ALREADY_STARTED",
+            ));
+        }
+        let finished = self.run(&self.templates.start, name).await?;
+        if !finished.status.success() && self.ask(name).await?.state != ProcessState::Running {
+            self.ends().insert(name.clone(), ProcessState::Fatal);
+            return Err(CallError::fault(CallError::SPAWN_ERROR, outcome(&finished)));
+        }
+        let there = Instant::now() + UP_WITHIN.min(self.templates.timeout);
+        let mut since = None;
+        loop {
+            let status = self.ask(name).await?;
+            let now = Instant::now();
+            match (status.state, since) {
+                (ProcessState::Running, Some(since)) if now >= since + UP_FOR => {
+                    self.ends().remove(name);
+                    self.stops.settled(&name.namespec());
+                    return Ok(());
+                }
+                (ProcessState::Running, None) => since = Some(now),
+                (ProcessState::Running, Some(_)) => {}
+                (_, None) if now < there => {}
+                (state, _) => {
+                    self.ends().insert(name.clone(), ProcessState::Exited);
+                    let text = format!(
+                        "its start command ended well, but it is {state} (what it starts must not \
+                         hold the command's output, or it is killed with it)"
+                    );
+                    return Err(CallError::fault(CallError::ABNORMAL_TERMINATION, text));
+                }
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// How long a stop that someone asked for may be under way while the status still says that it runs.
+    async fn stop_takes(&self, _name: &ProcessName) -> Duration {
+        self.templates.timeout
     }
 }
 

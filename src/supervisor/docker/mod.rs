@@ -19,10 +19,11 @@ mod wire;
 use std::error::Error;
 use std::time::{Duration, Instant, SystemTime};
 
+use async_trait::async_trait;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::sleep;
 
-use super::stream::Stream;
+use super::{Stream, Supervisor};
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 use called::Listed;
 use container::{Container, UP_AFTER};
@@ -66,161 +67,6 @@ impl Client {
             memory: Memory::default(),
             own_id: ourselves::own_id(),
         })
-    }
-
-    /// Where it is reached.
-    pub fn address(&self) -> &str {
-        self.wire.shown()
-    }
-
-    /// The containers that one of `patterns` means, or all but our own.
-    pub async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
-        let answer = self.wire.get("/containers/json?all=1", QUESTION).await?;
-        let mut processes = Vec::new();
-        for listed in answer.read::<Vec<Listed>>()? {
-            let Some((name, aliases)) = listed.called(patterns) else {
-                continue;
-            };
-            if self.own_id.as_ref() == Some(&listed.id) {
-                continue;
-            }
-            // one that is gone by now is in no list
-            if let Some(container) = self.look(&listed.id).await? {
-                let process = self.describe(&container, name);
-                processes.push(Process { aliases, ..process });
-            }
-        }
-        processes.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(processes)
-    }
-
-    /// The container `name`.
-    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
-        let container = self.find(name).await?;
-        Ok(self.describe(&container, name.clone()))
-    }
-
-    /// Stops `name`; answered when it has stopped. Its restart policy sleeps until it is started.
-    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        let container = self.find(name).await?;
-        let id = &container.id;
-        if self.own_id.as_ref() == Some(id) {
-            return Err(failed("it is the container that httpok runs in"));
-        }
-        if container.host_config.auto_remove {
-            return Err(failed("it was made with --rm: a stop would remove it"));
-        }
-        if container.has_ended() || container.state.status == "paused" {
-            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
-        }
-        let takes = stop_takes(&container);
-        self.memory
-            .stops
-            .asked(id, &container.life(), takes + KILLED);
-        let answer = self.post(id, "stop", takes + SLACK).await?;
-        match answer.status {
-            200..=299 => {
-                self.memory.stops.settled(id);
-                self.memory.stopped(name, id);
-                Ok(())
-            }
-            304 => {
-                self.memory.stops.settled(id);
-                Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"))
-            }
-            404 => Err(bad_name(&answer.message())),
-            _ => Err(failed(answer.message())),
-        }
-    }
-
-    /// Starts `name`; answered when it has been up for a little while, or will not be.
-    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
-        let container = self.find(name).await?;
-        let id = &container.id;
-        let answer = self.post(id, "start", START).await?;
-        let error = match answer.status {
-            200..=299 => {
-                self.memory.stops.settled(id);
-                self.stays_up(id).await?;
-                self.memory.started(name);
-                return Ok(());
-            }
-            304 => {
-                return Err(CallError::fault(
-                    CallError::ALREADY_STARTED,
-                    "ALREADY_STARTED",
-                ));
-            }
-            _ => CallError::fault(CallError::SPAWN_ERROR, answer.message()),
-        };
-        // an engine also says "not found" when it is the container's network or file that is not there
-        match self.look(id).await? {
-            None => Err(bad_name(&answer.message())),
-            Some(container) => {
-                self.memory.ended(&container, ProcessState::Fatal);
-                Err(error)
-            }
-        }
-    }
-
-    /// Sends `name` the signal `signal`.
-    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
-        let container = self.find(name).await?;
-        if !container.is_running() {
-            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
-        }
-        let deed = format!("kill?signal={}", encoded(signal));
-        let answer = self.post(&container.id, &deed, QUESTION).await?;
-        match answer.status {
-            200..=299 => Ok(()),
-            404 => Err(bad_name(&answer.message())),
-            _ => Err(failed(answer.message())),
-        }
-    }
-
-    /// The last `bytes` bytes of what `name` wrote to `stream`; empty when its engine keeps no log.
-    pub async fn log_tail(
-        &self,
-        name: &ProcessName,
-        stream: Stream,
-        bytes: u16,
-    ) -> Result<String, CallError> {
-        let container = self.find(name).await?;
-        let tty = container.config.tty;
-        let stream = match stream {
-            Stream::Stdout => "stdout",
-            // a terminal has but one output
-            Stream::Stderr if tty => return Ok(String::new()),
-            Stream::Stderr => "stderr",
-        };
-        if container.host_config.log_config.r#type == "none" {
-            return Ok(String::new());
-        }
-        let path = format!(
-            "/containers/{}/logs?{stream}=1&tail={}",
-            container.id,
-            bytes / SHORT_LINE + FEW_LINES
-        );
-        let mut tail = Tail::new(bytes.into(), !tty);
-        let refused = self
-            .wire
-            .get_all(&path, QUESTION, |piece| tail.push(piece))
-            .await?;
-        match refused {
-            None => Ok(tail.text()),
-            Some(answer) if answer.status == 404 => Err(bad_name(&answer.message())),
-            // the log goes where the engine cannot read it
-            Some(answer) if answer.message().contains("does not support reading") => {
-                Ok(String::new())
-            }
-            Some(answer) => Err(failed(answer.message())),
-        }
-    }
-
-    /// How long a stop that someone asked for may be under way while the container is still said to run.
-    pub async fn stop_takes(&self, name: &ProcessName) -> Duration {
-        let container = self.find(name).await.ok();
-        container.map_or(STOP_TIMEOUT, |container| stop_takes(&container)) + KILLED
     }
 
     /// Waits until a container that was just started has been up for long enough.
@@ -285,6 +131,149 @@ impl Client {
             process.state = state;
         }
         process
+    }
+}
+
+#[async_trait]
+impl Supervisor for Client {
+    /// Where it is reached.
+    fn address(&self) -> &str {
+        self.wire.shown()
+    }
+
+    /// The containers that one of `patterns` means, or all but our own.
+    async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        let answer = self.wire.get("/containers/json?all=1", QUESTION).await?;
+        let mut processes = Vec::new();
+        for listed in answer.read::<Vec<Listed>>()? {
+            let Some((name, aliases)) = listed.called(patterns) else {
+                continue;
+            };
+            if self.own_id.as_ref() == Some(&listed.id) {
+                continue;
+            }
+            // one that is gone by now is in no list
+            if let Some(container) = self.look(&listed.id).await? {
+                let process = self.describe(&container, name);
+                processes.push(Process { aliases, ..process });
+            }
+        }
+        processes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(processes)
+    }
+
+    /// The container `name`.
+    async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        let container = self.find(name).await?;
+        Ok(self.describe(&container, name.clone()))
+    }
+
+    /// Stops `name`; answered when it has stopped. Its restart policy sleeps until it is started.
+    async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let container = self.find(name).await?;
+        let id = &container.id;
+        if self.own_id.as_ref() == Some(id) {
+            return Err(failed("it is the container that httpok runs in"));
+        }
+        if container.host_config.auto_remove {
+            return Err(failed("it was made with --rm: a stop would remove it"));
+        }
+        if container.has_ended() || container.state.status == "paused" {
+            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
+        }
+        let takes = stop_takes(&container);
+        self.memory
+            .stops
+            .asked(id, &container.life(), takes + KILLED);
+        let answer = self.post(id, "stop", takes + SLACK).await?;
+        match answer.status {
+            200..=299 => {
+                self.memory.stops.settled(id);
+                self.memory.stopped(name, id);
+                Ok(())
+            }
+            304 => {
+                self.memory.stops.settled(id);
+                Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"))
+            }
+            404 => Err(bad_name(&answer.message())),
+            _ => Err(failed(answer.message())),
+        }
+    }
+
+    /// Starts `name`; answered when it has been up for a little while, or will not be.
+    async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        let container = self.find(name).await?;
+        let id = &container.id;
+        let answer = self.post(id, "start", START).await?;
+        let error = match answer.status {
+            200..=299 => {
+                self.memory.stops.settled(id);
+                self.stays_up(id).await?;
+                self.memory.started(name);
+                return Ok(());
+            }
+            304 => {
+                return Err(CallError::fault(
+                    CallError::ALREADY_STARTED,
+                    "ALREADY_STARTED",
+                ));
+            }
+            _ => CallError::fault(CallError::SPAWN_ERROR, answer.message()),
+        };
+        // an engine also says "not found" when it is the container's network or file that is not there
+        match self.look(id).await? {
+            None => Err(bad_name(&answer.message())),
+            Some(container) => {
+                self.memory.ended(&container, ProcessState::Fatal);
+                Err(error)
+            }
+        }
+    }
+
+    /// How long a stop that someone asked for may be under way while the container is still said to run.
+    async fn stop_takes(&self, name: &ProcessName) -> Duration {
+        let container = self.find(name).await.ok();
+        container.map_or(STOP_TIMEOUT, |container| stop_takes(&container)) + KILLED
+    }
+
+    /// The last `bytes` bytes of what `name` wrote to `stream`; empty when its engine keeps no log.
+    async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        let container = self.find(name).await?;
+        let tty = container.config.tty;
+        let stream = match stream {
+            Stream::Stdout => "stdout",
+            // a terminal has but one output
+            Stream::Stderr if tty => return Ok(String::new()),
+            Stream::Stderr => "stderr",
+        };
+        if container.host_config.log_config.r#type == "none" {
+            return Ok(String::new());
+        }
+        let path = format!(
+            "/containers/{}/logs?{stream}=1&tail={}",
+            container.id,
+            bytes / SHORT_LINE + FEW_LINES
+        );
+        let mut tail = Tail::new(bytes.into(), !tty);
+        let refused = self
+            .wire
+            .get_all(&path, QUESTION, |piece| tail.push(piece))
+            .await?;
+        match refused {
+            None => Ok(tail.text()),
+            Some(answer) if answer.status == 404 => Err(bad_name(&answer.message())),
+            // the log goes where the engine cannot read it
+            Some(answer) if answer.message().contains("does not support reading") => {
+                Ok(String::new())
+            }
+            Some(answer) => Err(failed(answer.message())),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::Fault;
@@ -13,17 +14,31 @@ use super::request::{Receipts, Request, Ticket, settle};
 use super::signal::signal_number;
 use super::spec::Output;
 use super::unit::KILL_WAIT;
-use crate::health::{CallError, ProcessName};
-use crate::supervisor::stream::Stream;
+use crate::health::{CallError, Process, ProcessName};
+use crate::supervisor::{Stream, Supervisor};
 
-impl Embedded {
+#[async_trait]
+impl Supervisor for Embedded {
+    /// Where it keeps its notes. There is one in each watchdog, and only that one can finish its restarts.
+    fn address(&self) -> &str {
+        self.directory()
+    }
+
+    async fn list(&self, _patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        Ok(self.list())
+    }
+
+    async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        self.info(name)
+    }
+
     /// Stops `name`; answered when it is gone.
-    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+    async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
         self.ask(name, Request::Stop).await
     }
 
     /// Starts `name`; answered when it is up, or will not be.
-    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+    async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
         if self.closing() {
             return Err(Fault::Closing.about(name));
         }
@@ -33,16 +48,8 @@ impl Embedded {
         self.ask(name, Request::Start).await
     }
 
-    /// Sends `name` alone, not its group, the signal `signal`: `HUP`, `SIGHUP` or `1`.
-    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
-        let number =
-            signal_number(signal).ok_or_else(|| Fault::BadSignal(signal.to_owned()).about(name))?;
-        self.ask(name, |ticket| Request::Signal(number, ticket))
-            .await
-    }
-
     /// At most the last `bytes` bytes of what `name` wrote to `stream`; empty when that is no file.
-    pub async fn log_tail(
+    async fn log_tail(
         &self,
         name: &ProcessName,
         stream: Stream,
@@ -62,6 +69,16 @@ impl Embedded {
             .map_err(|error| CallError::Unreachable {
                 detail: format!("cannot read \"{}\": {error}", log.path.display()),
             })
+    }
+}
+
+impl Embedded {
+    /// Sends `name` alone, not its group, the signal `signal`: `HUP`, `SIGHUP` or `1`.
+    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
+        let number =
+            signal_number(signal).ok_or_else(|| Fault::BadSignal(signal.to_owned()).about(name))?;
+        self.ask(name, |ticket| Request::Signal(number, ticket))
+            .await
     }
 
     /// How long a [`Self::shutdown`] may take when nobody listens to his stop signal.

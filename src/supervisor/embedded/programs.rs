@@ -18,6 +18,7 @@ use super::request::{Request, settle};
 use super::spec::Program;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};
+use crate::supervisor::Supervisor;
 
 /// The programs. Clones are the same supervisor. With the last clone it ends, and its programs live on.
 #[derive(Clone, Debug)]
@@ -136,8 +137,8 @@ impl Embedded {
         }
     }
 
-    /// Where it keeps its notes, which tells it from every other watchdog's.
-    pub fn address(&self) -> &str {
+    /// The directory of its notes, which no other watchdog has.
+    pub(super) fn directory(&self) -> &str {
         &self.inner.address
     }
 

@@ -21,7 +21,7 @@ use super::child::Child;
 use super::fault::SpawnError;
 use super::notes::{self, Notes};
 use super::spec::{Input, LogFile, Output, Program, Rlimits};
-use crate::supervisor::stream::Stream;
+use crate::supervisor::Stream;
 
 /// What tells us about our own supervisor, and its password: nothing for programs of ours.
 const NOT_INHERITED: [&str; 10] = [

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use super::unit::{Autorestart, Rules};
 use crate::health::ProcessName;
 use crate::secret::Secret;
-use crate::supervisor::stream::Stream;
+use crate::supervisor::Stream;
 
 /// One program.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,12 +15,13 @@ mod unit;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::sleep;
 
 use self::dependents::dependents;
 use self::systemctl::Systemctl;
 use self::unit::Unit;
-use super::stream::Stream;
+use super::{Stream, Supervisor};
 use crate::health::unit::is_name;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
@@ -49,107 +50,6 @@ impl Client {
             systemctl: Systemctl::new(spec),
             ourselves: std::env::var("INVOCATION_ID").ok(),
         }
-    }
-
-    /// Which manager it is.
-    pub fn address(&self) -> &str {
-        self.systemctl.address()
-    }
-
-    /// The units that `patterns` mean, or every service that is loaded. A unit with several names is there once.
-    pub async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
-        let asked: Vec<_> = match patterns {
-            None => vec![ALL.to_owned()],
-            Some(patterns) => patterns.iter().map(|pattern| glob(pattern)).collect(),
-        };
-        let mut units = self.show(&asked).await?;
-        units.retain(|unit| !unit.is_missing());
-        units.sort_by(|a, b| a.id.cmp(&b.id));
-        units.dedup_by(|a, b| a.id == b.id);
-        let now = now();
-        Ok(units.into_iter().map(|unit| unit.process(now)).collect())
-    }
-
-    /// The unit `name`.
-    pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
-        Ok(self.look(name).await?.process(now()))
-    }
-
-    /// Stops the unit, and waits until it is gone. Refused when nobody could start it again.
-    pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        let unit = self.look(name).await?;
-        match unit.state() {
-            ProcessState::Running
-            | ProcessState::Starting
-            | ProcessState::Backoff
-            | ProcessState::Unknown => {}
-            state @ (ProcessState::Stopped
-            | ProcessState::Stopping
-            | ProcessState::Exited
-            | ProcessState::Fatal) => {
-                return Err(fault(CallError::NOT_RUNNING, format!("it is {state}")));
-            }
-        }
-        if let Some(why) = self.is_for_good(&unit).await? {
-            return Err(fault(CallError::FAILED, why));
-        }
-        let done = self.systemctl.job("stop", &unit.id, unit.stops_within());
-        done.await
-    }
-
-    /// Starts the unit, and waits until it is up. What systemd had counted against it is forgotten: how often
-    /// something is restarted is our own budget's business.
-    pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
-        let unit = self.look(name).await?;
-        match unit.state() {
-            state @ (ProcessState::Running | ProcessState::Starting | ProcessState::Backoff) => {
-                return Err(fault(CallError::ALREADY_STARTED, format!("it is {state}")));
-            }
-            ProcessState::Stopped
-            | ProcessState::Stopping
-            | ProcessState::Exited
-            | ProcessState::Fatal
-            | ProcessState::Unknown => {}
-        }
-        self.systemctl.forget_failures(&unit.id).await;
-        let done = self.systemctl.job("start", &unit.id, unit.starts_within());
-        if let Err(error) = done.await {
-            return Err(match error.is_fault(CallError::ABNORMAL_TERMINATION) {
-                true => self.why_not(name).await.unwrap_or(error),
-                false => error,
-            });
-        }
-        self.stays_up(name).await
-    }
-
-    /// The units that are up and fall with `name`.
-    pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
-        let unit = self.look(name).await?;
-        let now = now();
-        let found = dependents(&unit, &self.systemctl).await?;
-        Ok(found.into_iter().map(|unit| unit.process(now)).collect())
-    }
-
-    /// Sends the unit's main process a signal.
-    pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
-        let unit = self.look(name).await?;
-        self.systemctl.kill(&unit.id, signal).await
-    }
-
-    /// The end of what the unit wrote. The journal does not keep its two outputs apart: it is all told as the
-    /// first. Empty where there is no journal, or none that we may read.
-    pub async fn log_tail(
-        &self,
-        name: &ProcessName,
-        stream: Stream,
-        bytes: u16,
-    ) -> Result<String, CallError> {
-        Ok(match stream {
-            Stream::Stdout if is_name(&name.name) => {
-                journal::tail(self.systemctl.scope(), &name.name, bytes).await
-            }
-            Stream::Stdout | Stream::Stderr => String::new(),
-        })
     }
 
     /// Why `unit` must not be stopped: it, or something that falls with it, would stay stopped.
@@ -211,6 +111,104 @@ impl Client {
 
     async fn show(&self, names: &[String]) -> Result<Vec<Unit>, CallError> {
         self.systemctl.show(names).await
+    }
+}
+
+#[async_trait]
+impl Supervisor for Client {
+    /// Which manager it is.
+    fn address(&self) -> &str {
+        self.systemctl.address()
+    }
+
+    /// The units that `patterns` mean, or every service that is loaded. A unit with several names is there once.
+    async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
+        let asked: Vec<_> = match patterns {
+            None => vec![ALL.to_owned()],
+            Some(patterns) => patterns.iter().map(|pattern| glob(pattern)).collect(),
+        };
+        let mut units = self.show(&asked).await?;
+        units.retain(|unit| !unit.is_missing());
+        units.sort_by(|a, b| a.id.cmp(&b.id));
+        units.dedup_by(|a, b| a.id == b.id);
+        let now = now();
+        Ok(units.into_iter().map(|unit| unit.process(now)).collect())
+    }
+
+    /// The unit `name`.
+    async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
+        Ok(self.look(name).await?.process(now()))
+    }
+
+    /// Stops the unit, and waits until it is gone. Refused when nobody could start it again.
+    async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
+        let unit = self.look(name).await?;
+        match unit.state() {
+            ProcessState::Running
+            | ProcessState::Starting
+            | ProcessState::Backoff
+            | ProcessState::Unknown => {}
+            state @ (ProcessState::Stopped
+            | ProcessState::Stopping
+            | ProcessState::Exited
+            | ProcessState::Fatal) => {
+                return Err(fault(CallError::NOT_RUNNING, format!("it is {state}")));
+            }
+        }
+        if let Some(why) = self.is_for_good(&unit).await? {
+            return Err(fault(CallError::FAILED, why));
+        }
+        let done = self.systemctl.job("stop", &unit.id, unit.stops_within());
+        done.await
+    }
+
+    /// Starts the unit, and waits until it is up. What systemd had counted against it is forgotten: how often
+    /// something is restarted is our own budget's business.
+    async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
+        let unit = self.look(name).await?;
+        match unit.state() {
+            state @ (ProcessState::Running | ProcessState::Starting | ProcessState::Backoff) => {
+                return Err(fault(CallError::ALREADY_STARTED, format!("it is {state}")));
+            }
+            ProcessState::Stopped
+            | ProcessState::Stopping
+            | ProcessState::Exited
+            | ProcessState::Fatal
+            | ProcessState::Unknown => {}
+        }
+        self.systemctl.forget_failures(&unit.id).await;
+        let done = self.systemctl.job("start", &unit.id, unit.starts_within());
+        if let Err(error) = done.await {
+            return Err(match error.is_fault(CallError::ABNORMAL_TERMINATION) {
+                true => self.why_not(name).await.unwrap_or(error),
+                false => error,
+            });
+        }
+        self.stays_up(name).await
+    }
+
+    /// The units that are up and fall with `name`.
+    async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
+        let unit = self.look(name).await?;
+        let now = now();
+        let found = dependents(&unit, &self.systemctl).await?;
+        Ok(found.into_iter().map(|unit| unit.process(now)).collect())
+    }
+
+    /// The end of what the unit wrote. The journal does not keep its two outputs apart: it is all told as the
+    /// first. Empty where there is no journal, or none that we may read.
+    async fn log_tail(
+        &self,
+        name: &ProcessName,
+        stream: Stream,
+        bytes: u16,
+    ) -> Result<String, CallError> {
+        Ok(match stream {
+            Stream::Stdout if is_name(&name.name) => {
+                journal::tail(self.systemctl.scope(), &name.name, bytes).await
+            }
+            Stream::Stdout | Stream::Stderr => String::new(),
+        })
     }
 }
 

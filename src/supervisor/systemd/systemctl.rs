@@ -96,22 +96,6 @@ impl Systemctl {
         let _ = self.run(&["reset-failed"], &names, QUESTION).await;
     }
 
-    /// Sends `unit`'s main process a signal.
-    pub(super) async fn kill(&self, unit: &str, signal: &str) -> Result<(), CallError> {
-        let signal = format!("--signal={signal}");
-        let names = [unit.to_owned()];
-        let words = |whom| ["kill", whom, signal.as_str()];
-        let sent = self.run(&words("--kill-whom=main"), &names, QUESTION).await;
-        match sent {
-            // before version 252 it was called otherwise
-            Err(CallError::Fault { text, .. }) if text.contains("unrecognized option") => {
-                let words = words("--kill-who=main");
-                self.run(&words, &names, QUESTION).await.map(drop)
-            }
-            sent => sent.map(drop),
-        }
-    }
-
     async fn run(
         &self,
         words: &[&str],
