@@ -30,14 +30,14 @@ const REAP: Duration = Duration::from_secs(1);
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum CommandLine {
     /// The user's own command line, for `/bin/sh -c`.
     Shell(String),
     /// A program and its arguments; no shell sees them.
     Argv(Vec<String>),
 }
 
-impl Line {
+impl CommandLine {
     /// The program's name alone: arguments may hold what must not be seen.
     fn program(&self) -> &str {
         match self {
@@ -50,7 +50,7 @@ impl Line {
 /// One child, before it runs. No `Debug`: the input and the environment may hold secrets.
 pub struct Command {
     /// What to run.
-    pub program: Line,
+    pub program: CommandLine,
     /// Written to its standard input, which is then closed; `None`: `/dev/null`.
     pub stdin: Option<Vec<u8>>,
     /// From its start to its end.
@@ -169,12 +169,12 @@ pub async fn run(command: &Command) -> Result<Finished, ExecError> {
 
 fn start(command: &Command) -> io::Result<(Group, Pipes)> {
     let mut prepared = match &command.program {
-        Line::Shell(line) => {
+        CommandLine::Shell(line) => {
             let mut shell = tokio::process::Command::new("/bin/sh");
             shell.arg("-c").arg(line);
             shell
         }
-        Line::Argv(words) => {
+        CommandLine::Argv(words) => {
             let (program, arguments) = words.split_first().ok_or_else(|| {
                 io::Error::new(io::ErrorKind::InvalidInput, "no program is named")
             })?;

@@ -18,13 +18,14 @@ use std::time::Duration;
 
 use httpok::action::{self, CaptureSpec, Dumper, Intents, Tools};
 use httpok::clock::Clock;
-use httpok::exec::Line;
+use httpok::exec::CommandLine;
 use httpok::health::{
     ActionStep, Backend, Capture, Outcome, Plan, ProcessName, ProcessState, Remedy, Selection,
     Target,
 };
 use httpok::store::Store;
-use httpok::supervisor::{Supervisors, supervisord};
+use httpok::supervisor::Supervisors;
+use httpok::supervisor::supervisord::{self, SupervisordSpec};
 use support::supervisord::{Supervisord, provisioned};
 use support::wait_until;
 
@@ -136,12 +137,8 @@ impl RenderContext {
     }
 
     async fn perform(&self, spec: &CaptureSpec) -> Outcome {
-        let client = supervisord::Client::new(
-            &self.supervisord.url(),
-            "",
-            "".into(),
-            supervisord::Deadlines::default(),
-        );
+        let server = SupervisordSpec::new(&self.supervisord.url(), "", "".into()).unwrap();
+        let client = supervisord::Client::new(server, supervisord::Deadlines::default());
         let mut supervisors = Supervisors::default();
         supervisors.insert(Backend::Supervisord, client.unwrap());
         let plan = Plan {
@@ -234,12 +231,12 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-fn words(words: &[&str]) -> Line {
-    Line::Argv(words.iter().map(|word| (*word).to_owned()).collect())
+fn words(words: &[&str]) -> CommandLine {
+    CommandLine::Argv(words.iter().map(|word| (*word).to_owned()).collect())
 }
 
-fn shell(text: &str) -> Line {
-    Line::Shell(text.to_owned())
+fn shell(text: &str) -> CommandLine {
+    CommandLine::Shell(text.to_owned())
 }
 
 /// gdb's table of the threads in `core`.

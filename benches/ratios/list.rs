@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use httpok::secret::Secret;
-use httpok::supervisor::supervisord::{Client, Deadlines};
+use httpok::supervisor::supervisord::{Client, Deadlines, SupervisordSpec};
 
 use super::meter::{Table, each};
 
@@ -73,7 +73,8 @@ pub fn measure(table: &mut Table) {
     std::fs::write(&file, &text).expect("a file");
     serve(UnixListener::bind(&socket).expect("a socket"), &text);
     let url = format!("unix://{}", socket.display());
-    let client = Client::new(&url, "", Secret::default(), Deadlines::default()).expect("right");
+    let spec = SupervisordSpec::new(&url, "", Secret::default()).expect("a URL");
+    let client = Client::new(spec, Deadlines::default()).expect("a client");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

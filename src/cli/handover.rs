@@ -14,7 +14,6 @@ use crate::daemon::wiring::{self, Parts, RunOptions};
 use crate::daemon::{Ending, Logger, Reload, SdNotify, Stderr, Ticks, Watchdog};
 use crate::notify::report::MailFormat;
 use crate::notify::superlance::Listener;
-use crate::secret::redact_url;
 use crate::tick::{Ended, Signals};
 
 /// How long the last lines on standard error may hold up the end.
@@ -96,7 +95,7 @@ fn key_of_listener(settings: &Settings, options: &ListenerOptions) -> String {
         "listener {} of {} for {}",
         process.unwrap_or_default(),
         supervisord
-            .map(|known| redact_url(&known.url))
+            .map(|known| known.shown.clone())
             .unwrap_or_default(),
         options.url
     )

@@ -5,7 +5,8 @@ use super::exit::Exit;
 use super::handover::{self, SettingsFile};
 use super::say;
 use crate::config;
-use crate::config::settings::{Settings, Supervisor};
+use crate::config::settings::Settings;
+use crate::config::supervisor::SupervisorSettings;
 
 /// Does what the words after the program's name ask for.
 pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
@@ -75,7 +76,7 @@ fn from_file(file: Settings, line: &Settings) -> Settings {
     Settings {
         state_dir: line.state_dir.clone().or(file.state_dir),
         dry_run: line.dry_run || file.dry_run,
-        supervisor: Supervisor {
+        supervisor: SupervisorSettings {
             supervisord: file
                 .supervisor
                 .supervisord

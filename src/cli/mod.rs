@@ -28,7 +28,7 @@ use std::path::Path;
 
 use crate::action;
 use crate::config::settings::Settings;
-use crate::daemon::wiring;
+use crate::supervisor::embedded::find_command;
 
 use args::{Command, ConfigCommand, GenerateCommand};
 use exit::Exit;
@@ -85,7 +85,7 @@ fn obey(command: Command) -> Exit {
                 say::out(&format!("{} is right: {}", file.display(), size(&settings)));
                 for program in &settings.programs {
                     // no fault: it may be deployed later, and then it is started
-                    if let Err(why) = wiring::runnable(program) {
+                    if let Err(why) = find_command(program) {
                         say::err(&format!("program {:?}: {why}", program.name));
                     }
                 }

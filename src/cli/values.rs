@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::address::Address;
 use crate::config::duration::{parse_duration, parse_size};
 use crate::config::escape::unescape;
-use crate::config::settings::{Check, Payload, Probe, Smtp, SmtpSecurity, Supervisord, Until};
+use crate::config::settings::{Check, Payload, Probe, Smtp, SmtpSecurity, Until};
 use crate::health::{Assertion, Backoff, Budget, StatusSet, parse_budget};
 use crate::secret::{Secret, redact_url};
 
@@ -50,28 +50,6 @@ pub fn backoff(text: &str) -> Result<Backoff, String> {
         min,
         max,
         ..Backoff::default()
-    })
-}
-
-/// A supervisord, with the user that its URL names.
-pub fn supervisor(text: &str) -> Result<Supervisord, String> {
-    let address = Address::parse(text, "unix:///run/supervisor.sock")?;
-    let named = match address.scheme.as_str() {
-        "unix" => address.host.is_empty() && address.path.len() > 1,
-        "http" => !address.host.is_empty(),
-        _ => false,
-    };
-    if !named {
-        return Err(format!(
-            "{:?} is no supervisord: expected unix:///PATH or http://HOST:PORT",
-            redact_url(text)
-        ));
-    }
-    let (username, password) = address.user.unwrap_or_default();
-    Ok(Supervisord {
-        url: address.url,
-        username,
-        password: password.unwrap_or_default(),
     })
 }
 
@@ -211,26 +189,6 @@ mod tests {
             Ok((3, 3))
         );
         assert!(backoff("5m..1s").is_err() && backoff("1s..").is_err());
-    }
-
-    #[test]
-    fn a_supervisord_is_a_socket_or_a_port() {
-        let server = supervisor("http://me:pw%40@h:9001").expect("right");
-        assert_eq!(
-            (server.url.as_str(), server.username.as_str()),
-            ("http://h:9001", "me")
-        );
-        assert_eq!(server.password.expose(), "pw@");
-        assert!(supervisor("unix:///run/s.sock").is_ok());
-        for wrong in [
-            "unix://",
-            "unix://run/s.sock",
-            "tcp://h",
-            "http://",
-            "/run/s.sock",
-        ] {
-            assert!(supervisor(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]

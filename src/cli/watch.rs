@@ -5,13 +5,14 @@ use std::path::Path;
 
 use crate::cli::args::{AskArgs, MailArgs, PolicyArgs, WatchArgs, WireArgs};
 use crate::cli::asked;
-use crate::cli::values;
 use crate::config::{
     self,
-    settings::{Check, Mail, Settings, Supervisor, Supervisord, Via},
+    settings::{Check, Mail, Settings, Via},
+    supervisor::{SupervisorSettings, supervisord_url},
 };
 use crate::health::{Fails, Policy};
 use crate::secret::Secret;
+use crate::supervisor::supervisord::SupervisordSpec;
 
 /// Where supervisord usually listens, the first that exists.
 const SOCKETS: [&str; 2] = ["/run/supervisor.sock", "/var/run/supervisor.sock"];
@@ -38,9 +39,9 @@ pub fn settings(
         Some(file) => config::load(file, env).map_err(|faults| faults.styled())?,
         None => Settings {
             checks: checks(args)?,
-            supervisor: Supervisor {
+            supervisor: SupervisorSettings {
                 supervisord: Some(supervisord(args, env, exists).map_err(told)?),
-                ..Supervisor::default()
+                ..SupervisorSettings::default()
             },
             mail: mail(&args.mail),
             ..Settings::default()
@@ -141,19 +142,19 @@ fn supervisord(
     args: &WatchArgs,
     env: &dyn Fn(&str) -> Option<String>,
     exists: impl Fn(&Path) -> bool,
-) -> Result<Supervisord, String> {
+) -> Result<SupervisordSpec, String> {
     let server = match (&args.supervisor, env("SUPERVISOR_SERVER_URL")) {
         (Some(server), _) => server.clone(),
-        (None, Some(url)) => values::supervisor(&url)?,
+        (None, Some(url)) => supervisord_url(&url)?,
         (None, None) => {
             let found = SOCKETS.into_iter().find(|path| exists(Path::new(path)));
-            values::supervisor(&format!("unix://{}", found.unwrap_or(SOCKETS[0])))?
+            supervisord_url(&format!("unix://{}", found.unwrap_or(SOCKETS[0])))?
         }
     };
     if !server.username.is_empty() {
         return Ok(server);
     }
-    Ok(Supervisord {
+    Ok(SupervisordSpec {
         username: env("SUPERVISOR_USERNAME").unwrap_or_default(),
         password: Secret::new(env("SUPERVISOR_PASSWORD").unwrap_or_default()),
         ..server
@@ -224,7 +225,7 @@ mod tests {
         );
         assert!(settings.dry_run && options.once && settings.mail.is_some());
         let supervisord = settings.supervisor.supervisord.expect("there is a default");
-        assert_eq!(supervisord.url, "unix:///var/run/supervisor.sock");
+        assert_eq!(supervisord.shown, "unix:///var/run/supervisor.sock");
     }
 
     #[test]
@@ -265,7 +266,10 @@ mod tests {
             ("--smtp smtp://h http://h/", "--mail-to"),
             ("--fail-after 0 http://h/", "is no count"),
             ("--backoff 5m..1s http://h/", "longer pause"),
-            ("--supervisor tcp://h http://h/", "is no supervisord"),
+            (
+                "--supervisor tcp://h http://h/",
+                "not the URL of a supervisord",
+            ),
             (
                 "--send x http://h/",
                 "--send is for tcp:// and unix:// URLs",

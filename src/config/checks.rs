@@ -11,9 +11,10 @@ use super::probe::read_probe;
 use super::requires::{Draft, Required};
 use super::settings::Check;
 use super::table::Table;
+use super::targets::read_target;
 use super::value::Value;
 use super::warmup::read_warmup;
-use crate::health::{Backend, Target, unit};
+use crate::health::Backend;
 
 /// What the rest of the file says about every check.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +75,7 @@ fn read_keys<'a>(
         })
     });
     let targets = table.get("restart").map_or_else(Vec::new, |value| {
-        value.each(|item| Some((target(item, around.backend)?, item.clone())))
+        value.each(|item| Some((read_target(item, around.backend)?, item.clone())))
     });
     let probe = read_probe(table, url, preset);
     let check = Check {
@@ -115,26 +116,4 @@ fn check_name(value: &Value<'_>) -> Option<String> {
         return None;
     }
     Some(name)
-}
-
-fn target(value: &Value<'_>, default: Backend) -> Option<Target> {
-    let target: Target = value.parsed(str::parse)?;
-    // a word for a supervisor must not be taken for a part of a name
-    let right = match target.pattern.split_once('/') {
-        Some(("embedded", name)) if target.backend.is_none() => {
-            format!("one of our own programs is written \"program/{name}\"")
-        }
-        Some((word, "")) if Backend::ALL.iter().any(|known| known.as_str() == word) => {
-            format!("a name is missing after \"{word}/\"")
-        }
-        _ if target.backend.is_none() && default == Backend::Systemd => {
-            return value.parsed(unit::pattern).map(Target::new);
-        }
-        _ => return Some(target),
-    };
-    value.wrong(Diagnostic::new(
-        format!("{:?} names no process", target.to_string()),
-        right,
-    ));
-    None
 }

@@ -5,28 +5,35 @@ mod keys;
 mod names;
 mod output;
 mod split;
-mod targets;
 mod user;
 
 use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-pub use targets::check_targets;
-
 use self::keys::{always, autorestart, read_limits, signal, umask};
 use self::names::Names;
 use self::output::{STDERR, STDOUT, read_output, read_stderr};
 use super::diagnostics::Diagnostic;
-use super::settings::{OnExit, Program};
 use super::table::Table;
 use super::value::Value;
 use crate::secret::Secret;
+use crate::supervisor::embedded::spec::Program;
 
 /// More processes of one program than any machine should run.
 const MOST: u32 = 1000;
 /// Priorities are small numbers in supervisord, too.
 const LAST: u32 = 1_000_000;
+
+/// What becomes of the programs when the watchdog is told to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnExit {
+    /// They are stopped.
+    #[default]
+    Stop,
+    /// They run on, and the next watchdog looks after them.
+    Leave,
+}
 
 /// Every process that the file defines; names are unique, or that is reported.
 pub fn read_programs(table: &Table<'_>) -> Vec<Program> {
@@ -114,7 +121,6 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
     for key in ["stopasgroup", "killasgroup"] {
         table.read(key, always);
     }
-    let limits = read_limits(table);
     let stdout = read_output(table, &STDOUT, names).unwrap_or(usual.stdout);
     Program {
         directory: table.read("directory", |value| {
@@ -126,8 +132,7 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
             .map_or_else(BTreeMap::new, |table| environment(&table, names)),
         user: table.read("user", |value| value.parsed(user::look_up)),
         umask: table.read("umask", umask),
-        nofile: limits.nofile,
-        core: limits.core,
+        rlimits: read_limits(table),
         stderr: read_stderr(table, &STDERR, names, &stdout).unwrap_or(usual.stderr),
         stdout,
         autostart: table

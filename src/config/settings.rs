@@ -2,16 +2,18 @@
 //! `check` all come to. Plain data; `daemon::wiring` makes live parts of it.
 
 mod probe;
-mod program;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use super::program::OnExit;
 pub use probe::{Exec, Family, Http, Line, Override, Payload, Peer, Probe, Tls, Until};
-pub use program::{Autorestart, LogFile, OnExit, Output, Program, Stream, User};
 
-use crate::health::{Backend, Budget, Expectation, Policy, Target};
+use super::supervisor::SupervisorSettings;
+use crate::exec::CommandLine;
+use crate::health::{Budget, Expectation, Policy, Target};
 use crate::secret::Secret;
+use crate::supervisor::embedded::spec::Program;
 
 /// Everything that one watchdog is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +37,7 @@ pub struct Settings {
     /// What becomes of them when we are told to end.
     pub on_exit: OnExit,
     /// How supervisors are reached.
-    pub supervisor: Supervisor,
+    pub supervisor: SupervisorSettings,
     /// Who is told by mail, and how.
     pub mail: Option<Mail>,
     /// Who is told by an HTTP request.
@@ -57,7 +59,7 @@ impl Default for Settings {
             checks: Vec::new(),
             programs: Vec::new(),
             on_exit: OnExit::default(),
-            supervisor: Supervisor::default(),
+            supervisor: SupervisorSettings::default(),
             mail: None,
             webhooks: Vec::new(),
         }
@@ -121,7 +123,7 @@ pub struct Capture {
     /// The command that writes a core, `DIR/NAME` and the pid appended; `builtin` needs none.
     pub gcore: String,
     /// Commands whose output is kept; `{pid}` and the like are filled in when they run.
-    pub run: Vec<Command>,
+    pub run: Vec<CommandLine>,
     /// For all evidence of one restart together.
     pub timeout: Duration,
     /// Of each process the evidence of so many incidents is kept; the oldest goes first. At least 1.
@@ -144,85 +146,6 @@ impl Default for Capture {
             min_free: 1 << 30,
         }
     }
-}
-
-/// A command as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// One string: a line for the shell.
-    Shell(String),
-    /// A list: a program and its arguments, without a shell. Never empty.
-    Argv(Vec<String>),
-}
-
-/// How supervisors are reached.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Supervisor {
-    /// Where targets without a backend's word live.
-    pub default: Backend,
-    /// supervisord, when configured or when it started us.
-    pub supervisord: Option<Supervisord>,
-    /// systemd, when configured; its targets need no more than the default.
-    pub systemd: Option<Systemd>,
-    /// A container engine, when configured.
-    pub docker: Option<Docker>,
-    /// Command lines, when configured.
-    pub command: Option<Commands>,
-}
-
-/// A systemd.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Systemd {
-    /// Whose it is.
-    pub scope: Scope,
-}
-
-/// Whose service manager is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// The system's.
-    #[default]
-    System,
-    /// The one of the user that we run as.
-    User,
-}
-
-/// A supervisord.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Supervisord {
-    /// `unix:///path` or `http://host:port`.
-    pub url: String,
-    /// For its HTTP Basic authentication.
-    pub username: String,
-    /// For its HTTP Basic authentication.
-    pub password: Secret,
-}
-
-/// A container engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Docker {
-    /// The path of its Unix socket; `None`: the one that `DOCKER_HOST` names, or the usual one.
-    pub socket: Option<String>,
-}
-
-/// Anything that command lines can stop and start. `{name}` and `{group}` are filled in when they run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commands {
-    /// Exits with 0 when it runs, 3 when not.
-    pub status: Command,
-    /// Stops it.
-    pub stop: Command,
-    /// Starts it.
-    pub start: Command,
-    /// The file with its process id.
-    pub pidfile: Option<String>,
-    /// For each command.
-    pub timeout: Duration,
-}
-
-impl Commands {
-    /// How long a command may take when nobody says.
-    pub const TIMEOUT: Duration = Duration::from_secs(60);
 }
 
 /// Mails.

@@ -1,29 +1,45 @@
-//! `[supervisor]`: where bare names in `restart` live, and how supervisors are reached.
+//! `[supervisor]`: where bare names in `restart` live, and how each supervisor is reached.
 
 use super::address::Address;
-use super::command::read_command;
 use super::diagnostics::Diagnostic;
-use super::docker::read_docker;
-use super::settings::{Supervisor, Supervisord};
-use super::systemd::read_systemd;
 use super::table::Table;
 use super::value::Value;
+use crate::exec::CommandLine;
 use crate::health::Backend;
-use crate::secret::Secret;
+use crate::supervisor::command::spec::CommandSpec;
+use crate::supervisor::docker::spec::DockerSpec;
+use crate::supervisor::supervisord::spec::SupervisordSpec;
+use crate::supervisor::systemd::spec::{Scope, SystemdSpec};
 
-const EXAMPLE: &str = "unix:///run/supervisor.sock";
+const SERVER_URL: &str = "unix:///run/supervisor.sock";
+const DOCKER_SOCKET: &str = "/run/docker.sock";
+
+/// How supervisors are reached. `None`: not configured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SupervisorSettings {
+    /// Where targets without a backend's word live.
+    pub default: Backend,
+    /// supervisord, when configured or when it started us.
+    pub supervisord: Option<SupervisordSpec>,
+    /// systemd; a check that restarts one of its units needs no section.
+    pub systemd: Option<SystemdSpec>,
+    /// A container engine; a check that restarts a container needs no section.
+    pub docker: Option<DockerSpec>,
+    /// Command lines.
+    pub command: Option<CommandSpec>,
+}
 
 /// How supervisors are reached.
-pub fn read_supervisor(table: &Table<'_>) -> Supervisor {
+pub fn read_supervisor(table: &Table<'_>) -> SupervisorSettings {
     let Some(table) = table.table("supervisor") else {
-        return Supervisor::default();
+        return SupervisorSettings::default();
     };
-    let read = Supervisor {
+    let read = SupervisorSettings {
         default: table.read("default", backend).unwrap_or_default(),
         supervisord: table.table("supervisord").and_then(|t| supervisord(&t)),
-        systemd: table.table("systemd").map(|t| read_systemd(&t)),
-        docker: table.table("docker").map(|t| read_docker(&t)),
-        command: table.table("command").map(|t| read_command(&t)),
+        systemd: table.table("systemd").map(|t| systemd(&t)),
+        docker: table.table("docker").map(|t| docker(&t)),
+        command: table.table("command").map(|t| command(&t)),
     };
     table.finish();
     read
@@ -38,7 +54,7 @@ fn backend(value: &Value<'_>) -> Option<Backend> {
     found
 }
 
-/// What it is called here. In a target, one of our own processes is a `program/`.
+/// The name of `backend` in `[supervisor]`. In a target, a program of our own is written `program/NAME`.
 const fn name(backend: Backend) -> &'static str {
     match backend {
         Backend::Embedded => "embedded",
@@ -46,8 +62,8 @@ const fn name(backend: Backend) -> &'static str {
     }
 }
 
-fn supervisord(table: &Table<'_>) -> Option<Supervisord> {
-    let url = table.required("url", &format!("{EXAMPLE:?}"));
+fn supervisord(table: &Table<'_>) -> Option<SupervisordSpec> {
+    let url = table.required("url", &format!("{SERVER_URL:?}"));
     let (username, password) = (table.own("username"), table.own("password"));
     table.finish();
     let login = match (&username, &password) {
@@ -69,38 +85,135 @@ fn supervisord(table: &Table<'_>) -> Option<Supervisord> {
         (None, None) => None,
     };
     let value = url?;
-    let address = value.parsed(address)?;
-    let (user, secret) = match (login, address.user) {
-        (Some(_), Some(_)) => {
+    let spec = value.parsed(supervisord_url)?;
+    match login {
+        None => Some(spec),
+        Some(_) if !spec.username.is_empty() => {
             value.wrong(Diagnostic::new(
                 "the URL names a user, and so does \"username\"",
                 "keep one of them",
             ));
-            return None;
+            None
         }
-        (Some((user, secret)), None) => (user.expose().to_owned(), secret),
-        (None, Some((user, secret))) => (user, secret.unwrap_or_default()),
-        (None, None) => (String::new(), Secret::default()),
-    };
-    Some(Supervisord {
-        url: address.url,
-        username: user,
-        password: secret,
-    })
+        Some((username, password)) => Some(SupervisordSpec {
+            username: username.expose().to_owned(),
+            password,
+            ..spec
+        }),
+    }
 }
 
-fn address(url: &str) -> Result<Address, String> {
-    let address = Address::parse(url, EXAMPLE)?;
-    let right = match address.scheme.as_str() {
+/// The supervisord at `url`, with the user and password that `url` holds.
+///
+/// # Errors
+/// Says what the URL of a supervisord looks like.
+pub fn supervisord_url(url: &str) -> Result<SupervisordSpec, String> {
+    let address = Address::parse(url, SERVER_URL)?;
+    let complete = match address.scheme.as_str() {
         "unix" => address.host.is_empty() && address.path.len() > 1,
         "http" => !address.host.is_empty(),
         _ => false,
     };
-    if right {
-        return Ok(address);
+    if !complete {
+        return Err(format!(
+            "not the URL of a supervisord: expected its socket, such as {SERVER_URL:?}, or its port, \
+             such as \"http://127.0.0.1:9001\""
+        ));
+    }
+    let (username, password) = address.user.unwrap_or_default();
+    SupervisordSpec::new(&address.url, username, password.unwrap_or_default())
+        .map_err(|error| error.to_string())
+}
+
+fn systemd(table: &Table<'_>) -> SystemdSpec {
+    let scope = table.read("scope", |value| {
+        let word = value.text()?;
+        match word.as_str() {
+            "system" => Some(Scope::System),
+            "user" => Some(Scope::User),
+            _ => {
+                value.none_of("scope", &word, &["system", "user"]);
+                None
+            }
+        }
+    });
+    table.finish();
+    SystemdSpec {
+        scope: scope.unwrap_or_default(),
+        ..SystemdSpec::default()
+    }
+}
+
+fn docker(table: &Table<'_>) -> DockerSpec {
+    let socket = table.read("socket", |value| value.parsed(docker_socket));
+    table.finish();
+    DockerSpec { socket }
+}
+
+/// `/path`, or `unix:///path` as in `DOCKER_HOST`.
+fn docker_socket(text: &str) -> Result<String, String> {
+    let path = text.strip_prefix("unix://").unwrap_or(text);
+    if path.len() > 1 && path.starts_with('/') {
+        return Ok(path.to_owned());
     }
     Err(format!(
-        "no way to a supervisord: expected its socket, such as {EXAMPLE:?}, or its port, such as \
-         \"http://127.0.0.1:9001\""
+        "not a socket of a container engine: expected its path, such as {DOCKER_SOCKET:?} or, of podman, \
+         \"/run/podman/podman.sock\""
     ))
+}
+
+fn command(table: &Table<'_>) -> CommandSpec {
+    let [status, stop, start] = ["status", "stop", "start"].map(|key| {
+        let example = format!("[\"rc-service\", \"{{name}}\", {key:?}]");
+        let value = table.required(key, &example);
+        let command = value.and_then(|value| value.program());
+        command.unwrap_or(CommandLine::Argv(Vec::new()))
+    });
+    let read = CommandSpec {
+        status,
+        stop,
+        start,
+        pidfile: table.read("pidfile", pidfile),
+        timeout: table
+            .read("timeout", Value::some_duration)
+            .unwrap_or(CommandSpec::TIMEOUT),
+    };
+    table.finish();
+    read
+}
+
+fn pidfile(value: &Value<'_>) -> Option<String> {
+    let path = value.some_text()?;
+    if !path.starts_with('/') {
+        value.wrong(Diagnostic::new(
+            format!("{path:?} is not an absolute path"),
+            "expected the absolute path of a pid file, such as \"/run/{name}.pid\"",
+        ));
+    }
+    Some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn supervisord_is_a_socket_or_a_port() {
+        let spec = supervisord_url("http://me:pw%40@h:9001").expect("a URL of a supervisord");
+        assert_eq!(
+            (spec.shown.as_str(), spec.username.as_str()),
+            ("http://h:9001", "me")
+        );
+        assert_eq!(spec.password.expose(), "pw@");
+        assert!(supervisord_url("unix:///run/s.sock").is_ok());
+        for wrong in [
+            "unix://",
+            "unix://run/s.sock",
+            "tcp://h",
+            "http://",
+            "/run/s.sock",
+        ] {
+            assert!(supervisord_url(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,15 +3,15 @@
 use toml::de::DeValue;
 
 use super::checks::{Around, read_check, read_defaults};
-use super::command::report_targets;
 use super::diagnostics::Diagnostic;
 use super::mail::{read_mail, read_webhooks};
 use super::presets;
-use super::program::{check_targets, read_embedded, read_programs};
+use super::program::{read_embedded, read_programs};
 use super::requires::{Draft, resolve};
 use super::settings::{Check, Settings};
 use super::supervisor::read_supervisor;
 use super::table::Table;
+use super::targets::check_targets;
 use super::value::Value;
 
 /// More restarts at once than any machine should see.
@@ -70,8 +70,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         })
         .collect();
     resolve(&mut drafts);
-    check_targets(&drafts, &read.programs, read.supervisor.default);
-    report_targets(&drafts, &read.supervisor);
+    check_targets(&drafts, &read.programs, &read.supervisor);
     read.checks = drafts.into_iter().map(|draft| draft.check).collect();
     table.finish();
     read

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
 use super::parse_context::{ParseContext, nearest};
-use super::settings::Command;
+use crate::exec::CommandLine;
 use crate::health::{Budget, parse_budget};
 use crate::secret::Secret;
 
@@ -142,9 +142,9 @@ impl<'a> Value<'a> {
     }
 
     /// A command: one string for the shell, or a list of a program and its arguments.
-    pub fn command(&self) -> Option<Command> {
+    pub fn command(&self) -> Option<CommandLine> {
         let DeValue::Array(words) = self.found else {
-            return self.some_text().map(Command::Shell);
+            return self.some_text().map(CommandLine::Shell);
         };
         if words.is_empty() {
             self.wrong(Diagnostic::new(
@@ -152,15 +152,15 @@ impl<'a> Value<'a> {
                 "for example: [\"ss\", \"-tnp\"]",
             ));
         }
-        Some(Command::Argv(self.each(Value::text)))
+        Some(CommandLine::Argv(self.each(Value::text)))
     }
 
     /// A command that names a program.
-    pub fn program(&self) -> Option<Command> {
+    pub fn program(&self) -> Option<CommandLine> {
         let command = self.command()?;
         let is_blank = match &command {
-            Command::Shell(line) => line.trim().is_empty(),
-            Command::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
+            CommandLine::Shell(line) => line.trim().is_empty(),
+            CommandLine::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
         };
         if is_blank {
             self.wrong(Diagnostic::new("no program to run", "its name comes first"));

@@ -11,10 +11,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::action::{CaptureSpec, Dumper};
-use crate::config::settings::{
-    Capture, Check, Command, Mail, Scope, Settings, Smtp, SmtpSecurity, Via,
-};
-use crate::exec::Line;
+use crate::config::settings::{Capture, Check, Mail, Settings, Smtp, SmtpSecurity, Via};
 use crate::health::{self, Backend, Limits, Remedy, Selection, WarmUp};
 use crate::notify::report::MailFormat;
 use crate::notify::{
@@ -23,7 +20,6 @@ use crate::notify::{
 use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
 
 pub use probes::probe;
-pub use programs::runnable;
 pub use run_options::RunOptions;
 
 use super::executor::Clients;
@@ -173,7 +169,7 @@ fn evidence(capture: &Capture, settings: &Settings, run_options: &RunOptions) ->
                 BUILTIN if !original => Dumper::Builtin(OURSELVES.into()),
                 command => Dumper::Command(command.to_owned()),
             }),
-        run: capture.run.iter().map(line).collect(),
+        run: capture.run.clone(),
         timeout: capture.timeout,
         keep: capture.keep,
         max_bytes: capture.max_bytes,
@@ -181,50 +177,29 @@ fn evidence(capture: &Capture, settings: &Settings, run_options: &RunOptions) ->
     }
 }
 
-fn line(command: &Command) -> Line {
-    match command {
-        Command::Shell(text) => Line::Shell(text.clone()),
-        Command::Argv(words) => Line::Argv(words.clone()),
-    }
-}
-
 fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
-    let reached = &settings.supervisor;
+    let specs = &settings.supervisor;
     let mut supervisors = Supervisors::default();
-    if let Some(settings) = &reached.supervisord {
-        let client = supervisord::Client::new(
-            &settings.url,
-            &settings.username,
-            settings.password.clone(),
-            supervisord::Deadlines::default(),
-        )?;
+    if let Some(spec) = &specs.supervisord {
+        let client = supervisord::Client::new(spec.clone(), supervisord::Deadlines::default())
+            .map_err(|why| anyhow::anyhow!("supervisord: cannot make an HTTP client: {why}"))?;
         supervisors.insert(Backend::Supervisord, client);
     }
     // it is where it always is: to name one of its units is enough
-    if reached.systemd.is_some() || is_named(Backend::Systemd, settings) {
-        let scope = match reached.systemd.unwrap_or_default().scope {
-            Scope::System => systemd::Scope::System,
-            Scope::User => systemd::Scope::User,
-        };
-        let client = systemd::Client::new(systemd::Spec::new(scope));
+    if specs.systemd.is_some() || is_named(Backend::Systemd, settings) {
+        let client = systemd::Client::new(specs.systemd.clone().unwrap_or_default());
         supervisors.insert(Backend::Systemd, client);
     }
     // its socket has a usual place, so that a target is enough
-    if reached.docker.is_some() || is_named(Backend::Docker, settings) {
-        let socket = reached.docker.clone().unwrap_or_default().socket;
-        let socket = socket.unwrap_or_else(docker_socket);
-        let client = docker::Client::new(&socket)
+    if specs.docker.is_some() || is_named(Backend::Docker, settings) {
+        let spec = specs.docker.clone().unwrap_or_default();
+        let docker_host = std::env::var("DOCKER_HOST").ok();
+        let client = docker::Client::new(&spec.socket(docker_host.as_deref()))
             .map_err(|why| anyhow::anyhow!("docker: cannot make an HTTP client: {why}"))?;
         supervisors.insert(Backend::Docker, client);
     }
-    if let Some(commands) = &reached.command {
-        let client = command::Client::new(command::Templates {
-            status: line(&commands.status),
-            stop: line(&commands.stop),
-            start: line(&commands.start),
-            pidfile: commands.pidfile.clone(),
-            timeout: commands.timeout,
-        });
+    if let Some(spec) = &specs.command {
+        let client = command::Client::new(spec.clone());
         supervisors.insert(Backend::Command, client);
     }
     Ok(supervisors)
@@ -235,15 +210,6 @@ fn is_named(backend: Backend, settings: &Settings) -> bool {
     let default = settings.supervisor.default;
     let mut targets = settings.checks.iter().flat_map(|check| &check.restart);
     targets.any(|target| target.backend.unwrap_or(default) == backend)
-}
-
-/// The socket where docker's own client looks for an engine, unless that is on another host.
-fn docker_socket() -> String {
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    let path = host
-        .strip_prefix("unix://")
-        .filter(|path| path.starts_with('/'));
-    path.unwrap_or("/run/docker.sock").to_owned()
 }
 
 fn notifiers(

@@ -2,28 +2,30 @@
 //! into a shell's text: there it is a parameter, quoted as its place asks for, so that nothing in it is a word of
 //! the shell.
 
-use super::Line;
+use super::CommandLine;
 
 /// A place as it is written, braces included, and its value.
 pub type Place<'a> = (&'a str, String);
 
 /// `line` as it is run.
-pub fn fill(line: &Line, places: &[Place<'_>]) -> Line {
+pub fn fill(line: &CommandLine, places: &[Place<'_>]) -> CommandLine {
     match line {
-        Line::Argv(words) => Line::Argv(words.iter().map(|word| pasted(word, places)).collect()),
-        Line::Shell(text) => {
+        CommandLine::Argv(words) => {
+            CommandLine::Argv(words.iter().map(|word| pasted(word, places)).collect())
+        }
+        CommandLine::Shell(text) => {
             let words = ["/bin/sh", "-c", &parametrized(text, places), "sh"].map(str::to_owned);
             let values = places.iter().map(|(_, value)| value.clone());
-            Line::Argv(words.into_iter().chain(values).collect())
+            CommandLine::Argv(words.into_iter().chain(values).collect())
         }
     }
 }
 
 /// `line` for people.
-pub fn shown(line: &Line, places: &[Place<'_>]) -> String {
+pub fn shown(line: &CommandLine, places: &[Place<'_>]) -> String {
     match line {
-        Line::Argv(words) => pasted(&words.join(" "), places),
-        Line::Shell(text) => pasted(text, places),
+        CommandLine::Argv(words) => pasted(&words.join(" "), places),
+        CommandLine::Shell(text) => pasted(text, places),
     }
 }
 
@@ -116,14 +118,14 @@ mod tests {
     fn words_are_filled_once() {
         let words = ["--pid={pid}", "{name}/{check}", "{other} {", ""].map(str::to_owned);
         assert_eq!(
-            fill(&Line::Argv(words.to_vec()), &places("app:{pid}")),
-            Line::Argv(
+            fill(&CommandLine::Argv(words.to_vec()), &places("app:{pid}")),
+            CommandLine::Argv(
                 ["--pid=41", "app:{pid}/a b", "{other} {", ""]
                     .map(str::to_owned)
                     .to_vec()
             )
         );
-        let line = Line::Shell("dump {pid} '{name}'".to_owned());
+        let line = CommandLine::Shell("dump {pid} '{name}'".to_owned());
         assert_eq!(shown(&line, &places("x")), "dump 41 'x'");
     }
 
@@ -147,7 +149,10 @@ mod tests {
         ] {
             assert_eq!(parametrized(text, &places("x")), expected, "{text}");
         }
-        let line = fill(&Line::Shell("echo {name}".to_owned()), &places("$(x) 'y"));
+        let line = fill(
+            &CommandLine::Shell("echo {name}".to_owned()),
+            &places("$(x) 'y"),
+        );
         let words = [
             "/bin/sh",
             "-c",
@@ -157,6 +162,6 @@ mod tests {
             "a b",
             "41",
         ];
-        assert_eq!(line, Line::Argv(words.map(str::to_owned).to_vec()));
+        assert_eq!(line, CommandLine::Argv(words.map(str::to_owned).to_vec()));
     }
 }

@@ -5,7 +5,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
-use crate::exec::{self, Command, ExecError, Finished, Line};
+use crate::exec::{self, Command, CommandLine, ExecError, Finished};
 
 use super::message::DeliveryError;
 use super::text::brief;
@@ -33,7 +33,7 @@ impl Pipe {
     /// The command could not be run, did not end in time, or did not succeed.
     pub async fn send(&self, mail: Vec<u8>) -> Result<(), DeliveryError> {
         let command = Command {
-            program: Line::Shell(self.command.clone()),
+            program: CommandLine::Shell(self.command.clone()),
             stdin: Some(mail),
             timeout: self.deadline,
             max_output: KEPT_OUTPUT,

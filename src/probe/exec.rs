@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use memchr::memmem;
 
-use crate::exec::{self, Command, ExecError, Line, Output};
+use crate::exec::{self, Command, CommandLine, ExecError, Output};
 use crate::health::{Body, Observation, Phase, Reason, Trouble};
 
 /// What is run.
 #[derive(Clone)]
 pub struct Spec {
     /// The command.
-    pub command: Line,
+    pub command: CommandLine,
     /// From its start to its end; then it is killed with all that it started.
     pub timeout: Duration,
     /// So many bytes of what it prints are kept; the rest is dropped.
@@ -50,9 +50,9 @@ impl Probe {
         }
         // its arguments may hold what must not be seen
         let program = match &spec.command {
-            Line::Shell(line) if line.trim().is_empty() => return Err(SpecError::Nothing),
-            Line::Shell(_) => "/bin/sh",
-            Line::Argv(words) => words.first().ok_or(SpecError::Nothing)?,
+            CommandLine::Shell(line) if line.trim().is_empty() => return Err(SpecError::Nothing),
+            CommandLine::Shell(_) => "/bin/sh",
+            CommandLine::Argv(words) => words.first().ok_or(SpecError::Nothing)?,
         };
         let url = format!("exec:{program}");
         Ok(Self { spec, url })

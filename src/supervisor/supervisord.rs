@@ -1,17 +1,20 @@
 //! supervisord's methods, and what its answers mean. Calls are named and counted as supervisor's own
 //! client does, so that any version and any proxy in front of it knows them.
 
+pub mod spec;
+
 use std::collections::HashMap;
+use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use dxr::{TryFromValue, Value};
 
-pub use super::transport::BadUrl;
 use super::transport::Transport;
 use super::{Stream, Supervisor, xmlrpc};
 use crate::health::{CallError, Process, ProcessName, ProcessState};
-use crate::secret::Secret;
+
+pub use spec::SupervisordSpec;
 
 /// How long an answer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +43,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the supervisord at `url`, `unix:///path` or `http://host:port`. Nothing is connected.
+    /// A client for the supervisord of `spec`. Nothing is connected.
+    ///
+    /// # Errors
+    /// Says why there can be no HTTP client.
     pub fn new(
-        url: &str,
-        username: &str,
-        password: Secret,
+        spec: SupervisordSpec,
         deadlines: Deadlines,
-    ) -> Result<Self, BadUrl> {
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(Self {
-            transport: Transport::new(url, username, password)?,
+            transport: Transport::new(spec)?,
             deadlines,
         })
     }

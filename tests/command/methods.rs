@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use httpok::exec::Line;
+use httpok::exec::CommandLine;
 use httpok::health::{Backend, CallError, ProcessName, ProcessState};
-use httpok::supervisor::command::{Client, Templates};
+use httpok::supervisor::command::{Client, CommandSpec};
 use httpok::supervisor::{Stream, Supervisor};
 use tempfile::TempDir;
 
@@ -21,8 +21,8 @@ fn name(text: &str) -> ProcessName {
     ProcessName::alone(Backend::Command, text)
 }
 
-fn shell(text: &str) -> Line {
-    Line::Shell(text.to_owned())
+fn shell(text: &str) -> CommandLine {
+    CommandLine::Shell(text.to_owned())
 }
 
 struct Stage {
@@ -43,10 +43,10 @@ impl Stage {
     fn client(&self, timeout: Duration) -> Client {
         let line = |action: &str| {
             let words = [&self.script.path(), "{name}", action];
-            Line::Argv(words.map(str::to_owned).to_vec())
+            CommandLine::Argv(words.map(str::to_owned).to_vec())
         };
         let pidfile = self.dir.path().join("{name}.pid");
-        Client::new(Templates {
+        Client::new(CommandSpec {
             status: line("status"),
             stop: line("stop"),
             start: line("start"),
@@ -57,8 +57,8 @@ impl Stage {
 }
 
 /// With these words for all three.
-fn client_of(line: &Line, timeout: Duration) -> Client {
-    Client::new(Templates {
+fn client_of(line: &CommandLine, timeout: Duration) -> Client {
+    Client::new(CommandSpec {
         status: line.clone(),
         stop: line.clone(),
         start: line.clone(),
@@ -97,8 +97,8 @@ async fn exit_codes_are_those_of_init_scripts() {
         .to_vec();
     lines.push(shell("kill -9 $$"));
     lines.push(shell("nosuchprogram {name}"));
-    lines.push(Line::Argv(vec!["/nosuchprogram".to_owned()]));
-    lines.push(Line::Argv(vec!["/etc/passwd".to_owned()]));
+    lines.push(CommandLine::Argv(vec!["/nosuchprogram".to_owned()]));
+    lines.push(CommandLine::Argv(vec!["/etc/passwd".to_owned()]));
     for line in lines {
         let client = client_of(&line, PATIENT);
         let asked = client.info(&name("x")).await;
@@ -176,7 +176,7 @@ async fn names_are_never_read_by_a_shell() {
     let hostile = "a b'c\"d$(touch owned)`touch owned`; touch owned #\\";
     let argv = ["touch", &format!("{here}/{{name}}.argv")].map(str::to_owned);
     for (line, suffix) in [
-        (Line::Argv(argv.to_vec()), "argv"),
+        (CommandLine::Argv(argv.to_vec()), "argv"),
         (shell(&format!("cd {here}; touch {{name}}.bare")), "bare"),
         (
             shell(&format!("cd {here}; touch \"{{name}}.double\"")),

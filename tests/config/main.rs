@@ -10,16 +10,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use httpok::config::settings::{
-    Capture, Check, Command, Commands, Docker, Exec, Family, Http, Line, Mail, Override, Payload,
-    Peer, Probe, Scope, Settings, Smtp, SmtpSecurity, Supervisor, Supervisord, Tls, Until, Via,
-    Webhook,
+    Capture, Check, Exec, Family, Http, Line, Mail, Override, Payload, Peer, Probe, Settings, Smtp,
+    SmtpSecurity, Tls, Until, Via, Webhook,
 };
+use httpok::config::supervisor::SupervisorSettings;
 use httpok::config::{Faults, load, parse};
+use httpok::exec::CommandLine;
 use httpok::health::{
     Assertion, Backend, Backoff, Budget, Expectation, Fails, Policy, Reason, Rule, StatusSet,
     Target, Verdict,
 };
-use httpok::secret::Secret;
+use httpok::supervisor::command::CommandSpec;
+use httpok::supervisor::docker::spec::DockerSpec;
+use httpok::supervisor::supervisord::SupervisordSpec;
+use httpok::supervisor::systemd::Scope;
 
 fn env(name: &str) -> Option<String> {
     (name == "SHOP_KEY").then(|| "hunter2".to_owned())
@@ -51,14 +55,10 @@ fn the_example_is_a_sensible_first_configuration() {
     shop.restart = vec![Target::new("shop")];
     let expected = Settings {
         checks: vec![shop],
-        supervisor: Supervisor {
+        supervisor: SupervisorSettings {
             default: Backend::Supervisord,
-            supervisord: Some(Supervisord {
-                url: "unix:///run/supervisor.sock".into(),
-                username: String::new(),
-                password: Secret::default(),
-            }),
-            ..Supervisor::default()
+            supervisord: Some(supervisord("unix:///run/supervisor.sock", "", "")),
+            ..SupervisorSettings::default()
         },
         mail: Some(Mail {
             to: vec!["ops@example.org".into()],
@@ -126,19 +126,20 @@ fn containers_and_commands_are_supervisors() {
          pidfile = \"/run/{name}.pid\"\ntimeout = \"20s\"",
     );
     let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
-    let argv = |word: &str| Command::Argv(["rc-service", "{name}", word].map(Into::into).into());
-    let expected = Supervisor {
-        docker: Some(Docker {
+    let argv =
+        |word: &str| CommandLine::Argv(["rc-service", "{name}", word].map(Into::into).into());
+    let expected = SupervisorSettings {
+        docker: Some(DockerSpec {
             socket: Some("/run/podman/podman.sock".into()),
         }),
-        command: Some(Commands {
+        command: Some(CommandSpec {
             status: argv("status"),
-            stop: Command::Shell("ssh {group} stop {name}".into()),
+            stop: CommandLine::Shell("ssh {group} stop {name}".into()),
             start: argv("start"),
             pidfile: Some("/run/{name}.pid".into()),
             timeout: SECONDS(20),
         }),
-        ..Supervisor::default()
+        ..SupervisorSettings::default()
     };
     assert_eq!(settings.supervisor, expected);
     let restart: Vec<_> = settings.checks[0]
@@ -183,6 +184,10 @@ fn http_of(probe: &Probe) -> &Http {
         Probe::Http(http) => http,
         other => panic!("not HTTP: {other:?}"),
     }
+}
+
+fn supervisord(url: &str, username: &str, password: &str) -> SupervisordSpec {
+    SupervisordSpec::new(url, username, password.into()).expect("a server URL")
 }
 
 fn assertion(text: &str) -> Assertion {
@@ -280,8 +285,8 @@ fn full_shop(base: &Path) -> Check {
         cores: Some(base.join("cores")),
         gcore: "/opt/gcore -o".into(),
         run: vec![
-            Command::Shell("ss -tnp".into()),
-            Command::Argv(py_spy.map(String::from).to_vec()),
+            CommandLine::Shell("ss -tnp".into()),
+            CommandLine::Argv(py_spy.map(String::from).to_vec()),
         ],
         timeout: SECONDS(60),
         keep: 2,
@@ -304,7 +309,7 @@ fn every_key_arrives_in_the_settings() {
     assert!(settings.dry_run);
     assert_eq!(settings.checks[1], full_shop(base));
     let supervisord = settings.supervisor.supervisord.expect("configured");
-    assert_eq!(supervisord.url, "http://127.0.0.1:9001");
+    assert_eq!(supervisord.shown, "http://127.0.0.1:9001");
     assert_eq!(supervisord.username, "admin");
     assert_eq!(supervisord.password, "hunter2".into());
     let mail = settings.mail.expect("configured");
@@ -404,13 +409,13 @@ fn commands_have_their_keys() {
     let queue = Exec {
         timeout: SECONDS(1),
         max_body: 9,
-        ..Exec::new(Command::Shell("test -e x".into()))
+        ..Exec::new(CommandLine::Shell("test -e x".into()))
     };
     let probes: Vec<_> = settings.checks.iter().map(|check| &check.probe).collect();
     assert_eq!(
         probes,
         [
-            &Probe::Exec(Exec::new(Command::Argv(words))),
+            &Probe::Exec(Exec::new(CommandLine::Argv(words))),
             &Probe::Exec(queue)
         ]
     );
@@ -530,7 +535,7 @@ fn a_url_brings_its_own_user_and_a_default_user_gives_way() {
     ];
     assert!(users.eq(expected));
     let supervisord = settings.supervisor.supervisord.expect("configured");
-    assert_eq!(supervisord.url, "http://h:9001");
+    assert_eq!(supervisord.shown, "http://h:9001");
     assert_eq!(
         (supervisord.username.as_str(), supervisord.password.expose()),
         ("admin", "p w")

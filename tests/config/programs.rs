@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use httpok::config::parse;
-use httpok::config::settings::{
-    Autorestart, LogFile, OnExit, Output, Program, Settings, Stream, User,
-};
+use httpok::config::settings::{OnExit, Settings};
+use httpok::supervisor::Stream;
+use httpok::supervisor::embedded::{Autorestart, LogFile, Output, Program, Rlimits, User};
 use nix::sys::signal::Signal;
 
 use super::{env, faults, file};
@@ -29,7 +29,7 @@ fn a_program_has_supervisords_defaults_and_our_output() {
         (web.stopwaitsecs.as_secs(), web.stopsignal),
         (10, Signal::SIGTERM)
     );
-    assert_eq!(web.stderr, Output::Ours(Stream::Stderr));
+    assert_eq!(web.stderr, Output::Inherit(Stream::Stderr));
     assert_eq!(settings.on_exit, OnExit::Stop);
     assert!(
         settings.checks.is_empty(),
@@ -79,14 +79,16 @@ fn every_key_of_a_program_arrives() {
             groups: settings.programs[0].user.clone().expect("root").groups,
         }),
         umask: Some(0o27),
-        nofile: Some(4096),
-        core: Some(u64::MAX),
+        rlimits: Rlimits {
+            nofile: Some(4096),
+            core: Some(u64::MAX),
+        },
         stdout: Output::File(LogFile {
             path: "/var/log/site.log".into(),
             maxbytes: 1 << 20,
             backups: 2,
         }),
-        stderr: Output::Nowhere,
+        stderr: Output::Null,
         autostart: false,
         autorestart: Autorestart::Always,
         exitcodes: vec![0, 2],
@@ -109,8 +111,8 @@ fn every_key_of_a_program_arrives() {
 
 #[test]
 fn outputs_go_where_the_file_says() {
-    let stdout = Output::Ours(Stream::Stdout);
-    let stderr = Output::Ours(Stream::Stderr);
+    let stdout = Output::Inherit(Stream::Stdout);
+    let stderr = Output::Inherit(Stream::Stderr);
     let log = Output::File(LogFile {
         path: "/etc/x.log".into(),
         maxbytes: 50 << 20,
@@ -130,7 +132,7 @@ fn outputs_go_where_the_file_says() {
         ("stdout_logfile = '/dev/stderr'", &stderr, &stderr),
         (
             "stdout_logfile = 'NONE'\nstderr_logfile = '/dev/fd/1'",
-            &Output::Nowhere,
+            &Output::Null,
             &stdout,
         ),
         (
@@ -254,28 +256,33 @@ fn a_target_names_a_program_that_is_there() {
         (
             "program/wroker",
             programs,
-            "\"program/wroker\" is no program",
+            "\"program/wroker\" is not a program",
             "\"program/worker\"",
         ),
         (
             "wroker",
             &*embedded,
-            "\"wroker\" is no program",
+            "\"wroker\" is not a program",
             "did you mean \"worker\"?",
         ),
         (
             "program/app",
             programs,
-            "\"program/app\" is no program",
+            "\"program/app\" is not a program",
             "program/app:",
         ),
         (
             "program/zzz",
             programs,
-            "is no program",
+            "is not a program",
             "expected one of program/app:*, program/app:app_0",
         ),
-        ("program/worker", "", "there is none", "[[program]]"),
+        (
+            "program/worker",
+            "",
+            "there is no [[program]]",
+            "[[program]]",
+        ),
     ] {
         let text = file(&format!("restart = [\"{target}\"]"), rest);
         let key = "check[0].restart[0]";

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use httpok::exec::Line;
+use httpok::exec::CommandLine;
 use httpok::health::{Expectation, Observation, Phase, Reason, Verdict};
 use httpok::probe::exec::{Probe, Spec};
 
@@ -10,7 +10,7 @@ use super::{assert_trouble, kept, run_alone};
 
 fn shell(line: &str) -> Spec {
     Spec {
-        command: Line::Shell(line.to_owned()),
+        command: CommandLine::Shell(line.to_owned()),
         timeout: Duration::from_secs(10),
         max_output: 1024,
         needles: Vec::new(),
@@ -112,7 +112,7 @@ async fn a_command_that_does_not_end_is_killed_with_all_that_it_started() {
 #[tokio::test]
 async fn what_cannot_be_started_is_our_own_trouble() {
     let words = |program: &str| Spec {
-        command: Line::Argv(vec![program.to_owned(), "hunter2".to_owned()]),
+        command: CommandLine::Argv(vec![program.to_owned(), "hunter2".to_owned()]),
         ..shell("")
     };
     let probe = Probe::new(words("/nonexistent/check")).expect("a good spec");

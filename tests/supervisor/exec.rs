@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use httpok::exec::{Command, ExecError, Finished, Line, run};
+use httpok::exec::{Command, CommandLine, ExecError, Finished, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 fn shell(line: &str) -> Command {
     Command {
-        program: Line::Shell(line.to_owned()),
+        program: CommandLine::Shell(line.to_owned()),
         stdin: None,
         timeout: LIMIT,
         max_output: 4096,
@@ -61,7 +61,7 @@ async fn a_signal_is_told_from_an_exit_code() {
 #[tokio::test]
 async fn arguments_are_not_seen_by_a_shell() {
     let mut command = shell("");
-    command.program = Line::Argv(vec!["echo".to_owned(), "$HOME; exit 1".to_owned()]);
+    command.program = CommandLine::Argv(vec!["echo".to_owned(), "$HOME; exit 1".to_owned()]);
     let finished = finish(&command).await;
     assert_eq!(finished.stdout.text(), "$HOME; exit 1\n");
 }
@@ -76,7 +76,7 @@ async fn what_cannot_be_started_says_so() {
         (vec![], "cannot run \"\": no program is named"),
     ] {
         let mut command = shell("");
-        command.program = Line::Argv(words);
+        command.program = CommandLine::Argv(words);
         assert_eq!(run(&command).await.unwrap_err().to_string(), said);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use httpok::health::{CallError, Process, ProcessName, ProcessState};
 use httpok::secret::Secret;
-use httpok::supervisor::supervisord::{Client, Deadlines};
+use httpok::supervisor::supervisord::{Client, Deadlines, SupervisordSpec};
 use httpok::supervisor::{Stream, Supervisor};
 use tempfile::TempDir;
 
@@ -25,8 +25,8 @@ fn client_with(url: &str, username: &str, password: &str) -> Client {
         question: LIMIT,
         deed: LIMIT,
     };
-    let client = Client::new(url, username, password.into(), deadlines);
-    client.unwrap()
+    let spec = SupervisordSpec::new(url, username, password.into()).unwrap();
+    Client::new(spec, deadlines).unwrap()
 }
 
 fn client(supervisord: &Supervisord) -> Client {
@@ -426,7 +426,8 @@ async fn a_server_that_hangs_is_not_waited_for() {
         question: Duration::from_millis(100),
         deed: Duration::from_millis(200),
     };
-    let client = Client::new(&url, "", Secret::default(), deadlines).unwrap();
+    let spec = SupervisordSpec::new(&url, "", Secret::default()).unwrap();
+    let client = Client::new(spec, deadlines).unwrap();
     let after = deadlines.question;
     assert_eq!(client.list(None).await, Err(CallError::TimedOut { after }));
     let after = deadlines.deed;

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use httpok::health::ProcessName;
-use httpok::supervisor::systemd::{Client, Scope, Spec};
+use httpok::supervisor::systemd::{Client, Scope, SystemdSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -120,7 +120,7 @@ impl Manager {
 
     /// A client for this manager.
     pub fn client(&self) -> Client {
-        Client::new(Spec {
+        Client::new(SystemdSpec {
             scope: Scope::User,
             systemctl: self.dir().join("systemctl"),
         })

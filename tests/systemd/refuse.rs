@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use httpok::health::{CallError, ProcessState};
-use httpok::supervisor::systemd::{Client, Scope, Spec};
+use httpok::supervisor::systemd::{Client, Scope, SystemdSpec};
 
 use crate::manager::{Manager, named};
 use crate::program::LIMIT;
@@ -230,7 +230,7 @@ async fn who_may_not_is_told_who_may() {
     );
     std::fs::write(&shim, text).unwrap();
     std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let client = Client::new(Spec {
+    let client = Client::new(SystemdSpec {
         scope: Scope::User,
         systemctl: shim,
     });
@@ -246,7 +246,7 @@ async fn who_may_not_is_told_who_may() {
 
 #[tokio::test]
 async fn where_there_is_no_systemctl_that_is_said() {
-    let client = Client::new(Spec {
+    let client = Client::new(SystemdSpec {
         scope: Scope::System,
         systemctl: "/nonexistent/systemctl".into(),
     });

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::exec::Line;
+use crate::exec::CommandLine;
 use crate::health::Capture;
 
 use super::deadline::{Deadline, write};
@@ -141,7 +141,7 @@ async fn dump(dumper: &Dumper, core: &Place, pid: u32, room: u64, left: Duration
             (room / UNIT).to_string(),
         ],
     };
-    tool::run(Line::Argv(words), left, MAX_OUTPUT).await
+    tool::run(CommandLine::Argv(words), left, MAX_OUTPUT).await
 }
 
 /// The size of the core that was made, in bytes; without one worth keeping, nothing is left. `gcore` says that

@@ -32,7 +32,7 @@ mod subject;
 mod tool;
 
 use crate::clock::Clock;
-use crate::exec::Line;
+use crate::exec::CommandLine;
 use crate::health::{ActionStep, Plan, ProcessName};
 use crate::supervisor::Supervisors;
 
@@ -51,7 +51,7 @@ use subject::Subject;
 enum Source<'a> {
     Facts,
     LastLines,
-    Tool(&'a Line),
+    Tool(&'a CommandLine),
 }
 
 /// Keeps evidence of the process `name` with `pid` for `plan`, each piece a step of `log`.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::exec::Line;
+use crate::exec::CommandLine;
 use crate::health::{Capture, ProcessName};
 
 use super::found::nothing;
@@ -35,8 +35,8 @@ pub(super) async fn capture(spec: &CaptureSpec, name: &ProcessName, pid: u32) ->
 
 /// The user's own command line with two arguments behind it. They are handed over as positional parameters:
 /// no name is ever pasted into a shell's text.
-fn line(gcore: &str, prefix: &Path, pid: u32) -> Line {
-    Line::Argv(vec![
+fn line(gcore: &str, prefix: &Path, pid: u32) -> CommandLine {
+    CommandLine::Argv(vec![
         "/bin/sh".to_owned(),
         "-c".to_owned(),
         format!("{gcore} \"$1\" \"$2\""),

@@ -1,17 +1,17 @@
 //! What `{pid}`, `{name}` and `{check}` in a tool's command line stand for.
 
-use crate::exec::Line;
+use crate::exec::CommandLine;
 use crate::exec::template::{self, Place};
 
 use super::subject::Subject;
 
 /// `line` as it is run.
-pub(super) fn fill(line: &Line, subject: &Subject<'_>) -> Line {
+pub(super) fn fill(line: &CommandLine, subject: &Subject<'_>) -> CommandLine {
     template::fill(line, &places(subject))
 }
 
 /// `line` for people.
-pub(super) fn shown(line: &Line, subject: &Subject<'_>) -> String {
+pub(super) fn shown(line: &CommandLine, subject: &Subject<'_>) -> String {
     template::shown(line, &places(subject))
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::exec::Line;
+use crate::exec::CommandLine;
 
 /// Which evidence is kept, and within which bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct CaptureSpec {
     /// How a core is made; `None` makes none.
     pub core: Option<Dumper>,
     /// The user's tools; `{pid}`, `{name}` and `{check}` are filled in.
-    pub run: Vec<Line>,
+    pub run: Vec<CommandLine>,
     /// For all evidence of one process together.
     pub timeout: Duration,
     /// Of each process the evidence of so many incidents is kept.

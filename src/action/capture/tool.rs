@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::exec::{self, Command, ExecError, Finished, Line, Output};
+use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output};
 
 use super::deadline::Deadline;
 use super::found::{Found, head};
@@ -23,7 +23,7 @@ pub(super) struct Ran {
 }
 
 /// Runs `program` to its end, or until it is killed with all it started.
-pub(super) async fn run(program: Line, timeout: Duration, max_output: usize) -> Ran {
+pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usize) -> Ran {
     let command = Command {
         program,
         stdin: None,
@@ -66,7 +66,7 @@ pub(super) async fn run(program: Line, timeout: Duration, max_output: usize) -> 
 }
 
 /// What the tool `line` says about `subject`.
-pub(super) async fn look(line: &Line, subject: &Subject<'_>, deadline: &Deadline) -> Found {
+pub(super) async fn look(line: &CommandLine, subject: &Subject<'_>, deadline: &Deadline) -> Found {
     let what = placeholders::shown(line, subject);
     let left = match deadline.left() {
         Ok(left) => left,

@@ -8,8 +8,10 @@ use clap::Args;
 
 use super::{AskArgs, WireArgs};
 use crate::cli::values;
-use crate::config::settings::{Smtp, Supervisord};
+use crate::config::settings::Smtp;
+use crate::config::supervisor::supervisord_url;
 use crate::health::{Backoff, Budget, Target};
+use crate::supervisor::supervisord::SupervisordSpec;
 
 /// `httpok watch`.
 #[derive(Args, Debug)]
@@ -47,8 +49,8 @@ pub struct WatchArgs {
     /// Default: $SUPERVISOR_SERVER_URL, else unix:///run/supervisor.sock or, when only that exists,
     /// unix:///var/run/supervisor.sock. $SUPERVISOR_USERNAME and $SUPERVISOR_PASSWORD are used when
     /// the URL has no user.
-    #[arg(long, value_name = "URL", value_parser = values::supervisor, conflicts_with = "config")]
-    pub supervisor: Option<Supervisord>,
+    #[arg(long, value_name = "URL", value_parser = supervisord_url, conflicts_with = "config")]
+    pub supervisor: Option<SupervisordSpec>,
 
     /// Say what would be done and touch nothing
     ///

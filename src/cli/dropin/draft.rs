@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::values;
-use crate::config::settings::{Http, Smtp, Supervisord, Tls};
+use crate::config::settings::{Http, Smtp, Tls};
 use crate::health::{Assertion, Budget, Expectation, ProcessName, StatusSet};
 use crate::secret::Secret;
+use crate::supervisor::supervisord::SupervisordSpec;
 
 use super::flags::Key;
 use super::getopt::Given;
@@ -99,7 +100,7 @@ impl Draft {
     pub fn finish(
         self,
         asked: Option<(String, Http)>,
-        server: Supervisord,
+        server: SupervisordSpec,
         ourselves: Option<ProcessName>,
     ) -> Result<DropIn, Refusal> {
         let codes = match self.codes.as_slice() {

@@ -8,9 +8,10 @@ mod getopt;
 mod settings;
 mod wish;
 
-use crate::config::settings::{Check, Http, Probe, Supervisord};
+use crate::config::settings::{Check, Http, Probe};
 use crate::health::ProcessName;
 use crate::secret::{Secret, redact_url};
+use crate::supervisor::supervisord::SupervisordSpec;
 
 use draft::Draft;
 use flags::{FLAGS, Key};
@@ -88,7 +89,7 @@ fn no_url(given: &[Given<Key>], positional: &[String]) -> Result<Option<String>,
     }
 }
 
-fn server(env: &impl Fn(&str) -> Option<String>) -> Result<Supervisord, Refusal> {
+fn server(env: &impl Fn(&str) -> Option<String>) -> Result<SupervisordSpec, Refusal> {
     let Some(url) = env("SUPERVISOR_SERVER_URL") else {
         return Err(Refusal::NotAListener);
     };
@@ -98,11 +99,10 @@ fn server(env: &impl Fn(&str) -> Option<String>) -> Result<Supervisord, Refusal>
             redact_url(&url)
         )));
     }
-    Ok(Supervisord {
-        url,
-        username: env("SUPERVISOR_USERNAME").unwrap_or_default(),
-        password: Secret::new(env("SUPERVISOR_PASSWORD").unwrap_or_default()),
-    })
+    let username = env("SUPERVISOR_USERNAME").unwrap_or_default();
+    let password = Secret::new(env("SUPERVISOR_PASSWORD").unwrap_or_default());
+    SupervisordSpec::new(&url, username, password)
+        .map_err(|error| Refusal::CannotListen(error.to_string()))
 }
 
 /// How `url` is asked when no option says anything else.

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::config::settings::{Capture, Check, Mail, Probe, Settings, Supervisor, Via, Webhook};
+use crate::config::settings::{Capture, Check, Mail, Probe, Settings, Via, Webhook};
+use crate::config::supervisor::SupervisorSettings;
 use crate::health::{Backend, Fails, Policy, ProcessName, Target};
 
 use super::wish::{DropIn, Question, Watched};
@@ -59,10 +60,10 @@ impl DropIn {
             max_restarts: None,
             dry_run: self.dry_run,
             checks: check.into_iter().collect(),
-            supervisor: Supervisor {
+            supervisor: SupervisorSettings {
                 default: Backend::Supervisord,
                 supervisord: Some(self.server.clone()),
-                ..Supervisor::default()
+                ..SupervisorSettings::default()
             },
             mail: self.mail(),
             webhooks: self.webhooks(),

@@ -319,7 +319,7 @@ fn the_environment_names_supervisord_and_ourselves() {
     let Ok(Wish::Listen(listener)) = parsed(&["http://h/"]) else {
         panic!("a listener");
     };
-    assert_eq!(listener.server.url, "unix:///run/supervisor.sock");
+    assert_eq!(listener.server.shown, "unix:///run/supervisor.sock");
     assert_eq!(listener.server.username, "me");
     assert_eq!(listener.server.password.expose(), "hunter2");
     assert_eq!(

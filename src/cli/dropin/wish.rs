@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::settings::{Http, Smtp, Supervisord};
+use crate::config::settings::{Http, Smtp};
 use crate::health::{Budget, Expectation, ProcessName};
 use crate::secret::Secret;
+use crate::supervisor::supervisord::SupervisordSpec;
 
 /// What a command line of the original's kind asks for.
 #[derive(Debug, PartialEq)]
@@ -69,7 +70,7 @@ pub struct DropIn {
     /// `--state-dir`.
     pub state_dir: Option<PathBuf>,
     /// The supervisord that started us.
-    pub server: Supervisord,
+    pub server: SupervisordSpec,
     /// Our own process, which is never touched.
     pub ourselves: Option<ProcessName>,
 }

@@ -5,28 +5,21 @@ use toml::de::DeValue;
 
 use crate::config::diagnostics::Diagnostic;
 use crate::config::parse_context::nearest;
-use crate::config::settings::Autorestart;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::supervisor::embedded::spec::{Autorestart, Rlimits};
 
 /// What programs are usually stopped with.
 const STOP_SIGNALS: [&str; 7] = ["term", "hup", "int", "quit", "kill", "usr1", "usr2"];
 /// More open files than any kernel allows.
 const MOST_FILES: u32 = 1 << 30;
 
-/// Resource limits; `None`: ours.
-#[derive(Default)]
-pub struct Limits {
-    pub nofile: Option<u64>,
-    pub core: Option<u64>,
-}
-
 /// `rlimits = { nofile = 4096, core = "unlimited" }`.
-pub fn read_limits(table: &Table<'_>) -> Limits {
+pub fn read_limits(table: &Table<'_>) -> Rlimits {
     let Some(table) = table.table("rlimits") else {
-        return Limits::default();
+        return Rlimits::default();
     };
-    let limits = Limits {
+    let limits = Rlimits {
         nofile: table.read("nofile", files),
         core: table.read("core", core),
     };

@@ -2,9 +2,9 @@
 
 use super::names::Names;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::settings::{LogFile, Output, Stream};
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::supervisor::embedded::spec::{LogFile, Output, Stream};
 
 /// supervisord's defaults.
 const MAXBYTES: u64 = 50 << 20;
@@ -50,9 +50,9 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
     };
     let text = value.some_text()?;
     match text.as_str() {
-        "NONE" | "/dev/null" => Some(Output::Nowhere),
-        "/dev/stdout" | "/dev/fd/1" => Some(Output::Ours(Stream::Stdout)),
-        "/dev/stderr" | "/dev/fd/2" => Some(Output::Ours(Stream::Stderr)),
+        "NONE" | "/dev/null" => Some(Output::Null),
+        "/dev/stdout" | "/dev/fd/1" => Some(Output::Inherit(Stream::Stdout)),
+        "/dev/stderr" | "/dev/fd/2" => Some(Output::Inherit(Stream::Stderr)),
         "AUTO" | "syslog" => {
             value.wrong(Diagnostic::new(
                 format!("{text:?} names no file"),

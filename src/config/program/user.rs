@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use nix::unistd::{self, Gid, Uid};
 
-use crate::config::settings::User;
+use crate::supervisor::embedded::spec::User;
 
 /// The user `NAME`, or `NAME:GROUP` for another primary group. Both may be numbers.
 ///

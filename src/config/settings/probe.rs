@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Command;
+use crate::exec::CommandLine;
 use crate::secret::Secret;
 
 /// How a check asks. One member per probe kind.
@@ -221,7 +221,7 @@ impl fmt::Debug for Payload {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exec {
     /// What is run.
-    pub command: Command,
+    pub command: CommandLine,
     /// From its start to its end.
     pub timeout: Duration,
     /// So many bytes of what it prints are kept.
@@ -230,7 +230,7 @@ pub struct Exec {
 
 impl Exec {
     /// `command` with every default.
-    pub fn new(command: Command) -> Self {
+    pub fn new(command: CommandLine) -> Self {
         Self {
             command,
             timeout: Probe::TIMEOUT,

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::config::settings::{
-    Command, Exec, Family as Version, Http, Line, Peer as Named, Probe as Asked, Tls, Until as End,
+    Exec, Family as Version, Http, Line, Peer as Named, Probe as Asked, Tls, Until as End,
 };
-use crate::exec;
 use crate::health::Expectation;
 use crate::probe::http::{self, Override, Spec, TlsSpec};
 use crate::probe::line::{self, Peer, Until};
@@ -102,10 +101,7 @@ fn line_spec(line: &Line, needles: Vec<Vec<u8>>, expectation: &Expectation) -> l
 
 fn exec_spec(exec: &Exec, needles: Vec<Vec<u8>>) -> crate::probe::exec::Spec {
     crate::probe::exec::Spec {
-        command: match &exec.command {
-            Command::Shell(line) => exec::Line::Shell(line.clone()),
-            Command::Argv(words) => exec::Line::Argv(words.clone()),
-        },
+        command: exec.command.clone(),
         timeout: exec.timeout.min(LONGEST),
         max_output: usize::try_from(exec.max_body).unwrap_or(usize::MAX),
         needles,

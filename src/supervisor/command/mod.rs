@@ -10,6 +10,7 @@
 //! not start is EXITED or FATAL, which is not what an operator stopped.
 
 mod pidfile;
+pub mod spec;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,9 +21,11 @@ use tokio::time::sleep;
 
 use super::Supervisor;
 use super::lingering::Lingering;
-use crate::exec::{self, Command, ExecError, Finished, Line, Output, template};
+use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output, template};
 use crate::health::{Backend, CallError, Process, ProcessName, ProcessState};
 use pidfile::Alive;
+
+pub use spec::CommandSpec;
 
 /// What is read of a command's outputs.
 const MAX_OUTPUT: usize = 16 * 1024;
@@ -35,25 +38,10 @@ const UP_FOR: Duration = Duration::from_secs(1);
 /// How often its status is asked meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// The command lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Templates {
-    /// Exits with 0 when it runs, 3 when not.
-    pub status: Line,
-    /// Stops it.
-    pub stop: Line,
-    /// Starts it, and leaves it detached.
-    pub start: Line,
-    /// The file with its process id.
-    pub pidfile: Option<String>,
-    /// For each command.
-    pub timeout: Duration,
-}
-
 /// Whatever the commands reach.
 #[derive(Clone, Debug)]
 pub struct Client {
-    templates: Arc<Templates>,
+    spec: Arc<CommandSpec>,
     address: String,
     /// Stops of which nobody has said that they are done.
     stops: Lingering,
@@ -69,18 +57,18 @@ struct Status {
 }
 
 impl Client {
-    /// A client that runs `templates`.
-    pub fn new(templates: Templates) -> Self {
+    /// A client that runs the command lines of `spec`.
+    pub fn new(spec: CommandSpec) -> Self {
         Self {
-            address: template::shown(&templates.start, &[]),
-            templates: Arc::new(templates),
+            address: template::shown(&spec.start, &[]),
+            spec: Arc::new(spec),
             stops: Lingering::default(),
             ends: Arc::default(),
         }
     }
 
     async fn ask(&self, name: &ProcessName) -> Result<Status, CallError> {
-        let finished = self.run(&self.templates.status, name).await?;
+        let finished = self.run(&self.spec.status, name).await?;
         let state = match finished.status.code() {
             Some(0) => ProcessState::Running,
             Some(1 | 2) => ProcessState::Exited,
@@ -92,7 +80,7 @@ impl Client {
                 });
             }
         };
-        let alive = match (&self.templates.pidfile, state) {
+        let alive = match (&self.spec.pidfile, state) {
             (Some(file), ProcessState::Running) => {
                 pidfile::look(template::pasted(file, &places(name))).await
             }
@@ -107,12 +95,12 @@ impl Client {
     }
 
     /// Runs `line` about `name` to its end.
-    async fn run(&self, line: &Line, name: &ProcessName) -> Result<Finished, CallError> {
+    async fn run(&self, line: &CommandLine, name: &ProcessName) -> Result<Finished, CallError> {
         let places = places(name);
         let command = Command {
             program: template::fill(line, &places),
             stdin: None,
-            timeout: self.templates.timeout,
+            timeout: self.spec.timeout,
             max_output: MAX_OUTPUT,
             env: Vec::new(),
         };
@@ -193,10 +181,10 @@ impl Supervisor for Client {
         if before.is_down() {
             return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
         }
-        let takes = self.templates.timeout;
+        let takes = self.spec.timeout;
         let key = name.namespec();
         self.stops.asked(&key, &before.life(), takes);
-        let finished = self.run(&self.templates.stop, name).await?;
+        let finished = self.run(&self.spec.stop, name).await?;
         if !finished.status.success() {
             return Err(CallError::fault(CallError::FAILED, outcome(&finished)));
         }
@@ -224,12 +212,12 @@ impl Supervisor for Client {
                 "ALREADY_STARTED",
             ));
         }
-        let finished = self.run(&self.templates.start, name).await?;
+        let finished = self.run(&self.spec.start, name).await?;
         if !finished.status.success() && self.ask(name).await?.state != ProcessState::Running {
             self.ends().insert(name.clone(), ProcessState::Fatal);
             return Err(CallError::fault(CallError::SPAWN_ERROR, outcome(&finished)));
         }
-        let there = Instant::now() + UP_WITHIN.min(self.templates.timeout);
+        let there = Instant::now() + UP_WITHIN.min(self.spec.timeout);
         let mut since = None;
         loop {
             let status = self.ask(name).await?;
@@ -258,7 +246,7 @@ impl Supervisor for Client {
 
     /// How long a stop that someone asked for may be under way while the status still says that it runs.
     async fn stop_takes(&self, _name: &ProcessName) -> Duration {
-        self.templates.timeout
+        self.spec.timeout
     }
 }
 

@@ -14,6 +14,7 @@ mod date;
 mod frames;
 mod memory;
 mod ourselves;
+pub mod spec;
 mod wire;
 
 use std::error::Error;

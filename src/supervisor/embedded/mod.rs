@@ -31,7 +31,7 @@ mod reaper;
 mod request;
 mod signal;
 mod spawn;
-mod spec;
+pub mod spec;
 mod status;
 mod unit;
 

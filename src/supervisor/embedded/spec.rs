@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::unit::{Autorestart, Rules};
+pub use super::unit::Autorestart;
+use super::unit::Rules;
 use crate::health::ProcessName;
 use crate::secret::Secret;
-use crate::supervisor::Stream;
+pub use crate::supervisor::Stream;
 
 /// One program.
 #[derive(Clone, Debug, PartialEq, Eq)]

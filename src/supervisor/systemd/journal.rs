@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Scope;
 use super::systemctl::environment;
-use crate::exec::{self, Command, Line};
+use crate::exec::{self, Command, CommandLine};
 
 /// So many lines are asked for.
 const LINES: &str = "200";
@@ -24,7 +24,7 @@ pub(super) async fn tail(scope: Scope, unit: &str, bytes: u16) -> String {
     let words = ["journalctl", whose, "--quiet", "--no-pager", "--output=cat"];
     let words = words.into_iter().chain(["--lines", LINES, &unit]);
     let command = Command {
-        program: Line::Argv(words.map(str::to_owned).collect()),
+        program: CommandLine::Argv(words.map(str::to_owned).collect()),
         stdin: None,
         timeout: FOR,
         max_output: MOST,

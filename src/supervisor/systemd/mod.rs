@@ -8,8 +8,8 @@
 mod dependents;
 mod journal;
 mod refusal;
-mod scope;
 mod show;
+pub mod spec;
 mod systemctl;
 mod unit;
 
@@ -25,8 +25,7 @@ use super::{Stream, Supervisor};
 use crate::health::unit::is_name;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
-pub use self::scope::Scope;
-pub use self::systemctl::Spec;
+pub use self::spec::{Scope, SystemdSpec};
 
 /// A unit is up when it has been so for this long, as under supervisord. Most types of services are active as
 /// soon as their process exists, whatever becomes of it.
@@ -45,7 +44,7 @@ pub struct Client {
 
 impl Client {
     /// A client for the manager of `spec`. Nothing is asked yet.
-    pub fn new(spec: Spec) -> Self {
+    pub fn new(spec: SystemdSpec) -> Self {
         Self {
             systemctl: Systemctl::new(spec),
             ourselves: std::env::var("INVOCATION_ID").ok(),

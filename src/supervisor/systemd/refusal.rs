@@ -1,7 +1,7 @@
 //! What `systemctl` means when it exits with an error. Its exit codes are shared by different troubles, so its
 //! words decide; they are in English, since we ask for that.
 
-use super::scope::Scope;
+use super::spec::Scope;
 use crate::health::CallError;
 
 /// Parts of its words, and the kind of trouble each stands for. The first that fits decides.

@@ -1,14 +1,14 @@
 //! The command: which one, what it is told in any case, and how long it may take.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::refusal::refusal;
-use super::scope::Scope;
 use super::show::{FALL_WITH_IT, PROPERTIES, units};
+use super::spec::{Scope, SystemdSpec};
 use super::unit::Unit;
-use crate::exec::{self, Command, ExecError, Finished, Line};
+use crate::exec::{self, Command, CommandLine, ExecError, Finished};
 use crate::health::CallError;
 
 /// How long a question may take; systemd answers at once.
@@ -17,34 +17,15 @@ const QUESTION: Duration = Duration::from_secs(10);
 /// No answer is longer: some thousand units.
 const LONGEST: usize = 4 << 20;
 
-/// How a service manager is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spec {
-    /// Whose it is.
-    pub scope: Scope,
-    /// The command; looked for in `PATH` when it is a bare name.
-    pub systemctl: PathBuf,
-}
-
-impl Spec {
-    /// The `systemctl` in `PATH`.
-    pub fn new(scope: Scope) -> Self {
-        Self {
-            scope,
-            systemctl: PathBuf::from("systemctl"),
-        }
-    }
-}
-
 /// `systemctl` for one manager.
 #[derive(Clone, Debug)]
 pub(super) struct Systemctl {
-    spec: Spec,
+    spec: SystemdSpec,
     address: String,
 }
 
 impl Systemctl {
-    pub(super) fn new(spec: Spec) -> Self {
+    pub(super) fn new(spec: SystemdSpec) -> Self {
         let address = match spec.scope {
             Scope::System => "systemd".to_owned(),
             Scope::User => format!("systemd of user {}", nix::unistd::getuid()),
@@ -117,7 +98,7 @@ impl Systemctl {
         line.push("--".to_owned());
         line.extend(names.iter().cloned());
         let command = Command {
-            program: Line::Argv(line),
+            program: CommandLine::Argv(line),
             stdin: None,
             timeout: within,
             max_output: LONGEST,

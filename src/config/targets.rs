@@ -1,0 +1,112 @@
+//! What checks restart: each target is well written, and names a program or has a command where it must.
+
+use std::collections::BTreeSet;
+
+use super::diagnostics::Diagnostic;
+use super::parse_context::nearest;
+use super::requires::Draft;
+use super::supervisor::SupervisorSettings;
+use super::value::Value;
+use crate::health::{Backend, ProcessName, Target, unit};
+use crate::supervisor::embedded::spec::Program;
+
+/// The target that `value` names. `default` is where targets without a backend's word live.
+pub fn read_target(value: &Value<'_>, default: Backend) -> Option<Target> {
+    let target: Target = value.parsed(str::parse)?;
+    // a word for a supervisor must not be taken for a part of a name
+    let help = match target.pattern.split_once('/') {
+        Some(("embedded", name)) if target.backend.is_none() => {
+            format!("a program of [[program]] is written \"program/{name}\"")
+        }
+        Some((word, "")) if Backend::ALL.iter().any(|known| known.as_str() == word) => {
+            format!("a name is missing after \"{word}/\"")
+        }
+        _ if target.backend.is_none() && default == Backend::Systemd => {
+            return value.parsed(unit::pattern).map(Target::new);
+        }
+        _ => return Some(target),
+    };
+    value.wrong(Diagnostic::new(
+        format!("{:?} names no process", target.to_string()),
+        help,
+    ));
+    None
+}
+
+/// Reports every target of `drafts` that cannot exist: that names none of `programs`, or that the commands
+/// of `supervisor` cannot list.
+pub fn check_targets(drafts: &[Draft<'_>], programs: &[Program], supervisor: &SupervisorSettings) {
+    let names: Vec<_> = programs.iter().map(Program::full_name).collect();
+    for (target, value) in drafts.iter().flat_map(|draft| &draft.targets) {
+        let wrong = match target.backend.unwrap_or(supervisor.default) {
+            Backend::Embedded => no_program(target, &names, supervisor.default),
+            Backend::Command => no_command(target, supervisor),
+            Backend::Supervisord | Backend::Systemd | Backend::Docker => None,
+        };
+        if let Some(wrong) = wrong {
+            value.wrong(wrong);
+        }
+    }
+}
+
+fn no_program(target: &Target, names: &[ProcessName], default: Backend) -> Option<Diagnostic> {
+    if names.iter().any(|name| target.matches(name, default)) {
+        return None;
+    }
+    let text = target.to_string();
+    if names.is_empty() {
+        return Some(Diagnostic::new(
+            format!("{text:?} is not a program: there is no [[program]]"),
+            "add one: [[program]] with a name and a command",
+        ));
+    }
+    let patterns = patterns(names);
+    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+    let help = match nearest(&target.pattern, &patterns) {
+        Some(near) => format!("did you mean {:?}?", written(near, target)),
+        None => {
+            let written: Vec<_> = patterns.iter().map(|name| written(name, target)).collect();
+            format!("expected one of {}", written.join(", "))
+        }
+    };
+    Some(Diagnostic::new(format!("{text:?} is not a program"), help))
+}
+
+/// Every pattern that means one of `names`, or a group of them.
+fn patterns(names: &[ProcessName]) -> BTreeSet<String> {
+    let groups = names
+        .iter()
+        .filter(|name| name.group != name.name)
+        .map(|name| format!("{}:*", name.group));
+    names
+        .iter()
+        .map(ProcessName::namespec)
+        .chain(groups)
+        .collect()
+}
+
+/// `pattern` as `target` is written: with the word before the slash, or without.
+fn written(pattern: &str, target: &Target) -> String {
+    let pattern = pattern.to_owned();
+    Target {
+        pattern,
+        ..target.clone()
+    }
+    .to_string()
+}
+
+fn no_command(target: &Target, supervisor: &SupervisorSettings) -> Option<Diagnostic> {
+    if let Some((group, "*" | "")) = target.pattern.split_once(':') {
+        return Some(Diagnostic::new(
+            format!("{target} means all of {group:?}, which no command can list"),
+            format!("name each of them, such as \"command/{group}:one\""),
+        ));
+    }
+    supervisor.command.is_none().then(|| {
+        Diagnostic::new(
+            format!("no commands are configured that stop and start {target}"),
+            "add [supervisor.command] with status, stop and start, each a command such as \
+             [\"rc-service\", \"{name}\", \"status\"]",
+        )
+    })
+}

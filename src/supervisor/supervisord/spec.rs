@@ -1,0 +1,136 @@
+//! How a supervisord is reached: its server URL, read as supervisor's own client reads it. Plain data.
+
+use reqwest::Url;
+
+use crate::secret::{Secret, redact_url};
+
+/// A supervisord, and the credentials it wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupervisordSpec {
+    /// Where requests are sent.
+    pub endpoint: Url,
+    /// The path of its Unix socket; `None`: TCP.
+    pub socket: Option<String>,
+    /// The server URL for people: without secrets.
+    pub shown: String,
+    /// For its HTTP Basic authentication.
+    pub username: String,
+    /// For its HTTP Basic authentication.
+    pub password: Secret,
+}
+
+/// Why a server URL cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerUrlError {
+    /// Neither `unix` nor `http`, in the words of supervisor's own client.
+    #[error("Unknown protocol for serverurl {0}")]
+    Protocol(String),
+    /// There is nothing to connect to.
+    #[error("serverurl \"{url}\" cannot be used: {why}")]
+    Address { url: String, why: String },
+}
+
+impl SupervisordSpec {
+    /// The supervisord at `url`: `unix:///path` or `http://host:port`.
+    ///
+    /// # Errors
+    /// Says why the URL cannot be used, without its user and password.
+    pub fn new(
+        url: &str,
+        username: impl Into<String>,
+        password: Secret,
+    ) -> Result<Self, ServerUrlError> {
+        let shown = redact_url(url);
+        let unusable = |why: &str| ServerUrlError::Address {
+            url: shown.clone(),
+            why: why.to_owned(),
+        };
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let (text, socket) = match scheme.to_ascii_lowercase().as_str() {
+            "unix" if rest.is_empty() => return Err(unusable("it names no socket")),
+            "unix" => ("http://localhost".to_owned(), Some(rest.to_owned())),
+            "http" => (format!("http://{rest}"), None),
+            _ => return Err(ServerUrlError::Protocol(shown)),
+        };
+        let parse = |text: &str| Url::parse(text).map_err(|error| unusable(&error.to_string()));
+        // as in supervisor's own client only host and port count
+        let parsed = parse(&text)?;
+        let host = parsed.host_str().unwrap_or_default();
+        let port = parsed.port_or_known_default().unwrap_or(80);
+        Ok(Self {
+            endpoint: parse(&format!("http://{host}:{port}/RPC2"))?,
+            socket,
+            shown,
+            username: username.into(),
+            password,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_urls_are_read_as_by_supervisors_own_client() {
+        for (url, endpoint, socket) in [
+            (
+                "unix:///run/x.sock",
+                "http://localhost/RPC2",
+                Some("/run/x.sock"),
+            ),
+            (
+                "UNIX:///run/X.sock",
+                "http://localhost/RPC2",
+                Some("/run/X.sock"),
+            ),
+            ("unix://x.sock", "http://localhost/RPC2", Some("x.sock")),
+            ("http://localhost:9001", "http://localhost:9001/RPC2", None),
+            ("Http://h:9001/path?query#x", "http://h:9001/RPC2", None),
+            ("http://h", "http://h/RPC2", None),
+            ("http://[::1]:9001", "http://[::1]:9001/RPC2", None),
+            ("http://u:p@h:9001", "http://h:9001/RPC2", None),
+        ] {
+            let spec = SupervisordSpec::new(url, "", Secret::default()).unwrap();
+            assert_eq!(
+                (spec.endpoint.as_str(), spec.socket.as_deref()),
+                (endpoint, socket),
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn unusable_server_urls_are_refused_without_their_secrets() {
+        for (url, error) in [
+            ("tcp://x", "Unknown protocol for serverurl tcp://x"),
+            (
+                "https://u:p@x",
+                "Unknown protocol for serverurl https://***@x",
+            ),
+            ("", "Unknown protocol for serverurl "),
+            ("/run/x.sock", "Unknown protocol for serverurl /run/x.sock"),
+            (
+                "unix://",
+                "serverurl \"unix://\" cannot be used: it names no socket",
+            ),
+            (
+                "http://",
+                "serverurl \"http://\" cannot be used: empty host",
+            ),
+            (
+                "http://u:p@x:port",
+                "serverurl \"http://***@x:port\" cannot be used: invalid port number",
+            ),
+        ] {
+            let refused = SupervisordSpec::new(url, "", Secret::default()).unwrap_err();
+            assert_eq!(refused.to_string(), error);
+        }
+    }
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let spec = SupervisordSpec::new("http://u:hidden@h", "user", Secret::new("hidden"));
+        assert!(!format!("{:?}", spec.unwrap()).contains("hidden"));
+    }
+}
