@@ -133,7 +133,7 @@ impl Supervisor for Client {
     }
 
     fn remembers_under(&self) -> Option<String> {
-        Some(format!("{:?}", self.templates))
+        Some(format!("{:?}", self.spec))
     }
 
     /// What `patterns` name; a command can list nothing.
