@@ -5,6 +5,7 @@
 //! future. Processes that detach from the pipes (real daemons) are left alone once the child has ended.
 //! What a child's output means is the caller's business.
 
+pub mod children;
 pub mod template;
 
 use std::fmt;
@@ -183,7 +184,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
             prepared
         }
     };
-    let mut child = prepared
+    prepared
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .stdin(match command.stdin {
             Some(_) => Stdio::piped(),
@@ -192,8 +193,8 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()?;
+        .kill_on_drop(true);
+    let (mut child, awaited) = children::start(|| prepared.spawn(), Child::id)?;
     let pipes = Pipes {
         stdin: Feed {
             pipe: child.stdin.take(),
@@ -214,6 +215,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
             child,
             leader,
             collected: false,
+            _awaited: awaited,
         },
         pipes,
     ))
@@ -240,6 +242,7 @@ struct Group {
     child: Child,
     leader: Pid,
     collected: bool,
+    _awaited: Option<children::Awaited>,
 }
 
 impl Group {

@@ -16,6 +16,8 @@ mod ends;
 #[path = "support/eventlistener.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod eventlistener;
+#[path = "embedded/group.rs"]
+mod group;
 #[path = "embedded/host.rs"]
 mod host;
 #[path = "embedded/life.rs"]

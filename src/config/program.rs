@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use self::keys::{always, autorestart, read_limits, signal, umask};
+use self::keys::{autorestart, read_limits, signal, umask};
 use self::names::Names;
 use self::output::{STDERR, STDOUT, read_output, read_stderr};
 use super::diagnostics::Diagnostic;
@@ -117,10 +117,7 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
         .required("command", "[\"python3\", \"worker.py\"]")
         .and_then(|value| command(&value, names));
     let usual = Program::new(name, command.unwrap_or_default());
-    // a group is signalled as a whole: there is nothing to choose
-    for key in ["stopasgroup", "killasgroup"] {
-        table.read(key, always);
-    }
+    let (stopasgroup, killasgroup) = read_group_keys(table, &usual);
     let stdout = read_output(table, &STDOUT, names).unwrap_or(usual.stdout);
     Program {
         directory: table.read("directory", |value| {
@@ -154,11 +151,27 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
         stopwaitsecs: table
             .read("stopwaitsecs", Value::duration)
             .unwrap_or(usual.stopwaitsecs),
+        stopasgroup,
+        killasgroup,
         priority: table
             .read("priority", |value| value.count(0, LAST))
             .map_or(usual.priority, u32::cast_signed),
         ..Program::new(name, usual.command)
     }
+}
+
+/// Who is signalled. As in supervisord, who stops a whole group kills a whole group.
+fn read_group_keys(table: &Table<'_>, usual: &Program) -> (bool, bool) {
+    let stop = table.read("stopasgroup", Value::flag);
+    let stop = stop.unwrap_or(usual.stopasgroup);
+    let kill = table.read("killasgroup", Value::flag);
+    if let (true, Some(false), Some(value)) = (stop, kill, table.get("killasgroup")) {
+        value.wrong(Diagnostic::new(
+            "\"stopasgroup\" without \"killasgroup\"",
+            "leave it out: a group that is stopped as a whole is killed as a whole",
+        ));
+    }
+    (stop, kill.unwrap_or(usual.killasgroup))
 }
 
 /// A name as supervisord has them: it must be possible to write it in a target.

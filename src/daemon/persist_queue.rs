@@ -19,12 +19,12 @@ const CROWDED: usize = 1000;
 /// Takes entries, and never blocks.
 #[derive(Clone, Debug)]
 pub struct PersistQueue {
-    entries: mpsc::UnboundedSender<PersistEntry>,
+    entries: mpsc::UnboundedSender<Entry>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// What is written down.
-pub enum PersistEntry {
+pub enum Entry {
     /// For the notifiers.
     Report(Box<Report>),
     /// What is remembered of a check; with `now`, before anything that comes after it.
@@ -45,7 +45,7 @@ pub enum PersistEntry {
     Sync(tokio::sync::oneshot::Sender<()>),
 }
 
-impl PersistEntry {
+impl Entry {
     /// Whether nothing is broken when it is left out.
     const fn is_optional(&self) -> bool {
         matches!(self, Self::Notes(_) | Self::Memory { now: false, .. })
@@ -72,7 +72,7 @@ impl PersistQueue {
     }
 
     /// Takes an entry.
-    pub fn write(&self, entry: PersistEntry) {
+    pub fn write(&self, entry: Entry) {
         if entry.is_optional() && self.waiting.load(Ordering::Relaxed) > CROWDED {
             return;
         }
@@ -84,7 +84,7 @@ impl PersistQueue {
     /// Waits until all that was taken so far is written.
     pub async fn sync(&self) {
         let (done, written) = tokio::sync::oneshot::channel();
-        self.write(PersistEntry::Sync(done));
+        self.write(Entry::Sync(done));
         let _ = written.await;
     }
 }
@@ -98,7 +98,7 @@ struct PersistWriter {
 }
 
 impl PersistWriter {
-    async fn write_all(mut self, mut entries: mpsc::UnboundedReceiver<PersistEntry>) {
+    async fn write_all(mut self, mut entries: mpsc::UnboundedReceiver<Entry>) {
         let mut trouble = self.store.watch();
         loop {
             tokio::select! {
@@ -117,13 +117,13 @@ impl PersistWriter {
         }
     }
 
-    async fn write(&mut self, entry: PersistEntry) {
+    async fn write(&mut self, entry: Entry) {
         let result = match entry {
-            PersistEntry::Report(report) => {
+            Entry::Report(report) => {
                 self.outbox.take(*report).await;
                 Ok(())
             }
-            PersistEntry::Memory { check, memory, now } => match serde_json::to_string(&memory) {
+            Entry::Memory { check, memory, now } => match serde_json::to_string(&memory) {
                 Ok(json) => {
                     self.store.save_memory(&self.watchdog, &check, json);
                     if now {
@@ -137,25 +137,23 @@ impl PersistWriter {
                     Ok(())
                 }
             },
-            PersistEntry::Incident(incident) => {
-                self.store.save_incident(&self.watchdog, &incident).await
-            }
-            PersistEntry::Notes(notes) => {
+            Entry::Incident(incident) => self.store.save_incident(&self.watchdog, &incident).await,
+            Entry::Notes(notes) => {
                 self.store.record(&self.watchdog, notes);
                 Ok(())
             }
-            PersistEntry::Done(intents) => {
+            Entry::Done(intents) => {
                 let mut result = Ok(());
                 for intent in intents {
                     result = result.and(self.store.close_intent(intent).await);
                 }
                 result
             }
-            PersistEntry::Outbox(outbox) => {
+            Entry::Outbox(outbox) => {
                 self.outbox = *outbox;
                 Ok(())
             }
-            PersistEntry::Sync(done) => {
+            Entry::Sync(done) => {
                 let _ = done.send(());
                 Ok(())
             }

@@ -82,7 +82,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     }
     let render_context = RenderContext {
         host: hostname(),
-        clock: notify::WallClock {
+        clock: notify::Clock {
             origin: SystemTime::UNIX_EPOCH,
         },
     };

@@ -15,7 +15,7 @@ pub mod webhook;
 
 use std::time::Duration;
 
-pub use message::{DeliveryError, Notification, RenderContext, WallClock};
+pub use message::{Clock, DeliveryError, Message, RenderContext};
 
 /// How long one mail may take on its way out.
 pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);
@@ -39,7 +39,7 @@ impl Notifier {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
+    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
         match self {
             Self::Mail(notifier) => notifier.deliver(message).await,
             Self::Original(notifier) => notifier.deliver(message).await,

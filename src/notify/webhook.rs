@@ -17,7 +17,7 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::secret::Secret;
 
-use super::message::{DeliveryError, Notification};
+use super::message::{DeliveryError, Message};
 use super::text::brief;
 
 /// How much of a refusal is read for the error.
@@ -92,7 +92,7 @@ impl Notifier {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
+    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
         let body = message.event.to_string();
         let mut headers = self.headers.clone();
         if let Some(key) = &self.key {

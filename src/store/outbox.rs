@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::message::{
-    DroppedMessage, Enqueued, MessageId, NextDelivery, OutboxCounts, OutboxMessage, QueuedMessage,
-};
+use super::message::{Counts, Dropped, Enqueued, Message, MessageId, Next, Queued};
 use super::rows::{id, int, moment, whole};
 use crate::health::Moment;
 
@@ -38,7 +36,7 @@ impl Bounds {
 pub(super) fn enqueue(
     conn: &Connection,
     watchdog: &str,
-    message: &OutboxMessage,
+    message: &Message,
     bounds: Bounds,
 ) -> rusqlite::Result<Enqueued> {
     let created = int(message.created.as_millis());
@@ -87,14 +85,14 @@ fn exceeds(conn: &Connection, bounds: Bounds) -> rusqlite::Result<bool> {
 }
 
 /// Drops the oldest row but `spared`.
-fn drop_oldest(conn: &Connection, spared: i64) -> rusqlite::Result<Option<DroppedMessage>> {
+fn drop_oldest(conn: &Connection, spared: i64) -> rusqlite::Result<Option<Dropped>> {
     conn.query_row(
         "DELETE FROM outbox WHERE id = (SELECT id FROM outbox WHERE id <> ?1 \
          ORDER BY state = 'pending', created, number LIMIT 1) \
          RETURNING notifier, incident, number, created, state = 'kept'",
         [spared],
         |row| {
-            Ok(DroppedMessage {
+            Ok(Dropped {
                 notifier: row.get(0)?,
                 incident: row.get(1)?,
                 number: whole(row, 2)?,
@@ -114,7 +112,7 @@ pub(super) fn next_due(
     notifier: &str,
     owner: &str,
     lease: Duration,
-) -> rusqlite::Result<NextDelivery> {
+) -> rusqlite::Result<Next> {
     let found = conn
         .query_row(
             "SELECT id, notifier, incident, number, message, created, attempts, last_failure, \
@@ -130,17 +128,17 @@ pub(super) fn next_due(
         )
         .optional()?;
     let Some((queued, due)) = found else {
-        return Ok(NextDelivery::Nothing);
+        return Ok(Next::Nothing);
     };
     if due > now {
-        return Ok(NextDelivery::At(due));
+        return Ok(Next::At(due));
     }
     postpone(conn, queued.id, now + lease)?;
     conn.execute(
         "UPDATE outbox SET owner = ?1 WHERE id = ?2",
         params![owner, queued.id.0],
     )?;
-    Ok(NextDelivery::Deliver(Box::new(queued)))
+    Ok(Next::Deliver(Box::new(queued)))
 }
 
 /// What `watchdog` had taken for the first time when it was killed is due again at once: its new run knows
@@ -192,8 +190,8 @@ fn postpone(conn: &Connection, id: MessageId, until: Moment) -> rusqlite::Result
     Ok(())
 }
 
-pub(super) fn counts(conn: &Connection) -> rusqlite::Result<OutboxCounts> {
-    let mut counts = OutboxCounts::default();
+pub(super) fn counts(conn: &Connection) -> rusqlite::Result<Counts> {
+    let mut counts = Counts::default();
     let mut by_state = conn
         .prepare("SELECT state, count(*), sum(bytes), min(created) FROM outbox GROUP BY state")?;
     let mut rows = by_state.query([])?;
@@ -224,10 +222,10 @@ pub(super) fn untried(conn: &Connection, watchdog: &str) -> rusqlite::Result<u64
     )
 }
 
-fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
-    Ok(QueuedMessage {
+fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
+    Ok(Queued {
         id: MessageId(row.get(0)?),
-        message: OutboxMessage {
+        message: Message {
             notifier: row.get(1)?,
             incident: row.get(2)?,
             number: whole(row, 3)?,
@@ -252,8 +250,8 @@ mod tests {
         conn
     }
 
-    fn message(incident: &str, number: u64, created: u64) -> OutboxMessage {
-        OutboxMessage {
+    fn message(incident: &str, number: u64, created: u64) -> Message {
+        Message {
             notifier: "mail".to_owned(),
             incident: incident.to_owned(),
             number,
@@ -276,11 +274,11 @@ mod tests {
     /// What `owner` gets at `now`: the message's text, or when to come again.
     fn next(conn: &Connection, now: u64, owner: &str) -> String {
         match next_due(conn, Moment::from_secs(now), "mail", owner, LEASE).expect("an answer") {
-            NextDelivery::Deliver(queued) => {
+            Next::Deliver(queued) => {
                 format!("{} {}", queued.message.incident, queued.message.number)
             }
-            NextDelivery::At(when) => format!("at {}", when.as_millis() / 1000),
-            NextDelivery::Nothing => "nothing".to_owned(),
+            Next::At(when) => format!("at {}", when.as_millis() / 1000),
+            Next::Nothing => "nothing".to_owned(),
         }
     }
 
@@ -361,14 +359,13 @@ mod tests {
             rows: 3,
             bytes: 100,
         };
-        let fill =
-            |message: &OutboxMessage| enqueue(&conn, "a", message, bounds).expect("a row").dropped;
+        let fill = |message: &Message| enqueue(&conn, "a", message, bounds).expect("a row").dropped;
         for number in 1..=3 {
             assert_eq!(fill(&message("i", number, number)), []);
         }
         let given_up = enqueue(&conn, "a", &message("i", 2, 2), bounds).expect("a row");
         give_up(&conn, given_up.id, "no").expect("kept");
-        let numbers = |dropped: Vec<DroppedMessage>| -> Vec<(u64, bool)> {
+        let numbers = |dropped: Vec<Dropped>| -> Vec<(u64, bool)> {
             dropped
                 .iter()
                 .map(|one| (one.number, one.given_up))
@@ -376,7 +373,7 @@ mod tests {
         };
         assert_eq!(numbers(fill(&message("i", 4, 4))), [(2, true)]);
         assert_eq!(numbers(fill(&message("i", 5, 5))), [(1, false)]);
-        let heavy = OutboxMessage {
+        let heavy = Message {
             json: "x".repeat(97),
             ..message("i", 6, 6)
         };

@@ -163,7 +163,7 @@ const PROGRAM_FAULTS: &[Rule] = &[
     ("startretries = -1", (4, 16), "startretries", "out of range", "from 0"),
     ("stopsignal = \"TREM\"", (4, 14), "stopsignal", "\"TREM\" is no signal", "\"TERM\""),
     ("stopsignal = 99", (4, 14), "stopsignal", "\"99\" is no signal", "\"INT\""),
-    ("stopasgroup = false", (4, 15), "stopasgroup", "always signalled with its group", "leave"),
+    ("stopasgroup = true\nkillasgroup = false", (5, 15), "killasgroup", "\"stopasgroup\" without", "leave"),
     ("killasgroup = 1", (4, 15), "killasgroup", "an integer where a boolean", "true or false"),
     ("umask = 22", (4, 9), "umask", "an integer where a mask", "\"022\""),
     ("umask = \"888\"", (4, 9), "umask", "is no mask", "\"777\""),

@@ -190,7 +190,9 @@ async fn one_that_runs_through_startsecs_is_up_and_one_that_does_not_is_tried_ag
     assert_eq!(code(embedded.start(&named("quick")).await), 60);
     let info = reaches(&embedded, "quick", ProcessState::Fatal).await;
     assert_eq!(info.detail, "exited too quickly (exit status 5)");
-    assert_eq!(code(embedded.stop(&named("quick")).await), 70);
+    embedded.stop(&named("quick")).await.unwrap();
+    let info = embedded.info(&named("quick")).unwrap();
+    assert_eq!(info.state, ProcessState::Stopped, "an operator's stop");
     assert_eq!(embedded.exit_code(&named("quick")), Some(5));
 }
 

@@ -8,7 +8,7 @@ use httpok::health::{DownState, ReportKind};
 use httpok::notify::mail::{self, Original, Via};
 use httpok::notify::sendmail::Pipe;
 use httpok::notify::smtp::{Security, Server};
-use httpok::notify::{DeliveryError, MAIL_DEADLINE, Notification, Notifier};
+use httpok::notify::{DeliveryError, MAIL_DEADLINE, Message, Notifier};
 use httpok::secret::Secret;
 use tempfile::TempDir;
 
@@ -17,7 +17,7 @@ use crate::smtp::{SmtpServer, Taken, parse};
 
 const TO: &str = "ops@example.org";
 
-fn down() -> Notification {
+fn down() -> Message {
     message(ReportKind::Down {
         state: DownState::ToldOnly,
     })
@@ -41,7 +41,7 @@ fn notifier(to: &[&str], via: Via) -> Notifier {
     Notifier::Mail(notifier.expect("addresses"))
 }
 
-async fn send(server: Server, message: &Notification) -> Result<(), DeliveryError> {
+async fn send(server: Server, message: &Message) -> Result<(), DeliveryError> {
     notifier(&[TO], Via::Smtp(server)).deliver(message).await
 }
 

@@ -34,9 +34,6 @@ struct Section {
 
 /// What the kernel knows about `pid`.
 pub(super) async fn look(pid: u32, deadline: &Deadline) -> Found {
-    if !cfg!(target_os = "linux") {
-        return Found::nothing(WHAT, "only Linux has them".to_owned());
-    }
     let (send, mut sections) = unbounded_channel();
     // a thread that hangs ends with the process it reads about
     let reader = tokio::task::spawn_blocking(move || read(pid, &send));

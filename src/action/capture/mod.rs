@@ -7,15 +7,26 @@ mod core;
 mod deadline;
 mod dossier;
 mod dump;
-#[cfg_attr(
-    not(all(
-        feature = "core-dump",
-        target_os = "linux",
-        any(target_arch = "x86_64", target_arch = "aarch64")
-    )),
-    path = "elf/missing.rs"
-)]
+#[cfg(all(
+    feature = "core-dump",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 mod elf;
+#[cfg(not(all(
+    feature = "core-dump",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+mod elf {
+    //! This build cannot write core files without another program's help.
+
+    use super::failure::Failure;
+
+    pub(super) fn write(_pid: i32, _file: std::fs::File, _room: u64) -> Result<(), Failure> {
+        Err(Failure::Other(
+            "this httpok was built without it; set gcore to a command".to_owned(),
+        ))
+    }
+}
 mod facts;
 mod failure;
 mod files;

@@ -1,6 +1,5 @@
 //! The state of a process, and setting it going again when a debugger that was killed left it stopped.
 
-use std::fs;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -22,17 +21,12 @@ pub(in crate::action) struct Stat {
 
 /// The process `pid` as it is now, if it is there.
 pub(in crate::action) fn read(pid: u32) -> Option<Stat> {
-    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// Its own name is in parentheses, and may contain some.
-fn parse(text: &str) -> Option<Stat> {
-    let (_, fields) = text.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    // the state is field 3, the start field 22
-    let started = fields.nth(18)?.parse().ok()?;
-    Some(Stat { state, started })
+    let process = procfs::process::Process::new(i32::try_from(pid).ok()?);
+    let stat = process.ok()?.stat().ok()?;
+    Some(Stat {
+        state: stat.state,
+        started: stat.starttime,
+    })
 }
 
 /// Sets `pid` going again if it is stopped now and was not `before`: a debugger that is killed while it
@@ -51,24 +45,5 @@ pub(super) async fn wake(pid: u32, before: Option<Stat>) {
     {
         // it ended meanwhile, or it is not ours to signal: then nothing is lost
         let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGCONT);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_may_look_like_fields() {
-        let text = "41 (a) S 1 (b) T 1 41 41 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 9876 11 12\n";
-        assert_eq!(
-            parse(text),
-            Some(Stat {
-                state: 'T',
-                started: 9876
-            })
-        );
-        assert_eq!(parse("41 (a) S 1"), None);
-        assert!(read(std::process::id()).is_some());
     }
 }

@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use crate::health::Moment;
-use crate::notify::WallClock;
+use crate::notify::Clock;
 
 /// The watchdog's clock begins with the Unix epoch.
-const CLOCK: WallClock = WallClock {
+const CLOCK: Clock = Clock {
     origin: SystemTime::UNIX_EPOCH,
 };
 

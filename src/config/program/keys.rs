@@ -27,17 +27,6 @@ pub fn read_limits(table: &Table<'_>) -> Rlimits {
     limits
 }
 
-/// A key that may only be true, as it always is.
-pub fn always(value: &Value<'_>) -> Option<()> {
-    if !value.flag()? {
-        value.wrong(Diagnostic::new(
-            "a program is always signalled with its group",
-            "leave the key out: what a program has started must not outlive it",
-        ));
-    }
-    Some(())
-}
-
 /// When a program is started again.
 pub fn autorestart(value: &Value<'_>) -> Option<Autorestart> {
     let expected = "expected true, false or \"unexpected\"";

@@ -2,80 +2,77 @@
 
 use tokio::sync::oneshot;
 
-use super::protocol::{ControlCommand, ControlFault, ControlReply};
+use super::protocol::{Answer, Ask, Fault};
 use crate::health::{Event, Monitor};
 
 /// One request, and where its answer goes.
 #[derive(Debug)]
-pub struct PendingRequest {
-    pub(super) ask: ControlCommand,
-    pub(super) answer: oneshot::Sender<ControlReply>,
+pub struct Asked {
+    pub(super) ask: Ask,
+    pub(super) answer: oneshot::Sender<Answer>,
 }
 
 /// What the loop is to do about a request.
 #[derive(Debug)]
-pub enum Handling {
+pub enum Order {
     /// Show everything.
-    ShowStatus,
+    Show,
     /// Read the configuration again.
     Reload,
     /// Write to the store what waits for its turn.
     Flush,
     /// Tell the decision core, and show the check as it stands then.
-    Feed { check: String, event: Event },
+    NotifyMode { check: String, event: Event },
     /// Nothing: this is the answer.
-    Refuse(ControlReply),
+    Refuse(Answer),
 }
 
-impl PendingRequest {
+impl Asked {
     /// What to do about it.
-    pub fn order(&self, monitor: &Monitor) -> Handling {
+    pub fn order(&self, monitor: &Monitor) -> Order {
         let check = match &self.ask {
-            ControlCommand::Status => return Handling::ShowStatus,
-            ControlCommand::Reload => return Handling::Reload,
-            ControlCommand::Flush => return Handling::Flush,
-            ControlCommand::Pause { check, .. }
-            | ControlCommand::Resume { check }
-            | ControlCommand::Restart { check }
-            | ControlCommand::Reset { check } => check.clone(),
+            Ask::Status => return Order::Show,
+            Ask::Reload => return Order::Reload,
+            Ask::Flush => return Order::Flush,
+            Ask::Pause { check, .. }
+            | Ask::Resume { check }
+            | Ask::Restart { check }
+            | Ask::Reset { check } => check.clone(),
         };
         if !monitor.checks().any(|known| known.name == check) {
             let known = monitor.checks().map(|known| known.name.clone());
-            return Handling::Refuse(ControlReply::Error {
-                fault: ControlFault::UnknownCheck,
+            return Order::Refuse(Answer::Error {
+                fault: Fault::UnknownCheck,
                 text: format!("there is no check {check:?}"),
                 checks: known.collect(),
             });
         }
-        if let (ControlCommand::Restart { .. }, Some(why)) = (&self.ask, monitor.refusal(&check)) {
-            return Handling::Refuse(ControlReply::error(ControlFault::Refused, why.to_string()));
+        if let (Ask::Restart { .. }, Some(why)) = (&self.ask, monitor.refusal(&check)) {
+            return Order::Refuse(Answer::error(Fault::Refused, why.to_string()));
         }
         let event = match &self.ask {
-            ControlCommand::Pause {
+            Ask::Pause {
                 reason, lasting, ..
             } => Event::Pause {
                 check: check.clone(),
                 reason: reason.clone(),
                 lasting: *lasting,
             },
-            ControlCommand::Resume { .. } => Event::Resume {
+            Ask::Resume { .. } => Event::Resume {
                 check: check.clone(),
             },
-            ControlCommand::Reset { .. } => Event::Reset {
+            Ask::Reset { .. } => Event::Reset {
                 check: check.clone(),
             },
-            ControlCommand::Restart { .. }
-            | ControlCommand::Status
-            | ControlCommand::Reload
-            | ControlCommand::Flush => Event::Restart {
+            Ask::Restart { .. } | Ask::Status | Ask::Reload | Ask::Flush => Event::Restart {
                 check: check.clone(),
             },
         };
-        Handling::Feed { check, event }
+        Order::NotifyMode { check, event }
     }
 
     /// Answers.
-    pub fn answer(self, answer: ControlReply) {
+    pub fn answer(self, answer: Answer) {
         // who asked may be gone
         let _ = self.answer.send(answer);
     }

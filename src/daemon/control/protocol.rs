@@ -26,16 +26,16 @@ pub const VERSION: u32 = 1;
 
 /// A line to the watchdog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RequestLine {
+pub struct Request {
     pub version: u32,
     #[serde(flatten)]
-    pub ask: ControlCommand,
+    pub ask: Ask,
 }
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
-pub enum ControlCommand {
+pub enum Ask {
     Status,
     Pause {
         check: String,
@@ -66,16 +66,16 @@ pub enum ControlCommand {
 
 /// A line from the watchdog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReplyLine {
+pub struct Reply {
     pub version: u32,
     #[serde(flatten)]
-    pub answer: ControlReply,
+    pub answer: Answer,
 }
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
-pub enum ControlReply {
+pub enum Answer {
     Status {
         /// Its key: the same in every run.
         watchdog: String,
@@ -94,7 +94,7 @@ pub enum ControlReply {
     },
     Flushed,
     Error {
-        fault: ControlFault,
+        fault: Fault,
         text: String,
         /// The checks that there are, when the one asked for is not among them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -102,9 +102,9 @@ pub enum ControlReply {
     },
 }
 
-impl ControlReply {
+impl Answer {
     /// Why not.
-    pub fn error(fault: ControlFault, text: impl Into<String>) -> Self {
+    pub fn error(fault: Fault, text: impl Into<String>) -> Self {
         Self::Error {
             fault,
             text: text.into(),
@@ -116,7 +116,7 @@ impl ControlReply {
 /// What kind of error it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ControlFault {
+pub enum Fault {
     /// The line cannot be understood.
     BadRequest,
     /// It speaks another version.
@@ -135,27 +135,26 @@ pub enum ControlFault {
 ///
 /// # Errors
 /// The answer that says what is wrong with it.
-pub fn read(line: &[u8]) -> Result<ControlCommand, ControlReply> {
+pub fn read(line: &[u8]) -> Result<Ask, Answer> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
     }
-    let bad = |why: serde_json::Error| {
-        ControlReply::error(ControlFault::BadRequest, format!("not understood: {why}"))
-    };
+    let bad =
+        |why: serde_json::Error| Answer::error(Fault::BadRequest, format!("not understood: {why}"));
     let Versioned { version } = serde_json::from_slice(line).map_err(bad)?;
     if version != VERSION {
         let text = format!("version {version} is not spoken here, only {VERSION}");
-        return Err(ControlReply::error(ControlFault::Version, text));
+        return Err(Answer::error(Fault::Version, text));
     }
-    serde_json::from_slice::<RequestLine>(line)
+    serde_json::from_slice::<Request>(line)
         .map(|request| request.ask)
         .map_err(bad)
 }
 
 /// The line for `answer`, with its line end.
-pub fn write(answer: ControlReply) -> Vec<u8> {
-    let reply = ReplyLine {
+pub fn write(answer: Answer) -> Vec<u8> {
+    let reply = Reply {
         version: VERSION,
         answer,
     };
@@ -186,11 +185,11 @@ mod tests {
     fn requests_are_read_as_they_are_documented() {
         let shop = || "shop".to_owned();
         for (line, ask) in [
-            (r#"{"version":1,"ask":"status"}"#, ControlCommand::Status),
-            (r#"{"ask":"reload","version":1}"#, ControlCommand::Reload),
+            (r#"{"version":1,"ask":"status"}"#, Ask::Status),
+            (r#"{"ask":"reload","version":1}"#, Ask::Reload),
             (
                 r#"{"version":1,"ask":"pause","check":"shop","for":1.5}"#,
-                ControlCommand::Pause {
+                Ask::Pause {
                     check: shop(),
                     reason: String::new(),
                     lasting: Some(Duration::from_millis(1500)),
@@ -198,7 +197,7 @@ mod tests {
             ),
             (
                 r#"{"version":1,"ask":"pause","check":"shop","reason":"deploy"}"#,
-                ControlCommand::Pause {
+                Ask::Pause {
                     check: shop(),
                     reason: "deploy".to_owned(),
                     lasting: None,
@@ -206,11 +205,11 @@ mod tests {
             ),
             (
                 r#"{"version":1,"ask":"restart","check":"shop"}"#,
-                ControlCommand::Restart { check: shop() },
+                Ask::Restart { check: shop() },
             ),
         ] {
             assert_eq!(read(line.as_bytes()), Ok(ask.clone()), "{line}");
-            let request = RequestLine {
+            let request = Request {
                 version: VERSION,
                 ask: ask.clone(),
             };
@@ -222,23 +221,23 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_said() {
         for (line, fault) in [
-            ("", ControlFault::BadRequest),
-            ("status", ControlFault::BadRequest),
-            ("{}", ControlFault::BadRequest),
-            (r#"{"version":2,"ask":"status"}"#, ControlFault::Version),
-            (r#"{"version":1,"ask":"dance"}"#, ControlFault::BadRequest),
-            (r#"{"version":1,"ask":"pause"}"#, ControlFault::BadRequest),
+            ("", Fault::BadRequest),
+            ("status", Fault::BadRequest),
+            ("{}", Fault::BadRequest),
+            (r#"{"version":2,"ask":"status"}"#, Fault::Version),
+            (r#"{"version":1,"ask":"dance"}"#, Fault::BadRequest),
+            (r#"{"version":1,"ask":"pause"}"#, Fault::BadRequest),
             (
                 r#"{"version":1,"ask":"pause","check":"s","for":-1}"#,
-                ControlFault::BadRequest,
+                Fault::BadRequest,
             ),
             (
                 r#"{"version":1,"ask":"pause","check":"s","for":1e300}"#,
-                ControlFault::BadRequest,
+                Fault::BadRequest,
             ),
         ] {
             match read(line.as_bytes()) {
-                Err(ControlReply::Error { fault: found, .. }) => assert_eq!(found, fault, "{line}"),
+                Err(Answer::Error { fault: found, .. }) => assert_eq!(found, fault, "{line}"),
                 other => panic!("{line}: {other:?}"),
             }
         }

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::asked::PendingRequest;
-use super::protocol::{self, ControlCommand, ControlFault, ControlReply};
+use super::asked::Asked;
+use super::protocol::{self, Answer, Ask, Fault};
 
 /// Clients at a time. When there are more, the one that came first and asks nothing just now is hung up on: a
 /// crowd that says nothing keeps out nobody who wants to know.
@@ -22,15 +22,13 @@ const CLIENTS: usize = 16;
 const LONGEST: usize = 16 * 1024;
 /// A client that says nothing for so long is hung up on.
 const IDLE: Duration = Duration::from_secs(30);
-/// An answer is to be made, and read, within so long each,
+/// An answer is to be made, and read, within so long each.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// but for a reload: it waits for files and name services.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(25);
 /// The pause after a connection could not be accepted, such as when there are no file descriptors left.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves for as long as it is let.
-pub async fn serve(listener: UnixListener, requests: mpsc::Sender<PendingRequest>) {
+pub async fn serve(listener: UnixListener, requests: mpsc::Sender<Asked>) {
     let mut tasks = JoinSet::new();
     let mut crowd = Crowd::default();
     loop {
@@ -95,7 +93,7 @@ impl Crowd {
 
 async fn client(
     stream: UnixStream,
-    requests: mpsc::Sender<PendingRequest>,
+    requests: mpsc::Sender<Asked>,
     crowded: bool,
     asking: Arc<AtomicBool>,
 ) {
@@ -104,22 +102,22 @@ async fn client(
     let mut over = crowded;
     loop {
         let answer = if crowded {
-            ControlReply::error(ControlFault::Busy, "too many ask at once")
+            Answer::error(Fault::Busy, "too many ask at once")
         } else {
             match timeout(IDLE, line(&mut read)).await {
-                Ok(ReadLine::Whole(line)) => {
+                Ok(Line::Whole(line)) => {
                     asking.store(true, Ordering::Relaxed);
                     match protocol::read(&line) {
                         Ok(ask) => ask_loop(ask, &requests).await,
                         Err(answer) => answer,
                     }
                 }
-                Ok(ReadLine::TooLong) => {
+                Ok(Line::TooLong) => {
                     over = true;
                     let text = format!("a request is no longer than {LONGEST} bytes");
-                    ControlReply::error(ControlFault::BadRequest, text)
+                    Answer::error(Fault::BadRequest, text)
                 }
-                Ok(ReadLine::End) | Err(_) => return,
+                Ok(Line::End) | Err(_) => return,
             }
         };
         let written = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
@@ -131,53 +129,47 @@ async fn client(
 }
 
 /// What the loop makes of it.
-async fn ask_loop(ask: ControlCommand, requests: &mpsc::Sender<PendingRequest>) -> ControlReply {
-    let patience = match ask {
-        ControlCommand::Reload => RELOAD_PATIENCE,
-        _ => PATIENCE,
-    };
+async fn ask_loop(ask: Ask, requests: &mpsc::Sender<Asked>) -> Answer {
     let (sender, answer) = oneshot::channel();
-    let asked = PendingRequest {
+    let asked = Asked {
         ask,
         answer: sender,
     };
-    let answered = timeout(patience, async {
+    let answered = timeout(PATIENCE, async {
         requests.send(asked).await.ok()?;
         answer.await.ok()
     });
     match answered.await {
         Ok(Some(answer)) => answer,
-        Ok(None) | Err(_) => {
-            ControlReply::error(ControlFault::Busy, "the watchdog is ending, or very busy")
-        }
+        Ok(None) | Err(_) => Answer::error(Fault::Busy, "the watchdog is ending, or very busy"),
     }
 }
 
-enum ReadLine {
+enum Line {
     Whole(Vec<u8>),
     TooLong,
     End,
 }
 
 /// The next line, without its end. What comes after the last line end is no request.
-async fn line(read: &mut (impl AsyncBufRead + Unpin)) -> ReadLine {
+async fn line(read: &mut (impl AsyncBufRead + Unpin)) -> Line {
     let mut line = Vec::new();
     loop {
         let Ok(chunk) = read.fill_buf().await else {
-            return ReadLine::End;
+            return Line::End;
         };
         if chunk.is_empty() {
-            return ReadLine::End;
+            return Line::End;
         }
         let end = memchr::memchr(b'\n', chunk);
         let taken = end.unwrap_or(chunk.len());
         line.extend_from_slice(&chunk[..taken]);
         read.consume(taken + usize::from(end.is_some()));
         if line.len() > LONGEST {
-            return ReadLine::TooLong;
+            return Line::TooLong;
         }
         if end.is_some() {
-            return ReadLine::Whole(line);
+            return Line::Whole(line);
         }
     }
 }
@@ -191,14 +183,12 @@ mod tests {
         let long = [b'x'; LONGEST + 1];
         let mut text = b"one\n\ntwo".to_vec();
         let mut read = &text[..];
-        assert!(matches!(line(&mut read).await, ReadLine::Whole(line) if line == b"one"));
-        assert!(matches!(line(&mut read).await, ReadLine::Whole(line) if line.is_empty()));
-        assert!(matches!(line(&mut read).await, ReadLine::End));
+        assert!(matches!(line(&mut read).await, Line::Whole(line) if line == b"one"));
+        assert!(matches!(line(&mut read).await, Line::Whole(line) if line.is_empty()));
+        assert!(matches!(line(&mut read).await, Line::End));
         text = long.to_vec();
-        assert!(matches!(line(&mut &text[..]).await, ReadLine::TooLong));
+        assert!(matches!(line(&mut &text[..]).await, Line::TooLong));
         text = [&long[1..], b"\n"].concat();
-        assert!(
-            matches!(line(&mut &text[..]).await, ReadLine::Whole(line) if line.len() == LONGEST)
-        );
+        assert!(matches!(line(&mut &text[..]).await, Line::Whole(line) if line.len() == LONGEST));
     }
 }

@@ -20,9 +20,7 @@ impl Watchdog {
         if self.once {
             return Ok(());
         }
-        let prepared = self.programs.preparer().prepare(defined).await?;
-        self.programs.apply(prepared);
-        self.programs.begun().await;
+        self.programs.define(defined).await?;
         let clients = Arc::make_mut(&mut self.executor.clients);
         self.programs.lend(&mut clients.supervisors);
         Ok(())

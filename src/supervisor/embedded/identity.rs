@@ -1,13 +1,12 @@
 //! Which process it is: a pid alone is not enough, as another process may get it. What the kernel keeps
-//! about each under `/proc` tells them apart, in this life of the machine and the next.
+//! about each under `/proc` tells them apart, within one boot of the machine and the next.
 
-use std::fs;
 use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{SysconfVar, sysconf};
+use procfs::ProcResult;
 use serde::{Deserialize, Serialize};
 
 use crate::health::ProcessName;
@@ -17,50 +16,48 @@ use crate::health::ProcessName;
 pub struct Record {
     /// The program.
     pub name: ProcessName,
-    /// The process id of its leader, which is the number of its group, too.
+    /// The process id of its leader, which is the number of its group and session, too.
     pub pid: u32,
-    /// When that was started, in clock ticks since the machine's.
+    /// When the leader was started, in clock ticks since boot.
     pub started: u64,
-    /// Which life of the machine that was in.
+    /// In which boot of the machine that was.
     pub boot: String,
     /// The definition it was started with.
     pub fingerprint: u64,
     /// It was told to end.
     #[serde(default)]
     pub stopping: bool,
+    /// The leader has ended, and processes that it started were left.
+    #[serde(default)]
+    pub ended: bool,
 }
 
-/// The name of this life of the machine; empty where there is none to be had.
+/// The id of this boot of the machine; empty where it cannot be read.
 pub fn boot() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
-    BOOT.get_or_init(|| {
-        fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .map(|id| id.trim().to_owned())
-            .unwrap_or_default()
-    })
+    BOOT.get_or_init(|| procfs::sys::kernel::random::boot_id().unwrap_or_default())
 }
 
-/// When process `pid` was started, in clock ticks since the machine's start.
+/// When process `pid` was started, in clock ticks since boot.
 pub fn started(pid: u32) -> io::Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    start_of(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    stat(pid)
+        .map(|stat| stat.starttime)
+        .map_err(io::Error::other)
+}
+
+/// What the kernel says about process `pid`.
+pub fn stat(pid: u32) -> ProcResult<procfs::process::Stat> {
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    procfs::process::Process::new(pid)?.stat()
 }
 
 /// How long a process that was started then has been up.
 pub fn uptime(started: u64) -> Duration {
-    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
-    let ticks = u64::try_from(ticks).unwrap_or(100).max(1);
+    let ticks = procfs::ticks_per_second().max(1);
     let started = Duration::from_millis(started.saturating_mul(1000) / ticks);
     clock_gettime(ClockId::CLOCK_BOOTTIME)
         .map(|now| Duration::from(now).saturating_sub(started))
         .unwrap_or_default()
-}
-
-/// When it was started, from a line of `/proc/PID/stat`: field 22. The second is the command's name in
-/// parentheses, which may hold anything, parentheses too.
-pub fn start_of(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -68,24 +65,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_start_is_found_behind_any_name() {
-        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20";
-        for name in ["sh", "a b", ") S 1 (", "((", ""] {
-            assert_eq!(
-                start_of(&format!("7 ({name}) {rest}")),
-                Some(4711),
-                "{name}"
-            );
-        }
-        for stat in ["", "7 (sh", "7 (sh) S 1 2", "7 sh S"] {
-            assert_eq!(start_of(stat), None, "{stat}");
-        }
-    }
-
-    #[test]
-    fn we_were_started_a_little_while_ago() {
+    fn our_own_start_is_a_little_while_ago() {
         let started = started(std::process::id()).unwrap();
         assert!(uptime(started) < Duration::from_secs(3600));
         assert_eq!(uptime(u64::MAX), Duration::ZERO);
+        assert!(super::started(0).is_err() && super::started(u32::MAX).is_err());
     }
 }

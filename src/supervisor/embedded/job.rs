@@ -1,20 +1,24 @@
 //! One program's task: it owns the state machine, the process and the timer. Everybody else has a handle, puts
 //! requests into its queue and reads what it published; nobody waits for anything but the ticket of a request.
 
+use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::child::Child;
+use super::family::Family;
 use super::fault::{Exit, Fault};
 use super::identity::{self, Record};
 use super::logs::Keeper;
 use super::notes::Notes;
 use super::request::{Request, Ticket};
+use super::rest::{Left, Next, Rest};
 use super::spawn::spawn;
 use super::spec::Program;
 use super::status::Status;
@@ -38,7 +42,11 @@ pub struct Job {
     unit: Unit,
     origin: Instant,
     child: Option<Child>,
-    /// Of the definition that `child` was started with.
+    /// What the last process may have left behind when it ended.
+    left: Option<Family>,
+    /// And what is done about it now.
+    rest: Option<Rest>,
+    /// Of the definition that the last process was started with.
     fingerprint: u64,
     timer: Option<Instant>,
     last: Option<Exit>,
@@ -62,6 +70,8 @@ impl Job {
             program,
             origin: Instant::now(),
             child: None,
+            left: None,
+            rest: None,
             fingerprint: 0,
             timer: None,
             last: None,
@@ -78,20 +88,23 @@ impl Job {
     pub async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         loop {
             tokio::select! {
-                request = queue.recv() => match request {
+                // a start that waits for its place is a matter of moments
+                request = queue.recv(), if !self.is_clearing() => match request {
                     Some(request) => self.serve(request),
                     None => return,
                 },
-                () = ended(self.child.as_ref()) => {
-                    self.last = self.child.take().and_then(Child::collect);
-                    self.handle(Event::Exited(self.last));
-                }
+                () = ended(self.child.as_ref()) => self.leader_ended(),
+                left = look(self.rest.as_mut()) => self.looked(left),
                 () = elapsed(self.timer) => {
                     self.timer = None;
                     self.handle(Event::Elapsed);
                 }
             }
             self.publish();
+            if self.is_clearing() {
+                // whoever asked wants to see what becomes of the start
+                continue;
+            }
             for (ticket, answer) in mem::take(&mut self.answers) {
                 // Whoever asked may have lost interest.
                 let _ = ticket.send(answer);
@@ -108,7 +121,10 @@ impl Job {
             Request::Start(ticket) => self.start(ticket),
             Request::Stop(ticket) => {
                 self.stopping.push(ticket);
-                self.handle(Event::Stop);
+                self.handle(match self.left {
+                    Some(_) => Event::StopRest,
+                    None => Event::Stop,
+                });
             }
             Request::Kill(ticket) => {
                 self.stopping.push(ticket);
@@ -132,6 +148,7 @@ impl Job {
                 if now_due && *self.unit.state() == State::Stopped {
                     self.start(nobody());
                 }
+                self.start_what_failed();
                 self.answers.push((ticket, Ok(())));
             }
         }
@@ -147,8 +164,9 @@ impl Job {
             Some(child)
         });
         // One that ran when we last looked, and died when nobody did, would have been started again.
-        let noted = record.is_some() && self.program.autorestart != Autorestart::Never;
-        let due = self.program.autostart || noted;
+        let died = record.as_ref().is_some_and(|record| !record.ended);
+        let due =
+            self.program.autostart || (died && self.program.autorestart != Autorestart::Never);
         if let Some(child) = adopted {
             let up = identity::uptime(child.started());
             self.started = Some(child.started());
@@ -162,11 +180,29 @@ impl Job {
             }
             return;
         }
-        if record.is_some() {
+        if let Some(record) = record {
             self.remove_note();
+            self.fingerprint = record.fingerprint;
+            self.left = (record.boot == identity::boot() && self.program.killasgroup)
+                .then(|| self.family(record.pid, record.started));
+            if record.stopping && self.left.is_some() && !due {
+                self.stopping.push(nobody());
+                self.handle(Event::StopRest);
+            }
         }
         if due {
             self.start(nobody());
+        } else if self.rest.is_none() {
+            self.rest = self.left.clone().map(Rest::counted);
+        }
+    }
+
+    /// The processes of the start that `pid` leads.
+    fn family(&self, pid: u32, started: u64) -> Family {
+        Family {
+            leader: pid,
+            started,
+            mark: self.program.mark(),
         }
     }
 
@@ -184,6 +220,71 @@ impl Job {
         self.handle(Event::Start);
     }
 
+    /// The process has ended. When it was asked to, it is waited for what it left; what a crash left is killed;
+    /// and what it left when it ended as expected (a new master, after an upgrade in place) lives on.
+    fn leader_ended(&mut self) {
+        let Some(child) = self.child.take() else {
+            return;
+        };
+        let family = self.family(child.pid(), child.started());
+        self.last = child.collect();
+        if !self.program.killasgroup {
+            self.handle(Event::Exited(self.last));
+            return;
+        }
+        self.left = Some(family.clone());
+        if let State::Stopping { killed, .. } = *self.unit.state() {
+            self.rest = Some(match (killed, self.program.stopasgroup) {
+                (true, _) => Rest::killed(family, Next::Ended),
+                (false, true) => Rest::waited_for(family),
+                (false, false) => {
+                    Rest::ending(family, self.program.stopsignal, self.program.stopwaitsecs)
+                }
+            });
+            return;
+        }
+        self.handle(Event::Exited(self.last));
+        if self.rest.is_none() {
+            let expected = matches!(self.unit.state(), State::Exited { expected: true, .. });
+            self.rest = Some(match expected {
+                true => Rest::counted(family),
+                false => Rest::killed(family, Next::Nothing),
+            });
+        }
+    }
+
+    /// What was left was looked at.
+    fn looked(&mut self, left: Left) {
+        let next = match (left, &self.rest) {
+            (Left::Some, _) | (_, None) => return,
+            (Left::Nothing, Some(rest)) => {
+                self.left = None;
+                rest.next
+            }
+            (Left::Forgotten, Some(rest)) => match rest.next {
+                // it stays in STOPPING until nothing is left
+                Next::Ended => return,
+                next => next,
+            },
+        };
+        self.rest = None;
+        match next {
+            Next::Ended => self.handle(Event::Exited(self.last)),
+            Next::Spawn => {
+                let event = self.spawn();
+                self.handle(event);
+            }
+            Next::Nothing => {}
+        }
+    }
+
+    /// Whether a start waits until what the last process left is gone.
+    fn is_clearing(&self) -> bool {
+        self.rest
+            .as_ref()
+            .is_some_and(|rest| rest.next == Next::Spawn)
+    }
+
     /// A process of another definition makes way for one of this. One that could not be started, or has
     /// ended by itself, gets another chance.
     fn replace_if_unfit(&mut self) {
@@ -194,7 +295,6 @@ impl Job {
                 self.handle(Event::Stop);
                 self.start(nobody());
             }
-            State::Fatal { .. } if unfit => self.start(nobody()),
             State::Exited { .. } if unfit && self.program.autostart => self.start(nobody()),
             State::Stopped
             | State::Spawning { .. }
@@ -207,22 +307,39 @@ impl Job {
         }
     }
 
-    /// Takes `event` in, and what its deeds come to.
+    /// After a reload what has failed gets another chance: what it lacked may be there now.
+    fn start_what_failed(&mut self) {
+        match self.unit.state() {
+            State::Fatal { .. } => self.start(nobody()),
+            State::Exited {
+                expected: false, ..
+            } if self.program.autostart => self.start(nobody()),
+            State::Stopped
+            | State::Spawning { .. }
+            | State::Starting { .. }
+            | State::Running { .. }
+            | State::Backoff { .. }
+            | State::Stopping { .. }
+            | State::Exited { .. } => {}
+        }
+    }
+
+    /// Takes `event` in, and what its effects lead to.
     fn handle(&mut self, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let now = Moment::from(self.origin.elapsed());
-            for deed in self.unit.handle(now, event) {
-                next = self.perform(deed).or(next);
+            for effect in self.unit.handle(now, event) {
+                next = self.perform(effect).or(next);
             }
         }
     }
 
-    fn perform(&mut self, deed: UnitEffect) -> Option<Event> {
-        match deed {
-            UnitEffect::Spawn => return Some(self.spawn()),
-            UnitEffect::Terminate => self.end(self.program.stopsignal),
-            UnitEffect::Kill => self.end(Signal::SIGKILL),
+    fn perform(&mut self, effect: UnitEffect) -> Option<Event> {
+        match effect {
+            UnitEffect::Spawn => return self.clear_and_spawn(),
+            UnitEffect::Terminate => self.terminate(),
+            UnitEffect::Kill => self.kill(),
             UnitEffect::SetTimer(after) => self.timer = deadline(after),
             UnitEffect::ClearTimer => self.timer = None,
             UnitEffect::Started(answer) => {
@@ -253,7 +370,17 @@ impl Job {
         None
     }
 
+    /// First what the last process left is killed: it may hold a port that the next one needs.
+    fn clear_and_spawn(&mut self) -> Option<Event> {
+        let Some(left) = self.left.clone() else {
+            return Some(self.spawn());
+        };
+        self.rest = Some(Rest::killed(left, Next::Spawn));
+        None
+    }
+
     fn spawn(&mut self) -> Event {
+        self.left = None;
         self.fingerprint = self.program.fingerprint();
         match spawn(&self.program, self.shared.notes.as_ref()) {
             Ok(child) => {
@@ -283,26 +410,66 @@ impl Job {
         }
     }
 
-    /// Tells its group to end. The note knows it first: the next watchdog must not take it for one that
-    /// simply runs.
-    fn end(&self, signal: Signal) {
-        if let Some(child) = &self.child {
-            if let Some(notes) = &self.shared.notes {
-                notes.mark_stopping(&self.program.full_name());
+    /// Tells it to end. The note knows it first: the next watchdog must not take it for one that simply runs.
+    fn terminate(&mut self) {
+        self.mark_stopping();
+        let signal = self.program.stopsignal;
+        match (&self.child, &self.left) {
+            (Some(child), _) => {
+                let sent = match self.program.stopasgroup {
+                    true => child.signal_group(signal as i32),
+                    false => child.signal(signal as i32),
+                };
+                self.unsent(signal, sent);
             }
-            child.signal_group(signal);
+            (None, Some(left)) => self.rest = Some(Rest::asked(left.clone(), signal)),
+            (None, None) => {}
+        }
+    }
+
+    fn kill(&mut self) {
+        self.mark_stopping();
+        if let Some(child) = &self.child {
+            let number = Signal::SIGKILL as i32;
+            let sent = match self.program.killasgroup {
+                true => child.signal_group(number),
+                false => child.signal(number),
+            };
+            self.unsent(Signal::SIGKILL, sent);
+        }
+        if let Some(rest) = &mut self.rest {
+            rest.kill();
+        }
+    }
+
+    fn mark_stopping(&self) {
+        if let Some(notes) = &self.shared.notes {
+            notes.mark_stopping(&self.program.full_name());
+        }
+    }
+
+    /// That a process ends before it is signalled is no trouble.
+    fn unsent(&self, signal: Signal, sent: io::Result<()>) {
+        if let Err(error) = sent
+            && error.raw_os_error() != Some(Errno::ESRCH as i32)
+        {
+            let name = self.program.full_name();
+            tracing::warn!("cannot send {signal} to program \"{name}\": {error}");
         }
     }
 
     /// Shows what is different, before anybody is answered.
     fn publish(&self) {
-        let record = self.child.as_ref().map(|child| Record {
+        let lives = self.child.as_ref().map(|c| (c.pid(), c.started(), false));
+        let left = self.left.as_ref().map(|f| (f.leader, f.started, true));
+        let record = lives.or(left).map(|(pid, started, ended)| Record {
             name: self.program.full_name(),
-            pid: child.pid(),
-            started: child.started(),
+            pid,
+            started,
             boot: identity::boot().to_owned(),
             fingerprint: self.fingerprint,
             stopping: matches!(self.unit.state(), State::Stopping { .. }),
+            ended,
         });
         let status = Status {
             state: self.unit.state().clone(),
@@ -327,8 +494,14 @@ impl Job {
                 _ => tracing::info!("program \"{name}\" is {state}: {detail}"),
             }
         }
+        let has_ended = |status: &Status| status.record.as_ref().is_some_and(|r| r.ended);
         if before.record.is_some() && after.record.is_none() {
             self.remove_note();
+        } else if has_ended(&after)
+            && !has_ended(&before)
+            && let Some(notes) = &self.shared.notes
+        {
+            notes.mark_ended(&self.program.full_name());
         }
         if before.record != after.record {
             self.shared.changes.send_modify(|count| *count += 1);
@@ -339,6 +512,13 @@ impl Job {
 /// The ticket of one who does not wait for the answer.
 fn nobody() -> Ticket {
     oneshot::channel().0
+}
+
+async fn look(rest: Option<&mut Rest>) -> Left {
+    match rest {
+        Some(rest) => rest.look().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn ended(child: Option<&Child>) {

@@ -18,6 +18,7 @@
 
 mod calls;
 mod child;
+mod family;
 mod fault;
 mod foreground;
 mod handle;
@@ -29,6 +30,7 @@ mod polled;
 mod programs;
 mod reaper;
 mod request;
+mod rest;
 mod signal;
 mod spawn;
 pub mod spec;

@@ -8,6 +8,9 @@ use std::os::fd::RawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use procfs::FromRead;
+use procfs::process::Stat;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{self, Record};
@@ -23,8 +26,16 @@ pub struct Notes {
     directory: PathBuf,
 }
 
-/// A note's third line, if its process was told to end.
-const STOPPING: &str = "stopping\n";
+/// A line of a note whose process was told to end,
+const STOPPING: &str = "stopping";
+/// and of one that has ended, and left processes that it had started.
+const ENDED: &str = "ended";
+
+/// The longest file name that is made of a program's name; longer ones end with a hash.
+const LONGEST_NAME: usize = 100;
+
+/// What stands as it is in a file name.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b':');
 
 /// A note's first line. The second is what the kernel says about the process.
 #[derive(Serialize, Deserialize)]
@@ -76,10 +87,19 @@ impl Notes {
 
     /// Adds to the note on `name` that its process is told to end.
     pub fn mark_stopping(&self, name: &ProcessName) {
+        self.mark(name, STOPPING);
+    }
+
+    /// Adds to the note on `name` that its process has ended, and that what it started may live on.
+    pub fn mark_ended(&self, name: &ProcessName) {
+        self.mark(name, ENDED);
+    }
+
+    fn mark(&self, name: &ProcessName, word: &str) {
         let file = OpenOptions::new().append(true).open(self.path(name));
-        match file.and_then(|mut file| file.write_all(STOPPING.as_bytes())) {
+        match file.and_then(|mut file| writeln!(file, "{word}")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("cannot note that \"{name}\" is stopped: {error}");
+                tracing::warn!("cannot note that \"{name}\" is {word}: {error}");
             }
             _ => {}
         }
@@ -95,15 +115,15 @@ impl Notes {
         }
     }
 
-    /// Names may hold what file names must not.
+    /// A program's name may be too long for a file's, and hold what that must not.
     fn path(&self, name: &ProcessName) -> PathBuf {
-        let mut file = String::new();
-        for byte in format!("{}:{}", name.group, name.name).bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' => {
-                    file.push(byte.into());
-                }
-                byte => file.push_str(&format!("%{byte:02x}")),
+        let text = format!("{}:{}", name.group, name.name);
+        let mut file = utf8_percent_encode(&text, PLAIN).to_string();
+        if file.len() > LONGEST_NAME {
+            let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+            file.truncate(LONGEST_NAME);
+            for byte in hash.as_ref() {
+                file.push_str(&format!("{byte:02x}"));
             }
         }
         self.directory.join(file)
@@ -133,13 +153,15 @@ fn record(note: &str) -> Option<Record> {
     let (head, rest) = note.split_once('\n')?;
     let (stat, rest) = rest.split_once('\n').unwrap_or((rest, ""));
     let head: Head = serde_json::from_str(head).ok()?;
+    let stat = Stat::from_read(stat.as_bytes()).ok()?;
     Some(Record {
         name: head.name,
-        pid: stat.split_once(' ')?.0.parse().ok()?,
-        started: identity::start_of(stat)?,
+        pid: stat.pid.try_into().ok()?,
+        started: stat.starttime,
         boot: head.boot,
         fingerprint: head.fingerprint,
-        stopping: rest.starts_with(STOPPING.trim_end()),
+        stopping: rest.lines().any(|line| line == STOPPING),
+        ended: rest.lines().any(|line| line == ENDED),
     })
 }
 
@@ -183,7 +205,7 @@ mod tests {
         let notes = Notes::new(place.clone()).unwrap();
         let program = Program {
             group: "../a b".to_owned(),
-            ..Program::new("caf\u{e9}/.", vec!["true".to_owned()])
+            ..Program::new("caf\u{e9}/.".repeat(200), vec!["true".to_owned()])
         };
         let file = notes.begin(&program).unwrap();
         assert_eq!(read_notes(&place).unwrap(), []);
@@ -195,6 +217,7 @@ mod tests {
             boot: identity::boot().to_owned(),
             fingerprint: program.fingerprint(),
             stopping: false,
+            ended: false,
         };
         assert_eq!(
             read_notes(&place).unwrap(),

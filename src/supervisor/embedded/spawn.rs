@@ -18,9 +18,11 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::child::Child;
+use super::family;
 use super::fault::SpawnError;
 use super::notes::{self, Notes};
 use super::spec::{Input, LogFile, Output, Program, Rlimits};
+use crate::exec::children;
 use crate::supervisor::Stream;
 
 /// What tells us about our own supervisor, and its password: nothing for programs of ours.
@@ -72,6 +74,7 @@ pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnErr
     command
         .env("SUPERVISOR_PROCESS_NAME", &program.name)
         .env("SUPERVISOR_GROUP_NAME", &program.group)
+        .env(family::MARK, program.mark())
         .envs(
             program
                 .environment
@@ -88,14 +91,13 @@ pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnErr
     unsafe {
         command.pre_exec(move || prepare.run());
     }
-    let pid = command
-        .spawn()
-        .map_err(|error| failure(&path, &error))?
-        .id();
+    let started = children::start(|| command.spawn(), |child| Some(child.id()));
+    let (child, awaited) = started.map_err(|error| failure(&path, &error))?;
+    let pid = child.id();
     if is_noted && !notes.is_some_and(|notes| notes.knows(&name)) {
         unnoted("it could not be written");
     }
-    Child::of(pid).map_err(|error| {
+    Child::of(pid, awaited).map_err(|error| {
         // Nobody would look after it.
         if let Ok(group) = i32::try_from(pid) {
             let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);

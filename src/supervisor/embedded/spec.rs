@@ -48,10 +48,15 @@ pub struct Program {
     pub startsecs: Duration,
     /// So many further tries follow a failed start.
     pub startretries: u32,
-    /// Asks it to end. Sent to its whole group.
+    /// Asks it to end.
     pub stopsignal: Signal,
-    /// From the stop signal to the kill, which its whole group gets, too.
+    /// From the stop signal to the kill.
     pub stopwaitsecs: Duration,
+    /// The stop signal goes to its whole group, not to its first process alone.
+    pub stopasgroup: bool,
+    /// It has ended only when nothing is left of what it started; what is left after `stopwaitsecs` is killed
+    /// with it, and what a crash leaves is killed. Otherwise only its first process counts.
+    pub killasgroup: bool,
     /// Low ones start first and stop last.
     pub priority: i32,
     /// It is killed when we end, however we end.
@@ -133,6 +138,8 @@ impl Program {
             startretries: 3,
             stopsignal: Signal::SIGTERM,
             stopwaitsecs: Duration::from_secs(10),
+            stopasgroup: false,
+            killasgroup: true,
             priority: 999,
             dies_with_us: false,
         }
@@ -149,6 +156,11 @@ impl Program {
             dies_with_us: true,
             ..Self::new(name, command)
         }
+    }
+
+    /// What tells its processes from those of other programs.
+    pub fn mark(&self) -> String {
+        format!("{}:{}", self.group, self.name)
     }
 
     /// Its full name.

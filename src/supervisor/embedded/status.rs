@@ -24,7 +24,8 @@ impl Status {
         let uptime = self
             .started
             .map(|started| identity::uptime(started).as_secs());
-        let pid = self.record.as_ref().map(|record| record.pid);
+        let record = self.record.as_ref().filter(|record| !record.ended);
+        let pid = record.map(|record| record.pid);
         let ended = || match self.last {
             Some(exit) => exit.to_string(),
             None if self.started.is_some() => "nobody saw how it ended".to_owned(),

@@ -56,7 +56,8 @@ pub enum State {
         expected: bool,
         again: Option<Moment>,
     },
-    /// It could not be started, and nobody tries any more.
+    /// It could not be started `startretries` times in a row. When there never was a process (its file is
+    /// missing), it is tried again from time to time.
     Fatal { why: Trouble },
 }
 
@@ -67,6 +68,8 @@ pub enum Event {
     Start,
     /// It shall end, in its own way.
     Stop,
+    /// It has ended, and what it started and left behind shall end, too.
+    StopRest,
     /// It shall end now.
     Kill,
     /// [`UnitEffect::Spawn`] went well.
@@ -86,9 +89,9 @@ pub enum Event {
 pub enum UnitEffect {
     /// Start a process; answered by [`Event::Spawned`] or [`Event::SpawnFailed`] before anything else.
     Spawn,
-    /// Send the stop signal to its group.
+    /// Send the stop signal.
     Terminate,
-    /// Kill its group.
+    /// Kill it.
     Kill,
     /// Set the one timer, whether or not it is set already.
     SetTimer(Duration),

@@ -19,6 +19,10 @@ const BRAKE: Duration = Duration::from_secs(1);
 /// The longest pause between two tries to start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// How often it is tried to start a program that is FATAL because its process could not even be created: its
+/// file may be installed by now.
+pub const RETRY_SPAWN: Duration = Duration::from_secs(10);
+
 /// How long the kernel may take to end what was killed. What sits in a hung system call takes for ever.
 pub const KILL_WAIT: Duration = Duration::from_secs(10);
 
@@ -58,6 +62,7 @@ impl Unit {
         let next = match event {
             Event::Start => start(state),
             Event::Stop => stop(state, &self.rules),
+            Event::StopRest => stop_rest(state, &self.rules),
             Event::Kill => kill(state),
             Event::Spawned => spawned(state, &self.rules, now),
             Event::SpawnFailed(error) => match state {
@@ -65,7 +70,7 @@ impl Unit {
                 state => impossible(state, "a failed spawn"),
             },
             Event::Adopted { up } => adopted(state, &self.rules, now, up),
-            Event::Elapsed => elapsed(state),
+            Event::Elapsed => elapsed(state, &self.rules),
             Event::Exited(exit) => exited(state, &self.rules, now, exit),
         };
         self.state = next.0;
@@ -150,14 +155,31 @@ fn kill(state: State) -> Next {
     }
 }
 
-/// A stop where there is no process: what is about to be started is not, and the rest is refused.
+/// A stop where there is no process: from now on it is STOPPED, so that nothing starts it but a request.
 fn stop_the_dead(state: State) -> Next {
     match state {
-        State::Backoff { .. } | State::Exited { again: Some(_), .. } => (
+        State::Backoff { .. } | State::Exited { .. } | State::Fatal { .. } => (
             State::Stopped,
             vec![UnitEffect::ClearTimer, UnitEffect::Stopped(Ok(()))],
         ),
         state => (state, vec![UnitEffect::RefuseStop]),
+    }
+}
+
+/// A stop where the program has ended and processes that it started live on.
+fn stop_rest(state: State, rules: &Rules) -> Next {
+    match state {
+        State::Stopped | State::Exited { .. } | State::Fatal { .. } => (
+            State::Stopping {
+                killed: false,
+                again: false,
+            },
+            vec![
+                UnitEffect::Terminate,
+                UnitEffect::SetTimer(rules.stopwaitsecs),
+            ],
+        ),
+        state => stop(state, rules),
     }
 }
 
@@ -196,7 +218,7 @@ fn adopted(state: State, rules: &Rules, now: Moment, up: Duration) -> Next {
     }
 }
 
-fn elapsed(state: State) -> Next {
+fn elapsed(state: State, rules: &Rules) -> Next {
     match state {
         State::Starting { since, .. } => {
             (State::Running { since }, vec![UnitEffect::Started(Ok(()))])
@@ -226,11 +248,19 @@ fn elapsed(state: State) -> Next {
             }
             (state, deeds)
         }
+        State::Fatal {
+            why: Trouble::Spawn(_),
+        } => {
+            let tries = rules.startretries;
+            (State::Spawning { tries }, vec![UnitEffect::Spawn])
+        }
         state @ (State::Stopped
         | State::Spawning { .. }
         | State::Running { .. }
         | State::Exited { again: None, .. }
-        | State::Fatal { .. }) => impossible(state, "a timer"),
+        | State::Fatal {
+            why: Trouble::Quick(_),
+        }) => impossible(state, "a timer"),
     }
 }
 
@@ -265,7 +295,11 @@ impl Rules {
     fn fell(&self, now: Moment, tries: u32, why: Trouble) -> Next {
         let told = UnitEffect::Started(Err(Fault::Trouble(why.clone())));
         if tries >= self.startretries {
-            return (State::Fatal { why }, vec![UnitEffect::ClearTimer, told]);
+            let timer = match why {
+                Trouble::Spawn(_) => UnitEffect::SetTimer(RETRY_SPAWN),
+                Trouble::Quick(_) => UnitEffect::ClearTimer,
+            };
+            return (State::Fatal { why }, vec![timer, told]);
         }
         let tries = tries + 1;
         let pause = Duration::from_secs(tries.into()).min(LONGEST_PAUSE);

@@ -79,6 +79,12 @@ fn states() -> Vec<(&'static str, State)> {
             exited(Some(Exit::Code(1)), false, Some(Moment::from_secs(101))),
         ),
         ("fatal", State::Fatal { why }),
+        (
+            "no file",
+            State::Fatal {
+                why: Trouble::Spawn(no_file()),
+            },
+        ),
     ]
 }
 
@@ -86,6 +92,7 @@ fn events() -> Vec<(&'static str, Event)> {
     vec![
         ("start", Event::Start),
         ("stop", Event::Stop),
+        ("stop the rest", Event::StopRest),
         ("kill", Event::Kill),
         ("spawned", Event::Spawned),
         ("spawn failed", Event::SpawnFailed(no_file())),
@@ -108,6 +115,11 @@ type Cell = (&'static str, Vec<UnitEffect>);
 
 /// The whole table, but for cells in which nothing happens.
 fn cell(state: &str, event: &str) -> Option<Cell> {
+    let ended = ["stopped", "exited", "exited, again", "fatal", "no file"].contains(&state);
+    let event = match event {
+        "stop the rest" if !ended => "stop",
+        event => event,
+    };
     use UnitEffect::{ClearTimer, Kill, RefuseStart, RefuseStop, SetTimer, Spawn, Terminate};
     let secs = Duration::from_secs;
     let up = || UnitEffect::Started(Ok(()));
@@ -123,7 +135,7 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
     };
     let exits = ["exit 0", "exit 1", "signal 2", "exit unknown"].contains(&event);
     Some(match (state, event) {
-        ("stopped" | "exited" | "exited, again" | "fatal", "start") => {
+        ("stopped" | "exited" | "exited, again" | "fatal" | "no file", "start") => {
             ("Spawning { tries: 0 }", vec![ClearTimer, Spawn])
         }
         ("stopping" | "stopping, again", "start") => {
@@ -157,7 +169,13 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
             "Stopping { killed: true, again: false }",
             vec![Kill, SetTimer(KILL_WAIT)],
         ),
-        ("backoff" | "exited, again", "stop" | "kill") => ("Stopped", vec![ClearTimer, gone()]),
+        ("stopped" | "exited" | "exited, again" | "fatal" | "no file", "stop the rest") => (
+            "Stopping { killed: false, again: false }",
+            vec![Terminate, SetTimer(secs(10))],
+        ),
+        ("backoff" | "exited" | "exited, again" | "fatal" | "no file", "stop" | "kill") => {
+            ("Stopped", vec![ClearTimer, gone()])
+        }
         (_, "stop" | "kill") => ("same", vec![RefuseStop]),
 
         ("spawning", "spawned") => (
@@ -175,6 +193,7 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
 
         ("starting" | "last try", "elapsed") => ("Running { since: Moment(99500) }", vec![up()]),
         ("backoff", "elapsed") => ("Spawning { tries: 2 }", vec![Spawn]),
+        ("no file", "elapsed") => ("Spawning { tries: 3 }", vec![Spawn]),
         ("exited, again", "elapsed") => ("Spawning { tries: 0 }", vec![Spawn]),
         ("stopping", "elapsed") => (
             "Stopping { killed: true, again: false }",
@@ -375,7 +394,11 @@ impl World {
         let (alive, timed) = match self.unit.state() {
             State::Starting { .. } | State::Stopping { .. } => (true, true),
             State::Running { .. } => (true, false),
-            State::Backoff { .. } | State::Exited { again: Some(_), .. } => (false, true),
+            State::Backoff { .. }
+            | State::Exited { again: Some(_), .. }
+            | State::Fatal {
+                why: Trouble::Spawn(_),
+            } => (false, true),
             State::Stopped | State::Fatal { .. } | State::Exited { again: None, .. } => {
                 (false, false)
             }

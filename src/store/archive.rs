@@ -7,18 +7,18 @@ use rusqlite::Connection;
 use super::files;
 use super::history;
 use super::intents::{self, Intent};
-use super::message::OutboxCounts;
+use super::message::Counts;
 use super::outbox;
 use super::trouble::StoreError;
 use crate::health::{Incident, Note};
 
 /// A store that is open for reading alone. Its calls block: it is for commands, not for the watchdog.
-pub struct ReadOnlyStore {
+pub struct Archive {
     conn: Connection,
     path: PathBuf,
 }
 
-impl ReadOnlyStore {
+impl Archive {
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = files::database(dir);
         match files::open_read_only(dir) {
@@ -36,7 +36,7 @@ impl ReadOnlyStore {
     }
 
     /// How full the outbox is.
-    pub fn counts(&self) -> Result<OutboxCounts, StoreError> {
+    pub fn counts(&self) -> Result<Counts, StoreError> {
         self.read(outbox::counts(&self.conn))
     }
 

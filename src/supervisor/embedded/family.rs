@@ -1,0 +1,231 @@
+//! What a program's leading process started and left behind when it ended: processes of its group and of its
+//! session, what left both and came to us as orphans, and the children of all these. They hold ports and files
+//! that the next start needs, or finish work that nobody else finishes.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use super::identity;
+use crate::exec::children;
+
+/// This variable in its environment tells of a process by which program it was started.
+pub const MARK: &str = "HTTPOK_PROGRAM";
+
+/// Reading all of `/proc` takes milliseconds; a process that hangs in the kernel may hold up its reader.
+const SCAN_FOR: Duration = Duration::from_secs(2);
+
+/// So many read at the same time. One that hangs keeps its place.
+static SCANS: Semaphore = Semaphore::const_new(4);
+
+/// The processes that one start of a program led to, without the leader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The leader's pid, which is the number of its group and session.
+    pub leader: u32,
+    /// When the leader was started, in clock ticks since boot.
+    pub started: u64,
+    /// The value of [`MARK`] in its environment.
+    pub mark: String,
+}
+
+/// A process as it was found: pid and start.
+type Member = (u32, u64);
+
+impl Family {
+    /// Those that live.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read, or does not answer.
+    pub async fn members(&self) -> io::Result<Vec<Member>> {
+        let family = self.clone();
+        off_loop(move || {
+            let is_orphan = |pid| !children::is_awaited(pid) && has_mark(pid, &family.mark);
+            Ok(family.find(&rows()?, is_orphan))
+        })
+        .await
+    }
+
+    fn find(&self, rows: &[Row], is_its_orphan: impl Fn(u32) -> bool) -> Vec<Member> {
+        let ourselves = std::process::id();
+        let is_reused = |row: &Row| row.pid == self.leader && row.started != self.started;
+        let reused = rows.iter().any(is_reused);
+        let can_be = |row: &&Row| {
+            row.started >= self.started && row.pid != self.leader && row.pid != ourselves
+        };
+        let rows: Vec<_> = rows.iter().filter(can_be).collect();
+        let mut found = BTreeSet::new();
+        for row in &rows {
+            let together = row.group == self.leader || row.session == self.leader;
+            let orphan = || row.parent == ourselves && is_its_orphan(row.pid);
+            if (together && !reused) || orphan() {
+                found.insert(row.pid);
+            }
+        }
+        loop {
+            let before = found.len();
+            for row in &rows {
+                if found.contains(&row.parent) {
+                    found.insert(row.pid);
+                }
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        let living = |row: &&&Row| found.contains(&row.pid) && !row.is_zombie;
+        let members = rows.iter().filter(living);
+        members.map(|row| (row.pid, row.started)).collect()
+    }
+}
+
+/// Sends each of `members` that still lives the signal with this number.
+pub fn signal(members: &[Member], number: i32) {
+    let Some(signal) = Signal::from_named_raw(number) else {
+        return;
+    };
+    for &(pid, started) in members {
+        let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+            continue;
+        };
+        // First the descriptor, then the start time: so both are about the same process.
+        let Ok(fd) = pidfd_open(id, PidfdFlags::empty()) else {
+            continue;
+        };
+        if identity::started(pid).is_ok_and(|now| now == started)
+            && let Err(error) = pidfd_send_signal(&fd, signal)
+        {
+            tracing::debug!("cannot send {signal:?} to process {pid}: {error}");
+        }
+    }
+}
+
+/// What is read of each process.
+struct Row {
+    pid: u32,
+    parent: u32,
+    group: u32,
+    session: u32,
+    started: u64,
+    is_zombie: bool,
+}
+
+fn rows() -> io::Result<Vec<Row>> {
+    let processes = procfs::process::all_processes().map_err(io::Error::other)?;
+    let stats = processes.filter_map(|process| process.ok()?.stat().ok());
+    let number = |number: i32| number.try_into().unwrap_or_default();
+    let rows = stats.map(|stat| Row {
+        pid: number(stat.pid),
+        parent: number(stat.ppid),
+        group: number(stat.pgrp),
+        session: number(stat.session),
+        started: stat.starttime,
+        is_zombie: matches!(stat.state, 'Z' | 'X'),
+    });
+    Ok(rows.collect())
+}
+
+fn has_mark(pid: u32, mark: &str) -> bool {
+    let process = i32::try_from(pid).map(procfs::process::Process::new);
+    let environment = process.ok().and_then(Result::ok).map(|p| p.environ());
+    environment.is_some_and(|found| {
+        found.is_ok_and(|found| {
+            found
+                .get(OsStr::new(MARK))
+                .is_some_and(|value| value == mark)
+        })
+    })
+}
+
+/// The result of `work`, done on a thread of its own.
+async fn off_loop<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let scans = timeout(SCAN_FOR, SCANS.acquire()).await?;
+    let permit = scans.map_err(io::Error::other)?;
+    let (send, done) = oneshot::channel();
+    thread::Builder::new()
+        .name("processes".to_owned())
+        .spawn(move || {
+            // Nobody waits for a result that comes too late.
+            let _ = send.send(work());
+            drop(permit);
+        })?;
+    match timeout(SCAN_FOR, done).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(io::Error::other("the reader ended")),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_found_by_group_session_parent_and_mark() {
+        let family = Family {
+            leader: 50,
+            started: 1000,
+            mark: "web:web".to_owned(),
+        };
+        let us = std::process::id();
+        let row = |pid, parent, group, session| Row {
+            pid,
+            parent,
+            group,
+            session,
+            started: 2000,
+            is_zombie: false,
+        };
+        let stranger = row(60, 1, 60, 60);
+        for (what, changed, marked, expected) in [
+            ("in its group", row(60, 1, 50, 9), false, vec![60]),
+            ("in its session", row(60, 1, 60, 50), false, vec![60]),
+            ("an orphan of its", row(60, us, 60, 60), true, vec![60]),
+            ("another's orphan", row(60, us, 60, 60), false, vec![]),
+            ("marked, not ours", row(60, 1, 60, 60), true, vec![]),
+            (
+                "older",
+                Row {
+                    started: 9,
+                    ..row(60, 1, 50, 50)
+                },
+                false,
+                vec![],
+            ),
+            (
+                "a zombie",
+                Row {
+                    is_zombie: true,
+                    ..row(60, 1, 50, 50)
+                },
+                false,
+                vec![],
+            ),
+            (
+                "the leader",
+                Row {
+                    started: 1000,
+                    ..row(50, 1, 50, 50)
+                },
+                false,
+                vec![],
+            ),
+            ("a child's child", row(60, 61, 60, 60), false, vec![60, 61]),
+        ] {
+            let between = row(61, 1, if expected.len() == 2 { 50 } else { 61 }, 61);
+            let found = family.find(&[changed, between], |_| marked);
+            let pids: Vec<_> = found.into_iter().map(|(pid, _)| pid).collect();
+            assert_eq!(pids, expected, "{what}");
+        }
+        let reused = [row(50, 1, 50, 50), row(60, 50, 50, 50), stranger];
+        assert_eq!(family.find(&reused, |_| false), []);
+    }
+}

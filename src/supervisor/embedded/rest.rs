@@ -1,0 +1,138 @@
+//! What is done about the processes that a program's leader left behind when it ended: they are waited for,
+//! asked to end, or killed. Looked at again and again, as the kernel does not tell when a group is empty.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, sleep_until};
+
+use super::family::{self, Family};
+use super::unit::KILL_WAIT;
+
+/// The first pause between two looks; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// What is left is given so long to end by itself before it is asked to, or half the time until it is killed.
+const ASK_AFTER: Duration = Duration::from_secs(5);
+
+/// What follows when nothing is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The program has ended.
+    Ended,
+    /// The next process can be started.
+    Spawn,
+    /// Nothing: it is only to be known whether anything is left.
+    Nothing,
+}
+
+/// The processes that are left, and what is done about them.
+#[derive(Debug)]
+pub struct Rest {
+    family: Family,
+    /// What follows when nothing is left.
+    pub next: Next,
+    /// When they are sent which signal.
+    ask: Option<(Instant, Signal)>,
+    killing: bool,
+    look: Instant,
+    pause: Duration,
+    /// Longer it is not waited for them.
+    until: Option<Instant>,
+}
+
+/// What a look at them led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing is left.
+    Nothing,
+    /// They are looked at again.
+    Some,
+    /// They are not waited for any longer.
+    Forgotten,
+}
+
+impl Rest {
+    /// `family` is waited for. After a while it is sent `signal`, which its leader had `within` to act on.
+    pub fn ending(family: Family, signal: Signal, within: Duration) -> Self {
+        let now = Instant::now();
+        let ask = now.checked_add((within / 2).min(ASK_AFTER));
+        Self {
+            ask: ask.map(|at| (at, signal)),
+            ..Self::new(family, Next::Ended)
+        }
+    }
+
+    /// `family` was asked to end with its leader, and is waited for.
+    pub fn waited_for(family: Family) -> Self {
+        Self::new(family, Next::Ended)
+    }
+
+    /// `family` is asked to end at once.
+    pub fn asked(family: Family, signal: Signal) -> Self {
+        Self {
+            ask: Some((Instant::now(), signal)),
+            ..Self::new(family, Next::Ended)
+        }
+    }
+
+    /// `family` is killed.
+    pub fn killed(family: Family, next: Next) -> Self {
+        Self {
+            killing: true,
+            until: Instant::now().checked_add(KILL_WAIT),
+            ..Self::new(family, next)
+        }
+    }
+
+    /// It is looked once whether anything of `family` is left.
+    pub fn counted(family: Family) -> Self {
+        Self {
+            until: Some(Instant::now()),
+            ..Self::new(family, Next::Nothing)
+        }
+    }
+
+    fn new(family: Family, next: Next) -> Self {
+        Self {
+            family,
+            next,
+            ask: None,
+            killing: false,
+            look: Instant::now(),
+            pause: FIRST_PAUSE,
+            until: None,
+        }
+    }
+
+    /// From now on they are killed.
+    pub fn kill(&mut self) {
+        self.killing = true;
+        self.look = Instant::now();
+        self.pause = FIRST_PAUSE;
+    }
+
+    /// Looks at them when it is time to, and sends what is to be sent. May be dropped halfway and called again.
+    pub async fn look(&mut self) -> Left {
+        sleep_until(self.look).await;
+        let found = self.family.members().await;
+        let now = Instant::now();
+        self.look = now + self.pause;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        match &found {
+            Ok(members) if members.is_empty() => return Left::Nothing,
+            Ok(members) if self.killing => family::signal(members, Signal::SIGKILL as i32),
+            Ok(members) => {
+                if let Some((_, signal)) = self.ask.take_if(|(at, _)| *at <= now) {
+                    family::signal(members, signal as i32);
+                }
+            }
+            Err(error) => tracing::debug!("cannot look for processes: {error}"),
+        }
+        if self.until.is_some_and(|until| now >= until) {
+            return Left::Forgotten;
+        }
+        Left::Some
+    }
+}
