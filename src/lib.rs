@@ -25,6 +25,7 @@
 pub mod clock;
 pub mod exec;
 pub mod health;
+pub mod net;
 pub mod secret;
 pub mod tick;
 // floor 2

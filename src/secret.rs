@@ -42,6 +42,28 @@ impl From<String> for Secret {
     }
 }
 
+/// Bytes to send, which may hold a password. [`SecretBytes::expose`] is for the wire alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretBytes(Vec<u8>);
+
+impl SecretBytes {
+    /// Hides `bytes`.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes themselves, for the wire.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// `url` with its userinfo replaced by `***@`. Works on any text with `//` and `@` in its authority, so
 /// that a URL that does not parse is hidden just as well.
 pub fn redact_url(url: &str) -> String {
@@ -54,6 +76,22 @@ pub fn redact_url(url: &str) -> String {
         None => url.to_owned(),
         Some(at) => format!("{}***@{}", &url[..start], &authority[at + 1..]),
     }
+}
+
+/// `url` without what may be a user and a password in it, whether it is a URL or only nearly one.
+pub fn without_login(url: &str) -> String {
+    match login_end(url) {
+        None => url.to_owned(),
+        Some(end) => {
+            let start = url[..end].find("://").map_or(0, |at| at + 3);
+            format!("{}***{}", &url[..start], &url[end..])
+        }
+    }
+}
+
+/// Where the `@` is that may end a user and a password: the last one, when a colon comes before it.
+pub fn login_end(text: &str) -> Option<usize> {
+    text.rfind('@').filter(|&at| text[..at].contains(':'))
 }
 
 #[cfg(test)]

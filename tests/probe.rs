@@ -22,26 +22,47 @@ mod tls;
 
 use std::time::{Duration, Instant};
 
-use httpok::health::{Observation, Phase, Reason, Trouble};
-use httpok::probe::http::{Probe, Spec};
+use httpok::health::{BodyNeeds, Observation, Phase, Reason, Trouble};
+use httpok::probe::http::{HttpSpec, Probe};
 
 /// What a look may take beyond its timeout on a very busy machine. Those that hang would take for ever.
 const SLACK: Duration = Duration::from_secs(2);
 
 /// A spec for `url` whose timeout is never reached.
-fn patient(url: &str) -> Spec {
-    Spec::new(url, Duration::from_secs(10))
+fn patient(url: &str) -> HttpSpec {
+    HttpSpec {
+        timeout: Duration::from_secs(10),
+        max_body: 1 << 20,
+        ..HttpSpec::of_url(url).expect("a URL")
+    }
 }
 
 /// A spec for `url` whose timeout is meant to be reached.
-fn hasty(url: &str) -> Spec {
-    Spec::new(url, Duration::from_millis(400))
+fn hasty(url: &str) -> HttpSpec {
+    HttpSpec {
+        timeout: Duration::from_millis(400),
+        ..patient(url)
+    }
+}
+
+/// What keeps so many bytes of a body, and looks for `texts` in all of it.
+fn needs(keep: usize, texts: &[&[u8]]) -> BodyNeeds {
+    BodyNeeds {
+        needles: texts.iter().map(|text| text.to_vec()).collect(),
+        keep,
+        is_read: true,
+    }
 }
 
 /// One look, which must not take longer than it may.
-async fn look(spec: Spec) -> Observation {
+async fn look(spec: HttpSpec) -> Observation {
+    look_for(spec, &BodyNeeds::default()).await
+}
+
+/// The same, with what is needed of the body.
+async fn look_for(spec: HttpSpec, needs: &BodyNeeds) -> Observation {
     let timeout = spec.timeout;
-    let probe = Probe::new(spec).expect("a good spec");
+    let probe = Probe::new(spec, needs).expect("a good spec");
     let begun = Instant::now();
     let seen = probe.look(timeout).await;
     let took = begun.elapsed();

@@ -6,7 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use httpok::probe::http::{Probe, Spec};
+use httpok::health::BodyNeeds;
+use httpok::probe::http::{HttpSpec, Probe};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -88,13 +89,14 @@ pub fn measure(table: &mut Table) {
     let address = serve(&own);
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), &own.pem).expect("written");
-    let mut spec = Spec::new(format!("https://{address}/"), TIMEOUT);
+    let mut spec = HttpSpec::of_url(&format!("https://{address}/")).expect("a URL");
+    spec.timeout = TIMEOUT;
     spec.tls.cacert = Some(file.path().to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let probe = Probe::new(spec).expect("right");
+    let probe = Probe::new(spec, &BodyNeeds::default()).expect("right");
     let connector = bare(&own);
     let name = ServerName::from(address.ip());
     table.beside(

@@ -1,10 +1,14 @@
 //! A URL and the options beside it, as `check` and `watch` take them, in the terms of the configuration.
 
 use crate::cli::args::{AskArgs, WireArgs};
-use crate::config::settings::{Check, Family, Http, Line, Probe, Tls, Until};
+use crate::config::settings::Check;
 use crate::config::short;
 use crate::health::{Expectation, StatusSet};
-use crate::secret::redact_url;
+use crate::probe::http::{HttpSpec, TlsSpec};
+use crate::probe::line::{LineSpec, Until};
+use crate::probe::{Family, ProbeSpec};
+use crate::secret::{SecretBytes, redact_url};
+use reqwest::Method;
 
 /// What is asked of each of `urls`, or what is wrong with it; then what is wrong with the options. A check
 /// is named after its URL.
@@ -14,14 +18,14 @@ pub fn checks(
     wire: &WireArgs,
 ) -> (Vec<Result<Check, String>>, Option<String>) {
     let checks: Vec<_> = urls.iter().map(|url| check_of(url, ask, wire)).collect();
-    let all = |is: fn(&Probe) -> bool| {
+    let all = |is: fn(&ProbeSpec) -> bool| {
         let is = |check: &Result<Check, String>| check.as_ref().is_ok_and(|it| is(&it.probe));
         checks.iter().all(is)
     };
     // an option that means nothing to any URL would be given and change nothing
-    let idle = if all(|probe| matches!(probe, Probe::Http(_))) {
+    let idle = if all(|probe| matches!(probe, ProbeSpec::Http(_))) {
         for_lines(ask).map(|option| (option, "tcp:// and unix://"))
-    } else if all(|probe| matches!(probe, Probe::Line(_))) {
+    } else if all(|probe| matches!(probe, ProbeSpec::Line(_))) {
         for_http(ask, wire).map(|option| (option, "HTTP"))
     } else {
         None
@@ -50,9 +54,9 @@ fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> 
         None => Check::of_url("", url)?,
     };
     let probe = match probe {
-        Probe::Http(asked) => Probe::Http(http(asked, ask, wire)),
-        Probe::Line(asked) => Probe::Line(line(asked, ask, wire)?),
-        exec @ Probe::Exec(_) => exec,
+        ProbeSpec::Http(asked) => ProbeSpec::Http(http(asked, ask, wire)),
+        ProbeSpec::Line(asked) => ProbeSpec::Line(line(asked, ask, wire)?),
+        exec @ ProbeSpec::Exec(_) => exec,
     };
     Ok(Check {
         expectation: expected(expectation, ask)?,
@@ -60,13 +64,13 @@ fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> 
     })
 }
 
-fn http(asked: Http, ask: &AskArgs, wire: &WireArgs) -> Http {
-    let data = ask.data.as_ref().map(|data| data.clone().into_bytes());
+fn http(asked: HttpSpec, ask: &AskArgs, wire: &WireArgs) -> HttpSpec {
+    let data = ask.data.clone().map(SecretBytes::new);
     let usual = match data {
-        Some(_) => "POST".to_owned(),
+        Some(_) => Method::POST,
         None => asked.method,
     };
-    Http {
+    HttpSpec {
         timeout: ask.timeout,
         method: ask.method.clone().unwrap_or(usual),
         headers: asked
@@ -76,7 +80,7 @@ fn http(asked: Http, ask: &AskArgs, wire: &WireArgs) -> Http {
             .collect(),
         data,
         user: ask.user.clone().or(asked.user),
-        tls: Tls {
+        tls: TlsSpec {
             insecure: ask.insecure,
             cacert: ask.cacert.clone(),
             cert: wire.cert.clone(),
@@ -88,19 +92,22 @@ fn http(asked: Http, ask: &AskArgs, wire: &WireArgs) -> Http {
         family: family(wire),
         http2: wire.http2,
         unix_socket: wire.unix_socket.clone(),
-        ready: asked.ready,
-        url: asked.url,
+        ..asked
     }
 }
 
-fn line(asked: Line, ask: &AskArgs, wire: &WireArgs) -> Result<Line, String> {
-    if ask.until == Some(Until::Text) && ask.body.is_empty() {
-        return Err("--until text waits for the texts of --body, and there is none".to_owned());
-    }
-    Ok(Line {
+fn line(asked: LineSpec, ask: &AskArgs, wire: &WireArgs) -> Result<LineSpec, String> {
+    let until = match &ask.until {
+        Some(Until::Texts(_)) if ask.body.is_empty() => {
+            return Err("--until text waits for the texts of --body, and there is none".to_owned());
+        }
+        Some(Until::Texts(_)) => Until::from_name("text", &ask.body),
+        until => until.clone(),
+    };
+    Ok(LineSpec {
         timeout: ask.timeout,
         send: ask.send.clone().or(asked.send),
-        until: ask.until.or(asked.until),
+        until: until.or(asked.until),
         max_body: ask.max_body.unwrap_or(asked.max_body),
         family: family(wire),
         ..asked

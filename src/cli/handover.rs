@@ -19,9 +19,6 @@ use crate::tick::{Ended, Signals};
 /// How long the last lines on standard error may hold up the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The original waits so long after a refused connection before it tries again, within its timeout.
-const RETRY_REFUSED: Duration = Duration::from_secs(10);
-
 /// Runs the event listener under supervisord. `file` reads the configuration file again, when there is one.
 pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<SettingsFile>) -> Exit {
     let original = Listener {
@@ -39,8 +36,6 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
         },
         None => RunOptions {
             words: MailFormat::Original(original.clone()),
-            user_agent: "httpok".to_owned(),
-            retry_refused: Some(RETRY_REFUSED),
             all: options.any,
             eager: options.eager,
             ourselves: options.ourselves.clone(),

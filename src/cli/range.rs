@@ -27,7 +27,7 @@ impl FromStr for Range {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is no range: expected [@]START:END in seconds, such as 0.5, 1:, ~:2, 1:2 or @1:2"
+                "{text:?} is not a range: expected [@]START:END in seconds, such as 0.5, 1:, ~:2, 1:2 or @1:2"
             )
         };
         let bound = |bound: &str| match values::duration(bound) {
@@ -104,7 +104,10 @@ mod tests {
         }
         for wrong in ["", "@", ":", "@:", "20:10", "a:b", "1:2:3", "-1"] {
             let why = wrong.parse::<Range>().expect_err(wrong);
-            assert!(why.starts_with(&format!("{wrong:?} is no range")), "{why}");
+            assert!(
+                why.starts_with(&format!("{wrong:?} is not a range")),
+                "{why}"
+            );
         }
     }
 }

@@ -7,10 +7,11 @@ use crate::cli::args::{AskArgs, MailArgs, PolicyArgs, WatchArgs, WireArgs};
 use crate::cli::asked;
 use crate::config::{
     self,
-    settings::{Check, Mail, Settings, Via},
+    settings::{Check, Settings},
     supervisor::{SupervisorSettings, supervisord_url},
 };
 use crate::health::{Fails, Policy};
+use crate::notify::spec::{MailSpec, MailVia};
 use crate::secret::Secret;
 use crate::supervisor::supervisord::SupervisordSpec;
 
@@ -162,18 +163,17 @@ fn supervisord(
 }
 
 /// Who is told by mail, if anybody.
-pub fn mail(mail: &MailArgs) -> Option<Mail> {
+pub fn mail(mail: &MailArgs) -> Option<MailSpec> {
     if mail.mail_to.is_empty() {
         return None;
     }
-    Some(Mail {
+    Some(MailSpec {
         to: mail.mail_to.clone(),
         from: mail.from.clone(),
         via: match &mail.smtp {
-            Some(smtp) => Via::Smtp(smtp.clone()),
-            None => Via::Sendmail(mail.sendmail.clone()),
+            Some(smtp) => MailVia::Smtp(smtp.clone()),
+            None => MailVia::Sendmail(mail.sendmail.clone()),
         },
-        reminder: None,
     })
 }
 
@@ -183,7 +183,9 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{Cli, Command};
-    use crate::config::settings::{Family, Probe, Until};
+    use crate::probe::Family;
+    use crate::probe::ProbeSpec as Probe;
+    use crate::probe::line::Until;
 
     fn read(words: &[&str]) -> Result<(Settings, WatchOptions), String> {
         let line = ["httpok", "watch"].iter().chain(words);
@@ -207,7 +209,7 @@ mod tests {
             panic!("an HTTP check");
         };
         assert_eq!(
-            (first.name.as_str(), http.url.as_str()),
+            (first.name.as_str(), http.url.url.as_str()),
             ("http://***@h/", "http://h/")
         );
         assert!(http.user.is_some() && second.restart == first.restart);
@@ -237,7 +239,7 @@ mod tests {
             panic!("a plain connection");
         };
         let sent = line.send.as_ref().expect("something").expose();
-        assert_eq!((sent, line.until), (&b"ping\r\n"[..], Some(Until::Close)));
+        assert_eq!((sent, &line.until), (&b"ping\r\n"[..], &Some(Until::Close)));
         assert_eq!((line.max_body, line.family), (9, Some(Family::V4)));
         let (settings, _) =
             read(&["--http2", "--resolve", "h:80:::1", "http://h/"]).expect("right");
@@ -264,7 +266,7 @@ mod tests {
             ("--config f --grace 5", "cannot be used with"),
             ("--config f -p web", "cannot be used with"),
             ("--smtp smtp://h http://h/", "--mail-to"),
-            ("--fail-after 0 http://h/", "is no count"),
+            ("--fail-after 0 http://h/", "is not a count"),
             ("--backoff 5m..1s http://h/", "longer pause"),
             (
                 "--supervisor tcp://h http://h/",

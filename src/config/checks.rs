@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::capture::read_capture;
 use super::diagnostics::Diagnostic;
 use super::expectation::read_expectation;
+use super::http::read_warmup;
 use super::policy::read_policy;
 use super::presets::Preset;
 use super::probe::read_probe;
@@ -13,7 +14,6 @@ use super::settings::Check;
 use super::table::Table;
 use super::targets::read_target;
 use super::value::Value;
-use super::warmup::read_warmup;
 use crate::health::Backend;
 
 /// What the rest of the file says about every check.

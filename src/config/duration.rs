@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || {
         format!(
-            "{text:?} is no duration: expected a number with a unit, such as \"10s\", \"1m 30s\" or \
+            "{text:?} is not a duration: expected a number with a unit, such as \"10s\", \"1m 30s\" or \
              \"500ms\"; a bare number is seconds"
         )
     };
@@ -77,7 +77,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 fn no_size(text: &str, meant: Option<String>) -> String {
     let hint = meant.map_or_else(String::new, |meant| format!("; did you mean {meant:?}?"));
     format!(
-        "{text:?} is no size: expected a whole number with KiB, MiB or GiB, such as \"16MiB\"; a bare \
+        "{text:?} is not a size: expected a whole number with KiB, MiB or GiB, such as \"16MiB\"; a bare \
          number is bytes{hint}"
     )
 }
@@ -107,7 +107,7 @@ mod tests {
             "NaN", "10s!",
         ] {
             let fault = parse_duration(text).expect_err(text);
-            assert!(fault.starts_with(&format!("{text:?} is no duration: expected ")));
+            assert!(fault.starts_with(&format!("{text:?} is not a duration: expected ")));
         }
         for text in ["11y", "100000000000", "99999999999999999999999999"] {
             let fault = parse_duration(text).expect_err(text);
@@ -131,11 +131,11 @@ mod tests {
             assert_eq!(parse_size(text), Ok(size));
         }
         for (text, part) in [
-            ("", "is no size: expected"),
-            ("MiB", "is no size: expected"),
-            ("-1", "is no size: expected"),
-            ("1.5GiB", "is no size: expected"),
-            ("10 apples", "is no size: expected"),
+            ("", "is not a size: expected"),
+            ("MiB", "is not a size: expected"),
+            ("-1", "is not a size: expected"),
+            ("1.5GiB", "is not a size: expected"),
+            ("10 apples", "is not a size: expected"),
             ("50MB", "did you mean \"50MiB\"?"),
             ("50gib", "did you mean \"50GiB\"?"),
             ("1k", "did you mean \"1KiB\"?"),

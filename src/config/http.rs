@@ -1,64 +1,50 @@
-//! The keys of an HTTP check.
+//! The keys of an HTTP check, and its warm-up: a plain GET in the manner of the check itself.
 
-use reqwest::Method;
-use reqwest::header::{HeaderName, HeaderValue};
+use std::time::Duration;
 
-use super::address;
-use super::common::Common;
 use super::diagnostics::Diagnostic;
-use super::settings::{Http, Probe, Tls};
+use super::probe::Common;
 use super::table::Table;
 use super::value::Value;
-use crate::secret::Secret;
+use crate::net::http::{Header, header, method};
+use crate::probe::http::spec::{HttpSpec, Login, Override, TlsSpec, socket_path};
+use crate::probe::spec::ProbeSpec;
+use crate::secret::{Secret, SecretBytes};
 
-const METHODS: [Method; 8] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::DELETE,
-    Method::OPTIONS,
-    Method::PATCH,
-    Method::TRACE,
-];
+/// The keys of the warm-up.
+const WARMUP: &str = "warmup";
+const WARMUP_TIMEOUT: &str = "warmup_timeout";
 
 /// `http` with what the table says.
-pub fn read_http(table: &Table<'_>, http: Http, common: &Common) -> Http {
+pub fn read_http(table: &Table<'_>, http: HttpSpec, common: &Common<'_>) -> HttpSpec {
     let url_has_user = http.user.is_some();
-    Http {
+    HttpSpec {
         timeout: common.timeout.unwrap_or(http.timeout),
-        method: table.read("method", method).unwrap_or(http.method),
+        method: table
+            .read("method", |value| value.parsed(method))
+            .unwrap_or(http.method),
         headers: read_headers(table),
-        data: table.read("data", Value::text).map(String::into_bytes),
+        data: table.read("data", Value::text).map(SecretBytes::new),
         user: user(table, url_has_user).or(http.user),
         tls: tls(table),
         follow: table.read("follow", Value::flag).unwrap_or_default(),
         max_body: common.max_body.unwrap_or(http.max_body),
         resolve: table.get("resolve").map_or_else(Vec::new, |value| {
-            value.each(|item| item.parsed(address::resolve))
+            value.each(|item| item.parsed(Override::parse))
         }),
         family: common.family,
         http2: table.read("http2", Value::flag).unwrap_or_default(),
-        unix_socket: table.read("unix_socket", Value::path),
-        ready: table.read("ready", ready),
-        url: http.url,
+        unix_socket: table.read("unix_socket", |value| {
+            let path = value.path()?;
+            value.accept(socket_path(&path))?;
+            Some(path)
+        }),
+        ready: table.read("ready", |value| value.parsed(|text| http.url.join(text))),
+        ..http
     }
 }
 
-/// A URL, or a path at the check's own host.
-fn ready(value: &Value<'_>) -> Option<String> {
-    value.parsed(|text| match text.starts_with('/') {
-        true => Ok(text.to_owned()),
-        false => match address::probe(text)? {
-            Probe::Http(http) if http.user.is_none() => Ok(http.url),
-            _ => Err(format!(
-                "{text:?} cannot tell what is ready: expected a path such as \"/ready\", or a URL of http"
-            )),
-        },
-    })
-}
-
-fn tls(table: &Table<'_>) -> Tls {
+fn tls(table: &Table<'_>) -> TlsSpec {
     // a pair: a check's own certificate does not go with the defaults' key
     let pair = table.holding(&["cert", "key"]);
     let own = |key| pair.and_then(|pair| pair.own(key));
@@ -69,7 +55,7 @@ fn tls(table: &Table<'_>) -> Tls {
             "add cert = \"FILE\"",
         ));
     }
-    Tls {
+    TlsSpec {
         insecure: table.read("insecure", Value::flag).unwrap_or_default(),
         cacert: table.read("cacert", Value::path),
         cert: cert.and_then(|cert| cert.path()),
@@ -78,34 +64,25 @@ fn tls(table: &Table<'_>) -> Tls {
 }
 
 /// The `headers` of `table`, in the file's order.
-pub fn read_headers(table: &Table<'_>) -> Vec<(String, Secret)> {
+pub fn read_headers(table: &Table<'_>) -> Vec<Header> {
     let Some(headers) = table.table("headers") else {
         return Vec::new();
     };
-    let mut read = Vec::new();
-    for (name, value) in headers.entries() {
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            value.wrong(Diagnostic::new(
-                format!("{name:?} is no header name"),
-                "expected letters, digits and dashes, such as \"X-API-Key\"",
-            ));
-        }
-        let Some(secret) = value.secret() else {
-            continue;
-        };
-        if HeaderValue::from_str(secret.expose()).is_err() {
-            value.wrong(Diagnostic::new(
-                "a header's value with control characters in it",
-                "expected one line of text",
-            ));
-        }
-        read.push((name.to_owned(), secret));
-    }
-    read
+    let entries = headers.entries().into_iter();
+    entries
+        .filter_map(|(name, value)| {
+            let secret = value.secret();
+            // a name that is wrong is reported even beside a value that is
+            let text = secret.as_ref().map_or("", Secret::expose);
+            value
+                .accept(header(name, text))
+                .filter(|_| secret.is_some())
+        })
+        .collect()
 }
 
 /// User and password, from `user = "name:password"` or from two keys.
-fn user(table: &Table<'_>, url_has_user: bool) -> Option<(String, Secret)> {
+fn user(table: &Table<'_>, url_has_user: bool) -> Login {
     let layer = table.holding(&["user", "password"])?;
     let (user, password) = (layer.own("user"), layer.own("password"));
     let secret = password.as_ref().and_then(Value::secret);
@@ -147,22 +124,39 @@ fn user(table: &Table<'_>, url_has_user: bool) -> Option<(String, Secret)> {
     }
 }
 
-fn method(value: &Value<'_>) -> Option<String> {
-    let text = value.some_text()?;
-    let upper = text.to_ascii_uppercase();
-    if let Some(meant) = METHODS
-        .iter()
-        .find(|m| m.as_str() == upper && upper != text)
-    {
-        value.wrong(Diagnostic::new(
-            format!("{text:?} is no method: their case matters"),
-            format!("did you mean {:?}?", meant.as_str()),
-        ));
+/// What the program of a check that asks like `probe` is asked once after each start.
+pub fn read_warmup(table: &Table<'_>, probe: &ProbeSpec) -> Option<HttpSpec> {
+    let timeout = table.read(WARMUP_TIMEOUT, Value::some_duration);
+    let Some(url) = table.own(WARMUP) else {
+        if let Some(value) = table.own(WARMUP_TIMEOUT) {
+            value.wrong(Diagnostic::new(
+                "a time limit without a warm-up",
+                "add warmup = \"http://127.0.0.1:8080/warmup\", or leave it out",
+            ));
+        }
         return None;
+    };
+    let asked = url.parsed(HttpSpec::of_url)?;
+    Some(like(probe, asked, timeout.unwrap_or(HttpSpec::WARM_UP)))
+}
+
+/// `asked`, with all that the check's own requests need to be let in.
+fn like(probe: &ProbeSpec, asked: HttpSpec, timeout: Duration) -> HttpSpec {
+    let plain = HttpSpec::new(asked.url);
+    let usual = match probe {
+        ProbeSpec::Http(http) => http.clone(),
+        ProbeSpec::Line(_) | ProbeSpec::Exec(_) => plain.clone(),
+    };
+    let names_its_socket = plain.url.socket.is_some();
+    HttpSpec {
+        url: plain.url,
+        timeout,
+        method: plain.method,
+        data: plain.data,
+        max_body: plain.max_body,
+        ready: plain.ready,
+        user: asked.user.or(usual.user),
+        unix_socket: usual.unix_socket.filter(|_| !names_its_socket),
+        ..usual
     }
-    if Method::from_bytes(text.as_bytes()).is_err() {
-        value.none_of("method", &text, &METHODS.each_ref().map(Method::as_str));
-        return None;
-    }
-    Some(text)
 }

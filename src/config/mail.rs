@@ -1,25 +1,25 @@
-//! `[mail]` and `[[webhook]]`: who is told, and how.
+//! `[mail]` and `[[webhook]]`: where notifications go, and how.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use lettre::Address as MailAddress;
 use lettre::message::Mailbox;
 
-use super::address::Address;
 use super::diagnostics::Diagnostic;
 use super::http::read_headers;
-use super::settings::{Mail, Smtp, SmtpSecurity, Via, Webhook};
 use super::table::Table;
 use super::value::Value;
+use crate::notify::spec::{
+    MailSpec, MailVia, SMTP_EXAMPLE, Security, SmtpSpec, WebhookSpec, WebhookUrl,
+};
 use crate::secret::Secret;
-
-const EXAMPLE: &str = "smtp+starttls://user@mail.example.org:587";
 
 /// Ways to a mail server that are encrypted.
 const SECURE: &str = "smtp+starttls:// or smtps://";
 
-/// Who is told by mail; `None` without `[mail]`.
-pub fn read_mail(table: &Table<'_>) -> Option<Mail> {
+/// Where mails go, and the pause between reminders; `None` without `[mail]`.
+pub fn read_mail(table: &Table<'_>) -> Option<(MailSpec, Option<Duration>)> {
     let table = table.table("mail")?;
     let to = table.required("to", "[\"ops@example.org\"]");
     let to = to.map_or_else(Vec::new, |value| {
@@ -32,27 +32,25 @@ pub fn read_mail(table: &Table<'_>) -> Option<Mail> {
         }
         addresses
     });
-    let read = Mail {
+    let mail = MailSpec {
         to,
         from: table.read("from", mailbox),
         via: via(&table),
-        reminder: table
-            .read("reminder", |value| {
-                value.unless_off("never", Value::some_duration)
-            })
-            .flatten(),
     };
+    let reminder = table.read("reminder", |value| {
+        value.unless_off("never", Value::some_duration)
+    });
     table.finish();
-    Some(read)
+    Some((mail, reminder.flatten()))
 }
 
-/// Who is told by an HTTP request.
-pub fn read_webhooks(table: &Table<'_>) -> Vec<Webhook> {
+/// The receivers of HTTP requests.
+pub fn read_webhooks(table: &Table<'_>) -> Vec<WebhookSpec> {
     let tables = table.tables("webhook");
     tables.iter().filter_map(read_webhook).collect()
 }
 
-fn read_webhook(table: &Table<'_>) -> Option<Webhook> {
+fn read_webhook(table: &Table<'_>) -> Option<WebhookSpec> {
     let url = table.required("url", "\"https://hooks.example.org/x\"");
     let headers = read_headers(table);
     let secret = table.get("secret").and_then(|value| value.secret());
@@ -60,23 +58,11 @@ fn read_webhook(table: &Table<'_>) -> Option<Webhook> {
     let cacert = trusted.as_ref().and_then(Value::path);
     table.finish();
     let value = url?;
-    let url = value.secret()?;
-    // its text is not told, since a webhook's URL is as good as a password
-    let address = Address::parse(url.expose(), "");
-    let address = address.ok().filter(|address| !address.host.is_empty());
-    match address.as_ref().map(|address| address.scheme.as_str()) {
-        Some("https") => {}
-        Some("http") => {
-            if let Some(cacert) = &trusted {
-                untrusting(cacert, "https://");
-            }
-        }
-        _ => value.wrong(Diagnostic::new(
-            "no URL of a webhook",
-            "expected a URL such as \"https://hooks.example.org/x\"",
-        )),
+    let url = value.accept(WebhookUrl::parse(value.secret()?.expose()))?;
+    if let Some(cacert) = trusted.as_ref().filter(|_| !url.is_secure) {
+        untrusting(cacert, "https://");
     }
-    Some(Webhook {
+    Some(WebhookSpec {
         url,
         headers,
         secret,
@@ -95,13 +81,13 @@ fn mailbox(value: &Value<'_>) -> Option<String> {
             return Ok(text.to_owned());
         }
         Err(format!(
-            "{text:?} is no mail address: expected one such as \"ops@example.org\" or \"Ops \
+            "{text:?} is not a mail address: expected one such as \"ops@example.org\" or \"Ops \
              <ops@example.org>\""
         ))
     })
 }
 
-fn via(table: &Table<'_>) -> Via {
+fn via(table: &Table<'_>) -> MailVia {
     let chosen = table.one_of(&["smtp", "sendmail"]);
     let password = table.own("password");
     let cacert = table.own("cacert");
@@ -110,31 +96,31 @@ fn via(table: &Table<'_>) -> Via {
             let secret = password.as_ref().and_then(Value::secret);
             let server = smtp(&value, password.as_ref(), secret);
             server
-                .map(|server| Via::Smtp(trusting(server, cacert.as_ref())))
+                .map(|server| MailVia::Smtp(trusting(server, cacert.as_ref())))
                 .unwrap_or_default()
         }
         chosen => {
             if let Some(password) = password {
                 password.wrong(Diagnostic::new(
                     "a password for no SMTP server",
-                    format!("add smtp = {EXAMPLE:?}, or leave it out"),
+                    format!("add smtp = {SMTP_EXAMPLE:?}, or leave it out"),
                 ));
             }
             if let Some(cacert) = cacert {
                 untrusting(&cacert, SECURE);
             }
             let command = chosen.and_then(|(_, value)| value.some_text());
-            command.map(Via::Sendmail).unwrap_or_default()
+            command.map(MailVia::Sendmail).unwrap_or_default()
         }
     }
 }
 
 /// `server`, checked against the roots in the file that `cacert` names.
-fn trusting(server: Smtp, cacert: Option<&Value<'_>>) -> Smtp {
-    if let (Some(value), SmtpSecurity::Plain) = (cacert, server.security) {
+fn trusting(server: SmtpSpec, cacert: Option<&Value<'_>>) -> SmtpSpec {
+    if let (Some(value), Security::Plain) = (cacert, server.security) {
         untrusting(value, SECURE);
     }
-    Smtp {
+    SmtpSpec {
         cacert: cacert.and_then(Value::path),
         ..server
     }
@@ -148,9 +134,9 @@ fn untrusting(cacert: &Value<'_>, secure: &str) {
 }
 
 /// The server of `smtp = "..."`; `key` is the `password` key, `secret` what it holds when that is right.
-fn smtp(value: &Value<'_>, key: Option<&Value<'_>>, secret: Option<Secret>) -> Option<Smtp> {
-    let (address, security, port) = value.parsed(server)?;
-    let user = match (address.user, key) {
+fn smtp(value: &Value<'_>, key: Option<&Value<'_>>, secret: Option<Secret>) -> Option<SmtpSpec> {
+    let (server, user) = value.parsed(SmtpSpec::parse)?;
+    let user = match (user, key) {
         (None, None) => None,
         (Some((user, None)), Some(_)) => Some((user, secret?)),
         (Some((user, Some(secret))), None) => Some((user, secret)),
@@ -171,37 +157,10 @@ fn smtp(value: &Value<'_>, key: Option<&Value<'_>>, secret: Option<Secret>) -> O
         (None, Some(key)) => {
             key.wrong(Diagnostic::new(
                 "a password without a user",
-                format!("name the user in smtp, such as {EXAMPLE:?}"),
+                format!("name the user in smtp, such as {SMTP_EXAMPLE:?}"),
             ));
             return None;
         }
     };
-    Some(Smtp {
-        security,
-        host: address.host,
-        port,
-        user,
-        cacert: None,
-    })
-}
-
-fn server(url: &str) -> Result<(Address, SmtpSecurity, u16), String> {
-    let address = Address::parse(url, EXAMPLE)?;
-    let (security, usual) = match address.scheme.as_str() {
-        "smtp" => (SmtpSecurity::Plain, 25),
-        "smtp+starttls" => (SmtpSecurity::StartTls, 587),
-        "smtps" => (SmtpSecurity::Tls, 465),
-        scheme => {
-            return Err(format!(
-                "scheme {scheme:?} is not supported: expected smtp, smtp+starttls or smtps"
-            ));
-        }
-    };
-    if address.host.is_empty() || address.path.len() > 1 {
-        return Err(format!(
-            "no SMTP server: expected a host and nothing after it, such as {EXAMPLE:?}"
-        ));
-    }
-    let port = address.port.unwrap_or(usual);
-    Ok((address, security, port))
+    Some(SmtpSpec { user, ..server })
 }

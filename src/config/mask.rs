@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::secret::login_end;
+
 /// Words that make a key's value a secret, wherever in the key they stand. Too many rather than too few.
 const WORDS: [&str; 9] = [
     "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook",
@@ -30,22 +32,6 @@ pub fn is_secret(key: &str) -> bool {
         || KEYS
             .iter()
             .any(|secret| strsim::jaro_winkler(secret, &key) >= 0.88)
-}
-
-/// `url` without what may be a user and a password in it, whether it is a URL or only nearly one.
-pub fn without_login(url: &str) -> String {
-    match login_end(url) {
-        None => url.to_owned(),
-        Some(end) => {
-            let start = url[..end].find("://").map_or(0, |at| at + 3);
-            format!("{}***{}", &url[..start], &url[end..])
-        }
-    }
-}
-
-/// Where the `@` is that may end a user and a password: the last one, when a colon comes before it.
-fn login_end(text: &str) -> Option<usize> {
-    text.rfind('@').filter(|&at| text[..at].contains(':'))
 }
 
 /// `text`, which is `document`, with its secrets hidden.

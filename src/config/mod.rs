@@ -2,18 +2,14 @@
 //! read by the file of its name; `table` and `value` are what they read with, `faults` is what they report
 //! to. Nothing below knows of configuration: `daemon::wiring` makes live parts of the settings.
 
-pub mod address;
 mod capture;
 mod checks;
-mod common;
 mod diagnostics;
 pub mod duration;
 pub mod escape;
-mod exec;
 mod expectation;
 mod http;
 mod interpolate;
-mod line;
 mod mail;
 mod mask;
 mod parse_context;
@@ -29,7 +25,6 @@ mod table;
 mod targets;
 mod top;
 mod value;
-mod warmup;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -106,7 +101,7 @@ fn no_toml(message: &str) -> Diagnostic {
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let help = match (what, expected) {
         ("string values must be quoted", _) => {
-            "a value that is no number, true or false is put in quotes".to_owned()
+            "a value that is not a number, true or false is put in quotes".to_owned()
         }
         ("duplicate key", _) => {
             "each key, and each table in single brackets, stands in one place only".to_owned()

@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use toml::de::DeTable;
 
-use super::address::Address;
 use super::table::Table;
 use super::value::Value;
+use crate::net::Address;
 
 /// A product.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub fn find(name: &str) -> Result<&'static Preset, String> {
     let found = PRESETS.iter().find(|preset| preset.name == name);
     found.ok_or_else(|| {
         let names = PRESETS.each_ref().map(|preset| preset.name).join(", ");
-        format!("{name:?} is no preset: expected one of {names}")
+        format!("{name:?} is not a preset: expected one of {names}")
     })
 }
 

@@ -1,21 +1,26 @@
-//! The keys of a check that say how it is asked: which kind of probe its URL or command means, and that
-//! no key is of another kind.
+//! The keys of a check that say what it asks: which kind of probe its URL or command means, and that no key
+//! is of another kind. The keys of HTTP are read in `http`.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
-use super::address;
-use super::common::Common;
+use toml::de::DeValue;
+
 use super::diagnostics::Diagnostic;
-use super::exec::read_exec;
+use super::escape::unescape;
 use super::http::read_http;
-use super::line::read_line;
 use super::presets::Preset;
-use super::settings::{Http, Line, Peer, Probe};
 use super::table::Table;
 use super::value::Value;
+use crate::exec::CommandLine;
+use crate::probe::http::spec::{Family, HttpSpec};
+use crate::probe::line::spec::{LineSpec, Peer, Until};
+use crate::probe::spec::{ExecSpec, ProbeSpec};
+use crate::secret::SecretBytes;
 
 /// The URL of a check that runs a command.
 const EXEC: &str = "exec:";
+/// What the keys of HTTP are read for where there is no URL.
+const NO_URL: &str = "http://localhost/";
 
 /// A kind of probe, and the keys that are for it alone or for some.
 struct Kind {
@@ -53,8 +58,36 @@ const COMMAND: Kind = Kind {
     keys: &["command"],
 };
 
-/// How the check is asked. In the defaults, which have no URL, the keys of every kind are looked at.
-pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Preset>) -> Probe {
+/// The keys that every kind of probe has.
+pub struct Common<'a> {
+    pub timeout: Option<Duration>,
+    pub max_body: Option<u64>,
+    pub family: Option<Family>,
+    /// Where `family` stands.
+    ip: Option<Value<'a>>,
+}
+
+impl<'a> Common<'a> {
+    fn read(table: &Table<'a>) -> Self {
+        let ip = table.get("ip");
+        Self {
+            timeout: table.read("timeout", Value::some_duration),
+            max_body: table.read("max_body", some_size),
+            family: ip.as_ref().and_then(family),
+            ip,
+        }
+    }
+
+    /// Reports that the URL's address is not of the family that `ip` wants.
+    fn check_family(&self, fits: Result<(), String>) {
+        if let (Some(ip), Err(why)) = (&self.ip, fits) {
+            ip.wrong(Diagnostic::new(why, "leave it out, or write a host's name"));
+        }
+    }
+}
+
+/// What the check asks. In the defaults, which have no URL, the keys of every kind are read.
+pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Preset>) -> ProbeSpec {
     let common = Common::read(table);
     let command = table.own("command");
     let named = url.as_ref().and_then(Value::plain);
@@ -66,26 +99,33 @@ pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Pre
             ));
         }
         refuse_others(table, &COMMAND);
-        return Probe::Exec(read_exec(url.as_ref(), command.as_ref(), &common));
+        return ProbeSpec::Exec(read_exec(url.as_ref(), command.as_ref(), &common));
     }
-    let asked = |url: &str| match preset {
-        Some(preset) => address::probe(&preset.place(url)?),
-        None => address::probe(url),
+    let spec = |url: &str| match preset {
+        Some(preset) => ProbeSpec::of_url(&preset.place(url)?),
+        None => ProbeSpec::of_url(url),
     };
-    match url.and_then(|url| url.parsed(asked)) {
-        Some(Probe::Line(line)) => {
+    match url.and_then(|url| url.parsed(spec)) {
+        Some(ProbeSpec::Line(line)) => {
             refuse_others(table, &LINE);
-            Probe::Line(read_line(table, line, &common))
+            let line = read_line(table, line, &common);
+            common.check_family(line.check_family());
+            ProbeSpec::Line(line)
         }
-        Some(Probe::Http(http)) => {
+        Some(ProbeSpec::Http(http)) => {
             refuse_others(table, &HTTP);
-            Probe::Http(read_http(table, http, &common))
+            let http = read_http(table, http, &common);
+            common.check_family(http.check_family());
+            ProbeSpec::Http(http)
         }
-        Some(asked @ Probe::Exec(_)) => asked,
+        Some(exec @ ProbeSpec::Exec(_)) => exec,
         None => {
-            // the defaults, or a URL that is none: what is wrong with any key is told all the same
-            read_line(table, Line::new("", Peer::Unix(PathBuf::new())), &common);
-            Probe::Http(read_http(table, Http::new(""), &common))
+            // the defaults, or a wrong URL: what is wrong with any key is reported all the same
+            if let Ok(http) = HttpSpec::of_url(NO_URL) {
+                read_http(table, http, &common);
+            }
+            let line = LineSpec::new("", Peer::Unix("/".into()));
+            ProbeSpec::Line(read_line(table, line, &common))
         }
     }
 }
@@ -102,10 +142,109 @@ fn refuse_others(table: &Table<'_>, kind: &Kind) {
             known.push(key);
             if let Some(value) = table.own(key) {
                 value.wrong(Diagnostic::new(
-                    format!("{key:?} is for {} checks, and this is none", other.name),
+                    format!("{key:?} is for {} checks, and this is not one", other.name),
                     "leave it out",
                 ));
             }
         }
     }
+}
+
+fn some_size(value: &Value<'_>) -> Option<u64> {
+    let size = value.size()?;
+    if size == 0 {
+        value.wrong(Diagnostic::new(
+            "no room for any answer",
+            "for example: \"16MiB\"",
+        ));
+        return None;
+    }
+    Some(size)
+}
+
+fn family(value: &Value<'_>) -> Option<Family> {
+    let family = match value.found {
+        DeValue::String(text) => text.as_ref(),
+        DeValue::Integer(number) => number.as_str(),
+        _ => "",
+    };
+    match family {
+        "4" => Some(Family::V4),
+        "6" => Some(Family::V6),
+        _ => {
+            value.wrong(Diagnostic::new(
+                "not a version of IP",
+                "expected \"4\" or \"6\", or leave it out for both",
+            ));
+            None
+        }
+    }
+}
+
+/// The command to run; `url` is where it is reported missing.
+fn read_exec(
+    url: Option<&Value<'_>>,
+    command: Option<&Value<'_>>,
+    common: &Common<'_>,
+) -> ExecSpec {
+    if let (Some(url), None) = (url, command) {
+        url.wrong(Diagnostic::new(
+            "no command to run",
+            "for example: command = [\"check_disk\", \"-w\", \"10%\"]",
+        ));
+    }
+    let command = command.and_then(Value::program);
+    let exec = ExecSpec::new(command.unwrap_or(CommandLine::Argv(Vec::new())));
+    ExecSpec {
+        timeout: common.timeout.unwrap_or(exec.timeout),
+        max_body: common.max_body.unwrap_or(exec.max_body),
+        ..exec
+    }
+}
+
+/// `line` with what the table says.
+fn read_line(table: &Table<'_>, line: LineSpec, common: &Common<'_>) -> LineSpec {
+    LineSpec {
+        timeout: common.timeout.unwrap_or(line.timeout),
+        max_body: common.max_body.unwrap_or(line.max_body),
+        family: common.family,
+        send: table.read("send", payload),
+        until: table.read("until", |value| until(table, value)),
+        ..line
+    }
+}
+
+/// Escapes are those of the text alone, not of what is put into it.
+fn payload(value: &Value<'_>) -> Option<SecretBytes> {
+    let text = value.some_text()?;
+    let filled = value
+        .parse_context
+        .sources
+        .fill_with(&text, |secret| secret.replace('\\', r"\\"));
+    match filled {
+        Ok(filled) => value.accept(unescape(&filled)).map(SecretBytes::new),
+        Err(faults) => {
+            faults.into_iter().for_each(|wrong| value.wrong(wrong));
+            None
+        }
+    }
+}
+
+fn until(table: &Table<'_>, value: &Value<'_>) -> Option<Until> {
+    let word = value.text()?;
+    // a text that is wrong is reported where it is read for the expectation
+    let body = table.get("body");
+    let texts = body.as_ref().map_or_else(Vec::new, |body| {
+        body.each(|text| text.plain().map(str::to_owned))
+    });
+    let until = Until::from_name(&word, &texts);
+    match until {
+        Some(Until::Texts(_)) if body.is_none() => value.wrong(Diagnostic::new(
+            "no text to wait for",
+            "add body = \"TEXT\"",
+        )),
+        Some(_) => {}
+        None => value.none_of("end of an answer", &word, &Until::NAMES),
+    }
+    until
 }

@@ -1,18 +1,17 @@
 //! Validated settings: what a configuration file, the original command line and the flags of `watch` and
 //! `check` all come to. Plain data; `daemon::wiring` makes live parts of it.
 
-mod probe;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use super::program::OnExit;
-pub use probe::{Exec, Family, Http, Line, Override, Payload, Peer, Probe, Tls, Until};
 
 use super::supervisor::SupervisorSettings;
 use crate::exec::CommandLine;
 use crate::health::{Budget, Expectation, Policy, Target};
-use crate::secret::Secret;
+use crate::notify::spec::{MailSpec, WebhookSpec};
+use crate::probe::http::spec::HttpSpec;
+use crate::probe::spec::ProbeSpec;
 use crate::supervisor::embedded::spec::Program;
 
 /// Everything that one watchdog is told.
@@ -38,10 +37,12 @@ pub struct Settings {
     pub on_exit: OnExit,
     /// How supervisors are reached.
     pub supervisor: SupervisorSettings,
-    /// Who is told by mail, and how.
-    pub mail: Option<Mail>,
-    /// Who is told by an HTTP request.
-    pub webhooks: Vec<Webhook>,
+    /// Where mails go.
+    pub mail: Option<MailSpec>,
+    /// The pause between reminders that a check is still down; `None`: none are sent.
+    pub reminder: Option<Duration>,
+    /// The receivers of HTTP requests.
+    pub webhooks: Vec<WebhookSpec>,
 }
 
 impl Default for Settings {
@@ -61,6 +62,7 @@ impl Default for Settings {
             on_exit: OnExit::default(),
             supervisor: SupervisorSettings::default(),
             mail: None,
+            reminder: None,
             webhooks: Vec::new(),
         }
     }
@@ -72,7 +74,7 @@ pub struct Check {
     /// Unique.
     pub name: String,
     /// How it is asked.
-    pub probe: Probe,
+    pub probe: ProbeSpec,
     /// Asked once per so long.
     pub every: Duration,
     /// What a passing answer looks like.
@@ -90,7 +92,7 @@ pub struct Check {
     /// Evidence before a restart.
     pub capture: Option<Capture>,
     /// What the program is asked once after each start.
-    pub warmup: Option<Box<Http>>,
+    pub warmup: Option<Box<HttpSpec>>,
 }
 
 impl Check {
@@ -98,7 +100,7 @@ impl Check {
     pub const EVERY: Duration = Duration::from_secs(60);
 
     /// A check with every default, which restarts nothing yet.
-    pub fn new(name: impl Into<String>, probe: Probe) -> Self {
+    pub fn new(name: impl Into<String>, probe: ProbeSpec) -> Self {
         Self {
             name: name.into(),
             probe,
@@ -112,6 +114,14 @@ impl Check {
             capture: None,
             warmup: None,
         }
+    }
+
+    /// A check of `url` with every default, which restarts nothing yet.
+    ///
+    /// # Errors
+    /// Says what a check's URL looks like.
+    pub fn of_url(name: impl Into<String>, url: &str) -> Result<Self, String> {
+        Ok(Self::new(name, ProbeSpec::of_url(url)?))
     }
 }
 
@@ -146,71 +156,4 @@ impl Default for Capture {
             min_free: 1 << 30,
         }
     }
-}
-
-/// Mails.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mail {
-    /// At least one address.
-    pub to: Vec<String>,
-    /// The sender; `None`: httpok@ this host.
-    pub from: Option<String>,
-    /// How they are sent.
-    pub via: Via,
-    /// A still-down reminder is sent so often; `None`: never.
-    pub reminder: Option<Duration>,
-}
-
-/// Somebody who is told by an HTTP request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Webhook {
-    /// Where to; secret as a whole, since many services put their token into the path.
-    pub url: Secret,
-    /// Sent as given, after ours.
-    pub headers: Vec<(String, Secret)>,
-    /// Signs the body: `X-Httpok-Signature` is its HMAC-SHA256 under this key.
-    pub secret: Option<Secret>,
-    /// Roots to check its certificate against (PEM), instead of the system's.
-    pub cacert: Option<PathBuf>,
-}
-
-/// How mails are sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// A command line for the shell that reads the message on standard input.
-    Sendmail(String),
-    /// An SMTP server.
-    Smtp(Smtp),
-}
-
-impl Default for Via {
-    fn default() -> Self {
-        Self::Sendmail("/usr/sbin/sendmail -t -i".to_owned())
-    }
-}
-
-/// An SMTP server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Smtp {
-    /// How the connection is secured.
-    pub security: SmtpSecurity,
-    /// Name or address.
-    pub host: String,
-    /// 25, 465 or 587 by default, after `security`.
-    pub port: u16,
-    /// User and password for AUTH.
-    pub user: Option<(String, Secret)>,
-    /// Roots to check its certificate against (PEM), instead of the system's.
-    pub cacert: Option<PathBuf>,
-}
-
-/// How an SMTP connection is secured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SmtpSecurity {
-    /// `smtp://`: not at all.
-    Plain,
-    /// `smtp+starttls://`: upgraded, or not used.
-    StartTls,
-    /// `smtps://`: TLS from the first byte.
-    Tls,
 }

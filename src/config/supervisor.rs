@@ -1,11 +1,11 @@
 //! `[supervisor]`: where bare names in `restart` live, and how each supervisor is reached.
 
-use super::address::Address;
 use super::diagnostics::Diagnostic;
 use super::table::Table;
 use super::value::Value;
 use crate::exec::CommandLine;
 use crate::health::Backend;
+use crate::net::Address;
 use crate::supervisor::command::spec::CommandSpec;
 use crate::supervisor::docker::spec::DockerSpec;
 use crate::supervisor::supervisord::spec::SupervisordSpec;

@@ -50,7 +50,10 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         backend: read.supervisor.default,
     };
     let defaults = defaults(table, around);
-    read.mail = read_mail(table);
+    if let Some((mail, reminder)) = read_mail(table) {
+        read.mail = Some(mail);
+        read.reminder = reminder;
+    }
     read.webhooks = read_webhooks(table);
     read.programs = read_programs(table);
     read.on_exit = read_embedded(table);
@@ -111,7 +114,7 @@ fn share(value: &Value<'_>) -> Option<f64> {
                 .strip_suffix('%')
                 .map(|text| text.trim().parse::<f64>());
             let Some(Ok(percent)) = percent else {
-                value.wrong(Diagnostic::new(format!("{text:?} is no share"), example));
+                value.wrong(Diagnostic::new(format!("{text:?} is not a share"), example));
                 return None;
             };
             percent / 100.0

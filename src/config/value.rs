@@ -314,12 +314,18 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Reports that `text` is none of `words`, and which of them is nearest.
+    /// Reports that `text` is not one of `words`, and which of them is nearest.
     pub fn none_of(&self, what: &str, text: &str, words: &[&str]) {
         let help = match nearest(text, words) {
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("expected one of {}", words.join(", ")),
         };
-        self.wrong(Diagnostic::new(format!("{text:?} is no {what}"), help));
+        let article = if what.starts_with(['a', 'e', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
+        let message = format!("{text:?} is not {article} {what}");
+        self.wrong(Diagnostic::new(message, help));
     }
 }

@@ -1,7 +1,6 @@
 //! The one place where settings become live parts: definitions for the decision core, probes, supervisors,
 //! notifiers. Only here do `config` and the adapters meet.
 
-mod probes;
 mod programs;
 mod run_options;
 
@@ -11,15 +10,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::action::{CaptureSpec, Dumper};
-use crate::config::settings::{Capture, Check, Mail, Settings, Smtp, SmtpSecurity, Via};
+use crate::config::settings::{Capture, Check, Settings};
 use crate::health::{self, Backend, Limits, Remedy, Selection, WarmUp};
 use crate::notify::report::MailFormat;
+use crate::notify::spec::{MailSpec, MailVia};
 use crate::notify::{
     self, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
+use crate::probe::Probe;
 use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
 
-pub use probes::probe;
 pub use run_options::RunOptions;
 
 use super::executor::Clients;
@@ -62,11 +62,11 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     let warms_up = warms_up(&|name| std::env::var(name).ok());
     let mut checks = Vec::new();
     for check in &settings.checks {
-        let probe = probe(&check.probe, &check.expectation, run_options)
+        let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs())
             .map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
         let mut defined = define(check, probe.url(), settings, run_options);
         if let Some(http) = check.warmup.as_ref().filter(|_| warms_up) {
-            let probe = probes::warmup(http, run_options)
+            let probe = Probe::warm_up(http.as_ref().clone())
                 .map_err(|why| anyhow::anyhow!("warm-up of check {:?}: {why}", check.name))?;
             defined.warmup = Some(WarmUp {
                 url: probe.url().to_owned(),
@@ -94,7 +94,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             panic_threshold: settings.panic_threshold,
             max_concurrent_restarts: settings.max_concurrent_restarts,
             max_restarts: settings.max_restarts,
-            reminder: settings.mail.as_ref().and_then(|mail| mail.reminder),
+            reminder: settings.reminder,
         },
         clients: Clients {
             probes,
@@ -218,24 +218,16 @@ fn notifiers(
     host: &str,
 ) -> anyhow::Result<Notifiers> {
     let mut notifiers = Notifiers::new();
-    if let Some(settings) = &settings.mail {
-        let via = match &settings.via {
-            Via::Sendmail(command) => command.clone(),
-            Via::Smtp(server) => format!("{}:{}", server.host, server.port),
+    if let Some(spec) = &settings.mail {
+        let via = match &spec.via {
+            MailVia::Sendmail(command) => command.clone(),
+            MailVia::Smtp(server) => format!("{}:{}", server.host, server.port),
         };
-        let key = format!("mail to {} through {via}", settings.to.join(", "));
-        notifiers.insert(key, mail_notifier(settings, run_options, host)?);
+        let key = format!("mail to {} through {via}", spec.to.join(", "));
+        notifiers.insert(key, mail_notifier(spec, run_options, host)?);
     }
-    for (index, hook) in (1..).zip(&settings.webhooks) {
-        let target = webhook::Target {
-            url: hook.url.clone(),
-            headers: hook.headers.clone(),
-            key: hook.secret.clone(),
-            cacert: hook.cacert.clone(),
-            deadline: WEBHOOK_DEADLINE,
-        };
-        let notifier =
-            webhook::Notifier::new(target).map_err(|why| anyhow::anyhow!("webhook: {why}"))?;
+    for (index, spec) in (1..).zip(&settings.webhooks) {
+        let notifier = webhook::Notifier::new(spec.clone(), WEBHOOK_DEADLINE);
         // the URL may hold a token, so it cannot be the name
         notifiers.insert(
             format!("webhook {index} of {}", run_options.key),
@@ -246,43 +238,31 @@ fn notifiers(
 }
 
 fn mail_notifier(
-    settings: &Mail,
+    spec: &MailSpec,
     run_options: &RunOptions,
     host: &str,
 ) -> anyhow::Result<Notifier> {
-    let via = match &settings.via {
-        Via::Sendmail(command) => {
+    let via = match &spec.via {
+        MailVia::Sendmail(command) => {
             let pipe = sendmail::Pipe {
                 command: command.clone(),
                 deadline: MAIL_DEADLINE,
             };
             if matches!(run_options.words, MailFormat::Original(_)) {
-                let to = settings.to.join(", ");
+                let to = spec.to.join(", ");
                 return Ok(Notifier::Original(mail::Original { to, pipe }));
             }
             mail::Via::Sendmail(pipe)
         }
-        Via::Smtp(server) => mail::Via::Smtp(smtp(server, host)),
+        MailVia::Smtp(server) => mail::Via::Smtp(smtp::Server {
+            spec: server.clone(),
+            hello: host.to_owned(),
+            deadline: MAIL_DEADLINE,
+        }),
     };
-    mail::Notifier::new(&settings.to, settings.from.as_deref(), host, via)
+    mail::Notifier::new(&spec.to, spec.from.as_deref(), host, via)
         .map(Notifier::Mail)
         .map_err(|why| anyhow::anyhow!("mail: {why}"))
-}
-
-fn smtp(settings: &Smtp, host: &str) -> smtp::Server {
-    smtp::Server {
-        host: settings.host.clone(),
-        port: settings.port,
-        security: match settings.security {
-            SmtpSecurity::Plain => smtp::Security::Plain,
-            SmtpSecurity::StartTls => smtp::Security::StartTls,
-            SmtpSecurity::Tls => smtp::Security::Tls,
-        },
-        cacert: settings.cacert.clone(),
-        user: settings.user.clone(),
-        hello: host.to_owned(),
-        deadline: MAIL_DEADLINE,
-    }
 }
 
 /// This host's name, for people.

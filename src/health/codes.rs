@@ -73,7 +73,9 @@ fn codes_word((low, high): (u16, u16)) -> String {
 
 fn parse_codes(word: &str) -> Result<(u16, u16), String> {
     let wrong = || {
-        format!("{word:?} is no status: expected a code (200), a class (2xx) or a range (200-299)")
+        format!(
+            "{word:?} is not a status: expected a code (200), a class (2xx) or a range (200-299)"
+        )
     };
     let code = |text: &str| {
         text.parse::<u16>()

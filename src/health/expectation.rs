@@ -41,6 +41,28 @@ pub struct Rule {
     pub is: Verdict,
 }
 
+/// What a probe has to keep of a body, so that it can be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyNeeds {
+    /// Texts to look for in the whole body while it streams by.
+    pub needles: Vec<Vec<u8>>,
+    /// So many of its first bytes are kept.
+    pub keep: usize,
+    /// Whether anything of it matters.
+    pub is_read: bool,
+}
+
+impl Default for BodyNeeds {
+    /// Nothing but what is kept as evidence.
+    fn default() -> Self {
+        Self {
+            needles: Vec::new(),
+            keep: Body::EVIDENCE,
+            is_read: false,
+        }
+    }
+}
+
 /// A finding, and what it is called when it decides.
 struct Ground {
     finding: Finding,
@@ -52,6 +74,17 @@ struct Ground {
 type Opinion = (Verdict, Option<Reason>, Option<Phase>, String);
 
 impl Expectation {
+    /// What the probe has to keep of the body for the judge.
+    pub fn body_needs(&self) -> BodyNeeds {
+        let needles = self.needles().map(|text| text.as_bytes().to_vec());
+        let keep = usize::try_from(self.keep()).unwrap_or(usize::MAX);
+        BodyNeeds {
+            needles: needles.collect(),
+            keep: keep.max(Body::EVIDENCE),
+            is_read: self.reads_body(),
+        }
+    }
+
     /// The texts that the probe has to look for in the whole body while it streams by.
     pub fn needles(&self) -> impl Iterator<Item = &str> {
         let texts = self.body.iter().chain(&self.not_body).map(String::as_str);

@@ -39,7 +39,7 @@ pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
 pub use check::{Check, Episode, Memory, Pause, Sample, Verifying};
 pub use codes::StatusSet;
-pub use expectation::{Expectation, Rule};
+pub use expectation::{BodyNeeds, Expectation, Rule};
 pub use gate::Gate;
 pub use incident::{CheckResult, DownState, Entry, Happening, Incident, Report, ReportKind};
 pub use moment::Moment;

@@ -38,7 +38,7 @@ pub fn pattern(text: &str) -> Result<String, String> {
         (true, "*" | "") => one(&format!("{group}x")).map(|_| format!("{group}:*")),
         (true, member) => one(&format!("{group}{member}")),
         (false, _) => Err(format!(
-            "{text:?} is no unit: expected its name, such as \"nginx.service\", or all instances of a \
+            "{text:?} is not a unit: expected its name, such as \"nginx.service\", or all instances of a \
              template, such as \"app@:*\""
         )),
     }
@@ -52,7 +52,7 @@ fn one(text: &str) -> Result<String, String> {
     };
     if !is_name(&full) {
         return Err(format!(
-            "{text:?} is no name of a unit: expected letters, digits and \"_.-@\\\", such as \
+            "{text:?} is not the name of a unit: expected letters, digits and \"_.-@\\\", such as \
              \"nginx.service\""
         ));
     }
@@ -112,22 +112,22 @@ mod tests {
     #[test]
     fn what_is_no_name_is_told() {
         for (text, expected) in [
-            ("", "is no name of a unit"),
-            (".service", "is no name of a unit"),
-            ("-x", "is no name of a unit"),
-            ("--force.service", "is no name of a unit"),
-            ("a b", "is no name of a unit"),
-            ("a/b", "is no name of a unit"),
-            ("@:*", "is no name of a unit"),
-            ("a;reboot@:*", "is no name of a unit"),
-            (&"x".repeat(250), "is no name of a unit"),
+            ("", "is not the name of a unit"),
+            (".service", "is not the name of a unit"),
+            ("-x", "is not the name of a unit"),
+            ("--force.service", "is not the name of a unit"),
+            ("a b", "is not the name of a unit"),
+            ("a/b", "is not the name of a unit"),
+            ("@:*", "is not the name of a unit"),
+            ("a;reboot@:*", "is not the name of a unit"),
+            (&"x".repeat(250), "is not the name of a unit"),
             ("app@", "is a template"),
             ("app@.service", "is a template"),
-            ("nginx:*", "is no unit"),
-            ("web:web", "is no unit"),
-            ("*", "is no unit"),
-            ("ngin*", "is no unit"),
-            ("*.service", "is no unit"),
+            ("nginx:*", "is not a unit"),
+            ("web:web", "is not a unit"),
+            ("*", "is not a unit"),
+            ("ngin*", "is not a unit"),
+            ("*.service", "is not a unit"),
         ] {
             let why = pattern(text).expect_err(text);
             assert!(why.contains(expected), "{text}: {why}");

@@ -132,7 +132,7 @@ impl Original {
 }
 
 fn mailboxes(text: &str, host: &str) -> Result<Vec<Mailbox>, String> {
-    let wrong = |why: &dyn std::fmt::Display| format!("{text:?} is no mail address: {why}");
+    let wrong = |why: &dyn std::fmt::Display| format!("{text:?} is not a mail address: {why}");
     // a line end is a blank to the parser, and would be one in the middle of a header
     if text.chars().any(char::is_control) {
         return Err(wrong(&"it has a control character"));

@@ -8,6 +8,7 @@ mod message;
 pub mod report;
 pub mod sendmail;
 pub mod smtp;
+pub mod spec;
 pub mod superlance;
 pub mod text;
 pub mod transcript;

@@ -13,38 +13,18 @@ use lettre::transport::smtp::client::{
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 
-use crate::secret::Secret;
-
 use super::message::DeliveryError;
+use super::spec::{Security, SmtpSpec};
 use super::text::brief;
 
 /// The message is taken by then: a server that is slow to say goodbye is not waited for longer.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How the connection is secured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Security {
-    /// Not at all.
-    Plain,
-    /// Upgraded, or not used.
-    StartTls,
-    /// TLS from the first byte.
-    Tls,
-}
-
 /// An SMTP server and how we talk to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Name or address, without brackets.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// How the connection is secured.
-    pub security: Security,
-    /// Trust these roots instead of the system's.
-    pub cacert: Option<PathBuf>,
-    /// User and password for AUTH.
-    pub user: Option<(String, Secret)>,
+    /// The server.
+    pub spec: SmtpSpec,
     /// The name we greet with.
     pub hello: String,
     /// For the whole session up to the message being taken.
@@ -85,13 +65,13 @@ impl Server {
 
     async fn open(&self) -> Result<AsyncSmtpConnection, DeliveryError> {
         let tls = self.tls().await?;
-        let (direct, upgrade) = match self.security {
+        let (direct, upgrade) = match self.spec.security {
             Security::Plain => (None, None),
             Security::StartTls => (None, tls),
             Security::Tls => (tls, None),
         };
         let hello = ClientId::Domain(self.hello.clone());
-        let address = (self.host.as_str(), self.port);
+        let address = (self.spec.host.as_str(), self.spec.port);
         let deadline = Some(self.deadline);
         let mut connection =
             AsyncSmtpConnection::connect_tokio1(address, deadline, &hello, direct, None)
@@ -101,7 +81,7 @@ impl Server {
             let upgraded = connection.starttls(tls, &hello).await;
             upgraded.map_err(|error| link("cannot upgrade with STARTTLS", &error))?;
         }
-        if let Some((user, password)) = &self.user {
+        if let Some((user, password)) = &self.spec.user {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
             connection
                 .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
@@ -113,10 +93,10 @@ impl Server {
 
     /// Reads the roots only now, when they are needed, and off the runtime's thread.
     async fn tls(&self) -> Result<Option<TlsParameters>, DeliveryError> {
-        if self.security == Security::Plain {
+        if self.spec.security == Security::Plain {
             return Ok(None);
         }
-        let (host, cacert) = (self.host.clone(), self.cacert.clone());
+        let (host, cacert) = (self.spec.host.clone(), self.spec.cacert.clone());
         tokio::task::spawn_blocking(move || tls(host, cacert))
             .await
             .unwrap_or_else(|error| Err(format!("cannot prepare TLS: {error}")))
@@ -125,7 +105,12 @@ impl Server {
     }
 
     fn named(&self, error: DeliveryError) -> DeliveryError {
-        let name = |why| format!("SMTP server \"{}:{}\": {why}", self.host, self.port);
+        let name = |why| {
+            format!(
+                "SMTP server \"{}:{}\": {why}",
+                self.spec.host, self.spec.port
+            )
+        };
         match error {
             DeliveryError::Temporary(why) => DeliveryError::Temporary(name(why)),
             DeliveryError::Permanent(why) => DeliveryError::Permanent(name(why)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode};
 use ring::hmac;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -18,74 +18,31 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 use crate::secret::Secret;
 
 use super::message::{DeliveryError, Message};
+use super::spec::WebhookSpec;
 use super::text::brief;
 
 /// How much of a refusal is read for the error.
 const KEPT_ANSWER: usize = 512;
 
-/// Where events are posted. The URL is a secret: with most services it is all that one needs to post.
+/// Where events are posted.
 #[derive(Clone, Debug)]
 pub struct Notifier {
-    url: Secret,
-    host: String,
-    secure: bool,
+    spec: WebhookSpec,
     headers: HeaderMap,
-    key: Option<Secret>,
-    cacert: Option<PathBuf>,
     deadline: Duration,
 }
 
-/// What a [`Notifier`] is made of.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// `http` or `https`; userinfo becomes Basic authentication.
-    pub url: Secret,
-    /// Sent as given, after ours.
-    pub headers: Vec<(String, Secret)>,
-    /// Signs the body.
-    pub key: Option<Secret>,
-    /// Trust these roots instead of the system's.
-    pub cacert: Option<PathBuf>,
-    /// From the connection to the end of the answer.
-    pub deadline: Duration,
-}
-
 impl Notifier {
-    /// Checks what can be checked before anything is sent.
-    ///
-    /// # Errors
-    /// Says what is wrong with the URL or a header, without showing either's value.
-    pub fn new(target: Target) -> Result<Self, String> {
-        let url = Url::parse(target.url.expose())
-            .map_err(|error| format!("the webhook's URL is none: {error}"))?;
-        let (secure, host) = match (url.scheme(), url.host_str()) {
-            ("https", Some(host)) => (true, host.to_owned()),
-            ("http", Some(host)) => (false, host.to_owned()),
-            (scheme, _) => {
-                return Err(format!(
-                    "a webhook is \"http\" or \"https\", not {scheme:?}"
-                ));
-            }
-        };
+    /// A notifier for `spec`. `deadline` is from the connection to the end of the answer.
+    pub fn new(spec: WebhookSpec, deadline: Duration) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in &target.headers {
-            let key = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| format!("{name:?} is no header name"))?;
-            let mut value = HeaderValue::from_str(value.expose())
-                .map_err(|_| format!("the value of the header {name:?} cannot be sent"))?;
-            value.set_sensitive(true);
-            headers.insert(key, value);
-        }
-        Ok(Self {
-            url: target.url,
-            host,
-            secure,
+        headers.extend(spec.headers.iter().cloned());
+        Self {
+            spec,
             headers,
-            key: target.key,
-            cacert: target.cacert,
-            deadline: target.deadline,
-        })
+            deadline,
+        }
     }
 
     /// Posts `message`.
@@ -95,12 +52,12 @@ impl Notifier {
     pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
         let body = message.event.to_string();
         let mut headers = self.headers.clone();
-        if let Some(key) = &self.key {
+        if let Some(key) = &self.spec.secret {
             let signature = HeaderValue::from_str(&signature(key, body.as_bytes()));
             headers.extend(signature.ok().map(|value| (SIGNATURE, value)));
         }
         let posted = async {
-            let request = self.client().await?.post(self.url.expose());
+            let request = self.client().await?.post(self.spec.url.url.expose());
             let sent = request.headers(headers).body(body).send().await;
             let answer = sent.map_err(|error| self.unreachable(error))?;
             self.judge(answer).await
@@ -111,7 +68,7 @@ impl Notifier {
     }
 
     async fn client(&self) -> Result<Client, DeliveryError> {
-        let (secure, cacert) = (self.secure, self.cacert.clone());
+        let (secure, cacert) = (self.spec.url.is_secure, self.spec.cacert.clone());
         // the system's roots are read only when they are needed, and off the runtime's thread
         let tls = tokio::task::spawn_blocking(move || match secure {
             true => tls(cacert),
@@ -148,7 +105,7 @@ impl Notifier {
         let separator = if said.is_empty() { "" } else { ": " };
         let why = format!(
             "webhook at \"{}\" answered {status}{separator}{said}",
-            self.host
+            self.spec.url.host
         );
         let later = matches!(
             status,
@@ -170,7 +127,7 @@ impl Notifier {
     }
 
     fn temporary(&self, why: impl std::fmt::Display) -> DeliveryError {
-        DeliveryError::Temporary(format!("webhook at \"{}\": {why}", self.host))
+        DeliveryError::Temporary(format!("webhook at \"{}\": {why}", self.spec.url.host))
     }
 }
 

@@ -6,23 +6,11 @@ use std::time::Duration;
 
 use memchr::memmem;
 
+use super::spec::ExecSpec;
 use crate::exec::{self, Command, CommandLine, ExecError, Output};
-use crate::health::{Body, Observation, Phase, Reason, Trouble};
+use crate::health::{Body, BodyNeeds, Observation, Phase, Reason, Trouble};
 
-/// What is run.
-#[derive(Clone)]
-pub struct Spec {
-    /// The command.
-    pub command: CommandLine,
-    /// From its start to its end; then it is killed with all that it started.
-    pub timeout: Duration,
-    /// So many bytes of what it prints are kept; the rest is dropped.
-    pub max_output: usize,
-    /// Looked for in what it prints.
-    pub needles: Vec<Vec<u8>>,
-}
-
-/// What is wrong with a [`Spec`].
+/// Why there can be no probe for a spec.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
     /// No time at all.
@@ -30,32 +18,37 @@ pub enum SpecError {
     Timeout,
     /// No program.
     #[error("a command of no words")]
-    Nothing,
+    NoProgram,
 }
 
-/// A command, validated and ready to be run as often as wanted.
+/// A command, ready to be run as often as wanted.
 pub struct Probe {
-    spec: Spec,
+    spec: ExecSpec,
+    /// Looked for in what it prints.
+    needles: Vec<Vec<u8>>,
     url: String,
 }
 
 impl Probe {
-    /// A probe for what `spec` asks.
+    /// A probe for what `spec` asks, which looks for what `needs` says.
     ///
     /// # Errors
-    /// Whatever can be known to be wrong with `spec` before asking.
-    pub fn new(spec: Spec) -> Result<Self, SpecError> {
+    /// Says what is missing in `spec`.
+    pub fn new(spec: ExecSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
         if spec.timeout.is_zero() {
             return Err(SpecError::Timeout);
         }
         // its arguments may hold what must not be seen
         let program = match &spec.command {
-            CommandLine::Shell(line) if line.trim().is_empty() => return Err(SpecError::Nothing),
+            CommandLine::Shell(line) if line.trim().is_empty() => return Err(SpecError::NoProgram),
             CommandLine::Shell(_) => "/bin/sh",
-            CommandLine::Argv(words) => words.first().ok_or(SpecError::Nothing)?,
+            CommandLine::Argv(words) => words.first().ok_or(SpecError::NoProgram)?,
         };
-        let url = format!("exec:{program}");
-        Ok(Self { spec, url })
+        Ok(Self {
+            url: format!("exec:{program}"),
+            needles: needs.needles.clone(),
+            spec,
+        })
     }
 
     /// `exec:` and the program.
@@ -74,7 +67,7 @@ impl Probe {
             program: self.spec.command.clone(),
             stdin: None,
             timeout,
-            max_output: self.spec.max_output,
+            max_output: usize::try_from(self.spec.max_body).unwrap_or(usize::MAX),
             env: Vec::new(),
         };
         let started = tokio::time::Instant::now();
@@ -119,10 +112,10 @@ impl Probe {
         };
         let kept = output.bytes.clone();
         let occurs = |needle: &&Vec<u8>| memmem::find(&kept, needle).is_some();
-        let found: Vec<_> = self.spec.needles.iter().filter(occurs).cloned().collect();
-        if output.is_truncated() && found.len() < self.spec.needles.len() {
+        let found: Vec<_> = self.needles.iter().filter(occurs).cloned().collect();
+        if output.is_truncated() && found.len() < self.needles.len() {
             // it may stand in what was dropped, so nobody can tell
-            let detail = format!("it prints more than {} bytes", self.spec.max_output);
+            let detail = format!("it prints more than {} bytes", self.spec.max_body);
             seen.trouble = Some(Trouble::new(Reason::TooLarge, Phase::FirstByte, detail));
         }
         seen.body = Some(Body {

@@ -8,15 +8,18 @@ pub(crate) mod intake;
 pub mod line;
 mod lookup;
 mod place;
+pub mod spec;
 mod trouble;
 
 use std::time::Duration;
 
 pub use place::Family;
+pub use spec::ProbeSpec;
 
-use crate::health::Observation;
+use crate::health::{BodyNeeds, Observation};
+use http::HttpSpec;
 
-/// What is wrong with a spec of any kind.
+/// Why there can be no probe for a spec.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
     /// Of an HTTP request.
@@ -42,6 +45,36 @@ pub enum Probe {
 }
 
 impl Probe {
+    /// A probe for what `spec` asks, which keeps what `needs` says of an answer. Reads the certificate files
+    /// that the spec names.
+    ///
+    /// # Errors
+    /// Says what cannot be read or used.
+    pub fn new(spec: ProbeSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
+        Ok(match spec {
+            ProbeSpec::Http(spec) => Self::Http(http::Probe::new(spec, needs)?),
+            ProbeSpec::Line(spec) => Self::Line(line::Probe::new(spec, needs)?),
+            ProbeSpec::Exec(spec) => Self::Exec(exec::Probe::new(spec, needs)?),
+        })
+    }
+
+    /// The request that warms a program up: nothing of its answer is kept.
+    ///
+    /// # Errors
+    /// Says what cannot be read or used.
+    pub fn warm_up(spec: HttpSpec) -> Result<Self, SpecError> {
+        let spec = HttpSpec {
+            // that nobody listens yet is for the decision core to judge
+            retry_refused: None,
+            ..spec
+        };
+        let needs = BodyNeeds {
+            keep: 0,
+            ..BodyNeeds::default()
+        };
+        Ok(Self::Http(http::Probe::new(spec, &needs)?))
+    }
+
     /// Looks once. Never fails: what goes wrong is part of what was seen. Returns within the
     /// probe's timeout.
     pub async fn look(&self) -> Observation {

@@ -132,7 +132,7 @@ fn header(line: &str) -> Result<(String, u64), &'static str> {
         .filter(|name| !name.is_empty())
         .ok_or("no \"eventname:\"")?;
     let len = len.ok_or("no \"len:\"")?;
-    let len = len.parse().map_err(|_| "\"len:\" is no number")?;
+    let len = len.parse().map_err(|_| "\"len:\" is not a number")?;
     Ok((name.to_owned(), len))
 }
 
@@ -252,8 +252,11 @@ mod tests {
             ("ver:3.0 len:3", "no \"eventname:\""),
             ("ver:3.0 eventname: len:3", "no \"eventname:\""),
             ("ver:3.0 eventname:TICK_5", "no \"len:\""),
-            ("ver:3.0 eventname:TICK_5 len:x", "\"len:\" is no number"),
-            ("ver:3.0 eventname:TICK_5 len:-1", "\"len:\" is no number"),
+            ("ver:3.0 eventname:TICK_5 len:x", "\"len:\" is not a number"),
+            (
+                "ver:3.0 eventname:TICK_5 len:-1",
+                "\"len:\" is not a number",
+            ),
         ] {
             assert_eq!(items(format!("{line}\n")), [unreadable(line, why)]);
         }

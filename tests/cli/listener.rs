@@ -21,7 +21,7 @@ fn usage_goes_where_nobody_takes_it_for_the_protocol() {
         (&["-t", "0", "http://h/"], "option -t: \"0\" leaves no time"),
         (
             &["-c", "abc", "http://h/"],
-            "option -c: \"abc\" is no status",
+            "option -c: \"abc\" is not a status",
         ),
         (&["--e", "http://h/"], "--email or --eager"),
     ];

@@ -9,10 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use httpok::config::settings::{
-    Capture, Check, Exec, Family, Http, Line, Mail, Override, Payload, Peer, Probe, Settings, Smtp,
-    SmtpSecurity, Tls, Until, Via, Webhook,
-};
+use httpok::config::settings::{Capture, Check, Settings};
 use httpok::config::supervisor::SupervisorSettings;
 use httpok::config::{Faults, load, parse};
 use httpok::exec::CommandLine;
@@ -20,6 +17,13 @@ use httpok::health::{
     Assertion, Backend, Backoff, Budget, Expectation, Fails, Policy, Reason, Rule, StatusSet,
     Target, Verdict,
 };
+use httpok::net::http::{Header, header};
+use httpok::notify::spec::{MailSpec, MailVia, Security, SmtpSpec, WebhookSpec, WebhookUrl};
+use httpok::probe::http::{HttpSpec, Override, TlsSpec};
+use httpok::probe::line::{LineSpec, Peer, Until};
+use httpok::probe::spec::ExecSpec;
+use httpok::probe::{Family, ProbeSpec};
+use httpok::secret::SecretBytes;
 use httpok::supervisor::command::CommandSpec;
 use httpok::supervisor::docker::spec::DockerSpec;
 use httpok::supervisor::supervisord::SupervisordSpec;
@@ -60,12 +64,12 @@ fn the_example_is_a_sensible_first_configuration() {
             supervisord: Some(supervisord("unix:///run/supervisor.sock", "", "")),
             ..SupervisorSettings::default()
         },
-        mail: Some(Mail {
+        mail: Some(MailSpec {
             to: vec!["ops@example.org".into()],
             from: None,
-            via: Via::Sendmail("/usr/sbin/sendmail -t -i".into()),
-            reminder: Some(SECONDS(3600)),
+            via: MailVia::Sendmail("/usr/sbin/sendmail -t -i".into()),
         }),
+        reminder: Some(SECONDS(3600)),
         ..Settings::default()
     };
     assert_eq!(settings, expected);
@@ -109,7 +113,11 @@ fn units_of_systemd_are_restarted_by_whichever_name() {
         ]
     );
     let wrong = file("restart = [\"a b\"]", "[supervisor]\ndefault = \"systemd\"");
-    assert!(faults(&wrong).to_string().contains("is no name of a unit"));
+    assert!(
+        faults(&wrong)
+            .to_string()
+            .contains("is not the name of a unit")
+    );
     let text = file("", "[supervisor.systemd]\nscope = \"user\"");
     let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
     let systemd = settings.supervisor.systemd.expect("a section");
@@ -179,11 +187,19 @@ fn defaults_are_the_documented_ones() {
 }
 
 /// The HTTP request that `probe` is.
-fn http_of(probe: &Probe) -> &Http {
+fn http_of(probe: &ProbeSpec) -> &HttpSpec {
     match probe {
-        Probe::Http(http) => http,
+        ProbeSpec::Http(http) => http,
         other => panic!("not HTTP: {other:?}"),
     }
+}
+
+fn http_spec(url: &str) -> HttpSpec {
+    HttpSpec::of_url(url).expect("a URL")
+}
+
+fn sent(name: &str, value: &str) -> Header {
+    header(name, value).expect("a header")
 }
 
 fn supervisord(url: &str, username: &str, password: &str) -> SupervisordSpec {
@@ -198,17 +214,17 @@ fn assertion(text: &str) -> Assertion {
 fn full_shop(base: &Path) -> Check {
     let mut shop = Check::new(
         "shop",
-        Probe::Http(Http {
+        ProbeSpec::Http(HttpSpec {
             timeout: Duration::from_millis(500),
-            method: "POST".into(),
+            method: reqwest::Method::POST,
             headers: vec![
-                ("Accept".into(), "text/plain".into()),
-                ("x-site".into(), "b".into()),
-                ("X-Key".into(), "<hunter2>".into()),
+                sent("Accept", "text/plain"),
+                sent("x-site", "b"),
+                sent("X-Key", "<hunter2>"),
             ],
-            data: Some(b"ping".to_vec()),
+            data: Some(SecretBytes::new("ping")),
             user: Some(("user".into(), "pass word".into())),
-            tls: Tls {
+            tls: TlsSpec {
                 insecure: true,
                 cacert: Some("/etc/ssl/shop.pem".into()),
                 cert: Some(base.join("me.pem")),
@@ -224,7 +240,7 @@ fn full_shop(base: &Path) -> Check {
             family: Some(Family::V6),
             http2: true,
             unix_socket: Some("/run/shop.sock".into()),
-            ..Http::new("https://shop.example.org/health")
+            ..http_spec("https://shop.example.org/health")
         }),
     );
     shop.every = SECONDS(10);
@@ -269,12 +285,12 @@ fn full_shop(base: &Path) -> Check {
     shop.start_stopped = true;
     shop.dry_run = true;
     shop.requires = vec!["db".into()];
-    if let Probe::Http(asked) = &shop.probe {
+    if let ProbeSpec::Http(asked) = &shop.probe {
         // it asks as the check does, but for what it asks, how long and what of
-        shop.warmup = Some(Box::new(Http {
-            url: "https://shop.example.org/@@warmup".into(),
+        shop.warmup = Some(Box::new(HttpSpec {
+            url: http_spec("https://shop.example.org/@@warmup").url,
             timeout: SECONDS(300),
-            method: "GET".into(),
+            method: reqwest::Method::GET,
             data: None,
             max_body: 16 << 20,
             ..asked.clone()
@@ -315,27 +331,22 @@ fn every_key_arrives_in_the_settings() {
     let mail = settings.mail.expect("configured");
     assert_eq!(mail.to, ["Ops <ops@example.org>"]);
     assert_eq!(mail.from.as_deref(), Some("httpok@example.org"));
-    let smtp = Smtp {
-        security: SmtpSecurity::StartTls,
+    let smtp = SmtpSpec {
+        security: Security::StartTls,
         host: "mail.example.org".into(),
         port: 587,
         user: Some(("user@example.org".into(), "x${y}".into())),
         cacert: Some("/etc/ca.pem".into()),
     };
-    assert_eq!(mail.via, Via::Smtp(smtp));
+    assert_eq!(mail.via, MailVia::Smtp(smtp));
     let hooks = [
-        Webhook {
-            url: "https://hooks.example.org/hunter2".into(),
-            headers: vec![("Authorization".into(), "Bearer hunter2".into())],
+        WebhookSpec {
+            url: WebhookUrl::parse("https://hooks.example.org/hunter2").expect("a URL"),
+            headers: vec![sent("Authorization", "Bearer hunter2")],
             secret: Some("hunter2".into()),
             cacert: Some("/etc/ca.pem".into()),
         },
-        Webhook {
-            url: "http://127.0.0.1:1/x".into(),
-            headers: Vec::new(),
-            secret: None,
-            cacert: None,
-        },
+        WebhookSpec::new(WebhookUrl::parse("http://127.0.0.1:1/x").expect("a URL")),
     ];
     assert_eq!(settings.webhooks, hooks);
 }
@@ -353,10 +364,10 @@ fn defaults_stand_below_each_check_and_tables_are_merged() {
     assert_eq!((backoff.min, backoff.max), (SECONDS(20), SECONDS(300)));
     assert!(db.requires.is_empty(), "db is not meant to require itself");
     let http = http_of(&db.probe);
-    assert_eq!(http.url, "http+unix://%2Frun%2Fdb.sock/ping");
+    assert_eq!(http.url.to_string(), "http+unix://%2Frun%2Fdb.sock/ping");
     assert_eq!(http.timeout, SECONDS(3));
     let names: Vec<_> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["Accept", "X-Site"]);
+    assert_eq!(names, ["accept", "x-site"]);
     assert_eq!(blog.requires, ["shop", "db"]);
     assert_eq!(blog.policy.act_on, None);
     assert_eq!(blog.restart, [Target::new("blog")]);
@@ -378,26 +389,26 @@ fn plain_connections_have_their_keys() {
         host: "zope.example.org".into(),
         port: 8160,
     };
-    let expected = Line {
+    let expected = LineSpec {
         timeout: SECONDS(3),
         // what is put in is no escape
-        send: Some(Payload::new(b"auth a\\n\0\r\n".to_vec())),
-        until: Some(Until::Text),
+        send: Some(SecretBytes::new(b"auth a\\n\0\r\n".to_vec())),
+        until: Some(Until::Texts(vec![b"OK".to_vec()])),
         max_body: 99,
         family: Some(Family::V4),
-        ..Line::new("tcp://zope.example.org:8160", tcp)
+        ..LineSpec::new("tcp://zope.example.org:8160", tcp)
     };
-    assert_eq!(zope.probe, Probe::Line(expected));
+    assert_eq!(zope.probe, ProbeSpec::Line(expected));
     assert!(!format!("{settings:?}").contains("auth"));
-    let expected = Line {
+    let expected = LineSpec {
         until: Some(Until::Line),
         family: Some(Family::V4),
-        ..Line::new(
+        ..LineSpec::new(
             "unix:///run/agent.sock",
             Peer::Unix("/run/agent.sock".into()),
         )
     };
-    assert_eq!(agent.probe, Probe::Line(expected));
+    assert_eq!(agent.probe, ProbeSpec::Line(expected));
 }
 
 #[test]
@@ -406,17 +417,17 @@ fn commands_have_their_keys() {
                 [[check]]\nname = \"queue\"\nurl = \"exec:\"\ncommand = \"test -e x\"\ntimeout = 1\nmax_body = 9\n";
     let settings = parse(text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
     let words = ["check_disk", "-w", ""].map(String::from).to_vec();
-    let queue = Exec {
+    let queue = ExecSpec {
         timeout: SECONDS(1),
         max_body: 9,
-        ..Exec::new(CommandLine::Shell("test -e x".into()))
+        ..ExecSpec::new(CommandLine::Shell("test -e x".into()))
     };
     let probes: Vec<_> = settings.checks.iter().map(|check| &check.probe).collect();
     assert_eq!(
         probes,
         [
-            &Probe::Exec(Exec::new(CommandLine::Argv(words))),
-            &Probe::Exec(queue)
+            &ProbeSpec::Exec(ExecSpec::new(CommandLine::Argv(words))),
+            &ProbeSpec::Exec(queue)
         ]
     );
 }
@@ -473,7 +484,7 @@ fn ten_faults_are_ten_faults_in_order() {
 fn a_fault_is_shown_with_its_line_and_what_would_be_right() {
     let shown =
         faults("every = \"10 parsecs\"\n[[check]]\nname = \"é\"\nurl = \"http://h\"").to_string();
-    let expected = r#"error: "10 parsecs" is no duration
+    let expected = r#"error: "10 parsecs" is not a duration
  --> httpok.toml:1:9
   |
 1 | every = "10 parsecs"
@@ -527,11 +538,14 @@ fn a_url_brings_its_own_user_and_a_default_user_gives_way() {
     let settings = parse(text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
     let users = settings.checks.iter().map(|check| {
         let http = http_of(&check.probe);
-        (http.url.as_str(), http.user.clone())
+        (http.url.to_string(), http.user.clone())
     });
     let expected = [
-        ("http://h", Some(("u".to_owned(), "p".into()))),
-        ("http://h", Some(("default".to_owned(), "x".into()))),
+        ("http://h/".to_owned(), Some(("u".to_owned(), "p".into()))),
+        (
+            "http://h/".to_owned(),
+            Some(("default".to_owned(), "x".into())),
+        ),
     ];
     assert!(users.eq(expected));
     let supervisord = settings.supervisor.supervisord.expect("configured");
@@ -540,12 +554,15 @@ fn a_url_brings_its_own_user_and_a_default_user_gives_way() {
         (supervisord.username.as_str(), supervisord.password.expose()),
         ("admin", "p w")
     );
-    let smtp = Smtp {
-        security: SmtpSecurity::Tls,
+    let smtp = SmtpSpec {
+        security: Security::Tls,
         host: "::1".into(),
         port: 465,
         user: Some(("u".into(), "p".into())),
         cacert: None,
     };
-    assert_eq!(settings.mail.map(|mail| mail.via), Some(Via::Smtp(smtp)));
+    assert_eq!(
+        settings.mail.map(|mail| mail.via),
+        Some(MailVia::Smtp(smtp))
+    );
 }

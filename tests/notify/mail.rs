@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use httpok::health::{DownState, ReportKind};
 use httpok::notify::mail::{self, Original, Via};
 use httpok::notify::sendmail::Pipe;
-use httpok::notify::smtp::{Security, Server};
+use httpok::notify::smtp::Server;
+use httpok::notify::spec::{Security, SmtpSpec};
 use httpok::notify::{DeliveryError, MAIL_DEADLINE, Message, Notifier};
 use httpok::secret::Secret;
 use tempfile::TempDir;
@@ -23,16 +24,26 @@ fn down() -> Message {
     })
 }
 
-fn server(port: u16) -> Server {
-    Server {
+fn spec(port: u16) -> SmtpSpec {
+    SmtpSpec {
         host: "127.0.0.1".into(),
         port,
         security: Security::Plain,
         cacert: None,
         user: None,
+    }
+}
+
+fn server_of(spec: SmtpSpec) -> Server {
+    Server {
+        spec,
         hello: "box1.example.org".into(),
         deadline: MAIL_DEADLINE,
     }
+}
+
+fn server(port: u16) -> Server {
+    server_of(spec(port))
 }
 
 fn notifier(to: &[&str], via: Via) -> Notifier {
@@ -192,24 +203,26 @@ async fn tls_is_required_and_verified() {
     let starttls = SmtpServer::start(&files);
     let implicit = SmtpServer::start(&[&files[..], &["--implicit"]].concat());
     for (smtp, security) in [(&starttls, Security::StartTls), (&implicit, Security::Tls)] {
-        let trusted = Server {
+        let trusted = SmtpSpec {
             host: "localhost".into(),
             security,
             cacert: Some(cert.clone().into()),
-            ..server(smtp.port)
+            ..spec(smtp.port)
         };
-        send(trusted.clone(), &down()).await.expect("taken");
+        send(server_of(trusted.clone()), &down())
+            .await
+            .expect("taken");
         assert_eq!(only(smtp).facts["tls"], true, "{security:?}");
 
-        let other_name = Server {
+        let other_name = SmtpSpec {
             host: "127.0.0.1".into(),
             ..trusted.clone()
         };
-        let unknown = Server {
+        let unknown = SmtpSpec {
             cacert: None,
             ..trusted.clone()
         };
-        let missing = Server {
+        let missing = SmtpSpec {
             cacert: Some("/nonexistent.pem".into()),
             ..trusted
         };
@@ -218,7 +231,9 @@ async fn tls_is_required_and_verified() {
             (unknown, ""),
             (missing, "nonexistent"),
         ] {
-            let error = send(server, &down()).await.expect_err("not trusted");
+            let error = send(server_of(server), &down())
+                .await
+                .expect_err("not trusted");
             assert!(
                 error.is_temporary() && error.to_string().contains(said),
                 "{error}"
@@ -227,11 +242,13 @@ async fn tls_is_required_and_verified() {
         assert_eq!(smtp.taken().len(), 1, "nothing was sent to a stranger");
     }
     let plain = SmtpServer::start(&[]);
-    let upgrade = Server {
+    let upgrade = SmtpSpec {
         security: Security::StartTls,
-        ..server(plain.port)
+        ..spec(plain.port)
     };
-    let error = send(upgrade, &down()).await.expect_err("no STARTTLS there");
+    let error = send(server_of(upgrade), &down())
+        .await
+        .expect_err("no STARTTLS there");
     assert!(
         error.is_temporary() && error.to_string().contains("STARTTLS"),
         "{error}"
@@ -243,14 +260,16 @@ async fn tls_is_required_and_verified() {
 async fn auth_is_plain_or_login() {
     for without in ["PLAIN", "LOGIN"] {
         let smtp = SmtpServer::start(&["--user", "me", "hunter2", "--without", without]);
-        let user = |password: &str| Server {
+        let user = |password: &str| SmtpSpec {
             user: Some(("me".into(), Secret::new(password))),
-            ..server(smtp.port)
+            ..spec(smtp.port)
         };
-        send(user("hunter2"), &down()).await.expect("taken");
+        send(server_of(user("hunter2")), &down())
+            .await
+            .expect("taken");
         assert_eq!(only(&smtp).facts["user"], "me", "without {without}");
         // a wrong password says nothing about the message: it may be mended while it waits
-        let error = send(user("wrong-secret"), &down())
+        let error = send(server_of(user("wrong-secret")), &down())
             .await
             .expect_err("refused");
         assert!(

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use httpok::health::{DownState, ReportKind};
-use httpok::notify::webhook::{self, Target};
+use httpok::net::http::header;
+use httpok::notify::spec::{WebhookSpec, WebhookUrl};
+use httpok::notify::webhook;
 use httpok::notify::{DeliveryError, Notifier};
 use httpok::secret::Secret;
 use rustls::pki_types::PrivateKeyDer;
@@ -16,18 +18,16 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::message;
 
-fn target(url: String) -> Target {
-    Target {
-        url: Secret::new(url),
-        headers: vec![],
-        key: None,
-        cacert: None,
-        deadline: Duration::from_secs(20),
-    }
+fn target(url: String) -> WebhookSpec {
+    WebhookSpec::new(WebhookUrl::parse(&url).expect("a URL"))
 }
 
-async fn post(target: Target) -> Result<(), DeliveryError> {
-    let notifier = Notifier::Webhook(webhook::Notifier::new(target).expect("a right target"));
+async fn post(spec: WebhookSpec) -> Result<(), DeliveryError> {
+    post_within(spec, Duration::from_secs(20)).await
+}
+
+async fn post_within(spec: WebhookSpec, deadline: Duration) -> Result<(), DeliveryError> {
+    let notifier = Notifier::Webhook(webhook::Notifier::new(spec, deadline));
     let down = message(ReportKind::Down {
         state: DownState::ToldOnly,
     });
@@ -77,7 +77,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 /// Posts to a server that gives `answer`: what it got, and what came of it.
 async fn exchange(
     answer: &str,
-    change: impl FnOnce(&mut Target),
+    change: impl FnOnce(&mut WebhookSpec),
 ) -> (String, Vec<u8>, Result<(), DeliveryError>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();
@@ -95,8 +95,8 @@ async fn exchange(
 async fn an_event_arrives_as_json() {
     let answer = "HTTP/1.1 204 No Content\r\n\r\n";
     let (head, body, posted) = exchange(answer, |target| {
-        target.headers = vec![("X-Api-Key".into(), Secret::new("k3y"))];
-        target.key = Some(Secret::new("signing"));
+        target.headers = vec![header("X-Api-Key", "k3y").expect("a header")];
+        target.secret = Some(Secret::new("signing"));
     })
     .await;
     posted.expect("taken");
@@ -136,8 +136,10 @@ async fn an_event_arrives_as_json() {
 #[tokio::test]
 async fn the_signature_is_of_the_bytes_that_arrive() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    let (head, body, _) =
-        exchange(answer, |target| target.key = Some(Secret::new("signing"))).await;
+    let (head, body, _) = exchange(answer, |target| {
+        target.secret = Some(Secret::new("signing"))
+    })
+    .await;
     let signature = head
         .split("x-httpok-signature: sha256=")
         .nth(1)
@@ -194,11 +196,9 @@ async fn trouble_on_the_way_is_temporary_bounded_and_keeps_the_secret() {
     let port = listener.local_addr().expect("bound").port();
     let url = || format!("http://me:hunter2@127.0.0.1:{port}/T0KEN");
     let started = Instant::now();
-    let hasty = Target {
-        deadline: Duration::from_millis(300),
-        ..target(url())
-    };
-    let silent = post(hasty).await.expect_err("nobody answers");
+    let silent = post_within(target(url()), Duration::from_millis(300))
+        .await
+        .expect_err("nobody answers");
     assert!(
         started.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -242,7 +242,7 @@ async fn https_is_verified() {
         let stream = acceptor.accept(stream).await.expect("a handshake");
         serve(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await
     };
-    let trusted = Target {
+    let trusted = WebhookSpec {
         cacert: Some(cacert),
         ..target(url.clone())
     };
@@ -257,21 +257,4 @@ async fn https_is_verified() {
     let (_, posted) = tokio::join!(server, post(target(url)));
     let error = posted.expect_err("an unknown root");
     assert!(error.is_temporary(), "{error}");
-}
-
-#[test]
-fn wrong_targets_are_refused_without_showing_them() {
-    for url in ["ftp://h/T0KEN", "T0KEN", "http://", "unix:///T0KEN"] {
-        let fault = webhook::Notifier::new(target(url.into())).expect_err(url);
-        assert!(!fault.contains("T0KEN"), "{fault}");
-    }
-    for (name, value) in [("bad name", "x"), ("X-Key", "T0KEN\r\nX: y")] {
-        let mut target = target("http://h/".into());
-        target.headers = vec![(name.into(), Secret::new(value))];
-        let fault = webhook::Notifier::new(target).expect_err(name);
-        assert!(
-            fault.contains(&format!("{name:?}")) && !fault.contains("T0KEN"),
-            "{fault}"
-        );
-    }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use httpok::health::{Observation, Phase, Reason};
-use httpok::secret::Secret;
+use httpok::net::http::header;
+use httpok::secret::SecretBytes;
+use reqwest::Method;
 use tokio::task::JoinSet;
 
 use super::hostile::{Act, scripted};
-use super::{assert_trouble, code, hasty, kept, look, patient, run_alone};
+use super::{assert_trouble, code, hasty, kept, look, look_for, needs, patient, run_alone};
 use Act::{Drip, Hang, Reset, Say, Times};
 use Phase::{Body, FirstByte};
 
@@ -308,7 +310,7 @@ async fn the_answer_to_head_has_no_body() {
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
     let server = scripted(vec![Say(ANSWER), Hang]).await;
     let mut spec = patient(&server.url("/"));
-    spec.method = "HEAD".to_owned();
+    spec.method = Method::HEAD;
     let seen = look(spec).await;
     assert_eq!((code(&seen), kept(&seen).as_str()), (200, ""));
     assert!(server.asked()[0].starts_with("HEAD / "));
@@ -349,9 +351,9 @@ async fn the_request_is_plain_and_carries_what_was_asked() {
     let plain = look(patient(&format!("http://{}?x=1#top", server.address))).await;
     assert_eq!(code(&plain), 204);
     let mut spec = patient(&format!("http://me:p%40ss@{}/a", server.address));
-    spec.method = "POST".to_owned();
-    spec.data = Some(b"data".to_vec());
-    spec.headers = vec![("X-Key".to_owned(), Secret::from("k"))];
+    spec.method = Method::POST;
+    spec.data = Some(SecretBytes::new("data"));
+    spec.headers = vec![header("X-Key", "k").expect("a header")];
     let seen = look(spec).await;
     assert_eq!(seen.url, server.url("/a"));
     let asked = server.asked();
@@ -387,10 +389,8 @@ async fn texts_are_found_across_chunks_and_beyond_the_kept_part() {
         Say(b"A\r\nng-is-fine\r\n0\r\n\r\n"),
     ])
     .await;
-    let mut spec = patient(&server.url("/"));
-    spec.keep = 10;
-    spec.needles = vec![b"everything-is-fine".to_vec(), b"not there".to_vec()];
-    let seen = look(spec).await;
+    let needs = needs(10, &[b"everything-is-fine", b"not there"]);
+    let seen = look_for(patient(&server.url("/")), &needs).await;
     let body = seen.body.as_ref().expect("a body");
     assert!(body.contains(b"everything-is-fine") && !body.contains(b"not there"));
     assert_eq!(
@@ -418,8 +418,7 @@ async fn a_body_over_the_limit_is_too_large_and_its_start_is_kept() {
     .await;
     let mut spec = patient(&server.url("/"));
     spec.max_body = 100_000;
-    spec.keep = 5;
-    let seen = look(spec).await;
+    let seen = look_for(spec, &needs(5, &[])).await;
     assert_trouble(&seen, Reason::TooLarge, Body, "larger than 100000 bytes");
     assert_eq!(kept(&seen), "start");
     assert!(seen.status.is_some());
@@ -441,9 +440,8 @@ async fn three_hundred_megabytes_take_no_memory() {
     let mut spec = patient(&server.url("/"));
     spec.timeout = Duration::from_secs(60);
     spec.max_body = u64::MAX;
-    spec.needles = vec![b".the end".to_vec()];
     let before = peak_kib();
-    let seen = look(spec).await;
+    let seen = look_for(spec, &needs(64 << 10, &[b".the end"])).await;
     let grown = peak_kib() - before;
     assert_eq!(code(&seen), 200);
     let body = seen.body.expect("a body");

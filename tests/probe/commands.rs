@@ -3,22 +3,26 @@
 use std::time::{Duration, Instant};
 
 use httpok::exec::CommandLine;
-use httpok::health::{Expectation, Observation, Phase, Reason, Verdict};
-use httpok::probe::exec::{Probe, Spec};
+use httpok::health::{BodyNeeds, Expectation, Observation, Phase, Reason, Verdict};
+use httpok::probe::exec::Probe;
+use httpok::probe::spec::ExecSpec;
 
-use super::{assert_trouble, kept, run_alone};
+use super::{assert_trouble, kept, needs, run_alone};
 
-fn shell(line: &str) -> Spec {
-    Spec {
+fn shell(line: &str) -> ExecSpec {
+    ExecSpec {
         command: CommandLine::Shell(line.to_owned()),
         timeout: Duration::from_secs(10),
-        max_output: 1024,
-        needles: Vec::new(),
+        max_body: 1024,
     }
 }
 
-async fn look(spec: Spec) -> Observation {
-    let probe = Probe::new(spec).expect("a good spec");
+async fn look(spec: ExecSpec) -> Observation {
+    look_for(spec, &[]).await
+}
+
+async fn look_for(spec: ExecSpec, texts: &[&[u8]]) -> Observation {
+    let probe = Probe::new(spec, &needs(0, texts)).expect("a good spec");
     let seen = probe.look(probe.timeout()).await;
     assert_eq!(seen.url, "exec:/bin/sh");
     seen
@@ -72,9 +76,7 @@ async fn texts_are_expected_of_the_output_and_the_worst_decides() {
         ("echo all bad; exit 1", Verdict::Fail),
         ("echo all bad; exit 3", Verdict::Unknown),
     ] {
-        let mut spec = shell(line);
-        spec.needles = vec![b"fine".to_vec()];
-        let seen = look(spec).await;
+        let seen = look_for(shell(line), &[b"fine"]).await;
         assert_eq!(expectation.judge(&seen).verdict, verdict, "{line}");
     }
 }
@@ -85,11 +87,9 @@ async fn output_is_bounded_and_what_was_dropped_is_not_judged() {
     let body = seen.body.as_ref().expect("output");
     assert_eq!((body.kept.len(), body.size), (1024, 5000));
     assert_eq!((seen.trouble, seen.exit), (None, Some(1)));
-    let mut spec = shell("echo fine; yes | head -c 5000");
-    spec.needles = vec![b"fine".to_vec()];
-    assert_eq!(look(spec.clone()).await.trouble, None);
-    spec.needles.push(b"absent".to_vec());
-    let seen = look(spec).await;
+    let spec = shell("echo fine; yes | head -c 5000");
+    assert_eq!(look_for(spec.clone(), &[b"fine"]).await.trouble, None);
+    let seen = look_for(spec, &[b"fine", b"absent"]).await;
     assert_trouble(&seen, Reason::TooLarge, Phase::FirstByte, "1024 bytes");
 }
 
@@ -111,11 +111,12 @@ async fn a_command_that_does_not_end_is_killed_with_all_that_it_started() {
 
 #[tokio::test]
 async fn what_cannot_be_started_is_our_own_trouble() {
-    let words = |program: &str| Spec {
+    let words = |program: &str| ExecSpec {
         command: CommandLine::Argv(vec![program.to_owned(), "hunter2".to_owned()]),
         ..shell("")
     };
-    let probe = Probe::new(words("/nonexistent/check")).expect("a good spec");
+    let probe =
+        Probe::new(words("/nonexistent/check"), &BodyNeeds::default()).expect("a good spec");
     let seen = probe.look(probe.timeout()).await;
     assert_trouble(&seen, Reason::Spawn, Phase::Connect, "/nonexistent/check");
     assert_eq!(
@@ -123,7 +124,7 @@ async fn what_cannot_be_started_is_our_own_trouble() {
         Verdict::Unknown
     );
     assert!(!format!("{seen:?} {probe:?}").contains("hunter2"));
-    assert!(Probe::new(shell(" ")).is_err());
+    assert!(Probe::new(shell(" "), &BodyNeeds::default()).is_err());
 }
 
 #[tokio::test]

@@ -2,36 +2,38 @@
 
 use std::time::{Duration, Instant};
 
-use httpok::health::{Observation, Phase, Reason};
-use httpok::probe::line::{Peer, Probe, Spec, Until};
+use httpok::health::{BodyNeeds, Observation, Phase, Reason};
+use httpok::probe::line::{LineSpec, Peer, Probe, Until};
+use httpok::secret::SecretBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::hostile::{self, Act, Server, play, talking};
-use super::{SLACK, assert_trouble, kept};
+use super::{SLACK, assert_trouble, kept, needs};
 use Act::{Drip, Hang, Say, Times};
 use Phase::{Body, Connect, FirstByte};
 
-fn spec(server: &Server, until: Option<Until>) -> Spec {
+fn spec(server: &Server, until: Option<Until>) -> LineSpec {
     let peer = Peer::Tcp {
         host: "127.0.0.1".to_owned(),
         port: server.address.port(),
     };
-    Spec {
+    LineSpec {
         until,
-        ..Spec::new(
-            format!("tcp://{}", server.address),
-            peer,
-            Duration::from_secs(10),
-        )
+        ..LineSpec::new(format!("tcp://{}", server.address), peer)
     }
 }
 
 /// One look, which must not take longer than it may.
-async fn look(spec: Spec) -> Observation {
+async fn look(spec: LineSpec) -> Observation {
+    look_for(spec, &BodyNeeds::default()).await
+}
+
+/// The same, with what is needed of the answer.
+async fn look_for(spec: LineSpec, needs: &BodyNeeds) -> Observation {
     let most = spec.timeout;
-    let probe = Probe::new(spec).expect("a good spec");
+    let probe = Probe::new(spec, needs).expect("a good spec");
     let begun = Instant::now();
     let seen = probe.look(most).await;
     assert!(begun.elapsed() < most + SLACK, "{seen:?}");
@@ -103,7 +105,7 @@ async fn zopes_monitor_is_asked_with_its_discipline() {
         ),
     ] {
         let mut spec = spec(&server, Some(until));
-        spec.send = Some(send.as_bytes().to_vec());
+        spec.send = Some(SecretBytes::new(send));
         let seen = look(spec).await;
         assert_eq!((&seen.trouble, kept(&seen).as_str()), (&None, answer));
         assert_eq!(seen.peer, Some(server.address.to_string()));
@@ -113,7 +115,7 @@ async fn zopes_monitor_is_asked_with_its_discipline() {
     }
     for unfinished in ["health_check", "health_check\r", "\n"] {
         let mut spec = spec(&server, Some(Until::LineOrClose));
-        spec.send = Some(unfinished.as_bytes().to_vec());
+        spec.send = Some(SecretBytes::new(unfinished));
         spec.timeout = Duration::from_millis(300);
         let seen = look(spec).await;
         assert_trouble(
@@ -197,8 +199,8 @@ async fn every_trick_has_its_reason_in_time() {
             let server = saying(script).await;
             let mut spec = spec(&server, Some(until));
             spec.timeout = Duration::from_millis(400);
-            spec.needles = vec![b"ready".to_vec()];
-            let seen = look(spec).await;
+            let needs = needs(64 << 10, &[b"ready"]);
+            let seen = look_for(spec, &needs).await;
             assert_trouble(&seen, reason, phase, says);
             let size = seen.body.as_ref().map_or(0, |body| body.kept.len());
             assert!(size <= 65536 && (size > 0) == (phase == Body), "{seen:?}");
@@ -212,13 +214,13 @@ async fn a_peer_may_answer_before_it_was_asked_or_without_reading() {
     let server = saying(vec![Say(b"up 75%\r\nmore"), Hang]).await;
     let mut asked = spec(&server, Some(Until::LineOrClose));
     // more than the buffers of both sides take
-    asked.send = Some(vec![b'x'; 32 << 20]);
+    asked.send = Some(SecretBytes::new(vec![b'x'; 32 << 20]));
     let seen = look(asked).await;
     assert_eq!((&seen.trouble, kept(&seen).as_str()), (&None, "up 75%\r\n"));
     let server = saying(vec![Say(b"220 mail"), Say(b" ready"), Hang]).await;
-    let mut greeted = spec(&server, Some(Until::Texts(vec![b"l ready".to_vec()])));
-    greeted.needles = vec![b"l ready".to_vec()];
-    assert_eq!(look(greeted).await.trouble, None);
+    let greeted = spec(&server, Some(Until::Texts(vec![b"l ready".to_vec()])));
+    let needs = needs(64 << 10, &[b"l ready"]);
+    assert_eq!(look_for(greeted, &needs).await.trouble, None);
 }
 
 #[tokio::test]
@@ -264,7 +266,7 @@ async fn names_and_unix_sockets_are_places_too() {
     let seen = look(by_name.clone()).await;
     assert_trouble(&seen, Reason::Refused, Connect, "no such file");
     let _server = hostile::on_unix(&path, b"OK\n");
-    by_name.send = Some(b"hello\r\n\r\n".to_vec());
+    by_name.send = Some(SecretBytes::new("hello\r\n\r\n"));
     let seen = look(by_name).await;
     assert_eq!((&seen.trouble, kept(&seen).as_str()), (&None, "OK\n"));
 }
@@ -275,14 +277,15 @@ fn faults_are_told_before_anything_is_asked() {
         host: host.to_owned(),
         port: 1,
     };
-    let with = |peer, change: fn(&mut Spec)| {
-        let mut spec = Spec::new("tcp://h:1", peer, Duration::from_secs(1));
+    let with = |peer, change: fn(&mut LineSpec)| {
+        let mut spec = LineSpec::new("tcp://h:1", peer);
         change(&mut spec);
-        Probe::new(spec).expect_err("a fault").to_string()
+        Probe::new(spec, &BodyNeeds::default())
+            .expect_err("an error")
+            .to_string()
     };
     for (fault, says) in [
         (with(tcp("h"), |spec| spec.timeout = Duration::ZERO), "zero"),
-        (with(Peer::Unix("rel".into()), |_| {}), "unix socket"),
         (
             with(tcp("::1"), |spec| {
                 spec.family = Some(httpok::probe::Family::V4);

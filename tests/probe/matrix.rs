@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use httpok::health::{Expectation, Phase, Reason, StatusSet, Verdict};
-use httpok::probe::http::Spec;
+use httpok::health::{BodyNeeds, Expectation, Phase, Reason, StatusSet, Verdict};
+use httpok::probe::http::HttpSpec;
 use tokio::task::JoinSet;
 
 use super::answers::{finish, peak_kib};
 use super::hostile::{Act, answering, scripted};
-use super::{hasty, look, patient, run_alone};
+use super::{hasty, look_for, patient, run_alone};
 use Act::{Drip, Hang, Pause, Reset, Say, Times};
 use Reason::{
     Assertion, BodyTimeout, Closed, FirstByteTimeout, Malformed, Status, TooLarge, Truncated,
@@ -176,18 +176,17 @@ fn malformed() -> Vec<Row> {
 }
 
 /// Asks as `spec` says, and what is said of the answer, which is the whole judgement in short.
-async fn verdict(mut spec: Spec) -> Option<(Reason, Phase)> {
+async fn verdict(spec: HttpSpec) -> Option<(Reason, Phase)> {
     let expectation = Expectation {
         status: StatusSet::from_words(&["2xx"]).expect("words"),
         body: vec!["everything-is-fine".to_owned()],
         ..Expectation::default()
     };
-    spec.needles = expectation
-        .needles()
-        .map(|text| text.as_bytes().to_vec())
-        .collect();
-    spec.keep = 0;
-    let judgement = expectation.judge(&look(spec).await);
+    let needs = BodyNeeds {
+        keep: 0,
+        ..expectation.body_needs()
+    };
+    let judgement = expectation.judge(&look_for(spec, &needs).await);
     let (reason, phase) = (judgement.reason, judgement.phase);
     match judgement.verdict {
         Verdict::Pass => assert_eq!((reason, phase), (None, None)),
@@ -205,11 +204,11 @@ async fn every_row_is_judged_rightly_in_bounded_time_and_memory() {
     let before = peak_kib();
     let mut rows = JoinSet::new();
     // time is checked where it is asked
-    let hasty: fn(&str) -> Spec = hasty;
+    let hasty: fn(&str) -> HttpSpec = hasty;
     let slow = slow().into_iter().map(|row| (row, hasty));
     let malformed = malformed()
         .into_iter()
-        .map(|row| (row, patient as fn(&str) -> Spec));
+        .map(|row| (row, patient as fn(&str) -> HttpSpec));
     for ((name, script, expected), spec) in slow.chain(malformed) {
         rows.spawn(async move {
             let server = scripted(script).await;

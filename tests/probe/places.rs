@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use httpok::health::{Phase, Reason};
+use httpok::health::{BodyNeeds, Phase, Reason};
 use httpok::probe::Family;
-use httpok::probe::http::{Override, Probe, Spec};
+use httpok::probe::http::{HttpSpec, Override, Probe};
 
 use super::hostile::{self, Act, scripted};
 use super::{assert_trouble, code, hasty, kept, look, patient, run_alone, trouble};
@@ -14,7 +14,7 @@ use super::{assert_trouble, code, hasty, kept, look, patient, run_alone, trouble
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A spec for `shop.test` at `addresses`, in this order.
-fn at(port: u16, addresses: &[&str]) -> Spec {
+fn at(port: u16, addresses: &[&str]) -> HttpSpec {
     let mut spec = patient(&format!("http://shop.test:{port}/"));
     spec.resolve = addresses
         .iter()
@@ -44,7 +44,7 @@ async fn refused_is_tried_again_until_somebody_listens() {
     let address = port.local_addr().expect("bound");
     let mut spec = patient(&format!("http://{address}/"));
     spec.retry_refused = Some(Duration::from_millis(20));
-    let probe = Probe::new(spec).expect("a good spec");
+    let probe = Probe::new(spec, &BodyNeeds::default()).expect("a good spec");
     let mut look = pin!(probe.look(probe.timeout()));
     let early = tokio::time::timeout(Duration::from_millis(100), &mut look).await;
     assert!(early.is_err(), "{early:?}");

@@ -2,8 +2,8 @@
 
 use httpok::config::parse;
 use httpok::config::settings::Check;
-use httpok::daemon::wiring::{self, RunOptions};
 use httpok::health::{Judgement, Verdict};
+use httpok::probe::Probe;
 
 use super::hostile::{Act, Server, answering, talking};
 use Verdict::{Degraded, Draining, Fail, Pass, Starting, Unknown};
@@ -17,7 +17,7 @@ fn check(preset: &str, url: &str, keys: &str) -> Check {
 }
 
 async fn judged(check: &Check) -> Judgement {
-    let probe = wiring::probe(&check.probe, &check.expectation, &RunOptions::default());
+    let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs());
     let seen = probe.expect("a good spec").look().await;
     check.expectation.judge(&seen)
 }
@@ -378,9 +378,9 @@ fn every_key_of_a_preset_can_be_overridden() {
     let halon = &settings.checks[0];
     // the preset is nearer than the defaults
     assert_eq!(halon.expectation.status.to_string(), "2xx");
-    let httpok::config::settings::Probe::Http(http) = &halon.probe else {
+    let httpok::probe::ProbeSpec::Http(http) = &halon.probe else {
         panic!("an HTTP check");
     };
-    assert_eq!(http.url, "http://127.0.0.1:8080/healthy");
+    assert_eq!(http.url.to_string(), "http://127.0.0.1:8080/healthy");
     assert_eq!(http.timeout.as_secs(), 3);
 }

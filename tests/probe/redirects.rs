@@ -1,6 +1,8 @@
 //! Redirects: on the same host only, and not for ever.
 
 use httpok::health::{Phase, Reason};
+use httpok::net::http::header;
+use httpok::secret::SecretBytes;
 
 use super::hostile::{Act, Server, answering};
 use super::{assert_trouble, code, look, patient};
@@ -36,9 +38,9 @@ async fn the_same_host_is_followed_with_all_that_was_asked() {
     let server = server().await;
     let mut spec = patient(&server.url("/a").replace("http://", "http://me:pw@"));
     spec.follow = true;
-    spec.method = "POST".to_owned();
-    spec.data = Some(b"data".to_vec());
-    spec.headers = vec![("X-Key".to_owned(), "k".into())];
+    spec.method = reqwest::Method::POST;
+    spec.data = Some(SecretBytes::new("data"));
+    spec.headers = vec![header("X-Key", "k").expect("a header")];
     let seen = look(spec).await;
     assert_eq!((code(&seen), seen.redirects), (200, 1));
     assert_eq!(seen.url, server.url("/b?c=1"));

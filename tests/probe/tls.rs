@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use httpok::health::{Phase, Reason};
-use httpok::probe::http::Spec;
+use httpok::probe::http::HttpSpec;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -130,7 +130,7 @@ where
 }
 
 /// A spec for `server`, trusting `authority`.
-fn spec(server: &Server, authority: &Authority) -> Spec {
+fn spec(server: &Server, authority: &Authority) -> HttpSpec {
     let mut spec = patient(&format!("https://{}/", server.address));
     spec.tls.cacert = Some(authority.file.path().to_owned());
     spec
@@ -279,7 +279,7 @@ async fn what_is_no_handshake_is_said() {
         hostile::talking(|mut stream| async move { hostile::wait_until_gone(&mut stream).await })
             .await;
     let mut hung = spec(&silent, &authority);
-    hung.timeout = hasty("").timeout;
+    hung.timeout = hasty("http://h/").timeout;
     let seen = look(hung).await;
     assert_trouble(
         &seen,

@@ -6,11 +6,13 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::values;
-use crate::config::address;
 use crate::config::presets::{self, Preset};
-use crate::config::settings::{Override, Payload, Until};
 use crate::health::Assertion;
-use crate::secret::Secret;
+use crate::net::http::{Header, method};
+use crate::probe::http::Override;
+use crate::probe::line::Until;
+use crate::secret::{Secret, SecretBytes};
+use reqwest::Method;
 
 /// How a URL is asked, and what a good answer is.
 #[derive(Args, Debug)]
@@ -59,11 +61,11 @@ pub struct AskArgs {
     /// It replaces one that httpok sends itself, such as Host or User-Agent. Others on this machine can
     /// read a command line: a secret is better kept in a configuration file.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = values::header)]
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<Header>,
 
     /// The request's method [default: GET, or POST with --data]
-    #[arg(long, value_name = "METHOD", value_parser = values::method)]
-    pub method: Option<String>,
+    #[arg(long, value_name = "METHOD", value_parser = method)]
+    pub method: Option<Method>,
 
     /// Send this text as the request's body
     #[arg(long, value_name = "TEXT")]
@@ -90,7 +92,7 @@ pub struct AskArgs {
     /// Without it, and with nothing expected of an answer, a connection that opens is all that is
     /// asked.
     #[arg(long, value_name = "TEXT", value_parser = values::payload)]
-    pub send: Option<Payload>,
+    pub send: Option<SecretBytes>,
 
     /// When the answer of a tcp:// or unix:// connection is complete: line, close or text
     ///
@@ -120,7 +122,7 @@ pub struct WireArgs {
     /// Connect to ADDRESS for HOST at PORT; may be given again
     ///
     /// The request and the certificate are still for HOST. An IPv6 address may stand in brackets.
-    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = address::resolve)]
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = Override::parse)]
     pub resolve: Vec<Override>,
 
     /// Connect to this socket, whatever the URL's host

@@ -8,9 +8,9 @@ use clap::Args;
 
 use super::{AskArgs, WireArgs};
 use crate::cli::values;
-use crate::config::settings::Smtp;
 use crate::config::supervisor::supervisord_url;
 use crate::health::{Backoff, Budget, Target};
+use crate::notify::spec::SmtpSpec;
 use crate::supervisor::supervisord::SupervisordSpec;
 
 /// `httpok watch`.
@@ -133,7 +133,7 @@ pub struct MailArgs {
 
     /// Send mail through this server: smtp://host, smtp+starttls://user:password@host:587, smtps://host
     #[arg(long, value_name = "URL", value_parser = values::smtp, conflicts_with = "sendmail", requires = "mail_to")]
-    pub smtp: Option<Smtp>,
+    pub smtp: Option<SmtpSpec>,
 
     /// Send mail through this command, which reads it on standard input
     #[arg(

@@ -3,10 +3,8 @@
 use crate::cli::args::CheckArgs;
 use crate::cli::asked;
 use crate::config;
-use crate::config::settings;
-use crate::daemon::wiring::{self, RunOptions};
 use crate::health::Expectation;
-use crate::probe::Probe;
+use crate::probe::{Probe, ProbeSpec};
 
 /// One question, ready to be asked.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ fn from_urls(args: &CheckArgs) -> Result<Vec<Ask>, String> {
     let (checks, fault) = asked::checks(&args.targets, &args.ask, &args.wire);
     let asks = checks
         .into_iter()
-        .map(|check| check.and_then(|check| ask(check.name, &check.probe, check.expectation)));
+        .map(|check| check.and_then(|check| ask(check.name, check.probe, check.expectation)));
     all(asks.chain(fault.map(Err)))
 }
 
@@ -53,7 +51,7 @@ fn from_file(
     let faults: Vec<String> = unknown
         .map(|name| {
             told(format!(
-                "{name:?} is no check of {}: expected {}",
+                "{name:?} is not a check of {}: expected {}",
                 file.display(),
                 known.join(", ")
             ))
@@ -66,7 +64,7 @@ fn from_file(
         .checks
         .into_iter()
         .filter(|check| names.is_empty() || names.contains(&check.name));
-    all(chosen.map(|check| ask(check.name, &check.probe, check.expectation)))
+    all(chosen.map(|check| ask(check.name, check.probe, check.expectation)))
 }
 
 /// Every fault of `asks`, not just the first.
@@ -90,8 +88,8 @@ fn told(why: String) -> String {
     format!("httpok check: {why}")
 }
 
-fn ask(name: String, asked: &settings::Probe, expectation: Expectation) -> Result<Ask, String> {
-    let probe = wiring::probe(asked, &expectation, &RunOptions::default());
+fn ask(name: String, asked: ProbeSpec, expectation: Expectation) -> Result<Ask, String> {
+    let probe = Probe::new(asked, &expectation.body_needs());
     Ok(Ask {
         probe: probe.map_err(|fault| fault.to_string())?,
         name,

@@ -4,10 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Method;
+
 use crate::cli::values;
-use crate::config::settings::{Http, Smtp, Tls};
 use crate::health::{Assertion, Budget, Expectation, ProcessName, StatusSet};
-use crate::secret::Secret;
+use crate::net::http::{Header, method};
+use crate::notify::spec::{SmtpSpec, WebhookUrl};
+use crate::probe::http::{HttpSpec, TlsSpec};
 use crate::supervisor::supervisord::SupervisordSpec;
 
 use super::flags::Key;
@@ -17,6 +20,9 @@ use super::wish::{DropIn, Question, Refusal, Watched};
 /// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
 /// is there for bodies without an end.
 const MAX_BODY: u64 = 1 << 30;
+
+/// The original waits so long after a refused connection before it tries again, within its timeout.
+const RETRY_REFUSED: Duration = Duration::from_secs(10);
 
 /// The options so far; the last one of a kind wins, but for those that add up.
 #[derive(Default)]
@@ -40,12 +46,12 @@ pub struct Draft {
     start_stopped: bool,
     verify: bool,
     cacert: Option<PathBuf>,
-    headers: Vec<(String, Secret)>,
-    method: Option<String>,
+    headers: Vec<Header>,
+    method: Option<Method>,
     follow: bool,
-    smtp: Option<Smtp>,
+    smtp: Option<SmtpSpec>,
     from: Option<String>,
-    webhook: Option<Secret>,
+    webhook: Option<WebhookUrl>,
     dry_run: bool,
     state_dir: Option<PathBuf>,
     /// `--config`: then there is no URL.
@@ -78,16 +84,13 @@ impl Draft {
             Key::Verify => self.verify = true,
             Key::Cacert => self.cacert = Some(value.into()),
             Key::Header => self.headers.push(values::header(value)?),
-            Key::Method => self.method = Some(values::method(value)?),
+            Key::Method => self.method = Some(method(value)?),
             Key::Follow => self.follow = true,
             Key::NotBody => self.not_body.push(values::text(value)?),
             Key::Expect => self.expect.push(values::assertion(value)?),
             Key::Smtp => self.smtp = Some(values::smtp(value)?),
             Key::From => self.from = Some(values::text(value)?),
-            Key::Webhook => {
-                values::web(value)?;
-                self.webhook = Some(Secret::new(value));
-            }
+            Key::Webhook => self.webhook = Some(WebhookUrl::parse(value)?),
             Key::DryRun => self.dry_run = true,
             Key::StateDir => self.state_dir = Some(value.into()),
             Key::Config => self.config = Some(value.into()),
@@ -99,7 +102,7 @@ impl Draft {
     /// that is asked by default.
     pub fn finish(
         self,
-        asked: Option<(String, Http)>,
+        asked: Option<(String, HttpSpec)>,
         server: SupervisordSpec,
         ourselves: Option<ProcessName>,
     ) -> Result<DropIn, Refusal> {
@@ -109,18 +112,20 @@ impl Draft {
         };
         let question = asked.map(|(url, http)| Question {
             url,
-            http: Http {
+            http: HttpSpec {
                 timeout: self.timeout.unwrap_or(http.timeout),
                 method: self.method.unwrap_or(http.method),
                 headers: self.headers,
-                tls: Tls {
+                tls: TlsSpec {
                     // the original never verified; to name roots asks for no less than to verify
                     insecure: !self.verify && self.cacert.is_none(),
                     cacert: self.cacert,
-                    ..Tls::default()
+                    ..TlsSpec::default()
                 },
                 follow: self.follow,
                 max_body: MAX_BODY,
+                user_agent: "httpok",
+                retry_refused: Some(RETRY_REFUSED),
                 ..http
             },
             expectation: Expectation {

@@ -8,8 +8,8 @@ mod getopt;
 mod settings;
 mod wish;
 
-use crate::config::settings::{Check, Http, Probe};
 use crate::health::ProcessName;
+use crate::probe::http::HttpSpec;
 use crate::secret::{Secret, redact_url};
 use crate::supervisor::supervisord::SupervisordSpec;
 
@@ -106,7 +106,7 @@ fn server(env: &impl Fn(&str) -> Option<String>) -> Result<SupervisordSpec, Refu
 }
 
 /// How `url` is asked when no option says anything else.
-fn askable(url: &str) -> Result<Http, Refusal> {
+fn askable(url: &str) -> Result<HttpSpec, Refusal> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     if !["http", "https", "http+unix"].contains(&scheme.to_ascii_lowercase().as_str()) {
         let hint = match scheme {
@@ -117,13 +117,7 @@ fn askable(url: &str) -> Result<Http, Refusal> {
             "Bad scheme {scheme}: {hint}"
         )));
     }
-    let check = Check::of_url("", url).map_err(Refusal::CannotListen)?;
-    match check.probe {
-        Probe::Http(http) => Ok(http),
-        Probe::Line(_) | Probe::Exec(_) => {
-            Err(Refusal::CannotListen(format!("Bad scheme {scheme}")))
-        }
-    }
+    HttpSpec::of_url(url).map_err(Refusal::CannotListen)
 }
 
 #[cfg(test)]

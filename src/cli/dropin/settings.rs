@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use crate::config::settings::{Capture, Check, Mail, Probe, Settings, Via, Webhook};
+use crate::config::settings::{Capture, Check, Settings};
 use crate::config::supervisor::SupervisorSettings;
 use crate::health::{Backend, Fails, Policy, ProcessName, Target};
+use crate::notify::spec::{MailSpec, MailVia, WebhookSpec};
+use crate::probe::ProbeSpec;
 
 use super::wish::{DropIn, Question, Watched};
 
@@ -48,7 +50,8 @@ impl DropIn {
             Watched::File(_) => None,
             Watched::Url(question) => {
                 options.url.clone_from(&question.url);
-                options.unverified = question.http.tls.insecure && is_https(&question.http.url);
+                options.unverified =
+                    question.http.tls.insecure && question.http.url.url.scheme() == "https";
                 Some(self.check(question))
             }
         };
@@ -66,7 +69,7 @@ impl DropIn {
                 ..SupervisorSettings::default()
             },
             mail: self.mail(),
-            webhooks: self.webhooks(),
+            webhooks: self.webhook.iter().cloned().map(WebhookSpec::new).collect(),
             ..Settings::default()
         };
         (settings, options)
@@ -91,7 +94,7 @@ impl DropIn {
         let restart = self.programs.iter().map(Target::new).collect();
         Check {
             name: self.name.clone().unwrap_or_else(|| question.url.clone()),
-            probe: Probe::Http(question.http.clone()),
+            probe: ProbeSpec::Http(question.http.clone()),
             every: EVERY,
             expectation: question.expectation.clone(),
             policy: Policy {
@@ -117,32 +120,15 @@ impl DropIn {
         }
     }
 
-    fn webhooks(&self) -> Vec<Webhook> {
-        let url = self.webhook.iter().cloned();
-        url.map(|url| Webhook {
-            url,
-            headers: Vec::new(),
-            secret: None,
-            cacert: None,
-        })
-        .collect()
-    }
-
-    fn mail(&self) -> Option<Mail> {
+    fn mail(&self) -> Option<MailSpec> {
         let to = self.email.clone()?;
-        Some(Mail {
+        Some(MailSpec {
             to: vec![to],
             from: self.from.clone(),
             via: match &self.smtp {
-                Some(smtp) => Via::Smtp(smtp.clone()),
-                None => Via::Sendmail(self.sendmail.clone()),
+                Some(smtp) => MailVia::Smtp(smtp.clone()),
+                None => MailVia::Sendmail(self.sendmail.clone()),
             },
-            reminder: None,
         })
     }
-}
-
-fn is_https(url: &str) -> bool {
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    scheme.eq_ignore_ascii_case("https")
 }

@@ -33,7 +33,8 @@ fn told(listener: &DropIn) -> String {
         Watched::File(path) => say(true, format!("file={}", path.display())),
         Watched::Url(question) => {
             let (asked, wanted) = (&question.http, &question.expectation);
-            say(asked.url != "http://h/", format!("url={}", asked.url));
+            let url = asked.url.to_string();
+            say(url != "http://h/", format!("url={url}"));
             say(
                 asked.timeout.as_millis() != 10_000,
                 format!("t={}ms", asked.timeout.as_millis()),
@@ -56,7 +57,7 @@ fn told(listener: &DropIn) -> String {
             say(asked.method != "GET", format!("method={}", asked.method));
             let headers = asked.headers.iter();
             let headers: Vec<_> = headers
-                .map(|(k, v)| format!("{k}={}", v.expose()))
+                .map(|(k, v)| format!("{k}={}", v.to_str().expect("ASCII")))
                 .collect();
             say(!headers.is_empty(), headers.join("+"));
             say(asked.follow, "follow".into());
@@ -120,8 +121,8 @@ fn every_command_line_that_the_original_took_means_the_same() {
     let table: &[(&[&str], &str)] = &[
         (&[u], ""),
         (&["--", u], ""),
-        (&["HTTP://h/"], "url=HTTP://h/"),
-        (&["https://h:8443/x?y#z"], "url=https://h:8443/x?y#z"),
+        (&["HTTP://h/"], ""),
+        (&["https://h:8443/x?y#z"], "url=https://h:8443/x?y"),
         (&["-p", "web", u], "p=web"),
         (&["-pweb", u], "p=web"),
         (&["-p", "b", "--program", "a", "--program=b", u], "p=b+a+b"),
@@ -202,7 +203,7 @@ fn every_command_line_that_the_original_took_means_the_same() {
         ),
         (
             &["http://h:abc/"],
-            "CANNOT \"http://h:abc/\" is no URL (invalid port number): expected a URL such as \"http://127.0.0.1:8080/health\"",
+            "CANNOT \"http://h:abc/\" is not a URL (invalid port number): expected a URL such as \"http://127.0.0.1:8080/health\"",
         ),
     ];
     check(table);
@@ -219,7 +220,7 @@ fn what_was_added_stays_out_of_the_originals_way() {
         (&["--start-stopped", u], "start-stopped"),
         (&["--verify", "https://h/"], "url=https://h/ verify"),
         (&["--cacert", "/ca.pem", u], "verify ca=Some(\"/ca.pem\")"),
-        (&["--header", "A: b", "--header=C:d", u], "A=b+C=d"),
+        (&["--header", "A: b", "--header=C:d", u], "a=b+c=d"),
         (&["--method", "HEAD", u], "method=HEAD"),
         (&["--follow", u], "follow"),
         (&["--not-body", "x", "--not-body=y", u], "nb=x+y"),
@@ -277,27 +278,27 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
         (&["-t", "0", u], "option -t: \"0\" leaves no time"),
         (&["-t", "-5", u], "option -t: \"-5\" is negative"),
         (&["-t", "0.0", u], "leaves no time"),
-        (&["-t", "abc", u], "\"abc\" is no duration: expected"),
-        (&["-t", "1__0", u], "is no duration"),
-        (&["-t", "_1", u], "is no duration"),
-        (&["-t", "", u], "is no duration"),
+        (&["-t", "abc", u], "\"abc\" is not a duration: expected"),
+        (&["-t", "1__0", u], "is not a duration"),
+        (&["-t", "_1", u], "is not a duration"),
+        (&["-t", "", u], "is not a duration"),
         (&["--timeout", "9999999999999", u], "too long"),
-        (&["-c", "abc", u], "option -c: \"abc\" is no status"),
-        (&["-c", "20", u], "\"20\" is no status"),
-        (&["-c", "-200", u], "is no status"),
+        (&["-c", "abc", u], "option -c: \"abc\" is not a status"),
+        (&["-c", "20", u], "\"20\" is not a status"),
+        (&["-c", "-200", u], "is not a status"),
         (
             &["--fail-after=0", u],
-            "option --fail-after: \"0\" is no count",
+            "option --fail-after: \"0\" is not a count",
         ),
         (
             &["--grace=soon", u],
-            "option --grace: \"soon\" is no duration",
+            "option --grace: \"soon\" is not a duration",
         ),
         (&["--max-restarts=5", u], "COUNT/DURATION"),
         (&["--header=nonsense", u], "expected 'Name: value'"),
-        (&["--method=G T", u], "is no method"),
-        (&["--smtp=http://mail", u], "is no mail server"),
-        (&["--webhook=h", u], "such as \"http://h\""),
+        (&["--method=G T", u], "is not a method"),
+        (&["--smtp=http://mail", u], "is not supported for mail"),
+        (&["--webhook=h", u], "not the URL of a webhook"),
         (&["--not-body=", u], "it is empty"),
         (&["--expect=status", u], "option --expect: "),
         (&["--config=f", u], "there is no URL"),
@@ -346,7 +347,7 @@ fn faults_come_in_the_originals_order() {
     ));
     let tcp = |name: &str| (name == "SUPERVISOR_SERVER_URL").then(|| "tcp://u:p@h".to_owned());
     let Err(Refusal::CannotListen(why)) = parse(&words(&["http://h/"]), tcp) else {
-        panic!("tcp is no way to reach supervisord");
+        panic!("tcp is not a way to reach supervisord");
     };
     assert!(
         why.starts_with("Unknown protocol for serverurl tcp://***@h"),
@@ -374,11 +375,11 @@ fn settings_are_the_originals_policy_and_hide_userinfo() {
     let [check] = settings.checks.as_slice() else {
         panic!("one check");
     };
-    let crate::config::settings::Probe::Http(http) = &check.probe else {
+    let crate::probe::ProbeSpec::Http(http) = &check.probe else {
         panic!("an HTTP check");
     };
     assert_eq!(check.name, "https://***@h/x");
-    assert_eq!(http.url, "https://h/x");
+    assert_eq!(http.url.to_string(), "https://h/x");
     assert_eq!(http.user, Some(("u".to_owned(), Secret::new("p@"))));
     assert!(http.tls.insecure && options.unverified && options.eager);
     assert_eq!(check.policy, crate::health::Policy::drop_in());

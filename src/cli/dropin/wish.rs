@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::settings::{Http, Smtp};
 use crate::health::{Budget, Expectation, ProcessName};
-use crate::secret::Secret;
+use crate::notify::spec::{SmtpSpec, WebhookUrl};
+use crate::probe::http::HttpSpec;
 use crate::supervisor::supervisord::SupervisordSpec;
 
 /// What a command line of the original's kind asks for.
@@ -52,11 +52,11 @@ pub struct DropIn {
     /// `-d`.
     pub coredir: Option<PathBuf>,
     /// `--smtp`: instead of `sendmail`.
-    pub smtp: Option<Smtp>,
+    pub smtp: Option<SmtpSpec>,
     /// `--from`.
     pub from: Option<String>,
     /// `--webhook`. It may hold a token.
-    pub webhook: Option<Secret>,
+    pub webhook: Option<WebhookUrl>,
     /// `--fail-after`.
     pub fail_after: u32,
     /// `--grace`.
@@ -90,7 +90,7 @@ pub struct Question {
     /// As typed, but for its userinfo.
     pub url: String,
     /// How it is asked.
-    pub http: Http,
+    pub http: HttpSpec,
     /// What is a good answer.
     pub expectation: Expectation,
 }

@@ -126,7 +126,8 @@ impl Fields {
                 Some((_, asked)) => format!("did you mean {asked:?}?"),
                 None => format!("expected {}", self.asked.join(", ")),
             };
-            self.faults.push(format!("{key:?} is no key here: {help}"));
+            self.faults
+                .push(format!("{key:?} is not a key here: {help}"));
         }
     }
 }

@@ -239,7 +239,7 @@ mod tests {
         let why = parse(text, "t.jsonl", &["shop"]).expect_err("much is wrong");
         let expected = [
             "t.jsonl:4: there is no check \"shpo\": did you mean \"shop\"?",
-            "t.jsonl:5: \"at\": \"soon\" is no duration",
+            "t.jsonl:5: \"at\": \"soon\" is not a duration",
             "t.jsonl:6: \"verdict\" is \"failed\": expected one of pass, degraded",
             "t.jsonl:7: \"reason\" is \"slow\": expected one of dns, refused",
             "t.jsonl:8: a pass has no reason",
@@ -248,10 +248,10 @@ mod tests {
             "t.jsonl:11: \"verdict\" is missing",
             "t.jsonl:12: nothing happens: expected \"check\"",
             "t.jsonl:13: \"at\" is missing",
-            "t.jsonl:14: \"tok\" is no key here: did you mean \"took\"?",
+            "t.jsonl:14: \"tok\" is not a key here: did you mean \"took\"?",
             "t.jsonl:15: \"restart\" is \"maybe\": expected one of succeeds, fails",
             "t.jsonl:16: \"check\" is missing",
-            "t.jsonl:17: \"for\": \"-3\" is no duration",
+            "t.jsonl:17: \"for\": \"-3\" is not a duration",
             "t.jsonl:19: \"at\" is 1s, which is before the line above it (5s)",
             "t.jsonl:20: expected one JSON object a line",
             "t.jsonl:21: a journal of version 7",

@@ -62,7 +62,7 @@ pub fn signal(value: &Value<'_>) -> Option<Signal> {
             Some(near) => format!("did you mean {:?}?", near.to_uppercase()),
             None => "expected a signal such as \"TERM\", \"INT\" or \"QUIT\"".to_owned(),
         };
-        value.wrong(Diagnostic::new(format!("{text:?} is no signal"), help));
+        value.wrong(Diagnostic::new(format!("{text:?} is not a signal"), help));
     }
     signal
 }
@@ -79,7 +79,7 @@ pub fn umask(value: &Value<'_>) -> Option<u32> {
     let mask = mask.filter(|&mask| octal && mask <= 0o777);
     if mask.is_none() {
         value.wrong(Diagnostic::new(
-            format!("{digits:?} is no mask"),
+            format!("{digits:?} is not a mask"),
             "expected an octal number from \"000\" to \"777\", such as \"022\"",
         ));
     }

@@ -23,13 +23,13 @@ pub fn look_up(text: &str) -> Result<User, String> {
         Err(_) => unistd::User::from_name(name),
     };
     let user = user.map_err(lost)?.ok_or_else(|| {
-        format!("{name:?} is no user of this machine: expected a name or a number that is one")
+        format!("{name:?} is not a user of this machine: expected a name or a number that is one")
     })?;
     let gid = match group {
         None => user.gid,
         Some(group) => group_id(group).map_err(lost)?.ok_or_else(|| {
             format!(
-                "{group:?} is no group of this machine: expected a name or a number that is one"
+                "{group:?} is not a group of this machine: expected a name or a number that is one"
             )
         })?,
     };
@@ -64,11 +64,11 @@ mod tests {
         assert_eq!(look_up("0").unwrap(), root);
         assert_eq!(look_up("root:7").unwrap().gid, 7);
         for (text, said) in [
-            ("no-such-user", "\"no-such-user\" is no user"),
-            ("", "\"\" is no user"),
-            ("a\0b", "is no user"),
-            ("root:no-such-group", "\"no-such-group\" is no group"),
-            ("root:a\0", "is no group"),
+            ("no-such-user", "\"no-such-user\" is not a user"),
+            ("", "\"\" is not a user"),
+            ("a\0b", "is not a user"),
+            ("root:no-such-group", "\"no-such-group\" is not a group"),
+            ("root:a\0", "is not a group"),
         ] {
             let why = look_up(text).unwrap_err();
             assert!(why.contains(said), "{why}");

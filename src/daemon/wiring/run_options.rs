@@ -1,7 +1,5 @@
 //! What settings do not say and whoever starts a watchdog does.
 
-use std::time::Duration;
-
 use crate::health::ProcessName;
 use crate::notify::report::MailFormat;
 
@@ -10,10 +8,6 @@ use crate::notify::report::MailFormat;
 pub struct RunOptions {
     /// In whose words people are told.
     pub words: MailFormat,
-    /// The requests' `User-Agent`.
-    pub user_agent: String,
-    /// When a connection is refused: try again every so long while the timeout allows.
-    pub retry_refused: Option<Duration>,
     /// Restart every process but ourselves.
     pub all: bool,
     /// Ask even when no selected process is RUNNING.
@@ -30,8 +24,6 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             words: MailFormat::Full,
-            user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")).to_owned(),
-            retry_refused: None,
             all: false,
             eager: true,
             ourselves: None,

@@ -134,7 +134,7 @@ fn unknown(scan: &Scanner<'_>) -> ParseError {
             "for example: == 200, contains \"fine\", exists",
         ),
         token => {
-            let message = format!("{token:?} is no predicate");
+            let message = format!("{token:?} is not a predicate");
             scan.here(message, suggest(token, &WORDS))
         }
     }

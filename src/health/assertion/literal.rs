@@ -106,7 +106,7 @@ impl Literal {
                     true => format!("put a text in quotes: {}", quote(word)),
                     false => EXAMPLES.to_owned(),
                 };
-                Err(scan.here(format!("{word:?} is no value"), help))
+                Err(scan.here(format!("{word:?} is not a value"), help))
             }
         }
     }
@@ -124,14 +124,14 @@ impl Literal {
         if unit.is_empty() {
             return match Number::parse(digits) {
                 Some(number) => Ok(Self::Number(number)),
-                None => error(scan, "is no number", "it is too large or has no digits"),
+                None => error(scan, "is not a number", "it is too large or has no digits"),
             };
         }
         if let Some((_, factor)) = BYTES.iter().find(|(name, _)| *name == unit) {
             let size = scaled(digits, *factor).and_then(|size| u64::try_from(size).ok());
             return match size {
                 Some(size) => Ok(Self::Size(size)),
-                None => error(scan, "is no size", "expected a number such as 10KiB"),
+                None => error(scan, "is not a size", "expected a number such as 10KiB"),
             };
         }
         if nanos(unit).is_some() {
@@ -140,7 +140,7 @@ impl Literal {
                 Some(time) => Ok(Self::Time(time)),
                 None => error(
                     scan,
-                    "is no duration",
+                    "is not a duration",
                     "expected at least 0s and at most ten years",
                 ),
             };

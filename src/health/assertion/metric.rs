@@ -47,7 +47,7 @@ impl<'a> Samples<'a> {
         let mut values = Vec::new();
         for line in lines {
             let Some((own, value)) = sample(line.rest) else {
-                return Err(format!("line {} is no sample of {name}", line.number));
+                return Err(format!("line {} is not a sample of {name}", line.number));
             };
             if labels.iter().all(|label| own.contains(label)) {
                 values.push(value);

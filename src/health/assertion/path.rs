@@ -64,12 +64,12 @@ fn no_path(scan: &Scanner<'_>, quoted: &Quoted, offset: usize, example: &str) ->
     let text = &quoted.text;
     let place = quoted.place(offset);
     if !text.starts_with('$') {
-        let message = format!("{text:?} is no JSONPath: it begins with $");
+        let message = format!("{text:?} is not a JSONPath: it begins with $");
         return scan.error(quoted.place(0)..scan.at() - 1, message, example);
     }
     scan.error(
         place..place + 1,
-        format!("{text:?} is no JSONPath from here on"),
+        format!("{text:?} is not a JSONPath from here on"),
         "expected .name, ['any name'], [0], [*], ..name or [?@.name == \"value\"], as in RFC 9535",
     )
 }

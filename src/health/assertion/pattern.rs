@@ -35,7 +35,7 @@ impl Pattern {
         if let Some(flag) = flags.chars().find(|flag| !"imsx".contains(*flag)) {
             let help =
                 "expected i (any case), m (^ and $ at lines), s (. is any) or x (blanks are none)";
-            return Err(scan.error(end..scan.at(), format!("{flag:?} is no flag"), help));
+            return Err(scan.error(end..scan.at(), format!("{flag:?} is not a flag"), help));
         }
         let flags: String = "imsx"
             .chars()
@@ -57,7 +57,7 @@ impl Pattern {
                 let why = why.to_string();
                 let last = why.lines().next_back().unwrap_or_default();
                 let help = last.trim_start_matches("error: ").to_owned();
-                Err(scan.error(start..end, "this is no regular expression", help))
+                Err(scan.error(start..end, "this is not a regular expression", help))
             }
         }
     }

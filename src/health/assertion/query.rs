@@ -205,7 +205,7 @@ fn header(scan: &mut Scanner<'_>) -> Result<Query, ParseError> {
     };
     let of_name = |c: char| c.is_ascii_graphic() && !"\"(),/:;<=>?@[\\]{}".contains(c);
     if name.text.is_empty() || !name.text.chars().all(of_name) {
-        let message = format!("{:?} is no header name", name.text);
+        let message = format!("{:?} is not a header name", name.text);
         return Err(scan.error(name.start..scan.at(), message, example));
     }
     Ok(Query::Header(name.text))

@@ -137,8 +137,8 @@ impl Attempt<'_> {
 
     fn build(&self, target: &str) -> Result<Asked, Fault> {
         let request = self.request;
-        let data = match &request.data {
-            Some(data) if self.hop.data => data.clone(),
+        let data = match &request.spec.data {
+            Some(data) if self.hop.data => data.expose().to_vec(),
             _ => Vec::new(),
         };
         let mut built = Asked::new(Full::from(data));
@@ -147,7 +147,7 @@ impl Attempt<'_> {
         *built.headers_mut() = request.headers.clone();
         // an Authorization given as a header takes the place of the user's
         if let (Some((user, password)), Entry::Vacant(slot)) = (
-            &request.user,
+            &request.spec.user,
             built.headers_mut().entry(header::AUTHORIZATION),
         ) {
             let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));

@@ -61,9 +61,9 @@ impl<'a> Exchange<'a> {
 
     async fn walk(&mut self) -> Result<(), Trouble> {
         let mut hop = Hop {
-            url: self.request.url.clone(),
-            method: self.request.method.clone(),
-            data: self.request.data.is_some(),
+            url: self.request.spec.url.url.clone(),
+            method: self.request.spec.method.clone(),
+            data: self.request.spec.data.is_some(),
         };
         loop {
             let answer = self.knock(&hop).await?;
@@ -72,7 +72,7 @@ impl<'a> Exchange<'a> {
                 None => {
                     let is_down = answer.head().status().is_server_error();
                     self.read(answer).await?;
-                    if is_down && let Some(url) = &self.request.ready {
+                    if is_down && let Some(url) = &self.request.spec.ready {
                         self.seen.ready = self.is_ready(url.clone()).await;
                     }
                     return Ok(());
@@ -102,7 +102,7 @@ impl<'a> Exchange<'a> {
 
     /// Where the answer sends us, if it does and we follow.
     fn next(&self, hop: &Hop, response: &Response<Incoming>) -> Result<Option<Hop>, Trouble> {
-        if !self.request.follow {
+        if !self.request.spec.follow {
             return Ok(None);
         }
         let location = response.headers().get(header::LOCATION);
@@ -128,7 +128,7 @@ impl<'a> Exchange<'a> {
                 Ok(response) => return Ok(response),
                 Err(trouble) => trouble,
             };
-            let pause = self.request.retry_refused;
+            let pause = self.request.spec.retry_refused;
             match pause.and_then(|pause| Instant::now().checked_add(pause)) {
                 Some(again) if trouble.reason == Reason::Refused && again < self.deadline => {
                     sleep_until(again).await;
@@ -187,15 +187,15 @@ impl<'a> Exchange<'a> {
 
     /// Where `hop` can be asked. Never empty.
     async fn places(&mut self, hop: &Hop) -> Result<Vec<Place>, Trouble> {
-        if let Some(path) = &self.request.socket {
-            return Ok(vec![Place::Unix(path.clone())]);
+        if let Some(path) = self.request.socket() {
+            return Ok(vec![Place::Unix(path.to_owned())]);
         }
         let host = hop.url.host_str().unwrap_or_default();
         let port = hop.url.port_or_known_default().unwrap_or_default();
         if let Some(address) = lookup::literal(host) {
             return Ok(vec![Place::Tcp((address, port).into())]);
         }
-        let known = self.request.resolve.iter();
+        let known = self.request.spec.resolve.iter();
         let known = known.filter(|known| known.port == port);
         let known: Vec<_> = known
             .filter(|known| known.host.eq_ignore_ascii_case(host))
@@ -205,7 +205,7 @@ impl<'a> Exchange<'a> {
             return Ok(known);
         }
         let asked = Instant::now();
-        let family = self.request.family;
+        let family = self.request.spec.family;
         let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
         self.seen.phases.add(Phase::Dns, asked.elapsed());
         let at = |address: SocketAddr| Place::Tcp((address.ip(), port).into());
@@ -227,7 +227,7 @@ impl<'a> Exchange<'a> {
     async fn read(&mut self, mut answer: Answer) -> Result<(), Trouble> {
         let begun = Instant::now();
         let request = self.request;
-        let mut intake = Intake::new(&request.needles, request.keep, request.max_body);
+        let mut intake = Intake::new(&request.needles, request.keep, request.spec.max_body);
         let outcome = self.drain(&mut answer, &mut intake).await;
         self.seen.body = Some(intake.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
@@ -250,7 +250,7 @@ impl<'a> Exchange<'a> {
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return Err(trouble::of_body(&error, intake.size(), announced)),
                 Ok(Ok(Some(chunk))) => intake.take(&chunk).map_err(|_| {
-                    let max = self.request.max_body;
+                    let max = self.request.spec.max_body;
                     let detail = format!("the body is larger than {max} bytes");
                     Trouble::new(Reason::TooLarge, Phase::Body, detail)
                 })?,

@@ -1,4 +1,4 @@
-//! One HTTP request as a probe: [`Spec`] in, [`Observation`] out.
+//! One HTTP request as a probe: [`HttpSpec`] in, [`Observation`] out.
 //!
 //! A look takes a fresh connection, never a proxy, never a second try after the peer was reached, and
 //! one deadline for everything from the name look-up to the last byte of the body. Redirects are
@@ -14,35 +14,69 @@ mod pem;
 mod provider;
 mod redirect;
 mod request;
-mod spec;
-mod target;
+pub mod spec;
 mod tls;
 mod trace;
 mod trouble;
 mod trust;
+mod url;
 mod wire;
 
-pub use spec::{Override, Spec, SpecError, TlsSpec};
+pub use spec::{HttpSpec, Override, TlsSpec};
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::health::Observation;
+use crate::health::{BodyNeeds, Observation};
 
 use look::Exchange;
 use request::Request;
 
-/// An HTTP probe, validated and ready to look as often as wanted.
+/// Why there can be no probe for a spec: what shows only when it is made.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// No time at all.
+    #[error("a timeout of zero leaves no time to ask")]
+    Timeout,
+    /// An address of the other family.
+    #[error("{0}")]
+    Family(String),
+    /// A file that cannot be read.
+    #[error("cannot read {what} {path:?}: {why}")]
+    File {
+        /// `cacert`, `cert` or `key`.
+        what: &'static str,
+        /// As given.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+    /// A key without a certificate.
+    #[error("key {0:?} is of no use without a cert")]
+    KeyAlone(PathBuf),
+    /// A certificate and a key that do not belong together, or are of a kind that we cannot use.
+    #[error("cannot use cert {path:?}: {why}")]
+    Cert {
+        /// The certificate's file.
+        path: PathBuf,
+        /// In words.
+        why: String,
+    },
+}
+
+/// An HTTP probe, ready to be used as often as wanted.
 pub struct Probe {
     request: Box<Request>,
 }
 
 impl Probe {
-    /// A probe for what `spec` asks. Reads the certificate files it names, and nothing else.
+    /// A probe for what `spec` asks, which keeps what `needs` says of the body. Reads the certificate files
+    /// that the spec names.
     ///
     /// # Errors
-    /// Whatever can be known to be wrong with `spec` before asking.
-    pub fn new(spec: Spec) -> Result<Self, SpecError> {
-        let request = Box::new(Request::new(spec)?);
+    /// Says what cannot be read or used.
+    pub fn new(spec: HttpSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
+        let request = Box::new(Request::new(spec, needs)?);
         Ok(Self { request })
     }
 
@@ -53,7 +87,7 @@ impl Probe {
 
     /// The spec's timeout.
     pub fn timeout(&self) -> Duration {
-        self.request.timeout
+        self.request.spec.timeout
     }
 
     /// Looks once, within `timeout`, whatever the peer does.

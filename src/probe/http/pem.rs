@@ -7,7 +7,7 @@ use std::path::Path;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::spec::SpecError;
+use super::SpecError;
 
 /// More than any bundle of certificates has.
 const FILE_MAX: u64 = 16 * 1024 * 1024;

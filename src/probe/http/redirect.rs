@@ -5,7 +5,7 @@
 
 use reqwest::{Method, StatusCode, Url};
 
-use super::target;
+use super::url;
 use crate::secret::redact_url;
 
 /// Redirects followed by one look.
@@ -53,7 +53,7 @@ impl Hop {
             let location = redact_url(location);
             format!("redirect to {location:?}, which is no URL: {fault}")
         })?;
-        target::strip(&mut url);
+        url::strip(&mut url);
         let from = self.url.scheme();
         match url.scheme() {
             to @ "http" if from == "https" => Err(format!("redirect from {from} to {to}")),

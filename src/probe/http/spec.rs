@@ -1,45 +1,41 @@
-//! What an HTTP probe is told, and what can be wrong with it. Plain data; [`super::request`] makes
-//! something of it.
+//! What an HTTP probe asks, and how. Plain data that is right by itself: `request` makes something of it.
 
-use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::probe::place::Family;
-use crate::secret::{Secret, redact_url};
+use reqwest::{Method, Url};
 
-/// What is asked, and how.
-#[derive(Clone)]
-pub struct Spec {
-    /// `http`, `https`, or `http+unix://%2Frun%2Fapp.sock/health`. Userinfo becomes Basic
-    /// authentication, unless `user` is given.
-    pub url: String,
+use crate::net::http::Header;
+pub use crate::probe::place::Family;
+use crate::probe::place::is_socket_path;
+use crate::probe::{lookup, spec};
+use crate::secret::SecretBytes;
+
+pub use super::url::{HttpUrl, Login};
+
+/// An HTTP request, and what is done about its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpSpec {
+    /// Where it is sent.
+    pub url: HttpUrl,
     /// Total: name look-up, connect, TLS, redirects, body.
     pub timeout: Duration,
-    /// For example `GET`.
-    pub method: String,
+    /// `GET` by default.
+    pub method: Method,
     /// Sent besides ours, or instead of one of ours with the same name.
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<Header>,
     /// The request's body.
-    pub data: Option<Vec<u8>>,
+    pub data: Option<SecretBytes>,
     /// Basic authentication: user and password.
-    pub user: Option<(String, Secret)>,
-    /// Whom to trust, and who we are.
+    pub user: Login,
+    /// Which certificates to trust, and which to show.
     pub tls: TlsSpec,
     /// Follow redirects on the same host, ten at most.
     pub follow: bool,
     /// A body of more bytes than this is `too_large`.
     pub max_body: u64,
-    /// So many bytes of the body are kept.
-    pub keep: usize,
-    /// Looked for in the whole body while it streams by.
-    pub needles: Vec<Vec<u8>>,
-    /// The `User-Agent`.
-    pub user_agent: String,
-    /// When the connection is refused: try again every so long while the timeout allows.
-    pub retry_refused: Option<Duration>,
-    /// Addresses that are known better than the resolver does.
+    /// Addresses to use instead of asking the resolver.
     pub resolve: Vec<Override>,
     /// Use addresses of this family only.
     pub family: Option<Family>,
@@ -47,49 +43,65 @@ pub struct Spec {
     pub http2: bool,
     /// Connect to this socket instead of the URL's host.
     pub unix_socket: Option<PathBuf>,
-    /// A URL, or a path at the same host, that is asked when the answer's status is 5xx: whether the
-    /// service is ready all the same.
-    pub ready: Option<String>,
+    /// Asked when the answer's status is 5xx: while this answers 2xx, that is degraded and no fail.
+    pub ready: Option<Url>,
+    /// The `User-Agent`.
+    pub user_agent: &'static str,
+    /// When the connection is refused: the pause before each further try while the timeout allows.
+    pub retry_refused: Option<Duration>,
 }
 
-impl Spec {
-    /// `GET url` with nothing special about it.
-    pub fn new(url: impl Into<String>, timeout: Duration) -> Self {
+impl HttpSpec {
+    /// How large a body may be by default, in bytes.
+    pub const MAX_BODY: u64 = 16 << 20;
+    /// How long a warm-up may take by default.
+    pub const WARM_UP: Duration = Duration::from_secs(600);
+
+    /// `GET url` with every default.
+    pub fn new(url: HttpUrl) -> Self {
         Self {
-            url: url.into(),
-            timeout,
-            method: "GET".to_owned(),
+            url,
+            timeout: spec::TIMEOUT,
+            method: Method::GET,
             headers: Vec::new(),
             data: None,
             user: None,
             tls: TlsSpec::default(),
             follow: false,
-            max_body: 1024 * 1024,
-            keep: 64 * 1024,
-            needles: Vec::new(),
-            user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")).to_owned(),
-            retry_refused: None,
+            max_body: Self::MAX_BODY,
             resolve: Vec::new(),
             family: None,
             http2: false,
             unix_socket: None,
             ready: None,
+            user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")),
+            retry_refused: None,
         }
     }
-}
 
-/// Nearly all of it may be secret, even the data.
-impl fmt::Debug for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spec")
-            .field("url", &redact_url(&self.url))
-            .field("method", &self.method)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+    /// `GET url` with every default; the URL's user and password become Basic authentication.
+    ///
+    /// # Errors
+    /// Says what the URL of an HTTP probe looks like.
+    pub fn of_url(url: &str) -> Result<Self, String> {
+        let (url, user) = HttpUrl::parse(url)?;
+        Ok(Self {
+            user,
+            ..Self::new(url)
+        })
+    }
+
+    /// Whether addresses of `family` can reach the URL's host.
+    ///
+    /// # Errors
+    /// Says that the URL names an address of the other family.
+    pub fn check_family(&self) -> Result<(), String> {
+        let host = self.url.url.host_str().unwrap_or_default();
+        spec::check_family(host, self.family)
     }
 }
 
-/// Whom to trust, and who we are.
+/// Which certificates to trust, and which to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSpec {
     /// Accept any certificate.
@@ -113,71 +125,74 @@ pub struct Override {
     pub address: IpAddr,
 }
 
-/// What is wrong with a [`Spec`].
-#[derive(Debug, thiserror::Error)]
-pub enum SpecError {
-    /// Not a URL.
-    #[error("{url:?} is no URL: {why}")]
-    Url {
-        /// Without userinfo.
-        url: String,
-        /// In words.
-        why: String,
-    },
-    /// A scheme that is not HTTP's.
-    #[error("{url:?} is not for an HTTP probe: expected http, https or http+unix")]
-    Scheme {
-        /// Without userinfo.
-        url: String,
-    },
-    /// A socket's path that cannot be one.
-    #[error("{path:?} is no path of a unix socket: expected an absolute one of at most 107 bytes")]
-    UnixSocket {
-        /// As given.
-        path: PathBuf,
-    },
-    /// An address of the other family.
-    #[error("{host:?} is not an {family} address")]
-    Family {
-        /// The URL's host.
-        host: String,
-        /// The one asked for.
-        family: Family,
-    },
-    /// No time at all.
-    #[error("a timeout of zero leaves no time to ask")]
-    Timeout,
-    /// Not a method, or one that asks for something else than an answer.
-    #[error("{0:?} is no method to ask with")]
-    Method(String),
-    /// Not a header's name.
-    #[error("{0:?} is no header name")]
-    HeaderName(String),
-    /// A value that would break the request. The value itself may be a secret.
-    #[error("the value of header {0:?} holds a line end or another control character")]
-    HeaderValue(String),
-    /// A header that frames the request.
-    #[error("header {0:?} follows from the request and cannot be set")]
-    HeaderOurs(String),
-    /// A file that cannot be read.
-    #[error("cannot read {what} {path:?}: {why}")]
-    File {
-        /// `cacert`, `cert` or `key`.
-        what: &'static str,
-        /// As given.
-        path: PathBuf,
-        /// In words.
-        why: String,
-    },
-    /// A key without a certificate.
-    #[error("key {0:?} is of no use without a cert")]
-    KeyAlone(PathBuf),
-    /// A certificate and a key that do not belong together, or are of a kind we cannot use.
-    #[error("cannot use cert {path:?}: {why}")]
-    Cert {
-        /// The certificate's file.
-        path: PathBuf,
-        /// In words.
-        why: String,
-    },
+impl Override {
+    /// `HOST:PORT:ADDRESS`, as curl has it; an IPv6 address may stand in brackets.
+    ///
+    /// # Errors
+    /// Says what it looks like.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let read = || {
+            let mut parts = text.splitn(3, ':');
+            let (host, port, address) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Self {
+                // curl's `*` for any host is a thing of its own, and no name has an asterisk in it
+                host: Some(host.to_ascii_lowercase())
+                    .filter(|host| !host.is_empty() && !host.contains('*'))?,
+                port: port.parse().ok().filter(|&port| port > 0)?,
+                address: lookup::literal(address)?,
+            })
+        };
+        read().ok_or_else(|| {
+            format!(
+                "{text:?} is not an address for a host: expected HOST:PORT:ADDRESS, such as \
+                 example.org:443:127.0.0.1"
+            )
+        })
+    }
+}
+
+/// `path`, if it can be the path of a Unix socket.
+///
+/// # Errors
+/// Says what one looks like.
+pub fn socket_path(path: &Path) -> Result<(), String> {
+    match is_socket_path(path) {
+        true => Ok(()),
+        false => Err(format!(
+            "{path:?} is not the path of a Unix socket: expected an absolute one of at most 107 bytes"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overrides_are_written_as_for_curl() {
+        for (text, host, port, address) in [
+            ("Example.org:443:127.0.0.1", "example.org", 443, "127.0.0.1"),
+            ("h:1:[::1]", "h", 1, "::1"),
+            ("h:1:::1", "h", 1, "::1"),
+        ] {
+            let expected = Override {
+                host: host.to_owned(),
+                port,
+                address: address.parse().expect("an address"),
+            };
+            assert_eq!(Override::parse(text), Ok(expected), "{text}");
+        }
+        for wrong in [
+            "h",
+            "h:1",
+            "h:x:127.0.0.1",
+            "h:1:name",
+            ":1:127.0.0.1",
+            "h:70000:::1",
+            "h:0:::1",
+            "*:443:127.0.0.1",
+        ] {
+            assert!(Override::parse(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -10,9 +10,10 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
+use super::SpecError;
 use super::pem;
 use super::provider::PROVIDER;
-use super::spec::{SpecError, TlsSpec};
+use super::spec::TlsSpec;
 use super::trace::Trace;
 use super::trust::{Given, Judge, Trust};
 

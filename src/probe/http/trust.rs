@@ -15,10 +15,10 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 use rustls_platform_verifier::Verifier;
 use tokio::sync::OnceCell;
 
+use super::SpecError;
 use super::certificate;
 use super::pem;
 use super::provider::PROVIDER;
-use super::spec::SpecError;
 use super::trace::Trace;
 
 /// The system's roots. Only success is remembered: a bundle that is installed later is found.

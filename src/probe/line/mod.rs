@@ -6,33 +6,57 @@
 //! connection that opens is all that is asked.
 
 pub(crate) mod answer;
-mod spec;
+pub mod spec;
 mod talk;
 
-pub use spec::{Peer, Spec, SpecError, Until};
+pub use spec::{LineSpec, Peer, Until};
 
 use std::time::Duration;
 
-use crate::health::Observation;
+use crate::health::{BodyNeeds, Observation};
 use crate::probe::intake::Needle;
 
 use talk::Talk;
 
-/// A line probe, validated and ready to look as often as wanted.
+/// Why there can be no probe for a spec.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// No time at all.
+    #[error("a timeout of zero leaves no time to ask")]
+    Timeout,
+    /// An address of the other family.
+    #[error("{0}")]
+    Family(String),
+}
+
+/// A line probe, ready to be used as often as wanted.
 pub struct Probe {
-    spec: Spec,
+    spec: LineSpec,
+    /// When the answer is complete; `None`: none is waited for.
+    until: Option<Until>,
+    /// So many bytes of the answer are kept.
+    keep: usize,
     needles: Vec<Needle>,
 }
 
 impl Probe {
-    /// A probe for what `spec` asks.
+    /// A probe for what `spec` asks, which keeps what `needs` says of the answer.
     ///
     /// # Errors
-    /// Whatever can be known to be wrong with `spec` before asking.
-    pub fn new(spec: Spec) -> Result<Self, SpecError> {
-        spec.validate()?;
-        let needles = spec.needles.iter().map(|text| Needle::new(text)).collect();
-        Ok(Self { spec, needles })
+    /// Says what of `spec` does not fit together.
+    pub fn new(spec: LineSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
+        if spec.timeout.is_zero() {
+            return Err(SpecError::Timeout);
+        }
+        spec.check_family().map_err(SpecError::Family)?;
+        let expects_answer = spec.send.is_some() || needs.is_read;
+        let usual = expects_answer.then_some(Until::LineOrClose);
+        Ok(Self {
+            until: spec.until.clone().or(usual),
+            keep: needs.keep,
+            needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
+            spec,
+        })
     }
 
     /// What is asked.
@@ -47,7 +71,7 @@ impl Probe {
 
     /// Looks once, within `timeout`, whatever the peer does.
     pub async fn look(&self, timeout: Duration) -> Observation {
-        Talk::new(&self.spec, &self.needles, timeout).take().await
+        Talk::new(self, timeout).take().await
     }
 }
 

@@ -1,15 +1,17 @@
-//! What a line probe is told, and what can be wrong with it. Plain data.
+//! What a line probe sends, and how much of the answer it waits for. Plain data.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::probe::lookup::literal;
+use crate::net::Address;
+use crate::net::address::percent_decoded;
 use crate::probe::place::{Family, is_socket_path};
+use crate::probe::spec;
+use crate::secret::{SecretBytes, without_login};
 
-/// What is sent, and how much of the answer is waited for.
-#[derive(Clone)]
-pub struct Spec {
+/// One exchange over a plain connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineSpec {
     /// For people: `tcp://host:port` or `unix:///path`.
     pub url: String,
     /// Where to connect.
@@ -17,63 +19,75 @@ pub struct Spec {
     /// Total: name look-up, connect, the whole answer.
     pub timeout: Duration,
     /// Sent as soon as the connection is open.
-    pub send: Option<Vec<u8>>,
-    /// When the answer is complete; `None`: none is waited for.
+    pub send: Option<SecretBytes>,
+    /// When the answer is complete. `None`: at its first line end or when the peer closes, or, where nothing
+    /// is sent and nothing is expected of an answer, as soon as the connection is open.
     pub until: Option<Until>,
-    /// Looked for in the answer.
-    pub needles: Vec<Vec<u8>>,
     /// An answer of more bytes than this is `too_large`.
     pub max_body: u64,
-    /// So many bytes of the answer are kept.
-    pub keep: usize,
     /// Use addresses of this family only.
     pub family: Option<Family>,
 }
 
-impl Spec {
-    /// Just a connection to `peer`.
-    pub fn new(url: impl Into<String>, peer: Peer, timeout: Duration) -> Self {
+impl LineSpec {
+    /// A connection to `peer` with every default.
+    pub fn new(url: impl Into<String>, peer: Peer) -> Self {
         Self {
             url: url.into(),
             peer,
-            timeout,
+            timeout: spec::TIMEOUT,
             send: None,
             until: None,
-            needles: Vec::new(),
-            max_body: 64 * 1024,
-            keep: 64 * 1024,
+            max_body: spec::MAX_TEXT,
             family: None,
         }
     }
 
-    /// Says what is wrong, if anything is.
-    pub(super) fn validate(&self) -> Result<(), SpecError> {
-        if self.timeout.is_zero() {
-            return Err(SpecError::Timeout);
-        }
-        match (&self.peer, self.family) {
-            (Peer::Unix(path), _) if !is_socket_path(path) => {
-                Err(SpecError::UnixSocket { path: path.clone() })
+    /// The connection that `address`, which was written as `text`, asks for.
+    ///
+    /// # Errors
+    /// Says what the URL of a plain connection looks like, without user and password.
+    pub fn of_address(address: &Address, text: &str) -> Result<Self, String> {
+        let bare = address.user.is_none() && !address.url.contains(['?', '#']);
+        let (peer, url) = match address.scheme.as_str() {
+            "unix" => {
+                let path = percent_decoded(&address.path).map(PathBuf::from);
+                let path = path.filter(|path| {
+                    address.host.is_empty() && address.path.len() > 1 && is_socket_path(path)
+                });
+                (path.map(Peer::Unix), address.url.as_str())
             }
-            (Peer::Tcp { host, .. }, Some(family))
-                if literal(host).is_some_and(|address| !family.has(address)) =>
-            {
-                let host = host.clone();
-                Err(SpecError::Family { host, family })
+            _ => {
+                let named = !address.host.is_empty() && matches!(&*address.path, "" | "/");
+                let port = address.port.filter(|&port| named && port > 0);
+                let peer = port.map(|port| Peer::Tcp {
+                    host: address.host.clone(),
+                    port,
+                });
+                (peer, address.url.trim_end_matches('/'))
             }
-            (Peer::Unix(_) | Peer::Tcp { .. }, _) => Ok(()),
-        }
+        };
+        let expected = match address.scheme.as_str() {
+            "unix" => "unix:///PATH of at most 107 bytes, such as \"unix:///run/app.sock\"",
+            _ => "tcp://HOST:PORT, such as \"tcp://127.0.0.1:8160\"",
+        };
+        peer.filter(|_| bare)
+            .map(|peer| Self::new(url, peer))
+            .ok_or_else(|| {
+                let shown = without_login(text);
+                format!("{shown:?} is not a plain connection: expected {expected}")
+            })
     }
-}
 
-/// What is sent may hold a password.
-impl fmt::Debug for Spec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spec")
-            .field("url", &self.url)
-            .field("timeout", &self.timeout)
-            .field("until", &self.until)
-            .finish_non_exhaustive()
+    /// Whether addresses of `family` can reach the peer.
+    ///
+    /// # Errors
+    /// Says that the URL names an address of the other family.
+    pub fn check_family(&self) -> Result<(), String> {
+        match &self.peer {
+            Peer::Tcp { host, .. } => spec::check_family(host, self.family),
+            Peer::Unix(_) => Ok(()),
+        }
     }
 }
 
@@ -82,12 +96,12 @@ impl fmt::Debug for Spec {
 pub enum Peer {
     /// A name or an address, without brackets.
     Tcp {
-        /// Whom to look up.
+        /// The name to look up, or the address.
         host: String,
         /// 1 to 65535.
         port: u16,
     },
-    /// A unix socket.
+    /// A Unix socket.
     Unix(PathBuf),
 }
 
@@ -104,24 +118,20 @@ pub enum Until {
     Texts(Vec<Vec<u8>>),
 }
 
-/// What is wrong with a [`Spec`].
-#[derive(Debug, thiserror::Error)]
-pub enum SpecError {
-    /// No time at all.
-    #[error("a timeout of zero leaves no time to ask")]
-    Timeout,
-    /// An address of the other family.
-    #[error("{host:?} is not an {family} address")]
-    Family {
-        /// The URL's host.
-        host: String,
-        /// The one asked for.
-        family: Family,
-    },
-    /// A socket's path that cannot be one.
-    #[error("{path:?} is no path of a unix socket: expected an absolute one of at most 107 bytes")]
-    UnixSocket {
-        /// As given.
-        path: PathBuf,
-    },
+impl Until {
+    /// The words for it.
+    pub const NAMES: [&'static str; 3] = ["line", "close", "text"];
+
+    /// What `name` stands for; `texts` are those that the body has to contain.
+    pub fn from_name(name: &str, texts: &[String]) -> Option<Self> {
+        match name {
+            "line" => Some(Self::Line),
+            "close" => Some(Self::Close),
+            "text" => {
+                let bytes = texts.iter().map(|text| text.as_bytes().to_vec());
+                Some(Self::Texts(bytes.collect()))
+            }
+            _ => None,
+        }
+    }
 }

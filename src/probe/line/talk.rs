@@ -9,18 +9,18 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::health::{Observation, Phase, Reason, Trouble};
-use crate::probe::intake::Needle;
 use crate::probe::lookup;
 use crate::probe::place::{self, Place, Stream};
 use crate::probe::trouble::{of_io, of_timeout};
 
+use super::Probe;
 use super::answer::Answer;
-use super::spec::{Peer, Spec};
+use super::spec::{LineSpec, Peer};
 
 /// An exchange under way.
 pub struct Talk<'a> {
-    spec: &'a Spec,
-    needles: &'a [Needle],
+    probe: &'a Probe,
+    spec: &'a LineSpec,
     started: Instant,
     timeout: Duration,
     deadline: Instant,
@@ -29,10 +29,11 @@ pub struct Talk<'a> {
 
 impl<'a> Talk<'a> {
     /// The clock starts now. All must be done within `timeout`.
-    pub fn new(spec: &'a Spec, needles: &'a [Needle], timeout: Duration) -> Self {
+    pub fn new(probe: &'a Probe, timeout: Duration) -> Self {
+        let spec = &probe.spec;
         Self {
+            probe,
             spec,
-            needles,
             started: Instant::now(),
             timeout,
             deadline: place::deadline(timeout),
@@ -110,17 +111,17 @@ impl<'a> Talk<'a> {
     /// Sends and reads at the same time: a peer may answer before it has read everything.
     async fn exchange(&mut self, stream: Stream) -> Result<(), Trouble> {
         let spec = self.spec;
-        let Some(until) = &spec.until else {
+        let Some(until) = &self.probe.until else {
             return Ok(());
         };
         let (mut reader, mut writer) = tokio::io::split(stream);
         let sending = async {
             if let Some(question) = &spec.send {
                 // a peer that does not want to read on may have answered: reading tells
-                let _ = writer.write_all(question).await;
+                let _ = writer.write_all(question.expose()).await;
             }
         };
-        let mut answer = Answer::new(until, self.needles, spec.keep, spec.max_body);
+        let mut answer = Answer::new(until, &self.probe.needles, self.probe.keep, spec.max_body);
         let outcome = {
             let mut sending = pin!(sending);
             let mut reading = pin!(self.read(&mut reader, &mut answer));

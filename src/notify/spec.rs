@@ -1,0 +1,202 @@
+//! Where notifications go, and how. Plain data.
+
+use std::path::PathBuf;
+
+use crate::net::Address;
+use crate::net::http::Header;
+use crate::secret::{Secret, redact_url};
+
+/// What the URL of a mail server looks like, for errors.
+pub const SMTP_EXAMPLE: &str = "smtp+starttls://user@mail.example.org:587";
+
+/// Mails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailSpec {
+    /// At least one address.
+    pub to: Vec<String>,
+    /// The sender; `None`: httpok at this host.
+    pub from: Option<String>,
+    /// How they are sent.
+    pub via: MailVia,
+}
+
+/// How mails are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailVia {
+    /// A command line for the shell that reads the mail on standard input.
+    Sendmail(String),
+    /// An SMTP server.
+    Smtp(SmtpSpec),
+}
+
+impl Default for MailVia {
+    fn default() -> Self {
+        Self::Sendmail("/usr/sbin/sendmail -t -i".to_owned())
+    }
+}
+
+/// An SMTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmtpSpec {
+    /// Name or address, without brackets.
+    pub host: String,
+    /// 25, 465 or 587 by default, after `security`.
+    pub port: u16,
+    /// How the connection is secured.
+    pub security: Security,
+    /// Trust these roots (PEM) instead of the system's.
+    pub cacert: Option<PathBuf>,
+    /// User and password for AUTH.
+    pub user: Option<(String, Secret)>,
+}
+
+/// How an SMTP connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// `smtp://`: not at all.
+    Plain,
+    /// `smtp+starttls://`: upgraded, or not used.
+    StartTls,
+    /// `smtps://`: TLS from the first byte.
+    Tls,
+}
+
+/// The user that a URL names, and the password beside it if there is one.
+pub type UrlUser = Option<(String, Option<Secret>)>;
+
+impl SmtpSpec {
+    /// The server at `url`, and the user that `url` names.
+    ///
+    /// # Errors
+    /// Says what the URL of a mail server looks like.
+    pub fn parse(url: &str) -> Result<(Self, UrlUser), String> {
+        let address = Address::parse(url, SMTP_EXAMPLE)?;
+        let (security, usual) = match address.scheme.as_str() {
+            "smtp" => (Security::Plain, 25),
+            "smtp+starttls" => (Security::StartTls, 587),
+            "smtps" => (Security::Tls, 465),
+            scheme => {
+                return Err(format!(
+                    "scheme {scheme:?} is not supported for mail: expected smtp, smtp+starttls or smtps"
+                ));
+            }
+        };
+        if address.host.is_empty() || address.path.len() > 1 {
+            return Err(format!(
+                "{:?} is not a mail server: expected a host and nothing after it, such as \
+                 {SMTP_EXAMPLE:?}",
+                redact_url(url)
+            ));
+        }
+        let spec = Self {
+            host: address.host,
+            port: address.port.unwrap_or(usual),
+            security,
+            cacert: None,
+            user: None,
+        };
+        Ok((spec, address.user))
+    }
+}
+
+/// A receiver of HTTP requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookSpec {
+    /// Where they are posted.
+    pub url: WebhookUrl,
+    /// Sent besides ours.
+    pub headers: Vec<Header>,
+    /// Signs the body: `X-Httpok-Signature` is its HMAC-SHA256 under this key.
+    pub secret: Option<Secret>,
+    /// Trust these roots (PEM) instead of the system's.
+    pub cacert: Option<PathBuf>,
+}
+
+impl WebhookSpec {
+    /// A plain POST to `url`.
+    pub fn new(url: WebhookUrl) -> Self {
+        Self {
+            url,
+            headers: Vec::new(),
+            secret: None,
+            cacert: None,
+        }
+    }
+}
+
+/// The URL of a webhook. It is a secret: with most services it is all that one needs to post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookUrl {
+    /// `http` or `https`; userinfo becomes Basic authentication.
+    pub url: Secret,
+    /// Its host, which may be shown.
+    pub host: String,
+    /// Whether it is `https`.
+    pub is_secure: bool,
+}
+
+impl WebhookUrl {
+    /// The URL `text`.
+    ///
+    /// # Errors
+    /// Says what it looks like, and shows nothing of `text`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let address = Address::parse(text, "").ok();
+        let address = address.filter(|address| !address.host.is_empty());
+        match address.as_ref().map(|address| address.scheme.as_str()) {
+            Some(scheme @ ("http" | "https")) => Ok(Self {
+                url: Secret::new(text),
+                is_secure: scheme == "https",
+                host: address.map(|address| address.host).unwrap_or_default(),
+            }),
+            _ => Err(
+                "not the URL of a webhook: expected one such as \"https://hooks.example.org/x\""
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_servers_are_urls() {
+        let (server, user) =
+            SmtpSpec::parse("smtp+starttls://me:pass%3A@mail.example.org").expect("a URL");
+        assert_eq!(
+            (server.security, server.host.as_str(), server.port),
+            (Security::StartTls, "mail.example.org", 587)
+        );
+        assert_eq!(user, Some(("me".to_owned(), Some(Secret::new("pass:")))));
+        for (url, port) in [
+            ("smtp://h:2525", 2525),
+            ("smtps://h", 465),
+            ("smtp://h", 25),
+        ] {
+            assert_eq!(SmtpSpec::parse(url).map(|(spec, _)| spec.port), Ok(port));
+        }
+        for wrong in [
+            "mail.example.org",
+            "http://h",
+            "smtp://",
+            "smtp://h/x",
+            "smtp://u:secret@",
+        ] {
+            let error = SmtpSpec::parse(wrong).expect_err(wrong);
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn webhook_urls_are_of_the_web_and_never_shown() {
+        let url = WebhookUrl::parse("https://u:p@hooks.example.org/T0KEN").expect("a URL");
+        assert!(url.is_secure && url.host == "hooks.example.org");
+        assert!(!format!("{url:?}").contains("T0KEN"));
+        for wrong in ["ftp://h/T0KEN", "T0KEN", "http://", "unix:///T0KEN"] {
+            let error = WebhookUrl::parse(wrong).expect_err(wrong);
+            assert!(!error.contains("T0KEN"), "{error}");
+        }
+    }
+}
