@@ -20,7 +20,7 @@ use httpok::health::{
     Report, ReportKind, StatusLine, Step, Trouble,
 };
 use httpok::notify::report::MailFormat;
-use httpok::notify::{Clock, Message, RenderContext};
+use httpok::notify::{Notification, RenderContext, WallClock};
 
 /// 2026-05-01T03:12:04Z
 const ORIGIN: u64 = 1_777_605_124;
@@ -28,7 +28,7 @@ const ORIGIN: u64 = 1_777_605_124;
 fn render_context() -> RenderContext {
     RenderContext {
         host: "box1.example.org".into(),
-        clock: Clock {
+        clock: WallClock {
             origin: SystemTime::UNIX_EPOCH + Duration::from_secs(ORIGIN),
         },
     }
@@ -113,7 +113,7 @@ fn report(kind: ReportKind, entries: Vec<Entry>) -> Report {
 }
 
 /// The message of a report about a hang.
-fn message(kind: ReportKind) -> Message {
+fn message(kind: ReportKind) -> Notification {
     let hang = troubled(
         Reason::FirstByteTimeout,
         Phase::FirstByte,

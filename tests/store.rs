@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use httpok::health::{Decision, Incident, Moment, Note, ProcessName};
 use httpok::store::{
-    Intent, IntentId, Message, Next, Owner, Store, StoreError, Trouble, TroubleKind,
+    Intent, IntentId, NextDelivery, OutboxMessage, Owner, Store, StoreError, StoreTrouble,
+    StoreTroubleKind,
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -61,8 +62,8 @@ fn intent(process: &str) -> Intent {
     }
 }
 
-fn message(incident: &str, number: u64) -> Message {
-    Message {
+fn message(incident: &str, number: u64) -> OutboxMessage {
+    OutboxMessage {
         notifier: "mail".to_owned(),
         incident: incident.to_owned(),
         number,
@@ -89,7 +90,7 @@ fn processes(intents: &[Intent]) -> Vec<String> {
 }
 
 /// The one trouble that is told.
-fn only(store: &Store) -> Trouble {
+fn only(store: &Store) -> StoreTrouble {
     let mut troubles = store.take_troubles();
     assert_eq!(troubles.len(), 1, "{troubles:?}");
     troubles.remove(0)
@@ -194,9 +195,9 @@ fn an_intent_survives_kill_9() {
         child.kill().expect("SIGKILL");
         child.wait().expect("its end");
 
-        let archive = Store::open_read_only(dir.path()).expect("readable without a watchdog");
+        let read_only = Store::open_read_only(dir.path()).expect("readable without a watchdog");
         assert_eq!(
-            processes(&archive.open_intents().expect("intents")),
+            processes(&read_only.open_intents().expect("intents")),
             ["app:web"]
         );
 
@@ -272,7 +273,7 @@ fn everything_is_there_in_the_next_run() {
             store.incident("shop-1").await.expect("an incident"),
             Some(incident)
         );
-        let Next::Deliver(queued) = store
+        let NextDelivery::Deliver(queued) = store
             .next_due(again, "mail", "a", LEASE)
             .await
             .expect("an answer")
@@ -314,8 +315,8 @@ fn the_last_handle_writes_what_waits() {
         store.record("a", vec![note("shop", 1)]);
         drop(store);
         let deadline = Instant::now() + DEADLINE;
-        let archive = Store::open_read_only(dir.path()).expect("a store");
-        while archive.notes("shop", 1).expect("notes").is_empty() {
+        let read_only = Store::open_read_only(dir.path()).expect("a store");
+        while read_only.notes("shop", 1).expect("notes").is_empty() {
             assert!(Instant::now() < deadline, "it is written in time");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -343,7 +344,7 @@ fn a_message_too_large_is_refused() {
     now(async {
         let dir = scratch();
         let store = Store::new(dir.path());
-        let large = Message {
+        let large = OutboxMessage {
             json: "x".repeat(9 << 20),
             ..message("shop-1", 1)
         };
@@ -452,7 +453,7 @@ fn watchdogs_do_not_deliver_a_message_twice() {
         }
         let drain = async |store: &Store, owner: &str| {
             let (mut got, late) = (Vec::new(), Moment::from_secs(1_800_000_000));
-            while let Next::Deliver(queued) = store
+            while let NextDelivery::Deliver(queued) = store
                 .next_due(late, "mail", owner, LEASE)
                 .await
                 .expect("an answer")
@@ -537,7 +538,7 @@ fn a_full_disk_is_told_once_and_left_behind() {
         assert_eq!(store.open_intents().await.expect("intents").len(), 50);
         assert_eq!(store.counts().await.expect("counts").pending, 1);
         let trouble = only(&store);
-        assert_eq!(trouble.kind, TroubleKind::Full, "{}", trouble.text);
+        assert_eq!(trouble.kind, StoreTroubleKind::Full, "{}", trouble.text);
         assert!(
             trouble.text.contains(&*database(&dir).to_string_lossy())
                 && trouble.text.contains("make room"),
@@ -592,16 +593,16 @@ fn a_read_only_directory_is_read_and_told_once() {
         store.close_intent(intents[0].id).await.expect("in memory");
         store.open_intent(intent("new")).await.expect("in memory");
         let trouble = only(&store);
-        assert_eq!(trouble.kind, TroubleKind::ReadOnly, "{}", trouble.text);
-        let archive = Store::open_read_only(&dir).expect("readable");
-        let on_disk = archive.open_intents().expect("intents");
+        assert_eq!(trouble.kind, StoreTroubleKind::ReadOnly, "{}", trouble.text);
+        let read_only = Store::open_read_only(&dir).expect("readable");
+        let on_disk = read_only.open_intents().expect("intents");
         assert_eq!(processes(&on_disk), ["app:left"]);
-        drop(archive);
+        drop(read_only);
 
         mount(&["-o", "remount,bind,rw"], &dir);
         well_again(&store).await;
-        let archive = Store::open_read_only(&dir).expect("readable");
-        let on_disk = archive.open_intents().expect("intents");
+        let read_only = Store::open_read_only(&dir).expect("readable");
+        let on_disk = read_only.open_intents().expect("intents");
         assert_eq!(processes(&on_disk), ["app:new"]);
         assert_eq!(store.take_troubles(), []);
     });
@@ -623,11 +624,11 @@ fn a_file_that_others_hold_is_told_once_and_left_behind() {
             .await
             .expect("in memory");
         let trouble = only(&store);
-        assert_eq!(trouble.kind, TroubleKind::Locked, "{}", trouble.text);
+        assert_eq!(trouble.kind, StoreTroubleKind::Locked, "{}", trouble.text);
         holder.execute_batch("ROLLBACK").expect("its end");
         well_again(&store).await;
-        let archive = Store::open_read_only(dir.path()).expect("readable");
-        assert_eq!(archive.open_intents().expect("intents").len(), 1);
+        let read_only = Store::open_read_only(dir.path()).expect("readable");
+        assert_eq!(read_only.open_intents().expect("intents").len(), 1);
         assert_eq!(store.take_troubles(), []);
     });
 }
@@ -640,7 +641,12 @@ fn a_directory_that_cannot_be_made_is_told_once() {
         fs::write(&file, "not a directory").expect("a file");
         let store = Store::new(file.join("state"));
         let trouble = store.open().await.expect("an answer").expect("a trouble");
-        assert_eq!(trouble.kind, TroubleKind::Unreachable, "{}", trouble.text);
+        assert_eq!(
+            trouble.kind,
+            StoreTroubleKind::Unreachable,
+            "{}",
+            trouble.text
+        );
         let id = store.open_intent(intent("web")).await.expect("in memory");
         store
             .enqueue("a", message("i", 1))
@@ -651,8 +657,8 @@ fn a_directory_that_cannot_be_made_is_told_once() {
 
         fs::remove_file(&file).expect("out of the way");
         well_again(&store).await;
-        let archive = Store::open_read_only(&file.join("state")).expect("made");
-        assert_eq!(archive.counts().expect("counts").pending, 1);
+        let read_only = Store::open_read_only(&file.join("state")).expect("made");
+        assert_eq!(read_only.counts().expect("counts").pending, 1);
     });
 }
 
@@ -674,7 +680,7 @@ fn a_newer_database_is_left_alone() {
         assert_eq!(store.open_intents().await.expect("intents"), []);
         store.open_intent(intent("new")).await.expect("in memory");
         let trouble = only(&store);
-        assert_eq!(trouble.kind, TroubleKind::Newer);
+        assert_eq!(trouble.kind, StoreTroubleKind::Newer);
         assert!(
             trouble.text.contains("its version is 99"),
             "{}",
@@ -691,7 +697,7 @@ fn a_newer_database_is_left_alone() {
 
 /// Fills a store, damages its closed file and says what a new store then has: open intents, waiting
 /// messages, and the trouble that was told.
-async fn damaged(damage: impl Fn(&Path)) -> (Vec<String>, u64, Trouble) {
+async fn damaged(damage: impl Fn(&Path)) -> (Vec<String>, u64, StoreTrouble) {
     let dir = scratch();
     let store = Store::new(dir.path());
     for number in 0..300 {
@@ -712,7 +718,7 @@ async fn damaged(damage: impl Fn(&Path)) -> (Vec<String>, u64, Trouble) {
     let notes = store.notes("shop", 10_000).await.expect("notes");
     assert_eq!(notes.last(), Some(&note("shop", 1000)), "it is written");
     let trouble = only(&store);
-    assert_eq!(trouble.kind, TroubleKind::Corrupt, "{}", trouble.text);
+    assert_eq!(trouble.kind, StoreTroubleKind::Corrupt, "{}", trouble.text);
     assert_eq!(*store.watch().borrow(), None, "the fresh one is well");
     let aside = set_aside(dir.path());
     assert_eq!(aside.len(), 1, "{aside:?}");
@@ -722,9 +728,9 @@ async fn damaged(damage: impl Fn(&Path)) -> (Vec<String>, u64, Trouble) {
         trouble.text
     );
     store.close(DEADLINE).await.expect("closed");
-    let archive = Store::open_read_only(dir.path()).expect("the fresh one");
+    let read_only = Store::open_read_only(dir.path()).expect("the fresh one");
     assert_eq!(
-        processes(&archive.open_intents().expect("intents")),
+        processes(&read_only.open_intents().expect("intents")),
         intents
     );
     (intents, pending, trouble)
@@ -813,8 +819,8 @@ fn a_file_that_is_removed_is_made_again_with_what_it_held() {
             .open_intent(intent("behind"))
             .await
             .expect("an intent");
-        let archive = Store::open_read_only(dir.path()).expect("a file again");
-        let on_disk = archive.open_intents().expect("intents");
+        let read_only = Store::open_read_only(dir.path()).expect("a file again");
+        let on_disk = read_only.open_intents().expect("intents");
         assert_eq!(processes(&on_disk), ["app:before", "app:behind"]);
         assert_eq!(store.take_troubles(), []);
     });

@@ -1,6 +1,7 @@
 //! Where what a command line asked for is handed to the daemon. Each function runs until the watchdog ends
 //! and says how it ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
@@ -97,7 +98,7 @@ fn key_of_listener(settings: &Settings, options: &ListenerOptions) -> String {
 }
 
 /// Reads the configuration file again: all that is wrong with it, ready to be printed.
-pub type SettingsFile = Box<dyn FnMut() -> Result<Settings, String> + Send>;
+pub type SettingsFile = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 
 fn run(
     settings: &Settings,
@@ -206,8 +207,8 @@ pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
     }
 }
 
-fn reload(mut file: SettingsFile, run_options: RunOptions) -> Reload {
-    Box::new(move || -> Result<Parts, String> {
+fn reload(file: SettingsFile, run_options: RunOptions) -> Reload {
+    Arc::new(move || -> Result<Parts, String> {
         let settings = file()?;
         wiring::wire(&settings, &run_options).map_err(|why| format!("{why:#}"))
     })

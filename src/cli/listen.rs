@@ -1,5 +1,7 @@
 //! The drop-in listener's entry: what [`crate::cli::dropin`] read is told to people, or handed on.
 
+use std::sync::Arc;
+
 use super::dropin::{self, DropIn, HELP, Refusal, USAGE, Watched, Wish};
 use super::exit::Exit;
 use super::handover::{self, SettingsFile};
@@ -58,7 +60,7 @@ fn listen(listener: DropIn) -> Exit {
     let Some(path) = file else {
         return handover::listen(&line, &options, None);
     };
-    let mut load: SettingsFile = Box::new(move || {
+    let load: SettingsFile = Arc::new(move || {
         let loaded = config::load(&path, &super::env).map_err(|faults| faults.to_string())?;
         Ok(from_file(loaded, &line))
     });

@@ -64,7 +64,7 @@ fn obey(command: Command) -> Exit {
             match read() {
                 Ok((settings, options)) => {
                     let again: handover::SettingsFile =
-                        Box::new(move || read().map(|(settings, _)| settings));
+                        std::sync::Arc::new(move || read().map(|(settings, _)| settings));
                     handover::watch(&settings, &options, file.then_some(again))
                 }
                 Err(why) => refuse(&why),

@@ -32,7 +32,7 @@ pub const VERSION: u32 = 1;
 
 /// The beginning of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Beginning {
+pub struct JournalStart {
     pub journal: u32,
     pub at: Moment,
     pub seed: u64,
@@ -42,7 +42,7 @@ pub struct Beginning {
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct JournalEntry {
     pub at: Moment,
     pub event: Event,
     pub effects: Vec<Effect>,
@@ -101,7 +101,7 @@ impl Journal {
     pub fn begin(&self, at: Moment, monitor: &Monitor) {
         let memory = |name: &String| Some((name.clone(), monitor.memory(name)?.clone()));
         let names: Vec<_> = monitor.checks().map(|check| check.name.clone()).collect();
-        self.line(&Beginning {
+        self.line(&JournalStart {
             journal: VERSION,
             at,
             seed: self.seed,
@@ -185,9 +185,9 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("text");
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4);
-        let begun: Beginning = serde_json::from_str(lines[2]).expect("the second run");
+        let begun: JournalStart = serde_json::from_str(lines[2]).expect("the second run");
         assert_eq!((begun.journal, begun.seed), (VERSION, 2));
-        let entry: Entry = serde_json::from_str(lines[3]).expect("its event");
+        let entry: JournalEntry = serde_json::from_str(lines[3]).expect("its event");
         assert_eq!((entry.at, entry.event), (Moment::from_secs(1), tick));
         let mode = std::fs::metadata(&path).expect("it is there").permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);

@@ -19,12 +19,12 @@ const CROWDED: usize = 1000;
 /// Takes entries, and never blocks.
 #[derive(Clone, Debug)]
 pub struct PersistQueue {
-    entries: mpsc::UnboundedSender<Entry>,
+    entries: mpsc::UnboundedSender<PersistEntry>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// What is written down.
-pub enum Entry {
+pub enum PersistEntry {
     /// For the notifiers.
     Report(Box<Report>),
     /// What is remembered of a check; with `now`, before anything that comes after it.
@@ -45,7 +45,7 @@ pub enum Entry {
     Sync(tokio::sync::oneshot::Sender<()>),
 }
 
-impl Entry {
+impl PersistEntry {
     /// Whether nothing is broken when it is left out.
     const fn is_optional(&self) -> bool {
         matches!(self, Self::Notes(_) | Self::Memory { now: false, .. })
@@ -72,7 +72,7 @@ impl PersistQueue {
     }
 
     /// Takes an entry.
-    pub fn write(&self, entry: Entry) {
+    pub fn write(&self, entry: PersistEntry) {
         if entry.is_optional() && self.waiting.load(Ordering::Relaxed) > CROWDED {
             return;
         }
@@ -84,7 +84,7 @@ impl PersistQueue {
     /// Waits until all that was taken so far is written.
     pub async fn sync(&self) {
         let (done, written) = tokio::sync::oneshot::channel();
-        self.write(Entry::Sync(done));
+        self.write(PersistEntry::Sync(done));
         let _ = written.await;
     }
 }
@@ -98,7 +98,7 @@ struct PersistWriter {
 }
 
 impl PersistWriter {
-    async fn write_all(mut self, mut entries: mpsc::UnboundedReceiver<Entry>) {
+    async fn write_all(mut self, mut entries: mpsc::UnboundedReceiver<PersistEntry>) {
         let mut trouble = self.store.watch();
         loop {
             tokio::select! {
@@ -117,13 +117,13 @@ impl PersistWriter {
         }
     }
 
-    async fn write(&mut self, entry: Entry) {
+    async fn write(&mut self, entry: PersistEntry) {
         let result = match entry {
-            Entry::Report(report) => {
+            PersistEntry::Report(report) => {
                 self.outbox.take(*report).await;
                 Ok(())
             }
-            Entry::Memory { check, memory, now } => match serde_json::to_string(&memory) {
+            PersistEntry::Memory { check, memory, now } => match serde_json::to_string(&memory) {
                 Ok(json) => {
                     self.store.save_memory(&self.watchdog, &check, json);
                     if now {
@@ -137,23 +137,25 @@ impl PersistWriter {
                     Ok(())
                 }
             },
-            Entry::Incident(incident) => self.store.save_incident(&self.watchdog, &incident).await,
-            Entry::Notes(notes) => {
+            PersistEntry::Incident(incident) => {
+                self.store.save_incident(&self.watchdog, &incident).await
+            }
+            PersistEntry::Notes(notes) => {
                 self.store.record(&self.watchdog, notes);
                 Ok(())
             }
-            Entry::Done(intents) => {
+            PersistEntry::Done(intents) => {
                 let mut result = Ok(());
                 for intent in intents {
                     result = result.and(self.store.close_intent(intent).await);
                 }
                 result
             }
-            Entry::Outbox(outbox) => {
+            PersistEntry::Outbox(outbox) => {
                 self.outbox = *outbox;
                 Ok(())
             }
-            Entry::Sync(done) => {
+            PersistEntry::Sync(done) => {
                 let _ = done.send(());
                 Ok(())
             }

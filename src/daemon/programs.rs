@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
 use crate::health::{Backend, Process};
 use crate::supervisor::Supervisors;
-use crate::supervisor::embedded::{Embedded, Program, become_subreaper, read_notes, reap_orphans};
+use crate::supervisor::embedded::{
+    Embedded, Program, Record, become_subreaper, read_notes, reap_orphans,
+};
 
 use super::logger::Logger;
 use super::state_dir::short;
@@ -45,6 +47,8 @@ pub struct Programs {
     leave: bool,
     supervisor: Option<Embedded>,
     reaper: Option<AbortHandle>,
+    /// The last change of definitions, until every program of it was begun.
+    changing: Option<JoinHandle<()>>,
     lock: Option<Flock<File>>,
     logger: Logger,
 }
@@ -57,6 +61,7 @@ impl Programs {
             leave: false,
             supervisor: None,
             reaper: None,
+            changing: None,
             lock: None,
             logger,
         }
@@ -70,42 +75,50 @@ impl Programs {
         }
     }
 
-    /// From now on the programs are `wanted`. The first time, what an earlier run left is taken over: what
-    /// is not wanted any more is stopped, too. Needs a runtime.
-    ///
-    /// # Errors
-    /// Another watchdog looks after them.
-    pub async fn define(&mut self, wanted: Definitions) -> Result<(), String> {
-        self.leave = wanted.leave;
-        match &self.supervisor {
-            Some(supervisor) => supervisor.update(wanted.programs).await,
-            None if wanted.programs.is_empty() && !self.notes.exists() => {}
-            None => self.take_over(wanted.programs).await?,
+    /// What a definition has to be prepared with.
+    pub fn preparer(&self) -> Preparer {
+        Preparer {
+            notes: self.notes.clone(),
+            taken_over: self.supervisor.is_some(),
+            logger: self.logger.clone(),
         }
-        Ok(())
     }
 
-    async fn take_over(&mut self, programs: Vec<Program>) -> Result<(), String> {
-        self.lock = self.locked().await?;
-        let records = read_notes(&self.notes).unwrap_or_else(|why| {
-            self.unknown("what an earlier run left is not known", &why);
-            Vec::new()
-        });
-        if let Err(why) = become_subreaper() {
-            tracing::warn!("what programs leave behind will not be collected: {why}");
-        }
-        self.reap();
-        let supervisor = match Embedded::noting(programs.clone(), self.notes.clone()) {
-            Ok(supervisor) => supervisor,
-            Err(why) => {
-                let text = "programs are started, but when httpok is killed the next run will not know them";
-                self.unknown(text, &why);
-                Embedded::new(programs)
+    /// From now on the programs are as prepared; nothing of it waits. The first time, what an earlier run left
+    /// is taken over: what is not wanted any more is stopped, too. Needs a runtime.
+    pub fn apply(&mut self, prepared: Prepared) {
+        let Prepared { wanted, taken_over } = prepared;
+        self.leave = wanted.leave;
+        let before = self.changing.take();
+        let change = match (taken_over, self.supervisor.clone()) {
+            (Some(taken_over), None) => {
+                if let Err(why) = become_subreaper() {
+                    tracing::warn!("what programs leave behind will not be collected: {why}");
+                }
+                self.reap();
+                self.lock = taken_over.lock;
+                let supervisor = taken_over.supervisor.clone();
+                self.supervisor = Some(taken_over.supervisor);
+                tokio::spawn(async move { supervisor.begin(taken_over.records).await })
             }
+            (_, Some(supervisor)) => tokio::spawn(async move {
+                if let Some(before) = before {
+                    // one that broke has left its programs as they were
+                    let _ = before.await;
+                }
+                supervisor.update(wanted.programs).await;
+            }),
+            (None, None) => return,
         };
-        supervisor.begin(records).await;
-        self.supervisor = Some(supervisor);
-        Ok(())
+        self.changing = Some(change);
+    }
+
+    /// Waits until every program was begun.
+    pub async fn begun(&mut self) {
+        if let Some(changing) = self.changing.take() {
+            // a task that broke leaves the programs to their checks
+            let _ = changing.await;
+        }
     }
 
     /// Where checks find the programs.
@@ -132,6 +145,77 @@ impl Programs {
                 None => {}
             }
         }
+    }
+
+    fn reap(&mut self) {
+        if self.reaper.is_some() {
+            return;
+        }
+        let reaping = tokio::spawn(async {
+            if let Err(why) = reap_orphans().await {
+                tracing::warn!("cannot collect orphans: {why}");
+            }
+        });
+        self.reaper = Some(reaping.abort_handle());
+    }
+}
+
+/// Everything about new definitions that can fail, done before anything of the old ones is touched.
+#[derive(Debug)]
+pub struct Preparer {
+    notes: PathBuf,
+    taken_over: bool,
+    logger: Logger,
+}
+
+/// Definitions that are ready to be applied.
+#[derive(Debug)]
+pub struct Prepared {
+    wanted: Definitions,
+    taken_over: Option<TakenOver>,
+}
+
+/// What an earlier run left, and the supervisor that goes on with it.
+#[derive(Debug)]
+struct TakenOver {
+    lock: Option<Flock<File>>,
+    records: Vec<Record>,
+    supervisor: Embedded,
+}
+
+impl Preparer {
+    /// Prepares `wanted`. Needs a runtime.
+    ///
+    /// # Errors
+    /// Another watchdog looks after the programs.
+    pub async fn prepare(self, wanted: Definitions) -> Result<Prepared, String> {
+        let is_new = !self.taken_over && (!wanted.programs.is_empty() || self.notes.exists());
+        let taken_over = match is_new {
+            true => Some(self.take_over(wanted.programs.clone()).await?),
+            false => None,
+        };
+        Ok(Prepared { wanted, taken_over })
+    }
+
+    async fn take_over(self, programs: Vec<Program>) -> Result<TakenOver, String> {
+        let lock = self.locked().await?;
+        let records = read_notes(&self.notes).unwrap_or_else(|why| {
+            self.unknown("what an earlier run left is not known", &why);
+            Vec::new()
+        });
+        let supervisor = match Embedded::noting(programs.clone(), self.notes.clone()) {
+            Ok(supervisor) => supervisor,
+            Err(why) => {
+                let text = "programs are started, but when httpok is killed the next run will not know them";
+                self.unknown(text, &why);
+                Embedded::new(programs)
+            }
+        };
+        Ok(TakenOver {
+            lock,
+            records,
+            supervisor,
+        })
     }
 
     /// The lock, or none where there can be none: a state directory that cannot be used must not keep
@@ -163,18 +247,6 @@ impl Programs {
             };
             sleep(LOCK_EVERY).await;
         }
-    }
-
-    fn reap(&mut self) {
-        if self.reaper.is_some() {
-            return;
-        }
-        let reaping = tokio::spawn(async {
-            if let Err(why) = reap_orphans().await {
-                tracing::warn!("cannot collect orphans: {why}");
-            }
-        });
-        self.reaper = Some(reaping.abort_handle());
     }
 
     fn unknown(&self, what: &str, why: &io::Error) {

@@ -13,12 +13,12 @@ const WAITING: usize = 1024;
 /// A handle to standard error that never blocks.
 #[derive(Clone, Debug)]
 pub struct Stderr {
-    lines: SyncSender<Message>,
+    lines: SyncSender<Line>,
     lost: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
-enum Message {
+enum Line {
     Text(Vec<u8>),
     Flush(SyncSender<()>),
 }
@@ -41,7 +41,7 @@ impl Stderr {
 
     /// Writes `text`, which brings its own line ends.
     pub fn write(&self, text: impl Into<Vec<u8>>) {
-        if self.lines.try_send(Message::Text(text.into())).is_err() {
+        if self.lines.try_send(Line::Text(text.into())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -49,7 +49,7 @@ impl Stderr {
     /// Waits until all was written, but no longer than `patience`.
     pub fn flush(&self, patience: Duration) {
         let (done, wait) = sync_channel(1);
-        if self.lines.try_send(Message::Flush(done)).is_ok() {
+        if self.lines.try_send(Line::Flush(done)).is_ok() {
             // an end without an answer is the reader's affair; we have waited long enough
             let _ = wait.recv_timeout(patience);
         }
@@ -68,11 +68,11 @@ impl Write for Stderr {
     }
 }
 
-fn write_all(messages: &Receiver<Message>, lost: &AtomicU64) {
+fn write_all(lines: &Receiver<Line>, lost: &AtomicU64) {
     let mut stderr = io::stderr();
-    for message in messages {
-        match message {
-            Message::Text(text) => {
+    for line in lines {
+        match line {
+            Line::Text(text) => {
                 let missed = lost.swap(0, Ordering::Relaxed);
                 if missed > 0 {
                     let _ = writeln!(
@@ -83,7 +83,7 @@ fn write_all(messages: &Receiver<Message>, lost: &AtomicU64) {
                 // there is no better place to complain about standard error
                 let _ = stderr.write_all(&text);
             }
-            Message::Flush(done) => {
+            Line::Flush(done) => {
                 let _ = stderr.flush();
                 let _ = done.send(());
             }

@@ -82,7 +82,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     }
     let render_context = RenderContext {
         host: hostname(),
-        clock: notify::Clock {
+        clock: notify::WallClock {
             origin: SystemTime::UNIX_EPOCH,
         },
     };

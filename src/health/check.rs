@@ -15,6 +15,7 @@ use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::reason::Reason;
 use super::roll::Roll;
+use super::snapshot::ProbeFacts;
 use super::step::CallError;
 use super::tally::Tally;
 use super::threshold::{Status, Streak};
@@ -202,6 +203,8 @@ pub(super) struct CheckState {
     pub waiting: bool,
     /// What it came to so far.
     pub tally: Tally,
+    /// What the newest probe saw, for metrics.
+    pub seen: Option<ProbeFacts>,
 }
 
 impl CheckState {
@@ -220,6 +223,7 @@ impl CheckState {
             unasked: Vec::new(),
             waiting: false,
             tally: Tally::default(),
+            seen: None,
         }
     }
 
@@ -282,6 +286,8 @@ impl CheckState {
     /// Remembers a look in short.
     pub fn sample(&mut self, now: Moment, look: &CheckResult) {
         *self.tally.looks.entry(look.judgement.verdict).or_default() += 1;
+        self.tally.durations.add(look.seen.duration);
+        self.seen = Some(ProbeFacts::from(&look.seen));
         let samples = &mut self.memory.samples;
         if samples.len() >= KEPT_SAMPLES {
             samples.pop_front();

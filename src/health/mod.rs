@@ -13,11 +13,13 @@ mod codes;
 mod exit;
 mod expectation;
 mod gate;
+mod histogram;
 mod incident;
 mod moment;
 mod monitor;
 mod note;
 mod observation;
+mod own_health;
 mod plan;
 mod policy;
 mod process;
@@ -41,18 +43,20 @@ pub use check::{Check, Episode, Memory, Pause, Sample, Verifying};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, Rule};
 pub use gate::Gate;
+pub use histogram::Histogram;
 pub use incident::{CheckResult, DownState, Entry, Happening, Incident, Report, ReportKind};
 pub use moment::Moment;
 pub use monitor::{Effect, Event, Limits, Monitor, Tick};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
+pub use own_health::{Bounds, Levels, OwnHealth, OwnLimits, Unhealthy};
 pub use plan::{Plan, Remedy, Scope, Selection};
 pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    Busy, CheckResultView, CheckView, IncidentView, PauseView, RollView, Snapshot, Spending,
-    StreakView, Totals,
+    Busy, CheckResultView, CheckView, IncidentView, PauseView, ProbeFacts, RollView, Snapshot,
+    Spending, StreakView, Totals,
 };
 pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};
 pub use tally::Tally;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Sample;
 use super::incident::Incident;
 use super::moment::Moment;
+use super::observation::{Observation, Phases};
 use super::reason::Reason;
 use super::roll::Roll;
 use super::tally::Tally;
@@ -53,6 +54,9 @@ pub struct CheckView {
     pub since: Option<Moment>,
     /// The newest look.
     pub last: Option<CheckResultView>,
+    /// What else was seen then, by this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<ProbeFacts>,
     pub streak: StreakView,
     /// The open episode.
     pub incident: Option<IncidentView>,
@@ -100,6 +104,24 @@ pub struct CheckResultView {
     pub detail: String,
     pub took: f64,
     pub code: Option<u16>,
+}
+
+/// Numbers of one probe that metrics show.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeFacts {
+    pub phases: Phases,
+    /// When the first of the peer's certificates expires, in seconds since 1970.
+    pub certificate_expires: Option<i64>,
+}
+
+impl From<&Observation> for ProbeFacts {
+    fn from(seen: &Observation) -> Self {
+        let ends = seen.certificates.iter().map(|one| one.not_after);
+        Self {
+            phases: seen.phases,
+            certificate_expires: ends.min(),
+        }
+    }
 }
 
 /// How near the thresholds are.

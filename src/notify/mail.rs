@@ -5,7 +5,7 @@ use lettre::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Mailboxes, SinglePart};
 
-use super::message::{DeliveryError, Message};
+use super::message::{DeliveryError, Notification};
 use super::sendmail::Pipe;
 use super::smtp::Server;
 use super::superlance;
@@ -61,7 +61,7 @@ impl Notifier {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
         let mail = self.compose(message).map_err(|error| {
             DeliveryError::Permanent(format!("cannot make a mail of it: {error}"))
         })?;
@@ -80,7 +80,7 @@ impl Notifier {
         }
     }
 
-    fn compose(&self, message: &Message) -> Result<lettre::Message, lettre::error::Error> {
+    fn compose(&self, message: &Notification) -> Result<lettre::Message, lettre::error::Error> {
         let root = thread_id(message);
         let mut builder = lettre::Message::builder()
             .from(self.from.clone())
@@ -118,7 +118,7 @@ pub struct Original {
 
 impl Original {
     /// The bytes that sendmail reads.
-    pub fn bytes(&self, message: &Message) -> Vec<u8> {
+    pub fn bytes(&self, message: &Notification) -> Vec<u8> {
         superlance::mail(&self.to, &message.subject, &message.text)
     }
 
@@ -126,7 +126,7 @@ impl Original {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
         self.pipe.send(self.bytes(message)).await
     }
 }
@@ -151,14 +151,14 @@ fn mailboxes(text: &str, host: &str) -> Result<Vec<Mailbox>, String> {
 }
 
 /// The Message-ID of report `number` in `message`'s thread: the same whenever it is asked for.
-fn message_id(message: &Message, number: u64) -> String {
+fn message_id(message: &Notification, number: u64) -> String {
     let (incident, host) = (atom(&message.incident), domain(&message.host));
     format!("<{incident}.{number}.httpok@{host}>")
 }
 
 /// What every mail of the thread refers to. No mail has this id: it holds the thread together even where the
 /// first mail was never delivered, or is not remembered.
-fn thread_id(message: &Message) -> String {
+fn thread_id(message: &Notification) -> String {
     let (incident, host) = (atom(&message.incident), domain(&message.host));
     format!("<{incident}.httpok@{host}>")
 }

@@ -10,7 +10,7 @@ use crate::health::Moment;
 
 /// A report in words: plain data that can wait in the outbox for days and across restarts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Message {
+pub struct Notification {
     /// One line.
     pub subject: String,
     /// Plain text, lines ended by `\n`, the last one without.
@@ -33,17 +33,17 @@ pub struct RenderContext {
     /// The host's name.
     pub host: String,
     /// Turns moments into times of day.
-    pub clock: Clock,
+    pub clock: WallClock,
 }
 
 /// Turns moments of the watchdog's own clock into times of day.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub struct WallClock {
     /// The time of day at [`Moment::ZERO`].
     pub origin: SystemTime,
 }
 
-impl Clock {
+impl WallClock {
     /// The time of day at `moment`, kept within what RFC 3339 can say.
     pub fn at(self, moment: Moment) -> SystemTime {
         const LAST: Duration = Duration::from_secs(253_402_300_799);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn moments_become_times_of_day_and_never_panic() {
-        let clock = Clock {
+        let clock = WallClock {
             origin: SystemTime::UNIX_EPOCH + Duration::from_secs(1_777_605_124),
         };
         assert_eq!(clock.stamp(Moment::ZERO), "2026-05-01T03:12:04Z");
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(clock.time(Moment::from_secs(60)), "03:13:04");
         let end = clock.stamp(Moment::from_millis(u64::MAX));
         assert_eq!(end, "9999-12-31T23:59:59Z");
-        let before = Clock {
+        let before = WallClock {
             origin: SystemTime::UNIX_EPOCH - Duration::from_secs(5),
         };
         assert_eq!(before.stamp(Moment::ZERO), "1970-01-01T00:00:00Z");

@@ -16,7 +16,7 @@ pub mod webhook;
 
 use std::time::Duration;
 
-pub use message::{Clock, DeliveryError, Message, RenderContext};
+pub use message::{DeliveryError, Notification, RenderContext, WallClock};
 
 /// How long one mail may take on its way out.
 pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ impl Notifier {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
         match self {
             Self::Mail(notifier) => notifier.deliver(message).await,
             Self::Original(notifier) => notifier.deliver(message).await,

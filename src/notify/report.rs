@@ -9,7 +9,7 @@ use crate::health::{
 };
 use crate::secret::redact_url;
 
-use super::message::{Message, RenderContext};
+use super::message::{Notification, RenderContext};
 use super::superlance::Listener;
 use super::text::{brief, header_value, span, timing, visible};
 use super::{event, transcript};
@@ -28,7 +28,7 @@ pub enum MailFormat {
 
 impl MailFormat {
     /// `report` in words.
-    pub fn tell(&self, report: &Report, render_context: &RenderContext) -> Message {
+    pub fn tell(&self, report: &Report, render_context: &RenderContext) -> Notification {
         let (subject, text) = match (self, &report.kind) {
             (Self::Original(listener), ReportKind::Action) => listener.mail(report),
             (Self::Original(_) | Self::Full, _) => (
@@ -37,7 +37,7 @@ impl MailFormat {
             ),
         };
         let subject = header_value(&subject);
-        Message {
+        Notification {
             event: event::of(report, render_context, &subject, &text),
             subject,
             text,

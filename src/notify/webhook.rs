@@ -17,7 +17,7 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::secret::Secret;
 
-use super::message::{DeliveryError, Message};
+use super::message::{DeliveryError, Notification};
 use super::spec::WebhookSpec;
 use super::text::brief;
 
@@ -49,7 +49,7 @@ impl Notifier {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Message) -> Result<(), DeliveryError> {
+    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
         let body = message.event.to_string();
         let mut headers = self.headers.clone();
         if let Some(key) = &self.spec.secret {

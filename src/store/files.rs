@@ -10,9 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::patience;
+use super::busy;
 use super::schema;
-use super::trouble::{Fault, TroubleKind};
+use super::trouble::{FileFault, StoreTroubleKind};
 
 /// An open database and which file it is.
 pub(super) struct Opened {
@@ -52,7 +52,10 @@ pub(super) fn free(dir: &Path) -> Option<u64> {
 /// Opens the database in `dir` for writing, making both where they are missing. One that is damaged is set
 /// aside for a fresh one: one that shows it on opening, or `broken`, which showed it later. All that
 /// happens under a lock, so that of several watchdogs only one makes, migrates or replaces it.
-pub(super) fn open(dir: &Path, broken: Option<(Identity, &Fault)>) -> Result<Opened, Fault> {
+pub(super) fn open(
+    dir: &Path,
+    broken: Option<(Identity, &FileFault)>,
+) -> Result<Opened, FileFault> {
     make_private_dir(dir)?;
     let _lock = lock(dir)?;
     let path = database(dir);
@@ -63,7 +66,7 @@ pub(super) fn open(dir: &Path, broken: Option<(Identity, &Fault)>) -> Result<Ope
         replaced = Some((set_aside(&path)?, fault.detail.clone()));
     }
     let conn = match connect(&path) {
-        Err(fault) if fault.kind == TroubleKind::Corrupt && replaced.is_none() => {
+        Err(fault) if fault.kind == StoreTroubleKind::Corrupt && replaced.is_none() => {
             replaced = Some((set_aside(&path)?, fault.detail));
             connect(&path)?
         }
@@ -78,27 +81,29 @@ pub(super) fn open(dir: &Path, broken: Option<(Identity, &Fault)>) -> Result<Ope
 }
 
 /// Opens the database in `dir` for reading alone. On a file system that cannot be written this works too.
-pub(super) fn open_read_only(dir: &Path) -> Result<Connection, Fault> {
+pub(super) fn open_read_only(dir: &Path) -> Result<Connection, FileFault> {
     let conn = read(&database(dir))?;
     schema::refuse_newer(schema::version(&conn)?)?;
     Ok(conn)
 }
 
 /// Opens what was set aside at `path`, to read what can still be read.
-pub(super) fn open_damaged(path: &Path) -> Result<Connection, Fault> {
+pub(super) fn open_damaged(path: &Path) -> Result<Connection, FileFault> {
     let conn = read(path)?;
     // Lets SQLite go on where the file is shorter than it says.
     conn.pragma_update(None, "writable_schema", true)?;
     Ok(conn)
 }
 
-fn read(path: &Path) -> Result<Connection, Fault> {
+fn read(path: &Path) -> Result<Connection, FileFault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_handler(Some(patience::wait))?;
+    conn.busy_handler(Some(busy::wait))?;
     match schema::version(&conn) {
         // Without write access a log that is not there cannot be made, nor is it needed.
-        Err(error) if Fault::of(&error).is_some_and(|f| f.kind == TroubleKind::Unreachable) => {
+        Err(error)
+            if FileFault::of(&error).is_some_and(|f| f.kind == StoreTroubleKind::Unreachable) =>
+        {
             let flags = flags | OpenFlags::SQLITE_OPEN_URI;
             Ok(Connection::open_with_flags(immutable(path), flags)?)
         }
@@ -138,7 +143,7 @@ fn make_private_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Locks `dir` among watchdogs: no lock file is left behind.
-fn lock(dir: &Path) -> Result<File, Fault> {
+fn lock(dir: &Path) -> Result<File, FileFault> {
     let file = File::open(dir)?;
     let mut tries = 0;
     loop {
@@ -149,20 +154,20 @@ fn lock(dir: &Path) -> Result<File, Fault> {
                 return Ok(file);
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
-            Err(TryLockError::WouldBlock) if patience::wait(tries) => tries += 1,
+            Err(TryLockError::WouldBlock) if busy::wait(tries) => tries += 1,
             Err(TryLockError::WouldBlock) => {
                 let detail = "another watchdog has been opening it for too long";
-                return Err(Fault::new(TroubleKind::Locked, detail));
+                return Err(FileFault::new(StoreTroubleKind::Locked, detail));
             }
         }
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, Fault> {
+fn connect(path: &Path) -> Result<Connection, FileFault> {
     make_private_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_handler(Some(patience::wait))?;
+    conn.busy_handler(Some(busy::wait))?;
     // The last one to close would fold the log into the file and delete it *by name*: after the file
     // was replaced, the name is the log of the new one.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

@@ -10,12 +10,12 @@ pub struct MessageId(pub(super) i64);
 
 /// A report for one notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct OutboxMessage {
     /// The notifier's key, the same in every run.
     pub notifier: String,
     /// The incident that it is about.
     pub incident: String,
-    /// Counts up within the incident: later ones wait for earlier ones.
+    /// OutboxCounts up within the incident: later ones wait for earlier ones.
     pub number: u64,
     /// What is told.
     pub json: String,
@@ -29,12 +29,12 @@ pub struct Enqueued {
     /// Its row. The same report twice is one row.
     pub id: MessageId,
     /// What had to go for it, oldest first.
-    pub dropped: Vec<Dropped>,
+    pub dropped: Vec<DroppedMessage>,
 }
 
 /// A message that was dropped undelivered because there were too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
+pub struct DroppedMessage {
     /// For whom it was.
     pub notifier: String,
     /// What it was about.
@@ -49,11 +49,11 @@ pub struct Dropped {
 
 /// A message that waits for delivery, or was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queued {
+pub struct QueuedMessage {
     /// Its row.
     pub id: MessageId,
     /// What and for whom.
-    pub message: Message,
+    pub message: OutboxMessage,
     /// Failed tries.
     pub attempts: u32,
     /// Why the last one failed.
@@ -62,9 +62,9 @@ pub struct Queued {
 
 /// What a notifier has to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextDelivery {
     /// Deliver this, and say how it went before the lease ends.
-    Deliver(Box<Queued>),
+    Deliver(Box<QueuedMessage>),
     /// Ask again then.
     At(Moment),
     /// Nothing waits.
@@ -73,7 +73,7 @@ pub enum Next {
 
 /// How full the outbox is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct OutboxCounts {
     /// Messages that wait.
     pub pending: u64,
     /// Messages that were given up.

@@ -1,21 +1,21 @@
 //! Floor 2: what outlives the watchdog, in one SQLite database in `state_dir` that several watchdogs share:
 //! intents, the outbox, check state, incidents and decisions. SQLite blocks, so it has a thread of its own.
 //! The store never stands in the way of watching or restarting: when the file cannot be used, requests are
-//! answered from memory, a [`Trouble`] is there to be told once, and what was kept goes to the file when that
+//! answered from memory, a [`StoreTrouble`] is there to be told once, and what was kept goes to the file when that
 //! works again. When and why something is stored is decided elsewhere.
 
-mod archive;
-mod board;
+mod busy;
+mod database;
 mod files;
 mod history;
+mod in_memory;
 mod intents;
-mod keeper;
 mod message;
 mod outbox;
-mod patience;
+mod pending;
+mod read_only;
 mod rows;
 mod schema;
-mod shelter;
 mod thread;
 mod trouble;
 
@@ -25,13 +25,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use archive::Archive;
 pub use intents::{Intent, IntentId, Owner};
-pub use message::{Counts, Dropped, Enqueued, Message, MessageId, Next, Queued};
-pub use trouble::{StoreError, Trouble, TroubleKind};
+pub use message::{
+    DroppedMessage, Enqueued, MessageId, NextDelivery, OutboxCounts, OutboxMessage, QueuedMessage,
+};
+pub use read_only::ReadOnlyStore;
+pub use trouble::{StoreError, StoreTrouble, StoreTroubleKind};
 
 use crate::health::{Incident, Moment, Note};
-use keeper::Use;
+use database::Use;
 use outbox::Bounds;
 use thread::Thread;
 
@@ -51,15 +53,15 @@ impl Store {
     }
 
     /// The store in `dir` for a command that only looks.
-    pub fn open_read_only(dir: &Path) -> Result<Archive, StoreError> {
-        Archive::open(dir)
+    pub fn open_read_only(dir: &Path) -> Result<ReadOnlyStore, StoreError> {
+        ReadOnlyStore::open(dir)
     }
 
     /// Opens the database now. Returns what is wrong with it, which is also told.
-    pub async fn open(&self) -> Result<Option<Trouble>, StoreError> {
+    pub async fn open(&self) -> Result<Option<StoreTrouble>, StoreError> {
         self.thread
-            .call(|keeper| {
-                keeper.settle();
+            .call(|database| {
+                database.settle();
                 Ok(())
             })
             .await?;
@@ -67,13 +69,13 @@ impl Store {
     }
 
     /// The troubles since the last call: each is to be told once.
-    pub fn take_troubles(&self) -> Vec<Trouble> {
-        self.thread.board.take_troubles()
+    pub fn take_troubles(&self) -> Vec<StoreTrouble> {
+        self.thread.pending.take_troubles()
     }
 
     /// What is wrong with the store just now; changes wake whoever watches.
-    pub fn watch(&self) -> watch::Receiver<Option<Trouble>> {
-        self.thread.board.watch()
+    pub fn watch(&self) -> watch::Receiver<Option<StoreTrouble>> {
+        self.thread.pending.watch()
     }
 
     /// Notes an intent. It is on disk before this returns, or in memory when the disk does not take it.
@@ -96,10 +98,10 @@ impl Store {
     /// The open intents of every watchdog, oldest first.
     pub async fn open_intents(&self) -> Result<Vec<Intent>, StoreError> {
         self.thread
-            .call(|keeper| {
-                let (intents, unreadable) = keeper.run(Use::Read, intents::all)?;
+            .call(|database| {
+                let (intents, unreadable) = database.run(Use::Read, intents::all)?;
                 if unreadable > 0 {
-                    keeper.tell(trouble::unreadable_intents(&keeper.path(), unreadable));
+                    database.tell(trouble::unreadable_intents(&database.path(), unreadable));
                 }
                 Ok(intents)
             })
@@ -122,7 +124,11 @@ impl Store {
 
     /// Queues a message, owned by `watchdog`. It is on disk before this returns, or in memory when the disk
     /// does not take it. What is dropped for it is to be told.
-    pub async fn enqueue(&self, watchdog: &str, message: Message) -> Result<Enqueued, StoreError> {
+    pub async fn enqueue(
+        &self,
+        watchdog: &str,
+        message: OutboxMessage,
+    ) -> Result<Enqueued, StoreError> {
         let bounds = Bounds::USUAL;
         let (bytes, most) = (message.json.len() as u64, bounds.largest());
         if bytes > most {
@@ -143,7 +149,7 @@ impl Store {
         notifier: &str,
         owner: &str,
         lease: Duration,
-    ) -> Result<Next, StoreError> {
+    ) -> Result<NextDelivery, StoreError> {
         let (notifier, owner) = (notifier.to_owned(), owner.to_owned());
         self.run(Use::Write, move |conn| {
             outbox::next_due(conn, now, &notifier, &owner, lease)
@@ -186,7 +192,7 @@ impl Store {
     }
 
     /// How full the outbox is.
-    pub async fn counts(&self) -> Result<Counts, StoreError> {
+    pub async fn counts(&self) -> Result<OutboxCounts, StoreError> {
         self.run(Use::Read, outbox::counts).await
     }
 
@@ -199,7 +205,7 @@ impl Store {
 
     /// Has the state of a check, as JSON, written with the next batch; a newer one takes its place.
     pub fn save_memory(&self, watchdog: &str, check: &str, json: String) {
-        if self.thread.board.add_memory(watchdog, check, json) {
+        if self.thread.pending.add_memory(watchdog, check, json) {
             self.thread.wake();
         }
     }
@@ -244,7 +250,7 @@ impl Store {
 
     /// Has decisions written with the next batch: no disk is touched for a look that passes.
     pub fn record(&self, watchdog: &str, notes: Vec<Note>) {
-        if !notes.is_empty() && self.thread.board.add_notes(watchdog, notes) {
+        if !notes.is_empty() && self.thread.pending.add_notes(watchdog, notes) {
             self.thread.wake();
         }
     }
@@ -259,8 +265,8 @@ impl Store {
     /// Writes what waits for a batch.
     pub async fn flush(&self) -> Result<(), StoreError> {
         self.thread
-            .call(|keeper| {
-                keeper.write_waiting();
+            .call(|database| {
+                database.write_waiting();
                 Ok(())
             })
             .await
@@ -277,7 +283,7 @@ impl Store {
         request: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.thread
-            .call(move |keeper| keeper.run(how, request))
+            .call(move |database| database.run(how, request))
             .await
     }
 
@@ -287,9 +293,9 @@ impl Store {
         request: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.thread
-            .call(move |keeper| {
-                keeper.write_waiting();
-                keeper.run(Use::Read, request)
+            .call(move |database| {
+                database.write_waiting();
+                database.run(Use::Read, request)
             })
             .await
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::message::{Counts, Dropped, Enqueued, Message, MessageId, Next, Queued};
+use super::message::{
+    DroppedMessage, Enqueued, MessageId, NextDelivery, OutboxCounts, OutboxMessage, QueuedMessage,
+};
 use super::rows::{id, int, moment, whole};
 use crate::health::Moment;
 
@@ -36,7 +38,7 @@ impl Bounds {
 pub(super) fn enqueue(
     conn: &Connection,
     watchdog: &str,
-    message: &Message,
+    message: &OutboxMessage,
     bounds: Bounds,
 ) -> rusqlite::Result<Enqueued> {
     let created = int(message.created.as_millis());
@@ -85,14 +87,14 @@ fn exceeds(conn: &Connection, bounds: Bounds) -> rusqlite::Result<bool> {
 }
 
 /// Drops the oldest row but `spared`.
-fn drop_oldest(conn: &Connection, spared: i64) -> rusqlite::Result<Option<Dropped>> {
+fn drop_oldest(conn: &Connection, spared: i64) -> rusqlite::Result<Option<DroppedMessage>> {
     conn.query_row(
         "DELETE FROM outbox WHERE id = (SELECT id FROM outbox WHERE id <> ?1 \
          ORDER BY state = 'pending', created, number LIMIT 1) \
          RETURNING notifier, incident, number, created, state = 'kept'",
         [spared],
         |row| {
-            Ok(Dropped {
+            Ok(DroppedMessage {
                 notifier: row.get(0)?,
                 incident: row.get(1)?,
                 number: whole(row, 2)?,
@@ -112,7 +114,7 @@ pub(super) fn next_due(
     notifier: &str,
     owner: &str,
     lease: Duration,
-) -> rusqlite::Result<Next> {
+) -> rusqlite::Result<NextDelivery> {
     let found = conn
         .query_row(
             "SELECT id, notifier, incident, number, message, created, attempts, last_failure, \
@@ -128,17 +130,17 @@ pub(super) fn next_due(
         )
         .optional()?;
     let Some((queued, due)) = found else {
-        return Ok(Next::Nothing);
+        return Ok(NextDelivery::Nothing);
     };
     if due > now {
-        return Ok(Next::At(due));
+        return Ok(NextDelivery::At(due));
     }
     postpone(conn, queued.id, now + lease)?;
     conn.execute(
         "UPDATE outbox SET owner = ?1 WHERE id = ?2",
         params![owner, queued.id.0],
     )?;
-    Ok(Next::Deliver(Box::new(queued)))
+    Ok(NextDelivery::Deliver(Box::new(queued)))
 }
 
 /// What `watchdog` had taken for the first time when it was killed is due again at once: its new run knows
@@ -190,8 +192,8 @@ fn postpone(conn: &Connection, id: MessageId, until: Moment) -> rusqlite::Result
     Ok(())
 }
 
-pub(super) fn counts(conn: &Connection) -> rusqlite::Result<Counts> {
-    let mut counts = Counts::default();
+pub(super) fn counts(conn: &Connection) -> rusqlite::Result<OutboxCounts> {
+    let mut counts = OutboxCounts::default();
     let mut by_state = conn
         .prepare("SELECT state, count(*), sum(bytes), min(created) FROM outbox GROUP BY state")?;
     let mut rows = by_state.query([])?;
@@ -222,10 +224,10 @@ pub(super) fn untried(conn: &Connection, watchdog: &str) -> rusqlite::Result<u64
     )
 }
 
-fn queued(row: &Row<'_>) -> rusqlite::Result<Queued> {
-    Ok(Queued {
+fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
+    Ok(QueuedMessage {
         id: MessageId(row.get(0)?),
-        message: Message {
+        message: OutboxMessage {
             notifier: row.get(1)?,
             incident: row.get(2)?,
             number: whole(row, 3)?,
@@ -250,8 +252,8 @@ mod tests {
         conn
     }
 
-    fn message(incident: &str, number: u64, created: u64) -> Message {
-        Message {
+    fn message(incident: &str, number: u64, created: u64) -> OutboxMessage {
+        OutboxMessage {
             notifier: "mail".to_owned(),
             incident: incident.to_owned(),
             number,
@@ -274,11 +276,11 @@ mod tests {
     /// What `owner` gets at `now`: the message's text, or when to come again.
     fn next(conn: &Connection, now: u64, owner: &str) -> String {
         match next_due(conn, Moment::from_secs(now), "mail", owner, LEASE).expect("an answer") {
-            Next::Deliver(queued) => {
+            NextDelivery::Deliver(queued) => {
                 format!("{} {}", queued.message.incident, queued.message.number)
             }
-            Next::At(when) => format!("at {}", when.as_millis() / 1000),
-            Next::Nothing => "nothing".to_owned(),
+            NextDelivery::At(when) => format!("at {}", when.as_millis() / 1000),
+            NextDelivery::Nothing => "nothing".to_owned(),
         }
     }
 
@@ -359,13 +361,14 @@ mod tests {
             rows: 3,
             bytes: 100,
         };
-        let fill = |message: &Message| enqueue(&conn, "a", message, bounds).expect("a row").dropped;
+        let fill =
+            |message: &OutboxMessage| enqueue(&conn, "a", message, bounds).expect("a row").dropped;
         for number in 1..=3 {
             assert_eq!(fill(&message("i", number, number)), []);
         }
         let given_up = enqueue(&conn, "a", &message("i", 2, 2), bounds).expect("a row");
         give_up(&conn, given_up.id, "no").expect("kept");
-        let numbers = |dropped: Vec<Dropped>| -> Vec<(u64, bool)> {
+        let numbers = |dropped: Vec<DroppedMessage>| -> Vec<(u64, bool)> {
             dropped
                 .iter()
                 .map(|one| (one.number, one.given_up))
@@ -373,7 +376,7 @@ mod tests {
         };
         assert_eq!(numbers(fill(&message("i", 4, 4))), [(2, true)]);
         assert_eq!(numbers(fill(&message("i", 5, 5))), [(1, false)]);
-        let heavy = Message {
+        let heavy = OutboxMessage {
             json: "x".repeat(97),
             ..message("i", 6, 6)
         };

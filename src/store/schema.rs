@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::trouble::{Fault, TroubleKind};
+use super::trouble::{FileFault, StoreTroubleKind};
 
 /// `MIGRATIONS[n]` leads from version n to n + 1.
 const MIGRATIONS: &[&str] = &[FIRST];
@@ -110,19 +110,19 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<usize> {
 }
 
 /// A database of a newer version is not for us: its tables may mean something else.
-pub(super) fn refuse_newer(found: usize) -> Result<(), Fault> {
+pub(super) fn refuse_newer(found: usize) -> Result<(), FileFault> {
     if found <= ours() {
         return Ok(());
     }
-    Err(Fault::new(
-        TroubleKind::Newer,
+    Err(FileFault::new(
+        StoreTroubleKind::Newer,
         format!("its version is {found}, this httpok knows up to {}", ours()),
     ))
 }
 
 /// Brings the database to our version. Takes the write lock in any case, so that a database that cannot
 /// be written is known here and not at the first stop.
-pub(super) fn migrate(conn: &Connection) -> Result<(), Fault> {
+pub(super) fn migrate(conn: &Connection) -> Result<(), FileFault> {
     refuse_newer(version(conn)?)?;
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
     let found = version(&tx)?;
@@ -166,7 +166,7 @@ mod tests {
         conn.pragma_update(None, "user_version", ours() as u32 + 1)
             .expect("a newer version");
         let fault = migrate(&conn).expect_err("a refusal");
-        assert_eq!(fault.kind, TroubleKind::Newer);
+        assert_eq!(fault.kind, StoreTroubleKind::Newer);
         assert_eq!(fault.detail, "its version is 2, this httpok knows up to 1");
     }
 }

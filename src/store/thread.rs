@@ -1,5 +1,5 @@
 //! The store's thread: started with the first request, one request after the other, each answered within a
-//! deadline or given up by whoever asked. What a request does is in `keeper`.
+//! deadline or given up by whoever asked. What a request does is in `database`.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-use super::board::Board;
+use super::database::Database;
 use super::files;
-use super::keeper::Keeper;
+use super::pending::Pending;
 use super::trouble::{self, StoreError};
 
 /// Longer than everything that the thread itself waits for, but a disk that hangs.
@@ -20,10 +20,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Requests that may wait for the thread; the others wait for their place.
 const MOST_REQUESTS: usize = 64;
 
-type Request = Box<dyn FnOnce(&mut Keeper) + Send>;
+type Request = Box<dyn FnOnce(&mut Database) + Send>;
 
 pub(super) struct Thread {
-    pub board: Arc<Board>,
+    pub pending: Arc<Pending>,
     dir: PathBuf,
     state: Mutex<State>,
     places: Arc<Semaphore>,
@@ -39,7 +39,7 @@ enum State {
 impl Thread {
     pub fn new(dir: PathBuf) -> Self {
         Self {
-            board: Arc::new(Board::new()),
+            pending: Arc::new(Pending::new()),
             dir,
             state: Mutex::new(State::New),
             places: Arc::new(Semaphore::new(MOST_REQUESTS)),
@@ -50,14 +50,14 @@ impl Thread {
     /// the answer any more.
     pub async fn call<T: Send + 'static>(
         &self,
-        request: impl FnOnce(&mut Keeper) -> Result<T, StoreError> + Send + 'static,
+        request: impl FnOnce(&mut Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let answer = async {
             let place = Arc::clone(&self.places).acquire_owned().await;
             let (answer, answered) = oneshot::channel();
-            self.send(Box::new(move |keeper| {
+            self.send(Box::new(move |database| {
                 // Nobody may be waiting any more.
-                let _ = answer.send(request(keeper));
+                let _ = answer.send(request(database));
                 drop(place);
             }))?;
             answered.await.unwrap_or(Err(StoreError::Closed))
@@ -66,13 +66,13 @@ impl Thread {
             Ok(answer) => answer,
             Err(_) => {
                 let path = files::database(&self.dir);
-                self.board.tell(trouble::slow(&path, ANSWER_WITHIN));
+                self.pending.tell(trouble::slow(&path, ANSWER_WITHIN));
                 Err(StoreError::Slow(ANSWER_WITHIN))
             }
         }
     }
 
-    /// Has the thread look at the board. Called once per batch, so it needs no place.
+    /// Has the thread look at the pending. Called once per batch, so it needs no place.
     pub fn wake(&self) {
         if let Err(error) = self.send(Box::new(|_| ())) {
             tracing::debug!("decisions are not stored: {error}");
@@ -86,8 +86,8 @@ impl Thread {
             return Ok(());
         };
         let (answer, answered) = oneshot::channel();
-        let last: Request = Box::new(move |keeper| {
-            keeper.close();
+        let last: Request = Box::new(move |database| {
+            database.close();
             let _ = answer.send(());
         });
         if requests.send(last).is_err() {
@@ -113,10 +113,10 @@ impl Thread {
 
     fn start(&self) -> Result<Sender<Request>, StoreError> {
         let (requests, inbox) = mpsc::channel();
-        let keeper = Keeper::new(self.dir.clone(), Arc::clone(&self.board));
+        let database = Database::new(self.dir.clone(), Arc::clone(&self.pending));
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || serve(keeper, &inbox))
+            .spawn(move || serve(database, &inbox))
             .map_err(StoreError::Thread)?;
         Ok(requests)
     }
@@ -127,18 +127,18 @@ impl Thread {
 }
 
 /// The life of the thread.
-fn serve(mut keeper: Keeper, inbox: &Receiver<Request>) {
+fn serve(mut database: Database, inbox: &Receiver<Request>) {
     loop {
-        let request = match keeper.due() {
+        let request = match database.due() {
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
         };
         match request {
-            Ok(request) => request(&mut keeper),
+            Ok(request) => request(&mut database),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        keeper.tend();
+        database.tend();
     }
-    keeper.close();
+    database.close();
 }

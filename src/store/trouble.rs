@@ -9,9 +9,9 @@ use rusqlite::ErrorCode;
 
 /// Why the store cannot keep things on disk. Told once, by the sentence in `text`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct StoreTrouble {
     /// Of which kind.
-    pub kind: TroubleKind,
+    pub kind: StoreTroubleKind,
     /// The database.
     pub path: PathBuf,
     /// What is wrong, what is lost by it, and what to do.
@@ -20,7 +20,7 @@ pub struct Trouble {
 
 /// The kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TroubleKind {
+pub enum StoreTroubleKind {
     /// There is no room on the disk, or the quota is used up.
     Full,
     /// The directory, the file or its file system cannot be written.
@@ -43,13 +43,13 @@ pub enum TroubleKind {
 
 /// What a failed try to use the file came to: a trouble that does not know its path yet.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
-    pub kind: TroubleKind,
+pub(super) struct FileFault {
+    pub kind: StoreTroubleKind,
     pub detail: String,
 }
 
-impl Fault {
-    pub fn new(kind: TroubleKind, detail: impl Into<String>) -> Self {
+impl FileFault {
+    pub fn new(kind: StoreTroubleKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -58,7 +58,7 @@ impl Fault {
 
     /// What `error` says about the file, or `None` when only the request itself was at fault.
     pub fn of(error: &rusqlite::Error) -> Option<Self> {
-        use TroubleKind as Kind;
+        use StoreTroubleKind as Kind;
         let rusqlite::Error::SqliteFailure(cause, _) = error else {
             return None;
         };
@@ -83,41 +83,41 @@ impl Fault {
     pub fn or_full(self, free: Option<u64>) -> Self {
         const NEXT_TO_NOTHING: u64 = 64 * 1024;
         match self.kind {
-            TroubleKind::Failing | TroubleKind::Unreachable
+            StoreTroubleKind::Failing | StoreTroubleKind::Unreachable
                 if free.is_some_and(|bytes| bytes < NEXT_TO_NOTHING) =>
             {
-                Self::new(TroubleKind::Full, self.detail)
+                Self::new(StoreTroubleKind::Full, self.detail)
             }
             _ => self,
         }
     }
 
     /// What is told about it, for the database at `path`.
-    pub fn told(&self, path: &Path) -> Trouble {
+    pub fn told(&self, path: &Path) -> StoreTrouble {
         let (wrong, remedy) = match self.kind {
-            TroubleKind::Full => ("cannot be written, the disk is full", "make room"),
-            TroubleKind::ReadOnly => (
+            StoreTroubleKind::Full => ("cannot be written, the disk is full", "make room"),
+            StoreTroubleKind::ReadOnly => (
                 "cannot be written",
                 "make the directory writable for this user, or set another \"state_dir\"",
             ),
-            TroubleKind::Unreachable => (
+            StoreTroubleKind::Unreachable => (
                 "cannot be opened",
                 "make the directory accessible for this user, or set another \"state_dir\"",
             ),
-            TroubleKind::Corrupt => ("is damaged", "look at the disk"),
-            TroubleKind::Newer => (
+            StoreTroubleKind::Corrupt => ("is damaged", "look at the disk"),
+            StoreTroubleKind::Newer => (
                 "was written by a newer httpok and is not touched",
                 "update this httpok, or set another \"state_dir\"",
             ),
-            TroubleKind::Locked => (
+            StoreTroubleKind::Locked => (
                 "is held by another program",
                 "end what holds it, such as an open transaction in sqlite3",
             ),
-            TroubleKind::Failing | TroubleKind::Unreadable | TroubleKind::Slow => {
+            StoreTroubleKind::Failing | StoreTroubleKind::Unreadable | StoreTroubleKind::Slow => {
                 ("cannot be used", "look at the disk")
             }
         };
-        Trouble {
+        StoreTrouble {
             kind: self.kind,
             path: path.to_owned(),
             text: format!(
@@ -131,27 +131,27 @@ impl Fault {
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for FileFault {
     fn from(error: rusqlite::Error) -> Self {
-        Self::of(&error).unwrap_or_else(|| Self::new(TroubleKind::Failing, error.to_string()))
+        Self::of(&error).unwrap_or_else(|| Self::new(StoreTroubleKind::Failing, error.to_string()))
     }
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for FileFault {
     fn from(error: io::Error) -> Self {
         let kind = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => TroubleKind::Full,
-            io::ErrorKind::ReadOnlyFilesystem => TroubleKind::ReadOnly,
-            _ => TroubleKind::Unreachable,
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreTroubleKind::Full,
+            io::ErrorKind::ReadOnlyFilesystem => StoreTroubleKind::ReadOnly,
+            _ => StoreTroubleKind::Unreachable,
         };
         Self::new(kind, error.to_string())
     }
 }
 
 /// A corrupt database at `path` was set aside; `rescued` rows could still be read from it.
-pub(super) fn set_aside(path: &Path, aside: &Path, rescued: usize, detail: &str) -> Trouble {
-    Trouble {
-        kind: TroubleKind::Corrupt,
+pub(super) fn set_aside(path: &Path, aside: &Path, rescued: usize, detail: &str) -> StoreTrouble {
+    StoreTrouble {
+        kind: StoreTroubleKind::Corrupt,
         path: path.to_owned(),
         text: format!(
             "the store \"{}\" was damaged ({detail}): a fresh one was made with the {rescued} rows that \
@@ -164,9 +164,9 @@ pub(super) fn set_aside(path: &Path, aside: &Path, rescued: usize, detail: &str)
 }
 
 /// `count` intents at `path` are written in words that this version does not know.
-pub(super) fn unreadable_intents(path: &Path, count: usize) -> Trouble {
-    Trouble {
-        kind: TroubleKind::Unreadable,
+pub(super) fn unreadable_intents(path: &Path, count: usize) -> StoreTrouble {
+    StoreTrouble {
+        kind: StoreTroubleKind::Unreadable,
         path: path.to_owned(),
         text: format!(
             "{count} open intents in the store \"{}\" cannot be read: the processes they name may have \
@@ -178,9 +178,9 @@ pub(super) fn unreadable_intents(path: &Path, count: usize) -> Trouble {
 }
 
 /// No answer came from the store at `path` within `after`.
-pub(super) fn slow(path: &Path, after: Duration) -> Trouble {
-    Trouble {
-        kind: TroubleKind::Slow,
+pub(super) fn slow(path: &Path, after: Duration) -> StoreTrouble {
+    StoreTrouble {
+        kind: StoreTroubleKind::Slow,
         path: path.to_owned(),
         text: format!(
             "the store \"{}\" did not answer within {} s: watching and restarting go on, but nothing is \

@@ -36,6 +36,20 @@ impl Supervisors {
         self.0.insert(backend, Arc::new(supervisor));
     }
 
+    /// Keeps each client of `before` whose settings are the same as here: a client remembers what it stopped and
+    /// what it could not start, and no supervisor says that.
+    pub fn keep_equal(&mut self, before: &Self) {
+        for (backend, supervisor) in &mut self.0 {
+            let remembers = supervisor.remembers_under();
+            let known = before.0.get(backend);
+            if let Some(known) =
+                known.filter(|known| remembers.is_some() && known.remembers_under() == remembers)
+            {
+                *supervisor = known.clone();
+            }
+        }
+    }
+
     /// The processes of those of `backends` that `remedy` can select from. They are asked at the same time,
     /// each for at most `most`: one that hangs hides nothing of the others.
     pub async fn list(&self, remedy: &Remedy, backends: &[Backend], most: Duration) -> Listing {

@@ -31,6 +31,12 @@ pub trait Supervisor: Debug + Send + Sync {
     /// Where it is reached, without secrets. Two supervisors with the same address are the same one.
     fn address(&self) -> &str;
 
+    /// What its client is made of, when the client remembers what no supervisor says. On a reload a client with
+    /// the same value is kept. By default it remembers nothing.
+    fn remembers_under(&self) -> Option<String> {
+        None
+    }
+
     /// The processes it has, sorted by group and name: at least those that one of `patterns` can mean. `None`
     /// means all of them. A name that it does not know is no error: it is not in the list.
     async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError>;

@@ -114,6 +114,33 @@ fn one_that_refuses_to_start_is_started_as_soon_as_that_works() {
     assert_eq!(stage.watched.lives(), 2);
 }
 
+/// That we could not start it is remembered: it is not taken for what an operator stopped.
+#[test]
+fn a_reload_keeps_what_is_remembered_of_a_start_that_failed() {
+    let keys = "start_stopped = true\nfail_after = 1\nrestarts = \"50/1h\"";
+    let stage = Stage::with(keys);
+    stage.watched.ill_until(2, says("500 Oh", ""));
+    stage.script.spoil("crash");
+    let watchdog = stage.watched.watch();
+    watchdog
+        .err
+        .wait("it does not stay up", |said| said.contains("it is EXITED"));
+    // everything but the supervisor changes
+    let keys = format!("{keys}\nbody = \"all\"");
+    let section = stage.script.section();
+    stage.watched.configure("command/web", &keys, &section);
+    watchdog.signal(Signal::SIGHUP);
+    watchdog
+        .err
+        .wait("it is taken", |said| said.contains("is taken"));
+    let taken = watchdog.err.text().len();
+    stage.script.mend("crash");
+    stage.watched.told(&watchdog, &["web recovered"]);
+    let said = watchdog.err.text();
+    let operator = "not in RUNNING state, NOT restarting";
+    assert!(!said[taken..].contains(operator), "{said}");
+}
+
 /// Its stop command goes on without it. Until that is done the service runs, and is even well: the next watchdog is
 /// not deceived.
 #[test]

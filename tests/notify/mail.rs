@@ -9,7 +9,7 @@ use httpok::notify::mail::{self, Original, Via};
 use httpok::notify::sendmail::Pipe;
 use httpok::notify::smtp::Server;
 use httpok::notify::spec::{Security, SmtpSpec};
-use httpok::notify::{DeliveryError, MAIL_DEADLINE, Message, Notifier};
+use httpok::notify::{DeliveryError, MAIL_DEADLINE, Notification, Notifier};
 use httpok::secret::Secret;
 use tempfile::TempDir;
 
@@ -18,7 +18,7 @@ use crate::smtp::{SmtpServer, Taken, parse};
 
 const TO: &str = "ops@example.org";
 
-fn down() -> Message {
+fn down() -> Notification {
     message(ReportKind::Down {
         state: DownState::ToldOnly,
     })
@@ -52,7 +52,7 @@ fn notifier(to: &[&str], via: Via) -> Notifier {
     Notifier::Mail(notifier.expect("addresses"))
 }
 
-async fn send(server: Server, message: &Message) -> Result<(), DeliveryError> {
+async fn send(server: Server, message: &Notification) -> Result<(), DeliveryError> {
     notifier(&[TO], Via::Smtp(server)).deliver(message).await
 }
 

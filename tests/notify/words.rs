@@ -505,7 +505,8 @@ fn names_cannot_break_out_and_secrets_stay_in() {
     );
     let all = serde_json::to_string(&message).expect("JSON");
     assert!(!all.contains("hunter2"), "{all}");
-    let back: httpok::notify::Message = serde_json::from_str(&all).expect("it can wait on disk");
+    let back: httpok::notify::Notification =
+        serde_json::from_str(&all).expect("it can wait on disk");
     assert_eq!(back, message);
 }
 

@@ -144,3 +144,57 @@ fn without_a_file_there_is_nothing_to_reload() {
         stage.site.count("/ok") > looks + 1
     });
 }
+
+/// What a reload reads may hang: a FIFO in the place of a file, a name service, a disk.
+#[test]
+fn a_reload_that_hangs_holds_up_nothing() {
+    let stage = Stage::with(&[]);
+    let ca = stage.dir().join("ca.pem");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(&ca, made.cert.pem()).unwrap();
+    let tls = "[[check]]\nname = \"tls\"\nurl = \"https://127.0.0.1:1/\"\ncacert = \"ca.pem\"\n";
+    stage.configure(&[HEAD, WELL, tls].concat());
+    let watchdog = stage.watch_file();
+    wait_until("it runs", LIMIT, || stage.site.count("/ok") > 0);
+    fs::remove_file(&ca).unwrap();
+    nix::unistd::mkfifo(&ca, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    watchdog.signal(Signal::SIGHUP);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let probes = stage.site.count("/ok");
+    wait_until("it is probed on", LIMIT, || {
+        stage.site.count("/ok") > probes + 5
+    });
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
+        .args(["status", "--json", "--state-dir"])
+        .arg(stage.dir().join("state"))
+        .output()
+        .unwrap();
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert!(status.contains("\"tls\""), "{status}");
+    watchdog.signal(Signal::SIGTERM);
+    assert!(watchdog.wait().status.success());
+}
+
+/// Some keys are fixed at the start. What else is new in such a file is not taken, either.
+#[test]
+fn a_key_that_is_fixed_at_the_start_is_named_and_refused() {
+    let stage = Stage::with(&[]);
+    let text = [HEAD, WELL].concat();
+    stage.configure(&text);
+    let watchdog = stage.watch_file();
+    wait_until("it runs", LIMIT, || stage.site.count("/ok") > 0);
+    for key in ["state_dir", "journal"] {
+        let other = stage.dir().join("other").display().to_string();
+        stage.configure(&format!("{key} = {other:?}\n{text}{ILL}"));
+        watchdog.signal(Signal::SIGHUP);
+        let said = watchdog
+            .err
+            .wait("it is named", |said| said.contains(&format!("`{key}` was")));
+        assert!(said.contains("the old one stays"), "{said}");
+    }
+    let probes = stage.site.count("/ok");
+    wait_until("the old ones are probed", LIMIT, || {
+        stage.site.count("/ok") > probes + 5
+    });
+    assert_eq!(stage.site.count("/500"), 0);
+}

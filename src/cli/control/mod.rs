@@ -15,7 +15,7 @@ use crate::cli::render::time::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
-use crate::daemon::control::protocol::{Answer, Ask};
+use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::health::{CheckView, Moment};
 
 use place::{Found, said, watchdogs, with_check};
@@ -67,7 +67,7 @@ fn shown(args: &StatusArgs, env: Env<'_>) -> Result<String, String> {
 
 /// `httpok pause`.
 pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {
-    let ask = Ask::Pause {
+    let ask = ControlCommand::Pause {
         check: args.check.clone(),
         reason: args.reason.clone(),
         lasting: args.lasting,
@@ -94,7 +94,12 @@ pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {
 /// `httpok resume`.
 pub fn resume(args: &OneArgs, env: Env<'_>) -> Exit {
     let check = args.check.clone();
-    let done = done(&args.place, &args.check, Ask::Resume { check }, env);
+    let done = done(
+        &args.place,
+        &args.check,
+        ControlCommand::Resume { check },
+        env,
+    );
     finish(
         "resume",
         done.map(|(_, check)| stands(&check, "is not paused")),
@@ -104,7 +109,12 @@ pub fn resume(args: &OneArgs, env: Env<'_>) -> Exit {
 /// `httpok reset`.
 pub fn reset(args: &OneArgs, env: Env<'_>) -> Exit {
     let check = args.check.clone();
-    let done = done(&args.place, &args.check, Ask::Reset { check }, env);
+    let done = done(
+        &args.place,
+        &args.check,
+        ControlCommand::Reset { check },
+        env,
+    );
     finish(
         "reset",
         done.map(|(_, check)| {
@@ -119,7 +129,12 @@ pub fn reset(args: &OneArgs, env: Env<'_>) -> Exit {
 /// `httpok restart`.
 pub fn restart(args: &OneArgs, env: Env<'_>) -> Exit {
     let check = args.check.clone();
-    let done = done(&args.place, &args.check, Ask::Restart { check }, env);
+    let done = done(
+        &args.place,
+        &args.check,
+        ControlCommand::Restart { check },
+        env,
+    );
     finish(
         "restart",
         done.map(|(_, check)| {
@@ -147,8 +162,8 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
             ..
         } in found
         {
-            match client::ask(&socket, Ask::Reload) {
-                Ok(Answer::Reloaded { checks }) => {
+            match client::ask(&socket, ControlCommand::Reload) {
+                Ok(ControlReply::Reloaded { checks }) => {
                     let checks = match checks {
                         1 => "1 check".to_owned(),
                         many => format!("{many} checks"),
@@ -176,13 +191,13 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
 fn done(
     place: &WhereArgs,
     check: &str,
-    ask: Ask,
+    ask: ControlCommand,
     env: Env<'_>,
 ) -> Result<(Moment, CheckView), String> {
     let found = watchdogs(place, env)?;
     let found = with_check(&found, check)?;
     match client::ask(&found.socket, ask) {
-        Ok(Answer::Done { at, check }) => Ok((at, *check)),
+        Ok(ControlReply::Done { at, check }) => Ok((at, *check)),
         Ok(other) => Err(format!("{check}: {}", said(&other))),
         Err(why) => Err(format!("{}: {why}", found.socket.display())),
     }

@@ -6,7 +6,7 @@ use crate::cli::args::WhereArgs;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::daemon::control::client::{self, ClientError};
-use crate::daemon::control::protocol::{Answer, Ask};
+use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::state_dir;
 use crate::health::{Process, Snapshot};
 
@@ -57,8 +57,8 @@ pub fn watchdogs(
     let mut found = Vec::new();
     let mut troubles = Vec::new();
     for socket in sockets {
-        match client::ask(&socket, Ask::Status) {
-            Ok(Answer::Status {
+        match client::ask(&socket, ControlCommand::Status) {
+            Ok(ControlReply::Status {
                 watchdog,
                 pid,
                 snapshot,
@@ -132,12 +132,13 @@ pub fn no_such_check<'a>(check: &str, known: impl Iterator<Item = &'a str>) -> S
 }
 
 /// An answer that was not the wanted one, in words.
-pub fn said(answer: &Answer) -> String {
+pub fn said(answer: &ControlReply) -> String {
     match answer {
-        Answer::Error { text, .. } => text.clone(),
-        Answer::Status { .. } | Answer::Done { .. } | Answer::Reloaded { .. } | Answer::Flushed => {
-            "an answer to something else".to_owned()
-        }
+        ControlReply::Error { text, .. } => text.clone(),
+        ControlReply::Status { .. }
+        | ControlReply::Done { .. }
+        | ControlReply::Reloaded { .. }
+        | ControlReply::Flushed => "an answer to something else".to_owned(),
     }
 }
 

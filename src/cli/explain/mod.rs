@@ -14,9 +14,9 @@ use crate::cli::render::time::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
-use crate::daemon::control::protocol::Ask;
+use crate::daemon::control::protocol::ControlCommand;
 use crate::health::{Decision, Incident, Note};
-use crate::store::{Archive, Store};
+use crate::store::{ReadOnlyStore, Store};
 
 use timeline::Timeline;
 
@@ -41,7 +41,7 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
     let dir = directory(args.config.as_deref(), args.state_dir.as_deref(), env)?;
     for socket in client::sockets(&dir) {
         // a watchdog that does not answer has written, or will, what it can
-        let _ = client::ask(&socket, Ask::Flush);
+        let _ = client::ask(&socket, ControlCommand::Flush);
     }
     let archive = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
     let incidents = incidents(args, &archive)?;
@@ -72,7 +72,7 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
 }
 
 /// The incidents that are asked for, the oldest first.
-fn incidents(args: &ExplainArgs, archive: &Archive) -> Result<Vec<Incident>, String> {
+fn incidents(args: &ExplainArgs, archive: &ReadOnlyStore) -> Result<Vec<Incident>, String> {
     if let Some(id) = &args.incident {
         let found = archive.incident(id).map_err(|why| why.to_string())?;
         return match found {
@@ -99,7 +99,7 @@ fn incidents(args: &ExplainArgs, archive: &Archive) -> Result<Vec<Incident>, Str
 }
 
 /// Every decision as a line of JSON, for `simulate` and for other programs.
-fn traced(check: &str, notes: &[Note], archive: &Archive) -> Result<String, String> {
+fn traced(check: &str, notes: &[Note], archive: &ReadOnlyStore) -> Result<String, String> {
     if notes.is_empty() {
         return Err(unknown(check, archive)?);
     }
@@ -110,7 +110,7 @@ fn traced(check: &str, notes: &[Note], archive: &Archive) -> Result<String, Stri
 }
 
 /// What is known of a check that had no incident.
-fn quiet(check: &str, notes: &[Note], archive: &Archive) -> Result<String, String> {
+fn quiet(check: &str, notes: &[Note], archive: &ReadOnlyStore) -> Result<String, String> {
     let Some(newest) = notes.last() else {
         return Err(unknown(check, archive)?);
     };
@@ -126,7 +126,7 @@ fn quiet(check: &str, notes: &[Note], archive: &Archive) -> Result<String, Strin
 }
 
 /// That nothing is known of a check, with the nearest name of which something is.
-fn unknown(check: &str, archive: &Archive) -> Result<String, String> {
+fn unknown(check: &str, archive: &ReadOnlyStore) -> Result<String, String> {
     let known = archive.checks().map_err(|why| why.to_string())?;
     let known = known.iter().map(String::as_str);
     Ok(format!(

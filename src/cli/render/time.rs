@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use crate::health::Moment;
-use crate::notify::Clock;
+use crate::notify::WallClock;
 
 /// The watchdog's clock begins with the Unix epoch.
-const CLOCK: Clock = Clock {
+const CLOCK: WallClock = WallClock {
     origin: SystemTime::UNIX_EPOCH,
 };
 

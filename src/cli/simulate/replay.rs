@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::mind::Mind;
 use super::tell::{Side, Teller};
 use super::trace::Recorded;
-use crate::daemon::journal::{Beginning, Entry};
+use crate::daemon::journal::{JournalEntry, JournalStart};
 use crate::health::{
     ActionStep, Decision, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan,
     ProcessState, StatusLine, Step, Ticket,
@@ -69,7 +69,7 @@ enum Question {
 }
 
 impl Replay<'_> {
-    fn begin(&mut self, begun: Beginning) {
+    fn begin(&mut self, begun: JournalStart) {
         self.teller.begin(begun.at);
         self.teller.remark(begun.at, "the watchdog starts");
         let (limits, checks) = (self.mind.limits.clone(), self.mind.checks.clone());
@@ -84,7 +84,7 @@ impl Replay<'_> {
         self.at = begun.at;
     }
 
-    fn entry(&mut self, entry: Entry) {
+    fn entry(&mut self, entry: JournalEntry) {
         self.teller.begin(entry.at);
         self.invent(entry.at);
         self.at = entry.at;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::fields::Fields;
 use super::happening::{Answer, Sample, Step, What};
 use super::written;
-use crate::daemon::journal::{Beginning, Entry, VERSION};
+use crate::daemon::journal::{JournalEntry, JournalStart, VERSION};
 use crate::health::{Decision, Moment, Note};
 
 /// More faults than these are not told.
@@ -27,8 +27,8 @@ pub enum Trace {
 /// A line of a journal.
 #[derive(Debug)]
 pub enum Recorded {
-    Beginning(Box<Beginning>),
-    Entry(Box<Entry>),
+    Beginning(Box<JournalStart>),
+    Entry(Box<JournalEntry>),
     /// Lines that were lost there.
     Lost(u64),
 }
@@ -101,7 +101,7 @@ impl Reader<'_> {
             return self.beginning(object);
         }
         if object.contains_key("event") {
-            let entry = typed::<Entry>(object, "a journal's entry");
+            let entry = typed::<JournalEntry>(object, "a journal entry");
             return self.record(entry.map(|entry| Recorded::Entry(Box::new(entry))));
         }
         if let Some(lost) = object.get("lost") {
@@ -130,7 +130,7 @@ impl Reader<'_> {
                 "a journal of version {found}: this httpok knows {VERSION}"
             )];
         }
-        let begun = typed::<Beginning>(object, "a journal's beginning");
+        let begun = typed::<JournalStart>(object, "a journal's beginning");
         self.record(begun.map(|begun| Recorded::Beginning(Box::new(begun))))
     }
 
@@ -255,7 +255,7 @@ mod tests {
             "t.jsonl:19: \"at\" is 1s, which is before the line above it (5s)",
             "t.jsonl:20: expected one JSON object a line",
             "t.jsonl:21: a journal of version 7",
-            "t.jsonl:22: not a journal's entry that this httpok knows",
+            "t.jsonl:22: not a journal entry that this httpok knows",
         ];
         let said: Vec<_> = why.lines().collect();
         assert_eq!(said.len(), expected.len(), "{why}");

@@ -2,77 +2,80 @@
 
 use tokio::sync::oneshot;
 
-use super::protocol::{Answer, Ask, Fault};
+use super::protocol::{ControlCommand, ControlFault, ControlReply};
 use crate::health::{Event, Monitor};
 
 /// One request, and where its answer goes.
 #[derive(Debug)]
-pub struct Asked {
-    pub(super) ask: Ask,
-    pub(super) answer: oneshot::Sender<Answer>,
+pub struct PendingRequest {
+    pub(super) ask: ControlCommand,
+    pub(super) answer: oneshot::Sender<ControlReply>,
 }
 
 /// What the loop is to do about a request.
 #[derive(Debug)]
-pub enum Order {
+pub enum Handling {
     /// Show everything.
-    Show,
+    ShowStatus,
     /// Read the configuration again.
     Reload,
     /// Write to the store what waits for its turn.
     Flush,
     /// Tell the decision core, and show the check as it stands then.
-    NotifyMode { check: String, event: Event },
+    Feed { check: String, event: Event },
     /// Nothing: this is the answer.
-    Refuse(Answer),
+    Refuse(ControlReply),
 }
 
-impl Asked {
+impl PendingRequest {
     /// What to do about it.
-    pub fn order(&self, monitor: &Monitor) -> Order {
+    pub fn order(&self, monitor: &Monitor) -> Handling {
         let check = match &self.ask {
-            Ask::Status => return Order::Show,
-            Ask::Reload => return Order::Reload,
-            Ask::Flush => return Order::Flush,
-            Ask::Pause { check, .. }
-            | Ask::Resume { check }
-            | Ask::Restart { check }
-            | Ask::Reset { check } => check.clone(),
+            ControlCommand::Status => return Handling::ShowStatus,
+            ControlCommand::Reload => return Handling::Reload,
+            ControlCommand::Flush => return Handling::Flush,
+            ControlCommand::Pause { check, .. }
+            | ControlCommand::Resume { check }
+            | ControlCommand::Restart { check }
+            | ControlCommand::Reset { check } => check.clone(),
         };
         if !monitor.checks().any(|known| known.name == check) {
             let known = monitor.checks().map(|known| known.name.clone());
-            return Order::Refuse(Answer::Error {
-                fault: Fault::UnknownCheck,
+            return Handling::Refuse(ControlReply::Error {
+                fault: ControlFault::UnknownCheck,
                 text: format!("there is no check {check:?}"),
                 checks: known.collect(),
             });
         }
-        if let (Ask::Restart { .. }, Some(why)) = (&self.ask, monitor.refusal(&check)) {
-            return Order::Refuse(Answer::error(Fault::Refused, why.to_string()));
+        if let (ControlCommand::Restart { .. }, Some(why)) = (&self.ask, monitor.refusal(&check)) {
+            return Handling::Refuse(ControlReply::error(ControlFault::Refused, why.to_string()));
         }
         let event = match &self.ask {
-            Ask::Pause {
+            ControlCommand::Pause {
                 reason, lasting, ..
             } => Event::Pause {
                 check: check.clone(),
                 reason: reason.clone(),
                 lasting: *lasting,
             },
-            Ask::Resume { .. } => Event::Resume {
+            ControlCommand::Resume { .. } => Event::Resume {
                 check: check.clone(),
             },
-            Ask::Reset { .. } => Event::Reset {
+            ControlCommand::Reset { .. } => Event::Reset {
                 check: check.clone(),
             },
-            Ask::Restart { .. } | Ask::Status | Ask::Reload | Ask::Flush => Event::Restart {
+            ControlCommand::Restart { .. }
+            | ControlCommand::Status
+            | ControlCommand::Reload
+            | ControlCommand::Flush => Event::Restart {
                 check: check.clone(),
             },
         };
-        Order::NotifyMode { check, event }
+        Handling::Feed { check, event }
     }
 
     /// Answers.
-    pub fn answer(self, answer: Answer) {
+    pub fn answer(self, answer: ControlReply) {
         // who asked may be gone
         let _ = self.answer.send(answer);
     }

@@ -6,11 +6,11 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::protocol::{Answer, Ask, Reply, Request, VERSION};
+use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
 use super::socket;
 
-/// A watchdog that does not answer within so long is not well itself.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// A watchdog that does not answer within so long is not well itself. Longer than its own deadline for any answer.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// No answer is longer, in bytes.
 const LONGEST: u64 = 64 << 20;
@@ -45,11 +45,11 @@ impl From<io::Error> for ClientError {
 ///
 /// # Errors
 /// When it does not answer, or not in words that we know.
-pub fn ask(path: &Path, ask: Ask) -> Result<Answer, ClientError> {
+pub fn ask(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientError> {
     let mut stream = socket::connect(path, DEADLINE)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
-    let request = Request {
+    let request = RequestLine {
         version: VERSION,
         ask,
     };
@@ -63,7 +63,7 @@ pub fn ask(path: &Path, ask: Ask) -> Result<Answer, ClientError> {
             "it hung up without an answer".to_owned(),
         ));
     }
-    match serde_json::from_slice::<Reply>(&answer) {
+    match serde_json::from_slice::<ReplyLine>(&answer) {
         Ok(reply) => Ok(reply.answer),
         Err(why) => Err(ClientError::Trouble(format!(
             "its answer is not understood (is it another version of httpok?): {why}"

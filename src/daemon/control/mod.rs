@@ -1,5 +1,5 @@
 //! The control socket: how a person talks to a running watchdog. `protocol` is the words, `socket` the file,
-//! `server` the watchdog's end, `client` the commands' end. What is asked goes to the loop as [`Asked`], and
+//! `server` the watchdog's end, `client` the commands' end. What is asked goes to the loop as [`PendingRequest`], and
 //! is done there; a watchdog without a socket watches just the same.
 
 mod asked;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-pub use asked::{Asked, Order};
+pub use asked::{Handling, PendingRequest};
 
 use super::logger::Logger;
 use super::state_dir::short;
@@ -25,7 +25,7 @@ const WAITING: usize = 16;
 /// The watchdog's end. The socket is gone when this is.
 #[derive(Debug)]
 pub struct Control {
-    asked: mpsc::Receiver<Asked>,
+    asked: mpsc::Receiver<PendingRequest>,
     server: Option<(JoinHandle<()>, Bound)>,
 }
 
@@ -64,7 +64,7 @@ impl Control {
     }
 
     /// The next request. Never again when there is no socket.
-    pub async fn next(&mut self) -> Option<Asked> {
+    pub async fn next(&mut self) -> Option<PendingRequest> {
         self.asked.recv().await
     }
 }

@@ -26,16 +26,16 @@ pub const VERSION: u32 = 1;
 
 /// A line to the watchdog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Request {
+pub struct RequestLine {
     pub version: u32,
     #[serde(flatten)]
-    pub ask: Ask,
+    pub ask: ControlCommand,
 }
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
-pub enum Ask {
+pub enum ControlCommand {
     Status,
     Pause {
         check: String,
@@ -66,16 +66,16 @@ pub enum Ask {
 
 /// A line from the watchdog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reply {
+pub struct ReplyLine {
     pub version: u32,
     #[serde(flatten)]
-    pub answer: Answer,
+    pub answer: ControlReply,
 }
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
-pub enum Answer {
+pub enum ControlReply {
     Status {
         /// Its key: the same in every run.
         watchdog: String,
@@ -94,7 +94,7 @@ pub enum Answer {
     },
     Flushed,
     Error {
-        fault: Fault,
+        fault: ControlFault,
         text: String,
         /// The checks that there are, when the one asked for is not among them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -102,9 +102,9 @@ pub enum Answer {
     },
 }
 
-impl Answer {
+impl ControlReply {
     /// Why not.
-    pub fn error(fault: Fault, text: impl Into<String>) -> Self {
+    pub fn error(fault: ControlFault, text: impl Into<String>) -> Self {
         Self::Error {
             fault,
             text: text.into(),
@@ -116,7 +116,7 @@ impl Answer {
 /// What kind of error it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fault {
+pub enum ControlFault {
     /// The line cannot be understood.
     BadRequest,
     /// It speaks another version.
@@ -135,26 +135,27 @@ pub enum Fault {
 ///
 /// # Errors
 /// The answer that says what is wrong with it.
-pub fn read(line: &[u8]) -> Result<Ask, Answer> {
+pub fn read(line: &[u8]) -> Result<ControlCommand, ControlReply> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
     }
-    let bad =
-        |why: serde_json::Error| Answer::error(Fault::BadRequest, format!("not understood: {why}"));
+    let bad = |why: serde_json::Error| {
+        ControlReply::error(ControlFault::BadRequest, format!("not understood: {why}"))
+    };
     let Versioned { version } = serde_json::from_slice(line).map_err(bad)?;
     if version != VERSION {
         let text = format!("version {version} is not spoken here, only {VERSION}");
-        return Err(Answer::error(Fault::Version, text));
+        return Err(ControlReply::error(ControlFault::Version, text));
     }
-    serde_json::from_slice::<Request>(line)
+    serde_json::from_slice::<RequestLine>(line)
         .map(|request| request.ask)
         .map_err(bad)
 }
 
 /// The line for `answer`, with its line end.
-pub fn write(answer: Answer) -> Vec<u8> {
-    let reply = Reply {
+pub fn write(answer: ControlReply) -> Vec<u8> {
+    let reply = ReplyLine {
         version: VERSION,
         answer,
     };
@@ -185,11 +186,11 @@ mod tests {
     fn requests_are_read_as_they_are_documented() {
         let shop = || "shop".to_owned();
         for (line, ask) in [
-            (r#"{"version":1,"ask":"status"}"#, Ask::Status),
-            (r#"{"ask":"reload","version":1}"#, Ask::Reload),
+            (r#"{"version":1,"ask":"status"}"#, ControlCommand::Status),
+            (r#"{"ask":"reload","version":1}"#, ControlCommand::Reload),
             (
                 r#"{"version":1,"ask":"pause","check":"shop","for":1.5}"#,
-                Ask::Pause {
+                ControlCommand::Pause {
                     check: shop(),
                     reason: String::new(),
                     lasting: Some(Duration::from_millis(1500)),
@@ -197,7 +198,7 @@ mod tests {
             ),
             (
                 r#"{"version":1,"ask":"pause","check":"shop","reason":"deploy"}"#,
-                Ask::Pause {
+                ControlCommand::Pause {
                     check: shop(),
                     reason: "deploy".to_owned(),
                     lasting: None,
@@ -205,11 +206,11 @@ mod tests {
             ),
             (
                 r#"{"version":1,"ask":"restart","check":"shop"}"#,
-                Ask::Restart { check: shop() },
+                ControlCommand::Restart { check: shop() },
             ),
         ] {
             assert_eq!(read(line.as_bytes()), Ok(ask.clone()), "{line}");
-            let request = Request {
+            let request = RequestLine {
                 version: VERSION,
                 ask: ask.clone(),
             };
@@ -221,23 +222,23 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_said() {
         for (line, fault) in [
-            ("", Fault::BadRequest),
-            ("status", Fault::BadRequest),
-            ("{}", Fault::BadRequest),
-            (r#"{"version":2,"ask":"status"}"#, Fault::Version),
-            (r#"{"version":1,"ask":"dance"}"#, Fault::BadRequest),
-            (r#"{"version":1,"ask":"pause"}"#, Fault::BadRequest),
+            ("", ControlFault::BadRequest),
+            ("status", ControlFault::BadRequest),
+            ("{}", ControlFault::BadRequest),
+            (r#"{"version":2,"ask":"status"}"#, ControlFault::Version),
+            (r#"{"version":1,"ask":"dance"}"#, ControlFault::BadRequest),
+            (r#"{"version":1,"ask":"pause"}"#, ControlFault::BadRequest),
             (
                 r#"{"version":1,"ask":"pause","check":"s","for":-1}"#,
-                Fault::BadRequest,
+                ControlFault::BadRequest,
             ),
             (
                 r#"{"version":1,"ask":"pause","check":"s","for":1e300}"#,
-                Fault::BadRequest,
+                ControlFault::BadRequest,
             ),
         ] {
             match read(line.as_bytes()) {
-                Err(Answer::Error { fault: found, .. }) => assert_eq!(found, fault, "{line}"),
+                Err(ControlReply::Error { fault: found, .. }) => assert_eq!(found, fault, "{line}"),
                 other => panic!("{line}: {other:?}"),
             }
         }

@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::asked::Asked;
-use super::protocol::{self, Answer, Ask, Fault};
+use super::asked::PendingRequest;
+use super::protocol::{self, ControlCommand, ControlFault, ControlReply};
 
 /// Clients at a time. When there are more, the one that came first and asks nothing just now is hung up on: a
 /// crowd that says nothing keeps out nobody who wants to know.
@@ -22,13 +22,15 @@ const CLIENTS: usize = 16;
 const LONGEST: usize = 16 * 1024;
 /// A client that says nothing for so long is hung up on.
 const IDLE: Duration = Duration::from_secs(30);
-/// An answer is to be made, and read, within so long each.
+/// An answer is to be made, and read, within so long each,
 const PATIENCE: Duration = Duration::from_secs(5);
+/// but for a reload: it waits for files and name services.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(25);
 /// The pause after a connection could not be accepted, such as when there are no file descriptors left.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves for as long as it is let.
-pub async fn serve(listener: UnixListener, requests: mpsc::Sender<Asked>) {
+pub async fn serve(listener: UnixListener, requests: mpsc::Sender<PendingRequest>) {
     let mut tasks = JoinSet::new();
     let mut crowd = Crowd::default();
     loop {
@@ -93,7 +95,7 @@ impl Crowd {
 
 async fn client(
     stream: UnixStream,
-    requests: mpsc::Sender<Asked>,
+    requests: mpsc::Sender<PendingRequest>,
     crowded: bool,
     asking: Arc<AtomicBool>,
 ) {
@@ -102,22 +104,22 @@ async fn client(
     let mut over = crowded;
     loop {
         let answer = if crowded {
-            Answer::error(Fault::Busy, "too many ask at once")
+            ControlReply::error(ControlFault::Busy, "too many ask at once")
         } else {
             match timeout(IDLE, line(&mut read)).await {
-                Ok(Line::Whole(line)) => {
+                Ok(ReadLine::Whole(line)) => {
                     asking.store(true, Ordering::Relaxed);
                     match protocol::read(&line) {
                         Ok(ask) => ask_loop(ask, &requests).await,
                         Err(answer) => answer,
                     }
                 }
-                Ok(Line::TooLong) => {
+                Ok(ReadLine::TooLong) => {
                     over = true;
                     let text = format!("a request is no longer than {LONGEST} bytes");
-                    Answer::error(Fault::BadRequest, text)
+                    ControlReply::error(ControlFault::BadRequest, text)
                 }
-                Ok(Line::End) | Err(_) => return,
+                Ok(ReadLine::End) | Err(_) => return,
             }
         };
         let written = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
@@ -129,47 +131,53 @@ async fn client(
 }
 
 /// What the loop makes of it.
-async fn ask_loop(ask: Ask, requests: &mpsc::Sender<Asked>) -> Answer {
+async fn ask_loop(ask: ControlCommand, requests: &mpsc::Sender<PendingRequest>) -> ControlReply {
+    let patience = match ask {
+        ControlCommand::Reload => RELOAD_PATIENCE,
+        _ => PATIENCE,
+    };
     let (sender, answer) = oneshot::channel();
-    let asked = Asked {
+    let asked = PendingRequest {
         ask,
         answer: sender,
     };
-    let answered = timeout(PATIENCE, async {
+    let answered = timeout(patience, async {
         requests.send(asked).await.ok()?;
         answer.await.ok()
     });
     match answered.await {
         Ok(Some(answer)) => answer,
-        Ok(None) | Err(_) => Answer::error(Fault::Busy, "the watchdog is ending, or very busy"),
+        Ok(None) | Err(_) => {
+            ControlReply::error(ControlFault::Busy, "the watchdog is ending, or very busy")
+        }
     }
 }
 
-enum Line {
+enum ReadLine {
     Whole(Vec<u8>),
     TooLong,
     End,
 }
 
 /// The next line, without its end. What comes after the last line end is no request.
-async fn line(read: &mut (impl AsyncBufRead + Unpin)) -> Line {
+async fn line(read: &mut (impl AsyncBufRead + Unpin)) -> ReadLine {
     let mut line = Vec::new();
     loop {
         let Ok(chunk) = read.fill_buf().await else {
-            return Line::End;
+            return ReadLine::End;
         };
         if chunk.is_empty() {
-            return Line::End;
+            return ReadLine::End;
         }
         let end = memchr::memchr(b'\n', chunk);
         let taken = end.unwrap_or(chunk.len());
         line.extend_from_slice(&chunk[..taken]);
         read.consume(taken + usize::from(end.is_some()));
         if line.len() > LONGEST {
-            return Line::TooLong;
+            return ReadLine::TooLong;
         }
         if end.is_some() {
-            return Line::Whole(line);
+            return ReadLine::Whole(line);
         }
     }
 }
@@ -183,12 +191,14 @@ mod tests {
         let long = [b'x'; LONGEST + 1];
         let mut text = b"one\n\ntwo".to_vec();
         let mut read = &text[..];
-        assert!(matches!(line(&mut read).await, Line::Whole(line) if line == b"one"));
-        assert!(matches!(line(&mut read).await, Line::Whole(line) if line.is_empty()));
-        assert!(matches!(line(&mut read).await, Line::End));
+        assert!(matches!(line(&mut read).await, ReadLine::Whole(line) if line == b"one"));
+        assert!(matches!(line(&mut read).await, ReadLine::Whole(line) if line.is_empty()));
+        assert!(matches!(line(&mut read).await, ReadLine::End));
         text = long.to_vec();
-        assert!(matches!(line(&mut &text[..]).await, Line::TooLong));
+        assert!(matches!(line(&mut &text[..]).await, ReadLine::TooLong));
         text = [&long[1..], b"\n"].concat();
-        assert!(matches!(line(&mut &text[..]).await, Line::Whole(line) if line.len() == LONGEST));
+        assert!(
+            matches!(line(&mut &text[..]).await, ReadLine::Whole(line) if line.len() == LONGEST)
+        );
     }
 }

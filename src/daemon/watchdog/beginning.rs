@@ -20,7 +20,9 @@ impl Watchdog {
         if self.once {
             return Ok(());
         }
-        self.programs.define(defined).await?;
+        let prepared = self.programs.preparer().prepare(defined).await?;
+        self.programs.apply(prepared);
+        self.programs.begun().await;
         let clients = Arc::make_mut(&mut self.executor.clients);
         self.programs.lend(&mut clients.supervisors);
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Watchdog;
 use crate::daemon::executor::{Ended, Executor};
-use crate::daemon::persist_queue::Entry;
+use crate::daemon::persist_queue::PersistEntry;
 use crate::daemon::recovery::Half;
 use crate::health::{CheckResult, Decision, Effect, Event, Note};
 
@@ -34,7 +34,9 @@ impl Watchdog {
             });
         }
         if !ended.done.is_empty() {
-            self.executor.persist_queue.write(Entry::Done(ended.done));
+            self.executor
+                .persist_queue
+                .write(PersistEntry::Done(ended.done));
         }
     }
 
@@ -94,7 +96,9 @@ impl Watchdog {
             )
         });
         if !notes.is_empty() {
-            self.executor.persist_queue.write(Entry::Notes(notes));
+            self.executor
+                .persist_queue
+                .write(PersistEntry::Notes(notes));
         }
         if has_changed {
             self.update_sd_notify();
@@ -115,7 +119,7 @@ impl Watchdog {
             if let Some(ended) = self.monitor.take_closed(&name) {
                 self.executor
                     .persist_queue
-                    .write(Entry::Incident(Box::new(ended)));
+                    .write(PersistEntry::Incident(Box::new(ended)));
             }
         }
     }
@@ -125,7 +129,7 @@ impl Watchdog {
         if let Some(closed) = self.monitor.take_closed(check) {
             self.executor
                 .persist_queue
-                .write(Entry::Incident(Box::new(closed)));
+                .write(PersistEntry::Incident(Box::new(closed)));
         }
         let (Some(gist), Some(memory)) = (self.monitor.gist(check), self.monitor.memory(check))
         else {
@@ -137,9 +141,9 @@ impl Watchdog {
         if let Some(incident) = &memory.incident {
             self.executor
                 .persist_queue
-                .write(Entry::Incident(Box::new(incident.clone())));
+                .write(PersistEntry::Incident(Box::new(incident.clone())));
         }
-        self.executor.persist_queue.write(Entry::Memory {
+        self.executor.persist_queue.write(PersistEntry::Memory {
             check: check.to_owned(),
             memory: Box::new(memory.clone()),
             now,

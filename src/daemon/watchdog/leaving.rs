@@ -28,7 +28,7 @@ impl Watchdog {
                 biased;
                 () = told_to_stop(signals) => return false,
                 () = self.sd_notify.beat() => {}
-                Some(asked) = self.control.next() => self.answer(asked).await,
+                Some(asked) = self.control.next() => self.answer(asked),
                 () = &mut ended => return true,
             }
         }

@@ -6,6 +6,7 @@ mod beginning;
 mod deeds;
 mod ending;
 mod leaving;
+mod reload;
 mod requests;
 mod tally;
 
@@ -25,18 +26,17 @@ use super::control::Control;
 use super::executor::{Ended, Executor};
 use super::journal::Journal;
 use super::logger::Logger;
-use super::notification_queue::{NotificationQueue, NotificationQueueConfig};
+use super::notification_queue::{Delivery, NotificationQueue, NotificationQueueConfig};
 use super::persist_queue::PersistQueue;
 use super::programs::{Definitions, Programs};
 use super::sd_notify::{self, SdNotify};
 use super::ticks::{Due, Ticks};
 use super::wiring::Parts;
+use reload::{FixedKeys, Reloader};
 
 pub use ending::Ending;
+pub use reload::Reload;
 pub use tally::Tally;
-
-/// Reads the configuration again; the reason when it is not taken.
-pub type Reload = Box<dyn FnMut() -> Result<Parts, String> + Send>;
 
 /// A watchdog, ready to run.
 pub struct Watchdog {
@@ -46,11 +46,11 @@ pub struct Watchdog {
     store: Store,
     ended: mpsc::UnboundedReceiver<Ended>,
     told: mpsc::UnboundedReceiver<Event>,
-    told_sender: mpsc::UnboundedSender<Event>,
     ticks: Ticks,
     due: Vec<Due>,
     once: bool,
-    reload: Option<Reload>,
+    reloader: Reloader,
+    fixed: FixedKeys,
     sd_notify: SdNotify,
     control: Control,
     journal: Option<Journal>,
@@ -79,6 +79,10 @@ impl Watchdog {
             true => Control::closed(),
             false => Control::open(&parts.state_dir, &parts.key, &logger),
         };
+        let fixed = FixedKeys {
+            state_dir: parts.state_dir.clone(),
+            journal: parts.journal.clone(),
+        };
         let journal = parts
             .journal
             .and_then(|path| Journal::open(&path, seed, &logger));
@@ -89,16 +93,19 @@ impl Watchdog {
             checks.iter_mut().for_each(|check| check.warmup = None);
         }
         let store = Store::new(parts.state_dir);
-        let (notification_queue, outbox) = NotificationQueue::start(NotificationQueueConfig {
+        let config = NotificationQueueConfig {
             store: store.clone(),
             watchdog: parts.key.clone(),
-            words: parts.words,
-            render_context: parts.render_context,
-            notifiers: parts.notifiers,
             logger: logger.clone(),
             clock,
-            events: told_sender.clone(),
-        });
+            events: told_sender,
+        };
+        let delivery = Delivery {
+            format: parts.words,
+            render_context: parts.render_context,
+            notifiers: parts.notifiers,
+        };
+        let (notification_queue, outbox) = NotificationQueue::start(config, delivery);
         let persist_queue =
             PersistQueue::start(store.clone(), parts.key.clone(), outbox, logger.clone());
         Self {
@@ -115,11 +122,11 @@ impl Watchdog {
             store,
             ended,
             told,
-            told_sender,
             once,
             ticks,
             due: parts.due,
-            reload,
+            reloader: Reloader::new(reload),
+            fixed,
             sd_notify: SdNotify::default(),
             control,
             journal,
@@ -173,10 +180,8 @@ impl Watchdog {
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
-                    Signal::Reload => {
-                        // what is wrong is told there
-                        let _ = self.take_new_settings().await;
-                    }
+                    Signal::Reload if ending.is_none() => self.begin_reload(None),
+                    Signal::Reload => {}
                     Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
                     Signal::Shutdown { .. } => return Ending::Hurried,
                 },
@@ -184,7 +189,8 @@ impl Watchdog {
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
                 Some(ended) = self.ended.recv() => self.action_ended(ended),
                 Some(event) = self.told.recv() => self.feed(event),
-                Some(asked) = self.control.next() => self.answer(asked).await,
+                Some(asked) = self.control.next() => self.answer(asked),
+                new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());

@@ -101,6 +101,7 @@ impl Monitor {
                     .iter()
                     .any(|process| process.state == ProcessState::Running);
                 if !state.check.remedy.eager && !running {
+                    state.tally.idle += 1;
                     out.push(dropped(now, name, Dropped::NoneRunning));
                     self.unproven(now, name, out);
                     return;

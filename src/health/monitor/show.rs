@@ -69,6 +69,7 @@ impl CheckState {
                 _ => memory.stands_since,
             },
             last: memory.samples.back().map(CheckResultView::from),
+            seen: self.seen,
             streak: StreakView {
                 fails: memory.streak.count(policy.fail),
                 fail_after: Streak::needed(policy.fail),

@@ -132,6 +132,10 @@ impl Supervisor for Client {
         &self.address
     }
 
+    fn remembers_under(&self) -> Option<String> {
+        Some(format!("{:?}", self.spec))
+    }
+
     /// What `patterns` name; a command can list nothing.
     async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
         let mut processes = Vec::new();

@@ -142,6 +142,10 @@ impl Supervisor for Client {
         self.wire.shown()
     }
 
+    fn remembers_under(&self) -> Option<String> {
+        Some(self.address().to_owned())
+    }
+
     /// The containers that one of `patterns` means, or all but our own.
     async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
         let answer = self.wire.get("/containers/json?all=1", QUESTION).await?;

@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::schema::{self, INCIDENTS, INTENTS, MEMORIES, NOTES, OUTBOX, Table};
-use super::trouble::Fault;
+use super::trouble::FileFault;
 
 /// A full outbox and as much again for all the rest, in pages of 4 KiB.
 const LARGEST: u32 = 32_768;
@@ -27,7 +27,7 @@ const TRACK: &str = "
     END;";
 
 /// Makes one, with what can be read of `file`: open intents, waiting messages and check state.
-pub(super) fn build(file: Option<&Connection>) -> Result<Connection, Fault> {
+pub(super) fn build(file: Option<&Connection>) -> Result<Connection, FileFault> {
     let conn = Connection::open_in_memory()?;
     conn.query_row(
         &format!("PRAGMA max_page_count = {LARGEST}"),
@@ -154,7 +154,7 @@ fn copy_rows(from: &Connection, select: &str, to: &Connection, put: &str) -> Res
         match put.execute(params_from_iter(values)) {
             Ok(changed) => copied += changed,
             // A damaged row may break the rules of its table.
-            Err(error) if Fault::of(&error).is_none() => {}
+            Err(error) if FileFault::of(&error).is_none() => {}
             Err(error) => return Err(Stop::Writing(error)),
         }
     }

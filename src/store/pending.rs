@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::trouble::{Trouble, TroubleKind};
+use super::trouble::{StoreTrouble, StoreTroubleKind};
 use crate::health::Note;
 
 /// Writes that can wait are written together after so long.
@@ -25,10 +25,10 @@ const TELL_AGAIN: Duration = Duration::from_secs(3600);
 /// More troubles than these nobody would read.
 const MOST_UNTOLD: usize = 32;
 
-pub(super) struct Board {
+pub(super) struct Pending {
     waiting: Mutex<Waiting>,
     troubles: Mutex<Troubles>,
-    current: watch::Sender<Option<Trouble>>,
+    current: watch::Sender<Option<StoreTrouble>>,
 }
 
 /// Writes that can wait.
@@ -46,12 +46,12 @@ pub(super) struct Waiting {
 
 #[derive(Default)]
 struct Troubles {
-    untold: Vec<Trouble>,
+    untold: Vec<StoreTrouble>,
     /// Damage is told each time: each time something else is lost.
-    told: HashMap<(TroubleKind, Option<String>), Instant>,
+    told: HashMap<(StoreTroubleKind, Option<String>), Instant>,
 }
 
-impl Board {
+impl Pending {
     pub fn new() -> Self {
         Self {
             waiting: Mutex::default(),
@@ -104,13 +104,13 @@ impl Board {
     }
 
     /// Has `trouble` told, unless that was just done.
-    pub fn tell(&self, trouble: Trouble) {
+    pub fn tell(&self, trouble: StoreTrouble) {
         let mut troubles = guard(&self.troubles);
         let now = Instant::now();
         troubles
             .told
             .retain(|_, at| now.duration_since(*at) < TELL_AGAIN);
-        let each = (trouble.kind == TroubleKind::Corrupt).then(|| trouble.text.clone());
+        let each = (trouble.kind == StoreTroubleKind::Corrupt).then(|| trouble.text.clone());
         let key = (trouble.kind, each);
         if troubles.told.contains_key(&key) || troubles.untold.len() >= MOST_UNTOLD {
             return;
@@ -120,12 +120,12 @@ impl Board {
     }
 
     /// Takes the troubles that were not told yet.
-    pub fn take_troubles(&self) -> Vec<Trouble> {
+    pub fn take_troubles(&self) -> Vec<StoreTrouble> {
         std::mem::take(&mut guard(&self.troubles).untold)
     }
 
     /// Shows how the store is now.
-    pub fn show(&self, trouble: Option<Trouble>) {
+    pub fn show(&self, trouble: Option<StoreTrouble>) {
         self.current.send_if_modified(|current| {
             let other = *current != trouble;
             *current = trouble;
@@ -134,7 +134,7 @@ impl Board {
     }
 
     /// How the store is, and what becomes of it.
-    pub fn watch(&self) -> watch::Receiver<Option<Trouble>> {
+    pub fn watch(&self) -> watch::Receiver<Option<StoreTrouble>> {
         self.current.subscribe()
     }
 }

@@ -18,9 +18,9 @@ thread_local! {
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Does `deed` with another patience.
-pub(super) fn with<T>(patience: Duration, deed: impl FnOnce() -> T) -> T {
-    let before = PATIENCE.replace(patience);
+/// Does `deed` with another busy.
+pub(super) fn with<T>(busy: Duration, deed: impl FnOnce() -> T) -> T {
+    let before = PATIENCE.replace(busy);
     let done = deed();
     PATIENCE.set(before);
     done

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::board::Board;
+use super::busy;
 use super::files::{self, Identity, Opened};
 use super::history;
-use super::patience;
+use super::in_memory;
+use super::pending::Pending;
 use super::rows::{int, json};
-use super::shelter;
-use super::trouble::{self, Fault, StoreError, Trouble, TroubleKind};
+use super::trouble::{self, FileFault, StoreError, StoreTrouble, StoreTroubleKind};
 
 /// In memory, the file is tried again after this, then less and less often.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -34,9 +34,9 @@ pub(super) enum Use {
     Durable,
 }
 
-pub(super) struct Keeper {
+pub(super) struct Database {
     dir: PathBuf,
-    board: Arc<Board>,
+    pending: Arc<Pending>,
     backend: Backend,
     /// Decisions written since the last pruning, by check.
     unpruned: HashMap<String, u32>,
@@ -58,19 +58,19 @@ enum Backend {
     },
 }
 
-impl Keeper {
-    pub fn new(dir: PathBuf, board: Arc<Board>) -> Self {
+impl Database {
+    pub fn new(dir: PathBuf, pending: Arc<Pending>) -> Self {
         Self {
             dir,
-            board,
+            pending,
             backend: Backend::None,
             unpruned: HashMap::new(),
         }
     }
 
     /// Has `trouble` told.
-    pub fn tell(&self, trouble: Trouble) {
-        self.board.tell(trouble);
+    pub fn tell(&self, trouble: StoreTrouble) {
+        self.pending.tell(trouble);
     }
 
     /// The database's path.
@@ -88,7 +88,7 @@ impl Keeper {
         self.settle();
         if how == Use::Durable {
             // The disk is at work anyway: what waits goes along, right behind.
-            self.board.hurry();
+            self.pending.hurry();
         }
         // Once more after a damaged file was replaced; not for ever, on a disk that damages them all.
         for _ in 0..2 {
@@ -97,9 +97,9 @@ impl Keeper {
             };
             match transact(conn, how, &request) {
                 Ok(done) => return Ok(done),
-                Err(error) => match Fault::of(&error) {
+                Err(error) => match FileFault::of(&error) {
                     None => return Err(refused(&error)),
-                    Some(fault) if fault.kind == TroubleKind::Corrupt => {
+                    Some(fault) if fault.kind == StoreTroubleKind::Corrupt => {
                         let identity = *identity;
                         self.open(Some((identity, &fault)));
                     }
@@ -108,8 +108,8 @@ impl Keeper {
             }
         }
         if let Backend::File { .. } = self.backend {
-            self.fall_back_to_memory(&Fault::new(
-                TroubleKind::Failing,
+            self.fall_back_to_memory(&FileFault::new(
+                StoreTroubleKind::Failing,
                 "it was damaged again as soon as it was made",
             ));
         }
@@ -136,7 +136,7 @@ impl Keeper {
             }
             Backend::Memory { retry, .. } => {
                 if Instant::now() >= *retry {
-                    patience::with(patience::BRIEF, || self.open(None));
+                    busy::with(busy::BRIEF, || self.open(None));
                 }
             }
         }
@@ -148,7 +148,7 @@ impl Keeper {
             Backend::Memory { retry, .. } => Some(*retry),
             Backend::None | Backend::File { .. } => None,
         };
-        [retry, self.board.due()].into_iter().flatten().min()
+        [retry, self.pending.due()].into_iter().flatten().min()
     }
 
     /// Sees to what is due.
@@ -156,14 +156,14 @@ impl Keeper {
         if !matches!(self.backend, Backend::None) {
             self.settle();
         }
-        if self.board.due().is_some_and(|due| due <= Instant::now()) {
+        if self.pending.due().is_some_and(|due| due <= Instant::now()) {
             self.write_waiting();
         }
     }
 
     /// Writes what can wait, in one transaction.
     pub fn write_waiting(&mut self) {
-        let waiting = self.board.take();
+        let waiting = self.pending.take();
         if waiting.is_empty() {
             return;
         }
@@ -205,7 +205,7 @@ impl Keeper {
         }
         if let Backend::File { conn, .. } = &self.backend {
             // Where others use the file the log may stay.
-            let folded = patience::with(patience::BRIEF, || {
+            let folded = busy::with(busy::BRIEF, || {
                 conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             });
             if let Err(error) = folded {
@@ -234,9 +234,9 @@ impl Keeper {
 
     /// Opens the file and moves what was kept in memory over to it. `broken` is replaced, and so is a file
     /// that turns out to be damaged when it is moved into.
-    fn open(&mut self, broken: Option<(Identity, &Fault)>) {
+    fn open(&mut self, broken: Option<(Identity, &FileFault)>) {
         let opened = self.open_once(broken).or_else(|(fault, found)| {
-            match found.filter(|_| fault.kind == TroubleKind::Corrupt) {
+            match found.filter(|_| fault.kind == StoreTroubleKind::Corrupt) {
                 Some(found) => self.open_once(Some((found, &fault))),
                 None => Err((fault, None)),
             }
@@ -244,7 +244,7 @@ impl Keeper {
         match opened {
             Ok(backend) => {
                 self.backend = backend;
-                self.board.show(None);
+                self.pending.show(None);
             }
             Err((fault, _)) => self.fall_back_to_memory(&fault),
         }
@@ -253,15 +253,15 @@ impl Keeper {
     /// On failure, says which file it was that could be opened but not used.
     fn open_once(
         &self,
-        broken: Option<(Identity, &Fault)>,
-    ) -> Result<Backend, (Fault, Option<Identity>)> {
+        broken: Option<(Identity, &FileFault)>,
+    ) -> Result<Backend, (FileFault, Option<Identity>)> {
         let opened = files::open(&self.dir, broken).map_err(|fault| (fault, None))?;
         let found = opened.identity;
         self.restore(opened).map_err(|fault| (fault, Some(found)))
     }
 
     /// Makes the opened file the store's home, with what is only in the home before.
-    fn restore(&self, opened: Opened) -> Result<Backend, Fault> {
+    fn restore(&self, opened: Opened) -> Result<Backend, FileFault> {
         let Opened {
             conn,
             identity,
@@ -271,7 +271,7 @@ impl Keeper {
             let rescued = rescue(&aside, &conn);
             let rows = *rescued.as_ref().unwrap_or(&0);
             let told = trouble::set_aside(&self.path(), &aside, rows, &detail);
-            self.board.tell(told);
+            self.pending.tell(told);
             rescued?;
         }
         // Opening alone needs no sync; what comes from memory was promised to be on disk.
@@ -282,12 +282,12 @@ impl Keeper {
         transact(&conn, how, &|file| {
             match &self.backend {
                 Backend::None => {}
-                Backend::File { conn: before, .. } => shelter::carry_over(before, file)?,
+                Backend::File { conn: before, .. } => in_memory::carry_over(before, file)?,
                 Backend::Memory { conn, source, .. } => {
                     if *source != Some(identity) {
-                        shelter::carry_over(conn, file)?;
+                        in_memory::carry_over(conn, file)?;
                     }
-                    shelter::merge(conn, file)?;
+                    in_memory::merge(conn, file)?;
                 }
             }
             history::forget_old(file, unix_millis())
@@ -296,24 +296,26 @@ impl Keeper {
     }
 
     /// Goes on in memory because of `fault`, and has that told.
-    fn fall_back_to_memory(&mut self, fault: &Fault) {
+    fn fall_back_to_memory(&mut self, fault: &FileFault) {
         let fault = fault.clone().or_full(files::free(&self.dir));
         let trouble = fault.told(&self.path());
-        self.board.tell(trouble.clone());
-        self.board.show(Some(trouble));
+        self.pending.tell(trouble.clone());
+        self.pending.show(Some(trouble));
         let (built, source) = match &mut self.backend {
             Backend::Memory { retry, pause, .. } => {
                 *pause = (*pause * 2).min(LAST_RETRY);
                 *retry = Instant::now() + *pause;
                 return;
             }
-            Backend::File { conn, identity } => (shelter::build(Some(conn)), Some(*identity)),
+            Backend::File { conn, identity } => (in_memory::build(Some(conn)), Some(*identity)),
             // A newer version's words may mean something else: they are not read.
-            Backend::None if fault.kind == TroubleKind::Newer => (shelter::build(None), None),
+            Backend::None if fault.kind == StoreTroubleKind::Newer => {
+                (in_memory::build(None), None)
+            }
             Backend::None => {
                 let source = files::identity(&self.path()).ok();
                 let file = files::open_read_only(&self.dir).ok();
-                (shelter::build(file.as_ref()), source)
+                (in_memory::build(file.as_ref()), source)
             }
         };
         self.backend = match built {
@@ -332,12 +334,12 @@ impl Keeper {
 }
 
 /// Copies what can be read of the damaged database `aside` into `fresh`.
-fn rescue(aside: &Path, fresh: &Connection) -> Result<usize, Fault> {
+fn rescue(aside: &Path, fresh: &Connection) -> Result<usize, FileFault> {
     let Ok(damaged) = files::open_damaged(aside) else {
         return Ok(0);
     };
     Ok(transact(fresh, Use::Durable, &|fresh| {
-        shelter::salvage(&damaged, fresh)
+        in_memory::salvage(&damaged, fresh)
     })?)
 }
 

@@ -7,18 +7,18 @@ use rusqlite::Connection;
 use super::files;
 use super::history;
 use super::intents::{self, Intent};
-use super::message::Counts;
+use super::message::OutboxCounts;
 use super::outbox;
 use super::trouble::StoreError;
 use crate::health::{Incident, Note};
 
 /// A store that is open for reading alone. Its calls block: it is for commands, not for the watchdog.
-pub struct Archive {
+pub struct ReadOnlyStore {
     conn: Connection,
     path: PathBuf,
 }
 
-impl Archive {
+impl ReadOnlyStore {
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = files::database(dir);
         match files::open_read_only(dir) {
@@ -36,7 +36,7 @@ impl Archive {
     }
 
     /// How full the outbox is.
-    pub fn counts(&self) -> Result<Counts, StoreError> {
+    pub fn counts(&self) -> Result<OutboxCounts, StoreError> {
         self.read(outbox::counts(&self.conn))
     }
 

@@ -1,0 +1,340 @@
+//! A reload in two halves. Reading the configuration and building its parts may block on disks, name services
+//! and pipes, so that runs on a thread of its own with a deadline; what can still fail about the programs is
+//! prepared by a task. Only when all of that is there the loop swaps the old parts for the new ones, in one
+//! synchronous step. An error before the swap leaves everything as it was.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use super::Watchdog;
+use crate::daemon::control::PendingRequest;
+use crate::daemon::control::protocol::{ControlFault, ControlReply};
+use crate::daemon::notification_queue::Delivery;
+use crate::daemon::persist_queue::PersistEntry;
+use crate::daemon::programs::{Prepared, Preparer};
+use crate::daemon::wiring::Parts;
+use crate::health::Event;
+
+/// Reads the configuration again and builds its parts, or says why that cannot be done. May block.
+pub type Reload = Arc<dyn Fn() -> Result<Parts, String> + Send + Sync>;
+
+/// How long the first half of a reload may take.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// Threads of earlier reloads that may still hang when another one is begun.
+const MOST_HUNG: usize = 4;
+
+/// What a configuration file may say only at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FixedKeys {
+    pub state_dir: PathBuf,
+    pub journal: Option<PathBuf>,
+}
+
+impl FixedKeys {
+    /// The keys that `new` has with another value, in words.
+    fn changed(&self, new: &Self) -> Option<String> {
+        let shown = |path: &Option<PathBuf>| match path {
+            Some(path) => format!("\"{}\"", path.display()),
+            None => "not set".to_owned(),
+        };
+        let keys = [
+            (
+                "state_dir",
+                Some(self.state_dir.clone()),
+                Some(new.state_dir.clone()),
+            ),
+            ("journal", self.journal.clone(), new.journal.clone()),
+        ];
+        let changed: Vec<_> = keys
+            .iter()
+            .filter(|(_, old, new)| old != new)
+            .map(|(key, old, new)| format!("`{key}` was {} and is now {}", shown(old), shown(new)))
+            .collect();
+        match changed.is_empty() {
+            true => None,
+            false => Some(format!(
+                "{}: it is fixed from the start of the watchdog to its end; restart httpok to change it",
+                changed.join("; ")
+            )),
+        }
+    }
+}
+
+/// The first half of reloads: at most one is under way; one that is asked for meanwhile begins after it, because
+/// the file may have been read before it was changed.
+pub(super) struct Reloader {
+    reload: Option<Reload>,
+    running: Option<JoinHandle<Result<New, String>>>,
+    /// Who waits for the reload under way, and for the one after it.
+    asked: Vec<PendingRequest>,
+    next: Option<Vec<PendingRequest>>,
+    hung: Arc<AtomicUsize>,
+}
+
+/// Everything new, ready to be swapped in.
+pub(super) struct New {
+    pub parts: Parts,
+    pub programs: Prepared,
+}
+
+impl Reloader {
+    pub(super) fn new(reload: Option<Reload>) -> Self {
+        Self {
+            reload,
+            running: None,
+            asked: Vec::new(),
+            next: None,
+            hung: Arc::default(),
+        }
+    }
+
+    /// Begins a reload, or has one begun after that under way. Returns whether one was begun now.
+    pub(super) fn begin(
+        &mut self,
+        asked: Option<PendingRequest>,
+        preparer: impl FnOnce() -> Preparer,
+    ) -> bool {
+        if self.running.is_some() {
+            self.next.get_or_insert_default().extend(asked);
+            return false;
+        }
+        self.asked.extend(asked);
+        let new = new_parts(self.reload.clone(), Arc::clone(&self.hung), preparer());
+        self.running = Some(tokio::spawn(new));
+        true
+    }
+
+    /// The end of the first half; pending while none is under way. May be dropped halfway and called again.
+    pub(super) async fn ready(&mut self) -> Result<New, String> {
+        let Some(running) = self.running.as_mut() else {
+            return std::future::pending().await;
+        };
+        let new = running.await;
+        self.running = None;
+        new.unwrap_or_else(|error| Err(format!("internal error: {error}")))
+    }
+
+    /// Who waits for the reload that has just ended.
+    fn asked(&mut self) -> Vec<PendingRequest> {
+        std::mem::take(&mut self.asked)
+    }
+
+    /// Who waits for another reload, when one is due.
+    fn take_next(&mut self) -> Option<Vec<PendingRequest>> {
+        self.next.take()
+    }
+}
+
+impl Drop for Reloader {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            running.abort();
+        }
+    }
+}
+
+async fn new_parts(
+    reload: Option<Reload>,
+    hung: Arc<AtomicUsize>,
+    preparer: Preparer,
+) -> Result<New, String> {
+    let Some(reload) = reload else {
+        return Err("nothing to reload: there is no configuration file".to_owned());
+    };
+    let mut parts = read(reload, &hung, Instant::now() + READ_WITHIN).await?;
+    let programs = preparer
+        .prepare(std::mem::take(&mut parts.programs))
+        .await?;
+    Ok(New { parts, programs })
+}
+
+/// Has `reload` done by a thread. One that hangs is left to itself: nobody can end it, and nobody waits for it.
+async fn read<T: Send + 'static>(
+    reload: Arc<dyn Fn() -> Result<T, String> + Send + Sync>,
+    hung: &Arc<AtomicUsize>,
+    deadline: Instant,
+) -> Result<T, String> {
+    if hung.load(Ordering::Relaxed) >= MOST_HUNG {
+        return Err(format!(
+            "{MOST_HUNG} earlier reloads still hang: a file that the configuration names cannot be read"
+        ));
+    }
+    let (sender, read) = oneshot::channel();
+    let alive = Alive::one_of(hung);
+    thread::Builder::new()
+        .name("reload".to_owned())
+        .spawn(move || {
+            let read = reload();
+            drop(alive);
+            // nobody waits any more after the deadline
+            let _ = sender.send(read);
+        })
+        .map_err(|error| format!("cannot start a thread to read the configuration: {error}"))?;
+    match timeout_at(deadline, read).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(_)) => Err("internal error: reading the configuration panicked".to_owned()),
+        Err(_) => Err(format!(
+            "the configuration was not read within {} s: a file that it names, or a name service, does not answer",
+            READ_WITHIN.as_secs()
+        )),
+    }
+}
+
+/// Counts a thread for as long as it is there, also when it panics.
+struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    fn one_of(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Watchdog {
+    /// Begins to read the configuration again.
+    pub(super) fn begin_reload(&mut self, asked: Option<PendingRequest>) {
+        let programs = &self.programs;
+        if self.reloader.begin(asked, || programs.preparer()) {
+            self.sd_notify.reloading();
+        }
+    }
+
+    /// The first half of a reload has ended: takes what is new, or says why not.
+    pub(super) fn end_reload(&mut self, new: Result<New, String>) {
+        let has_file = self.reloader.reload.is_some();
+        let taken = new
+            .and_then(|new| self.swap(new))
+            .map_err(|why| match has_file {
+                true => format!("the new configuration is not taken, the old one stays:\n{why}"),
+                false => why,
+            });
+        match &taken {
+            Ok(()) => tracing::info!("the new configuration is taken"),
+            Err(why) => self.executor.logger.trouble(why),
+        }
+        for asked in self.reloader.asked() {
+            asked.answer(match &taken {
+                Ok(()) => ControlReply::Reloaded {
+                    checks: self.due.len(),
+                },
+                Err(why) => ControlReply::error(ControlFault::NotReloaded, why.clone()),
+            });
+        }
+        if let Some(next) = self.reloader.take_next() {
+            self.begin_reload(None);
+            self.reloader.asked = next;
+        } else {
+            self.sd_notify.ready();
+        }
+        self.update_sd_notify();
+    }
+
+    /// The second half: nothing in it waits, and nothing in it fails after the first change.
+    fn swap(&mut self, new: New) -> Result<(), String> {
+        let New {
+            mut parts,
+            programs,
+        } = new;
+        let fixed = FixedKeys {
+            state_dir: parts.state_dir,
+            journal: parts.journal,
+        };
+        if let Some(changed) = self.fixed.changed(&fixed) {
+            return Err(changed);
+        }
+        self.due = parts.due;
+        self.ticks.set(&self.due);
+        self.programs.apply(programs);
+        let supervisors = &mut parts.clients.supervisors;
+        supervisors.keep_equal(&self.executor.clients.supervisors);
+        self.programs.lend(supervisors);
+        self.executor.clients = Arc::new(parts.clients);
+        let outbox = self.notification_queue.reconfigure(Delivery {
+            format: parts.words,
+            render_context: parts.render_context,
+            notifiers: parts.notifiers,
+        });
+        self.executor
+            .persist_queue
+            .write(PersistEntry::Outbox(Box::new(outbox)));
+        self.feed(Event::Reload {
+            checks: parts.checks,
+            limits: parts.limits,
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_that_hangs_ends_at_its_deadline_and_a_few_do_not_keep_the_next_from_trying() {
+        let (release, hold) = std::sync::mpsc::channel::<()>();
+        let hold = Arc::new(std::sync::Mutex::new(hold));
+        let held = Arc::clone(&hold);
+        let hang: Arc<dyn Fn() -> Result<(), String> + Send + Sync> = Arc::new(move || {
+            // ends when the test drops the other end
+            let _ = held.lock().map(|held| held.recv());
+            Ok(())
+        });
+        let hung = Arc::new(AtomicUsize::new(0));
+        for round in 1..=MOST_HUNG {
+            let why = read(Arc::clone(&hang), &hung, Instant::now() + READ_WITHIN).await;
+            assert!(
+                why.is_err_and(|why| why.contains("not read within 10 s")),
+                "round {round}"
+            );
+        }
+        let why = read(hang, &hung, Instant::now() + READ_WITHIN).await;
+        assert!(why.is_err_and(|why| why.contains("still hang")));
+        drop(release);
+        while hung.load(Ordering::Relaxed) > 0 {
+            std::thread::yield_now();
+        }
+        let read = read(Arc::new(|| Ok(7)), &hung, Instant::now() + READ_WITHIN).await;
+        assert_eq!(read, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_reload_that_panics_is_an_error() {
+        let hung = Arc::new(AtomicUsize::new(0));
+        let broken: Arc<dyn Fn() -> Result<(), String> + Send + Sync> =
+            Arc::new(|| panic!("a part that cannot be built"));
+        let why = read(broken, &hung, Instant::now() + READ_WITHIN).await;
+        assert!(why.is_err_and(|why| why.contains("panicked")));
+        assert_eq!(hung.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn keys_that_are_fixed_at_the_start_are_named_when_they_change() {
+        let keys = |state_dir: &str, journal: Option<&str>| FixedKeys {
+            state_dir: state_dir.into(),
+            journal: journal.map(Into::into),
+        };
+        let old = keys("/a", None);
+        assert_eq!(old.changed(&keys("/a", None)), None);
+        let changed = old.changed(&keys("/b", Some("/j"))).unwrap_or_default();
+        for words in [
+            "`state_dir` was \"/a\" and is now \"/b\"",
+            "`journal` was not set and is now \"/j\"",
+        ] {
+            assert!(changed.contains(words), "{changed}");
+        }
+    }
+}
