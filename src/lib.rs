@@ -15,7 +15,7 @@
 //!
 //! # The floors
 //! Imports run down only: `cli` -> `daemon` -> `action` -> `config`, `notify`, `probe`, `serve`, `store`,
-//! `supervisor` (which do not know each other) -> `health`, `tick`, `exec`, `clock`, `secret`.
+//! `supervisor` (which do not know each other) -> `health`, `tick`, `exec`, `clock`, `secret`, `terminal`.
 //! `tests/floors.rs` holds the house to it.
 //!
 //! The one-shot check uses `probe`, [`health::Expectation`] and rendering alone: that it needs no monitor
@@ -27,6 +27,7 @@ pub mod exec;
 pub mod health;
 pub mod net;
 pub mod secret;
+pub mod terminal;
 pub mod tick;
 // floor 2
 pub mod config;

@@ -12,6 +12,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("exec", 1),
     ("net", 1),
     ("secret", 1),
+    ("terminal", 1),
     ("tick", 1),
     ("notify", 2),
     ("probe", 2),

@@ -45,7 +45,7 @@ pub use expectation::{BodyNeeds, Expectation, Rule};
 pub use gate::Gate;
 pub use histogram::Histogram;
 pub use incident::{CheckResult, DownState, Entry, Happening, Incident, Report, ReportKind};
-pub use moment::Moment;
+pub use moment::{Moment, rfc3339};
 pub use monitor::{Effect, Event, Limits, Monitor, Tick};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};

@@ -64,6 +64,101 @@ impl fmt::Display for Moment {
     }
 }
 
+/// A moment as programs and people outside read it: RFC 3339 in UTC, to the millisecond. For
+/// `#[serde(with = ...)]` of what is shown; what is only stored keeps the shorter number.
+pub mod rfc3339 {
+    use std::time::UNIX_EPOCH;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::{Duration, Moment};
+
+    /// The last second that RFC 3339 can say: the end of the year 9999.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+    /// `2026-05-01T03:12:04.250Z`: the clock's origin is the Unix epoch.
+    pub fn format(moment: Moment) -> String {
+        let since = Duration::from_millis(moment.as_millis()).min(LAST);
+        humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
+    }
+
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(moment: &Moment, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&format(*moment))
+    }
+
+    /// # Errors
+    /// Also for a text that is not an RFC 3339 date since 1970.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Moment, D::Error> {
+        let text = String::deserialize(from)?;
+        let date = humantime::parse_rfc3339(&text).map_err(de::Error::custom)?;
+        let since = date.duration_since(UNIX_EPOCH).map_err(de::Error::custom)?;
+        Ok(Moment::from(since))
+    }
+
+    /// The same for a moment that may be missing.
+    pub mod optional {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        use super::{Moment, format};
+
+        #[derive(Deserialize)]
+        struct Present(#[serde(with = "super")] Moment);
+
+        /// # Errors
+        /// Those of the serializer.
+        pub fn serialize<S: Serializer>(moment: &Option<Moment>, to: S) -> Result<S::Ok, S::Error> {
+            moment.map(format).serialize(to)
+        }
+
+        /// # Errors
+        /// Also for a text that is not an RFC 3339 date since 1970.
+        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Moment>, D::Error> {
+            Option::<Present>::deserialize(from).map(|moment| moment.map(|present| present.0))
+        }
+    }
+}
+
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_moments_are_rfc3339_and_come_back() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Shown {
+            #[serde(with = "rfc3339")]
+            at: Moment,
+            #[serde(with = "rfc3339::optional")]
+            until: Option<Moment>,
+        }
+        for (millis, until, text) in [
+            (0, None, r#"{"at":"1970-01-01T00:00:00.000Z","until":null}"#),
+            (
+                1_777_605_124_250,
+                Some(1_777_605_184_000),
+                r#"{"at":"2026-05-01T03:12:04.250Z","until":"2026-05-01T03:13:04.000Z"}"#,
+            ),
+        ] {
+            let shown = Shown {
+                at: Moment::from_millis(millis),
+                until: until.map(Moment::from_millis),
+            };
+            assert_eq!(serde_json::to_string(&shown).expect("JSON"), text);
+            assert_eq!(serde_json::from_str::<Shown>(text).expect("JSON"), shown);
+        }
+        for wrong in ["soon", "1960-01-01T00:00:00Z", "2026-05-01"] {
+            let text = format!(r#"{{"at":{wrong:?},"until":null}}"#);
+            assert!(serde_json::from_str::<Shown>(&text).is_err(), "{wrong}");
+        }
+        assert_eq!(
+            rfc3339::format(Moment::from_millis(u64::MAX)),
+            "9999-12-31T23:59:59.000Z"
+        );
+    }
 }

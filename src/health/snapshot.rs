@@ -1,11 +1,11 @@
 //! What a monitor knows at one moment, as plain data: what `status`, pages and metrics show. Nothing is
-//! decided here, and nothing can be changed through it. Spans are seconds, moments milliseconds since 1970.
+//! decided here, and nothing can be changed through it. In JSON moments are RFC 3339, spans are seconds.
 
 use serde::{Deserialize, Serialize};
 
 use super::check::Sample;
 use super::incident::Incident;
-use super::moment::Moment;
+use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
 use super::reason::Reason;
 use super::roll::Roll;
@@ -17,6 +17,7 @@ use super::verdict::Verdict;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When it was taken.
+    #[serde(with = "rfc3339")]
     pub at: Moment,
     /// Nothing new is begun any more.
     pub shutting_down: bool,
@@ -51,6 +52,7 @@ pub struct CheckView {
     pub url: String,
     /// Where it stands, and since when as far as that is known.
     pub status: Status,
+    #[serde(with = "rfc3339::optional")]
     pub since: Option<Moment>,
     /// The newest look.
     pub last: Option<CheckResultView>,
@@ -65,20 +67,24 @@ pub struct CheckView {
     /// So long fails are not counted yet.
     pub grace_left: Option<f64>,
     /// When the last action ended.
+    #[serde(with = "rfc3339::optional")]
     pub acted: Option<Moment>,
     /// The next action comes no earlier.
+    #[serde(with = "rfc3339::optional")]
     pub next_attempt: Option<Moment>,
     /// Restarts that count against the budget, when there is one.
     pub restarts: Option<Spending>,
     /// When it was given up, and when it is tried again.
+    #[serde(with = "rfc3339::optional")]
     pub gave_up: Option<Moment>,
+    #[serde(with = "rfc3339::optional")]
     pub rearm: Option<Moment>,
     /// Held by a person.
     pub pause: Option<PauseView>,
     /// What it is doing just now.
     pub busy: Option<Busy>,
     /// Since when it is warming up.
-    #[serde(default)]
+    #[serde(default, with = "rfc3339::optional")]
     pub warming: Option<Moment>,
     /// The rest of the attempt under way, while it waits for a pass.
     #[serde(default)]
@@ -96,6 +102,7 @@ pub struct CheckView {
 /// One look.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResultView {
+    #[serde(with = "rfc3339")]
     pub at: Moment,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
@@ -137,6 +144,7 @@ pub struct StreakView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IncidentView {
     pub id: String,
+    #[serde(with = "rfc3339")]
     pub since: Moment,
     pub attempts: u32,
     /// Whether people were told.
@@ -157,6 +165,7 @@ pub struct Spending {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseView {
     pub reason: String,
+    #[serde(with = "rfc3339::optional")]
     pub until: Option<Moment>,
 }
 
@@ -165,6 +174,7 @@ pub struct PauseView {
 pub struct RollView {
     /// The process that runs again and is not proven yet, and since when.
     pub proving: String,
+    #[serde(with = "rfc3339")]
     pub since: Moment,
     /// Those whose turn has not come.
     pub left: Vec<String>,
@@ -190,7 +200,11 @@ pub enum Busy {
     /// Waiting for the answer.
     Probing,
     /// Restarting these processes, since then; none when they could not be listed.
-    Restarting { since: Moment, on: Vec<String> },
+    Restarting {
+        #[serde(with = "rfc3339")]
+        since: Moment,
+        on: Vec<String>,
+    },
 }
 
 impl From<&Sample> for CheckResultView {

@@ -94,6 +94,13 @@ pub struct OutputArgs {
     /// Print nothing; the exit status tells
     #[arg(short, long, conflicts_with = "format")]
     pub quiet: bool,
+
+    /// For people: show the headers and the whole kept body, also when it passes
+    ///
+    /// Without --format it chooses human, also where standard output is not a terminal. The other formats are the same
+    /// with and without it.
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
 }
 
 /// How results are told.

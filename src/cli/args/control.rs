@@ -38,6 +38,14 @@ pub struct StatusArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Show it again and again, in place on a terminal, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+
+    /// With --watch: the time between two refreshes
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = values::timeout, requires = "watch")]
+    pub interval: Duration,
+
     #[command(flatten)]
     pub place: WhereArgs,
 }
@@ -75,24 +83,24 @@ pub struct OneArgs {
 /// `httpok explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
-    /// The check to explain
-    #[arg(value_name = "NAME", required_unless_present = "incident")]
+    /// The check to explain; without it the incidents of all checks are listed, newest first
+    #[arg(value_name = "NAME")]
     pub check: Option<String>,
 
     /// This incident instead of the check's last one
     #[arg(long, value_name = "ID", conflicts_with_all = ["all", "trace"])]
     pub incident: Option<String>,
 
-    /// All incidents that are remembered, the oldest first
-    #[arg(long, conflicts_with = "trace")]
+    /// All incidents of the check that are remembered, oldest first
+    #[arg(long, conflicts_with = "trace", requires = "check")]
     pub all: bool,
 
     /// One JSON object a line and incident
     #[arg(long, conflicts_with = "trace")]
     pub json: bool,
 
-    /// Instead of incidents every decision that is remembered, one JSON object a line, the oldest first
-    #[arg(long)]
+    /// Instead of incidents every decision that is remembered, one JSON object a line, oldest first
+    #[arg(long, requires = "check")]
     pub trace: bool,
 
     /// Look in the state directory that this configuration file names

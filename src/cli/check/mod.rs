@@ -9,7 +9,9 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use crate::cli::args::{CheckArgs, Format, OutputArgs};
 use crate::cli::checked::Checked;
 use crate::cli::exit::{Exit, badness};
+use crate::cli::render::paint::Paint;
 use crate::cli::{render, say};
+use crate::terminal;
 
 /// Does what `args` ask for.
 pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
@@ -55,13 +57,20 @@ fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
         return exit;
     }
     let stdout = std::io::stdout();
-    let format = output.format.unwrap_or(if stdout.is_terminal() {
-        Format::Human
-    } else {
-        Format::Plain
+    let for_people = output.verbose || stdout.is_terminal();
+    let format = output.format.unwrap_or(match for_people {
+        true => Format::Human,
+        false => Format::Plain,
     });
     let (text, exit) = match format {
-        Format::Human => (render::human(results, colour(&stdout)), exit),
+        Format::Human => {
+            let options = render::HumanOptions {
+                paint: Paint::of_stdout(),
+                columns: terminal::size(&stdout).map(|(columns, _)| columns),
+                verbose: output.verbose,
+            };
+            (render::human(results, options), exit)
+        }
         Format::Plain => (render::plain(results), exit),
         Format::Json => (render::json(results), exit),
         Format::Nagios => render::nagios(results, output.warn, output.crit),
@@ -80,9 +89,4 @@ fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
             Exit::Unknown
         }
     }
-}
-
-/// Whether escape sequences are welcome: a terminal, and neither `NO_COLOR` nor `TERM=dumb`.
-fn colour(stdout: &std::io::Stdout) -> bool {
-    anstream::AutoStream::choice(stdout) != anstream::ColorChoice::Never
 }

@@ -4,6 +4,7 @@
 mod columns;
 pub mod place;
 mod programs;
+mod screen;
 mod table;
 
 use serde_json::json;
@@ -17,17 +18,38 @@ use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::health::{CheckView, Moment};
+use crate::terminal;
 
 use place::{Found, said, watchdogs, with_check};
+
+/// The version of the keys of `status --json`. Keys may be added to it; a change of meaning is another version.
+const SCHEMA: u32 = 1;
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// `httpok status`.
 pub fn status(args: &StatusArgs, env: Env<'_>) -> Exit {
-    finish("status", shown(args, env))
+    let paint = Paint::of_stdout();
+    if !args.watch {
+        let columns = terminal::size(&std::io::stdout()).map(|(columns, _)| columns);
+        return finish("status", status_text(args, env, paint, columns));
+    }
+    let watched = screen::refresh(args.interval, |columns| {
+        // a watchdog that is restarted is waited for
+        status_text(args, env, paint, columns).unwrap_or_else(|why| why)
+    });
+    match watched {
+        Ok(()) => Exit::Ok,
+        Err(why) => finish("status", Err(format!("cannot show it: {why}"))),
+    }
 }
 
-fn shown(args: &StatusArgs, env: Env<'_>) -> Result<String, String> {
+fn status_text(
+    args: &StatusArgs,
+    env: Env<'_>,
+    paint: Paint,
+    columns: Option<usize>,
+) -> Result<String, String> {
     let mut found = watchdogs(&args.place, env)?;
     if !args.checks.is_empty() {
         for name in &args.checks {
@@ -50,19 +72,25 @@ fn shown(args: &StatusArgs, env: Env<'_>) -> Result<String, String> {
         found.retain(|found| !found.snapshot.checks.is_empty());
     }
     if args.json {
-        let lines = found.iter().map(|found| {
-            json!({
-                "watchdog": found.watchdog,
-                "pid": found.pid,
-                "socket": found.socket,
-                "snapshot": found.snapshot,
-                "programs": found.programs,
-            })
-            .to_string()
-        });
-        return Ok(lines.collect::<Vec<_>>().join("\n"));
+        return Ok(status_json(&found));
     }
-    Ok(table::tables(&found, Paint::of_stdout()))
+    Ok(table::tables(&found, paint, columns))
+}
+
+/// A line for each watchdog. The manual page of `status` describes the keys.
+fn status_json(found: &[Found]) -> String {
+    let lines = found.iter().map(|found| {
+        json!({
+            "schema": SCHEMA,
+            "watchdog": found.watchdog,
+            "pid": found.pid,
+            "socket": found.socket,
+            "snapshot": found.snapshot,
+            "programs": found.programs,
+        })
+        .to_string()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// `httpok pause`.

@@ -4,25 +4,50 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::columns::columns;
+use super::columns::{self, Cell, Column};
 use crate::cli::render::paint::Paint;
 use crate::cli::render::time::span;
 use crate::cli::render::visible;
 use crate::health::{Process, ProcessState};
 
-const HEADINGS: [&str; 5] = ["PROGRAM", "STATE", "PID", "UPTIME", "DETAIL"];
+const COLUMNS: [Column; 5] = [
+    Column {
+        heading: "PROGRAM",
+        least: Some(12),
+        rank: 0,
+    },
+    Column {
+        heading: "STATE",
+        least: None,
+        rank: 0,
+    },
+    Column {
+        heading: "PID",
+        least: None,
+        rank: 2,
+    },
+    Column {
+        heading: "UPTIME",
+        least: None,
+        rank: 3,
+    },
+    Column {
+        heading: "DETAIL",
+        least: Some(12),
+        rank: 1,
+    },
+];
 
-/// The table of `programs`; nothing when there are none.
-pub fn table(programs: &[Process], paint: Paint) -> String {
+/// The table of `programs`, at most `most` columns wide; nothing when there are none.
+pub fn table(programs: &[Process], paint: Paint, most: Option<usize>) -> String {
     if programs.is_empty() {
         return String::new();
     }
-    let mut rows = vec![HEADINGS.map(|heading| (heading.to_owned(), Style::new().dimmed()))];
-    rows.extend(programs.iter().map(row));
-    columns(&rows, paint)
+    let rows: Vec<_> = programs.iter().map(row).collect();
+    columns::table(&COLUMNS, &rows, paint, most)
 }
 
-fn row(program: &Process) -> [(String, Style); 5] {
+fn row(program: &Process) -> [Cell; 5] {
     let plain = Style::new();
     let runs = program.state == ProcessState::Running;
     let colour = match program.state {
@@ -80,11 +105,12 @@ mod tests {
                 program(lost, ProcessState::Fatal, None, detail),
             ],
             PLAIN,
+            None,
         );
         let expected = "PROGRAM    STATE    PID   UPTIME    DETAIL\n\
                         app:app_0  RUNNING  4711  1 m 15 s\n\
                         lost       FATAL    -     -         can't find command \"x\"\n";
         assert_eq!(shown, expected);
-        assert_eq!(table(&[], PLAIN), "");
+        assert_eq!(table(&[], PLAIN, None), "");
     }
 }

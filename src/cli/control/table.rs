@@ -1,25 +1,57 @@
 //! The table of `httpok status`: one row a check, what a person wants to know first on the left.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::columns::columns;
+use super::columns::{Cell, Column, table};
 use super::place::Found;
 use super::programs;
-use crate::cli::render::paint::{Paint, look};
+use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::time::{near, span};
 use crate::cli::render::visible;
-use crate::health::{Busy, CheckView, Moment, Spending, Status};
+use crate::health::{Busy, CheckResultView, CheckView, Moment, Spending, Status, Verdict};
+use crate::terminal::cut;
 
-/// The most characters of what was wrong.
+/// The most columns of what was wrong.
 const DETAIL: usize = 60;
 
-const HEADINGS: [&str; 6] = ["CHECK", "STATUS", "SINCE", "RESTARTS", "LAST LOOK", "NEXT"];
+/// What a person wants to know first stands on the left; what is least missed has the highest rank.
+const COLUMNS: [Column; 6] = [
+    Column {
+        heading: "CHECK",
+        least: Some(12),
+        rank: 0,
+    },
+    Column {
+        heading: "STATUS",
+        least: None,
+        rank: 0,
+    },
+    Column {
+        heading: "SINCE",
+        least: None,
+        rank: 3,
+    },
+    Column {
+        heading: "RESTARTS",
+        least: None,
+        rank: 4,
+    },
+    Column {
+        heading: "LAST PROBE",
+        least: Some(20),
+        rank: 2,
+    },
+    Column {
+        heading: "NEXT",
+        least: Some(12),
+        rank: 1,
+    },
+];
 
-/// The tables of all watchdogs.
-pub fn tables(found: &[Found], paint: Paint) -> String {
+/// The tables of all watchdogs, at most `most` columns wide.
+pub fn tables(found: &[Found], paint: Paint, most: Option<usize>) -> String {
     let several = found.len() > 1;
     let tables = found.iter().map(|found| {
         let mut text = String::new();
@@ -29,14 +61,17 @@ pub fn tables(found: &[Found], paint: Paint) -> String {
             } else {
                 ""
             };
-            // writing to a String cannot fail
-            let name = visible::line(&found.watchdog);
-            let _ = writeln!(text, "{} (pid {}{end})", paint.bold(&name), found.pid);
+            let pid = format!(" (pid {}{end})", found.pid);
+            let room = most.map_or(usize::MAX, |most| most.saturating_sub(pid.len()));
+            let name = cut(&visible::line(&found.watchdog), room);
+            text += &format!("{}{pid}\n", paint.bold(&name));
         }
         if !found.snapshot.checks.is_empty() {
-            text += &table(&found.snapshot.checks, found.snapshot.at, paint);
+            let now = found.snapshot.at;
+            let rows: Vec<_> = found.snapshot.checks.iter().map(|c| row(c, now)).collect();
+            text += &table(&COLUMNS, &rows, paint, most);
         }
-        let programs = programs::table(&found.programs, paint);
+        let programs = programs::table(&found.programs, paint, most);
         if !programs.is_empty() && !found.snapshot.checks.is_empty() {
             text.push('\n');
         }
@@ -45,15 +80,14 @@ pub fn tables(found: &[Found], paint: Paint) -> String {
     tables.collect::<Vec<_>>().join("\n")
 }
 
-fn table(checks: &[CheckView], now: Moment, paint: Paint) -> String {
-    let mut rows = vec![HEADINGS.map(|heading| (heading.to_owned(), Style::new().dimmed()))];
-    rows.extend(checks.iter().map(|check| row(check, now)));
-    columns(&rows, paint)
-}
-
-fn row(check: &CheckView, now: Moment) -> [(String, Style); 6] {
+fn row(check: &CheckView, now: Moment) -> [Cell; 6] {
     let plain = Style::new();
+    let degraded = check
+        .last
+        .as_ref()
+        .is_some_and(|last| last.verdict == Verdict::Degraded);
     let (status, colour) = match check.status {
+        Status::Up if degraded => ("! degraded", AnsiColor::Yellow),
         Status::Up => ("✓ up", AnsiColor::Green),
         Status::Down => ("✗ down", AnsiColor::Red),
         Status::Pending => ("· pending", AnsiColor::Yellow),
@@ -62,8 +96,8 @@ fn row(check: &CheckView, now: Moment) -> [(String, Style); 6] {
         .since
         .map_or_else(|| "-".to_owned(), |since| span(now.since(since)));
     let (last, painted) = match &check.last {
-        Some(last) => (last_look(check, now), look(last.verdict).0.on_default()),
-        None => ("not asked yet".to_owned(), plain),
+        Some(last) => (last_probe(last, now), mark(last.verdict).0.on_default()),
+        None => ("not probed yet".to_owned(), plain),
     };
     [
         (visible::line(&check.name), plain.bold()),
@@ -86,21 +120,14 @@ fn spent(check: &CheckView) -> String {
     }
 }
 
-fn last_look(check: &CheckView, now: Moment) -> String {
-    let Some(last) = &check.last else {
-        return String::new();
-    };
+fn last_probe(last: &CheckResultView, now: Moment) -> String {
     let ago = span(now.since(last.at));
     let why = match (last.reason, last.code) {
         (Some(reason), _) => format!(" ({reason})"),
         (None, Some(code)) => format!(" ({code})"),
         (None, None) => String::new(),
     };
-    let mut detail = visible::line(&last.detail);
-    if let Some((end, _)) = detail.char_indices().nth(DETAIL) {
-        detail.truncate(end);
-        detail += "...";
-    }
+    let detail = cut(&visible::line(&last.detail), DETAIL);
     let colon = if detail.is_empty() { "" } else { ": " };
     format!("{}{why} {ago} ago{colon}{detail}", last.verdict)
 }
@@ -143,7 +170,10 @@ fn next(check: &CheckView, now: Moment) -> String {
         return format!("in grace for {}", span(left));
     }
     if streak.fails > 0 {
-        return format!("fail {} of {}", streak.fails, streak.fail_after);
+        return match streak.fails > streak.fail_after {
+            true => format!("fail {} in a row", streak.fails),
+            false => format!("fail {} of {}", streak.fails, streak.fail_after),
+        };
     }
     if check.status == Status::Down && streak.passes > 0 {
         return format!("pass {} of {}", streak.passes, streak.pass_after);

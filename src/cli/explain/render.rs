@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::timeline::{Kind, Line, Timeline};
-use crate::cli::render::paint::{Paint, look};
+use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::time::{span, stamp, time};
 use crate::cli::render::visible;
 use crate::health::{Incident, Moment, Outcome, Verdict};
@@ -78,7 +78,7 @@ fn strip(timeline: &Timeline, paint: Paint) -> String {
         .lines
         .iter()
         .filter_map(|line| match line.kind {
-            Kind::CheckResult(verdict) => Some((look(verdict).0.on_default(), mark(verdict))),
+            Kind::CheckResult(verdict) => Some((mark(verdict).0.on_default(), letter(verdict))),
             Kind::Acted => Some((Style::new().bold(), "R")),
             Kind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
             Kind::Decision
@@ -97,7 +97,7 @@ fn strip(timeline: &Timeline, paint: Paint) -> String {
         .collect()
 }
 
-const fn mark(verdict: Verdict) -> &'static str {
+const fn letter(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => ".",
         Verdict::Degraded => "d",
@@ -125,7 +125,7 @@ fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Pain
 
 fn line(out: &mut String, line: &Line, incident: &Incident, paint: Paint) {
     let (style, indent) = match line.kind {
-        Kind::CheckResult(verdict) => (look(verdict).0.on_default(), ""),
+        Kind::CheckResult(verdict) => (mark(verdict).0.on_default(), ""),
         Kind::Decision | Kind::Acted => (Style::new().bold(), ""),
         Kind::Held | Kind::Blind => (AnsiColor::Yellow.on_default(), ""),
         Kind::Step => (Style::new(), "  "),

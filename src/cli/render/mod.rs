@@ -9,7 +9,7 @@ mod plain;
 pub mod time;
 pub mod visible;
 
-pub use human::human;
+pub use human::{HumanOptions, human};
 pub use json::json;
 pub use nagios::nagios;
 pub use openmetrics::openmetrics;

@@ -39,7 +39,7 @@ impl Paint {
     }
 }
 
-pub const fn look(verdict: Verdict) -> (AnsiColor, &'static str) {
+pub const fn mark(verdict: Verdict) -> (AnsiColor, &'static str) {
     match verdict {
         Verdict::Pass => (AnsiColor::Green, "✓"),
         Verdict::Degraded | Verdict::Starting | Verdict::Draining => (AnsiColor::Yellow, "!"),

@@ -2,11 +2,19 @@
 
 use std::time::Duration;
 
+use super::paint::Paint;
 use super::*;
 use crate::cli::checked::Checked;
 use crate::cli::exit::Exit;
 use crate::health::{
     Body, Certificate, Expectation, Observation, Phase, Reason, StatusLine, Trouble,
+};
+
+/// Neither colour nor a terminal.
+const OPTIONS: HumanOptions = HumanOptions {
+    paint: Paint { colour: false },
+    columns: None,
+    verbose: false,
 };
 
 fn answered(code: u16, body: &str, millis: u64) -> Checked {
@@ -169,7 +177,7 @@ fn human_shows_expectations_time_and_a_bad_answer() {
         not_after: 1_798_761_599,
     });
     assert_eq!(
-        human(&[sad.clone()], false),
+        human(&[sad.clone()], OPTIONS),
         "✗ fail http://h/x  status: expected status 200, got 500 Sad in 0.100s\n    \
          ✗ status 200            500 Sad\n    \
          ✗ body contains \"fine\"  a body of 19 bytes without it\n    \
@@ -179,7 +187,16 @@ fn human_shows_expectations_time_and_a_bad_answer() {
          certificate CN=h, valid until 2026-12-31, issued by CN=ca\n    \
          answer, 19 bytes:\n    │ one\n    │ two␛[2J\n    │ 3\n    │ 4\n    │ 5\n    ┆\n"
     );
-    assert!(human(&[sad], true).contains("\x1b[31m"));
-    let fine = human(&[answered(200, "all fine", 12)], false);
+    assert!(
+        human(
+            &[sad],
+            HumanOptions {
+                paint: Paint { colour: true },
+                ..OPTIONS
+            }
+        )
+        .contains("\x1b[31m")
+    );
+    let fine = human(&[answered(200, "all fine", 12)], OPTIONS);
     assert!(fine.starts_with("✓ pass http://h/x  200 OK in 0.012s\n") && !fine.contains("answer"));
 }

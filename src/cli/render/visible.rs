@@ -17,11 +17,20 @@ pub fn line(text: &str) -> String {
 
 /// The beginning of a body as lines to show, and whether there is more.
 pub fn excerpt(kept: &[u8], size: u64) -> (Vec<String>, bool) {
-    let shown = &kept[..kept.len().min(BYTES)];
+    lines(kept, size, BYTES, LINES)
+}
+
+/// All that was kept of a body as lines to show, and whether there is more.
+pub fn all(kept: &[u8], size: u64) -> (Vec<String>, bool) {
+    lines(kept, size, usize::MAX, usize::MAX)
+}
+
+fn lines(kept: &[u8], size: u64, most_bytes: usize, most_lines: usize) -> (Vec<String>, bool) {
+    let shown = &kept[..kept.len().min(most_bytes)];
     let text = String::from_utf8_lossy(shown);
-    let all: Vec<&str> = text.lines().collect();
-    let lines: Vec<String> = all.iter().take(LINES).map(|text| line(text)).collect();
-    let more = all.len() > LINES || shown.len() as u64 != size;
+    let mut all = text.lines();
+    let lines: Vec<String> = all.by_ref().take(most_lines).map(line).collect();
+    let more = all.next().is_some() || shown.len() as u64 != size;
     (lines, more)
 }
 
@@ -76,5 +85,8 @@ mod tests {
             assert!(lines.iter().all(|line| line.len() <= 512));
         }
         assert_eq!(excerpt(&[b'a', 0xff, b'b'], 3).0, ["a\u{fffd}b"]);
+        let (lines, has_more) = all(b"1\n2\n3\n4\n5\n6\x1b", 12);
+        assert_eq!((lines.len(), has_more), (6, false));
+        assert!(all(b"kept", 5).1);
     }
 }

@@ -9,17 +9,19 @@
 //! {"version":1,"ask":"flush"}      write to the store what waits for its turn
 //!
 //! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...]}
-//! {"version":1,"answer":"done","at":...,"check":{...}}    the check as it stands then
+//! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then
 //! {"version":1,"answer":"reloaded","checks":3}
 //! {"version":1,"answer":"flushed"}
 //! {"version":1,"answer":"error","fault":"unknown_check","text":"...","checks":["shop"]}
 //! ```
+//!
+//! Moments are RFC 3339 in UTC, spans are seconds.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::health::{CheckView, Moment, Process, Snapshot};
+use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
 
 /// The version of these words. Keys may be added to it; a change of meaning is another version.
 pub const VERSION: u32 = 1;
@@ -86,6 +88,7 @@ pub enum ControlReply {
         programs: Vec<Process>,
     },
     Done {
+        #[serde(with = "rfc3339")]
         at: Moment,
         check: Box<CheckView>,
     },
