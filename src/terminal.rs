@@ -45,6 +45,9 @@ pub fn pad(text: &str, columns: usize) -> String {
 
 /// `text` in lines of at most `most` columns, broken between words. A word that is longer has a line of its own.
 pub fn wrap(text: &str, most: usize) -> Vec<String> {
+    if width(text) <= most {
+        return vec![text.to_owned()];
+    }
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines
@@ -142,7 +145,7 @@ mod tests {
     fn text_wraps_between_words() {
         for (text, most, lines) in [
             ("", 5, &[""][..]),
-            ("one two three", 20, &["one two three"]),
+            ("one  two three", 20, &["one  two three"]),
             ("one two three", 7, &["one two", "three"]),
             ("one two three", 3, &["one", "two", "three"]),
             ("http://h/long x", 4, &["http://h/long", "x"]),

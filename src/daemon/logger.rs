@@ -1,23 +1,67 @@
-//! What is said on standard error while it happens: the original's lines for a drop-in listener, log
-//! lines for everything else.
+//! What is said on standard error while it happens: the original's lines for a drop-in listener, lines for a
+//! person on a terminal, log lines for everything else.
 
 use std::time::Duration;
+
+use anstream::adapter::strip_str;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::health::{ActionStep, Capture, CheckResult, Decision, Note, Step, Verdict};
 use crate::notify::superlance::{self, Listener};
 
+use super::console::{self, Console};
 use super::stderr::Stderr;
 
-/// How the watchdog speaks.
+/// How the watchdog says what happens.
 #[derive(Clone, Debug)]
 pub enum Logger {
     /// The original's lines, and nothing else unless something is wrong.
     Original { listener: Listener, stderr: Stderr },
-    /// Log lines through `tracing`.
+    /// Log lines through `tracing`, for programs and files.
     Log,
+    /// Lines for a person at a terminal.
+    Console(Console),
 }
 
 impl Logger {
+    /// Lines for a person where `stderr` is a terminal, else log lines; of `level` and above, unless `HTTPOK_LOG` names
+    /// another. From now on what any part logs through `tracing` goes to `stderr` as well.
+    pub fn start(stderr: &Stderr, level: LevelFilter) -> Self {
+        let wanted = std::env::var("HTTPOK_LOG").ok();
+        let level = wanted
+            .and_then(|level| level.parse::<LevelFilter>().ok())
+            .unwrap_or(level);
+        let subscriber =
+            tracing_subscriber::registry().with(Targets::new().with_target("httpok", level));
+        // a subscriber that is set already (only in tests) stays
+        if stderr.is_terminal() {
+            let console = Console::new(
+                stderr.clone(),
+                stderr.is_coloured(),
+                level >= LevelFilter::DEBUG,
+            );
+            let _ = subscriber.with(console.clone()).try_init();
+            return Self::Console(console);
+        }
+        let writer = stderr.clone();
+        let lines = tracing_subscriber::fmt::layer()
+            .with_writer(move || writer.clone())
+            .with_target(false)
+            .with_ansi(false);
+        let _ = subscriber.with(lines).try_init();
+        Self::Log
+    }
+
+    /// Says that these checks are watched from now on.
+    pub fn begin(&self, checks: &[&str]) {
+        match self {
+            Self::Console(console) => console.begin(checks),
+            Self::Original { .. } | Self::Log => {}
+        }
+    }
+
     /// Says what was decided.
     pub fn note(&self, note: &Note) {
         match self {
@@ -27,6 +71,7 @@ impl Logger {
                 }
             }
             Self::Log => log(note),
+            Self::Console(console) => console.note(note),
         }
     }
 
@@ -34,6 +79,7 @@ impl Logger {
     pub fn action(&self, url: &str, look: Option<&CheckResult>) -> Action {
         match self {
             Self::Log => Action::Log,
+            Self::Console(console) => Action::Console(console.action()),
             Self::Original { listener, stderr } => {
                 if let Some(look) = look {
                     stderr.write(superlance::reason(url, look) + "\n");
@@ -46,10 +92,11 @@ impl Logger {
         }
     }
 
-    /// A half-done restart is brought to its end. No look and no heading belong to it.
+    /// A pending restart is brought to its end. No probe and no heading belong to it.
     pub fn resumption(&self) -> Action {
         match self {
             Self::Log => Action::Log,
+            Self::Console(console) => Action::Console(console.action()),
             Self::Original { stderr, .. } => Action::Original {
                 heading: None,
                 stderr: stderr.clone(),
@@ -64,11 +111,13 @@ impl Logger {
         }
     }
 
-    /// Something is wrong with the watchdog itself.
+    /// Something is wrong with the watchdog itself. `text` may be styled for a terminal: the styles are left out.
     pub fn trouble(&self, text: &str) {
+        let text = strip_str(text).to_string();
         match self {
             Self::Original { stderr, .. } => stderr.write(format!("{text}\n")),
             Self::Log => tracing::warn!("{text}"),
+            Self::Console(console) => console.trouble(&text),
         }
     }
 }
@@ -83,6 +132,8 @@ pub enum Action {
     },
     /// Log lines.
     Log,
+    /// One line at its end.
+    Console(console::Action),
 }
 
 impl Action {
@@ -90,6 +141,7 @@ impl Action {
     pub fn step(&mut self, check: &str, step: &Step) {
         match self {
             Self::Log => log_step(check, step),
+            Self::Console(action) => action.step(check, step),
             Self::Original { stderr, .. } => {
                 let stderr = stderr.clone();
                 if !matches!(step.deed, ActionStep::ListFailed { .. }) {
@@ -189,7 +241,7 @@ fn log_step(check: &str, step: &Step) {
     }
 }
 
-/// Evidence is for the report and its files: a log is told what there is.
+/// Evidence is for the report and its files: a log line names what there is.
 fn log_capture(check: &str, step: &Step, capture: &Capture) {
     let took = humantime::format_duration(round(step.took));
     let name = step.process.as_ref();

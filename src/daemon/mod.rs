@@ -1,8 +1,9 @@
 //! Floor 4: the living watchdog. `wiring` turns settings into live parts; `watchdog` is the loop that feeds
 //! events to the decision core; `executor` turns its effects into deeds and the deeds' ends into events; `notification_queue`
-//! carries reports; `logger` says what happens while it happens; `programs` looks after the file's programs;
+//! carries reports; `logger` says what happens while it happens, `console` to a person at a terminal; `programs` looks after the file's programs;
 //! `control` is how a person talks to it; `sd_notify` is the service manager that watches over the watchdog.
 
+mod console;
 pub mod control;
 mod executor;
 pub mod journal;

@@ -1,11 +1,13 @@
 //! Standard error, written by a thread of its own: a reader that does not read (a full pipe to a log
 //! collector, a stopped terminal) must not stop the watchdog. What does not fit is counted and said later.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
+
+use anstream::{AutoStream, ColorChoice};
 
 /// Lines that may wait for a slow reader.
 const WAITING: usize = 1024;
@@ -37,6 +39,17 @@ impl Stderr {
             .stack_size(128 * 1024)
             .spawn(move || write_all(&receiver, &counter))?;
         Ok(Self { lines, lost })
+    }
+
+    /// Whether a person reads it.
+    pub fn is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Whether colours are welcome: on a terminal without `NO_COLOR` and `TERM=dumb`, or forced with
+    /// `CLICOLOR_FORCE`.
+    pub fn is_coloured(&self) -> bool {
+        AutoStream::choice(&io::stderr()) != ColorChoice::Never
     }
 
     /// Writes `text`, which brings its own line ends.

@@ -184,6 +184,7 @@ fn human_shows_expectations_time_and_a_bad_answer() {
          connect      25.0 ms  ██████\n    \
          first byte   50.0 ms        ████████████\n    \
          body          0.0 ms                    ▏\n    \
+         other        25.0 ms                    ██████\n    \
          certificate CN=h, valid until 2026-12-31, issued by CN=ca\n    \
          answer, 19 bytes:\n    │ one\n    │ two␛[2J\n    │ 3\n    │ 4\n    │ 5\n    ┆\n"
     );
