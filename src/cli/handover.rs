@@ -48,23 +48,29 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
     let unverified = options.unverified.then(|| options.url.clone());
     // who started supervisord hears from supervisord
     let sd_notify = SdNotify::default();
-    run(settings, run_options, file, sd_notify, move |stderr| {
-        if let Some(url) = unverified {
-            stderr.write(format!(
-                "httpok: the certificate of {url} is not verified; --verify does that\n"
-            ));
-        }
-        let logger = if of_file {
-            Logger::Log
-        } else {
-            Logger::Original {
-                listener: original,
-                stderr: stderr.clone(),
+    run(
+        settings,
+        run_options,
+        file,
+        sd_notify,
+        move |stderr, logger| {
+            if let Some(url) = unverified {
+                stderr.write(format!(
+                    "httpok: the certificate of {url} is not verified; --verify does that\n"
+                ));
             }
-        };
-        let listener = crate::tick::Listener::on_stdio()?;
-        Ok((logger, Ticks::listener(listener)))
-    })
+            let logger = if of_file {
+                logger
+            } else {
+                Logger::Original {
+                    listener: original,
+                    stderr: stderr.clone(),
+                }
+            };
+            let listener = crate::tick::Listener::on_stdio()?;
+            Ok((logger, Ticks::listener(listener)))
+        },
+    )
 }
 
 /// Runs the standalone watchdog.
@@ -74,12 +80,19 @@ pub fn watch(settings: &Settings, options: &WatchOptions, file: Option<SettingsF
         key: format!("watch {}", options.name),
         ..RunOptions::default()
     };
-    run(settings, run_options, file, sd_notify(), move |_| {
-        Ok((
-            Logger::Log,
-            if once { Ticks::once() } else { Ticks::timers() },
-        ))
-    })
+    run(
+        settings,
+        run_options,
+        file,
+        sd_notify(),
+        move |_, logger| {
+            let ticks = match once {
+                true => Ticks::once(),
+                false => Ticks::timers(),
+            };
+            Ok((logger, ticks))
+        },
+    )
 }
 
 /// A listener is known by its process under its supervisord, and by what it asks: a process may be given
@@ -105,15 +118,15 @@ fn run(
     run_options: RunOptions,
     file: Option<SettingsFile>,
     sd_notify: SdNotify,
-    begin: impl FnOnce(&Stderr) -> std::io::Result<(Logger, Ticks)>,
+    begin: impl FnOnce(&Stderr, Logger) -> std::io::Result<(Logger, Ticks)>,
 ) -> Exit {
     let live = match Live::start(settings, &run_options) {
         Ok(live) => live,
         Err(exit) => return exit,
     };
     let reload = file.map(|file| reload(file, run_options));
-    live.block_on(|parts, stderr| async move {
-        let (logger, ticks) = begin(&stderr)?;
+    live.block_on(|parts, stderr, logger| async move {
+        let (logger, ticks) = begin(&stderr, logger)?;
         let signals = Signals::new()?;
         let watchdog = watchdog(parts, ticks, logger, reload).with_sd_notify(sd_notify);
         let (ending, _) = watchdog.run_until(signals, std::future::pending()).await;
@@ -127,10 +140,11 @@ pub fn sd_notify() -> SdNotify {
     unsafe { SdNotify::take_from_environment() }
 }
 
-/// What every watchdog runs on: its parts, standard error and a runtime.
+/// What every watchdog runs on: its parts, standard error, a logger and a runtime.
 pub struct Live {
     parts: Parts,
     stderr: Stderr,
+    logger: Logger,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -148,7 +162,9 @@ impl Live {
             MailFormat::Original(_) => LevelFilter::WARN,
             MailFormat::Full => LevelFilter::INFO,
         };
-        log_to(&stderr, level);
+        let logger = Logger::start(&stderr, level);
+        let checks = settings.checks.iter().map(|check| check.name.as_str());
+        logger.begin(&checks.collect::<Vec<_>>());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(16)
@@ -157,17 +173,19 @@ impl Live {
         Ok(Self {
             parts,
             stderr,
+            logger,
             runtime,
         })
     }
 
     /// Lets `work` run to its end, and everything be said.
-    pub fn block_on<T, F>(self, work: impl FnOnce(Parts, Stderr) -> F) -> T
+    pub fn block_on<T, F>(self, work: impl FnOnce(Parts, Stderr, Logger) -> F) -> T
     where
         F: Future<Output = std::io::Result<T>>,
         T: From<Exit>,
     {
-        let result = self.runtime.block_on(work(self.parts, self.stderr.clone()));
+        let work = work(self.parts, self.stderr.clone(), self.logger);
+        let result = self.runtime.block_on(work);
         // a name look-up that hangs in the system's resolver must not hold us
         self.runtime.shutdown_background();
         let result = result.unwrap_or_else(|why| {
@@ -212,27 +230,4 @@ fn reload(file: SettingsFile, run_options: RunOptions) -> Reload {
         let settings = file()?;
         wiring::wire(&settings, &run_options).map_err(|why| format!("{why:#}"))
     })
-}
-
-/// Log lines go to standard error, from `level` up unless `HTTPOK_LOG` says otherwise.
-fn log_to(stderr: &Stderr, level: LevelFilter) {
-    use std::io::IsTerminal;
-    use tracing_subscriber::filter::Targets;
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
-
-    let level = std::env::var("HTTPOK_LOG")
-        .ok()
-        .and_then(|level| level.parse::<LevelFilter>().ok())
-        .unwrap_or(level);
-    let writer = stderr.clone();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(move || writer.clone())
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal());
-    // a subscriber that is set already (only in tests) stays
-    let _ = tracing_subscriber::registry()
-        .with(Targets::new().with_target("httpok", level))
-        .with(lines)
-        .try_init();
 }

@@ -26,6 +26,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+use anstream::adapter::strip_str;
+
 use crate::action;
 use crate::config::settings::Settings;
 use crate::supervisor::embedded::find_command;
@@ -63,8 +65,11 @@ fn obey(command: Command) -> Exit {
             let read = move || watch::settings(&args, &env, Path::exists);
             match read() {
                 Ok((settings, options)) => {
-                    let again: handover::SettingsFile =
-                        std::sync::Arc::new(move || read().map(|(settings, _)| settings));
+                    // what is wrong at a reload goes to logs and to the control socket: without escape codes
+                    let again: handover::SettingsFile = std::sync::Arc::new(move || match read() {
+                        Ok((settings, _)) => Ok(settings),
+                        Err(why) => Err(strip_str(&why).to_string()),
+                    });
                     handover::watch(&settings, &options, file.then_some(again))
                 }
                 Err(why) => refuse(&why),

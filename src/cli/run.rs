@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::settings::{Check, Settings};
 use crate::daemon::wiring::RunOptions;
-use crate::daemon::{Logger, Tally, Ticks};
+use crate::daemon::{Tally, Ticks};
 use crate::health::{Backend, Target};
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
 use crate::tick::Signals;
@@ -52,7 +52,7 @@ pub fn run(args: &RunArgs) -> i32 {
         Ok(live) => live,
         Err(exit) => return exit.code().into(),
     };
-    let Finished { code, tally } = live.block_on(|parts, stderr| async move {
+    let Finished { code, tally } = live.block_on(|parts, stderr, logger| async move {
         embedded::become_subreaper()?;
         let program = Program::foreground(&name, args.command.clone());
         let process = program.full_name();
@@ -65,7 +65,7 @@ pub fn run(args: &RunArgs) -> i32 {
         // first whoever obeys signals: as the first process of a container we get no others
         let (signals, forwarder) = (Signals::new()?, Forwarder::new()?);
         let watchdog =
-            handover::watchdog(parts, Ticks::timers(), Logger::Log, None).with_sd_notify(sd_notify);
+            handover::watchdog(parts, Ticks::timers(), logger, None).with_sd_notify(sd_notify);
         embedded.begin(Vec::new()).await;
         let over = async {
             tokio::select! {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::mem::{Discriminant, discriminant};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
@@ -13,9 +13,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::health::{
-    ActionStep, Capture, Counted, Decision, Gate, Note, Outcome, Step, Verdict,
-};
+use crate::health::{ActionStep, Capture, Counted, Decision, Gate, Note, Outcome, Step, Verdict};
 use crate::notify::text::{brief, timing, visible};
 use crate::notify::transcript;
 use crate::terminal::{self, pad, width, wrap};
@@ -45,6 +43,8 @@ struct Said {
     date: String,
     /// The widest name of a check so far.
     name: usize,
+    /// Actions under way: what their supervisor logs meanwhile is told by their own line.
+    actions: usize,
     /// The gate that held each check back.
     held: BTreeMap<String, Discriminant<Gate>>,
 }
@@ -78,11 +78,12 @@ impl Console {
     pub fn note(&self, note: &Note) {
         let check = note.check.as_str();
         let news = {
-            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut said = self.said();
             match &note.decision {
                 // while it is down every failing probe is held back anew
                 Decision::Held(gate) => {
-                    said.held.insert(check.to_owned(), discriminant(gate)) != Some(discriminant(gate))
+                    said.held.insert(check.to_owned(), discriminant(gate))
+                        != Some(discriminant(gate))
                 }
                 Decision::Judged { .. } => true,
                 _ => {
@@ -98,6 +99,7 @@ impl Console {
 
     /// An action begins; what it did is said when it is over.
     pub fn action(&self) -> Action {
+        self.said().actions += 1;
         Action {
             console: self.clone(),
             check: String::new(),
@@ -124,7 +126,7 @@ impl Console {
         let (date, time) = terminal::local(SystemTime::now());
         let check = brief(check, BRIEF);
         let mut out = String::new();
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.said();
         if said.date != date {
             let _ = writeln!(out, "{}", self.paint(Style::new().dimmed(), &date));
             said.date = date;
@@ -155,6 +157,10 @@ impl Console {
         self.stderr.write(out);
     }
 
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn paint(&self, style: Style, text: &str) -> String {
         match self.colour && !text.is_empty() {
             true => format!("{style}{text}{style:#}"),
@@ -182,6 +188,7 @@ impl Action {
 /// However it ends, also by a panic, what was done is said.
 impl Drop for Action {
     fn drop(&mut self) {
+        self.console.said().actions -= 1;
         for (mark, text) in action(&self.steps) {
             self.console.line(mark, &self.check, &text);
         }
@@ -191,9 +198,15 @@ impl Drop for Action {
 /// What the parts of the watchdog log by themselves.
 impl<S: Subscriber> Layer<S> for Console {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        let by_supervisor = metadata.target().starts_with("httpok::supervisor");
+        let news = *metadata.level() > Level::WARN;
+        if news && by_supervisor && !self.verbose && self.said().actions > 0 {
+            return;
+        }
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let mark = match *event.metadata().level() {
+        let mark = match *metadata.level() {
             Level::ERROR => BAD,
             Level::WARN => ODD,
             _ => NEWS,
@@ -252,7 +265,9 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
             counted,
             ..
         } => {
-            let reason = reason.map(|reason| format!("{reason}: ")).unwrap_or_default();
+            let reason = reason
+                .map(|reason| format!("{reason}: "))
+                .unwrap_or_default();
             let text = format!(
                 "{verdict}{}  {reason}{} ({})",
                 streak(*counted),
@@ -321,7 +336,7 @@ fn action(steps: &[Step]) -> Vec<(Mark, String)> {
             ActionStep::Stopped { error: None } => parts.push(format!("stop {}", took())),
             ActionStep::Started { error: None } => parts.push(format!("start {}", took())),
             ActionStep::Settled { pid, .. } if is_back(step) => {
-                parts.push(format!("RUNNING {}", took()));
+                parts.push(format!("RUNNING after {}", took()));
                 let pid = pids(before.take(), *pid);
                 let name = step.process.as_ref().map(ToString::to_string);
                 let name = visible(&name.unwrap_or_default());

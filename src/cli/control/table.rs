@@ -121,7 +121,10 @@ fn spent(check: &CheckView) -> String {
 }
 
 fn last_probe(last: &CheckResultView, now: Moment) -> String {
-    let ago = span(now.since(last.at));
+    let ago = match now.since(last.at) {
+        recent if recent < Duration::from_secs(1) => "now".to_owned(),
+        ago => format!("{} ago", span(ago)),
+    };
     let why = match (last.reason, last.code) {
         (Some(reason), _) => format!(" ({reason})"),
         (None, Some(code)) => format!(" ({code})"),
@@ -129,7 +132,7 @@ fn last_probe(last: &CheckResultView, now: Moment) -> String {
     };
     let detail = cut(&visible::line(&last.detail), DETAIL);
     let colon = if detail.is_empty() { "" } else { ": " };
-    format!("{}{why} {ago} ago{colon}{detail}", last.verdict)
+    format!("{}{why} {ago}{colon}{detail}", last.verdict)
 }
 
 /// What will happen, or what keeps it from happening.
