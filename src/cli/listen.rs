@@ -5,21 +5,24 @@ use std::sync::Arc;
 use super::dropin::{self, DropIn, HELP, Refusal, USAGE, Watched, Wish};
 use super::exit::Exit;
 use super::handover::{self, SettingsFile};
+use super::help;
+use super::render::paint::Paint;
 use super::say;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::config::supervisor::SupervisorSettings;
+use crate::terminal;
 
 /// Does what the words after the program's name ask for.
 pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
     // to supervisord, what an event listener writes to standard output is its protocol
     let supervised = env("SUPERVISOR_ENABLED").is_some();
+    if let Some(why) = mistyped(words, env) {
+        say::err(&format!("httpok: {why}"));
+        return Exit::Unknown;
+    }
     match dropin::parse(words, env) {
-        Ok(Wish::Help) => tell(
-            supervised,
-            &format!("{USAGE}\n\n{}", HELP.trim_end()),
-            Exit::Ok,
-        ),
+        Ok(Wish::Help) => help(env),
         Ok(Wish::Version) => {
             let version = concat!("httpok ", env!("CARGO_PKG_VERSION"));
             tell(supervised, version, Exit::Ok)
@@ -41,6 +44,36 @@ pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
             Exit::CannotListen
         }
     }
+}
+
+/// Every command, and the listener's options.
+pub fn help(env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    let page = match env("SUPERVISOR_ENABLED") {
+        Some(_) => return tell(true, &format!("{USAGE}\n\n{}", HELP.trim_end()), Exit::Ok),
+        None => {
+            let columns = terminal::size(&std::io::stdout()).map(|(columns, _)| columns);
+            help::page(Paint::of_stdout(), columns)
+        }
+    };
+    tell(false, page.trim_end(), Exit::Ok)
+}
+
+/// What is wrong with a first word that is neither an option nor a URL, in a shell: there it was meant to be a command.
+fn mistyped(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let word = words.first()?;
+    let bare = word.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && word
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    if !bare || env("SUPERVISOR_SERVER_URL").is_some() || env("SUPERVISOR_ENABLED").is_some() {
+        return None;
+    }
+    Some(match help::nearest(word) {
+        Some(command) => format!("there is no command {word:?}: did you mean {command:?}?"),
+        None => format!(
+            "{word:?} is neither a command nor a URL: `httpok --help` lists the commands, and a URL begins with http:// or https://"
+        ),
+    })
 }
 
 fn tell(supervised: bool, text: &str, exit: Exit) -> Exit {

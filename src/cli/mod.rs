@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod generate;
 mod handover;
+mod help;
 mod listen;
 mod range;
 mod render;
@@ -42,7 +43,9 @@ pub fn main(argv: Vec<OsString>) -> i32 {
         return action::run_dump(&argv[2..]);
     }
     let first = argv.get(1).and_then(|word| word.to_str());
-    let exit = if first.is_some_and(args::is_command) {
+    let exit = if first == Some("help") && argv.len() == 2 {
+        listen::help(&env)
+    } else if first.is_some_and(args::is_command) {
         match args::parse(argv) {
             // its exit status is the command's, which may be any
             Ok(Command::Run(args)) => return run::run(&args),

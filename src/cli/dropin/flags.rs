@@ -110,11 +110,8 @@ httpok is an event listener: supervisord starts it and sends it TICK events.
   command=httpok -p web -m ops@example.org http://127.0.0.1:8080/health
   events=TICK_60
 
-Commands for a shell, each with its own --help:
-  httpok check URL...           ask once and say what was seen
-  httpok watch --config FILE    a watchdog of its own, without an event listener
-  httpok config check FILE      say whether a configuration file is right
-  httpok generate man DIR       write the manual pages (or: completions SHELL)
+From a shell: httpok check URL probes once, httpok watch is a watchdog without supervisord, and
+httpok --help lists all commands.
 
 Whom to restart (only processes in the RUNNING state are touched):
   -p, --program NAME          this process; may be given again. NAME is a process of that name in

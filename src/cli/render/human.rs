@@ -106,8 +106,10 @@ fn findings(out: &mut String, findings: &[Finding], options: HumanOptions) {
         .iter()
         .map(|finding| visible::line(&finding.expected))
         .collect();
-    let widest = expected.iter().map(|text| width(text)).max().unwrap_or(0);
     let room = options.columns.unwrap_or(usize::MAX).saturating_sub(INDENT);
+    // one long expectation does not push the others' answers away
+    let widths = expected.iter().map(|text| width(text));
+    let widest = widths.filter(|it| *it <= room / 2).max().unwrap_or(0);
     for (expected, finding) in expected.iter().zip(findings) {
         let (colour, mark) = mark(if finding.met {
             Verdict::Pass
@@ -116,7 +118,7 @@ fn findings(out: &mut String, findings: &[Finding], options: HumanOptions) {
         });
         let mark = options.paint.colour(colour, mark);
         let actual = visible::line(&finding.actual);
-        if 2 + widest + 2 + width(&actual) <= room {
+        if 2 + widest.max(width(expected)) + 2 + width(&actual) <= room {
             let expected = pad(expected, widest);
             line(
                 out,
