@@ -269,7 +269,7 @@ fn a_person_can_look_pause_resume_and_reset() {
     let left = date(&paused["pause"]["until"])
         .duration_since(date(&paused["last"]["at"]))
         .expect("it ends after the last probe");
-    let minutes = |count| Duration::from_secs(count * 60);
+    let minutes = |count: u64| Duration::from_secs(count * 60);
     assert!((minutes(29)..minutes(31)).contains(&left), "{left:?}");
     assert!(watchdog.done(&["status", "shop"]).contains("paused until"));
 

@@ -1,9 +1,10 @@
 //! A report as JSON, for programs: what webhooks send. Its keys are a promise; new ones may be added.
 //!
-//! `version` (1), `kind` (`down`, `recovered`, `gave_up`, `reminder`, `degraded`, `blind`, `action`), `details`
-//! (what the kind adds), `host`, `check`, `url`, `at`, `number`, `incident` (`id`, `since`, `opened`, `ended`,
-//! `attempts`), `subject`, `text`, `seen` (or null) and `steps` (of the last action: `at`, `took`, `process` and
-//! `deed`, whose key says what was done). Times are RFC 3339, spans are seconds.
+//! `schema` (1; another number when what a key means changes; also under its first name, `version`), `kind`
+//! (`down`, `recovered`, `gave_up`, `reminder`, `degraded`, `blind`, `action`), `details` (what the kind adds),
+//! `host`, `check`, `url`, `at`, `number`, `incident` (`id`, `since`, `opened`, `ended`, `attempts`), `subject`,
+//! `text`, `seen` (or null) and `steps` (of the last action: `at`, `took`, `process` and `deed`, whose key says
+//! what was done). Times are RFC 3339 in UTC, spans are seconds.
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(super) fn of(
         steps.map(|step| self::step(step, render_context)).collect()
     });
     json!({
+        "schema": 1,
         "version": 1,
         "kind": report.kind.as_str(),
         "details": details(&report.kind),

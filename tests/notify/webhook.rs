@@ -111,6 +111,7 @@ async fn an_event_arrives_as_json() {
     }
     let event: Value = serde_json::from_slice(&body).expect("JSON");
     for (pointer, value) in [
+        ("/schema", Value::from(1)),
         ("/version", Value::from(1)),
         ("/kind", "down".into()),
         ("/details/state", "told_only".into()),

@@ -17,7 +17,11 @@ pub const FILES: &[Paragraph] = &[Term(
 
 pub const STATUS_JSON: &[Paragraph] = &[
     Text(
-        "Each line is one watchdog. Keys may be added in later versions. Moments are milliseconds since 1970, spans are seconds.",
+        "Each line is one watchdog. Moments are RFC 3339 in UTC with milliseconds, such as 2026-05-01T03:12:04.250Z; spans are seconds, such as 1.5.",
+    ),
+    Term(
+        "schema",
+        "1. Keys may be added to it; a change of what a key means makes another number.",
     ),
     Term(
         "watchdog, pid, socket",
