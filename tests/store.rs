@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use httpok::health::{Decision, Incident, Moment, Note, ProcessName};
 use httpok::store::{
-    Intent, IntentId, NextDelivery, OutboxMessage, Owner, Store, StoreError, StoreTrouble,
+    Claim, Intent, IntentId, NextDelivery, OutboxMessage, Owner, Store, StoreError, StoreTrouble,
     StoreTroubleKind,
 };
 
@@ -65,12 +65,39 @@ fn intent(process: &str) -> Intent {
 fn message(incident: &str, number: u64) -> OutboxMessage {
     OutboxMessage {
         notifier: "mail".to_owned(),
+        address: "ops@example.org".to_owned(),
+        check: incident.to_owned(),
         incident: incident.to_owned(),
         number,
         json: format!("{{\"number\":{number}}}"),
         created: Moment::from_secs(1_700_000_000 + number),
     }
 }
+
+fn claim(owner: &str) -> Claim {
+    Claim {
+        owner: owner.to_owned(),
+        notifier: "mail".to_owned(),
+        address: "ops@example.org".to_owned(),
+    }
+}
+
+/// Queues `message`, owned by `watchdog`.
+async fn enqueue(store: &Store, watchdog: &str, message: OutboxMessage) {
+    let saved = store.save_reports(watchdog, vec![message], vec![], vec![]);
+    assert_eq!(saved.await.expect("a row"), [], "nothing is dropped");
+}
+
+/// The message that is due.
+async fn due(store: &Store, now: Moment, owner: &str) -> Option<httpok::store::QueuedMessage> {
+    match store.next_due(now, &claim(owner), LEASE).await {
+        Ok(NextDelivery::Deliver(queued)) => Some(*queued),
+        Ok(NextDelivery::At(_) | NextDelivery::Nothing) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+const LATE: Moment = Moment::from_secs(1_800_000_000);
 
 fn note(check: &str, at: u64) -> Note {
     Note {
@@ -238,11 +265,9 @@ fn everything_is_there_in_the_next_run() {
             .save_incident("a", &incident)
             .await
             .expect("the same incident");
-        let id = store
-            .enqueue("a", message("shop-1", 1))
-            .await
-            .expect("a row")
-            .id;
+        enqueue(&store, "a", message("shop-1", 1)).await;
+        let first = due(&store, LATE, "a").await;
+        let id = first.expect("it is due").id;
         let again = Moment::from_secs(1_700_000_100);
         store.failed(id, again, "refused").await.expect("noted");
         store.close(DEADLINE).await.expect("closed in time");
@@ -260,26 +285,26 @@ fn everything_is_there_in_the_next_run() {
         let memories = store.memories("a").await.expect("memories");
         assert_eq!(memories, [("shop".to_owned(), "{\"new\":2}".to_owned())]);
         assert_eq!(
-            store.notes("shop", 2).await.expect("notes"),
+            store.notes("a", "shop", 2).await.expect("notes"),
             [note("shop", 2), note("shop", 3)],
             "the last two, oldest first"
         );
         assert_eq!(
-            store.incidents(Some("shop"), 10).await.expect("incidents"),
+            store
+                .incidents("a", Some("shop"), 10)
+                .await
+                .expect("incidents"),
             [incident.clone()]
         );
-        assert_eq!(store.incidents(Some("db"), 10).await.expect("none"), []);
+        assert_eq!(
+            store.incidents("a", Some("db"), 10).await.expect("none"),
+            []
+        );
         assert_eq!(
             store.incident("shop-1").await.expect("an incident"),
             Some(incident)
         );
-        let NextDelivery::Deliver(queued) = store
-            .next_due(again, "mail", "a", LEASE)
-            .await
-            .expect("an answer")
-        else {
-            panic!("a message is due");
-        };
+        let queued = due(&store, again, "a").await.expect("it is due again");
         assert_eq!(queued.message, message("shop-1", 1));
         assert_eq!(
             (queued.attempts, queued.last_failure.as_deref()),
@@ -300,7 +325,7 @@ fn decisions_of_a_check_are_bounded() {
             store.record("a", notes);
             store.flush().await.expect("written");
         }
-        let notes = store.notes("shop", 10_000).await.expect("notes");
+        let notes = store.notes("a", "shop", 10_000).await.expect("notes");
         assert!((2000..2128).contains(&notes.len()), "{}", notes.len());
         assert_eq!(notes.last(), Some(&note("shop", 2499)));
     });
@@ -316,7 +341,7 @@ fn the_last_handle_writes_what_waits() {
         drop(store);
         let deadline = Instant::now() + DEADLINE;
         let read_only = Store::open_read_only(dir.path()).expect("a store");
-        while read_only.notes("shop", 1).expect("notes").is_empty() {
+        while read_only.notes("a", "shop", 1).expect("notes").is_empty() {
             assert!(Instant::now() < deadline, "it is written in time");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -348,7 +373,8 @@ fn a_message_too_large_is_refused() {
             json: "x".repeat(9 << 20),
             ..message("shop-1", 1)
         };
-        let error = store.enqueue("a", large).await.expect_err("a refusal");
+        let saved = store.save_reports("a", vec![large], vec![], vec![]);
+        let error = saved.await.expect_err("a refusal");
         assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
     });
 }
@@ -367,7 +393,7 @@ async fn hammer(dir: &Path) {
         store.open_intent(kept).await.expect("an intent");
         let id = store.open_intent(closed).await.expect("an intent");
         let queued = message(&format!("i-{me}"), round);
-        store.enqueue("a", queued).await.expect("a message");
+        enqueue(&store, "a", queued).await;
         store.record("a", vec![note(&format!("check-{me}"), round)]);
         store.save_memory(&format!("w-{me}"), "shop", round.to_string());
         store.flush().await.expect("written");
@@ -407,7 +433,7 @@ fn watchdogs_share_one_file() {
         assert_eq!(store.counts().await.expect("counts").pending, 4 * ROUNDS);
         for pid in pids {
             let check = format!("check-{pid}");
-            let notes = store.notes(&check, 1000).await.expect("notes");
+            let notes = store.notes("a", &check, 1000).await.expect("notes");
             assert_eq!(notes.len() as u64, ROUNDS);
         }
         assert_eq!(store.take_troubles(), []);
@@ -449,15 +475,11 @@ fn watchdogs_do_not_deliver_a_message_twice() {
         let stores: Vec<Store> = (0..4).map(|_| Store::new(dir.path())).collect();
         for number in 0..40 {
             let one = message(&format!("i-{number}"), 1);
-            stores[0].enqueue("a", one).await.expect("a row");
+            enqueue(&stores[0], "a", one).await;
         }
         let drain = async |store: &Store, owner: &str| {
-            let (mut got, late) = (Vec::new(), Moment::from_secs(1_800_000_000));
-            while let NextDelivery::Deliver(queued) = store
-                .next_due(late, "mail", owner, LEASE)
-                .await
-                .expect("an answer")
-            {
+            let mut got = Vec::new();
+            while let Some(queued) = due(store, LATE, owner).await {
                 got.push(queued.message.incident.clone());
                 store.delivered(queued.id).await.expect("done");
             }
@@ -517,7 +539,8 @@ fn a_full_disk_is_told_once_and_left_behind() {
         let dir = base.path().join("state");
         let store = Store::new(&dir);
         let before = store.open_intent(intent("before")).await.expect("room");
-        let told = store.enqueue("a", message("i", 1)).await.expect("room").id;
+        enqueue(&store, "a", message("i", 1)).await;
+        let told = due(&store, LATE, "a").await.expect("it is due").id;
         let filler = base.path().join("filler");
         fill(&filler);
 
@@ -528,10 +551,7 @@ fn a_full_disk_is_told_once_and_left_behind() {
         }
         store.close_intent(before).await.expect("in memory");
         store.delivered(told).await.expect("in memory");
-        store
-            .enqueue("a", message("i", 2))
-            .await
-            .expect("in memory");
+        enqueue(&store, "a", message("i", 2)).await;
         store.record("a", vec![note("shop", 1)]);
         store.save_memory("a", "shop", "{}".to_owned());
         store.flush().await.expect("in memory");
@@ -555,7 +575,7 @@ fn a_full_disk_is_told_once_and_left_behind() {
         assert!(!names.contains(&"app:before".to_owned()));
         assert_eq!(other.counts().await.expect("counts").pending, 1);
         assert_eq!(
-            other.notes("shop", 9).await.expect("notes"),
+            other.notes("a", "shop", 9).await.expect("notes"),
             [note("shop", 1)]
         );
         assert_eq!(other.memories("a").await.expect("memories").len(), 1);
@@ -619,10 +639,7 @@ fn a_file_that_others_hold_is_told_once_and_left_behind() {
             .execute_batch("BEGIN IMMEDIATE")
             .expect("an open transaction");
         store.open_intent(intent("web")).await.expect("in memory");
-        store
-            .enqueue("a", message("i", 1))
-            .await
-            .expect("in memory");
+        enqueue(&store, "a", message("i", 1)).await;
         let trouble = only(&store);
         assert_eq!(trouble.kind, StoreTroubleKind::Locked, "{}", trouble.text);
         holder.execute_batch("ROLLBACK").expect("its end");
@@ -648,10 +665,7 @@ fn a_directory_that_cannot_be_made_is_told_once() {
             trouble.text
         );
         let id = store.open_intent(intent("web")).await.expect("in memory");
-        store
-            .enqueue("a", message("i", 1))
-            .await
-            .expect("in memory");
+        enqueue(&store, "a", message("i", 1)).await;
         store.close_intent(id).await.expect("in memory");
         assert_eq!(only(&store), trouble);
 
@@ -707,7 +721,7 @@ async fn damaged(damage: impl Fn(&Path)) -> (Vec<String>, u64, StoreTrouble) {
         }
         store.record("a", vec![note("shop", number)]);
     }
-    store.enqueue("a", message("i", 1)).await.expect("a row");
+    enqueue(&store, "a", message("i", 1)).await;
     store.close(DEADLINE).await.expect("closed");
     damage(&database(dir.path()));
 
@@ -715,7 +729,7 @@ async fn damaged(damage: impl Fn(&Path)) -> (Vec<String>, u64, StoreTrouble) {
     let intents = processes(&store.open_intents().await.expect("intents"));
     let pending = store.counts().await.expect("counts").pending;
     store.record("a", vec![note("shop", 1000)]);
-    let notes = store.notes("shop", 10_000).await.expect("notes");
+    let notes = store.notes("a", "shop", 10_000).await.expect("notes");
     assert_eq!(notes.last(), Some(&note("shop", 1000)), "it is written");
     let trouble = only(&store);
     assert_eq!(trouble.kind, StoreTroubleKind::Corrupt, "{}", trouble.text);

@@ -87,6 +87,7 @@ fn obey(command: Command) -> Exit {
         Command::Restart(args) => control::restart(&args, &env),
         Command::Reset(args) => control::reset(&args, &env),
         Command::Reload(place) => control::reload(&place, &env),
+        Command::Notify(command) => control::notify(&command, &env),
         Command::Simulate(args) => simulate::run(&args, &env),
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
             Ok(settings) => {

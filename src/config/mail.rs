@@ -51,6 +51,7 @@ pub fn read_webhooks(table: &Table<'_>) -> Vec<WebhookSpec> {
 }
 
 fn read_webhook(table: &Table<'_>) -> Option<WebhookSpec> {
+    let name = table.read("name", |value| value.parsed(notifier_name));
     let url = table.required("url", "\"https://hooks.example.org/x\"");
     let headers = read_headers(table);
     let secret = table.get("secret").and_then(|value| value.secret());
@@ -63,11 +64,24 @@ fn read_webhook(table: &Table<'_>) -> Option<WebhookSpec> {
         untrusting(cacert, "https://");
     }
     Some(WebhookSpec {
+        name,
         url,
         headers,
         secret,
         cacert,
     })
+}
+
+/// The name of a notifier, under which its notifications wait.
+fn notifier_name(text: &str) -> Result<String, String> {
+    let is_plain = !text.is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);
+    match text {
+        "mail" => Err(
+            "\"mail\" is the name of `[mail]`: expected another one, such as \"pager\"".to_owned(),
+        ),
+        name if is_plain => Ok(name.to_owned()),
+        _ => Err("not a name: expected 1 to 64 characters, such as \"pager\"".to_owned()),
+    }
 }
 
 /// An address, alone or as `Name <address>`.

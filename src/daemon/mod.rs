@@ -12,6 +12,7 @@ mod notification_queue;
 mod persist_queue;
 mod programs;
 mod recovery;
+mod run_lock;
 mod sd_notify;
 mod state_dir;
 mod stderr;
@@ -20,6 +21,7 @@ mod watchdog;
 pub mod wiring;
 
 pub use logger::Logger;
+pub use notification_queue::NotifierStatus;
 pub use sd_notify::SdNotify;
 pub use state_dir::state_dir;
 pub use stderr::Stderr;

@@ -1,23 +1,25 @@
-//! Carries reports to the notifiers through the store's outbox. Each notifier has a worker of its own, so
-//! that a dead mail server delays nothing but its own mails. A message is tried for days, and told when it
-//! is given up.
+//! Carries reports to the notifiers through the store's outbox. Each notifier has a worker of its own, so that a dead
+//! mail server delays nothing but its own mails; after a failure that worker makes a pause that grows, whatever waits.
+//! A message is tried for days; when it is given up, that is said.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::clock::Clock;
-use crate::health::{Backoff, Event, Report, ReportKind};
+use crate::health::{Backoff, Event, Incident, Memory, Report, ReportKind};
 use crate::notify::report::MailFormat;
 use crate::notify::{DeliveryError, Notification, Notifier, RenderContext};
 use crate::store::{self, NextDelivery, Store};
 
 use super::logger::Logger;
+use super::run_lock;
 
 /// The pauses between tries.
 const RETRY: Backoff = Backoff {
@@ -28,6 +30,9 @@ const RETRY: Backoff = Backoff {
 
 /// A message that nobody took for so long is kept, but not tried any more.
 const TRY_FOR: Duration = Duration::from_secs(5 * 24 * 3600);
+
+/// Nor is it given up before so many tries: they take half a day.
+const FEWEST_TRIES: u32 = 20;
 
 /// A worker that was killed has lost its message for so long. Longer than any notifier's deadline.
 const LEASE: Duration = Duration::from_secs(120);
@@ -45,8 +50,22 @@ struct QueuedNotification {
     message: Notification,
 }
 
-/// The notifiers by their keys, which are the same in every run.
-pub type Notifiers = BTreeMap<String, Notifier>;
+/// A notifier and where it delivers: two watchdogs deliver each other's messages only to the same address.
+pub struct Recipient {
+    pub address: String,
+    pub notifier: Notifier,
+}
+
+/// The notifiers by their names, which are the same in every run whatever their settings are.
+pub type Notifiers = BTreeMap<String, Recipient>;
+
+/// Reports, and what they rest on: the state of their checks, and the incidents that ended.
+#[derive(Debug, Default)]
+pub struct ReportBatch {
+    pub reports: Vec<Report>,
+    pub memories: Vec<(String, Memory)>,
+    pub incidents: Vec<Incident>,
+}
 
 /// Puts reports into the outbox, in words.
 #[derive(Clone)]
@@ -55,54 +74,94 @@ pub struct Outbox {
     watchdog: String,
     format: MailFormat,
     render_context: RenderContext,
-    keys: Vec<String>,
+    /// Names and addresses of the notifiers.
+    notifiers: Vec<(String, String)>,
     logger: Logger,
     news: Arc<Notify>,
 }
 
 impl Outbox {
-    /// Puts a report into the outbox, once for each notifier. On disk when this returns.
-    pub async fn take(&self, report: Report) {
-        let message = self.format.tell(&report, &self.render_context);
+    /// Puts reports into the outbox, once for each notifier, in one step with what they rest on: when a kill comes,
+    /// the next run knows of all of it or of nothing. On disk when this returns.
+    pub async fn take(&self, batch: ReportBatch) {
+        let mut messages = Vec::new();
+        for report in &batch.reports {
+            messages.extend(self.messages(report));
+        }
+        let memories = batch.memories.iter().filter_map(|(check, memory)| {
+            match serde_json::to_string(memory) {
+                Ok(json) => Some((check.clone(), json)),
+                Err(error) => {
+                    tracing::warn!("cannot write down the state of {check:?}: {error}");
+                    None
+                }
+            }
+        });
+        let memories = memories.collect();
+        let saved = self
+            .store
+            .save_reports(&self.watchdog, messages, memories, batch.incidents);
+        match saved.await {
+            Ok(dropped) => {
+                for lost in dropped {
+                    self.logger.trouble(&format!(
+                        "too many messages wait: report {} of incident {} to {} was dropped",
+                        lost.number, lost.incident, lost.notifier
+                    ));
+                }
+            }
+            Err(error) => {
+                for report in &batch.reports {
+                    let (kind, check) = (report.kind.as_str(), &report.incident.check);
+                    self.logger.trouble(&format!(
+                        "cannot keep report {} ({kind}) of {check:?}: {error}",
+                        report.number
+                    ));
+                }
+            }
+        }
+        self.news.notify_waiters();
+    }
+
+    /// The rows of a report, one for each notifier.
+    fn messages(&self, report: &Report) -> Vec<store::OutboxMessage> {
+        let message = self.format.tell(report, &self.render_context);
         let queued_notification = QueuedNotification {
-            kind: report.kind,
+            kind: report.kind.clone(),
             message,
         };
         let json = match serde_json::to_string(&queued_notification) {
             Ok(json) => json,
             Err(error) => {
                 let subject = &queued_notification.message.subject;
-                return self
-                    .logger
+                self.logger
                     .trouble(&format!("cannot keep {subject:?}: {error}"));
+                return Vec::new();
             }
         };
-        for key in &self.keys {
-            let row = store::OutboxMessage {
-                notifier: key.clone(),
-                incident: report.incident.id.clone(),
-                number: report.number,
-                json: json.clone(),
-                created: report.at,
-            };
-            match self.store.enqueue(&self.watchdog, row).await {
-                Ok(enqueued) => {
-                    for lost in enqueued.dropped {
-                        self.logger.trouble(&format!(
-                            "too many messages wait: report {} of incident {} to {} was dropped",
-                            lost.number, lost.incident, lost.notifier
-                        ));
-                    }
-                }
-                Err(error) => {
-                    let subject = &queued_notification.message.subject;
-                    self.logger
-                        .trouble(&format!("cannot keep {subject:?}: {error}"));
-                }
-            }
-        }
-        self.news.notify_waiters();
+        let row = |(notifier, address): &(String, String)| store::OutboxMessage {
+            notifier: notifier.clone(),
+            address: address.clone(),
+            check: report.incident.check.clone(),
+            incident: report.incident.id.clone(),
+            number: report.number,
+            json: json.clone(),
+            created: report.at,
+        };
+        self.notifiers.iter().map(row).collect()
     }
+}
+
+/// The messages for one notifier, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotifierStatus {
+    pub name: String,
+    /// Messages that wait.
+    pub pending: u64,
+    /// Messages that were given up.
+    pub given_up: u64,
+    /// False: no notifier of this name is configured, so that they wait until they are sent or dropped by hand.
+    pub configured: bool,
 }
 
 /// How reports are worded and who gets them: the part of the queue that a reload changes.
@@ -115,6 +174,7 @@ pub struct Delivery {
 /// What a queue works with from the start to the end of the watchdog.
 pub struct NotificationQueueConfig {
     pub store: Store,
+    pub state_dir: PathBuf,
     pub watchdog: String,
     pub logger: Logger,
     pub clock: Clock,
@@ -132,11 +192,20 @@ pub struct NotificationQueue {
 struct Shared {
     config: NotificationQueueConfig,
     news: Arc<Notify>,
+    /// Notifiers that are paused after a failure.
+    failing: Mutex<BTreeSet<String>>,
+}
+
+impl Shared {
+    fn failing(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // a set is whole after every statement
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A worker and the way to its notifier's settings. It ends after the delivery under way when that is dropped.
 struct RunningWorker {
-    notifier: watch::Sender<Arc<Notifier>>,
+    recipient: watch::Sender<Arc<Recipient>>,
     task: JoinSet<()>,
 }
 
@@ -145,7 +214,11 @@ impl NotificationQueue {
     pub fn start(config: NotificationQueueConfig, delivery: Delivery) -> (Self, Outbox) {
         let news = Arc::new(Notify::new());
         let mut queue = Self {
-            shared: Arc::new(Shared { config, news }),
+            shared: Arc::new(Shared {
+                config,
+                news,
+                failing: Mutex::default(),
+            }),
             workers: BTreeMap::new(),
             leaving: JoinSet::new(),
         };
@@ -161,27 +234,27 @@ impl NotificationQueue {
             render_context,
             notifiers,
         } = delivery;
-        let keys = notifiers.keys().cloned().collect();
+        let names = notifiers
+            .iter()
+            .map(|(name, recipient)| (name.clone(), recipient.address.clone()))
+            .collect();
         let before = std::mem::take(&mut self.workers);
         for (name, worker) in before {
             if notifiers.contains_key(&name) {
                 self.workers.insert(name, worker);
             } else {
-                let RunningWorker { notifier, mut task } = worker;
-                drop(notifier);
-                self.leaving.spawn(async move {
-                    let _ = task.join_next().await;
-                });
+                self.shared.failing().remove(&name);
+                self.let_leave(worker);
             }
         }
-        for (name, notifier) in notifiers {
-            let notifier = Arc::new(notifier);
+        for (name, recipient) in notifiers {
+            let recipient = Arc::new(recipient);
             match self.workers.get(&name) {
                 Some(worker) => {
-                    worker.notifier.send_replace(notifier);
+                    worker.recipient.send_replace(recipient);
                 }
                 None => {
-                    let worker = self.start_worker(name.clone(), notifier);
+                    let worker = self.start_worker(name.clone(), recipient);
                     self.workers.insert(name, worker);
                 }
             }
@@ -194,23 +267,141 @@ impl NotificationQueue {
             watchdog: config.watchdog.clone(),
             format,
             render_context,
-            keys,
+            notifiers: names,
             logger: config.logger.clone(),
             news: Arc::clone(&self.shared.news),
         }
     }
 
-    fn start_worker(&self, name: String, notifier: Arc<Notifier>) -> RunningWorker {
-        let (notifier, settings) = watch::channel(notifier);
+    fn start_worker(&self, name: String, recipient: Arc<Recipient>) -> RunningWorker {
+        let (recipient, settings) = watch::channel(recipient);
         let worker = Worker {
             name,
-            notifier: settings,
+            recipient: settings,
             shared: Arc::clone(&self.shared),
             failures: 0,
+            paused_until: None,
         };
         let mut task = JoinSet::new();
         task.spawn(keep_working(worker));
-        RunningWorker { notifier, task }
+        RunningWorker { recipient, task }
+    }
+
+    /// Has a worker end after the delivery under way.
+    fn let_leave(&mut self, worker: RunningWorker) {
+        let RunningWorker {
+            recipient,
+            mut task,
+        } = worker;
+        drop(recipient);
+        self.leaving.spawn(async move {
+            // a worker that broke has left its messages in the store
+            let _ = task.join_next().await;
+        });
+    }
+
+    /// Takes over what earlier runs left: what this watchdog was delivering when it was killed, and what waits for
+    /// the same addresses in the name of watchdogs that do not run any more.
+    pub async fn begin(&self) {
+        let config = &self.shared.config;
+        // the store has told its own trouble
+        let _ = config.store.reclaim(&config.watchdog).await;
+        for (name, worker) in &self.workers {
+            let claim = store::Claim {
+                owner: config.watchdog.clone(),
+                notifier: name.clone(),
+                address: worker.recipient.borrow().address.clone(),
+            };
+            let owners = config.store.owners_of(&claim).await.unwrap_or_default();
+            for owner in owners {
+                if owner != config.watchdog && !run_lock::is_running(&config.state_dir, &owner) {
+                    let _ = config.store.inherit_messages(&owner, &claim).await;
+                }
+            }
+        }
+        self.wake();
+        self.tell_unclaimed();
+    }
+
+    /// Says which messages wait for notifiers that are not configured, if any. Does not wait for the store.
+    pub fn tell_unclaimed(&self) {
+        let status = self.status();
+        let logger = self.shared.config.logger.clone();
+        tokio::spawn(async move {
+            for one in status.await {
+                if !one.configured && one.pending > 0 {
+                    logger.trouble(&format!(
+                        "httpok: {} {} for the notifier {:?}, which is not configured: send them through another \
+                         one with `httpok notify send {:?} NOTIFIER`, or drop them with `httpok notify drop {:?}`",
+                        one.pending,
+                        if one.pending == 1 { "notification waits" } else { "notifications wait" },
+                        one.name,
+                        one.name,
+                        one.name
+                    ));
+                }
+            }
+        });
+    }
+
+    /// What waits, by notifier: those that are configured, and those for which something waits all the same.
+    pub fn status(&self) -> impl Future<Output = Vec<NotifierStatus>> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        let configured: BTreeSet<_> = self.workers.keys().cloned().collect();
+        async move {
+            let config = &shared.config;
+            let counts = config.store.messages_by_notifier(&config.watchdog);
+            let counts = counts.await.unwrap_or_default();
+            let names: BTreeSet<_> = configured.iter().chain(counts.keys()).collect();
+            let status = names.into_iter().map(|name| {
+                let count = counts.get(name).copied().unwrap_or_default();
+                NotifierStatus {
+                    name: name.clone(),
+                    pending: count.pending,
+                    given_up: count.kept,
+                    configured: configured.contains(name),
+                }
+            });
+            status.collect()
+        }
+    }
+
+    /// Has the messages for `from` delivered by `to`, or dropped when there is none. Returns how many.
+    ///
+    /// # Errors
+    /// Says that there is no such notifier, or what is wrong with the store.
+    pub fn redirect(
+        &self,
+        from: String,
+        to: Option<String>,
+    ) -> impl Future<Output = Result<usize, String>> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        let claim = to.map(|name| {
+            let worker = self.workers.get(&name).ok_or_else(|| {
+                let known: Vec<_> = self.workers.keys().cloned().collect();
+                match known.is_empty() {
+                    true => "no notifier is configured".to_owned(),
+                    false => format!(
+                        "there is no notifier {name:?}; there are: {}",
+                        known.join(", ")
+                    ),
+                }
+            })?;
+            Ok::<_, String>(store::Claim {
+                owner: shared.config.watchdog.clone(),
+                address: worker.recipient.borrow().address.clone(),
+                notifier: name,
+            })
+        });
+        async move {
+            let (config, now) = (&shared.config, shared.config.clock.now());
+            let done = match claim.transpose()? {
+                Some(claim) => config.store.redirect_messages(&from, &claim, now).await,
+                None => config.store.drop_messages(&config.watchdog, &from).await,
+            };
+            shared.news.notify_waiters();
+            done.map_err(|error| error.to_string())
+        }
     }
 
     /// There is something to be asked for.
@@ -230,11 +421,7 @@ impl NotificationQueue {
         // what waits longer is delivered by the next run
         let _ = timeout_at(until, all).await;
         for worker in std::mem::take(&mut self.workers).into_values() {
-            let RunningWorker { notifier, mut task } = worker;
-            drop(notifier);
-            self.leaving.spawn(async move {
-                let _ = task.join_next().await;
-            });
+            self.let_leave(worker);
         }
         let left = async { while self.leaving.join_next().await.is_some() {} };
         // a delivery that takes longer is cut off, and its message is delivered again by the next run
@@ -242,16 +429,20 @@ impl NotificationQueue {
         self.leaving.shutdown().await;
     }
 
-    /// Whether a message waits that was never tried.
+    /// Whether a message waits that was never tried, and whose notifier takes messages.
     async fn has_news(&self) -> bool {
         self.wake();
         let config = &self.shared.config;
-        !self.workers.is_empty()
-            && config
-                .store
-                .untried(&config.watchdog)
-                .await
-                .is_ok_and(|count| count > 0)
+        if self.workers.is_empty() {
+            return false;
+        }
+        let counts = config.store.messages_by_notifier(&config.watchdog).await;
+        let failing = self.shared.failing().clone();
+        counts.is_ok_and(|counts| {
+            counts.iter().any(|(name, count)| {
+                count.untried > 0 && self.workers.contains_key(name) && !failing.contains(name)
+            })
+        })
     }
 }
 
@@ -262,7 +453,8 @@ async fn keep_working(worker: Worker) {
         task.spawn(worker.clone().work());
         match task.join_next().await {
             Some(Err(error)) => {
-                worker.shared.config.logger.trouble(&format!(
+                let logger = &worker.shared.config.logger;
+                logger.trouble(&format!(
                     "httpok: internal error while notifying {:?}: {error}; it is tried again in {} s",
                     worker.name,
                     RESTART_PAUSE.as_secs()
@@ -277,50 +469,88 @@ async fn keep_working(worker: Worker) {
 #[derive(Clone)]
 struct Worker {
     name: String,
-    notifier: watch::Receiver<Arc<Notifier>>,
+    recipient: watch::Receiver<Arc<Recipient>>,
     shared: Arc<Shared>,
     /// Deliveries that failed in a row.
     failures: u32,
+    /// After a failure nothing is tried before this.
+    paused_until: Option<Instant>,
+}
+
+/// What a worker waits for.
+enum Wait {
+    /// News, or for so long.
+    News(Option<Duration>),
+    /// Until then, whatever the news are.
+    Until(Instant),
 }
 
 impl Worker {
     async fn work(mut self) {
         let shared = Arc::clone(&self.shared);
-        let config = &shared.config;
         loop {
             // listen before asking, so that no news falls in between
             let news = shared.news.notified();
-            let now = config.clock.now();
-            let due = config
-                .store
-                .next_due(now, &self.name, &config.watchdog, LEASE);
-            let pause = match due.await {
-                Ok(NextDelivery::Deliver(queued)) => {
-                    self.deliver(*queued).await;
-                    Some(Duration::ZERO)
+            let wait = match self.paused_until.take() {
+                Some(until) if until > Instant::now() => {
+                    self.paused_until = Some(until);
+                    Wait::Until(until)
                 }
-                Ok(NextDelivery::At(then)) => Some(then.since(now).max(Duration::from_millis(10))),
-                Ok(NextDelivery::Nothing) => None,
-                Err(error) => {
-                    tracing::warn!("cannot read what is to be delivered: {error}");
-                    Some(STORE_PAUSE)
-                }
+                _ => self.deliver_next().await,
             };
             let over = async {
-                match pause {
-                    Some(pause) => sleep(pause).await,
-                    None => std::future::pending().await,
+                match wait {
+                    Wait::Until(until) => sleep_until(until).await,
+                    Wait::News(Some(pause)) => {
+                        tokio::select! { () = sleep(pause) => {} () = news => {} }
+                    }
+                    Wait::News(None) => news.await,
                 }
             };
             tokio::select! {
-                changed = self.notifier.changed() => match changed {
-                    Ok(()) => self.failures = 0,
+                biased;
+                changed = self.recipient.changed() => match changed {
+                    Ok(()) => self.works_again().await,
                     Err(_) => return,
                 },
                 () = over => {}
-                () = news => {}
             }
         }
+    }
+
+    async fn deliver_next(&mut self) -> Wait {
+        let config = &Arc::clone(&self.shared).config;
+        let now = config.clock.now();
+        let claim = store::Claim {
+            owner: config.watchdog.clone(),
+            notifier: self.name.clone(),
+            address: self.recipient.borrow().address.clone(),
+        };
+        match config.store.next_due(now, &claim, LEASE).await {
+            Ok(NextDelivery::Deliver(queued)) => {
+                self.deliver(*queued).await;
+                Wait::News(Some(Duration::ZERO))
+            }
+            Ok(NextDelivery::At(then)) => {
+                Wait::News(Some(then.since(now).max(Duration::from_millis(10))))
+            }
+            Ok(NextDelivery::Nothing) => Wait::News(None),
+            Err(error) => {
+                tracing::warn!("cannot read what is to be delivered: {error}");
+                Wait::Until(Instant::now() + STORE_PAUSE)
+            }
+        }
+    }
+
+    /// The notifier takes messages again, or has other settings: nothing waits for the end of a pause.
+    async fn works_again(&mut self) {
+        self.failures = 0;
+        self.paused_until = None;
+        self.shared.failing().remove(&self.name);
+        let config = &self.shared.config;
+        let now = config.clock.now();
+        let retried = config.store.retry_now(&config.watchdog, &self.name, now);
+        self.store_result(retried.await);
     }
 
     async fn deliver(&mut self, queued: store::QueuedMessage) {
@@ -336,13 +566,19 @@ impl Worker {
                     return self.store_result(config.store.give_up(queued.id, &why).await);
                 }
             };
-        let notifier = Arc::clone(&self.notifier.borrow());
-        match notifier.deliver(&queued_notification.message).await {
+        let recipient = Arc::clone(&self.recipient.borrow());
+        match recipient
+            .notifier
+            .deliver(&queued_notification.message)
+            .await
+        {
             Ok(()) => {
                 // first of all, so that a kill from now on sends it no second time
                 self.store_result(config.store.delivered(queued.id).await);
-                self.failures = 0;
-                if let Notifier::Original(mail) = &*notifier {
+                if self.failures > 0 {
+                    self.works_again().await;
+                }
+                if let Notifier::Original(mail) = &recipient.notifier {
                     config
                         .logger
                         .mailed(&mail.bytes(&queued_notification.message));
@@ -364,7 +600,9 @@ impl Worker {
         let config = &Arc::clone(&self.shared).config;
         let now = config.clock.now();
         let subject = &queued_notification.message.subject;
-        let old = now.since(queued.message.created) >= TRY_FOR;
+        let tries = queued.attempts.saturating_add(1);
+        // a date alone proves nothing: the clock may have been behind when the message was made
+        let old = now.since(queued.message.created) >= TRY_FOR && tries >= FEWEST_TRIES;
         if !error.is_temporary() || old {
             config.logger.trouble(&format!(
                 "cannot deliver {subject:?} to {}: {error}",
@@ -380,10 +618,13 @@ impl Worker {
                 self.name
             ));
         }
-        let tries = queued.attempts.saturating_add(1);
-        let pause = RETRY.pause(tries, queued.message.number ^ now.as_millis());
+        self.failures = self.failures.saturating_add(1);
+        self.shared.failing().insert(self.name.clone());
+        let seed = queued.message.number ^ now.as_millis();
+        self.paused_until = Some(Instant::now() + RETRY.pause(self.failures, seed));
+        let next = now + RETRY.pause(tries, seed);
         let why = error.to_string();
-        self.store_result(config.store.failed(queued.id, now + pause, &why).await);
+        self.store_result(config.store.failed(queued.id, next, &why).await);
     }
 
     /// Tells the decision core that a notification was delivered, or was given up.

@@ -1,17 +1,17 @@
-//! Writes down what must outlive us, one entry after the other, beside the loop. The order is the point: a
-//! report is safe before the memory says that it was made, and both are before the intent is closed; so
-//! whenever we are killed, the next run either knows of a restart or finds its intent.
+//! Writes down what must outlive the watchdog, one entry after the other, beside the loop. The order is the point:
+//! reports are safe together with the memory that they rest on, and both are before the intent is closed; so whenever
+//! the watchdog is killed, the next run either knows of a restart or finds its intent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 
-use crate::health::{Incident, Memory, Note, Report};
+use crate::health::{Incident, Memory, Note};
 use crate::store::{IntentId, Store};
 
 use super::logger::Logger;
-use super::notification_queue::Outbox;
+use super::notification_queue::{Outbox, ReportBatch};
 
 /// When so many entries wait for a slow disk, those that can be done without are left out.
 const CROWDED: usize = 1000;
@@ -25,8 +25,8 @@ pub struct PersistQueue {
 
 /// What is written down.
 pub enum PersistEntry {
-    /// For the notifiers.
-    Report(Box<Report>),
+    /// For the notifiers, with what they rest on.
+    Reports(ReportBatch),
     /// What is remembered of a check; with `now`, before anything that comes after it.
     Memory {
         check: String,
@@ -53,18 +53,18 @@ impl PersistEntry {
 }
 
 impl PersistQueue {
-    /// A ledger of `watchdog` in `store`.
+    /// Starts the writer of `watchdog` in `store`. Needs a runtime.
     pub fn start(store: Store, watchdog: String, outbox: Outbox, logger: Logger) -> Self {
         let (sender, entries) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let scribe = PersistWriter {
+        let writer = PersistWriter {
             store,
             watchdog,
             outbox,
             logger,
             waiting: Arc::clone(&waiting),
         };
-        tokio::spawn(scribe.write_all(entries));
+        tokio::spawn(writer.write_all(entries));
         Self {
             entries: sender,
             waiting,
@@ -77,7 +77,7 @@ impl PersistQueue {
             return;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        // without a scribe the runtime is going down, and we with it
+        // without a writer the runtime is going down, and we with it
         let _ = self.entries.send(entry);
     }
 
@@ -89,6 +89,7 @@ impl PersistQueue {
     }
 }
 
+#[derive(Clone)]
 struct PersistWriter {
     store: Store,
     watchdog: String,
@@ -103,8 +104,18 @@ impl PersistWriter {
         loop {
             tokio::select! {
                 entry = entries.recv() => match entry {
+                    Some(PersistEntry::Outbox(outbox)) => {
+                        self.outbox = *outbox;
+                        self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    }
                     Some(entry) => {
-                        self.write(entry).await;
+                        // a task of its own: what breaks costs this entry, and not those behind it
+                        let written = tokio::spawn(self.clone().write(entry));
+                        if let Err(error) = written.await {
+                            self.logger.trouble(&format!(
+                                "httpok: internal error while writing to the store: {error}"
+                            ));
+                        }
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
                     }
                     None => return,
@@ -117,10 +128,10 @@ impl PersistWriter {
         }
     }
 
-    async fn write(&mut self, entry: PersistEntry) {
+    async fn write(self, entry: PersistEntry) {
         let result = match entry {
-            PersistEntry::Report(report) => {
-                self.outbox.take(*report).await;
+            PersistEntry::Reports(batch) => {
+                self.outbox.take(batch).await;
                 Ok(())
             }
             PersistEntry::Memory { check, memory, now } => match serde_json::to_string(&memory) {
@@ -151,10 +162,7 @@ impl PersistWriter {
                 }
                 result
             }
-            PersistEntry::Outbox(outbox) => {
-                self.outbox = *outbox;
-                Ok(())
-            }
+            PersistEntry::Outbox(_) => Ok(()),
             PersistEntry::Sync(done) => {
                 let _ = done.send(());
                 Ok(())

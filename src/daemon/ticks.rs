@@ -65,6 +65,11 @@ impl Ticks {
         Self::Once(Vec::new())
     }
 
+    /// Whether they are supervisord's.
+    pub const fn is_listener(&self) -> bool {
+        matches!(self, Self::Listener { .. })
+    }
+
     /// Takes the checks that are to be looked at, at the start and when they have changed.
     pub fn set(&mut self, due: &[Due]) {
         match self {

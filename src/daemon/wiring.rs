@@ -23,7 +23,7 @@ use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
 pub use run_options::RunOptions;
 
 use super::executor::Clients;
-use super::notification_queue::Notifiers;
+use super::notification_queue::{Notifiers, Recipient};
 use super::programs::Definitions;
 use super::state_dir;
 use super::ticks::Due;
@@ -223,16 +223,23 @@ fn notifiers(
             MailVia::Sendmail(command) => command.clone(),
             MailVia::Smtp(server) => format!("{}:{}", server.host, server.port),
         };
-        let key = format!("mail to {} through {via}", spec.to.join(", "));
-        notifiers.insert(key, mail_notifier(spec, run_options, host)?);
+        let recipient = Recipient {
+            address: format!("mail to {} through {via}", spec.to.join(", ")),
+            notifier: mail_notifier(spec, run_options, host)?,
+        };
+        notifiers.insert("mail".to_owned(), recipient);
     }
-    for (index, spec) in (1..).zip(&settings.webhooks) {
-        let notifier = webhook::Notifier::new(spec.clone(), WEBHOOK_DEADLINE);
-        // the URL may hold a token, so it cannot be the name
-        notifiers.insert(
-            format!("webhook {index} of {}", run_options.key),
-            Notifier::Webhook(notifier),
-        );
+    for spec in &settings.webhooks {
+        let recipient = Recipient {
+            address: spec.address(),
+            notifier: Notifier::Webhook(webhook::Notifier::new(spec.clone(), WEBHOOK_DEADLINE)),
+        };
+        let name = spec.name();
+        if notifiers.insert(name.clone(), recipient).is_some() {
+            anyhow::bail!(
+                "two notifiers are called {name:?}: give each webhook a `name` of its own"
+            );
+        }
     }
     Ok(notifiers)
 }

@@ -102,6 +102,8 @@ impl SmtpSpec {
 /// A receiver of HTTP requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookSpec {
+    /// How it is called, whatever its other settings are.
+    pub name: Option<String>,
     /// Where they are posted.
     pub url: WebhookUrl,
     /// Sent besides ours.
@@ -116,11 +118,29 @@ impl WebhookSpec {
     /// A plain POST to `url`.
     pub fn new(url: WebhookUrl) -> Self {
         Self {
+            name: None,
             url,
             headers: Vec::new(),
             secret: None,
             cacert: None,
         }
+    }
+
+    /// Its name, or without one [`WebhookSpec::address`].
+    pub fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.address())
+    }
+
+    /// The origin of its URL, and a few letters that tell it from others there: the rest may be a secret.
+    pub fn address(&self) -> String {
+        let url = self.url.url.expose();
+        let scheme = if self.url.is_secure { "https" } else { "http" };
+        let digest = ring::digest::digest(&ring::digest::SHA256, url.as_bytes());
+        let letters = digest.as_ref()[..4]
+            .iter()
+            .map(|byte| format!("{byte:02x}"));
+        let letters: String = letters.collect();
+        format!("{scheme}://{}#{letters}", self.url.host)
     }
 }
 
@@ -187,6 +207,21 @@ mod tests {
             let error = SmtpSpec::parse(wrong).expect_err(wrong);
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_webhook_is_named_without_its_secrets() {
+        let spec = |url: &str| WebhookSpec::new(WebhookUrl::parse(url).expect("a URL"));
+        let url = "https://user:pw@hooks.example.org:8443/services/T0/B0/token?key=secret";
+        let name = spec(url).name();
+        assert!(name.starts_with("https://hooks.example.org#"), "{name}");
+        assert_eq!(name, spec(url).name());
+        assert_ne!(spec("http://h/a").name(), spec("http://h/b").name());
+        let named = WebhookSpec {
+            name: Some("pager".to_owned()),
+            ..spec(url)
+        };
+        assert_eq!(named.name(), "pager");
     }
 
     #[test]

@@ -38,8 +38,8 @@ pub(super) struct Database {
     dir: PathBuf,
     pending: Arc<Pending>,
     backend: Backend,
-    /// Decisions written since the last pruning, by check.
-    unpruned: HashMap<String, u32>,
+    /// Decisions written since the last pruning, by watchdog and check.
+    unpruned: HashMap<(String, String), u32>,
 }
 
 enum Backend {
@@ -175,7 +175,8 @@ impl Database {
                 Err(error) => tracing::warn!("{error}"),
             }
         }
-        let prune = self.due_for_pruning(notes.iter().map(|(_, check, _)| check.as_str()));
+        let new = notes.iter().map(|(watchdog, check, _)| (*watchdog, *check));
+        let prune = self.due_for_pruning(new);
         let keep = match self.backend {
             Backend::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
             Backend::None | Backend::File { .. } => history::KEPT_NOTES,
@@ -187,8 +188,8 @@ impl Database {
             for (watchdog, check, text) in &notes {
                 history::add_note(conn, watchdog, check, text, now)?;
             }
-            for check in &prune {
-                history::prune_notes(conn, check, keep)?;
+            for (watchdog, check) in &prune {
+                history::prune_notes(conn, watchdog, check, keep)?;
             }
             Ok(())
         });
@@ -218,14 +219,18 @@ impl Database {
 
     /// The checks of `new` decisions that are due for pruning. A check is due with its first one too:
     /// short runs would never come to a count.
-    fn due_for_pruning<'a>(&mut self, new: impl Iterator<Item = &'a str>) -> Vec<String> {
+    fn due_for_pruning<'a>(
+        &mut self,
+        new: impl Iterator<Item = (&'a String, &'a String)>,
+    ) -> Vec<(String, String)> {
         let mut due = Vec::new();
-        for check in new {
-            match self.unpruned.get_mut(check) {
+        for (watchdog, check) in new {
+            let key = (watchdog.clone(), check.clone());
+            match self.unpruned.get_mut(&key) {
                 Some(count) if *count + 1 < PRUNE_EVERY => *count += 1,
                 _ => {
-                    self.unpruned.insert(check.to_owned(), 0);
-                    due.push(check.to_owned());
+                    self.unpruned.insert(key.clone(), 0);
+                    due.push(key);
                 }
             }
         }
@@ -375,7 +380,7 @@ fn refused(error: &rusqlite::Error) -> StoreError {
     StoreError::Refused(error.to_string())
 }
 
-fn unix_millis() -> i64 {
+pub(super) fn unix_millis() -> i64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -5,6 +5,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use super::rows::is_unreadable;
 use super::schema::{self, INCIDENTS, INTENTS, MEMORIES, NOTES, OUTBOX, Table};
 use super::trouble::FileFault;
 
@@ -147,10 +148,13 @@ fn copy_rows(from: &Connection, select: &str, to: &Connection, put: &str) -> Res
     let mut put = to.prepare(put).map_err(Stop::Writing)?;
     let mut copied = 0;
     while let Some(row) = rows.next().map_err(|_| Stop::Reading(copied))? {
-        let values: Vec<Value> = (0..width)
-            .map(|column| row.get(column))
-            .collect::<rusqlite::Result<_>>()
-            .map_err(|_| Stop::Reading(copied))?;
+        let values: rusqlite::Result<Vec<Value>> =
+            (0..width).map(|column| row.get(column)).collect();
+        let values = match values {
+            Ok(values) => values,
+            Err(error) if is_unreadable(&error) => continue,
+            Err(_) => return Err(Stop::Reading(copied)),
+        };
         match put.execute(params_from_iter(values)) {
             Ok(changed) => copied += changed,
             // A damaged row may break the rules of its table.

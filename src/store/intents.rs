@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::rows::{id, int, json_text, moment, parsed, whole};
+use super::rows::{each, id, int, json_text, moment, parsed, whole};
 use crate::health::{Moment, ProcessName};
 
 /// Names an intent. Chosen by whoever opens it, at random, so that it stays the same wherever it is kept.
@@ -105,19 +105,23 @@ pub(super) fn all(conn: &Connection) -> rusqlite::Result<(Vec<Intent>, usize)> {
         "SELECT id, process, check_name, incident, supervisor, pid_before, watchdog, pid, pid_started, \
          opened FROM intents ORDER BY opened, id",
     )?;
-    let mut rows = select.query([])?;
     let (mut intents, mut unreadable) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
-        match parsed(&json_text(row, 1)?) {
-            Some(process) => intents.push(from_row(row, process)?),
+    // row by row: one that cannot be read must not hide the others
+    for intent in each(select.query([])?, from_row)? {
+        match intent.flatten() {
+            Some(intent) => intents.push(intent),
             None => unreadable += 1,
         }
     }
     Ok((intents, unreadable))
 }
 
-fn from_row(row: &Row<'_>, process: ProcessName) -> rusqlite::Result<Intent> {
-    Ok(Intent {
+/// `None` when the process is written in words that this version does not know.
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Option<Intent>> {
+    let Some(process) = parsed::<ProcessName>(&json_text(row, 1)?) else {
+        return Ok(None);
+    };
+    Ok(Some(Intent {
         id: IntentId(row.get(0)?),
         process,
         check: row.get(2)?,
@@ -130,5 +134,5 @@ fn from_row(row: &Row<'_>, process: ProcessName) -> rusqlite::Result<Intent> {
             pid_started: whole(row, 8)?,
         },
         opened: moment(row, 9)?,
-    })
+    }))
 }

@@ -11,8 +11,12 @@ pub struct MessageId(pub(super) i64);
 /// A report for one notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxMessage {
-    /// The notifier's key, the same in every run.
+    /// The notifier's name, the same in every run, whatever its settings are.
     pub notifier: String,
+    /// Where that notifier delivers: another watchdog may deliver it only to the same address.
+    pub address: String,
+    /// The check that it is about: later messages wait for earlier ones.
+    pub check: String,
     /// The incident that it is about.
     pub incident: String,
     /// OutboxCounts up within the incident: later ones wait for earlier ones.
@@ -23,13 +27,15 @@ pub struct OutboxMessage {
     pub created: Moment,
 }
 
-/// What became of a message that was handed over.
+/// A notifier of a watchdog, which asks for its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Enqueued {
-    /// Its row. The same report twice is one row.
-    pub id: MessageId,
-    /// What had to go for it, oldest first.
-    pub dropped: Vec<DroppedMessage>,
+pub struct Claim {
+    /// The watchdog's key.
+    pub owner: String,
+    /// The notifier's name.
+    pub notifier: String,
+    /// Where it delivers.
+    pub address: String,
 }
 
 /// A message that was dropped undelivered because there were too many.
@@ -84,4 +90,15 @@ pub struct OutboxCounts {
     pub oldest: Option<Moment>,
     /// Messages that wait, by notifier: also those that no notifier asks for any more.
     pub by_notifier: BTreeMap<String, u64>,
+}
+
+/// The messages of one watchdog for one notifier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotifierCounts {
+    /// Messages that wait.
+    pub pending: u64,
+    /// Those of them that were never tried.
+    pub untried: u64,
+    /// Messages that were given up.
+    pub kept: u64,
 }

@@ -19,6 +19,7 @@ mod schema;
 mod thread;
 mod trouble;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,8 @@ use tokio::sync::watch;
 
 pub use intents::{Intent, IntentId, Owner};
 pub use message::{
-    DroppedMessage, Enqueued, MessageId, NextDelivery, OutboxCounts, OutboxMessage, QueuedMessage,
+    Claim, DroppedMessage, MessageId, NextDelivery, NotifierCounts, OutboxCounts, OutboxMessage,
+    QueuedMessage,
 };
 pub use read_only::ReadOnlyStore;
 pub use trouble::{StoreError, StoreTrouble, StoreTroubleKind};
@@ -122,39 +124,126 @@ impl Store {
         .await
     }
 
-    /// Queues a message, owned by `watchdog`. It is on disk before this returns, or in memory when the disk
-    /// does not take it. What is dropped for it is to be told.
-    pub async fn enqueue(
+    /// Queues messages, owned by `watchdog`, together with the check state and the incidents that they rest on: all
+    /// of it is on disk before this returns, or nothing; in memory when the disk does not take it. Returns what was
+    /// dropped for it, which is to be told.
+    pub async fn save_reports(
         &self,
         watchdog: &str,
-        message: OutboxMessage,
-    ) -> Result<Enqueued, StoreError> {
+        messages: Vec<OutboxMessage>,
+        memories: Vec<(String, String)>,
+        incidents: Vec<Incident>,
+    ) -> Result<Vec<DroppedMessage>, StoreError> {
         let bounds = Bounds::USUAL;
-        let (bytes, most) = (message.json.len() as u64, bounds.largest());
-        if bytes > most {
+        let most = bounds.largest();
+        let bytes = messages.iter().map(|message| message.json.len() as u64);
+        if let Some(bytes) = bytes.filter(|bytes| *bytes > most).max() {
             return Err(StoreError::TooLarge { bytes, most });
+        }
+        let incidents = incidents
+            .into_iter()
+            .map(|incident| Ok((rows::json("an incident", &incident)?, incident)))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        for (check, _) in &memories {
+            self.thread.pending.forget_memory(watchdog, check);
         }
         let watchdog = watchdog.to_owned();
         self.run(Use::Durable, move |conn| {
-            outbox::enqueue(conn, &watchdog, &message, bounds)
+            let now = database::unix_millis();
+            for (text, incident) in &incidents {
+                history::save_incident(conn, &watchdog, incident, text)?;
+            }
+            for (check, memory) in &memories {
+                history::save_memory(conn, &watchdog, check, memory, now)?;
+            }
+            outbox::enqueue(conn, &watchdog, &messages, bounds)
         })
         .await
     }
 
-    /// What `owner` should deliver through `notifier` now. A message is its taker's until `lease` is over;
-    /// after a crash it comes again then.
+    /// What `claim` should deliver now. A message is its taker's until `lease` is over; after a crash it comes
+    /// again then.
     pub async fn next_due(
         &self,
         now: Moment,
-        notifier: &str,
-        owner: &str,
+        claim: &Claim,
         lease: Duration,
     ) -> Result<NextDelivery, StoreError> {
-        let (notifier, owner) = (notifier.to_owned(), owner.to_owned());
-        self.run(Use::Write, move |conn| {
-            outbox::next_due(conn, now, &notifier, &owner, lease)
+        let claim = claim.clone();
+        self.thread
+            .call(move |database| {
+                let (next, set_aside) = database.run(Use::Write, |conn| {
+                    outbox::next_due(conn, now, &claim, lease)
+                })?;
+                if set_aside > 0 {
+                    database.tell(trouble::unreadable_messages(&database.path(), set_aside));
+                }
+                Ok(next)
+            })
+            .await
+    }
+
+    /// The watchdogs whose messages wait for the notifier and the address of `claim`.
+    pub async fn owners_of(&self, claim: &Claim) -> Result<Vec<String>, StoreError> {
+        let claim = claim.clone();
+        self.run(Use::Read, move |conn| {
+            outbox::owners(conn, &claim.notifier, &claim.address)
         })
         .await
+    }
+
+    /// Hands the messages of `gone`, which does not run any more, to `claim` where they go to the same address.
+    pub async fn inherit_messages(&self, gone: &str, claim: &Claim) -> Result<usize, StoreError> {
+        let (gone, claim) = (gone.to_owned(), claim.clone());
+        self.run(Use::Write, move |conn| outbox::inherit(conn, &gone, &claim))
+            .await
+    }
+
+    /// What waits for a notifier that had failed is due at `now`.
+    pub async fn retry_now(
+        &self,
+        owner: &str,
+        notifier: &str,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let (owner, notifier) = (owner.to_owned(), notifier.to_owned());
+        self.run(Use::Write, move |conn| {
+            outbox::retry_now(conn, &owner, &notifier, now)
+        })
+        .await
+    }
+
+    /// Has the messages for `from` delivered by `to`, also those that were given up. Returns how many.
+    pub async fn redirect_messages(
+        &self,
+        from: &str,
+        to: &Claim,
+        now: Moment,
+    ) -> Result<usize, StoreError> {
+        let (from, to) = (from.to_owned(), to.clone());
+        self.run(Use::Durable, move |conn| {
+            outbox::redirect(conn, &from, &to, now)
+        })
+        .await
+    }
+
+    /// Drops the messages of `owner` for `notifier`. Returns how many.
+    pub async fn drop_messages(&self, owner: &str, notifier: &str) -> Result<usize, StoreError> {
+        let (owner, notifier) = (owner.to_owned(), notifier.to_owned());
+        self.run(Use::Durable, move |conn| {
+            outbox::discard(conn, &owner, &notifier)
+        })
+        .await
+    }
+
+    /// The messages of `watchdog`, by notifier: also those of notifiers that are gone.
+    pub async fn messages_by_notifier(
+        &self,
+        watchdog: &str,
+    ) -> Result<BTreeMap<String, NotifierCounts>, StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.run(Use::Read, move |conn| outbox::by_notifier(conn, &watchdog))
+            .await
     }
 
     /// A new run of `watchdog` begins: what the old one had taken and not answered for is due again.
@@ -196,13 +285,6 @@ impl Store {
         self.run(Use::Read, outbox::counts).await
     }
 
-    /// How many messages of `watchdog` nobody has tried to deliver yet.
-    pub async fn untried(&self, watchdog: &str) -> Result<u64, StoreError> {
-        let watchdog = watchdog.to_owned();
-        self.run(Use::Read, move |conn| outbox::untried(conn, &watchdog))
-            .await
-    }
-
     /// Has the state of a check, as JSON, written with the next batch; a newer one takes its place.
     pub fn save_memory(&self, watchdog: &str, check: &str, json: String) {
         if self.thread.pending.add_memory(watchdog, check, json) {
@@ -231,21 +313,43 @@ impl Store {
         .await
     }
 
-    /// The last incidents, of one check or of all, newest first. In memory, only those of this trouble.
+    /// Ends the incidents that a killed run of `watchdog` left open and that nothing is remembered of: all but
+    /// those in `known`. Returns how many.
+    pub async fn end_forgotten_incidents(
+        &self,
+        watchdog: &str,
+        known: Vec<String>,
+    ) -> Result<usize, StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.run(Use::Write, move |conn| {
+            history::end_forgotten(conn, &watchdog, &known)
+        })
+        .await
+    }
+
+    /// The last incidents of `watchdog`, of one check or of all, newest first. In memory, only those of this
+    /// trouble.
     pub async fn incidents(
         &self,
+        watchdog: &str,
         check: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Incident>, StoreError> {
-        let check = check.map(str::to_owned);
-        self.look(move |conn| history::incidents(conn, check.as_deref(), limit))
-            .await
+        let (watchdog, check) = (watchdog.to_owned(), check.map(str::to_owned));
+        let found = self
+            .look(move |conn| history::incidents(conn, Some(&watchdog), check.as_deref(), limit));
+        Ok(found
+            .await?
+            .into_iter()
+            .map(|(_, incident)| incident)
+            .collect())
     }
 
     /// One incident.
     pub async fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
         let id = id.to_owned();
-        self.look(move |conn| history::incident(conn, &id)).await
+        let found = self.look(move |conn| history::incident(conn, &id));
+        Ok(found.await?.map(|(_, incident)| incident))
     }
 
     /// Has decisions written with the next batch: no disk is touched for a look that passes.
@@ -255,10 +359,15 @@ impl Store {
         }
     }
 
-    /// The last decisions about `check`, oldest first.
-    pub async fn notes(&self, check: &str, limit: u32) -> Result<Vec<Note>, StoreError> {
-        let check = check.to_owned();
-        self.look(move |conn| history::notes(conn, &check, limit))
+    /// The last decisions of `watchdog` about `check`, oldest first.
+    pub async fn notes(
+        &self,
+        watchdog: &str,
+        check: &str,
+        limit: u32,
+    ) -> Result<Vec<Note>, StoreError> {
+        let (watchdog, check) = (watchdog.to_owned(), check.to_owned());
+        self.look(move |conn| history::notes(conn, &watchdog, &check, limit))
             .await
     }
 

@@ -1,18 +1,24 @@
-//! The reports that wait for their notifiers: one row each, in order per incident, bounded. A row is taken
+//! The reports that wait for their notifiers: one row each, in order per check, bounded. A row is taken
 //! for a while, so that of several watchdogs one delivers it; it leaves when that is done.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::message::{
-    DroppedMessage, Enqueued, MessageId, NextDelivery, OutboxCounts, OutboxMessage, QueuedMessage,
+    Claim, DroppedMessage, MessageId, NextDelivery, NotifierCounts, OutboxCounts, OutboxMessage,
+    QueuedMessage,
 };
-use super::rows::{id, int, moment, whole};
+use super::rows::{each, id, int, is_unreadable, moment, whole};
 use crate::health::Moment;
 
 /// After its time a row is left to its owner for so long before another watchdog takes it.
 const HEADSTART: Duration = Duration::from_secs(300);
+
+/// No attempt is later than this: one that is was set by a clock that was ahead. No shorter than the longest pause
+/// after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 
 /// What the outbox may hold.
 #[derive(Clone, Copy, Debug)]
@@ -33,49 +39,46 @@ impl Bounds {
     }
 }
 
-/// Puts `message` in, owned by `watchdog`, and drops the oldest while there are too many: first those
-/// that were given up.
+/// Puts `messages` in, owned by `watchdog`, and drops the oldest while there are too many: first those that were
+/// given up. The same report twice is one row. Returns what was dropped, oldest first.
 pub(super) fn enqueue(
     conn: &Connection,
     watchdog: &str,
-    message: &OutboxMessage,
+    messages: &[OutboxMessage],
     bounds: Bounds,
-) -> rusqlite::Result<Enqueued> {
-    let created = int(message.created.as_millis());
-    let reserved = int((message.created + HEADSTART).as_millis());
-    conn.execute(
-        "INSERT INTO outbox (id, notifier, incident, number, message, bytes, created, attempts, \
-         next_attempt, last_failure, state, owner, reserved_until) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, NULL, 'pending', ?8, ?9) \
-         ON CONFLICT (notifier, incident, number) DO NOTHING",
-        params![
-            id(),
-            message.notifier,
-            message.incident,
-            int(message.number),
-            message.json,
-            int(message.json.len() as u64),
-            created,
-            watchdog,
-            reserved,
-        ],
-    )?;
-    let id = conn.query_row(
-        "SELECT id FROM outbox WHERE notifier = ?1 AND incident = ?2 AND number = ?3",
-        params![message.notifier, message.incident, int(message.number)],
-        |row| row.get(0),
-    )?;
+) -> rusqlite::Result<Vec<DroppedMessage>> {
     let mut dropped = Vec::new();
+    for message in messages {
+        let created = int(message.created.as_millis());
+        let reserved = int((message.created + HEADSTART).as_millis());
+        conn.execute(
+            "INSERT INTO outbox (id, notifier, address, check_name, incident, number, message, bytes, \
+             created, seq, attempts, next_attempt, last_failure, state, owner, reserved_until) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT coalesce(max(seq), 0) + 1 FROM outbox), \
+             0, ?9, NULL, 'pending', ?10, ?11) \
+             ON CONFLICT (notifier, incident, number) DO NOTHING",
+            params![
+                id(),
+                message.notifier,
+                message.address,
+                message.check,
+                message.incident,
+                int(message.number),
+                message.json,
+                int(message.json.len() as u64),
+                created,
+                watchdog,
+                reserved,
+            ],
+        )?;
+    }
     while exceeds(conn, bounds)? {
-        match drop_oldest(conn, id)? {
+        match drop_oldest(conn, messages)? {
             Some(one) => dropped.push(one),
             None => break,
         }
     }
-    Ok(Enqueued {
-        id: MessageId(id),
-        dropped,
-    })
+    Ok(dropped)
 }
 
 fn exceeds(conn: &Connection, bounds: Bounds) -> rusqlite::Result<bool> {
@@ -86,61 +89,174 @@ fn exceeds(conn: &Connection, bounds: Bounds) -> rusqlite::Result<bool> {
     )
 }
 
-/// Drops the oldest row but `spared`.
-fn drop_oldest(conn: &Connection, spared: i64) -> rusqlite::Result<Option<DroppedMessage>> {
-    conn.query_row(
-        "DELETE FROM outbox WHERE id = (SELECT id FROM outbox WHERE id <> ?1 \
-         ORDER BY state = 'pending', created, number LIMIT 1) \
-         RETURNING notifier, incident, number, created, state = 'kept'",
-        [spared],
-        |row| {
-            Ok(DroppedMessage {
-                notifier: row.get(0)?,
-                incident: row.get(1)?,
-                number: whole(row, 2)?,
-                created: moment(row, 3)?,
-                given_up: row.get(4)?,
-            })
-        },
-    )
-    .optional()
+/// Drops the oldest row but those of `spared`.
+fn drop_oldest(
+    conn: &Connection,
+    spared: &[OutboxMessage],
+) -> rusqlite::Result<Option<DroppedMessage>> {
+    let mut oldest = conn.prepare(
+        "SELECT id, notifier, incident, number, created, state = 'kept' FROM outbox \
+         ORDER BY state = 'pending', seq, number LIMIT ?1",
+    )?;
+    let mut rows = oldest.query([int(spared.len() as u64) + 1])?;
+    while let Some(row) = rows.next()? {
+        let text = |column| -> rusqlite::Result<String> {
+            Ok(String::from_utf8_lossy(row.get_ref(column)?.as_bytes()?).into_owned())
+        };
+        let one = DroppedMessage {
+            notifier: text(1)?,
+            incident: text(2)?,
+            number: whole(row, 3)?,
+            created: moment(row, 4)?,
+            given_up: row.get(5)?,
+        };
+        let is_spared = |message: &OutboxMessage| {
+            (&message.notifier, &message.incident, message.number)
+                == (&one.notifier, &one.incident, one.number)
+        };
+        if !spared.iter().any(is_spared) {
+            let id: i64 = row.get(0)?;
+            conn.execute("DELETE FROM outbox WHERE id = ?1", [id])?;
+            return Ok(Some(one));
+        }
+    }
+    Ok(None)
 }
 
-/// Takes the message that `owner` should deliver next through `notifier`. Taken, it is nobody else's and
-/// does not come again before `lease` is over: then its taker is thought dead.
+/// Takes the message that `claim` should deliver next. Taken, it is nobody else's and does not come again before
+/// `lease` is over: then its taker is thought dead. The messages about a check go out in their order. Also returns
+/// how many rows were set aside because they cannot be read.
 pub(super) fn next_due(
     conn: &Connection,
     now: Moment,
-    notifier: &str,
-    owner: &str,
+    claim: &Claim,
     lease: Duration,
-) -> rusqlite::Result<NextDelivery> {
-    let found = conn
-        .query_row(
-            "SELECT id, notifier, incident, number, message, created, attempts, last_failure, \
-                    iif(owner = ?2, next_attempt, max(next_attempt, reserved_until)) AS due \
-             FROM outbox AS this \
-             WHERE state = 'pending' AND notifier = ?1 AND NOT EXISTS ( \
-                 SELECT 1 FROM outbox AS earlier WHERE earlier.notifier = this.notifier \
-                 AND earlier.incident = this.incident AND earlier.number < this.number \
-                 AND earlier.state = 'pending') \
-             ORDER BY due, created, number LIMIT 1",
-            [notifier, owner],
-            |row| Ok((queued(row)?, moment(row, 8)?)),
-        )
-        .optional()?;
-    let Some((queued, due)) = found else {
-        return Ok(NextDelivery::Nothing);
-    };
-    if due > now {
-        return Ok(NextDelivery::At(due));
+) -> rusqlite::Result<(NextDelivery, usize)> {
+    let mut set_aside = 0;
+    loop {
+        let latest = now + LONGEST_PAUSE;
+        let found = conn
+            .query_row(
+                "SELECT id, owner = ?2, next_attempt, \
+                        iif(owner = ?2, iif(next_attempt > ?4, 0, next_attempt), \
+                            max(next_attempt, reserved_until)) AS due \
+                 FROM outbox AS this \
+                 WHERE state = 'pending' AND notifier = ?1 AND (owner = ?2 OR address = ?3) \
+                 AND NOT EXISTS ( \
+                     SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'pending' \
+                     AND earlier.notifier = this.notifier AND earlier.owner = this.owner \
+                     AND earlier.check_name = this.check_name \
+                     AND iif(earlier.incident = this.incident, earlier.number < this.number, \
+                             earlier.seq < this.seq)) \
+                 ORDER BY due, seq LIMIT 1",
+                params![
+                    claim.notifier,
+                    claim.owner,
+                    claim.address,
+                    // a later attempt was set by a clock that was ahead: it is due now
+                    int(latest.as_millis()),
+                ],
+                |row| Ok((row.get::<_, i64>(0)?, moment(row, 3)?)),
+            )
+            .optional()?;
+        let Some((id, due)) = found else {
+            return Ok((NextDelivery::Nothing, set_aside));
+        };
+        if due > now {
+            return Ok((NextDelivery::At(due), set_aside));
+        }
+        let read = conn.query_row(
+            "SELECT id, notifier, address, check_name, incident, number, message, created, attempts, \
+             last_failure FROM outbox WHERE id = ?1",
+            [id],
+            queued,
+        );
+        let queued = match read {
+            Ok(queued) => queued,
+            Err(error) if is_unreadable(&error) => {
+                give_up(conn, MessageId(id), "the row cannot be read")?;
+                set_aside += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        postpone(conn, queued.id, now + lease)?;
+        conn.execute(
+            "UPDATE outbox SET owner = ?1 WHERE id = ?2",
+            params![claim.owner, id],
+        )?;
+        return Ok((NextDelivery::Deliver(Box::new(queued)), set_aside));
     }
-    postpone(conn, queued.id, now + lease)?;
-    conn.execute(
-        "UPDATE outbox SET owner = ?1 WHERE id = ?2",
-        params![owner, queued.id.0],
+}
+
+/// The watchdogs that own messages which wait for `notifier` at `address`.
+pub(super) fn owners(
+    conn: &Connection,
+    notifier: &str,
+    address: &str,
+) -> rusqlite::Result<Vec<String>> {
+    let mut select = conn.prepare(
+        "SELECT DISTINCT owner FROM outbox \
+         WHERE state = 'pending' AND notifier = ?1 AND address = ?2 AND reserved_until < ?3",
     )?;
-    Ok(NextDelivery::Deliver(Box::new(queued)))
+    let rows = select.query(params![notifier, address, i64::MAX])?;
+    Ok(each(rows, |row| row.get(0))?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// Hands what waits for `claim`'s notifier and address from `gone`, which does not run any more, to `claim`'s owner.
+pub(super) fn inherit(conn: &Connection, gone: &str, claim: &Claim) -> rusqlite::Result<usize> {
+    conn.execute(
+        "UPDATE outbox SET owner = ?1, next_attempt = iif(attempts = 0, created, next_attempt) \
+         WHERE state = 'pending' AND owner = ?2 AND notifier = ?3 AND address = ?4",
+        params![claim.owner, gone, claim.notifier, claim.address],
+    )
+}
+
+/// What waits for a notifier that had failed is due now: it has worked again, or has other settings.
+pub(super) fn retry_now(
+    conn: &Connection,
+    owner: &str,
+    notifier: &str,
+    now: Moment,
+) -> rusqlite::Result<()> {
+    conn.execute(
+        "UPDATE outbox SET next_attempt = ?3 WHERE state = 'pending' AND owner = ?1 AND notifier = ?2 \
+         AND attempts > 0 AND next_attempt > ?3",
+        params![owner, notifier, int(now.as_millis())],
+    )?;
+    Ok(())
+}
+
+/// Has what waits for the notifier `from`, or was given up by it, delivered by `to`. Returns how many.
+pub(super) fn redirect(
+    conn: &Connection,
+    from: &str,
+    to: &Claim,
+    now: Moment,
+) -> rusqlite::Result<usize> {
+    conn.execute(
+        "UPDATE OR IGNORE outbox SET notifier = ?3, address = ?4, state = 'pending', attempts = 0, \
+         next_attempt = ?5, reserved_until = ?6 WHERE owner = ?1 AND notifier = ?2",
+        params![
+            to.owner,
+            from,
+            to.notifier,
+            to.address,
+            int(now.as_millis()),
+            int((now + HEADSTART).as_millis()),
+        ],
+    )
+}
+
+/// Drops what waits for `notifier`, or was given up by it. Returns how many.
+pub(super) fn discard(conn: &Connection, owner: &str, notifier: &str) -> rusqlite::Result<usize> {
+    conn.execute(
+        "DELETE FROM outbox WHERE owner = ?1 AND notifier = ?2",
+        [owner, notifier],
+    )
 }
 
 /// What `watchdog` had taken for the first time when it was killed is due again at once: its new run knows
@@ -209,19 +325,31 @@ pub(super) fn counts(conn: &Connection) -> rusqlite::Result<OutboxCounts> {
     let mut by_notifier = conn.prepare(
         "SELECT notifier, count(*) FROM outbox WHERE state = 'pending' GROUP BY notifier",
     )?;
-    counts.by_notifier = by_notifier
-        .query_map([], |row| Ok((row.get(0)?, whole(row, 1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+    let rows = each(by_notifier.query([])?, |row| {
+        Ok((row.get(0)?, whole(row, 1)?))
+    })?;
+    counts.by_notifier = rows.into_iter().flatten().collect();
     Ok(counts)
 }
 
-/// The messages of `watchdog` that nobody has tried to deliver yet.
-pub(super) fn untried(conn: &Connection, watchdog: &str) -> rusqlite::Result<u64> {
-    conn.query_row(
-        "SELECT count(*) FROM outbox WHERE state = 'pending' AND attempts = 0 AND owner = ?1",
-        params![watchdog],
-        |row| whole(row, 0),
-    )
+/// The messages of `watchdog`, by notifier.
+pub(super) fn by_notifier(
+    conn: &Connection,
+    watchdog: &str,
+) -> rusqlite::Result<BTreeMap<String, NotifierCounts>> {
+    let mut select = conn.prepare(
+        "SELECT notifier, sum(state = 'pending'), sum(state = 'pending' AND attempts = 0), \
+         sum(state = 'kept') FROM outbox WHERE owner = ?1 GROUP BY notifier",
+    )?;
+    let rows = each(select.query([watchdog])?, |row| {
+        let counts = NotifierCounts {
+            pending: whole(row, 1)?,
+            untried: whole(row, 2)?,
+            kept: whole(row, 3)?,
+        };
+        Ok((row.get(0)?, counts))
+    })?;
+    Ok(rows.into_iter().flatten().collect())
 }
 
 fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
@@ -229,13 +357,15 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
         id: MessageId(row.get(0)?),
         message: OutboxMessage {
             notifier: row.get(1)?,
-            incident: row.get(2)?,
-            number: whole(row, 3)?,
-            json: row.get(4)?,
-            created: moment(row, 5)?,
+            address: row.get(2)?,
+            check: row.get(3)?,
+            incident: row.get(4)?,
+            number: whole(row, 5)?,
+            json: row.get(6)?,
+            created: moment(row, 7)?,
         },
-        attempts: row.get(6)?,
-        last_failure: row.get(7)?,
+        attempts: row.get(8)?,
+        last_failure: row.get(9)?,
     })
 }
 
@@ -255,6 +385,8 @@ mod tests {
     fn message(incident: &str, number: u64, created: u64) -> OutboxMessage {
         OutboxMessage {
             notifier: "mail".to_owned(),
+            address: "ops@example.org".to_owned(),
+            check: incident.to_owned(),
             incident: incident.to_owned(),
             number,
             json: format!("\"{incident} {number}\""),
@@ -266,16 +398,34 @@ mod tests {
         enqueue(
             conn,
             "a",
-            &message(incident, number, created),
+            &[message(incident, number, created)],
             Bounds::USUAL,
         )
+        .expect("a row");
+        id_of(conn, incident, number)
+    }
+
+    fn id_of(conn: &Connection, incident: &str, number: u64) -> MessageId {
+        conn.query_row(
+            "SELECT id FROM outbox WHERE incident = ?1 AND number = ?2",
+            params![incident, int(number)],
+            |row| row.get(0).map(MessageId),
+        )
         .expect("a row")
-        .id
+    }
+
+    fn claim(owner: &str) -> Claim {
+        Claim {
+            owner: owner.to_owned(),
+            notifier: "mail".to_owned(),
+            address: "ops@example.org".to_owned(),
+        }
     }
 
     /// What `owner` gets at `now`: the message's text, or when to come again.
     fn next(conn: &Connection, now: u64, owner: &str) -> String {
-        match next_due(conn, Moment::from_secs(now), "mail", owner, LEASE).expect("an answer") {
+        let due = next_due(conn, Moment::from_secs(now), &claim(owner), LEASE);
+        match due.expect("an answer").0 {
             NextDelivery::Deliver(queued) => {
                 format!("{} {}", queued.message.incident, queued.message.number)
             }
@@ -361,13 +511,13 @@ mod tests {
             rows: 3,
             bytes: 100,
         };
-        let fill =
-            |message: &OutboxMessage| enqueue(&conn, "a", message, bounds).expect("a row").dropped;
+        let fill = |message: &OutboxMessage| {
+            enqueue(&conn, "a", std::slice::from_ref(message), bounds).expect("a row")
+        };
         for number in 1..=3 {
             assert_eq!(fill(&message("i", number, number)), []);
         }
-        let given_up = enqueue(&conn, "a", &message("i", 2, 2), bounds).expect("a row");
-        give_up(&conn, given_up.id, "no").expect("kept");
+        give_up(&conn, id_of(&conn, "i", 2), "no").expect("kept");
         let numbers = |dropped: Vec<DroppedMessage>| -> Vec<(u64, bool)> {
             dropped
                 .iter()
@@ -385,5 +535,108 @@ mod tests {
             [(3, false), (4, false), (5, false)],
             "never the new one itself"
         );
+    }
+
+    #[test]
+    fn messages_about_a_check_go_out_in_order_over_its_incidents() {
+        let conn = outbox();
+        let old = OutboxMessage {
+            check: "shop".to_owned(),
+            ..message("i", 1, 10)
+        };
+        // the clock was set back in between
+        let new = OutboxMessage {
+            check: "shop".to_owned(),
+            ..message("j", 1, 5)
+        };
+        for message in [old, new, message("other", 1, 12)] {
+            enqueue(&conn, "a", &[message], Bounds::USUAL).expect("a row");
+        }
+        assert_eq!(next(&conn, 20, "a"), "i 1");
+        assert_eq!(
+            next(&conn, 20, "a"),
+            "other 1",
+            "another check does not wait"
+        );
+        let first = id_of(&conn, "i", 1);
+        failed(&conn, first, Moment::from_secs(500), "no route").expect("noted");
+        assert_eq!(next(&conn, 100, "a"), "other 1", "its lease is over");
+        assert_eq!(next(&conn, 100, "a"), "at 160");
+        retry_now(&conn, "a", "mail", Moment::from_secs(100)).expect("due");
+        assert_eq!(next(&conn, 100, "a"), "i 1");
+        delivered(&conn, first).expect("done");
+        assert_eq!(next(&conn, 100, "a"), "j 1");
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_set_aside_and_holds_nobody_up() {
+        for column in [
+            "incident",
+            "message",
+            "check_name",
+            "address",
+            "last_failure",
+        ] {
+            let conn = outbox();
+            let first = put(&conn, "i", 1, 10);
+            put(&conn, "j", 2, 11);
+            conn.execute(
+                &format!("UPDATE outbox SET {column} = CAST(x'ff68' AS TEXT) WHERE id = ?1"),
+                [first.0],
+            )
+            .expect("damaged");
+            let due = next_due(&conn, Moment::from_secs(20), &claim("a"), LEASE);
+            let (due, set_aside) = due.expect("an answer");
+            let NextDelivery::Deliver(queued) = due else {
+                panic!("{column}: {due:?}");
+            };
+            assert_eq!((queued.message.number, set_aside), (2, 1), "{column}");
+            assert_eq!(counts(&conn).expect("counts").kept, 1, "{column}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_set_by_a_clock_ahead_is_due_now() {
+        let conn = outbox();
+        let id = put(&conn, "i", 1, 10);
+        failed(&conn, id, Moment::from_secs(315_360_000), "no route").expect("noted");
+        assert_eq!(next(&conn, 20, "a"), "i 1");
+    }
+
+    #[test]
+    fn messages_of_a_notifier_that_is_gone_can_be_sent_or_dropped() {
+        let conn = outbox();
+        let gone = |number| OutboxMessage {
+            notifier: "webhook".to_owned(),
+            address: "https://hooks.example.org".to_owned(),
+            ..message("i", number, 10)
+        };
+        enqueue(&conn, "a", &[gone(1), gone(2)], Bounds::USUAL).expect("rows");
+        assert_eq!(next(&conn, 20, "a"), "nothing", "mail does not claim it");
+        give_up(&conn, id_of(&conn, "i", 1), "404").expect("kept");
+        let now = Moment::from_secs(20);
+        assert_eq!(redirect(&conn, "webhook", &claim("a"), now), Ok(2));
+        assert_eq!(next(&conn, 20, "a"), "i 1");
+        enqueue(&conn, "a", &[gone(3)], Bounds::USUAL).expect("a row");
+        assert_eq!(discard(&conn, "b", "webhook"), Ok(0), "another watchdog's");
+        assert_eq!(discard(&conn, "a", "webhook"), Ok(1));
+    }
+
+    #[test]
+    fn another_watchdog_delivers_only_to_the_same_address() {
+        let conn = outbox();
+        put(&conn, "i", 1, 10);
+        let elsewhere = Claim {
+            address: "dev@example.org".to_owned(),
+            ..claim("b")
+        };
+        let due = next_due(&conn, Moment::from_secs(10_000), &elsewhere, LEASE);
+        assert_eq!(due, Ok((NextDelivery::Nothing, 0)));
+        assert_eq!(
+            owners(&conn, "mail", "ops@example.org"),
+            Ok(vec!["a".to_owned()])
+        );
+        assert_eq!(inherit(&conn, "a", &claim("b")), Ok(1));
+        assert_eq!(next(&conn, 10, "b"), "i 1", "its owner is known to be gone");
     }
 }

@@ -82,6 +82,13 @@ impl Pending {
         waiting.begin()
     }
 
+    /// The state of a check that waits is not to be written any more: a newer one is written by other means.
+    pub fn forget_memory(&self, watchdog: &str, check: &str) {
+        let mut waiting = guard(&self.waiting);
+        let key = (watchdog.to_owned(), check.to_owned());
+        waiting.memories.remove(&key);
+    }
+
     /// Has what waits written as soon as the thread has nothing else to do.
     pub fn hurry(&self) {
         let mut waiting = guard(&self.waiting);

@@ -45,24 +45,29 @@ impl ReadOnlyStore {
         self.read(history::memories(&self.conn, watchdog))
     }
 
-    /// The last incidents, of one check or of all, newest first.
-    pub fn incidents(&self, check: Option<&str>, limit: u32) -> Result<Vec<Incident>, StoreError> {
-        self.read(history::incidents(&self.conn, check, limit))
+    /// The last incidents, of one watchdog and one check or of all, newest first, each with its watchdog.
+    pub fn incidents(
+        &self,
+        watchdog: Option<&str>,
+        check: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Incident)>, StoreError> {
+        self.read(history::incidents(&self.conn, watchdog, check, limit))
     }
 
-    /// One incident.
-    pub fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
+    /// One incident, and the watchdog that it belongs to.
+    pub fn incident(&self, id: &str) -> Result<Option<(String, Incident)>, StoreError> {
         self.read(history::incident(&self.conn, id))
     }
 
-    /// The checks of which anything is remembered, by name.
-    pub fn checks(&self) -> Result<Vec<String>, StoreError> {
-        self.read(history::checks(&self.conn))
+    /// The checks of which anything is remembered, each with its watchdog: all, or those of one name.
+    pub fn checks(&self, check: Option<&str>) -> Result<Vec<(String, String)>, StoreError> {
+        self.read(history::checks(&self.conn, check))
     }
 
-    /// The last decisions about `check`, oldest first.
-    pub fn notes(&self, check: &str, limit: u32) -> Result<Vec<Note>, StoreError> {
-        self.read(history::notes(&self.conn, check, limit))
+    /// The last decisions of `watchdog` about `check`, oldest first.
+    pub fn notes(&self, watchdog: &str, check: &str, limit: u32) -> Result<Vec<Note>, StoreError> {
+        self.read(history::notes(&self.conn, watchdog, check, limit))
     }
 
     fn read<T>(&self, found: rusqlite::Result<T>) -> Result<T, StoreError> {

@@ -30,6 +30,34 @@ pub(super) fn json_text(row: &Row<'_>, column: usize) -> rusqlite::Result<String
     row.get(column)
 }
 
+/// Whether `error` is about the value in one row, such as a text that is not UTF-8, and not about the file.
+pub(super) fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::Utf8Error(..)
+    )
+}
+
+/// What `read` makes of each row; `None` for a row that cannot be read.
+pub(super) fn each<T>(
+    mut rows: rusqlite::Rows<'_>,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<Option<T>>> {
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(match read(row) {
+            Ok(value) => Some(value),
+            Err(error) if is_unreadable(&error) => None,
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(all)
+}
+
 /// The value in `text`, unless another version wrote words into it that we do not know.
 pub(super) fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()

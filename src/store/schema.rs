@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::trouble::{FileFault, StoreTroubleKind};
 
 /// `MIGRATIONS[n]` leads from version n to n + 1.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, NAMED_NOTIFIERS];
 
 const FIRST: &str = "
     CREATE TABLE intents (
@@ -69,6 +69,24 @@ const FIRST: &str = "
     CREATE INDEX notes_by_check ON notes (check_name);
 ";
 
+/// A notifier has a name that outlives its settings; messages are in order per check; what is remembered of a check
+/// is a watchdog's own.
+const NAMED_NOTIFIERS: &str = "
+    ALTER TABLE outbox ADD COLUMN address TEXT NOT NULL DEFAULT '';
+    ALTER TABLE outbox ADD COLUMN check_name TEXT NOT NULL DEFAULT '';
+    ALTER TABLE outbox ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+    UPDATE outbox SET check_name = incident;
+    UPDATE outbox SET seq = (SELECT count(*) FROM outbox AS other
+        WHERE (other.created, other.number, other.id) <= (outbox.created, outbox.number, outbox.id));
+    UPDATE OR IGNORE outbox SET address = notifier, notifier = 'mail' WHERE notifier LIKE 'mail to %';
+    CREATE INDEX outbox_by_check ON outbox (owner, notifier, check_name, state, seq);
+
+    DROP INDEX incidents_by_check;
+    CREATE INDEX incidents_by_check ON incidents (watchdog, check_name, opened);
+    DROP INDEX notes_by_check;
+    CREATE INDEX notes_by_check ON notes (watchdog, check_name);
+";
+
 /// A table with its columns: what rows are copied by, from one database to another.
 pub(super) struct Table {
     pub name: &'static str,
@@ -82,7 +100,7 @@ pub(super) const INTENTS: Table = Table {
 pub(super) const OUTBOX: Table = Table {
     name: "outbox",
     columns: "id, notifier, incident, number, message, bytes, created, attempts, next_attempt, \
-              last_failure, state, owner, reserved_until",
+              last_failure, state, owner, reserved_until, address, check_name, seq",
 };
 pub(super) const MEMORIES: Table = Table {
     name: "memories",
@@ -159,6 +177,43 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_the_first_version_keeps_its_messages_in_order() {
+        let conn = Connection::open_in_memory().expect("a database");
+        conn.execute_batch(FIRST).expect("the first schema");
+        conn.pragma_update(None, "user_version", 1).expect("set");
+        for (id, incident, number, created, notifier) in [
+            (7, "i", 1, 10, "mail to ops through sendmail"),
+            (3, "i", 2, 11, "mail to ops through sendmail"),
+            (5, "j", 1, 9, "webhook 1 of watch"),
+        ] {
+            conn.execute(
+                "INSERT INTO outbox VALUES (?1, ?5, ?2, ?3, '{}', 2, ?4, 0, ?4, NULL, 'pending', 'a', 0)",
+                rusqlite::params![id, incident, number, created, notifier],
+            )
+            .expect("a row");
+        }
+        migrate(&conn).expect("the schema of today");
+        let mut select = conn
+            .prepare("SELECT notifier, address, check_name, seq FROM outbox ORDER BY seq")
+            .expect("columns");
+        let rows = select.query_map([], |row| {
+            let text = |column| row.get::<_, String>(column);
+            let seq: u32 = row.get(3)?;
+            Ok(format!("{}, {}, {}, {seq}", text(0)?, text(1)?, text(2)?))
+        });
+        let rows: rusqlite::Result<Vec<_>> = rows.expect("rows").collect();
+        let through = "mail, mail to ops through sendmail, i";
+        assert_eq!(
+            rows.expect("text"),
+            [
+                "webhook 1 of watch, , j, 1".to_owned(),
+                format!("{through}, 2"),
+                format!("{through}, 3"),
+            ]
+        );
+    }
+
+    #[test]
     fn migrating_twice_changes_nothing_and_a_newer_version_is_refused() {
         let conn = Connection::open_in_memory().expect("a database");
         migrate(&conn).expect("the schema");
@@ -167,6 +222,6 @@ mod tests {
             .expect("a newer version");
         let fault = migrate(&conn).expect_err("a refusal");
         assert_eq!(fault.kind, StoreTroubleKind::Newer);
-        assert_eq!(fault.detail, "its version is 2, this httpok knows up to 1");
+        assert_eq!(fault.detail, "its version is 3, this httpok knows up to 2");
     }
 }

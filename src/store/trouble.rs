@@ -37,6 +37,8 @@ pub enum StoreTroubleKind {
     Failing,
     /// A stored intent cannot be read.
     Unreadable,
+    /// A waiting notification cannot be read.
+    UnreadableMessages,
     /// The disk takes too long.
     Slow,
 }
@@ -113,9 +115,10 @@ impl FileFault {
                 "is held by another program",
                 "end what holds it, such as an open transaction in sqlite3",
             ),
-            StoreTroubleKind::Failing | StoreTroubleKind::Unreadable | StoreTroubleKind::Slow => {
-                ("cannot be used", "look at the disk")
-            }
+            StoreTroubleKind::Failing
+            | StoreTroubleKind::Unreadable
+            | StoreTroubleKind::UnreadableMessages
+            | StoreTroubleKind::Slow => ("cannot be used", "look at the disk"),
         };
         StoreTrouble {
             kind: self.kind,
@@ -171,6 +174,20 @@ pub(super) fn unreadable_intents(path: &Path, count: usize) -> StoreTrouble {
         text: format!(
             "{count} open intents in the store \"{}\" cannot be read: the processes they name may have \
              been left stopped; look with: sqlite3 {} 'select * from intents'",
+            path.display(),
+            path.display()
+        ),
+    }
+}
+
+/// `count` messages at `path` cannot be read.
+pub(super) fn unreadable_messages(path: &Path, count: usize) -> StoreTrouble {
+    StoreTrouble {
+        kind: StoreTroubleKind::UnreadableMessages,
+        path: path.to_owned(),
+        text: format!(
+            "{count} waiting notifications in the store \"{}\" cannot be read and were set aside; the others are \
+             delivered; look with: sqlite3 {} \"select * from outbox where state = 'kept'\"",
             path.display(),
             path.display()
         ),

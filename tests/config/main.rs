@@ -341,6 +341,7 @@ fn every_key_arrives_in_the_settings() {
     assert_eq!(mail.via, MailVia::Smtp(smtp));
     let hooks = [
         WebhookSpec {
+            name: None,
             url: WebhookUrl::parse("https://hooks.example.org/hunter2").expect("a URL"),
             headers: vec![sent("Authorization", "Bearer hunter2")],
             secret: Some("hunter2".into()),

@@ -116,6 +116,13 @@ pub const RELOAD: &[Example] = &[(
     "httpok config check /etc/httpok.toml && httpok reload",
 )];
 
+pub const NOTIFY_SEND: &[Example] = &[(
+    "A webhook was taken out of the configuration while it did not answer: mail what waits for it",
+    "httpok notify send 'https://hooks.example.org#1f0c22ab' mail",
+)];
+
+pub const NOTIFY_DROP: &[Example] = &[("Nobody needs to know any more", "httpok notify drop mail")];
+
 pub const SIMULATE: &[Example] = &[
     (
         "Three fails, then it passes",
@@ -157,6 +164,8 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-restart" => RESTART,
         "httpok-reset" => RESET,
         "httpok-reload" => RELOAD,
+        "httpok-notify-send" => NOTIFY_SEND,
+        "httpok-notify-drop" => NOTIFY_DROP,
         "httpok-simulate" => SIMULATE,
         "httpok-config-check" => CONFIG_CHECK,
         "httpok-generate-man" => MAN,

@@ -21,9 +21,9 @@ pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "reset",
-    "reload", "simulate", "config", "generate", "help",
+    "reload", "notify", "simulate", "config", "generate", "help",
 ];
 
 /// Help is no wider than this, however wide the terminal is.
@@ -158,6 +158,10 @@ pub enum Command {
     #[command(after_long_help = examples::help(examples::RELOAD))]
     Reload(WhereArgs),
 
+    /// Work with notifications that wait
+    #[command(subcommand, arg_required_else_help = true)]
+    Notify(NotifyCommand),
+
     /// Say what a watchdog would decide
     ///
     /// Runs the part of httpok that decides, and nothing else, over a trace: nothing is asked, touched or
@@ -174,6 +178,39 @@ pub enum Command {
     /// Write the manual pages or the shell's completions
     #[command(subcommand, arg_required_else_help = true)]
     Generate(GenerateCommand),
+}
+
+/// What can be done with notifications that wait.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Have the notifications for one notifier delivered by another
+    ///
+    /// For those of a notifier that is not in the configuration any more, and for those that were given up.
+    /// httpok status says for whom notifications wait.
+    #[command(after_long_help = examples::help(examples::NOTIFY_SEND))]
+    Send {
+        /// For whom they wait
+        #[arg(value_name = "NOTIFIER")]
+        from: String,
+
+        /// Who is to deliver them, such as mail
+        #[arg(value_name = "TO")]
+        to: String,
+
+        #[command(flatten)]
+        place: WhereArgs,
+    },
+
+    /// Drop the notifications for a notifier
+    #[command(after_long_help = examples::help(examples::NOTIFY_DROP))]
+    Drop {
+        /// For whom they wait
+        #[arg(value_name = "NOTIFIER")]
+        from: String,
+
+        #[command(flatten)]
+        place: WhereArgs,
+    },
 }
 
 /// What can be done with a configuration file.

@@ -7,9 +7,11 @@ mod programs;
 mod screen;
 mod table;
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
-use crate::cli::args::{OneArgs, PauseArgs, StatusArgs, WhereArgs};
+use crate::cli::args::{NotifyCommand, OneArgs, PauseArgs, StatusArgs, WhereArgs};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::render::time::stamp;
@@ -87,6 +89,7 @@ fn status_json(found: &[Found]) -> String {
             "socket": found.socket,
             "snapshot": found.snapshot,
             "programs": found.programs,
+            "notifiers": found.notifiers,
         })
         .to_string()
     });
@@ -213,6 +216,58 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
         Err(faults.join("\n"))
     });
     finish("reload", reloaded)
+}
+
+/// `httpok notify`.
+pub fn notify(command: &NotifyCommand, env: Env<'_>) -> Exit {
+    let (place, from, ask) = match command {
+        NotifyCommand::Send { from, to, place } => {
+            let (from, to) = (from.clone(), to.clone());
+            (place, from.clone(), ControlCommand::Send { from, to })
+        }
+        NotifyCommand::Drop { from, place } => {
+            let from = from.clone();
+            (place, from.clone(), ControlCommand::Drop { from })
+        }
+    };
+    finish("notify", moved(place, &from, &ask, env))
+}
+
+fn moved(
+    place: &WhereArgs,
+    from: &str,
+    ask: &ControlCommand,
+    env: Env<'_>,
+) -> Result<String, String> {
+    let found = watchdogs(place, env)?;
+    let has = |found: &&Found| found.notifiers.iter().any(|known| known.name == from);
+    let with: Vec<_> = found.iter().filter(has).collect();
+    if with.is_empty() {
+        let known = found.iter().flat_map(|found| &found.notifiers);
+        let known: BTreeSet<_> = known.map(|known| known.name.as_str()).collect();
+        return Err(format!(
+            "nothing waits for a notifier {from:?}; there are: {}",
+            known.into_iter().collect::<Vec<_>>().join(", ")
+        ));
+    }
+    let done = match ask {
+        ControlCommand::Drop { .. } => "dropped",
+        _ => "sent on their way",
+    };
+    let mut count = 0;
+    for found in with {
+        match client::ask(&found.socket, ask.clone()) {
+            Ok(ControlReply::Moved { messages }) => count += messages,
+            Ok(other) => return Err(said(&other)),
+            Err(why) => return Err(format!("{}: {why}", found.socket.display())),
+        }
+    }
+    let notifications = if count == 1 {
+        "notification"
+    } else {
+        "notifications"
+    };
+    Ok(format!("{count} {notifications} for {from:?} {done}"))
 }
 
 /// Asks the watchdog that has the check; how the check stands then.

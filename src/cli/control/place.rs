@@ -7,7 +7,7 @@ use crate::config;
 use crate::config::settings::Settings;
 use crate::daemon::control::client::{self, ClientError};
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
-use crate::daemon::state_dir;
+use crate::daemon::{NotifierStatus, state_dir};
 use crate::health::{Process, Snapshot};
 
 /// A watchdog that answers.
@@ -18,6 +18,7 @@ pub struct Found {
     pub pid: u32,
     pub snapshot: Snapshot,
     pub programs: Vec<Process>,
+    pub notifiers: Vec<NotifierStatus>,
 }
 
 /// The state directory of `config`, else `dir`, else the usual one.
@@ -63,12 +64,14 @@ pub fn watchdogs(
                 pid,
                 snapshot,
                 programs,
+                notifiers,
             }) => found.push(Found {
                 socket,
                 watchdog,
                 pid,
                 snapshot: *snapshot,
                 programs,
+                notifiers,
             }),
             Ok(other) => troubles.push(format!("{}: {}", socket.display(), said(&other))),
             // a socket that a killed watchdog left behind
@@ -138,6 +141,7 @@ pub fn said(answer: &ControlReply) -> String {
         ControlReply::Status { .. }
         | ControlReply::Done { .. }
         | ControlReply::Reloaded { .. }
+        | ControlReply::Moved { .. }
         | ControlReply::Flushed => "an answer to something else".to_owned(),
     }
 }

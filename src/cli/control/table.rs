@@ -75,9 +75,30 @@ pub fn tables(found: &[Found], paint: Paint, most: Option<usize>) -> String {
         if !programs.is_empty() && !found.snapshot.checks.is_empty() {
             text.push('\n');
         }
-        text + &programs
+        text + &programs + &waiting(found)
     });
     tables.collect::<Vec<_>>().join("\n")
+}
+
+/// A line for every notifier for which notifications wait that nobody delivers without a person's help.
+fn waiting(found: &Found) -> String {
+    let mut text = String::new();
+    for known in &found.notifiers {
+        let name = visible::line(&known.name);
+        if known.pending > 0 && !known.configured {
+            text += &format!(
+                "{} waiting for {name}, which is not configured: httpok notify send or drop\n",
+                known.pending
+            );
+        }
+        if known.given_up > 0 {
+            text += &format!(
+                "{} for {name} given up: httpok notify send or drop\n",
+                known.given_up
+            );
+        }
+    }
+    text
 }
 
 fn row(check: &CheckView, now: Moment) -> [Cell; 6] {

@@ -15,7 +15,7 @@ use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::ControlCommand;
-use crate::health::{Decision, Incident, Note};
+use crate::health::{Decision, Incident, Moment, Note};
 use crate::store::{ReadOnlyStore, Store};
 
 use timeline::Timeline;
@@ -43,65 +43,135 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
         // a watchdog that does not answer has written, or will, what it can
         let _ = client::ask(&socket, ControlCommand::Flush);
     }
-    let archive = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
-    let incidents = incidents(args, &archive)?;
-    let check = match (&args.check, incidents.first()) {
-        (Some(check), _) => check.clone(),
-        (None, Some(incident)) => incident.check.clone(),
-        (None, None) => return Err("there is nothing to explain".to_owned()),
-    };
-    let notes = archive.notes(&check, ALL).map_err(|why| why.to_string())?;
-    if args.trace {
-        return traced(&check, &notes, &archive);
+    let store = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
+    let subjects = subjects(args, &store)?;
+    let mut texts = Vec::new();
+    for subject in &subjects {
+        let text = explain(args, subject, &store)?;
+        if subjects.len() > 1 && !args.json && !args.trace {
+            texts.push(format!("{}:", visible::line(&subject.watchdog)));
+        }
+        texts.push(text);
     }
+    Ok(texts.join("\n"))
+}
+
+/// A check of a watchdog: two watchdogs in a state directory may have checks of the same name.
+struct Subject {
+    watchdog: String,
+    check: String,
+    incidents: Vec<Explained>,
+}
+
+/// An incident, and when the one before it ended.
+struct Explained {
+    incident: Incident,
+    begin: Option<Moment>,
+}
+
+fn explain(args: &ExplainArgs, subject: &Subject, store: &ReadOnlyStore) -> Result<String, String> {
+    let notes = store
+        .notes(&subject.watchdog, &subject.check, ALL)
+        .map_err(|why| why.to_string())?;
+    if args.trace {
+        return traced(&subject.check, &notes, store);
+    }
+    let incidents = subject.incidents.iter();
     if args.json {
-        let lines = incidents.iter().map(|incident| {
-            let around = timeline::around(incident, &notes);
-            json!({ "incident": incident, "decisions": around }).to_string()
+        let lines = incidents.map(|Explained { incident, begin }| {
+            let around = timeline::around(incident, *begin, &notes);
+            json!({ "watchdog": subject.watchdog, "incident": incident, "decisions": around })
+                .to_string()
         });
         return Ok(lines.collect::<Vec<_>>().join("\n"));
     }
-    if incidents.is_empty() {
-        return quiet(&check, &notes, &archive);
+    if subject.incidents.is_empty() {
+        return quiet(&subject.check, &notes, store);
     }
     let paint = Paint::of_stdout();
-    let told = incidents
-        .iter()
-        .map(|incident| render::incident(incident, &Timeline::of(incident, &notes), paint));
-    Ok(told.collect::<Vec<_>>().join("\n"))
+    let texts = incidents.map(|Explained { incident, begin }| {
+        render::incident(incident, &Timeline::of(incident, *begin, &notes), paint)
+    });
+    Ok(texts.collect::<Vec<_>>().join("\n"))
 }
 
-/// The incidents that are asked for, the oldest first.
-fn incidents(args: &ExplainArgs, archive: &ReadOnlyStore) -> Result<Vec<Incident>, String> {
+/// What is asked for, each with its incidents, the oldest first.
+fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<Subject>, String> {
+    let why = |why: crate::store::StoreError| why.to_string();
     if let Some(id) = &args.incident {
-        let found = archive.incident(id).map_err(|why| why.to_string())?;
-        return match found {
-            Some(found)
-                if args
-                    .check
-                    .as_ref()
-                    .is_none_or(|check| *check == found.check) =>
-            {
-                Ok(vec![found])
-            }
-            Some(found) => Err(format!("incident {id:?} is one of {:?}", found.check)),
-            None => Err(format!(
+        let Some((watchdog, incident)) = store.incident(id).map_err(why)? else {
+            return Err(format!(
                 "there is no incident {id:?}, or it is too long ago"
-            )),
+            ));
         };
+        if args
+            .check
+            .as_ref()
+            .is_some_and(|check| *check != incident.check)
+        {
+            return Err(format!("incident {id:?} is one of {:?}", incident.check));
+        }
+        let before = store
+            .incidents(Some(&watchdog), Some(&incident.check), ALL)
+            .map_err(why)?;
+        let before = before.iter().map(|(_, before)| before);
+        let begin = before
+            .filter_map(|before| before.ended)
+            .filter(|ended| *ended <= incident.since)
+            .max();
+        return Ok(vec![Subject {
+            watchdog,
+            check: incident.check.clone(),
+            incidents: vec![Explained { incident, begin }],
+        }]);
     }
-    let limit = if args.all { ALL } else { 1 };
-    let mut found = archive
-        .incidents(args.check.as_deref(), limit)
-        .map_err(|why| why.to_string())?;
-    found.reverse();
-    Ok(found)
+    let Some(check) = &args.check else {
+        return Err("there is nothing to explain".to_owned());
+    };
+    let mut known = store.checks(Some(check)).map_err(why)?;
+    if let Some(file) = &args.config {
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let key = format!("watch {}", file.display());
+        // a listener with a configuration file has another key
+        if known.iter().any(|(watchdog, _)| *watchdog == key) {
+            known.retain(|(watchdog, _)| *watchdog == key);
+        }
+    }
+    if known.is_empty() {
+        return Err(unknown(check, store)?);
+    }
+    let mut subjects = Vec::new();
+    for (watchdog, check) in known {
+        // one more than is shown: its end is where the next one begins
+        let limit = if args.all { ALL } else { 2 };
+        let found = store
+            .incidents(Some(&watchdog), Some(&check), limit)
+            .map_err(why)?;
+        let ends: Vec<_> = found
+            .iter()
+            .skip(1)
+            .map(|(_, before)| before.ended)
+            .collect();
+        let mut incidents: Vec<_> = found
+            .into_iter()
+            .zip(ends.into_iter().chain([None]))
+            .map(|((_, incident), begin)| Explained { incident, begin })
+            .collect();
+        incidents.truncate(if args.all { usize::MAX } else { 1 });
+        incidents.reverse();
+        subjects.push(Subject {
+            watchdog,
+            check,
+            incidents,
+        });
+    }
+    Ok(subjects)
 }
 
 /// Every decision as a line of JSON, for `simulate` and for other programs.
-fn traced(check: &str, notes: &[Note], archive: &ReadOnlyStore) -> Result<String, String> {
+fn traced(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, String> {
     if notes.is_empty() {
-        return Err(unknown(check, archive)?);
+        return Err(unknown(check, store)?);
     }
     let lines: Result<Vec<_>, _> = notes.iter().map(serde_json::to_string).collect();
     lines
@@ -110,9 +180,9 @@ fn traced(check: &str, notes: &[Note], archive: &ReadOnlyStore) -> Result<String
 }
 
 /// What is known of a check that had no incident.
-fn quiet(check: &str, notes: &[Note], archive: &ReadOnlyStore) -> Result<String, String> {
+fn quiet(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, String> {
     let Some(newest) = notes.last() else {
-        return Err(unknown(check, archive)?);
+        return Err(unknown(check, store)?);
     };
     let mut text = format!("{}: no incident is remembered.\n", visible::line(check));
     let looks = notes
@@ -126,9 +196,11 @@ fn quiet(check: &str, notes: &[Note], archive: &ReadOnlyStore) -> Result<String,
 }
 
 /// That nothing is known of a check, with the nearest name of which something is.
-fn unknown(check: &str, archive: &ReadOnlyStore) -> Result<String, String> {
-    let known = archive.checks().map_err(|why| why.to_string())?;
-    let known = known.iter().map(String::as_str);
+fn unknown(check: &str, store: &ReadOnlyStore) -> Result<String, String> {
+    let known = store.checks(None).map_err(|why| why.to_string())?;
+    let mut known: Vec<_> = known.iter().map(|(_, check)| check.as_str()).collect();
+    known.dedup();
+    let known = known.into_iter();
     Ok(format!(
         "nothing is remembered of {check:?}: {}",
         no_such_check(check, known)

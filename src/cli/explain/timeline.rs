@@ -55,20 +55,25 @@ pub enum Kind {
     Person,
 }
 
-/// The decisions that belong to `incident`.
-pub fn around<'a>(incident: &Incident, notes: &'a [Note]) -> Vec<&'a Note> {
+/// The decisions that belong to `incident`: none that came before `begin`, the end of the incident before it.
+pub fn around<'a>(incident: &Incident, begin: Option<Moment>, notes: &'a [Note]) -> Vec<&'a Note> {
     let from = incident.since.before(BEFORE);
     let until = incident.ended;
     notes
         .iter()
-        .filter(|note| note.at >= from && until.is_none_or(|until| note.at <= until))
+        .filter(|note| {
+            note.at >= from
+                && begin.is_none_or(|begin| note.at > begin)
+                && until.is_none_or(|until| note.at <= until)
+        })
         .collect()
 }
 
 impl Timeline {
-    /// The lines of `incident`, with what `notes` say about its time.
-    pub fn of(incident: &Incident, notes: &[Note]) -> Self {
-        let around = around(incident, notes);
+    /// The lines of `incident`, with what `notes` say about its time, from `begin` on: the end of the incident
+    /// before it.
+    pub fn of(incident: &Incident, begin: Option<Moment>, notes: &[Note]) -> Self {
+        let around = around(incident, begin, notes);
         let mut lines = Vec::new();
         for note in &around {
             lines.extend(of_note(note, incident));

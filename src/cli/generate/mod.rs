@@ -131,6 +131,8 @@ mod tests {
                 "httpok-restart",
                 "httpok-reset",
                 "httpok-reload",
+                "httpok-notify-send",
+                "httpok-notify-drop",
                 "httpok-simulate",
                 "httpok-config-check",
                 "httpok-generate-man",

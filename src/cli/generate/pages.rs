@@ -53,7 +53,8 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("EXIT STATUS", control::STATUS),
             section("FILES", control::FILES),
         ],
-        "httpok-pause" | "httpok-resume" | "httpok-restart" | "httpok-reset" | "httpok-reload" => {
+        "httpok-pause" | "httpok-resume" | "httpok-restart" | "httpok-reset" | "httpok-reload"
+        | "httpok-notify-send" | "httpok-notify-drop" => {
             vec![
                 section("EXIT STATUS", control::STATUS),
                 section("FILES", control::FILES),

@@ -21,6 +21,8 @@ pub enum Handling {
     Reload,
     /// Write to the store what waits for its turn.
     Flush,
+    /// Have the notifications for one notifier delivered by another, or dropped.
+    Redirect { from: String, to: Option<String> },
     /// Tell the decision core, and show the check as it stands then.
     Feed { check: String, event: Event },
     /// Nothing: this is the answer.
@@ -34,6 +36,18 @@ impl PendingRequest {
             ControlCommand::Status => return Handling::ShowStatus,
             ControlCommand::Reload => return Handling::Reload,
             ControlCommand::Flush => return Handling::Flush,
+            ControlCommand::Send { from, to } => {
+                return Handling::Redirect {
+                    from: from.clone(),
+                    to: Some(to.clone()),
+                };
+            }
+            ControlCommand::Drop { from } => {
+                return Handling::Redirect {
+                    from: from.clone(),
+                    to: None,
+                };
+            }
             ControlCommand::Pause { check, .. }
             | ControlCommand::Resume { check }
             | ControlCommand::Restart { check }
@@ -67,7 +81,9 @@ impl PendingRequest {
             ControlCommand::Restart { .. }
             | ControlCommand::Status
             | ControlCommand::Reload
-            | ControlCommand::Flush => Event::Restart {
+            | ControlCommand::Flush
+            | ControlCommand::Send { .. }
+            | ControlCommand::Drop { .. } => Event::Restart {
                 check: check.clone(),
             },
         };

@@ -7,11 +7,14 @@
 //! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
 //! {"version":1,"ask":"reload"}
 //! {"version":1,"ask":"flush"}      write to the store what waits for its turn
+//! {"version":1,"ask":"send","from":"old","to":"mail"}    has notifications delivered by another notifier
+//! {"version":1,"ask":"drop","from":"old"}                drops those of a notifier
 //!
-//! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...]}
+//! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...],"notifiers":[...]}
 //! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then
 //! {"version":1,"answer":"reloaded","checks":3}
 //! {"version":1,"answer":"flushed"}
+//! {"version":1,"answer":"moved","messages":2}
 //! {"version":1,"answer":"error","fault":"unknown_check","text":"...","checks":["shop"]}
 //! ```
 //!
@@ -21,6 +24,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::daemon::notification_queue::NotifierStatus;
 use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
 
 /// The version of these words. Keys may be added to it; a change of meaning is another version.
@@ -64,6 +68,15 @@ pub enum ControlCommand {
     Reload,
     /// Write to the store what waits for its turn.
     Flush,
+    /// Have the notifications for one notifier delivered by another.
+    Send {
+        from: String,
+        to: String,
+    },
+    /// Drop the notifications for a notifier.
+    Drop {
+        from: String,
+    },
 }
 
 /// A line from the watchdog.
@@ -86,6 +99,9 @@ pub enum ControlReply {
         /// The programs that it looks after itself.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         programs: Vec<Process>,
+        /// The notifiers, and what waits for them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notifiers: Vec<NotifierStatus>,
     },
     Done {
         #[serde(with = "rfc3339")]
@@ -96,6 +112,10 @@ pub enum ControlReply {
         checks: usize,
     },
     Flushed,
+    /// So many notifications were sent on their way, or dropped.
+    Moved {
+        messages: usize,
+    },
     Error {
         fault: ControlFault,
         text: String,

@@ -31,19 +31,26 @@ impl Watchdog {
     /// Takes over what earlier runs remembered.
     pub(super) async fn remember(&mut self) {
         let watchdog = &self.executor.intents.owner().watchdog;
-        // the store has told its own trouble
-        let _ = self.store.reclaim(watchdog).await;
-        self.notification_queue.wake();
+        self.notification_queue.begin().await;
         let memories = self.store.memories(watchdog).await.unwrap_or_default();
+        let mut remembered = Vec::new();
         for (check, json) in memories {
             match serde_json::from_str::<Memory>(&json) {
-                Ok(memory) => self.monitor.recall(&check, memory),
+                Ok(memory) => {
+                    remembered.extend(memory.incident.as_ref().map(|open| open.id.clone()));
+                    self.monitor.recall(&check, memory);
+                }
                 Err(error) => {
                     let text = format!("what was remembered of {check:?} cannot be read: {error}");
                     self.executor.logger.trouble(&text);
                 }
             }
         }
+        // the store has told its own trouble
+        let _ = self
+            .store
+            .end_forgotten_incidents(watchdog, remembered)
+            .await;
     }
 
     /// Brings restarts to their end that an earlier run left half done. What takes too long goes on beside

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Watchdog;
 use crate::daemon::executor::{Ended, Executor};
+use crate::daemon::notification_queue::ReportBatch;
 use crate::daemon::persist_queue::PersistEntry;
 use crate::daemon::recovery::Half;
-use crate::health::{CheckResult, Decision, Effect, Event, Note};
+use crate::health::{CheckResult, Decision, Effect, Event, Note, Report};
 
 impl Watchdog {
     /// A deed has ended. Its intents are closed only after what follows from it is safe.
@@ -61,6 +62,7 @@ impl Watchdog {
         let now = self.executor.clock.now();
         let delivered = matches!(event, Event::Delivered { .. });
         let mut notes: Vec<Note> = Vec::new();
+        let mut reports: Vec<Report> = Vec::new();
         let recorded = self.journal.as_ref().map(|_| event.clone());
         let effects = self.monitor.handle(now, event);
         if let (Some(journal), Some(event)) = (&self.journal, recorded) {
@@ -78,13 +80,17 @@ impl Watchdog {
                     notes.push(note.clone());
                     (String::new(), None)
                 }
-                Effect::Report(_)
-                | Effect::List { .. }
-                | Effect::Probe { .. }
-                | Effect::WarmUp { .. } => (String::new(), None),
+                Effect::Report(report) => {
+                    reports.push((**report).clone());
+                    (String::new(), None)
+                }
+                Effect::List { .. } | Effect::Probe { .. } | Effect::WarmUp { .. } => {
+                    (String::new(), None)
+                }
             };
             self.executor.perform(effect, &url, look);
         }
+        self.write_reports(reports);
         let checks: BTreeSet<_> = notes.iter().map(|note| note.check.clone()).collect();
         for check in checks {
             self.write_down(&check, false);
@@ -106,6 +112,35 @@ impl Watchdog {
         if delivered {
             self.write_ended();
         }
+    }
+
+    /// Writes down reports in one step with what they rest on, so that no number is used twice, whatever kills us.
+    fn write_reports(&mut self, reports: Vec<Report>) {
+        if reports.is_empty() {
+            return;
+        }
+        let checks: BTreeSet<_> = reports
+            .iter()
+            .map(|report| report.incident.check.clone())
+            .collect();
+        let mut batch = ReportBatch {
+            reports,
+            ..ReportBatch::default()
+        };
+        for check in checks {
+            batch.incidents.extend(self.monitor.take_closed(&check));
+            let (Some(gist), Some(memory)) =
+                (self.monitor.gist(&check), self.monitor.memory(&check))
+            else {
+                continue;
+            };
+            batch.incidents.extend(memory.incident.clone());
+            batch.memories.push((check.clone(), memory.clone()));
+            self.written.insert(check, gist);
+        }
+        self.executor
+            .persist_queue
+            .write(PersistEntry::Reports(batch));
     }
 
     /// Writes down the episodes that have ended, with whom was told of it.

@@ -13,6 +13,7 @@ mod tally;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -29,6 +30,7 @@ use super::logger::Logger;
 use super::notification_queue::{Delivery, NotificationQueue, NotificationQueueConfig};
 use super::persist_queue::PersistQueue;
 use super::programs::{Definitions, Programs};
+use super::run_lock::{LockError, RunLock};
 use super::sd_notify::{self, SdNotify};
 use super::ticks::{Due, Ticks};
 use super::wiring::Parts;
@@ -37,6 +39,9 @@ use reload::{FixedKeys, Reloader};
 pub use ending::Ending;
 pub use reload::Reload;
 pub use tally::Tally;
+
+/// How long an earlier run may take to be gone.
+const LOCK_WITHIN: Duration = Duration::from_secs(5);
 
 /// A watchdog, ready to run.
 pub struct Watchdog {
@@ -92,9 +97,11 @@ impl Watchdog {
             // who stays for one look cannot wait for what may take minutes
             checks.iter_mut().for_each(|check| check.warmup = None);
         }
+        let state_dir = parts.state_dir.clone();
         let store = Store::new(parts.state_dir);
         let config = NotificationQueueConfig {
             store: store.clone(),
+            state_dir,
             watchdog: parts.key.clone(),
             logger: logger.clone(),
             clock,
@@ -163,6 +170,10 @@ impl Watchdog {
 
     async fn watch(&mut self, mut signals: Signals, over: impl Future<Output = ()>) -> Ending {
         let mut over = pin!(over);
+        let _lock = match self.lock_run().await {
+            Ok(lock) => lock,
+            Err(why) => return Ending::NotAlone(why),
+        };
         if let Err(why) = self.begin_programs().await {
             return Ending::NotAlone(why);
         }
@@ -221,6 +232,20 @@ impl Watchdog {
         }
         self.finish(&ending, signals).await;
         ending
+    }
+
+    /// Sees to it that no other run of this watchdog goes on. supervisord sees to that itself, and a listener has to
+    /// listen in any case; without a state directory nothing can be locked.
+    async fn lock_run(&self) -> Result<Option<RunLock>, String> {
+        let key = &self.executor.intents.owner().watchdog;
+        match RunLock::acquire(&self.fixed.state_dir, key, LOCK_WITHIN).await {
+            Ok(lock) => Ok(Some(lock)),
+            Err(why @ LockError::Held(_)) if !self.ticks.is_listener() => Err(why.to_string()),
+            Err(why) => {
+                self.executor.logger.trouble(&format!("httpok: {why}"));
+                Ok(None)
+            }
+        }
     }
 
     /// Tells the service manager above us how things stand.

@@ -275,6 +275,7 @@ impl Watchdog {
             checks: parts.checks,
             limits: parts.limits,
         });
+        self.notification_queue.tell_unclaimed();
         Ok(())
     }
 }

@@ -1,0 +1,127 @@
+//! One run of a watchdog at a time: each holds a lock in the state directory that has its key in the name. The
+//! kernel takes the lock away with the process, however that ends. The file says which process holds it.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use tokio::time::{Instant, sleep};
+
+use super::state_dir::short;
+
+/// How often a lock that another run holds is tried again.
+const TRY_EVERY: Duration = Duration::from_millis(50);
+
+/// Held for as long as the watchdog runs.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: Flock<File>,
+}
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another run holds it.
+    #[error(
+        "another watchdog of this configuration runs{}: stop it first, or give this one a `state_dir` of its own",
+        .0.map(|pid| format!(" as process {pid}")).unwrap_or_default()
+    )]
+    Held(Option<u32>),
+    /// There is no place for it; a watchdog without a state directory watches all the same.
+    #[error("cannot lock \"{}\": {cause}", path.display())]
+    Unusable { path: PathBuf, cause: io::Error },
+}
+
+impl RunLock {
+    /// The lock of the watchdog `key` in `dir`, within `patience`: an earlier run may just be ending.
+    pub async fn acquire(dir: &Path, key: &str, patience: Duration) -> Result<Self, LockError> {
+        let path = path(dir, key);
+        let unusable = |cause| LockError::Unusable {
+            path: path.clone(),
+            cause,
+        };
+        let mut file = open(&path).map_err(unusable)?;
+        let until = Instant::now() + patience;
+        loop {
+            file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(mut file) => {
+                    write_pid(&mut file).map_err(unusable)?;
+                    return Ok(Self { _file: file });
+                }
+                Err((file, Errno::EWOULDBLOCK)) if Instant::now() < until => file,
+                Err((mut file, Errno::EWOULDBLOCK)) => {
+                    return Err(LockError::Held(read_pid(&mut file)));
+                }
+                Err((_, error)) => return Err(unusable(error.into())),
+            };
+            sleep(TRY_EVERY).await;
+        }
+    }
+}
+
+/// Whether a watchdog `key` of the state directory `dir` runs just now. When that cannot be found out it may.
+pub fn is_running(dir: &Path, key: &str) -> bool {
+    match OpenOptions::new().read(true).open(path(dir, key)) {
+        Ok(file) => Flock::lock(file, FlockArg::LockSharedNonblock).is_err(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+fn path(dir: &Path, key: &str) -> PathBuf {
+    dir.join(format!("watchdog-{}.lock", short(key)))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(dir) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path)
+}
+
+fn write_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_run_of_a_watchdog_holds_its_lock_and_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let dir = dir.path().join("state");
+        assert!(!is_running(&dir, "a"));
+        let lock = RunLock::acquire(&dir, "a", Duration::ZERO).await;
+        let lock = lock.expect("the lock");
+        assert!(is_running(&dir, "a") && !is_running(&dir, "b"));
+        let second = RunLock::acquire(&dir, "a", Duration::from_millis(100)).await;
+        let why = second.expect_err("it is held").to_string();
+        let pid = format!("process {}", std::process::id());
+        assert!(why.contains(&pid), "{why}");
+        let other = RunLock::acquire(&dir, "b", Duration::ZERO).await;
+        assert!(other.is_ok(), "another watchdog");
+        drop(lock);
+        assert!(!is_running(&dir, "a"));
+        let next = RunLock::acquire(&dir, "a", Duration::ZERO).await;
+        assert!(next.is_ok(), "the file that is left is no lock");
+    }
+}
