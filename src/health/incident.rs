@@ -90,6 +90,16 @@ impl Incident {
             .rfind(|look| look.judgement.verdict == Verdict::Fail)
     }
 
+    /// How many of its reports were handed over to anybody, or given up.
+    pub fn delivered(&self) -> u64 {
+        let told = self.entries.iter().filter_map(|entry| match &entry.event {
+            Happening::Told { report, .. } => Some(*report),
+            _ => None,
+        });
+        let told: std::collections::BTreeSet<_> = told.collect();
+        told.len() as u64
+    }
+
     /// Every action's outcome, in order.
     pub fn actions(&self) -> impl Iterator<Item = (Moment, &Outcome)> {
         self.entries.iter().filter_map(|entry| match &entry.event {

@@ -56,18 +56,31 @@ pub struct Levels {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unhealthy {
+    /// The loop does not say how things are.
+    NotAnswering,
     ShuttingDown,
     NotReady,
-    ByHand { reason: String },
-    Outbox { messages: u64 },
-    StateFreeBytes { bytes: u64 },
-    StateFreeInodes { inodes: u64 },
-    ChecksDown { checks: Vec<String> },
+    ByHand {
+        reason: String,
+    },
+    Outbox {
+        messages: u64,
+    },
+    StateFreeBytes {
+        bytes: u64,
+    },
+    StateFreeInodes {
+        inodes: u64,
+    },
+    ChecksDown {
+        checks: Vec<String>,
+    },
 }
 
 impl fmt::Display for Unhealthy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotAnswering => f.write_str("the watchdog does not answer"),
             Self::ShuttingDown => f.write_str("shutting down"),
             Self::NotReady => f.write_str("not ready"),
             Self::ByHand { reason } if reason.is_empty() => f.write_str("set by hand"),

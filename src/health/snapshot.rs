@@ -149,6 +149,9 @@ pub struct IncidentView {
     pub attempts: u32,
     /// Whether people were told.
     pub told: bool,
+    /// Reports about it that were made and are not known to be delivered.
+    #[serde(default)]
+    pub undelivered: u64,
     pub by_hand: bool,
 }
 
@@ -227,6 +230,7 @@ impl From<&Incident> for IncidentView {
             since: incident.since,
             attempts: incident.attempts,
             told: incident.told,
+            undelivered: incident.reports.saturating_sub(incident.delivered()),
             by_hand: incident.by_hand,
         }
     }

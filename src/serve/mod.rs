@@ -1,5 +1,27 @@
-//! Floor 2: what is shown to other programs. Pure so far: values in, text out. Who asks for it, and over
-//! what, is not known here.
+//! Floor 2: what is shown to others. One [`view::View`], made by the loop, is rendered in every protocol: RoadRunner,
+//! Halon, KumoMTA and health+json over HTTP, metrics, zc.monitor's line protocol, HAProxy's agent-check. Nothing is
+//! decided here, no target is asked, and whoever asks slowly or in crowds holds up nobody but themselves.
 
-pub mod looks;
+pub mod agent;
+mod api;
+mod health_json;
+pub mod http;
+pub mod hub;
+pub mod line;
+pub mod listener;
+mod metrics;
 pub mod openmetrics;
+mod own;
+pub mod probes;
+mod reply;
+mod roadrunner;
+pub mod spec;
+#[cfg(test)]
+mod testing;
+mod tls;
+pub mod view;
+
+mod server;
+
+pub use server::Server;
+pub use tls::{ServeError, Setup};

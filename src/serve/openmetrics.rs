@@ -1,36 +1,113 @@
-//! OpenMetrics 1.0 text: families with their metadata, samples with escaped labels, the end mark. Which
-//! families there are is told by others, such as [`super::looks`].
+//! Metrics as text, in OpenMetrics 1.0 or in Prometheus's older format (0.0.4): families with their metadata,
+//! samples with escaped labels, the end mark. Which families there are is told by [`super::metrics`] and
+//! [`super::probes`].
 //!
-//! What is written is also Prometheus's older text format (0.0.4), because that is what node_exporter's
-//! textfile collector reads: there `# UNIT` and `# EOF` are comments. Kinds of metrics that it does not
-//! know would cost the whole file, so states are gauges of 0 and 1 and no `stateset`.
+//! States are gauges of 0 and 1 and no `stateset`, so that the OpenMetrics text of a one-shot check, which has
+//! gauges alone, is also what node_exporter's textfile collector reads: `# UNIT` and `# EOF` are comments there.
 
 use std::fmt::Write;
 
+use super::reply::Reply;
+use crate::health::Histogram;
+
 /// Units, which are part of the names that carry them.
 const UNITS: [&str; 1] = ["seconds"];
+
+/// The format of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0.
+    #[default]
+    OpenMetrics,
+    /// Prometheus 0.0.4.
+    Prometheus,
+}
+
+impl Format {
+    /// The media type, as the formats' own documents write it.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 /// A text under way.
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Gauge,
+    Counter,
+    Histogram,
+    Info,
+}
+
+/// Points from a sample to what it came from. Only OpenMetrics has a place for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Exemplar<'a> {
+    pub label: (&'a str, &'a str),
+    pub value: f64,
+    /// In seconds since 1970.
+    pub at: f64,
 }
 
 impl Exposition {
-    /// A family of gauges. It is written when its first sample comes, since one without samples says nothing.
+    pub fn new(format: Format) -> Self {
+        Self {
+            text: String::new(),
+            format,
+        }
+    }
+
+    /// A family of gauges. A family is written when its first sample comes, since one without samples says nothing.
     pub fn gauge(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
+        self.family(Kind::Gauge, name, help)
+    }
+
+    /// A family of counters; `name` is without `_total`.
+    pub fn counter(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
+        self.family(Kind::Counter, name, help)
+    }
+
+    /// A family of histograms.
+    pub fn histogram(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
+        self.family(Kind::Histogram, name, help)
+    }
+
+    /// A family whose labels are what it says; `name` is without `_info`.
+    pub fn info(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
+        self.family(Kind::Info, name, help)
+    }
+
+    fn family(&mut self, kind: Kind, name: &'static str, help: &'static str) -> Family<'_> {
         Family {
+            format: self.format,
             text: &mut self.text,
+            kind,
             name,
             help,
             begun: false,
         }
     }
 
-    /// All of it. Without the end mark a reader takes a text for cut off.
+    /// All of it. Without its end mark a reader takes an OpenMetrics text for cut off.
     pub fn finish(mut self) -> String {
-        self.text.push_str("# EOF\n");
+        if self.format == Format::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
         self.text
+    }
+
+    /// All of it, as an answer.
+    pub fn reply(self) -> Reply {
+        let content_type = self.format.content_type();
+        Reply::new(hyper::StatusCode::OK, content_type, self.finish())
     }
 }
 
@@ -38,56 +115,149 @@ impl Exposition {
 #[derive(Debug)]
 pub struct Family<'a> {
     text: &'a mut String,
+    format: Format,
+    kind: Kind,
     name: &'static str,
     help: &'static str,
     begun: bool,
 }
 
+type Labels<'l> = [(&'l str, &'l str)];
+
 impl Family<'_> {
     /// One sample. No two of a family may have the same labels.
-    pub fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
-        if !self.begun {
-            self.begin();
-            self.begun = true;
+    pub fn sample(&mut self, labels: &Labels<'_>, value: f64) {
+        self.begin();
+        let suffix = match self.kind {
+            Kind::Info => "_info",
+            Kind::Gauge | Kind::Counter | Kind::Histogram => "",
+        };
+        self.line(suffix, labels, value, None);
+    }
+
+    /// One counter, which began at `created` (seconds since 1970).
+    pub fn count(
+        &mut self,
+        labels: &Labels<'_>,
+        value: u64,
+        created: f64,
+        exemplar: Option<Exemplar<'_>>,
+    ) {
+        self.begin();
+        self.line("_total", labels, value as f64, exemplar);
+        self.created(labels, created);
+    }
+
+    /// One histogram, which began at `created`.
+    pub fn buckets(&mut self, labels: &Labels<'_>, histogram: &Histogram, created: f64) {
+        self.begin();
+        let mut bound = String::new();
+        for (upper, count) in histogram.cumulative() {
+            bound.clear();
+            match upper.is_infinite() {
+                true => bound.push_str("+Inf"),
+                // with a decimal point also where there is nothing after it: `1.0`
+                false => drop(write!(bound, "{upper:?}")),
+            }
+            let labels = [labels, &[("le", bound.as_str())]].concat();
+            self.line("_bucket", &labels, count as f64, None);
         }
+        self.line("_sum", labels, histogram.sum(), None);
+        self.line("_count", labels, histogram.count() as f64, None);
+        self.created(labels, created);
+    }
+
+    /// The older format would take it for a family of its own.
+    fn created(&mut self, labels: &Labels<'_>, at: f64) {
+        if self.format == Format::OpenMetrics {
+            self.line("_created", labels, at, None);
+        }
+    }
+
+    fn line(
+        &mut self,
+        suffix: &str,
+        labels: &Labels<'_>,
+        value: f64,
+        exemplar: Option<Exemplar<'_>>,
+    ) {
         self.text.push_str(self.name);
-        for (at, (label, value)) in labels.iter().enumerate() {
-            self.text.push(if at == 0 { '{' } else { ',' });
-            self.text.push_str(label);
-            self.text.push_str("=\"");
-            escape(self.text, value);
-            self.text.push('"');
-        }
+        self.text.push_str(suffix);
         if !labels.is_empty() {
-            self.text.push('}');
+            write_labels(self.text, labels);
         }
         self.text.push(' ');
         number(self.text, value);
+        if let (Some(exemplar), Format::OpenMetrics) = (exemplar, self.format) {
+            self.text.push_str(" # ");
+            write_labels(self.text, &[exemplar.label]);
+            self.text.push(' ');
+            number(self.text, exemplar.value);
+            self.text.push(' ');
+            number(self.text, exemplar.at);
+        }
         self.text.push('\n');
     }
 
     fn begin(&mut self) {
-        let Self { name, help, .. } = *self;
-        // writing to a String cannot fail
-        let _ = writeln!(self.text, "# TYPE {name} gauge");
-        let unit = UNITS.into_iter().find(|unit| {
-            let base = name.strip_suffix(unit);
-            base.is_some_and(|base| base.ends_with('_'))
-        });
-        if let Some(unit) = unit {
-            let _ = writeln!(self.text, "# UNIT {name} {unit}");
+        if std::mem::replace(&mut self.begun, true) {
+            return;
         }
-        let _ = write!(self.text, "# HELP {name} ");
-        escape(self.text, help);
+        let Self {
+            name, help, kind, ..
+        } = *self;
+        // writing to a String cannot fail
+        match self.format {
+            Format::OpenMetrics => {
+                let word = match kind {
+                    Kind::Gauge => "gauge",
+                    Kind::Counter => "counter",
+                    Kind::Histogram => "histogram",
+                    Kind::Info => "info",
+                };
+                let _ = writeln!(self.text, "# TYPE {name} {word}");
+                let unit = UNITS.into_iter().find(|unit| {
+                    let base = name.strip_suffix(unit);
+                    base.is_some_and(|base| base.ends_with('_'))
+                });
+                if let Some(unit) = unit {
+                    let _ = writeln!(self.text, "# UNIT {name} {unit}");
+                }
+                let _ = write!(self.text, "# HELP {name} ");
+                escape(self.text, help, true);
+            }
+            Format::Prometheus => {
+                let (suffix, word) = match kind {
+                    Kind::Gauge => ("", "gauge"),
+                    Kind::Counter => ("_total", "counter"),
+                    Kind::Histogram => ("", "histogram"),
+                    Kind::Info => ("_info", "gauge"),
+                };
+                let _ = write!(self.text, "# HELP {name}{suffix} ");
+                escape(self.text, help, false);
+                let _ = write!(self.text, "\n# TYPE {name}{suffix} {word}");
+            }
+        }
         self.text.push('\n');
     }
 }
 
-fn escape(out: &mut String, text: &str) {
+fn write_labels(out: &mut String, labels: &Labels<'_>) {
+    for (at, (label, value)) in labels.iter().enumerate() {
+        out.push(if at == 0 { '{' } else { ',' });
+        out.push_str(label);
+        out.push_str("=\"");
+        escape(out, value, true);
+        out.push('"');
+    }
+    out.push('}');
+}
+
+fn escape(out: &mut String, text: &str, quotes: bool) {
     for c in text.chars() {
         match c {
             '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
+            '"' if quotes => out.push_str("\\\""),
             '\n' => out.push_str("\\n"),
             c => out.push(c),
         }
@@ -105,6 +275,8 @@ fn number(out: &mut String, value: f64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -128,6 +300,55 @@ mod tests {
              plain 1\n\
              # EOF\n"
         );
+    }
+
+    fn all(format: Format) -> String {
+        let mut histogram = Histogram::default();
+        histogram.add(Duration::from_millis(1500));
+        let mut page = Exposition::new(format);
+        let exemplar = Exemplar {
+            label: ("incident", "0a-1"),
+            value: 1.0,
+            at: 12.5,
+        };
+        page.counter("seen", "Looks \"so far\".")
+            .count(&[("check", "a")], 3, 10.0, Some(exemplar));
+        page.histogram("lasted_seconds", "Time.")
+            .buckets(&[], &histogram, 10.0);
+        page.info("build", "Which.")
+            .sample(&[("version", "1")], 1.0);
+        page.finish()
+    }
+
+    #[test]
+    fn openmetrics_has_counters_histograms_infos_and_exemplars() {
+        let text = all(Format::OpenMetrics);
+        for part in [
+            "# TYPE seen counter\n# HELP seen Looks \\\"so far\\\".\n",
+            "\nseen_total{check=\"a\"} 3 # {incident=\"0a-1\"} 1 12.5\nseen_created{check=\"a\"} 10\n",
+            "\nlasted_seconds_bucket{le=\"1.0\"} 0\n",
+            "\nlasted_seconds_bucket{le=\"2.5\"} 1\n",
+            "\nlasted_seconds_bucket{le=\"+Inf\"} 1\nlasted_seconds_sum 1.5\nlasted_seconds_count 1\n",
+            "\nlasted_seconds_created 10\n",
+            "\n# TYPE build info\n# HELP build Which.\nbuild_info{version=\"1\"} 1\n# EOF\n",
+        ] {
+            assert!(format!("\n{text}").contains(part), "{part:?} in {text}");
+        }
+    }
+
+    #[test]
+    fn the_older_format_has_full_names_and_nothing_that_it_does_not_know() {
+        let text = all(Format::Prometheus);
+        for part in [
+            "\n# HELP seen_total Looks \"so far\".\n# TYPE seen_total counter\nseen_total{check=\"a\"} 3\n",
+            "\n# TYPE build_info gauge\nbuild_info{version=\"1\"} 1\n",
+        ] {
+            assert!(format!("\n{text}").contains(part), "{part:?} in {text}");
+        }
+        for absent in ["EOF", "UNIT", "_created", "incident"] {
+            assert!(!text.contains(absent), "{absent} in {text}");
+        }
+        assert!(text.ends_with('\n'));
     }
 
     #[test]

@@ -1,20 +1,16 @@
-//! Metrics of one look each, for a textfile collector or a push.
+//! Metrics of one probe each, for a textfile collector or a push.
 
 use crate::cli::checked::Checked;
-use crate::serve::looks::{self, CheckSample};
 use crate::serve::openmetrics::Exposition;
+use crate::serve::probes::{self, ProbeSample};
 
 /// Every result in OpenMetrics text.
 pub fn openmetrics(results: &[Checked]) -> String {
-    let looks: Vec<_> = results
+    let samples: Vec<_> = results
         .iter()
-        .map(|checked| CheckSample {
-            check: &checked.name,
-            seen: &checked.seen,
-            judgement: &checked.judgement,
-        })
+        .map(|checked| ProbeSample::of(&checked.name, &checked.seen, &checked.judgement))
         .collect();
     let mut page = Exposition::default();
-    looks::tell(&looks, &mut page);
+    probes::write(&samples, &mut page);
     page.finish()
 }

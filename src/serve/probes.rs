@@ -1,49 +1,81 @@
-//! The newest look of each check as metrics, under the names that blackbox_exporter has made common, so that
+//! The newest probe of each check as metrics, under the names that blackbox_exporter has made common, so that
 //! existing rules and dashboards fit; with the check's name as label `check`.
 //!
-//! What was not seen is not told: no status without an answer, no phase that was not reached. A zero in its
+//! What was not seen is not written: no status without an answer, no phase that was not reached. A zero in its
 //! place could not be told from a measured one.
 
 use std::collections::BTreeMap;
 
 use super::openmetrics::Exposition;
-use crate::health::{Judgement, Observation, Phase, Verdict};
+use crate::health::{CheckView, Judgement, Observation, Phase, ProbeFacts, Reason, Verdict};
 
-/// One look and what it came to.
+/// One probe in numbers.
 #[derive(Clone, Copy, Debug)]
-pub struct CheckSample<'a> {
+pub struct ProbeSample<'a> {
     /// The check's name.
     pub check: &'a str,
-    pub seen: &'a Observation,
-    pub judgement: &'a Judgement,
+    pub verdict: Verdict,
+    pub reason: Option<Reason>,
+    /// In seconds.
+    pub took: f64,
+    pub code: Option<u16>,
+    /// `None`: an earlier run probed it.
+    pub facts: Option<ProbeFacts>,
 }
 
-/// Tells `looks` in families. Of checks that have the same name all but the first are told apart by a number.
-pub fn tell(looks: &[CheckSample<'_>], page: &mut Exposition) {
-    let names = names(looks);
-    let named = || names.iter().map(String::as_str).zip(looks);
+impl<'a> ProbeSample<'a> {
+    /// One probe of `check` and what it came to.
+    pub fn of(check: &'a str, seen: &Observation, judgement: &Judgement) -> Self {
+        Self {
+            check,
+            verdict: judgement.verdict,
+            reason: judgement.reason,
+            took: seen.duration.as_secs_f64(),
+            code: seen.status.as_ref().map(|line| line.code),
+            facts: Some(ProbeFacts::from(seen)),
+        }
+    }
+
+    /// The newest probe of `check`, if there was one.
+    pub fn newest(check: &'a CheckView) -> Option<Self> {
+        let last = check.last.as_ref()?;
+        Some(Self {
+            check: &check.name,
+            verdict: last.verdict,
+            reason: last.reason,
+            took: last.took,
+            code: last.code,
+            facts: check.seen,
+        })
+    }
+}
+
+/// Writes `samples` in families. Of checks that have the same name all but the first are told apart by a number.
+pub fn write(samples: &[ProbeSample<'_>], page: &mut Exposition) {
+    let names = names(samples);
+    let named = || names.iter().map(String::as_str).zip(samples);
 
     let mut family = page.gauge(
         "probe_success",
         "Whether the check passes; degraded passes, too.",
     );
-    for (check, look) in named() {
-        let good = matches!(look.judgement.verdict, Verdict::Pass | Verdict::Degraded);
+    for (check, sample) in named() {
+        let good = matches!(sample.verdict, Verdict::Pass | Verdict::Degraded);
         family.sample(&[("check", check)], f64::from(u8::from(good)));
     }
 
-    let mut family = page.gauge("probe_duration_seconds", "How long the whole look took.");
-    for (check, look) in named() {
-        family.sample(&[("check", check)], look.seen.duration.as_secs_f64());
+    let mut family = page.gauge("probe_duration_seconds", "How long the whole probe took.");
+    for (check, sample) in named() {
+        family.sample(&[("check", check)], sample.took);
     }
 
     let mut family = page.gauge(
         "httpok_check_verdict",
         "1 for the verdict, 0 for the others.",
     );
-    for (check, look) in named() {
+    for (check, sample) in named() {
         for verdict in Verdict::ALL {
-            let is = f64::from(u8::from(verdict == look.judgement.verdict));
+            let is = f64::from(u8::from(verdict == sample.verdict));
             family.sample(&[("check", check), ("verdict", verdict.as_str())], is);
         }
     }
@@ -52,8 +84,8 @@ pub fn tell(looks: &[CheckSample<'_>], page: &mut Exposition) {
         "probe_failure_reason",
         "1 for the reason why the check does not pass; the other reasons are not listed.",
     );
-    for (check, look) in named() {
-        if let Some(reason) = look.judgement.reason {
+    for (check, sample) in named() {
+        if let Some(reason) = sample.reason {
             family.sample(&[("check", check), ("reason", reason.as_str())], 1.0);
         }
     }
@@ -62,18 +94,19 @@ pub fn tell(looks: &[CheckSample<'_>], page: &mut Exposition) {
         "probe_http_status_code",
         "The status of the answer, after redirects.",
     );
-    for (check, look) in named() {
-        if let Some(status) = &look.seen.status {
-            family.sample(&[("check", check)], f64::from(status.code));
+    for (check, sample) in named() {
+        if let Some(code) = sample.code {
+            family.sample(&[("check", check)], f64::from(code));
         }
     }
 
     let mut family = page.gauge(
         "probe_http_duration_seconds",
-        "How long each phase of the look took, summed over redirects; only those that were reached.",
+        "How long each phase of the probe took, summed over redirects; only those that were reached.",
     );
-    for (check, look) in named() {
-        for (phase, span) in look.seen.phases.iter() {
+    for (check, sample) in named() {
+        let phases = sample.facts.map(|facts| facts.phases).unwrap_or_default();
+        for (phase, span) in phases.iter() {
             let labels = [("check", check), ("phase", phase_name(phase))];
             family.sample(&labels, span.as_secs_f64());
         }
@@ -83,9 +116,9 @@ pub fn tell(looks: &[CheckSample<'_>], page: &mut Exposition) {
         "probe_ssl_earliest_cert_expiry",
         "When the first of the peer's certificates expires, in seconds since 1970, trusted or not.",
     );
-    for (check, look) in named() {
-        let ends = look.seen.certificates.iter().map(|one| one.not_after);
-        if let Some(first) = ends.min() {
+    for (check, sample) in named() {
+        let first = sample.facts.and_then(|facts| facts.certificate_expires);
+        if let Some(first) = first {
             #[expect(clippy::cast_precision_loss, reason = "exact for 285 million years")]
             family.sample(&[("check", check)], first as f64);
         }
@@ -103,10 +136,10 @@ const fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-/// The label of each of `looks`. Two samples with the same labels would make the whole text invalid.
-fn names(looks: &[CheckSample<'_>]) -> Vec<String> {
+/// The label of each of `samples`. Two samples with the same labels would make the whole text invalid.
+fn names(samples: &[ProbeSample<'_>]) -> Vec<String> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    let checks = looks.iter().map(|look| look.check);
+    let checks = samples.iter().map(|sample| sample.check);
     let numbered = checks.map(|check| {
         let count = seen.entry(check).or_default();
         *count += 1;
@@ -125,22 +158,13 @@ mod tests {
     use super::*;
     use crate::health::{Certificate, Expectation, Reason, StatusLine, Trouble};
 
-    fn told(looks: &[(&str, Observation)]) -> String {
-        let judgements: Vec<_> = looks
+    fn written(probes: &[(&str, Observation)]) -> String {
+        let samples: Vec<_> = probes
             .iter()
-            .map(|(_, seen)| Expectation::default().judge(seen))
-            .collect();
-        let looks: Vec<_> = looks
-            .iter()
-            .zip(&judgements)
-            .map(|((check, seen), judgement)| CheckSample {
-                check,
-                seen,
-                judgement,
-            })
+            .map(|(check, seen)| ProbeSample::of(check, seen, &Expectation::default().judge(seen)))
             .collect();
         let mut page = Exposition::default();
-        tell(&looks, &mut page);
+        write(&samples, &mut page);
         page.finish()
     }
 
@@ -159,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_told_with_all_that_was_seen_of_it() {
+    fn an_answer_is_written_with_all_that_was_seen_of_it() {
         let mut seen = Observation {
             duration: Duration::from_millis(1500),
             status: Some(StatusLine {
@@ -172,7 +196,7 @@ mod tests {
         };
         seen.phases.add(Phase::Dns, Duration::from_millis(250));
         seen.phases.add(Phase::FirstByte, Duration::from_secs(1));
-        let text = told(&[("shop", seen)]);
+        let text = written(&[("shop", seen)]);
         assert_eq!(
             samples(&text),
             [
@@ -195,7 +219,7 @@ mod tests {
     #[test]
     fn trouble_has_its_reason_and_nothing_that_was_not_seen() {
         let trouble = Trouble::new(Reason::Refused, Phase::Connect, "nobody");
-        let text = told(&[("db", Observation::of_trouble(trouble))]);
+        let text = written(&[("db", Observation::of_trouble(trouble))]);
         let samples = samples(&text);
         assert!(samples.contains(&"probe_success{check=\"db\"} 0"), "{text}");
         assert!(
@@ -209,7 +233,7 @@ mod tests {
 
     #[test]
     fn no_two_samples_have_the_same_labels() {
-        let text = told(&["a", "a", "b", "a"].map(|name| (name, Observation::default())));
+        let text = written(&["a", "a", "b", "a"].map(|name| (name, Observation::default())));
         let mut samples: Vec<_> = samples(&text)
             .into_iter()
             .filter(|line| line.starts_with("probe_success"))

@@ -1,0 +1,114 @@
+//! Our own JSON below `/api/v1/`. Reading is answered from the view or the store; changes go to the loop in the words
+//! of the control protocol, and only with a key.
+
+use hyper::StatusCode;
+use hyper::http::request;
+use serde_json::{Map, Value, json};
+
+use super::http::{Api, App, Terms};
+use super::hub::{Controlled, Outcome};
+use super::reply::Reply;
+
+/// The version of the control protocol.
+const VERSION: u32 = 1;
+
+/// Answers one request.
+pub async fn answer(
+    api: Api,
+    app: &App,
+    terms: &Terms,
+    _head: &request::Parts,
+    body: &[u8],
+) -> Reply {
+    match api {
+        Api::Status => {
+            let view = app.source.view().await;
+            Reply::json(
+                StatusCode::OK,
+                &json!({
+                    "watchdog": view.watchdog,
+                    "pid": view.pid,
+                    "ready": view.ready,
+                    "healthy": view.reasons.is_empty(),
+                    "reasons": view.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "snapshot": view.snapshot,
+                    "programs": view.programs,
+                }),
+            )
+        }
+        Api::Checks => Reply::json(StatusCode::OK, &app.source.view().await.snapshot.checks),
+        Api::Check(name) => {
+            let view = app.source.view().await;
+            match view.check(&name) {
+                Some(check) => Reply::json(StatusCode::OK, check),
+                None => Reply::error(StatusCode::NOT_FOUND, view.no_such_check(&name)),
+            }
+        }
+        Api::Control => match may_change(terms) {
+            Ok(()) => change(app, body.to_vec()).await,
+            Err(refused) => refused,
+        },
+        Api::Reload => act(app, terms, "reload", None, body).await,
+        Api::Act { check, action } => match action.as_str() {
+            "pause" | "resume" | "restart" | "reset" => {
+                act(app, terms, &action, Some(&check), body).await
+            }
+            other => Reply::error(
+                StatusCode::NOT_FOUND,
+                format!("no action {other:?}: expected pause, resume, restart or reset"),
+            ),
+        },
+    }
+}
+
+/// A watchdog without keys is changed over its socket alone.
+fn may_change(terms: &Terms) -> Result<(), Reply> {
+    if terms.keys.is_empty() {
+        let text = "without api_keys changes are made over the control socket only";
+        return Err(Reply::error(StatusCode::FORBIDDEN, text));
+    }
+    Ok(())
+}
+
+/// `action`, with what the body adds to it.
+async fn act(app: &App, terms: &Terms, action: &str, check: Option<&str>, body: &[u8]) -> Reply {
+    if let Err(refused) = may_change(terms) {
+        return refused;
+    }
+    let mut request = match body.trim_ascii() {
+        b"" => Map::new(),
+        text => match serde_json::from_slice::<Value>(text) {
+            Ok(Value::Object(keys)) => keys,
+            Ok(_) => {
+                return Reply::error(StatusCode::BAD_REQUEST, "expected a JSON object");
+            }
+            Err(why) => return Reply::error(StatusCode::BAD_REQUEST, format!("not JSON: {why}")),
+        },
+    };
+    request.insert("version".to_owned(), VERSION.into());
+    request.insert("ask".to_owned(), action.into());
+    if let Some(check) = check {
+        request.insert("check".to_owned(), check.into());
+    }
+    change(app, Value::Object(request).to_string().into_bytes()).await
+}
+
+async fn change(app: &App, request: Vec<u8>) -> Reply {
+    match app.source.control(request).await {
+        Some(Controlled { json, outcome }) => Reply::new(status(outcome), Reply::JSON, json),
+        None => Reply::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the watchdog is ending, or very busy",
+        ),
+    }
+}
+
+const fn status(outcome: Outcome) -> StatusCode {
+    match outcome {
+        Outcome::Done => StatusCode::OK,
+        Outcome::BadRequest => StatusCode::BAD_REQUEST,
+        Outcome::NotFound => StatusCode::NOT_FOUND,
+        Outcome::Conflict => StatusCode::CONFLICT,
+        Outcome::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}

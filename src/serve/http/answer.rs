@@ -1,0 +1,144 @@
+//! From a request to its answer: method, key and body first, then whoever answers that path.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::timeout;
+
+use super::route::{Route, allow};
+use super::{App, Terms, accept, key, query};
+use crate::serve::reply::Reply;
+use crate::serve::roadrunner::{self, Question};
+use crate::serve::view::View;
+use crate::serve::{api, health_json, metrics, own};
+
+/// No request's body is longer, in bytes.
+const BODY: usize = 64 * 1024;
+
+/// The methods of what is there for everyone, for `OPTIONS *`.
+const ANY: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
+
+/// Answers one request.
+pub async fn respond(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let reply = answer(app, &head, body).await;
+    response(reply, &head)
+}
+
+async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
+    let path = head.uri.path();
+    let Some(route) = Route::of(path) else {
+        if path == "*" && head.method == Method::OPTIONS {
+            return Reply::text(StatusCode::NO_CONTENT, "").with("Allow", allow(ANY));
+        }
+        return Reply::text(StatusCode::NOT_FOUND, "nothing is served here\n");
+    };
+    let methods = route.methods();
+    if !methods.contains(&head.method) {
+        let text = format!("{} is not for {path}\n", head.method);
+        return Reply::text(StatusCode::METHOD_NOT_ALLOWED, text).with("Allow", allow(methods));
+    }
+    // a load balancer that asks with OPTIONS wants to know the same as one that asks with GET
+    if head.method == Method::OPTIONS && !route.is_liveness() {
+        return Reply::text(StatusCode::NO_CONTENT, "").with("Allow", allow(methods));
+    }
+    let terms = app.terms();
+    if !route.is_liveness() && !terms.keys.is_empty() && !terms.keys.admit(&head.headers) {
+        return Reply::error(StatusCode::UNAUTHORIZED, "this needs a key: X-API-Key")
+            .with("WWW-Authenticate", key::CHALLENGE);
+    }
+    let body = match head.method {
+        Method::POST => match read(body, &terms).await {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        },
+        _ => Bytes::new(),
+    };
+    let reply = match route {
+        Route::Api(api) => api::answer(api, app, &terms, head, &body).await,
+        route => {
+            let view = app.source.view().await;
+            show(&route, &view, &terms, head, &body)
+        }
+    };
+    match head.method {
+        Method::OPTIONS => reply.with("Allow", allow(methods)),
+        _ => reply,
+    }
+}
+
+/// What is answered from the view alone.
+fn show(route: &Route, view: &View, terms: &Terms, head: &request::Parts, body: &[u8]) -> Reply {
+    let unavailable = terms.spec.unavailable;
+    let plugins = || query::values(head.uri.query(), "plugin");
+    let accepts = || joined(&head.headers);
+    match route {
+        Route::Health if accept::prefers(&accepts(), health_json::MEDIA_TYPE) => {
+            health_json::answer(view, &plugins(), unavailable)
+        }
+        Route::Health => roadrunner::answer(Question::Health, view, &plugins(), unavailable),
+        Route::Ready => roadrunner::answer(Question::Ready, view, &plugins(), unavailable),
+        Route::Jobs => roadrunner::jobs(view, unavailable),
+        Route::Healthy => own::healthy(view, unavailable),
+        Route::Liveness => own::liveness(view, unavailable),
+        Route::Metrics => metrics::answer(view, accept::metrics(&accepts())),
+        Route::StatusJson => own::status(view, terms.spec.environment),
+        Route::Rpc => match roadrunner::rpc(view, body, unavailable) {
+            Some(answer) => Reply::json(StatusCode::OK, &answer),
+            None => Reply::text(StatusCode::NO_CONTENT, ""),
+        },
+        Route::Api(_) => Reply::text(StatusCode::NOT_FOUND, ""),
+    }
+}
+
+/// The `Accept` headers as one.
+fn joined(headers: &HeaderMap) -> String {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let values: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+    values.join(",")
+}
+
+/// The body, within its bounds.
+async fn read(body: Incoming, terms: &Terms) -> Result<Bytes, Reply> {
+    let collected = Limited::new(body, BODY).collect();
+    match timeout(terms.spec.check_timeout, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(why)) if why.is::<LengthLimitError>() => Err(Reply::error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("a request's body has at most {BODY} bytes"),
+        )),
+        Ok(Err(why)) => Err(Reply::error(StatusCode::BAD_REQUEST, why.to_string())),
+        Err(_) => Err(Reply::error(
+            StatusCode::REQUEST_TIMEOUT,
+            "the request's body did not come in time",
+        )),
+    }
+    .map_err(|refused| refused.with("Connection", "close"))
+}
+
+/// Every header that an answer has.
+fn response(reply: Reply, head: &request::Parts) -> Response<Full<Bytes>> {
+    let empty = head.method == Method::OPTIONS;
+    let body = if empty { Vec::new() } else { reply.body };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    let fixed = |value| HeaderValue::from_static(value);
+    if reply.status != StatusCode::NO_CONTENT {
+        headers.insert(header::CONTENT_TYPE, fixed(reply.content_type));
+    }
+    headers.insert(header::CACHE_CONTROL, fixed("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    for (name, value) in reply.headers {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(&value),
+        ) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}

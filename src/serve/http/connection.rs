@@ -1,0 +1,81 @@
+//! One connection: heads of a bounded size within a bounded time, one request after the other.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::App;
+use super::answer::respond;
+use super::wire::Wire;
+use crate::serve::listener::{Busy, Stream};
+
+/// No head is longer, in bytes.
+const HEAD: usize = 16 * 1024;
+/// Nor has more headers.
+const HEADERS: usize = 64;
+/// A handshake takes no longer.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// For those who were too slow.
+const TOO_SLOW: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// How long we try to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Serves one client to its end.
+pub async fn talk(stream: Stream, tls: Option<Arc<ServerConfig>>, app: App, busy: Busy) {
+    let Some(tls) = tls else {
+        return serve(stream, app, busy).await;
+    };
+    let shaken = timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await;
+    match shaken {
+        Ok(Ok(stream)) => serve(stream, app, busy).await,
+        Ok(Err(why)) => tracing::debug!("TLS handshake of a client: {why}"),
+        Err(_) => {}
+    }
+}
+
+async fn serve<S>(stream: S, app: App, busy: Busy)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let patience = app.terms().spec.check_timeout;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (app, busy) = (app.clone(), busy.clone());
+        Box::pin(async move {
+            busy.set(true);
+            let answer = respond(&app, request).await;
+            busy.set(false);
+            Ok::<_, Infallible>(answer)
+        })
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD)
+        .half_close(true)
+        .serve_connection(TokioIo::new(Wire::new(stream)), service);
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner().into_inner();
+    let begun = !parts.read_buf.is_empty();
+    let last_words = async {
+        if ended.is_err_and(|why| why.is_timeout()) && begun {
+            stream.write_all(TOO_SLOW).await?;
+        }
+        stream.shutdown().await
+    };
+    // whoever is gone needs no farewell
+    let _ = timeout(LAST_WORDS, last_words).await;
+}

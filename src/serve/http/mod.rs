@@ -1,0 +1,63 @@
+//! HTTP/1 in front of all that: connections with bounds, keys, methods, and which path is answered by what.
+
+mod accept;
+mod answer;
+mod connection;
+mod key;
+mod query;
+mod route;
+mod wire;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::hub::Source;
+use super::spec::ServeSpec;
+
+pub use connection::talk;
+pub use key::Keys;
+pub use route::Api;
+
+/// Connections at a time.
+pub const CLIENTS: usize = 256;
+
+/// What can change while clients are connected.
+#[derive(Debug)]
+pub struct Terms {
+    pub spec: ServeSpec,
+    pub keys: Keys,
+}
+
+impl Terms {
+    pub fn new(spec: ServeSpec) -> Self {
+        Self {
+            keys: Keys::new(&spec.api_keys),
+            spec,
+        }
+    }
+}
+
+/// All that a connection needs to know.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub source: Source,
+    terms: Arc<RwLock<Arc<Terms>>>,
+}
+
+impl App {
+    pub fn new(source: Source, terms: Terms) -> Self {
+        Self {
+            source,
+            terms: Arc::new(RwLock::new(Arc::new(terms))),
+        }
+    }
+
+    /// The terms of the next request.
+    pub fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes new terms, for open connections, too.
+    pub fn set_terms(&self, terms: Terms) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
+    }
+}

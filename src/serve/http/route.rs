@@ -1,0 +1,127 @@
+//! Which path means what, who may ask for it, and how.
+
+use hyper::Method;
+
+use super::query::decoded;
+
+/// What a path asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    Health,
+    Ready,
+    Jobs,
+    Healthy,
+    Liveness,
+    Metrics,
+    StatusJson,
+    Rpc,
+    Api(Api),
+}
+
+/// What `/api/v1/` is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Api {
+    Status,
+    Checks,
+    Check(String),
+    /// A request of the control protocol.
+    Control,
+    /// One of its requests, about a check.
+    Act {
+        check: String,
+        action: String,
+    },
+    Reload,
+}
+
+const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
+const WRITE: &[Method] = &[Method::POST, Method::OPTIONS];
+
+impl Route {
+    /// The meaning of `path`.
+    pub fn of(path: &str) -> Option<Self> {
+        let route = match path {
+            "/health" => Self::Health,
+            "/ready" => Self::Ready,
+            "/jobs" => Self::Jobs,
+            "/healthy" => Self::Healthy,
+            "/api/check-liveness/v1" => Self::Liveness,
+            "/metrics" => Self::Metrics,
+            "/status.json" => Self::StatusJson,
+            "/rpc" => Self::Rpc,
+            _ => return Api::of(path.strip_prefix("/api/v1/")?).map(Self::Api),
+        };
+        Some(route)
+    }
+
+    /// The methods that it knows.
+    pub const fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Rpc => WRITE,
+            Self::Api(api) => api.methods(),
+            _ => READ,
+        }
+    }
+
+    /// Whether it is one of those that load balancers and orchestrators ask, who have no keys.
+    pub const fn is_liveness(&self) -> bool {
+        matches!(
+            self,
+            Self::Health | Self::Ready | Self::Jobs | Self::Healthy | Self::Liveness
+        )
+    }
+}
+
+impl Api {
+    fn of(rest: &str) -> Option<Self> {
+        let parts: Vec<_> = rest.split('/').map(decoded).collect();
+        let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+        Some(match parts.as_slice() {
+            ["status"] => Self::Status,
+            ["checks"] => Self::Checks,
+            ["checks", name] => Self::Check((*name).to_owned()),
+            ["checks", name, action] => Self::Act {
+                check: (*name).to_owned(),
+                action: (*action).to_owned(),
+            },
+            ["control"] => Self::Control,
+            ["reload"] => Self::Reload,
+            _ => return None,
+        })
+    }
+
+    const fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Control | Self::Act { .. } | Self::Reload => WRITE,
+            _ => READ,
+        }
+    }
+}
+
+/// `methods` for an `Allow` header.
+pub fn allow(methods: &[Method]) -> String {
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_paths_are_decoded() {
+        let check = |name: &str| Some(Route::Api(Api::Check(name.to_owned())));
+        for (path, route) in [
+            ("/health", Some(Route::Health)),
+            ("/api/v1/checks/a%2Fb%20c", check("a/b c")),
+            ("/api/v1/checks/shop%3A1", check("shop:1")),
+            ("/health/", None),
+            ("//", None),
+            ("/api/v1/", None),
+            ("/api/v1", None),
+            ("*", None),
+        ] {
+            assert_eq!(Route::of(path), route, "{path}");
+        }
+    }
+}

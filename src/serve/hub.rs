@@ -1,0 +1,225 @@
+//! Between those who ask and the loop. Views are kept for a moment, so that many requests cost the loop one view; a
+//! loop that does not answer makes no request wait for long, and is told once its last view is old.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use super::view::View;
+use crate::health::Unhealthy;
+
+/// Requests that may wait for the loop.
+const WAITING: usize = 64;
+/// A view is as good as new for so long.
+const FRESH: Duration = Duration::from_millis(100);
+/// How long one request waits for the loop, and for how long after that the others do not.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A view that is older than this says more about the loop than about the checks.
+const OLD: Duration = Duration::from_secs(30);
+/// What is to be changed or read from the disk may take longer.
+const ASK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the loop is asked for.
+#[derive(Debug)]
+pub enum Request {
+    /// How things are.
+    View(oneshot::Sender<View>),
+    /// One request of the control protocol, as JSON; answered in the same words.
+    Control {
+        request: Vec<u8>,
+        answer: oneshot::Sender<Controlled>,
+    },
+}
+
+/// The answer to [`Request::Control`].
+#[derive(Debug)]
+pub struct Controlled {
+    /// JSON, one line.
+    pub json: Vec<u8>,
+    pub outcome: Outcome,
+}
+
+/// What came of a control request, for a status code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    BadRequest,
+    NotFound,
+    /// It cannot be done as things are.
+    Conflict,
+    Unavailable,
+}
+
+/// The asking end. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Source(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    requests: mpsc::Sender<Request>,
+    kept: Mutex<Kept>,
+    /// Held by the one who asks the loop for a view, so that the others wait for that one.
+    asking: AsyncMutex<()>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    view: Arc<View>,
+    made: Instant,
+    /// The loop is not asked before.
+    not_before: Instant,
+    /// There will be no other.
+    last: bool,
+}
+
+/// A way to the loop, which begins with `first`; and where the loop is asked.
+pub fn hub(first: View) -> (Source, mpsc::Receiver<Request>) {
+    let (requests, receiver) = mpsc::channel(WAITING);
+    let now = Instant::now();
+    let shared = Shared {
+        requests,
+        kept: Mutex::new(Kept {
+            view: Arc::new(first),
+            made: now,
+            not_before: now,
+            last: false,
+        }),
+        asking: AsyncMutex::new(()),
+    };
+    (Source(Arc::new(shared)), receiver)
+}
+
+impl Source {
+    /// How things are, as the loop last said; never waits for longer than a second.
+    pub async fn view(&self) -> Arc<View> {
+        if let Some(view) = self.fresh() {
+            return view;
+        }
+        let _asking = self.0.asking.lock().await;
+        if let Some(view) = self.fresh() {
+            return view;
+        }
+        let (sender, answer) = oneshot::channel();
+        let answered = timeout(PATIENCE, async {
+            self.0.requests.send(Request::View(sender)).await.ok()?;
+            answer.await.ok()
+        });
+        match answered.await {
+            Ok(Some(view)) => self.keep(view, false),
+            Ok(None) | Err(_) => {
+                let mut kept = self.kept();
+                kept.not_before = Instant::now() + PATIENCE;
+                aged(&kept)
+            }
+        }
+    }
+
+    /// Has the loop do what `request`, a line of the control protocol, says. `None`: it did not answer.
+    pub async fn control(&self, request: Vec<u8>) -> Option<Controlled> {
+        let (answer, answered) = oneshot::channel();
+        let asked = timeout(ASK_PATIENCE, async {
+            let request = Request::Control { request, answer };
+            self.0.requests.send(request).await.ok()?;
+            answered.await.ok()
+        });
+        let controlled = asked.await.ok().flatten();
+        // whoever changed something sees it
+        self.forget();
+        controlled
+    }
+
+    /// Keeps `view`; as the last one, when the loop will answer no more.
+    pub fn keep(&self, view: View, last: bool) -> Arc<View> {
+        let view = Arc::new(view);
+        let now = Instant::now();
+        let mut kept = self.kept();
+        *kept = Kept {
+            view: Arc::clone(&view),
+            made: now,
+            not_before: now,
+            last: last || kept.last,
+        };
+        view
+    }
+
+    fn forget(&self) {
+        let mut kept = self.kept();
+        kept.made = kept.made.checked_sub(FRESH).unwrap_or(kept.made);
+    }
+
+    fn fresh(&self) -> Option<Arc<View>> {
+        let kept = self.kept();
+        if kept.last || kept.made.elapsed() < FRESH {
+            return Some(Arc::clone(&kept.view));
+        }
+        (Instant::now() < kept.not_before).then(|| aged(&kept))
+    }
+
+    /// What is behind the lock is whole after every statement.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The view, with what its age says about the loop.
+fn aged(kept: &Kept) -> Arc<View> {
+    if kept.made.elapsed() < OLD {
+        return Arc::clone(&kept.view);
+    }
+    let mut view = View::clone(&kept.view);
+    view.reasons.insert(0, Unhealthy::NotAnswering);
+    Arc::new(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::testing;
+
+    #[tokio::test(start_paused = true)]
+    async fn many_ask_and_the_loop_is_asked_once() {
+        let (source, mut requests) = hub(testing::view(&[]));
+        tokio::time::advance(FRESH).await;
+        let all = (0..50).map(|_| {
+            let source = source.clone();
+            tokio::spawn(async move { source.view().await.outbox })
+        });
+        let all: Vec<_> = all.collect();
+        let Some(Request::View(answer)) = requests.recv().await else {
+            panic!("a view is asked for");
+        };
+        let mut view = testing::view(&[]);
+        view.outbox = 7;
+        answer.send(view).expect("somebody waits");
+        for one in all {
+            assert_eq!(one.await.expect("it ends"), 7);
+        }
+        assert!(requests.try_recv().is_err(), "once is enough");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_hangs_holds_nobody_up_and_is_told() {
+        let (source, _requests) = hub(testing::view(&[]));
+        tokio::time::advance(FRESH).await;
+        let begun = Instant::now();
+        assert!(source.view().await.reasons.is_empty(), "still young");
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert!(source.view().await.reasons.is_empty());
+        assert_eq!(begun.elapsed(), PATIENCE, "the second one does not wait");
+        tokio::time::advance(OLD).await;
+        assert_eq!(source.view().await.reasons, [Unhealthy::NotAnswering]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_view_stays() {
+        let (source, requests) = hub(testing::view(&[]));
+        drop(requests);
+        let mut view = testing::view(&[]);
+        view.outbox = 3;
+        source.keep(view, true);
+        tokio::time::advance(OLD * 2).await;
+        assert_eq!(source.view().await.outbox, 3);
+    }
+}

@@ -1,0 +1,257 @@
+//! Where clients come in: sockets that are bound before anything is served, and a bounded crowd of clients on each.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
+
+use super::spec::Address;
+
+/// Connections that may wait to be accepted: a burst is not to wait for a lost SYN.
+const BACKLOG: i32 = 1024;
+/// Whoever may open the socket's file may ask.
+const SOCKET_MODE: u32 = 0o660;
+/// The pause after a connection could not be accepted, such as when there are no file descriptors left.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A bound socket.
+#[derive(Debug)]
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// Binds `address`. A socket file that nobody listens on any more is replaced.
+    ///
+    /// # Errors
+    /// Names the address and what is in the way.
+    pub fn bind(address: &Address) -> Result<Self, String> {
+        let bound = match address {
+            Address::Tcp(address) => TcpListener::bind(address).and_then(|listener| {
+                let backlog = nix::sys::socket::Backlog::new(BACKLOG)?;
+                nix::sys::socket::listen(&listener, backlog)?;
+                listener.set_nonblocking(true)?;
+                Ok(Self::Tcp(listener))
+            }),
+            Address::Unix(path) => unix(path).map(Self::Unix),
+        };
+        bound.map_err(|why| match why.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("cannot listen on {address}: another program listens there")
+            }
+            _ => format!("cannot listen on {address}: {why}"),
+        })
+    }
+
+    /// Where it listens, with the port that the system chose when any was asked for.
+    pub fn address(&self) -> Option<Address> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(Address::Tcp),
+            Self::Unix(listener) => {
+                let address = listener.local_addr().ok()?;
+                address.as_pathname().map(|path| Address::Unix(path.into()))
+            }
+        }
+    }
+
+    fn into_async(self) -> io::Result<Accepting> {
+        Ok(match self {
+            Self::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?),
+            Self::Unix(listener) => Accepting::Unix(tokio::net::UnixListener::from_std(listener)?),
+        })
+    }
+}
+
+fn unix(path: &Path) -> io::Result<UnixListener> {
+    let listener = match UnixListener::bind(path) {
+        Err(why) if why.kind() == io::ErrorKind::AddrInUse => {
+            let is_socket = fs::symlink_metadata(path)?.file_type().is_socket();
+            let refused = UnixStream::connect(path)
+                .is_err_and(|why| why.kind() == io::ErrorKind::ConnectionRefused);
+            if !(is_socket && refused) {
+                return Err(why);
+            }
+            fs::remove_file(path)?;
+            UnixListener::bind(path)?
+        }
+        other => other?,
+    };
+    fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+enum Accepting {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+impl Accepting {
+    async fn next(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // what is answered is small and wanted at once
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+/// One client.
+#[derive(Debug)]
+pub enum Stream {
+    Tcp(tokio::net::TcpStream),
+    Unix(tokio::net::UnixStream),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+/// Whether a client's request is being answered.
+#[derive(Clone, Debug, Default)]
+pub struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    pub fn set(&self, busy: bool) {
+        self.0.store(busy, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Accepts clients for as long as it is let, `most` at a time. When there are more, the one that came first and asks
+/// nothing just now is hung up on: a crowd that says nothing keeps out nobody who wants to know.
+pub async fn accept<F>(listener: Listener, most: usize, client: impl Fn(Stream, Busy) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = match listener.into_async() {
+        Ok(listener) => listener,
+        Err(why) => return tracing::warn!("cannot serve: {why}"),
+    };
+    let mut tasks = JoinSet::new();
+    let mut crowd: VecDeque<(AbortHandle, Busy)> = VecDeque::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.next() => accepted,
+            Some(_) = tasks.join_next() => continue,
+        };
+        match accepted {
+            Ok(stream) if make_room(&mut crowd, most) => {
+                let busy = Busy::default();
+                let task = tasks.spawn(client(stream, busy.clone()));
+                crowd.push_back((task, busy));
+            }
+            // all are being answered: whoever comes now has to come again
+            Ok(_) => {}
+            Err(why) => {
+                tracing::debug!("cannot accept a connection: {why}");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn make_room(crowd: &mut VecDeque<(AbortHandle, Busy)>, most: usize) -> bool {
+    if crowd.len() < most {
+        return true;
+    }
+    crowd.retain(|(task, _)| !task.is_finished());
+    if crowd.len() < most {
+        return true;
+    }
+    let silent = crowd.iter().position(|(_, busy)| !busy.is_set());
+    let Some((task, _)) = silent.and_then(|index| crowd.remove(index)) else {
+        return false;
+    };
+    task.abort();
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = taken.local_addr().expect("an address");
+        let why = Listener::bind(&Address::Tcp(address)).expect_err("it is taken");
+        assert_eq!(
+            why,
+            format!("cannot listen on {address}: another program listens there")
+        );
+    }
+
+    #[test]
+    fn a_socket_file_is_taken_over_from_the_dead_only() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("serve.sock");
+        let address = Address::Unix(path.clone());
+        let living = Listener::bind(&address).expect("a socket");
+        assert!(Listener::bind(&address).is_err(), "somebody listens");
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, SOCKET_MODE);
+        drop(living);
+        Listener::bind(&address).expect("nobody listens");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, "precious").expect("written");
+        assert!(Listener::bind(&address).is_err());
+        assert_eq!(fs::read(&path).expect("still there"), b"precious");
+    }
+}

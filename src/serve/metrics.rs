@@ -1,0 +1,182 @@
+//! `/metrics`: the watchdog, its checks, and the newest probe of each.
+
+use super::openmetrics::{Exemplar, Exposition, Format};
+use super::probes::{self, ProbeSample};
+use super::reply::Reply;
+use super::view::View;
+use crate::health::{CheckView, Moment, Status, Verdict};
+
+/// All metrics.
+pub fn answer(view: &View, format: Format) -> Reply {
+    let mut page = Exposition::new(format);
+    watchdog(view, &mut page);
+    checks(&view.snapshot.checks, seconds(view.started), &mut page);
+    let samples: Vec<_> = view
+        .snapshot
+        .checks
+        .iter()
+        .filter_map(ProbeSample::newest)
+        .collect();
+    probes::write(&samples, &mut page);
+    page.reply()
+}
+
+fn watchdog(view: &View, page: &mut Exposition) {
+    page.gauge(
+        "httpok_monitor_ready",
+        "Whether every check has had its first verdict.",
+    )
+    .sample(&[], flag(view.ready));
+    page.gauge(
+        "httpok_monitor_healthy",
+        "Whether no reason speaks against the watchdog's own health.",
+    )
+    .sample(&[], flag(view.reasons.is_empty()));
+    page.gauge("httpok_process_pid", "The watchdog's process id.")
+        .sample(&[], f64::from(view.pid));
+    page.gauge(
+        "process_start_time_seconds",
+        "When the watchdog was started, in seconds since 1970.",
+    )
+    .sample(&[], seconds(view.started));
+    page.info("httpok_build", "The version that runs.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    page.gauge("httpok_outbox_messages", "Messages that wait for delivery.")
+        .sample(&[], view.outbox as f64);
+    page.gauge("httpok_tick_lag_seconds", "How late the newest tick was.")
+        .sample(&[], view.tick_lag.as_secs_f64());
+}
+
+fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
+    let mut family = page.gauge("httpok_check_up", "Whether the check is up.");
+    for check in checks {
+        family.sample(&[("check", &check.name)], flag(check.status == Status::Up));
+    }
+    let mut family = page.gauge(
+        "httpok_check_status",
+        "1 for where the check stands, 0 for the others.",
+    );
+    for check in checks {
+        for status in [Status::Pending, Status::Up, Status::Down] {
+            let labels = [("check", check.name.as_str()), ("status", status.as_str())];
+            family.sample(&labels, flag(check.status == status));
+        }
+    }
+    let mut family = page.gauge("httpok_check_paused", "Whether a person paused the check.");
+    for check in checks {
+        family.sample(&[("check", &check.name)], flag(check.pause.is_some()));
+    }
+    let mut family = page.gauge(
+        "httpok_check_gave_up",
+        "Whether the check's restarts are used up.",
+    );
+    for check in checks {
+        family.sample(&[("check", &check.name)], flag(check.gave_up.is_some()));
+    }
+    let mut family = page.counter("httpok_check_verdicts", "Probes by verdict.");
+    for check in checks {
+        for verdict in Verdict::ALL {
+            let labels = [
+                ("check", check.name.as_str()),
+                ("verdict", verdict.as_str()),
+            ];
+            let count = check.tally.looks.get(&verdict).copied().unwrap_or_default();
+            family.count(&labels, count, started, None);
+        }
+    }
+    let mut family = page.histogram("httpok_check_duration_seconds", "How long probes took.");
+    for check in checks {
+        family.buckets(&[("check", &check.name)], &check.tally.durations, started);
+    }
+    let mut family = page.counter(
+        "httpok_restarts",
+        "Restarts: restarted (it was RUNNING again), failed (not), untouched (nothing was done).",
+    );
+    for check in checks {
+        let tally = &check.tally;
+        for (outcome, count) in [
+            ("restarted", tally.restarted),
+            ("failed", tally.failed),
+            ("untouched", tally.untouched),
+        ] {
+            let labels = [("check", check.name.as_str()), ("outcome", outcome)];
+            family.count(&labels, count, started, None);
+        }
+    }
+    let mut family = page.counter("httpok_incidents", "Incidents that were opened.");
+    for check in checks {
+        let exemplar = check.incident.as_ref().map(|incident| Exemplar {
+            label: ("incident", &incident.id),
+            value: 1.0,
+            at: seconds(incident.since),
+        });
+        family.count(
+            &[("check", &check.name)],
+            check.tally.incidents,
+            started,
+            exemplar,
+        );
+    }
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+fn seconds(moment: Moment) -> f64 {
+    moment.as_millis() as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::testing::{self, Saw};
+
+    #[test]
+    fn every_promised_name_is_there_in_both_formats() {
+        let view = testing::view(&[("shop", Saw::Code(200)), ("db", Saw::Code(500))]);
+        for format in [Format::OpenMetrics, Format::Prometheus] {
+            let reply = answer(&view, format);
+            assert_eq!(reply.content_type, format.content_type());
+            let text = String::from_utf8(reply.body).expect("text");
+            for line in [
+                "httpok_monitor_ready 1",
+                "httpok_monitor_healthy 0",
+                "httpok_process_pid 4711",
+                "process_start_time_seconds 1700000000",
+                concat!(
+                    "httpok_build_info{version=\"",
+                    env!("CARGO_PKG_VERSION"),
+                    "\"} 1"
+                ),
+                "httpok_check_up{check=\"shop\"} 1",
+                "httpok_check_status{check=\"db\",status=\"down\"} 1",
+                "httpok_check_status{check=\"db\",status=\"up\"} 0",
+                "httpok_check_verdicts_total{check=\"db\",verdict=\"fail\"} 3",
+                "httpok_check_duration_seconds_bucket{check=\"shop\",le=\"0.05\"} 3",
+                "httpok_check_duration_seconds_count{check=\"shop\"} 3",
+                "httpok_restarts_total{check=\"db\",outcome=\"restarted\"} 0",
+                "httpok_check_gave_up{check=\"db\"} 0",
+                "httpok_incidents_total{check=\"db\"} 1",
+                "httpok_outbox_messages 0",
+                "httpok_tick_lag_seconds 0",
+                "probe_success{check=\"db\"} 0",
+                "probe_duration_seconds{check=\"shop\"} 0.04",
+                "probe_http_status_code{check=\"db\"} 500",
+                "probe_failure_reason{check=\"db\",reason=\"status\"} 1",
+            ] {
+                let found = text.lines().any(|found| found.starts_with(line));
+                assert!(found, "{line} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_incident_is_an_exemplar() {
+        let view = testing::view(&[("db", Saw::Code(500))]);
+        let text = String::from_utf8(answer(&view, Format::OpenMetrics).body).expect("text");
+        let line =
+            "httpok_incidents_total{check=\"db\"} 1 # {incident=\"00000001-1\"} 1 1700000000";
+        assert!(text.lines().any(|found| found == line), "{text}");
+    }
+}

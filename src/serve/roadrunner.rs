@@ -1,0 +1,405 @@
+//! The contract of RoadRunner's status plugin: `/health`, `/ready` and `/jobs`, where a plugin is a check, and the
+//! same over JSON-RPC. Other than there, entries come in the file's order, an entry that is not well always shows in
+//! the HTTP status, an unknown name is a 404, and JSON is called JSON.
+
+use hyper::StatusCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::reply::Reply;
+use super::view::{Standing, View, trouble};
+use crate::health::{Busy, CheckView};
+
+/// The body while shutting down.
+pub const SHUTTING_DOWN: &str = "service is shutting down\n";
+
+/// The priority of a pipeline that names none, in RoadRunner.
+const PRIORITY: u64 = 10;
+
+/// One plugin's entry; the order of its keys is part of the contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    plugin_name: String,
+    error_message: String,
+    status_code: u16,
+}
+
+/// Whether checks are alive, or ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    Health,
+    Ready,
+}
+
+/// The answer to `/health` or `/ready` with these `?plugin=`.
+pub fn answer(question: Question, view: &View, plugins: &[String], unavailable: u16) -> Reply {
+    if view.snapshot.shutting_down {
+        return Reply::text(code(unavailable), SHUTTING_DOWN);
+    }
+    let entries = match plugins {
+        [] => {
+            let checks = view.snapshot.checks.iter();
+            checks
+                .map(|check| entry(question, check, unavailable))
+                .collect()
+        }
+        names => named(question, view, names, unavailable),
+    };
+    let bad = entries
+        .iter()
+        .any(|entry: &Entry| entry.status_code == unavailable);
+    let unknown = plugins.iter().any(|name| view.check(name).is_none());
+    let status = match (question, plugins) {
+        (Question::Ready, []) if view.ready => StatusCode::OK,
+        (Question::Ready, []) => code(unavailable),
+        (_, _) if bad => code(unavailable),
+        (_, _) if unknown => StatusCode::NOT_FOUND,
+        (_, _) => StatusCode::OK,
+    };
+    Reply::json(status, &entries)
+}
+
+fn named(question: Question, view: &View, names: &[String], unavailable: u16) -> Vec<Entry> {
+    let of = |name: &String| match view.check(name) {
+        Some(check) => entry(question, check, unavailable),
+        None => Entry {
+            plugin_name: name.clone(),
+            error_message: view.no_such_check(name),
+            status_code: StatusCode::NOT_FOUND.as_u16(),
+        },
+    };
+    names.iter().map(of).collect()
+}
+
+fn entry(question: Question, check: &CheckView, unavailable: u16) -> Entry {
+    let standing = Standing::of(check);
+    let well = is_well(question, standing);
+    Entry {
+        plugin_name: check.name.clone(),
+        error_message: match standing {
+            // known to be up, or nothing known against it
+            Standing::Pending if question == Question::Health => String::new(),
+            _ => trouble(check),
+        },
+        status_code: if well { 200 } else { unavailable },
+    }
+}
+
+const fn is_well(question: Question, standing: Standing) -> bool {
+    match question {
+        Question::Health => !matches!(standing, Standing::Down),
+        Question::Ready => standing.is_ready(),
+    }
+}
+
+/// One element of the jobs report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Job {
+    pipeline: String,
+    priority: u64,
+    ready: bool,
+    queue: String,
+    active: i64,
+    delayed: i64,
+    reserved: i64,
+    driver: &'static str,
+    error_message: String,
+}
+
+/// The answer to `/jobs`.
+pub fn jobs(view: &View, unavailable: u16) -> Reply {
+    if view.snapshot.shutting_down {
+        return Reply::text(code(unavailable), SHUTTING_DOWN);
+    }
+    let checks = view.snapshot.checks.iter();
+    let jobs: Vec<_> = checks.map(|check| job(view, check)).collect();
+    Reply::json(StatusCode::OK, &jobs)
+}
+
+fn job(view: &View, check: &CheckView) -> Job {
+    let next = view.next.get(&check.name);
+    let delayed = next.map_or(0, |next| next.since(view.snapshot.at).as_secs());
+    let incident = check.incident.as_ref();
+    let reports = incident.map_or(0, |incident| incident.undelivered.min(view.outbox));
+    Job {
+        pipeline: check.name.clone(),
+        priority: PRIORITY,
+        ready: Standing::of(check).is_ready(),
+        queue: check.url.clone(),
+        active: i64::from(matches!(check.busy, Some(Busy::Probing | Busy::Listing))),
+        delayed: i64::try_from(delayed).unwrap_or(i64::MAX),
+        reserved: i64::try_from(reports).unwrap_or(i64::MAX),
+        driver: driver(&check.url),
+        error_message: trouble(check),
+    }
+}
+
+/// The kind of probe that asks `url`.
+fn driver(url: &str) -> &'static str {
+    match url.split(':').next().unwrap_or_default() {
+        "tcp" | "unix" => "line",
+        "exec" => "exec",
+        "grpc" | "grpcs" => "grpc",
+        "heartbeat" => "heartbeat",
+        _ => "http",
+    }
+}
+
+/// The answer to JSON-RPC 2.0: a request, or a batch of them. `None`: there were only notifications.
+pub fn rpc(view: &View, body: &[u8], unavailable: u16) -> Option<Value> {
+    match serde_json::from_slice::<Value>(body) {
+        Err(why) => Some(fault(&Value::Null, -32700, &format!("parse error: {why}"))),
+        Ok(Value::Array(calls)) if calls.is_empty() => Some(fault(
+            &Value::Null,
+            -32600,
+            "invalid request: an empty batch",
+        )),
+        Ok(Value::Array(calls)) => {
+            let answers = calls.iter().filter_map(|one| call(view, one, unavailable));
+            let answers: Vec<_> = answers.collect();
+            (!answers.is_empty()).then_some(Value::Array(answers))
+        }
+        Ok(one) => call(view, &one, unavailable),
+    }
+}
+
+fn call(view: &View, call: &Value, unavailable: u16) -> Option<Value> {
+    let id = call.get("id");
+    let echoed = match id {
+        Some(id @ (Value::String(_) | Value::Number(_) | Value::Null)) => id.clone(),
+        _ => Value::Null,
+    };
+    let valid = call.get("jsonrpc").and_then(Value::as_str) == Some("2.0")
+        && call.get("method").is_some_and(Value::is_string)
+        && id.is_none_or(|id| !(id.is_object() || id.is_array() || id.is_boolean()));
+    if !valid {
+        return Some(fault(&echoed, -32600, "invalid request: not JSON-RPC 2.0"));
+    }
+    let method = call["method"].as_str().unwrap_or_default();
+    let answered = match method {
+        "status.Status" => of_plugin(Question::Health, view, call.get("params"), unavailable),
+        "status.Ready" => of_plugin(Question::Ready, view, call.get("params"), unavailable),
+        other => Err((
+            -32601,
+            format!("no method {other:?}: there are status.Status and status.Ready"),
+        )),
+    };
+    // a notification is done, and not answered
+    id?;
+    Some(match answered {
+        Ok(result) => json!({ "jsonrpc": "2.0", "result": result, "id": echoed }),
+        Err((code, text)) => fault(&echoed, code, &text),
+    })
+}
+
+fn of_plugin(
+    question: Question,
+    view: &View,
+    params: Option<&Value>,
+    unavailable: u16,
+) -> Result<Value, (i32, String)> {
+    // net/rpc's own codec wraps its one argument in a list
+    let params = match params {
+        Some(Value::Array(list)) => list.first(),
+        other => other,
+    };
+    let name = params.and_then(|params| params.get("plugin")?.as_str());
+    let Some(name) = name else {
+        let text = "invalid params: expected {\"plugin\": NAME}";
+        return Err((-32602, text.to_owned()));
+    };
+    let Some(check) = view.check(name) else {
+        let text = format!("no such plugin: {}", view.no_such_check(name));
+        return Err((-32000, text));
+    };
+    if view.snapshot.shutting_down {
+        let text = SHUTTING_DOWN.trim_end();
+        return Ok(json!({ "code": unavailable, "message": text }));
+    }
+    let entry = entry(question, check, unavailable);
+    Ok(json!({ "code": entry.status_code, "message": entry.error_message }))
+}
+
+fn fault(id: &Value, code: i32, text: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "error": { "code": code, "message": text }, "id": id })
+}
+
+/// A status that was validated when the file was read.
+pub fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::testing::{self, Saw};
+
+    const ALL: &[(&str, Saw)] = &[
+        ("shop", Saw::Code(200)),
+        ("db", Saw::Refused),
+        ("new", Saw::Nothing),
+    ];
+
+    fn asked(question: Question, view: &View, plugins: &[&str]) -> (u16, String) {
+        let plugins: Vec<_> = plugins.iter().map(|&name| name.to_owned()).collect();
+        let reply = answer(question, view, &plugins, 503);
+        let body = String::from_utf8(reply.body).expect("text");
+        (reply.status.as_u16(), body)
+    }
+
+    #[test]
+    fn entries_have_the_three_keys_in_order_and_down_shows_in_the_status() {
+        let view = testing::view(ALL);
+        let down = r#"{"plugin_name":"db","error_message":"connection refused","status_code":503}"#;
+        let up = r#"{"plugin_name":"shop","error_message":"","status_code":200}"#;
+        let new = r#"{"plugin_name":"new","error_message":"","status_code":200}"#;
+        for (plugins, status, body) in [
+            (&[][..], 503, format!("[{up},{down},{new}]")),
+            (&["shop"], 200, format!("[{up}]")),
+            (&["db"], 503, format!("[{down}]")),
+            (&["new"], 200, format!("[{new}]")),
+            (&["db", "shop", "db"], 503, format!("[{down},{up},{down}]")),
+        ] {
+            assert_eq!(
+                asked(Question::Health, &view, plugins),
+                (status, body),
+                "{plugins:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_entry_and_a_404() {
+        let view = testing::view(ALL);
+        for (plugins, status) in [
+            (&["shpo"][..], 404),
+            (&["shop,db"], 404),
+            (&[""], 404),
+            (&["shop", "nope"], 404),
+            (&["nope", "db"], 503),
+        ] {
+            for question in [Question::Health, Question::Ready] {
+                let (found, body) = asked(question, &view, plugins);
+                assert_eq!(found, status, "{plugins:?}: {body}");
+                assert!(body.contains("\"status_code\":404"), "{body}");
+                let entries: Vec<Value> = serde_json::from_str(&body).expect("JSON");
+                assert_eq!(entries.len(), plugins.len());
+            }
+        }
+        let (_, body) = asked(Question::Health, &view, &["shpo"]);
+        assert!(body.contains("did you mean \\\"shop\\\""), "{body}");
+    }
+
+    #[test]
+    fn ready_is_a_latch_without_a_filter_and_the_check_now_with_one() {
+        let view = testing::view(ALL);
+        assert_eq!(
+            asked(Question::Ready, &view, &[]).0,
+            503,
+            "new was not probed"
+        );
+        let all = testing::view(&ALL[..2]);
+        assert_eq!(
+            asked(Question::Ready, &all, &[]).0,
+            200,
+            "also with one that is down"
+        );
+        for (plugin, status) in [("shop", 200), ("db", 503), ("new", 503)] {
+            assert_eq!(
+                asked(Question::Ready, &view, &[plugin]).0,
+                status,
+                "{plugin}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_unavailable_status_is_the_configured_one_everywhere() {
+        let view = testing::view(ALL);
+        let reply = answer(Question::Health, &view, &[], 500);
+        let body = String::from_utf8(reply.body).expect("text");
+        assert_eq!(reply.status, 500);
+        assert!(body.contains("\"status_code\":500"), "{body}");
+        let none = testing::view(&[]);
+        assert_eq!(asked(Question::Health, &none, &[]), (200, "[]".to_owned()));
+    }
+
+    #[test]
+    fn a_shutdown_is_told_by_all_three_in_plain_text() {
+        let mut view = testing::view(ALL);
+        view.snapshot.shutting_down = true;
+        for reply in [
+            answer(Question::Health, &view, &[], 503),
+            answer(Question::Ready, &view, &["shop".to_owned()], 503),
+            jobs(&view, 503),
+        ] {
+            assert_eq!(
+                (reply.status.as_u16(), reply.content_type),
+                (503, Reply::TEXT)
+            );
+            assert_eq!(reply.body, SHUTTING_DOWN.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_job_has_the_nine_keys_in_order() {
+        let mut view = testing::view(&ALL[1..2]);
+        let soon = view.snapshot.at + std::time::Duration::from_secs(7);
+        view.next.insert("db".to_owned(), soon);
+        let reply = jobs(&view, 503);
+        assert_eq!(
+            (
+                reply.status.as_u16(),
+                String::from_utf8(reply.body).expect("text").as_str()
+            ),
+            (
+                200,
+                r#"[{"pipeline":"db","priority":10,"ready":false,"queue":"http://127.0.0.1:8080/db","active":0,"delayed":7,"reserved":0,"driver":"http","error_message":"connection refused"}]"#
+            )
+        );
+    }
+
+    #[test]
+    fn json_rpc_answers_as_its_specification_says() {
+        let view = testing::view(ALL);
+        let ask = |text: &str| rpc(&view, text.as_bytes(), 503);
+        let ok = json!({"jsonrpc":"2.0","result":{"code":200,"message":""},"id":1});
+        let call =
+            r#"{"jsonrpc":"2.0","method":"status.Status","params":{"plugin":"shop"},"id":1}"#;
+        assert_eq!(ask(call), Some(ok.clone()));
+        let listed =
+            r#"{"jsonrpc":"2.0","method":"status.Status","params":[{"plugin":"shop"}],"id":1}"#;
+        assert_eq!(ask(listed), Some(ok.clone()));
+        assert_eq!(ask(&format!("[{call},{call}]")), Some(json!([ok, ok])));
+        assert_eq!(
+            ask(r#"{"jsonrpc":"2.0","method":"status.Status","params":{"plugin":"shop"}}"#),
+            None
+        );
+        let down =
+            ask(r#"{"jsonrpc":"2.0","method":"status.Ready","params":{"plugin":"db"},"id":"x"}"#);
+        assert_eq!(
+            down,
+            Some(
+                json!({"jsonrpc":"2.0","result":{"code":503,"message":"connection refused"},"id":"x"})
+            )
+        );
+        for (text, code) in [
+            ("{", -32700),
+            ("[]", -32600),
+            ("1", -32600),
+            (r#"{"method":"status.Status","id":1}"#, -32600),
+            (r#"{"jsonrpc":"2.0","method":"x","id":1}"#, -32601),
+            (
+                r#"{"jsonrpc":"2.0","method":"status.Ready","id":1}"#,
+                -32602,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"status.Ready","params":{"plugin":"nope"},"id":1}"#,
+                -32000,
+            ),
+        ] {
+            let answer = ask(text).expect(text);
+            assert_eq!(answer["error"]["code"], code, "{text}: {answer}");
+        }
+    }
+}

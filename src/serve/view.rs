@@ -1,0 +1,143 @@
+//! What is shown: one immutable picture of the watchdog, made by the loop. Everything that is served is rendered
+//! from it, so that no answer waits for a target.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::health::{CheckView, Moment, Process, Snapshot, Status, Unhealthy, Verdict};
+
+/// Everything that can be shown at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub snapshot: Snapshot,
+    /// The latch: every check has had its first verdict.
+    pub ready: bool,
+    /// Why the watchdog is not healthy; empty when it is.
+    pub reasons: Vec<Unhealthy>,
+    /// The watchdog's key, the same in every run.
+    pub watchdog: String,
+    pub host: String,
+    pub pid: u32,
+    pub started: Moment,
+    /// When each check is probed next, where that is known.
+    pub next: BTreeMap<String, Moment>,
+    /// Messages that wait for delivery.
+    pub outbox: u64,
+    /// How late the newest tick was.
+    pub tick_lag: Duration,
+    /// The programs that the watchdog looks after itself.
+    pub programs: Vec<Process>,
+}
+
+impl View {
+    /// The check of this name.
+    pub fn check(&self, name: &str) -> Option<&CheckView> {
+        self.snapshot.checks.iter().find(|check| check.name == name)
+    }
+
+    /// How long the watchdog has been running.
+    pub fn uptime(&self) -> Duration {
+        self.snapshot.at.since(self.started)
+    }
+
+    /// The check whose name is nearest to `name`, when one is near.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        let names = self.snapshot.checks.iter().map(|check| check.name.as_str());
+        names
+            .map(|known| (strsim::jaro_winkler(known, name), known))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|(one, _), (other, _)| one.total_cmp(other))
+            .map(|(_, known)| known)
+    }
+
+    /// That there is no such check, in words.
+    pub fn no_such_check(&self, name: &str) -> String {
+        match self.nearest(name) {
+            Some(near) => format!("no such check: {name:?}; did you mean {near:?}?"),
+            None => format!("no such check: {name:?}"),
+        }
+    }
+}
+
+/// How a check stands, in the one word that all contracts are spelled from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It passes.
+    Up,
+    /// It answers, but not as it should; or it fails and the threshold is not reached.
+    Degraded,
+    /// Nothing is known yet.
+    Pending,
+    /// It is going down on purpose.
+    Draining,
+    /// It is coming up.
+    Starting,
+    /// The threshold is reached.
+    Down,
+}
+
+impl Standing {
+    /// Of `check`.
+    pub fn of(check: &CheckView) -> Self {
+        let verdict = check.last.as_ref().map(|last| last.verdict);
+        match (check.status, verdict) {
+            (_, Some(Verdict::Starting)) => Self::Starting,
+            (_, Some(Verdict::Draining)) => Self::Draining,
+            (_, _) if check.warming.is_some() => Self::Starting,
+            (Status::Down, _) => Self::Down,
+            (Status::Pending, _) => Self::Pending,
+            (Status::Up, Some(Verdict::Degraded | Verdict::Fail)) => Self::Degraded,
+            (Status::Up, Some(Verdict::Pass | Verdict::Unknown) | None) => Self::Up,
+        }
+    }
+
+    /// Whether traffic may be sent to it.
+    pub const fn is_ready(self) -> bool {
+        matches!(self, Self::Up | Self::Degraded)
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Pending => "pending",
+            Self::Draining => "draining",
+            Self::Starting => "starting",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Why a check does not stand well, in one line; empty when it does.
+pub fn trouble(check: &CheckView) -> String {
+    let last = check.last.as_ref();
+    let words = |standing: Standing| {
+        let detail = last.map(|last| last.detail.as_str()).unwrap_or_default();
+        let reason = last.and_then(|last| last.reason);
+        let text = match (detail, reason) {
+            ("", Some(reason)) => reason.to_string(),
+            ("", None) => standing.as_str().to_owned(),
+            (detail, _) => detail.to_owned(),
+        };
+        one_line(&text)
+    };
+    match Standing::of(check) {
+        Standing::Up => String::new(),
+        standing @ (Standing::Degraded | Standing::Starting | Standing::Draining) => {
+            words(standing)
+        }
+        Standing::Pending => match last {
+            None => "not probed yet".to_owned(),
+            Some(_) => words(Standing::Pending),
+        },
+        // a check that passes again and has not passed often enough has nothing wrong to tell
+        Standing::Down if last.is_some_and(|last| last.reason.is_none()) => "down".to_owned(),
+        Standing::Down => words(Standing::Down),
+    }
+}
+
+/// `text` without what would break a line or a terminal.
+pub fn one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
+}
