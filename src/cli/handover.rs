@@ -218,7 +218,7 @@ pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
             stderr.write(format!("httpok: no more events: {ended}\n"));
             Exit::CannotListen
         }
-        Ending::NotAlone(why) => {
+        Ending::CannotBegin(why) => {
             stderr.write(format!("httpok: {why}\n"));
             Exit::CannotListen
         }

@@ -18,6 +18,7 @@ pub mod presets;
 mod probe;
 mod program;
 mod requires;
+mod serve;
 pub mod settings;
 pub mod short;
 pub mod supervisor;

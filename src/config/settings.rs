@@ -12,6 +12,7 @@ use crate::health::{Budget, Expectation, Policy, Target};
 use crate::notify::spec::{MailSpec, WebhookSpec};
 use crate::probe::http::spec::HttpSpec;
 use crate::probe::spec::ProbeSpec;
+use crate::serve::spec::ServeSpec;
 use crate::supervisor::embedded::spec::Program;
 
 /// Everything that one watchdog is told.
@@ -43,6 +44,8 @@ pub struct Settings {
     pub reminder: Option<Duration>,
     /// The receivers of HTTP requests.
     pub webhooks: Vec<WebhookSpec>,
+    /// What is served where.
+    pub serve: ServeSpec,
 }
 
 impl Default for Settings {
@@ -64,6 +67,7 @@ impl Default for Settings {
             mail: None,
             reminder: None,
             webhooks: Vec::new(),
+            serve: ServeSpec::default(),
         }
     }
 }

@@ -75,6 +75,11 @@ impl<'a> Table<'a> {
         )
     }
 
+    /// Where the table begins.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
     /// The keys that were asked for so far.
     pub fn asked(&self) -> Vec<&'static str> {
         self.asked.borrow().clone()

@@ -8,6 +8,7 @@ use super::mail::{read_mail, read_webhooks};
 use super::presets;
 use super::program::{read_embedded, read_programs};
 use super::requires::{Draft, resolve};
+use super::serve::read_serve;
 use super::settings::{Check, Settings};
 use super::supervisor::read_supervisor;
 use super::table::Table;
@@ -55,6 +56,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         read.reminder = reminder;
     }
     read.webhooks = read_webhooks(table);
+    read.serve = read_serve(table);
     read.programs = read_programs(table);
     read.on_exit = read_embedded(table);
     let tables = table.tables("check");

@@ -14,6 +14,7 @@ mod programs;
 mod recovery;
 mod run_lock;
 mod sd_notify;
+mod serving;
 mod state_dir;
 mod stderr;
 mod ticks;

@@ -18,6 +18,7 @@ use crate::notify::{
     self, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
 use crate::probe::Probe;
+use crate::serve;
 use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
 
 pub use run_options::RunOptions;
@@ -49,6 +50,7 @@ pub struct Parts {
     pub words: MailFormat,
     pub render_context: RenderContext,
     pub due: Vec<Due>,
+    pub serve: serve::Setup,
 }
 
 /// Makes live parts of `settings`. Nothing is connected yet.
@@ -111,6 +113,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             .iter()
             .map(|check| (check.name.clone(), check.every))
             .collect(),
+        serve: serve::Setup::new(settings.serve.clone())?,
         checks,
     })
 }

@@ -30,6 +30,12 @@ pub enum Handling {
 }
 
 impl PendingRequest {
+    /// One that somebody waits for.
+    pub fn new(ask: ControlCommand) -> (Self, oneshot::Receiver<ControlReply>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { ask, answer }, answered)
+    }
+
     /// What to do about it.
     pub fn order(&self, monitor: &Monitor) -> Handling {
         let check = match &self.ask {

@@ -16,8 +16,8 @@ pub enum Ending {
     Once(Verdict),
     /// No more ticks will come.
     NoTicks(tick::Ended),
-    /// It could not even begin: another one looks after its programs.
-    NotAlone(String),
+    /// It could not even begin: another one looks after its programs, or a port is taken.
+    CannotBegin(String),
 }
 
 impl Ending {
@@ -25,7 +25,7 @@ impl Ending {
     /// seconds.
     pub(super) const fn last_mails(&self) -> Duration {
         match self {
-            Self::Stopped | Self::Hurried | Self::NotAlone(_) => Duration::from_secs(5),
+            Self::Stopped | Self::Hurried | Self::CannotBegin(_) => Duration::from_secs(5),
             Self::Once(_) | Self::NoTicks(_) => Duration::from_secs(60),
         }
     }

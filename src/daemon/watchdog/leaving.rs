@@ -16,6 +16,7 @@ impl Watchdog {
     pub(super) fn stop(&mut self) -> Ending {
         self.sd_notify.stopping();
         self.feed(Event::Shutdown);
+        self.keep_view(false);
         Ending::Stopped
     }
 
@@ -29,6 +30,7 @@ impl Watchdog {
                 () = told_to_stop(signals) => return false,
                 () = self.sd_notify.beat() => {}
                 Some(asked) = self.control.next() => self.answer(asked),
+                request = self.serving.next() => self.serve(request),
                 () = &mut ended => return true,
             }
         }

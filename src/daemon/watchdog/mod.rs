@@ -8,6 +8,7 @@ mod ending;
 mod leaving;
 mod reload;
 mod requests;
+mod served;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use super::persist_queue::PersistQueue;
 use super::programs::{Definitions, Programs};
 use super::run_lock::{LockError, RunLock};
 use super::sd_notify::{self, SdNotify};
+use super::serving::Serving;
 use super::ticks::{Due, Ticks};
 use super::wiring::Parts;
 use reload::{FixedKeys, Reloader};
@@ -58,6 +60,7 @@ pub struct Watchdog {
     fixed: FixedKeys,
     sd_notify: SdNotify,
     control: Control,
+    serving: Serving,
     journal: Option<Journal>,
     programs: Programs,
     /// How these are to be, until they are.
@@ -98,6 +101,7 @@ impl Watchdog {
             checks.iter_mut().for_each(|check| check.warmup = None);
         }
         let state_dir = parts.state_dir.clone();
+        let serving = Serving::new(parts.serve, parts.render_context.host.clone(), clock.now());
         let store = Store::new(parts.state_dir);
         let config = NotificationQueueConfig {
             store: store.clone(),
@@ -136,6 +140,7 @@ impl Watchdog {
             fixed,
             sd_notify: SdNotify::default(),
             control,
+            serving,
             journal,
             programs,
             defined: parts.programs,
@@ -172,10 +177,13 @@ impl Watchdog {
         let mut over = pin!(over);
         let _lock = match self.lock_run().await {
             Ok(lock) => lock,
-            Err(why) => return Ending::NotAlone(why),
+            Err(why) => return Ending::CannotBegin(why),
         };
+        if let Err(why) = self.begin_serving() {
+            return Ending::CannotBegin(why);
+        }
         if let Err(why) = self.begin_programs().await {
-            return Ending::NotAlone(why);
+            return Ending::CannotBegin(why);
         }
         self.remember().await;
         if let Some(journal) = &self.journal {
@@ -183,6 +191,7 @@ impl Watchdog {
         }
         self.recover().await;
         self.ticks.set(&self.due);
+        self.serving.set_due(&self.due);
         self.sd_notify.ready();
         self.update_sd_notify();
         let mut ending = None;
@@ -201,11 +210,13 @@ impl Watchdog {
                 Some(ended) = self.ended.recv() => self.action_ended(ended),
                 Some(event) = self.told.recv() => self.feed(event),
                 Some(asked) = self.control.next() => self.answer(asked),
+                request = self.serving.next() => self.serve(request),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());
                         for tick in ticks {
+                            self.serving.ticked(self.executor.clock.now(), &tick);
                             self.feed(Event::Tick(tick));
                         }
                     }
@@ -218,7 +229,7 @@ impl Watchdog {
             }
             let done = |ending: &mut Ending| match ending {
                 Ending::Stopped | Ending::Hurried => !self.monitor.is_acting(),
-                Ending::Once(_) | Ending::NoTicks(_) | Ending::NotAlone(_) => {
+                Ending::Once(_) | Ending::NoTicks(_) | Ending::CannotBegin(_) => {
                     self.monitor.is_at_rest()
                 }
             };
@@ -230,6 +241,7 @@ impl Watchdog {
         if !self.end_programs(&mut signals).await {
             return Ending::Hurried;
         }
+        self.keep_view(true);
         self.finish(&ending, signals).await;
         ending
     }

@@ -258,6 +258,11 @@ impl Watchdog {
         }
         self.due = parts.due;
         self.ticks.set(&self.due);
+        self.serving.set_due(&self.due);
+        for why in self.serving.change(parts.serve) {
+            let text = format!("{why}; what was served before goes on");
+            self.executor.logger.trouble(&text);
+        }
         self.programs.apply(programs);
         let supervisors = &mut parts.clients.supervisors;
         supervisors.keep_equal(&self.executor.clients.supervisors);

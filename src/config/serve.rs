@@ -1,0 +1,181 @@
+//! `[serve]`: what is served where, and when the watchdog calls itself unhealthy.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::diagnostics::Diagnostic;
+use super::table::Table;
+use super::value::Value;
+use crate::health::{Bounds, OwnLimits};
+use crate::serve::spec::{Address, ServeSpec, TlsFiles};
+
+/// How far above HTTP's port the line protocol has its own, as ftw.monitor has it.
+const LINE_OFFSET: u16 = 80;
+
+const EXAMPLE: &str = "expected an address and a port such as \"127.0.0.1:9181\", or the path of a socket such as \
+                       \"/run/httpok/serve.sock\"";
+
+/// More than any outbox or file system holds.
+const MOST: u32 = u32::MAX;
+
+/// What is served; nothing when there is no section.
+pub fn read_serve(table: &Table<'_>) -> ServeSpec {
+    let Some(table) = table.table("serve") else {
+        return ServeSpec::default();
+    };
+    let usual = ServeSpec::default();
+    let listen = table.read("listen", address);
+    let line = table
+        .get("line")
+        .and_then(|value| line(&value, listen.as_ref()));
+    let agent = table.read("agent", address);
+    let keys = table.get("api_keys");
+    let tls = table.table("tls");
+    if let (Some(tls), None) = (&tls, &listen) {
+        tls.parse_context.fault(
+            tls.span(),
+            "serve.tls",
+            Diagnostic::new("a certificate for nothing", "add listen to [serve]"),
+        );
+    }
+    let spec = ServeSpec {
+        listen,
+        line,
+        agent,
+        tls: tls.and_then(|tls| files(&tls)),
+        api_keys: keys.map_or_else(Vec::new, |value| value.each(key)),
+        unavailable: table
+            .read("unavailable_status_code", |value| value.count(200, 599))
+            .and_then(|code| u16::try_from(code).ok())
+            .unwrap_or(usual.unavailable),
+        check_timeout: table
+            .read("check_timeout", Value::some_duration)
+            .unwrap_or(usual.check_timeout),
+        environment: table.read("environment", Value::flag).unwrap_or_default(),
+        healthy: table
+            .table("healthy")
+            .map_or(usual.healthy, |healthy| limits(&healthy)),
+    };
+    table.finish();
+    spec
+}
+
+fn key(value: &Value<'_>) -> Option<crate::secret::Secret> {
+    let key = value.secret()?;
+    if key.expose().trim().is_empty() {
+        value.wrong(Diagnostic::new("an empty key", "leave it out"));
+        return None;
+    }
+    Some(key)
+}
+
+fn files(table: &Table<'_>) -> Option<TlsFiles> {
+    let cert = table.required("cert", "\"/etc/httpok/cert.pem\"");
+    let key = table.required("key", "\"/etc/httpok/key.pem\"");
+    table.finish();
+    Some(TlsFiles {
+        cert: cert?.path()?,
+        key: key?.path()?,
+    })
+}
+
+/// `HOST:PORT`, where the host may be left out, or a socket's path.
+fn address(value: &Value<'_>) -> Option<Address> {
+    let text = value.some_text()?;
+    let path = text.strip_prefix("unix://").unwrap_or(&text);
+    if path.starts_with('/') {
+        return Some(Address::Unix(PathBuf::from(path)));
+    }
+    let address = match text.rsplit_once(':') {
+        Some(("" | "*", port)) => port
+            .parse()
+            .ok()
+            .map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+        Some(("localhost", port)) => port
+            .parse()
+            .ok()
+            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        _ => text.parse().ok(),
+    };
+    if address.is_none() {
+        let text = format!("{text:?} is not an address to listen on");
+        value.wrong(Diagnostic::new(text, EXAMPLE));
+    }
+    address.map(Address::Tcp)
+}
+
+/// `true`: above the port of `listen`; otherwise an address of its own.
+fn line(value: &Value<'_>, listen: Option<&Address>) -> Option<Address> {
+    match value.found {
+        DeValue::Boolean(false) => return None,
+        DeValue::Boolean(true) => {}
+        _ => return address(value),
+    }
+    let Some(Address::Tcp(http)) = listen else {
+        value.wrong(Diagnostic::new(
+            "no port of listen to count from",
+            "name the address: line = \"127.0.0.1:9261\"",
+        ));
+        return None;
+    };
+    let port = match http.port() {
+        0 => None,
+        port => port.checked_add(LINE_OFFSET),
+    };
+    if port.is_none() {
+        value.wrong(Diagnostic::new(
+            format!("there is no port {LINE_OFFSET} above that of listen"),
+            "name the address: line = \"127.0.0.1:9261\"",
+        ));
+    }
+    port.map(|port| Address::Tcp(SocketAddr::new(http.ip(), port)))
+}
+
+fn limits(table: &Table<'_>) -> OwnLimits {
+    let usual = OwnLimits::default();
+    let count = |value: &Value<'_>| value.count(0, MOST).map(u64::from);
+    let read = OwnLimits {
+        outbox: bounds(table, "outbox", usual.outbox, count),
+        free_bytes: bounds(table, "state_free_bytes", usual.free_bytes, |value| {
+            value.size()
+        }),
+        free_inodes: bounds(table, "state_free_inodes", usual.free_inodes, count),
+        checks: table.read("checks", Value::flag).unwrap_or(usual.checks),
+    };
+    table.finish();
+    read
+}
+
+/// `{ upper = ..., lower = ... }`, or false.
+fn bounds(
+    table: &Table<'_>,
+    key: &'static str,
+    usual: Option<Bounds>,
+    read: impl Fn(&Value<'_>) -> Option<u64>,
+) -> Option<Bounds> {
+    let Some(value) = table.get(key) else {
+        return usual;
+    };
+    if let DeValue::Boolean(false) = value.found {
+        return None;
+    }
+    let inner = Table::of(&value)?;
+    let of = |bound: Option<Value<'_>>| bound.and_then(|value| read(&value));
+    let upper = of(inner.required("upper", "1000"));
+    let lower = of(inner.required("lower", "100"));
+    inner.finish();
+    let bounds = Bounds {
+        upper: upper?,
+        lower: lower?,
+    };
+    if bounds.lower > bounds.upper {
+        value.wrong(Diagnostic::new(
+            "a lower bound above the upper one",
+            "expected lower to be at most upper",
+        ));
+        return None;
+    }
+    Some(bounds)
+}

@@ -1,0 +1,224 @@
+//! What the loop keeps for those who ask from outside: the listeners, the watchdog's own health, and when each check
+//! is probed next. How it is shown is the matter of [`crate::serve`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep;
+
+use super::ticks::Due;
+use crate::health::{self, Levels, Moment, OwnHealth};
+use crate::serve::hub::{self, Request, Source};
+use crate::serve::view::View;
+use crate::serve::{Server, Setup};
+use crate::store::Store;
+
+/// How often levels are measured, as KumoMTA does it.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// What has come for the loop.
+#[derive(Debug)]
+pub enum Incoming {
+    Asked(Request),
+    Measured(Levels),
+}
+
+/// Everything behind what is served.
+#[derive(Debug)]
+pub struct Serving {
+    /// Until it is bound.
+    setup: Option<Setup>,
+    live: Option<Live>,
+    pub health: OwnHealth,
+    pub levels: Levels,
+    pub host: String,
+    pub started: Moment,
+    pub lag: Duration,
+    every: BTreeMap<String, Duration>,
+    ticked: BTreeMap<String, Moment>,
+}
+
+#[derive(Debug)]
+struct Live {
+    server: Server,
+    source: Source,
+    requests: mpsc::Receiver<Request>,
+    measured: mpsc::Receiver<Levels>,
+    measuring: JoinHandle<()>,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.measuring.abort();
+    }
+}
+
+impl Serving {
+    /// Nothing is served yet.
+    pub fn new(setup: Setup, host: String, started: Moment) -> Self {
+        Self {
+            health: OwnHealth::new(setup.spec.healthy.clone()),
+            setup: Some(setup),
+            live: None,
+            levels: Levels::default(),
+            host,
+            started,
+            lag: Duration::ZERO,
+            every: BTreeMap::new(),
+            ticked: BTreeMap::new(),
+        }
+    }
+
+    /// Begins to serve, with `first` until the loop runs. Needs a runtime.
+    ///
+    /// # Errors
+    /// Names the address that cannot be had, and why.
+    pub fn begin(&mut self, first: View, store: Store, state_dir: PathBuf) -> Result<(), String> {
+        let Some(setup) = self.setup.take() else {
+            return Ok(());
+        };
+        let (source, requests) = hub::hub(first);
+        let server = Server::start(setup, source.clone())?;
+        let (sender, measured) = mpsc::channel(1);
+        self.live = Some(Live {
+            server,
+            source,
+            requests,
+            measured,
+            measuring: tokio::spawn(measure(store, state_dir, sender)),
+        });
+        Ok(())
+    }
+
+    /// Takes a new setup; returns what of it cannot be had.
+    pub fn change(&mut self, setup: Setup) -> Vec<String> {
+        self.health.set_limits(setup.spec.healthy.clone());
+        match &mut self.live {
+            Some(live) => live.server.change(setup),
+            None => Vec::new(),
+        }
+    }
+
+    /// What comes next; may be dropped halfway and called again. Never when nothing is served.
+    pub async fn next(&mut self) -> Incoming {
+        let Some(live) = &mut self.live else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            Some(request) = live.requests.recv() => Incoming::Asked(request),
+            Some(levels) = live.measured.recv() => Incoming::Measured(levels),
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Shows `view` from now on; as the last one, when the loop answers no more.
+    pub fn keep(&self, view: View, last: bool) {
+        if let Some(live) = &self.live {
+            live.source.keep(view, last);
+        }
+    }
+
+    /// Whether anybody can ask.
+    pub const fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Takes how often each check is due.
+    pub fn set_due(&mut self, due: &[Due]) {
+        self.every = due.iter().cloned().collect();
+        self.ticked
+            .retain(|check, _| self.every.contains_key(check));
+    }
+
+    /// Takes note of a tick.
+    pub fn ticked(&mut self, now: Moment, tick: &health::Tick) {
+        let every = self.every.get(&tick.check).copied().unwrap_or_default();
+        let last = self.ticked.insert(tick.check.clone(), now);
+        self.lag = match (tick.age, last) {
+            (Some(age), _) => age,
+            // at every tick of a source that does not say how often it ticks
+            (None, Some(_)) if every.is_zero() => Duration::ZERO,
+            (None, Some(last)) => now.since(last + every),
+            (None, None) => Duration::ZERO,
+        };
+    }
+
+    /// When each check is due next, as far as that is known.
+    pub fn next_due(&self) -> BTreeMap<String, Moment> {
+        let ticked = self.ticked.iter();
+        ticked
+            .filter_map(|(check, at)| {
+                let every = self.every.get(check).filter(|every| !every.is_zero())?;
+                Some((check.clone(), *at + *every))
+            })
+            .collect()
+    }
+}
+
+/// Measures for as long as somebody takes it.
+async fn measure(store: Store, state_dir: PathBuf, sender: mpsc::Sender<Levels>) {
+    loop {
+        let outbox = store.counts().await.ok().map(|counts| counts.pending);
+        let dir = state_dir.clone();
+        // a file system that hangs holds up nobody but this task
+        let free = spawn_blocking(move || free(dir)).await.ok().flatten();
+        let levels = Levels {
+            outbox,
+            free_bytes: free.map(|(bytes, _)| bytes),
+            free_inodes: free.and_then(|(_, inodes)| inodes),
+        };
+        if sender.send(levels).await.is_err() {
+            return;
+        }
+        sleep(MEASURE_EVERY).await;
+    }
+}
+
+/// Bytes and inodes that are free below `dir`, or below the nearest directory above it that is there. Some file
+/// systems have no fixed number of inodes.
+fn free(mut dir: PathBuf) -> Option<(u64, Option<u64>)> {
+    loop {
+        if let Ok(found) = nix::sys::statvfs::statvfs(&dir) {
+            let bytes = found.blocks_available() * found.fragment_size();
+            let inodes = (found.files() > 0).then(|| found.files_available());
+            return Some((bytes, inodes));
+        }
+        if !dir.pop() {
+            return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::spec::ServeSpec;
+
+    #[test]
+    fn ticks_say_when_a_check_is_due_and_how_late_they_were() {
+        let setup = Setup::new(ServeSpec::default()).expect("no files");
+        let mut serving = Serving::new(setup, "h".to_owned(), Moment::ZERO);
+        let tick = |check: &str, age: Option<u64>| health::Tick {
+            check: check.to_owned(),
+            age: age.map(Duration::from_secs),
+            period: None,
+        };
+        serving.set_due(&[
+            ("a".to_owned(), Duration::from_secs(10)),
+            ("b".to_owned(), Duration::ZERO),
+        ]);
+        serving.ticked(Moment::from_secs(100), &tick("a", None));
+        serving.ticked(Moment::from_secs(113), &tick("a", None));
+        assert_eq!(serving.lag, Duration::from_secs(3));
+        serving.ticked(Moment::from_secs(114), &tick("b", Some(2)));
+        assert_eq!(serving.lag, Duration::from_secs(2));
+        let next = serving.next_due();
+        assert_eq!(next.get("a"), Some(&Moment::from_secs(123)));
+        assert_eq!(next.get("b"), None);
+        serving.set_due(&[]);
+        assert!(serving.next_due().is_empty(), "a check that is gone");
+    }
+}

@@ -1,0 +1,90 @@
+//! How the loop answers those who ask from outside.
+
+use super::Watchdog;
+use crate::daemon::control::PendingRequest;
+use crate::daemon::control::protocol::{self, ControlFault, ControlReply};
+use crate::daemon::serving::Incoming;
+use crate::serve::hub::{Controlled, Outcome, Request};
+use crate::serve::view::View;
+
+impl Watchdog {
+    /// Binds what is to be served. Who stays for one probe serves nothing.
+    pub(super) fn begin_serving(&mut self) -> Result<(), String> {
+        if self.once {
+            return Ok(());
+        }
+        let view = self.view();
+        let state_dir = self.fixed.state_dir.clone();
+        self.serving.begin(view, self.store.clone(), state_dir)
+    }
+
+    /// Answers what has come.
+    pub(super) fn serve(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Measured(levels) => {
+                self.serving.levels = levels;
+                self.serving.health.measured(levels);
+            }
+            Incoming::Asked(Request::View(answer)) => {
+                // who asked may be gone
+                let _ = answer.send(self.view());
+            }
+            Incoming::Asked(Request::Control { request, answer }) => {
+                match protocol::read(&request) {
+                    Err(refused) => drop(answer.send(controlled(refused))),
+                    Ok(command) => {
+                        let (asked, answered) = PendingRequest::new(command);
+                        self.answer(asked);
+                        tokio::spawn(async move {
+                            if let Ok(reply) = answered.await {
+                                let _ = answer.send(controlled(reply));
+                            }
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shows how things are now to all who ask; as the last view, when the loop answers no more.
+    pub(super) fn keep_view(&mut self, last: bool) {
+        if self.serving.is_live() {
+            let view = self.view();
+            self.serving.keep(view, last);
+        }
+    }
+
+    fn view(&mut self) -> View {
+        let snapshot = self.monitor.snapshot(self.executor.clock.now());
+        let serving = &mut self.serving;
+        View {
+            ready: serving.health.is_ready(&snapshot),
+            reasons: serving.health.reasons(&snapshot),
+            watchdog: self.executor.intents.owner().watchdog.clone(),
+            host: serving.host.clone(),
+            pid: std::process::id(),
+            started: serving.started,
+            next: serving.next_due(),
+            outbox: serving.levels.outbox.unwrap_or_default(),
+            tick_lag: serving.lag,
+            programs: self.programs.list(),
+            snapshot,
+        }
+    }
+}
+
+fn controlled(reply: ControlReply) -> Controlled {
+    let outcome = match &reply {
+        ControlReply::Error { fault, .. } => match fault {
+            ControlFault::BadRequest | ControlFault::Version => Outcome::BadRequest,
+            ControlFault::UnknownCheck => Outcome::NotFound,
+            ControlFault::Refused | ControlFault::NotReloaded => Outcome::Conflict,
+            ControlFault::Busy => Outcome::Unavailable,
+        },
+        _ => Outcome::Done,
+    };
+    Controlled {
+        json: protocol::write(reply),
+        outcome,
+    }
+}
