@@ -1,0 +1,25 @@
+//! What is served, asked of the real program with raw sockets and with other people's clients.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+#[path = "serve/bounds.rs"]
+mod bounds;
+#[path = "serve/config.rs"]
+mod config;
+#[path = "serve/contracts.rs"]
+mod contracts;
+#[path = "serve/keys.rs"]
+mod keys;
+#[path = "serve/lines.rs"]
+mod lines;
+#[path = "serve/peers.rs"]
+mod peers;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod program;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod site;
+#[path = "serve/stage.rs"]
+mod stage;
+mod support;
