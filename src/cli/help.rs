@@ -12,7 +12,10 @@ use crate::terminal::{pad, width, wrap};
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Try it", &["check", "sample"]),
     ("Keep services alive", &["watch", "run"]),
-    ("See how things are", &["status", "explain", "simulate"]),
+    (
+        "See how things are",
+        &["status", "explain", "monitor", "simulate"],
+    ),
     (
         "Step in",
         &["pause", "resume", "restart", "reset", "reload"],

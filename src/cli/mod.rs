@@ -14,6 +14,7 @@ mod generate;
 mod handover;
 mod help;
 mod listen;
+mod monitor;
 mod range;
 mod render;
 mod run;
@@ -88,6 +89,7 @@ fn obey(command: Command) -> Exit {
         Command::Reset(args) => control::reset(&args, &env),
         Command::Reload(place) => control::reload(&place, &env),
         Command::Notify(command) => control::notify(&command, &env),
+        Command::Monitor(args) => monitor::run(&args),
         Command::Simulate(args) => simulate::run(&args, &env),
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
             Ok(settings) => {

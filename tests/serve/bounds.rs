@@ -54,7 +54,11 @@ fn what_is_too_large_or_not_http_is_refused() {
         // the other end may close before all of it is sent
         let _ = stream.write_all(request.as_bytes());
         let answer = Answer::parse(&rest(stream));
-        assert!(statuses.contains(&answer.status), "{:.40}: {answer:?}", request);
+        assert!(
+            statuses.contains(&answer.status),
+            "{:.40}: {answer:?}",
+            request
+        );
     }
     assert_eq!(stage.get("/status.json").status, 200);
 }
@@ -73,9 +77,15 @@ fn many_slow_clients_keep_nobody_out_and_delay_no_probe() {
     for _ in 0..20 {
         let begun = Instant::now();
         assert_eq!(stage.get("/health?plugin=shop").status, 200);
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
     }
-    stage.wait("it is probed on", |stage| stage.site.count("/shop") >= probes + 5);
+    stage.wait("it is probed on", |stage| {
+        stage.site.count("/shop") >= probes + 5
+    });
     let lag = stage.get("/metrics").body;
     let lag = lag
         .lines()

@@ -13,7 +13,9 @@ fn a_taken_port_ends_the_start_and_is_named() {
     let address = taken.local_addr().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("httpok.toml");
-    let text = format!("[[check]]\nname = \"a\"\nurl = \"http://127.0.0.1:9/\"\n[serve]\nlisten = \"{address}\"\n");
+    let text = format!(
+        "[[check]]\nname = \"a\"\nurl = \"http://127.0.0.1:9/\"\n[serve]\nlisten = \"{address}\"\n"
+    );
     std::fs::write(&file, text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
         .args(["watch", "--config"])
@@ -22,7 +24,10 @@ fn a_taken_port_ends_the_start_and_is_named() {
         .output()
         .unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
-    assert!(err.contains(&format!("cannot listen on {address}")), "{err}");
+    assert!(
+        err.contains(&format!("cannot listen on {address}")),
+        "{err}"
+    );
     assert!(!output.status.success());
 }
 
@@ -92,18 +97,30 @@ fn what_is_wrong_with_the_section_is_said_in_place() {
     let file = dir.path().join("httpok.toml");
     for (serve, expected) in [
         ("listen = \"nowhere\"", "not an address to listen on"),
-        ("listen = \"127.0.0.1:99999\"", "not an address to listen on"),
+        (
+            "listen = \"127.0.0.1:99999\"",
+            "not an address to listen on",
+        ),
         ("line = true", "no port of listen"),
-        ("listen = \"127.0.0.1:65500\"\nline = true", "no port 80 above"),
+        (
+            "listen = \"127.0.0.1:65500\"\nline = true",
+            "no port 80 above",
+        ),
         ("unavailable_status_code = 100", "out of range"),
         ("unavailable_status_code = 600", "out of range"),
         ("check_timeout = \"0s\"", "check_timeout"),
         ("api_keys = [\"\"]", "an empty key"),
         ("environment = \"yes\"", "a boolean"),
         ("lissten = \"127.0.0.1:1\"", "did you mean \"listen\""),
-        ("[serve.healthy]\noutbox = { upper = 1, lower = 2 }", "a lower bound above"),
+        (
+            "[serve.healthy]\noutbox = { upper = 1, lower = 2 }",
+            "a lower bound above",
+        ),
         ("[serve.healthy]\noutbox = { upper = 1 }", "lower"),
-        ("[serve.healthy]\nstate_free_bytes = { upper = \"x\", lower = 1 }", "upper"),
+        (
+            "[serve.healthy]\nstate_free_bytes = { upper = \"x\", lower = 1 }",
+            "upper",
+        ),
         ("[serve.tls]\ncert = \"c\"", "key"),
     ] {
         let text = format!("[[check]]\nname = \"a\"\nurl = \"http://h/\"\n[serve]\n{serve}\n");
@@ -122,5 +139,8 @@ fn what_is_wrong_with_the_section_is_said_in_place() {
 #[test]
 fn an_answer_is_parsed_strictly_here() {
     let answer = Answer::parse(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nc");
-    assert_eq!((answer.status, answer.header("a"), answer.body.as_str()), (200, Some("b"), "c"));
+    assert_eq!(
+        (answer.status, answer.header("a"), answer.body.as_str()),
+        (200, Some("b"), "c")
+    );
 }

@@ -28,21 +28,44 @@ fn every_path_answers_get_head_and_options_and_refuses_the_rest() {
         assert!(!get.body.is_empty(), "{path}");
         let head = stage.ask("HEAD", path, "");
         assert_eq!((head.status, head.body.as_str()), (status, ""), "{path}");
-        assert!(head.header("content-length").is_some_and(|length| length != "0"), "{head:?}");
+        assert!(
+            head.header("content-length")
+                .is_some_and(|length| length != "0"),
+            "{head:?}"
+        );
         let refused = stage.ask("DELETE", path, "");
         assert_eq!(refused.status, 405, "{path}");
-        assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"), "{path}");
+        assert_eq!(
+            refused.header("allow"),
+            Some("GET, HEAD, OPTIONS"),
+            "{path}"
+        );
         let options = stage.ask("OPTIONS", path, "");
         let expected = match path {
             "/metrics" | "/status.json" => 204,
             _ => status,
         };
-        assert_eq!((options.status, options.body.as_str()), (expected, ""), "{path}");
-        assert_eq!(options.header("allow"), Some("GET, HEAD, OPTIONS"), "{path}");
+        assert_eq!(
+            (options.status, options.body.as_str()),
+            (expected, ""),
+            "{path}"
+        );
+        assert_eq!(
+            options.header("allow"),
+            Some("GET, HEAD, OPTIONS"),
+            "{path}"
+        );
     }
-    for (path, allow) in [("/rpc", "POST, OPTIONS"), ("/api/v1/control", "POST, OPTIONS")] {
+    for (path, allow) in [
+        ("/rpc", "POST, OPTIONS"),
+        ("/api/v1/control", "POST, OPTIONS"),
+    ] {
         let refused = stage.get(path);
-        assert_eq!((refused.status, refused.header("allow")), (405, Some(allow)), "{path}");
+        assert_eq!(
+            (refused.status, refused.header("allow")),
+            (405, Some(allow)),
+            "{path}"
+        );
     }
     for path in ["/health/", "/nope", "/..", "/Health", "/metrics.json"] {
         assert_eq!(stage.get(path).status, 404, "{path}");
@@ -114,7 +137,14 @@ fn a_target_that_hangs_hangs_no_answer() {
     let stage = Stage::settled("");
     stage.site.answer("/shop", || Says::Hang(Vec::new()));
     let begun = std::time::Instant::now();
-    for path in ["/health", "/ready", "/jobs", "/healthy", "/metrics", "/status.json"] {
+    for path in [
+        "/health",
+        "/ready",
+        "/jobs",
+        "/healthy",
+        "/metrics",
+        "/status.json",
+    ] {
         stage.get(path);
     }
     assert!(begun.elapsed() < std::time::Duration::from_secs(2));
@@ -124,15 +154,24 @@ fn a_target_that_hangs_hangs_no_answer() {
 fn halon_and_kumomta_hear_why() {
     let stage = Stage::settled("");
     let healthy = stage.get("/healthy");
-    assert_eq!((healthy.status, healthy.body.as_str()), (503, "checks down: db\n"));
+    assert_eq!(
+        (healthy.status, healthy.body.as_str()),
+        (503, "checks down: db\n")
+    );
     let liveness = stage.get("/api/check-liveness/v1");
-    assert_eq!((liveness.status, liveness.body.as_str()), (503, "checks down: db"));
+    assert_eq!(
+        (liveness.status, liveness.body.as_str()),
+        (503, "checks down: db")
+    );
     stage.site.answer("/db", || says("200 OK", "fine"));
     stage.wait("all is well", |stage| stage.get("/healthy").status == 200);
     assert_eq!(stage.get("/api/check-liveness/v1").body, "OK");
     let status = stage.get("/status.json").json();
     let information = &status["information"];
-    assert_eq!((&information["product"], &information["status"]), (&json!("httpok"), &json!("OK")));
+    assert_eq!(
+        (&information["product"], &information["status"]),
+        (&json!("httpok"), &json!("OK"))
+    );
     assert!(information["uptime"].is_u64(), "{status}");
     assert!(status.get("environment").is_none(), "not unless asked for");
 }
@@ -153,9 +192,19 @@ fn checks_that_are_down_make_us_unhealthy_only_if_wanted() {
 fn health_json_is_negotiated() {
     let stage = Stage::settled("");
     let answer = stage.ask("GET", "/health", "Accept: application/health+json\r\n");
-    assert_eq!(answer.header("content-type"), Some("application/health+json"));
-    assert_eq!((answer.status, &answer.json()["status"]), (503, &json!("fail")));
-    let one = stage.ask("GET", "/health?plugin=shop", "Accept: application/health+json\r\n");
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/health+json")
+    );
+    assert_eq!(
+        (answer.status, &answer.json()["status"]),
+        (503, &json!("fail"))
+    );
+    let one = stage.ask(
+        "GET",
+        "/health?plugin=shop",
+        "Accept: application/health+json\r\n",
+    );
     assert_eq!((one.status, &one.json()["status"]), (200, &json!("pass")));
 }
 
@@ -165,9 +214,17 @@ fn json_rpc_is_answered_over_http() {
     let ask = |body: &str| stage.send("POST", "/rpc", "Content-Type: application/json\r\n", body);
     let call = r#"{"jsonrpc":"2.0","method":"status.Status","params":{"plugin":"db"},"id":1}"#;
     let answer = ask(call);
-    assert_eq!((answer.status, &answer.json()["result"]["code"]), (200, &json!(503)));
+    assert_eq!(
+        (answer.status, &answer.json()["result"]["code"]),
+        (200, &json!(503))
+    );
     let unknown = ask(&call.replace("\"db\"", "\"dbb\""));
-    assert!(unknown.json()["error"]["message"].as_str().unwrap().contains("did you mean \"db\""));
+    assert!(
+        unknown.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean \"db\"")
+    );
     let notification = ask(&call.replace(",\"id\":1", ""));
     assert_eq!((notification.status, notification.body.as_str()), (204, ""));
     assert_eq!(ask("{").json()["error"]["code"], -32700);
@@ -195,6 +252,9 @@ fn while_programs_are_stopped_everything_is_unavailable_and_answered() {
         assert_eq!((answer.status, answer.body.as_str()), (503, body), "{path}");
     }
     let healthy = stage.get("/healthy");
-    assert_eq!((healthy.status, healthy.body.lines().next()), (503, Some("shutting down")));
+    assert_eq!(
+        (healthy.status, healthy.body.lines().next()),
+        (503, Some("shutting down"))
+    );
     assert!(stage.watchdog.wait().status.success());
 }

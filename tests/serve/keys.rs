@@ -7,14 +7,34 @@ const KEYS: &str = "api_keys = [\"old-key\", \"new-key\"]";
 #[test]
 fn five_paths_are_open_and_everything_else_wants_a_key() {
     let stage = Stage::settled(KEYS);
-    for path in ["/health", "/ready", "/jobs", "/healthy", "/api/check-liveness/v1"] {
+    for path in [
+        "/health",
+        "/ready",
+        "/jobs",
+        "/healthy",
+        "/api/check-liveness/v1",
+    ] {
         assert_ne!(stage.get(path).status, 401, "{path}");
     }
-    for path in ["/metrics", "/status.json", "/api/v1/checks", "/api/v1/status"] {
-        for headers in ["", "X-API-Key: wrong\r\n", "X-API-Key: old-ke\r\n", "Authorization: Basic x\r\n"] {
+    for path in [
+        "/metrics",
+        "/status.json",
+        "/api/v1/checks",
+        "/api/v1/status",
+    ] {
+        for headers in [
+            "",
+            "X-API-Key: wrong\r\n",
+            "X-API-Key: old-ke\r\n",
+            "Authorization: Basic x\r\n",
+        ] {
             let refused = stage.ask("GET", path, headers);
             assert_eq!(refused.status, 401, "{path} {headers}");
-            assert!(refused.header("www-authenticate").is_some_and(|how| how.starts_with("Basic ")));
+            assert!(
+                refused
+                    .header("www-authenticate")
+                    .is_some_and(|how| how.starts_with("Basic "))
+            );
             assert!(!refused.body.contains("shop"), "{refused:?}");
         }
         for headers in [
@@ -24,7 +44,11 @@ fn five_paths_are_open_and_everything_else_wants_a_key() {
             // anyone:new-key
             "Authorization: Basic YW55b25lOm5ldy1rZXk=\r\n",
         ] {
-            assert_eq!(stage.ask("GET", path, headers).status, 200, "{path} {headers}");
+            assert_eq!(
+                stage.ask("GET", path, headers).status,
+                200,
+                "{path} {headers}"
+            );
         }
     }
     assert_eq!(stage.send("POST", "/rpc", "", "{}").status, 401);
@@ -43,7 +67,10 @@ fn a_check_is_paused_and_resumed_over_http() {
     let stage = Stage::settled(KEYS);
     let act = |path: &str, body: &str| stage.send("POST", path, "X-API-Key: new-key\r\n", body);
     let see = |path: &str| stage.ask("GET", path, "X-API-Key: new-key\r\n");
-    let paused = act("/api/v1/checks/db/pause", r#"{"reason":"deploy","for":3600}"#);
+    let paused = act(
+        "/api/v1/checks/db/pause",
+        r#"{"reason":"deploy","for":3600}"#,
+    );
     assert_eq!(paused.status, 200, "{paused:?}");
     let pause = &see("/api/v1/checks/db").json()["pause"];
     assert_eq!(pause["reason"], "deploy");

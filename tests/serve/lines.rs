@@ -43,7 +43,10 @@ fn interactive_mode_goes_on_until_quit() {
         stream.write_all(text.as_bytes()).unwrap();
         lines.next().unwrap().unwrap()
     };
-    assert_eq!(say("interactive\n"), "Interactive mode on.  Use \"quit\" To exit.");
+    assert_eq!(
+        say("interactive\n"),
+        "Interactive mode on.  Use \"quit\" To exit."
+    );
     assert_eq!(say("help quit\n"), "Help for quit:");
     assert_eq!(say(""), "");
     assert_eq!(say(""), "Quit the monitor");
@@ -57,7 +60,11 @@ fn interactive_mode_goes_on_until_quit() {
 fn a_line_without_an_end_is_bounded() {
     let stage = Stage::start("line = true");
     let answer = exchange(stage.port + 80, &[b'x'; 6000]);
-    assert!(String::from_utf8(answer).unwrap().starts_with("A line has at most"));
+    assert!(
+        String::from_utf8(answer)
+            .unwrap()
+            .starts_with("A line has at most")
+    );
 }
 
 #[test]
@@ -71,13 +78,21 @@ fn the_monitor_command_is_a_client() {
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        (output.status.code(), text, String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code(),
+            text,
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     let (code, text, _) = ask(&[]);
     assert_eq!(code, Some(0));
     assert!(text.starts_with("Supported commands:\n"), "{text}");
     let (code, text, _) = ask(&["status", "db"]);
-    assert_eq!((code, text.starts_with("db down ")), (Some(0), true), "{text}");
+    assert_eq!(
+        (code, text.starts_with("db down ")),
+        (Some(0), true),
+        "{text}"
+    );
     let nobody = free_port();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
         .args(["monitor", &format!("127.0.0.1:{nobody}")])
@@ -89,10 +104,14 @@ fn the_monitor_command_is_a_client() {
 #[test]
 fn the_agent_names_a_check_and_says_the_whole_state() {
     let agent = free_port();
-    let stage = Stage::settled(&format!("agent = \"127.0.0.1:{agent}\""));
+    let _stage = Stage::settled(&format!("agent = \"127.0.0.1:{agent}\""));
     let ask = |name: &str| String::from_utf8(exchange(agent, name.as_bytes())).unwrap();
     assert_eq!(ask("shop\n"), "ready up 100%\n");
-    assert_eq!(ask("shop"), "ready up 100%\n", "agent-send without a line end");
+    assert_eq!(
+        ask("shop"),
+        "ready up 100%\n",
+        "agent-send without a line end"
+    );
     let down = ask("db\n");
     assert!(down.starts_with("down #db: status 500"), "{down}");
     assert_eq!(ask(""), down, "without a name all are meant");

@@ -11,10 +11,19 @@ use crate::stage::{Stage, exchange, free_port};
 fn curl_and_nc_are_answered() {
     let stage = Stage::settled("line = true");
     let curl = |words: &[&str]| {
-        let output = Command::new("curl").args(["-s", "--max-time", "20"]).args(words).output();
+        let output = Command::new("curl")
+            .args(["-s", "--max-time", "20"])
+            .args(words)
+            .output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
-    let code = curl(&["-o", "/dev/null", "-w", "%{http_code}", &stage.url("/health")]);
+    let code = curl(&[
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        &stage.url("/health"),
+    ]);
     assert_eq!(code, "503");
     let head = curl(&["-I", &stage.url("/status.json")]);
     assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
@@ -26,7 +35,11 @@ fn curl_and_nc_are_answered() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    nc.stdin.take().unwrap().write_all(b"health_check\n").unwrap();
+    nc.stdin
+        .take()
+        .unwrap()
+        .write_all(b"health_check\n")
+        .unwrap();
     let said = String::from_utf8(nc.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!(said, "Error: checks down: db\n");
 }
@@ -46,17 +59,32 @@ fn promtool_finds_nothing_wrong_with_the_metrics() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    promtool.stdin.take().unwrap().write_all(metrics.body.as_bytes()).unwrap();
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(metrics.body.as_bytes())
+        .unwrap();
     let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
-    let open = stage.ask("GET", "/metrics", "Accept: application/openmetrics-text;version=1.0.0\r\n");
+    let open = stage.ask(
+        "GET",
+        "/metrics",
+        "Accept: application/openmetrics-text;version=1.0.0\r\n",
+    );
     assert_eq!(
         open.header("content-type"),
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
     );
     assert!(open.body.ends_with("\n# EOF\n"));
-    assert!(open.body.contains("httpok_incidents_total{check=\"db\"} 1 # {incident="), "{}", open.body);
+    assert!(
+        open.body
+            .contains("httpok_incidents_total{check=\"db\"} 1 # {incident="),
+        "{}",
+        open.body
+    );
 }
 
 /// A HAProxy that asks in all its ways. Its own processes end with this value.
@@ -128,9 +156,15 @@ fn haproxy_marks_servers_up_and_down() {
     let agent = free_port();
     let stage = Stage::settled(&format!("line = true\nagent = \"127.0.0.1:{agent}\""));
     let haproxy = Haproxy::start(&stage, agent);
-    stage.wait("all are down", |_| haproxy.all(|status| status.starts_with("DOWN")));
+    stage.wait("all are down", |_| {
+        haproxy.all(|status| status.starts_with("DOWN"))
+    });
     stage.site.answer("/db", || says("200 OK", "fine"));
-    stage.wait("all are up", |_| haproxy.all(|status| status.starts_with("UP") || status == "no check"));
+    stage.wait("all are up", |_| {
+        haproxy.all(|status| status.starts_with("UP") || status == "no check")
+    });
     stage.site.answer("/db", || says("500 X", ""));
-    stage.wait("all are down again", |_| haproxy.all(|status| status.starts_with("DOWN")));
+    stage.wait("all are down again", |_| {
+        haproxy.all(|status| status.starts_with("DOWN"))
+    });
 }

@@ -80,6 +80,22 @@ pub struct OneArgs {
     pub place: WhereArgs,
 }
 
+/// `httpok monitor`.
+#[derive(Args, Debug)]
+pub struct MonitorArgs {
+    /// Where the monitor listens: HOST:PORT, or the path of a socket
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
+
+    /// The command and its arguments [default: help]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true)]
+    pub command: Vec<String>,
+
+    /// How long the whole answer may take
+    #[arg(short, long, value_name = "DURATION", value_parser = values::timeout, default_value = "10s")]
+    pub timeout: Duration,
+}
+
 /// `httpok explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {

@@ -17,6 +17,17 @@ pub const MAIN: &[Example] = &[
     ("Just ask", "httpok check http://127.0.0.1:8080/health"),
 ];
 
+pub const MONITOR: &[Example] = &[
+    (
+        "How is the watchdog?",
+        "httpok monitor 127.0.0.1:9261 health_check",
+    ),
+    (
+        "What can be asked of a Plone instance on port 8080?",
+        "httpok monitor 127.0.0.1:8160",
+    ),
+];
+
 pub const CHECK: &[Example] = &[
     ("Is it well?", "httpok check http://127.0.0.1:8080/health"),
     (
@@ -166,6 +177,7 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-reload" => RELOAD,
         "httpok-notify-send" => NOTIFY_SEND,
         "httpok-notify-drop" => NOTIFY_DROP,
+        "httpok-monitor" => MONITOR,
         "httpok-simulate" => SIMULATE,
         "httpok-config-check" => CONFIG_CHECK,
         "httpok-generate-man" => MAN,

@@ -15,15 +15,17 @@ use clap::{Parser, Subcommand};
 
 pub use ask::{AskArgs, WireArgs};
 pub use check::{CheckArgs, Format, OutputArgs, WaitArgs};
-pub use control::{ExplainArgs, OneArgs, PauseArgs, SimulateArgs, StatusArgs, WhereArgs};
+pub use control::{
+    ExplainArgs, MonitorArgs, OneArgs, PauseArgs, SimulateArgs, StatusArgs, WhereArgs,
+};
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "reset",
-    "reload", "notify", "simulate", "config", "generate", "help",
+    "reload", "notify", "monitor", "simulate", "config", "generate", "help",
 ];
 
 /// Help is no wider than this, however wide the terminal is.
@@ -161,6 +163,15 @@ pub enum Command {
     /// Work with notifications that wait
     #[command(subcommand, arg_required_else_help = true)]
     Notify(NotifyCommand),
+
+    /// Ask a monitor that speaks zc.monitor's line protocol
+    ///
+    /// Sends COMMAND to the monitor at ADDRESS and prints its answer: httpok's own ([serve] line), ftw.monitor's or
+    /// any other. Without a command it asks for help.
+    ///
+    /// The exit status is 0 when there was an answer, whatever it says, and 3 when there was none.
+    #[command(after_long_help = examples::help(examples::MONITOR))]
+    Monitor(MonitorArgs),
 
     /// Say what a watchdog would decide
     ///
