@@ -94,7 +94,7 @@ fn roadrunner_entries_are_in_order_and_say_what_is_wrong() {
     assert_eq!(all.header("content-type"), Some("application/json"));
     assert_eq!(
         all.body,
-        r#"[{"plugin_name":"shop","error_message":"","status_code":200},{"plugin_name":"db","error_message":"status 500 Internal Server Error, expected 200","status_code":503}]"#
+        r#"[{"plugin_name":"shop","error_message":"","status_code":200},{"plugin_name":"db","error_message":"expected status 200, got 500 Internal Server Error","status_code":503}]"#
     );
     let two = stage.get("/ready?plugin=db&plugin=shop");
     assert_eq!(two.status, 503);

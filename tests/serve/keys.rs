@@ -74,7 +74,7 @@ fn a_check_is_paused_and_resumed_over_http() {
     assert_eq!(paused.status, 200, "{paused:?}");
     let pause = &see("/api/v1/checks/db").json()["pause"];
     assert_eq!(pause["reason"], "deploy");
-    assert!(pause["until"].is_u64(), "{pause}");
+    assert!(!pause["until"].is_null(), "{pause}");
     assert_eq!(act("/api/v1/checks/db/resume", "").status, 200);
     assert!(see("/api/v1/checks/db").json()["pause"].is_null());
     for (path, body, status) in [

@@ -113,7 +113,10 @@ fn the_agent_names_a_check_and_says_the_whole_state() {
         "agent-send without a line end"
     );
     let down = ask("db\n");
-    assert!(down.starts_with("down #db: status 500"), "{down}");
+    assert!(
+        down.starts_with("down #db: expected status 200, got 500"),
+        "{down}"
+    );
     assert_eq!(ask(""), down, "without a name all are meant");
     assert!(ask("nope\n").starts_with("down #no such check"));
     assert_eq!(half_closed(agent, b"shop\n"), "ready up 100%\n");

@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -29,6 +29,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// For those who were too slow.
 const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/// What a client may have sent on while it was refused, in bytes.
+const DRAINED: usize = 1 << 20;
 /// How long we try to say so.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -43,6 +45,19 @@ pub async fn talk(stream: Stream, tls: Option<Arc<ServerConfig>>, app: App, busy
         Ok(Err(why)) => tracing::debug!("TLS handshake of a client: {why}"),
         Err(_) => {}
     }
+}
+
+/// Reads on to the client's end, but no more than [`DRAINED`] bytes.
+async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()> {
+    let mut piece = [0; 4096];
+    let mut left = DRAINED;
+    while left > 0 {
+        match stream.read(&mut piece).await? {
+            0 => break,
+            count => left = left.saturating_sub(count),
+        }
+    }
+    Ok(())
 }
 
 async fn serve<S>(stream: S, app: App, busy: Busy)
@@ -74,7 +89,9 @@ where
         if ended.is_err_and(|why| why.is_timeout()) && begun {
             stream.write_all(TOO_SLOW).await?;
         }
-        stream.shutdown().await
+        stream.shutdown().await?;
+        // what is left unread would reset the connection, and the client would lose the answer
+        drain(&mut stream).await
     };
     // whoever is gone needs no farewell
     let _ = timeout(LAST_WORDS, last_words).await;
