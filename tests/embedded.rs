@@ -5,6 +5,8 @@
 
 #[path = "embedded/adopt.rs"]
 mod adopt;
+#[path = "embedded/alike.rs"]
+mod alike;
 #[path = "embedded/around.rs"]
 mod around;
 #[path = "embedded/crowd.rs"]

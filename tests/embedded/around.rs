@@ -181,3 +181,63 @@ fn the_example_runs() {
     let end = watchdog.wait();
     assert_eq!(end.status.code(), Some(0), "{}", end.err);
 }
+
+/// Of so many orphans a second only a few are zombies at a time.
+#[test]
+fn orphans_are_collected_as_they_end() {
+    let stage = Stage::new();
+    let script = "for n in $(seq 600); do (true &); done; echo > done";
+    stage.configure(&[QUICK, &unwatched("forks", script, "")]);
+    let watchdog = stage.watch();
+    let parent = watchdog.id().to_string();
+    let mut most = 0;
+    wait_until("it has forked", LIMIT, || {
+        let zombies = procfs_zombies(&parent);
+        most = zombies.max(most);
+        stage.dir().join("done").exists()
+    });
+    assert!(most < 200, "{most}");
+    wait_until("none is left", LIMIT, || procfs_zombies(&parent) == 0);
+}
+
+/// How many children of process `parent` are zombies.
+fn procfs_zombies(parent: &str) -> usize {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let stats = entries.filter_map(|e| fs::read_to_string(e.path().join("stat")).ok());
+    let is_one = |stat: &String| {
+        let mut fields = stat.rsplit(')').next().unwrap().split_whitespace();
+        fields.next() == Some("Z") && fields.next() == Some(parent)
+    };
+    stats.filter(is_one).count()
+}
+
+/// A daemon has left its program's session, and is found all the same.
+#[test]
+fn a_daemon_ends_with_the_program_that_started_it() {
+    let stage = Stage::new();
+    let script = "(setsid sh -c 'echo $$ > daemon; exec sleep 1000' &); \
+                  until [ -s daemon ]; do sleep 0.02; done; echo > up";
+    stage.configure(&[QUICK, &unwatched("web", script, "stopwaitsecs = 2")]);
+    let watchdog = stage.watch();
+    wait_until("it is up", LIMIT, || stage.dir().join("up").exists());
+    let daemon: u32 = stage.file("daemon").trim().parse().unwrap();
+    assert!(lives(daemon));
+    watchdog.signal(Signal::SIGTERM);
+    assert_eq!(watchdog.wait().status.code(), Some(0));
+    assert!(!lives(daemon));
+}
+
+#[test]
+fn an_end_of_a_program_that_was_up_is_logged_and_shown() {
+    let stage = Stage::new();
+    let script = "[ -e again ] || { echo > again; sleep 1; exit 7; }";
+    stage.configure(&[QUICK, &unwatched("web", script, "")]);
+    let watchdog = stage.watch();
+    watchdog
+        .err
+        .wait("its end", |text| text.contains("exited: 7, not expected"));
+    let pid = stage.started("web", 2);
+    wait_until("it runs", LIMIT, || stage.shows_running("web", pid));
+    let status = stage.status().unwrap().to_string();
+    assert!(status.contains("exited: 7, not expected"), "{status}");
+}

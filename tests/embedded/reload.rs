@@ -65,3 +65,46 @@ fn the_first_program_may_come_late() {
     assert_eq!(watchdog.wait().status.code(), Some(0));
     assert!(!lives(pid));
 }
+
+/// A rename under the same port: the old name has to let go of it first.
+#[test]
+fn what_is_new_is_begun_when_what_is_gone_has_stopped() {
+    let stage = Stage::new();
+    let text = |name: &str| {
+        let script = "[ -e port ] && exit 1; echo > port; trap 'sleep 1; rm port; exit' TERM; \
+                      while :; do sleep 0.02; done";
+        unwatched(name, script, "startretries = 0\nstartsecs = \"500ms\"")
+    };
+    stage.configure(&[QUICK, &text("before")]);
+    let watchdog = stage.watch();
+    let first = stage.started("before", 1);
+    wait_until("it has the port", LIMIT, || {
+        stage.dir().join("port").exists()
+    });
+    stage.configure(&[QUICK, &text("after")]);
+    reload(&watchdog, "configuration is taken", 1);
+    let second = stage.started("after", 1);
+    assert!(!lives(first));
+    wait_until("it runs", LIMIT, || stage.shows_running("after", second));
+    assert_eq!(stage.pids("after"), [second]);
+}
+
+/// What it lacked is there now.
+#[test]
+fn a_reload_starts_what_has_failed() {
+    let stage = Stage::new();
+    let text = unwatched(
+        "web",
+        "[ -e it ] || exit 1",
+        "startretries = 0\nstartsecs = \"300ms\"",
+    );
+    stage.configure(&[QUICK, &text]);
+    let watchdog = stage.watch();
+    watchdog
+        .err
+        .wait("it is FATAL", |text| text.contains("is FATAL"));
+    std::fs::write(stage.dir().join("it"), "").unwrap();
+    reload(&watchdog, "configuration is taken", 1);
+    let pid = stage.started("web", 2);
+    wait_until("it runs", LIMIT, || stage.shows_running("web", pid));
+}

@@ -34,6 +34,8 @@ impl Handle {
             record: None,
             started: None,
             last: None,
+            crashes: 0,
+            expected: false,
         });
         let job = Job::new(Arc::clone(&program), shared, published);
         tokio::spawn(job.run(queue));
@@ -43,6 +45,11 @@ impl Handle {
             requests,
             status,
         }
+    }
+
+    /// Whether both lead to the same job.
+    pub fn is_same_job(&self, other: &Self) -> bool {
+        self.requests.same_channel(&other.requests)
     }
 
     /// What it published last.

@@ -21,7 +21,7 @@ use super::request::{Request, Ticket};
 use super::rest::{Left, Next, Rest};
 use super::spawn::spawn;
 use super::spec::Program;
-use super::status::Status;
+use super::status::{Status, ending};
 use super::unit::{Autorestart, Event, State, Unit, UnitEffect};
 use crate::health::Moment;
 
@@ -50,6 +50,8 @@ pub struct Job {
     fingerprint: u64,
     timer: Option<Instant>,
     last: Option<Exit>,
+    /// How often in a row it ended by itself and was started again, since it was last started by request.
+    crashes: u32,
     started: Option<u64>,
     starting: Vec<Ticket>,
     stopping: Vec<Ticket>,
@@ -75,6 +77,7 @@ impl Job {
             fingerprint: 0,
             timer: None,
             last: None,
+            crashes: 0,
             started: None,
             starting: Vec::new(),
             stopping: Vec::new(),
@@ -216,6 +219,9 @@ impl Job {
     }
 
     fn start(&mut self, ticket: Ticket) {
+        if self.child.is_none() {
+            self.crashes = 0;
+        }
         self.starting.push(ticket);
         self.handle(Event::Start);
     }
@@ -228,6 +234,7 @@ impl Job {
         };
         let family = self.family(child.pid(), child.started());
         self.last = child.collect();
+        self.tell_end(family.leader);
         if !self.program.killasgroup {
             self.handle(Event::Exited(self.last));
             return;
@@ -251,6 +258,20 @@ impl Job {
                 false => Rest::killed(family, Next::Nothing),
             });
         }
+    }
+
+    /// A program that was up and ended by itself may be up again in the same instant: that is told, too.
+    fn tell_end(&mut self, pid: u32) {
+        if !matches!(self.unit.state(), State::Running { .. }) {
+            return;
+        }
+        let name = self.program.full_name();
+        let end = ending(self.last, self.program.is_expected(self.last));
+        match self.program.is_expected(self.last) {
+            true => tracing::info!("program \"{name}\" (pid {pid}) {end}"),
+            false => tracing::warn!("program \"{name}\" (pid {pid}) {end}"),
+        }
+        self.crashes = self.crashes.saturating_add(1);
     }
 
     /// What was left was looked at.
@@ -476,6 +497,8 @@ impl Job {
             record,
             started: self.started,
             last: self.last,
+            crashes: self.crashes,
+            expected: self.program.is_expected(self.last),
         };
         let before = self.published.send_replace(status);
         let after = self.published.borrow();

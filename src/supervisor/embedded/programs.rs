@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::fault::Fault;
 use super::handle::Handle;
@@ -32,6 +33,7 @@ struct Inner {
     shared: Arc<Shared>,
     address: String,
     closing: AtomicBool,
+    updating: tokio::sync::Mutex<()>,
 }
 
 impl Embedded {
@@ -62,6 +64,7 @@ impl Embedded {
                 }),
                 address,
                 closing: AtomicBool::new(false),
+                updating: tokio::sync::Mutex::default(),
             }),
         };
         for program in programs {
@@ -99,8 +102,9 @@ impl Embedded {
         }
     }
 
-    /// From now on the programs are `programs`. What did not change runs on; what is new is begun, what
-    /// changed is replaced, what is gone is stopped. Returns before all of that is done.
+    /// From now on the programs are `programs`. What did not change runs on; what is gone is stopped; and when
+    /// that has ended (a new program may want its port), what is new is begun, and what changed is replaced.
+    /// Returns before all of that is done.
     pub async fn update(&self, programs: Vec<Program>) {
         if self.closing() {
             return;
@@ -110,31 +114,53 @@ impl Embedded {
             .map(|program| (program.full_name(), program))
             .collect();
         let gone: Vec<_> = self.jobs().keys().cloned().collect();
-        for name in gone.into_iter().filter(|name| !wanted.contains_key(name)) {
-            self.retire(name);
-        }
+        let gone = gone.into_iter().filter(|name| !wanted.contains_key(name));
+        let retired: Vec<_> = gone.map(|name| self.retire(name)).collect();
         let mut wanted: Vec<_> = wanted.into_values().collect();
         wanted.sort_by_key(|program| program.priority);
-        for program in wanted {
-            let known = self.jobs().get(&program.full_name()).cloned();
-            let asked = match known {
-                Some(handle) => {
-                    let program = Arc::new(program);
-                    if let Some(known) = self.jobs().get_mut(&program.full_name()) {
-                        known.program = Arc::clone(&program);
-                        known.retired = false;
-                    }
-                    handle
-                        .ask(|ticket| Request::Redefine(program, ticket))
-                        .await
+        let changes: Vec<_> = wanted
+            .into_iter()
+            .map(|program| self.define(program))
+            .collect();
+        let is_free = retired.is_empty();
+        let embedded = self.clone();
+        let updated = tokio::spawn(async move {
+            // one update after the other
+            let _turn = embedded.inner.updating.lock().await;
+            for retired in retired {
+                let _ = retired.await;
+            }
+            for (handle, known) in changes {
+                if !embedded.closing() && embedded.is_current(&handle) {
+                    let program = Arc::clone(&handle.program);
+                    let asked = handle.ask(|ticket| match known {
+                        true => Request::Redefine(program, ticket),
+                        false => Request::Begin(None, ticket),
+                    });
+                    settle(asked.await).await;
                 }
-                None => {
-                    let handle = self.add(program);
-                    handle.ask(|ticket| Request::Begin(None, ticket)).await
-                }
-            };
-            settle(asked).await;
+            }
+        });
+        if is_free {
+            let _ = updated.await;
         }
+    }
+
+    /// The job of `program`, and whether there was one before.
+    fn define(&self, program: Program) -> (Handle, bool) {
+        if let Some(known) = self.jobs().get_mut(&program.full_name()) {
+            known.program = Arc::new(program);
+            known.retired = false;
+            return (known.clone(), true);
+        }
+        (self.add(program), false)
+    }
+
+    /// Whether its job is still one of ours, and not about to end.
+    fn is_current(&self, handle: &Handle) -> bool {
+        let jobs = self.jobs();
+        let now = jobs.get(&handle.program.full_name());
+        now.is_some_and(|now| !now.retired && now.is_same_job(handle))
     }
 
     /// The directory of its notes, which no other watchdog has.
@@ -198,7 +224,7 @@ impl Embedded {
 
     /// Stops `name`, and forgets it when it is gone. Until then its record is kept, and it cannot be
     /// started a second time.
-    fn retire(&self, name: ProcessName) {
+    fn retire(&self, name: ProcessName) -> JoinHandle<()> {
         if let Some(handle) = self.jobs().get_mut(&name) {
             handle.retired = true;
         }
@@ -221,7 +247,7 @@ impl Embedded {
                 }
                 _ => tracing::info!("\"{name}\" is not defined any more"),
             }
-        });
+        })
     }
 
     /// Whether `name` was still defined as `program`.

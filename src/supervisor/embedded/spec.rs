@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use super::fault::Exit;
 pub use super::unit::Autorestart;
 use super::unit::Rules;
 use crate::health::ProcessName;
@@ -155,6 +156,14 @@ impl Program {
             startretries: 0,
             dies_with_us: true,
             ..Self::new(name, command)
+        }
+    }
+
+    /// Whether it may end so.
+    pub fn is_expected(&self, exit: Option<Exit>) -> bool {
+        match exit {
+            Some(Exit::Code(code)) => self.exitcodes.contains(&code),
+            Some(Exit::Signal(_)) | None => false,
         }
     }
 

@@ -16,6 +16,10 @@ pub struct Status {
     pub started: Option<u64>,
     /// How its last process ended.
     pub last: Option<Exit>,
+    /// So often it ended by itself and was started again.
+    pub crashes: u32,
+    /// The last end was expected.
+    pub expected: bool,
 }
 
 impl Status {
@@ -32,11 +36,22 @@ impl Status {
             None => "Not started".to_owned(),
         };
         let detail = match &self.state {
-            State::Running { .. } => format!(
-                "pid {}, uptime {}",
-                pid.unwrap_or_default(),
-                clock(uptime.unwrap_or_default())
-            ),
+            State::Running { .. } => {
+                let pid = pid.unwrap_or_default();
+                let up = clock(uptime.unwrap_or_default());
+                let before = match self.crashes {
+                    0 => String::new(),
+                    1 => format!(
+                        ", started again after it {}",
+                        ending(self.last, self.expected)
+                    ),
+                    times => format!(
+                        ", started again {times} times, last after it {}",
+                        ending(self.last, self.expected)
+                    ),
+                };
+                format!("pid {pid}, uptime {up}{before}")
+            }
             State::Backoff { why, .. } | State::Fatal { why } => why.to_string(),
             State::Exited { expected, .. } => {
                 let expected = if *expected {
@@ -85,6 +100,16 @@ impl Status {
     }
 }
 
+/// How a program ended that was up: `exited: 7, not expected`.
+pub fn ending(exit: Option<Exit>, expected: bool) -> String {
+    let expected = if expected { "expected" } else { "not expected" };
+    match exit {
+        Some(Exit::Code(code)) => format!("exited: {code}, {expected}"),
+        Some(exit @ Exit::Signal(_)) => format!("was {exit}, {expected}"),
+        None => "ended, nobody saw how".to_owned(),
+    }
+}
+
 /// Seconds as supervisord shows them: `1:02:03`, with days in front where there are any.
 fn clock(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -106,6 +131,8 @@ mod tests {
             record: None,
             started: Some(0),
             last,
+            crashes: 0,
+            expected: false,
         }
     }
 

@@ -53,8 +53,8 @@ impl Unit {
         self.load == "not-found" && self.active == "inactive"
     }
 
-    /// Its state. A unit that is inactive was stopped, was never started, or ended well by itself; these cannot
-    /// be told apart, and what someone stopped must not be started, so it is STOPPED in any case.
+    /// Its state. A unit that is inactive was stopped, was never started, or ended well by itself. The moments tell:
+    /// where they do not, it is STOPPED, as what someone stopped must not be started.
     pub(super) fn state(&self) -> ProcessState {
         let again =
             self.sub.starts_with("auto-restart") || self.sub.ends_with("before-auto-restart");
@@ -63,11 +63,20 @@ impl Unit {
             "active" | "reloading" | "refreshing" => ProcessState::Running,
             "activating" => ProcessState::Starting,
             "deactivating" => ProcessState::Stopping,
+            "inactive" if self.ended_by_itself() => ProcessState::Exited,
             "inactive" => ProcessState::Stopped,
             "failed" if self.fell_while_stopping() => ProcessState::Stopped,
             "failed" => ProcessState::Fatal,
             _ => ProcessState::Unknown,
         }
+    }
+
+    /// Whether its process ended well without having been asked to: it had ended before the unit ceased to be
+    /// active.
+    fn ended_by_itself(&self) -> bool {
+        let was_up = self.active_enter > 0 && self.active_enter >= self.inactive_exit;
+        let ended_in_it = self.exited >= self.active_enter && self.exited <= self.active_exit;
+        was_up && ended_in_it && self.exited > 0 && self.result == "success"
     }
 
     /// Whether it failed only because it was stopped: it ended with an exit code that is not zero, as many do
@@ -310,6 +319,35 @@ mod tests {
         ] {
             let unit = unit(&format!(
                 "ActiveState=failed\nSubState=failed\nResult={result}\nExecMainCode=1\n\
+                 InactiveExitTimestampMonotonic={began}\nActiveEnterTimestampMonotonic={up}\n\
+                 ActiveExitTimestampMonotonic={down}\nExecMainExitTimestampMonotonic={exited}"
+            ));
+            assert_eq!(unit.state(), expected, "{what}");
+        }
+    }
+
+    /// The moments: began, up, no longer up, process ended.
+    #[test]
+    fn a_unit_that_ended_well_by_itself_was_not_stopped() {
+        for (what, [began, up, down, exited], expected) in [
+            ("by itself", [10, 20, 31, 30], ProcessState::Exited),
+            (
+                "in the same instant",
+                [10, 20, 30, 30],
+                ProcessState::Exited,
+            ),
+            ("stopped", [10, 20, 30, 31], ProcessState::Stopped),
+            ("without a process", [10, 20, 30, 0], ProcessState::Stopped),
+            ("never up", [10, 0, 0, 12], ProcessState::Stopped),
+            (
+                "in an earlier life",
+                [40, 50, 60, 31],
+                ProcessState::Stopped,
+            ),
+            ("never started", [0, 0, 0, 0], ProcessState::Stopped),
+        ] {
+            let unit = unit(&format!(
+                "ActiveState=inactive\nSubState=dead\nResult=success\nExecMainCode=1\n\
                  InactiveExitTimestampMonotonic={began}\nActiveEnterTimestampMonotonic={up}\n\
                  ActiveExitTimestampMonotonic={down}\nExecMainExitTimestampMonotonic={exited}"
             ));
