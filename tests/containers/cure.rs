@@ -271,3 +271,32 @@ fn the_example_works() {
     stage.watched.watched_on(3);
     assert_eq!(stage.watched.lives(), 2);
 }
+
+/// What shares the container's network falls with it and is started after it.
+#[test]
+fn a_sidecar_is_restarted_with_its_container() {
+    let stage = Stage::with("wmain", &[], LIVES, "");
+    let volume = format!("--volume={}:/here", stage.watched.path().display());
+    let script = "echo up >> /here/side; trap 'exit 0' TERM; sleep 1000 & wait";
+    stage.engine.podman(&[
+        "create",
+        "--name=wside",
+        "--network=container:wmain",
+        "--ulimit=nofile=1024:1024",
+        "--ulimit=nproc=1024:1024",
+        &volume,
+        "tiny",
+        "/bin/sh",
+        "-c",
+        script,
+    ]);
+    stage.engine.podman(&["start", "wside"]);
+    let stage = stage.up("wmain").up("wside");
+    stage.watched.ill_until(2, Answer::Hang(Vec::new()));
+    let watchdog = stage.watched.watch();
+    stage.watched.told(&watchdog, &["web recovered"]);
+    let text = watchdog.err.text();
+    let lives = std::fs::read_to_string(stage.watched.path().join("side")).unwrap();
+    assert_eq!(lives.lines().count(), 2, "{text}");
+    assert!(stage.is_running("wside"));
+}

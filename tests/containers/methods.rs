@@ -200,3 +200,37 @@ fn who_may_not_use_the_socket_is_told_which_group_may() {
         "{told}"
     );
 }
+
+/// A container in the network of one that ends is in a dead network.
+#[tokio::test]
+async fn what_shares_a_network_stops_with_its_container() {
+    let (engine, service) = (engine(), engine().service());
+    engine.run("mnet", &[], GOOD);
+    let words = ["create", "--name", "mside", "--network=container:mnet"];
+    let limits = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"];
+    engine.podman(&[&words[..], &limits, &["tiny", "/bin/sh", "-c", GOOD]].concat());
+    engine.podman(&["start", "mside"]);
+    engine.run("malone", &[], GOOD);
+    let client = client(&service);
+    for container in ["mnet", "mside", "malone"] {
+        until(&client, container, ProcessState::Running).await;
+    }
+    let names = async |container: &str| {
+        let found = client.dependents(&name(container)).await.unwrap();
+        let names = found.into_iter().map(|process| process.name.namespec());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names("mnet").await, ["mside"]);
+    assert!(names("malone").await.is_empty() && names("mside").await.is_empty());
+    client.stop(&name("mnet")).await.unwrap();
+    for (container, state) in [
+        ("mnet", ProcessState::Stopped),
+        ("mside", ProcessState::Stopped),
+        ("malone", ProcessState::Running),
+    ] {
+        assert_eq!(client.info(&name(container)).await.unwrap().state, state);
+    }
+    assert!(names("mnet").await.is_empty(), "only what runs can fall");
+    client.start(&name("mnet")).await.unwrap();
+    client.start(&name("mside")).await.unwrap();
+}

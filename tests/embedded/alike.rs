@@ -50,7 +50,8 @@ fn rows() -> Vec<Row> {
         ..program
     };
     let quick: fn(Program) -> Program = |program| Program {
-        startsecs: Duration::from_secs(1),
+        // supervisord itself may need a second to see that one has ended
+        startsecs: Duration::from_secs(5),
         startretries: 1,
         ..program
     };
@@ -80,7 +81,7 @@ fn rows() -> Vec<Row> {
         row(
             "quick-0",
             "exit 0",
-            "startsecs=1\nstartretries=1",
+            "startsecs=5\nstartretries=1",
             quick,
             Nothing,
             "FATAL",
@@ -88,7 +89,7 @@ fn rows() -> Vec<Row> {
         row(
             "quick-7",
             "exit 7",
-            "startsecs=1\nstartretries=1",
+            "startsecs=5\nstartretries=1",
             quick,
             Nothing,
             "FATAL",
@@ -96,7 +97,7 @@ fn rows() -> Vec<Row> {
         row(
             "forks",
             "sleep 60 & exit 0",
-            "startsecs=1\nstartretries=1",
+            "startsecs=5\nstartretries=1",
             quick,
             Nothing,
             "FATAL",

@@ -197,6 +197,9 @@ fn a_watchdog_that_is_killed_half_way_is_made_good_by_the_next() {
         &[("slow.service", slow), ("theirs.service", SIMPLE)],
         &Answer::Hang(Vec::new()),
     );
+    for unit in ["slow.service", "theirs.service"] {
+        wait_until("its first life", LIMIT, || stage.manager.lives(unit) == 1);
+    }
     stage.manager.systemctl(&["stop", "theirs"]);
     let first = stage.watch();
     stage
@@ -285,5 +288,21 @@ fn a_systemd_that_hangs_is_waited_for() {
     stage.manager.signal(Signal::SIGCONT);
     stage.is_cured(&watchdog, "shop.service");
     assert!(stage.site.count("/shop.service") > looks);
+    end(watchdog);
+}
+
+/// A job that is over within its first second was not stopped by anybody: it is tried again, by the budget.
+#[test]
+fn a_unit_that_exits_well_at_once_after_our_restart_is_started_again() {
+    let text = "[Service]\nExecStart=/bin/sh -c 'echo up >> DIR/brief.service.lives; \
+                [ $(wc -l < DIR/brief.service.lives) = 2 ] && exit 0; exec sleep 1000'\n";
+    let stage = Stage::with(&[("brief.service", text)], &Answer::Hang(Vec::new()));
+    let watchdog = stage.watch();
+    wait_until("it is started again", LIMIT, || {
+        stage.manager.lives("brief.service") >= 3
+    });
+    stage
+        .manager
+        .wait_for("brief.service", "ActiveState", "active");
     end(watchdog);
 }

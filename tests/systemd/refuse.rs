@@ -53,20 +53,28 @@ async fn who_was_stopped_by_an_operator_is_stopped() {
             "falls.service",
             "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 7'\n".to_owned(),
         ),
+        // what nothing refers to is forgotten
+        ("keeps.target", "[Unit]\nWants=ends.service\n".to_owned()),
+        (
+            "ends.service",
+            "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 0'\n".to_owned(),
+        ),
     ];
     let units = units.each_ref().map(|(name, text)| (*name, text.as_str()));
     let manager = Manager::with(&units);
     let client = manager.client();
-    manager.systemctl(&["start", "java", "falls"]);
+    manager.systemctl(&["start", "java", "falls", "keeps.target"]);
     wait_until("it listens", LIMIT, || {
         manager.dir().join("java.service.up").exists()
     });
     manager.systemctl(&["stop", "java"]);
     manager.wait_for("falls.service", "ActiveState", "failed");
+    manager.wait_for("ends.service", "ActiveState", "inactive");
     assert_eq!(manager.property("java.service", "ActiveState"), "failed");
     let state = async |unit| client.info(&named(unit)).await.unwrap().state;
     assert_eq!(state("java.service").await, ProcessState::Stopped);
     assert_eq!(state("falls.service").await, ProcessState::Fatal);
+    assert_eq!(state("ends.service").await, ProcessState::Exited);
 }
 
 #[tokio::test]

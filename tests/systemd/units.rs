@@ -187,7 +187,8 @@ async fn what_systemd_does_itself_is_seen() {
     let client = manager.client();
     manager.systemctl(&["start", "soon", "late"]);
     let soon = client.info(&named("soon.service")).await.unwrap();
-    for unit in ["soon", "late"] {
+    for unit in ["soon.service", "late.service"] {
+        wait_until("its first life", LIMIT, || manager.lives(unit) == 1);
         manager.systemctl(&["kill", "--signal=KILL", unit]);
     }
     wait_until("it is started again", LIMIT, || {

@@ -19,9 +19,29 @@ pub struct Listed {
     names: Vec<String>,
     #[serde(default)]
     labels: Option<HashMap<String, String>>,
+    #[serde(default)]
+    host_config: Option<ListedHostConfig>,
+}
+
+/// What a list says about it: Docker tells, podman does not.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ListedHostConfig {
+    network_mode: String,
 }
 
 impl Listed {
+    /// Whether it may use a name space of the container `id`. A list tells at most that it uses the network of
+    /// another one.
+    pub fn can_share_with(&self, id: &str) -> bool {
+        let mode = self
+            .host_config
+            .as_ref()
+            .map(|config| config.network_mode.as_str());
+        let other = mode.and_then(|mode| mode.strip_prefix("container:"));
+        self.id != id && other.is_none_or(|other| other == id)
+    }
+
     /// What it is called, and which of `patterns` mean it by its id, if any of them means it; `None` means all.
     pub fn called(&self, patterns: Option<&[&str]>) -> Option<(ProcessName, Vec<String>)> {
         // Docker's links give a container further names, "/other/alias"

@@ -63,6 +63,10 @@ pub struct Config {
 pub struct HostConfig {
     /// It is removed when it ends.
     pub auto_remove: bool,
+    /// Whose name spaces it uses: `container:ID` for another container's.
+    network_mode: String,
+    pid_mode: String,
+    ipc_mode: String,
     pub log_config: LogConfig,
 }
 
@@ -76,7 +80,25 @@ pub struct LogConfig {
 impl Container {
     /// Whether `asked` is this one: engines also find by the beginning of an id, whatever was meant.
     pub fn is(&self, asked: &ProcessName) -> bool {
-        name(&self.name, self.config.labels.as_ref()) == *asked
+        self.called() == *asked
+    }
+
+    /// Whether it lives in a name space of the container `id`, whose end leaves it in a dead one.
+    pub fn shares_with(&self, id: &str) -> bool {
+        let HostConfig {
+            network_mode,
+            pid_mode,
+            ipc_mode,
+            ..
+        } = &self.host_config;
+        [network_mode, pid_mode, ipc_mode]
+            .into_iter()
+            .any(|mode| mode.strip_prefix("container:") == Some(id))
+    }
+
+    /// What it is called.
+    pub fn called(&self) -> ProcessName {
+        name(&self.name, self.config.labels.as_ref())
     }
 
     /// Which life of it this is.

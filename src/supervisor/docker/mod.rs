@@ -70,6 +70,55 @@ impl Client {
         })
     }
 
+    /// Stops `container`, which is called `name`.
+    async fn stop_one(&self, name: &ProcessName, container: &Container) -> Result<(), CallError> {
+        let id = &container.id;
+        if self.own_id.as_ref() == Some(id) {
+            return Err(failed("it is the container that httpok runs in"));
+        }
+        if container.host_config.auto_remove {
+            return Err(failed("it was made with --rm: a stop would remove it"));
+        }
+        if container.has_ended() || container.state.status == "paused" {
+            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
+        }
+        let takes = stop_takes(container);
+        self.memory
+            .stops
+            .asked(id, &container.life(), takes + KILLED);
+        let answer = self.post(id, "stop", takes + SLACK).await?;
+        match answer.status {
+            200..=299 => {
+                self.memory.stops.settled(id);
+                self.memory.stopped(name, id);
+                Ok(())
+            }
+            304 => {
+                self.memory.stops.settled(id);
+                Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"))
+            }
+            404 => Err(bad_name(&answer.message())),
+            _ => Err(failed(answer.message())),
+        }
+    }
+
+    /// The containers that run in a name space of `container`, sorted by name.
+    async fn sharing(&self, container: &Container) -> Result<Vec<Container>, CallError> {
+        let answer = self.wire.get("/containers/json", QUESTION).await?;
+        let mut found = Vec::new();
+        for listed in answer.read::<Vec<Listed>>()? {
+            if listed.can_share_with(&container.id)
+                && let Some(other) = self.look(&listed.id).await?
+                && other.shares_with(&container.id)
+                && self.own_id.as_ref() != Some(&other.id)
+            {
+                found.push(other);
+            }
+        }
+        found.sort_by_key(Container::called);
+        Ok(found)
+    }
+
     /// Waits until a container that was just started has been up for long enough.
     async fn stays_up(&self, id: &str) -> Result<(), CallError> {
         let until = Instant::now() + UP_AFTER;
@@ -173,37 +222,31 @@ impl Supervisor for Client {
         Ok(self.describe(&container, name.clone()))
     }
 
-    /// Stops `name`; answered when it has stopped. Its restart policy sleeps until it is started.
+    /// Stops `name`, and before it what shares its name spaces; answered when all have stopped. A restart policy
+    /// sleeps until the container is started.
     async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
         let container = self.find(name).await?;
-        let id = &container.id;
-        if self.own_id.as_ref() == Some(id) {
-            return Err(failed("it is the container that httpok runs in"));
-        }
-        if container.host_config.auto_remove {
-            return Err(failed("it was made with --rm: a stop would remove it"));
-        }
-        if container.has_ended() || container.state.status == "paused" {
-            return Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"));
-        }
-        let takes = stop_takes(&container);
-        self.memory
-            .stops
-            .asked(id, &container.life(), takes + KILLED);
-        let answer = self.post(id, "stop", takes + SLACK).await?;
-        match answer.status {
-            200..=299 => {
-                self.memory.stops.settled(id);
-                self.memory.stopped(name, id);
-                Ok(())
+        if container.is_running() {
+            // those that cannot be found or stopped must not keep the restart from happening
+            for dependent in self.sharing(&container).await.unwrap_or_default() {
+                let stopped = self.stop_one(&dependent.called(), &dependent).await;
+                if let Err(error) = stopped {
+                    let dependent = dependent.called();
+                    tracing::warn!("cannot stop {dependent}, which shares with {name}: {error}");
+                }
             }
-            304 => {
-                self.memory.stops.settled(id);
-                Err(CallError::fault(CallError::NOT_RUNNING, "NOT_RUNNING"))
-            }
-            404 => Err(bad_name(&answer.message())),
-            _ => Err(failed(answer.message())),
         }
+        self.stop_one(name, &container).await
+    }
+
+    /// The containers that use a name space of `name`: when that ends they are in a dead one.
+    async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
+        let container = self.find(name).await?;
+        let found = self.sharing(&container).await?;
+        let processes = found
+            .iter()
+            .map(|found| self.describe(found, found.called()));
+        Ok(processes.collect())
     }
 
     /// Starts `name`; answered when it has been up for a little while, or will not be.

@@ -13,6 +13,8 @@ pub mod spec;
 mod systemctl;
 mod unit;
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,6 +42,9 @@ pub struct Client {
     systemctl: Systemctl,
     /// The life of the unit that we ourselves are in, if we are in one.
     ourselves: Option<String>,
+    /// Units that we started and that ended well at once. systemd forgets how a unit ended as soon as nothing
+    /// refers to it.
+    ended: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Client {
@@ -48,6 +53,7 @@ impl Client {
         Self {
             systemctl: Systemctl::new(spec),
             ourselves: std::env::var("INVOCATION_ID").ok(),
+            ended: Arc::default(),
         }
     }
 
@@ -87,8 +93,32 @@ impl Client {
             {
                 Ok(())
             }
-            _ => Err(unit.refused()),
+            state => {
+                if matches!(state, ProcessState::Stopped | ProcessState::Exited) {
+                    // within this second nobody but itself has ended it, or so we take it: it is to run
+                    self.ended().insert(unit.id.clone());
+                }
+                Err(unit.refused())
+            }
         }
+    }
+
+    /// `unit` as a process, with what we know better than systemd.
+    fn describe(&self, unit: &Unit) -> Process {
+        let mut process = unit.process(now());
+        let mut ended = self.ended();
+        match process.state {
+            ProcessState::Stopped if ended.contains(&unit.id) => {
+                process.state = ProcessState::Exited;
+            }
+            ProcessState::Running => drop(ended.remove(&unit.id)),
+            _ => {}
+        }
+        process
+    }
+
+    fn ended(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What became of a start that failed, in more words than the job's.
@@ -130,13 +160,12 @@ impl Supervisor for Client {
         units.retain(|unit| !unit.is_missing());
         units.sort_by(|a, b| a.id.cmp(&b.id));
         units.dedup_by(|a, b| a.id == b.id);
-        let now = now();
-        Ok(units.into_iter().map(|unit| unit.process(now)).collect())
+        Ok(units.into_iter().map(|unit| self.describe(&unit)).collect())
     }
 
     /// The unit `name`.
     async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
-        Ok(self.look(name).await?.process(now()))
+        Ok(self.describe(&self.look(name).await?))
     }
 
     /// Stops the unit, and waits until it is gone. Refused when nobody could start it again.
