@@ -7,6 +7,10 @@ mod answers;
 mod commands;
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "probe/http2.rs"]
+mod http2;
+#[path = "probe/lenient.rs"]
+mod lenient;
 #[path = "probe/lines.rs"]
 mod lines;
 #[path = "probe/matrix.rs"]
@@ -25,7 +29,7 @@ use std::time::{Duration, Instant};
 use httpok::health::{BodyNeeds, Observation, Phase, Reason, Trouble};
 use httpok::probe::http::{HttpSpec, Probe};
 
-/// What a look may take beyond its timeout on a very busy machine. Those that hang would take for ever.
+/// What a probe may take beyond its timeout on a very busy machine. Those that hang would take for ever.
 const SLACK: Duration = Duration::from_secs(2);
 
 /// A spec for `url` whose timeout is never reached.
@@ -51,20 +55,21 @@ fn needs(keep: usize, texts: &[&[u8]]) -> BodyNeeds {
         needles: texts.iter().map(|text| text.to_vec()).collect(),
         keep,
         is_read: true,
+        headers: Vec::new(),
     }
 }
 
-/// One look, which must not take longer than it may.
-async fn look(spec: HttpSpec) -> Observation {
-    look_for(spec, &BodyNeeds::default()).await
+/// One probe, which must not take longer than it may.
+async fn run(spec: HttpSpec) -> Observation {
+    run_for(spec, &BodyNeeds::default()).await
 }
 
 /// The same, with what is needed of the body.
-async fn look_for(spec: HttpSpec, needs: &BodyNeeds) -> Observation {
+async fn run_for(spec: HttpSpec, needs: &BodyNeeds) -> Observation {
     let timeout = spec.timeout;
     let probe = Probe::new(spec, needs).expect("a good spec");
     let begun = Instant::now();
-    let seen = probe.look(timeout).await;
+    let seen = probe.run(timeout).await;
     let took = begun.elapsed();
     assert!(took < timeout + SLACK, "took {took:?}: {seen:?}");
     assert!(seen.duration <= took);

@@ -103,7 +103,7 @@ pub fn measure(table: &mut Table) {
         "an HTTPS check, clients shared",
         || {
             each(TIMES, || {
-                let seen = runtime.block_on(probe.look(TIMEOUT));
+                let seen = runtime.block_on(probe.run(TIMEOUT));
                 assert_eq!(seen.trouble, None);
             })
         },

@@ -11,8 +11,8 @@ use tokio::time::sleep;
 use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
 use crate::clock::Clock;
 use crate::health::{
-    ActionStep, Body, CallError, CheckResult, Effect, Event, Expectation, Observation, Outcome,
-    Phase, Plan, Reason, Remedy, Step, Ticket, Trouble,
+    ActionStep, CallError, CheckResult, Effect, Event, Expectation, Observation, Outcome, Phase,
+    Plan, Reason, Remedy, Step, Ticket, Trouble,
 };
 use crate::probe::Probe;
 use crate::store::IntentId;
@@ -126,7 +126,7 @@ impl Executor {
         let work = async move {
             wait(after).await;
             match probe {
-                Some(probe) => probe.look().await,
+                Some(probe) => probe.run().await,
                 None => ours("the check is gone".to_owned()),
             }
         };
@@ -158,9 +158,7 @@ impl Executor {
             let judging = tokio::task::spawn_blocking(move || {
                 let mut seen = *seen;
                 let judgement = expectation.judge(&seen);
-                if let Some(body) = &mut seen.body {
-                    body.shorten(Body::EVIDENCE);
-                }
+                seen.shorten();
                 Box::new(CheckResult { seen, judgement })
             });
             judging.await.map_err(|error| error.to_string())
@@ -189,7 +187,7 @@ impl Executor {
                 Some(probe) => Observation {
                     headers: Vec::new(),
                     body: None,
-                    ..probe.look_within(within).await
+                    ..probe.run_within(within).await
                 },
                 None => ours("the check is gone".to_owned()),
             }

@@ -65,6 +65,7 @@ fn answer(body: &[u8]) -> Observation {
             names: vec!["shop.example.org".into()],
             not_before: 1_700_000_000,
             not_after: 1_800_000_000,
+            verified: true,
         }],
         ..Observation::default()
     }

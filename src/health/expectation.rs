@@ -50,6 +50,8 @@ pub struct BodyNeeds {
     pub keep: usize,
     /// Whether anything of it matters.
     pub is_read: bool,
+    /// Headers that are judged, whose values are kept whole.
+    pub headers: Vec<String>,
 }
 
 impl Default for BodyNeeds {
@@ -59,6 +61,7 @@ impl Default for BodyNeeds {
             needles: Vec::new(),
             keep: Body::EVIDENCE,
             is_read: false,
+            headers: Vec::new(),
         }
     }
 }
@@ -82,6 +85,7 @@ impl Expectation {
             needles: needles.collect(),
             keep: keep.max(Body::EVIDENCE),
             is_read: self.reads_body(),
+            headers: self.headers().map(str::to_owned).collect(),
         }
     }
 
@@ -99,6 +103,11 @@ impl Expectation {
             true => u64::MAX,
             false => 0,
         }
+    }
+
+    /// The headers that it asks about, which the probe has to keep whole.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.assertions().filter_map(Assertion::header)
     }
 
     /// Whether anything of the body matters.

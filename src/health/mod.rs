@@ -29,6 +29,7 @@ mod snapshot;
 mod step;
 mod tally;
 mod target;
+mod text;
 mod threshold;
 mod ticket;
 pub mod unit;
@@ -61,6 +62,7 @@ pub use snapshot::{
 pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};
 pub use tally::Tally;
 pub use target::Target;
+pub use text::{TEXT_MAX, bounded, bounded_lossy, bounded_to};
 pub use threshold::{Status, Streak};
 pub use ticket::Ticket;
 pub use verdict::{Finding, Judgement, Verdict};

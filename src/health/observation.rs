@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::body::Body;
 use super::exit;
 use super::reason::{Phase, Reason};
+use super::text::bounded;
 
 /// Facts of one probe, as far as it came. A probe that failed in its body still holds the status and
 /// headers it saw and the time of every phase it reached.
@@ -39,6 +40,9 @@ pub struct Observation {
     pub ready: Option<bool>,
     /// Exit code of an exec probe.
     pub exit: Option<i32>,
+    /// What is odd about the answer and does not matter, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What went wrong while asking.
     pub trouble: Option<Trouble>,
 }
@@ -49,6 +53,25 @@ impl Observation {
         Self {
             trouble: Some(trouble),
             ..Self::default()
+        }
+    }
+
+    /// When the first certificate expires of those that the chain was verified by, in seconds since the Unix epoch;
+    /// where none was, when the leaf does. What a peer sends besides is of no use to anybody, and no harm.
+    pub fn first_expiry(&self) -> Option<i64> {
+        let verified = self.certificates.iter().filter(|one| one.verified);
+        let ends = verified.map(|one| one.not_after);
+        ends.min()
+            .or_else(|| Some(self.certificates.first()?.not_after))
+    }
+
+    /// Forgets what only the judge needed: what is kept as evidence has a bound.
+    pub fn shorten(&mut self) {
+        if let Some(body) = &mut self.body {
+            body.shorten(Body::EVIDENCE);
+        }
+        for (_, value) in &mut self.headers {
+            *value = bounded(std::mem::take(value));
         }
     }
 
@@ -79,7 +102,7 @@ pub struct StatusLine {
 }
 
 /// One certificate of the peer's chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     /// The subject, in RFC 4514 form.
     pub subject: String,
@@ -91,6 +114,9 @@ pub struct Certificate {
     pub not_before: i64,
     /// End of validity, seconds since the Unix epoch.
     pub not_after: i64,
+    /// It is part of the path on which the chain was verified.
+    #[serde(default)]
+    pub verified: bool,
 }
 
 /// How long each phase took; `None` for a phase that was not reached or not needed.
@@ -157,7 +183,7 @@ impl Trouble {
         Self {
             reason,
             phase,
-            detail: detail.into(),
+            detail: bounded(detail),
         }
     }
 }

@@ -1,7 +1,16 @@
-//! Floor 1: what the network adapters and the configuration share: URLs taken apart, and values of HTTP read
-//! from text. Nothing here connects to anything.
+//! Floor 1: the network, as adapters and configuration share it. URLs taken apart ([`Address`]) and values of HTTP
+//! read from text ([`http`]); names to addresses ([`lookup`]), addresses to a connection ([`connect()`]), and the one
+//! HTTP/1 client ([`http1`]), whose every buffer has a bound, because peers may be hostile: probes, webhooks and
+//! supervisors all ask through it. What is asked and what an answer means is not known here.
 
 pub mod address;
+mod connect;
+mod endpoint;
 pub mod http;
+pub mod http1;
+pub mod lookup;
+pub mod trouble;
 
 pub use address::Address;
+pub use connect::connect;
+pub use endpoint::{Connection, Endpoint, Family, deadline, is_socket_path};

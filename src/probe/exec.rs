@@ -62,7 +62,7 @@ impl Probe {
     }
 
     /// Runs the command once, within `timeout`.
-    pub async fn look(&self, timeout: Duration) -> Observation {
+    pub async fn run(&self, timeout: Duration) -> Observation {
         let command = Command {
             program: self.spec.command.clone(),
             stdin: None,

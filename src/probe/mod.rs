@@ -1,20 +1,18 @@
-//! Floor 2: looking. One kind of probe per module; each turns its `Spec` into a health
-//! [`Observation`]. Dispatch only: how a kind looks lives with the kind, what the kinds share stands
-//! beside them, and what a look means lives in [`crate::health`].
+//! Floor 2: probes. One kind of probe per module; each turns its `Spec` into a health
+//! [`Observation`]. Dispatch only: how a kind asks lives with the kind, what the kinds share stands
+//! beside them, and what an observation means lives in [`crate::health`].
 
 pub mod exec;
 pub mod http;
 pub(crate) mod intake;
 pub mod line;
-mod lookup;
-mod place;
 pub mod spec;
-mod trouble;
 
 use std::time::Duration;
 
-pub use place::Family;
 pub use spec::ProbeSpec;
+
+pub use crate::net::Family;
 
 use crate::health::{BodyNeeds, Observation};
 use http::HttpSpec;
@@ -33,7 +31,7 @@ pub enum SpecError {
     Exec(#[from] exec::SpecError),
 }
 
-/// A probe of any kind, ready to look as often as wanted.
+/// A probe of any kind, ready to ask as often as wanted.
 #[derive(Debug)]
 pub enum Probe {
     /// One HTTP request.
@@ -75,18 +73,18 @@ impl Probe {
         Ok(Self::Http(http::Probe::new(spec, &needs)?))
     }
 
-    /// Looks once. Never fails: what goes wrong is part of what was seen. Returns within the
+    /// Asks once. Never fails: what goes wrong is part of what was seen. Returns within the
     /// probe's timeout.
-    pub async fn look(&self) -> Observation {
-        self.look_within(Duration::MAX).await
+    pub async fn run(&self) -> Observation {
+        self.run_within(Duration::MAX).await
     }
 
     /// The same within `most` if that is less than the probe's timeout.
-    pub async fn look_within(&self, most: Duration) -> Observation {
+    pub async fn run_within(&self, most: Duration) -> Observation {
         match self {
-            Self::Http(probe) => probe.look(most.min(probe.timeout())).await,
-            Self::Line(probe) => probe.look(most.min(probe.timeout())).await,
-            Self::Exec(probe) => probe.look(most.min(probe.timeout())).await,
+            Self::Http(probe) => probe.run(most.min(probe.timeout())).await,
+            Self::Line(probe) => probe.run(most.min(probe.timeout())).await,
+            Self::Exec(probe) => probe.run(most.min(probe.timeout())).await,
         }
     }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use super::http::spec::{HttpSpec, HttpUrl};
 use super::line::spec::LineSpec;
-use super::lookup;
-use super::place::Family;
 use crate::exec::CommandLine;
 use crate::net::Address;
+use crate::net::{Family, lookup};
 
 /// How long an answer may take by default.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

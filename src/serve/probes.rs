@@ -179,6 +179,7 @@ mod tests {
             names: Vec::new(),
             not_before: 0,
             not_after,
+            verified: false,
         }
     }
 

@@ -9,7 +9,7 @@ use reqwest::Method;
 use tokio::task::JoinSet;
 
 use super::hostile::{Act, scripted};
-use super::{assert_trouble, code, hasty, kept, look, look_for, needs, patient, run_alone};
+use super::{assert_trouble, code, hasty, kept, needs, patient, run, run_alone, run_for};
 use Act::{Drip, Hang, Reset, Say, Times};
 use Phase::{Body, FirstByte};
 
@@ -77,7 +77,7 @@ async fn every_slow_answer_ends_at_the_deadline() {
     ] {
         cases.spawn(async move {
             let server = scripted(script).await;
-            let seen = look(hasty(&server.url("/"))).await;
+            let seen = run(hasty(&server.url("/"))).await;
             assert_trouble(&seen, reason, phase, says);
             assert_eq!(seen.peer, Some(server.address.to_string()));
             assert_eq!(seen.status.is_some(), phase == Body);
@@ -95,7 +95,7 @@ async fn an_endless_body_at_full_speed_ends_at_the_deadline() {
     .await;
     let mut spec = hasty(&server.url("/"));
     spec.max_body = u64::MAX;
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_trouble(&seen, Reason::BodyTimeout, Body, "got ");
 }
 
@@ -118,7 +118,7 @@ async fn a_flood_of_interim_answers_is_too_large_and_holds_up_nobody() {
             let _ = beat.send(begun.elapsed());
         }
     });
-    let seen = look(patient(&url)).await;
+    let seen = run(patient(&url)).await;
     heart.abort();
     assert_trouble(
         &seen,
@@ -142,7 +142,7 @@ async fn a_server_that_talks_first_is_heard_after_it_was_asked() {
     })
     .await;
     for _ in 0..20 {
-        let seen = look(patient(&server.url("/"))).await;
+        let seen = run(patient(&server.url("/"))).await;
         assert_trouble(&seen, Reason::Malformed, FirstByte, "not HTTP");
     }
 }
@@ -172,7 +172,7 @@ async fn every_broken_answer_has_its_reason() {
             "closed without a complete answer",
         ),
         (
-            vec![Say(b"HTTP/1.1 200 OK\r\nServer: x\r\n")],
+            vec![Say(b"HTTP/1.1 200 OK")],
             Reason::Closed,
             FirstByte,
             "closed without a complete answer",
@@ -207,7 +207,7 @@ async fn every_broken_answer_has_its_reason() {
             )],
             Reason::Malformed,
             FirstByte,
-            "content-length",
+            "Content-Length says both 5 and 7",
         ),
         (
             vec![
@@ -222,7 +222,7 @@ async fn every_broken_answer_has_its_reason() {
         (
             vec![
                 Say(b"HTTP/1.1 200 OK\r\n"),
-                Times(1000, b"A: b\r\n"),
+                Times(3000, b"A: b\r\n"),
                 Say(b"\r\n"),
             ],
             Reason::TooLarge,
@@ -233,12 +233,12 @@ async fn every_broken_answer_has_its_reason() {
             vec![Say(CHUNKED), Say(b"xyz\r\nhello\r\n")],
             Reason::Malformed,
             Body,
-            "chunk",
+            "not the size of a chunk: \"xyz\"",
         ),
     ] {
         cases.spawn(async move {
             let server = scripted(script).await;
-            let seen = look(patient(&server.url("/"))).await;
+            let seen = run(patient(&server.url("/"))).await;
             assert_trouble(&seen, reason, phase, says);
         });
     }
@@ -293,7 +293,7 @@ async fn complete_answers_need_no_close() {
     ] {
         cases.spawn(async move {
             let server = scripted(script).await;
-            let seen = look(patient(&server.url("/"))).await;
+            let seen = run(patient(&server.url("/"))).await;
             assert_eq!((code(&seen), kept(&seen).as_str()), (status, body));
             assert!(
                 seen.duration < Duration::from_secs(5),
@@ -311,7 +311,7 @@ async fn the_answer_to_head_has_no_body() {
     let server = scripted(vec![Say(ANSWER), Hang]).await;
     let mut spec = patient(&server.url("/"));
     spec.method = Method::HEAD;
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_eq!((code(&seen), kept(&seen).as_str()), (200, ""));
     assert!(server.asked()[0].starts_with("HEAD / "));
 }
@@ -326,14 +326,14 @@ async fn the_head_is_told_as_it_was_sent() {
     ] {
         let answer = format!("{line}\r\nA: 1\r\nB: two\r\nConnection: close\r\n\r\n").leak();
         let server = scripted(vec![Say(answer.as_bytes())]).await;
-        let seen = look(patient(&server.url("/x?y=1"))).await;
+        let seen = run(patient(&server.url("/x?y=1"))).await;
         let status = seen.status.as_ref().expect("a status");
         assert_eq!(
             (status.version.as_str(), status.reason.as_str()),
             (version, reason)
         );
         let (name, value) = &seen.headers[1];
-        assert_eq!((name.as_str(), value.as_str()), ("b", "two"));
+        assert_eq!((name.as_str(), value.as_str()), ("B", "two"));
         assert_eq!(seen.url, server.url("/x?y=1"));
         for phase in [Phase::Connect, FirstByte, Body] {
             assert!(seen.phases.get(phase).is_some(), "{phase}");
@@ -348,32 +348,32 @@ async fn the_head_is_told_as_it_was_sent() {
 #[tokio::test]
 async fn the_request_is_plain_and_carries_what_was_asked() {
     let server = scripted(vec![Say(b"HTTP/1.1 204 No Content\r\n\r\n")]).await;
-    let plain = look(patient(&format!("http://{}?x=1#top", server.address))).await;
+    let plain = run(patient(&format!("http://{}?x=1#top", server.address))).await;
     assert_eq!(code(&plain), 204);
     let mut spec = patient(&format!("http://me:p%40ss@{}/a", server.address));
     spec.method = Method::POST;
     spec.data = Some(SecretBytes::new("data"));
     spec.headers = vec![header("X-Key", "k").expect("a header")];
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_eq!(seen.url, server.url("/a"));
     let asked = server.asked();
     let address = server.address;
     let agent = concat!("httpok/", env!("CARGO_PKG_VERSION"));
-    for line in [
+    // as curl sends it: there are servers that want it so
+    let plain = [
         "GET /?x=1 HTTP/1.1",
-        &format!("host: {address}"),
-        &format!("user-agent: {agent}"),
-        "accept: */*",
-        "accept-encoding: identity",
-    ] {
-        assert!(asked[0].lines().any(|l| l == line), "{line}: {}", asked[0]);
-    }
-    assert_eq!(asked[0].lines().count(), 6, "{}", asked[0]);
+        &format!("Host: {address}"),
+        &format!("User-Agent: {agent}"),
+        "Accept: */*",
+        "Accept-Encoding: identity",
+        "",
+    ];
+    assert_eq!(asked[0].lines().collect::<Vec<_>>(), plain);
     for line in [
         "POST /a HTTP/1.1",
-        "x-key: k",
-        "authorization: Basic bWU6cEBzcw==",
-        "content-length: 4",
+        "X-Key: k",
+        "Authorization: Basic bWU6cEBzcw==",
+        "Content-Length: 4",
     ] {
         assert!(asked[1].lines().any(|l| l == line), "{line}: {}", asked[1]);
     }
@@ -390,7 +390,7 @@ async fn texts_are_found_across_chunks_and_beyond_the_kept_part() {
     ])
     .await;
     let needs = needs(10, &[b"everything-is-fine", b"not there"]);
-    let seen = look_for(patient(&server.url("/")), &needs).await;
+    let seen = run_for(patient(&server.url("/")), &needs).await;
     let body = seen.body.as_ref().expect("a body");
     assert!(body.contains(b"everything-is-fine") && !body.contains(b"not there"));
     assert_eq!(
@@ -404,7 +404,7 @@ async fn gzip_that_nobody_asked_for_is_just_bytes() {
     const ANSWER: &[u8] =
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00";
     let server = scripted(vec![Say(ANSWER), Hang]).await;
-    let seen = look(patient(&server.url("/"))).await;
+    let seen = run(patient(&server.url("/"))).await;
     assert_eq!(code(&seen), 200);
     assert_eq!(seen.body.expect("a body").kept, b"\x1f\x8b\x08\x00");
 }
@@ -418,7 +418,7 @@ async fn a_body_over_the_limit_is_too_large_and_its_start_is_kept() {
     .await;
     let mut spec = patient(&server.url("/"));
     spec.max_body = 100_000;
-    let seen = look_for(spec, &needs(5, &[])).await;
+    let seen = run_for(spec, &needs(5, &[])).await;
     assert_trouble(&seen, Reason::TooLarge, Body, "larger than 100000 bytes");
     assert_eq!(kept(&seen), "start");
     assert!(seen.status.is_some());
@@ -441,7 +441,7 @@ async fn three_hundred_megabytes_take_no_memory() {
     spec.timeout = Duration::from_secs(60);
     spec.max_body = u64::MAX;
     let before = peak_kib();
-    let seen = look_for(spec, &needs(64 << 10, &[b".the end"])).await;
+    let seen = run_for(spec, &needs(64 << 10, &[b".the end"])).await;
     let grown = peak_kib() - before;
     assert_eq!(code(&seen), 200);
     let body = seen.body.expect("a body");
@@ -460,7 +460,7 @@ async fn twenty_probes_at_once_do_not_wait_for_each_other() {
             0 => hasty(&hung.url("/")),
             _ => patient(&well.url("/")),
         };
-        looks.spawn(look(spec));
+        looks.spawn(run(spec));
     }
     let seen = looks.join_all().await;
     assert!(begun.elapsed() < Duration::from_secs(2));

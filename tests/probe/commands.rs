@@ -17,13 +17,13 @@ fn shell(line: &str) -> ExecSpec {
     }
 }
 
-async fn look(spec: ExecSpec) -> Observation {
-    look_for(spec, &[]).await
+async fn run(spec: ExecSpec) -> Observation {
+    run_for(spec, &[]).await
 }
 
-async fn look_for(spec: ExecSpec, texts: &[&[u8]]) -> Observation {
+async fn run_for(spec: ExecSpec, texts: &[&[u8]]) -> Observation {
     let probe = Probe::new(spec, &needs(0, texts)).expect("a good spec");
-    let seen = probe.look(probe.timeout()).await;
+    let seen = probe.run(probe.timeout()).await;
     assert_eq!(seen.url, "exec:/bin/sh");
     seen
 }
@@ -52,7 +52,7 @@ async fn the_exit_code_is_the_verdict_and_the_output_its_grounds() {
             "expected exit 0, got exit 127",
         ),
     ] {
-        let seen = look(shell(line)).await;
+        let seen = run(shell(line)).await;
         assert_eq!(seen.trouble, None, "{line}");
         assert!(seen.phases.get(Phase::FirstByte).is_some());
         let judged = Expectation::default().judge(&seen);
@@ -76,20 +76,20 @@ async fn texts_are_expected_of_the_output_and_the_worst_decides() {
         ("echo all bad; exit 1", Verdict::Fail),
         ("echo all bad; exit 3", Verdict::Unknown),
     ] {
-        let seen = look_for(shell(line), &[b"fine"]).await;
+        let seen = run_for(shell(line), &[b"fine"]).await;
         assert_eq!(expectation.judge(&seen).verdict, verdict, "{line}");
     }
 }
 
 #[tokio::test]
 async fn output_is_bounded_and_what_was_dropped_is_not_judged() {
-    let seen = look(shell("yes | head -c 5000; exit 1")).await;
+    let seen = run(shell("yes | head -c 5000; exit 1")).await;
     let body = seen.body.as_ref().expect("output");
     assert_eq!((body.kept.len(), body.size), (1024, 5000));
     assert_eq!((seen.trouble, seen.exit), (None, Some(1)));
     let spec = shell("echo fine; yes | head -c 5000");
-    assert_eq!(look_for(spec.clone(), &[b"fine"]).await.trouble, None);
-    let seen = look_for(spec, &[b"fine", b"absent"]).await;
+    assert_eq!(run_for(spec.clone(), &[b"fine"]).await.trouble, None);
+    let seen = run_for(spec, &[b"fine", b"absent"]).await;
     assert_trouble(&seen, Reason::TooLarge, Phase::FirstByte, "1024 bytes");
 }
 
@@ -98,7 +98,7 @@ async fn a_command_that_does_not_end_is_killed_with_all_that_it_started() {
     let mut spec = shell("echo begun; sleep 1000 & sleep 1000");
     spec.timeout = Duration::from_millis(300);
     let begun = Instant::now();
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "{seen:?}");
     assert_trouble(
         &seen,
@@ -117,7 +117,7 @@ async fn what_cannot_be_started_is_our_own_trouble() {
     };
     let probe =
         Probe::new(words("/nonexistent/check"), &BodyNeeds::default()).expect("a good spec");
-    let seen = probe.look(probe.timeout()).await;
+    let seen = probe.run(probe.timeout()).await;
     assert_trouble(&seen, Reason::Spawn, Phase::Connect, "/nonexistent/check");
     assert_eq!(
         Expectation::default().judge(&seen).verdict,
@@ -137,7 +137,7 @@ async fn out_of_descriptors_is_our_own_trouble() {
     let next = std::fs::File::open("/dev/null").expect("there is one left");
     let next = std::os::fd::AsRawFd::as_raw_fd(&next) as u64;
     setrlimit(Resource::RLIMIT_NOFILE, next, hard).expect("a lower limit");
-    let seen = look(shell("exit 0")).await;
+    let seen = run(shell("exit 0")).await;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit as it was");
     assert_trouble(&seen, Reason::NoFds, Phase::Connect, "cannot run");
 }

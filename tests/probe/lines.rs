@@ -26,16 +26,16 @@ fn spec(server: &Server, until: Option<Until>) -> LineSpec {
 }
 
 /// One look, which must not take longer than it may.
-async fn look(spec: LineSpec) -> Observation {
-    look_for(spec, &BodyNeeds::default()).await
+async fn run(spec: LineSpec) -> Observation {
+    run_for(spec, &BodyNeeds::default()).await
 }
 
 /// The same, with what is needed of the answer.
-async fn look_for(spec: LineSpec, needs: &BodyNeeds) -> Observation {
+async fn run_for(spec: LineSpec, needs: &BodyNeeds) -> Observation {
     let most = spec.timeout;
     let probe = Probe::new(spec, needs).expect("a good spec");
     let begun = Instant::now();
-    let seen = probe.look(most).await;
+    let seen = probe.run(most).await;
     assert!(begun.elapsed() < most + SLACK, "{seen:?}");
     let phases: Duration = seen.phases.iter().map(|(_, span)| span).sum();
     assert!(phases <= seen.duration, "{seen:?}");
@@ -106,7 +106,7 @@ async fn zopes_monitor_is_asked_with_its_discipline() {
     ] {
         let mut spec = spec(&server, Some(until));
         spec.send = Some(SecretBytes::new(send));
-        let seen = look(spec).await;
+        let seen = run(spec).await;
         assert_eq!((&seen.trouble, kept(&seen).as_str()), (&None, answer));
         assert_eq!(seen.peer, Some(server.address.to_string()));
         for phase in [Connect, FirstByte, Body] {
@@ -117,7 +117,7 @@ async fn zopes_monitor_is_asked_with_its_discipline() {
         let mut spec = spec(&server, Some(Until::LineOrClose));
         spec.send = Some(SecretBytes::new(unfinished));
         spec.timeout = Duration::from_millis(300);
-        let seen = look(spec).await;
+        let seen = run(spec).await;
         assert_trouble(
             &seen,
             Reason::FirstByteTimeout,
@@ -200,7 +200,7 @@ async fn every_trick_has_its_reason_in_time() {
             let mut spec = spec(&server, Some(until));
             spec.timeout = Duration::from_millis(400);
             let needs = needs(64 << 10, &[b"ready"]);
-            let seen = look_for(spec, &needs).await;
+            let seen = run_for(spec, &needs).await;
             assert_trouble(&seen, reason, phase, says);
             let size = seen.body.as_ref().map_or(0, |body| body.kept.len());
             assert!(size <= 65536 && (size > 0) == (phase == Body), "{seen:?}");
@@ -215,18 +215,18 @@ async fn a_peer_may_answer_before_it_was_asked_or_without_reading() {
     let mut asked = spec(&server, Some(Until::LineOrClose));
     // more than the buffers of both sides take
     asked.send = Some(SecretBytes::new(vec![b'x'; 32 << 20]));
-    let seen = look(asked).await;
+    let seen = run(asked).await;
     assert_eq!((&seen.trouble, kept(&seen).as_str()), (&None, "up 75%\r\n"));
     let server = saying(vec![Say(b"220 mail"), Say(b" ready"), Hang]).await;
     let greeted = spec(&server, Some(Until::Texts(vec![b"l ready".to_vec()])));
     let needs = needs(64 << 10, &[b"l ready"]);
-    assert_eq!(look_for(greeted, &needs).await.trouble, None);
+    assert_eq!(run_for(greeted, &needs).await.trouble, None);
 }
 
 #[tokio::test]
 async fn with_nothing_to_wait_for_a_connection_is_enough() {
     let server = saying(vec![Hang]).await;
-    let seen = look(spec(&server, None)).await;
+    let seen = run(spec(&server, None)).await;
     assert_eq!((seen.trouble, seen.body), (None, None));
     assert_eq!(seen.phases.get(FirstByte), None);
 
@@ -237,7 +237,7 @@ async fn with_nothing_to_wait_for_a_connection_is_enough() {
         host: address.ip().to_string(),
         port: address.port(),
     };
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     let says = format!("connection refused ({address})");
     assert_trouble(&seen, Reason::Refused, Connect, &says);
 }
@@ -250,24 +250,24 @@ async fn names_and_unix_sockets_are_places_too() {
         host: "localhost".to_owned(),
         port: server.address.port(),
     };
-    let seen = look(by_name.clone()).await;
+    let seen = run(by_name.clone()).await;
     assert_eq!(seen.trouble, None);
     assert!(seen.phases.get(Phase::Dns).is_some());
     by_name.peer = Peer::Tcp {
         host: "nosuch.invalid".to_owned(),
         port: 1,
     };
-    let seen = look(by_name.clone()).await;
+    let seen = run(by_name.clone()).await;
     assert_trouble(&seen, Reason::Dns, Phase::Dns, "nosuch.invalid");
 
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("agent.sock");
     by_name.peer = Peer::Unix(path.clone());
-    let seen = look(by_name.clone()).await;
+    let seen = run(by_name.clone()).await;
     assert_trouble(&seen, Reason::Refused, Connect, "no such file");
     let _server = hostile::on_unix(&path, b"OK\n");
     by_name.send = Some(SecretBytes::new("hello\r\n\r\n"));
-    let seen = look(by_name).await;
+    let seen = run(by_name).await;
     assert_eq!((&seen.trouble, kept(&seen).as_str()), (&None, "OK\n"));
 }
 

@@ -9,7 +9,7 @@ use httpok::probe::Family;
 use httpok::probe::http::{HttpSpec, Override, Probe};
 
 use super::hostile::{self, Act, scripted};
-use super::{assert_trouble, code, hasty, kept, look, patient, run_alone, trouble};
+use super::{assert_trouble, code, hasty, kept, patient, run, run_alone, trouble};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -31,7 +31,7 @@ fn at(port: u16, addresses: &[&str]) -> HttpSpec {
 async fn nobody_listening_is_refused_at_once() {
     let port = hostile::refusing("127.0.0.1");
     let address = port.local_addr().expect("bound");
-    let seen = look(patient(&format!("http://u:hunter2@{address}/"))).await;
+    let seen = run(patient(&format!("http://u:hunter2@{address}/"))).await;
     let says = format!("connection refused ({address})");
     assert_trouble(&seen, Reason::Refused, Phase::Connect, &says);
     assert_eq!((seen.peer, seen.status, seen.body), (None, None, None));
@@ -45,7 +45,7 @@ async fn refused_is_tried_again_until_somebody_listens() {
     let mut spec = patient(&format!("http://{address}/"));
     spec.retry_refused = Some(Duration::from_millis(20));
     let probe = Probe::new(spec, &BodyNeeds::default()).expect("a good spec");
-    let mut look = pin!(probe.look(probe.timeout()));
+    let mut look = pin!(probe.run(probe.timeout()));
     let early = tokio::time::timeout(Duration::from_millis(100), &mut look).await;
     assert!(early.is_err(), "{early:?}");
     let listener = port.listen(8).expect("listen");
@@ -59,7 +59,7 @@ async fn refused_to_the_end_is_refused_and_in_time() {
     let address = port.local_addr().expect("bound");
     let mut spec = hasty(&format!("http://{address}/"));
     spec.retry_refused = Some(Duration::from_millis(150));
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_trouble(&seen, Reason::Refused, Phase::Connect, "connection refused");
     assert!(seen.duration >= Duration::from_millis(300), "{seen:?}");
 }
@@ -68,27 +68,53 @@ async fn refused_to_the_end_is_refused_and_in_time() {
 async fn every_address_is_tried() {
     let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
     let port = server.address.port();
-    let seen = look(at(port, &["127.0.0.2", "127.0.0.1"])).await;
+    let seen = run(at(port, &["127.0.0.2", "127.0.0.1"])).await;
     assert_eq!(
         (code(&seen), seen.peer),
         (200, Some(server.address.to_string()))
     );
-    assert!(server.asked()[0].contains(&format!("host: shop.test:{port}")));
+    assert!(server.asked()[0].contains(&format!("Host: shop.test:{port}")));
     assert_eq!(seen.phases.get(Phase::Dns), None);
 }
 
 #[tokio::test]
-async fn an_address_that_says_nothing_takes_its_share_of_the_time_only() {
-    let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
+async fn an_address_that_says_nothing_costs_a_quarter_of_a_second() {
+    // it needs more than half of the timeout: an equal share for each address would not do
+    let answer = vec![
+        Act::Pause(Duration::from_millis(2500)),
+        Act::Say(OK),
+        Act::Hang,
+    ];
+    let server = scripted(answer).await;
     let port = server.address.port();
     let _silent = hostile::full(SocketAddr::new("127.0.0.2".parse().expect("ip"), port)).await;
     let mut spec = at(port, &["127.0.0.2", "127.0.0.1"]);
+    spec.timeout = Duration::from_secs(4);
+    let seen = run(spec).await;
+    assert_eq!(code(&seen), 200);
+    assert_eq!(seen.peer, Some(server.address.to_string()));
+    let connect = seen.phases.get(Phase::Connect).expect("it was reached");
+    assert!(connect >= Duration::from_millis(240), "{connect:?}");
+    assert!(connect < Duration::from_millis(1500), "{connect:?}");
+    // what is said of a peer that had less time than was given
+    let hung = scripted(vec![Act::Hang]).await;
+    let port = hung.address.port();
+    let _silent = hostile::full(SocketAddr::new("127.0.0.2".parse().expect("ip"), port)).await;
+    let mut spec = at(port, &["127.0.0.2", "127.0.0.1"]);
     spec.timeout = Duration::from_millis(500);
-    assert_eq!(code(&look(spec).await), 200);
+    let seen = run(spec).await;
+    let says = "no answer within 500ms, connected for 2";
+    assert_trouble(&seen, Reason::FirstByteTimeout, Phase::FirstByte, says);
+}
 
+#[tokio::test]
+async fn addresses_that_say_nothing_are_all_named() {
+    let address = SocketAddr::new("127.0.0.2".parse().expect("ip"), 0);
+    let (listener, _queue) = hostile::full(address).await;
+    let port = listener.local_addr().expect("bound").port();
     let mut spec = at(port, &["127.0.0.2"]);
     spec.timeout = Duration::from_millis(300);
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     let says = format!("no connection within 300ms (127.0.0.2:{port})");
     assert_trouble(&seen, Reason::ConnectTimeout, Phase::Connect, &says);
 }
@@ -99,7 +125,7 @@ async fn names_are_looked_up_and_families_chosen() {
     let url = format!("http://localhost:{}/", server.address.port());
     let mut spec = patient(&url);
     spec.family = Some(Family::V4);
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_eq!(
         (code(&seen), seen.peer),
         (200, Some(server.address.to_string()))
@@ -108,7 +134,7 @@ async fn names_are_looked_up_and_families_chosen() {
 
     let mut spec = patient(&url);
     spec.family = Some(Family::V6);
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     // where localhost is IPv4 only, it has no such address; else nobody listens on the other one
     let trouble = seen.trouble.expect("the server is on IPv4");
     assert!(
@@ -122,7 +148,7 @@ async fn names_are_looked_up_and_families_chosen() {
 
 #[tokio::test]
 async fn a_name_that_does_not_exist_is_dns_trouble() {
-    let seen = look(hasty("http://nosuch.invalid/")).await;
+    let seen = run(hasty("http://nosuch.invalid/")).await;
     assert_trouble(&seen, Reason::Dns, Phase::Dns, "\"nosuch.invalid\"");
     assert_eq!(seen.phases.get(Phase::Connect), None);
 }
@@ -133,14 +159,14 @@ async fn unix_sockets_are_asked_by_url_and_by_option() {
     let path = dir.path().join("app.sock");
     let server = hostile::on_unix(&path, OK);
     let encoded = path.to_str().expect("UTF-8").replace('/', "%2F");
-    let seen = look(patient(&format!("http+unix://{encoded}/health?x=1"))).await;
+    let seen = run(patient(&format!("http+unix://{encoded}/health?x=1"))).await;
     assert_eq!((code(&seen), kept(&seen).as_str()), (200, "ok"));
     assert_eq!(seen.peer.as_deref(), path.to_str());
     assert!(seen.url.ends_with("app.sock/health?x=1"), "{}", seen.url);
 
     let mut spec = patient("http://shop.test/health");
     spec.unix_socket = Some(path.clone());
-    let seen = look(spec.clone()).await;
+    let seen = run(spec.clone()).await;
     assert_eq!(
         (code(&seen), seen.url.as_str()),
         (200, "http://shop.test/health")
@@ -148,10 +174,10 @@ async fn unix_sockets_are_asked_by_url_and_by_option() {
 
     server.abort();
     assert!(server.await.is_err());
-    let gone = look(spec.clone()).await;
+    let gone = run(spec.clone()).await;
     assert_trouble(&gone, Reason::Refused, Phase::Connect, "app.sock");
     std::fs::remove_file(&path).expect("it is there");
-    let gone = look(spec).await;
+    let gone = run(spec).await;
     assert_trouble(&gone, Reason::Refused, Phase::Connect, "no such file");
 }
 
@@ -166,9 +192,9 @@ async fn out_of_descriptors_is_our_own_trouble() {
     let next = std::fs::File::open("/dev/null").expect("there is one left");
     let next = std::os::fd::AsRawFd::as_raw_fd(&next) as u64;
     setrlimit(Resource::RLIMIT_NOFILE, next, hard).expect("a lower limit");
-    let by_address = look(patient(&server.url("/"))).await;
+    let by_address = run(patient(&server.url("/"))).await;
     let port = server.address.port();
-    let by_name = look(patient(&format!("http://localhost:{port}/"))).await;
+    let by_name = run(patient(&format!("http://localhost:{port}/"))).await;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the limit as it was");
     for (seen, phase) in [(by_address, Phase::Connect), (by_name, Phase::Dns)] {
         let trouble = trouble(&seen);

@@ -18,7 +18,7 @@ fn check(preset: &str, url: &str, keys: &str) -> Check {
 
 async fn judged(check: &Check) -> Judgement {
     let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs());
-    let seen = probe.expect("a good spec").look().await;
+    let seen = probe.expect("a good spec").run().await;
     check.expectation.judge(&seen)
 }
 
@@ -224,7 +224,7 @@ async fn halon_is_not_restarted_while_it_is_ready() {
                 Some("/ready") => ready,
                 other => panic!("asked for {other:?}"),
             };
-            assert!(head.contains("\r\nx-api-key: hunter2\r\n"), "{head}");
+            assert!(head.contains("\r\nX-Api-Key: hunter2\r\n"), "{head}");
             let answer: &'static str =
                 format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\nspool\n").leak();
             vec![Act::Say(answer.as_bytes())]

@@ -1,11 +1,12 @@
 //! Redirects: on the same host only, and not for ever.
 
 use httpok::health::{Phase, Reason};
+
 use httpok::net::http::header;
 use httpok::secret::SecretBytes;
 
 use super::hostile::{Act, Server, answering};
-use super::{assert_trouble, code, look, patient};
+use super::{assert_trouble, code, patient, run};
 
 /// Sends `/a` to `/b?c=1`, `/loop` to itself, and `/away` to another host.
 async fn server() -> Server {
@@ -29,7 +30,7 @@ async fn nothing_is_followed_unless_asked_for() {
     let mut spec = patient(&server.url("/away"));
     spec.max_body = 0;
     spec.timeout = std::time::Duration::from_millis(300);
-    assert_eq!(look(spec).await.status.expect("a status").code, 302);
+    assert_eq!(run(spec).await.status.expect("a status").code, 302);
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -41,13 +42,13 @@ async fn the_same_host_is_followed_with_all_that_was_asked() {
     spec.method = reqwest::Method::POST;
     spec.data = Some(SecretBytes::new("data"));
     spec.headers = vec![header("X-Key", "k").expect("a header")];
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_eq!((code(&seen), seen.redirects), (200, 1));
     assert_eq!(seen.url, server.url("/b?c=1"));
     let asked = server.asked();
-    assert!(asked[0].starts_with("POST /a ") && asked[0].contains("content-length: 4"));
-    assert!(asked[1].starts_with("GET /b?c=1 ") && !asked[1].contains("content-length"));
-    assert!(asked[1].contains("x-key: k") && asked[1].contains("authorization: Basic"));
+    assert!(asked[0].starts_with("POST /a ") && asked[0].contains("Content-Length: 4"));
+    assert!(asked[1].starts_with("GET /b?c=1 ") && !asked[1].contains("Content-Length"));
+    assert!(asked[1].contains("X-Key: k") && asked[1].contains("Authorization: Basic"));
 }
 
 #[tokio::test]
@@ -55,7 +56,7 @@ async fn loops_end_and_other_hosts_are_refused() {
     let server = server().await;
     let mut spec = patient(&server.url("/loop"));
     spec.follow = true;
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_trouble(
         &seen,
         Reason::RedirectLoop,
@@ -66,7 +67,7 @@ async fn loops_end_and_other_hosts_are_refused() {
 
     let mut spec = patient(&server.url("/away"));
     spec.follow = true;
-    let seen = look(spec).await;
+    let seen = run(spec).await;
     assert_trouble(
         &seen,
         Reason::RedirectLoop,

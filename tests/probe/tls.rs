@@ -12,21 +12,23 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::hostile::{self, Act, Server};
-use super::{assert_trouble, code, hasty, look, patient};
+use super::{assert_trouble, code, hasty, kept, patient, run};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// An authority of our own.
-struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     file: NamedTempFile,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::named("our authority")
     }
 
@@ -43,7 +45,7 @@ impl Authority {
     }
 
     /// A certificate for `name`, valid from 2020 until `year`.
-    fn issue(&self, name: &str, year: i32) -> Identity {
+    pub fn issue(&self, name: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -58,7 +60,7 @@ impl Authority {
 }
 
 /// A certificate and its key.
-struct Identity {
+pub struct Identity {
     der: CertificateDer<'static>,
     pem: String,
     key: KeyPair,
@@ -78,6 +80,26 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 
 /// A server that shows `identity` and answers every request.
 async fn serve(identity: &Identity, clients: Option<&Authority>) -> Server {
+    tls_server(identity, &[], clients, |mut stream| async move {
+        hostile::read_head(&mut stream).await?;
+        stream.write_all(OK).await?;
+        stream.flush().await?;
+        hostile::wait_until_gone(&mut stream).await
+    })
+    .await
+}
+
+/// A server that shows `identity` and `rest` of a chain, and does `talk` after each handshake.
+pub async fn tls_server<F, T>(
+    identity: &Identity,
+    rest: &[CertificateDer<'static>],
+    clients: Option<&Authority>,
+    talk: F,
+) -> Server
+where
+    F: Fn(TlsStream<TcpStream>) -> T + Clone + Send + Sync + 'static,
+    T: Future<Output = std::io::Result<()>> + Send + 'static,
+{
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("versions");
@@ -92,45 +114,27 @@ async fn serve(identity: &Identity, clients: Option<&Authority>) -> Server {
         }
     };
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("a key");
+    let chain = std::iter::once(identity.der.clone()).chain(rest.iter().cloned());
     let mut config = builder
-        .with_single_cert(vec![identity.der.clone()], key)
+        .with_single_cert(chain.collect(), key)
         .expect("a pair");
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     hostile::talking(move |stream| {
-        let acceptor = acceptor.clone();
+        let (acceptor, talk) = (acceptor.clone(), talk.clone());
         async move {
-            let mut stream = match acceptor.accept(stream).into_fallible().await {
-                Ok(stream) => stream,
+            match acceptor.accept(stream).into_fallible().await {
+                Ok(stream) => talk(stream).await,
                 // the alert is out; leave in peace, so that it arrives
-                Err((_, mut stream)) => return hostile::wait_until_gone(&mut stream).await,
-            };
-            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                return speak_http2(&mut stream).await;
+                Err((_, mut stream)) => hostile::wait_until_gone(&mut stream).await,
             }
-            hostile::read_head(&mut stream).await?;
-            stream.write_all(OK).await?;
-            stream.flush().await?;
-            hostile::wait_until_gone(&mut stream).await
         }
     })
     .await
 }
 
-/// The least of HTTP/2: settings, their acknowledgement, and status 200 on the first stream.
-async fn speak_http2<S>(stream: &mut S) -> std::io::Result<()>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
-    stream.write_all(&[0, 0, 0, 4, 1, 0, 0, 0, 0]).await?;
-    stream.write_all(&[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]).await?;
-    stream.flush().await?;
-    hostile::wait_until_gone(stream).await
-}
-
 /// A spec for `server`, trusting `authority`.
-fn spec(server: &Server, authority: &Authority) -> HttpSpec {
+pub fn spec(server: &Server, authority: &Authority) -> HttpSpec {
     let mut spec = patient(&format!("https://{}/", server.address));
     spec.tls.cacert = Some(authority.file.path().to_owned());
     spec
@@ -140,7 +144,7 @@ fn spec(server: &Server, authority: &Authority) -> HttpSpec {
 async fn a_certificate_of_a_trusted_authority_is_fine_and_is_told() {
     let authority = Authority::new();
     let server = serve(&authority.issue("127.0.0.1", 2100), None).await;
-    let seen = look(spec(&server, &authority)).await;
+    let seen = run(spec(&server, &authority)).await;
     assert_eq!(code(&seen), 200);
     assert_eq!(seen.certificates[0].names, ["127.0.0.1"]);
     assert_eq!(seen.certificates[0].not_after, 4_102_444_800);
@@ -186,7 +190,7 @@ async fn every_distrust_has_its_reason_and_still_shows_the_certificate() {
         ),
     ] {
         let server = serve(&authority.issue(name, year), None).await;
-        let seen = look(spec(&server, trusted)).await;
+        let seen = run(spec(&server, trusted)).await;
         assert_trouble(&seen, reason, Phase::Tls, says);
         assert_eq!(seen.certificates[0].names, [name]);
         assert_eq!(seen.peer, Some(server.address.to_string()));
@@ -194,7 +198,7 @@ async fn every_distrust_has_its_reason_and_still_shows_the_certificate() {
 
         let mut spec = spec(&server, trusted);
         spec.tls.insecure = true;
-        let seen = look(spec).await;
+        let seen = run(spec).await;
         assert_eq!((code(&seen), seen.certificates.len()), (200, 1));
     }
 }
@@ -203,7 +207,7 @@ async fn every_distrust_has_its_reason_and_still_shows_the_certificate() {
 async fn the_systems_roots_do_not_vouch_for_us() {
     let authority = Authority::new();
     let server = serve(&authority.issue("127.0.0.1", 2100), None).await;
-    let seen = look(patient(&format!("https://{}/", server.address))).await;
+    let seen = run(patient(&format!("https://{}/", server.address))).await;
     let trouble = seen.trouble.expect("trouble");
     // a machine without any roots cannot tell
     let expected = match rustls_platform_verifier::Verifier::new(provider()) {
@@ -239,7 +243,7 @@ async fn a_certificate_that_signed_itself_is_trusted_when_it_is_the_given_one() 
             let server = serve(&identity, None).await;
             let mut spec = patient(&format!("https://{}/", server.address));
             spec.tls.cacert = Some(file.path().to_owned());
-            let seen = look(spec).await;
+            let seen = run(spec).await;
             assert_eq!(
                 seen.trouble.map(|trouble| trouble.reason),
                 reason,
@@ -253,12 +257,12 @@ async fn a_certificate_that_signed_itself_is_trusted_when_it_is_the_given_one() 
 async fn a_server_that_asks_who_we_are_is_told() {
     let authority = Authority::new();
     let server = serve(&authority.issue("127.0.0.1", 2100), Some(&authority)).await;
-    let seen = look(spec(&server, &authority)).await;
+    let seen = run(spec(&server, &authority)).await;
     assert_trouble(
         &seen,
         Reason::TlsHandshake,
         Phase::Tls,
-        "CertificateRequired",
+        "certificate required",
     );
 
     let us = authority.issue("us.test", 2100);
@@ -268,7 +272,7 @@ async fn a_server_that_asks_who_we_are_is_told() {
         let mut spec = spec(&server, &authority);
         spec.tls.cert = Some(cert.path().to_owned());
         spec.tls.key = key.map(|key| key.path().to_owned());
-        assert_eq!(code(&look(spec).await), 200);
+        assert_eq!(code(&run(spec).await), 200);
     }
 }
 
@@ -280,7 +284,7 @@ async fn what_is_no_handshake_is_said() {
             .await;
     let mut hung = spec(&silent, &authority);
     hung.timeout = hasty("http://h/").timeout;
-    let seen = look(hung).await;
+    let seen = run(hung).await;
     assert_trouble(
         &seen,
         Reason::TlsHandshake,
@@ -293,7 +297,7 @@ async fn what_is_no_handshake_is_said() {
         hostile::wait_until_gone(&mut stream).await
     })
     .await;
-    let seen = look(spec(&plain, &authority)).await;
+    let seen = run(spec(&plain, &authority)).await;
     assert_trouble(
         &seen,
         Reason::TlsHandshake,
@@ -303,17 +307,103 @@ async fn what_is_no_handshake_is_said() {
     assert!(seen.duration < Duration::from_secs(5));
 }
 
+/// A server over TLS that says `answer` and closes without the good-bye of TLS.
+async fn abrupt(identity: &Identity, answer: &'static [u8]) -> Server {
+    tls_server(identity, &[], None, move |mut stream| async move {
+        hostile::read_head(&mut stream).await?;
+        stream.write_all(answer).await?;
+        stream.flush().await?;
+        let (mut socket, _) = stream.into_inner();
+        socket.shutdown().await?;
+        hostile::wait_until_gone(&mut socket).await
+    })
+    .await
+}
+
 #[tokio::test]
-async fn http2_is_spoken_when_both_want_it() {
+async fn a_close_without_close_notify_ends_a_body_of_unknown_length_and_no_other() {
     let authority = Authority::new();
-    let server = serve(&authority.issue("127.0.0.1", 2100), None).await;
-    let mut spec = spec(&server, &authority);
-    spec.http2 = true;
-    let seen = look(spec).await;
+    let identity = authority.issue("127.0.0.1", 2100);
+    // as Python's http.server over TLS does it
+    let server = abrupt(&identity, b"HTTP/1.0 200 OK\r\n\r\nhello").await;
+    let seen = run(spec(&server, &authority)).await;
+    assert_eq!((code(&seen), kept(&seen).as_str()), (200, "hello"));
+    assert_eq!(seen.notes, ["TLS ended without close_notify"]);
+    let server = abrupt(
+        &identity,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    )
+    .await;
+    let seen = run(spec(&server, &authority)).await;
+    assert_eq!((code(&seen), seen.notes.len()), (200, 0));
+    for (answer, says) in [
+        (
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"[..],
+            "expected 9 bytes of body, got 5",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+            "broke off after 5 bytes",
+        ),
+    ] {
+        let server = abrupt(&identity, answer).await;
+        let seen = run(spec(&server, &authority)).await;
+        assert_trouble(&seen, Reason::Truncated, Phase::Body, says);
+    }
+}
+
+/// An authority between `root` and servers, valid until `year`: its certificate, and itself.
+fn between(root: &Authority, name: &str, key: KeyPair, year: i32) -> Authority {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let name = (rcgen::DnType::CommonName, name);
+    params.distinguished_name.push(name.0, name.1);
+    let issuer = CertifiedIssuer::signed_by(params, key, &root.issuer).expect("a certificate");
+    let file = pem_file(&[&issuer.pem()]);
+    Authority { issuer, file }
+}
+
+async fn answering(identity: &Identity, rest: &[CertificateDer<'static>]) -> Server {
+    tls_server(identity, rest, None, |mut stream| async move {
+        hostile::read_head(&mut stream).await?;
+        stream.write_all(OK).await?;
+        stream.flush().await?;
+        hostile::wait_until_gone(&mut stream).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn certificates_that_verification_does_not_use_do_not_count() {
+    let (old, new) = (Authority::named("old root"), Authority::named("new root"));
+    let key = || KeyPair::generate().expect("a key");
+    let middle = between(&new, "middle", key(), 2090);
+    // the new root as the old one signed it once, which is over
+    let shared = KeyPair::try_from(new.issuer.key().serialize_der()).expect("the same key");
+    let cross = between(&old, "new root", shared, 2021);
+    let identity = middle.issue("127.0.0.1", 2100);
+    let chain = [middle.issuer.der().clone(), cross.issuer.der().clone()];
+    let server = answering(&identity, &chain).await;
+    let seen = run(spec(&server, &new)).await;
     assert_eq!(code(&seen), 200);
-    let status = seen.status.expect("a status");
-    assert_eq!(
-        (status.version.as_str(), status.reason.as_str()),
-        ("HTTP/2", "")
-    );
+    let verified: Vec<_> = seen.certificates.iter().map(|one| one.verified).collect();
+    assert_eq!(verified, [true, true, false]);
+    assert_eq!(seen.first_expiry(), Some(3_786_912_000)); // 2090
+    // where nothing is verified the leaf counts
+    let mut insecure = spec(&server, &new);
+    insecure.tls.insecure = true;
+    assert_eq!(run(insecure).await.first_expiry(), Some(4_102_444_800)); // 2100
+}
+
+#[tokio::test]
+async fn an_expired_intermediate_is_named_with_its_date() {
+    let root = Authority::named("root");
+    let middle = between(&root, "middle", KeyPair::generate().expect("a key"), 2021);
+    let identity = middle.issue("127.0.0.1", 2100);
+    let server = answering(&identity, &[middle.issuer.der().clone()]).await;
+    let seen = run(spec(&server, &root)).await;
+    let says = "the issuer's certificate \"CN=middle\" expired on 2021-01-01T00:00:00Z";
+    assert_trouble(&seen, Reason::TlsExpired, Phase::Tls, says);
 }

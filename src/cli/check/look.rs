@@ -86,8 +86,8 @@ async fn until_passed(ask: Ask, patience: Patience) -> Checked {
         // the last look ends when the wait does
         let left = wait.saturating_sub(start.elapsed());
         let seen = match patience.wait {
-            Some(_) => ask.probe.look_within(left.max(SHORTEST)).await,
-            None => ask.probe.look().await,
+            Some(_) => ask.probe.run_within(left.max(SHORTEST)).await,
+            None => ask.probe.run().await,
         };
         looks += 1;
         let judgement = match patience.invert {

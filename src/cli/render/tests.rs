@@ -175,6 +175,7 @@ fn human_shows_expectations_time_and_a_bad_answer() {
         names: Vec::new(),
         not_before: 0,
         not_after: 1_798_761_599,
+        verified: true,
     });
     assert_eq!(
         human(&[sad.clone()], OPTIONS),

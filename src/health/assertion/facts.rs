@@ -57,16 +57,15 @@ impl<'a> Facts<'a> {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The time that is left to the first certificate of the chain to expire, in seconds.
+    /// The time that is left, in seconds, to the first certificate to expire.
     pub fn expires_in(&self) -> Result<Option<i64>, String> {
-        let ends = self.seen.certificates.iter().map(|one| one.not_after);
-        let Some(first) = ends.min() else {
+        let Some(first) = self.seen.first_expiry() else {
             return Ok(None);
         };
         let now = self
             .seen
             .at_unix
-            .ok_or("the time of the look is not known")?;
+            .ok_or("the time of the probe is not known")?;
         Ok(Some(first.saturating_sub(now)))
     }
 

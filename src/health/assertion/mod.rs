@@ -88,6 +88,14 @@ impl Assertion {
         }
     }
 
+    /// The header that it asks about.
+    pub(super) fn header(&self) -> Option<&str> {
+        match &self.query {
+            Query::Header(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether it needs the body as a whole.
     pub(super) fn needs_body(&self) -> bool {
         match &self.query {

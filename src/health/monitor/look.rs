@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::body::Body;
 use super::super::check::{CheckState, Doing};
 use super::super::incident::{CheckResult, Happening, Incident};
 use super::super::moment::Moment;
@@ -176,9 +175,7 @@ impl Monitor {
             return;
         };
         let judgement = state.check.expectation.judge(&seen);
-        if let Some(body) = &mut seen.body {
-            body.shorten(Body::EVIDENCE);
-        }
+        seen.shorten();
         self.looked(now, name, ticket, CheckResult { seen, judgement }, out);
     }
 

@@ -1,63 +1,45 @@
-//! An answer whose head is there and whose body is read piece by piece, with the connection that it comes
-//! from. Dropping it ends the connection.
+//! An answer whose head is there and whose body is read piece by piece, whatever the version of HTTP. Dropping it
+//! ends the connection.
 
-use std::pin::{Pin, pin};
-
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::{Response, header};
-
-/// Moves bytes between the connection and the answer; done when the connection is.
-pub type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+use super::http2;
+use super::trouble;
+use crate::health::Trouble;
+use crate::net::http1::{self, Head};
 
 /// An answer.
-pub struct Answer {
-    response: Response<Incoming>,
-    driver: Option<Driver>,
+pub enum HttpAnswer {
+    /// Over HTTP/1.
+    Http1(http1::Response),
+    /// Over HTTP/2.
+    Http2(http2::Response),
 }
 
-impl Answer {
-    pub fn new(response: Response<Incoming>, driver: Option<Driver>) -> Self {
-        Self { response, driver }
-    }
-
-    /// The status line and the headers.
-    pub fn head(&self) -> &Response<Incoming> {
-        &self.response
+impl HttpAnswer {
+    /// The status line, the headers, and what is odd about the answer so far.
+    pub const fn head(&self) -> &Head {
+        match self {
+            Self::Http1(answer) => answer.head(),
+            Self::Http2(answer) => answer.head(),
+        }
     }
 
     /// The size that the body is said to have.
     pub fn announced(&self) -> Option<u64> {
-        let length = self.response.headers().get(header::CONTENT_LENGTH)?;
-        length.to_str().ok()?.parse().ok()
+        match self {
+            Self::Http1(answer) => answer.announced(),
+            Self::Http2(answer) => answer.announced(),
+        }
     }
 
-    /// The next piece of the body; `None` when it is complete.
-    pub async fn piece(&mut self) -> hyper::Result<Option<Bytes>> {
-        loop {
-            let body = self.response.body_mut();
-            let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
-            match driven(&mut self.driver, frame).await {
-                None => return Ok(None),
-                // trailers are nobody's business
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(piece) => return Ok(Some(piece)),
-                    Err(_) => continue,
-                },
-                Some(Err(error)) => return Err(error),
+    /// The next piece of the body, behind `got` bytes of it; `None` when it is complete.
+    pub async fn piece(&mut self, got: u64) -> Result<Option<&[u8]>, Trouble> {
+        let announced = self.announced();
+        match self {
+            Self::Http1(answer) => {
+                let piece = answer.piece().await;
+                piece.map_err(|error| trouble::of_body(error, got, announced))
             }
+            Self::Http2(answer) => answer.piece(got).await,
         }
     }
-}
-
-/// Waits for `work`, which `driver` is needed for.
-pub async fn driven<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    if let Some(moving) = driver {
-        tokio::select! {
-            done = &mut work => return done,
-            () = moving => *driver = None,
-        }
-    }
-    // the connection has ended; what came before that is still to be told
-    work.await
 }

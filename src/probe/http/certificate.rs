@@ -7,7 +7,10 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
-use crate::health::Certificate;
+use crate::health::{Certificate, bounded};
+
+/// More names than this are not kept.
+const NAMES_MAX: usize = 100;
 
 /// The facts in `der`; `None` when it is no certificate.
 pub fn read(der: &[u8]) -> Option<Certificate> {
@@ -16,11 +19,17 @@ pub fn read(der: &[u8]) -> Option<Certificate> {
     let names = tbs.get_extension::<SubjectAltName>().ok().flatten();
     let names = names.map(|(_, names)| names.0).unwrap_or_default();
     Some(Certificate {
-        subject: tbs.subject().to_string(),
-        issuer: tbs.issuer().to_string(),
-        names: names.iter().filter_map(host).collect(),
+        subject: bounded(tbs.subject().to_string()),
+        issuer: bounded(tbs.issuer().to_string()),
+        names: names
+            .iter()
+            .filter_map(host)
+            .map(bounded)
+            .take(NAMES_MAX)
+            .collect(),
         not_before: seconds(tbs.validity().not_before),
         not_after: seconds(tbs.validity().not_after),
+        verified: false,
     })
 }
 

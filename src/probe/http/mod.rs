@@ -1,15 +1,15 @@
 //! One HTTP request as a probe: [`HttpSpec`] in, [`Observation`] out.
 //!
-//! A look takes a fresh connection, never a proxy, never a second try after the peer was reached, and
+//! A probe takes a fresh connection, never a proxy, never a second try after the peer was reached, and
 //! one deadline for everything from the name look-up to the last byte of the body. Redirects are
-//! followed by hand (`redirect`), addresses are tried one by one (`look`), and the connection is opened
-//! here rather than by a client (`attempt`), so that a probe that fails is timed as well, and so that
-//! what a peer may send has a bound (`wire`).
+//! followed by hand (`redirect`), and the connection is opened by [`crate::net`] rather than by a client, so that
+//! a probe that fails is timed as well, and so that what a peer may send has a bound.
 
 mod answer;
 mod attempt;
 mod certificate;
-mod look;
+mod exchange;
+mod http2;
 mod pem;
 mod provider;
 mod redirect;
@@ -20,7 +20,6 @@ mod trace;
 mod trouble;
 mod trust;
 mod url;
-mod wire;
 
 pub use spec::{HttpSpec, Override, TlsSpec};
 
@@ -29,7 +28,7 @@ use std::time::Duration;
 
 use crate::health::{BodyNeeds, Observation};
 
-use look::Exchange;
+use exchange::Exchange;
 use request::Request;
 
 /// Why there can be no probe for a spec: what shows only when it is made.
@@ -51,6 +50,9 @@ pub enum SpecError {
         /// In words.
         why: String,
     },
+    /// A `Host` that is given twice or cannot be one.
+    #[error("header \"Host\" must be given once, as a host or host:port")]
+    Host,
     /// A key without a certificate.
     #[error("key {0:?} is of no use without a cert")]
     KeyAlone(PathBuf),
@@ -90,9 +92,9 @@ impl Probe {
         self.request.spec.timeout
     }
 
-    /// Looks once, within `timeout`, whatever the peer does.
-    pub async fn look(&self, timeout: Duration) -> Observation {
-        Exchange::new(&self.request, timeout).take().await
+    /// Asks once, within `timeout`, whatever the peer does.
+    pub async fn run(&self, timeout: Duration) -> Observation {
+        Exchange::new(&self.request, timeout).run().await
     }
 }
 

@@ -1,14 +1,15 @@
 //! Where a redirect leads, and whether we go there. Pure.
 //!
-//! The host must stay the same; scheme and port may change, as for the kubelet. Headers and
-//! credentials come along, which is why a step from https down to http is refused.
+//! The host must stay the same; scheme and port may change, as for the kubelet, but for a step from https down
+//! to http. Credentials go to the same scheme and port only (CVE-2022-27774): another port is another server.
 
 use reqwest::{Method, StatusCode, Url};
 
 use super::url;
+use crate::health::bounded;
 use crate::secret::redact_url;
 
-/// Redirects followed by one look.
+/// Redirects followed by one probe.
 pub const MAX: u32 = 10;
 
 /// One request on the way.
@@ -25,7 +26,7 @@ impl Hop {
     pub fn after(
         &self,
         status: StatusCode,
-        location: Option<&[u8]>,
+        location: Option<&str>,
     ) -> Result<Option<Self>, String> {
         let keeps_method = match status {
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => self.method != Method::POST,
@@ -36,7 +37,7 @@ impl Hop {
         let Some(location) = location else {
             return Ok(None);
         };
-        let url = self.resolve(&String::from_utf8_lossy(location))?;
+        let url = self.resolve(location)?;
         Ok(Some(Self {
             url,
             method: if keeps_method {
@@ -50,8 +51,8 @@ impl Hop {
 
     fn resolve(&self, location: &str) -> Result<Url, String> {
         let mut url = self.url.join(location).map_err(|fault| {
-            let location = redact_url(location);
-            format!("redirect to {location:?}, which is no URL: {fault}")
+            let location = bounded(redact_url(location));
+            format!("redirect to {location:?}, which is not a URL: {fault}")
         })?;
         url::strip(&mut url);
         let from = self.url.scheme();
@@ -61,7 +62,7 @@ impl Hop {
                 host if host == self.url.host_str() => Ok(url),
                 host => Err(format!(
                     "redirect to another host, {:?}",
-                    host.unwrap_or_default()
+                    bounded(host.unwrap_or_default())
                 )),
             },
             scheme => Err(format!("redirect to {scheme:?}, which is not HTTP")),
@@ -95,7 +96,7 @@ mod tests {
                 "https://[::1]:8443/",
             ),
         ] {
-            let next = hop(from, Method::GET).after(StatusCode::FOUND, Some(location.as_bytes()));
+            let next = hop(from, Method::GET).after(StatusCode::FOUND, Some(location));
             let next = next.expect(location).expect("a hop");
             assert_eq!(next.url.as_str(), to, "{from} -> {location}");
         }
@@ -113,9 +114,9 @@ mod tests {
             ("https://h/", "http://h/", "from https to http"),
             ("http://h/", "ftp://h/", "not HTTP"),
             ("http://h/", "file:///etc/passwd", "not HTTP"),
-            ("http://h/", "http://u:hunter2@:x/", "no URL"),
+            ("http://h/", "http://u:hunter2@:x/", "not a URL"),
         ] {
-            let next = hop(from, Method::GET).after(StatusCode::FOUND, Some(location.as_bytes()));
+            let next = hop(from, Method::GET).after(StatusCode::FOUND, Some(location));
             let fault = next.expect_err(location);
             assert!(
                 fault.contains(says) && !fault.contains("hunter2"),
@@ -135,11 +136,11 @@ mod tests {
             (308, Method::POST, Method::POST, true),
         ] {
             let status = StatusCode::from_u16(status).expect("a code");
-            let next = hop("http://h/", before).after(status, Some(b"/x"));
+            let next = hop("http://h/", before).after(status, Some("/x"));
             let next = next.expect("same host").expect("a hop");
             assert_eq!((next.method, next.data), (after, data), "{status}");
         }
-        for (status, location) in [(302, None), (304, Some(&b"/x"[..])), (200, Some(b"/x"))] {
+        for (status, location) in [(302, None), (304, Some("/x")), (200, Some("/x"))] {
             let status = StatusCode::from_u16(status).expect("a code");
             let next = hop("http://h/", Method::GET).after(status, location);
             assert_eq!(next, Ok(None), "{status}");

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use hyper::http::uri::Authority;
 use reqwest::Url;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{self, HeaderName, HeaderValue};
 
 use super::SpecError;
+use super::redirect::Hop;
 use super::spec::HttpSpec;
 use super::tls::Tls;
 use crate::health::BodyNeeds;
@@ -16,8 +19,12 @@ pub struct Request {
     pub spec: HttpSpec,
     /// The URL for people.
     pub shown: String,
-    /// Ours and the spec's.
-    pub headers: HeaderMap,
+    /// Ours and the spec's, `Host` excepted.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// In place of the URL's host.
+    host: Option<HeaderValue>,
+    /// Headers of the answer whose values are kept whole.
+    pub asked_headers: Vec<String>,
     pub tls: Tls,
     /// So many bytes of the body are kept.
     pub keep: usize,
@@ -32,9 +39,12 @@ impl Request {
             return Err(SpecError::Timeout);
         }
         spec.check_family().map_err(SpecError::Family)?;
+        let (headers, host) = headers(&spec)?;
         Ok(Self {
             shown: spec.url.to_string(),
-            headers: headers(&spec),
+            headers,
+            host,
+            asked_headers: needs.headers.clone(),
             tls: Tls::new(&spec.tls, spec.http2)?,
             keep: needs.keep,
             needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
@@ -50,33 +60,102 @@ impl Request {
             .map(PathBuf::as_path)
     }
 
+    /// What is sent to `hop`, in the usual capitals: `Host` first, then ours, then the spec's. Credentials go only
+    /// where they were meant to go.
+    pub fn headers_for(&self, hop: &Hop) -> Vec<(String, HeaderValue)> {
+        let origin = |url: &Url| (url.scheme().to_owned(), url.port_or_known_default());
+        let trusted = origin(&hop.url) == origin(&self.spec.url.url);
+        let url_host = || HeaderValue::from_str(&authority(&hop.url)).ok();
+        let host = self.host.clone().or_else(url_host);
+        let host = host.map(|host| ("Host".to_owned(), host));
+        let sent = self.headers.iter();
+        let sent = sent.filter(|(name, _)| trusted || !is_credential(name.as_str()));
+        let sent = sent.map(|(name, value)| (capitals(name), value.clone()));
+        host.into_iter().chain(sent).collect()
+    }
+
     /// How `url`, where redirects have led, is shown to people.
     pub fn shown_as(&self, url: &Url) -> String {
         self.spec.url.shown_as(url)
     }
 }
 
-fn headers(spec: &HttpSpec) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let agent = HeaderValue::from_static(spec.user_agent);
-    headers.insert(header::USER_AGENT, agent);
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    // texts are compared with the raw bytes of the body
-    headers.insert(
-        header::ACCEPT_ENCODING,
-        HeaderValue::from_static("identity"),
-    );
-    let mut given: Vec<&HeaderName> = Vec::new();
+/// All that is sent, in order, and what is sent as `Host` if that is not the URL's.
+fn headers(
+    spec: &HttpSpec,
+) -> Result<(Vec<(HeaderName, HeaderValue)>, Option<HeaderValue>), SpecError> {
+    let mut headers = vec![
+        (
+            header::USER_AGENT,
+            HeaderValue::from_static(spec.user_agent),
+        ),
+        (header::ACCEPT, HeaderValue::from_static("*/*")),
+        // texts are compared with the raw bytes of the body
+        (
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        ),
+    ];
+    if let Some((user, password)) = &spec.user {
+        let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+        // base64 has no character that a header could not carry
+        let mut value = HeaderValue::from_str(&format!("Basic {pair}")).unwrap_or(EMPTY);
+        value.set_sensitive(true);
+        headers.push((header::AUTHORIZATION, value));
+    }
+    // the first of a name takes the place of ours, further ones stand beside it
+    headers.retain(|(name, _)| !spec.headers.iter().any(|(given, _)| given == name));
+    let mut host = None;
     for (name, value) in &spec.headers {
-        // the first of a name takes the place of ours, further ones stand beside it
-        if given.contains(&name) {
-            headers.append(name.clone(), value.clone());
-        } else {
-            headers.insert(name.clone(), value.clone());
-            given.push(name);
+        if name != header::HOST {
+            headers.push((name.clone(), value.clone()));
+            continue;
+        }
+        let valid = Authority::try_from(value.as_bytes()).is_ok();
+        if !valid || host.replace(value.clone()).is_some() {
+            return Err(SpecError::Host);
         }
     }
-    headers
+    Ok((headers, host))
+}
+
+const EMPTY: HeaderValue = HeaderValue::from_static("");
+
+/// Whether what `name` carries proves who we are.
+fn is_credential(name: &str) -> bool {
+    const PARTS: [&str; 9] = [
+        "auth",
+        "cookie",
+        "key",
+        "token",
+        "secret",
+        "session",
+        "password",
+        "credential",
+        "signature",
+    ];
+    PARTS.iter().any(|part| name.contains(part))
+}
+
+/// `x-api-key` as `X-Api-Key`: case does not matter, but there are servers to which it does.
+fn capitals(name: &HeaderName) -> String {
+    let parts = name
+        .as_str()
+        .split('-')
+        .map(|part| match part.split_at_checked(1) {
+            Some((first, rest)) => first.to_ascii_uppercase() + rest,
+            None => String::new(),
+        });
+    parts.collect::<Vec<_>>().join("-")
+}
+
+/// Host and, unless it is the scheme's, port.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +173,11 @@ mod tests {
     #[test]
     fn unusable_specs_are_refused_before_a_connection() {
         type Change = fn(&mut HttpSpec);
-        let table: [(Change, &str); 4] = [
+        let table: [(Change, &str); 5] = [
+            (
+                |spec| spec.headers = vec![header("Host", "a b").expect("a header")],
+                "\"Host\" must be given once",
+            ),
             (|spec| spec.timeout = Duration::ZERO, "timeout of zero"),
             (|spec| spec.family = Some(Family::V6), "IPv6"),
             (
@@ -112,17 +195,81 @@ mod tests {
         }
     }
 
+    fn sent(request: &Request, url: &str) -> Vec<String> {
+        let hop = Hop {
+            url: url.parse().expect("a URL"),
+            method: reqwest::Method::GET,
+            data: false,
+        };
+        let headers = request.headers_for(&hop);
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let line = |(name, value): &(String, HeaderValue)| format!("{name}: {}", text(value));
+        headers.iter().map(line).collect()
+    }
+
     #[test]
     fn given_headers_replace_ours_and_stand_beside_each_other() {
         let mut spec = spec();
-        for (name, value) in [("accept", "text/plain"), ("X", "1"), ("x", "2")] {
+        for (name, value) in [
+            ("accept", "text/plain"),
+            ("X-API-Key", "1"),
+            ("x", "2"),
+            ("accept", "b"),
+        ] {
             spec.headers.push(header(name, value).expect("a header"));
         }
-        let headers = headers(&spec);
-        let all = |name: &str| -> Vec<_> { headers.get_all(name).iter().collect() };
-        assert_eq!(all("accept"), ["text/plain"]);
-        assert_eq!(all("x"), ["1", "2"]);
-        assert_eq!(all("accept-encoding"), ["identity"]);
-        assert!(format!("{headers:?}").contains("Sensitive"));
+        spec.user_agent = "a";
+        let request = Request::new(spec, &BodyNeeds::default()).expect("valid");
+        assert_eq!(
+            sent(&request, "http://127.0.0.1/"),
+            [
+                "Host: 127.0.0.1",
+                "User-Agent: a",
+                "Accept-Encoding: identity",
+                "Accept: text/plain",
+                "X-Api-Key: 1",
+                "X: 2",
+                "Accept: b"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_given_host_takes_the_place_of_the_urls_and_stays_first() {
+        let mut spec = spec();
+        for (name, value) in [("X", "1"), ("host", "app.test:81")] {
+            spec.headers.push(header(name, value).expect("a header"));
+        }
+        let request = Request::new(spec, &BodyNeeds::default()).expect("valid");
+        let lines = sent(&request, "http://127.0.0.1:8080/");
+        assert_eq!(lines[0], "Host: app.test:81");
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.to_lowercase().starts_with("host"))
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn credentials_go_to_the_same_scheme_and_port_only() {
+        let mut spec = HttpSpec::of_url("http://u:p@127.0.0.1:80/").expect("a URL");
+        for name in ["X-API-Key", "Cookie", "X-Trace"] {
+            spec.headers.push(header(name, "v").expect("a header"));
+        }
+        let request = Request::new(spec, &BodyNeeds::default()).expect("valid");
+        for (url, credentials) in [
+            ("http://127.0.0.1/on", true),
+            ("http://127.0.0.1:8080/", false),
+            ("https://127.0.0.1/", false),
+            ("https://127.0.0.1:80/", false),
+        ] {
+            let lines = sent(&request, url).join("|");
+            for name in ["Authorization: Basic", "X-Api-Key", "Cookie"] {
+                assert_eq!(lines.contains(name), credentials, "{url} {name}");
+            }
+            assert!(lines.contains("X-Trace"), "{url}");
+        }
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use reqwest::{Method, Url};
 
+pub use crate::net::Family;
 use crate::net::http::Header;
-pub use crate::probe::place::Family;
-use crate::probe::place::is_socket_path;
-use crate::probe::{lookup, spec};
+use crate::net::{is_socket_path, lookup};
+use crate::probe::spec;
 use crate::secret::SecretBytes;
 
 pub use super::url::{HttpUrl, Login};

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::certificate;
 use crate::health::{Certificate, Phase, Phases};
+use crate::net::Endpoint;
 
 /// More certificates than this are no chain.
 const CHAIN_MAX: usize = 10;
@@ -22,6 +23,8 @@ pub struct Marks {
     connecting: Option<Instant>,
     handshaking: Option<Instant>,
     connected: Option<Instant>,
+    /// Who let us in.
+    pub peer: Option<String>,
     /// The peer's chain, leaf first.
     pub certificates: Vec<Certificate>,
     /// Why the chain was not accepted.
@@ -88,10 +91,29 @@ impl Trace {
         std::mem::take(&mut self.marks())
     }
 
+    /// Notes who let us in.
+    pub fn note_peer(&self, endpoint: &Endpoint) {
+        self.marks().peer = Some(endpoint.to_string());
+    }
+
     /// Notes the chain that the peer showed.
     pub fn note_chain(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) {
         let chain = std::iter::once(leaf).chain(rest).take(CHAIN_MAX);
-        self.marks().certificates = chain.filter_map(|der| certificate::read(der)).collect();
+        // of an unreadable leaf nothing can be said; an unreadable issuer keeps its place, which others count by
+        let read = |der| certificate::read(der).unwrap_or_default();
+        let is_readable = certificate::read(leaf).is_some();
+        let chain = chain.filter(|_| is_readable).map(|der| read(der));
+        self.marks().certificates = chain.collect();
+    }
+
+    /// Notes which certificates of the chain it was verified by.
+    pub fn note_verified(&self, path: &[usize]) {
+        let mut marks = self.marks();
+        for at in path {
+            if let Some(one) = marks.certificates.get_mut(*at) {
+                one.verified = true;
+            }
+        }
     }
 
     /// Notes why the chain was not accepted.

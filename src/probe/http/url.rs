@@ -9,7 +9,7 @@ use reqwest::Url;
 
 use crate::net::Address;
 use crate::net::address::percent_decoded;
-use crate::probe::place::is_socket_path;
+use crate::net::is_socket_path;
 use crate::secret::{Secret, without_login};
 
 /// What a URL looks like, for errors.

@@ -69,9 +69,9 @@ impl Probe {
         self.spec.timeout
     }
 
-    /// Looks once, within `timeout`, whatever the peer does.
-    pub async fn look(&self, timeout: Duration) -> Observation {
-        Talk::new(self, timeout).take().await
+    /// Asks once, within `timeout`, whatever the peer does.
+    pub async fn run(&self, timeout: Duration) -> Observation {
+        Talk::new(self, timeout).run().await
     }
 }
 

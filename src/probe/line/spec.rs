@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::net::Address;
 use crate::net::address::percent_decoded;
-use crate::probe::place::{Family, is_socket_path};
+use crate::net::{Family, is_socket_path};
 use crate::probe::spec;
 use crate::secret::{SecretBytes, without_login};
 

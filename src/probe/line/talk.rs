@@ -8,10 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::health::{Observation, Phase, Reason, Trouble};
-use crate::probe::lookup;
-use crate::probe::place::{self, Place, Stream};
-use crate::probe::trouble::{of_io, of_timeout};
+use crate::health::{Observation, Phase, Trouble};
+use crate::net::trouble::{of_io, of_timeout};
+use crate::net::{self, Connection, Endpoint, connect, lookup};
 
 use super::Probe;
 use super::answer::Answer;
@@ -36,7 +35,7 @@ impl<'a> Talk<'a> {
             spec,
             started: Instant::now(),
             timeout,
-            deadline: place::deadline(timeout),
+            deadline: net::deadline(timeout),
             seen: Observation {
                 url: spec.url.clone(),
                 ..Observation::default()
@@ -44,77 +43,47 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Talks, and tells all that was seen.
-    pub async fn take(mut self) -> Observation {
+    /// Talks, and returns all that was seen.
+    pub async fn run(mut self) -> Observation {
         self.seen.trouble = self.walk().await.err();
         self.seen.duration = self.started.elapsed();
         self.seen
     }
 
     async fn walk(&mut self) -> Result<(), Trouble> {
-        let places = self.places().await?;
-        let stream = self.connect(&places).await?;
-        self.exchange(stream).await
+        let endpoints = self.endpoints().await?;
+        let begun = Instant::now();
+        let connected = connect(&endpoints, self.timeout, self.deadline).await;
+        self.seen.phases.add(Phase::Connect, begun.elapsed());
+        let (connection, endpoint) = connected?;
+        self.seen.peer = Some(endpoint.to_string());
+        self.exchange(connection).await
     }
 
     /// Where the peer may be. Never empty.
-    async fn places(&mut self) -> Result<Vec<Place>, Trouble> {
+    async fn endpoints(&mut self) -> Result<Vec<Endpoint>, Trouble> {
         let (host, port) = match &self.spec.peer {
-            Peer::Unix(path) => return Ok(vec![Place::Unix(path.clone())]),
+            Peer::Unix(path) => return Ok(vec![Endpoint::Unix(path.clone())]),
             Peer::Tcp { host, port } => (host, *port),
         };
         if let Some(address) = lookup::literal(host) {
-            return Ok(vec![Place::Tcp((address, port).into())]);
+            return Ok(vec![Endpoint::Tcp((address, port).into())]);
         }
         let asked = Instant::now();
         let family = self.spec.family;
         let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
         self.seen.phases.add(Phase::Dns, asked.elapsed());
-        let at = |address: SocketAddr| Place::Tcp((address.ip(), port).into());
+        let at = |address: SocketAddr| Endpoint::Tcp((address.ip(), port).into());
         Ok(found?.into_iter().map(at).collect())
     }
 
-    /// A connection to the first of `places` that lets us in.
-    async fn connect(&mut self, places: &[Place]) -> Result<Stream, Trouble> {
-        let mut worst: Option<Trouble> = None;
-        for (tried, place) in places.iter().enumerate() {
-            let begun = Instant::now();
-            let patience = place::patience(self.deadline, places.len() - tried);
-            let opened = timeout_at(patience, place.open()).await;
-            self.seen.phases.add(Phase::Connect, begun.elapsed());
-            let trouble = match opened {
-                Ok(Ok(stream)) => {
-                    self.seen.peer = Some(place.to_string());
-                    return Ok(stream);
-                }
-                Ok(Err(fault)) => of_io(&fault, Phase::Connect, &place.to_string()),
-                Err(_) => {
-                    // the whole time is told as it was asked for, a share of it as it was
-                    let waited = match patience == self.deadline {
-                        true => self.timeout,
-                        false => begun.elapsed(),
-                    };
-                    of_timeout(Phase::Connect, waited, &place.to_string())
-                }
-            };
-            if trouble.reason.is_ours() {
-                return Err(trouble);
-            }
-            // an address that this machine has no way to reach tells less than any other
-            if worst.is_none() || trouble.reason != Reason::Unreachable {
-                worst = Some(trouble);
-            }
-        }
-        Err(worst.unwrap_or_else(|| Trouble::new(Reason::Dns, Phase::Dns, "no address")))
-    }
-
     /// Sends and reads at the same time: a peer may answer before it has read everything.
-    async fn exchange(&mut self, stream: Stream) -> Result<(), Trouble> {
+    async fn exchange(&mut self, connection: Connection) -> Result<(), Trouble> {
         let spec = self.spec;
         let Some(until) = &self.probe.until else {
             return Ok(());
         };
-        let (mut reader, mut writer) = tokio::io::split(stream);
+        let (mut reader, mut writer) = tokio::io::split(connection);
         let sending = async {
             if let Some(question) = &spec.send {
                 // a peer that does not want to read on may have answered: reading tells

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::place::Family;
+use super::endpoint::Family;
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
 

@@ -1,5 +1,5 @@
 //! What the system's errors and a deadline that passed mean: reasons of the closed list, in plain words.
-//! The same for every kind of probe; what only HTTP knows is told in `http::trouble`.
+//! The same for everything that connects; what only HTTP knows is said where HTTP is spoken.
 
 use std::io;
 use std::time::Duration;
@@ -60,7 +60,8 @@ pub fn of_io(fault: &io::Error, phase: Phase, place: &str) -> Trouble {
 /// What the system's error says, wherever it happened; `None` when it says little.
 pub fn io_reason(fault: &io::Error, phase: Phase) -> Option<Reason> {
     Some(match fault.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE) => Reason::NoFds,
+        // the last one: no local port is left, or no local address of that family
+        Some(libc::EMFILE | libc::ENFILE | libc::EADDRNOTAVAIL) => Reason::NoFds,
         Some(libc::ENOMEM | libc::ENOBUFS) => Reason::NoMemory,
         // a unix socket that is not there; one whose queue of connections is full
         Some(libc::ECONNREFUSED | libc::ENOENT) => Reason::Refused,
@@ -72,7 +73,6 @@ pub fn io_reason(fault: &io::Error, phase: Phase) -> Option<Reason> {
             | libc::EHOSTUNREACH
             | libc::ENETDOWN
             | libc::EHOSTDOWN
-            | libc::EADDRNOTAVAIL
             | libc::EAFNOSUPPORT,
         ) => Reason::Unreachable,
         Some(libc::ECONNRESET | libc::ECONNABORTED) => Reason::Reset,

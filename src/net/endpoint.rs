@@ -1,4 +1,4 @@
-//! Where a probe connects to: the words that every kind of probe shares.
+//! Where to connect, and a connection to it.
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,14 @@ const SOCKET_PATH_MAX: usize = 107;
 
 /// Where to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Endpoint {
+    /// An address and a port.
     Tcp(SocketAddr),
+    /// The path of a socket.
     Unix(PathBuf),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
@@ -30,16 +32,16 @@ impl fmt::Display for Place {
 }
 
 /// An open connection of either kind.
-pub type Stream = Box<dyn Duplex>;
+pub type Connection = Box<dyn Duplex>;
 
 /// What can be read and written.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
-impl Place {
+impl Endpoint {
     /// A connection to it.
-    pub async fn open(&self) -> io::Result<Stream> {
+    pub async fn open(&self) -> io::Result<Connection> {
         match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
@@ -56,16 +58,6 @@ impl Place {
 pub fn is_socket_path(path: &Path) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     path.is_absolute() && bytes.len() <= SOCKET_PATH_MAX && !bytes.contains(&0)
-}
-
-/// Until when the first of `places` may keep the others waiting: all have an equal share of what is left.
-pub fn patience(deadline: Instant, places: usize) -> Instant {
-    let now = Instant::now();
-    let left = deadline.saturating_duration_since(now);
-    match u32::try_from(places) {
-        Ok(places @ 2..) => now + left / places,
-        _ => deadline,
-    }
 }
 
 /// `timeout` from now; one that is longer than the clock can tell is as good as a year.

@@ -1,27 +1,28 @@
-//! One look from start to end: addresses, attempts, redirects, body. Gathers facts as it goes, so that
-//! a look that breaks off still tells what it saw. Every wait ends at the one deadline.
+//! One HTTP probe from start to end: addresses, attempts, redirects, body. Gathers facts as it goes, so that
+//! a probe that breaks off still tells what it saw. Every wait ends at the one deadline.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hyper::body::Incoming;
-use hyper::ext::ReasonPhrase;
-use hyper::{Response, Version, header};
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use super::attempt::Attempt;
 use super::redirect::{self, Hop};
 use super::request::Request;
-use super::trouble;
-use crate::health::{Body, Observation, Phase, Reason, StatusLine, Trouble};
+use crate::health::{
+    Body, Observation, Phase, Reason, StatusLine, TEXT_MAX, Trouble, bounded, bounded_to,
+};
+use crate::net::http1::Head;
+use crate::net::trouble::of_timeout;
+use crate::net::{self, Endpoint, lookup};
 use crate::probe::intake::Intake;
-use crate::probe::lookup;
-use crate::probe::place::{self, Place};
-use crate::probe::trouble::of_timeout;
 
-/// A look under way.
+/// More headers than this are not kept, but for those that the check asks about.
+const HEADERS_KEPT: usize = 100;
+
+/// A probe under way.
 pub struct Exchange<'a> {
     request: &'a Request,
     started: Instant,
@@ -43,7 +44,7 @@ impl<'a> Exchange<'a> {
             request,
             started: Instant::now(),
             timeout,
-            deadline: place::deadline(timeout),
+            deadline: net::deadline(timeout),
             seen: Observation {
                 url: request.shown.clone(),
                 at_unix: unix_time(),
@@ -52,8 +53,8 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Looks, and tells all that was seen.
-    pub async fn take(mut self) -> Observation {
+    /// Asks, and returns all that was seen.
+    pub async fn run(mut self) -> Observation {
         self.seen.trouble = self.walk().await.err();
         self.seen.duration = self.started.elapsed();
         self.seen
@@ -66,11 +67,11 @@ impl<'a> Exchange<'a> {
             data: self.request.spec.data.is_some(),
         };
         loop {
-            let answer = self.knock(&hop).await?;
+            let answer = self.reach(&hop).await?;
             self.note_head(answer.head());
             match self.next(&hop, answer.head())? {
                 None => {
-                    let is_down = answer.head().status().is_server_error();
+                    let is_down = (500..600).contains(&answer.head().code);
                     self.read(answer).await?;
                     if is_down && let Some(url) = &self.request.spec.ready {
                         self.seen.ready = self.is_ready(url.clone()).await;
@@ -92,23 +93,22 @@ impl<'a> Exchange<'a> {
             method: Method::GET,
             data: false,
         };
-        let answer = self.knock(&hop).await;
-        // what is told is about the answer that was asked for first
+        let answer = self.reach(&hop).await;
+        // the peer is the one of the answer that was asked for first
         self.seen.peer = peer;
-        answer
-            .ok()
-            .map(|answer| answer.head().status().is_success())
+        let code = answer.ok()?.head().code;
+        Some((200..300).contains(&code))
     }
 
     /// Where the answer sends us, if it does and we follow.
-    fn next(&self, hop: &Hop, response: &Response<Incoming>) -> Result<Option<Hop>, Trouble> {
+    fn next(&self, hop: &Hop, head: &Head) -> Result<Option<Hop>, Trouble> {
         if !self.request.spec.follow {
             return Ok(None);
         }
-        let location = response.headers().get(header::LOCATION);
         let refuse = |why| Trouble::new(Reason::RedirectLoop, Phase::FirstByte, why);
+        let status = StatusCode::from_u16(head.code).unwrap_or_default();
         let next = hop
-            .after(response.status(), location.map(|value| value.as_bytes()))
+            .after(status, head.values("location").next())
             .map_err(refuse)?;
         if next.is_some() && self.seen.redirects >= redirect::MAX {
             return Err(refuse(format!("more than {} redirects", redirect::MAX)));
@@ -116,15 +116,15 @@ impl<'a> Exchange<'a> {
         Ok(next)
     }
 
-    /// The head of an answer from the first place that lets us in. Where all refuse, they are asked
-    /// again after a while, if the probe says so and there is time.
-    async fn knock(&mut self, hop: &Hop) -> Result<Answer, Trouble> {
+    /// The head of an answer from whoever lets us in first. Where all refuse, they are asked again after a while,
+    /// if the probe says so and there is time.
+    async fn reach(&mut self, hop: &Hop) -> Result<HttpAnswer, Trouble> {
         if hop.url.scheme() == "https" {
             self.prepare_tls().await?;
         }
-        let places = self.places(hop).await?;
+        let endpoints = self.endpoints(hop).await?;
         loop {
-            let trouble = match self.try_each(hop, &places).await {
+            let trouble = match self.attempt(hop, &endpoints).await {
                 Ok(response) => return Ok(response),
                 Err(trouble) => trouble,
             };
@@ -153,53 +153,38 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn try_each(&mut self, hop: &Hop, places: &[Place]) -> Result<Answer, Trouble> {
-        let mut worst: Option<Trouble> = None;
-        for (tried, place) in places.iter().enumerate() {
-            let attempt = Attempt {
-                request: self.request,
-                hop,
-                place,
-                timeout: self.timeout,
-                patience: place::patience(self.deadline, places.len() - tried),
-                deadline: self.deadline,
-            };
-            let (marks, answer) = attempt.run().await;
-            marks.add_to(&mut self.seen.phases, Instant::now());
-            if marks.phase() != Phase::Connect {
-                self.seen.peer = Some(place.to_string());
-                self.seen.certificates = marks.certificates;
-            }
-            let trouble = match answer {
-                Ok(response) => return Ok(response),
-                Err(trouble) => trouble,
-            };
-            if trouble.phase != Phase::Connect || trouble.reason.is_ours() {
-                return Err(trouble);
-            }
-            // an address that this machine has no way to reach tells less than any other
-            if worst.is_none() || trouble.reason != Reason::Unreachable {
-                worst = Some(trouble);
-            }
+    async fn attempt(&mut self, hop: &Hop, endpoints: &[Endpoint]) -> Result<HttpAnswer, Trouble> {
+        let attempt = Attempt {
+            request: self.request,
+            hop,
+            endpoints,
+            timeout: self.timeout,
+            deadline: self.deadline,
+        };
+        let (marks, answer) = attempt.run().await;
+        marks.add_to(&mut self.seen.phases, Instant::now());
+        if marks.peer.is_some() {
+            self.seen.peer = marks.peer;
+            self.seen.certificates = marks.certificates;
         }
-        Err(worst.unwrap_or_else(|| Trouble::new(Reason::Dns, Phase::Dns, "no address")))
+        answer
     }
 
     /// Where `hop` can be asked. Never empty.
-    async fn places(&mut self, hop: &Hop) -> Result<Vec<Place>, Trouble> {
+    async fn endpoints(&mut self, hop: &Hop) -> Result<Vec<Endpoint>, Trouble> {
         if let Some(path) = self.request.socket() {
-            return Ok(vec![Place::Unix(path.to_owned())]);
+            return Ok(vec![Endpoint::Unix(path.to_owned())]);
         }
         let host = hop.url.host_str().unwrap_or_default();
         let port = hop.url.port_or_known_default().unwrap_or_default();
         if let Some(address) = lookup::literal(host) {
-            return Ok(vec![Place::Tcp((address, port).into())]);
+            return Ok(vec![Endpoint::Tcp((address, port).into())]);
         }
         let known = self.request.spec.resolve.iter();
         let known = known.filter(|known| known.port == port);
         let known: Vec<_> = known
             .filter(|known| known.host.eq_ignore_ascii_case(host))
-            .map(|known| Place::Tcp((known.address, port).into()))
+            .map(|known| Endpoint::Tcp((known.address, port).into()))
             .collect();
         if !known.is_empty() {
             return Ok(known);
@@ -208,80 +193,75 @@ impl<'a> Exchange<'a> {
         let family = self.request.spec.family;
         let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
         self.seen.phases.add(Phase::Dns, asked.elapsed());
-        let at = |address: SocketAddr| Place::Tcp((address.ip(), port).into());
+        let at = |address: SocketAddr| Endpoint::Tcp((address.ip(), port).into());
         Ok(found?.into_iter().map(at).collect())
     }
 
-    fn note_head(&mut self, response: &Response<Incoming>) {
-        self.seen.status = Some(status_line(response));
-        let headers = response.headers().iter();
-        self.seen.headers = headers
-            .map(|(name, value)| {
-                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.to_string(), value)
-            })
-            .collect();
+    fn note_head(&mut self, head: &Head) {
+        self.seen.status = Some(StatusLine {
+            version: head.version.clone(),
+            code: head.code,
+            reason: bounded(&head.reason),
+        });
+        let asked = |name: &str| {
+            let mut names = self.request.asked_headers.iter();
+            names.any(|asked| asked.eq_ignore_ascii_case(name))
+        };
+        let kept = |(at, (name, value)): (usize, &(String, String))| {
+            let max = match asked(name) {
+                true => usize::MAX,
+                false if at < HEADERS_KEPT => TEXT_MAX,
+                false => return None,
+            };
+            Some((bounded(name), bounded_to(value.clone(), max)))
+        };
+        self.seen.headers = head.headers.iter().enumerate().filter_map(kept).collect();
         self.seen.body = Some(Body::default());
+        self.seen.notes.clone_from(&head.notes);
     }
 
-    async fn read(&mut self, mut answer: Answer) -> Result<(), Trouble> {
+    async fn read(&mut self, mut answer: HttpAnswer) -> Result<(), Trouble> {
         let begun = Instant::now();
         let request = self.request;
         let mut intake = Intake::new(&request.needles, request.keep, request.spec.max_body);
         let outcome = self.drain(&mut answer, &mut intake).await;
         self.seen.body = Some(intake.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
+        self.seen.notes.clone_from(&answer.head().notes);
         outcome
     }
 
-    async fn drain(&self, answer: &mut Answer, intake: &mut Intake<'_>) -> Result<(), Trouble> {
-        let announced = answer.announced();
-        let late = |intake: &Intake<'_>| {
-            let mut trouble = of_timeout(Phase::Body, self.timeout, "");
-            let of = announced
-                .map(|total| format!(" of {total}"))
-                .unwrap_or_default();
-            trouble.detail += &format!(", got {}{of} bytes", intake.size());
-            trouble
-        };
+    async fn drain(&self, answer: &mut HttpAnswer, intake: &mut Intake<'_>) -> Result<(), Trouble> {
         loop {
-            match timeout_at(self.deadline, answer.piece()).await {
-                Err(_) => return Err(late(intake)),
+            match timeout_at(self.deadline, answer.piece(intake.size())).await {
+                Err(_) => return Err(self.late(answer, intake)),
                 Ok(Ok(None)) => return Ok(()),
-                Ok(Err(error)) => return Err(trouble::of_body(&error, intake.size(), announced)),
-                Ok(Ok(Some(chunk))) => intake.take(&chunk).map_err(|_| {
+                Ok(Err(trouble)) => return Err(trouble),
+                Ok(Ok(Some(piece))) => intake.take(piece).map_err(|_| {
                     let max = self.request.spec.max_body;
                     let detail = format!("the body is larger than {max} bytes");
                     Trouble::new(Reason::TooLarge, Phase::Body, detail)
                 })?,
             }
             // a peer that always has more at hand never lets the timer have its turn
-            if Instant::now() >= self.deadline {
-                return Err(late(intake));
+            let all = answer.announced().is_some_and(|size| size == intake.size());
+            if Instant::now() >= self.deadline && !all {
+                return Err(self.late(answer, intake));
             }
         }
     }
-}
 
-/// The status line as it was sent, except that the codec reads a phrase that is not ASCII as none.
-fn status_line(response: &Response<Incoming>) -> StatusLine {
-    let version = response.version();
-    // the codec notes a phrase only where it is not the usual one; HTTP/2 sends none
-    let phrase = match response.extensions().get::<ReasonPhrase>() {
-        Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
-        None if version == Version::HTTP_2 => String::new(),
-        None => response
-            .status()
-            .canonical_reason()
-            .unwrap_or_default()
-            .to_owned(),
-    };
-    StatusLine {
-        version: match version {
-            Version::HTTP_2 => "HTTP/2".to_owned(),
-            other => format!("{other:?}"),
-        },
-        code: response.status().as_u16(),
-        reason: phrase,
+    fn late(&self, answer: &HttpAnswer, intake: &Intake<'_>) -> Trouble {
+        let mut trouble = of_timeout(Phase::Body, self.timeout, "");
+        let of = match answer.announced() {
+            Some(total) => format!(" of {total}"),
+            None => String::new(),
+        };
+        trouble.detail += &format!(", got {}{of} bytes", intake.size());
+        // what is odd about the head may be why the end of the body is not known
+        for note in &answer.head().notes {
+            trouble.detail += &format!("; {note}");
+        }
+        trouble
     }
 }

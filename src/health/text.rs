@@ -1,0 +1,52 @@
+//! The bound on every text from outside: what a peer, a supervisor or a child says is cut where it becomes a
+//! fact, so that nothing behind it (memory, store, log, mail) has to know how much may come.
+
+/// The most that is kept of one text from outside, in bytes.
+pub const TEXT_MAX: usize = 1024;
+
+/// What stands where something was cut off.
+const CUT: char = '…';
+
+/// `text`, cut to [`TEXT_MAX`] bytes.
+pub fn bounded(text: impl Into<String>) -> String {
+    bounded_to(text.into(), TEXT_MAX)
+}
+
+/// `bytes` as text, lossily where they are not UTF-8, cut to [`TEXT_MAX`] bytes.
+pub fn bounded_lossy(bytes: &[u8]) -> String {
+    // what is not UTF-8 grows to three bytes, so a little more is read than is kept
+    bounded(String::from_utf8_lossy(
+        &bytes[..bytes.len().min(TEXT_MAX + 1)],
+    ))
+}
+
+/// `text`, cut to at most `max` bytes, which ends with an ellipsis when something was cut off.
+pub fn bounded_to(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        text.truncate(text.floor_char_boundary(max.saturating_sub(CUT.len_utf8())));
+        text.push(CUT);
+        text.shrink_to_fit();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_a_character_and_say_so() {
+        for (text, max, expected) in [
+            ("short", 5, "short"),
+            ("longer", 5, "lo…"),
+            ("ääää", 6, "ä…"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(bounded_to(text.to_owned(), max), expected);
+        }
+        let long = bounded_lossy(&[0xff; 5000]);
+        assert!(long.len() <= TEXT_MAX && long.ends_with('…'));
+        assert_eq!(bounded_lossy(b"a\xffb"), "a\u{fffd}b");
+        assert_eq!(bounded("x".repeat(TEXT_MAX)).len(), TEXT_MAX);
+    }
+}

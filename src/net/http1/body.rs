@@ -1,0 +1,327 @@
+//! Where the body of an HTTP/1 answer ends, and what of the bytes on the way there belongs to it. Pure.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::head::Head;
+use crate::health::bounded_to;
+
+/// The longest line of a chunked body: what http.client takes, too.
+const LINE_MAX: usize = 64 * 1024;
+
+/// So many bytes of trailers at most.
+const TRAILERS_MAX: usize = 64 * 1024;
+
+/// How the end of a body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// So many bytes, which may be none.
+    Length(u64),
+    /// In chunks.
+    Chunked,
+    /// When the peer closes.
+    Close,
+}
+
+impl Framing {
+    /// How the body behind `head` ends. `is_head`: HEAD was asked, whose answers have none.
+    ///
+    /// # Errors
+    /// When lengths contradict each other: says which.
+    pub fn of(head: &mut Head, is_head: bool) -> Result<Self, String> {
+        if is_head || head.code < 200 || matches!(head.code, 204 | 304) {
+            return Ok(Self::Length(0));
+        }
+        let coding = head.values("transfer-encoding").last();
+        let coding = coding.and_then(|value| value.rsplit(',').next());
+        if coding.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked")) {
+            return Ok(Self::Chunked);
+        }
+        let mut length = None;
+        let mut unread = None;
+        for value in head.values("content-length") {
+            for one in value.split(',').map(str::trim) {
+                match (read_length(one), length) {
+                    (None, _) => unread = Some(bounded_to(one.to_owned(), 80)),
+                    (Some(new), Some(old)) if new != old => {
+                        return Err(format!("Content-Length says both {old} and {new}"));
+                    }
+                    (Some(new), _) => length = Some(new),
+                }
+            }
+        }
+        if let Some(unread) = unread {
+            head.note(format!(
+                "Content-Length {unread:?} is not a number of bytes"
+            ));
+        }
+        Ok(length.map_or(Self::Close, Self::Length))
+    }
+}
+
+/// As curl reads it: what follows the digits is not looked at.
+fn read_length(text: &str) -> Option<u64> {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = text.split_at(digits);
+    match rest.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+        true => None,
+        false => digits.parse().ok(),
+    }
+}
+
+/// What comes next of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A piece of it, at this place of the input.
+    Piece(Range<usize>),
+    /// More input is needed.
+    More,
+    /// It is complete.
+    Done,
+}
+
+/// A body on its way in.
+#[derive(Debug)]
+pub struct Decoder(State);
+
+#[derive(Debug)]
+enum State {
+    /// So many bytes are left.
+    Length(u64),
+    Close,
+    /// The line with a chunk's size, as far as it came.
+    Size(Vec<u8>),
+    /// So many bytes of a chunk are left.
+    Chunk(u64),
+    /// The line end behind a chunk.
+    ChunkEnd,
+    /// Behind the last chunk: so many bytes came, and so many of them since the last line end.
+    Trailers {
+        came: usize,
+        line: usize,
+    },
+    Done,
+}
+
+impl Decoder {
+    /// Nothing came so far.
+    pub fn new(framing: Framing) -> Self {
+        Self(match framing {
+            Framing::Length(0) => State::Done,
+            Framing::Length(left) => State::Length(left),
+            Framing::Chunked => State::Size(Vec::new()),
+            Framing::Close => State::Close,
+        })
+    }
+
+    /// Takes what it can from the front of `input`: so many bytes, and what they are.
+    ///
+    /// # Errors
+    /// Says what is wrong with a chunk.
+    pub fn take(&mut self, input: &[u8]) -> Result<(usize, Step), String> {
+        let mut at = 0;
+        loop {
+            let rest = &input[at..];
+            match &mut self.0 {
+                State::Done => return Ok((at, Step::Done)),
+                _ if rest.is_empty() => return Ok((at, Step::More)),
+                State::Close => return Ok((input.len(), Step::Piece(at..input.len()))),
+                State::Length(left) | State::Chunk(left) => {
+                    let most = usize::try_from(*left).unwrap_or(usize::MAX);
+                    let end = at + rest.len().min(most);
+                    *left -= (end - at) as u64;
+                    if *left == 0 {
+                        self.0 = match self.0 {
+                            State::Chunk(_) => State::ChunkEnd,
+                            _ => State::Done,
+                        };
+                    }
+                    return Ok((end, Step::Piece(at..end)));
+                }
+                State::ChunkEnd => {
+                    at += 1;
+                    match rest[0] {
+                        b'\r' => {}
+                        b'\n' => self.0 = State::Size(Vec::new()),
+                        _ => return Err("a chunk is longer than its size says".to_owned()),
+                    }
+                }
+                State::Size(line) => {
+                    let end = memchr(b'\n', rest);
+                    let part = &rest[..end.unwrap_or(rest.len())];
+                    if line.len() + part.len() > LINE_MAX {
+                        return Err("a chunk's size is a line without end".to_owned());
+                    }
+                    line.extend_from_slice(part);
+                    at += part.len() + usize::from(end.is_some());
+                    if end.is_some() {
+                        self.0 = match chunk_size(line)? {
+                            0 => State::Trailers { came: 0, line: 0 },
+                            size => State::Chunk(size),
+                        };
+                    }
+                }
+                State::Trailers { came, line } => {
+                    at += 1;
+                    *came += 1;
+                    match rest[0] {
+                        b'\n' if *line == 0 => self.0 = State::Done,
+                        b'\n' => *line = 0,
+                        b'\r' => {}
+                        _ => *line += 1,
+                    }
+                    if let State::Trailers { came, .. } = self.0
+                        && came > TRAILERS_MAX
+                    {
+                        return Err("trailers without end behind the last chunk".to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The peer closed. Whether the body is complete.
+    pub fn close(&mut self) -> bool {
+        match &self.0 {
+            State::Done | State::Close | State::Trailers { .. } => true,
+            // the last chunk without its line end
+            State::Size(line) => chunk_size(line) == Ok(0),
+            State::Length(_) | State::Chunk(_) | State::ChunkEnd => false,
+        }
+    }
+}
+
+/// The size in the line before a chunk; what follows it is not looked at, be it an extension or not.
+fn chunk_size(line: &[u8]) -> Result<u64, String> {
+    let text = String::from_utf8_lossy(line);
+    let wrong = || {
+        let shown = bounded_to(text.trim_ascii().to_owned(), 80);
+        format!("not the size of a chunk: {shown:?}")
+    };
+    let digits = text.trim_ascii();
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    let digits = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+        .unwrap_or(digits);
+    let count = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
+    u64::from_str_radix(&digits[..count], 16).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(headers: &[(&str, &str)]) -> Result<Framing, String> {
+        let mut head = Head {
+            code: 200,
+            ..Head::default()
+        };
+        for (name, value) in headers {
+            head.headers.push(((*name).into(), (*value).into()));
+        }
+        Framing::of(&mut head, false)
+    }
+
+    #[test]
+    fn the_end_of_a_body_is_known_as_curl_and_python_know_it() {
+        let length = "Content-Length";
+        let coding = "Transfer-Encoding";
+        for (headers, expected) in [
+            (vec![], Framing::Close),
+            (vec![(length, "5")], Framing::Length(5)),
+            (
+                vec![(length, "5"), ("content-length", "5")],
+                Framing::Length(5),
+            ),
+            (vec![(length, "5, 5")], Framing::Length(5)),
+            (vec![(length, "+5")], Framing::Length(5)),
+            (vec![(length, "05")], Framing::Length(5)),
+            (vec![(length, "5 x")], Framing::Length(5)),
+            (vec![(length, "5.0")], Framing::Length(5)),
+            (vec![(length, "")], Framing::Close),
+            (vec![(length, "abc")], Framing::Close),
+            (vec![(length, "-5")], Framing::Close),
+            (vec![(length, "99999999999999999999999")], Framing::Close),
+            (vec![(coding, "Chunked"), (length, "5")], Framing::Chunked),
+            (vec![(coding, " chunked ")], Framing::Chunked),
+            (vec![(coding, "gzip, chunked")], Framing::Chunked),
+            (
+                vec![(coding, "identity"), (length, "5")],
+                Framing::Length(5),
+            ),
+            (vec![(coding, "xchunked")], Framing::Close),
+        ] {
+            assert_eq!(framing(&headers), Ok(expected), "{headers:?}");
+        }
+        let fault = framing(&[(length, "5"), (length, "7")]).expect_err("which?");
+        assert_eq!(fault, "Content-Length says both 5 and 7");
+    }
+
+    /// The body in `stream`, taken in pieces, whether it is complete when the peer closes then, or what is wrong.
+    fn chunked(stream: &[u8], step: usize) -> Result<(String, bool), String> {
+        let mut decoder = Decoder::new(Framing::Chunked);
+        let mut body = Vec::new();
+        for piece in stream.chunks(step) {
+            let mut rest = piece;
+            loop {
+                let (used, step) = decoder.take(rest)?;
+                match step {
+                    Step::Piece(range) => body.extend_from_slice(&rest[range]),
+                    Step::More => break,
+                    Step::Done => return Ok((String::from_utf8(body).expect("text"), true)),
+                }
+                rest = &rest[used..];
+            }
+        }
+        Ok((String::from_utf8(body).expect("text"), decoder.close()))
+    }
+
+    #[test]
+    fn chunks_are_read_wherever_the_pieces_break() {
+        for (stream, body, complete) in [
+            ("5\r\nhello\r\n0\r\n\r\n", "hello", true),
+            ("3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", "hello", true),
+            ("5\nhello\n0\n\n", "hello", true),
+            ("5;a=b\r\nhello\r\n0\r\n\r\n", "hello", true),
+            (" 5 ; a\r\nhello\r\n0\r\n\r\n", "hello", true),
+            ("0x5\r\nhello\r\n0\r\n\r\n", "hello", true),
+            ("+5\r\nhello\r\n0\r\n\r\n", "hello", true),
+            (
+                "0000000000000000000005\r\nhello\r\n0\r\n\r\n",
+                "hello",
+                true,
+            ),
+            ("5 6\r\nhello\r\n0\r\n\r\n", "hello", true),
+            ("A\r\nhellohello\r\n0\r\n\r\n", "hellohello", true),
+            ("5\r\nhello\r\n0\r\nX: y\r\nz\r\n\r\njunk", "hello", true),
+            ("5\r\nhello\r\n0\r\nX: y\r\n", "hello", true),
+            ("5\r\nhello\r\n0\r\n", "hello", true),
+            ("5\r\nhello\r\n0", "hello", true),
+            ("5\r\nhello\r\n", "hello", false),
+            ("5\r\nhel", "hel", false),
+            ("", "", false),
+        ] {
+            for step in 1..=stream.len().max(1) {
+                let got = chunked(stream.as_bytes(), step);
+                assert_eq!(got, Ok((body.to_owned(), complete)), "{stream:?} {step}");
+            }
+        }
+        for (stream, says) in [
+            ("xyz\r\nhello\r\n", "size of a chunk: \"xyz\""),
+            ("\r\nhello\r\n", "size of a chunk: \"\""),
+            ("-5\r\nhello\r\n", "size of a chunk"),
+            ("FFFFFFFFFFFFFFFFFF\r\nhello\r\n", "size of a chunk"),
+            ("5\r\nhello0\r\n\r\n", "longer than its size"),
+        ] {
+            let fault = chunked(stream.as_bytes(), 3).expect_err(stream);
+            assert!(fault.contains(says), "{stream:?}: {fault}");
+        }
+        let endless = "0".repeat(LINE_MAX + 1);
+        assert!(chunked(endless.as_bytes(), 1000).is_err());
+        let trailers = format!("0\r\n{}", "a: b\r\n".repeat(TRAILERS_MAX));
+        assert!(chunked(trailers.as_bytes(), 1000).is_err());
+    }
+}

@@ -1,0 +1,210 @@
+//! One request over HTTP/2, by hyper: a server that offers it in the TLS handshake. What a peer may send before
+//! the answer's head has the same bound as over HTTP/1.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::client::conn::http2;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::uri::Authority;
+use hyper::rt::{Executor, Read, ReadBufCursor, Write};
+use hyper::{HeaderMap, Uri};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::redirect::Hop;
+use super::trouble;
+use crate::health::Trouble;
+use crate::net::Connection;
+use crate::net::http1::{HEAD_MAX, Head};
+
+type Asked = hyper::Request<Full<Bytes>>;
+
+/// Moves bytes between the connection and the answer; done when the connection is.
+type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An answer whose head is there.
+pub struct Response {
+    head: Head,
+    body: Incoming,
+    driver: Option<Driver>,
+    piece: Bytes,
+}
+
+/// The request for `hop` with `headers` as HTTP/1 would send them: `Host` becomes `:authority`.
+///
+/// # Errors
+/// When the URL is too long.
+pub fn request(
+    hop: &Hop,
+    headers: &[(String, HeaderValue)],
+    data: &[u8],
+) -> Result<Asked, hyper::http::Error> {
+    let mut request = Asked::new(Full::from(data.to_vec()));
+    *request.method_mut() = hop.method.clone();
+    let mut uri = Uri::try_from(hop.url.as_str())?.into_parts();
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        match name == header::HOST {
+            true => uri.authority = Some(Authority::try_from(value.as_bytes())?),
+            false => drop(map.append(name, value.clone())),
+        }
+    }
+    *request.uri_mut() = Uri::from_parts(uri)?;
+    *request.headers_mut() = map;
+    Ok(request)
+}
+
+/// Asks over `connection`.
+///
+/// # Errors
+/// Whatever keeps a head from coming.
+pub async fn send(connection: Connection, request: Asked) -> Result<Response, Trouble> {
+    let arrived = Arc::new(AtomicBool::new(false));
+    let wire = Wire {
+        connection,
+        read: 0,
+        arrived: arrived.clone(),
+    };
+    let asked = async {
+        let (mut sender, connection) = http2::handshake(Tasks, wire).await?;
+        let mut driver: Option<Driver> = Some(Box::pin(async {
+            // what went wrong is told to who waits for the answer
+            let _ = connection.await;
+        }));
+        let response = driven(&mut driver, sender.send_request(request)).await?;
+        Ok::<_, hyper::Error>((response, driver))
+    };
+    let (response, driver) = asked.await.map_err(|error| trouble::of_http2(&error))?;
+    arrived.store(true, Ordering::Relaxed);
+    let (parts, body) = response.into_parts();
+    let headers = parts.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.to_string(), value)
+    });
+    Ok(Response {
+        head: Head {
+            version: "HTTP/2".to_owned(),
+            code: parts.status.as_u16(),
+            headers: headers.collect(),
+            ..Head::default()
+        },
+        body,
+        driver,
+        piece: Bytes::new(),
+    })
+}
+
+impl Response {
+    /// The status and the headers.
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The size that the body is said to have.
+    pub fn announced(&self) -> Option<u64> {
+        self.head.values("content-length").next()?.parse().ok()
+    }
+
+    /// The next piece of the body, behind `got` bytes of it; `None` when it is complete.
+    pub async fn piece(&mut self, got: u64) -> Result<Option<&[u8]>, Trouble> {
+        loop {
+            let body = &mut self.body;
+            let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+            match driven(&mut self.driver, frame).await {
+                None => return Ok(None),
+                // trailers do not matter to anybody here
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        self.piece = piece;
+                        return Ok(Some(&self.piece));
+                    }
+                }
+                Some(Err(error)) => {
+                    return Err(trouble::of_http2_body(&error, got, self.announced()));
+                }
+            }
+        }
+    }
+}
+
+/// Waits for `work`, which `driver` is needed for.
+async fn driven<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Some(moving) = driver {
+        tokio::select! {
+            done = &mut work => return done,
+            () = moving => *driver = None,
+        }
+    }
+    // the connection has ended; what came before that is still to be handed on
+    work.await
+}
+
+/// A connection as hyper reads it.
+struct Wire {
+    connection: Connection,
+    read: usize,
+    /// The answer's head is there: what is read from now on is the body's.
+    arrived: Arc<AtomicBool>,
+}
+
+/// Too much was sent before an answer's head was complete.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {} KiB before the answer", HEAD_MAX / 1024)]
+pub struct Flood;
+
+impl Read for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read > HEAD_MAX && !self.arrived.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::Error::other(Flood)));
+        }
+        let mut piece = [0; 16 * 1024];
+        let room = buffer.remaining().min(piece.len());
+        let mut piece = ReadBuf::new(&mut piece[..room]);
+        ready!(Pin::new(&mut self.connection).poll_read(context, &mut piece))?;
+        self.read += piece.filled().len();
+        buffer.put_slice(piece.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.connection).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_shutdown(context)
+    }
+}
+
+/// HTTP/2 has tasks of its own.
+#[derive(Clone)]
+struct Tasks;
+
+impl<F> Executor<F> for Tasks
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, work: F) {
+        tokio::spawn(work);
+    }
+}
