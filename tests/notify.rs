@@ -5,6 +5,8 @@ mod smtp;
 
 #[path = "notify/mail.rs"]
 mod mail;
+#[path = "notify/mailserver.rs"]
+mod mailserver;
 #[path = "notify/original.rs"]
 mod original;
 #[path = "notify/webhook.rs"]

@@ -112,3 +112,8 @@ fn events_hold() {
 fn plain_answers_hold() {
     drive("line", super::line);
 }
+
+#[test]
+fn smtp_replies_hold() {
+    drive("smtp", super::smtp);
+}

@@ -7,9 +7,11 @@ mod assertion;
 mod chance;
 mod line;
 mod listener;
+mod smtp;
 mod xmlrpc;
 
 pub use assertion::assertion;
 pub use line::line;
 pub use listener::listener;
+pub use smtp::smtp;
 pub use xmlrpc::xmlrpc;

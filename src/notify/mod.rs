@@ -11,6 +11,7 @@ pub mod smtp;
 pub mod spec;
 pub mod superlance;
 pub mod text;
+mod tls;
 pub mod transcript;
 pub mod webhook;
 

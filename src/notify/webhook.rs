@@ -2,24 +2,19 @@
 //! every try. With a secret it is signed: `X-Httpok-Signature: sha256=HEX`, the HMAC of the body.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use ring::hmac;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::secret::Secret;
 
 use super::message::{DeliveryError, Notification};
 use super::spec::WebhookSpec;
 use super::text::brief;
+use super::tls;
 
 /// How much of a refusal is read for the error.
 const KEPT_ANSWER: usize = 512;
@@ -71,8 +66,8 @@ impl Notifier {
         let (secure, cacert) = (self.spec.url.is_secure, self.spec.cacert.clone());
         // the system's roots are read only when they are needed, and off the runtime's thread
         let tls = tokio::task::spawn_blocking(move || match secure {
-            true => tls(cacert),
-            false => trusting_nobody(),
+            true => tls::config(cacert),
+            false => tls::trusting_nobody(),
         });
         let tls = tls
             .await
@@ -140,39 +135,6 @@ fn signature(key: &Secret, body: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
-}
-
-fn tls(cacert: Option<PathBuf>) -> Result<ClientConfig, String> {
-    let builder = versions()?;
-    let config = match cacert {
-        None => builder
-            .with_platform_verifier()
-            .map_err(|error| format!("cannot read the system's roots: {error}"))?,
-        Some(path) => {
-            let wrong = |why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
-            let mut roots = RootCertStore::empty();
-            let pem = CertificateDer::pem_file_iter(&path).map_err(|error| wrong(&error))?;
-            for root in pem {
-                let root = root.map_err(|error| wrong(&error))?;
-                roots.add(root).map_err(|error| wrong(&error))?;
-            }
-            builder.with_root_certificates(roots)
-        }
-    };
-    Ok(config.with_no_client_auth())
-}
-
-/// For plain HTTP: it must not need any roots, and must work on a machine that has none.
-fn trusting_nobody() -> Result<ClientConfig, String> {
-    let builder = versions()?.with_root_certificates(RootCertStore::empty());
-    Ok(builder.with_no_client_auth())
-}
-
-fn versions() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("cannot prepare TLS: {error}"))
 }
 
 #[cfg(test)]

@@ -18,13 +18,13 @@ use crate::smtp::{SmtpServer, Taken, parse};
 
 const TO: &str = "ops@example.org";
 
-fn down() -> Notification {
+pub fn down() -> Notification {
     message(ReportKind::Down {
         state: DownState::ToldOnly,
     })
 }
 
-fn spec(port: u16) -> SmtpSpec {
+pub fn spec(port: u16) -> SmtpSpec {
     SmtpSpec {
         host: "127.0.0.1".into(),
         port,
@@ -34,7 +34,7 @@ fn spec(port: u16) -> SmtpSpec {
     }
 }
 
-fn server_of(spec: SmtpSpec) -> Server {
+pub fn server_of(spec: SmtpSpec) -> Server {
     Server {
         spec,
         hello: "box1.example.org".into(),
@@ -42,7 +42,7 @@ fn server_of(spec: SmtpSpec) -> Server {
     }
 }
 
-fn server(port: u16) -> Server {
+pub fn server(port: u16) -> Server {
     server_of(spec(port))
 }
 
@@ -52,7 +52,7 @@ fn notifier(to: &[&str], via: Via) -> Notifier {
     Notifier::Mail(notifier.expect("addresses"))
 }
 
-async fn send(server: Server, message: &Notification) -> Result<(), DeliveryError> {
+pub async fn send(server: Server, message: &Notification) -> Result<(), DeliveryError> {
     notifier(&[TO], Via::Smtp(server)).deliver(message).await
 }
 
@@ -63,7 +63,7 @@ fn only(server: &SmtpServer) -> Taken {
 }
 
 /// A certificate for `localhost`, as files: the certificate, the key.
-fn certificate(dir: &Path) -> (String, String) {
+pub fn certificate(dir: &Path) -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let path = |name: &str, content: String| {
         let path = dir.join(name);
