@@ -26,6 +26,7 @@ pub mod clock;
 pub mod exec;
 pub mod health;
 pub mod net;
+pub mod safe_path;
 pub mod secret;
 pub mod terminal;
 pub mod tick;

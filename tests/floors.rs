@@ -11,6 +11,7 @@ const FLOORS: [(&str, u8); 19] = [
     ("clock", 1),
     ("exec", 1),
     ("net", 1),
+    ("safe_path", 1),
     ("secret", 1),
     ("terminal", 1),
     ("tick", 1),

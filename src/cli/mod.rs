@@ -32,14 +32,17 @@ use anstream::adapter::strip_str;
 
 use crate::action;
 use crate::config::settings::Settings;
-use crate::supervisor::embedded::find_command;
+use crate::supervisor::embedded::{LOG_WRITER, find_command, run_log_writer};
 
 use args::{Command, ConfigCommand, GenerateCommand};
 use exit::Exit;
 
 /// Runs the program whose command line is `argv`, its own name first; returns its exit status.
 pub fn main(argv: Vec<OsString>) -> i32 {
-    // ourselves, to make a core: no command of anyone's
+    // Ourselves, to write a program's logs or a core: not for users.
+    if argv.get(1).is_some_and(|word| word == LOG_WRITER) {
+        return run_log_writer(&argv[2..]);
+    }
     if argv.get(1).is_some_and(|word| word == action::DUMP) {
         return action::run_dump(&argv[2..]);
     }

@@ -83,11 +83,7 @@ fn every_key_of_a_program_arrives() {
             nofile: Some(4096),
             core: Some(u64::MAX),
         },
-        stdout: Output::File(LogFile {
-            path: "/var/log/site.log".into(),
-            maxbytes: 1 << 20,
-            backups: 2,
-        }),
+        stdout: Output::File(LogFile::new("/var/log/site.log".into(), 1 << 20, 2)),
         stderr: Output::Null,
         autostart: false,
         autorestart: Autorestart::Always,
@@ -113,11 +109,7 @@ fn every_key_of_a_program_arrives() {
 fn outputs_go_where_the_file_says() {
     let stdout = Output::Inherit(Stream::Stdout);
     let stderr = Output::Inherit(Stream::Stderr);
-    let log = Output::File(LogFile {
-        path: "/etc/x.log".into(),
-        maxbytes: 50 << 20,
-        backups: 10,
-    });
+    let log = Output::File(LogFile::new("/etc/x.log".into(), 50 << 20, 10));
     for (keys, one, two) in [
         ("", &stdout, &stderr),
         ("redirect_stderr = false", &stdout, &stderr),

@@ -62,11 +62,8 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
         }
         _ => {
             let path = value.accept(names.fill(&text))?;
-            Some(Output::File(LogFile {
-                path: value.parse_context.sources.base.join(path),
-                maxbytes,
-                backups,
-            }))
+            let path = value.parse_context.sources.base.join(path);
+            Some(Output::File(LogFile::new(path, maxbytes, backups)))
         }
     }
 }

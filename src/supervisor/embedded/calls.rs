@@ -63,6 +63,7 @@ impl Supervisor for Embedded {
         let Output::File(log) = output else {
             return Ok(String::new());
         };
+        self.keeper().settle(log).await;
         let path = log.path.clone();
         let tail = tokio::task::spawn_blocking(move || logs::tail(&path, bytes)).await;
         tail.unwrap_or_else(|error| Err(error.into()))
@@ -71,6 +72,9 @@ impl Supervisor for Embedded {
             })
     }
 }
+
+/// How long what programs wrote last may take to be in their logs, when all have ended.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 impl Embedded {
     /// Sends `name` alone, not its group, the signal `signal`: `HUP`, `SIGHUP` or `1`.
@@ -97,6 +101,11 @@ impl Embedded {
     /// left after `within` is killed. From here on nothing is started any more.
     pub async fn shutdown(&self, within: Duration) {
         self.close();
+        self.stop_all(within).await;
+        self.keeper().finish(LAST_OUTPUT).await;
+    }
+
+    async fn stop_all(&self, within: Duration) {
         let deadline = Instant::now().checked_add(within);
         let handles = self.by_priority();
         for level in handles

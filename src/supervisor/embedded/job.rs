@@ -28,7 +28,7 @@ use crate::health::Moment;
 /// What all jobs have in common.
 #[derive(Debug)]
 pub struct Shared {
-    /// Looks after their logs.
+    /// Connects them to their logs.
     pub keeper: Keeper,
     /// Where they note which processes are theirs.
     pub notes: Option<Notes>,
@@ -146,7 +146,7 @@ impl Job {
                 let now_due = program.autostart && !self.program.autostart;
                 self.program = program;
                 self.unit.set_rules(self.program.rules());
-                self.keep_logs();
+                self.shared.keeper.redefine(&self.program);
                 self.replace_if_unfit();
                 if now_due && *self.unit.state() == State::Stopped {
                     self.start(nobody());
@@ -173,8 +173,8 @@ impl Job {
         if let Some(child) = adopted {
             let up = identity::uptime(child.started());
             self.started = Some(child.started());
+            self.shared.keeper.adopt(child.pid(), &self.program);
             self.child = Some(child);
-            self.keep_logs();
             self.handle(Event::Adopted { up });
             if record.is_some_and(|record| record.stopping) {
                 self.finish_stop(due);
@@ -403,11 +403,11 @@ impl Job {
     fn spawn(&mut self) -> Event {
         self.left = None;
         self.fingerprint = self.program.fingerprint();
-        match spawn(&self.program, self.shared.notes.as_ref()) {
+        let shared = &self.shared;
+        match spawn(&self.program, shared.notes.as_ref(), &shared.keeper) {
             Ok(child) => {
                 self.started = Some(child.started());
                 self.child = Some(child);
-                self.keep_logs();
                 Event::Spawned
             }
             Err(error) => {
@@ -420,14 +420,6 @@ impl Job {
     fn remove_note(&self) {
         if let Some(notes) = &self.shared.notes {
             notes.remove(&self.program.full_name());
-        }
-    }
-
-    fn keep_logs(&self) {
-        if self.child.is_some() {
-            self.program
-                .logs()
-                .for_each(|log| self.shared.keeper.keep(log));
         }
     }
 

@@ -1,189 +1,402 @@
-//! Programs' log files are kept from growing. A program writes to its file itself, not through a pipe of
-//! ours, so that it can write on when we are gone. A file that has become too large is copied to a backup
-//! and emptied; as the program appends, its next line goes to the new end. The price: a line written in
-//! the instant between the copy's last read and the emptying is lost. And the file may exceed its bound by
-//! what is written in one [`PAUSE`].
-//!
-//! Nothing is polled: the kernel tells of the first write to each file after a look at it.
+//! The pipes between programs and their log files. Behind each program's pipes is a process that writes the
+//! files (`log_writer`). It is looked after here: one that is killed is replaced, because the pipes are held
+//! here, too, and nothing in them is lost. Neither it nor the program notices when we go; the next watchdog
+//! finds both.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, absolute};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
-use tokio::io::unix::AsyncFd;
-use tokio::task::{AbortHandle, spawn_blocking};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::SFlag;
+use nix::unistd::pipe2;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
-use super::polled::{Owner, polled};
-use super::spec::LogFile;
+use super::child::Child;
+use super::log_writer::{FINISH, reader_of, unread, words};
+use super::spec::{LogFile, Output, Program, User};
+use crate::exec::children;
+use crate::safe_path::{SafeDir, is};
+use crate::supervisor::Stream;
 
-/// From the first write to the next look: files that are written all the time are looked at this often.
-const PAUSE: Duration = Duration::from_secs(1);
+/// A new log file's mode, but for the file mode creation mask.
+const MODE: u32 = 0o644;
 
-/// Keeps files until it is dropped.
-#[derive(Debug)]
+/// Before a writer that ended is replaced, so that one which always fails costs little.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long what a program wrote may take to be in its file, and how often that is asked.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+const STEP: Duration = Duration::from_millis(5);
+
+/// Starts processes that write logs, and looks after them until it is dropped. They go on then.
+#[derive(Debug, Default)]
 pub struct Keeper {
-    watches: Option<Arc<Watches>>,
-    task: Option<AbortHandle>,
+    writers: Mutex<Vec<Arc<Writer>>>,
+    guards: Mutex<JoinSet<()>>,
+}
+
+/// What is known about one process that writes logs.
+#[derive(Debug)]
+struct Writer {
+    /// The ends that it reads.
+    pipes: Vec<OwnedFd>,
+    /// Where the bytes of each go.
+    logs: Mutex<Vec<LogFile>>,
+    /// It is to make way for one that knows other bounds.
+    outdated: Notify,
+    /// All that there was is written.
+    over: AtomicBool,
+}
+
+/// A program's two outputs, for its process.
+pub struct Outputs {
+    pub stdout: Stdio,
+    pub stderr: Stdio,
+}
+
+/// The log that cannot be written, or our own output that cannot be used, and why.
+pub type Unconnected = (Option<LogFile>, io::Error);
+
+/// What an output is, before it is a process's.
+enum Target {
+    Ready(Stdio),
+    /// To be written by a process of its own.
+    Pipe(LogFile),
 }
 
 impl Keeper {
-    /// One that keeps no file yet. Needs a runtime.
-    pub fn new() -> Self {
-        match Watches::new() {
-            Ok(watches) => {
-                let watches = Arc::new(watches);
-                let task = tokio::spawn(keep(Arc::clone(&watches))).abort_handle();
-                Self {
-                    watches: Some(watches),
-                    task: Some(task),
+    /// Opens the outputs of `program` and starts what writes them. Needs a runtime.
+    ///
+    /// # Errors
+    /// With the log that cannot be written.
+    pub fn connect(&self, program: &Program) -> Result<Outputs, Unconnected> {
+        let (stdout, stderr) = (target(&program.stdout)?, target(&program.stderr)?);
+        let mut streams = Streams::default();
+        let user = program.user.as_ref();
+        let stdout = streams.output(stdout, user)?;
+        let stderr = streams.output(stderr, user)?;
+        if let Some(first) = streams.logs.first().cloned() {
+            let child = launch(&streams.pipes, &streams.logs);
+            let child = child.map_err(|error| (Some(first), error))?;
+            self.guard(streams, child);
+        }
+        Ok(Outputs { stdout, stderr })
+    }
+
+    /// Looks after the writer of the logs of `program`, whose process `pid` another watchdog started.
+    pub fn adopt(&self, pid: u32, program: &Program) {
+        let mut streams = Streams::default();
+        let mut writer = None;
+        for (number, output) in [(1, &program.stdout), (2, &program.stderr)] {
+            let Output::File(log) = output else { continue };
+            let log = anchored(log);
+            if streams.logs.iter().any(|known| known.path == log.path) {
+                continue;
+            }
+            let Some(pipe) = pipe_of(pid, number) else {
+                continue;
+            };
+            let reader = reader_of(&pipe);
+            if reader.is_some() && (writer.is_none() || writer == reader) {
+                writer = reader;
+                streams.add(pipe, log);
+            }
+        }
+        let Some(reader) = writer else { return };
+        match Child::of(reader, None) {
+            // It may have ended meanwhile, and its number may be another's.
+            Ok(child) if reader_of(&streams.pipes[0]) == Some(reader) => self.guard(streams, child),
+            _ => tracing::warn!("nobody writes the logs of \"{}\"", program.full_name()),
+        }
+    }
+
+    /// The logs of `program` may have other bounds from now on.
+    pub fn redefine(&self, program: &Program) {
+        for writer in self.writers().iter() {
+            let mut logs = writer.logs();
+            let mut outdated = false;
+            for known in logs.iter_mut() {
+                let mut wanted = program.logs().map(anchored);
+                if let Some(log) = wanted.find(|log| log.path == known.path && log != known) {
+                    *known = log;
+                    outdated = true;
                 }
             }
-            Err(error) => {
-                tracing::warn!("cannot watch log files, they will not be rotated: {error}");
-                Self {
-                    watches: None,
-                    task: None,
+            if outdated {
+                writer.outdated.notify_one();
+            }
+        }
+    }
+
+    /// Waits until what was written to `log` is in its file, but not for long.
+    pub async fn settle(&self, log: &LogFile) {
+        let path = anchored(log).path;
+        let writers: Vec<_> = self.writers().clone();
+        for writer in writers {
+            let pipes = writer.logs().iter().position(|log| log.path == path);
+            let Some(pipe) = pipes.and_then(|at| writer.pipes.get(at)) else {
+                continue;
+            };
+            let is_settled = || match is_hung_up(pipe) {
+                true => writer.is_over(),
+                false => unread(pipe) == 0,
+            };
+            wait_for(ON_ITS_WAY, is_settled).await;
+        }
+        // What was just read is not written yet.
+        sleep(STEP).await;
+    }
+
+    /// Waits until all that programs wrote is in their files, but no longer than `limit`: where we are the
+    /// first process of a container, the writers end with us.
+    pub async fn finish(&self, limit: Duration) {
+        let writers: Vec<_> = self.writers().clone();
+        wait_for(limit, || writers.iter().all(|writer| writer.is_over())).await;
+    }
+
+    fn guard(&self, streams: Streams, child: Child) {
+        let writer = Arc::new(Writer {
+            pipes: streams.pipes,
+            logs: Mutex::new(streams.logs),
+            outdated: Notify::new(),
+            over: AtomicBool::new(false),
+        });
+        let mut writers = self.writers();
+        writers.retain(|known| !known.is_over());
+        writers.push(Arc::clone(&writer));
+        let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        while guards.try_join_next().is_some() {}
+        guards.spawn(writer.keep(child));
+    }
+
+    fn writers(&self) -> MutexGuard<'_, Vec<Arc<Writer>>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn wait_for(limit: Duration, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !is_so() && Instant::now() < deadline {
+        sleep(STEP).await;
+    }
+}
+
+impl Writer {
+    fn logs(&self) -> MutexGuard<'_, Vec<LogFile>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the process whenever it ends, until all is written.
+    async fn keep(self: Arc<Self>, first: Child) {
+        let mut child = first;
+        loop {
+            let is_planned = self.end_of(&child).await;
+            child.collect();
+            if self
+                .pipes
+                .iter()
+                .all(|pipe| is_hung_up(pipe) && unread(pipe) == 0)
+            {
+                self.over.store(true, Ordering::Relaxed);
+                return;
+            }
+            if !is_planned {
+                let path = self.logs().first().map(|log| log.path.clone());
+                let path = path.unwrap_or_default();
+                tracing::warn!("the writer of \"{}\" ended, it is replaced", path.display());
+                sleep(PAUSE).await;
+            }
+            child = self.next().await;
+        }
+    }
+
+    /// Waits for the end of `child`, and tells whether we asked for it.
+    async fn end_of(&self, child: &Child) -> bool {
+        let mut is_planned = false;
+        loop {
+            tokio::select! {
+                () = child.ended() => return is_planned,
+                () = self.outdated.notified() => {
+                    is_planned = true;
+                    let _ = child.signal(FINISH as i32);
                 }
             }
         }
     }
 
-    /// Keeps `log` from now on, if it has a bound.
-    pub fn keep(&self, log: &LogFile) {
-        if let Some(watches) = &self.watches
-            && log.maxbytes > 0
-        {
-            watches.arm(log.clone());
+    async fn next(&self) -> Child {
+        loop {
+            let logs = self.logs().clone();
+            match launch(&self.pipes, &logs) {
+                Ok(child) => return child,
+                Err(error) => tracing::warn!("cannot start a process that writes logs: {error}"),
+            }
+            sleep(PAUSE * 5).await;
         }
     }
 }
 
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
+/// What one writer is to read, and where it is to put it.
+#[derive(Default)]
+struct Streams {
+    pipes: Vec<OwnedFd>,
+    logs: Vec<LogFile>,
+    /// The other end of each, until the program has it.
+    ends: Vec<OwnedFd>,
 }
 
-async fn keep(watches: Arc<Watches>) {
-    loop {
-        let Ok(mut guard) = watches.inotify.readable().await else {
-            return;
+impl Streams {
+    fn add(&mut self, pipe: OwnedFd, log: LogFile) {
+        self.pipes.push(pipe);
+        self.logs.push(log);
+    }
+
+    /// The end of a pipe for `target`: both outputs get the same one if they go to the same file.
+    fn output(&mut self, target: Target, user: Option<&User>) -> Result<Stdio, Unconnected> {
+        let log = match target {
+            Target::Ready(stdio) => return Ok(stdio),
+            Target::Pipe(log) => log,
         };
-        tokio::time::sleep(PAUSE).await;
-        let written = watches.written();
-        guard.clear_ready();
-        for log in written {
-            let after = log.clone();
-            if let Ok(Err(error)) = spawn_blocking(move || rotate(&log)).await {
-                tracing::warn!("cannot rotate \"{}\": {error}", after.path.display());
-            }
-            watches.arm(after);
+        let known = self.logs.iter().position(|known| known.path == log.path);
+        let end = match known.and_then(|at| self.ends.get(at)) {
+            Some(end) => end.try_clone(),
+            None => self.pipe(log.clone(), user),
+        };
+        end.map(Stdio::from).map_err(|error| (Some(log), error))
+    }
+
+    fn pipe(&mut self, log: LogFile, user: Option<&User>) -> io::Result<OwnedFd> {
+        let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+        if let Some(user) = user {
+            // So that the program may open /dev/stderr, which is this pipe.
+            std::os::unix::fs::fchown(&write, Some(user.uid), Some(user.gid))?;
         }
+        self.ends.push(write.try_clone()?);
+        self.add(read, log);
+        Ok(write)
     }
 }
 
-#[derive(Debug)]
-struct Watches {
-    inotify: AsyncFd<Descriptor>,
-    logs: Mutex<HashMap<WatchDescriptor, LogFile>>,
+fn target(output: &Output) -> Result<Target, Unconnected> {
+    Ok(match output {
+        Output::Null => Target::Ready(Stdio::null()),
+        Output::Inherit(stream) => {
+            let ours = match stream {
+                Stream::Stdout => io::stdout().as_fd().try_clone_to_owned(),
+                Stream::Stderr => io::stderr().as_fd().try_clone_to_owned(),
+            };
+            Target::Ready(ours.map_err(|error| (None, error))?.into())
+        }
+        Output::File(log) => open(log).map_err(|error| (Some(log.clone()), error))?,
+    })
 }
 
-impl Watches {
-    fn new() -> io::Result<Self> {
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        Ok(Self {
-            inotify: polled(Descriptor(inotify))?,
-            logs: Mutex::default(),
+/// Whether `log` can be written is found out before the program starts.
+fn open(log: &LogFile) -> io::Result<Target> {
+    let (directory, name) = SafeDir::of_file(&log.path)?;
+    let is_special = directory.stat(&name).is_ok_and(|stat| {
+        [SFlag::S_IFIFO, SFlag::S_IFCHR]
+            .iter()
+            .any(|kind| is(&stat, *kind))
+    });
+    if is_special {
+        return Ok(Target::Ready(directory.special(&name)?.into()));
+    }
+    directory.append(&name, MODE)?;
+    Ok(Target::Pipe(anchored(log)))
+}
+
+/// With a path that means the same from every directory.
+fn anchored(log: &LogFile) -> LogFile {
+    LogFile {
+        path: absolute(&log.path).unwrap_or_else(|_| log.path.clone()),
+        ..log.clone()
+    }
+}
+
+/// Starts a process that reads `pipes` and writes `logs`. To be called on the thread that lives as long as we
+/// do. Needs a runtime.
+fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
+    let Some(first) = logs.first() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let mut command = Command::new(&first.writer);
+    command
+        .arg0("httpok")
+        .args(words(logs))
+        // Nothing of ours is its business, and no directory is kept from being unmounted.
+        .env_clear()
+        .current_dir("/")
+        .stdin(pipes[0].try_clone()?)
+        .stdout(match pipes.get(1) {
+            Some(pipe) => Stdio::from(pipe.try_clone()?),
+            None => Stdio::null(),
         })
-    }
-
-    /// Waits for the next write to `log`, for one only: a busy program must not keep us busy.
-    fn arm(&self, log: LogFile) {
-        let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ONESHOT;
-        match self.inotify.get_ref().0.add_watch(&log.path, flags) {
-            Ok(watch) => {
-                self.logs
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(watch, log);
+        .stderr(Stdio::null());
+    // SAFETY: between fork and exec only system calls are made, with integers.
+    unsafe {
+        command.pre_exec(|| {
+            // No terminal's end and no signal to our group reaches it.
+            if libc::setsid() == -1 {
+                return Err(io::Error::last_os_error());
             }
-            // Somebody took it away. The program's next start makes a new one.
-            Err(Errno::ENOENT) => {}
-            Err(error) => tracing::warn!("cannot watch \"{}\": {error}", log.path.display()),
-        }
+            libc::syscall(
+                libc::SYS_close_range,
+                3_u32,
+                u32::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            );
+            Ok(())
+        });
     }
-
-    /// The files that were written to. Their watches are spent.
-    fn written(&self) -> Vec<LogFile> {
-        let mut written = Vec::new();
-        while let Ok(events) = self.inotify.get_ref().0.read_events() {
-            let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-            written.extend(events.iter().filter_map(|event| logs.remove(&event.wd)));
-        }
-        written
-    }
+    let (child, awaited) = children::start(|| command.spawn(), |child| Some(child.id()))?;
+    Child::of(child.id(), awaited)
 }
 
-/// tokio wants to see the number.
-#[derive(Debug)]
-struct Descriptor(Inotify);
-
-impl AsRawFd for Descriptor {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+/// The reading end of the pipe that is descriptor `number` of process `pid`.
+fn pipe_of(pid: u32, number: u32) -> Option<OwnedFd> {
+    let path = format!("/proc/{pid}/fd/{number}");
+    // To open something else might do something.
+    let target = std::fs::read_link(&path).ok()?;
+    if !target.as_os_str().as_encoded_bytes().starts_with(b"pipe:[") {
+        return None;
     }
+    let pipe = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .ok()?;
+    let is_pipe = pipe.metadata().ok()?.file_type().is_fifo();
+    is_pipe.then(|| pipe.into())
 }
 
-impl Owner for Descriptor {}
-
-/// Empties `log` into a backup if it is too large.
-fn rotate(log: &LogFile) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).write(true).open(&log.path)?;
-    if file.metadata()?.len() <= log.maxbytes {
-        return Ok(());
-    }
-    if log.backups > 0 {
-        for number in (1..log.backups).rev() {
-            match fs::rename(backup(&log.path, number), backup(&log.path, number + 1)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        let newest = backup(&log.path, 1);
-        if let Err(error) = copy(&mut file, &newest) {
-            // Half a copy is worth nothing, and the disk may be full. The original is still whole.
-            let _ = fs::remove_file(&newest);
-            return Err(error);
-        }
-    }
-    file.set_len(0)
-}
-
-fn copy(from: &mut File, to: &Path) -> io::Result<()> {
-    let mode = from.metadata()?.permissions();
-    let mut to = File::create(to)?;
-    to.set_permissions(mode)?;
-    io::copy(from, &mut to).map(drop)
-}
-
-fn backup(path: &Path, number: u32) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(format!(".{number}"));
-    name.into()
+/// Whether nobody can write to `pipe` any more.
+fn is_hung_up(pipe: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    let asked = poll(&mut polled, PollTimeout::ZERO);
+    let events = polled[0].revents().unwrap_or(PollFlags::empty());
+    asked.is_ok() && events.contains(PollFlags::POLLHUP)
 }
 
 /// The last `bytes` bytes of the file at `path`, from a character's beginning on.
 pub fn tail(path: &Path, bytes: u16) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let (directory, name) = SafeDir::of_file(path)?;
+    let mut file = directory.read(&name)?;
     let size = file.metadata()?.len();
     file.seek(SeekFrom::Start(size.saturating_sub(bytes.into())))?;
     let mut end = Vec::new();
@@ -199,42 +412,9 @@ pub fn tail(path: &Path, bytes: u16) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-
-    #[test]
-    fn too_large_a_file_becomes_a_backup_and_the_oldest_goes() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("log");
-        let log = LogFile {
-            path: path.clone(),
-            maxbytes: 4,
-            backups: 2,
-        };
-        for text in ["first", "second", "third", "last"] {
-            fs::write(&path, text).unwrap();
-            rotate(&log).unwrap();
-        }
-        let read = |path: &Path| fs::read_to_string(path).unwrap();
-        assert_eq!(read(&path), "last");
-        assert_eq!(read(&backup(&path, 1)), "third");
-        assert_eq!(read(&backup(&path, 2)), "second");
-        assert!(!backup(&path, 3).exists());
-    }
-
-    #[test]
-    fn without_backups_it_is_emptied() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("log");
-        fs::write(&path, "too long").unwrap();
-        rotate(&LogFile {
-            path: path.clone(),
-            maxbytes: 4,
-            backups: 0,
-        })
-        .unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"");
-        assert!(!backup(&path, 1).exists());
-    }
 
     #[test]
     fn a_tail_begins_with_a_whole_character() {

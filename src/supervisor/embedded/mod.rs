@@ -8,8 +8,8 @@
 //! machine bounds both, so that no ticket waits for ever. What a job is like can be read at any time
 //! without asking it: it publishes before it answers.
 //!
-//! A program leads a session and group of its own, and writes its logs itself (`logs`): nothing ties it
-//! to us. When we go, however we go, it lives on; the next watchdog finds it by its [`Record`] (which
+//! A program leads a session and group of its own, and what it writes goes through a pipe to a process that
+//! writes the log files (`logs`, `log_writer`) and needs nobody, either: nothing ties them to us. When we go, however we go, it lives on; the next watchdog finds it by its [`Record`] (which
 //! `notes` keep on disk from before the program's first instruction) and looks
 //! after it as if it were its own, but for its exit code, which only a parent gets to know. The other way
 //! round, what a program leaves of its group when it ends is killed before the program is started again.
@@ -24,6 +24,7 @@ mod foreground;
 mod handle;
 mod identity;
 mod job;
+mod log_writer;
 mod logs;
 mod notes;
 mod polled;
@@ -41,6 +42,7 @@ pub use fault::{Exit, SpawnError};
 pub use foreground::Forwarder;
 pub use identity::Record;
 pub(super) use identity::{started, uptime};
+pub use log_writer::{LOG_WRITER, run_log_writer};
 pub use notes::read_notes;
 pub use programs::Embedded;
 pub use reaper::{become_subreaper, reap_orphans};

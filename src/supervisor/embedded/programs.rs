@@ -58,7 +58,7 @@ impl Embedded {
             inner: Arc::new(Inner {
                 jobs: Mutex::default(),
                 shared: Arc::new(Shared {
-                    keeper: Keeper::new(),
+                    keeper: Keeper::default(),
                     notes,
                     changes: watch::Sender::new(0),
                 }),
@@ -192,6 +192,10 @@ impl Embedded {
     /// Changes whenever [`Embedded::records`] does.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.shared.changes.subscribe()
+    }
+
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.inner.shared.keeper
     }
 
     pub(super) fn jobs(&self) -> MutexGuard<'_, BTreeMap<ProcessName, Handle>> {

@@ -1,29 +1,28 @@
-//! From a definition to a process: finds the command, opens its logs, forks, and prepares the new process
+//! From a definition to a process: finds the command, connects its outputs, forks, and prepares the new process
 //! (session, signals, limits, user, directory) before it becomes the command. What becomes of it is not
 //! known here.
 
 use std::env;
 use std::ffi::{CString, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{self, Command, Stdio};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::child::Child;
 use super::family;
 use super::fault::SpawnError;
+use super::logs::{Keeper, Unconnected};
 use super::notes::{self, Notes};
-use super::spec::{Input, LogFile, Output, Program, Rlimits};
+use super::spec::{Input, Program, Rlimits};
 use crate::exec::children;
-use crate::supervisor::Stream;
 
 /// What tells us about our own supervisor, and its password: nothing for programs of ours.
 const NOT_INHERITED: [&str; 10] = [
@@ -44,7 +43,11 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Starts a process of `program`. To be called on the thread that lives as long as we do: the kernel takes
 /// "when the parent dies" to be about the thread.
-pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnError> {
+pub fn spawn(
+    program: &Program,
+    notes: Option<&Notes>,
+    keeper: &Keeper,
+) -> Result<Child, SpawnError> {
     let failed = |step| {
         move |error: io::Error| SpawnError::Prepare {
             step,
@@ -62,6 +65,7 @@ pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnErr
         begun.map_err(|error| unnoted(&words(&error))).ok()
     });
     let is_noted = note.is_some();
+    let outputs = keeper.connect(program).map_err(unconnected)?;
     let prepare = Preparation::new(program, note).map_err(failed("use its directory"))?;
     let mut command = Command::new(&path);
     // Both are there: a command was found.
@@ -85,8 +89,8 @@ pub fn spawn(program: &Program, notes: Option<&Notes>) -> Result<Child, SpawnErr
             Input::Null => Stdio::null(),
             Input::Inherit => Stdio::inherit(),
         })
-        .stdout(output(&program.stdout)?)
-        .stderr(output(&program.stderr)?);
+        .stdout(outputs.stdout)
+        .stderr(outputs.stderr);
     // SAFETY: between fork and exec only system calls are made, on memory that was laid out before.
     unsafe {
         command.pre_exec(move || prepare.run());
@@ -149,38 +153,18 @@ fn executable(path: &Path) -> Result<(), SpawnError> {
     }
 }
 
-fn output(output: &Output) -> Result<Stdio, SpawnError> {
-    Ok(match output {
-        Output::Null => Stdio::null(),
-        Output::Inherit(stream) => match stream {
-            Stream::Stdout => io::stdout().as_fd().try_clone_to_owned(),
-            Stream::Stderr => io::stderr().as_fd().try_clone_to_owned(),
-        }
-        .map_err(|error| SpawnError::Prepare {
+fn unconnected((log, error): Unconnected) -> SpawnError {
+    let cause = words(&error);
+    match log {
+        Some(log) => SpawnError::Log {
+            path: log.path.display().to_string(),
+            cause,
+        },
+        None => SpawnError::Prepare {
             step: "use our output",
-            cause: words(&error),
-        })?
-        .into(),
-        Output::File(log) => open(log)
-            .map_err(|error| SpawnError::Log {
-                path: log.path.display().to_string(),
-                cause: words(&error),
-            })?
-            .into(),
-    })
-}
-
-/// Opened for appending: whoever empties the file, the next line goes to its new end. And without waiting:
-/// a fifo without a reader is an error, not a watchdog that hangs.
-fn open(log: &LogFile) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o644)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(&log.path)?;
-    fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
-    Ok(file)
+            cause,
+        },
+    }
 }
 
 /// The steps of a new process, in order. Their number travels with the error: through the pipe that tells

@@ -105,15 +105,29 @@ pub enum Output {
     File(LogFile),
 }
 
-/// A file that is appended to and kept from growing.
+/// A file that a process of its own writes and keeps from growing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {
     /// Made when it is not there. Its directory must be.
     pub path: PathBuf,
-    /// Larger than this, it is emptied into a backup; 0: never.
+    /// Before it becomes larger than this it is renamed to a backup; 0: never.
     pub maxbytes: u64,
     /// Backups that are kept, `.1` the newest.
     pub backups: u32,
+    /// The program that writes it: httpok itself.
+    pub writer: PathBuf,
+}
+
+impl LogFile {
+    /// One that this program writes, started once more.
+    pub fn new(path: PathBuf, maxbytes: u64, backups: u32) -> Self {
+        Self {
+            path,
+            maxbytes,
+            backups,
+            writer: PathBuf::from("/proc/self/exe"),
+        }
+    }
 }
 
 impl Program {
