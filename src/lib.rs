@@ -22,6 +22,7 @@
 //! proves the seam.
 
 // floor 1
+pub mod blocking;
 pub mod clock;
 pub mod exec;
 pub mod health;

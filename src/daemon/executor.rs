@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
+use crate::blocking;
 use crate::clock::Clock;
 use crate::health::{
     ActionStep, CallError, CheckResult, Effect, Event, Expectation, Observation, Outcome, Phase,
@@ -155,7 +156,7 @@ impl Executor {
         expectation: Expectation,
     ) {
         let work = async move {
-            let judging = tokio::task::spawn_blocking(move || {
+            let judging = blocking::run("judge", move || {
                 let mut seen = *seen;
                 let judgement = expectation.judge(&seen);
                 seen.shorten();

@@ -58,43 +58,41 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Goes on with the file at `path`, which only its owner may read. When that cannot be, it is told and
-    /// there is no journal.
+    /// Goes on with the file at `path`, which only its owner may read. When that cannot be, it is said and no
+    /// journal is written. Nothing waits for the disk.
     pub fn open(path: &Path, seed: u64, logger: &Logger) -> Option<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path);
-        match file.and_then(|file| Self::start(file, seed)) {
-            Ok(journal) => Some(journal),
-            Err(why) => {
-                let path = path.display();
-                logger.trouble(&format!("httpok: no journal is written to {path}: {why}"));
-                None
-            }
-        }
-    }
-
-    fn start(file: File, seed: u64) -> io::Result<Self> {
         let (lines, waiting) = sync_channel(WAITING);
         let (done, written) = sync_channel(1);
         let lost = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&lost);
-        std::thread::Builder::new()
+        let (file, teller) = (path.to_path_buf(), logger.clone());
+        let unwritten = |logger: &Logger, path: &Path, why: io::Error| {
+            let path = path.display();
+            logger.trouble(&format!("httpok: no journal is written to {path}: {why}"));
+        };
+        let started = std::thread::Builder::new()
             .name("journal".to_owned())
             .stack_size(128 * 1024)
             .spawn(move || {
-                write_all(file, &waiting, &counter);
+                match open_file(&file) {
+                    Ok(file) => write_all(file, &waiting, &counter),
+                    Err(why) => unwritten(&teller, &file, why),
+                }
                 // at the end nobody may be left to hear it
                 let _ = done.send(());
-            })?;
-        Ok(Self {
-            seed,
-            lines: Some(lines),
-            lost,
-            written,
-        })
+            });
+        match started {
+            Ok(_) => Some(Self {
+                seed,
+                lines: Some(lines),
+                lost,
+                written,
+            }),
+            Err(why) => {
+                unwritten(logger, path, why);
+                None
+            }
+        }
     }
 
     /// The first line of a run.
@@ -138,6 +136,20 @@ impl Drop for Journal {
         self.lines = None;
         // a disk that takes longer has our last lines or not
         let _ = self.written.recv_timeout(LAST_LINES);
+    }
+}
+
+/// A file of our own: a link, a pipe or a device in its place is refused.
+fn open_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a regular file")),
     }
 }
 

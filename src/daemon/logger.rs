@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::health::{ActionStep, Capture, CheckResult, Decision, Note, Step, Verdict};
 use crate::notify::superlance::{self, Listener};
+use crate::notify::transcript;
 
 use super::console::{self, Console};
 use super::stderr::Stderr;
@@ -225,19 +226,15 @@ fn log_step(check: &str, step: &Step) {
     if let ActionStep::Captured(capture) = &step.deed {
         return log_capture(check, step, capture);
     }
-    for line in superlance::lines(step) {
-        tracing::info!(check, took = %humantime::format_duration(took), "{line}");
-    }
-    if let ActionStep::Settled { state, pid } = &step.deed {
-        let process = step
-            .process
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        match pid {
-            Some(pid) => tracing::info!(check, "{process} is {state} again with pid {pid}"),
-            None => tracing::info!(check, "{process} is {state}"),
-        }
+    let (line, took) = (transcript::sentence(step), humantime::format_duration(took));
+    match &step.deed {
+        ActionStep::ListFailed { .. }
+        | ActionStep::Unasked { .. }
+        | ActionStep::Skipped(_)
+        | ActionStep::Missing { .. }
+        | ActionStep::Stopped { error: Some(_) }
+        | ActionStep::Started { error: Some(_) } => tracing::warn!(check, %took, "{line}"),
+        _ => tracing::info!(check, %took, "{line}"),
     }
 }
 

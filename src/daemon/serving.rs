@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::ticks::Due;
+use crate::blocking;
 use crate::health::{self, Levels, Moment, OwnHealth};
 use crate::serve::hub::{self, Request, Source};
 use crate::serve::view::View;
@@ -164,7 +165,10 @@ async fn measure(store: Store, state_dir: PathBuf, sender: mpsc::Sender<Levels>)
         let outbox = store.counts().await.ok().map(|counts| counts.pending);
         let dir = state_dir.clone();
         // a file system that hangs holds up nobody but this task
-        let free = spawn_blocking(move || free(dir)).await.ok().flatten();
+        let free = blocking::run("statvfs", move || free(dir))
+            .await
+            .ok()
+            .flatten();
         let levels = Levels {
             outbox,
             free_bytes: free.map(|(bytes, _)| bytes),

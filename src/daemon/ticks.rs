@@ -109,11 +109,7 @@ impl Ticks {
                 }
                 Ok(chosen)
             }
-            Self::Timers(timers) => match timers.receiver.recv().await {
-                Some(tick) => Ok(vec![tick]),
-                // we hold a sender ourselves
-                None => std::future::pending().await,
-            },
+            Self::Timers(timers) => Ok(vec![timers.next(due).await]),
             Self::Once(left) => match left.pop() {
                 Some(check) => Ok(vec![health::Tick {
                     check,
@@ -127,6 +123,23 @@ impl Ticks {
 }
 
 impl Timers {
+    /// The next tick. A timer that broke is started again.
+    async fn next(&mut self, due: &[Due]) -> health::Tick {
+        loop {
+            tokio::select! {
+                // we hold a sender ourselves, so that there is always a next one
+                Some(tick) = self.receiver.recv() => return tick,
+                Some(ended) = self.tasks.join_next() => {
+                    if ended.is_err_and(|error| error.is_panic()) {
+                        tracing::error!("internal error: a timer broke; it is started again");
+                        self.running.retain(|_, (_, task)| !task.is_finished());
+                        self.set(due);
+                    }
+                }
+            }
+        }
+    }
+
     /// A timer whose period is the same goes on: to read the configuration again is no reason to look.
     fn set(&mut self, due: &[Due]) {
         self.running.retain(|check, (every, task)| {

@@ -9,6 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use ring::hmac;
 
+use crate::blocking;
 use crate::secret::Secret;
 
 use super::message::{DeliveryError, Notification};
@@ -65,7 +66,7 @@ impl Notifier {
     async fn client(&self) -> Result<Client, DeliveryError> {
         let (secure, cacert) = (self.spec.url.is_secure, self.spec.cacert.clone());
         // the system's roots are read only when they are needed, and off the runtime's thread
-        let tls = tokio::task::spawn_blocking(move || match secure {
+        let tls = blocking::run("tls", move || match secure {
             true => tls::config(cacert),
             false => tls::trusting_nobody(),
         });

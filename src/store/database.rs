@@ -142,6 +142,13 @@ impl Database {
         }
     }
 
+    /// Begins anew with the file: a request broke in the middle, and its transaction with it.
+    pub fn reopen(&mut self) {
+        if let Backend::File { .. } = self.backend {
+            self.backend = Backend::None;
+        }
+    }
+
     /// When the thread has to see to something by itself.
     pub fn due(&self) -> Option<Instant> {
         let retry = match &self.backend {

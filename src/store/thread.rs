@@ -1,6 +1,7 @@
 //! The store's thread: started with the first request, one request after the other, each answered within a
 //! deadline or given up by whoever asked. What a request does is in `database`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,7 +135,14 @@ fn serve(mut database: Database, inbox: &Receiver<Request>) {
             Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
         };
         match request {
-            Ok(request) => request(&mut database),
+            Ok(request) => {
+                // a request that breaks is answered with an error, and costs no other
+                let done = catch_unwind(AssertUnwindSafe(|| request(&mut database)));
+                if done.is_err() {
+                    tracing::error!("internal error: a request to the store panicked");
+                    database.reopen();
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }

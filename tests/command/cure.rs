@@ -137,7 +137,7 @@ fn a_reload_keeps_what_is_remembered_of_a_start_that_failed() {
     stage.script.mend("crash");
     stage.watched.told(&watchdog, &["web recovered"]);
     let said = watchdog.err.text();
-    let operator = "not in RUNNING state, NOT restarting";
+    let operator = "left alone: it is STOPPED";
     assert!(!said[taken..].contains(operator), "{said}");
 }
 
@@ -183,7 +183,7 @@ fn what_an_operator_stopped_stays_stopped() {
     stage.watched.ill_until(usize::MAX, says("500 Oh", ""));
     stage.script.run("web", "stop");
     let watchdog = stage.watched.watch();
-    let line = "web not in RUNNING state, NOT restarting";
+    let line = "web left alone: it is STOPPED";
     watchdog
         .err
         .wait("it is left alone", |said| said.contains(line));

@@ -92,10 +92,7 @@ fn a_unit_that_hangs_is_restarted_once() {
     let stage = Stage::with(&[("shop.service", SIMPLE)], &Answer::Hang(Vec::new()));
     let watchdog = stage.watch();
     let said = stage.is_cured(&watchdog, "shop.service");
-    assert!(
-        said.contains("shop.service is in RUNNING state, restarting"),
-        "{said}"
-    );
+    assert!(said.contains("shop.service is RUNNING"), "{said}");
     let looks = stage.site.count("/shop.service");
     wait_until("it is watched on", LIMIT, || {
         stage.site.count("/shop.service") > looks + 4
@@ -126,7 +123,7 @@ fn a_unit_that_falls_over_again_and_again_is_left_to_systemd() {
         .manager
         .wait_for("loop.service", "SubState", "auto-restart");
     let watchdog = stage.watch();
-    let line = "loop.service not in RUNNING state, NOT restarting";
+    let line = "loop.service left alone: it is";
     watchdog.err.wait("it is left alone, twice", |said| {
         said.matches(line).count() > 1
     });
@@ -178,7 +175,8 @@ fn a_unit_that_does_not_start_is_started_as_soon_as_it_can() {
     fs::remove_file(&program).unwrap();
     let watchdog = stage.watch();
     let said = watchdog.err.wait("it says so", |said| {
-        said.contains("shop.service does not run again yet") || said.contains("Failed to start")
+        said.contains("shop.service does not run again yet")
+            || said.contains("shop.service NOT started")
     });
     assert!(
         said.contains("systemd cannot run it (exit-code, status 203)"),
@@ -207,10 +205,7 @@ fn a_watchdog_that_is_killed_half_way_is_made_good_by_the_next() {
         .wait_for("slow.service", "ActiveState", "deactivating");
     first.signal(Signal::SIGKILL);
     let said = first.wait().err;
-    assert!(
-        said.contains("slow.service is in RUNNING state, restarting"),
-        "{said}"
-    );
+    assert!(said.contains("slow.service is RUNNING"), "{said}");
     fs::write(stage.manager.dir().join("go"), "").unwrap();
     stage
         .manager

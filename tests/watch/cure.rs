@@ -138,7 +138,7 @@ fn a_dry_run_touches_nothing_and_says_what_it_would_do() {
         "URL/nope",
     ];
     let watchdog = stage.watch(&words);
-    let line = "shop is in RUNNING state, NOT restarting (dry run)";
+    let line = "shop left alone: dry run; it would have been restarted";
     watchdog.err.wait("it says so", |said| said.contains(line));
     wait_until("it is watched on", LIMIT, || stage.site.count("/nope") > 5);
     assert_eq!(stage.lives("shop"), 1);
@@ -176,7 +176,7 @@ fn a_restart_under_way_is_ended_first() {
     assert_eq!(stage.supervisord.state("slow"), "RUNNING");
     // to its supervisord it runs before it has done anything
     wait_until("its second life", LIMIT, || stage.lives("slow") == 2);
-    assert!(end.err.contains("slow restarted"), "{}", end.err);
+    assert!(end.err.contains("slow started"), "{}", end.err);
 }
 
 #[test]

@@ -103,5 +103,5 @@ fn a_slow_restart_delays_nobody() {
     in_step(&stage, "/ok", 15);
     watchdog
         .err
-        .wait("it is restarted", |said| said.contains("slow restarted"));
+        .wait("it is restarted", |said| said.contains("slow started"));
 }

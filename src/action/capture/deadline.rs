@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::blocking;
+
 /// A text that was found may be written down for so long, even when finding it took all the time.
 const WRITE_FOR: Duration = Duration::from_secs(1);
 
@@ -49,7 +51,7 @@ pub(super) async fn write<T: Send + 'static>(
 ) -> Result<T, String> {
     let done = timeout(WRITE_FOR, async {
         let permit = WRITERS.acquire().await;
-        let task = tokio::task::spawn_blocking(move || {
+        let task = blocking::run("evidence", move || {
             let done = work();
             drop(permit);
             done
@@ -58,7 +60,7 @@ pub(super) async fn write<T: Send + 'static>(
     });
     match done.await {
         Ok(Ok(done)) => done,
-        Ok(Err(panic)) => Err(format!("internal error: {panic}")),
+        Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("the disk did not answer in time".to_owned()),
     }
 }

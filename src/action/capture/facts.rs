@@ -13,6 +13,7 @@ use super::deadline::Deadline;
 use super::files::{self, Files};
 use super::found::Found;
 use super::sockets;
+use crate::blocking;
 
 /// Facts are a matter of milliseconds. What takes longer hangs, and must not take the time of the rest.
 const FOR: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ struct Section {
 pub(super) async fn look(pid: u32, deadline: &Deadline) -> Found {
     let (send, mut sections) = unbounded_channel();
     // a thread that hangs ends with the process it reads about
-    let reader = tokio::task::spawn_blocking(move || read(pid, &send));
+    let reader = tokio::spawn(blocking::run("facts", move || read(pid, &send)));
     let mut found = Found {
         what: WHAT.to_owned(),
         ..Found::default()
@@ -55,7 +56,8 @@ pub(super) async fn look(pid: u32, deadline: &Deadline) -> Found {
     found.failure = match whole {
         None => Some("the rest of /proc did not answer in time".to_owned()),
         Some(()) => match reader.await {
-            Ok(result) => result.err(),
+            Ok(Ok(result)) => result.err(),
+            Ok(Err(error)) => Some(error.to_string()),
             Err(panic) => Some(format!("internal error: {panic}")),
         },
     };

@@ -8,10 +8,14 @@ pub mod protocol;
 mod server;
 mod socket;
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use tokio::net::UnixListener;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 
 pub use asked::{Handling, PendingRequest};
 
@@ -22,59 +26,86 @@ use socket::Bound;
 /// Requests that may wait for the loop.
 const WAITING: usize = 16;
 
+/// How often a socket that cannot be opened is tried again.
+const TRY_EVERY: Duration = Duration::from_secs(5);
+
 /// The watchdog's end. The socket is gone when this is.
 #[derive(Debug)]
 pub struct Control {
-    asked: mpsc::Receiver<PendingRequest>,
-    server: Option<(JoinHandle<()>, Bound)>,
+    requests: mpsc::Receiver<PendingRequest>,
+    /// Serves, and opens the socket again when that ends.
+    server: Option<JoinHandle<()>>,
 }
 
 impl Control {
-    /// Nobody can ask.
+    /// A watchdog that takes no requests.
     pub fn closed() -> Self {
         Self {
-            asked: mpsc::channel(1).1,
+            requests: mpsc::channel(1).1,
             server: None,
         }
     }
 
-    /// The socket of the watchdog `key` in `dir`. When there can be none, that is told and nobody can ask.
+    /// The socket of the watchdog `key` in `dir`. When it cannot be opened, that is said and it is tried again.
     /// Needs a runtime.
     pub fn open(dir: &Path, key: &str, logger: &Logger) -> Self {
         socket::sweep(&client::sockets(dir));
         let path = path(dir, key);
-        let (sender, asked) = mpsc::channel(WAITING);
-        let serving = socket::bind(&path).and_then(|(listener, bound)| {
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            Ok((tokio::spawn(server::serve(listener, sender)), bound))
-        });
-        match serving {
-            Ok(server) => Self {
-                asked,
-                server: Some(server),
-            },
-            Err(why) => {
-                let path = path.display();
-                logger.trouble(&format!(
-                    "httpok: cannot be controlled: no socket at {path}: {why}"
-                ));
-                Self::closed()
-            }
+        let (sender, requests) = mpsc::channel(WAITING);
+        let server = tokio::spawn(keep_serving(path, sender, logger.clone()));
+        Self {
+            requests,
+            server: Some(server),
         }
     }
 
-    /// The next request. Never again when there is no socket.
+    /// The next request. Never one when there is no socket.
     pub async fn next(&mut self) -> Option<PendingRequest> {
-        self.asked.recv().await
+        self.requests.recv().await
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
-        if let Some((server, _)) = &self.server {
+        if let Some(server) = &self.server {
             server.abort();
         }
     }
+}
+
+/// Opens the socket and serves, for as long as it is let; a server that breaks is started again.
+async fn keep_serving(path: PathBuf, requests: mpsc::Sender<PendingRequest>, logger: Logger) {
+    let mut is_told = false;
+    loop {
+        match listen(&path) {
+            Ok((listener, _bound)) => {
+                if std::mem::take(&mut is_told) {
+                    tracing::info!("the control socket {} is open now", path.display());
+                }
+                let mut task = JoinSet::new();
+                task.spawn(server::serve(listener, requests.clone()));
+                if let Some(Err(error)) = task.join_next().await {
+                    logger.trouble(&format!(
+                        "httpok: internal error in the control socket, it is opened again: {error}"
+                    ));
+                }
+            }
+            Err(why) if !std::mem::replace(&mut is_told, true) => {
+                let path = path.display();
+                logger.trouble(&format!(
+                    "httpok: cannot be controlled, no socket at {path}: {why}; it is tried again every {} s",
+                    TRY_EVERY.as_secs()
+                ));
+            }
+            Err(_) => {}
+        }
+        sleep(TRY_EVERY).await;
+    }
+}
+
+fn listen(path: &Path) -> io::Result<(UnixListener, Bound)> {
+    let (listener, bound) = socket::bind(path)?;
+    Ok((UnixListener::from_std(listener)?, bound))
 }
 
 /// Where the watchdog `key` listens.

@@ -175,26 +175,31 @@ impl Watchdog {
 
     async fn watch(&mut self, mut signals: Signals, over: impl Future<Output = ()>) -> Ending {
         let mut over = pin!(over);
-        let _lock = match self.lock_run().await {
+        let mut is_told_to_stop = false;
+        let started = {
+            let mut start = pin!(self.start());
+            loop {
+                tokio::select! {
+                    biased;
+                    signal = signals.next() => match signal {
+                        // what it was started with is read anyway
+                        Signal::Reload => {}
+                        Signal::Shutdown { count: 1 } => is_told_to_stop = true,
+                        Signal::Shutdown { .. } => return Ending::Hurried,
+                    },
+                    started = &mut start => break started,
+                }
+            }
+        };
+        let _lock = match started {
             Ok(lock) => lock,
             Err(why) => return Ending::CannotBegin(why),
         };
-        if let Err(why) = self.begin_serving() {
-            return Ending::CannotBegin(why);
-        }
-        if let Err(why) = self.begin_programs().await {
-            return Ending::CannotBegin(why);
-        }
-        self.remember().await;
-        if let Some(journal) = &self.journal {
-            journal.begin(self.executor.clock.now(), &self.monitor);
-        }
-        self.recover().await;
         self.ticks.set(&self.due);
         self.serving.set_due(&self.due);
         self.sd_notify.ready();
         self.update_sd_notify();
-        let mut ending = None;
+        let mut ending = is_told_to_stop.then(|| self.stop());
         let mut asked = self.due.len();
         let ending = loop {
             tokio::select! {
@@ -244,6 +249,19 @@ impl Watchdog {
         self.keep_view(true);
         self.finish(&ending, signals).await;
         ending
+    }
+
+    /// Takes over what an earlier run left, and begins the programs.
+    async fn start(&mut self) -> Result<Option<RunLock>, String> {
+        let lock = self.lock_run().await?;
+        self.begin_serving()?;
+        self.begin_programs().await?;
+        self.remember().await;
+        if let Some(journal) = &self.journal {
+            journal.begin(self.executor.clock.now(), &self.monitor);
+        }
+        self.recover().await;
+        Ok(lock)
     }
 
     /// Sees to it that no other run of this watchdog goes on. supervisord sees to that itself, and a listener has to

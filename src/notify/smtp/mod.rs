@@ -16,6 +16,7 @@ use tokio::net::{TcpStream, lookup_host};
 use super::message::DeliveryError;
 use super::spec::{Security, SmtpSpec};
 use super::tls;
+use crate::blocking;
 use session::{Session, SessionError};
 
 /// The message is taken by then: a server that is slow to say goodbye is not waited for longer.
@@ -124,7 +125,7 @@ impl Server {
         let name = ServerName::try_from(host)
             .map_err(|error| DeliveryError::Temporary(format!("not a name for TLS: {error}")))?;
         let cacert = self.spec.cacert.clone();
-        let config = tokio::task::spawn_blocking(move || tls::config(cacert))
+        let config = blocking::run("tls", move || tls::config(cacert))
             .await
             .unwrap_or_else(|error| Err(format!("cannot prepare TLS: {error}")))
             .map_err(DeliveryError::Temporary)?;

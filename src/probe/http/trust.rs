@@ -20,6 +20,7 @@ use super::certificate;
 use super::pem;
 use super::provider::PROVIDER;
 use super::trace::Trace;
+use crate::blocking;
 
 /// The system's roots. Only success is remembered: a bundle that is installed later is found.
 static SYSTEM: OnceCell<Verifier> = OnceCell::const_new();
@@ -55,7 +56,7 @@ impl Trust {
             return Ok(());
         }
         let load = || async {
-            let loading = tokio::task::spawn_blocking(|| Verifier::new(PROVIDER.clone()));
+            let loading = blocking::run("roots", || Verifier::new(PROVIDER.clone()));
             match loading.await {
                 Ok(loaded) => loaded.map_err(|fault| fault.to_string()),
                 Err(broken) => Err(broken.to_string()),

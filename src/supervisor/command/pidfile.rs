@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use crate::blocking;
 use crate::supervisor::embedded::{started, uptime};
 
 /// A pid file is no longer: a number, and perhaps a line or two.
@@ -30,7 +31,7 @@ impl Alive {
 
 /// The process of the pid file `path`. Reading is done beside everything else: the disk may hang.
 pub async fn look(path: String) -> Option<Alive> {
-    let read = tokio::task::spawn_blocking(move || alive(read(path.into())?));
+    let read = blocking::run("pidfile", move || alive(read(path.into())?));
     read.await.ok().flatten()
 }
 

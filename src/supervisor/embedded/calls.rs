@@ -14,6 +14,7 @@ use super::request::{Receipts, Request, Ticket, settle};
 use super::signal::signal_number;
 use super::spec::Output;
 use super::unit::KILL_WAIT;
+use crate::blocking;
 use crate::health::{CallError, Process, ProcessName};
 use crate::supervisor::{Stream, Supervisor};
 
@@ -65,8 +66,8 @@ impl Supervisor for Embedded {
         };
         self.keeper().settle(log).await;
         let path = log.path.clone();
-        let tail = tokio::task::spawn_blocking(move || logs::tail(&path, bytes)).await;
-        tail.unwrap_or_else(|error| Err(error.into()))
+        let tail = blocking::run("log", move || logs::tail(&path, bytes)).await;
+        tail.unwrap_or_else(|error| Err(std::io::Error::other(error)))
             .map_err(|error| CallError::Unreachable {
                 detail: format!("cannot read \"{}\": {error}", log.path.display()),
             })

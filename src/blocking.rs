@@ -1,0 +1,63 @@
+//! Work that may block (files, name services, long computations), on a thread of its own beside the event loop. A
+//! thread that cannot be started is an error of that one piece of work: tokio's own pool panics then, in the task
+//! that asked.
+
+use std::thread;
+
+use tokio::sync::{Semaphore, oneshot};
+
+/// Threads at the same time, over the whole process. One that hangs keeps its place.
+const MOST: usize = 16;
+
+static PLACES: Semaphore = Semaphore::const_new(MOST);
+
+/// Why a piece of work has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockingError {
+    /// The system has no more threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+    /// It panicked.
+    #[error("internal error: the work panicked")]
+    Panicked,
+}
+
+/// Does `work` on a thread named `name` and waits for its end; while too many are under way it waits for a place.
+/// Work that has begun goes on when nobody waits for it any more.
+///
+/// # Errors
+/// No thread can be started, or `work` panics.
+pub async fn run<T: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BlockingError> {
+    // it is never closed
+    let place = PLACES.acquire().await;
+    let (sender, done) = oneshot::channel();
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let done = work();
+            drop(place);
+            // nobody may be waiting any more
+            let _ = sender.send(done);
+        })
+        .map_err(BlockingError::Thread)?;
+    done.await.map_err(|_| BlockingError::Panicked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_beside_the_loop_and_a_panic_is_an_error() {
+        let thread = run("test", || thread::current().name().map(str::to_owned)).await;
+        assert_eq!(thread.expect("done").as_deref(), Some("test"));
+        for _ in 0..2 * MOST {
+            let broken = run("test", || panic!("as it is meant")).await;
+            assert!(matches!(broken, Err(BlockingError::Panicked)));
+        }
+        assert_eq!(run("test", || 7).await.expect("its place is free again"), 7);
+    }
+}
