@@ -18,7 +18,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "Step in",
-        &["pause", "resume", "restart", "reset", "reload"],
+        &["pause", "resume", "restart", "reset", "reload", "notify"],
     ),
     ("Set it up", &["config", "generate"]),
 ];

@@ -268,7 +268,11 @@ impl Watchdog {
     /// listen in any case; without a state directory nothing can be locked.
     async fn lock_run(&self) -> Result<Option<RunLock>, String> {
         let key = &self.executor.intents.owner().watchdog;
-        match RunLock::acquire(&self.fixed.state_dir, key, LOCK_WITHIN).await {
+        let patience = match self.ticks.is_listener() {
+            true => Duration::ZERO,
+            false => LOCK_WITHIN,
+        };
+        match RunLock::acquire(&self.fixed.state_dir, key, patience).await {
             Ok(lock) => Ok(Some(lock)),
             Err(why @ LockError::Held(_)) if !self.ticks.is_listener() => Err(why.to_string()),
             Err(why) => {

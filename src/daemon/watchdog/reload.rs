@@ -310,6 +310,8 @@ mod tests {
         let why = read(hang, &hung, Instant::now() + READ_WITHIN).await;
         assert!(why.is_err_and(|why| why.contains("still hang")));
         drop(release);
+        // from here on threads are waited for, and the test's clock must not run ahead of them
+        tokio::time::resume();
         while hung.load(Ordering::Relaxed) > 0 {
             std::thread::yield_now();
         }
