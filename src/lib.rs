@@ -1,25 +1,28 @@
-//! httpok: a watchdog. This is a tour of the house; `ARCHITECTURE.md` has the decisions and the laws.
+//! httpok: a watchdog for Linux. `ARCHITECTURE.md` has the decisions and the laws.
 //!
 //! # Theory of operation
-//! A tick says "time to look". [`health::Monitor`] is asked what to do, and answers with effects: ask the
-//! supervisor for its processes, ask the service, act, tell people. [`daemon`] turns each effect into a task
-//! of its own and the task's end into one event, which goes back to the monitor. Nothing else decides
-//! anything, and the monitor does nothing: it has no clock, no socket, no randomness but a seed. So its laws
-//! are tested over random worlds, and what it did can be replayed.
+//! A tick says "time to probe". [`health::Monitor`] is asked what to do, and answers with effects: ask the
+//! supervisor for its processes, probe the service, act, report. [`daemon`] turns each effect into a task of its
+//! own and the task's end into one event, which goes back to the monitor. Nothing else decides anything, and the
+//! monitor does nothing: it has no clock, no socket, no randomness but a seed. So its laws are tested over random
+//! worlds, and what it did can be replayed.
 //!
 //! # A tick's path
 //! [`tick`] -> `Event::Tick` -> `Effect::List` -> [`supervisor`] -> `Event::Listed` -> `Effect::Probe` ->
 //! [`probe`] -> `Event::Observed`, judged by [`health::Expectation`]; when it is down, and no gate holds it,
 //! `Effect::Act` -> [`action`] (intent in the [`store`], evidence, stop, start, RUNNING) -> `Event::Acted` ->
-//! looks until it passes -> `Effect::Report` -> the [`store`]'s outbox -> [`notify`] -> `Event::Delivered`.
+//! probes until it passes -> `Effect::Report` -> the [`store`]'s outbox -> [`notify`] -> `Event::Delivered`.
 //!
 //! # The floors
-//! Imports run down only: `cli` -> `daemon` -> `action` -> `config`, `notify`, `probe`, `serve`, `store`,
-//! `supervisor` (which do not know each other) -> `health`, `tick`, `exec`, `clock`, `secret`, `terminal`.
-//! `tests/floors.rs` holds the house to it.
+//! Imports run down only: `cli` -> `daemon` -> [`config`], [`action`] -> the adapters `notify`, `probe`, `serve`,
+//! `store`, `supervisor`, which do not import each other -> `health`, `tick`, `exec`, `net`, `clock`, `secret`,
+//! `terminal`. Of an adapter the configuration imports its `spec` only. `tests/floors.rs` holds it.
 //!
 //! The one-shot check uses `probe`, [`health::Expectation`] and rendering alone: that it needs no monitor
 //! proves the seam.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("httpok needs Linux: /proc, pidfd and subreapers");
 
 // floor 1
 pub mod blocking;
@@ -32,7 +35,6 @@ pub mod secret;
 pub mod terminal;
 pub mod tick;
 // floor 2
-pub mod config;
 pub mod notify;
 pub mod probe;
 pub mod serve;
@@ -40,10 +42,11 @@ pub mod store;
 pub mod supervisor;
 // floor 3
 pub mod action;
+pub mod config;
 // floor 4
 pub mod daemon;
 // floor 5
 pub mod cli;
-// beside the house
+// for tests only
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;

@@ -95,7 +95,7 @@ impl RenderContext {
     fn spec(&self) -> CaptureSpec {
         CaptureSpec {
             original: false,
-            dir: self.evidence(),
+            dir: None,
             core: None,
             run: Vec::new(),
             timeout: LIMIT,
@@ -157,6 +157,7 @@ impl RenderContext {
             supervisors: &supervisors,
             clock: &Clock::start(),
             capture: Some(spec),
+            evidence: &self.evidence(),
             intents: &Intents::new(Store::new(self.dir.path().join("state")), "test"),
         };
         action::perform(&plan, &tools, &mut |_| {}).await.outcome

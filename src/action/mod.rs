@@ -19,7 +19,9 @@ use crate::supervisor::Listing;
 use log::Log;
 use restart::replaced;
 
-pub use capture::{CaptureSpec, DUMP, Dumper, run_dump};
+pub use capture::spec;
+pub use capture::spec::{CaptureSpec, Dumper};
+pub use capture::{DUMP, run_dump};
 pub use finish::{Finish, finish};
 pub use intents::Intents;
 pub use performed::{Performed, Unfinished};

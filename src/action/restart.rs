@@ -73,7 +73,15 @@ async fn stop(
     if plan.capture
         && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
     {
-        capture::capture(spec, (name, pid), plan, tools.supervisors, log).await;
+        capture::capture(
+            spec,
+            tools.evidence,
+            (name, pid),
+            plan,
+            tools.supervisors,
+            log,
+        )
+        .await;
         // evidence takes time, in which someone else may have restarted it
         if let Some(why) = changed(tools.supervisors, process).await {
             log.say(Some(name), ActionStep::Skipped(why));

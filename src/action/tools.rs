@@ -1,18 +1,22 @@
 //! What an action works with.
 
-use super::capture::CaptureSpec;
+use std::path::Path;
+
+use super::capture::spec::CaptureSpec;
 use super::intents::Intents;
 use crate::clock::Clock;
 use crate::supervisor::Supervisors;
 
 /// What an action works with.
 pub struct Tools<'a> {
-    /// Who stops and starts.
+    /// They stop and start processes.
     pub supervisors: &'a Supervisors,
-    /// When things happen.
+    /// Tells when things happen.
     pub clock: &'a Clock,
     /// Evidence before a restart.
     pub capture: Option<&'a CaptureSpec>,
+    /// Where evidence is kept of a check that names no directory.
+    pub evidence: &'a Path,
     /// Where it is noted that a process is about to be stopped.
     pub intents: &'a Intents,
 }

@@ -1,8 +1,8 @@
 //! A URL and the options beside it, as `check` and `watch` take them, in the terms of the configuration.
 
 use crate::cli::args::{AskArgs, WireArgs};
+use crate::config::presets;
 use crate::config::settings::Check;
-use crate::config::short;
 use crate::health::{Expectation, StatusSet};
 use crate::probe::http::{HttpSpec, TlsSpec};
 use crate::probe::line::{LineSpec, Until};
@@ -50,7 +50,7 @@ fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> 
     let Check {
         probe, expectation, ..
     } = match ask.preset {
-        Some(preset) => short::check(preset, url)?,
+        Some(preset) => presets::check(preset, url)?,
         None => Check::of_url("", url)?,
     };
     let probe = match probe {
@@ -164,6 +164,7 @@ fn expected(usual: Expectation, args: &AskArgs) -> Result<Expectation, String> {
             .into_iter()
             .chain(args.expect.clone())
             .collect(),
+        max_parsed: args.max_parsed.unwrap_or(usual.max_parsed),
         ..usual
     })
 }

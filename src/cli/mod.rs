@@ -5,7 +5,6 @@
 mod args;
 mod asked;
 mod check;
-mod checked;
 mod control;
 mod dropin;
 mod exit;

@@ -100,7 +100,7 @@ fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
     let mut settings = Settings {
         state_dir: args.state_dir.clone(),
         dry_run: args.dry_run,
-        mail: watch::mail(&args.mail),
+        notify: watch::notify(&args.mail),
         checks: vec![Check {
             name: name.to_owned(),
             every: args.every,

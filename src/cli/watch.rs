@@ -7,6 +7,7 @@ use crate::cli::args::{AskArgs, MailArgs, PolicyArgs, WatchArgs, WireArgs};
 use crate::cli::asked;
 use crate::config::{
     self,
+    notify::NotifySettings,
     settings::{Check, Settings},
     supervisor::{SupervisorSettings, supervisord_url},
 };
@@ -44,7 +45,7 @@ pub fn settings(
                 supervisord: Some(supervisord(args, env, exists).map_err(told)?),
                 ..SupervisorSettings::default()
             },
-            mail: mail(&args.mail),
+            notify: notify(&args.mail),
             ..Settings::default()
         },
     };
@@ -162,19 +163,23 @@ fn supervisord(
     })
 }
 
-/// Who is told by mail, if anybody.
-pub fn mail(mail: &MailArgs) -> Option<MailSpec> {
+/// Where notifications go: to the addresses of `mail`, if it has any.
+pub fn notify(mail: &MailArgs) -> NotifySettings {
     if mail.mail_to.is_empty() {
-        return None;
+        return NotifySettings::default();
     }
-    Some(MailSpec {
+    let mail = MailSpec {
         to: mail.mail_to.clone(),
         from: mail.from.clone(),
         via: match &mail.smtp {
             Some(smtp) => MailVia::Smtp(smtp.clone()),
             None => MailVia::Sendmail(mail.sendmail.clone()),
         },
-    })
+    };
+    NotifySettings {
+        mail: Some(mail),
+        ..NotifySettings::default()
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +230,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["web", "app:*"]
         );
-        assert!(settings.dry_run && options.once && settings.mail.is_some());
+        assert!(settings.dry_run && options.once && settings.notify.mail.is_some());
         let supervisord = settings.supervisor.supervisord.expect("there is a default");
         assert_eq!(supervisord.shown, "unix:///var/run/supervisor.sock");
     }

@@ -1,19 +1,24 @@
 //! `[check.capture]`: which evidence is kept before a restart.
 
-use super::settings::Capture;
 use super::table::Table;
 use super::value::Value;
+use crate::action::spec::{CaptureSpec, Dumper};
 
 /// More core files than any disk holds.
 const MOST: u32 = 10_000;
 
 /// The evidence that `[check.capture]` asks for; `None` without that table.
-pub fn read_capture(table: &Table<'_>) -> Option<Capture> {
+pub fn read_capture(table: &Table<'_>) -> Option<CaptureSpec> {
     let table = table.table("capture")?;
-    let usual = Capture::default();
-    let read = Capture {
-        cores: table.read("cores", Value::path),
-        gcore: table.read("gcore", Value::some_text).unwrap_or(usual.gcore),
+    let usual = CaptureSpec::default();
+    let cores = table.read("cores", Value::path);
+    let gcore = table.read("gcore", Value::some_text);
+    let read = CaptureSpec {
+        core: cores.as_ref().map(|_| {
+            let gcore = gcore.as_deref().map(Dumper::new);
+            gcore.unwrap_or_default()
+        }),
+        dir: cores,
         run: table
             .get("run")
             .map_or_else(Vec::new, |value| value.each(Value::command)),
@@ -29,6 +34,7 @@ pub fn read_capture(table: &Table<'_>) -> Option<Capture> {
         min_free: table
             .read("min_free", Value::size)
             .unwrap_or(usual.min_free),
+        ..usual
     };
     table.finish();
     Some(read)

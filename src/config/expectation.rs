@@ -15,6 +15,9 @@ pub fn read_expectation(table: &Table<'_>) -> Expectation {
         expect: read_each(table, "expect", assertion),
         degraded: read_each(table, "degraded", assertion),
         verdicts: read_each(table, "verdicts", rule),
+        max_parsed: table
+            .read("max_parsed", Value::some_size)
+            .unwrap_or(Expectation::MAX_PARSED),
     }
 }
 

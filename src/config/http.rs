@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::diagnostics::Diagnostic;
-use super::probe::Common;
+use super::probe::{Common, read_family};
 use super::table::Table;
 use super::value::Value;
 use crate::net::http::{Header, header, method};
@@ -16,8 +16,9 @@ const WARMUP: &str = "warmup";
 const WARMUP_TIMEOUT: &str = "warmup_timeout";
 
 /// `http` with what the table says.
-pub fn read_http(table: &Table<'_>, http: HttpSpec, common: &Common<'_>) -> HttpSpec {
+pub fn read_http(table: &Table<'_>, http: HttpSpec, common: &Common) -> HttpSpec {
     let url_has_user = http.user.is_some();
+    let family = read_family(table, |family| http.check_family(family));
     HttpSpec {
         timeout: common.timeout.unwrap_or(http.timeout),
         method: table
@@ -32,7 +33,7 @@ pub fn read_http(table: &Table<'_>, http: HttpSpec, common: &Common<'_>) -> Http
         resolve: table.get("resolve").map_or_else(Vec::new, |value| {
             value.each(|item| item.parsed(Override::parse))
         }),
-        family: common.family,
+        family,
         http2: table.read("http2", Value::flag).unwrap_or_default(),
         unix_socket: table.read("unix_socket", |value| {
             let path = value.path()?;

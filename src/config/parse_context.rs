@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::diagnostics::{Diagnostic, Fault};
 use super::interpolate::Sources;
+use crate::health::suggest::suggest;
 
 /// One file under examination.
 pub struct ParseContext<'a> {
@@ -71,28 +72,11 @@ impl<'a> ParseContext<'a> {
     pub fn unknown_key(&self, span: Range<usize>, path: &str, key: &str, known: &[&'static str]) {
         let elsewhere = self.elsewhere.borrow();
         let moved = elsewhere.iter().find(|place| place.keys.contains(&key));
-        let help = match (moved, nearest(key, known)) {
-            (Some(elsewhere), _) => format!("{key:?} {}", elsewhere.place),
-            (None, Some(near)) => format!("did you mean {near:?}?"),
-            (None, None) => format!("expected one of {}", known.join(", ")),
+        let help = match moved {
+            Some(elsewhere) => format!("{key:?} {}", elsewhere.place),
+            None => suggest(key, known),
         };
         let wrong = Diagnostic::new(format!("unknown key {key:?}"), help);
         self.fault(span, path, wrong);
     }
-}
-
-/// The one of `words` that `text` is most likely a slip of the hand for.
-pub fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
-    let text = text.to_lowercase();
-    let likeness = |word: &str| match strsim::osa_distance(word, &text) {
-        // one slip makes a short word quite another by the other measure
-        0 | 1 => 1.0,
-        _ => strsim::jaro_winkler(word, &text),
-    };
-    words
-        .iter()
-        .map(|&word| (likeness(word), word))
-        .filter(|&(likeness, _)| likeness >= 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, word)| word)
 }

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use toml::de::DeTable;
 
+use super::parse;
+use super::settings::Check;
 use super::table::Table;
 use super::value::Value;
 use crate::net::Address;
@@ -154,6 +156,29 @@ impl Preset {
                 self.name
             )),
             Place::PortAbove(_) | Place::Plain => Ok(url.to_owned()),
+        }
+    }
+}
+
+/// A check of `url` with `preset` and nothing else of its own, for a command line. It is read as a file with these
+/// two would be.
+///
+/// # Errors
+/// Says what is wrong with the URL.
+pub fn check(preset: &Preset, url: &str) -> Result<Check, String> {
+    // a JSON string is one of TOML, too
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let file = format!(
+        "[[check]]\nname = \"check\"\npreset = {}\nurl = {}\n",
+        text(preset.name),
+        text(url)
+    );
+    match parse(&file, "", &|_| None) {
+        Ok(settings) => settings.checks.into_iter().next().ok_or_else(String::new),
+        Err(faults) => {
+            let first = faults.iter().next();
+            let told = first.map(|fault| format!("{}: {}", fault.message, fault.help));
+            Err(told.unwrap_or_default())
         }
     }
 }

@@ -22,66 +22,23 @@ const EXEC: &str = "exec:";
 /// What the keys of HTTP are read for where there is no URL.
 const NO_URL: &str = "http://localhost/";
 
-/// A kind of probe, and the keys that are for it alone or for some.
-struct Kind {
-    name: &'static str,
-    keys: &'static [&'static str],
-}
-
-const HTTP: Kind = Kind {
-    name: "HTTP",
-    keys: &[
-        "status",
-        "method",
-        "headers",
-        "data",
-        "user",
-        "password",
-        "insecure",
-        "cacert",
-        "cert",
-        "key",
-        "follow",
-        "resolve",
-        "http2",
-        "unix_socket",
-        "ready",
-        "ip",
-    ],
-};
-const LINE: Kind = Kind {
-    name: "tcp or unix",
-    keys: &["send", "until", "ip"],
-};
-const COMMAND: Kind = Kind {
-    name: "exec",
-    keys: &["command"],
-};
+/// The kinds of checks, as people know them.
+const HTTP: &str = "HTTP";
+const LINE: &str = "tcp or unix";
+const COMMAND: &str = "exec";
 
 /// The keys that every kind of probe has.
-pub struct Common<'a> {
+#[derive(Default)]
+pub struct Common {
     pub timeout: Option<Duration>,
     pub max_body: Option<u64>,
-    pub family: Option<Family>,
-    /// Where `family` stands.
-    ip: Option<Value<'a>>,
 }
 
-impl<'a> Common<'a> {
-    fn read(table: &Table<'a>) -> Self {
-        let ip = table.get("ip");
+impl Common {
+    fn read(table: &Table<'_>) -> Self {
         Self {
             timeout: table.read("timeout", Value::some_duration),
-            max_body: table.read("max_body", some_size),
-            family: ip.as_ref().and_then(family),
-            ip,
-        }
-    }
-
-    /// Reports that the URL's address is not of the family that `ip` wants.
-    fn check_family(&self, fits: Result<(), String>) {
-        if let (Some(ip), Err(why)) = (&self.ip, fits) {
-            ip.wrong(Diagnostic::new(why, "leave it out, or write a host's name"));
+            max_body: table.read("max_body", Value::some_size),
         }
     }
 }
@@ -98,7 +55,7 @@ pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Pre
                 "keep one of them; the URL of a command is \"exec:\"",
             ));
         }
-        refuse_others(table, &COMMAND);
+        refuse_others(table, COMMAND);
         return ProbeSpec::Exec(read_exec(url.as_ref(), command.as_ref(), &common));
     }
     let spec = |url: &str| match preset {
@@ -107,16 +64,12 @@ pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Pre
     };
     match url.and_then(|url| url.parsed(spec)) {
         Some(ProbeSpec::Line(line)) => {
-            refuse_others(table, &LINE);
-            let line = read_line(table, line, &common);
-            common.check_family(line.check_family());
-            ProbeSpec::Line(line)
+            refuse_others(table, LINE);
+            ProbeSpec::Line(read_line(table, line, &common))
         }
         Some(ProbeSpec::Http(http)) => {
-            refuse_others(table, &HTTP);
-            let http = read_http(table, http, &common);
-            common.check_family(http.check_family());
-            ProbeSpec::Http(http)
+            refuse_others(table, HTTP);
+            ProbeSpec::Http(read_http(table, http, &common))
         }
         Some(exec @ ProbeSpec::Exec(_)) => exec,
         None => {
@@ -124,18 +77,48 @@ pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Pre
             if let Ok(http) = HttpSpec::of_url(NO_URL) {
                 read_http(table, http, &common);
             }
-            let line = LineSpec::new("", Peer::Unix("/".into()));
-            ProbeSpec::Line(read_line(table, line, &common))
+            ProbeSpec::Line(read_line(table, nowhere(), &common))
         }
     }
 }
 
-/// Reports the table's own keys that are for other kinds than `kind`. A default may be for some checks
+/// A kind of probe, and the keys that it reads.
+struct Kind {
+    name: &'static str,
+    keys: Vec<&'static str>,
+}
+
+/// Every kind. Which keys it has is found by reading a table without any.
+fn kinds(table: &Table<'_>) -> [Kind; 3] {
+    let common = Common::default();
+    let http = table.without_keys();
+    if let Ok(nowhere) = HttpSpec::of_url(NO_URL) {
+        read_http(&http, nowhere, &common);
+    }
+    let line = table.without_keys();
+    read_line(&line, nowhere(), &common);
+    let kind = |name, keys| Kind { name, keys };
+    [
+        // only HTTP has a status
+        kind(HTTP, [http.asked(), vec!["status"]].concat()),
+        kind(LINE, line.asked()),
+        kind(COMMAND, vec!["command"]),
+    ]
+}
+
+/// What the keys of a plain connection are read for where there is no URL.
+fn nowhere() -> LineSpec {
+    LineSpec::new("", Peer::Unix("/".into()))
+}
+
+/// Reports the table's own keys that are for other kinds than `name`. A default may be for some checks
 /// and not for others.
-fn refuse_others(table: &Table<'_>, kind: &Kind) {
-    let mut known = kind.keys.to_vec();
-    for other in [HTTP, LINE, COMMAND] {
-        for &key in other.keys {
+fn refuse_others(table: &Table<'_>, name: &str) {
+    let kinds = kinds(table);
+    let own = kinds.iter().filter(|kind| kind.name == name);
+    let mut known: Vec<_> = own.flat_map(|kind| kind.keys.clone()).collect();
+    for other in &kinds {
+        for &key in &other.keys {
             if known.contains(&key) {
                 continue;
             }
@@ -150,16 +133,17 @@ fn refuse_others(table: &Table<'_>, kind: &Kind) {
     }
 }
 
-fn some_size(value: &Value<'_>) -> Option<u64> {
-    let size = value.size()?;
-    if size == 0 {
-        value.wrong(Diagnostic::new(
-            "no room for any answer",
-            "for example: \"16MiB\"",
-        ));
-        return None;
+/// The family of addresses that `ip` wants. `fits` says whether the URL has one of another.
+pub fn read_family(
+    table: &Table<'_>,
+    fits: impl FnOnce(Option<Family>) -> Result<(), String>,
+) -> Option<Family> {
+    let value = table.get("ip")?;
+    let family = family(&value);
+    if let Err(why) = fits(family) {
+        value.wrong(Diagnostic::new(why, "leave it out, or write a host's name"));
     }
-    Some(size)
+    family
 }
 
 fn family(value: &Value<'_>) -> Option<Family> {
@@ -182,11 +166,7 @@ fn family(value: &Value<'_>) -> Option<Family> {
 }
 
 /// The command to run; `url` is where it is reported missing.
-fn read_exec(
-    url: Option<&Value<'_>>,
-    command: Option<&Value<'_>>,
-    common: &Common<'_>,
-) -> ExecSpec {
+fn read_exec(url: Option<&Value<'_>>, command: Option<&Value<'_>>, common: &Common) -> ExecSpec {
     if let (Some(url), None) = (url, command) {
         url.wrong(Diagnostic::new(
             "no command to run",
@@ -203,11 +183,12 @@ fn read_exec(
 }
 
 /// `line` with what the table says.
-fn read_line(table: &Table<'_>, line: LineSpec, common: &Common<'_>) -> LineSpec {
+fn read_line(table: &Table<'_>, line: LineSpec, common: &Common) -> LineSpec {
+    let family = read_family(table, |family| line.check_family(family));
     LineSpec {
         timeout: common.timeout.unwrap_or(line.timeout),
         max_body: common.max_body.unwrap_or(line.max_body),
-        family: common.family,
+        family,
         send: table.read("send", payload),
         until: table.read("until", |value| until(table, value)),
         ..line

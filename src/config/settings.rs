@@ -6,10 +6,10 @@ use std::time::Duration;
 
 pub use super::program::OnExit;
 
+use super::notify::NotifySettings;
 use super::supervisor::SupervisorSettings;
-use crate::exec::CommandLine;
+use crate::action::spec::CaptureSpec;
 use crate::health::{Budget, Expectation, Policy, Target};
-use crate::notify::spec::{MailSpec, WebhookSpec};
 use crate::probe::http::spec::HttpSpec;
 use crate::probe::spec::ProbeSpec;
 use crate::serve::spec::ServeSpec;
@@ -38,12 +38,8 @@ pub struct Settings {
     pub on_exit: OnExit,
     /// How supervisors are reached.
     pub supervisor: SupervisorSettings,
-    /// Where mails go.
-    pub mail: Option<MailSpec>,
-    /// The pause between reminders that a check is still down; `None`: none are sent.
-    pub reminder: Option<Duration>,
-    /// The receivers of HTTP requests.
-    pub webhooks: Vec<WebhookSpec>,
+    /// Where notifications go.
+    pub notify: NotifySettings,
     /// What is served where.
     pub serve: ServeSpec,
 }
@@ -64,9 +60,7 @@ impl Default for Settings {
             programs: Vec::new(),
             on_exit: OnExit::default(),
             supervisor: SupervisorSettings::default(),
-            mail: None,
-            reminder: None,
-            webhooks: Vec::new(),
+            notify: NotifySettings::default(),
             serve: ServeSpec::default(),
         }
     }
@@ -94,7 +88,7 @@ pub struct Check {
     /// Say what would be done and touch nothing.
     pub dry_run: bool,
     /// Evidence before a restart.
-    pub capture: Option<Capture>,
+    pub capture: Option<CaptureSpec>,
     /// What the program is asked once after each start.
     pub warmup: Option<Box<HttpSpec>>,
 }
@@ -126,38 +120,5 @@ impl Check {
     /// Says what a check's URL looks like.
     pub fn of_url(name: impl Into<String>, url: &str) -> Result<Self, String> {
         Ok(Self::new(name, ProbeSpec::of_url(url)?))
-    }
-}
-
-/// Evidence before a restart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capture {
-    /// The directory for core files; `None` makes none.
-    pub cores: Option<PathBuf>,
-    /// The command that writes a core, `DIR/NAME` and the pid appended; `builtin` needs none.
-    pub gcore: String,
-    /// Commands whose output is kept; `{pid}` and the like are filled in when they run.
-    pub run: Vec<CommandLine>,
-    /// For all evidence of one restart together.
-    pub timeout: Duration,
-    /// Of each process the evidence of so many incidents is kept; the oldest goes first. At least 1.
-    pub keep: u32,
-    /// All evidence together takes no more than so many bytes.
-    pub max_bytes: u64,
-    /// No evidence is written when it would leave fewer bytes free than this.
-    pub min_free: u64,
-}
-
-impl Default for Capture {
-    fn default() -> Self {
-        Self {
-            cores: None,
-            gcore: "/usr/bin/gcore -o".to_owned(),
-            run: Vec::new(),
-            timeout: Duration::from_secs(30),
-            keep: 5,
-            max_bytes: 2 << 30,
-            min_free: 1 << 30,
-        }
     }
 }

@@ -80,6 +80,16 @@ impl<'a> Table<'a> {
         self.span.clone()
     }
 
+    /// A table in this one's place with no keys and no defaults.
+    pub fn without_keys(&self) -> Self {
+        Self::new(
+            self.parse_context,
+            self.path.clone(),
+            self.span.clone(),
+            None,
+        )
+    }
+
     /// The keys that were asked for so far.
     pub fn asked(&self) -> Vec<&'static str> {
         self.asked.borrow().clone()

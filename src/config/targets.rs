@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::diagnostics::Diagnostic;
-use super::parse_context::nearest;
 use super::requires::Draft;
 use super::supervisor::SupervisorSettings;
 use super::value::Value;
+use crate::health::suggest::nearest;
 use crate::health::{Backend, ProcessName, Target, unit};
 use crate::supervisor::embedded::spec::Program;
 
@@ -38,10 +38,11 @@ pub fn read_target(value: &Value<'_>, default: Backend) -> Option<Target> {
 pub fn check_targets(drafts: &[Draft<'_>], programs: &[Program], supervisor: &SupervisorSettings) {
     let names: Vec<_> = programs.iter().map(Program::full_name).collect();
     for (target, value) in drafts.iter().flat_map(|draft| &draft.targets) {
+        // what other backends have shows when they are asked
         let wrong = match target.backend.unwrap_or(supervisor.default) {
             Backend::Embedded => no_program(target, &names, supervisor.default),
             Backend::Command => no_command(target, supervisor),
-            Backend::Supervisord | Backend::Systemd | Backend::Docker => None,
+            _ => None,
         };
         if let Some(wrong) = wrong {
             value.wrong(wrong);

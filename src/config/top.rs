@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::checks::{Around, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
-use super::mail::{read_mail, read_webhooks};
+use super::notify::read_notify;
 use super::presets;
 use super::program::{read_embedded, read_programs};
 use super::requires::{Draft, resolve};
@@ -51,11 +51,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         backend: read.supervisor.default,
     };
     let defaults = defaults(table, around);
-    if let Some((mail, reminder)) = read_mail(table) {
-        read.mail = Some(mail);
-        read.reminder = reminder;
-    }
-    read.webhooks = read_webhooks(table);
+    read.notify = read_notify(table);
     read.serve = read_serve(table);
     read.programs = read_programs(table);
     read.on_exit = read_embedded(table);

@@ -10,8 +10,9 @@ use toml::de::DeValue;
 
 use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
-use super::parse_context::{ParseContext, nearest};
+use super::parse_context::ParseContext;
 use crate::exec::CommandLine;
+use crate::health::suggest::suggest;
 use crate::health::{Budget, parse_budget};
 use crate::secret::Secret;
 
@@ -260,6 +261,19 @@ impl<'a> Value<'a> {
         self.accept(parse_size(&text))
     }
 
+    /// A size that is not zero.
+    pub fn some_size(&self) -> Option<u64> {
+        let size = self.size()?;
+        if size == 0 {
+            self.wrong(Diagnostic::new(
+                "no room for any answer",
+                "for example: \"16MiB\"",
+            ));
+            return None;
+        }
+        Some(size)
+    }
+
     /// So many within so long.
     pub fn budget(&self) -> Option<Budget> {
         let example = "for example: \"5/10m\", or false for no limit";
@@ -316,16 +330,12 @@ impl<'a> Value<'a> {
 
     /// Reports that `text` is not one of `words`, and which of them is nearest.
     pub fn none_of(&self, what: &str, text: &str, words: &[&str]) {
-        let help = match nearest(text, words) {
-            Some(near) => format!("did you mean {near:?}?"),
-            None => format!("expected one of {}", words.join(", ")),
-        };
         let article = if what.starts_with(['a', 'e', 'i', 'o']) {
             "an"
         } else {
             "a"
         };
         let message = format!("{text:?} is not {article} {what}");
-        self.wrong(Diagnostic::new(message, help));
+        self.wrong(Diagnostic::new(message, suggest(text, words)));
     }
 }

@@ -2,6 +2,7 @@
 //! also when it panics.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Clients {
     pub probes: BTreeMap<String, Arc<Probe>>,
     pub warmups: BTreeMap<String, Arc<Probe>>,
     pub captures: BTreeMap<String, CaptureSpec>,
+    /// Where evidence is kept of a check that names no directory.
+    pub evidence: PathBuf,
     pub supervisors: Supervisors,
 }
 
@@ -213,6 +216,7 @@ impl Executor {
                 supervisors: &clients.supervisors,
                 clock: &clock,
                 capture: clients.captures.get(&plan.check),
+                evidence: &clients.evidence,
                 intents: &intents,
             };
             let mut tell = |step: &Step| action.step(&plan.check, step);

@@ -1,17 +1,13 @@
 //! The one place where settings become live parts: definitions for the decision core, probes, supervisors,
 //! notifiers. Only here do `config` and the adapters meet.
 
-mod programs;
-mod run_options;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::action::{CaptureSpec, Dumper};
-use crate::config::settings::{Capture, Check, Settings};
-use crate::health::{self, Backend, Limits, Remedy, Selection, WarmUp};
+use crate::config::settings::{Check, OnExit, Settings};
+use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
 use crate::notify::report::MailFormat;
 use crate::notify::spec::{MailSpec, MailVia};
 use crate::notify::{
@@ -19,9 +15,8 @@ use crate::notify::{
 };
 use crate::probe::Probe;
 use crate::serve;
-use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
-
-pub use run_options::RunOptions;
+use crate::supervisor::embedded::{Output, Program};
+use crate::supervisor::{Stream, Supervisors, command, docker, supervisord, systemd};
 
 use super::executor::Clients;
 use super::notification_queue::{Notifiers, Recipient};
@@ -29,10 +24,35 @@ use super::programs::Definitions;
 use super::state_dir;
 use super::ticks::Due;
 
-/// The `gcore` that needs no other program,
-const BUILTIN: &str = "builtin";
-/// because it is this one: also after an update has replaced its file.
-const OURSELVES: &str = "/proc/self/exe";
+/// How a watchdog behaves beyond its settings: what the original command line asks for.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// In whose words people are told.
+    pub words: MailFormat,
+    /// Restart every process but ourselves.
+    pub all: bool,
+    /// Ask even when no selected process is RUNNING.
+    pub eager: bool,
+    /// Our own process, which is never touched.
+    pub ourselves: Option<ProcessName>,
+    /// Standard output belongs to supervisord's protocol: nothing else may be written there.
+    pub stdout_is_protocol: bool,
+    /// Which watchdog this is: the same in every run, and no other's on this host.
+    pub key: String,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            words: MailFormat::Full,
+            all: false,
+            eager: true,
+            ourselves: None,
+            stdout_is_protocol: false,
+            key: "watch".to_owned(),
+        }
+    }
+}
 
 /// Everything a watchdog is made of.
 pub struct Parts {
@@ -79,9 +99,11 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         checks.push(defined);
         probes.insert(check.name.clone(), Arc::new(probe));
         if let Some(capture) = &check.capture {
-            captures.insert(check.name.clone(), evidence(capture, settings, run_options));
+            captures.insert(check.name.clone(), capture.clone());
         }
     }
+    let state_dir = state_dir(settings, &|name| std::env::var(name).ok());
+    let evidence = state_dir.join("evidence");
     let render_context = RenderContext {
         host: hostname(),
         clock: notify::WallClock {
@@ -90,21 +112,22 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     };
     Ok(Parts {
         key: run_options.key.clone(),
-        state_dir: state_dir(settings, &|name| std::env::var(name).ok()),
+        state_dir,
         journal: settings.journal.clone(),
         limits: Limits {
             panic_threshold: settings.panic_threshold,
             max_concurrent_restarts: settings.max_concurrent_restarts,
             max_restarts: settings.max_restarts,
-            reminder: settings.reminder,
+            reminder: settings.notify.reminder,
         },
         clients: Clients {
             probes,
             warmups,
             captures,
+            evidence,
             supervisors: supervisors(settings)?,
         },
-        programs: programs::definitions(settings, run_options),
+        programs: programs(settings, run_options),
         notifiers: notifiers(settings, run_options, &render_context.host)?,
         words: run_options.words.clone(),
         render_context,
@@ -155,28 +178,24 @@ fn define(
     }
 }
 
-/// Evidence of a check. Only a configuration file can ask for more than the original's.
-fn evidence(capture: &Capture, settings: &Settings, run_options: &RunOptions) -> CaptureSpec {
-    let original = matches!(run_options.words, MailFormat::Original(_));
-    let env = |name: &str| std::env::var(name).ok();
-    CaptureSpec {
-        original,
-        dir: match &capture.cores {
-            Some(dir) => dir.clone(),
-            None => state_dir(settings, &env).join("evidence"),
-        },
-        core: capture
-            .cores
-            .as_ref()
-            .map(|_| match capture.gcore.as_str() {
-                BUILTIN if !original => Dumper::Builtin(OURSELVES.into()),
-                command => Dumper::Command(command.to_owned()),
-            }),
-        run: capture.run.clone(),
-        timeout: capture.timeout,
-        keep: capture.keep,
-        max_bytes: capture.max_bytes,
-        min_free: capture.min_free,
+/// The programs of our own supervisor, as this run of the watchdog has them.
+fn programs(settings: &Settings, run_options: &RunOptions) -> Definitions {
+    let mut programs = settings.programs.clone();
+    // supervisord would take what a program prints for an answer of ours
+    if run_options.stdout_is_protocol {
+        programs.iter_mut().for_each(keep_off_stdout);
+    }
+    Definitions {
+        programs,
+        leave: settings.on_exit == OnExit::Leave,
+    }
+}
+
+fn keep_off_stdout(program: &mut Program) {
+    for output in [&mut program.stdout, &mut program.stderr] {
+        if *output == Output::Inherit(Stream::Stdout) {
+            *output = Output::Inherit(Stream::Stderr);
+        }
     }
 }
 
@@ -221,7 +240,7 @@ fn notifiers(
     host: &str,
 ) -> anyhow::Result<Notifiers> {
     let mut notifiers = Notifiers::new();
-    if let Some(spec) = &settings.mail {
+    if let Some(spec) = &settings.notify.mail {
         let via = match &spec.via {
             MailVia::Sendmail(command) => command.clone(),
             MailVia::Smtp(server) => format!("{}:{}", server.host, server.port),
@@ -232,7 +251,7 @@ fn notifiers(
         };
         notifiers.insert("mail".to_owned(), recipient);
     }
-    for spec in &settings.webhooks {
+    for spec in &settings.notify.webhooks {
         let recipient = Recipient {
             address: spec.address(),
             notifier: Notifier::Webhook(webhook::Notifier::new(spec.clone(), WEBHOOK_DEADLINE)),

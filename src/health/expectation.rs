@@ -13,7 +13,7 @@ use super::reason::{Phase, Reason};
 use super::verdict::{Finding, Judgement, Verdict};
 
 /// What an answer must look like to pass.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
     /// Codes that are fine.
     pub status: StatusSet,
@@ -30,6 +30,28 @@ pub struct Expectation {
     /// Answers that mean something else: the first rule that matches decides, whatever else is wrong.
     #[serde(default)]
     pub verdicts: Vec<Rule>,
+    /// A body of more bytes than this is not parsed, as JSON or as metrics.
+    #[serde(default = "max_parsed")]
+    pub max_parsed: u64,
+}
+
+const fn max_parsed() -> u64 {
+    Expectation::MAX_PARSED
+}
+
+impl Default for Expectation {
+    /// A status of 200, and nothing else.
+    fn default() -> Self {
+        Self {
+            status: StatusSet::default(),
+            body: Vec::new(),
+            not_body: Vec::new(),
+            expect: Vec::new(),
+            degraded: Vec::new(),
+            verdicts: Vec::new(),
+            max_parsed: Self::MAX_PARSED,
+        }
+    }
 }
 
 /// What an answer of a certain kind means.
@@ -77,6 +99,9 @@ struct Ground {
 type Opinion = (Verdict, Option<Reason>, Option<Phase>, String);
 
 impl Expectation {
+    /// How large a body that is parsed may be by default, in bytes.
+    pub const MAX_PARSED: u64 = 1 << 20;
+
     /// What the probe has to keep of the body for the judge.
     pub fn body_needs(&self) -> BodyNeeds {
         let needles = self.needles().map(|text| text.as_bytes().to_vec());

@@ -27,6 +27,7 @@ mod reason;
 mod roll;
 mod snapshot;
 mod step;
+pub mod suggest;
 mod tally;
 mod target;
 mod text;

@@ -1,5 +1,5 @@
 //! Floor 1: the network, as adapters and configuration share it. URLs taken apart ([`Address`]) and values of HTTP
-//! read from text ([`http`]); names to addresses ([`lookup`]), addresses to a connection ([`connect()`]), and the one
+//! read from text ([`http`]); TLS for clients ([`tls`]); names to addresses ([`lookup`]), addresses to a connection ([`connect()`]), and the one
 //! HTTP/1 client ([`http1`]), whose every buffer has a bound, because peers may be hostile: probes, webhooks and
 //! supervisors all ask through it. What is asked and what an answer means is not known here.
 
@@ -9,6 +9,7 @@ mod endpoint;
 pub mod http;
 pub mod http1;
 pub mod lookup;
+pub mod tls;
 pub mod trouble;
 
 pub use address::Address;

@@ -11,7 +11,6 @@ pub mod smtp;
 pub mod spec;
 pub mod superlance;
 pub mod text;
-mod tls;
 pub mod transcript;
 pub mod webhook;
 

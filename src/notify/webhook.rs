@@ -10,12 +10,12 @@ use reqwest::{Client, Response, StatusCode};
 use ring::hmac;
 
 use crate::blocking;
+use crate::net::tls;
 use crate::secret::Secret;
 
 use super::message::{DeliveryError, Notification};
 use super::spec::WebhookSpec;
 use super::text::brief;
-use super::tls;
 
 /// How much of a refusal is read for the error.
 const KEPT_ANSWER: usize = 512;
@@ -67,8 +67,8 @@ impl Notifier {
         let (secure, cacert) = (self.spec.url.is_secure, self.spec.cacert.clone());
         // the system's roots are read only when they are needed, and off the runtime's thread
         let tls = blocking::run("tls", move || match secure {
-            true => tls::config(cacert),
-            false => tls::trusting_nobody(),
+            true => tls::trusting(cacert.as_deref()),
+            false => Ok(tls::trusting_nobody().with_no_client_auth()),
         });
         let tls = tls
             .await

@@ -4,11 +4,11 @@
 
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
 
 use reqwest::Response;
 
 use crate::health::CallError;
+use crate::net::tls;
 
 /// A client for the Unix socket `socket`, or for TCP without one. Nothing is connected.
 pub fn client(socket: Option<&str>) -> Result<reqwest::Client, Box<dyn Error + Send + Sync>> {
@@ -19,7 +19,8 @@ pub fn client(socket: Option<&str>) -> Result<reqwest::Client, Box<dyn Error + S
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .user_agent("httpok")
-        .tls_backend_preconfigured(no_tls()?);
+        // there is no TLS here: left to itself, reqwest reads all of the system's roots, and fails without any
+        .tls_backend_preconfigured(tls::trusting_nobody().with_no_client_auth());
     if let Some(path) = socket {
         builder = builder.unix_socket(path);
     }
@@ -96,15 +97,4 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
         next = cause.source();
         Some(cause)
     })
-}
-
-/// There is no TLS here. Left to itself, reqwest reads all of the system's roots to prepare for it, and
-/// fails where there are none.
-fn no_tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(config)
 }

@@ -98,11 +98,12 @@ async fn a_directory_that_cannot_be_used_is_told() {
     let scene = RenderContext::sleeping();
     fs::write(scene.evidence(), "a file").unwrap();
     let mut spec = scene.builtin();
-    spec.dir = scene.evidence().join("below");
+    let below = scene.evidence().join("below");
+    spec.dir = Some(below.clone());
     let captures = scene.restart(&spec).await;
     for what in ["evidence file", "core"] {
         let why = one(&captures, what).failure.clone().unwrap();
-        let expected = format!("cannot make the directory \"{}\": ", spec.dir.display());
+        let expected = format!("cannot make the directory \"{}\": ", below.display());
         assert!(why.starts_with(&expected), "{why}");
     }
     assert!(one(&captures, "facts").output.contains("state "));

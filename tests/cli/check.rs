@@ -29,7 +29,7 @@ fn the_exit_status_is_the_worst_verdict() {
 #[test]
 fn what_cannot_be_asked_is_3_and_says_why() {
     let url = "http://127.0.0.1:1/";
-    let table: [(&[&str], &str); 19] = [
+    let table: [(&[&str], &str); 20] = [
         (&[], "<URL>"),
         (&["localhost:8080"], "\"http://localhost:8080\""),
         (&["ftp://h/"], "expected http, https"),
@@ -37,15 +37,16 @@ fn what_cannot_be_asked_is_3_and_says_why() {
         (&["http://u:hunter2@h:99999/"], "http://***@h"),
         (&["--bogus", url], "--bogus"),
         (&["-t", "0", url], "leaves no time"),
-        (&["-t", "soon", url], "no duration"),
-        (&["-c", "20", url], "no status"),
+        (&["-t", "soon", url], "not a duration"),
+        (&["-c", "20", url], "not a status"),
         (&["-b", "", url], "empty"),
         (&["--header", "nonsense", url], "'Name: value'"),
         (&["--resolve", "h:1", url], "HOST:PORT:ADDRESS"),
-        (&["--max-body", "1MB", url], "no size"),
+        (&["--max-body", "1MB", url], "not a size"),
+        (&["--max-parsed", "1MB", url], "not a size"),
         (&["--interval", "1s", url], "--wait"),
         (&["--warn", "1", url], "--format nagios"),
-        (&["--format", "nagios", "--crit", "x", url], "no range"),
+        (&["--format", "nagios", "--crit", "x", url], "not a range"),
         (&["-4", "-6", url], "--ipv6"),
         (&["-6", url], "IPv6"),
         (&["--config", "/nonexistent.toml"], "/nonexistent.toml"),

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use httpok::config::settings::{Capture, Check, Settings};
+use httpok::action::{CaptureSpec, Dumper};
+use httpok::config::notify::NotifySettings;
+use httpok::config::settings::{Check, Settings};
 use httpok::config::supervisor::SupervisorSettings;
 use httpok::config::{Faults, load, parse};
 use httpok::exec::CommandLine;
@@ -64,12 +66,15 @@ fn the_example_is_a_sensible_first_configuration() {
             supervisord: Some(supervisord("unix:///run/supervisor.sock", "", "")),
             ..SupervisorSettings::default()
         },
-        mail: Some(MailSpec {
-            to: vec!["ops@example.org".into()],
-            from: None,
-            via: MailVia::Sendmail("/usr/sbin/sendmail -t -i".into()),
-        }),
-        reminder: Some(SECONDS(3600)),
+        notify: NotifySettings {
+            mail: Some(MailSpec {
+                to: vec!["ops@example.org".into()],
+                from: None,
+                via: MailVia::Sendmail("/usr/sbin/sendmail -t -i".into()),
+            }),
+            reminder: Some(SECONDS(3600)),
+            ..NotifySettings::default()
+        },
         ..Settings::default()
     };
     assert_eq!(settings, expected);
@@ -257,6 +262,7 @@ fn full_shop(base: &Path) -> Check {
             when: assertion("line == 'Warmup in progress'"),
             is: Verdict::Starting,
         }],
+        max_parsed: 2 << 20,
     };
     shop.policy = Policy {
         fail: Fails::InARow(4),
@@ -297,9 +303,10 @@ fn full_shop(base: &Path) -> Check {
         }));
     }
     let py_spy = ["py-spy", "dump", "--pid", "{pid}"];
-    shop.capture = Some(Capture {
-        cores: Some(base.join("cores")),
-        gcore: "/opt/gcore -o".into(),
+    shop.capture = Some(CaptureSpec {
+        original: false,
+        dir: Some(base.join("cores")),
+        core: Some(Dumper::Command("/opt/gcore -o".into())),
         run: vec![
             CommandLine::Shell("ss -tnp".into()),
             CommandLine::Argv(py_spy.map(String::from).to_vec()),
@@ -328,7 +335,7 @@ fn every_key_arrives_in_the_settings() {
     assert_eq!(supervisord.shown, "http://127.0.0.1:9001");
     assert_eq!(supervisord.username, "admin");
     assert_eq!(supervisord.password, "hunter2".into());
-    let mail = settings.mail.expect("configured");
+    let mail = settings.notify.mail.expect("configured");
     assert_eq!(mail.to, ["Ops <ops@example.org>"]);
     assert_eq!(mail.from.as_deref(), Some("httpok@example.org"));
     let smtp = SmtpSpec {
@@ -349,7 +356,7 @@ fn every_key_arrives_in_the_settings() {
         },
         WebhookSpec::new(WebhookUrl::parse("http://127.0.0.1:1/x").expect("a URL")),
     ];
-    assert_eq!(settings.webhooks, hooks);
+    assert_eq!(settings.notify.webhooks, hooks);
 }
 
 #[test]
@@ -563,7 +570,7 @@ fn a_url_brings_its_own_user_and_a_default_user_gives_way() {
         cacert: None,
     };
     assert_eq!(
-        settings.mail.map(|mail| mail.via),
+        settings.notify.mail.map(|mail| mail.via),
         Some(MailVia::Smtp(smtp))
     );
 }

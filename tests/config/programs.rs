@@ -92,6 +92,7 @@ fn every_key_of_a_program_arrives() {
         startretries: 7,
         stopsignal: Signal::SIGINT,
         stopwaitsecs: Duration::from_secs(20),
+        stopasgroup: true,
         priority: 5,
         ..Program::new(
             format!("app_{number}"),

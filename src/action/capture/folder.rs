@@ -25,9 +25,9 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    pub(super) fn of(spec: &CaptureSpec) -> Self {
+    pub(super) fn new(dir: &Path, spec: &CaptureSpec) -> Self {
         Self {
-            dir: spec.dir.clone(),
+            dir: dir.to_owned(),
             keep: usize::try_from(spec.keep).unwrap_or(usize::MAX).max(1),
             max_bytes: spec.max_bytes,
             min_free: spec.min_free,

@@ -36,11 +36,13 @@ mod last_lines;
 mod original;
 mod placeholders;
 mod sockets;
-mod spec;
+pub mod spec;
 pub(super) mod stat;
 mod stem;
 mod subject;
 mod tool;
+
+use std::path::Path;
 
 use crate::clock::Clock;
 use crate::exec::CommandLine;
@@ -48,13 +50,13 @@ use crate::health::{ActionStep, Plan, ProcessName};
 use crate::supervisor::Supervisors;
 
 pub use dump::{DUMP, run_dump};
-pub use spec::{CaptureSpec, Dumper};
 
 use super::log::Log;
 use deadline::Deadline;
 use dossier::Dossier;
 use folder::Folder;
 use found::Found;
+use spec::CaptureSpec;
 use stem::Stem;
 use subject::Subject;
 
@@ -65,17 +67,20 @@ enum Source<'a> {
     Tool(&'a CommandLine),
 }
 
-/// Keeps evidence of the process `name` with `pid` for `plan`, each piece a step of `log`.
+/// Keeps evidence of the process `name` with `pid` for `plan`, each piece a step of `log`; in `usual_dir` where
+/// `spec` names no directory.
 pub(super) async fn capture(
     spec: &CaptureSpec,
+    usual_dir: &Path,
     (name, pid): (&ProcessName, u32),
     plan: &Plan,
     supervisors: &Supervisors,
     log: &mut Log<'_>,
 ) {
     let begun = log.clock.now();
+    let dir = spec.dir.as_deref().unwrap_or(usual_dir);
     if spec.original {
-        let capture = original::capture(spec, name, pid).await;
+        let capture = original::capture(spec, dir, name, pid).await;
         log.note(begun, Some(name), ActionStep::Captured(capture));
         return;
     }
@@ -85,7 +90,7 @@ pub(super) async fn capture(
         check: &plan.check,
     };
     let deadline = Deadline::after(spec.timeout);
-    let folder = Folder::of(spec);
+    let folder = Folder::new(dir, spec);
     let stem = Stem::new(Clock::date(begun), &plan.incident, &name.namespec());
     let mut dossier = Dossier::new(&folder, &stem, &subject, &plan.incident);
     let sources = [Source::Facts, Source::LastLines].into_iter();

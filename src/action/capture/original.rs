@@ -14,11 +14,16 @@ use super::{stat, tool};
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// Makes a core of `name` with `pid`. Never longer than the spec's timeout.
-pub(super) async fn capture(spec: &CaptureSpec, name: &ProcessName, pid: u32) -> Capture {
+pub(super) async fn capture(
+    spec: &CaptureSpec,
+    dir: &Path,
+    name: &ProcessName,
+    pid: u32,
+) -> Capture {
     let Some(Dumper::Command(gcore)) = &spec.core else {
         return nothing("gcore", "no command makes a core".to_owned());
     };
-    let prefix = spec.dir.join(name.namespec().replace('/', "_"));
+    let prefix = dir.join(name.namespec().replace('/', "_"));
     let before = stat::read(pid);
     let ran = tool::run(line(gcore, &prefix, pid), spec.timeout, MAX_OUTPUT).await;
     if ran.failure.is_some() {

@@ -104,6 +104,10 @@ pub struct AskArgs {
     /// A larger body than this fails: bytes, or 64KiB, 1MiB, 2GiB [default: 16MiB; without HTTP 64KiB]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub max_body: Option<u64>,
+
+    /// A larger body than this is not parsed for jsonpath or metric: bytes, or 64KiB, 1MiB [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    pub max_parsed: Option<u64>,
 }
 
 /// How the connection is made.

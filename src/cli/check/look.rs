@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::asks::Ask;
 use crate::cli::args::WaitArgs;
-use crate::cli::checked::Checked;
+use crate::cli::check::Checked;
 use crate::health::{Judgement, Observation, Phase, Reason, Trouble, Verdict};
 
 /// So many are asked at the same time at most: each takes a file descriptor or two.

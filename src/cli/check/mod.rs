@@ -7,11 +7,26 @@ mod look;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::cli::args::{CheckArgs, Format, OutputArgs};
-use crate::cli::checked::Checked;
 use crate::cli::exit::{Exit, badness};
 use crate::cli::render::paint::Paint;
 use crate::cli::{render, say};
+use crate::health::{Judgement, Observation};
 use crate::terminal;
+
+/// One look and what it came to.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The check's name; for a URL of the command line that URL without userinfo.
+    pub name: String,
+    /// What was asked, without userinfo.
+    pub url: String,
+    /// The facts of the last look.
+    pub seen: Observation,
+    /// The opinion about them.
+    pub judgement: Judgement,
+    /// How often it was looked, which is more than once only with `--wait`.
+    pub looks: u32,
+}
 
 /// Does what `args` ask for.
 pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::config::settings::{Capture, Check, Settings};
+use crate::action::{CaptureSpec, Dumper};
+use crate::config::notify::NotifySettings;
+use crate::config::settings::{Check, Settings};
 use crate::config::supervisor::SupervisorSettings;
 use crate::health::{Backend, Fails, Policy, ProcessName, Target};
 use crate::notify::spec::{MailSpec, MailVia, WebhookSpec};
@@ -68,8 +70,11 @@ impl DropIn {
                 supervisord: Some(self.server.clone()),
                 ..SupervisorSettings::default()
             },
-            mail: self.mail(),
-            webhooks: self.webhook.iter().cloned().map(WebhookSpec::new).collect(),
+            notify: NotifySettings {
+                mail: self.mail(),
+                webhooks: self.webhook.iter().cloned().map(WebhookSpec::new).collect(),
+                ..NotifySettings::default()
+            },
             ..Settings::default()
         };
         (settings, options)
@@ -107,14 +112,15 @@ impl DropIn {
             start_stopped: self.start_stopped,
             requires: Vec::new(),
             dry_run: self.dry_run,
-            capture: self.coredir.clone().map(|cores| Capture {
-                cores: Some(cores),
-                gcore: self.gcore.clone(),
+            capture: self.coredir.clone().map(|cores| CaptureSpec {
+                original: true,
+                dir: Some(cores),
+                core: Some(Dumper::Command(self.gcore.clone())),
                 timeout: CAPTURE_TIMEOUT,
                 // the original deleted no core file of anyone
                 keep: u32::MAX,
                 max_bytes: u64::MAX,
-                ..Capture::default()
+                ..CaptureSpec::default()
             }),
             warmup: None,
         }

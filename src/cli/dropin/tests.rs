@@ -389,11 +389,11 @@ fn settings_are_the_originals_policy_and_hide_userinfo() {
         check
             .capture
             .as_ref()
-            .and_then(|capture| capture.cores.clone()),
+            .and_then(|capture| capture.dir.clone()),
         Some("/c".into())
     );
     assert_eq!(
-        settings.mail.map(|mail| mail.to),
+        settings.notify.mail.map(|mail| mail.to),
         Some(vec!["a@b".to_owned()])
     );
     assert_eq!(

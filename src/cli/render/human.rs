@@ -7,7 +7,7 @@ use anstyle::AnsiColor;
 
 use super::paint::{Paint, mark};
 use super::{plain::summary, visible};
-use crate::cli::checked::Checked;
+use crate::cli::check::Checked;
 use crate::health::{Certificate, Finding, Phase, Reason, Verdict};
 use crate::terminal::{cut, pad, width, wrap};
 

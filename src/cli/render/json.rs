@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::visible;
-use crate::cli::checked::Checked;
+use crate::cli::check::Checked;
 use crate::health::{Phase, Phases, Reason, Verdict};
 
 #[derive(Serialize)]

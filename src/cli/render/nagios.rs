@@ -3,7 +3,7 @@
 
 use super::plain::summary;
 use super::visible;
-use crate::cli::checked::Checked;
+use crate::cli::check::Checked;
 use crate::cli::exit::{Exit, badness};
 use crate::cli::range::Range;
 use crate::health::Verdict;

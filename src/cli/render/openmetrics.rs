@@ -1,6 +1,6 @@
 //! Metrics of one probe each, for a textfile collector or a push.
 
-use crate::cli::checked::Checked;
+use crate::cli::check::Checked;
 use crate::serve::openmetrics::Exposition;
 use crate::serve::probes::{self, ProbeSample};
 

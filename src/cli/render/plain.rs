@@ -1,7 +1,7 @@
 //! One line a URL, for logs and for `cut`: verdict, name, what was seen, how long it took.
 
 use super::visible;
-use crate::cli::checked::Checked;
+use crate::cli::check::Checked;
 
 /// `pass http://h/ 200 OK in 0.012s`, `fail http://h/ status: expected status 200, got 500 in 0.003s`.
 pub fn plain(results: &[Checked]) -> String {

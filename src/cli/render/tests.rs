@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::paint::Paint;
 use super::*;
-use crate::cli::checked::Checked;
+use crate::cli::check::Checked;
 use crate::cli::exit::Exit;
 use crate::health::{
     Body, Certificate, Expectation, Observation, Phase, Reason, StatusLine, Trouble,

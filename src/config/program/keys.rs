@@ -4,9 +4,9 @@ use nix::sys::signal::Signal;
 use toml::de::DeValue;
 
 use crate::config::diagnostics::Diagnostic;
-use crate::config::parse_context::nearest;
 use crate::config::table::Table;
 use crate::config::value::Value;
+use crate::health::suggest::nearest;
 use crate::supervisor::embedded::spec::{Autorestart, Rlimits};
 
 /// What programs are usually stopped with.

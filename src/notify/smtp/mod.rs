@@ -13,9 +13,10 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 
+use crate::net::tls;
+
 use super::message::DeliveryError;
 use super::spec::{Security, SmtpSpec};
-use super::tls;
 use crate::blocking;
 use session::{Session, SessionError};
 
@@ -125,7 +126,7 @@ impl Server {
         let name = ServerName::try_from(host)
             .map_err(|error| DeliveryError::Temporary(format!("not a name for TLS: {error}")))?;
         let cacert = self.spec.cacert.clone();
-        let config = blocking::run("tls", move || tls::config(cacert))
+        let config = blocking::run("tls", move || tls::trusting(cacert.as_deref()))
             .await
             .unwrap_or_else(|error| Err(format!("cannot prepare TLS: {error}")))
             .map_err(DeliveryError::Temporary)?;

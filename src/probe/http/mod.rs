@@ -11,7 +11,6 @@ mod certificate;
 mod exchange;
 mod http2;
 mod pem;
-mod provider;
 mod redirect;
 mod request;
 pub mod spec;

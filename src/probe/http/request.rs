@@ -38,7 +38,7 @@ impl Request {
         if spec.timeout.is_zero() {
             return Err(SpecError::Timeout);
         }
-        spec.check_family().map_err(SpecError::Family)?;
+        spec.check_family(spec.family).map_err(SpecError::Family)?;
         let (headers, host) = headers(&spec)?;
         Ok(Self {
             shown: spec.url.to_string(),

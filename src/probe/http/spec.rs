@@ -95,9 +95,9 @@ impl HttpSpec {
     ///
     /// # Errors
     /// Says that the URL names an address of the other family.
-    pub fn check_family(&self) -> Result<(), String> {
+    pub fn check_family(&self, family: Option<Family>) -> Result<(), String> {
         let host = self.url.url.host_str().unwrap_or_default();
-        spec::check_family(host, self.family)
+        spec::check_family(host, family)
     }
 }
 

@@ -5,20 +5,21 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use rustls::client::{Resumption, WantsClientCert};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::SpecError;
 use super::pem;
-use super::provider::PROVIDER;
 use super::spec::TlsSpec;
 use super::trace::Trace;
+use crate::net::tls::trusting_nobody;
+
 use super::trust::{Given, Judge, Trust};
 
 /// The configuration of those who show no certificate.
-static NOBODY: LazyLock<ClientConfig> = LazyLock::new(|| client().with_no_client_auth());
+static NOBODY: LazyLock<ClientConfig> = LazyLock::new(|| trusting_nobody().with_no_client_auth());
 
 /// One probe's side of TLS.
 pub struct Tls {
@@ -68,21 +69,13 @@ impl Tls {
     }
 }
 
-/// A configuration that trusts nobody yet.
-fn client() -> ConfigBuilder<ClientConfig, WantsClientCert> {
-    ClientConfig::builder_with_provider(PROVIDER.clone())
-        .with_safe_default_protocol_versions()
-        .expect("ring has ciphers for TLS 1.2 and 1.3")
-        .with_root_certificates(RootCertStore::empty())
-}
-
 /// The configuration of whom the certificate in `cert` names. `what` says which file `key` is.
 fn identified(cert: &Path, what: &'static str, key: &Path) -> Result<ClientConfig, SpecError> {
     let chain = pem::certificates("cert", cert, &pem::read("cert", cert)?)?;
     let text = pem::read(what, key)?;
     let secret = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|broken| pem::fault(what, key, format!("no private key in it: {broken}")))?;
-    client()
+    trusting_nobody()
         .with_client_auth_cert(chain, secret)
         .map_err(|fault| SpecError::Cert {
             path: cert.to_owned(),

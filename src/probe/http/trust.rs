@@ -18,9 +18,9 @@ use tokio::sync::OnceCell;
 use super::SpecError;
 use super::certificate;
 use super::pem;
-use super::provider::PROVIDER;
 use super::trace::Trace;
 use crate::blocking;
+use crate::net::tls::PROVIDER;
 
 /// The system's roots. Only success is remembered: a bundle that is installed later is found.
 static SYSTEM: OnceCell<Verifier> = OnceCell::const_new();

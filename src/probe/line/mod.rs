@@ -48,7 +48,7 @@ impl Probe {
         if spec.timeout.is_zero() {
             return Err(SpecError::Timeout);
         }
-        spec.check_family().map_err(SpecError::Family)?;
+        spec.check_family(spec.family).map_err(SpecError::Family)?;
         let expects_answer = spec.send.is_some() || needs.is_read;
         let usual = expects_answer.then_some(Until::LineOrClose);
         Ok(Self {

@@ -83,9 +83,9 @@ impl LineSpec {
     ///
     /// # Errors
     /// Says that the URL names an address of the other family.
-    pub fn check_family(&self) -> Result<(), String> {
+    pub fn check_family(&self, family: Option<Family>) -> Result<(), String> {
         match &self.peer {
-            Peer::Tcp { host, .. } => spec::check_family(host, self.family),
+            Peer::Tcp { host, .. } => spec::check_family(host, family),
             Peer::Unix(_) => Ok(()),
         }
     }

@@ -18,8 +18,30 @@ use crate::secret::Secret;
 /// Ways to a mail server that are encrypted.
 const SECURE: &str = "smtp+starttls:// or smtps://";
 
+/// Where notifications go.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotifySettings {
+    /// Mails.
+    pub mail: Option<MailSpec>,
+    /// The pause between reminders that a check is still down; `None`: none are sent.
+    pub reminder: Option<Duration>,
+    /// The receivers of HTTP requests.
+    pub webhooks: Vec<WebhookSpec>,
+}
+
+/// Where notifications go.
+pub fn read_notify(table: &Table<'_>) -> NotifySettings {
+    let (mail, reminder) = read_mail(table).unzip();
+    let webhooks = table.tables("webhook");
+    NotifySettings {
+        mail,
+        reminder: reminder.flatten(),
+        webhooks: webhooks.iter().filter_map(read_webhook).collect(),
+    }
+}
+
 /// Where mails go, and the pause between reminders; `None` without `[mail]`.
-pub fn read_mail(table: &Table<'_>) -> Option<(MailSpec, Option<Duration>)> {
+fn read_mail(table: &Table<'_>) -> Option<(MailSpec, Option<Duration>)> {
     let table = table.table("mail")?;
     let to = table.required("to", "[\"ops@example.org\"]");
     let to = to.map_or_else(Vec::new, |value| {
@@ -42,12 +64,6 @@ pub fn read_mail(table: &Table<'_>) -> Option<(MailSpec, Option<Duration>)> {
     });
     table.finish();
     Some((mail, reminder.flatten()))
-}
-
-/// The receivers of HTTP requests.
-pub fn read_webhooks(table: &Table<'_>) -> Vec<WebhookSpec> {
-    let tables = table.tables("webhook");
-    tables.iter().filter_map(read_webhook).collect()
 }
 
 fn read_webhook(table: &Table<'_>) -> Option<WebhookSpec> {

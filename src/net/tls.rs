@@ -1,0 +1,51 @@
+//! TLS for clients: where the ciphers come from, and configurations that trust nobody, the system's roots, or
+//! those of a file. How a probe judges certificates is its own matter.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::WantsClientCert;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+
+/// Where the ciphers come from; made when the first handshake needs it.
+pub static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(ring::default_provider()));
+
+fn versions() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(PROVIDER.clone())
+        .with_safe_default_protocol_versions()
+        .expect("ring has ciphers for TLS 1.2 and 1.3")
+}
+
+/// A configuration that trusts nobody: for plain HTTP, which must also work on a machine without roots, and to
+/// put another verifier into.
+pub fn trusting_nobody() -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    versions().with_root_certificates(RootCertStore::empty())
+}
+
+/// A configuration that trusts the roots in the PEM file `cacert`, or the system's. Blocks while it reads them.
+///
+/// # Errors
+/// Says what cannot be read or used.
+pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
+    let config = match cacert {
+        None => versions()
+            .with_platform_verifier()
+            .map_err(|error| format!("cannot read the system's roots: {error}"))?,
+        Some(path) => {
+            let wrong = |why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
+            let mut roots = RootCertStore::empty();
+            let pem = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
+            for root in pem {
+                let root = root.map_err(|error| wrong(&error))?;
+                roots.add(root).map_err(|error| wrong(&error))?;
+            }
+            versions().with_root_certificates(roots)
+        }
+    };
+    Ok(config.with_no_client_auth())
+}
