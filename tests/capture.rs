@@ -143,6 +143,7 @@ impl RenderContext {
         supervisors.insert(Backend::Supervisord, client.unwrap());
         let plan = Plan {
             check: self.check.clone(),
+            by_hand: false,
             incident: INCIDENT.to_owned(),
             remedy: Remedy {
                 selection: Selection::Targets(vec![Target::new("web")]),

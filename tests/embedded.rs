@@ -20,6 +20,8 @@ mod ends;
 mod eventlistener;
 #[path = "embedded/group.rs"]
 mod group;
+#[path = "embedded/hand.rs"]
+mod hand;
 #[path = "embedded/host.rs"]
 mod host;
 #[path = "embedded/life.rs"]

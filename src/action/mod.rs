@@ -96,7 +96,7 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     if plan.remedy.is_ourselves(&process.name) {
         return Some(Skip::Ourselves);
     }
-    if !plan.remedy.acts_on(process.state) {
+    if !plan.acts_on(process) {
         return Some(Skip::NotRunning {
             state: process.state,
         });

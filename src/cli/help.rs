@@ -18,7 +18,9 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "Step in",
-        &["pause", "resume", "restart", "reset", "reload", "notify"],
+        &[
+            "pause", "resume", "restart", "reset", "start", "stop", "reload", "notify",
+        ],
     ),
     ("Set it up", &["config", "generate"]),
 ];

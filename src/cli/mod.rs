@@ -88,6 +88,8 @@ fn obey(command: Command) -> Exit {
         Command::Pause(args) => control::pause(&args, &env),
         Command::Resume(args) => control::resume(&args, &env),
         Command::Restart(args) => control::restart(&args, &env),
+        Command::Start(args) => control::start(&args, &env),
+        Command::Stop(args) => control::stop(&args, &env),
         Command::Reset(args) => control::reset(&args, &env),
         Command::Reload(place) => control::reload(&place, &env),
         Command::Notify(command) => control::notify(&command, &env),

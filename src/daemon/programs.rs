@@ -128,6 +128,11 @@ impl Programs {
         }
     }
 
+    /// Who looks after them, when there are any.
+    pub const fn supervisor(&self) -> Option<&Embedded> {
+        self.supervisor.as_ref()
+    }
+
     /// Every program as it is now.
     pub fn list(&self) -> Vec<Process> {
         self.supervisor

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::gate::Gate;
 use super::incident::{CheckResult, ReportKind};
 use super::moment::Moment;
-use super::process::{Backend, ProcessName};
+use super::process::{Backend, ProcessName, ProcessState};
 use super::reason::{Phase, Reason};
 use super::step::{CallError, Halt, Outcome};
 use super::verdict::Verdict;
@@ -119,6 +119,13 @@ pub enum Refusal {
     SameProcess { check: String },
     /// The supervisor could not be asked.
     ListFailed { error: CallError },
+    /// Its supervisors know none of its processes.
+    NoProcess,
+    /// None of its processes can be stopped or started just now.
+    NotNow {
+        process: ProcessName,
+        state: ProcessState,
+    },
 }
 
 /// Why a tick led to nothing.
@@ -235,6 +242,13 @@ impl fmt::Display for Refusal {
                 write!(f, "one of its processes is being restarted for {check:?}")
             }
             Self::ListFailed { error } => write!(f, "cannot list processes: {error}"),
+            Self::NoProcess => f.write_str("its supervisor knows none of its processes"),
+            Self::NotNow { process, state } => {
+                write!(
+                    f,
+                    "{process} is {state}, so that it is neither stopped nor started"
+                )
+            }
         }
     }
 }

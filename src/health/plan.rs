@@ -123,13 +123,16 @@ impl Remedy {
             .is_some_and(|own| own.backend == name.backend && own.group == name.group)
     }
 
-    /// Whether a process in this state is acted on.
-    pub const fn acts_on(&self, state: ProcessState) -> bool {
-        match state {
+    /// Whether `process` is acted on: restarted when it runs, else started. `by_hand`: a person asked for it, so
+    /// that also what an operator stopped is started.
+    pub const fn acts_on(&self, process: &Process, by_hand: bool) -> bool {
+        match process.state {
             ProcessState::Running => true,
-            ProcessState::Fatal | ProcessState::Exited => self.start_stopped,
-            ProcessState::Stopped
-            | ProcessState::Starting
+            ProcessState::Fatal | ProcessState::Exited => {
+                by_hand || self.start_stopped || process.name.backend.is_started_by_us_alone()
+            }
+            ProcessState::Stopped => by_hand,
+            ProcessState::Starting
             | ProcessState::Backoff
             | ProcessState::Stopping
             | ProcessState::Unknown => false,
@@ -174,6 +177,16 @@ pub struct Plan {
     pub dry_run: bool,
     /// Whether evidence is kept before the restart.
     pub capture: bool,
+    /// A person asked for it: also what does not run is started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
+}
+
+impl Plan {
+    /// Whether `process` is restarted or started by it.
+    pub const fn acts_on(&self, process: &Process) -> bool {
+        self.remedy.acts_on(process, self.by_hand)
+    }
 }
 
 /// Which of a remedy's processes one action is about.
@@ -313,24 +326,42 @@ mod tests {
         assert_eq!(all.patterns(Backend::Supervisord), None);
     }
 
+    /// What an operator stopped is started by hand alone. The columns: usually, with `start_stopped`, a program
+    /// of ours, by hand.
     #[test]
-    fn what_an_operator_stopped_is_never_acted_on() {
+    fn what_is_acted_on_depends_on_its_state_and_supervisor() {
         let bold = Remedy {
             start_stopped: true,
             ..Remedy::NONE
         };
-        for (state, usual, start_stopped) in [
-            (ProcessState::Running, true, true),
-            (ProcessState::Stopped, false, false),
-            (ProcessState::Starting, false, false),
-            (ProcessState::Stopping, false, false),
-            (ProcessState::Backoff, false, false),
-            (ProcessState::Exited, false, true),
-            (ProcessState::Fatal, false, true),
-            (ProcessState::Unknown, false, false),
+        for (state, expected) in [
+            (ProcessState::Running, [true, true, true, true]),
+            (ProcessState::Stopped, [false, false, false, true]),
+            (ProcessState::Starting, [false, false, false, false]),
+            (ProcessState::Stopping, [false, false, false, false]),
+            (ProcessState::Backoff, [false, false, false, false]),
+            (ProcessState::Exited, [false, true, true, true]),
+            (ProcessState::Fatal, [false, true, true, true]),
+            (ProcessState::Unknown, [false, false, false, false]),
         ] {
-            assert_eq!(Remedy::NONE.acts_on(state), usual, "{state}");
-            assert_eq!(bold.acts_on(state), start_stopped, "{state}");
+            let of = |name| Process {
+                name,
+                state,
+                pid: None,
+                uptime: None,
+                detail: String::new(),
+                instance: None,
+                aliases: Vec::new(),
+            };
+            let theirs = of(ProcessName::supervisord("a", "a"));
+            let ours = of(ProcessName::embedded("a", "a"));
+            let found = [
+                Remedy::NONE.acts_on(&theirs, false),
+                bold.acts_on(&theirs, false),
+                Remedy::NONE.acts_on(&ours, false),
+                Remedy::NONE.acts_on(&theirs, true),
+            ];
+            assert_eq!(found, expected, "{state}");
         }
     }
 

@@ -35,6 +35,14 @@ impl Backend {
         Self::Command,
     ];
 
+    /// Whether nobody but us starts its processes: then what has ended by itself is started by its check.
+    pub const fn is_started_by_us_alone(self) -> bool {
+        match self {
+            Self::Embedded | Self::Command => true,
+            Self::Supervisord | Self::Systemd | Self::Docker => false,
+        }
+    }
+
     /// The word before the slash in a target.
     pub const fn as_str(self) -> &'static str {
         match self {

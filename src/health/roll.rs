@@ -131,7 +131,7 @@ impl Roll {
         AttemptMode { by_hand, dry_run }: AttemptMode,
     ) -> Self {
         let acts = |process: &Process| {
-            remedy.acts_on(process.state) && !remedy.is_ourselves(&process.name)
+            remedy.acts_on(process, by_hand) && !remedy.is_ourselves(&process.name)
         };
         let was_tried = |process: &Process| tried.contains(&process.name);
         let left_out = |process: &Process| acts(process) && was_tried(process);

@@ -80,6 +80,17 @@ pub struct OneArgs {
     pub place: WhereArgs,
 }
 
+/// `httpok start` and `stop`.
+#[derive(Args, Debug)]
+pub struct ProgramArgs {
+    /// The program: NAME, or GROUP:NAME
+    #[arg(value_name = "PROGRAM")]
+    pub program: String,
+
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
 /// `httpok monitor`.
 #[derive(Args, Debug)]
 pub struct MonitorArgs {

@@ -118,6 +118,11 @@ pub const PAUSE: &[Example] = &[(
 
 pub const RESUME: &[Example] = &[("When it is done", "httpok resume shop")];
 
+pub const START: &[Example] = &[(
+    "A worker that failed, or was stopped",
+    "httpok start worker",
+)];
+pub const STOP: &[Example] = &[("Until it is started again", "httpok stop worker")];
 pub const RESTART: &[Example] = &[("Now, whatever the check says", "httpok restart shop")];
 
 pub const RESET: &[Example] = &[("When the cause is mended", "httpok reset shop")];
@@ -173,6 +178,8 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-pause" => PAUSE,
         "httpok-resume" => RESUME,
         "httpok-restart" => RESTART,
+        "httpok-start" => START,
+        "httpok-stop" => STOP,
         "httpok-reset" => RESET,
         "httpok-reload" => RELOAD,
         "httpok-notify-send" => NOTIFY_SEND,

@@ -16,16 +16,16 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, WireArgs};
 pub use check::{CheckArgs, Format, OutputArgs, WaitArgs};
 pub use control::{
-    ExplainArgs, MonitorArgs, OneArgs, PauseArgs, SimulateArgs, StatusArgs, WhereArgs,
+    ExplainArgs, MonitorArgs, OneArgs, PauseArgs, ProgramArgs, SimulateArgs, StatusArgs, WhereArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 17] = [
-    "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "reset",
-    "reload", "notify", "monitor", "simulate", "config", "generate", "help",
+const COMMANDS: [&str; 19] = [
+    "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "start",
+    "stop", "reset", "reload", "notify", "monitor", "simulate", "config", "generate", "help",
 ];
 
 /// Help is no wider than this, however wide the terminal is.
@@ -147,6 +147,19 @@ pub enum Command {
     /// back.
     #[command(after_long_help = examples::help(examples::RESTART))]
     Restart(OneArgs),
+
+    /// Start one of the watchdog's own programs
+    ///
+    /// A program is a [[program]] of its configuration file. Says how it is then: RUNNING, or why not.
+    #[command(after_long_help = examples::help(examples::START))]
+    Start(ProgramArgs),
+
+    /// Stop one of the watchdog's own programs
+    ///
+    /// It stays stopped, whatever its check says, until start, restart, a reload that changes it, or the next run
+    /// of the watchdog.
+    #[command(after_long_help = examples::help(examples::STOP))]
+    Stop(ProgramArgs),
 
     /// Let a check that was given up be restarted again
     ///

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::cli::args::{NotifyCommand, OneArgs, PauseArgs, StatusArgs, WhereArgs};
+use crate::cli::args::{NotifyCommand, OneArgs, PauseArgs, ProgramArgs, StatusArgs, WhereArgs};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::render::time::stamp;
@@ -179,6 +179,64 @@ pub fn restart(args: &OneArgs, env: Env<'_>) -> Exit {
             format!("{name}: restarting {targets}{dry}; httpok status {name} says how it goes")
         }),
     )
+}
+
+/// `httpok start`.
+pub fn start(args: &ProgramArgs, env: Env<'_>) -> Exit {
+    let program = args.program.clone();
+    finish(
+        "start",
+        command(args, ControlCommand::Start { program }, env),
+    )
+}
+
+/// `httpok stop`.
+pub fn stop(args: &ProgramArgs, env: Env<'_>) -> Exit {
+    let program = args.program.clone();
+    finish("stop", command(args, ControlCommand::Stop { program }, env))
+}
+
+/// Asks the watchdog that has the program; how it is then.
+fn command(args: &ProgramArgs, ask: ControlCommand, env: Env<'_>) -> Result<String, String> {
+    let text = args.program.strip_prefix("program/");
+    let name = text.unwrap_or(&args.program);
+    let found = watchdogs(&args.place, env)?;
+    let has = |found: &&Found| found.programs.iter().any(|one| one.name.namespec() == name);
+    let known = found.iter().flat_map(|found| &found.programs);
+    let known: Vec<_> = known.map(|one| one.name.namespec()).collect();
+    let found = match found.iter().filter(has).collect::<Vec<_>>()[..] {
+        [one] => one,
+        [] if known.is_empty() => {
+            return Err(format!("there is no program {name:?}, nor any other"));
+        }
+        [] => {
+            let known = known.join(", ");
+            return Err(format!("there is no program {name:?}; there are: {known}"));
+        }
+        [first, second, ..] => {
+            return Err(format!(
+                "more than one watchdog has a program {name:?}: choose one with --socket\n  {}\n  {}",
+                first.socket.display(),
+                second.socket.display(),
+            ));
+        }
+    };
+    match client::ask(&found.socket, ask) {
+        Ok(ControlReply::Program { program }) => {
+            let (name, detail) = (program.name.namespec(), visible::line(&program.detail));
+            let detail = match detail.is_empty() {
+                true => String::new(),
+                false => format!(": {detail}"),
+            };
+            Ok(format!(
+                "{} is {}{detail}",
+                visible::line(&name),
+                program.state
+            ))
+        }
+        Ok(other) => Err(said(&other)),
+        Err(why) => Err(format!("{}: {why}", found.socket.display())),
+    }
 }
 
 /// `httpok reload`.

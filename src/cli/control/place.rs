@@ -140,6 +140,7 @@ pub fn said(answer: &ControlReply) -> String {
         ControlReply::Error { text, .. } => text.clone(),
         ControlReply::Status { .. }
         | ControlReply::Done { .. }
+        | ControlReply::Program { .. }
         | ControlReply::Reloaded { .. }
         | ControlReply::Moved { .. }
         | ControlReply::Flushed => "an answer to something else".to_owned(),

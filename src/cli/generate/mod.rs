@@ -129,6 +129,8 @@ mod tests {
                 "httpok-pause",
                 "httpok-resume",
                 "httpok-restart",
+                "httpok-start",
+                "httpok-stop",
                 "httpok-reset",
                 "httpok-reload",
                 "httpok-notify-send",

@@ -284,7 +284,7 @@ fn succeeded(plan: &Plan, at: Moment) -> Outcome {
     let looked = plan.looked.iter().flatten();
     let running = looked
         .filter(|process| plan.scope.covers(&process.name))
-        .filter(|process| plan.remedy.acts_on(process.state));
+        .filter(|process| plan.acts_on(process));
     let deeds = running.flat_map(|process| {
         let settled = ActionStep::Settled {
             state: ProcessState::Running,

@@ -159,7 +159,7 @@ impl Stock {
 fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     let mut looked = plan.looked.iter().flatten();
     let before = looked.find(|known| known.name == process.name);
-    if !plan.remedy.acts_on(process.state) {
+    if !plan.acts_on(process) {
         let state = process.state;
         return Some(Skip::NotRunning { state });
     }

@@ -23,6 +23,10 @@ pub enum Handling {
     Flush,
     /// Have the notifications for one notifier delivered by another, or dropped.
     Redirect { from: String, to: Option<String> },
+    /// Start or stop a program.
+    Program { name: String, start: bool },
+    /// Have a check's processes restarted, and answer when it is known whether that can be done.
+    Restart { check: String },
     /// Tell the decision core, and show the check as it stands then.
     Feed { check: String, event: Event },
     /// Nothing: this is the answer.
@@ -41,6 +45,12 @@ impl PendingRequest {
         let check = match &self.ask {
             ControlCommand::Status => return Handling::ShowStatus,
             ControlCommand::Reload => return Handling::Reload,
+            ControlCommand::Start { program } | ControlCommand::Stop { program } => {
+                return Handling::Program {
+                    name: program.clone(),
+                    start: matches!(self.ask, ControlCommand::Start { .. }),
+                };
+            }
             ControlCommand::Flush => return Handling::Flush,
             ControlCommand::Send { from, to } => {
                 return Handling::Redirect {
@@ -84,14 +94,14 @@ impl PendingRequest {
             ControlCommand::Reset { .. } => Event::Reset {
                 check: check.clone(),
             },
-            ControlCommand::Restart { .. }
-            | ControlCommand::Status
+            ControlCommand::Restart { .. } => return Handling::Restart { check },
+            ControlCommand::Status
+            | ControlCommand::Start { .. }
+            | ControlCommand::Stop { .. }
             | ControlCommand::Reload
             | ControlCommand::Flush
             | ControlCommand::Send { .. }
-            | ControlCommand::Drop { .. } => Event::Restart {
-                check: check.clone(),
-            },
+            | ControlCommand::Drop { .. } => return Handling::ShowStatus,
         };
         Handling::Feed { check, event }
     }

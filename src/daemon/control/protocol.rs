@@ -5,6 +5,7 @@
 //! {"version":1,"ask":"status"}
 //! {"version":1,"ask":"pause","check":"shop","reason":"deploy","for":1800}    `for`: seconds, may be left out
 //! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
+//! {"version":1,"ask":"start","program":"worker"}     and likewise stop
 //! {"version":1,"ask":"reload"}
 //! {"version":1,"ask":"flush"}      write to the store what waits for its turn
 //! {"version":1,"ask":"send","from":"old","to":"mail"}    has notifications delivered by another notifier
@@ -12,6 +13,7 @@
 //!
 //! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...],"notifiers":[...]}
 //! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then
+//! {"version":1,"answer":"program","program":{...}}         the program as it is then
 //! {"version":1,"answer":"reloaded","checks":3}
 //! {"version":1,"answer":"flushed"}
 //! {"version":1,"answer":"moved","messages":2}
@@ -65,6 +67,14 @@ pub enum ControlCommand {
     Reset {
         check: String,
     },
+    /// Start one of the watchdog's own programs.
+    Start {
+        program: String,
+    },
+    /// Stop one of the watchdog's own programs; it stays stopped until it is started.
+    Stop {
+        program: String,
+    },
     Reload,
     /// Write to the store what waits for its turn.
     Flush,
@@ -108,6 +118,10 @@ pub enum ControlReply {
         at: Moment,
         check: Box<CheckView>,
     },
+    /// A program as it is now.
+    Program {
+        program: Box<Process>,
+    },
     Reloaded {
         checks: usize,
     },
@@ -146,6 +160,8 @@ pub enum ControlFault {
     Version,
     /// There is no such check.
     UnknownCheck,
+    /// There is no such program.
+    UnknownProgram,
     /// It cannot be done just now.
     Refused,
     /// The configuration is wrong, or there is none to read again.

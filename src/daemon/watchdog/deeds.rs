@@ -90,6 +90,9 @@ impl Watchdog {
             };
             self.executor.perform(effect, &url, look);
         }
+        for note in &notes {
+            self.answer_restart(&note.check, &note.decision);
+        }
         self.write_reports(reports);
         let checks: BTreeSet<_> = notes.iter().map(|note| note.check.clone()).collect();
         for check in checks {

@@ -24,7 +24,7 @@ use crate::health::{Event, Memory, Monitor};
 use crate::store::Store;
 use crate::tick::{Signal, Signals};
 
-use super::control::Control;
+use super::control::{Control, PendingRequest};
 use super::executor::{Ended, Executor};
 use super::journal::Journal;
 use super::logger::Logger;
@@ -60,6 +60,8 @@ pub struct Watchdog {
     fixed: FixedKeys,
     sd_notify: SdNotify,
     control: Control,
+    /// Restarts by hand of which it is not known yet whether they can be done, and who asked for them.
+    restarts: Vec<(String, PendingRequest)>,
     serving: Serving,
     journal: Option<Journal>,
     programs: Programs,
@@ -131,6 +133,7 @@ impl Watchdog {
             },
             notification_queue,
             store,
+            restarts: Vec::new(),
             ended,
             told,
             once,

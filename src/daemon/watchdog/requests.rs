@@ -7,9 +7,14 @@ use tokio::time::timeout;
 use super::Watchdog;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
 use crate::daemon::control::{Handling, PendingRequest};
+use crate::health::{CallError, Decision, Event};
+use crate::supervisor::Supervisor;
 
 /// How long the number of waiting notifications may hold up a status.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// A start or a stop that takes longer goes on after the answer.
+const PROGRAM_ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 impl Watchdog {
     /// Does what a person asks for.
@@ -56,6 +61,16 @@ impl Watchdog {
                 return;
             }
             Handling::Reload => return self.begin_reload(Some(asked)),
+            Handling::Program { name, start } => return self.command_program(&name, start, asked),
+            Handling::Restart { check } => {
+                let event = Event::Restart {
+                    check: check.clone(),
+                };
+                // answered when its processes are listed
+                self.restarts.push((check, asked));
+                self.feed(event);
+                return;
+            }
             Handling::Feed { check, event } => {
                 self.feed(event);
                 let now = self.executor.clock.now();
@@ -69,5 +84,69 @@ impl Watchdog {
             }
         };
         asked.answer(answer);
+    }
+
+    /// Answers those who asked for a restart of `check`, if `decision` says what becomes of it.
+    pub(super) fn answer_restart(&mut self, check: &str, decision: &Decision) {
+        let answer = match decision {
+            Decision::Refused(why) => ControlReply::error(ControlFault::Refused, why.to_string()),
+            Decision::ByHand { .. } => {
+                let now = self.executor.clock.now();
+                let Some(view) = self.monitor.view(now, check) else {
+                    return;
+                };
+                ControlReply::Done {
+                    at: now,
+                    check: Box::new(view),
+                }
+            }
+            _ => return,
+        };
+        for (_, asked) in self.restarts.extract_if(.., |(of, _)| of == check) {
+            asked.answer(answer.clone());
+        }
+    }
+
+    /// Starts or stops one of our programs, and answers how it is then.
+    fn command_program(&self, text: &str, start: bool, asked: PendingRequest) {
+        let programs = self.programs.list();
+        let text = text.strip_prefix("program/").unwrap_or(text);
+        let named = programs.iter().find(|one| one.name.namespec() == text);
+        let (Some(process), Some(supervisor)) = (named, self.programs.supervisor()) else {
+            let known: Vec<_> = programs.iter().map(|one| one.name.namespec()).collect();
+            let known = match known.is_empty() {
+                true => "there is none".to_owned(),
+                false => format!("there are: {}", known.join(", ")),
+            };
+            let text = format!("there is no program {text:?}; {known}");
+            return asked.answer(ControlReply::error(ControlFault::UnknownProgram, text));
+        };
+        let name = process.name.clone();
+        let supervisor = supervisor.clone();
+        tokio::spawn(async move {
+            let done = async {
+                match start {
+                    true => supervisor.start(&name).await,
+                    false => supervisor.stop(&name).await,
+                }
+            };
+            // who asked is told how it is, even when it takes longer
+            let done = timeout(PROGRAM_ANSWERS_WITHIN, done)
+                .await
+                .unwrap_or(Ok(()));
+            let refused = |why| ControlReply::error(ControlFault::Refused, why);
+            asked.answer(match done.and_then(|()| supervisor.info(&name)) {
+                Ok(program) => ControlReply::Program {
+                    program: Box::new(program),
+                },
+                Err(error) if error.is_fault(CallError::ALREADY_STARTED) => {
+                    refused(format!("{name} has been started already"))
+                }
+                Err(error) if error.is_fault(CallError::NOT_RUNNING) => {
+                    refused(format!("{name} does not run"))
+                }
+                Err(error) => refused(error.to_string()),
+            });
+        });
     }
 }

@@ -77,7 +77,7 @@ fn controlled(reply: ControlReply) -> Controlled {
     let outcome = match &reply {
         ControlReply::Error { fault, .. } => match fault {
             ControlFault::BadRequest | ControlFault::Version => Outcome::BadRequest,
-            ControlFault::UnknownCheck => Outcome::NotFound,
+            ControlFault::UnknownCheck | ControlFault::UnknownProgram => Outcome::NotFound,
             ControlFault::Refused | ControlFault::NotReloaded => Outcome::Conflict,
             ControlFault::Busy => Outcome::Unavailable,
         },

@@ -98,6 +98,7 @@ impl Monitor {
             looked: roll.looked.clone(),
             dry_run: state.check.dry_run,
             capture: roll.capture,
+            by_hand: roll.by_hand,
         };
         state.doing = Doing::Acting {
             ticket,

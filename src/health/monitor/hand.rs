@@ -7,6 +7,7 @@ use super::super::check::Doing;
 use super::super::incident::{Happening, Incident};
 use super::super::moment::Moment;
 use super::super::note::{Decision, Refusal};
+use super::super::plan::Remedy;
 use super::super::process::Process;
 use super::super::step::CallError;
 use super::{Effect, Monitor, note};
@@ -72,9 +73,11 @@ impl Monitor {
                 error: error.clone(),
             }),
             Ok(listed) => {
-                let chosen = state.check.remedy.select(listed);
+                let remedy = &state.check.remedy;
+                let chosen = remedy.select(listed);
                 self.clash(name, Some(&chosen))
                     .map(|check| Refusal::SameProcess { check })
+                    .or_else(|| nothing_to_do(remedy, &chosen))
             }
         };
         if let Some(why) = refusal {
@@ -99,4 +102,21 @@ impl Monitor {
         out.push(note(now, name, Decision::ByHand { incident }));
         self.act(now, name, Some(chosen), true, out);
     }
+}
+
+/// Why there is nothing to do by hand for `chosen`.
+fn nothing_to_do(remedy: &Remedy, chosen: &[Process]) -> Option<Refusal> {
+    let acts =
+        |process: &&Process| remedy.acts_on(process, true) && !remedy.is_ourselves(&process.name);
+    if chosen.iter().any(|process| acts(&process)) {
+        return None;
+    }
+    Some(
+        chosen
+            .first()
+            .map_or(Refusal::NoProcess, |process| Refusal::NotNow {
+                process: process.name.clone(),
+                state: process.state,
+            }),
+    )
 }

@@ -1,0 +1,116 @@
+//! Programs that do not run: who starts them, and what `start`, `stop` and `restart` say.
+
+use std::fs;
+
+use crate::program::LIMIT;
+use crate::site::says;
+use crate::stage::{QUICK, Stage, is_gone, watched};
+use crate::support::wait_until;
+
+const PLACE: [&str; 2] = ["--config", "httpok.toml"];
+
+/// Runs `httpok` with `words`, and gives its exit code and all that it said.
+fn said(stage: &Stage, words: &[&str]) -> (Option<i32>, String) {
+    let end = stage.run(&[words, &PLACE].concat());
+    (end.status.code(), end.out + &end.err)
+}
+
+#[test]
+fn a_check_starts_its_program_when_that_has_failed_or_ended() {
+    for (script, keys) in [
+        (
+            "[ -e it ] || exit 1",
+            "startsecs = \"300ms\"\nstartretries = 0",
+        ),
+        ("[ -e it ] || { sleep 0.3; exit 0; }", ""),
+        ("[ -e it ] || { sleep 0.3; exit 7; }", "autorestart = false"),
+    ] {
+        let stage = Stage::new();
+        let file = stage.dir().join("it");
+        stage.site.answer("/web", move || match file.exists() {
+            true => says("200 OK", "fine"),
+            false => says("500 Oh", ""),
+        });
+        stage.configure(&[QUICK, &watched("web", script, keys, "")]);
+        let watchdog = stage.watch();
+        // it is started by its check, and fails again
+        stage.started("web", 2);
+        fs::write(stage.dir().join("it"), "").unwrap();
+        wait_until("it runs", LIMIT, || {
+            let last = stage.pids("web").last().copied();
+            last.is_some_and(|pid| stage.shows_running("web", pid))
+        });
+        drop(watchdog);
+    }
+}
+
+#[test]
+fn a_stop_by_hand_holds_until_a_start_by_hand() {
+    let stage = Stage::new();
+    stage.ill_until("web", 2, says("500 Oh", ""));
+    stage.configure(&[QUICK, &watched("web", ":", "", "fail_after = 1000")]);
+    let _watchdog = stage.watch();
+    let first = stage.started("web", 1);
+    wait_until("it runs", LIMIT, || stage.shows_running("web", first));
+    let (code, text) = said(&stage, &["start", "web"]);
+    assert!(
+        code != Some(0) && text.contains("started already"),
+        "{text}"
+    );
+
+    let (code, text) = said(&stage, &["stop", "web"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("web is STOPPED"), "{text}");
+    is_gone(first);
+    let (code, text) = said(&stage, &["stop", "program/web"]);
+    assert!(code != Some(0) && text.contains("does not run"), "{text}");
+
+    let (code, text) = said(&stage, &["start", "web"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("web is RUNNING"), "{text}");
+    assert_eq!(stage.pids("web").len(), 2);
+
+    let (code, text) = said(&stage, &["stop", "wbe"]);
+    assert!(code != Some(0) && text.contains("there are: web"), "{text}");
+}
+
+#[test]
+fn what_was_stopped_by_hand_is_left_alone_by_its_check_and_started_by_restart() {
+    let stage = Stage::new();
+    stage.site.answer("/web", || says("500 Oh", ""));
+    stage.configure(&[
+        QUICK,
+        &watched("web", ":", "", "backoff = { min = \"1h\", max = \"1h\" }"),
+    ]);
+    let watchdog = stage.watch();
+    let second = stage.started("web", 2);
+    wait_until("it runs", LIMIT, || stage.shows_running("web", second));
+    let (code, text) = said(&stage, &["stop", "web"]);
+    assert_eq!(code, Some(0), "{text}");
+    let looks = stage.site.count("/web");
+    wait_until("it is looked at", LIMIT, || {
+        stage.site.count("/web") > looks + 5
+    });
+    assert_eq!(stage.pids("web").len(), 2, "{}", watchdog.err.text());
+    wait_until("it is restarted by hand", LIMIT, || {
+        said(&stage, &["restart", "web"]).0 == Some(0)
+    });
+    let third = stage.started("web", 3);
+    wait_until("it runs", LIMIT, || stage.shows_running("web", third));
+}
+
+#[test]
+fn a_restart_that_does_nothing_says_so() {
+    let stage = Stage::new();
+    stage.site.answer("/web", || says("500 Oh", ""));
+    let keys = "startsecs = 60\nstartretries = 1000";
+    stage.configure(&[QUICK, &watched("web", "exit 1", keys, "fail_after = 1000")]);
+    let watchdog = stage.watch();
+    watchdog
+        .err
+        .wait("it is BACKOFF", |text| text.contains("is BACKOFF"));
+    // between two tries it is STARTING for a moment: that is as little a time for it
+    let (code, text) = said(&stage, &["restart", "web"]);
+    assert_ne!(code, Some(0), "{text}");
+    assert!(text.contains("neither stopped nor started"), "{text}");
+}
