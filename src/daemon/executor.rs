@@ -10,7 +10,6 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
-use crate::blocking;
 use crate::clock::Clock;
 use crate::health::{
     ActionStep, CallError, CheckResult, Effect, Event, Expectation, Observation, Outcome, Phase,
@@ -20,15 +19,12 @@ use crate::probe::Probe;
 use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
+use super::judging;
 use super::logger::Logger;
 use super::persist_queue::PersistQueue;
 
 /// How long the list before a look may take: a supervisor that hangs must not keep us from looking.
 const LIST_FOR: Duration = Duration::from_secs(5);
-
-/// A body of more bytes is judged beside the loop. To read so many as JSON takes a few milliseconds, which
-/// the other checks can wait; to read what a check may ask for at most takes a good part of a second.
-const HEAVY: usize = 256 << 10;
 
 /// What deeds are done with. Replaced as a whole on reload.
 #[derive(Clone, Debug)]
@@ -143,14 +139,7 @@ impl Executor {
         });
     }
 
-    /// Whether judging `seen` would hold up everything else.
-    pub fn is_heavy(seen: &Observation) -> bool {
-        seen.body
-            .as_ref()
-            .is_some_and(|body| body.kept.len() > HEAVY)
-    }
-
-    /// Judges `seen` on another thread, as the decision core would have done it. What comes back is light.
+    /// Judges `seen` beside the loop, as the decision core would have done it. What comes back is light.
     pub fn judge(
         &self,
         check: String,
@@ -158,21 +147,16 @@ impl Executor {
         seen: Box<Observation>,
         expectation: Expectation,
     ) {
-        let work = async move {
-            let judging = blocking::run("judge", move || {
-                let mut seen = *seen;
-                let judgement = expectation.judge(&seen);
-                seen.shorten();
-                Box::new(CheckResult { seen, judgement })
-            });
-            judging.await.map_err(|error| error.to_string())
-        };
+        let probe = self.clients.probes.get(&check);
+        let timeout = probe.map_or(seen.duration, |probe| probe.timeout());
+        let name = check.clone();
+        let work = async move { judging::judge(&name, expectation, *seen, timeout).await };
         self.spawn(work, move |result| {
-            Ended::from(match result.and_then(|judged| judged) {
+            Ended::from(match result {
                 Ok(look) => Event::Judged {
                     check,
                     ticket,
-                    look,
+                    look: Box::new(look),
                 },
                 Err(detail) => Event::Observed {
                     check,

@@ -7,6 +7,7 @@ mod console;
 pub mod control;
 mod executor;
 pub mod journal;
+pub mod judging;
 mod logger;
 mod notification_queue;
 mod persist_queue;

@@ -6,13 +6,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
 use crate::health::{self, Moment};
 use crate::tick::{Ended, Interval, Listener};
 
-/// All first looks are spread over so long.
-const SPREAD: Duration = Duration::from_secs(1);
+/// All first probes are spread over so long: verdicts come soon.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// Later ones are spread wider where there are many of them: one may begin every so often.
+const APART: Duration = Duration::from_millis(2);
 
 /// A source of ticks for every check.
 #[derive(Debug)]
@@ -154,18 +158,44 @@ impl Timers {
             if self.running.contains_key(check) {
                 continue;
             }
-            let delay = SPREAD.min(*every) * index / count;
-            let ticking = run(check.clone(), delay, *every, self.sender.clone());
+            let (first, second) = phases(*every, index, count);
+            let ticking = run(check.clone(), first, second, *every, self.sender.clone());
             let task = self.tasks.spawn(ticking);
             self.running.insert(check.clone(), (*every, task));
         }
     }
 }
 
-async fn run(check: String, delay: Duration, every: Duration, sender: mpsc::Sender<health::Tick>) {
-    let mut interval = Interval::new(delay, every);
+/// When the first two ticks of check `index` of `count` are due; from the second one on they keep their phase.
+fn phases(every: Duration, index: u32, count: u32) -> (Duration, Duration) {
+    let spread = |over: Duration| over * index / count;
+    let first = spread(FIRST.min(every));
+    let wide = APART.saturating_mul(count).max(FIRST).min(every);
+    let later = spread(wide);
+    // neither at once nor much later than a period after the first one
+    match later.saturating_sub(first) >= every / 2 {
+        true => (first, later),
+        false => (first, later + every),
+    }
+}
+
+async fn run(
+    check: String,
+    first: Duration,
+    second: Duration,
+    every: Duration,
+    sender: mpsc::Sender<health::Tick>,
+) {
+    let begun = Instant::now();
+    sleep(first).await;
+    let mut interval: Option<Interval> = None;
     loop {
-        interval.next().await;
+        if let Some(interval) = &mut interval {
+            interval.next().await;
+        } else {
+            let left = second.saturating_sub(begun.elapsed());
+            interval = Some(Interval::new(left, every));
+        }
         let tick = health::Tick {
             check: check.clone(),
             age: None,
@@ -174,5 +204,40 @@ async fn run(check: String, delay: Duration, every: Duration, sender: mpsc::Send
         if sender.send(tick).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_few_checks_keep_their_period_from_the_start() {
+        for (index, count) in [(0, 1), (0, 3), (1, 3), (2, 3), (499, 500)] {
+            let (first, second) = phases(EVERY, index, count);
+            assert!(first < FIRST, "{index} of {count}");
+            assert_eq!(second - first, EVERY, "{index} of {count}");
+        }
+        let (first, second) = phases(Duration::from_millis(100), 1, 2);
+        assert_eq!((first.as_millis(), second.as_millis()), (50, 150));
+    }
+
+    #[test]
+    fn many_checks_begin_within_a_second_and_are_then_spread_over_the_whole_period() {
+        const COUNT: u32 = 10_000;
+        let mut late = vec![0; 10];
+        for index in 0..COUNT {
+            let (first, second) = phases(EVERY, index, COUNT);
+            assert!(first < FIRST);
+            let gap = second - first;
+            assert!(gap >= EVERY / 2 && gap <= EVERY * 3 / 2, "{gap:?}");
+            late[(second.as_secs() % 10) as usize] += 1;
+        }
+        assert!(
+            late.iter().all(|&in_second| in_second == COUNT / 10),
+            "{late:?}"
+        );
     }
 }

@@ -117,3 +117,8 @@ fn plain_answers_hold() {
 fn smtp_replies_hold() {
     drive("smtp", super::smtp);
 }
+
+#[test]
+fn http_answers_hold() {
+    drive("http1", super::http1);
+}

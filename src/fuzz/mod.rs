@@ -5,12 +5,14 @@
 mod assertion;
 #[cfg(test)]
 mod chance;
+mod http1;
 mod line;
 mod listener;
 mod smtp;
 mod xmlrpc;
 
 pub use assertion::assertion;
+pub use http1::http1;
 pub use line::line;
 pub use listener::listener;
 pub use smtp::smtp;

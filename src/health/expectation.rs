@@ -124,15 +124,22 @@ impl Expectation {
 
     /// How many bytes of the body the probe has to keep for the judge: none, or all that it accepts.
     pub fn keep(&self) -> u64 {
-        match self.assertions().any(Assertion::needs_body) {
-            true => u64::MAX,
-            false => 0,
-        }
+        let needed = self.assertions().filter(|one| one.needs_body());
+        let bytes = needed.map(|one| match one.is_parsed() {
+            true => self.max_parsed,
+            false => u64::MAX,
+        });
+        bytes.max().unwrap_or(0)
     }
 
     /// The headers that it asks about, which the probe has to keep whole.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         self.assertions().filter_map(Assertion::header)
+    }
+
+    /// Whether judging may take long: something is parsed, or searched for by an expression.
+    pub fn is_costly(&self) -> bool {
+        self.keep() > 0 || self.headers().next().is_some()
     }
 
     /// Whether anything of the body matters.
@@ -147,7 +154,7 @@ impl Expectation {
 
     /// The opinion about `seen`. Every expectation is looked at, so that one look tells all that is wrong.
     pub fn judge(&self, seen: &Observation) -> Judgement {
-        let facts = Facts::new(seen);
+        let facts = Facts::new(seen, self.max_parsed);
         let grounds = self.grounds(&facts);
         let (verdict, reason, phase, detail) = self.opinion(&facts, &grounds);
         Judgement {
@@ -235,7 +242,10 @@ impl Expectation {
                         met,
                         otherwise,
                     },
-                    reason: Reason::Assertion,
+                    reason: match assertion.is_parsed() && facts.is_beyond_parsing() {
+                        true => Reason::TooLarge,
+                        false => Reason::Assertion,
+                    },
                     phase: assertion.phase(),
                 }
             }));

@@ -65,6 +65,33 @@ impl Observation {
             .or_else(|| Some(self.certificates.first()?.not_after))
     }
 
+    /// A copy of what is kept as evidence, which has a bound.
+    pub fn evidence(&self) -> Self {
+        let kept = |body: &Body| Body {
+            kept: body.kept[..body.kept.len().min(Body::EVIDENCE)].to_vec(),
+            size: body.size,
+            found: body.found.clone(),
+        };
+        let copy = Self {
+            body: self.body.as_ref().map(kept),
+            url: self.url.clone(),
+            peer: self.peer.clone(),
+            status: self.status.clone(),
+            headers: self.headers.clone(),
+            certificates: self.certificates.clone(),
+            notes: self.notes.clone(),
+            trouble: self.trouble.clone(),
+            ..*self
+        };
+        copy.into_evidence()
+    }
+
+    /// The same without a copy.
+    pub fn into_evidence(mut self) -> Self {
+        self.shorten();
+        self
+    }
+
     /// Forgets what only the judge needed: what is kept as evidence has a bound.
     pub fn shorten(&mut self) {
         if let Some(body) = &mut self.body {

@@ -1,11 +1,12 @@
 //! Names to addresses, by the system's own resolver, which blocks and cannot be cancelled.
 //!
 //! Each look-up runs on a thread of its own that nobody joins: it holds up neither the event loop nor
-//! the end of the process, even when the resolver takes minutes. Who asks for a name that is being
-//! looked up already waits for that answer, so a dead resolver costs one thread per name, and never
-//! more than [`SLOTS`] in all.
+//! the end of the process, even when the resolver takes minutes. A name that is being looked up is not looked up
+//! twice, so a dead resolver costs one thread per name. A look-up holds one of [`SLOTS`] only while it may be a quick
+//! one, so names that hang keep no others waiting, and a name that was found keeps its answer for a while.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,8 +20,20 @@ use super::endpoint::Family;
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
 
-/// Look-ups at the same time, over the whole process.
+/// Look-ups that begin at the same time, over the whole process.
 const SLOTS: usize = 16;
+
+/// A look-up that takes longer than this hangs, and gives up its slot.
+const QUICK: Duration = Duration::from_millis(500);
+
+/// Look-ups under way at most, those that hang included.
+const THREADS: usize = 256;
+
+/// For so long the last answer stands in for a resolver that does not answer.
+const KEPT_FOR: Duration = Duration::from_secs(600);
+
+/// More names than this are not remembered.
+const NAMES_MAX: usize = 4096;
 
 /// The threads of a process are shared, so their bound is.
 static LOOKUPS: Lookups = Lookups::new(resolve);
@@ -28,23 +41,36 @@ static LOOKUPS: Lookups = Lookups::new(resolve);
 type Answer = Result<Vec<SocketAddr>, Trouble>;
 type Flight = watch::Receiver<Option<Answer>>;
 
+/// Addresses of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// With port 0, in the resolver's order: at least one.
+    pub addresses: Vec<SocketAddr>,
+    /// Said when they are from an earlier look-up.
+    pub note: Option<String>,
+}
+
 /// The address that `host`, as it stands in a URL, already is.
 pub fn literal(host: &str) -> Option<IpAddr> {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     bare.unwrap_or(host).parse().ok()
 }
 
-/// The addresses of `name`, with port 0, in the resolver's order: at least one, and only those of
-/// `family` if there is one. `timeout` is how the time until `deadline` is called in words.
+/// The addresses of `name`, only those of `family` if there is one. `timeout` is how the time until `deadline` is
+/// called in messages.
+///
+/// # Errors
+/// Why there are none: the name's trouble, or ours.
 pub async fn addresses(
     name: &str,
     family: Option<Family>,
     deadline: Instant,
     timeout: Duration,
-) -> Answer {
+) -> Result<Found, Trouble> {
     let mut found = LOOKUPS.addresses(name, deadline, timeout).await?;
-    found.retain(|address| family.is_none_or(|family| family.has(address.ip())));
-    if found.is_empty() {
+    let of_family = |address: &SocketAddr| family.is_none_or(|family| family.has(address.ip()));
+    found.addresses.retain(of_family);
+    if found.addresses.is_empty() {
         let family = family.map_or_else(String::new, |family| format!("{family} "));
         let detail = format!("{name:?} has no {family}address");
         return Err(Trouble::new(Reason::Dns, Phase::Dns, detail));
@@ -56,7 +82,10 @@ pub async fn addresses(
 struct Lookups {
     resolve: fn(&str) -> Answer,
     slots: Semaphore,
+    threads: Semaphore,
     flights: Mutex<BTreeMap<String, Flight>>,
+    /// What names resolved to last, and when.
+    known: Mutex<BTreeMap<String, (Instant, Vec<SocketAddr>)>>,
 }
 
 impl Lookups {
@@ -64,17 +93,55 @@ impl Lookups {
         Self {
             resolve,
             slots: Semaphore::const_new(SLOTS),
+            threads: Semaphore::const_new(THREADS),
             flights: Mutex::new(BTreeMap::new()),
+            known: Mutex::new(BTreeMap::new()),
         }
     }
 
-    async fn addresses(&'static self, name: &str, deadline: Instant, timeout: Duration) -> Answer {
+    async fn addresses(
+        &'static self,
+        name: &str,
+        deadline: Instant,
+        timeout: Duration,
+    ) -> Result<Found, Trouble> {
+        let known = self.known(name);
+        // where there is something to fall back on, time is left to connect
+        let until = match known {
+            Some(_) => deadline.min(Instant::now() + timeout / 4),
+            None => deadline,
+        };
+        let trouble = match self.asked(name, until, timeout).await {
+            Ok(addresses) => {
+                self.remember(name, &addresses);
+                let note = None;
+                return Ok(Found { addresses, note });
+            }
+            Err(trouble) => trouble,
+        };
+        match known {
+            // only a name that is known not to exist is forgotten
+            Some((age, addresses)) if trouble.reason.is_ours() || is_temporary(&trouble) => {
+                let age = humantime::format_duration(Duration::from_secs(age.as_secs()));
+                let note = format!("{}; its addresses are {age} old", trouble.detail);
+                Ok(Found {
+                    addresses,
+                    note: Some(note),
+                })
+            }
+            _ => Err(trouble),
+        }
+    }
+
+    async fn asked(&'static self, name: &str, until: Instant, timeout: Duration) -> Answer {
         let in_words = humantime::format_duration(timeout);
         let joined = self.flights().get(name).cloned();
         let mut flight = match joined {
             Some(flight) => flight,
-            None => match timeout_at(deadline, self.slots.acquire()).await {
-                Ok(Ok(slot)) => self.join_or_start(name, slot)?,
+            // this machine's own name does not go through a resolver that may hang
+            None if is_local(name) => self.join_or_start(name, None)?,
+            None => match timeout_at(until, self.slots.acquire()).await {
+                Ok(Ok(slot)) => self.join_or_start(name, Some(slot))?,
                 // nothing is known about this name: other look-ups are in its way
                 _ => {
                     let detail = format!("{name:?} not looked up within {in_words}: others hang");
@@ -82,11 +149,11 @@ impl Lookups {
                 }
             },
         };
-        match timeout_at(deadline, flight.wait_for(Option::is_some)).await {
+        match timeout_at(until, flight.wait_for(Option::is_some)).await {
             Ok(Ok(answer)) => answer.clone().unwrap_or_else(|| Err(broke_down(name))),
             Ok(Err(_)) => Err(broke_down(name)),
             Err(_) => {
-                let detail = format!("no address of {name:?} within {in_words}");
+                let detail = format!("{NO_ANSWER} of {name:?} within {in_words}");
                 Err(Trouble::new(Reason::Dns, Phase::Dns, detail))
             }
         }
@@ -95,42 +162,79 @@ impl Lookups {
     fn join_or_start(
         &'static self,
         name: &str,
-        slot: SemaphorePermit<'static>,
+        slot: Option<SemaphorePermit<'static>>,
     ) -> Result<Flight, Trouble> {
-        let mut flights = self.flights();
-        if let Some(flight) = flights.get(name) {
-            return Ok(flight.clone());
+        let Ok(thread) = self.threads.try_acquire() else {
+            let detail = format!("{name:?} not looked up: {THREADS} other look-ups hang");
+            return Err(Trouble::new(Reason::Cancelled, Phase::Dns, detail));
+        };
+        let (sender, flight) = watch::channel(None);
+        match self.flights().entry(name.to_owned()) {
+            Entry::Occupied(joined) => return Ok(joined.get().clone()),
+            Entry::Vacant(place) => drop(place.insert(flight.clone())),
         }
-        let (tell, flight) = watch::channel(None);
         let landing = Landing {
             lookups: self,
             name: name.to_owned(),
         };
+        // no lock is held here: where there is no thread to be had, all that was to run on it is dropped at once
         let started = thread::Builder::new().name("lookup".into()).spawn(move || {
             let answer = (self.resolve)(&landing.name);
-            // in this order: who asks after the answer was told starts anew
+            // in this order: whoever asks after the answer is known starts anew
             drop(landing);
-            drop(slot);
-            tell.send_replace(Some(answer));
+            drop(thread);
+            sender.send_replace(Some(answer));
         });
-        match started {
-            Ok(_) => {
-                flights.insert(name.to_owned(), flight.clone());
-                Ok(flight)
-            }
-            Err(fault) => {
-                let detail = format!("cannot start a thread to look up {name:?}: {fault}");
-                Err(Trouble::new(Reason::NoMemory, Phase::Dns, detail))
-            }
+        if let Err(fault) = started {
+            let detail = format!("cannot start a thread to look up {name:?}: {fault}");
+            return Err(Trouble::new(Reason::NoMemory, Phase::Dns, detail));
         }
+        let mut quick = flight.clone();
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(QUICK, quick.wait_for(Option::is_some)).await;
+            drop(slot);
+        });
+        Ok(flight)
     }
 
     fn flights(&self) -> MutexGuard<'_, BTreeMap<String, Flight>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What `name` resolved to last, and how long ago.
+    fn known(&self, name: &str) -> Option<(Duration, Vec<SocketAddr>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, addresses) = known.get(name)?;
+        let age = at.elapsed();
+        (age < KEPT_FOR).then(|| (age, addresses.clone()))
+    }
+
+    fn remember(&self, name: &str, addresses: &[SocketAddr]) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= NAMES_MAX {
+            known.retain(|_, (at, _)| at.elapsed() < KEPT_FOR);
+        }
+        if known.len() < NAMES_MAX || known.contains_key(name) {
+            known.insert(name.to_owned(), (Instant::now(), addresses.to_vec()));
+        }
+    }
 }
 
-/// Takes a look-up off the list when it is done, or panicked.
+/// How it is said that a resolver did not answer in time.
+const NO_ANSWER: &str = "no address";
+
+/// Whether it is the resolver's trouble rather than the name's. The system says it in words alone.
+fn is_temporary(trouble: &Trouble) -> bool {
+    trouble.detail.starts_with(NO_ANSWER) || trouble.detail.contains("emporary failure")
+}
+
+/// Names of this machine (RFC 6761 section 6.3).
+fn is_local(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Takes a look-up off the list when it is done, or panicked, or was never begun.
 struct Landing {
     lookups: &'static Lookups,
     name: String,
@@ -166,44 +270,74 @@ fn broke_down(name: &str) -> Trouble {
 mod tests {
     use super::*;
 
-    /// The resolver hangs as long as this is locked.
+    /// The resolver hangs on names that begin with `hung` as long as this is locked.
     static GATE: Mutex<()> = Mutex::new(());
-    static CALLS: Mutex<u32> = Mutex::new(0);
+    static CALLS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
     static SLOW: Lookups = Lookups::new(|name| {
-        *CALLS.lock().expect("no panic") += 1;
+        let calls = {
+            let mut calls = CALLS.lock().expect("no panic");
+            let calls = calls.entry(name.to_owned()).or_default();
+            *calls += 1;
+            *calls
+        };
         assert_ne!(name, "panic");
-        drop(GATE.lock());
+        if name.starts_with("hung") || (name.starts_with("later") && calls > 1) {
+            drop(GATE.lock());
+        }
+        if name.starts_with("gone") && calls > 1 {
+            return Err(Trouble::new(Reason::Dns, Phase::Dns, "name not known"));
+        }
         Ok(vec![SocketAddr::from(([192, 0, 2, 1], 0))])
     });
 
-    async fn ask(name: &str, millis: u64) -> Answer {
-        let timeout = Duration::from_millis(millis);
-        SLOW.addresses(name, Instant::now() + timeout, timeout)
-            .await
+    async fn ask(name: &str, timeout: Duration) -> Result<Found, Trouble> {
+        let deadline = Instant::now() + timeout;
+        SLOW.addresses(name, deadline, timeout).await
     }
 
-    fn reason(answer: Answer) -> Reason {
-        answer.expect_err("no answer").reason
-    }
+    const PATIENT: Duration = Duration::from_secs(60);
 
     #[tokio::test]
     #[allow(clippy::await_holding_lock)] // other threads wait for it, this one does not
-    async fn a_dead_resolver_costs_a_thread_per_name_and_no_more_than_the_slots() {
-        assert_eq!(reason(ask("panic", 5000).await), Reason::Cancelled);
+    async fn names_that_hang_keep_no_others_waiting_and_cost_a_thread_each() {
+        assert_eq!(
+            ask("panic", PATIENT).await.expect_err("broke").reason,
+            Reason::Cancelled
+        );
+        assert_eq!(ask("later", PATIENT).await.expect("found").note, None);
+        assert!(ask("gone", PATIENT).await.is_ok());
         let gate = GATE.lock().expect("no panic");
-        for n in 0..SLOTS {
-            let name = format!("hung{n}");
-            assert_eq!(reason(ask(&name, 5).await), Reason::Dns);
-            assert_eq!(reason(ask(&name, 1).await), Reason::Dns);
+        let mut hung = tokio::task::JoinSet::new();
+        for n in 0..3 * SLOTS {
+            for _ in 0..2 {
+                hung.spawn(async move { ask(&format!("hung{n}"), PATIENT).await });
+            }
         }
-        // it is not this name that hangs, so nothing may be held against it
-        assert_eq!(reason(ask("fine", 5).await), Reason::Cancelled);
-        let joined = tokio::spawn(async { ask("hung0", 5000).await });
         tokio::task::yield_now().await;
+        assert_eq!(SLOW.slots.available_permits(), 0);
+        // this machine's own name needs no slot, and another one gets one when a look-up has hung for a while
+        assert!(ask("localhost", PATIENT).await.is_ok());
+        assert!(ask("fine", PATIENT).await.is_ok());
+        // the last answer stands in for one that does not come, but not for one that says no
+        let stale = ask("later", Duration::from_secs(2)).await.expect("known");
+        assert!(stale.note.expect("it is said").contains("old"));
+        assert_eq!(
+            ask("gone", PATIENT).await.expect_err("gone").reason,
+            Reason::Dns
+        );
+        let late = ask("hung0", Duration::from_millis(5))
+            .await
+            .expect_err("late");
+        assert_eq!(late.reason, Reason::Dns);
         drop(gate);
-        assert_eq!(joined.await.expect("no panic").expect("found").len(), 1);
-        assert_eq!(ask("fine", 5000).await.expect("found").len(), 1);
-        assert_eq!(*CALLS.lock().expect("no panic"), 2 + SLOTS as u32);
+        for answer in hung.join_all().await {
+            assert!(answer.is_ok());
+        }
+        let calls = CALLS.lock().expect("no panic");
+        let twice = calls
+            .iter()
+            .filter(|(name, n)| name.starts_with("hung") && **n != 1);
+        assert_eq!(twice.count(), 0, "{calls:?}");
     }
 
     #[test]
@@ -215,6 +349,13 @@ mod tests {
             ("[h]", false),
         ] {
             assert_eq!(literal(host).is_some(), is, "{host}");
+        }
+        for (name, local) in [
+            ("localhost", true),
+            ("A.Localhost.", true),
+            ("localhost.test", false),
+        ] {
+            assert_eq!(is_local(name), local, "{name}");
         }
     }
 }

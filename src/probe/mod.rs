@@ -6,6 +6,7 @@ pub mod exec;
 pub mod http;
 pub(crate) mod intake;
 pub mod line;
+mod pace;
 pub mod spec;
 
 use std::time::Duration;
@@ -14,7 +15,7 @@ pub use spec::ProbeSpec;
 
 pub use crate::net::Family;
 
-use crate::health::{BodyNeeds, Observation};
+use crate::health::{BodyNeeds, Observation, Reason, Trouble};
 use http::HttpSpec;
 
 /// Why there can be no probe for a spec.
@@ -81,10 +82,20 @@ impl Probe {
 
     /// The same within `most` if that is less than the probe's timeout.
     pub async fn run_within(&self, most: Duration) -> Observation {
+        let timeout = most.min(self.timeout());
         match self {
-            Self::Http(probe) => probe.run(most.min(probe.timeout())).await,
-            Self::Line(probe) => probe.run(most.min(probe.timeout())).await,
-            Self::Exec(probe) => probe.run(most.min(probe.timeout())).await,
+            Self::Http(probe) => in_time(pace::in_turn(|| probe.run(timeout)).await, timeout),
+            Self::Line(probe) => in_time(pace::in_turn(|| probe.run(timeout)).await, timeout),
+            Self::Exec(probe) => probe.run(timeout).await,
+        }
+    }
+
+    /// The spec's timeout.
+    pub fn timeout(&self) -> Duration {
+        match self {
+            Self::Http(probe) => probe.timeout(),
+            Self::Line(probe) => probe.timeout(),
+            Self::Exec(probe) => probe.timeout(),
         }
     }
 
@@ -94,6 +105,49 @@ impl Probe {
             Self::Http(probe) => probe.url(),
             Self::Line(probe) => probe.url(),
             Self::Exec(probe) => probe.url(),
+        }
+    }
+}
+
+/// What was `seen`, unless nobody can tell: a probe that failed and woke up long after its deadline was not scheduled
+/// (a stopped process, a paused machine, an overload of our own), which says nothing about the service.
+fn in_time(mut seen: Observation, timeout: Duration) -> Observation {
+    let slack = (timeout / 10).clamp(Duration::from_millis(100), Duration::from_secs(1));
+    let late = seen.duration.saturating_sub(timeout);
+    if let Some(trouble) = &seen.trouble
+        && !trouble.reason.is_ours()
+        && late > slack
+    {
+        let late = humantime::format_duration(Duration::from_millis(late.as_millis() as u64));
+        let detail = format!(
+            "httpok itself was not scheduled: it woke up {late} after the deadline ({})",
+            trouble.detail
+        );
+        seen.trouble = Some(Trouble::new(Reason::Cancelled, trouble.phase, detail));
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Phase;
+
+    #[test]
+    fn a_probe_that_wakes_up_long_after_its_deadline_is_our_own_trouble() {
+        for (timeout, took, reason) in [
+            (1000, 1020, Reason::FirstByteTimeout),
+            (1000, 1500, Reason::Cancelled),
+            (60_000, 60_900, Reason::FirstByteTimeout),
+            (60_000, 300_000, Reason::Cancelled),
+        ] {
+            let trouble = Trouble::new(Reason::FirstByteTimeout, Phase::FirstByte, "no answer");
+            let seen = Observation {
+                duration: Duration::from_millis(took),
+                ..Observation::of_trouble(trouble)
+            };
+            let seen = in_time(seen, Duration::from_millis(timeout));
+            assert_eq!(seen.trouble.expect("it failed").reason, reason, "{took}");
         }
     }
 }

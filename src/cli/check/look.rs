@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::asks::Ask;
 use crate::cli::args::WaitArgs;
 use crate::cli::check::Checked;
+use crate::daemon::judging;
 use crate::health::{Judgement, Observation, Phase, Reason, Trouble, Verdict};
 
 /// So many are asked at the same time at most: each takes a file descriptor or two.
@@ -53,7 +54,7 @@ async fn all_at_once(asks: Vec<Ask>, patience: Patience) -> Vec<Checked> {
             let Some((at, ask)) = waiting.pop_front() else {
                 break;
             };
-            running.spawn(async move { (at, until_passed(ask, patience).await) });
+            running.spawn(async move { (at, until_passed(at, ask, patience).await) });
         }
         match running.join_next().await {
             None => return results,
@@ -78,7 +79,7 @@ fn broken_down(ask: &Ask) -> Checked {
     }
 }
 
-async fn until_passed(ask: Ask, patience: Patience) -> Checked {
+async fn until_passed(at: usize, ask: Ask, patience: Patience) -> Checked {
     let start = Instant::now();
     let wait = patience.wait.unwrap_or_default();
     let mut looks = 0;
@@ -90,9 +91,14 @@ async fn until_passed(ask: Ask, patience: Patience) -> Checked {
             None => ask.probe.run().await,
         };
         looks += 1;
+        let timeout = ask.probe.timeout();
+        // the same URL may be asked twice
+        let name = format!("{at} {}", ask.name);
+        let judged = judging::judge(&name, ask.expectation.clone(), seen, timeout).await;
+        let seen = judged.seen;
         let judgement = match patience.invert {
-            true => inverted(ask.expectation.judge(&seen)),
-            false => ask.expectation.judge(&seen),
+            true => inverted(judged.judgement),
+            false => judged.judgement,
         };
         let over = start.elapsed() + patience.interval >= wait;
         let hopeless = judgement.reason == Some(Reason::Config);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Watchdog;
-use crate::daemon::executor::{Ended, Executor};
+use crate::daemon::executor::Ended;
+use crate::daemon::judging;
 use crate::daemon::notification_queue::ReportBatch;
 use crate::daemon::persist_queue::PersistEntry;
 use crate::daemon::recovery::Half;
@@ -48,9 +49,17 @@ impl Watchdog {
                 check,
                 ticket,
                 seen,
-            } if Executor::is_heavy(&seen) => {
+            } => {
                 // a check that is gone needs no judge
-                let expectation = self.monitor.expectation(&check)?.clone();
+                let expectation = self.monitor.expectation(&check)?;
+                if judging::is_light(expectation, &seen) {
+                    return Some(Event::Observed {
+                        check,
+                        ticket,
+                        seen,
+                    });
+                }
+                let expectation = expectation.clone();
                 self.executor.judge(check, ticket, seen, expectation);
                 None
             }

@@ -6,20 +6,24 @@ use serde_json::Value as Json;
 
 use super::super::body::Body;
 use super::super::observation::Observation;
+use super::json;
 use super::metric::Samples;
 use super::value::{excerpt, whole};
 
 /// One look.
 pub struct Facts<'a> {
     pub seen: &'a Observation,
+    /// A body of more bytes is not parsed.
+    max_parsed: u64,
     json: OnceCell<Result<Json, String>>,
     samples: OnceCell<Result<Samples<'a>, String>>,
 }
 
 impl<'a> Facts<'a> {
-    pub fn new(seen: &'a Observation) -> Self {
+    pub fn new(seen: &'a Observation, max_parsed: u64) -> Self {
         Self {
             seen,
+            max_parsed,
             json: OnceCell::new(),
             samples: OnceCell::new(),
         }
@@ -28,9 +32,9 @@ impl<'a> Facts<'a> {
     /// The body as JSON, or why it is none.
     pub fn json(&self) -> Result<&Json, String> {
         let read = || {
-            let bytes = whole(self.body()?)?;
+            let bytes = self.parsable()?;
             let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-            serde_json::from_slice(bytes)
+            json::parse(bytes)
                 .map_err(|why| format!("a body that is not JSON ({why}): {}", excerpt(bytes)))
         };
         self.json.get_or_init(read).as_ref().map_err(Clone::clone)
@@ -39,9 +43,9 @@ impl<'a> Facts<'a> {
     /// The body as metrics, or why it is none.
     pub fn samples(&self) -> Result<&Samples<'a>, String> {
         let read = || {
-            let bytes = whole(self.body()?)?;
+            let bytes = self.parsable()?;
             let text = std::str::from_utf8(bytes)
-                .map_err(|why| format!("a body that is no metrics text: {why}"))?;
+                .map_err(|why| format!("a body that is not metrics text: {why}"))?;
             let typed = self.headers("content-type").next();
             let open = typed.is_some_and(|value| value.starts_with("application/openmetrics-text"));
             Samples::read(text, open)
@@ -67,6 +71,23 @@ impl<'a> Facts<'a> {
             .at_unix
             .ok_or("the time of the probe is not known")?;
         Ok(Some(first.saturating_sub(now)))
+    }
+
+    /// Whether the body is larger than what is parsed.
+    pub fn is_beyond_parsing(&self) -> bool {
+        let body = self.seen.body.as_ref();
+        body.is_some_and(|body| body.size > self.max_parsed)
+    }
+
+    fn parsable(&self) -> Result<&'a [u8], String> {
+        let body = self.body()?;
+        match self.is_beyond_parsing() {
+            true => Err(format!(
+                "a body of {} bytes, of which at most {} are parsed (max_parsed)",
+                body.size, self.max_parsed
+            )),
+            false => whole(body),
+        }
     }
 
     fn body(&self) -> Result<&'a Body, String> {

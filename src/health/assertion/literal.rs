@@ -42,13 +42,30 @@ impl Number {
         }
     }
 
-    /// `None` where one of them is none: NaN.
+    /// `None` where one of them is none, NaN, and where a float is too near to a whole number to say whether it was
+    /// written as that.
     pub fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Whole(a), Self::Whole(b)) => Some(a.cmp(&b)),
+            (Self::Float(float), Self::Whole(whole)) | (Self::Whole(whole), Self::Float(float))
+                if is_within_rounding(float, whole) =>
+            {
+                None
+            }
             _ => self.to_f64().partial_cmp(&other.to_f64()),
         }
     }
+}
+
+/// Whether `float`, beyond the 53 bits that a float has, stands for several whole numbers, and `whole` is one of them.
+fn is_within_rounding(float: f64, whole: i128) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if float.abs() < EXACT || float.abs() > 1e38 {
+        return false;
+    }
+    // the distance to the next float is at most so much
+    let step = float.abs() / (EXACT / 2.0);
+    (float as i128).abs_diff(whole) as f64 <= step
 }
 
 impl fmt::Display for Number {

@@ -7,6 +7,7 @@
 
 mod condition;
 mod facts;
+mod json;
 mod literal;
 mod metric;
 mod path;
@@ -86,6 +87,11 @@ impl Assertion {
             ) => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether it reads the body as a language: JSON or metrics.
+    pub(super) fn is_parsed(&self) -> bool {
+        matches!(self.query, Query::JsonPath(_) | Query::Metric(_))
     }
 
     /// The header that it asks about.

@@ -123,6 +123,10 @@ impl<'a> Value<'a> {
                 format!("{shown} ({kind}, not {wanted}: say every or any)")
             }
             Self::Json(Json::Null) => format!("{shown} (not {wanted})"),
+            // its digits are gone: JSON's numbers are floats beyond 64 bits
+            Self::Json(Json::Number(number)) if number.is_f64() && wanted == "a number" => {
+                format!("{shown}, which cannot be compared exactly beyond 64 bits")
+            }
             _ => format!("{shown} ({kind}, not {wanted})"),
         }
     }

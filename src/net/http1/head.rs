@@ -137,7 +137,8 @@ fn unfold(head: &mut Head, line: &[u8]) -> bool {
 
 /// Takes a header line. Whether it is one.
 fn header(head: &mut Head, line: &[u8]) -> bool {
-    let Some(colon) = memchr(b':', line).filter(|colon| *colon > 0) else {
+    let has_name = |colon: &usize| !line[..*colon].trim_ascii().is_empty();
+    let Some(colon) = memchr(b':', line).filter(has_name) else {
         head.note(format!("not a header: {}", show(line)));
         return false;
     };

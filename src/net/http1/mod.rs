@@ -26,7 +26,7 @@ use super::Connection;
 pub const HEAD_MAX: usize = 512 * 1024;
 
 /// The most headers of an answer.
-const HEADERS_MAX: usize = 2000;
+pub const HEADERS_MAX: usize = 2000;
 
 /// Read at once. A task has so many reads in a row that the pieces have to be small.
 const PIECE: usize = 16 * 1024;

@@ -194,7 +194,9 @@ impl<'a> Exchange<'a> {
         let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
         self.seen.phases.add(Phase::Dns, asked.elapsed());
         let at = |address: SocketAddr| Endpoint::Tcp((address.ip(), port).into());
-        Ok(found?.into_iter().map(at).collect())
+        let found = found?;
+        self.seen.notes.extend(found.note);
+        Ok(found.addresses.into_iter().map(at).collect())
     }
 
     fn note_head(&mut self, head: &Head) {
@@ -217,7 +219,16 @@ impl<'a> Exchange<'a> {
         };
         self.seen.headers = head.headers.iter().enumerate().filter_map(kept).collect();
         self.seen.body = Some(Body::default());
-        self.seen.notes.clone_from(&head.notes);
+        self.note_oddities(head);
+    }
+
+    /// Adds what is odd about an answer and was not noted before.
+    fn note_oddities(&mut self, head: &Head) {
+        for note in &head.notes {
+            if !self.seen.notes.contains(note) {
+                self.seen.notes.push(note.clone());
+            }
+        }
     }
 
     async fn read(&mut self, mut answer: HttpAnswer) -> Result<(), Trouble> {
@@ -227,7 +238,7 @@ impl<'a> Exchange<'a> {
         let outcome = self.drain(&mut answer, &mut intake).await;
         self.seen.body = Some(intake.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
-        self.seen.notes.clone_from(&answer.head().notes);
+        self.note_oddities(answer.head());
         outcome
     }
 

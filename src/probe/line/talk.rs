@@ -74,7 +74,9 @@ impl<'a> Talk<'a> {
         let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
         self.seen.phases.add(Phase::Dns, asked.elapsed());
         let at = |address: SocketAddr| Endpoint::Tcp((address.ip(), port).into());
-        Ok(found?.into_iter().map(at).collect())
+        let found = found?;
+        self.seen.notes.extend(found.note);
+        Ok(found.addresses.into_iter().map(at).collect())
     }
 
     /// Sends and reads at the same time: a peer may answer before it has read everything.

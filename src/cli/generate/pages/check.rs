@@ -40,7 +40,10 @@ pub const JSON: &[Paragraph] = &[
         "status, version",
         "The code, and the protocol such as HTTP/1.1; null without an answer.",
     ),
-    Term("duration", "All of it, first to last."),
+    Term(
+        "duration",
+        "All of it: from the look-up of the name, over connection, TLS and redirects, to the last byte of the body.",
+    ),
     Term(
         "phases",
         "An object with dns, connect, tls, first_byte, body: each null when it was not needed or not reached.",
@@ -76,7 +79,10 @@ pub const METRICS: &[Paragraph] = &[
         "All are gauges with the label check: the check's name, or the URL without userinfo. The names beginning with probe_ mean what they mean in blackbox_exporter. What was not seen is not told.",
     ),
     Term("probe_success", "1 when it passes or is degraded, else 0."),
-    Term("probe_duration_seconds", "All of it, first to last."),
+    Term(
+        "probe_duration_seconds",
+        "All of it: from the look-up of the name, over connection, TLS and redirects, to the last byte of the body.",
+    ),
     Term(
         "httpok_check_verdict{verdict}",
         "1 for the verdict, 0 for the five others.",
