@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use httpok::health::{Decision, Incident, Moment, Note, ProcessName};
+use httpok::health::{Decision, Incident, IntentId, Moment, Note, ProcessName};
 use httpok::store::{
-    Claim, Intent, IntentId, NextDelivery, OutboxMessage, Owner, Store, StoreError, StoreTrouble,
-    StoreTroubleKind,
+    Claim, Intent, NextDelivery, Opened, OutboxMessage, Owner, Store, StoreError, StoreTrouble,
+    StoreTroubleKind, fresh_intent_id,
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -51,7 +51,7 @@ fn owner(watchdog: &str, pid: u32) -> Owner {
 
 fn intent(process: &str) -> Intent {
     Intent {
-        id: IntentId::fresh(),
+        id: fresh_intent_id(),
         process: ProcessName::supervisord("app", process),
         check: "shop".to_owned(),
         incident: "shop-1".to_owned(),
@@ -60,6 +60,14 @@ fn intent(process: &str) -> Intent {
         owner: owner("a", 1),
         opened: Moment::from_secs(1_700_000_000),
     }
+}
+
+/// Opens an intent that nobody else holds.
+async fn opened(store: &Store, intent: Intent) -> IntentId {
+    let id = intent.id;
+    let opened = store.open_intent(intent).await.expect("an intent");
+    assert_eq!(opened, Opened::Ours);
+    id
 }
 
 fn message(incident: &str, number: u64) -> OutboxMessage {
@@ -391,7 +399,7 @@ async fn hammer(dir: &Path) {
         let kept = intent(&format!("kept-{me}-{round}"));
         let closed = intent("closed");
         store.open_intent(kept).await.expect("an intent");
-        let id = store.open_intent(closed).await.expect("an intent");
+        let id = opened(&store, closed).await;
         let queued = message(&format!("i-{me}"), round);
         enqueue(&store, "a", queued).await;
         store.record("a", vec![note(&format!("check-{me}"), round)]);
@@ -538,7 +546,7 @@ fn a_full_disk_is_told_once_and_left_behind() {
         let _mount = Mount::new(&["-t", "tmpfs", "-o", "size=256k", "none"], base.path());
         let dir = base.path().join("state");
         let store = Store::new(&dir);
-        let before = store.open_intent(intent("before")).await.expect("room");
+        let before = opened(&store, intent("before")).await;
         enqueue(&store, "a", message("i", 1)).await;
         let told = due(&store, LATE, "a").await.expect("it is due").id;
         let filler = base.path().join("filler");
@@ -664,7 +672,7 @@ fn a_directory_that_cannot_be_made_is_told_once() {
             "{}",
             trouble.text
         );
-        let id = store.open_intent(intent("web")).await.expect("in memory");
+        let id = opened(&store, intent("web")).await;
         enqueue(&store, "a", message("i", 1)).await;
         store.close_intent(id).await.expect("in memory");
         assert_eq!(only(&store), trouble);
@@ -942,4 +950,74 @@ fn an_idle_store_is_small() {
     println!("an open store costs {all} KiB, {private} KiB of them private");
     let counted = if cfg!(debug_assertions) { private } else { all };
     assert!(counted < 1536, "{all} KiB, {private} KiB of them private");
+}
+
+#[test]
+fn one_intent_per_process_is_open_whoever_asks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    now(async {
+        let stores = [Store::new(dir.path()), Store::new(dir.path())];
+        let [ours, theirs] = ["a", "b"].map(|watchdog| Intent {
+            owner: owner(watchdog, 7),
+            ..intent("web")
+        });
+        let (one, other) = tokio::join!(
+            stores[0].open_intent(ours.clone()),
+            stores[1].open_intent(theirs.clone())
+        );
+        let both = [one.expect("an answer"), other.expect("an answer")];
+        let held: Vec<_> = both.iter().filter(|one| **one != Opened::Ours).collect();
+        let [Opened::Held(held)] = held.as_slice() else {
+            panic!("one of two gets it: {both:?}");
+        };
+        assert!(**held == ours || **held == theirs, "{held:?}");
+
+        // another supervisor's process of the same name is another one
+        let elsewhere = Intent {
+            supervisor: "http://127.0.0.1:9001".to_owned(),
+            ..intent("web")
+        };
+        opened(&stores[0], elsewhere).await;
+
+        // of two that take it over one gets it, and the id of the old one closes nothing any more
+        let heirs = [intent("web"), intent("web")];
+        let (one, other) = tokio::join!(
+            stores[0].take_over_intent((**held).clone(), heirs[0].clone()),
+            stores[1].take_over_intent((**held).clone(), heirs[1].clone())
+        );
+        let taken = [one.expect("an answer"), other.expect("an answer")];
+        assert_eq!(taken.iter().filter(|taken| **taken).count(), 1, "{taken:?}");
+        stores[0]
+            .close_intent(held.id)
+            .await
+            .expect("nothing to do");
+        assert_eq!(stores[0].open_intents().await.expect("intents").len(), 2);
+        stores[0].close_intent(heirs[0].id).await.expect("closed");
+        stores[0].close_intent(heirs[1].id).await.expect("closed");
+        opened(&stores[1], intent("web")).await;
+    });
+}
+
+/// A database of an earlier version may hold several intents of one process: the first says how it was.
+#[test]
+fn of_several_old_intents_of_a_process_the_first_stays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    now(async {
+        let store = Store::new(dir.path());
+        let first = opened(&store, intent("web")).await;
+        opened(&store, intent("other")).await;
+        store.close(DEADLINE).await.expect("closed");
+        let file = rusqlite::Connection::open(dir.path().join("httpok.db")).expect("the file");
+        file.execute_batch(
+            "DROP INDEX intents_by_process; PRAGMA user_version = 1;
+             INSERT INTO intents SELECT id + 1, process, check_name, incident, supervisor, pid_before, watchdog,
+             pid, pid_started, opened + 1 FROM intents;",
+        )
+        .expect("an older database");
+        drop(file);
+        let store = Store::new(dir.path());
+        let intents = store.open_intents().await.expect("intents");
+        assert_eq!(intents.len(), 2);
+        assert!(intents.iter().any(|intent| intent.id == first));
+    });
 }

@@ -1,10 +1,11 @@
 //! "I am about to stop X": on disk before it happens, so that whatever becomes of this watchdog, someone
 //! knows that X must run again.
 
-use crate::health::{Moment, Plan, Process};
-use crate::store::{Intent, IntentId, Owner, Store};
+use crate::health::{IntentId, PendingRestart, Plan, Process};
+use crate::store::{Intent, Opened, Owner, Store, fresh_intent_id};
 
 use super::capture::stat;
+use super::tools::Tools;
 
 /// Opens intents in the name of one run of a watchdog.
 #[derive(Clone)]
@@ -20,6 +21,9 @@ impl std::fmt::Debug for Intents {
             .finish_non_exhaustive()
     }
 }
+
+/// Tries to take over an intent that others take over at the same time.
+const TAKE_OVERS: usize = 3;
 
 impl Intents {
     /// Intents of this process, which is a run of `watchdog`.
@@ -40,43 +44,59 @@ impl Intents {
         &self.owner
     }
 
-    /// Who else, and still alive, is about to restart `process` of the supervisor at `address`.
-    pub(super) async fn in_other_hands(&self, process: &Process, address: &str) -> Option<String> {
-        let intents = self.store.open_intents().await.ok()?;
-        intents
-            .into_iter()
-            .filter(|intent| intent.process == process.name && intent.supervisor == address)
-            .find(|intent| intent.owner != self.owner && lives(&intent.owner))
-            .map(|intent| intent.owner.watchdog)
-    }
-
-    /// Notes that `process` is about to be stopped. When that cannot be noted the restart goes on: a
-    /// service that hangs now outweighs a crash that may come. The store tells its own trouble.
+    /// Notes that `process` is about to be stopped, on disk and in the record of the action. There is one such
+    /// intent for each process: the name of the watchdog that holds it when that is another one. When the store
+    /// does not answer the restart goes on: a service that hangs now outweighs a crash that may come. The store
+    /// reports its own trouble.
     pub(super) async fn open(
         &self,
         process: &Process,
         plan: &Plan,
-        address: &str,
-        now: Moment,
-    ) -> IntentId {
+        tools: &Tools<'_>,
+    ) -> Result<IntentId, String> {
+        let address = tools.supervisors.address(process.name.backend);
         let intent = Intent {
-            id: IntentId::fresh(),
+            id: fresh_intent_id(),
             process: process.name.clone(),
             check: plan.check.clone(),
             incident: plan.incident.clone(),
             supervisor: address.to_owned(),
             pid_before: process.pid,
             owner: self.owner.clone(),
-            opened: now,
+            opened: tools.clock.now(),
         };
-        let id = intent.id;
-        if let Err(error) = self.store.open_intent(intent).await {
-            tracing::warn!(
-                "cannot note that {:?} is about to be stopped: {error}",
-                process.name
-            );
+        self.note(&intent).await?;
+        let restart = PendingRestart {
+            stop_unclear: true,
+            ..intent.pending()
+        };
+        let id = restart.intent;
+        tools.record.open(restart);
+        Ok(id)
+    }
+
+    /// Writes the intent, in the place of one whose owner is gone, or of one of ours that is about to be closed.
+    async fn note(&self, intent: &Intent) -> Result<(), String> {
+        let name = &intent.process;
+        for _ in 0..TAKE_OVERS {
+            let held = match self.store.open_intent(intent.clone()).await {
+                Ok(Opened::Ours) => return Ok(()),
+                Ok(Opened::Held(held)) => held,
+                Err(error) => {
+                    tracing::warn!("cannot note that {name:?} is about to be stopped: {error}");
+                    return Ok(());
+                }
+            };
+            if held.owner != self.owner && lives(&held.owner) {
+                return Err(held.owner.watchdog);
+            }
+            let taken = self.store.take_over_intent(*held, intent.clone()).await;
+            if taken.unwrap_or(false) {
+                return Ok(());
+            }
         }
-        id
+        tracing::warn!("cannot note that {name:?} is about to be stopped: others are as well");
+        Err("another one".to_owned())
     }
 
     /// Intents whose owner is gone and which we `can_finish`. They are ours now.

@@ -3,15 +3,17 @@
 use crate::clock::Clock;
 use crate::health::{ActionStep, Moment, ProcessName, Step};
 
-/// The steps done so far; each is told as soon as it is done.
+use super::record::Record;
+
+/// Notes steps: in the record, and at once to whoever listens.
 pub(super) struct Log<'a> {
     pub clock: &'a Clock,
-    pub steps: Vec<Step>,
+    pub record: &'a Record,
     pub tell: &'a mut (dyn FnMut(&Step) + Send),
 }
 
 impl Log<'_> {
-    /// Notes a deed that began at `begun`.
+    /// Notes a step that began at `begun`.
     pub fn note(&mut self, begun: Moment, process: Option<&ProcessName>, deed: ActionStep) {
         let at = self.clock.now();
         let step = Step {
@@ -21,17 +23,17 @@ impl Log<'_> {
             deed,
         };
         (self.tell)(&step);
-        self.steps.push(step);
+        self.record.step(step);
     }
 
     /// Whether `name` was started already.
     pub fn has_started(&self, name: &ProcessName) -> bool {
-        self.steps.iter().any(|step| {
+        self.record.has_step(|step| {
             step.process.as_ref() == Some(name) && matches!(step.deed, ActionStep::Started { .. })
         })
     }
 
-    /// Notes a deed that took no time.
+    /// Notes a step that took no time.
     pub fn say(&mut self, process: Option<&ProcessName>, deed: ActionStep) {
         self.note(self.clock.now(), process, deed);
     }

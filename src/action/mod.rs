@@ -1,13 +1,13 @@
-//! Floor 3: performs a plan. For each process, in name order: look again, keep evidence, stop, start, wait
-//! until it is RUNNING. Whether to act was decided in `health`; whether it helped is for the check to prove.
+//! Floor 3: performs a plan. For each process, in name order: see again how it is, keep evidence, stop, start, wait
+//! until it is RUNNING. Whether to act was decided in `health`; whether it helped is for the check to show.
 
 mod capture;
-mod falling;
-mod finish;
+mod dependents;
 mod intents;
 mod log;
-mod performed;
+mod record;
 mod restart;
+mod resume;
 mod start;
 mod tools;
 
@@ -22,33 +22,31 @@ use restart::replaced;
 pub use capture::spec;
 pub use capture::spec::{CaptureSpec, Dumper};
 pub use capture::{DUMP, run_dump};
-pub use finish::{Finish, finish};
 pub use intents::Intents;
-pub use performed::{Performed, Unfinished};
+pub use record::{Performed, Record};
+pub use resume::resume;
 pub use tools::Tools;
 
 /// How long one supervisor may take to list its processes, however patient its own client is.
 const LIST_FOR: Duration = Duration::from_secs(60);
 
-/// Performs `plan`; tells each step as soon as it is done. Never fails: what goes wrong is a step.
+/// Performs `plan`; says each step as soon as it is done. Never fails: what goes wrong is a step.
 pub async fn perform(
     plan: &Plan,
     tools: &Tools<'_>,
     tell: &mut (dyn FnMut(&Step) + Send),
 ) -> Performed {
-    let mut performed = Performed::default();
     let mut log = Log {
         clock: tools.clock,
-        steps: Vec::new(),
+        record: tools.record,
         tell,
     };
     let Some(listing) = list(plan, tools, &mut log).await else {
-        performed.outcome.steps = log.steps;
-        return performed;
+        return tools.record.finish();
     };
     let mut enough = false;
     for process in plan.remedy.select(&listing.processes) {
-        // what fell with one before it is another life by now
+        // a dependent of one before it was restarted with it, so this is another process by now
         if !plan.scope.covers(&process.name) || log.has_started(&process.name) {
             continue;
         }
@@ -60,7 +58,7 @@ pub async fn perform(
                 log.say(Some(&process.name), ActionStep::Skipped(why));
             }
             None => {
-                restart::restart(&process, plan, tools, &mut log, &mut performed).await;
+                restart::restart(&process, plan, tools, &mut log).await;
                 enough = plan.scope == Scope::First;
             }
         }
@@ -69,8 +67,7 @@ pub async fn perform(
     if plan.scope.is_first() && !targets.is_empty() {
         log.say(None, ActionStep::Missing { targets });
     }
-    performed.outcome.steps = log.steps;
-    performed
+    tools.record.finish()
 }
 
 /// Asks those supervisors that this plan is about; `None` when none of them could be asked.
@@ -100,6 +97,9 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
         return Some(Skip::NotRunning {
             state: process.state,
         });
+    }
+    if plan.unfinished.contains(&process.name) {
+        return Some(Skip::Unfinished);
     }
     if let Some(replaced) = replaced(plan.looked.as_deref(), process) {
         return Some(replaced);

@@ -5,70 +5,62 @@ use crate::health::{ActionStep, CallError, Plan, Process, ProcessName, ProcessSt
 use crate::supervisor::Supervisors;
 
 use super::capture;
-use super::falling::{self, Falling};
+use super::dependents::{self, Dependents};
 use super::log::Log;
-use super::performed::Performed;
 use super::start::bring_up;
 use super::tools::Tools;
 
 /// Restarts `process`, or starts it when it does not run.
-pub(super) async fn restart(
-    process: &Process,
-    plan: &Plan,
-    tools: &Tools<'_>,
-    log: &mut Log<'_>,
-    performed: &mut Performed,
-) {
+pub(super) async fn restart(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) {
     let name = &process.name;
-    let address = tools.supervisors.address(name.backend);
-    if let Some(watchdog) = tools.intents.in_other_hands(process, address).await {
-        log.say(
-            Some(name),
-            ActionStep::Skipped(Skip::InOtherHands { watchdog }),
-        );
-        return;
-    }
-    let now = log.clock.now();
-    let intent = tools.intents.open(process, plan, address, now).await;
-    let mut falling = Vec::new();
-    let way = match process.state {
-        ProcessState::Running => stop(process, plan, tools, log, &mut falling).await,
+    let intent = match tools.intents.open(process, plan, tools).await {
+        Ok(intent) => intent,
+        Err(watchdog) => {
+            let why = Skip::InOtherHands { watchdog };
+            return log.say(Some(name), ActionStep::Skipped(why));
+        }
+    };
+    let mut dependents = Vec::new();
+    let stopped = match process.state {
+        ProcessState::Running => stop(process, plan, tools, log, &mut dependents).await,
         state => {
             log.say(Some(name), ActionStep::Starting { state });
-            Way::Clear
+            Stopped::Yes
         }
     };
-    let unstopped = match way {
-        Way::NotOurs => {
-            performed.done.push(intent);
-            performed.done.extend(falling.into_iter().map(|one| one.1));
+    let unstopped = match stopped {
+        Stopped::NotOurs => {
+            tools.record.close(intent);
+            for (_, intent) in dependents {
+                tools.record.close(intent);
+            }
             return;
         }
-        Way::Clear => None,
-        Way::Unclear => Some(process),
+        Stopped::Yes => None,
+        Stopped::Unclear => Some(process),
     };
-    bring_up(process, unstopped, intent, tools, log, performed).await;
-    falling::bring_back(falling, tools, log, performed).await;
+    bring_up(process, unstopped, intent, tools, log).await;
+    dependents::bring_back(dependents, tools, log).await;
 }
 
-/// Whether a process can be started now.
-enum Way {
-    /// It has stopped.
-    Clear,
-    /// Nobody said that it has.
+/// Whether a process has stopped, so that it can be started.
+enum Stopped {
+    Yes,
+    /// Its supervisor did not confirm it.
     Unclear,
     /// It turned out to be someone else's to start.
     NotOurs,
 }
 
-/// Keeps evidence of a running process and stops it; what falls with it goes into `falling`.
+/// Keeps evidence of a running process and stops it. The processes that its supervisor stops with it go into
+/// `dependents`.
 async fn stop(
     process: &Process,
     plan: &Plan,
     tools: &Tools<'_>,
     log: &mut Log<'_>,
-    falling: &mut Falling,
-) -> Way {
+    dependents: &mut Dependents,
+) -> Stopped {
     let name = &process.name;
     if plan.capture
         && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
@@ -85,27 +77,27 @@ async fn stop(
         // evidence takes time, in which someone else may have restarted it
         if let Some(why) = changed(tools.supervisors, process).await {
             log.say(Some(name), ActionStep::Skipped(why));
-            return Way::NotOurs;
+            return Stopped::NotOurs;
         }
     }
-    *falling = falling::note(process, plan, tools).await;
+    *dependents = dependents::note(process, plan, tools).await;
     log.say(Some(name), ActionStep::Restarting { pid: process.pid });
     let begun = log.clock.now();
     let error = tools.supervisors.stop(name).await.err();
     let not_running = error
         .as_ref()
         .is_some_and(|error| error.is_fault(CallError::NOT_RUNNING));
-    let way = if error.is_none() {
-        Way::Clear
+    let stopped = if error.is_none() {
+        Stopped::Yes
     } else {
-        Way::Unclear
+        Stopped::Unclear
     };
     log.note(begun, Some(name), ActionStep::Stopped { error });
     if not_running && let Some(state) = stopped_by_someone(tools.supervisors, name).await {
         log.say(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
-        return Way::NotOurs;
+        return Stopped::NotOurs;
     }
-    way
+    stopped
 }
 
 /// Why a process is not to be touched any more, if it is another one now, or not running.

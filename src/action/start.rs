@@ -1,22 +1,20 @@
-//! Starts a process that we stopped, or that fell with one, and waits until it is RUNNING. What the
-//! supervisor's link swallows is tried again here; why a process is started is not known here.
+//! Starts a process that we stopped, or that was stopped with one, and waits until it is RUNNING. A start that the
+//! supervisor did not answer is tried again here; why a process is started is not known here.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::health::{ActionStep, CallError, Process, ProcessName, ProcessState};
-use crate::store::IntentId;
+use crate::health::{ActionStep, CallError, IntentId, Process, ProcessName, ProcessState};
 use crate::supervisor::Supervisors;
 
 use super::log::Log;
-use super::performed::{Performed, Unfinished};
 use super::tools::Tools;
 
 /// How long a process may take to stop when the supervisor did not say that it has.
 const STOP_FOR: Duration = Duration::from_secs(600);
-/// How long a start that the supervisor's link swallowed is tried again within the action. After that the
-/// restart is unfinished, and goes on beside everything else.
+/// How long a start that the supervisor did not answer is tried again within the action. After that the restart is
+/// pending, and tried again when the decision core says so.
 const START_FOR: Duration = Duration::from_secs(10);
 /// The first pause between two tries; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -25,19 +23,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SETTLE_FOR: Duration = Duration::from_secs(10);
 const SETTLE_EVERY: Duration = Duration::from_millis(200);
 
-/// Starts `process` and waits until it is RUNNING; says in `performed` what is to become of its intent.
+/// Starts `process` and waits until it is RUNNING. Its restart stays pending in the record when it is not.
 pub(super) async fn bring_up(
     process: &Process,
     unstopped: Option<&Process>,
     intent: IntentId,
     tools: &Tools<'_>,
     log: &mut Log<'_>,
-    performed: &mut Performed,
 ) {
     let name = &process.name;
     let begun = log.clock.now();
     let error = start(tools.supervisors, name, unstopped).await.err();
-    let has_begun = error.as_ref().is_none_or(CallError::has_begun);
+    tools.record.started(intent, error.as_ref());
     let started = error.is_none();
     let gone = error
         .as_ref()
@@ -51,14 +48,7 @@ pub(super) async fn bring_up(
         runs = state == ProcessState::Running;
     }
     if runs || gone {
-        performed.done.push(intent);
-    } else {
-        let unfinished = Unfinished {
-            process: name.clone(),
-            pid_before: process.pid,
-            has_begun,
-        };
-        performed.unfinished.push((intent, unfinished));
+        tools.record.close(intent);
     }
 }
 

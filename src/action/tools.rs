@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::capture::spec::CaptureSpec;
 use super::intents::Intents;
+use super::record::Record;
 use crate::clock::Clock;
 use crate::supervisor::Supervisors;
 
@@ -19,4 +20,6 @@ pub struct Tools<'a> {
     pub evidence: &'a Path,
     /// Where it is noted that a process is about to be stopped.
     pub intents: &'a Intents,
+    /// What was done so far.
+    pub record: &'a Record,
 }

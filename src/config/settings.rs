@@ -24,6 +24,8 @@ pub struct Settings {
     pub journal: Option<PathBuf>,
     /// The share of failing checks (of at least 3) from which on nothing is restarted. 0 < share <= 1.
     pub panic_threshold: Option<f64>,
+    /// Targets that began to fail so close to each other count as failing at once.
+    pub panic_window: Duration,
     /// At least 1.
     pub max_concurrent_restarts: u32,
     /// Over all checks.
@@ -50,6 +52,7 @@ impl Default for Settings {
             state_dir: None,
             journal: None,
             panic_threshold: Some(0.6),
+            panic_window: Duration::from_secs(120),
             max_concurrent_restarts: 1,
             max_restarts: Some(Budget {
                 count: 20,

@@ -30,6 +30,9 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
         panic_threshold: table
             .read("panic_threshold", |value| value.unless_off("off", share))
             .unwrap_or(usual.panic_threshold),
+        panic_window: table
+            .read("panic_window", Value::some_duration)
+            .unwrap_or(usual.panic_window),
         max_concurrent_restarts: table
             .read("max_concurrent_restarts", |value| value.count(1, MOST))
             .unwrap_or(usual.max_concurrent_restarts),

@@ -288,6 +288,8 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
         | Decision::RollStopped { .. }
         | Decision::NotWarmedUp { .. }
         | Decision::Held(_)
+        | Decision::NotRunningYet { .. }
+        | Decision::ResumeHeld { .. }
         | Decision::Refused(_) => (ODD, plain()),
         Decision::Replaced { .. }
         | Decision::Rearmed
@@ -295,6 +297,10 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
         | Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
+        | Decision::Inherited { .. }
+        | Decision::Resuming { .. }
+        | Decision::NotOurs { .. }
+        | Decision::Finished { .. }
         | Decision::Asked => (NEWS, plain()),
     })
 }
@@ -351,6 +357,7 @@ fn action(steps: &[Step]) -> Vec<(Mark, String)> {
             | ActionStep::Stopped { .. }
             | ActionStep::Started { .. }
             | ActionStep::Settled { .. }
+            | ActionStep::BrokeOff { .. }
             | ActionStep::Missing { .. } => lines.push((BAD, transcript::sentence(step))),
         }
     }

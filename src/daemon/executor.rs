@@ -1,5 +1,5 @@
-//! Turns effects into deeds, each a task of its own, and the end of every deed into exactly one event:
-//! also when it panics.
+//! Performs effects, each in a task of its own, and turns the end of each into exactly one event: also when it
+//! panics.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,24 +9,23 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::action::{self, CaptureSpec, Intents, Performed, Tools, Unfinished};
+use crate::action::{self, CaptureSpec, Intents, Record, Tools};
 use crate::clock::Clock;
 use crate::health::{
-    ActionStep, CallError, CheckResult, Effect, Event, Expectation, Observation, Outcome, Phase,
-    Plan, Reason, Remedy, Step, Ticket, Trouble,
+    CallError, CheckResult, Effect, Event, Expectation, IntentId, Observation, Outcome,
+    PendingRestart, Phase, Plan, Reason, Remedy, ResumeResult, Step, Ticket, Trouble,
 };
 use crate::probe::Probe;
-use crate::store::IntentId;
 use crate::supervisor::Supervisors;
 
 use super::judging;
 use super::logger::Logger;
 use super::persist_queue::PersistQueue;
 
-/// How long the list before a look may take: a supervisor that hangs must not keep us from looking.
+/// How long the list before a probe may take: a supervisor that hangs must not keep us from probing.
 const LIST_FOR: Duration = Duration::from_secs(5);
 
-/// What deeds are done with. Replaced as a whole on reload.
+/// What effects are performed with. Replaced as a whole on reload.
 #[derive(Clone, Debug)]
 pub struct Clients {
     pub probes: BTreeMap<String, Arc<Probe>>,
@@ -37,37 +36,40 @@ pub struct Clients {
     pub supervisors: Supervisors,
 }
 
-/// The end of a deed: an event for the decision core, and what is to be done about intents once the event's
-/// effects are safe.
-#[derive(Debug, Default)]
+/// The end of an effect: an event for the decision core, and the intents that are closed once the event's effects
+/// are safe.
+#[derive(Debug)]
 pub struct Ended {
-    pub event: Option<Event>,
+    pub event: Event,
+    /// The check of an action, whose memory is written before its intents are closed.
+    pub acted_for: Option<String>,
     pub done: Vec<IntentId>,
-    pub unfinished: Vec<(IntentId, Unfinished)>,
 }
 
 impl From<Event> for Ended {
     fn from(event: Event) -> Self {
         Self {
-            event: Some(event),
-            ..Self::default()
+            event,
+            acted_for: None,
+            done: Vec::new(),
         }
     }
 }
 
-/// Does what the decision core decides.
+/// Performs what the decision core decides.
 pub struct Executor {
     pub clients: Arc<Clients>,
     pub clock: Clock,
     pub logger: Logger,
     pub persist_queue: PersistQueue,
     pub intents: Intents,
-    /// Bounded by what the decision core allows to be under way: one look or action, and one warm-up, per check.
+    /// Bounded by what the decision core allows to be under way: one probe or action, and one warm-up, per check,
+    /// and one try or timer per pending restart.
     pub ended: mpsc::UnboundedSender<Ended>,
 }
 
 impl Executor {
-    /// Does `effect`. For an action, `look` is what led to it, at `url`.
+    /// Performs `effect`. For an action, `look` is the result that led to it, at `url`.
     pub fn perform(&self, effect: Effect, url: &str, look: Option<CheckResult>) {
         match effect {
             Effect::Note(note) => self.logger.note(&note),
@@ -93,6 +95,20 @@ impl Executor {
                 within,
             } => self.warm_up(check, ticket, after, within),
             Effect::Act { ticket, plan } => self.act(ticket, *plan, url, look),
+            Effect::Resume {
+                ticket,
+                restart,
+                may_start,
+            } => self.resume(ticket, *restart, may_start),
+            Effect::Wake {
+                process,
+                ticket,
+                after,
+            } => {
+                self.spawn(wait(after), move |_| {
+                    Ended::from(Event::Woken { process, ticket })
+                });
+            }
         }
     }
 
@@ -195,6 +211,8 @@ impl Executor {
         let intents = self.intents.clone();
         let mut action = self.logger.action(url, look.as_ref());
         let check = plan.check.clone();
+        let record = Record::default();
+        let kept = record.clone();
         let work = async move {
             let tools = Tools {
                 supervisors: &clients.supervisors,
@@ -202,6 +220,7 @@ impl Executor {
                 capture: clients.captures.get(&plan.check),
                 evidence: &clients.evidence,
                 intents: &intents,
+                record: &record,
             };
             let mut tell = |step: &Step| action.step(&plan.check, step);
             let performed = action::perform(&plan, &tools, &mut tell).await;
@@ -209,20 +228,60 @@ impl Executor {
             performed
         };
         self.spawn(work, move |result| {
-            let performed = result.unwrap_or_else(|detail| failed(clock, detail));
+            let performed = result.unwrap_or_else(|detail| kept.broke_off(&clock, detail));
             Ended {
-                event: Some(Event::Acted {
+                acted_for: Some(check.clone()),
+                event: Event::Acted {
                     check,
                     ticket,
                     outcome: performed.outcome,
-                }),
+                    pending: performed.pending,
+                },
                 done: performed.done,
-                unfinished: performed.unfinished,
             }
         });
     }
 
-    /// Runs `work` beside everything else; its end, a panic's words included, becomes one event.
+    /// Tries to finish a pending restart, with the supervisors of now: they may be others than when it began.
+    fn resume(&self, ticket: Ticket, restart: PendingRestart, may_start: bool) {
+        let clients = Arc::clone(&self.clients);
+        let clock = self.clock;
+        let mut action = self.logger.resumption();
+        let PendingRestart {
+            intent,
+            check,
+            process,
+            ..
+        } = restart.clone();
+        let work = async move {
+            let supervisors = &clients.supervisors;
+            let mut tell = |step: &Step| action.step(&restart.check, step);
+            action::resume(&restart, may_start, supervisors, &clock, &mut tell).await
+        };
+        self.spawn(work, move |ended| {
+            let (outcome, result) = ended.unwrap_or_else(|why| {
+                let result = ResumeResult::NotYet {
+                    why,
+                    start_answered: false,
+                    start_begun: false,
+                };
+                (Outcome::default(), result)
+            });
+            let over = !matches!(result, ResumeResult::NotYet { .. });
+            Ended {
+                event: Event::Resumed {
+                    process,
+                    ticket,
+                    outcome,
+                    result,
+                },
+                acted_for: Some(check),
+                done: over.then_some(intent).into_iter().collect(),
+            }
+        });
+    }
+
+    /// Runs `work` beside everything else; its end, also by a panic, becomes one event.
     fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -242,22 +301,6 @@ impl Executor {
 
 fn ours(detail: String) -> Observation {
     Observation::of_trouble(Trouble::new(Reason::Cancelled, Phase::Connect, detail))
-}
-
-/// What a broken action came to. An intent that it had opened stays open, for the next run to find.
-fn failed(clock: Clock, detail: String) -> Performed {
-    let step = Step {
-        at: clock.now(),
-        took: Duration::ZERO,
-        process: None,
-        deed: ActionStep::ListFailed {
-            error: CallError::Malformed { detail },
-        },
-    };
-    Performed {
-        outcome: Outcome { steps: vec![step] },
-        ..Performed::default()
-    }
 }
 
 /// Not at all when there is nothing to wait for: even the shortest sleep takes a millisecond.

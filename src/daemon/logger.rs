@@ -179,7 +179,11 @@ impl Action {
 const fn is_trouble(decision: &Decision) -> bool {
     matches!(
         decision,
-        Decision::ListFailed { .. } | Decision::Unasked { .. } | Decision::GaveUp
+        Decision::ListFailed { .. }
+            | Decision::Unasked { .. }
+            | Decision::NotRunningYet { .. }
+            | Decision::ResumeHeld { .. }
+            | Decision::GaveUp
     )
 }
 
@@ -207,12 +211,18 @@ fn log(note: &Note) {
         | Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
+        | Decision::Inherited { .. }
+        | Decision::Resuming { .. }
+        | Decision::Finished { .. }
+        | Decision::NotOurs { .. }
         | Decision::Asked => tracing::info!(check, "{text}"),
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
         | Decision::RollStopped { .. }
         | Decision::NotWarmedUp { .. }
         | Decision::Held(_)
+        | Decision::NotRunningYet { .. }
+        | Decision::ResumeHeld { .. }
         | Decision::Opened { .. }
         | Decision::Refused(_)
         | Decision::ByHand { .. }

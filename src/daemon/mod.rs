@@ -12,7 +12,6 @@ mod logger;
 mod notification_queue;
 mod persist_queue;
 mod programs;
-mod recovery;
 mod run_lock;
 mod sd_notify;
 mod serving;

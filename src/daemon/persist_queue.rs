@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 
-use crate::health::{Incident, Memory, Note};
-use crate::store::{IntentId, Store};
+use crate::health::{Incident, IntentId, Memory, Note};
+use crate::store::Store;
 
 use super::logger::Logger;
 use super::notification_queue::{Outbox, ReportBatch};

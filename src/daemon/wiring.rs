@@ -116,6 +116,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         journal: settings.journal.clone(),
         limits: Limits {
             panic_threshold: settings.panic_threshold,
+            panic_window: settings.panic_window,
             max_concurrent_restarts: settings.max_concurrent_restarts,
             max_restarts: settings.max_restarts,
             reminder: settings.notify.reminder,

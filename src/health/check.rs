@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::Attempt;
 use super::budget::Spent;
 use super::expectation::Expectation;
 use super::gate::Gate;
+use super::histogram::Histogram;
 use super::incident::{CheckResult, Incident};
 use super::moment::Moment;
+use super::monitor::Ticket;
 use super::plan::Remedy;
 use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::reason::Reason;
-use super::roll::Roll;
 use super::snapshot::ProbeFacts;
 use super::step::CallError;
-use super::tally::Tally;
 use super::threshold::{Status, Streak};
-use super::ticket::Ticket;
 use super::verdict::Verdict;
 use super::warmup::{WarmUp, Warmed, Warming};
 
@@ -126,6 +126,13 @@ pub struct Pause {
     pub until: Option<Moment>,
 }
 
+impl Pause {
+    /// Whether it is in force.
+    pub fn holds(&self, now: Moment) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// An action whose success is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verifying {
@@ -153,22 +160,22 @@ pub struct Sample {
     pub detail: String,
 }
 
-/// What a check is doing just now. A look and an action exclude each other.
+/// What a check is doing just now. A probe and an action exclude each other.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Doing {
+pub(super) enum Activity {
     /// Waiting for a tick.
     Idle,
     /// Waiting for the supervisor's list.
     Listing {
         ticket: Ticket,
-        /// To restart it by hand, not to look.
-        by_hand: bool,
+        /// For a restart by hand, not for a probe.
+        manual: bool,
     },
     /// Waiting for the answer.
     Probing {
         ticket: Ticket,
         begun: Moment,
-        looked: Option<Vec<Process>>,
+        listed: Option<Vec<Process>>,
     },
     /// Waiting for the action to end. `None`: it is not known which processes it touches.
     Acting {
@@ -178,30 +185,64 @@ pub(super) enum Doing {
     },
 }
 
-/// A check with all its state.
+/// Counters of a check since the start of the watchdog. They are shown; nothing is decided by them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Probes by verdict.
+    pub looks: BTreeMap<Verdict, u64>,
+    /// Incidents that were opened.
+    pub incidents: u64,
+    /// Attempts after which a process was RUNNING again.
+    pub restarted: u64,
+    /// Attempts that touched a process in vain.
+    pub failed: u64,
+    /// Attempts that touched nothing.
+    pub untouched: u64,
+    /// How long the probes took.
+    #[serde(default)]
+    pub durations: Histogram,
+    /// Ticks that led to no probe because none of the check's processes was RUNNING.
+    #[serde(default)]
+    pub idle: u64,
+}
+
+impl Tally {
+    /// Whether there was a verdict, or nothing to ask for.
+    pub fn has_begun(&self) -> bool {
+        self.idle > 0 || !self.looks.is_empty()
+    }
+}
+
+/// A tick that came while the check was being probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MissedTick {
+    pub at: Moment,
+    pub period: Option<Duration>,
+}
+
+/// A check with all its state: one state machine. What several checks share is `monitor/shared.rs`.
 #[derive(Clone, Debug)]
 pub(super) struct CheckState {
     pub check: Check,
     pub memory: Memory,
-    pub doing: Doing,
+    pub activity: Activity,
     /// The attempt under way, also between two of its actions.
-    pub roll: Option<Roll>,
+    pub attempt: Option<Attempt>,
     /// The warm-up under way, beside all that.
     pub warming: Option<Warming>,
     /// The watchdog, or what it restarts, was started since the last warm-up.
     pub warm_due: bool,
-    /// The last gate that was noted, so that it is noted once.
+    /// The gate that was noted last, so that it is noted once.
     pub held: Option<Gate>,
-    /// The episode that ended last, and whether there is something new in it to be written down.
+    /// The incident that ended last, and whether it changed since it was last written to the store.
     pub closed: Option<Incident>,
     pub unwritten: bool,
     /// Why the supervisor could not be asked the last time, so that it is noted once.
     pub unlisted: Option<CallError>,
     /// The same for one of several supervisors.
     pub unasked: Vec<(Backend, CallError)>,
-    /// It failed while another action was under way and is to be looked at again when that ends.
-    pub waiting: bool,
-    /// What it came to so far.
+    /// A tick to be made up for when the probe under way is over.
+    pub missed: Option<MissedTick>,
     pub tally: Tally,
     /// What the newest probe saw, for metrics.
     pub seen: Option<ProbeFacts>,
@@ -212,8 +253,8 @@ impl CheckState {
         Self {
             check,
             memory,
-            doing: Doing::Idle,
-            roll: None,
+            activity: Activity::Idle,
+            attempt: None,
             warming: None,
             warm_due: true,
             held: None,
@@ -221,7 +262,7 @@ impl CheckState {
             unwritten: false,
             unlisted: None,
             unasked: Vec::new(),
-            waiting: false,
+            missed: None,
             tally: Tally::default(),
             seen: None,
         }
@@ -233,33 +274,68 @@ impl CheckState {
         !remedy.selection.is_empty() || !remedy.eager
     }
 
-    /// Takes note of the processes that are about to be looked at. Returns one that is another than
-    /// before, if any.
-    pub fn meet(&mut self, now: Moment, chosen: &[Process]) -> Option<String> {
-        let running = || {
-            chosen
-                .iter()
-                .filter(|process| process.state == ProcessState::Running)
-        };
-        let pids: BTreeMap<String, u32> = running()
-            .filter_map(|process| Some((process.name.to_string(), process.pid?)))
-            .collect();
-        let known = &self.memory.pids;
-        let replaced = pids
-            .iter()
-            .find(|(name, pid)| known.get(*name).is_some_and(|known| known != *pid))
-            .map(|(name, _)| name.clone());
-        if replaced.is_some() {
-            self.forget_streak();
-            self.memory.settled = false;
-            self.memory.grace_until = None;
+    /// Takes note of the processes as listed before a probe. Returns one that is another process than before, if
+    /// any.
+    ///
+    /// A process that is not RUNNING yet was started a moment ago, so it begins a grace, too. BACKOFF does not
+    /// prolong it: a program that crashes again and again must become "down".
+    pub fn processes_listed(&mut self, now: Moment, chosen: &[Process]) -> Option<String> {
+        let grace = self.check.policy.grace;
+        let memory = &mut self.memory;
+        let mut replaced = None;
+        let mut starts = false;
+        let mut until = None;
+        for process in chosen {
+            let is_up = match process.state {
+                ProcessState::Running => true,
+                ProcessState::Starting | ProcessState::Backoff => false,
+                ProcessState::Stopped
+                | ProcessState::Stopping
+                | ProcessState::Exited
+                | ProcessState::Fatal
+                | ProcessState::Unknown => continue,
+            };
+            let name = process.name.to_string();
+            let known = memory.pids.get(&name).copied();
+            if process
+                .pid
+                .is_some_and(|pid| known.is_some_and(|known| known != pid))
+            {
+                replaced.get_or_insert(name.clone());
+                memory.pids.remove(&name);
+            }
+            starts |= !is_up && (known.is_none() || known != process.pid);
+            if let (true, Some(pid)) = (is_up, process.pid) {
+                memory.pids.insert(name, pid);
+            }
+            let started = process
+                .uptime
+                .map(|uptime| now.before(Duration::from_secs(uptime)));
+            let (started, prolongs) = match process.state {
+                ProcessState::Running => (started, true),
+                ProcessState::Starting => (started, started.is_some()),
+                _ => (started, false),
+            };
+            let started = if is_up {
+                started
+            } else {
+                started.or(Some(now))
+            };
+            until = until.max(started.map(|started| (started + grace, prolongs)));
         }
-        self.memory.pids.extend(pids);
-        if !self.memory.settled {
-            let youngest = running().filter_map(|process| process.uptime).min();
-            let until = youngest
-                .map(|uptime| now.before(Duration::from_secs(uptime)) + self.check.policy.grace);
-            self.memory.grace_until = self.memory.grace_until.max(until);
+        if replaced.is_some() {
+            memory.streak.reset();
+            memory.failing_since = None;
+            memory.grace_until = None;
+        }
+        if replaced.is_some() || starts {
+            memory.settled = false;
+        }
+        if let (false, Some((until, prolongs))) = (memory.settled, until) {
+            memory.grace_until = match memory.grace_until {
+                Some(known) if prolongs => Some(known.max(until)),
+                known => known.or(Some(until)),
+            };
         }
         replaced
     }
@@ -277,13 +353,10 @@ impl CheckState {
 
     /// Whether a person's pause is in force.
     pub fn paused(&self, now: Moment) -> Option<&Pause> {
-        self.memory
-            .pause
-            .as_ref()
-            .filter(|pause| pause.until.is_none_or(|until| now < until))
+        self.memory.pause.as_ref().filter(|pause| pause.holds(now))
     }
 
-    /// Remembers a look in short.
+    /// Remembers a result in short.
     pub fn sample(&mut self, now: Moment, look: &CheckResult) {
         *self.tally.looks.entry(look.judgement.verdict).or_default() += 1;
         self.tally.durations.add(look.seen.duration);
@@ -314,12 +387,12 @@ impl CheckState {
     }
 
     /// Whether its open incident is a person's restart and nothing else so far.
-    pub fn is_only_by_hand(&self) -> bool {
+    pub fn is_only_manual(&self) -> bool {
         let incident = self.memory.incident.as_ref();
         incident.is_some_and(|incident| incident.by_hand)
     }
 
-    /// Whether its last look failed.
+    /// Whether it is down, or its last probe failed.
     pub fn is_failing(&self) -> bool {
         self.memory.status == Status::Down
             || self
@@ -330,7 +403,7 @@ impl CheckState {
     }
 
     /// Takes note of an action that has ended.
-    pub fn acted(&mut self, now: Moment, begun: Moment, restarted: bool) {
+    pub fn action_ended_at(&mut self, now: Moment, begun: Moment, restarted: bool) {
         self.forget_streak();
         self.memory.acted = Some(now);
         if restarted {

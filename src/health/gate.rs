@@ -19,8 +19,16 @@ pub enum Gate {
     GaveUp,
     /// A check that this one requires is failing: a restart would not help.
     Requires { check: String },
-    /// Too many checks fail at once: it is not this service.
-    Panic { failing: usize, of: usize },
+    /// Too many services began to fail at about the same time: it is not this one. `failing` of `of` restart
+    /// targets did within `window`; below `needed` restarts go on.
+    Panic {
+        failing: usize,
+        of: usize,
+        #[serde(default)]
+        needed: usize,
+        #[serde(default)]
+        window: Duration,
+    },
     /// The pause after the last attempt is not over.
     Backoff { left: Duration },
     /// The budget over all checks is used up.
@@ -29,6 +37,8 @@ pub enum Gate {
     Concurrency { running: u32 },
     /// One of its processes is being restarted for another check.
     SameProcess { check: String },
+    /// The restart of its process is unfinished and is tried again by itself.
+    Unfinished { process: String },
 }
 
 impl fmt::Display for Gate {
@@ -40,10 +50,18 @@ impl fmt::Display for Gate {
             Self::NotActedOn { reason } => write!(f, "{reason} is not among the reasons to act on"),
             Self::GaveUp => f.write_str("the restarts are used up"),
             Self::Requires { check } => write!(f, "{check:?}, which it requires, is failing too"),
-            Self::Panic { failing, of } => {
+            Self::Panic {
+                failing,
+                of,
+                needed,
+                window,
+            } => {
+                let window = window.as_secs();
                 write!(
                     f,
-                    "{failing} of {of} checks fail at once, so it is not this service alone"
+                    "{failing} of {of} restart targets began to fail within {window} s, so it is not this \
+                     service alone; it is restarted when fewer than {needed} do, or by `httpok restart` \
+                     (see panic_threshold)"
                 )
             }
             Self::Backoff { left } => {
@@ -62,6 +80,12 @@ impl fmt::Display for Gate {
             }
             Self::SameProcess { check } => {
                 write!(f, "one of its processes is being restarted for {check:?}")
+            }
+            Self::Unfinished { process } => {
+                write!(
+                    f,
+                    "the restart of {process} is unfinished and is tried again by itself"
+                )
             }
         }
     }

@@ -5,6 +5,7 @@
 //! `Effect` (decision); what came of it returns as an `Event`.
 
 mod assertion;
+mod attempt;
 mod backoff;
 mod body;
 mod budget;
@@ -20,19 +21,17 @@ mod monitor;
 mod note;
 mod observation;
 mod own_health;
+mod pending;
 mod plan;
 mod policy;
 mod process;
 mod reason;
-mod roll;
 mod snapshot;
 mod step;
 pub mod suggest;
-mod tally;
 mod target;
 mod text;
 mod threshold;
-mod ticket;
 pub mod unit;
 mod verdict;
 mod warmup;
@@ -41,30 +40,29 @@ pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
-pub use check::{Check, Episode, Memory, Pause, Sample, Verifying};
+pub use check::{Check, Episode, Memory, Pause, Sample, Tally, Verifying};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, Rule};
 pub use gate::Gate;
 pub use histogram::Histogram;
 pub use incident::{CheckResult, DownState, Entry, Happening, Incident, Report, ReportKind};
 pub use moment::{Moment, rfc3339};
-pub use monitor::{Effect, Event, Limits, Monitor, Tick};
+pub use monitor::{Effect, Event, Limits, Monitor, Tick, Ticket};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use own_health::{Bounds, Levels, OwnHealth, OwnLimits, Unhealthy};
+pub use pending::{IntentId, PendingRestart, ResumeResult};
 pub use plan::{Plan, Remedy, Scope, Selection};
 pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    Busy, CheckResultView, CheckView, IncidentView, PauseView, ProbeFacts, RollView, Snapshot,
-    Spending, StreakView, Totals,
+    Busy, CheckResultView, CheckView, IncidentView, PauseView, PendingView, ProbeFacts, RollView,
+    Snapshot, Spending, StreakView, Totals,
 };
 pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};
-pub use tally::Tally;
 pub use target::Target;
 pub use text::{TEXT_MAX, bounded, bounded_lossy, bounded_to};
 pub use threshold::{Status, Streak};
-pub use ticket::Ticket;
 pub use verdict::{Finding, Judgement, Verdict};
 pub use warmup::{WarmUp, Warmed};

@@ -63,6 +63,22 @@ pub enum Decision {
     Rolling { process: ProcessName },
     /// The attempt stops before these had their turn.
     RollStopped { why: Halt, left: Vec<ProcessName> },
+    /// A pending restart of an earlier run was found.
+    Inherited { process: ProcessName },
+    /// A process whose restart is unfinished is started again.
+    Resuming { process: ProcessName },
+    /// It does not run yet, and is tried again after so long; `None`: not by this run.
+    NotRunningYet {
+        process: ProcessName,
+        why: String,
+        next: Option<Duration>,
+    },
+    /// A pending restart would be tried again and is held back.
+    ResumeHeld { process: ProcessName, gate: Gate },
+    /// A pending restart is over without a start, because the process is not ours to start any more.
+    NotOurs { process: ProcessName, why: String },
+    /// A pending restart is finished.
+    Finished { process: ProcessName },
     /// The restarts are used up.
     GaveUp,
     /// It is tried again after giving up.
@@ -132,8 +148,10 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dropped {
-    /// The last look or action is not over.
+    /// The last probe or action is not over.
     Busy,
+    /// The last probe is not over: the next one follows as soon as it is.
+    Delayed,
     /// It is older than its period, or than the last action.
     Stale,
     /// None of the processes is RUNNING, and the check is not eager.
@@ -216,6 +234,25 @@ impl fmt::Display for Decision {
                 let left: Vec<_> = left.iter().map(ToString::to_string).collect();
                 write!(f, "stopping here: {why}; left alone: {}", left.join(", "))
             }
+            Self::Inherited { process } => {
+                write!(f, "an earlier run left the restart of {process} unfinished")
+            }
+            Self::Resuming { process } => write!(f, "starting {process} again"),
+            Self::NotRunningYet { process, why, next } => {
+                write!(f, "{process} does not run again yet: {why}")?;
+                match next {
+                    Some(next) => {
+                        let next = next.as_secs_f64().ceil();
+                        write!(f, "; it is tried again in {next:.0} s")
+                    }
+                    None => f.write_str("; the next run tries again"),
+                }
+            }
+            Self::ResumeHeld { process, gate } => {
+                write!(f, "{process} is not started again for now: {gate}")
+            }
+            Self::NotOurs { process, why } => write!(f, "{process} is not started again: {why}"),
+            Self::Finished { process } => write!(f, "the restart of {process} is finished"),
             Self::GaveUp => f.write_str("gave up: the restarts are used up"),
             Self::Rearmed => f.write_str("trying again after giving up"),
             Self::Up => f.write_str("passes"),
@@ -257,6 +294,7 @@ impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Busy => "still busy with the last tick",
+            Self::Delayed => "still busy with the last tick; it is made up for",
             Self::Stale => "the tick is stale",
             Self::NoneRunning => "none of its processes is RUNNING",
             Self::SupervisorShutdown => "the supervisor is shutting down",

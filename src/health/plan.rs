@@ -173,6 +173,9 @@ pub struct Plan {
     /// The processes as they were before the check looked; `None` when the supervisor did not say, so
     /// that there is nothing to compare with.
     pub looked: Option<Vec<Process>>,
+    /// Processes whose restart is unfinished: they are left alone, because they are tried again by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfinished: Vec<ProcessName>,
     /// Say what would be done and touch nothing.
     pub dry_run: bool,
     /// Whether evidence is kept before the restart.

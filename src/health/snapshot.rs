@@ -3,13 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::Sample;
+use super::attempt::Attempt;
+use super::check::{Sample, Tally};
 use super::incident::Incident;
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
 use super::reason::Reason;
-use super::roll::Roll;
-use super::tally::Tally;
 use super::threshold::Status;
 use super::verdict::Verdict;
 
@@ -89,6 +88,9 @@ pub struct CheckView {
     /// The rest of the attempt under way, while it waits for a pass.
     #[serde(default)]
     pub roll: Option<RollView>,
+    /// Its restarts that are unfinished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<PendingView>,
     /// What it restarts, as configured.
     pub targets: Vec<String>,
     pub requires: Vec<String>,
@@ -172,6 +174,24 @@ pub struct PauseView {
     pub until: Option<Moment>,
 }
 
+/// A restart that was begun and is not finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingView {
+    /// The process that does not run again yet.
+    pub process: String,
+    /// It is being started just now.
+    pub trying: bool,
+    /// When it is tried again, unless something holds it.
+    pub next: Option<Moment>,
+    /// What holds it.
+    pub held: Option<String>,
+    /// A pause does not hold the next start: what we stopped is started once more.
+    pub owed: bool,
+    /// Why the last try failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub failure: String,
+}
+
 /// An attempt that waits for a pass before it goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollView {
@@ -184,12 +204,12 @@ pub struct RollView {
 }
 
 impl RollView {
-    pub(super) fn of(roll: &Roll) -> Option<Self> {
-        let proving = roll.proving.as_ref()?;
+    pub(super) fn of(attempt: &Attempt) -> Option<Self> {
+        let awaiting = attempt.awaiting.as_ref()?;
         Some(Self {
-            proving: proving.process.to_string(),
-            since: proving.since,
-            left: roll.left().iter().map(ToString::to_string).collect(),
+            proving: awaiting.process.to_string(),
+            since: awaiting.since,
+            left: attempt.left().iter().map(ToString::to_string).collect(),
         })
     }
 }

@@ -51,6 +51,8 @@ pub enum ActionStep {
     },
     /// No process was found for these targets.
     Missing { targets: Vec<String> },
+    /// The action broke off because of an error in the watchdog itself.
+    BrokeOff { detail: String },
 }
 
 /// Why a process was left alone.
@@ -68,6 +70,8 @@ pub enum Skip {
     Ourselves,
     /// Another watchdog on this host is restarting it just now.
     InOtherHands { watchdog: String },
+    /// An earlier restart of it is unfinished, and is tried again by itself.
+    Unfinished,
     /// Dry run: it would have been restarted.
     DryRun,
     /// The restarts of this attempt stopped before its turn came.

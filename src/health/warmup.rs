@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::moment::Moment;
+use super::monitor::Ticket;
 use super::observation::Observation;
 use super::process::{Process, ProcessState};
 use super::reason::Reason;
-use super::ticket::Ticket;
 
 /// A program that nobody remembers and that runs for so long, and for the grace, has been warmed up by
 /// whoever uses it.

@@ -226,7 +226,10 @@ fn held_todo(gate: &Gate, check: &str) -> String {
     match gate {
         Gate::Paused { .. } => format!("when you are done with it: httpok resume {check}"),
         Gate::Requires { check: required } => format!("look at {} first", word(required)),
-        Gate::Panic { .. } => "look for what they have in common, such as the network".to_owned(),
+        Gate::Panic { .. } => format!(
+            "look for what they have in common, such as the network; to restart it by hand: httpok restart \
+             {check}"
+        ),
         Gate::GaveUp | Gate::OverallBudget => {
             format!("mend the cause, then: httpok reset {check}")
         }
@@ -234,9 +237,10 @@ fn held_todo(gate: &Gate, check: &str) -> String {
             format!("look at it; to restart it by hand: httpok restart {check}")
         }
         Gate::ShuttingDown => "start the watchdog again".to_owned(),
-        Gate::Backoff { .. } | Gate::Concurrency { .. } | Gate::SameProcess { .. } => {
-            "nothing yet: it is tried again by itself".to_owned()
-        }
+        Gate::Backoff { .. }
+        | Gate::Concurrency { .. }
+        | Gate::SameProcess { .. }
+        | Gate::Unfinished { .. } => "nothing yet: it is tried again by itself".to_owned(),
     }
 }
 

@@ -160,6 +160,7 @@ pub fn lines(step: &Step) -> Vec<String> {
             "Programs not restarted because they did not exist: {}",
             python_list(targets)
         )],
+        ActionStep::BrokeOff { detail } => vec![format!("The restart broke off: {detail}")],
     }
 }
 
@@ -178,6 +179,7 @@ fn skipped(name: &str, skip: &Skip) -> String {
         Skip::InOtherHands { watchdog } => {
             format!("{name} is being restarted by {watchdog}, NOT restarting")
         }
+        Skip::Unfinished => format!("{name} is being restarted already, NOT restarting"),
         Skip::DryRun => format!("{name} is in RUNNING state, NOT restarting (dry run)"),
         Skip::Halted(halt) => format!("{name} left alone, NOT restarting: {halt}"),
     }

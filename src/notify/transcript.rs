@@ -195,6 +195,12 @@ pub fn sentence(step: &Step) -> String {
             let names: Vec<_> = targets.iter().map(|target| visible(target)).collect();
             format!("no process is called {}", names.join(", "))
         }
+        ActionStep::BrokeOff { detail } => {
+            format!(
+                "the restart broke off and is finished later: {}",
+                why(detail)
+            )
+        }
     }
 }
 
@@ -214,6 +220,7 @@ fn skipped(skip: &Skip) -> String {
         Skip::InOtherHands { watchdog } => {
             format!("another watchdog is restarting it: {}", visible(watchdog))
         }
+        Skip::Unfinished => "its last restart is unfinished and is tried again".to_owned(),
         Skip::DryRun => "dry run; it would have been restarted".to_owned(),
         Skip::Halted(halt) => visible(&halt.to_string()),
     }

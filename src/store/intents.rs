@@ -1,26 +1,28 @@
-//! "I am about to stop X": on disk before it happens, closed after X runs again. Whether the owner of an
-//! intent still lives is for the caller to find out.
+//! "I am about to stop X": on disk before it happens, closed after X runs again. There is at most one for each
+//! process of a supervisor. Whether the owner of an intent is still alive is for the caller to find out.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{each, id, int, json_text, moment, parsed, whole};
-use crate::health::{Moment, ProcessName};
+use crate::health::{IntentId, Moment, PendingRestart, ProcessName};
 
-/// Names an intent. Chosen by whoever opens it, at random, so that it stays the same wherever it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IntentId(pub(super) i64);
+/// An id that no other intent has.
+pub fn fresh_intent_id() -> IntentId {
+    IntentId(id())
+}
 
-impl IntentId {
-    /// One that no other intent has.
-    pub fn fresh() -> Self {
-        Self(id())
-    }
+/// What became of an intent that was to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It is open.
+    Ours,
+    /// This one is open for the same process.
+    Held(Box<Intent>),
 }
 
 /// A process that is about to be stopped, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
-    /// Its name.
     pub id: IntentId,
     /// What is stopped.
     pub process: ProcessName,
@@ -38,6 +40,22 @@ pub struct Intent {
     pub opened: Moment,
 }
 
+impl Intent {
+    /// The restart that it stands for, as far as it is known.
+    pub fn pending(&self) -> PendingRestart {
+        PendingRestart {
+            intent: self.id,
+            check: self.check.clone(),
+            incident: self.incident.clone(),
+            process: self.process.clone(),
+            pid_before: self.pid_before,
+            stop_unclear: true,
+            start_answered: false,
+            start_begun: false,
+        }
+    }
+}
+
 /// A run of a watchdog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -50,11 +68,17 @@ pub struct Owner {
     pub pid_started: u64,
 }
 
-pub(super) fn open(conn: &Connection, intent: &Intent, process: &str) -> rusqlite::Result<()> {
+const COLUMNS: &str =
+    "id, process, check_name, incident, supervisor, pid_before, watchdog, pid, pid_started, opened";
+
+/// Opens an intent unless there is one for its process: one statement, so that of two watchdogs one is first.
+pub(super) fn open(conn: &Connection, intent: &Intent, process: &str) -> rusqlite::Result<Opened> {
     let owner = &intent.owner;
     conn.execute(
-        "INSERT INTO intents (id, process, check_name, incident, supervisor, pid_before, watchdog, pid, \
-         pid_started, opened) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
+        &format!(
+            "INSERT INTO intents ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+             ON CONFLICT DO NOTHING"
+        ),
         params![
             intent.id.0,
             process,
@@ -68,7 +92,30 @@ pub(super) fn open(conn: &Connection, intent: &Intent, process: &str) -> rusqlit
             int(intent.opened.as_millis()),
         ],
     )?;
-    Ok(())
+    let held = conn.query_row(
+        &format!("SELECT {COLUMNS} FROM intents WHERE process = ?1 AND supervisor = ?2"),
+        params![process, intent.supervisor],
+        from_row,
+    );
+    Ok(match held.optional()?.flatten() {
+        Some(held) if held.id != intent.id => Opened::Held(Box::new(held)),
+        Some(_) | None => Opened::Ours,
+    })
+}
+
+/// Puts `intent` in the place of `held`, unless someone else was first.
+pub(super) fn take_over(
+    conn: &Connection,
+    held: &Intent,
+    intent: &Intent,
+    process: &str,
+) -> rusqlite::Result<bool> {
+    let owner = &held.owner;
+    let removed = conn.execute(
+        "DELETE FROM intents WHERE id = ?1 AND watchdog = ?2 AND pid = ?3 AND pid_started = ?4",
+        params![held.id.0, owner.watchdog, owner.pid, int(owner.pid_started)],
+    )?;
+    Ok(removed == 1 && open(conn, intent, process)? == Opened::Ours)
 }
 
 pub(super) fn close(conn: &Connection, id: IntentId) -> rusqlite::Result<()> {
@@ -101,10 +148,9 @@ pub(super) fn adopt(
 
 /// The open ones of every owner, oldest first, and how many more there are that cannot be read.
 pub(super) fn all(conn: &Connection) -> rusqlite::Result<(Vec<Intent>, usize)> {
-    let mut select = conn.prepare(
-        "SELECT id, process, check_name, incident, supervisor, pid_before, watchdog, pid, pid_started, \
-         opened FROM intents ORDER BY opened, id",
-    )?;
+    let mut select = conn.prepare(&format!(
+        "SELECT {COLUMNS} FROM intents ORDER BY opened, id"
+    ))?;
     let (mut intents, mut unreadable) = (Vec::new(), 0);
     // row by row: one that cannot be read must not hide the others
     for intent in each(select.query([])?, from_row)? {

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use intents::{Intent, IntentId, Owner};
+pub use intents::{Intent, Opened, Owner, fresh_intent_id};
 pub use message::{
     Claim, DroppedMessage, MessageId, NextDelivery, NotifierCounts, OutboxCounts, OutboxMessage,
     QueuedMessage,
@@ -34,7 +34,7 @@ pub use message::{
 pub use read_only::ReadOnlyStore;
 pub use trouble::{StoreError, StoreTrouble, StoreTroubleKind};
 
-use crate::health::{Incident, Moment, Note};
+use crate::health::{Incident, IntentId, Moment, Note};
 use database::Use;
 use outbox::Bounds;
 use thread::Thread;
@@ -80,15 +80,23 @@ impl Store {
         self.thread.pending.watch()
     }
 
-    /// Notes an intent. It is on disk before this returns, or in memory when the disk does not take it.
-    pub async fn open_intent(&self, intent: Intent) -> Result<IntentId, StoreError> {
-        let id = intent.id;
+    /// Opens an intent unless there is one for the same process. It is on disk before this returns, or in memory
+    /// when the disk does not take it; in memory each watchdog sees only its own.
+    pub async fn open_intent(&self, intent: Intent) -> Result<Opened, StoreError> {
         let process = rows::json("a process's name", &intent.process)?;
         self.run(Use::Durable, move |conn| {
             intents::open(conn, &intent, &process)
         })
-        .await?;
-        Ok(id)
+        .await
+    }
+
+    /// Puts `intent` in the place of `held`, of the same process. Of several that try, one gets `true`.
+    pub async fn take_over_intent(&self, held: Intent, intent: Intent) -> Result<bool, StoreError> {
+        let process = rows::json("a process's name", &intent.process)?;
+        self.run(Use::Durable, move |conn| {
+            intents::take_over(conn, &held, &intent, &process)
+        })
+        .await
     }
 
     /// The process runs again.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::trouble::{FileFault, StoreTroubleKind};
 
 /// `MIGRATIONS[n]` leads from version n to n + 1.
-const MIGRATIONS: &[&str] = &[FIRST, NAMED_NOTIFIERS];
+const MIGRATIONS: &[&str] = &[FIRST, NAMED_NOTIFIERS, ONE_INTENT_FOR_EACH_PROCESS];
 
 const FIRST: &str = "
     CREATE TABLE intents (
@@ -85,6 +85,16 @@ const NAMED_NOTIFIERS: &str = "
     CREATE INDEX incidents_by_check ON incidents (watchdog, check_name, opened);
     DROP INDEX notes_by_check;
     CREATE INDEX notes_by_check ON notes (watchdog, check_name);
+";
+
+/// Of several intents for one process the oldest says how it was before it was stopped first.
+const ONE_INTENT_FOR_EACH_PROCESS: &str = "
+    DELETE FROM intents AS later WHERE EXISTS (
+        SELECT 1 FROM intents AS first
+        WHERE first.process = later.process AND first.supervisor = later.supervisor
+        AND (first.opened, first.id) < (later.opened, later.id)
+    );
+    CREATE UNIQUE INDEX intents_by_process ON intents (process, supervisor);
 ";
 
 /// A table with its columns: what rows are copied by, from one database to another.
@@ -222,6 +232,6 @@ mod tests {
             .expect("a newer version");
         let fault = migrate(&conn).expect_err("a refusal");
         assert_eq!(fault.kind, StoreTroubleKind::Newer);
-        assert_eq!(fault.detail, "its version is 3, this httpok knows up to 2");
+        assert_eq!(fault.detail, "its version is 4, this httpok knows up to 3");
     }
 }

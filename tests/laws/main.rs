@@ -36,7 +36,7 @@ proptest! {
     fn the_drop_in_acts_exactly_when_a_look_fails(mut world in worlds(), ops in ops()) {
         world.make_drop_in();
         // what a person does is beside this law
-        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::ByHand(_) | Op::Change(_) | Op::Shutdown);
+        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::ByHand(_) | Op::Change(_) | Op::Toggle(_) | Op::Inherit(_, 1..) | Op::Shutdown);
         for op in ops.iter().filter(|op| !beside(op)) {
             world.perform(op);
         }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Backend, Backoff, Budget, CallError, Check, Effect, Event, Expectation, Fails,
-    Limits, Moment, Monitor, NotifyMode, Observation, Outcome, Phase, Plan, Policy, Process,
-    ProcessName, ProcessState, Reason, Remedy, Scope, Selection, Skip, StatusLine, Step, Target,
-    Tick, Trouble, Verdict, WarmUp,
+    ActionStep, Backend, Backoff, Budget, CallError, Check, Counted, Decision, Effect, Event,
+    Expectation, Fails, IntentId, Limits, Moment, Monitor, NotifyMode, Observation, Outcome,
+    PendingRestart, Phase, Plan, Policy, Process, ProcessName, ProcessState, Reason, Remedy,
+    ResumeResult, Scope, Selection, Skip, StatusLine, Step, Target, Tick, Trouble, Verdict, WarmUp,
 };
 use proptest::prelude::*;
 
@@ -30,6 +30,12 @@ pub enum Op {
     ByHand(usize),
     /// A reload with one check changed.
     Change(usize),
+    /// A reload with one check taken away, or put back.
+    Toggle(usize),
+    /// An earlier run left the restart of a process unfinished, for this check.
+    Inherit(usize, usize),
+    /// Someone else starts a process, or stops it.
+    Elsewhere(usize, bool),
     Shutdown,
 }
 
@@ -44,6 +50,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0..PROCESSES).prop_map(Op::Replace),
         1 => (0_usize..4).prop_map(Op::ByHand),
         1 => (0_usize..4).prop_map(Op::Change),
+        1 => (0_usize..4).prop_map(Op::Toggle),
+        1 => (0..PROCESSES, 0_usize..5).prop_map(|(process, check)| Op::Inherit(process, check)),
+        1 => (0..PROCESSES, any::<bool>()).prop_map(|(process, up)| Op::Elsewhere(process, up)),
         1 => Just(Op::Shutdown),
     ]
 }
@@ -61,6 +70,8 @@ pub struct World {
     pub drop_in_looks: Vec<(Verdict, bool)>,
     pending: Vec<Effect>,
     pids: [u32; PROCESSES],
+    /// What the supervisors would say of each process.
+    states: [ProcessState; PROCESSES],
     auditor: Auditor,
 }
 
@@ -91,6 +102,7 @@ pub fn worlds() -> impl Strategy<Value = World> {
         .prop_map(
             |(panic_threshold, max_concurrent_restarts, max_restarts, reminder)| Limits {
                 panic_threshold,
+                panic_window: Duration::from_secs(120),
                 max_concurrent_restarts,
                 max_restarts,
                 reminder: reminder.map(Duration::from_secs),
@@ -208,6 +220,7 @@ impl World {
             drop_in_looks: Vec::new(),
             pending: Vec::new(),
             pids: [10, 20, 30, 40, 50],
+            states: [ProcessState::Running; PROCESSES],
         }
     }
 
@@ -246,7 +259,34 @@ impl World {
             }),
             Op::Resume(check) => self.feed(Event::Resume { check: name(check) }),
             Op::Reset(check) => self.feed(Event::Reset { check: name(check) }),
-            Op::Replace(process) => self.pids[*process] += 1,
+            Op::Replace(process) => self.start(*process),
+            Op::Toggle(check) => {
+                let name = name(check);
+                if let Some(at) = self.checks.iter().position(|check| check.name == name) {
+                    self.checks.remove(at);
+                } else if let Some(check) = self.initial.get(*check) {
+                    self.checks.push(check.clone());
+                }
+                self.feed(Event::Reload {
+                    checks: self.checks.clone(),
+                    limits: self.limits.clone(),
+                });
+            }
+            // there is one intent of each process, so one that is being restarted is not inherited as well
+            Op::Inherit(..)
+                if self
+                    .pending
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::Act { .. })) => {}
+            Op::Inherit(index, check) => self.feed(Event::Inherited(Box::new(PendingRestart {
+                check: name(check),
+                stop_unclear: true,
+                start_answered: false,
+                start_begun: false,
+                ..self.unfinished(*index, "")
+            }))),
+            Op::Elsewhere(index, true) => self.start(*index),
+            Op::Elsewhere(index, false) => self.states[*index] = ProcessState::Stopped,
             Op::ByHand(check) => self.feed(Event::Restart { check: name(check) }),
             Op::Change(check) => {
                 if let Some(check) = self.checks.get_mut(*check) {
@@ -280,7 +320,10 @@ impl World {
             .witness(self.now, &event, &effects, &before, &self.monitor);
         if let (Event::Observed { .. }, [Effect::Note(note), rest @ ..]) =
             (&event, effects.as_slice())
-            && let httpok::health::Decision::Judged { verdict, .. } = &note.decision
+            && let Decision::Judged {
+                verdict, counted, ..
+            } = &note.decision
+            && *counted != Counted::FromBeforeAction
         {
             let acts = rest
                 .iter()
@@ -337,12 +380,34 @@ impl World {
                 }
             }
             Effect::Act { ticket, plan } => {
-                let outcome = self.act(&plan, how);
+                let (outcome, pending) = self.act(&plan, how);
                 Event::Acted {
                     check: plan.check,
                     ticket,
                     outcome,
+                    pending,
                 }
+            }
+            Effect::Resume {
+                ticket,
+                restart,
+                may_start,
+            } => {
+                let (outcome, result) = self.resume(&restart, may_start, how);
+                Event::Resumed {
+                    process: restart.process,
+                    ticket,
+                    outcome,
+                    result,
+                }
+            }
+            Effect::Wake {
+                process,
+                ticket,
+                after,
+            } => {
+                self.now = self.now + after;
+                Event::Woken { process, ticket }
             }
             Effect::Report(report) => Event::Delivered {
                 incident: report.incident.id,
@@ -366,10 +431,9 @@ impl World {
                 .filter(|index| how % 8 != 4 || process(*index).backend != Backend::Docker)
                 .map(|index| Process {
                     name: process(index),
-                    state: if how % 8 == 5 {
-                        ProcessState::Stopped
-                    } else {
-                        ProcessState::Running
+                    state: match how % 8 {
+                        5 => ProcessState::Stopped,
+                        _ => self.states[index],
                     },
                     pid: Some(self.pids[index]),
                     uptime: Some(u64::from(how)),
@@ -381,11 +445,84 @@ impl World {
         }
     }
 
-    fn act(&mut self, plan: &Plan, how: u8) -> Outcome {
+    fn start(&mut self, index: usize) {
+        self.pids[index] += 1;
+        self.states[index] = ProcessState::Running;
+    }
+
+    fn unfinished(&self, index: usize, check: &str) -> PendingRestart {
+        PendingRestart {
+            intent: IntentId(i64::from(self.pids[index])),
+            check: check.to_owned(),
+            incident: "earlier".to_owned(),
+            process: process(index),
+            pid_before: Some(self.pids[index]),
+            stop_unclear: false,
+            start_answered: true,
+            start_begun: true,
+        }
+    }
+
+    /// Tries to finish a restart: the supervisor does not answer, or the start fails, or all goes well.
+    fn resume(
+        &mut self,
+        restart: &PendingRestart,
+        may_start: bool,
+        how: u8,
+    ) -> (Outcome, ResumeResult) {
+        let indices = 0..PROCESSES;
+        let mut indices = indices.filter(|index| process(*index) == restart.process);
+        let index = indices.next().expect("a process of this world");
+        let not_yet = |answered: bool| ResumeResult::NotYet {
+            why: "no".to_owned(),
+            start_answered: answered,
+            start_begun: answered,
+        };
+        let steps = |deeds: Vec<ActionStep>| Outcome {
+            steps: deeds
+                .into_iter()
+                .map(|deed| Step {
+                    at: self.now,
+                    took: Duration::ZERO,
+                    process: Some(restart.process.clone()),
+                    deed,
+                })
+                .collect(),
+        };
+        let state = self.states[index];
+        let found = ActionStep::Resumed { state };
+        let start = |error| ActionStep::Started { error };
+        match how % 4 {
+            3 => (steps(Vec::new()), not_yet(false)),
+            _ if state == ProcessState::Running => (steps(Vec::new()), ResumeResult::Finished),
+            _ if state == ProcessState::Stopped && restart.start_begun => {
+                let why = "someone stopped it".to_owned();
+                (steps(Vec::new()), ResumeResult::NotOurs { why })
+            }
+            _ if !may_start => (steps(Vec::new()), not_yet(false)),
+            2 => {
+                let error = Some(CallError::fault(CallError::SPAWN_ERROR, "no"));
+                let outcome = steps(vec![found, start(error)]);
+                self.states[index] = ProcessState::Fatal;
+                (outcome, not_yet(true))
+            }
+            _ => {
+                let (state, pid) = (ProcessState::Running, Some(self.pids[index] + 1));
+                let settled = ActionStep::Settled { state, pid };
+                let outcome = steps(vec![found, start(None), settled]);
+                self.start(index);
+                (outcome, ResumeResult::Finished)
+            }
+        }
+    }
+
+    fn act(&mut self, plan: &Plan, how: u8) -> (Outcome, Vec<PendingRestart>) {
+        let mut pending = Vec::new();
         let mut steps = Vec::new();
+        let at = self.now;
         let mut push = |process, deed| {
             steps.push(Step {
-                at: self.now,
+                at,
                 took: Duration::ZERO,
                 process,
                 deed,
@@ -405,7 +542,7 @@ impl World {
                     _ => ActionStep::ListFailed { error },
                 },
             );
-            return Outcome { steps };
+            return (Outcome { steps }, pending);
         }
         for index in 0..PROCESSES {
             let name = process(index);
@@ -420,10 +557,44 @@ impl World {
                 push(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
                 continue;
             }
-            self.pids[index] += 1;
+            if self.states[index] != ProcessState::Running {
+                let state = self.states[index];
+                push(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
+                continue;
+            }
+            if plan.unfinished.contains(&name) {
+                push(Some(name), ActionStep::Skipped(Skip::Unfinished));
+                continue;
+            }
+            if how % 16 == 12 {
+                // another watchdog was first
+                let watchdog = "another".to_owned();
+                push(
+                    Some(name),
+                    ActionStep::Skipped(Skip::InOtherHands { watchdog }),
+                );
+                continue;
+            }
             push(Some(name.clone()), ActionStep::Stopped { error: None });
-            push(Some(name.clone()), ActionStep::Started { error: None });
-            if how % 4 != 2 {
+            if how % 16 == 6 {
+                // the link to the supervisor broke
+                let restart = self.unfinished(index, &plan.check);
+                pending.push(PendingRestart {
+                    start_answered: false,
+                    start_begun: false,
+                    ..restart
+                });
+                self.states[index] = ProcessState::Stopped;
+                let error = Some(refused());
+                push(Some(name), ActionStep::Started { error });
+            } else if how % 4 == 2 {
+                pending.push(self.unfinished(index, &plan.check));
+                self.states[index] = ProcessState::Fatal;
+                let error = Some(CallError::fault(CallError::SPAWN_ERROR, "no"));
+                push(Some(name), ActionStep::Started { error });
+            } else {
+                self.start(index);
+                push(Some(name.clone()), ActionStep::Started { error: None });
                 let pid = Some(self.pids[index]);
                 let state = ProcessState::Running;
                 push(Some(name), ActionStep::Settled { state, pid });
@@ -432,7 +603,7 @@ impl World {
                 break;
             }
         }
-        Outcome { steps }
+        (Outcome { steps }, pending)
     }
 }
 

@@ -163,6 +163,13 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
             Some(line(at, 1, Kind::Decision, said()))
         }
         Decision::Rolling { .. } => Some(line(at, 7, Kind::Decision, said())),
+        Decision::Inherited { .. }
+        | Decision::Resuming { .. }
+        | Decision::NotOurs { .. }
+        | Decision::Finished { .. } => Some(line(at, 4, Kind::Decision, said())),
+        Decision::NotRunningYet { .. } | Decision::ResumeHeld { .. } => {
+            Some(line(at, 7, Kind::Held, said()))
+        }
         Decision::Replaced { .. } => Some(line(at, 1, Kind::Decision, said())),
         Decision::ListFailed { .. } | Decision::Unasked { .. } => {
             Some(line(at, 1, Kind::Blind, said()))

@@ -4,7 +4,6 @@
 
 mod fields;
 mod happening;
-mod mind;
 mod replay;
 mod stock;
 mod tell;
@@ -20,9 +19,16 @@ use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::config;
 use crate::daemon::wiring::{self, RunOptions};
-use mind::Mind;
+use crate::health::{Check, Limits};
 use tell::Teller;
 use trace::Trace;
+
+/// The decision core that a trace is run through, as configured.
+#[derive(Debug)]
+struct Setup {
+    checks: Vec<Check>,
+    limits: Limits,
+}
 
 /// A trace is no larger, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -50,23 +56,23 @@ fn simulated(
     let settings = config::load(&args.config, env).map_err(|faults| faults.styled())?;
     let parts = wiring::wire(&settings, &RunOptions::default())
         .map_err(|why| format!("httpok simulate: {why:#}"))?;
-    let mind = Mind {
+    let setup = Setup {
         checks: parts.checks,
         limits: parts.limits,
     };
     let text = read(&args.trace)
         .map_err(|why| format!("httpok simulate: cannot read {:?}: {why}", args.trace))?;
-    let names: Vec<_> = mind
+    let names: Vec<_> = setup
         .checks
         .iter()
         .map(|check| check.name.as_str())
         .collect();
     match trace::parse(&text, &args.trace.to_string_lossy(), &names)? {
         Trace::Written(steps) => {
-            world::run(&mind, &steps, teller);
+            world::run(&setup, &steps, teller);
             Ok(Exit::Ok)
         }
-        Trace::Recorded(lines) => match replay::run(&mind, lines, teller) {
+        Trace::Recorded(lines) => match replay::run(&setup, lines, teller) {
             true => Ok(Exit::Differs),
             false => Ok(Exit::Ok),
         },

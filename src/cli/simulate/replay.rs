@@ -5,25 +5,28 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::mind::Mind;
+use super::Setup;
 use super::tell::{Side, Teller};
 use super::trace::Recorded;
 use crate::daemon::journal::{JournalEntry, JournalStart};
 use crate::health::{
     ActionStep, Decision, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan,
-    ProcessState, StatusLine, Step, Ticket,
+    ProcessName, ProcessState, ResumeResult, StatusLine, Step, Ticket,
 };
 
 /// How long a restart takes that was not recorded.
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Runs `lines`; whether a decision differs.
-pub fn run(mind: &Mind, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
+pub fn run(setup: &Setup, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
     let mut replay = Replay {
-        mind,
-        monitor: Monitor::new(mind.limits.clone(), 0, mind.checks.clone()),
+        setup,
+        monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
         asked: BTreeMap::new(),
         warming: BTreeMap::new(),
+        resuming: BTreeMap::new(),
+        waking: BTreeMap::new(),
+        unresumed: Vec::new(),
         unwarmed: Vec::new(),
         invented: VecDeque::new(),
         teller,
@@ -45,12 +48,17 @@ pub fn run(mind: &Mind, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
 }
 
 struct Replay<'a> {
-    mind: &'a Mind,
+    setup: &'a Setup,
     monitor: Monitor,
     /// The question of each check that waits for an answer of the record.
     asked: BTreeMap<String, (Question, Ticket)>,
     /// The warm-up of each check that waits for an answer of the record.
     warming: BTreeMap<String, Ticket>,
+    /// The tries to finish a restart, and the timers, that wait for an answer of the record.
+    resuming: BTreeMap<ProcessName, Ticket>,
+    waking: BTreeMap<ProcessName, Ticket>,
+    /// Tries and timers that the record does not have, and when they end.
+    unresumed: Vec<(Moment, Event)>,
     /// Warm-ups that the record does not have.
     unwarmed: Vec<(String, Ticket)>,
     /// Restarts that the record does not have, and when they end.
@@ -72,13 +80,16 @@ impl Replay<'_> {
     fn begin(&mut self, begun: JournalStart) {
         self.teller.begin(begun.at);
         self.teller.remark(begun.at, "the watchdog starts");
-        let (limits, checks) = (self.mind.limits.clone(), self.mind.checks.clone());
+        let (limits, checks) = (self.setup.limits.clone(), self.setup.checks.clone());
         self.monitor = Monitor::new(limits, begun.seed, checks);
         for (check, memory) in begun.memories {
             self.monitor.recall(&check, memory);
         }
         self.asked.clear();
         self.warming.clear();
+        self.resuming.clear();
+        self.waking.clear();
+        self.unresumed.clear();
         self.unwarmed.clear();
         self.invented.clear();
         self.at = begun.at;
@@ -87,6 +98,7 @@ impl Replay<'_> {
     fn entry(&mut self, entry: JournalEntry) {
         self.teller.begin(entry.at);
         self.invent(entry.at);
+        self.resume(entry.at);
         self.at = entry.at;
         let then: Vec<Note> = notes(&entry.effects);
         let event = match self.fit(entry.event) {
@@ -152,10 +164,31 @@ impl Replay<'_> {
                 check,
                 look,
             },
-            Event::Acted { check, outcome, .. } => Event::Acted {
+            Event::Acted {
+                check,
+                outcome,
+                pending,
+                ..
+            } => Event::Acted {
                 ticket: ticket(&check, Question::Act)?,
                 check,
                 outcome,
+                pending,
+            },
+            Event::Resumed {
+                process,
+                outcome,
+                result,
+                ..
+            } => Event::Resumed {
+                ticket: self.resuming.remove(&process)?,
+                process,
+                outcome,
+                result,
+            },
+            Event::Woken { process, .. } => Event::Woken {
+                ticket: self.waking.remove(&process)?,
+                process,
             },
             Event::WarmedUp { check, seen, .. } => Event::WarmedUp {
                 ticket: self.warming.remove(&check)?,
@@ -165,7 +198,7 @@ impl Replay<'_> {
             // the checks are those of the configuration that is tried
             Event::Reload { .. } => return None,
             other @ (Event::Tick(_)
-            | Event::Resumed { .. }
+            | Event::Inherited(_)
             | Event::Delivered { .. }
             | Event::Pause { .. }
             | Event::Resume { .. }
@@ -203,8 +236,50 @@ impl Replay<'_> {
                         self.unwarmed.push((check.clone(), *ticket));
                     }
                 }
+                Effect::Resume {
+                    ticket, restart, ..
+                } => {
+                    let process = restart.process.clone();
+                    let resumes = |other: &Effect| matches!(other, Effect::Resume { restart: other, .. } if other.process == process);
+                    if recorded.iter().any(resumes) {
+                        self.resuming.insert(process, *ticket);
+                    } else {
+                        let event = Event::Resumed {
+                            process,
+                            ticket: *ticket,
+                            outcome: Outcome::default(),
+                            result: ResumeResult::Finished,
+                        };
+                        self.unresumed.push((self.at + RESTART, event));
+                    }
+                }
+                Effect::Wake {
+                    process,
+                    ticket,
+                    after,
+                } => {
+                    let wakes = |other: &Effect| matches!(other, Effect::Wake { process: other, .. } if other == process);
+                    if recorded.iter().any(wakes) {
+                        self.waking.insert(process.clone(), *ticket);
+                    } else {
+                        let (process, ticket) = (process.clone(), *ticket);
+                        let event = Event::Woken { process, ticket };
+                        self.unresumed.push((self.at + *after, event));
+                    }
+                }
                 Effect::Report(_) | Effect::Note(_) => {}
             }
+        }
+    }
+
+    /// Ends the tries and timers that the record does not have, as if the process ran.
+    fn resume(&mut self, limit: Moment) {
+        while let Some(index) = self.unresumed.iter().position(|(ends, _)| *ends <= limit) {
+            let (ends, event) = self.unresumed.remove(index);
+            self.at = self.at.max(ends);
+            let effects = self.monitor.handle(self.at, event);
+            self.follow(&effects, &[]);
+            self.compare(&notes(&effects), &[]);
         }
     }
 
@@ -226,6 +301,7 @@ impl Replay<'_> {
                     check: plan.check,
                     ticket,
                     outcome,
+                    pending: Vec::new(),
                 },
             );
             self.follow(&effects, &[]);

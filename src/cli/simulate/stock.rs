@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::happening::{Processes, Restarts};
 use crate::health::{
-    ActionStep, CallError, Check, Halt, Moment, Outcome, Plan, Process, ProcessName, ProcessState,
-    Remedy, Scope, Selection, Skip, Step, Target,
+    ActionStep, CallError, Check, Halt, IntentId, Moment, Outcome, PendingRestart, Plan, Process,
+    ProcessName, ProcessState, Remedy, ResumeResult, Scope, Selection, Skip, Step, Target,
 };
 
 /// So many processes a group has of which the configuration does not name the members.
@@ -108,9 +108,10 @@ impl Stock {
         self.processes.iter().map(describe).collect()
     }
 
-    /// Performs `plan`.
-    pub fn act(&mut self, now: Moment, plan: &Plan) -> Outcome {
+    /// Performs `plan`: what was done, and the restarts that it could not finish.
+    pub fn act(&mut self, now: Moment, plan: &Plan) -> (Outcome, Vec<PendingRestart>) {
         let mut steps = Vec::new();
+        let mut pending = Vec::new();
         let mut enough = false;
         for process in plan.remedy.select(&self.list(now)) {
             let name = &process.name;
@@ -122,7 +123,13 @@ impl Stock {
                 None if enough => vec![ActionStep::Skipped(Skip::Halted(Halt::OneIsEnough))],
                 None => {
                     enough = plan.scope == Scope::First;
-                    self.restart(now, plan, name)
+                    if self.fails(&plan.check, name) {
+                        pending.push(unfinished(plan, &process));
+                    }
+                    let stopped = ActionStep::Stopped { error: None };
+                    let mut deeds = vec![stopped];
+                    deeds.extend(self.restart(now, &plan.check, name));
+                    deeds
                 }
             };
             steps.extend(deeds.into_iter().map(|deed| Step {
@@ -132,27 +139,90 @@ impl Stock {
                 deed,
             }));
         }
-        Outcome { steps }
+        (Outcome { steps }, pending)
     }
 
-    fn restart(&mut self, now: Moment, plan: &Plan, name: &ProcessName) -> Vec<ActionStep> {
-        let stopped = ActionStep::Stopped { error: None };
-        if self.fails(&plan.check, name) {
+    /// Tries to finish a restart.
+    pub fn resume(
+        &mut self,
+        now: Moment,
+        restart: &PendingRestart,
+        may_start: bool,
+    ) -> (Outcome, ResumeResult) {
+        let name = &restart.process;
+        let state = self
+            .processes
+            .get(name)
+            .map_or(ProcessState::Unknown, |process| process.state);
+        if state == ProcessState::Running {
+            return (Outcome::default(), ResumeResult::Finished);
+        }
+        if !may_start {
+            let why = format!("it is {state}");
+            let result = ResumeResult::NotYet {
+                why,
+                start_answered: false,
+                start_begun: false,
+            };
+            return (Outcome::default(), result);
+        }
+        if state == ProcessState::Stopped && restart.start_begun {
+            let why = "someone stopped it after we had started it".to_owned();
+            return (Outcome::default(), ResumeResult::NotOurs { why });
+        }
+        let fails = self.fails(&restart.check, name);
+        let mut deeds = vec![ActionStep::Resumed { state }];
+        deeds.extend(self.restart(now, &restart.check, name));
+        let steps = deeds.into_iter().map(|deed| Step {
+            at: now,
+            took: Duration::ZERO,
+            process: Some(name.clone()),
+            deed,
+        });
+        let outcome = Outcome {
+            steps: steps.collect(),
+        };
+        let result = match fails {
+            true => ResumeResult::NotYet {
+                why: "fault 50: SPAWN_ERROR".to_owned(),
+                start_answered: true,
+                start_begun: true,
+            },
+            false => ResumeResult::Finished,
+        };
+        (outcome, result)
+    }
+
+    fn restart(&mut self, now: Moment, check: &str, name: &ProcessName) -> Vec<ActionStep> {
+        if self.fails(check, name) {
             self.stand(name, ProcessState::Fatal);
             let error = CallError::Fault {
                 code: 50,
                 text: "SPAWN_ERROR".to_owned(),
             };
-            return vec![stopped, ActionStep::Started { error: Some(error) }];
+            return vec![ActionStep::Started { error: Some(error) }];
         }
         self.start(now, name);
         let pid = self.processes.get(name).map(|process| process.pid);
         let state = ProcessState::Running;
         vec![
-            stopped,
             ActionStep::Started { error: None },
             ActionStep::Settled { state, pid },
         ]
+    }
+}
+
+/// The restart of a process that was stopped and did not start.
+fn unfinished(plan: &Plan, process: &Process) -> PendingRestart {
+    PendingRestart {
+        intent: IntentId::default(),
+        check: plan.check.clone(),
+        incident: plan.incident.clone(),
+        process: process.name.clone(),
+        pid_before: process.pid,
+        stop_unclear: false,
+        start_answered: true,
+        start_begun: true,
     }
 }
 
@@ -166,6 +236,9 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     if let Some(before) = before.filter(|before| process.is_still(before) == Some(false)) {
         let (looked, found) = (before.pid, process.pid);
         return Some(Skip::Replaced { looked, found });
+    }
+    if plan.unfinished.contains(&process.name) {
+        return Some(Skip::Unfinished);
     }
     plan.dry_run.then_some(Skip::DryRun)
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Setup;
 use super::happening::{Answer, Sample, Step, WarmUps, What};
-use super::mind::Mind;
 use super::stock::Stock;
 use super::tell::Teller;
 use crate::health::{
@@ -19,12 +19,15 @@ const ORIGIN: Moment = Moment::from_secs(30 * 24 * 3600);
 /// How long a restart takes.
 const RESTART: Duration = Duration::from_secs(1);
 
+/// So long after the last line of a trace restarts that are unfinished are tried again.
+const AFTER_THE_END: Duration = Duration::from_secs(600);
+
 /// No trace leads to more events than this many per line: they would never end.
 const MOST_PER_STEP: usize = 100_000;
 
 /// Runs `steps`, telling every decision.
-pub fn run(mind: &Mind, steps: &[Step], teller: &mut Teller) {
-    let mut world = World::new(mind, teller);
+pub fn run(setup: &Setup, steps: &[Step], teller: &mut Teller) {
+    let mut world = World::new(setup, teller);
     for step in steps {
         let at = ORIGIN + step.at;
         // what the trace says holds for everything of its moment
@@ -32,6 +35,12 @@ pub fn run(mind: &Mind, steps: &[Step], teller: &mut Teller) {
         world.now = at;
         world.perform(&step.what);
     }
+    // what waits for a time goes on for a while: a start that fails is tried for as long as there is a budget
+    let end = world.now + AFTER_THE_END;
+    world.before(end);
+    world
+        .agenda
+        .retain(|_, due| !matches!(due, Due::Event(Event::Woken { .. })));
     world.before(Moment::from_millis(u64::MAX));
 }
 
@@ -52,7 +61,7 @@ enum Due {
     Probe(Effect),
     Event(Event),
     WarmUp(Effect),
-    /// A plan, begun then.
+    /// A plan, or a try to finish a restart.
     Act(Effect),
 }
 
@@ -63,7 +72,7 @@ struct Service {
 }
 
 impl<'a> World<'a> {
-    fn new(mind: &Mind, teller: &'a mut Teller) -> Self {
+    fn new(setup: &Setup, teller: &'a mut Teller) -> Self {
         teller.begin(ORIGIN);
         let service = |check: &Check| Service {
             check: check.clone(),
@@ -78,17 +87,17 @@ impl<'a> World<'a> {
             warm_ups: (WarmUps::Answered, Duration::ZERO),
         };
         Self {
-            monitor: Monitor::new(mind.limits.clone(), 0, mind.checks.clone()),
+            monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
             teller,
             now: ORIGIN,
             agenda: BTreeMap::new(),
             number: 0,
-            services: mind
+            services: setup
                 .checks
                 .iter()
                 .map(|check| (check.name.clone(), service(check)))
                 .collect(),
-            stock: Stock::of(&mind.checks),
+            stock: Stock::of(&setup.checks),
         }
     }
 
@@ -209,11 +218,25 @@ impl<'a> World<'a> {
                 self.at(self.now + took.min(within), Due::Event(event));
             }
             Due::Act(Effect::Act { ticket, plan }) => {
-                let outcome = self.stock.act(self.now, &plan);
+                let (outcome, pending) = self.stock.act(self.now, &plan);
                 self.feed(Event::Acted {
                     check: plan.check,
                     ticket,
                     outcome,
+                    pending,
+                });
+            }
+            Due::Act(Effect::Resume {
+                ticket,
+                restart,
+                may_start,
+            }) => {
+                let (outcome, result) = self.stock.resume(self.now, &restart, may_start);
+                self.feed(Event::Resumed {
+                    process: restart.process,
+                    ticket,
+                    outcome,
+                    result,
                 });
             }
             // only these are put there
@@ -237,6 +260,18 @@ impl<'a> World<'a> {
                         RESTART
                     };
                     self.at(self.now + takes, Due::Act(effect));
+                }
+                Effect::Resume { may_start, .. } => {
+                    let takes = if may_start { RESTART } else { Duration::ZERO };
+                    self.at(self.now + takes, Due::Act(effect));
+                }
+                Effect::Wake {
+                    process,
+                    ticket,
+                    after,
+                } => {
+                    let event = Event::Woken { process, ticket };
+                    self.at(self.now + after, Due::Event(event));
                 }
                 Effect::Report(report) => {
                     let delivered = Event::Delivered {

@@ -1,14 +1,13 @@
-//! The loop: ticks, signals and the ends of deeds go into the decision core, its effects into the executor, and
-//! what must outlive us into the ledger. Here is what a watchdog is made of and the loop itself; how it begins,
-//! what it does with an event, what it answers and how it ends have files of their own.
+//! The loop: ticks, signals and the ends of effects go into the decision core, its effects into the executor, and
+//! what must outlive us to the disk. Here is what a watchdog is made of and the loop itself; its start, what it does
+//! with an event, what it answers and its end have files of their own.
 
-mod beginning;
-mod deeds;
-mod ending;
-mod leaving;
+mod effects;
 mod reload;
 mod requests;
 mod served;
+mod shutdown;
+mod startup;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -38,8 +37,8 @@ use super::ticks::{Due, Ticks};
 use super::wiring::Parts;
 use reload::{FixedKeys, Reloader};
 
-pub use ending::Ending;
 pub use reload::Reload;
+pub use shutdown::Ending;
 pub use tally::Tally;
 
 /// How long an earlier run may take to be gone.
@@ -215,7 +214,7 @@ impl Watchdog {
                 },
                 () = self.sd_notify.beat() => {}
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
-                Some(ended) = self.ended.recv() => self.action_ended(ended),
+                Some(ended) = self.ended.recv() => self.effect_ended(ended),
                 Some(event) = self.told.recv() => self.feed(event),
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),

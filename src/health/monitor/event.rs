@@ -1,4 +1,5 @@
-//! The decision core's words: what it is told and what it asks for. Data only; what they mean is decided beside it.
+//! What goes into the decision core and what comes out: events and effects. Data only; what they mean is decided
+//! in the other files.
 
 use std::time::Duration;
 
@@ -9,10 +10,16 @@ use super::super::check::Check;
 use super::super::incident::{CheckResult, Report, ReportKind};
 use super::super::note::Note;
 use super::super::observation::Observation;
+use super::super::pending::{PendingRestart, ResumeResult};
 use super::super::plan::{Plan, Remedy};
-use super::super::process::{Backend, Process};
+use super::super::process::{Backend, Process, ProcessName};
 use super::super::step::{CallError, Outcome};
-use super::super::ticket::Ticket;
+
+/// Names one effect that is answered by an event, so that an answer to an older one is recognized.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Ticket(pub u64);
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,12 +59,23 @@ pub enum Event {
         check: String,
         ticket: Ticket,
         outcome: Outcome,
+        /// Restarts that it began and could not finish.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pending: Vec<PendingRestart>,
     },
-    /// A restart that an earlier run, or an earlier action, had left half done was brought to its end.
+    /// An earlier run left this restart unfinished.
+    Inherited(Box<PendingRestart>),
+    /// [`Effect::Resume`] ended.
     Resumed {
-        check: String,
-        incident: String,
+        process: ProcessName,
+        ticket: Ticket,
         outcome: Outcome,
+        result: ResumeResult,
+    },
+    /// [`Effect::Wake`]: the time is over.
+    Woken {
+        process: ProcessName,
+        ticket: Ticket,
     },
     /// [`Effect::Report`] was handed over, or could not be.
     Delivered {
@@ -95,7 +113,7 @@ pub struct Tick {
     pub period: Option<Duration>,
 }
 
-/// What is to be done. Every effect but [`Effect::Note`] comes back as exactly one event.
+/// What is to be done. Every effect but [`Effect::Note`] is answered by exactly one event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -119,6 +137,19 @@ pub enum Effect {
         after: Duration,
         within: Duration,
     },
+    /// Try to finish a restart: see how the process is, start it when it does not run, wait until it is RUNNING.
+    Resume {
+        ticket: Ticket,
+        restart: Box<PendingRestart>,
+        /// Whether it may be started; otherwise it is only looked at, because it was seen running.
+        may_start: bool,
+    },
+    /// Say when so much time is over: a pending restart waits for it.
+    Wake {
+        process: ProcessName,
+        ticket: Ticket,
+        after: Duration,
+    },
     /// Perform a plan.
     Act { ticket: Ticket, plan: Box<Plan> },
     /// Tell people.
@@ -130,8 +161,11 @@ pub enum Effect {
 /// What holds for all checks together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The share of failing checks (of at least 3) from which on nothing is restarted.
+    /// The share of failing restart targets (of at least 3) from which on nothing is restarted.
     pub panic_threshold: Option<f64>,
+    /// Only targets that began to fail so close to each other count as failing at once.
+    #[serde(default = "panic_window")]
+    pub panic_window: Duration,
     /// Restarts under way at a time.
     pub max_concurrent_restarts: u32,
     /// Restarts over all checks.
@@ -140,10 +174,18 @@ pub struct Limits {
     pub reminder: Option<Duration>,
 }
 
+/// Long enough for the slowest of the usual intervals to see a common cause.
+const PANIC_WINDOW: Duration = Duration::from_secs(120);
+
+const fn panic_window() -> Duration {
+    PANIC_WINDOW
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             panic_threshold: None,
+            panic_window: PANIC_WINDOW,
             max_concurrent_restarts: 1,
             max_restarts: None,
             reminder: None,

@@ -1,209 +1,198 @@
-//! Whether to act: the gates an action must pass, and what is said when one is shut.
+//! Whether to act: the gates that an action has to pass, and what follows when one is shut.
 
 use super::super::check::CheckState;
 use super::super::gate::Gate;
 use super::super::incident::{DownState, Happening, ReportKind};
-use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::policy::NotifyMode;
 use super::super::process::Process;
 use super::super::reason::Reason;
-use super::{Effect, Monitor, note};
+use super::shared::Context;
 
-impl Monitor {
-    /// A check is down and its last look failed: acts, or says what holds it back.
+impl CheckState {
+    /// The check is down and its last probe failed: acts, or says what holds it back.
     pub(super) fn consider(
         &mut self,
-        now: Moment,
-        name: &str,
         reason: Option<Reason>,
-        looked: Option<Vec<Process>>,
-        out: &mut Vec<Effect>,
+        listed: Option<Vec<Process>>,
+        cx: &mut Context<'_>,
     ) {
-        let Some(state) = self.checks.get(name) else {
-            return;
-        };
-        let tells_every_action = state.check.policy.tell == NotifyMode::EveryAction;
-        if state.check.remedy.selection.is_empty() && !tells_every_action {
-            self.tell_down(now, name, DownState::ToldOnly, out);
+        cx.shared.define_failing(cx.now, self);
+        let reports_actions = self.check.policy.tell == NotifyMode::EveryAction;
+        if self.check.remedy.selection.is_empty() && !reports_actions {
+            return self.report_down(DownState::ToldOnly, cx);
+        }
+        self.rearm(cx);
+        if self.give_up(cx) {
             return;
         }
-        self.rearm(now, name, out);
-        if self.give_up(now, name, out) {
-            return;
-        }
-        match self.gate(now, name, reason, looked.as_deref()) {
-            Some(gate) => self.hold(now, name, gate, out),
-            None => self.act(now, name, looked, false, out),
+        match self.gate(reason, listed.as_deref(), cx) {
+            Some(gate) => self.hold(gate, cx),
+            None => self.act(listed, false, cx),
         }
     }
 
     /// What holds an action back, if anything.
     fn gate(
         &self,
-        now: Moment,
-        name: &str,
         reason: Option<Reason>,
-        looked: Option<&[Process]>,
+        listed: Option<&[Process]>,
+        cx: &Context<'_>,
     ) -> Option<Gate> {
-        let state = self.checks.get(name)?;
-        if self.shutting_down {
+        if cx.shared.shutting_down {
             return Some(Gate::ShuttingDown);
         }
-        if let Some(pause) = state.paused(now) {
-            return Some(Gate::Paused {
-                reason: pause.reason.clone(),
-            });
+        if let Some(gate) = self.gate_of_pause(cx) {
+            return Some(gate);
         }
-        if !state.check.policy.acts_on(reason) {
+        if !self.check.policy.acts_on(reason) {
             let reason = reason.map(|reason| reason.to_string()).unwrap_or_default();
             return Some(Gate::NotActedOn { reason });
         }
-        if state.memory.gave_up.is_some() {
+        if self.memory.gave_up.is_some() {
             return Some(Gate::GaveUp);
         }
-        self.gate_of_others(name)
+        self.gate_of_others(cx)
+            .or_else(|| self.gate_of_unfinished(listed, cx))
             .or_else(|| {
-                let next = state.memory.next_attempt.filter(|next| now < *next)?;
+                let next = self.memory.next_attempt.filter(|next| cx.now < *next)?;
                 Some(Gate::Backoff {
-                    left: next.since(now),
+                    left: next.since(cx.now),
                 })
             })
+            .or_else(|| self.gate_of_overall_budget(cx))
             .or_else(|| {
-                let budget = self.limits.max_restarts?;
-                self.spent
-                    .exhausted(now, budget)
-                    .then_some(Gate::OverallBudget)
+                let clash = cx.shared.clash(&self.check.name, listed);
+                clash.map(|check| Gate::SameProcess { check })
             })
-            .or_else(|| self.gate_of_actions(name, looked))
+            .or_else(|| cx.shared.concurrency(&self.check.name))
     }
 
     /// What holds back the rest of an attempt under way, if anything.
-    pub(super) fn gate_of_roll(&self, now: Moment, name: &str, by_hand: bool) -> Option<Gate> {
-        if self.shutting_down {
+    pub(super) fn gate_between_parts(&self, manual: bool, cx: &Context<'_>) -> Option<Gate> {
+        if cx.shared.shutting_down {
             return Some(Gate::ShuttingDown);
         }
-        if by_hand {
+        if manual {
             return None;
         }
-        let pause = self.checks.get(name)?.paused(now);
-        pause
-            .map(|pause| Gate::Paused {
-                reason: pause.reason.clone(),
-            })
-            .or_else(|| self.gate_of_others(name))
+        self.gate_of_pause(cx).or_else(|| self.gate_of_others(cx))
+    }
+
+    pub(super) fn gate_of_pause(&self, cx: &Context<'_>) -> Option<Gate> {
+        let pause = self.paused(cx.now)?;
+        Some(Gate::Paused {
+            reason: pause.reason.clone(),
+        })
+    }
+
+    pub(super) fn gate_of_overall_budget(&self, cx: &Context<'_>) -> Option<Gate> {
+        let budget = cx.shared.limits.max_restarts?;
+        let exhausted = cx.shared.spent.exhausted(cx.now, budget);
+        exhausted.then_some(Gate::OverallBudget)
     }
 
     /// What other checks say against an action.
-    fn gate_of_others(&self, name: &str) -> Option<Gate> {
-        let state = self.checks.get(name)?;
-        let failing = |check: &String| self.checks.get(check).is_some_and(CheckState::is_failing);
-        if let Some(check) = state.check.requires.iter().find(|check| failing(check)) {
+    fn gate_of_others(&self, cx: &Context<'_>) -> Option<Gate> {
+        if let Some(check) = cx.shared.failing_of(&self.check.requires) {
             return Some(Gate::Requires {
                 check: check.clone(),
             });
         }
-        let of = self.checks.len();
-        let failing = self
-            .checks
-            .values()
-            .filter(|state| state.is_failing())
-            .count();
-        #[expect(clippy::cast_precision_loss, reason = "a number of checks")]
-        let share = failing as f64 / of as f64;
-        let threshold = self.limits.panic_threshold?;
-        (of >= 3 && share >= threshold).then_some(Gate::Panic { failing, of })
+        cx.shared.panic(cx.now, &self.check.name)
     }
 
-    /// What actions under way say against another one.
-    fn gate_of_actions(&self, name: &str, looked: Option<&[Process]>) -> Option<Gate> {
-        if let Some(check) = self.clash(name, looked) {
-            return Some(Gate::SameProcess { check });
+    /// A restart of the check is being finished, or nothing but unfinished restarts is left to act on: they are
+    /// tried again by themselves. The drop-in acts at every tick that fails, like the original.
+    fn gate_of_unfinished(&self, listed: Option<&[Process]>, cx: &Context<'_>) -> Option<Gate> {
+        if self.check.policy.tell == NotifyMode::EveryAction {
+            return None;
         }
-        let running = u32::try_from(self.rolling().count()).unwrap_or(u32::MAX);
-        (running >= self.limits.max_concurrent_restarts).then_some(Gate::Concurrency { running })
-    }
-
-    /// The check whose attempt is under way on one of the processes that `name` would act on.
-    pub(super) fn clash(&self, name: &str, looked: Option<&[Process]>) -> Option<String> {
-        let mut others = self.rolling().filter(|(other, _)| *other != name);
-        let clash = others.find(|(_, roll)| match (&roll.looked, looked) {
-            (Some(theirs), Some(ours)) => ours
-                .iter()
-                .any(|process| theirs.iter().any(|their| their.name == process.name)),
-            // who cannot tell them apart must not touch them
-            (None, _) | (_, None) => true,
-        });
-        clash.map(|(check, _)| check.to_owned())
+        let name = &self.check.name;
+        if let Some(process) = cx.shared.starting_for(name) {
+            let process = process.to_string();
+            return Some(Gate::Unfinished { process });
+        }
+        let unfinished = cx.shared.unfinished(Some(listed?));
+        let remedy = &self.check.remedy;
+        let is_left = |process: &Process| {
+            remedy.acts_on(process, false)
+                && !remedy.is_ourselves(&process.name)
+                && !unfinished.contains(&process.name)
+        };
+        if listed?.iter().any(is_left) {
+            return None;
+        }
+        let process = unfinished.first()?.to_string();
+        Some(Gate::Unfinished { process })
     }
 
     /// Takes back the giving up when its time has come and the budget allows it.
-    fn rearm(&mut self, now: Moment, name: &str, out: &mut Vec<Effect>) {
-        let Some(state) = self.checks.get_mut(name) else {
+    pub(super) fn rearm(&mut self, cx: &mut Context<'_>) {
+        let policy = &self.check.policy;
+        let (Some(gave_up), Some(rearm)) = (self.memory.gave_up, policy.rearm) else {
             return;
         };
-        let policy = &state.check.policy;
-        let (Some(gave_up), Some(rearm)) = (state.memory.gave_up, policy.rearm) else {
-            return;
-        };
-        let spent = policy
-            .restarts
-            .is_some_and(|budget| state.memory.spent.exhausted(now, budget));
-        if now.since(gave_up) >= rearm && !spent {
-            state.memory.gave_up = None;
-            state.memory.attempts = 0;
-            state.memory.next_attempt = None;
-            state.held = None;
-            if let Some(incident) = state.memory.incident.as_mut() {
-                incident.note(now, Happening::Rearmed);
+        if cx.now.since(gave_up) >= rearm && !self.is_budget_exhausted(cx) {
+            self.memory.gave_up = None;
+            self.memory.attempts = 0;
+            self.memory.next_attempt = None;
+            self.held = None;
+            if let Some(incident) = self.memory.incident.as_mut() {
+                incident.note(cx.now, Happening::Rearmed);
             }
-            out.push(note(now, name, Decision::Rearmed));
+            cx.note(&self.check.name, Decision::Rearmed);
         }
+    }
+
+    pub(super) fn is_budget_exhausted(&self, cx: &Context<'_>) -> bool {
+        let budget = self.check.policy.restarts;
+        budget.is_some_and(|budget| self.memory.spent.exhausted(cx.now, budget))
     }
 
     /// Gives up when the budget is used up. Says so once. Returns whether it did just now.
-    fn give_up(&mut self, now: Moment, name: &str, out: &mut Vec<Effect>) -> bool {
-        let Some(state) = self.checks.get_mut(name) else {
-            return false;
-        };
-        let Some(budget) = state.check.policy.restarts else {
-            return false;
-        };
-        if state.memory.gave_up.is_some() || !state.memory.spent.exhausted(now, budget) {
+    pub(super) fn give_up(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.memory.gave_up.is_some() || !self.is_budget_exhausted(cx) {
             return false;
         }
-        state.memory.gave_up = Some(now);
-        state.memory.verifying = None;
-        if let Some(incident) = state.memory.incident.as_mut() {
-            incident.note(now, Happening::GaveUp);
-            // who hears that it was given up knows that it is down
+        self.memory.gave_up = Some(cx.now);
+        self.memory.verifying = None;
+        if let Some(incident) = self.memory.incident.as_mut() {
+            incident.note(cx.now, Happening::GaveUp);
+            // a person who hears that it was given up knows that it is down
             incident.told = true;
         }
-        let rearm = state.check.policy.rearm;
-        out.push(note(now, name, Decision::GaveUp));
-        self.report(now, name, ReportKind::GaveUp { rearm }, out);
+        let rearm = self.check.policy.rearm;
+        cx.note(&self.check.name, Decision::GaveUp);
+        self.report(ReportKind::GaveUp { rearm }, cx);
         true
     }
 
-    /// Notes what holds an action back, once for as long as it is the same, and tells those who wait.
-    fn hold(&mut self, now: Moment, name: &str, gate: Gate, out: &mut Vec<Effect>) {
-        let Some(state) = self.checks.get_mut(name) else {
-            return;
-        };
-        state.waiting = matches!(gate, Gate::Concurrency { .. } | Gate::SameProcess { .. });
+    /// Notes what holds an action back, once for as long as it is the same, and reports it unless it passes by
+    /// itself.
+    fn hold(&mut self, gate: Gate, cx: &mut Context<'_>) {
+        let waits = matches!(
+            gate,
+            Gate::Concurrency { .. } | Gate::SameProcess { .. } | Gate::Unfinished { .. }
+        );
+        if waits {
+            cx.shared.waiting.insert(self.check.name.clone());
+        } else {
+            cx.shared.waiting.remove(&self.check.name);
+        }
         let kind = std::mem::discriminant(&gate);
-        let noted = state.held.as_ref().map(std::mem::discriminant);
-        state.held = Some(gate.clone());
+        let noted = self.held.as_ref().map(std::mem::discriminant);
+        self.held = Some(gate.clone());
         if noted == Some(kind) {
             return;
         }
-        if let Some(incident) = state.memory.incident.as_mut() {
-            incident.note(now, Happening::Held(gate.clone()));
+        if let Some(incident) = self.memory.incident.as_mut() {
+            incident.note(cx.now, Happening::Held(gate.clone()));
         }
-        out.push(note(now, name, Decision::Held(gate.clone())));
-        let passing = state.waiting || matches!(gate, Gate::Backoff { .. } | Gate::ShuttingDown);
-        if !passing {
-            self.tell_down(now, name, DownState::Held(gate), out);
+        cx.note(&self.check.name, Decision::Held(gate.clone()));
+        let passes = waits || matches!(gate, Gate::Backoff { .. } | Gate::ShuttingDown);
+        if !passes {
+            self.report_down(DownState::Held(gate), cx);
         }
     }
 }

@@ -1,48 +1,41 @@
-//! The only place where anything is decided: events in, effects out. One file per kind of decision:
-//! `look.rs` judges and counts, `gates.rs` says whether to act, `act.rs` acts, `roll.rs` goes from one process
-//! to the next, `hand.rs` restarts by hand, `warm.rs` warms up, `tell.rs` reports; here is the dispatch and what
-//! they share. `show.rs` decides nothing: it says where everything stands.
+//! The only place where anything is decided: events in, effects out. Each check is a state machine of its own
+//! ([`CheckState`]), told in one file per kind of decision: `probing` begins probes, `counting` counts their
+//! results, `gates` says whether to act, `attempt` acts, `rolling` goes from one process to the next, `manual`
+//! restarts by hand, `pending` finishes restarts that were left unfinished, `warmup` warms up, `reporting`
+//! reports. `shared` is what the checks share. Here is the monitor, which routes; `view` only shows.
 
-mod act;
+mod attempt;
+mod counting;
 mod event;
 mod gates;
-mod hand;
-mod look;
-mod roll;
-mod show;
-mod tell;
-mod warm;
+mod manual;
+mod pending;
+mod probing;
+mod reporting;
+mod rolling;
+mod shared;
+mod view;
+mod warmup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::budget::Spent;
-use super::check::{Check, CheckState, Doing, Memory, Pause};
+use super::check::{Activity, Check, CheckState, Memory, Pause};
 use super::gate::Gate;
 use super::incident::{Happening, Incident};
 use super::moment::Moment;
-use super::note::{Decision, Dropped, Note};
-use super::process::ProcessName;
-use super::roll::Roll;
+use super::note::Decision;
 use super::step::Halt;
-use super::ticket::Ticket;
+use pending::Pending;
+use shared::{Context, Shared};
 
-pub use event::{Effect, Event, Limits, Tick};
+pub use event::{Effect, Event, Limits, Tick, Ticket};
 
-/// The watchdog's mind.
+/// All checks and what they share.
 #[derive(Clone, Debug)]
 pub struct Monitor {
-    limits: Limits,
-    seed: u64,
     checks: BTreeMap<String, CheckState>,
     order: Vec<String>,
-    spent: Spent,
-    /// When an action on a process last ended.
-    acted_on: BTreeMap<ProcessName, Moment>,
-    /// When any action last ended.
-    acted: Option<Moment>,
-    tickets: u64,
-    incidents: u64,
-    shutting_down: bool,
+    shared: Shared,
 }
 
 impl Monitor {
@@ -50,16 +43,9 @@ impl Monitor {
     /// the same effects.
     pub fn new(limits: Limits, seed: u64, checks: Vec<Check>) -> Self {
         let mut monitor = Self {
-            limits,
-            seed,
             checks: BTreeMap::new(),
             order: Vec::new(),
-            spent: Spent::default(),
-            acted_on: BTreeMap::new(),
-            acted: None,
-            tickets: 0,
-            incidents: 0,
-            shutting_down: false,
+            shared: Shared::new(limits, seed),
         };
         monitor.define(checks);
         monitor
@@ -69,6 +55,9 @@ impl Monitor {
     pub fn recall(&mut self, check: &str, memory: Memory) {
         if let Some(state) = self.checks.get_mut(check) {
             state.memory = memory;
+            let newest = state.memory.samples.back().map(|sample| sample.at);
+            self.shared
+                .define_failing(newest.unwrap_or_default(), state);
         }
     }
 
@@ -77,8 +66,8 @@ impl Monitor {
         self.checks.get(check).map(|state| &state.memory)
     }
 
-    /// What of a check's memory is worth writing down at once: everything but the samples, which change with
-    /// every look, and passes beyond those that count.
+    /// What of a check's memory is worth writing to disk at once: everything but the samples, which change with
+    /// every probe, and passes beyond those that count.
     pub fn gist(&self, check: &str) -> Option<Memory> {
         let state = self.checks.get(check)?;
         let mut gist = state.memory.clone();
@@ -87,11 +76,11 @@ impl Monitor {
         Some(gist)
     }
 
-    /// The episode of a check that has ended, or was added to after its end, since this was last asked.
+    /// The incident of a check that has ended, or was added to after its end, since this was last called.
     pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
         let state = self.checks.get_mut(check)?;
-        let news = std::mem::take(&mut state.unwritten);
-        state.closed.clone().filter(|_| news)
+        let changed = std::mem::take(&mut state.unwritten);
+        state.closed.clone().filter(|_| changed)
     }
 
     /// The definitions, in the order given.
@@ -102,132 +91,214 @@ impl Monitor {
             .map(|state| &state.check)
     }
 
-    /// Whether no look and no action is under way.
+    /// Whether no probe and no action is under way, and no process that we stopped waits for its first start.
     pub fn is_at_rest(&self) -> bool {
-        self.checks.values().all(|state| state.doing == Doing::Idle)
+        let idle = |state: &CheckState| state.activity == Activity::Idle;
+        let mut pending = self.shared.pending.values();
+        !self.shared.is_acting()
+            && (self.shared.shutting_down || !pending.any(Pending::is_worth_staying))
+            && self.checks.values().all(idle)
     }
 
-    /// Whether an action is under way.
+    /// Whether an action is under way, or a process is being started again.
     pub fn is_acting(&self) -> bool {
-        self.acting().next().is_some()
+        self.shared.is_acting()
     }
 
-    /// Decides. An event that fits nothing under way (an answer to an older question) is ignored.
-    #[must_use = "effects are to be done"]
+    /// Whether a process that we stopped is owed a start, or is being started again.
+    pub fn owes_start(&self) -> bool {
+        self.shared.pending.values().any(Pending::owes_start)
+    }
+
+    /// Decides. An event that answers nothing under way (an answer to an older effect) is ignored.
+    #[must_use = "effects are to be performed"]
     pub fn handle(&mut self, now: Moment, event: Event) -> Vec<Effect> {
-        let mut out = Vec::new();
+        let mut effects = Vec::new();
         match event {
-            Event::Tick(tick) => self.tick(now, &tick, &mut out),
+            Event::Tick(tick) => {
+                self.with(now, &tick.check, &mut effects, |check, cx| {
+                    check.tick(&tick, cx);
+                });
+                self.retry_of(now, &tick.check, &mut effects);
+            }
             Event::Listed {
                 check,
                 ticket,
                 processes,
                 unasked,
-            } => {
-                self.note_unasked(now, &check, unasked, &mut out);
-                self.listed(now, &check, ticket, processes, &mut out);
-            }
+            } => self.with(now, &check, &mut effects, |check, cx| {
+                check.note_unasked(unasked, cx);
+                check.listed(ticket, processes, cx);
+            }),
             Event::Observed {
                 check,
                 ticket,
                 seen,
-            } => {
-                self.observed(now, &check, ticket, *seen, &mut out);
-            }
+            } => self.with(now, &check, &mut effects, |check, cx| {
+                check.observed(ticket, *seen, cx);
+            }),
             Event::Judged {
                 check,
                 ticket,
                 look,
-            } => self.looked(now, &check, ticket, *look, &mut out),
+            } => self.with(now, &check, &mut effects, |check, cx| {
+                check.judged(ticket, *look, cx);
+            }),
             Event::WarmedUp {
                 check,
                 ticket,
                 seen,
-            } => self.warmed_up(now, &check, ticket, &seen, &mut out),
+            } => self.with(now, &check, &mut effects, |check, cx| {
+                check.warmed_up(ticket, &seen, cx);
+            }),
             Event::Acted {
                 check,
                 ticket,
                 outcome,
+                pending,
             } => {
-                self.ended(now, &check, ticket, outcome, &mut out);
+                self.with(now, &check, &mut effects, |check, cx| {
+                    check.action_ended(ticket, outcome, pending, cx);
+                });
+                self.forget_if_gone(&check);
             }
+            Event::Inherited(restart) => self.inherit(now, *restart, &mut effects),
+            Event::Woken { process, ticket } => self.woken(now, &process, ticket, &mut effects),
             Event::Resumed {
-                check,
-                incident,
+                process,
+                ticket,
                 outcome,
-            } => self.resumed(now, &check, &incident, outcome, &mut out),
+                result,
+            } => self.resumed(now, &process, ticket, outcome, result, &mut effects),
             Event::Delivered {
                 incident,
                 report,
                 kind,
                 failure,
             } => {
-                self.delivered(
-                    now,
-                    &incident,
-                    Happening::Told {
-                        report,
-                        kind,
-                        failure,
-                    },
-                );
+                let delivered = Happening::Told {
+                    report,
+                    kind,
+                    failure,
+                };
+                self.delivered(now, &incident, delivered);
             }
             Event::Pause {
                 check,
                 reason,
                 lasting,
-            } => {
-                let until = lasting.map(|span| now + span);
-                if let Some(state) = self.checks.get_mut(&check) {
-                    state.memory.pause = Some(Pause {
-                        reason: reason.clone(),
-                        until,
-                    });
-                    out.push(note(now, &check, Decision::Paused { reason, until }));
-                }
-            }
+            } => self.with(now, &check, &mut effects, |check, cx| {
+                let until = lasting.map(|span| cx.now + span);
+                check.memory.pause = Some(Pause {
+                    reason: reason.clone(),
+                    until,
+                });
+                cx.note(&check.check.name, Decision::Paused { reason, until });
+            }),
             Event::Resume { check } => {
-                let paused = self
-                    .checks
-                    .get_mut(&check)
-                    .and_then(|state| state.memory.pause.take());
-                if paused.is_some() {
-                    out.push(note(now, &check, Decision::Resumed));
-                }
+                self.with(now, &check, &mut effects, |check, cx| {
+                    if check.memory.pause.take().is_some() {
+                        cx.note(&check.check.name, Decision::Resumed);
+                    }
+                });
+                self.retry_of(now, &check, &mut effects);
             }
             Event::Reset { check } => {
-                if let Some(state) = self.checks.get_mut(&check) {
-                    let memory = &mut state.memory;
-                    memory.gave_up = None;
-                    memory.attempts = 0;
-                    memory.next_attempt = None;
-                    memory.spent.clear();
-                    // what a person looks after may use it all again
-                    self.spent.clear();
-                    state.held = None;
-                    out.push(note(now, &check, Decision::Reset));
-                }
+                self.with(now, &check, &mut effects, CheckState::reset);
+                self.retry_of(now, &check, &mut effects);
             }
-            Event::Restart { check } => self.restart_by_hand(now, &check, &mut out),
-            Event::Reload { checks, limits } => {
-                self.halt_changed(now, &checks, &mut out);
-                self.limits = limits;
-                self.define(checks);
+            Event::Restart { check } => {
+                self.with(now, &check, &mut effects, CheckState::restart_manually);
             }
-            Event::Shutdown => self.shut_down(now, &mut out),
+            Event::Reload { checks, limits } => self.reload(now, checks, limits, &mut effects),
+            Event::Shutdown => self.shut_down(now, &mut effects),
         }
-        out
+        self.release(now, &mut effects);
+        effects
+    }
+
+    /// Lets `check` decide, and takes note of whether it fails then.
+    fn with(
+        &mut self,
+        now: Moment,
+        check: &str,
+        effects: &mut Vec<Effect>,
+        decide: impl FnOnce(&mut CheckState, &mut Context<'_>),
+    ) {
+        if let Some(state) = self.checks.get_mut(check) {
+            let mut cx = Context {
+                now,
+                shared: &mut self.shared,
+                effects,
+            };
+            decide(state, &mut cx);
+            self.shared.define_failing(now, state);
+        }
+    }
+
+    /// When an attempt has ended: lets those go on that waited for it.
+    fn release(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        while std::mem::take(&mut self.shared.released) {
+            if self.shared.shutting_down {
+                continue;
+            }
+            for check in std::mem::take(&mut self.shared.waiting) {
+                self.with(now, &check, effects, CheckState::probe_released);
+            }
+            self.retry_all(now, effects);
+        }
     }
 
     /// Takes new definitions. An equal check keeps all its state; a changed one keeps what is true of the
-    /// service (its episode, budget and pause) but counts anew; one that is gone is forgotten when its
+    /// service (its incident, budget and pause) but counts anew; one that is gone is forgotten when its
     /// action, if any, has ended.
+    fn reload(
+        &mut self,
+        now: Moment,
+        checks: Vec<Check>,
+        limits: Limits,
+        effects: &mut Vec<Effect>,
+    ) {
+        let new: BTreeMap<&str, &Check> = checks
+            .iter()
+            .map(|check| (check.name.as_str(), check))
+            .collect();
+        for (name, state) in &mut self.checks {
+            if new.get(name.as_str()) != Some(&&state.check) {
+                let mut cx = Context {
+                    now,
+                    shared: &mut self.shared,
+                    effects,
+                };
+                state.halt_between_parts_or_after(Halt::Changed, &mut cx);
+            }
+        }
+        self.shared.limits = limits;
+        let owned = self.pending_with_check();
+        self.define(checks);
+        for process in owned {
+            // a check that is gone holds its pending restarts no longer
+            if !self.has_check(&process) {
+                self.retry(now, &process, effects);
+            }
+        }
+    }
+
     fn define(&mut self, checks: Vec<Check>) {
         self.order = checks.iter().map(|check| check.name.clone()).collect();
+        let known: BTreeSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+        let shared = &mut self.shared;
         self.checks.retain(|name, state| {
-            self.order.contains(name) || matches!(state.doing, Doing::Acting { .. })
+            let stays =
+                known.contains(name.as_str()) || matches!(state.activity, Activity::Acting { .. });
+            if !stays {
+                shared.define_targets(name, None);
+            }
+            stays
         });
         for check in checks {
+            self.shared
+                .define_targets(&check.name, Some(&check.remedy.selection));
             match self.checks.get_mut(&check.name) {
                 Some(state) if state.check == check => {}
                 Some(state) => {
@@ -236,8 +307,9 @@ impl Monitor {
                     }
                     state.check = check;
                     state.forget_streak();
-                    if !matches!(state.doing, Doing::Acting { .. }) {
-                        state.doing = Doing::Idle;
+                    state.missed = None;
+                    if !matches!(state.activity, Activity::Acting { .. }) {
+                        state.activity = Activity::Idle;
                     }
                 }
                 None => {
@@ -249,65 +321,75 @@ impl Monitor {
         }
     }
 
-    fn shut_down(&mut self, now: Moment, out: &mut Vec<Effect>) {
-        self.shutting_down = true;
-        self.halt_all(now, &Halt::Held(Gate::ShuttingDown), out);
+    fn shut_down(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        self.shared.shutting_down = true;
+        self.shared.waiting.clear();
         for state in self.checks.values_mut() {
-            state.waiting = false;
-            if !matches!(state.doing, Doing::Acting { .. }) {
-                state.doing = Doing::Idle;
+            if state.is_between_parts() {
+                let mut cx = Context {
+                    now,
+                    shared: &mut self.shared,
+                    effects,
+                };
+                state.halt(Halt::Held(Gate::ShuttingDown), &mut cx);
+            }
+            state.missed = None;
+            if !matches!(state.activity, Activity::Acting { .. }) {
+                state.activity = Activity::Idle;
             }
         }
+        self.start_once_more(now, effects);
     }
 
-    fn next_ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        Ticket(self.tickets)
-    }
-
-    /// The id of a check's open incident, or one for the incident that is about to be opened.
-    fn incident_of(&mut self, check: &str) -> String {
+    /// A report was delivered, or could not be: noted in its incident, also after its end.
+    fn delivered(&mut self, now: Moment, id: &str, delivered: Happening) {
+        let is_it = |incident: &Option<Incident>| {
+            incident.as_ref().is_some_and(|incident| incident.id == id)
+        };
         let open = self
             .checks
-            .get(check)
-            .and_then(|state| state.memory.incident.as_ref());
-        match open {
-            Some(incident) => incident.id.clone(),
-            None => self.next_incident(),
+            .values_mut()
+            .find(|state| is_it(&state.memory.incident));
+        if let Some(incident) = open.and_then(|state| state.memory.incident.as_mut()) {
+            incident.note(now, delivered);
+            return;
+        }
+        let closed = self.checks.values_mut().find(|state| is_it(&state.closed));
+        if let Some(state) = closed
+            && let Some(incident) = state.closed.as_mut()
+        {
+            incident.note(now, delivered);
+            state.unwritten = true;
         }
     }
 
-    fn next_incident(&mut self) -> String {
-        self.incidents += 1;
-        format!("{:08x}-{}", self.seed & 0xffff_ffff, self.incidents)
-    }
-
-    /// The checks whose action is under way, with the processes it touches.
-    fn acting(&self) -> impl Iterator<Item = (&str, Option<&[ProcessName]>)> {
-        self.checks
-            .iter()
-            .filter_map(|(name, state)| match &state.doing {
-                Doing::Acting { on, .. } => Some((name.as_str(), on.as_deref())),
-                Doing::Idle | Doing::Listing { .. } | Doing::Probing { .. } => None,
-            })
-    }
-
-    /// The checks whose attempt is under way, also between two actions of it.
-    fn rolling(&self) -> impl Iterator<Item = (&str, &Roll)> {
-        self.checks
-            .iter()
-            .filter_map(|(name, state)| Some((name.as_str(), state.roll.as_ref()?)))
+    fn forget_if_gone(&mut self, name: &str) {
+        if !self.order.iter().any(|known| known == name) {
+            self.checks.remove(name);
+            self.shared.define_targets(name, None);
+        }
     }
 }
 
-fn note(at: Moment, check: &str, decision: Decision) -> Effect {
-    Effect::Note(Note {
-        at,
-        check: check.to_owned(),
-        decision,
-    })
-}
+impl CheckState {
+    /// A person says that it is fine to try again.
+    fn reset(&mut self, cx: &mut Context<'_>) {
+        self.memory.gave_up = None;
+        self.memory.attempts = 0;
+        self.memory.next_attempt = None;
+        self.memory.spent.clear();
+        // a service that a person looks after may use the whole budget again
+        cx.shared.spent.clear();
+        self.held = None;
+        self.retry_at_once(cx);
+        cx.note(&self.check.name, Decision::Reset);
+    }
 
-fn dropped(at: Moment, check: &str, why: Dropped) -> Effect {
-    note(at, check, Decision::TickDropped(why))
+    /// The id of the open incident, or of the one that is about to be opened.
+    fn incident_id(&self, cx: &mut Context<'_>) -> String {
+        match &self.memory.incident {
+            Some(incident) => incident.id.clone(),
+            None => cx.shared.next_incident(),
+        }
+    }
 }

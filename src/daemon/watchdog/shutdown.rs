@@ -1,15 +1,40 @@
-//! How a watchdog ends: programs are stopped or left, and what must outlive it gets to the disk.
+//! The end of a watchdog: why it ends, its programs are stopped or left, and what must outlive it gets to the disk.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use super::Watchdog;
-use super::ending::Ending;
 use crate::health::{Event, Verdict};
-use crate::tick::{Signal, Signals};
+use crate::tick::{self, Signal, Signals};
 
 /// How long the store may hold up the end.
 const CLOSE_FOR: Duration = Duration::from_secs(5);
+
+/// Why a watchdog has ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// It was told to.
+    Stopped,
+    /// It was told to a second time, and left work behind.
+    Hurried,
+    /// Once was asked for and is done: the worst verdict.
+    Once(Verdict),
+    /// No more ticks will come.
+    NoTicks(tick::Ended),
+    /// It could not even begin: another one looks after its programs, or a port is taken.
+    CannotBegin(String),
+}
+
+impl Ending {
+    /// How long open mails may hold up the end: little when we are told to stop, for who told us counts the
+    /// seconds.
+    pub(super) const fn last_mails(&self) -> Duration {
+        match self {
+            Self::Stopped | Self::Hurried | Self::CannotBegin(_) => Duration::from_secs(5),
+            Self::Once(_) | Self::NoTicks(_) => Duration::from_secs(60),
+        }
+    }
+}
 
 impl Watchdog {
     /// The end begins: nothing new is done from now on.

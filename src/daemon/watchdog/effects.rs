@@ -1,4 +1,4 @@
-//! From an event to its effects, and what of it is written down, in an order that bears a kill at any time.
+//! From an event to its effects, and what of it is written to disk, in an order that bears a kill at any time.
 
 use std::collections::BTreeSet;
 
@@ -7,33 +7,16 @@ use crate::daemon::executor::Ended;
 use crate::daemon::judging;
 use crate::daemon::notification_queue::ReportBatch;
 use crate::daemon::persist_queue::PersistEntry;
-use crate::daemon::recovery::Half;
 use crate::health::{CheckResult, Decision, Effect, Event, Note, Report};
 
 impl Watchdog {
-    /// A deed has ended. Its intents are closed only after what follows from it is safe.
-    pub(super) fn action_ended(&mut self, ended: Ended) {
-        let about = match &ended.event {
-            Some(Event::Acted { check, .. } | Event::Resumed { check, .. }) => Some(check.clone()),
-            _ => None,
-        };
-        let incident = about
-            .as_ref()
-            .and_then(|check| self.monitor.memory(check)?.incident.clone());
-        if let Some(event) = ended.event.and_then(|event| self.judge_off_loop(event)) {
+    /// An effect has ended. Its intents are closed only after what follows from it is safe.
+    pub(super) fn effect_ended(&mut self, ended: Ended) {
+        if let Some(event) = self.judge_off_loop(ended.event) {
             self.feed(event);
         }
-        if let Some(check) = &about {
+        if let Some(check) = &ended.acted_for {
             self.write_down(check, true);
-        }
-        let incident = incident.map(|incident| incident.id).unwrap_or_default();
-        for (intent, unfinished) in ended.unfinished {
-            self.recovery().take_again(Half {
-                intent,
-                check: about.clone().unwrap_or_default(),
-                incident: incident.clone(),
-                unfinished,
-            });
         }
         if !ended.done.is_empty() {
             self.executor
@@ -84,6 +67,10 @@ impl Watchdog {
                     self.write_down(&plan.check, true);
                     self.cause(&plan.check)
                 }
+                Effect::Resume { restart, .. } => {
+                    self.write_down(&restart.check, true);
+                    (String::new(), None)
+                }
                 Effect::Note(note) => {
                     self.tally.count(&note.decision);
                     notes.push(note.clone());
@@ -93,9 +80,10 @@ impl Watchdog {
                     reports.push((**report).clone());
                     (String::new(), None)
                 }
-                Effect::List { .. } | Effect::Probe { .. } | Effect::WarmUp { .. } => {
-                    (String::new(), None)
-                }
+                Effect::List { .. }
+                | Effect::Probe { .. }
+                | Effect::Wake { .. }
+                | Effect::WarmUp { .. } => (String::new(), None),
             };
             self.executor.perform(effect, &url, look);
         }

@@ -1,8 +1,8 @@
-//! The monitor as it stands at one moment, put into the plain data of a snapshot. Nothing is changed here.
+//! The monitor at one moment, as the plain data of a snapshot. Nothing is changed here.
 
 use std::time::Duration;
 
-use super::super::check::{CheckState, Doing};
+use super::super::check::{Activity, CheckState};
 use super::super::expectation::Expectation;
 use super::super::gate::Gate;
 use super::super::moment::Moment;
@@ -12,14 +12,17 @@ use super::super::snapshot::{
 };
 use super::super::threshold::{Status, Streak};
 use super::Monitor;
+use super::shared::Shared;
 
 impl Monitor {
     /// One check as it stands at `now`.
     pub fn view(&self, now: Moment, check: &str) -> Option<CheckView> {
-        self.checks.get(check).map(|state| state.view(now))
+        self.checks
+            .get(check)
+            .map(|state| state.view(now, &self.shared))
     }
 
-    /// What `check` expects: for judging beside the loop what would hold it up.
+    /// What `check` expects: to judge a heavy body beside the loop.
     pub fn expectation(&self, check: &str) -> Option<&Expectation> {
         self.checks.get(check).map(|state| &state.check.expectation)
     }
@@ -31,7 +34,7 @@ impl Monitor {
         let stands = |status| count(&|state| state.memory.status == status);
         Snapshot {
             at: now,
-            shutting_down: self.shutting_down,
+            shutting_down: self.shared.shutting_down,
             totals: Totals {
                 checks: states().count(),
                 up: stands(Status::Up),
@@ -40,22 +43,27 @@ impl Monitor {
                 paused: count(&|state| state.paused(now).is_some()),
                 gave_up: count(&|state| state.memory.gave_up.is_some()),
                 looking: count(&|state| {
-                    matches!(state.doing, Doing::Listing { .. } | Doing::Probing { .. })
+                    matches!(
+                        state.activity,
+                        Activity::Listing { .. } | Activity::Probing { .. }
+                    )
                 }),
-                acting: count(&|state| state.roll.is_some()),
-                restarts: self.limits.max_restarts.map(|budget| Spending {
-                    spent: self.spent.within(now, budget.window),
+                acting: count(&|state| state.attempt.is_some()),
+                restarts: self.shared.limits.max_restarts.map(|budget| Spending {
+                    spent: self.shared.spent.within(now, budget.window),
                     of: budget.count,
                     window: budget.window.as_secs_f64(),
                 }),
             },
-            checks: states().map(|state| state.view(now)).collect(),
+            checks: states()
+                .map(|state| state.view(now, &self.shared))
+                .collect(),
         }
     }
 }
 
 impl CheckState {
-    fn view(&self, now: Moment) -> CheckView {
+    fn view(&self, now: Moment, shared: &Shared) -> CheckView {
         let Self { check, memory, .. } = self;
         let policy = &check.policy;
         let ahead = |moment: &Moment| *moment > now;
@@ -99,7 +107,13 @@ impl CheckState {
             }),
             busy: self.busy(),
             warming: self.warming.as_ref().map(|warming| warming.since),
-            roll: self.roll.as_ref().and_then(RollView::of),
+            roll: self.attempt.as_ref().and_then(RollView::of),
+            pending: shared
+                .pending
+                .values()
+                .filter(|pending| pending.restart.check == check.name)
+                .map(|pending| pending.view())
+                .collect(),
             targets: check.remedy.selection.words(),
             requires: check.requires.clone(),
             dry_run: check.dry_run,
@@ -119,7 +133,8 @@ impl CheckState {
             }
             Gate::Paused { reason } => self.paused(now).map(|_| Gate::Paused { reason }),
             Gate::GaveUp => self.memory.gave_up.map(|_| Gate::GaveUp),
-            gate @ (Gate::ShuttingDown
+            gate @ (Gate::Unfinished { .. }
+            | Gate::ShuttingDown
             | Gate::NotActedOn { .. }
             | Gate::Requires { .. }
             | Gate::Panic { .. }
@@ -130,11 +145,11 @@ impl CheckState {
     }
 
     fn busy(&self) -> Option<Busy> {
-        match &self.doing {
-            Doing::Idle => None,
-            Doing::Listing { .. } => Some(Busy::Listing),
-            Doing::Probing { .. } => Some(Busy::Probing),
-            Doing::Acting { begun, on, .. } => Some(Busy::Restarting {
+        match &self.activity {
+            Activity::Idle => None,
+            Activity::Listing { .. } => Some(Busy::Listing),
+            Activity::Probing { .. } => Some(Busy::Probing),
+            Activity::Acting { begun, on, .. } => Some(Busy::Restarting {
                 since: *begun,
                 on: on.iter().flatten().map(ToString::to_string).collect(),
             }),

@@ -1,15 +1,14 @@
-//! How a watchdog begins: it takes over what earlier runs left.
+//! The start of a watchdog: it takes over what earlier runs left.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::Watchdog;
-use crate::daemon::recovery::{Half, Recovery};
-use crate::health::Memory;
+use crate::health::{Event, Memory};
 
-/// How long the first looks wait for half-done restarts of an earlier run.
+/// How long the first probes wait for unfinished restarts of an earlier run.
 const RECOVER_FOR: Duration = Duration::from_secs(10);
 
 impl Watchdog {
@@ -53,38 +52,22 @@ impl Watchdog {
             .await;
     }
 
-    /// Brings restarts to their end that an earlier run left half done. What takes too long goes on beside
-    /// the looks.
+    /// Takes over the restarts that an earlier run left unfinished. The first probes wait a while for them.
     pub(super) async fn recover(&mut self) {
-        let recovery = self.recovery();
         let supervisors = &self.executor.clients.supervisors;
         let mine = self
             .executor
             .intents
             .inherit(|intent| supervisors.address(intent.process.backend) == intent.supervisor);
-        let tasks: Vec<_> = mine
-            .await
-            .into_iter()
-            .map(|intent| recovery.take(Half::from(intent)))
-            .collect();
-        let all = async {
-            for task in tasks {
-                // a task that broke leaves its intent to the next run
-                let _ = task.await;
-            }
-        };
-        let _ = timeout(RECOVER_FOR, all).await;
-        while let Ok(ended) = self.ended.try_recv() {
-            self.action_ended(ended);
+        for intent in mine.await {
+            self.feed(Event::Inherited(Box::new(intent.pending())));
         }
-    }
-
-    pub(super) fn recovery(&self) -> Recovery {
-        Recovery {
-            clients: Arc::clone(&self.executor.clients),
-            clock: self.executor.clock,
-            logger: self.executor.logger.clone(),
-            ended: self.executor.ended.clone(),
+        let until = Instant::now() + RECOVER_FOR;
+        while self.monitor.owes_start() {
+            match timeout_at(until, self.ended.recv()).await {
+                Ok(Some(ended)) => self.effect_ended(ended),
+                Ok(None) | Err(_) => return,
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
-//! A roll: the processes of one attempt, one after the other. Members of one group stand in for each other,
-//! so the next one follows only when the check passes again; between different programs it is enough that
-//! the one before runs. Which processes, in which order, and what follows a part; when is the monitor's.
+//! One attempt to restart a check's processes: a rolling restart, one process after the other. Members of one
+//! group stand in for each other, so the next one follows only when the check passes again; between different
+//! programs it is enough that the one before is RUNNING. Here: which processes, in which order, and what follows
+//! each part. The monitor decides when.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,36 +13,38 @@ use super::step::{ActionStep, Halt, Outcome, Skip, Step};
 
 /// One attempt under way.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Roll {
+pub(super) struct Attempt {
     /// When the attempt began.
     pub begun: Moment,
     /// A person asked for it: only the end of the watchdog holds it back.
-    pub by_hand: bool,
+    pub manual: bool,
     /// The incident it belongs to.
     pub incident: String,
     /// Whether evidence is kept.
     pub capture: bool,
-    /// The processes as they were before the check looked; `None` when nobody could say.
-    pub looked: Option<Vec<Process>>,
+    /// The processes as they were listed before the probe; `None` when they could not be listed.
+    pub listed: Option<Vec<Process>>,
+    /// Processes whose restart is unfinished: this attempt leaves them alone.
+    pub unfinished: Vec<ProcessName>,
     /// What is to be done, as far as it has not begun.
-    rest: VecDeque<Part>,
+    parts: VecDeque<Part>,
     /// The check has to pass before the next part.
-    pub proving: Option<AwaitingHealthy>,
-    /// It has to stop where it is.
+    pub awaiting: Option<AwaitingHealthy>,
+    /// It has to stop after the part under way, and why.
     pub halt: Option<Halt>,
-    /// What came of it so far.
-    pub came: AttemptResult,
+    /// The result so far.
+    pub result: AttemptResult,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct AttemptResult {
     /// A process was stopped or started.
     pub touched: bool,
     /// A process runs again.
     pub restarted: bool,
-    /// The supervisor could not be asked.
-    pub blind: bool,
+    /// The supervisor could not be reached.
+    pub unreachable: bool,
     /// Something would have been restarted, but for a dry run.
     pub dry_run: bool,
 }
@@ -50,29 +53,29 @@ pub(super) struct AttemptResult {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct AttemptMode {
     /// A person asked for it.
-    pub by_hand: bool,
+    pub manual: bool,
     /// Nothing is touched.
     pub dry_run: bool,
 }
 
-/// A member of a group that runs again and has to be proven.
+/// A member of a group that is RUNNING again; the check has to pass before the next one is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AwaitingHealthy {
     pub process: ProcessName,
     /// Since when.
     pub since: Moment,
-    /// For so long, and for at least one look.
-    pub lasting: Duration,
+    /// How long the check may take to pass; at least one probe.
+    pub within: Duration,
 }
 
 /// What one action is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
-    /// Whatever there is.
+    /// The processes could not be listed: whatever there is.
     Unknown(Scope),
-    /// Those that are only told about, and the one that is restarted.
+    /// Those that are only mentioned in the transcript, and the one that is restarted.
     Known {
-        told: Vec<ProcessName>,
+        mentioned: Vec<ProcessName>,
         member: Option<ProcessName>,
     },
 }
@@ -83,18 +86,18 @@ pub(super) enum Next {
     /// The next part, at once.
     Next,
     /// The next part, when the check passes after this process was restarted.
-    Prove(ProcessName),
+    AwaitHealthy(ProcessName),
     /// Nothing: all is done, or it stops here.
     Over(Option<Halt>),
 }
 
 impl Part {
     fn names(&self) -> impl Iterator<Item = &ProcessName> {
-        let (told, member) = match self {
+        let (mentioned, member) = match self {
             Self::Unknown(_) => (&[][..], None),
-            Self::Known { told, member } => (told.as_slice(), member.as_ref()),
+            Self::Known { mentioned, member } => (mentioned.as_slice(), member.as_ref()),
         };
-        told.iter().chain(member)
+        mentioned.iter().chain(member)
     }
 
     fn member(&self) -> Option<&ProcessName> {
@@ -105,71 +108,81 @@ impl Part {
     }
 }
 
-impl Roll {
-    /// One that does all that there is in one action.
-    pub fn whole(begun: Moment, scope: Scope) -> Self {
+impl Attempt {
+    /// An attempt that restarts everything in one action.
+    pub fn whole(begun: Moment, scope: Scope, unfinished: Vec<ProcessName>) -> Self {
         Self {
             begun,
-            by_hand: false,
+            manual: false,
             incident: String::new(),
             capture: false,
-            looked: None,
-            rest: VecDeque::from([Part::Unknown(scope)]),
-            proving: None,
+            listed: None,
+            unfinished,
+            parts: VecDeque::from([Part::Unknown(scope)]),
+            awaiting: None,
             halt: None,
-            came: AttemptResult::default(),
+            result: AttemptResult::default(),
         }
     }
 
-    /// One over `chosen`, in their order, without those of `tried` unless that leaves nothing. A person who
-    /// asks for it gets them all, of each group those that were not tried first.
+    /// An attempt over `chosen`, in their order, without those of `tried` unless that leaves nothing. A manual one
+    /// restarts them all, of each group those that were not tried first. Processes whose restart is `unfinished`
+    /// are only mentioned.
     pub fn over(
         begun: Moment,
         chosen: &[Process],
         remedy: &Remedy,
         tried: &[ProcessName],
-        AttemptMode { by_hand, dry_run }: AttemptMode,
+        unfinished: &[ProcessName],
+        AttemptMode { manual, dry_run }: AttemptMode,
     ) -> Self {
         let acts = |process: &Process| {
-            remedy.acts_on(process, by_hand) && !remedy.is_ourselves(&process.name)
+            remedy.acts_on(process, manual)
+                && !remedy.is_ourselves(&process.name)
+                && !unfinished.contains(&process.name)
         };
         let was_tried = |process: &Process| tried.contains(&process.name);
         let left_out = |process: &Process| acts(process) && was_tried(process);
-        let again = by_hand || chosen.iter().all(|one| left_out(one) || !acts(one));
+        let again = manual || chosen.iter().all(|one| left_out(one) || !acts(one));
         let mut order: Vec<&Process> = chosen.iter().collect();
-        if by_hand {
+        if manual {
             let group = |process: &Process| (process.name.backend, process.name.group.clone());
             order.sort_by_key(|process| (group(process), was_tried(process)));
         }
-        let mut rest = VecDeque::new();
-        let mut told = Vec::new();
+        let mut parts = VecDeque::new();
+        let mut mentioned = Vec::new();
         for process in order {
             if !again && left_out(process) {
                 continue;
             }
             if dry_run || !acts(process) {
-                told.push(process.name.clone());
+                mentioned.push(process.name.clone());
                 continue;
             }
-            rest.push_back(Part::Known {
-                told: std::mem::take(&mut told),
+            parts.push_back(Part::Known {
+                mentioned: std::mem::take(&mut mentioned),
                 member: Some(process.name.clone()),
             });
         }
-        match rest.back_mut() {
-            Some(Part::Known { told: last, .. }) => last.append(&mut told),
-            Some(Part::Unknown(_)) | None => rest.push_back(Part::Known { told, member: None }),
+        match parts.back_mut() {
+            Some(Part::Known {
+                mentioned: last, ..
+            }) => last.append(&mut mentioned),
+            Some(Part::Unknown(_)) | None => parts.push_back(Part::Known {
+                mentioned,
+                member: None,
+            }),
         }
         Self {
-            rest,
-            ..Self::whole(begun, Scope::All)
+            parts,
+            ..Self::whole(begun, Scope::All, unfinished.to_vec())
         }
     }
 
     /// Takes the next part.
     pub fn next(&mut self, first: bool) -> Option<Scope> {
-        self.proving = None;
-        Some(match self.rest.pop_front()? {
+        self.awaiting = None;
+        Some(match self.parts.pop_front()? {
             Part::Unknown(scope) => scope,
             part @ Part::Known { .. } => Scope::Part {
                 now: part.names().cloned().collect(),
@@ -181,29 +194,29 @@ impl Roll {
 
     /// The processes whose turn has not come.
     pub fn left(&self) -> Vec<ProcessName> {
-        self.rest.iter().flat_map(Part::names).cloned().collect()
+        self.parts.iter().flat_map(Part::names).cloned().collect()
     }
 
     /// The process that is restarted next.
     pub fn next_member(&self) -> Option<&ProcessName> {
-        self.rest.iter().find_map(Part::member)
+        self.parts.iter().find_map(Part::member)
     }
 
-    /// The part that was under way has ended so. What follows; steps about those that are left out because
-    /// their supervisor is gone are added to `outcome`.
-    pub fn then(&mut self, now: Moment, outcome: &mut Outcome) -> Next {
+    /// The part under way has ended with `outcome`: what follows. Steps about processes that are left out because
+    /// their supervisor cannot be reached are added to `outcome`.
+    pub fn part_ended(&mut self, now: Moment, outcome: &mut Outcome) -> Next {
         let dry = |step: &Step| matches!(step.deed, ActionStep::Skipped(Skip::DryRun));
-        self.came.touched |= outcome.touched();
-        self.came.restarted |= outcome.restarted().next().is_some();
-        self.came.blind |= outcome.blind();
-        self.came.dry_run |= outcome.steps.iter().any(dry);
-        self.leave_unasked(now, outcome);
-        // what fell with it was started with it, and has had its turn
+        self.result.touched |= outcome.touched();
+        self.result.restarted |= outcome.restarted().next().is_some();
+        self.result.unreachable |= outcome.blind();
+        self.result.dry_run |= outcome.steps.iter().any(dry);
+        self.leave_unreachable(now, outcome);
+        // a dependent that was stopped with it was started with it, and has had its turn
         let begun = |part: &Part| {
             part.member()
                 .is_some_and(|one| outcome.begun().any(|name| name == one))
         };
-        self.rest.retain(|part| !begun(part));
+        self.parts.retain(|part| !begun(part));
         let halt = self.halt.take();
         let Some(next) = self.next_member() else {
             return Next::Over(None);
@@ -218,30 +231,30 @@ impl Roll {
             (process.backend, &process.group) == (next.backend, &next.group)
         };
         match outcome.restarted().find(stands_in).cloned() {
-            Some(process) => Next::Prove(process),
+            Some(process) => Next::AwaitHealthy(process),
             None => Next::Next,
         }
     }
 
-    /// A supervisor that could not be asked just now is not asked again for each of its processes.
-    fn leave_unasked(&mut self, now: Moment, outcome: &mut Outcome) {
-        let blind = outcome.blind();
+    /// A supervisor that could not be reached just now is not asked again for each of its processes.
+    fn leave_unreachable(&mut self, now: Moment, outcome: &mut Outcome) {
+        let unreachable = outcome.blind();
         let mut left = Vec::new();
-        self.rest.retain(|part| {
+        self.parts.retain(|part| {
             let gone = part
                 .member()
-                .is_some_and(|member| blind || outcome.is_unasked(member.backend));
+                .is_some_and(|member| unreachable || outcome.is_unasked(member.backend));
             if gone {
                 left.extend(part.names().cloned());
             }
             !gone
         });
-        outcome.steps.extend(alone(now, left, &Halt::Unasked));
+        outcome.steps.extend(left_alone(now, left, &Halt::Unasked));
     }
 }
 
-/// The steps about processes whose turn does not come.
-pub(super) fn alone(
+/// The steps about processes that are left alone because the attempt stops before their turn.
+pub(super) fn left_alone(
     now: Moment,
     left: Vec<ProcessName>,
     halt: &Halt,
@@ -276,20 +289,20 @@ mod tests {
         }
     }
 
-    fn roll(chosen: &[&str], tried: &[&str], manner: AttemptMode) -> Roll {
+    fn attempt(chosen: &[&str], tried: &[&str], mode: AttemptMode) -> Attempt {
         let chosen: Vec<_> = chosen.iter().map(|text| process(text)).collect();
         let tried: Vec<_> = tried.iter().map(|text| process(text).name).collect();
         let remedy = Remedy {
             selection: Selection::Targets(vec![Target::new("app:*")]),
             ..Remedy::NONE
         };
-        Roll::over(Moment::ZERO, &chosen, &remedy, &tried, manner)
+        Attempt::over(Moment::ZERO, &chosen, &remedy, &tried, &[], mode)
     }
 
-    /// The parts, each with what it only tells about in front.
-    fn parts(mut roll: Roll) -> Vec<String> {
+    /// The parts, each with the processes it only mentions in front.
+    fn parts(mut attempt: Attempt) -> Vec<String> {
         let mut parts = Vec::new();
-        while let Some(Scope::Part { now, .. }) = roll.next(parts.is_empty()) {
+        while let Some(Scope::Part { now, .. }) = attempt.next(parts.is_empty()) {
             let names: Vec<_> = now.iter().map(ToString::to_string).collect();
             parts.push(names.join(" "));
         }
@@ -300,14 +313,14 @@ mod tests {
     type Row<'a> = (&'a [&'a str], &'a [&'a str], AttemptMode, &'a [&'a str]);
 
     #[test]
-    fn each_process_is_a_part_and_the_others_are_told_with_one() {
+    fn each_process_is_a_part_and_the_others_are_mentioned_with_one() {
         let usual = AttemptMode::default();
         let dry_run = AttemptMode {
             dry_run: true,
             ..usual
         };
-        let by_hand = AttemptMode {
-            by_hand: true,
+        let manual = AttemptMode {
+            manual: true,
             ..usual
         };
         let table: [Row; 9] = [
@@ -322,13 +335,13 @@ mod tests {
             (
                 &["g:0", "g:1", "h:0", "h:1"],
                 &["g:0", "h:0"],
-                by_hand,
+                manual,
                 &["g:1", "g:0", "h:1", "h:0"],
             ),
         ];
-        for (chosen, tried, manner, expected) in table {
-            let found = parts(roll(chosen, tried, manner));
-            assert_eq!(found, expected, "{chosen:?} {tried:?} {manner:?}");
+        for (chosen, tried, mode, expected) in table {
+            let found = parts(attempt(chosen, tried, mode));
+            assert_eq!(found, expected, "{chosen:?} {tried:?} {mode:?}");
         }
     }
 
@@ -354,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_part_depends_on_what_came_of_it() {
+    fn what_follows_a_part_depends_on_its_outcome() {
         let settled = |state| {
             let deeds = [
                 ActionStep::Stopped { error: None },
@@ -375,10 +388,10 @@ mod tests {
         let mut fell = up.clone();
         fell.steps.extend(settled_of("g:1").steps);
         let name = process("g:0").name;
-        let prove = Next::Prove(name.clone());
+        let await_healthy = Next::AwaitHealthy(name.clone());
         let stop = Next::Over(Some(Halt::NotBack { process: name }));
         for (what, chosen, came, expected) in [
-            ("a member of its group", ["g:0", "g:1"], &up, prove),
+            ("a member of its group", ["g:0", "g:1"], &up, await_healthy),
             ("another program", ["g:0", "h"], &up, Next::Next),
             ("nothing to restart", ["g:0", "g:1-"], &up, Next::Over(None)),
             ("it is FATAL", ["g:0", "h"], &fatal, stop),
@@ -386,10 +399,14 @@ mod tests {
             ("someone was faster", ["g:0", "g:1"], &faster, Next::Next),
             ("nobody to ask", ["g:0", "g:1"], &gone, Next::Over(None)),
         ] {
-            let mut roll = roll(&chosen, &[], AttemptMode::default());
-            roll.next(true);
+            let mut attempt = attempt(&chosen, &[], AttemptMode::default());
+            attempt.next(true);
             let mut came = came.clone();
-            assert_eq!(roll.then(Moment::ZERO, &mut came), expected, "{what}");
+            assert_eq!(
+                attempt.part_ended(Moment::ZERO, &mut came),
+                expected,
+                "{what}"
+            );
         }
     }
 }

@@ -1,0 +1,49 @@
+//! Processes that depend on another one: their supervisor stops them when it is stopped, and does not start them
+//! with it. We stop them just as well, so they have intents of their own and are started again like it.
+
+use crate::health::{ActionStep, IntentId, Plan, Process, ProcessState};
+
+use super::log::Log;
+use super::start::bring_up;
+use super::tools::Tools;
+
+/// Processes as they were before, and their intents.
+pub(super) type Dependents = Vec<(Process, IntentId)>;
+
+/// Notes what will be stopped with `process`.
+pub(super) async fn note(process: &Process, plan: &Plan, tools: &Tools<'_>) -> Dependents {
+    let listed = tools.supervisors.dependents(&process.name).await;
+    let mut dependents = Vec::new();
+    // a supervisor that does not answer this will not stop anything either
+    for dependent in listed.unwrap_or_default() {
+        // whoever restarts it already starts it again, too
+        if let Ok(intent) = tools.intents.open(&dependent, plan, tools).await {
+            dependents.push((dependent, intent));
+        }
+    }
+    dependents
+}
+
+/// Starts again those that were stopped.
+pub(super) async fn bring_back(dependents: Dependents, tools: &Tools<'_>, log: &mut Log<'_>) {
+    for (process, intent) in dependents {
+        let name = &process.name;
+        let found = tools.supervisors.info(name).await.ok();
+        if found.as_ref().is_some_and(|found| stands(found, &process)) {
+            tools.record.close(intent);
+            continue;
+        }
+        let state = found.map_or(ProcessState::Unknown, |found| found.state);
+        log.say(Some(name), ActionStep::Starting { state });
+        bring_up(&process, None, intent, tools, log).await;
+    }
+}
+
+/// Whether it was not stopped after all.
+fn stands(found: &Process, before: &Process) -> bool {
+    let up = matches!(
+        found.state,
+        ProcessState::Running | ProcessState::Starting | ProcessState::Backoff
+    );
+    up && found.is_still(before) == Some(true)
+}

@@ -1,0 +1,79 @@
+//! What an action has done so far, kept where it survives a panic of the action: its steps, and the restarts that it
+//! has begun and not finished.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Clock;
+use crate::health::{ActionStep, CallError, IntentId, Outcome, PendingRestart, Step};
+
+/// What an action did.
+#[derive(Clone, Debug, Default)]
+pub struct Performed {
+    /// All that was done.
+    pub outcome: Outcome,
+    /// The intents of processes that run again, or were left alone after all: to be closed as soon as
+    /// the outcome is safe.
+    pub done: Vec<IntentId>,
+    /// The restarts of processes that do not run yet.
+    pub pending: Vec<PendingRestart>,
+}
+
+/// What an action has done so far. Clones are the same record.
+#[derive(Clone, Debug, Default)]
+pub struct Record(Arc<Mutex<Performed>>);
+
+impl Record {
+    /// Notes a step.
+    pub(super) fn step(&self, step: Step) {
+        self.lock().outcome.steps.push(step);
+    }
+
+    /// The steps so far, looked at.
+    pub(super) fn has_step(&self, fits: impl Fn(&Step) -> bool) -> bool {
+        self.lock().outcome.steps.iter().any(fits)
+    }
+
+    /// A process is about to be stopped. Its restart is pending until it is [closed](Self::close).
+    pub(super) fn open(&self, restart: PendingRestart) {
+        self.lock().pending.push(restart);
+    }
+
+    /// The process runs again, or was left alone after all.
+    pub(super) fn close(&self, intent: IntentId) {
+        let mut performed = self.lock();
+        performed.pending.retain(|restart| restart.intent != intent);
+        performed.done.push(intent);
+    }
+
+    /// The process was started, with this result.
+    pub(super) fn started(&self, intent: IntentId, error: Option<&CallError>) {
+        let mut performed = self.lock();
+        let mut pending = performed.pending.iter_mut();
+        if let Some(restart) = pending.find(|restart| restart.intent == intent) {
+            restart.stop_unclear = false;
+            restart.start_answered = error.is_none_or(|error| !error.is_passing());
+            restart.start_begun = error.is_none_or(CallError::has_begun);
+        }
+    }
+
+    /// The action has ended.
+    pub fn finish(&self) -> Performed {
+        self.lock().clone()
+    }
+
+    /// The action broke off because of an error of ours. What it had stopped is pending.
+    pub fn broke_off(&self, clock: &Clock, detail: String) -> Performed {
+        self.step(Step {
+            at: clock.now(),
+            took: std::time::Duration::ZERO,
+            process: None,
+            deed: ActionStep::BrokeOff { detail },
+        });
+        self.finish()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Performed> {
+        // a panic while it was held left nothing half done: each method makes one change
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

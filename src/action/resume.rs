@@ -1,0 +1,136 @@
+//! One try to finish a pending restart: the process that we stopped runs again, or it is clear that it is not ours
+//! any more. When to try, and when to try again, is decided in the core.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::clock::Clock;
+use crate::health::{
+    ActionStep, CallError, Outcome, PendingRestart, Process, ProcessState, ResumeResult, Step,
+};
+use crate::supervisor::Supervisors;
+
+use super::log::Log;
+use super::record::Record;
+use super::start::{settle, start};
+
+/// How often it is checked whether a stop that an earlier run had asked for is done.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// Tries once. Without `may_start` it only sees whether the process runs.
+pub async fn resume(
+    restart: &PendingRestart,
+    may_start: bool,
+    supervisors: &Supervisors,
+    clock: &Clock,
+    tell: &mut (dyn FnMut(&Step) + Send),
+) -> (Outcome, ResumeResult) {
+    let record = Record::default();
+    let mut log = Log {
+        clock,
+        record: &record,
+        tell,
+    };
+    if restart.stop_unclear {
+        until_stop_is_done(restart, supervisors).await;
+    }
+    let result = finish(restart, may_start, supervisors, &mut log).await;
+    (record.finish().outcome, result)
+}
+
+async fn finish(
+    restart: &PendingRestart,
+    may_start: bool,
+    supervisors: &Supervisors,
+    log: &mut Log<'_>,
+) -> ResumeResult {
+    let name = &restart.process;
+    let found = match supervisors.info(name).await {
+        Ok(found) => found,
+        Err(error) if error.is_fault(CallError::BAD_NAME) => {
+            let why = "its supervisor knows no such process any more".to_owned();
+            return ResumeResult::NotOurs { why };
+        }
+        Err(error) => return not_yet(error.to_string()),
+    };
+    let begun = log.clock.now();
+    let mut start_made = false;
+    match found.state {
+        ProcessState::Running => {
+            note_running(&found, restart, log);
+            return ResumeResult::Finished;
+        }
+        ProcessState::Stopped if restart.start_begun => {
+            let why = "someone stopped it after we had started it".to_owned();
+            return ResumeResult::NotOurs { why };
+        }
+        ProcessState::Starting | ProcessState::Backoff => {}
+        ProcessState::Stopping => return not_yet("it is still stopping".to_owned()),
+        state if !may_start => return not_yet(format!("it is {state}")),
+        state => {
+            log.say(Some(name), ActionStep::Resumed { state });
+            let error = start(supervisors, name, None).await.err();
+            let failed = error.clone();
+            log.note(begun, Some(name), ActionStep::Started { error });
+            if let Some(error) = failed {
+                return ResumeResult::NotYet {
+                    why: error.to_string(),
+                    start_answered: !error.is_passing(),
+                    start_begun: error.has_begun(),
+                };
+            }
+            start_made = true;
+        }
+    }
+    let begun = log.clock.now();
+    let (state, pid) = settle(supervisors, name).await;
+    if state == ProcessState::Running {
+        log.note(begun, Some(name), ActionStep::Settled { state, pid });
+        return ResumeResult::Finished;
+    }
+    ResumeResult::NotYet {
+        why: format!("it is {state}"),
+        start_answered: start_made,
+        start_begun: start_made,
+    }
+}
+
+fn not_yet(why: String) -> ResumeResult {
+    ResumeResult::NotYet {
+        why,
+        start_answered: false,
+        start_begun: false,
+    }
+}
+
+/// It runs: as the process that was to be stopped (then nothing happened to it), or as a new one.
+fn note_running(found: &Process, restart: &PendingRestart, log: &mut Log<'_>) {
+    let untouched = found.pid.is_some() && found.pid == restart.pid_before;
+    if !untouched {
+        let name = Some(&restart.process);
+        let (state, pid) = (ProcessState::Running, found.pid);
+        log.say(name, ActionStep::Resumed { state });
+        log.say(name, ActionStep::Settled { state, pid });
+    }
+}
+
+/// The stop may have been asked for in the moment we were killed, and not be done yet. Not every supervisor says
+/// that a process is on its way down.
+async fn until_stop_is_done(restart: &PendingRestart, supervisors: &Supervisors) {
+    let until = Instant::now() + supervisors.stop_takes(&restart.process).await;
+    while may_be_untouched(restart, supervisors).await && Instant::now() < until {
+        sleep(CHECK_EVERY).await;
+    }
+}
+
+/// Whether it still runs, and not as another process than the one that was to be stopped.
+async fn may_be_untouched(restart: &PendingRestart, supervisors: &Supervisors) -> bool {
+    match supervisors.info(&restart.process).await {
+        Ok(found) => {
+            found.state == ProcessState::Running
+                && (found.pid.is_none() || found.pid == restart.pid_before)
+        }
+        Err(error) => error.is_passing(),
+    }
+}

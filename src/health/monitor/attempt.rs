@@ -1,0 +1,211 @@
+//! Acting: the beginning and the end of an attempt. `gates` says whether, `rolling` what follows a part.
+
+use std::time::Duration;
+
+use super::super::attempt::{Attempt, AttemptResult, Next, left_alone};
+use super::super::check::{Activity, CheckState};
+use super::super::incident::{DownState, Happening, ReportKind};
+use super::super::note::Decision;
+use super::super::pending::PendingRestart;
+use super::super::plan::{Plan, Scope};
+use super::super::policy::NotifyMode;
+use super::super::process::{Process, ProcessName};
+use super::super::step::{Halt, Outcome};
+use super::shared::Context;
+use super::{Effect, Ticket};
+
+/// The pause before the first probe after a restart, and between those that follow until it passes.
+const VERIFY_EVERY: Duration = Duration::from_secs(1);
+
+impl CheckState {
+    /// Begins an attempt.
+    pub(super) fn act(&mut self, listed: Option<Vec<Process>>, manual: bool, cx: &mut Context<'_>) {
+        self.spend_attempt(cx);
+        self.memory.verifying = None;
+        // evidence is kept once an incident: the second core says what the first one said
+        let incident = self.memory.incident.as_ref();
+        let first = incident.is_none_or(|incident| incident.attempts == 0);
+        let every_action = self.check.policy.tell == NotifyMode::EveryAction;
+        let capture = self.check.capture && (first || every_action);
+        let incident = incident
+            .map(|incident| incident.id.clone())
+            .unwrap_or_default();
+        if let Some(incident) = self.memory.incident.as_mut() {
+            incident.attempts = incident.attempts.saturating_add(1);
+        }
+        self.held = None;
+        cx.shared.waiting.remove(&self.check.name);
+        cx.shared.begin_attempt(&self.check.name, listed.as_deref());
+        let unfinished = cx.shared.unfinished(None);
+        let mut attempt = self.plan_attempt(cx.now, listed.as_deref(), unfinished, manual);
+        attempt.manual = manual;
+        attempt.incident.clone_from(&incident);
+        attempt.capture = capture;
+        attempt.listed = listed;
+        self.attempt = Some(attempt);
+        let attempt = self.memory.attempts;
+        cx.note(&self.check.name, Decision::Acting { incident, attempt });
+        self.begin_part(true, cx);
+    }
+
+    /// An attempt begins now: it counts against the budgets, and the next one comes after the back-off.
+    pub(super) fn spend_attempt(&mut self, cx: &mut Context<'_>) {
+        let policy = &self.check.policy;
+        let memory = &mut self.memory;
+        cx.shared.spent.note(cx.now, cx.shared.limits.max_restarts);
+        memory.spent.note(cx.now, policy.restarts);
+        memory.attempts = memory.attempts.saturating_add(1);
+        let pause = cx.shared.pause(policy.backoff, memory.attempts);
+        memory.next_attempt = Some(cx.now + pause);
+    }
+
+    /// Begins the next part of the attempt under way.
+    pub(super) fn begin_part(&mut self, first: bool, cx: &mut Context<'_>) {
+        self.forget_streak();
+        let ticket = cx.shared.next_ticket();
+        let Some(attempt) = self.attempt.as_mut() else {
+            return;
+        };
+        let Some(scope) = attempt.next(first) else {
+            return;
+        };
+        let unfinished = attempt.unfinished.clone();
+        let on = match &scope {
+            Scope::Part { now, .. } => Some(now.clone()),
+            Scope::All | Scope::First => attempt.listed.as_deref().map(names),
+        };
+        let on = on.map(|mut on| {
+            on.retain(|name| !unfinished.contains(name));
+            on
+        });
+        let plan = Plan {
+            check: self.check.name.clone(),
+            incident: attempt.incident.clone(),
+            remedy: self.check.remedy.clone(),
+            scope,
+            looked: attempt.listed.clone(),
+            unfinished,
+            dry_run: self.check.dry_run,
+            capture: attempt.capture,
+            by_hand: attempt.manual,
+        };
+        cx.shared.begin_action(&self.check.name, on.clone());
+        self.activity = Activity::Acting {
+            ticket,
+            begun: cx.now,
+            on,
+        };
+        cx.effects.push(Effect::Act {
+            ticket,
+            plan: Box::new(plan),
+        });
+    }
+
+    /// An action has ended: the attempt goes on, or that was it.
+    pub(super) fn action_ended(
+        &mut self,
+        ticket: Ticket,
+        mut outcome: Outcome,
+        pending: Vec<PendingRestart>,
+        cx: &mut Context<'_>,
+    ) {
+        match &self.activity {
+            Activity::Acting { ticket: asked, .. } if *asked == ticket => {}
+            Activity::Acting { .. }
+            | Activity::Idle
+            | Activity::Listing { .. }
+            | Activity::Probing { .. } => return,
+        }
+        self.activity = Activity::Idle;
+        let Some(mut attempt) = self.attempt.take() else {
+            return;
+        };
+        let mut next = attempt.part_ended(cx.now, &mut outcome);
+        if !matches!(next, Next::Over(_))
+            && let Some(gate) = self.gate_between_parts(attempt.manual, cx)
+        {
+            next = Next::Over(Some(Halt::Held(gate)));
+        }
+        if let Next::Over(Some(halt)) = &next {
+            let left = attempt.left();
+            outcome.steps.extend(left_alone(cx.now, left, halt));
+        }
+        let restarted: Vec<_> = outcome.restarted().cloned().collect();
+        for process in outcome.begun() {
+            if !self.memory.tried.contains(process) {
+                self.memory.tried.push(process.clone());
+            }
+        }
+        self.action_ended_at(cx.now, attempt.begun, !restarted.is_empty());
+        if let Some(incident) = self.memory.incident.as_mut() {
+            incident.note(cx.now, Happening::Acted(outcome.clone()));
+        }
+        cx.shared.end_action(cx.now, &self.check.name, restarted);
+        cx.note(&self.check.name, Decision::Acted { outcome });
+        match next {
+            Next::Next => self.go_on(attempt, cx),
+            Next::AwaitHealthy(process) => self.await_healthy(attempt, process, cx),
+            Next::Over(halt) => {
+                if let Some(why) = halt {
+                    let left = attempt.left();
+                    cx.note(&self.check.name, Decision::RollStopped { why, left });
+                }
+                self.end_attempt(&attempt, cx);
+                self.after_action(attempt.result, cx);
+            }
+        }
+        for restart in pending {
+            self.left_unfinished(restart, cx);
+        }
+    }
+
+    /// An attempt is over: counts it. The back-off runs from here, however long it took.
+    pub(super) fn end_attempt(&mut self, attempt: &Attempt, cx: &mut Context<'_>) {
+        let took = cx.now.since(attempt.begun);
+        self.memory.next_attempt = self.memory.next_attempt.map(|next| next + took);
+        if !attempt.result.touched {
+            // nothing was done, so nothing is spent; the pause before the next try stands
+            self.memory.spent.take_back(attempt.begun);
+            cx.shared.spent.take_back(attempt.begun);
+        }
+        match (attempt.result.touched, attempt.result.restarted) {
+            (false, _) => self.tally.untouched += 1,
+            (true, false) => self.tally.failed += 1,
+            (true, true) => self.tally.restarted += 1,
+        }
+        cx.shared.end_attempt(&self.check.name);
+    }
+
+    /// Reports, or goes on to verify.
+    pub(super) fn after_action(&mut self, result: AttemptResult, cx: &mut Context<'_>) {
+        match self.check.policy.tell {
+            // the original reports nothing when it could not even ask, and knows no restart by hand
+            NotifyMode::EveryAction if result.unreachable || self.is_only_manual() => {}
+            NotifyMode::EveryAction => self.report(ReportKind::Action, cx),
+            NotifyMode::Changes if self.memory.verifying.is_some() => self.verify_again(cx),
+            NotifyMode::Changes => {
+                let state = if result.dry_run && !result.touched {
+                    DownState::DryRun
+                } else {
+                    DownState::NothingRestarted
+                };
+                self.report_down(state, cx);
+            }
+        }
+    }
+
+    /// Probes a restarted service again soon, unless the watchdog is ending.
+    pub(super) fn verify_again(&mut self, cx: &mut Context<'_>) {
+        let verifies = self.check.policy.tell == NotifyMode::Changes;
+        if verifies && self.activity == Activity::Idle && !cx.shared.shutting_down {
+            self.probe(VERIFY_EVERY, cx);
+        }
+    }
+}
+
+fn names(processes: &[Process]) -> Vec<ProcessName> {
+    processes
+        .iter()
+        .map(|process| process.name.clone())
+        .collect()
+}

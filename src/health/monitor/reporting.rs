@@ -1,0 +1,181 @@
+//! Reporting: which reports are made, once each, and in which order.
+
+use std::time::Duration;
+
+use super::super::check::{CheckState, Episode, Verifying};
+use super::super::incident::{CheckResult, DownState, Happening, Incident, Report, ReportKind};
+use super::super::note::Decision;
+use super::super::policy::NotifyMode;
+use super::super::threshold::Streak;
+use super::super::verdict::Verdict;
+use super::Effect;
+use super::shared::Context;
+
+/// However long the grace is, the first report after a restart comes within this much.
+pub(super) const REPORT_WITHIN: Duration = Duration::from_secs(60);
+
+impl CheckState {
+    /// Makes a report about the open incident.
+    pub(super) fn report(&mut self, kind: ReportKind, cx: &mut Context<'_>) {
+        let Some(incident) = self.memory.incident.as_mut() else {
+            return;
+        };
+        incident.reports += 1;
+        let report = Report {
+            number: incident.reports,
+            kind: kind.clone(),
+            at: cx.now,
+            url: self.check.url.clone(),
+            incident: incident.clone(),
+        };
+        self.memory.told_at = Some(cx.now);
+        let number = report.number;
+        let decision = Decision::Telling {
+            report: number,
+            kind,
+        };
+        cx.note(&self.check.name, decision);
+        cx.effects.push(Effect::Report(Box::new(report)));
+    }
+
+    /// Reports that the check is down, unless that was reported.
+    pub(super) fn report_down(&mut self, down: DownState, cx: &mut Context<'_>) {
+        if self.check.policy.tell != NotifyMode::Changes {
+            return;
+        }
+        let expected = match down {
+            DownState::Back { .. } | DownState::NothingRestarted | DownState::DryRun => true,
+            DownState::ToldOnly | DownState::Held(_) | DownState::NotBack { .. } => false,
+        };
+        if expected && self.is_only_manual() {
+            // the person who asked for it knows
+            return;
+        }
+        let Some(incident) = self.memory.incident.as_mut() else {
+            return;
+        };
+        if std::mem::replace(&mut incident.told, true) {
+            return;
+        }
+        self.report(ReportKind::Down { state: down }, cx);
+    }
+
+    /// The check passes: closes the open incident, and reports that to those who got a report that it is down.
+    pub(super) fn recovered(&mut self, cx: &mut Context<'_>) {
+        let verifying = self.memory.verifying.take();
+        self.memory.gave_up = None;
+        self.memory.tried.clear();
+        // one pass is no cure: the back-off starts small again only after a stable run
+        let stable = self.check.policy.backoff.max;
+        let acted = self.memory.acted;
+        if acted.is_none_or(|acted| cx.now.since(acted) >= stable) {
+            self.memory.attempts = 0;
+        }
+        let Some(incident) = self.memory.incident.as_mut() else {
+            return;
+        };
+        incident.note(cx.now, Happening::Recovered);
+        incident.ended = Some(cx.now);
+        let down = cx.now.since(incident.since);
+        cx.note(&self.check.name, Decision::Recovered { down });
+        if let Some(Verifying { begun, .. }) = verifying {
+            let after = cx.now.since(begun);
+            self.report_down(DownState::Back { after }, cx);
+        }
+        let incident = self.memory.incident.as_ref();
+        let reported = incident.is_some_and(|incident| incident.told);
+        if reported && self.check.policy.tell == NotifyMode::Changes {
+            self.report(ReportKind::Recovered { down }, cx);
+        }
+        self.closed = self.memory.incident.take();
+        self.unwritten = true;
+        self.memory.told_at = None;
+    }
+
+    /// It is not passing yet: goes on verifying, says "not back" when that took too long, reminds.
+    pub(super) fn still_down(&mut self, cx: &mut Context<'_>) {
+        if let Some(Verifying { begun, until }) = self.memory.verifying {
+            let after = cx.now.since(begun);
+            let over = cx.now >= until.max(self.memory.grace_until.unwrap_or_default());
+            if over || after >= REPORT_WITHIN {
+                self.report_down(DownState::NotBack { after }, cx);
+            }
+            if !over || self.is_between_parts() {
+                self.verify_again(cx);
+            } else {
+                self.memory.verifying = None;
+            }
+        }
+        self.remind(cx);
+    }
+
+    fn remind(&mut self, cx: &mut Context<'_>) {
+        let Some(every) = cx.shared.limits.reminder else {
+            return;
+        };
+        let reported = self.memory.told_at;
+        let due = reported.is_some_and(|reported| cx.now.since(reported) >= every);
+        let incident = self.memory.incident.as_ref();
+        let Some(incident) = incident.filter(|incident| incident.told && due) else {
+            return;
+        };
+        let down = cx.now.since(incident.since);
+        if self.check.policy.tell == NotifyMode::Changes {
+            self.report(ReportKind::Reminder { down }, cx);
+        }
+    }
+
+    /// Degraded and unknown results lead to no action; when they last, that is reported once.
+    pub(super) fn report_episodes(&mut self, result: &CheckResult, cx: &mut Context<'_>) {
+        let episode = self.count_episodes(result.judgement.verdict);
+        let kind = match (episode, self.check.policy.tell) {
+            (Some(kind), NotifyMode::Changes) => kind,
+            (Some(_), NotifyMode::EveryAction) | (None, _) => return,
+        };
+        let name = &self.check.name;
+        let mut incident = Incident::open(cx.shared.next_incident(), name, cx.now, cx.now);
+        incident.reports = 1;
+        incident.note(cx.now, Happening::Looked(Box::new(result.clone())));
+        let decision = Decision::Telling {
+            report: 1,
+            kind: kind.clone(),
+        };
+        cx.note(name, decision);
+        cx.effects.push(Effect::Report(Box::new(Report {
+            number: 1,
+            kind,
+            at: cx.now,
+            url: self.check.url.clone(),
+            incident,
+        })));
+    }
+
+    /// Counts results that are degraded or unknown; says what is to be reported when one of them has lasted
+    /// for as many probes as a fail must.
+    fn count_episodes(&mut self, verdict: Verdict) -> Option<ReportKind> {
+        let needed = Streak::needed(self.check.policy.fail);
+        if verdict == Verdict::Unknown {
+            return self.memory.blind.lasts(needed).then_some(ReportKind::Blind);
+        }
+        self.memory.blind = Episode::default();
+        if verdict == Verdict::Degraded {
+            return self
+                .memory
+                .degraded
+                .lasts(needed)
+                .then_some(ReportKind::Degraded);
+        }
+        if verdict == Verdict::Pass {
+            self.memory.degraded = Episode::default();
+        }
+        None
+    }
+}
+
+impl Episode {
+    /// Counts one more result; true once, when there were enough of them.
+    fn lasts(&mut self, needed: u32) -> bool {
+        self.looks = self.looks.saturating_add(1);
+        self.looks >= needed && !std::mem::replace(&mut self.told, true)
+    }
+}

@@ -1,0 +1,285 @@
+//! What the checks share: limits and budget over all of them, what is under way where, which of them fail. A
+//! check's own state machine sees the others only through this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::backoff::Backoff;
+use super::super::budget::Spent;
+use super::super::check::{CheckState, Pause};
+use super::super::gate::Gate;
+use super::super::moment::Moment;
+use super::super::note::{Decision, Note};
+use super::super::plan::Selection;
+use super::super::process::{Process, ProcessName};
+use super::pending::Pending;
+use super::{Effect, Limits, Ticket};
+
+/// Fewer restart targets than this never fail "all at once".
+const PANIC_AT_LEAST: usize = 3;
+
+/// The state that spans checks.
+#[derive(Clone, Debug)]
+pub(in crate::health) struct Shared {
+    pub limits: Limits,
+    pub seed: u64,
+    pub shutting_down: bool,
+    /// Attempts that count against the budget over all checks.
+    pub spent: Spent,
+    /// Restarts that were begun and are not finished, by the process that has to run again.
+    pub pending: BTreeMap<ProcessName, Pending>,
+    /// Attempts under way by check, also between two of their actions, with the processes they are about; `None`
+    /// when those could not be listed.
+    attempts: BTreeMap<String, Option<Vec<ProcessName>>>,
+    /// Actions under way by check, with the processes they touch; `None` when those are not known.
+    actions: BTreeMap<String, Option<Vec<ProcessName>>>,
+    /// When an action on a process last ended.
+    acted_on: BTreeMap<ProcessName, Moment>,
+    /// When any action last ended.
+    acted: Option<Moment>,
+    /// The checks that fail.
+    failing: BTreeMap<String, Failing>,
+    /// What each check restarts.
+    targets: BTreeMap<String, BTreeSet<String>>,
+    /// Checks that are probed again when an attempt under way has ended.
+    pub waiting: BTreeSet<String>,
+    /// An attempt, or a try to finish one, has ended: those who wait for it go on.
+    pub released: bool,
+    tickets: u64,
+    incidents: u64,
+}
+
+/// A check that fails.
+#[derive(Clone, Debug)]
+struct Failing {
+    since: Moment,
+    gave_up: bool,
+    pause: Option<Pause>,
+}
+
+/// What a check's state machine works with during one event.
+pub(in crate::health) struct Context<'a> {
+    pub now: Moment,
+    pub shared: &'a mut Shared,
+    pub effects: &'a mut Vec<Effect>,
+}
+
+impl Context<'_> {
+    /// Notes a decision about `check`.
+    pub fn note(&mut self, check: &str, decision: Decision) {
+        self.effects.push(Effect::Note(Note {
+            at: self.now,
+            check: check.to_owned(),
+            decision,
+        }));
+    }
+}
+
+impl Shared {
+    pub fn new(limits: Limits, seed: u64) -> Self {
+        Self {
+            limits,
+            seed,
+            shutting_down: false,
+            spent: Spent::default(),
+            pending: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            acted_on: BTreeMap::new(),
+            acted: None,
+            failing: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            released: false,
+            tickets: 0,
+            incidents: 0,
+        }
+    }
+
+    pub fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    pub fn next_incident(&mut self) -> String {
+        self.incidents += 1;
+        format!("{:08x}-{}", self.seed & 0xffff_ffff, self.incidents)
+    }
+
+    /// The pause before the next attempt after `attempts` of them; no two are the same.
+    pub fn pause(&mut self, backoff: Backoff, attempts: u32) -> Duration {
+        let seed = self.seed ^ self.next_ticket().0;
+        backoff.pause(attempts, seed)
+    }
+
+    /// Whether an action is under way, or a process is being started again.
+    pub fn is_acting(&self) -> bool {
+        !self.actions.is_empty() || self.pending.values().any(Pending::is_trying)
+    }
+
+    /// An attempt of `check` over `listed` processes begins.
+    pub fn begin_attempt(&mut self, check: &str, listed: Option<&[Process]>) {
+        let names = listed.map(|listed| listed.iter().map(|one| one.name.clone()).collect());
+        self.attempts.insert(check.to_owned(), names);
+    }
+
+    /// The attempt of `check` has ended.
+    pub fn end_attempt(&mut self, check: &str) {
+        self.attempts.remove(check);
+        self.released = true;
+    }
+
+    /// An action of `check` begins.
+    pub fn begin_action(&mut self, check: &str, on: Option<Vec<ProcessName>>) {
+        self.actions.insert(check.to_owned(), on);
+    }
+
+    /// The action of `check` has ended, after it had restarted these.
+    pub fn end_action(&mut self, now: Moment, check: &str, restarted: Vec<ProcessName>) {
+        let on = self.actions.remove(check).flatten().unwrap_or_default();
+        self.touched(now, on.into_iter().chain(restarted));
+    }
+
+    /// These processes were touched: a probe that began before is from before a restart.
+    pub fn touched(&mut self, now: Moment, processes: impl IntoIterator<Item = ProcessName>) {
+        self.acted = Some(now);
+        for process in processes {
+            self.acted_on.insert(process, now);
+        }
+    }
+
+    /// Whether an action that is under way may touch `process`.
+    pub fn is_acting_on(&self, process: &ProcessName) -> bool {
+        let mut actions = self.actions.values();
+        actions.any(|on| on.as_ref().is_none_or(|names| names.contains(process)))
+    }
+
+    /// Whether a restart of one of the `listed` processes was under way since the probe `begun`.
+    pub fn restarted_since(&self, begun: Moment, listed: Option<&[Process]>) -> bool {
+        match listed {
+            None => self.acted.is_some_and(|ended| ended > begun) || self.is_acting(),
+            Some(processes) => processes.iter().any(|process| {
+                let name = &process.name;
+                let ended = self.acted_on.get(name).is_some_and(|ended| *ended > begun);
+                ended
+                    || self.pending.get(name).is_some_and(Pending::is_starting)
+                    || self.is_acting_on(name)
+            }),
+        }
+    }
+
+    /// The pending restarts of these processes.
+    pub fn unfinished(&self, chosen: Option<&[Process]>) -> Vec<ProcessName> {
+        let names = self.pending.keys();
+        match chosen {
+            None => names.cloned().collect(),
+            Some(chosen) => names
+                .filter(|name| chosen.iter().any(|process| process.name == **name))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// A process that is being started again for `check`.
+    pub fn starting_for(&self, check: &str) -> Option<&ProcessName> {
+        let mut pending = self.pending.iter();
+        pending
+            .find(|(_, pending)| pending.restart.check == check && pending.is_starting())
+            .map(|(process, _)| process)
+    }
+
+    /// The other check whose attempt is under way on one of the processes that `check` would act on.
+    pub fn clash(&self, check: &str, listed: Option<&[Process]>) -> Option<String> {
+        let mut others = self.attempts.iter().filter(|(other, _)| *other != check);
+        let clash = others.find(|(_, theirs)| match (theirs, listed) {
+            (Some(theirs), Some(ours)) => ours.iter().any(|process| theirs.contains(&process.name)),
+            // processes that cannot be told apart must not be touched
+            (None, _) | (_, None) => true,
+        });
+        clash.map(|(other, _)| other.clone())
+    }
+
+    /// Whether as many restarts are under way as allowed, beside those of `check` itself.
+    pub fn concurrency(&self, check: &str) -> Option<Gate> {
+        let tries = self.pending.values().filter(|pending| {
+            let theirs = pending.restart.check != check;
+            theirs && pending.is_attempt() && !self.attempts.contains_key(&pending.restart.check)
+        });
+        let attempts = self.attempts.keys().filter(|other| *other != check);
+        let running = u32::try_from(attempts.count() + tries.count()).unwrap_or(u32::MAX);
+        (running >= self.limits.max_concurrent_restarts).then_some(Gate::Concurrency { running })
+    }
+
+    /// Takes note of what a check restarts; of a removed one with `None`.
+    pub fn define_targets(&mut self, check: &str, selection: Option<&Selection>) {
+        let Some(selection) = selection else {
+            self.targets.remove(check);
+            self.failing.remove(check);
+            self.waiting.remove(check);
+            return;
+        };
+        let mut targets: BTreeSet<String> = selection.words().into_iter().collect();
+        if targets.is_empty() {
+            // nothing is restarted for it: it stands for a service of its own
+            targets.insert(format!("check {check}"));
+        }
+        self.targets.insert(check.to_owned(), targets);
+    }
+
+    /// Takes note of whether a check fails.
+    pub fn define_failing(&mut self, now: Moment, state: &CheckState) {
+        let name = &state.check.name;
+        if !state.is_failing() {
+            if !self.failing.is_empty() {
+                self.failing.remove(name);
+            }
+            return;
+        }
+        let known = self.failing.get(name).map(|failing| failing.since);
+        let incident = state.memory.incident.as_ref();
+        let opened = incident.map(|incident| incident.since);
+        let failing = Failing {
+            since: known.or(opened).unwrap_or(now),
+            gave_up: state.memory.gave_up.is_some(),
+            pause: state.memory.pause.clone(),
+        };
+        self.failing.insert(name.clone(), failing);
+    }
+
+    /// The check among `required` that fails.
+    pub fn failing_of<'a>(&self, required: &'a [String]) -> Option<&'a String> {
+        required
+            .iter()
+            .find(|check| self.failing.contains_key(*check))
+    }
+
+    /// Whether so many services began to fail together with `check` that it is none of them alone. A check that
+    /// is paused or given up may fail for any length of time, and says nothing about the others.
+    pub fn panic(&self, now: Moment, check: &str) -> Option<Gate> {
+        let threshold = self.limits.panic_threshold?;
+        let since = self.failing.get(check)?.since;
+        let window = self.limits.panic_window;
+        let mut failing: BTreeSet<&String> = BTreeSet::new();
+        for (name, other) in &self.failing {
+            let paused = other.pause.as_ref().is_some_and(|pause| pause.holds(now));
+            let apart = other.since.since(since).max(since.since(other.since));
+            if name == check || !paused && !other.gave_up && apart <= window {
+                failing.extend(self.targets.get(name).into_iter().flatten());
+            }
+        }
+        let all: BTreeSet<&String> = self.targets.values().flatten().collect();
+        let (failing, of) = (failing.len(), all.len());
+        #[expect(clippy::cast_precision_loss, reason = "a number of targets")]
+        let share = |count: usize| count as f64 / of as f64;
+        if of < PANIC_AT_LEAST || failing < 2 || share(failing) < threshold {
+            return None;
+        }
+        let needed = (0..=failing).find(|count| share(*count) >= threshold);
+        Some(Gate::Panic {
+            failing,
+            of,
+            needed: needed.unwrap_or(failing).max(2),
+            window,
+        })
+    }
+}

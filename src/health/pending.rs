@@ -1,0 +1,55 @@
+//! A restart that was begun and is not finished: the process was stopped for it, or is about to be, and is not
+//! RUNNING again yet. When it is tried again is the monitor's decision.
+
+use serde::{Deserialize, Serialize};
+
+use super::process::ProcessName;
+
+/// Names an intent in the store. Drawn at random, so that it stays the same wherever the intent is kept.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct IntentId(pub i64);
+
+/// A restart that was begun and is not finished, with the intent that stands for it in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRestart {
+    /// Its intent, closed when the restart is finished.
+    pub intent: IntentId,
+    /// The check that it was begun for.
+    pub check: String,
+    /// The incident that it belongs to.
+    pub incident: String,
+    /// The process that has to run again.
+    pub process: ProcessName,
+    /// Its pid before the stop: a process that still runs with it was never stopped.
+    pub pid_before: Option<u32>,
+    /// The stop may still be under way: the run that asked for it was killed, or broke off.
+    #[serde(default)]
+    pub stop_unclear: bool,
+    /// The supervisor answered to a start after the stop: the process was started, if in vain.
+    #[serde(default)]
+    pub start_answered: bool,
+    /// A start had an effect on the process. If it is STOPPED after that, an operator stopped it.
+    #[serde(default)]
+    pub start_begun: bool,
+}
+
+/// The result of one try to finish a pending restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResumeResult {
+    /// The process runs: the restart is finished.
+    Finished,
+    /// The process is not ours to start any more, and why: the restart is over.
+    NotOurs { why: String },
+    /// The process does not run yet, and why.
+    NotYet {
+        why: String,
+        /// The supervisor answered to a start that was made in this try.
+        start_answered: bool,
+        /// That start had an effect on the process.
+        start_begun: bool,
+    },
+}
