@@ -151,6 +151,7 @@ impl RenderContext {
             },
             scope: httpok::health::Scope::All,
             looked: None,
+            unfinished: Vec::new(),
             dry_run: false,
             capture: true,
         };
@@ -160,6 +161,7 @@ impl RenderContext {
             capture: Some(spec),
             evidence: &self.evidence(),
             intents: &Intents::new(Store::new(self.dir.path().join("state")), "test"),
+            record: &action::Record::default(),
         };
         action::perform(&plan, &tools, &mut |_| {}).await.outcome
     }

@@ -16,6 +16,8 @@ mod script;
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;
 mod support;
+#[path = "command/unfinished.rs"]
+mod unfinished;
 #[path = "support/watched.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod watched;

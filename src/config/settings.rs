@@ -24,7 +24,7 @@ pub struct Settings {
     pub journal: Option<PathBuf>,
     /// The share of failing checks (of at least 3) from which on nothing is restarted. 0 < share <= 1.
     pub panic_threshold: Option<f64>,
-    /// Targets that began to fail so close to each other count as failing at once.
+    /// Services that began to fail so close to each other count as failing at once.
     pub panic_window: Duration,
     /// At least 1.
     pub max_concurrent_restarts: u32,

@@ -181,7 +181,7 @@ const fn is_trouble(decision: &Decision) -> bool {
         decision,
         Decision::ListFailed { .. }
             | Decision::Unasked { .. }
-            | Decision::NotRunningYet { .. }
+            | Decision::NotRunningYet { tries: 1, .. }
             | Decision::ResumeHeld { .. }
             | Decision::GaveUp
     )

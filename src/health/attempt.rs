@@ -84,7 +84,7 @@ enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// The next part, at once.
-    Next,
+    Continue,
     /// The next part, when the check passes after this process was restarted.
     AwaitHealthy(ProcessName),
     /// Nothing: all is done, or it stops here.
@@ -232,7 +232,7 @@ impl Attempt {
         };
         match outcome.restarted().find(stands_in).cloned() {
             Some(process) => Next::AwaitHealthy(process),
-            None => Next::Next,
+            None => Next::Continue,
         }
     }
 
@@ -392,11 +392,16 @@ mod tests {
         let stop = Next::Over(Some(Halt::NotBack { process: name }));
         for (what, chosen, came, expected) in [
             ("a member of its group", ["g:0", "g:1"], &up, await_healthy),
-            ("another program", ["g:0", "h"], &up, Next::Next),
+            ("another program", ["g:0", "h"], &up, Next::Continue),
             ("nothing to restart", ["g:0", "g:1-"], &up, Next::Over(None)),
             ("it is FATAL", ["g:0", "h"], &fatal, stop),
             ("it fell, too", ["g:0", "g:1"], &fell, Next::Over(None)),
-            ("someone was faster", ["g:0", "g:1"], &faster, Next::Next),
+            (
+                "someone was faster",
+                ["g:0", "g:1"],
+                &faster,
+                Next::Continue,
+            ),
             ("nobody to ask", ["g:0", "g:1"], &gone, Next::Over(None)),
         ] {
             let mut attempt = attempt(&chosen, &[], AttemptMode::default());

@@ -19,8 +19,8 @@ pub enum Gate {
     GaveUp,
     /// A check that this one requires is failing: a restart would not help.
     Requires { check: String },
-    /// Too many services began to fail at about the same time: it is not this one. `failing` of `of` restart
-    /// targets did within `window`; below `needed` restarts go on.
+    /// Too many services began to fail at about the same time: it is not this one. `failing` of `of` did within
+    /// `window`; below `needed` restarts go on. Checks that restart a process in common are one service.
     Panic {
         failing: usize,
         of: usize,
@@ -59,8 +59,8 @@ impl fmt::Display for Gate {
                 let window = window.as_secs();
                 write!(
                     f,
-                    "{failing} of {of} restart targets began to fail within {window} s, so it is not this \
-                     service alone; it is restarted when fewer than {needed} do, or by `httpok restart` \
+                    "{failing} of {of} services began to fail within {window} s, so it is not this \
+                     one alone; it is restarted when fewer than {needed} fail so, or by hand \
                      (see panic_threshold)"
                 )
             }

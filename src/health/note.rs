@@ -67,10 +67,12 @@ pub enum Decision {
     Inherited { process: ProcessName },
     /// A process whose restart is unfinished is started again.
     Resuming { process: ProcessName },
-    /// It does not run yet, and is tried again after so long; `None`: not by this run.
+    /// It does not run yet, after so many tries to finish its restart, and is tried again after so long; `None`:
+    /// not by this run.
     NotRunningYet {
         process: ProcessName,
         why: String,
+        tries: u32,
         next: Option<Duration>,
     },
     /// A pending restart would be tried again and is held back.
@@ -238,7 +240,9 @@ impl fmt::Display for Decision {
                 write!(f, "an earlier run left the restart of {process} unfinished")
             }
             Self::Resuming { process } => write!(f, "starting {process} again"),
-            Self::NotRunningYet { process, why, next } => {
+            Self::NotRunningYet {
+                process, why, next, ..
+            } => {
                 write!(f, "{process} does not run again yet: {why}")?;
                 match next {
                     Some(next) => {

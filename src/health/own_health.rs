@@ -300,6 +300,7 @@ mod tests {
             Event::Reload {
                 checks: more,
                 limits,
+                forgot: Vec::new(),
             },
         );
         assert!(

@@ -37,8 +37,11 @@ impl Supervisors {
     }
 
     /// Keeps each client of `before` whose settings are the same as here: a client remembers what it stopped and
-    /// what it could not start, and no supervisor says that.
-    pub fn keep_equal(&mut self, before: &Self) {
+    /// what it could not start, and no supervisor says that. Returns those that forget it, because their settings
+    /// have changed.
+    #[must_use]
+    pub fn keep_equal(&mut self, before: &Self) -> Vec<Backend> {
+        let mut forgot = Vec::new();
         for (backend, supervisor) in &mut self.0 {
             let remembers = supervisor.remembers_under();
             let known = before.0.get(backend);
@@ -46,8 +49,11 @@ impl Supervisors {
                 known.filter(|known| remembers.is_some() && known.remembers_under() == remembers)
             {
                 *supervisor = known.clone();
+            } else if remembers.is_some() && known.is_some() {
+                forgot.push(*backend);
             }
         }
+        forgot
     }
 
     /// The processes of those of `backends` that `remedy` can select from. They are asked at the same time,

@@ -15,7 +15,7 @@ here=$(dirname "$0")
 name=$1
 file=$here/$name.pid
 if test -e "$here/hang-$2"; then echo $$ >>"$here/hung"; sleep 1000; fi
-if test -e "$here/fail-$2"; then echo "$2: no such luck" >&2; exit 1; fi
+if test -e "$here/fail-$2"; then echo "$2" >>"$here/failed"; echo "$2: no such luck" >&2; exit 1; fi
 if test -e "$here/lie-$2"; then exit 0; fi
 alive() {
     test -e "$file" && read -r pid <"$file" && read -r stat 2>/dev/null <"/proc/$pid/stat" || return 1
@@ -86,6 +86,12 @@ impl Script {
     /// What a file beside it holds.
     pub fn file(&self, name: &str) -> String {
         fs::read_to_string(self.dir.join(name)).unwrap_or_default()
+    }
+
+    /// How often an action has failed.
+    pub fn failures(&self, action: &str) -> usize {
+        let failed = self.file("failed");
+        failed.lines().filter(|line| *line == action).count()
     }
 
     /// The pid of the service `name`.

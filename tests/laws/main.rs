@@ -66,7 +66,7 @@ proptest! {
             world.perform(op);
         }
         let mut twin = world.monitor.clone();
-        let effects = twin.handle(world.now, Event::Reload { checks: world.checks.clone(), limits: world.limits.clone() });
+        let effects = twin.handle(world.now, Event::Reload { checks: world.checks.clone(), limits: world.limits.clone(), forgot: Vec::new() });
         prop_assert_eq!(effects, vec![]);
         let before = world.journal.len();
         for op in &more {

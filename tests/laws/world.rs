@@ -270,6 +270,7 @@ impl World {
                 self.feed(Event::Reload {
                     checks: self.checks.clone(),
                     limits: self.limits.clone(),
+                    forgot: Vec::new(),
                 });
             }
             // there is one intent of each process, so one that is being restarted is not inherited as well
@@ -294,6 +295,7 @@ impl World {
                     self.feed(Event::Reload {
                         checks: self.checks.clone(),
                         limits: self.limits.clone(),
+                        forgot: Vec::new(),
                     });
                 }
             }

@@ -117,7 +117,20 @@ pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {
                 false => format!(": {}", visible::line(&pause.reason)),
             };
             let name = visible::line(&check.name);
-            format!("{name} is looked at, but not restarted, {until}{reason}")
+            let owed: Vec<_> = check
+                .pending
+                .iter()
+                .filter(|pending| pending.owed)
+                .map(|pending| visible::line(&pending.process))
+                .collect();
+            let once_more = match owed.as_slice() {
+                [] => String::new(),
+                owed => format!(
+                    "; httpok stopped {}, so that is started once more, and then waits, too",
+                    owed.join(", ")
+                ),
+            };
+            format!("{name} is probed, but not restarted, {until}{reason}{once_more}")
         }),
     )
 }

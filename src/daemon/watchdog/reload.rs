@@ -265,7 +265,7 @@ impl Watchdog {
         }
         self.programs.apply(programs);
         let supervisors = &mut parts.clients.supervisors;
-        supervisors.keep_equal(&self.executor.clients.supervisors);
+        let forgot = supervisors.keep_equal(&self.executor.clients.supervisors);
         self.programs.lend(supervisors);
         self.executor.clients = Arc::new(parts.clients);
         let outbox = self.notification_queue.reconfigure(Delivery {
@@ -279,6 +279,7 @@ impl Watchdog {
         self.feed(Event::Reload {
             checks: parts.checks,
             limits: parts.limits,
+            forgot,
         });
         self.notification_queue.tell_unclaimed();
         Ok(())

@@ -143,7 +143,7 @@ impl CheckState {
         cx.shared.end_action(cx.now, &self.check.name, restarted);
         cx.note(&self.check.name, Decision::Acted { outcome });
         match next {
-            Next::Next => self.go_on(attempt, cx),
+            Next::Continue => self.go_on(attempt, cx),
             Next::AwaitHealthy(process) => self.await_healthy(attempt, process, cx),
             Next::Over(halt) => {
                 if let Some(why) = halt {

@@ -97,7 +97,14 @@ pub enum Event {
     /// A person wants a check's processes restarted, whatever the check says.
     Restart { check: String },
     /// There are new definitions.
-    Reload { checks: Vec<Check>, limits: Limits },
+    Reload {
+        checks: Vec<Check>,
+        limits: Limits,
+        /// The supervisors whose clients are new ones, and do not remember a start that failed: a process that we
+        /// could not start looks as if an operator had stopped it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        forgot: Vec<Backend>,
+    },
     /// The end is near: no new action.
     Shutdown,
 }
@@ -161,9 +168,10 @@ pub enum Effect {
 /// What holds for all checks together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The share of failing restart targets (of at least 3) from which on nothing is restarted.
+    /// The share of failing services (of at least 3) from which on nothing is restarted. Checks that restart a
+    /// process in common are one service.
     pub panic_threshold: Option<f64>,
-    /// Only targets that began to fail so close to each other count as failing at once.
+    /// Only services that began to fail so close to each other count as failing at once.
     #[serde(default = "panic_window")]
     pub panic_window: Duration,
     /// Restarts under way at a time.

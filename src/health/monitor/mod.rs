@@ -210,7 +210,14 @@ impl Monitor {
             Event::Restart { check } => {
                 self.with(now, &check, &mut effects, CheckState::restart_manually);
             }
-            Event::Reload { checks, limits } => self.reload(now, checks, limits, &mut effects),
+            Event::Reload {
+                checks,
+                limits,
+                forgot,
+            } => {
+                self.shared.forget_starts(&forgot);
+                self.reload(now, checks, limits, &mut effects);
+            }
             Event::Shutdown => self.shut_down(now, &mut effects),
         }
         self.release(now, &mut effects);

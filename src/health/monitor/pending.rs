@@ -16,7 +16,7 @@ use super::super::incident::{Happening, Incident};
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::pending::{PendingRestart, ResumeResult};
-use super::super::process::{Process, ProcessName, ProcessState};
+use super::super::process::{Backend, Process, ProcessName, ProcessState};
 use super::super::snapshot::PendingView;
 use super::super::step::Outcome;
 use super::super::threshold::Status;
@@ -328,6 +328,7 @@ impl Monitor {
                 start_begun,
             } => {
                 pending.tries = pending.tries.saturating_add(1);
+                let tries = pending.tries;
                 pending.restart.stop_unclear = false;
                 pending.restart.start_answered |= start_answered;
                 pending.restart.start_begun |= start_begun;
@@ -355,11 +356,13 @@ impl Monitor {
                     state.start_failed(outcome, touched, due, &mut cx);
                 }
                 let next = (!ending).then_some(due.since(now));
+
                 cx.note(
                     &name,
                     Decision::NotRunningYet {
                         process: process.clone(),
                         why,
+                        tries,
                         next,
                     },
                 );
@@ -370,6 +373,15 @@ impl Monitor {
 }
 
 impl Shared {
+    /// The clients of these supervisors do not remember any more that a start of ours failed.
+    pub(super) fn forget_starts(&mut self, forgot: &[Backend]) {
+        for (process, pending) in &mut self.pending {
+            if forgot.contains(&process.backend) {
+                pending.restart.start_begun = false;
+            }
+        }
+    }
+
     /// The processes of the pending restarts of `check`.
     pub(super) fn pending_of(&self, check: &str) -> Vec<ProcessName> {
         if self.pending.is_empty() {
@@ -408,6 +420,7 @@ impl CheckState {
             Decision::NotRunningYet {
                 process: process.clone(),
                 why,
+                tries: 0,
                 next,
             },
         );

@@ -15,7 +15,7 @@ use super::super::process::{Process, ProcessName};
 use super::pending::Pending;
 use super::{Effect, Limits, Ticket};
 
-/// Fewer restart targets than this never fail "all at once".
+/// Fewer services than this never fail "all at once".
 const PANIC_AT_LEAST: usize = 3;
 
 /// The state that spans checks.
@@ -253,23 +253,28 @@ impl Shared {
             .find(|check| self.failing.contains_key(*check))
     }
 
-    /// Whether so many services began to fail together with `check` that it is none of them alone. A check that
-    /// is paused or given up may fail for any length of time, and says nothing about the others.
+    /// Whether so many services began to fail together with `check` that it is none of them alone. Checks that
+    /// restart a process in common, directly or through others, are one service. A check that is paused or given
+    /// up may fail for any length of time, and says nothing about the others.
     pub fn panic(&self, now: Moment, check: &str) -> Option<Gate> {
         let threshold = self.limits.panic_threshold?;
         let since = self.failing.get(check)?.since;
         let window = self.limits.panic_window;
-        let mut failing: BTreeSet<&String> = BTreeSet::new();
-        for (name, other) in &self.failing {
+        let services = self.services();
+        let counts = |name: &String, other: &Failing| {
             let paused = other.pause.as_ref().is_some_and(|pause| pause.holds(now));
             let apart = other.since.since(since).max(since.since(other.since));
-            if name == check || !paused && !other.gave_up && apart <= window {
-                failing.extend(self.targets.get(name).into_iter().flatten());
-            }
-        }
-        let all: BTreeSet<&String> = self.targets.values().flatten().collect();
+            name == check || !paused && !other.gave_up && apart <= window
+        };
+        let failing: BTreeSet<usize> = self
+            .failing
+            .iter()
+            .filter(|(name, other)| counts(name, other))
+            .filter_map(|(name, _)| services.get(name).copied())
+            .collect();
+        let all: BTreeSet<usize> = services.values().copied().collect();
         let (failing, of) = (failing.len(), all.len());
-        #[expect(clippy::cast_precision_loss, reason = "a number of targets")]
+        #[expect(clippy::cast_precision_loss, reason = "a number of services")]
         let share = |count: usize| count as f64 / of as f64;
         if of < PANIC_AT_LEAST || failing < 2 || share(failing) < threshold {
             return None;
@@ -281,5 +286,34 @@ impl Shared {
             needed: needed.unwrap_or(failing).max(2),
             window,
         })
+    }
+
+    /// The service of each check, as a number.
+    fn services(&self) -> BTreeMap<&String, usize> {
+        let mut merged: Vec<usize> = Vec::new();
+        let root = |merged: &[usize], mut service: usize| {
+            while merged[service] != service {
+                service = merged[service];
+            }
+            service
+        };
+        let mut by_target: BTreeMap<&String, usize> = BTreeMap::new();
+        let mut services = BTreeMap::new();
+        for (check, targets) in &self.targets {
+            let own = merged.len();
+            merged.push(own);
+            services.insert(check, own);
+            for target in targets {
+                let known = by_target.insert(target, own);
+                if let Some(known) = known {
+                    let known = root(&merged, known);
+                    merged[known] = own;
+                }
+            }
+        }
+        services
+            .into_iter()
+            .map(|(check, service)| (check, root(&merged, service)))
+            .collect()
     }
 }

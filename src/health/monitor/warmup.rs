@@ -24,7 +24,7 @@ impl CheckState {
         let Some(within) = self.check.warmup.as_ref().map(|warmup| warmup.timeout) else {
             return;
         };
-        let Some(processes) = self.to_warm_up(cx.now, chosen) else {
+        let Some(processes) = self.started_since_warm_up(cx.now, chosen) else {
             return;
         };
         if let Some(warming) = self.warming.as_mut() {
@@ -95,7 +95,7 @@ impl CheckState {
 
     /// The processes to be warmed up, when one was started since the last warm-up; for a check without
     /// processes, when the watchdog was, or when it restarted something.
-    fn to_warm_up(&mut self, now: Moment, chosen: &[Process]) -> Option<Warmed> {
+    fn started_since_warm_up(&mut self, now: Moment, chosen: &[Process]) -> Option<Warmed> {
         let running = running(chosen);
         if running.is_empty() && !chosen.is_empty() {
             return None;
