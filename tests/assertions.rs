@@ -151,7 +151,7 @@ fn heads_are_asserted_about() {
     seen.at_unix = Some(83 * DAY);
     check(&seen, &[("certificate expires > 0s", false, "3d 0h ago")]);
     seen.at_unix = None;
-    let unknown = "the time of the look is not known";
+    let unknown = "the time of the probe is not known";
     check(&seen, &[("certificate expires > 14d", false, unknown)]);
 }
 
@@ -251,7 +251,7 @@ fn bytes_that_are_no_text_are_compared_as_bytes() {
             (
                 "metric up == 1",
                 false,
-                "a body that is no metrics text: invalid utf-8 sequence of 1 bytes from index 0",
+                "a body that is not metrics text: invalid utf-8 sequence of 1 bytes from index 0",
             ),
         ],
     );
@@ -429,7 +429,7 @@ fn metrics_are_asserted_about() {
         &[(
             "metric up not exists",
             false,
-            "a body that is no metrics text: line 1 is \"<html>\"",
+            "a body that is not metrics text: line 1 is \"<html>\"",
         )],
     );
 }

@@ -54,6 +54,10 @@ fn block(checked: &Checked, options: HumanOptions) -> String {
     }
     findings(&mut out, &checked.judgement.findings, options);
     phases(&mut out, checked, options.paint);
+    for note in &checked.seen.notes {
+        let note = format!("note: {note}");
+        line(&mut out, &options.paint.dim(&visible::line(&note)));
+    }
     if let Some(leaf) = checked.seen.certificates.first() {
         certificate(&mut out, leaf, options);
     }
