@@ -8,7 +8,7 @@ use crate::daemon::wiring::RunOptions;
 use crate::daemon::{Tally, Ticks};
 use crate::health::{Backend, Target};
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
-use crate::tick::Signals;
+use crate::tick::{Signal, Signals};
 
 use super::args::RunArgs;
 use super::exit::Exit;
@@ -76,7 +76,12 @@ pub fn run(args: &RunArgs) -> i32 {
             }
         };
         let (ending, tally) = watchdog.run_until(signals, over).await;
-        embedded.shutdown(STOP_WITHIN).await;
+        let mut again = Signals::new()?;
+        tokio::select! {
+            () = embedded.shutdown(STOP_WITHIN) => {}
+            // who asks once more does not want to wait
+            () = asked_to_end(&mut again) => embedded.shutdown(Duration::ZERO).await,
+        }
         let code = embedded.exit_code(&process);
         let exit = handover::exit_of(ending, &stderr);
         let code = code.unwrap_or_else(|| exit.code().into());
@@ -84,6 +89,10 @@ pub fn run(args: &RunArgs) -> i32 {
     });
     say::err(&summary(args, &tally));
     code
+}
+
+async fn asked_to_end(signals: &mut Signals) {
+    while signals.next().await == Signal::Reload {}
 }
 
 /// The check's and the program's name: the command's, without its path.

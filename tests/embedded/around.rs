@@ -241,3 +241,20 @@ fn an_end_of_a_program_that_was_up_is_logged_and_shown() {
     let status = stage.status().unwrap().to_string();
     assert!(status.contains("exited: 7, not expected"), "{status}");
 }
+
+/// A second SIGTERM or Ctrl-C is obeyed at once: a command that does not listen is killed.
+#[test]
+fn run_obeys_the_second_signal_at_once() {
+    let stage = Stage::new();
+    let script = "trap '' TERM INT; echo > up; while :; do sleep 0.02; done";
+    let url = format!("{}/ok", stage.site.origin());
+    let run = Program::start(&mut stage.httpok(&["run", "--url", &url, "--", "sh", "-c", script]));
+    wait_until("it is up", LIMIT, || stage.dir().join("up").exists());
+    let begun = std::time::Instant::now();
+    run.signal(Signal::SIGINT);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    run.signal(Signal::SIGINT);
+    let end = run.wait();
+    assert_eq!(end.status.code(), Some(137), "{}", end.err);
+    assert!(begun.elapsed().as_secs() < 9, "{:?}", begun.elapsed());
+}

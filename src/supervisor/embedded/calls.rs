@@ -13,6 +13,7 @@ use super::programs::Embedded;
 use super::request::{Receipts, Request, Ticket, settle};
 use super::signal::signal_number;
 use super::spec::Output;
+use super::status::Status;
 use super::unit::KILL_WAIT;
 use crate::blocking;
 use crate::health::{CallError, Process, ProcessName};
@@ -125,7 +126,7 @@ impl Embedded {
     /// Waits until `name` has come to its end by itself and will not be started again, and gives the exit
     /// code for one who ran only this program. What was stopped is waited for until it is started again.
     pub async fn over(&self, name: &ProcessName) -> Result<i32, CallError> {
-        let status = self.handle(name)?.wait(|status| status.state.over()).await;
+        let status = self.handle(name)?.wait(Status::is_over).await;
         let status = status.ok_or_else(|| gone(name))?;
         Ok(status.exit_code().unwrap_or(1))
     }

@@ -77,6 +77,18 @@ impl Status {
         }
     }
 
+    /// Whether it has come to its end by itself. One that ran before and whose new process cannot be created is
+    /// tried again from time to time.
+    pub fn is_over(&self) -> bool {
+        let tried_again = matches!(
+            self.state,
+            State::Fatal {
+                why: Trouble::Spawn(_)
+            }
+        ) && self.started.is_some();
+        self.state.over() && !tried_again
+    }
+
     /// The exit code for one who ran only this program: its own, or a shell's for what could not be run.
     pub fn exit_code(&self) -> Option<i32> {
         match &self.state {
