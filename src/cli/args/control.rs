@@ -118,8 +118,8 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "ID", conflicts_with_all = ["all", "trace"])]
     pub incident: Option<String>,
 
-    /// All incidents of the check that are remembered, oldest first
-    #[arg(long, conflicts_with = "trace", requires = "check")]
+    /// All incidents that are remembered: with NAME told oldest first, without it listed newest first
+    #[arg(long, conflicts_with = "trace")]
     pub all: bool,
 
     /// One JSON object a line and incident

@@ -1,7 +1,6 @@
 //! The commands that talk to a running watchdog. Each asks over the control socket and says in one line
 //! what is true now; the watchdog decides.
 
-mod columns;
 pub mod place;
 mod programs;
 mod screen;

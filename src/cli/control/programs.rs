@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::columns::{self, Cell, Column};
+use crate::cli::render::columns::{self, Cell, Column};
 use crate::cli::render::paint::Paint;
 use crate::cli::render::time::span;
 use crate::cli::render::visible;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::columns::{Cell, Column, table};
 use super::place::Found;
 use super::programs;
+use crate::cli::render::columns::{Cell, Column, table};
 use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::time::{near, span};
 use crate::cli::render::visible;

@@ -1,10 +1,10 @@
 //! `httpok explain`: what is remembered of a check's incidents, from the store, whether a watchdog runs or
 //! not. `timeline` puts an incident and the decisions around it in order, `render` prints it.
 
+mod json;
+mod list;
 mod render;
 mod timeline;
-
-use serde_json::json;
 
 use crate::cli::args::ExplainArgs;
 use crate::cli::control::place::{directory, no_such_check};
@@ -17,11 +17,15 @@ use crate::daemon::control::client;
 use crate::daemon::control::protocol::ControlCommand;
 use crate::health::{Decision, Incident, Moment, Note};
 use crate::store::{ReadOnlyStore, Store};
+use crate::terminal;
 
 use timeline::Timeline;
 
 /// More than the store keeps.
 const ALL: u32 = 100_000;
+
+/// So many incidents are listed unless all are asked for.
+const LISTED: u32 = 50;
 
 /// Does what `args` ask for.
 pub fn run(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
@@ -44,6 +48,9 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
         let _ = client::ask(&socket, ControlCommand::Flush);
     }
     let store = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
+    if args.check.is_none() && args.incident.is_none() {
+        return of_all_checks(args, &store);
+    }
     let subjects = subjects(args, &store)?;
     let mut texts = Vec::new();
     for subject in &subjects {
@@ -54,6 +61,39 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
         texts.push(text);
     }
     Ok(texts.join("\n"))
+}
+
+/// The incidents of all checks, newest first.
+fn of_all_checks(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<String, String> {
+    let limit = if args.all { ALL } else { LISTED + 1 };
+    let found = store.incidents(None, None, limit);
+    let mut found = found.map_err(|why| why.to_string())?;
+    let more = !args.all && found.len() > LISTED as usize;
+    if more {
+        found.truncate(LISTED as usize);
+    }
+    if args.json {
+        let mut lines = Vec::new();
+        for (watchdog, incident) in &found {
+            let notes = store.notes(watchdog, &incident.check, ALL);
+            let notes = notes.map_err(|why| why.to_string())?;
+            let around = timeline::around(incident, None, &notes);
+            lines.push(json::line(watchdog, incident, &around));
+        }
+        return Ok(lines.join("\n"));
+    }
+    if found.is_empty() {
+        return Ok("no incident is remembered".to_owned());
+    }
+    let incidents: Vec<_> = found.iter().map(|(_, incident)| incident).collect();
+    let columns = terminal::size(&std::io::stdout()).map(|(columns, _)| columns);
+    let paint = Paint::of_stdout();
+    let mut text = list::list(&incidents, paint, columns);
+    if more {
+        text += &paint.dim(&format!("the newest {LISTED}; --all lists all\n"));
+    }
+    let read_on = "httpok explain NAME tells a check's last incident, --incident ID another one";
+    Ok(text + "\n" + &paint.dim(read_on))
 }
 
 /// A check of a watchdog: two watchdogs in a state directory may have checks of the same name.
@@ -80,8 +120,7 @@ fn explain(args: &ExplainArgs, subject: &Subject, store: &ReadOnlyStore) -> Resu
     if args.json {
         let lines = incidents.map(|Explained { incident, begin }| {
             let around = timeline::around(incident, *begin, &notes);
-            json!({ "watchdog": subject.watchdog, "incident": incident, "decisions": around })
-                .to_string()
+            json::line(&subject.watchdog, incident, &around)
         });
         return Ok(lines.collect::<Vec<_>>().join("\n"));
     }

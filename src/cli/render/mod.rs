@@ -1,5 +1,6 @@
 //! How results are told. Every format is a function from results to text: no IO, no terminal, no clock.
 
+pub mod columns;
 mod human;
 mod json;
 mod nagios;
