@@ -60,13 +60,38 @@ pub fn page(paint: Paint, columns: Option<usize>) -> String {
 }
 
 /// The command that `word` was probably meant to be.
-pub fn nearest(word: &str) -> Option<&'static str> {
+fn nearest(word: &str) -> Option<&'static str> {
     let known = GROUPS.iter().flat_map(|(_, commands)| commands.iter());
     known
         .map(|name| (strsim::jaro_winkler(name, word), *name))
         .filter(|(likeness, _)| *likeness > ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, name)| name)
+}
+
+/// That `word` is not a command, and not a URL either.
+pub fn neither_command_nor_url(word: &str) -> String {
+    match nearest(word) {
+        Some(_) => no_command(word),
+        None => format!(
+            "{word:?} is neither a command nor a URL: `httpok --help` lists the commands, and a URL begins with http:// or https://"
+        ),
+    }
+}
+
+/// That `word` is not a command, and what to do about it.
+pub fn no_command(word: &str) -> String {
+    match nearest(word) {
+        Some(command) => format!("there is no command {word:?}: did you mean {command:?}?"),
+        None => format!("there is no command {word:?}: `httpok --help` lists them"),
+    }
+}
+
+/// The members of the family of commands called `name`, such as `config check`.
+pub fn family(name: &str) -> String {
+    let mut cli = Cli::command();
+    cli.build();
+    leaves(&cli, name).join(", ")
 }
 
 fn names() -> impl Iterator<Item = String> {

@@ -68,12 +68,7 @@ fn mistyped(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Option<St
     if !bare || env("SUPERVISOR_SERVER_URL").is_some() || env("SUPERVISOR_ENABLED").is_some() {
         return None;
     }
-    Some(match help::nearest(word) {
-        Some(command) => format!("there is no command {word:?}: did you mean {command:?}?"),
-        None => format!(
-            "{word:?} is neither a command nor a URL: `httpok --help` lists the commands, and a URL begins with http:// or https://"
-        ),
-    })
+    Some(help::neither_command_nor_url(word))
 }
 
 fn tell(supervised: bool, text: &str, exit: Exit) -> Exit {

@@ -46,14 +46,19 @@ pub fn main(argv: Vec<OsString>) -> i32 {
         return action::run_dump(&argv[2..]);
     }
     let first = argv.get(1).and_then(|word| word.to_str());
-    let exit = if first == Some("help") && argv.len() == 2 {
-        listen::help(&env)
+    let second = argv.get(2).and_then(|word| word.to_str());
+    let exit = if first == Some("help") && !second.is_some_and(args::is_command) {
+        match second {
+            None => listen::help(&env),
+            Some(word) => refuse(&format!("httpok help: {}", help::no_command(word))),
+        }
     } else if first.is_some_and(args::is_command) {
+        let family = first.unwrap_or_default().to_owned();
         match args::parse(argv) {
             // its exit status is the command's, which may be any
             Ok(Command::Run(args)) => return run::run(&args),
             Ok(command) => obey(command),
-            Err(fault) => explain(&fault),
+            Err(fault) => explain(&fault, &family),
         }
     } else {
         listen::run(&words(argv), &env)
@@ -134,8 +139,11 @@ fn size(settings: &Settings) -> String {
 
 /// Help and version are what was asked for; anything else that clap says is a wrong command line, and
 /// then nothing is known about any service.
-fn explain(fault: &clap::Error) -> Exit {
+fn explain(fault: &clap::Error, family: &str) -> Exit {
     let _ = fault.print();
+    if fault.kind() == clap::error::ErrorKind::InvalidSubcommand {
+        say::err(&format!("expected one of: {}", help::family(family)));
+    }
     if fault.use_stderr() {
         Exit::Unknown
     } else {

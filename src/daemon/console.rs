@@ -378,3 +378,87 @@ fn pids(before: Option<u32>, after: Option<u32>) -> String {
         (_, None) => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::health::{CallError, Moment, Phase, ProcessName, ProcessState, Reason};
+
+    fn step(deed: ActionStep, millis: u64) -> Step {
+        Step {
+            at: Moment::ZERO,
+            took: Duration::from_millis(millis),
+            process: Some(ProcessName::embedded("web", "web")),
+            deed,
+        }
+    }
+
+    fn texts(steps: &[Step]) -> Vec<String> {
+        action(steps).into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn a_restart_is_one_line_with_the_time_of_each_step() {
+        let settled = |state, pid| ActionStep::Settled { state, pid };
+        let restarted = [
+            step(ActionStep::Restarting { pid: Some(7) }, 0),
+            step(ActionStep::Stopped { error: None }, 1500),
+            step(ActionStep::Started { error: None }, 20),
+            step(settled(ProcessState::Running, Some(8)), 1000),
+        ];
+        assert_eq!(
+            texts(&restarted),
+            ["restarted web (pid 7 → 8): stop 1.500 s, start 20.0 ms, RUNNING after 1.000 s"]
+        );
+        let refused = CallError::Unreachable {
+            detail: "connection refused".to_owned(),
+        };
+        let failed = [
+            step(ActionStep::Restarting { pid: Some(7) }, 0),
+            step(ActionStep::Stopped { error: None }, 10),
+            step(
+                ActionStep::Started {
+                    error: Some(refused),
+                },
+                20,
+            ),
+            step(settled(ProcessState::Fatal, None), 1000),
+        ];
+        let lines = texts(&failed);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(
+            lines[0].starts_with("web NOT started, after 20.0 ms: "),
+            "{lines:?}"
+        );
+        assert!(lines[1].starts_with("web is FATAL"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_probe_is_one_line_with_its_streak() {
+        let judged = |verdict, counted| Decision::Judged {
+            verdict,
+            reason: Some(Reason::Refused),
+            phase: Some(Phase::Connect),
+            detail: "connection\x1b[31m refused".to_owned(),
+            took: Duration::from_millis(3),
+            counted,
+        };
+        let towards = |fails| Counted::Towards { fails, needed: 3 };
+        let fail = |counted| words(&judged(Verdict::Fail, counted), false).map(|(_, text)| text);
+        for (counted, streak) in [
+            (towards(2), " 2 of 3"),
+            (towards(3), " 3 of 3"),
+            (towards(19), " 19 in a row"),
+            (Counted::InGrace, " in grace, not counted"),
+            (Counted::No, ""),
+        ] {
+            let expected = format!("fail{streak}  refused: connection\\x1b[31m refused (3.0 ms)");
+            assert_eq!(fail(counted), Some(expected));
+        }
+        let pass = judged(Verdict::Pass, Counted::No);
+        assert_eq!(words(&pass, false), None);
+        assert!(words(&pass, true).is_some());
+    }
+}

@@ -125,7 +125,15 @@ fn resolve<'a, K>(flags: &'a [Flag<K>], name: &str) -> Result<&'a Flag<K>, Fault
             }
         }
     }
-    Err(Fault::Unknown(format!("--{name}")))
+    let near = flags
+        .iter()
+        .map(|flag| (strsim::jaro_winkler(flag.long, name), flag.long))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    Err(Fault::Unknown(match near {
+        Some((_, near)) => format!("--{name}: did you mean --{near}?"),
+        None => format!("--{name}"),
+    }))
 }
 
 fn parse_cluster<'a, K: Copy>(
