@@ -129,9 +129,9 @@ fn about(cli: &clap::Command, name: &str) -> String {
 /// `text` with every line that is too long continued below its last column.
 fn folded(text: &str, most: usize) -> String {
     let mut out = String::new();
-    for line in text.lines() {
-        if width(line) <= most {
-            out += line;
+    for line in paragraphs(text, most) {
+        if width(&line) <= most {
+            out += &line;
             out.push('\n');
             continue;
         }
@@ -146,6 +146,19 @@ fn folded(text: &str, most: usize) -> String {
         }
     }
     out
+}
+
+/// The lines of `text`; where one of a paragraph at the margin is too long, the paragraph is one line.
+fn paragraphs(text: &str, most: usize) -> Vec<String> {
+    let lines: Vec<_> = text.lines().collect();
+    let prose = |line: &str| line.starts_with(char::is_alphanumeric) && !line.ends_with(':');
+    let groups = lines.chunk_by(|one, other| prose(one) && prose(other));
+    groups
+        .flat_map(|group| match group.iter().all(|line| width(line) <= most) {
+            true => group.iter().map(|&line| line.to_owned()).collect(),
+            false => vec![group.join(" ")],
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::daemon::wiring::RunOptions;
 use crate::daemon::{Tally, Ticks};
 use crate::health::{Backend, Target};
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
+use crate::terminal;
 use crate::tick::{Signal, Signals};
 
 use super::args::RunArgs;
@@ -87,7 +88,10 @@ pub fn run(args: &RunArgs) -> i32 {
         let code = code.unwrap_or_else(|| exit.code().into());
         Ok(Finished { code, tally })
     });
-    say::err(&summary(args, &tally));
+    let columns = terminal::size(&std::io::stderr()).map_or(usize::MAX, |(columns, _)| columns);
+    for line in terminal::wrap(&summary(args, &tally), columns) {
+        say::err(&line);
+    }
     code
 }
 

@@ -60,7 +60,8 @@ mod tests {
             check: "shop".to_owned(),
             decision: Decision::Recovered { down: left },
         };
-        let line: Value = serde_json::from_str(&line("watch x", &incident, &[&note])).expect("JSON");
+        let line: Value =
+            serde_json::from_str(&line("watch x", &incident, &[&note])).expect("JSON");
         let date = json!("2026-05-01T03:12:04.250Z");
         for (pointer, value) in [
             ("/schema", &json!(1)),
