@@ -95,7 +95,7 @@ impl Watchdog {
 impl Drop for Watchdog {
     fn drop(&mut self) {
         // told to end, it stops its programs
-        for child in &mut self.child {
+        if let Some(child) = &mut self.child {
             let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
             let _ = nix::sys::signal::kill(pid, Signal::SIGTERM);
             let _ = child.wait();
@@ -335,8 +335,9 @@ fn run_writes_lines_for_people_on_a_terminal_and_for_machines_elsewhere() {
             .filter(|line| line.contains("restarted sleep (pid "))
             .collect();
         assert_eq!(restart.len(), 1, "{seen}");
-        for step in ["stop ", "start ", "RUNNING after "] {
-            assert!(seen.contains(step), "{step}: {seen}");
+        let flat = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        for step in ["): stop ", "ms, start ", "ms, RUNNING after "] {
+            assert!(flat.contains(step), "{step}: {seen}");
         }
         for event in [
             "✗ sleep  fail 2 of 2",
@@ -438,12 +439,12 @@ fn check_wraps_between_words_marks_the_failed_phase_and_names_the_url() {
     let (code, seen) = shown(&["check", "-v", &fine.url("/")], 80);
     assert_eq!(code, Some(0), "{seen}");
     assert!(
-        seen.contains("content-length: 8") && seen.contains("│ all fine"),
+        seen.to_lowercase().contains("content-length: 8") && seen.contains("│ all fine"),
         "{seen}"
     );
     let (_, quiet) = shown(&["check", &fine.url("/")], 80);
     assert!(
-        !quiet.contains("content-length") && !quiet.contains("│"),
+        !quiet.contains("HTTP/1.1") && !quiet.contains("│"),
         "{quiet}"
     );
 
@@ -513,7 +514,7 @@ fn piped_formats_are_as_scripts_know_them() {
         ),
         (
             "json",
-            "{\"name\":\"http://N.N:PORT/\",\"url\":\"http://N.N:PORT/\",\"verdict\":\"pass\",\"reason\":null,\"phase\":null,\"detail\":\"status 200 Whatever\",\"status\":200,\"version\":\"HTTP/N\",\"duration\":N,\"phases\":{\"dns\":null,\"connect\":N,\"tls\":null,\"first_byte\":N,\"body\":N},\"looks\":1,\"peer\":\"N.N:PORT\",\"redirects\":0,\"final_url\":\"http://N.N:PORT/\",\"size\":8,\"excerpt\":null,\"headers\":[[\"content-length\",\"8\"],[\"connection\",\"close\"]],\"expectations\":[{\"expected\":\"status 200\",\"actual\":\"200 Whatever\",\"met\":true}],\"certificate\":null}\n",
+            "{\"name\":\"http://N.N:PORT/\",\"url\":\"http://N.N:PORT/\",\"verdict\":\"pass\",\"reason\":null,\"phase\":null,\"detail\":\"status 200 Whatever\",\"status\":200,\"version\":\"HTTP/N\",\"duration\":N,\"phases\":{\"dns\":null,\"connect\":N,\"tls\":null,\"first_byte\":N,\"body\":N},\"looks\":1,\"peer\":\"N.N:PORT\",\"redirects\":0,\"final_url\":\"http://N.N:PORT/\",\"size\":8,\"excerpt\":null,\"headers\":[[\"Content-Length\",\"8\"],[\"Connection\",\"close\"]],\"expectations\":[{\"expected\":\"status 200\",\"actual\":\"200 Whatever\",\"met\":true}],\"certificate\":null}\n",
         ),
     ];
     for (format, expected) in table {

@@ -310,9 +310,30 @@ impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Towards { fails: 0, .. } | Self::No => Ok(()),
+            Self::Towards { fails, needed } if fails > needed => {
+                write!(f, " [fail {fails} in a row]")
+            }
             Self::Towards { fails, needed } => write!(f, " [fail {fails} of {needed}]"),
             Self::InGrace => f.write_str(" [in grace, not counted]"),
             Self::FromBeforeAction => f.write_str(" [from before the restart, not counted]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_streak_is_out_of_the_needed_fails_and_beyond_them_in_a_row() {
+        for (fails, text) in [
+            (0, ""),
+            (1, " [fail 1 of 3]"),
+            (3, " [fail 3 of 3]"),
+            (4, " [fail 4 in a row]"),
+            (19, " [fail 19 in a row]"),
+        ] {
+            assert_eq!(Counted::Towards { fails, needed: 3 }.to_string(), text);
         }
     }
 }

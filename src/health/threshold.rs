@@ -64,12 +64,14 @@ impl Streak {
         self.count(policy) >= Self::needed(policy)
     }
 
-    /// The fails that count towards the threshold.
+    /// The fails that count towards the threshold: in a row, or, of m of n, at most those that are needed.
     pub fn count(&self, policy: Fails) -> u32 {
         match policy {
             Fails::InARow(_) => self.fails,
-            Fails::Within { .. } => {
-                u32::try_from(self.window.iter().filter(|fail| **fail).count()).unwrap_or(u32::MAX)
+            // beyond the threshold the number would be read as fails in a row, which these need not be
+            Fails::Within { fails, .. } => {
+                let count = self.window.iter().filter(|fail| **fail).count();
+                u32::try_from(count).unwrap_or(u32::MAX).min(fails)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A program on a terminal of its own: what it writes there, in a window of a chosen size.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A program that runs on a terminal.
 pub struct Terminal {
     child: Child,
-    master: File,
+    terminal: File,
     written: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -43,7 +43,7 @@ impl Terminal {
         // the command holds copies, too: without them the end of the program is the end of its output
         drop((command, slave));
         let written = Arc::new(Mutex::new(Vec::new()));
-        let (kept, writer) = (Arc::clone(&written), master.try_clone().expect("a copy"));
+        let (kept, control) = (Arc::clone(&written), master.try_clone().expect("a copy"));
         std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             // when nobody has the other side any more it is an error, not an end
@@ -53,7 +53,7 @@ impl Terminal {
         });
         Self {
             child,
-            master: writer,
+            terminal: control,
             written,
         }
     }
@@ -82,7 +82,7 @@ impl Terminal {
         let size = window(columns, rows);
         // SAFETY: the descriptor is open, and the request reads one window size
         let set =
-            unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+            unsafe { libc::ioctl(self.terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
         assert_eq!(set, 0, "another size");
         self.signal(nix::sys::signal::Signal::SIGWINCH);
     }
@@ -107,11 +107,6 @@ impl Terminal {
             before == length && length > 0
         });
         (status.expect("it has ended"), self.text())
-    }
-
-    /// Types `text`.
-    pub fn write(&mut self, text: &str) {
-        self.master.write_all(text.as_bytes()).expect("typed");
     }
 }
 
