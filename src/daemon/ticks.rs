@@ -199,7 +199,7 @@ async fn run(
         let tick = health::Tick {
             check: check.clone(),
             age: None,
-            period: None,
+            period: Some(every),
         };
         if sender.send(tick).await.is_err() {
             return;

@@ -1,0 +1,264 @@
+//! Rules that random worlds seldom come to, each as a small story.
+
+use std::time::Duration;
+
+use httpok::health::{
+    Backoff, Check, CheckView, Effect, Event, Fails, Limits, Moment, Monitor, Observation, Phase,
+    Policy, Process, ProcessState, Reason, Tick, Ticket, Trouble,
+};
+
+use super::world::{check, process};
+
+fn at(millis: u64) -> Moment {
+    Moment::from_millis(100_000_000 + millis)
+}
+
+fn policy() -> Policy {
+    Policy {
+        fail: Fails::InARow(3),
+        grace: Duration::from_secs(60),
+        backoff: Backoff::NONE,
+        ..Policy::default()
+    }
+}
+
+/// The check `c{index}` that restarts those of p0, docker/p1 and the group g that `targets` says.
+fn one(index: usize, policy: Policy, targets: [bool; 3]) -> Check {
+    check(index, (policy, 9, targets, true, None))
+}
+
+fn tick(check: &str, period: Option<u64>) -> Event {
+    Event::Tick(Tick {
+        check: check.to_owned(),
+        age: None,
+        period: period.map(Duration::from_secs),
+    })
+}
+
+fn refused(check: &str, ticket: Ticket) -> Event {
+    let trouble = Trouble::new(Reason::Refused, Phase::Connect, "refused");
+    Event::Observed {
+        check: check.to_owned(),
+        ticket,
+        seen: Box::new(Observation::of_trouble(trouble)),
+    }
+}
+
+fn asked(effects: &[Effect]) -> Option<Ticket> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::List { ticket, .. } | Effect::Probe { ticket, .. } => Some(*ticket),
+        _ => None,
+    })
+}
+
+fn acts(effects: &[Effect]) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Act { .. }))
+}
+
+/// One probe that fails, of a check whose processes are in `state`, started so many seconds ago.
+fn fail(
+    monitor: &mut Monitor,
+    now: Moment,
+    check: &str,
+    state: ProcessState,
+    up: u64,
+) -> Vec<Effect> {
+    let effects = monitor.handle(now, tick(check, None));
+    let mut ticket = asked(&effects).expect("a probe begins");
+    if matches!(effects[0], Effect::List { .. }) {
+        let processes = (0..5).map(|index| Process {
+            name: process(index),
+            state,
+            pid: Some(7),
+            uptime: Some(up),
+            detail: String::new(),
+            instance: None,
+            aliases: Vec::new(),
+        });
+        let listed = Event::Listed {
+            check: check.to_owned(),
+            ticket,
+            processes: Ok(processes.collect()),
+            unasked: Vec::new(),
+        };
+        ticket = asked(&monitor.handle(now, listed)).expect("it is probed");
+    }
+    monitor.handle(now, refused(check, ticket))
+}
+
+fn view(monitor: &Monitor, now: Moment, check: &str) -> CheckView {
+    monitor.view(now, check).expect("it is known")
+}
+
+#[test]
+fn a_process_that_is_not_running_yet_is_in_its_grace() {
+    for (state, is_down) in [
+        (ProcessState::Starting, false),
+        (ProcessState::Backoff, false),
+        (ProcessState::Running, false),
+        (ProcessState::Fatal, true),
+        (ProcessState::Stopped, true),
+    ] {
+        let checks = vec![one(0, policy(), [true, false, false])];
+        let mut monitor = Monitor::new(Limits::default(), 1, checks);
+        for second in 0..3 {
+            let _ = fail(&mut monitor, at(second * 1000), "c0", state, second);
+        }
+        let found = view(&monitor, at(2000), "c0");
+        assert_eq!(found.incident.is_some(), is_down, "{state}");
+    }
+}
+
+/// The columns: how long the tick waits, its period, and whether it is made up for.
+#[test]
+fn a_tick_that_came_during_a_probe_is_made_up_for_unless_it_is_stale() {
+    for (waits, period, made_up) in [
+        (400, Some(1), true),
+        (1500, Some(1), false),
+        (1500, None, true),
+    ] {
+        let checks = vec![one(0, policy(), [false; 3])];
+        let mut monitor = Monitor::new(Limits::default(), 1, checks);
+        let first = asked(&monitor.handle(at(0), tick("c0", period))).expect("a probe");
+        // two of them are made up for once
+        for millis in [100, 200] {
+            assert_eq!(asked(&monitor.handle(at(millis), tick("c0", period))), None);
+        }
+        let end = at(100 + waits);
+        let effects = monitor.handle(end, refused("c0", first));
+        assert_eq!(
+            asked(&effects).is_some(),
+            made_up,
+            "{waits} ms of {period:?}"
+        );
+        if let Some(second) = asked(&effects) {
+            assert_eq!(asked(&monitor.handle(end, refused("c0", second))), None);
+        }
+    }
+    let checks = vec![one(0, Policy::drop_in(), [false; 3])];
+    let mut monitor = Monitor::new(Limits::default(), 1, checks);
+    let first = asked(&monitor.handle(at(0), tick("c0", None))).expect("a probe");
+    let _ = monitor.handle(at(10), tick("c0", None));
+    let effects = monitor.handle(at(20), refused("c0", first));
+    assert_eq!(
+        asked(&effects),
+        None,
+        "the drop-in loses it, as the original"
+    );
+}
+
+/// What each check restarts, when it begins to fail, and whether the last one is restarted.
+type Row = (&'static str, Vec<([bool; 3], u64)>, bool);
+
+#[test]
+fn many_checks_that_fail_hold_restarts_only_when_they_are_many_services() {
+    const P0: [bool; 3] = [true, false, false];
+    const P1: [bool; 3] = [false, true, false];
+    const G: [bool; 3] = [false, false, true];
+    let rows: [Row; 5] = [
+        (
+            "three checks of one process",
+            vec![(P0, 0), (P0, 0), (P0, 0)],
+            true,
+        ),
+        ("one check of three", vec![([true; 3], 0)], true),
+        ("three services", vec![(P0, 0), (P1, 0), (G, 0)], false),
+        (
+            "one of them long before",
+            vec![(P0, 0), (P1, 0), (G, 3_600_000)],
+            true,
+        ),
+        (
+            "within the window",
+            vec![(P0, 0), (P1, 0), (G, 60_000)],
+            false,
+        ),
+    ];
+    for (what, checks, restarted) in rows {
+        let usual = Policy {
+            fail: Fails::InARow(2),
+            grace: Duration::ZERO,
+            ..policy()
+        };
+        let definitions = checks.iter().enumerate();
+        let definitions =
+            definitions.map(|(index, (targets, _))| one(index, usual.clone(), *targets));
+        let limits = Limits {
+            panic_threshold: Some(0.6),
+            ..Limits::default()
+        };
+        let mut monitor = Monitor::new(limits, 1, definitions.collect());
+        for (index, (_, begins)) in checks.iter().enumerate() {
+            let name = format!("c{index}");
+            let _ = fail(&mut monitor, at(*begins), &name, ProcessState::Running, 900);
+        }
+        let (_, begins) = checks[checks.len() - 1];
+        let name = format!("c{}", checks.len() - 1);
+        let now = at(begins + 1000);
+        let effects = fail(&mut monitor, now, &name, ProcessState::Running, 900);
+        assert_eq!(acts(&effects), restarted, "{what}");
+        if !restarted {
+            let held = view(&monitor, now, &name).held.expect("it is held");
+            assert!(
+                held.contains("fewer than 2") && held.contains("120 s"),
+                "{held}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_paused_check_does_not_hold_the_restarts_of_others() {
+    let usual = Policy {
+        fail: Fails::InARow(1),
+        grace: Duration::ZERO,
+        ..policy()
+    };
+    let targets = [
+        [true, false, false],
+        [false, true, false],
+        [false, false, true],
+    ];
+    let checks = (0..3).map(|index| one(index, usual.clone(), targets[index]));
+    let limits = Limits {
+        panic_threshold: Some(0.6),
+        ..Limits::default()
+    };
+    let mut monitor = Monitor::new(limits, 1, checks.collect());
+    let _ = monitor.handle(
+        at(0),
+        Event::Pause {
+            check: "c0".to_owned(),
+            reason: String::new(),
+            lasting: None,
+        },
+    );
+    let _ = fail(&mut monitor, at(0), "c0", ProcessState::Running, 900);
+    let effects = fail(&mut monitor, at(10), "c1", ProcessState::Running, 900);
+    assert!(acts(&effects));
+}
+
+#[test]
+fn a_check_that_restarts_nothing_counts_during_the_restarts_of_others() {
+    let usual = Policy {
+        fail: Fails::InARow(1),
+        grace: Duration::ZERO,
+        ..policy()
+    };
+    let checks = vec![
+        one(0, usual.clone(), [true, false, false]),
+        one(1, policy(), [false; 3]),
+    ];
+    let mut monitor = Monitor::new(Limits::default(), 1, checks);
+    assert!(acts(&fail(
+        &mut monitor,
+        at(0),
+        "c0",
+        ProcessState::Running,
+        900
+    )));
+    let _ = fail(&mut monitor, at(10), "c1", ProcessState::Running, 900);
+    assert_eq!(view(&monitor, at(10), "c1").streak.fails, 1);
+}
