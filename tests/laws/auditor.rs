@@ -202,7 +202,8 @@ impl Auditor {
                 ..
             } => self.resumed(now, process, outcome, result),
             Event::Pause { check, lasting, .. } => {
-                if let Some(books) = self.checks.get_mut(check) {
+                let known = self.checks.get_mut(check);
+                if let Some(books) = known.filter(|books| !books.gone || books.acting) {
                     books.paused_until = Some(lasting.map(|span| now + span));
                 }
             }

@@ -69,7 +69,8 @@ impl CheckState {
         let Some(scope) = attempt.next(first) else {
             return;
         };
-        let unfinished = attempt.unfinished.clone();
+        // also one that was found unfinished since the attempt began
+        let unfinished = cx.shared.unfinished(None);
         let on = match &scope {
             Scope::Part { now, .. } => Some(now.clone()),
             Scope::All | Scope::First => attempt.listed.as_deref().map(names),

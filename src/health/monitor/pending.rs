@@ -467,10 +467,13 @@ impl CheckState {
     pub(super) fn retry_manually(&mut self, chosen: &[Process], cx: &mut Context<'_>) {
         for process in cx.shared.unfinished(Some(chosen)) {
             let pending = cx.shared.pending.get(&process);
-            if pending.is_some_and(Pending::is_trying) || cx.shared.is_acting_on(&process) {
-                continue;
+            let waits = pending.is_some_and(|pending| {
+                // another check's is that check's to try, and to pay for
+                !pending.is_trying() && pending.restart.check == self.check.name
+            });
+            if waits && !cx.shared.is_acting_on(&process) {
+                self.begin_try(&process, cx);
             }
-            self.begin_try(&process, cx);
         }
     }
 
@@ -506,7 +509,7 @@ impl CheckState {
             return;
         };
         let spends = pending.owed != Owed::Start;
-        if spends && pending.restart.check == self.check.name {
+        if spends {
             self.spend_attempt(cx);
             if let Some(incident) = self.memory.incident.as_mut() {
                 incident.attempts = incident.attempts.saturating_add(1);
