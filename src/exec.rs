@@ -23,6 +23,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
+use crate::secret;
+
 /// How long the pipes may stay open after the child's end, and again after its group was killed.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -184,6 +186,13 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
             prepared
         }
     };
+    for name in secret::withheld() {
+        prepared.env_remove(name);
+    }
+    // SAFETY: between fork and exec one system call is made, with integers.
+    unsafe {
+        prepared.pre_exec(close_inherited);
+    }
     prepared
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .stdin(match command.stdin {
@@ -219,6 +228,21 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
         },
         pipes,
     ))
+}
+
+/// Runs in the new process: what we inherited without knowing it, or somebody opened beside us, is not its
+/// business. An old kernel does not know how; then everything of ours is closed all the same, as we open it so.
+fn close_inherited() -> io::Result<()> {
+    // SAFETY: integers.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3_u32,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        );
+    }
+    Ok(())
 }
 
 /// Waits for `leader`'s end without collecting it: as long as it is a zombie no other process or group

@@ -27,6 +27,7 @@ compile_error!("httpok needs Linux: /proc, pidfd and subreapers");
 // floor 1
 pub mod blocking;
 pub mod clock;
+pub mod escape;
 pub mod exec;
 pub mod health;
 pub mod net;

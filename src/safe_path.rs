@@ -20,6 +20,9 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 /// Links on the way to one file. The kernel follows as many.
 const MAX_LINKS: usize = 40;
 
+/// Entries of a directory that are looked at.
+const MAX_ENTRIES: usize = 10_000;
+
 /// Writable by the group or by everybody.
 const OTHERS_WRITE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
@@ -41,6 +44,22 @@ impl SafeDir {
         match walk(path, false)? {
             (directory, None) => Ok(directory),
             (_, Some(_)) => Err(Errno::ENOTDIR.into()),
+        }
+    }
+
+    /// The same, and what is missing of it is made with `mode`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn make_all(path: &Path, mode: u32) -> io::Result<Self> {
+        match (Self::open(path), path.parent(), path.file_name()) {
+            (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+                match Self::make_all(parent, mode)?.create_dir(name, mode) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::open(path),
+                    made => made,
+                }
+            }
+            (opened, ..) => opened,
         }
     }
 
@@ -92,11 +111,20 @@ impl SafeDir {
         )
     }
 
-    /// Makes the file `name`, which must not exist, for appending.
+    /// Makes the file `name`, which must not exist, for writing.
     ///
     /// # Errors
     /// As the system says.
     pub fn create_new(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+        Ok(self.raw(name, flags, mode)?.into())
+    }
+
+    /// The same for appending.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn append_new(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_EXCL;
         Ok(self.raw(name, flags, mode)?.into())
     }
@@ -244,6 +272,42 @@ pub fn check_private_dir(path: &Path) -> io::Result<()> {
                 "the directory \"{at}\" {why}: whoever that is could make httpok restart or kill what they \
                  choose; run `chown {user} {at} && chmod go-w {at}`, or choose another directory"
             )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether nobody but root and our own user can change what is in the directory `path`: as
+/// [`check_private_dir`], and for all that is in it, of directories in it only those whose name begins with
+/// one of `deep`.
+///
+/// # Errors
+/// Names the file and says what to do.
+pub fn check_private_contents(path: &Path, deep: &[&str]) -> io::Result<()> {
+    check_private_dir(path)?;
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        // What does not exist cannot harm, and what cannot be read is not used.
+        Err(_) => return Ok(()),
+    };
+    for entry in entries.take(MAX_ENTRIES) {
+        let entry = entry?;
+        // gone meanwhile
+        let Ok(meta) = entry.metadata() else { continue };
+        let at = entry.path();
+        let mode = if meta.is_symlink() { 0 } else { meta.mode() };
+        if let Some(why) = unsafe_because(meta.uid(), mode) {
+            let at = at.display();
+            return Err(denied(format!(
+                "\"{at}\" {why}: whoever made it could make httpok restart or kill what they choose; remove \
+                 it, or run `chown {user} {at} && chmod go-w {at}` if you know what is in it",
+                user = geteuid()
+            )));
+        }
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if meta.is_dir() && deep.iter().any(|begin| name.starts_with(begin)) {
+            check_private_contents(&at, &[])?;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ const FLOORS: [(&str, u8); 21] = [
     ("health", 1),
     ("blocking", 1),
     ("clock", 1),
+    ("escape", 1),
     ("exec", 1),
     ("net", 1),
     ("safe_path", 1),

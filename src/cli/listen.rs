@@ -32,7 +32,7 @@ pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
             let text = format!(
                 "{USAGE}\nhttpok: {why}\nTry `httpok --help`, or `httpok check URL` to ask once."
             );
-            tell(supervised, &text, Exit::DropInUsage)
+            tell(supervised, &say::masked(&text), Exit::DropInUsage)
         }
         Err(Refusal::NotAListener) => {
             say::err("httpok must be run as a supervisor event listener");

@@ -45,6 +45,7 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     if argv.get(1).is_some_and(|word| word == action::DUMP) {
         return action::run_dump(&argv[2..]);
     }
+    say::conceal(&argv);
     let first = argv.get(1).and_then(|word| word.to_str());
     let second = argv.get(2).and_then(|word| word.to_str());
     let exit = if first == Some("help") && !second.is_some_and(args::is_command) {
@@ -109,6 +110,9 @@ fn obey(command: Command) -> Exit {
                         say::err(&format!("program {:?}: {why}", program.name));
                     }
                 }
+                for warning in settings.sent_in_the_clear() {
+                    say::err(&format!("warning: {warning}"));
+                }
                 Exit::Ok
             }
             Err(faults) => refuse(&faults.styled()),
@@ -140,7 +144,7 @@ fn size(settings: &Settings) -> String {
 /// Help and version are what was asked for; anything else that clap says is a wrong command line, and
 /// then nothing is known about any service.
 fn explain(fault: &clap::Error, family: &str) -> Exit {
-    let _ = fault.print();
+    say::usage(fault);
     if fault.kind() == clap::error::ErrorKind::InvalidSubcommand {
         say::err(&format!("expected one of: {}", help::family(family)));
     }

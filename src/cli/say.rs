@@ -1,15 +1,153 @@
 //! Text for people, on either stream. A reader that is gone is no reason to panic, as the standard
-//! macros would: nothing is to be done about it, and the exit status still tells.
+//! macros would: nothing is to be done about it, and the exit status still tells. Secrets are masked here: those
+//! of the command line, which a usage error repeats, and those that are known to be secrets.
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::sync::OnceLock;
+
+use crate::escape::unhidden;
+use crate::secret::{mask, without_login};
+
+/// Options whose values are secrets, or may hold one.
+const SECRET_OPTIONS: [&str; 8] = [
+    "--header",
+    "-H",
+    "--user",
+    "--smtp",
+    "--webhook",
+    "--supervisor",
+    "--send",
+    "--data",
+];
+
+/// What the command line has that must not be repeated, and what is shown instead.
+static ARGUMENTS: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// Has the secrets of this command line masked from now on.
+pub fn conceal(argv: &[OsString]) {
+    let argv: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    // only the first call counts: a process has one command line
+    let _ = ARGUMENTS.set(secrets(&words));
+}
+
+fn secrets(words: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    // the option that this word is the value of
+    let mut is_value: Option<&str> = None;
+    for word in words.iter().skip(1) {
+        let (option, value) = match word.split_once('=') {
+            Some((option, value)) if option.starts_with('-') => (option, Some(value)),
+            _ => (*word, None),
+        };
+        let is_secret = is_secret_option(option);
+        match value {
+            _ if is_value.is_some() => found.push(hidden(is_value.unwrap_or_default(), word)),
+            Some(value) if is_secret => found.push(hidden(option, value)),
+            // a URL in the wrong place
+            _ => found.push(((*word).to_owned(), without_login(word))),
+        }
+        is_value = (is_secret && value.is_none() && is_value.is_none()).then_some(option);
+    }
+    found.retain(|(word, shown)| !word.is_empty() && word != shown);
+    // one may be a part of another
+    found.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+    found
+}
+
+/// An abbreviation or a slip of the hand counts, too.
+fn is_secret_option(option: &str) -> bool {
+    let near = |known: &str| known.len() > 2 && strsim::jaro_winkler(known, option) >= 0.9;
+    SECRET_OPTIONS.contains(&option)
+        || option.len() > 2 && SECRET_OPTIONS.iter().any(|known| near(known))
+}
+
+/// Of a server's URL the part without its login is worth showing; a webhook's is a secret.
+fn hidden(option: &str, value: &str) -> (String, String) {
+    let shown = match option {
+        "--supervisor" | "--smtp" => without_login(value),
+        _ => "***".to_owned(),
+    };
+    (value.to_owned(), shown)
+}
+
+/// `text` as it may be printed: without known secrets and hidden characters. JSON stays JSON.
+pub fn shown(text: &str) -> String {
+    unhidden(mask(text).into_owned())
+}
+
+/// The same without what the command line has of secrets.
+pub fn masked(text: &str) -> String {
+    let known = ARGUMENTS.get().map_or(&[][..], Vec::as_slice);
+    let text = known.iter().fold(text.to_owned(), |text, (word, shown)| {
+        // a word of a few letters is in every other word: it is masked where it is quoted
+        match word.len() > 3 {
+            true => text.replace(word, shown),
+            false => text
+                .replace(&format!("'{word}'"), &format!("'{shown}'"))
+                .replace(&format!("{word:?}"), &format!("{shown:?}")),
+        }
+    });
+    shown(&text)
+}
 
 /// Prints `text` and a line end on standard output.
 pub fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    let _ = writeln!(stdout, "{}", shown(text)).and_then(|()| stdout.flush());
 }
 
 /// Prints `text` and a line end on standard error, in colour where that is welcome.
 pub fn err(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(anstream::stderr().lock(), "{}", masked(text));
+}
+
+/// Prints what clap says of a command line, where that belongs.
+pub fn usage(fault: &clap::Error) {
+    if !fault.use_stderr() {
+        let _ = fault.print();
+        return;
+    }
+    let text = fault.render().ansi().to_string();
+    let _ = write!(anstream::stderr().lock(), "{}", masked(&text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_a_command_line_are_found() {
+        type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+        let cases: [Case<'_>; 10] = [
+            (
+                &["--header", "Authorization Bearer x"],
+                &[("Authorization Bearer x", "***")],
+            ),
+            (&["--header=A: b"], &[("A: b", "***")]),
+            (&["--heder", "A: b"], &[("A: b", "***")]),
+            (&["--user", "a:b", "http://h"], &[("a:b", "***")]),
+            (
+                &["--supervisor", "http://u:p@h:99x"],
+                &[("http://u:p@h:99x", "http://***@h:99x")],
+            ),
+            (
+                &["status", "http://u:p@h/"],
+                &[("http://u:p@h/", "http://***@h/")],
+            ),
+            (&["--webhook", "http://h/x"], &[("http://h/x", "***")]),
+            (&["--smtp", "smtp://h"], &[]),
+            (&["-t", "5", "--code", "200"], &[]),
+            (&["--send", "AUTH hunter2"], &[("AUTH hunter2", "***")]),
+        ];
+        for (words, expected) in cases {
+            let words = [&["httpok"], words].concat();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(word, shown)| ((*word).to_owned(), (*shown).to_owned()))
+                .collect();
+            assert_eq!(secrets(&words), expected, "{words:?}");
+        }
+    }
 }

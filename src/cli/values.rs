@@ -9,7 +9,7 @@ use crate::health::{Assertion, Backoff, Budget, StatusSet, parse_budget};
 use crate::net::{self, http::Header};
 use crate::notify::spec::SmtpSpec;
 use crate::probe::line::Until;
-use crate::secret::{Secret, SecretBytes};
+use crate::secret::{self, Secret, SecretBytes};
 
 /// `10s`, `1m 30s`, `500ms`; a bare number is seconds, and may have a fraction.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -87,6 +87,7 @@ pub fn user(text: &str) -> Result<(String, Secret), String> {
     if name.is_empty() {
         return Err("there is no user's name: expected USER:PASSWORD".to_owned());
     }
+    secret::conceal_login(name, password);
     Ok((name.to_owned(), Secret::new(password)))
 }
 

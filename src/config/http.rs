@@ -9,7 +9,7 @@ use super::value::Value;
 use crate::net::http::{Header, header, method};
 use crate::probe::http::spec::{HttpSpec, Login, Override, TlsSpec, socket_path};
 use crate::probe::spec::ProbeSpec;
-use crate::secret::{Secret, SecretBytes};
+use crate::secret::{self, Secret, SecretBytes};
 
 /// The keys of the warm-up.
 const WARMUP: &str = "warmup";
@@ -106,8 +106,15 @@ fn user(table: &Table<'_>, url_has_user: bool) -> Login {
     }
     let name = value.secret()?;
     match (name.expose().split_once(':'), password) {
-        (Some((name, secret)), None) => Some((name.to_owned(), Secret::new(secret))),
-        (None, Some(_)) => Some((name.expose().to_owned(), secret?)),
+        (Some((name, password)), None) => {
+            secret::conceal_login(name, password);
+            Some((name.to_owned(), Secret::new(password)))
+        }
+        (None, Some(_)) => {
+            let password = secret?;
+            secret::conceal_login(name.expose(), password.expose());
+            Some((name.expose().to_owned(), password))
+        }
         (Some(_), Some(password)) => {
             password.wrong(Diagnostic::new(
                 "\"user\" holds a password already",

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::diagnostics::Diagnostic;
+use crate::secret;
 
 /// A file that holds one secret is no larger.
 const LARGEST: u64 = 64 << 10;
@@ -52,7 +53,10 @@ impl Sources<'_> {
             };
             rest = after;
             match self.look_up(name) {
-                Ok(value) => filled.push_str(&adapt(value)),
+                Ok(value) => {
+                    secret::conceal(&value);
+                    filled.push_str(&adapt(value));
+                }
                 Err(fault) => wrong.push(fault),
             }
         }
@@ -66,12 +70,15 @@ impl Sources<'_> {
 
     fn look_up(&self, name: &str) -> Result<String, Diagnostic> {
         match name.split_once(':') {
-            Some(("env", name)) => (self.env)(name).ok_or_else(|| {
-                Diagnostic::new(
-                    format!("environment variable {name:?} is not set"),
-                    "set it where httpok is started, or use \"${file:/path}\"",
-                )
-            }),
+            Some(("env", name)) => {
+                secret::withhold(name);
+                (self.env)(name).ok_or_else(|| {
+                    Diagnostic::new(
+                        format!("environment variable {name:?} is not set"),
+                        "set it where httpok is started, or use \"${file:/path}\"",
+                    )
+                })
+            }
             Some(("file", path)) => read(&self.base.join(path)).map_err(|why| {
                 Diagnostic::new(
                     format!("cannot read {path:?}: {why}"),

@@ -4,6 +4,7 @@
 
 mod capture;
 mod checks;
+mod clear;
 mod diagnostics;
 pub mod duration;
 pub mod escape;

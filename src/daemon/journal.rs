@@ -6,9 +6,8 @@
 //! makes the same decisions. Then come lines `{"at":...,"event":{...},"effects":[...]}`.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +17,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::{Effect, Event, Memory, Moment, Monitor};
+
+use crate::safe_path::{SafeDir, check_private};
+use crate::{escape, secret};
 
 use super::logger::Logger;
 
@@ -119,10 +121,11 @@ impl Journal {
     }
 
     fn line(&self, line: &impl Serialize) {
-        let Ok(mut text) = serde_json::to_vec(line) else {
+        let Ok(text) = serde_json::to_string(line) else {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
+        let mut text = escape::unhidden(secret::mask_json(text)).into_bytes();
         text.push(b'\n');
         let taken = self.lines.as_ref().map(|lines| lines.try_send(text));
         if !matches!(taken, Some(Ok(()))) {
@@ -139,18 +142,12 @@ impl Drop for Journal {
     }
 }
 
-/// A file of our own: a link, a pipe or a device in its place is refused.
+/// Answers are in it: nobody else may have made it, or may write it.
 fn open_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-        .open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is not a regular file")),
-    }
+    let (directory, name) = SafeDir::of_file(path)?;
+    let file = directory.append(&name, 0o600)?;
+    check_private(&file)?;
+    Ok(file)
 }
 
 fn write_all(mut file: File, lines: &Receiver<Vec<u8>>, lost: &AtomicU64) {

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::health::{Backoff, Event, Incident, Memory, Report, ReportKind};
 use crate::notify::report::MailFormat;
 use crate::notify::{DeliveryError, Notification, Notifier, RenderContext};
+use crate::secret;
 use crate::store::{self, NextDelivery, Store};
 
 use super::logger::Logger;
@@ -90,7 +91,7 @@ impl Outbox {
         }
         let memories = batch.memories.iter().filter_map(|(check, memory)| {
             match serde_json::to_string(memory) {
-                Ok(json) => Some((check.clone(), json)),
+                Ok(json) => Some((check.clone(), secret::mask_json(json))),
                 Err(error) => {
                     tracing::warn!("cannot write down the state of {check:?}: {error}");
                     None
@@ -131,7 +132,7 @@ impl Outbox {
             message,
         };
         let json = match serde_json::to_string(&queued_notification) {
-            Ok(json) => json,
+            Ok(json) => secret::mask_json(json),
             Err(error) => {
                 let subject = &queued_notification.message.subject;
                 self.logger

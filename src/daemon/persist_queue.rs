@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
 use crate::health::{Incident, IntentId, Memory, Note};
+use crate::secret;
 use crate::store::Store;
 
 use super::logger::Logger;
@@ -134,20 +135,22 @@ impl PersistWriter {
                 self.outbox.take(batch).await;
                 Ok(())
             }
-            PersistEntry::Memory { check, memory, now } => match serde_json::to_string(&memory) {
-                Ok(json) => {
-                    self.store.save_memory(&self.watchdog, &check, json);
-                    if now {
-                        self.store.flush().await
-                    } else {
+            PersistEntry::Memory { check, memory, now } => {
+                match serde_json::to_string(&memory).map(secret::mask_json) {
+                    Ok(json) => {
+                        self.store.save_memory(&self.watchdog, &check, json);
+                        if now {
+                            self.store.flush().await
+                        } else {
+                            Ok(())
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!("cannot write down the state of {check:?}: {error}");
                         Ok(())
                     }
                 }
-                Err(error) => {
-                    tracing::warn!("cannot write down the state of {check:?}: {error}");
-                    Ok(())
-                }
-            },
+            }
             PersistEntry::Incident(incident) => {
                 self.store.save_incident(&self.watchdog, &incident).await
             }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::{escape, secret};
+
 use anstream::{AutoStream, ColorChoice};
 
 /// Lines that may wait for a slow reader.
@@ -53,8 +55,12 @@ impl Stderr {
     }
 
     /// Writes `text`, which brings its own line ends.
+    /// Known secrets are masked, and what could trick a reader is made visible.
     pub fn write(&self, text: impl Into<Vec<u8>>) {
-        if self.lines.try_send(Line::Text(text.into())).is_err() {
+        let text = text.into();
+        let text = String::from_utf8_lossy(&text);
+        let text = escape::unhidden(secret::mask(&text).into_owned());
+        if self.lines.try_send(Line::Text(text.into_bytes())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -14,6 +14,7 @@ use crate::notify::{
     self, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
 use crate::probe::Probe;
+use crate::safe_path;
 use crate::serve;
 use crate::supervisor::embedded::{Output, Program};
 use crate::supervisor::{Stream, Supervisors, command, docker, supervisord, systemd};
@@ -110,6 +111,10 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             origin: SystemTime::UNIX_EPOCH,
         },
     };
+    let state_dir = state_dir(settings, &|name| std::env::var(name).ok());
+    // Notes and intents in it say which processes are stopped and started.
+    safe_path::check_private_contents(&state_dir, &["programs-"])
+        .map_err(|why| anyhow::anyhow!("the state directory cannot be trusted: {why}"))?;
     Ok(Parts {
         key: run_options.key.clone(),
         state_dir,

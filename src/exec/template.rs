@@ -2,13 +2,52 @@
 //! into a shell's text: there it is a parameter, quoted as its place asks for, so that nothing in it is a word of
 //! the shell.
 
+use thiserror::Error;
+
 use super::CommandLine;
+use crate::escape::brief;
 
 /// A place as it is written, braces included, and its value.
 pub type Place<'a> = (&'a str, String);
 
+/// A value that a shell within a shell would read as its own words, as in `sh -c "echo {name}"`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "{place} stands for {value:?}, which a shell could take for a command: rename it (letters, digits, blanks and \
+     {SAFE} are safe), or write the command as a list of words"
+)]
+pub struct UnsafeValue {
+    place: String,
+    value: String,
+}
+
+/// What a value may have beside letters, digits and blanks.
+const SAFE: &str = "._:@%+=,/-";
+
 /// `line` as it is run.
-pub fn fill(line: &CommandLine, places: &[Place<'_>]) -> CommandLine {
+///
+/// # Errors
+/// `line` is for a shell, and a value of a place in it is not safe there, however it is quoted.
+pub fn fill(line: &CommandLine, places: &[Place<'_>]) -> Result<CommandLine, UnsafeValue> {
+    if let CommandLine::Shell(text) = line {
+        let mut used = places.iter().filter(|(word, _)| text.contains(word));
+        if let Some((place, value)) = used.find(|(_, value)| !is_safe(value)) {
+            return Err(UnsafeValue {
+                place: (*place).to_owned(),
+                value: brief(value, 80),
+            });
+        }
+    }
+    Ok(filled(line, places))
+}
+
+/// A blank separates words and an option begins with a hyphen; neither can be a command of its own.
+fn is_safe(value: &str) -> bool {
+    let known = |c: char| c.is_alphanumeric() || c == ' ' || SAFE.contains(c);
+    !value.starts_with('-') && value.chars().all(known)
+}
+
+fn filled(line: &CommandLine, places: &[Place<'_>]) -> CommandLine {
     match line {
         CommandLine::Argv(words) => {
             CommandLine::Argv(words.iter().map(|word| pasted(word, places)).collect())
@@ -115,15 +154,42 @@ mod tests {
     }
 
     #[test]
+    fn a_shell_gets_no_value_that_it_could_take_for_a_command() {
+        let inner = || CommandLine::Shell("sh -c \"echo {name}\"".to_owned());
+        for name in [
+            "web",
+            "web:1",
+            "caf\u{e9} 2",
+            "a.b_c-d",
+            "u@h",
+            "/srv/x",
+            "1+1=2,%",
+        ] {
+            assert!(fill(&inner(), &places(name)).is_ok(), "{name}");
+        }
+        for name in [
+            "$(id)", "`id`", "a;b", "a&b", "a|b", "a\"b", "a'b", "a\\b", "a\nb", "a>b", "a<b",
+            "(a)", "{a}", "*", "?", "~", "!", "#", "-rf", "a\0", "\u{202e}", "[a]", "$x", "a\tb",
+        ] {
+            let why = fill(&inner(), &places(name)).unwrap_err().to_string();
+            assert!(why.starts_with("{name} stands for \""), "{why}");
+            // no shell sees the words of a list, and a place that is not used does no harm
+            let argv = CommandLine::Argv(vec!["echo".to_owned(), "{name}".to_owned()]);
+            assert!(fill(&argv, &places(name)).is_ok());
+            assert!(fill(&CommandLine::Shell("echo {pid}".to_owned()), &places(name)).is_ok());
+        }
+    }
+
+    #[test]
     fn words_are_filled_once() {
         let words = ["--pid={pid}", "{name}/{check}", "{other} {", ""].map(str::to_owned);
         assert_eq!(
             fill(&CommandLine::Argv(words.to_vec()), &places("app:{pid}")),
-            CommandLine::Argv(
+            Ok(CommandLine::Argv(
                 ["--pid=41", "app:{pid}/a b", "{other} {", ""]
                     .map(str::to_owned)
                     .to_vec()
-            )
+            ))
         );
         let line = CommandLine::Shell("dump {pid} '{name}'".to_owned());
         assert_eq!(shown(&line, &places("x")), "dump 41 'x'");
@@ -149,7 +215,7 @@ mod tests {
         ] {
             assert_eq!(parametrized(text, &places("x")), expected, "{text}");
         }
-        let line = fill(
+        let line = filled(
             &CommandLine::Shell("echo {name}".to_owned()),
             &places("$(x) 'y"),
         );

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use crate::secret::{Secret, without_login};
+use crate::secret::{self, Secret, without_login};
 
 /// A URL taken apart.
 pub struct Address {
@@ -53,6 +53,9 @@ impl Address {
                     percent_decoded(part).ok_or_else(|| wrong("has a user that is not UTF-8"))
                 };
                 let password = password.map(decoded).transpose()?.map(Secret::new);
+                if let Some(password) = &password {
+                    secret::conceal_login(user, password.expose());
+                }
                 Some((decoded(user)?, password))
             }
         };

@@ -4,6 +4,8 @@
 use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
+use crate::secret;
+
 /// A header to send.
 pub type Header = (HeaderName, HeaderValue);
 
@@ -60,6 +62,9 @@ pub fn header(name: &str, value: &str) -> Result<Header, String> {
         )
     })?;
     value.set_sensitive(true);
+    if let Ok(text) = value.to_str() {
+        secret::conceal_header(name, text);
+    }
     Ok((key, value))
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::net::Address;
 use crate::net::http::Header;
-use crate::secret::{Secret, redact_url};
+use crate::secret::{self, Secret, redact_url};
 
 /// What the URL of a mail server looks like, for errors.
 pub const SMTP_EXAMPLE: &str = "smtp+starttls://user@mail.example.org:587";
@@ -165,7 +165,7 @@ impl WebhookUrl {
         let address = address.filter(|address| !address.host.is_empty());
         match address.as_ref().map(|address| address.scheme.as_str()) {
             Some(scheme @ ("http" | "https")) => Ok(Self {
-                url: Secret::new(text),
+                url: concealed(text),
                 is_secure: scheme == "https",
                 host: address.map(|address| address.host).unwrap_or_default(),
             }),
@@ -175,6 +175,13 @@ impl WebhookUrl {
             ),
         }
     }
+}
+
+/// With most services the URL is all that one needs to post.
+fn concealed(url: impl Into<String>) -> Secret {
+    let url = Secret::new(url);
+    secret::conceal(url.expose());
+    url
 }
 
 #[cfg(test)]

@@ -1,52 +1,12 @@
 //! Small words for people: spans of time, sizes, text made safe to look at and to put into a header, and
 //! the excerpt of a body. Pure; nothing here knows what is told.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::escape;
 use crate::health::Body;
 
-/// What is shown of a body: so many lines,
-const EXCERPT_LINES: usize = 5;
-/// and so many bytes.
-const EXCERPT_BYTES: usize = 512;
-
-/// Whether `c` can be shown as it is: Unicode's letters, marks, numbers, punctuation, symbols and the plain
-/// space. The standard library keeps this table for `escape_debug`; behind another character it escapes
-/// nothing but quotes, the backslash and what is not printable.
-pub fn is_printable(c: char) -> bool {
-    if matches!(c, '"' | '\'' | '\\') {
-        return true;
-    }
-    let mut buffer = [b'a'; 5];
-    let end = 1 + c.encode_utf8(&mut buffer[1..]).len();
-    std::str::from_utf8(&buffer[..end]).is_ok_and(|pair| pair.escape_debug().nth(1) == Some(c))
-}
-
-/// `text` with everything that could move a cursor, ring a bell or turn the reading direction made visible.
-pub fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            _ if is_printable(c) => shown.push(c),
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            _ if u32::from(c) < 0x100 => _ = write!(shown, "\\x{:02x}", u32::from(c)),
-            _ => _ = write!(shown, "\\u{{{:x}}}", u32::from(c)),
-        }
-    }
-    shown
-}
-
-/// [`visible`], of at most `most` characters.
-pub fn brief(text: &str, most: usize) -> String {
-    let shown = visible(text);
-    match shown.char_indices().nth(most) {
-        None => shown,
-        Some((end, _)) => format!("{}...", &shown[..end]),
-    }
-}
+pub use crate::escape::{brief, is_printable, visible};
 
 /// `value` as one header line: a line end in it would begin a header of its own.
 pub fn header_value(value: &str) -> String {
@@ -94,31 +54,12 @@ pub fn size(bytes: u64) -> String {
 
 /// The beginning of `body`, line by line, made visible: at most 5 lines and 512 bytes of it.
 pub fn excerpt(body: &Body) -> Vec<String> {
-    let start = &body.kept[..body.kept.len().min(EXCERPT_BYTES)];
-    let text = String::from_utf8_lossy(start);
-    // a character that the cut went through is no fault of the body
-    let cut = start.len() < body.kept.len();
-    let text = match cut {
-        true => text.trim_end_matches(char::REPLACEMENT_CHARACTER),
-        false => &text,
-    };
-    text.lines()
-        .take(EXCERPT_LINES)
-        .map(|line| visible(line.trim_end_matches('\r')))
-        .collect()
+    escape::excerpt(&body.kept)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn body(kept: &[u8]) -> Body {
-        Body {
-            kept: kept.to_vec(),
-            size: kept.len() as u64,
-            found: Vec::new(),
-        }
-    }
 
     #[test]
     fn spans_and_sizes_are_as_accurate_as_a_person_needs() {
@@ -148,36 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_trick_a_terminal_is_made_visible() {
-        for (text, shown) in [
-            ("plain café ✓ \"'\\", "plain café ✓ \"'\\"),
-            ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
-            ("a\r\nb\tc\0", "a\\r\\nb\\tc\\x00"),
-            ("evil\u{202e}txt\u{a0}", "evil\\u{202e}txt\\xa0"),
-            ("e\u{301}", "e\u{301}"),
-        ] {
-            assert_eq!(visible(text), shown);
-        }
-        assert_eq!(brief("abcdef", 3), "abc...");
-        assert_eq!(brief("abc", 3), "abc");
+    fn no_value_begins_a_header_of_its_own() {
         assert_eq!(header_value("a\r\nBcc: x\0y"), "a  Bcc: x y");
-    }
-
-    #[test]
-    fn an_excerpt_is_bounded_in_lines_and_bytes() {
-        let table: [(&[u8], &[&str]); 5] = [
-            (b"", &[]),
-            (b"one\r\ntwo\x1b\n", &["one", "two\\x1b"]),
-            (b"1\n2\n3\n4\n5\n6\n7", &["1", "2", "3", "4", "5"]),
-            (b"\xff\xfe", &["\u{fffd}\u{fffd}"]),
-            (b"\n\nx", &["", "", "x"]),
-        ];
-        for (kept, lines) in table {
-            assert_eq!(excerpt(&body(kept)), lines);
-        }
-        let long = excerpt(&body("é".repeat(10_000).as_bytes()));
-        assert_eq!(long, ["é".repeat(256)]);
-        let odd = excerpt(&body(format!("x{}", "é".repeat(10_000)).as_bytes()));
-        assert_eq!(odd, [format!("x{}", "é".repeat(255))]);
     }
 }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::trouble::StoreError;
 use crate::health::Moment;
+use crate::secret;
 
 /// A row id that is new in every database: rows keep it when they move from memory to disk.
 pub(super) fn id() -> i64 {
@@ -64,5 +65,7 @@ pub(super) fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
 }
 
 pub(super) fn json<T: Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|cause| StoreError::Json { what, cause })
+    let json = serde_json::to_string(value);
+    json.map(secret::mask_json)
+        .map_err(|cause| StoreError::Json { what, cause })
 }

@@ -103,7 +103,7 @@ async fn a_directory_that_cannot_be_used_is_told() {
     let captures = scene.restart(&spec).await;
     for what in ["evidence file", "core"] {
         let why = one(&captures, what).failure.clone().unwrap();
-        let expected = format!("cannot make the directory \"{}\": ", below.display());
+        let expected = format!("cannot use the directory \"{}\": ", below.display());
         assert!(why.starts_with(&expected), "{why}");
     }
     assert!(one(&captures, "facts").output.contains("state "));

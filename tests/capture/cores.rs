@@ -171,3 +171,58 @@ fn a_dumper_that_cannot_says_why() {
         "mine"
     );
 }
+
+/// Gcore follows links, and its output's name can be guessed: a service that owns the directory could lead it
+/// to a file of root's.
+#[tokio::test]
+async fn a_directory_of_another_user_leads_no_core_elsewhere() {
+    let scene = RenderContext::app();
+    fs::create_dir(scene.evidence()).unwrap();
+    let nobody = Some(65534);
+    std::os::unix::fs::chown(scene.evidence(), nobody, nobody).expect("this test runs as root");
+    for spec in [scene.builtin(), scene.gcore("gcore -o")] {
+        let captures = scene.restart(&spec).await;
+        let core = one(&captures, "core");
+        let path = file(core);
+        assert_eq!(path.parent().unwrap(), scene.evidence());
+        assert_eq!(mode(path), 0o600);
+        assert!(!core.output.contains("/proc/"), "{}", core.output);
+        assert!(threads(path).contains("LWP"));
+    }
+    // the original's name can be guessed
+    let precious = scene.evidence().with_extension("precious");
+    fs::write(&precious, "precious").unwrap();
+    let pid = scene.supervisord.pid("web");
+    std::os::unix::fs::symlink(&precious, scene.evidence().join(format!("web.{pid}"))).unwrap();
+    let mut spec = scene.gcore(format!("{} -o", scene.script("echo core > \"$2.$3\"")));
+    spec.original = true;
+    let captures = scene.restart(&spec).await;
+    assert_eq!(captures.len(), 1, "{captures:?}");
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    let core = scene.evidence().join(format!("web.{pid}"));
+    assert_eq!(fs::read_to_string(core).unwrap(), "core\n");
+    assert!(
+        scene
+            .files()
+            .iter()
+            .all(|name| !name.starts_with(".httpok"))
+    );
+}
+
+#[tokio::test]
+async fn a_link_of_another_user_leads_to_no_evidence() {
+    let scene = RenderContext::sleeping();
+    let elsewhere = scene.evidence().with_extension("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, scene.evidence()).unwrap();
+    std::os::unix::fs::lchown(scene.evidence(), Some(65534), None).expect("as root");
+    let captures = scene.restart(&scene.builtin()).await;
+    for what in ["evidence file", "core"] {
+        let why = one(&captures, what).failure.clone().unwrap();
+        assert!(
+            why.contains("symbolic link that belongs to user 65534"),
+            "{why}"
+        );
+    }
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}

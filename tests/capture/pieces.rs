@@ -89,7 +89,7 @@ async fn all_that_was_found_is_in_one_file() {
 }
 
 #[tokio::test]
-async fn nothing_in_a_name_is_a_word_of_the_shell() {
+async fn a_name_that_a_shell_could_obey_reaches_no_shell() {
     let mut scene = RenderContext::sleeping();
     scene.check = "a  \"b\" 'c' $(touch owned) `touch owned` ; touch owned #".to_owned();
     let check = scene.check.clone();
@@ -98,14 +98,21 @@ async fn nothing_in_a_name_is_a_word_of_the_shell() {
         words(&["printf", "%s|", "{check}", "x{name}x"]),
         shell("printf '%s|' {check} \"x{check}x\" 'x{check}x' {name} $(echo {pid})"),
     ];
-    let pid = scene.supervisord.pid("web");
     let captures = scene.restart(&spec).await;
     assert_eq!(captures[2].output, format!("{check}|xwebx|"));
+    let why = captures[3].failure.clone().unwrap();
+    assert!(why.starts_with("{check} stands for "), "{why}");
+    assert!(!fs::exists("owned").unwrap());
+
+    let mut scene = RenderContext::sleeping();
+    scene.check = "web: front/2 a.b_c".to_owned();
+    let check = scene.check.clone();
+    let pid = scene.supervisord.pid("web");
+    let captures = scene.restart(&spec).await;
     assert_eq!(
         captures[3].output,
         format!("{check}|x{check}x|x{check}x|web|{pid}|")
     );
-    assert!(!fs::exists("owned").unwrap());
 }
 
 #[tokio::test]

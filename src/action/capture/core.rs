@@ -1,8 +1,8 @@
 //! A core file, by the user's command or by ourselves, within what is free and what is allowed.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exec::CommandLine;
@@ -13,6 +13,7 @@ use super::dump::{DUMP, RACE};
 use super::folder::Folder;
 use super::found::{head, nothing};
 use super::spec::Dumper;
+use super::staging::Staging;
 use super::stat;
 use super::stem::Stem;
 use super::subject::Subject;
@@ -44,7 +45,15 @@ pub(super) async fn capture(
         Ok(room) => room,
         Err(why) => return nothing(WHAT, why),
     };
-    let core = core_of(dumper, folder, stem, pid);
+    let staging = {
+        let folder = folder.clone();
+        write(move || folder.staging().map_err(|why| why.to_string())).await
+    };
+    let staging = match staging {
+        Ok(staging) => Arc::new(staging),
+        Err(why) => return nothing(WHAT, why),
+    };
+    let core = core_of(dumper, &staging, stem, pid);
     let before = stat::read(pid);
     let mut tries = 0;
     let ran = loop {
@@ -63,15 +72,26 @@ pub(super) async fn capture(
     if failure.is_some() {
         stat::wake(pid, before).await;
     }
-    let path = core.path.clone();
-    let (failure, files) = match write(move || finish(&path, room, failure)).await {
-        Ok(size) => (None, vec![(core.path.display().to_string(), size)]),
+    let told = staging.told();
+    let name = core.name.clone();
+    let shown = folder.path(&name).display().to_string();
+    let finished = write(move || finish(&staging, (&name, &shown), room, failure)).await;
+    // what a dumper says of a directory that is gone when it is read
+    let said = |text: String| {
+        let folder = folder.path("");
+        text.replace(&*told.to_string_lossy(), &folder.to_string_lossy())
+    };
+    let (failure, files) = match finished {
+        Ok(size) => {
+            let path = folder.path(&core.name);
+            (None, vec![(path.display().to_string(), size)])
+        }
         Err(why) => (Some(why), Vec::new()),
     };
     Capture {
         what: WHAT.to_owned(),
-        output: head(&ran.stdout.text()),
-        errors: head(&errors),
+        output: head(&said(ran.stdout.text())),
+        errors: head(&said(errors)),
         failure,
         files,
     }
@@ -107,17 +127,19 @@ fn resident(pid: u32) -> Option<u64> {
 struct Place {
     /// What the dumper is told.
     told: PathBuf,
-    /// The file that it makes of that.
-    path: PathBuf,
+    /// The name of the file that it makes of that.
+    name: String,
 }
 
-fn core_of(dumper: &Dumper, folder: &Folder, stem: &Stem, pid: u32) -> Place {
-    let told = folder.path(&stem.with(".core"));
-    let path = match dumper {
-        Dumper::Builtin(_) => told.clone(),
-        Dumper::Command(_) => folder.path(&stem.with(&format!(".core.{pid}"))),
-    };
-    Place { told, path }
+fn core_of(dumper: &Dumper, staging: &Staging, stem: &Stem, pid: u32) -> Place {
+    let told = stem.with(".core");
+    Place {
+        told: staging.path(&told),
+        name: match dumper {
+            Dumper::Builtin(_) => told,
+            Dumper::Command(_) => stem.with(&format!(".core.{pid}")),
+        },
+    }
 }
 
 async fn dump(dumper: &Dumper, core: &Place, pid: u32, room: u64, left: Duration) -> Ran {
@@ -146,27 +168,34 @@ async fn dump(dumper: &Dumper, core: &Place, pid: u32, room: u64, left: Duration
 
 /// The size of the core that was made, in bytes; without one worth keeping, nothing is left. `gcore` says that
 /// all is well even when it could not write the whole core.
-fn finish(path: &Path, room: u64, failure: Option<String>) -> Result<u64, String> {
-    let size = fs::symlink_metadata(path).map(|meta| meta.len());
-    let failure = failure.or_else(|| match &size {
-        Err(why) => Some(format!("no core was left at \"{}\": {why}", path.display())),
-        Ok(size) if *size >= room => Some(format!(
+fn finish(
+    staging: &Staging,
+    (name, shown): (&str, &str),
+    room: u64,
+    failure: Option<String>,
+) -> Result<u64, String> {
+    let opened = staging.open(name).and_then(|file| {
+        let size = file.metadata()?.len();
+        Ok((file, size))
+    });
+    let failure = failure.or_else(|| match &opened {
+        Err(why) => Some(format!("no core was left at \"{shown}\": {why}")),
+        Ok((_, size)) if *size >= room => Some(format!(
             "it would have more than {} MiB, which is all that is allowed",
             room / MIB
         )),
         Ok(_) => None,
     });
-    match (failure, size) {
-        (None, Ok(size)) => {
-            // whatever the dumper made of the mask
-            let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-            Ok(size)
-        }
-        (failure, size) => {
-            if size.is_ok() {
-                let _ = fs::remove_file(path);
-            }
-            Err(failure.unwrap_or_default())
-        }
+    let kept = match (failure, opened) {
+        (Some(why), _) => Err(why),
+        (None, Ok((file, size))) => staging
+            .keep(name, &file)
+            .map(|()| size)
+            .map_err(|why| format!("\"{shown}\" cannot be kept: {why}")),
+        (None, Err(why)) => Err(why.to_string()),
+    };
+    if kept.is_err() {
+        staging.discard(name);
     }
+    kept
 }

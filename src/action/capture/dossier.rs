@@ -1,13 +1,13 @@
 //! The evidence file: all that was found about one process, written down piece by piece, so that what there was
 //! is there even if we are killed.
 
-use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::health::Capture;
+use crate::safe_path::{SafeDir, check_private};
+use crate::secret;
 
 use super::deadline::write;
 use super::folder::Folder;
@@ -78,13 +78,13 @@ fn piece(time: SystemTime, found: &Found) -> String {
 
 /// Returns the file's size. The `first` piece makes the file, which must not be there: somebody else's would
 /// be another's evidence, or a trap.
-fn append(path: &PathBuf, first: bool, text: &str) -> std::io::Result<u64> {
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(first)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)?;
-    file.write_all(text.as_bytes())?;
-    fs::metadata(path).map(|meta| meta.len())
+fn append(path: &Path, first: bool, text: &str) -> std::io::Result<u64> {
+    let (directory, name) = SafeDir::of_file(path)?;
+    let mut file = match first {
+        true => directory.append_new(&name, 0o600)?,
+        false => directory.append(&name, 0o600)?,
+    };
+    check_private(&file)?;
+    file.write_all(secret::mask(text).as_bytes())?;
+    file.metadata().map(|meta| meta.len())
 }

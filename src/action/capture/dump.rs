@@ -2,9 +2,9 @@
 //! kernel lets go of it when its debugger ends.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use crate::safe_path::SafeDir;
 
 use super::elf;
 use super::failure::Failure;
@@ -46,15 +46,12 @@ pub fn run_dump(words: &[OsString]) -> i32 {
 }
 
 fn dump(pid: i32, path: &Path, room: u64) -> Result<(), Failure> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|why| Failure::Other(format!("cannot make \"{}\": {why}", path.display())))?;
+    let failed = |why| Failure::Other(format!("cannot make \"{}\": {why}", path.display()));
+    let (directory, name) = SafeDir::of_file(path).map_err(failed)?;
+    let file = directory.create_new(&name, 0o600).map_err(failed)?;
     let result = elf::write(pid, file, room);
     if result.is_err() {
-        let _ = std::fs::remove_file(path);
+        let _ = directory.remove(&name);
     }
     result
 }

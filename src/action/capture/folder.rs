@@ -2,15 +2,19 @@
 //! the oldest evidence goes first. Only files with names of ours are ever deleted.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder};
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
+use crate::safe_path::SafeDir;
+
 use super::deadline::write;
 use super::spec::CaptureSpec;
+use super::staging::Staging;
 use super::stem::{self, Ours, Stem};
 
 const MIB: u64 = 1 << 20;
@@ -34,6 +38,11 @@ impl Folder {
         }
     }
 
+    /// A place in it for a dumper to write to. It exists. Blocks.
+    pub(super) fn staging(&self) -> io::Result<Staging> {
+        Staging::new(&self.dir)
+    }
+
     /// The path of a file in it.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
@@ -42,11 +51,8 @@ impl Folder {
     /// How many bytes may be written now; says why when there are none. Makes the directory. Blocks.
     pub(super) fn room(&self) -> Result<u64, String> {
         let dir = self.dir.display();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
-            .map_err(|why| format!("cannot make the directory \"{dir}\": {why}"))?;
+        SafeDir::make_all(&self.dir, 0o700)
+            .map_err(|why| format!("cannot use the directory \"{dir}\": {why}"))?;
         let disk = statvfs(&self.dir).map_err(|why| {
             format!(
                 "cannot tell what is free on \"{dir}\": {}",
@@ -75,8 +81,9 @@ impl Folder {
     }
 
     fn delete_the_oldest(&self, now: &Stem) -> Result<(), String> {
-        let files = ours(&self.dir)
-            .map_err(|why| format!("cannot read \"{}\": {why}", self.dir.display()))?;
+        let unread = |why| format!("cannot read \"{}\": {why}", self.dir.display());
+        let directory = SafeDir::open(&self.dir).map_err(unread)?;
+        let files = ours(&self.dir).map_err(unread)?;
         let outlived = outlived(&files, now, self.keep);
         let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
         for file in &files {
@@ -87,7 +94,8 @@ impl Folder {
             let is_too_much = bytes > self.max_bytes && !now.is_of_same_incident(&name);
             if is_one_too_many || is_too_much {
                 let path = self.path(&file.name);
-                fs::remove_file(&path).map_err(|why| format!("\"{}\": {why}", path.display()))?;
+                let removed = directory.remove(OsStr::new(&file.name));
+                removed.map_err(|why| format!("\"{}\": {why}", path.display()))?;
                 bytes -= file.bytes;
                 tracing::info!("deleted old evidence \"{}\"", path.display());
             }

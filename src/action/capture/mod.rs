@@ -37,6 +37,7 @@ mod original;
 mod placeholders;
 mod sockets;
 pub mod spec;
+mod staging;
 pub(super) mod stat;
 mod stem;
 mod subject;

@@ -1,13 +1,15 @@
 //! The original's evidence: a core by the user's `gcore`, with its file's name and its output as they always
 //! were.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use crate::exec::CommandLine;
 use crate::health::{Capture, ProcessName};
 
 use super::found::nothing;
 use super::spec::{CaptureSpec, Dumper};
+use super::staging::Staging;
 use super::{stat, tool};
 
 /// What is kept of each of `gcore`'s outputs.
@@ -23,18 +25,45 @@ pub(super) async fn capture(
     let Some(Dumper::Command(gcore)) = &spec.core else {
         return nothing("gcore", "no command makes a core".to_owned());
     };
-    let prefix = dir.join(name.namespec().replace('/', "_"));
+    let file = name.namespec().replace('/', "_");
+    let staging = match Staging::new(dir) {
+        Ok(staging) => Some(staging),
+        // the command will say so
+        Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+        Err(why) => return nothing("gcore", why.to_string()),
+    };
+    let prefix = match &staging {
+        Some(staging) => staging.path(&file),
+        None => dir.join(&file),
+    };
     let before = stat::read(pid);
     let ran = tool::run(line(gcore, &prefix, pid), spec.timeout, MAX_OUTPUT).await;
     if ran.failure.is_some() {
         stat::wake(pid, before).await;
     }
+    let said = |text: String| match &staging {
+        Some(staging) => text.replace(
+            &*staging.told().to_string_lossy(),
+            &dir.join("").to_string_lossy(),
+        ),
+        None => text,
+    };
+    let core = format!("{file}.{pid}");
+    let kept = staging.as_ref().and_then(|staging| {
+        let size = staging.open(&core).ok()?.metadata().ok()?.len();
+        staging.release(&core).ok()?;
+        Some(size)
+    });
     Capture {
         what: "gcore".to_owned(),
-        output: ran.stdout.text(),
-        errors: ran.stderr.text(),
+        output: said(ran.stdout.text()),
+        errors: said(ran.stderr.text()),
         failure: ran.failure,
-        files: files(&prefix, pid),
+        // gcore -o appends the pid to the name
+        files: kept
+            .map(|size| (dir.join(&core).display().to_string(), size))
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -49,12 +78,4 @@ fn line(gcore: &str, prefix: &Path, pid: u32) -> CommandLine {
         prefix.to_string_lossy().into_owned(),
         pid.to_string(),
     ])
-}
-
-/// The core that `gcore -o` leaves: it appends the pid to the name.
-fn files(prefix: &Path, pid: u32) -> Vec<(String, u64)> {
-    let path = PathBuf::from(format!("{}.{pid}", prefix.display()));
-    std::fs::metadata(&path)
-        .map(|meta| vec![(path.display().to_string(), meta.len())])
-        .unwrap_or_default()
 }

@@ -1,12 +1,12 @@
 //! What `{pid}`, `{name}` and `{check}` in a tool's command line stand for.
 
 use crate::exec::CommandLine;
-use crate::exec::template::{self, Place};
+use crate::exec::template::{self, Place, UnsafeValue};
 
 use super::subject::Subject;
 
 /// `line` as it is run.
-pub(super) fn fill(line: &CommandLine, subject: &Subject<'_>) -> CommandLine {
+pub(super) fn fill(line: &CommandLine, subject: &Subject<'_>) -> Result<CommandLine, UnsafeValue> {
     template::fill(line, &places(subject))
 }
 

@@ -72,7 +72,11 @@ pub(super) async fn look(line: &CommandLine, subject: &Subject<'_>, deadline: &D
         Ok(left) => left,
         Err(why) => return Found::nothing(&what, why),
     };
-    let ran = run(placeholders::fill(line, subject), left, MAX_OUTPUT).await;
+    let line = match placeholders::fill(line, subject) {
+        Ok(line) => line,
+        Err(why) => return Found::nothing(&what, why.to_string()),
+    };
+    let ran = run(line, left, MAX_OUTPUT).await;
     let mut text = whole(&ran.stdout);
     let errors = whole(&ran.stderr);
     let brief = head(&text);

@@ -93,7 +93,7 @@ fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
     };
     match stdout
         .lock()
-        .write_all(text.as_bytes())
+        .write_all(say::shown(&text).as_bytes())
         .and_then(|()| stdout.lock().flush())
     {
         Ok(()) => exit,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::visible;
 use crate::cli::check::Checked;
+use crate::escape;
 use crate::health::{Phase, Phases, Reason, Verdict};
 
 #[derive(Serialize)]
@@ -52,7 +53,8 @@ struct Certificate<'a> {
 pub fn json(results: &[Checked]) -> String {
     let line = |checked: &Checked| {
         // only a map with odd keys could fail to be written, and there is none
-        serde_json::to_string(&of(checked)).map_or_else(|why| why.to_string(), |line| line + "\n")
+        serde_json::to_string(&of(checked))
+            .map_or_else(|why| why.to_string(), |line| escape::unhidden(line) + "\n")
     };
     results.iter().map(line).collect()
 }

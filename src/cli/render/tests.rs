@@ -159,7 +159,7 @@ fn json_always_has_every_key() {
     assert_eq!(lines[0]["verdict"], "fail");
     assert_eq!(lines[0]["reason"], "status");
     assert_eq!(lines[0]["status"], 500);
-    assert_eq!(lines[0]["excerpt"], "sad␛");
+    assert_eq!(lines[0]["excerpt"], "sad\\x1b");
     assert_eq!(lines[0]["expectations"][0]["met"], false);
     assert_eq!(lines[1]["reason"], "refused");
     assert_eq!(lines[1]["phase"], "connect");
@@ -187,7 +187,7 @@ fn human_shows_expectations_time_and_a_bad_answer() {
          body          0.0 ms                    ▏\n    \
          other        25.0 ms                    ██████\n    \
          certificate CN=h, valid until 2026-12-31, issued by CN=ca\n    \
-         answer, 19 bytes:\n    │ one\n    │ two␛[2J\n    │ 3\n    │ 4\n    │ 5\n    ┆\n"
+         answer, 19 bytes:\n    │ one\n    │ two\\x1b[2J\n    │ 3\n    │ 4\n    │ 5\n    ┆\n"
     );
     assert!(
         human(

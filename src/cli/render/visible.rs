@@ -1,6 +1,8 @@
 //! Text from elsewhere, made safe to show: control characters become visible, so that an answer can
 //! neither move the cursor nor break a line that a program reads.
 
+use crate::escape::visible;
+
 /// Most lines of an answer that are shown.
 const LINES: usize = 5;
 /// Most bytes of an answer that are shown.
@@ -8,11 +10,7 @@ const BYTES: usize = 512;
 
 /// `text` as one line without control characters.
 pub fn line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        push(&mut out, letter);
-    }
-    out
+    visible(&text.replace('\t', "  "))
 }
 
 /// The beginning of a body as lines to show, and whether there is more.
@@ -34,24 +32,6 @@ fn lines(kept: &[u8], size: u64, most_bytes: usize, most_lines: usize) -> (Vec<S
     (lines, more)
 }
 
-fn push(out: &mut String, letter: char) {
-    match letter {
-        '\t' => out.push_str("  "),
-        // the Unicode control pictures stand in code order
-        '\0'..='\x1f' => out.push(char::from_u32(0x2400 + letter as u32).unwrap_or('\u{fffd}')),
-        '\x7f' => out.push('\u{2421}'),
-        // the upper controls, and marks that turn the direction of what follows
-        '\u{80}'..='\u{9f}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}' => {
-            out.push('\u{fffd}');
-        }
-        letter => out.push(letter),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,9 +40,9 @@ mod tests {
     fn no_control_character_survives() {
         for (text, shown) in [
             ("plain é", "plain é"),
-            ("a\x1b[31mb\r\n", "a␛[31mb␍␊"),
-            ("a\tb\0\x7f", "a  b␀␡"),
-            ("\u{9b}2J\u{202e}x", "\u{fffd}2J\u{fffd}x"),
+            ("a\x1b[31mb\r\n", "a\\x1b[31mb\\r\\n"),
+            ("a\tb\0\x7f", "a  b\\x00\\x7f"),
+            ("\u{9b}2J\u{202e}x", "\\x9b2J\\u{202e}x"),
         ] {
             assert_eq!(line(text), shown);
         }

@@ -28,6 +28,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::daemon::notification_queue::NotifierStatus;
 use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
+use crate::{escape, secret};
 
 /// The version of these words. Keys may be added to it; a change of meaning is another version.
 pub const VERSION: u32 = 1;
@@ -198,10 +199,11 @@ pub fn write(answer: ControlReply) -> Vec<u8> {
         version: VERSION,
         answer,
     };
-    let mut line = serde_json::to_vec(&reply).unwrap_or_else(|why| {
+    let line = serde_json::to_string(&reply).unwrap_or_else(|why| {
         // the keys of our maps are words, so that this does not happen
-        format!(r#"{{"version":{VERSION},"answer":"error","fault":"busy","text":"{why}"}}"#).into()
+        format!(r#"{{"version":{VERSION},"answer":"error","fault":"busy","text":"{why}"}}"#)
     });
+    let mut line = escape::unhidden(secret::mask_json(line)).into_bytes();
     line.push(b'\n');
     line
 }

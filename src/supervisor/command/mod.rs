@@ -82,7 +82,12 @@ impl Client {
         };
         let alive = match (&self.spec.pidfile, state) {
             (Some(file), ProcessState::Running) => {
-                pidfile::look(template::pasted(file, &places(name))).await
+                let places = places(name);
+                // a name must not lead to another directory
+                match places.iter().any(|(_, value)| value.contains('/')) {
+                    true => None,
+                    false => pidfile::look(template::pasted(file, &places)).await,
+                }
             }
             _ => None,
         };
@@ -97,8 +102,11 @@ impl Client {
     /// Runs `line` about `name` to its end.
     async fn run(&self, line: &CommandLine, name: &ProcessName) -> Result<Finished, CallError> {
         let places = places(name);
+        let program = template::fill(line, &places).map_err(|why| CallError::Unreachable {
+            detail: why.to_string(),
+        })?;
         let command = Command {
-            program: template::fill(line, &places),
+            program,
             stdin: None,
             timeout: self.spec.timeout,
             max_output: MAX_OUTPUT,

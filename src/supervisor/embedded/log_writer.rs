@@ -416,11 +416,11 @@ fn locked(file: &File) -> Option<Flock<File>> {
 /// A new file in the place of the one in `open`, with its owner and mode.
 fn fresh(open: &Open) -> io::Result<File> {
     let before = open.file.metadata()?;
-    let file = match open.directory.create_new(&open.name, MODE) {
+    let file = match open.directory.append_new(&open.name, MODE) {
         // Somebody was faster. It was not there a moment ago, so it is nothing that anybody needs.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             open.directory.remove(&open.name)?;
-            open.directory.create_new(&open.name, MODE)
+            open.directory.append_new(&open.name, MODE)
         }
         other => other,
     }?;

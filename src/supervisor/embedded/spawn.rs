@@ -23,6 +23,7 @@ use super::logs::{Keeper, Unconnected};
 use super::notes::{self, Notes};
 use super::spec::{Input, Program, Rlimits};
 use crate::exec::children;
+use crate::secret;
 
 /// What tells us about our own supervisor, and its password: nothing for programs of ours.
 const NOT_INHERITED: [&str; 10] = [
@@ -73,6 +74,9 @@ pub fn spawn(
         command.arg0(word).args(arguments);
     }
     for name in NOT_INHERITED {
+        command.env_remove(name);
+    }
+    for name in secret::withheld() {
         command.env_remove(name);
     }
     command

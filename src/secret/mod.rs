@@ -1,6 +1,10 @@
 //! Text that must not be seen: in logs, mails, pages, and `Debug` output it is `***`.
 
+mod mask;
+
 use std::fmt;
+
+pub use mask::{conceal, conceal_header, conceal_login, mask, mask_json, withheld, withhold};
 
 /// A secret. There is no way to print it but [`Secret::expose`], which is for the wire alone.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]

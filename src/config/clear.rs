@@ -1,0 +1,44 @@
+//! Passwords that would be sent over the network in the clear: no fault, but worth a warning.
+
+use std::net::IpAddr;
+
+use super::settings::Settings;
+use crate::notify::spec::{MailVia, Security};
+use crate::secret::login_end;
+
+impl Settings {
+    /// What is sent in the clear to another machine, and what would be better.
+    pub fn sent_in_the_clear(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(mail) = &self.mail
+            && let MailVia::Smtp(server) = &mail.via
+            && server.security == Security::Plain
+            && server.user.is_some()
+            && !is_here(&server.host)
+        {
+            let host = &server.host;
+            warnings.push(format!(
+                "mail: the password for {host:?} is sent in the clear: use smtps:// or smtp+starttls://"
+            ));
+        }
+        for webhook in &self.webhooks {
+            let url = &webhook.url;
+            let has_login = login_end(url.url.expose()).is_some();
+            if !url.is_secure && has_login && !is_here(&url.host) {
+                let host = &url.host;
+                warnings.push(format!(
+                    "webhook: the password for {host:?} is sent in the clear: use https://"
+                ));
+            }
+        }
+        warnings
+    }
+}
+
+fn is_here(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}

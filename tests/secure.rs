@@ -1,0 +1,419 @@
+//! The binary as root beside other users: what they own is not trusted, what is secret is not shown, and what
+//! comes from outside tricks nobody.
+
+mod support;
+
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod program;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod site;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use program::{LIMIT, Program};
+use site::{Site, says};
+use support::wait_until;
+use tempfile::TempDir;
+
+const NOBODY: u32 = 65534;
+const SECRET: &str = "hunter2-4711";
+
+fn nobodys(path: &Path) {
+    lchown(path, Some(NOBODY), Some(NOBODY)).expect("these tests run as root");
+}
+
+fn directory() -> TempDir {
+    let dir = TempDir::new().expect("a directory");
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).expect("ours");
+    dir
+}
+
+fn httpok(dir: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+    command
+        .args(words)
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin");
+    command
+}
+
+fn run(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = httpok(dir, words).output().expect("it starts");
+    let text = [stdout, stderr].concat();
+    (status.code(), String::from_utf8(text).expect("text"))
+}
+
+/// A watchdog of one check of `url`, with `keys` before it.
+fn configure(dir: &Path, keys: &str, check: &str) {
+    let text = format!(
+        "{keys}\n[[check]]\nname = \"web\"\nevery = \"100ms\"\ntimeout = \"5s\"\n{check}\n"
+    );
+    fs::write(dir.join("httpok.toml"), text).expect("written");
+}
+
+#[test]
+fn a_state_directory_that_others_can_change_is_refused() {
+    type Case = (&'static str, fn(&Path), Option<&'static str>);
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("ours");
+    let _ = mode;
+    let cases: [Case; 7] = [
+        ("ours", |_| {}, None),
+        ("another's", |at| nobodys(at), Some("belongs to user 65534")),
+        (
+            "everybody's",
+            |at| set(at, 0o777),
+            Some("can be written by everybody"),
+        ),
+        (
+            "the group's",
+            |at| set(at, 0o770),
+            Some("can be written by its group"),
+        ),
+        (
+            "another's note",
+            |at| {
+                fs::create_dir_all(at.join("programs-0123456789ab")).expect("made");
+                fs::write(at.join("programs-0123456789ab/web:web"), "x").expect("written");
+                nobodys(&at.join("programs-0123456789ab/web:web"));
+            },
+            Some("belongs to user 65534"),
+        ),
+        (
+            "another's database",
+            |at| {
+                fs::write(at.join("httpok.db"), "").expect("written");
+                nobodys(&at.join("httpok.db"));
+            },
+            Some("belongs to user 65534"),
+        ),
+        (
+            "another's link",
+            |at| {
+                symlink("/etc/passwd", at.join("httpok.db")).expect("made");
+                nobodys(&at.join("httpok.db"));
+            },
+            Some("belongs to user 65534"),
+        ),
+    ];
+    for (what, change, refused) in cases {
+        let dir = directory();
+        let state = dir.path().join("state");
+        fs::create_dir(&state).expect("made");
+        set(&state, 0o700);
+        change(&state);
+        configure(dir.path(), "state_dir = \"state\"", "command = [\"true\"]");
+        let words = ["watch", "--once", "--config", "httpok.toml"];
+        let (code, said) = run(dir.path(), &words);
+        match refused {
+            None => assert_eq!(code, Some(0), "{what}: {said}"),
+            Some(why) => {
+                assert_ne!(code, Some(0), "{what}: {said}");
+                assert!(
+                    said.contains(why) && said.contains("chown"),
+                    "{what}: {said}"
+                );
+            }
+        }
+    }
+}
+
+fn set(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("ours");
+}
+
+#[test]
+fn a_journal_that_others_can_read_or_lead_elsewhere_is_not_written() {
+    let dir = directory();
+    let theirs = dir.path().join("theirs");
+    fs::create_dir(&theirs).expect("made");
+    nobodys(&theirs);
+    let at = |name: &str| theirs.join(name);
+    fs::write(at("file"), "").expect("written");
+    set(&at("file"), 0o666);
+    nobodys(&at("file"));
+    fs::write(dir.path().join("precious"), "precious").expect("written");
+    symlink("../precious", at("link")).expect("made");
+    nobodys(&at("link"));
+    fs::write(at("open"), "").expect("written");
+    set(&at("open"), 0o666);
+    for (name, why) in [
+        ("file", "belongs to user 65534"),
+        ("link", "is a symbolic link that belongs to user 65534"),
+        ("open", "can be written by everybody"),
+    ] {
+        let keys = format!("state_dir = \"state\"\njournal = \"theirs/{name}\"");
+        configure(dir.path(), &keys, "command = [\"true\"]");
+        let (_, said) = run(dir.path(), &["watch", "--once", "--config", "httpok.toml"]);
+        assert!(
+            said.contains("no journal is written") && said.contains(why),
+            "{name}: {said}"
+        );
+        assert_eq!(
+            fs::read_to_string(at(name))
+                .expect("text")
+                .replace("precious", ""),
+            ""
+        );
+    }
+    let keys = "state_dir = \"state\"\njournal = \"theirs/new\"";
+    configure(dir.path(), keys, "command = [\"true\"]");
+    run(dir.path(), &["watch", "--once", "--config", "httpok.toml"]);
+    let meta = fs::metadata(at("new")).expect("it is made");
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+    chown(at("new"), None, None).expect("ours");
+}
+
+#[test]
+fn usage_errors_do_not_repeat_secrets() {
+    let dir = directory();
+    for words in [
+        &[
+            "check",
+            "--header",
+            "Authorization Bearer hunter2-4711",
+            "http://127.0.0.1:1",
+        ][..],
+        &[
+            "check",
+            "--header=Authorization Bearer hunter2-4711",
+            "http://127.0.0.1:1",
+        ],
+        &["check", "--user", ":hunter2-4711", "http://127.0.0.1:1"],
+        &["check", "--timeout", "http://u:hunter2-4711@h/"],
+        &["check", "ftp://u:hunter2-4711@h/"],
+        &["check", "http://u:hunter2-4711@h:99x/"],
+        &[
+            "check",
+            "--send",
+            "AUTH hunter2-4711\\q",
+            "tcp://127.0.0.1:1",
+        ],
+        &[
+            "watch",
+            "--supervisor",
+            "http://u:hunter2-4711@h:99x",
+            "http://127.0.0.1:1",
+        ],
+        &[
+            "watch",
+            "--smtp",
+            "smtp://u:hunter2-4711@h:99x",
+            "http://127.0.0.1:1",
+        ],
+        &[
+            "watch",
+            "--webhook",
+            "htp://hooks/hunter2-4711",
+            "http://127.0.0.1:1",
+        ],
+        &["status", "http://u:hunter2-4711@h/"],
+        &["explain", "web", "http://u:hunter2-4711@h/"],
+        &["sttus", "http://u:hunter2-4711@h/"],
+        &[
+            "--smtp",
+            "smtp://u:hunter2-4711@h:99x",
+            "http://127.0.0.1:1",
+        ],
+        &[
+            "--webhook",
+            "htp://hooks/hunter2-4711",
+            "http://127.0.0.1:1",
+        ],
+        &[
+            "--header",
+            "Authorization Bearer hunter2-4711",
+            "http://127.0.0.1:1",
+        ],
+        &["-t", "http://u:hunter2-4711@h/", "http://127.0.0.1:1"],
+    ] {
+        let (code, said) = run(dir.path(), words);
+        assert_ne!(code, Some(0), "{words:?}: {said}");
+        assert!(!said.contains(SECRET), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn children_get_three_descriptors_and_no_secret_variable() {
+    let dir = directory();
+    let check = "command = 'ls /proc/self/fd | tr \"\\n\" \" \"; env; exit 1'\n\
+                 [[check]]\nname = \"asks\"\nurl = \"http://127.0.0.1:1/\"\n\
+                 password = \"${env:WEB_PASSWORD}\"\nuser = \"me\"\n";
+    configure(dir.path(), "state_dir = \"state\"", check);
+    let mut shell = Command::new("/bin/sh");
+    // a descriptor that nobody closed
+    shell
+        .args([
+            "-c",
+            "exec 7</etc/passwd; exec \"$0\" check --format json --config httpok.toml web",
+        ])
+        .arg(env!("CARGO_BIN_EXE_httpok"))
+        .current_dir(dir.path())
+        .env("WEB_PASSWORD", SECRET);
+    let output = shell.output().expect("it runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    // 3 is the directory that ls reads
+    assert!(said.contains("0 1 2 3 "), "{said}");
+    assert!(
+        !said.contains(" 7 ") && !said.contains("WEB_PASSWORD"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_secret_that_a_service_sends_back_is_kept_and_shown_nowhere() {
+    let dir = directory();
+    let site = Site::start();
+    site.answer("/echo", || {
+        says("500 hunter2-4711", "you sent Bearer hunter2-4711")
+    });
+    let url = format!("{}/echo", site.origin());
+    let header = format!("Authorization: Bearer {SECRET}");
+    for format in ["human", "plain", "json", "nagios"] {
+        let words = ["check", "-v", "--format", format, "--header", &header, &url];
+        let (code, said) = run(dir.path(), &words);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(
+            said.contains("***") && !said.contains(SECRET),
+            "{format}: {said}"
+        );
+    }
+
+    let check = format!(
+        "url = {url:?}\nheaders = {{ Authorization = \"Bearer {SECRET}\" }}\nfail_after = 1"
+    );
+    configure(
+        dir.path(),
+        "state_dir = \"state\"\njournal = \"journal\"",
+        &check,
+    );
+    let watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    let status = || run(dir.path(), &["status", "--json", "--config", "httpok.toml"]).1;
+    wait_until("the check is down", LIMIT, || status().contains("\"down\""));
+    let shown = [
+        status(),
+        run(dir.path(), &["explain", "web", "--config", "httpok.toml"]).1,
+        run(
+            dir.path(),
+            &["explain", "web", "--json", "--config", "httpok.toml"],
+        )
+        .1,
+    ];
+    watchdog.signal(nix::sys::signal::Signal::SIGTERM);
+    let end = watchdog.wait();
+    for text in shown.iter().chain([&end.err, &end.out]) {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+    assert!(end.err.contains("***"), "{}", end.err);
+    for name in ["journal", "state/httpok.db", "state/httpok.db-wal"] {
+        let bytes = fs::read(dir.path().join(name)).unwrap_or_default();
+        let found = bytes
+            .windows(SECRET.len())
+            .any(|part| part == SECRET.as_bytes());
+        assert!(!found, "{name}");
+    }
+}
+
+#[test]
+fn what_is_invisible_or_turns_the_direction_is_shown_raw_nowhere() {
+    const TRICKS: [char; 6] = [
+        '\u{9b}', '\u{202e}', '\u{200b}', '\u{2028}', '\u{feff}', '\u{2066}',
+    ];
+    let dir = directory();
+    let site = Site::start();
+    let tricks: String = TRICKS.iter().collect();
+    site.answer("/", move || says("500 no", format!("a{tricks}b")));
+    let url = format!("{}/", site.origin());
+    for format in ["human", "plain", "json", "nagios"] {
+        let (_, said) = run(
+            dir.path(),
+            &[
+                "check",
+                "-v",
+                "--format",
+                format,
+                "--expect",
+                "body == 'x'",
+                &url,
+            ],
+        );
+        assert!(!said.contains(TRICKS), "{format}: {said:?}");
+    }
+    let check = format!("url = {url:?}\nfail_after = 1\nexpect = [\"body == 'x'\"]");
+    configure(
+        dir.path(),
+        "state_dir = \"state\"\njournal = \"journal\"",
+        &check,
+    );
+    let watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    let status = || run(dir.path(), &["status", "--json", "--config", "httpok.toml"]).1;
+    wait_until("the check is down", LIMIT, || status().contains("\"down\""));
+    let said = [
+        status(),
+        run(dir.path(), &["explain", "web", "--config", "httpok.toml"]).1,
+    ];
+    watchdog.signal(nix::sys::signal::Signal::SIGTERM);
+    let end = watchdog.wait();
+    let journal = fs::read_to_string(dir.path().join("journal")).expect("a journal");
+    for text in said.iter().chain([&end.err, &journal]) {
+        assert!(!text.contains(TRICKS), "{text:?}");
+    }
+}
+
+#[test]
+fn a_password_that_is_sent_in_the_clear_is_warned_of() {
+    let dir = directory();
+    for (mail, warned) in [
+        (
+            "[mail]\nto = \"a@b\"\nsmtp = \"smtp://u:hunter2-4711@mail.test\"",
+            true,
+        ),
+        (
+            "[mail]\nto = \"a@b\"\nsmtp = \"smtps://u:hunter2-4711@mail.test\"",
+            false,
+        ),
+        (
+            "[mail]\nto = \"a@b\"\nsmtp = \"smtp+starttls://u:hunter2-4711@mail.test\"",
+            false,
+        ),
+        (
+            "[mail]\nto = \"a@b\"\nsmtp = \"smtp://u:hunter2-4711@localhost\"",
+            false,
+        ),
+        ("[mail]\nto = \"a@b\"\nsmtp = \"smtp://mail.test\"", false),
+        (
+            "[[webhook]]\nurl = \"http://u:hunter2-4711@hooks.test/\"",
+            true,
+        ),
+        (
+            "[[webhook]]\nurl = \"https://u:hunter2-4711@hooks.test/\"",
+            false,
+        ),
+        (
+            "[[webhook]]\nurl = \"http://u:hunter2-4711@127.0.0.1/\"",
+            false,
+        ),
+    ] {
+        configure(dir.path(), mail, "command = [\"true\"]");
+        let (code, said) = run(dir.path(), &["config", "check", "httpok.toml"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said.contains("in the clear"), warned, "{mail}: {said}");
+        assert!(!said.contains(SECRET), "{said}");
+    }
+}
