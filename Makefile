@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV   := .provision/venv
 
-.PHONY: test laws survival bench fuzz provision lint clean
+.PHONY: test laws survival bench fuzz provision lint deny clean
 
 test: provision
 	cargo test --all-targets -- --test-threads=8
@@ -40,10 +40,21 @@ provision: .provision/done
 	PYTHON=$(PYTHON) sh tests/provision.sh $(VENV)
 	touch $@
 
-lint:
+lint: deny
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# What may come into the tree: licences, bans, sources; advisories when their database can be had. Installed from
+# crates.io when it is missing, which takes some minutes.
+DENY := .provision/cargo/bin/cargo-deny
+deny: $(DENY)
+	$(DENY) check licenses bans sources
+	@if $(DENY) fetch db; then $(DENY) check advisories; \
+	else echo "the database of advisories cannot be had: they are not checked" >&2; fi
+
+$(DENY):
+	cargo install --locked --root .provision/cargo cargo-deny
 
 clean:
 	rm -rf .provision target

@@ -10,7 +10,7 @@ impl Settings {
     /// What is sent in the clear to another machine, and what would be better.
     pub fn sent_in_the_clear(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let Some(mail) = &self.mail
+        if let Some(mail) = &self.notify.mail
             && let MailVia::Smtp(server) = &mail.via
             && server.security == Security::Plain
             && server.user.is_some()
@@ -21,7 +21,7 @@ impl Settings {
                 "mail: the password for {host:?} is sent in the clear: use smtps:// or smtp+starttls://"
             ));
         }
-        for webhook in &self.webhooks {
+        for webhook in &self.notify.webhooks {
             let url = &webhook.url;
             let has_login = login_end(url.url.expose()).is_some();
             if !url.is_secure && has_login && !is_here(&url.host) {

@@ -111,7 +111,6 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             origin: SystemTime::UNIX_EPOCH,
         },
     };
-    let state_dir = state_dir(settings, &|name| std::env::var(name).ok());
     // Notes and intents in it say which processes are stopped and started.
     safe_path::check_private_contents(&state_dir, &["programs-"])
         .map_err(|why| anyhow::anyhow!("the state directory cannot be trusted: {why}"))?;
