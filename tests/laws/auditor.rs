@@ -144,8 +144,8 @@ impl Auditor {
         self.law_3_streaks(event, effects, before, after);
         for effect in effects {
             self.effect(now, event, effect);
+            self.close_attempts();
         }
-        self.close_attempts();
     }
 
     /// An attempt is over when its action has ended and no process is left.
