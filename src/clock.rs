@@ -28,6 +28,23 @@ impl Clock {
         Moment::from(self.since_epoch + self.started.elapsed())
     }
 
+    /// What is to be added to a moment of this clock to get its date by the wall clock as it is set now: the wall
+    /// clock may have been set since the start, this one never is.
+    pub fn wall_origin(&self) -> SystemTime {
+        let elapsed = Duration::from_millis(self.now().as_millis());
+        SystemTime::now()
+            .checked_sub(elapsed)
+            .unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// How many milliseconds the wall clock is ahead of this one, or behind when that is negative.
+    pub fn wall_offset(&self) -> i64 {
+        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH);
+        let wall = since(SystemTime::now()).unwrap_or_default().as_millis();
+        let wall = i64::try_from(wall).unwrap_or(i64::MAX);
+        wall - i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// The date of a moment.
     pub fn date(moment: Moment) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(moment.as_millis())

@@ -335,3 +335,147 @@ fn a_second_watchdog_of_one_file_refuses_to_start_and_names_the_first() {
     stage.probed(3);
     assert!(!next.err.text().contains("another watchdog"));
 }
+
+/// Adds `millis` to every moment in what a run remembered; everything of that size is one.
+fn move_moments(value: &mut serde_json::Value, millis: i64) {
+    match value {
+        serde_json::Value::Number(number) => {
+            if let Some(moment) = number.as_i64().filter(|number| *number > 1_700_000_000_000) {
+                *value = (moment + millis).into();
+            }
+        }
+        serde_json::Value::Array(values) => {
+            values
+                .iter_mut()
+                .for_each(|value| move_moments(value, millis));
+        }
+        serde_json::Value::Object(values) => {
+            values
+                .values_mut()
+                .for_each(|value| move_moments(value, millis));
+        }
+        _ => {}
+    }
+}
+
+/// The run before had a clock that was years ahead: what it remembered counts from now on.
+#[test]
+fn what_a_run_with_a_wrong_clock_remembered_counts_from_now() {
+    const TEN_YEARS: i64 = 10 * 365 * 24 * 3600 * 1000;
+    let stage = Stage::new();
+    stage.configure(BROKEN, "");
+    let watchdog = stage.watch();
+    watchdog
+        .err
+        .wait("it is tried", |said| said.contains("it is tried again"));
+    let paused = stage.ask(&["pause", "web", "--for", "30m"]);
+    assert!(paused.status.success(), "{paused:?}");
+    watchdog.signal(Signal::SIGTERM);
+    watchdog.wait();
+    let conn = stage.store();
+    let memory: String = conn
+        .query_row("SELECT memory FROM memories", [], |row| row.get(0))
+        .unwrap();
+    let mut memory: serde_json::Value = serde_json::from_str(&memory).unwrap();
+    move_moments(&mut memory, TEN_YEARS);
+    conn.execute("UPDATE memories SET memory = ?1", [memory.to_string()])
+        .unwrap();
+    conn.execute(
+        "UPDATE outbox SET created = created + ?1, next_attempt = next_attempt + ?1, \
+         reserved_until = reserved_until + ?1",
+        [TEN_YEARS],
+    )
+    .unwrap();
+    drop(conn);
+    stage.configure(SENDMAIL, "");
+    let watchdog = stage.watch();
+    stage.wait_for_mails(&watchdog, 1);
+    watchdog
+        .err
+        .wait("it is said", |said| said.contains("ahead of this one"));
+    let json = String::from_utf8(stage.ask(&["status", "--json"]).stdout).unwrap();
+    let status: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+    let until = status["snapshot"]["checks"][0]["pause"]["until"].clone();
+    let until = humantime::parse_rfc3339(until.as_str().unwrap()).unwrap();
+    let left = until.duration_since(std::time::SystemTime::now()).unwrap();
+    let minutes = left.as_secs() / 60;
+    assert!((20..=30).contains(&minutes), "{minutes} minutes are left");
+}
+
+/// No thread can be started for a while: that costs the tries of that time, and nothing after it.
+#[test]
+fn a_shortage_of_threads_is_over_when_it_is_over() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    // processes and threads are counted by user: one that nobody else is
+    let uid = 61_000 + std::process::id() % 1000;
+    let stage = Stage::new();
+    stage.is_well(true);
+    let hook = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = hook.local_addr().unwrap().port();
+    let hooked = Arc::new(AtomicBool::new(false));
+    let posted = Arc::clone(&hooked);
+    std::thread::spawn(move || {
+        for mut stream in hook.incoming().flatten() {
+            use std::io::{Read, Write};
+            let mut chunk = [0; 4096];
+            let _ = stream.read(&mut chunk);
+            posted.store(true, Ordering::SeqCst);
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let hook = format!("[[webhook]]\nurl = \"http://localhost:{port}/\"\n");
+    stage.configure("true", &hook);
+    for path in [
+        stage.dir.path().to_owned(),
+        stage.dir.path().join("httpok.toml"),
+    ] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let binary = stage.dir.path().join("httpok");
+    fs::copy(env!("CARGO_BIN_EXE_httpok"), &binary).unwrap();
+    let mut command = Command::new(&binary);
+    command
+        .args(["watch", "--config", "httpok.toml"])
+        .env("STATE_DIRECTORY", stage.dir.path().join("state"))
+        .current_dir(stage.dir.path())
+        .uid(uid)
+        .gid(uid);
+    let watchdog = Program::start(&mut command);
+    stage.probed(2);
+    let limit = |most: u64| {
+        let limit = nix::libc::rlimit {
+            rlim_cur: most,
+            rlim_max: nix::libc::RLIM_INFINITY,
+        };
+        let pid = i32::try_from(watchdog.id()).unwrap();
+        // SAFETY: the limit lives, and no old one is wanted
+        let done = unsafe {
+            nix::libc::prlimit(
+                pid,
+                nix::libc::RLIMIT_NPROC,
+                &raw const limit,
+                std::ptr::null_mut(),
+            )
+        };
+        assert_eq!(done, 0);
+    };
+    limit(1);
+    stage.is_well(false);
+    watchdog
+        .err
+        .wait("it is down", |said| said.contains("is down (incident"));
+    stage.probed(5);
+    assert!(!hooked.load(Ordering::SeqCst));
+    limit(100_000);
+    wait_until("the webhook is called", LIMIT, || {
+        hooked.load(Ordering::SeqCst)
+    });
+    stage.probed(5);
+    watchdog.signal(Signal::SIGTERM);
+    assert!(watchdog.wait().status.success());
+}

@@ -205,6 +205,23 @@ fn child() {
                 say("opened");
                 std::future::pending::<()>().await;
             }
+            "full" => {
+                let store = Store::new(dir);
+                store.open().await.expect("open");
+                say("ready");
+                let mut line = String::new();
+                std::io::stdin().read_line(&mut line).expect("a line");
+                for number in 0..20 {
+                    let one = intent(&format!("p-{number:02}"));
+                    let id = one.id;
+                    store.open_intent(one).await.expect("kept");
+                    if number % 2 == 1 {
+                        store.close_intent(id).await.expect("closed");
+                    }
+                }
+                say("opened");
+                std::future::pending::<()>().await;
+            }
             "hammer" => hammer(&dir).await,
             "umask" => {
                 nix::sys::stat::umask(nix::sys::stat::Mode::empty());
@@ -588,6 +605,58 @@ fn a_full_disk_is_told_once_and_left_behind() {
         );
         assert_eq!(other.memories("a").await.expect("memories").len(), 1);
         assert_eq!(store.take_troubles(), [], "nothing is told twice");
+    });
+}
+
+/// The disk is full before the stop, and the watchdog is killed after it: the next run knows what it has to start,
+/// while the disk is full and when it has room again.
+#[test]
+fn an_intent_survives_kill_9_on_a_full_disk() {
+    now(async {
+        let base = scratch();
+        let _mount = Mount::new(&["-t", "tmpfs", "-o", "size=512k", "none"], base.path());
+        let dir = base.path().join("state");
+        let mut command = command("full", &dir);
+        command.stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("a child");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut wait = |word: &str| {
+            let said = lines.any(|line| line.expect("a line").contains(word));
+            assert!(said, "the child ended without saying {word:?}");
+        };
+        wait("ready");
+        let filler = base.path().join("filler");
+        fill(&filler);
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(b"go\n").expect("written");
+        wait("opened");
+        child.kill().expect("SIGKILL");
+        child.wait().expect("its end");
+
+        let expected: Vec<_> = (0..20)
+            .step_by(2)
+            .map(|number| format!("app:p-{number:02}"))
+            .collect();
+        let store = Store::new(&dir);
+        let found = processes(&store.open_intents().await.expect("intents"));
+        assert_eq!(found, expected, "while the disk is full");
+        drop(store);
+        fs::remove_file(&filler).expect("room again");
+        for round in 0..2 {
+            let store = Store::new(&dir);
+            let intents = store.open_intents().await.expect("intents");
+            assert_eq!(processes(&intents), expected, "with room, round {round}");
+            if round == 0 {
+                store.close(DEADLINE).await.expect("closed");
+                continue;
+            }
+            for intent in intents {
+                store.close_intent(intent.id).await.expect("closed");
+            }
+            store.close(DEADLINE).await.expect("closed");
+        }
+        let store = Store::new(&dir);
+        assert_eq!(store.open_intents().await.expect("intents"), []);
     });
 }
 

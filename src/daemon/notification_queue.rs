@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::clock::Clock;
 use crate::health::{Backoff, Event, Incident, Memory, Report, ReportKind};
 use crate::notify::report::MailFormat;
-use crate::notify::{DeliveryError, Notification, Notifier, RenderContext};
+use crate::notify::{DeliveryError, Notification, Notifier, RenderContext, WallClock};
 use crate::secret;
 use crate::store::{self, NextDelivery, Store};
 
@@ -78,6 +78,7 @@ pub struct Outbox {
     /// Names and addresses of the notifiers.
     notifiers: Vec<(String, String)>,
     logger: Logger,
+    clock: Clock,
     news: Arc<Notify>,
 }
 
@@ -126,7 +127,14 @@ impl Outbox {
 
     /// The rows of a report, one for each notifier.
     fn messages(&self, report: &Report) -> Vec<store::OutboxMessage> {
-        let message = self.format.tell(report, &self.render_context);
+        let render_context = RenderContext {
+            // dates are right even when the clock was set after the start
+            clock: WallClock {
+                origin: self.clock.wall_origin(),
+            },
+            ..self.render_context.clone()
+        };
+        let message = self.format.tell(report, &render_context);
         let queued_notification = QueuedNotification {
             kind: report.kind.clone(),
             message,
@@ -270,6 +278,7 @@ impl NotificationQueue {
             render_context,
             notifiers: names,
             logger: config.logger.clone(),
+            clock: config.clock,
             news: Arc::clone(&self.shared.news),
         }
     }

@@ -27,7 +27,7 @@ impl fmt::Display for Budget {
 
 /// The actions that still count against a budget.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spent(VecDeque<Moment>);
+pub struct Spent(pub(super) VecDeque<Moment>);
 
 impl Spent {
     /// Notes an action at `now` and forgets those that no window reaches any more.

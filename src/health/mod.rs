@@ -17,6 +17,7 @@ mod gate;
 mod histogram;
 mod incident;
 mod moment;
+mod moments;
 mod monitor;
 mod note;
 mod observation;

@@ -13,6 +13,7 @@ use super::files::{self, Identity, Opened};
 use super::history;
 use super::in_memory;
 use super::pending::Pending;
+use super::reserve::Reserve;
 use super::rows::{int, json};
 use super::trouble::{self, FileFault, StoreError, StoreTrouble, StoreTroubleKind};
 
@@ -38,6 +39,7 @@ pub(super) struct Database {
     dir: PathBuf,
     pending: Arc<Pending>,
     backend: Backend,
+    reserve: Reserve,
     /// Decisions written since the last pruning, by watchdog and check.
     unpruned: HashMap<(String, String), u32>,
 }
@@ -61,6 +63,7 @@ enum Backend {
 impl Database {
     pub fn new(dir: PathBuf, pending: Arc<Pending>) -> Self {
         Self {
+            reserve: Reserve::new(&dir),
             dir,
             pending,
             backend: Backend::None,
@@ -115,7 +118,14 @@ impl Database {
         }
         match &self.backend {
             Backend::Memory { conn, .. } => {
-                transact(conn, how, &request).map_err(|error| refused(&error))
+                let done = transact(conn, how, &request).map_err(|error| refused(&error))?;
+                if how != Use::Read
+                    && let Err(error) = self.reserve.follow(conn)
+                {
+                    // the trouble with the store itself was told
+                    tracing::debug!("the reserve for intents cannot be used: {error}");
+                }
+                Ok(done)
             }
             Backend::None | Backend::File { .. } => Err(StoreError::Refused(
                 "there is no memory left for it".to_owned(),
@@ -257,8 +267,31 @@ impl Database {
             Ok(backend) => {
                 self.backend = backend;
                 self.pending.show(None);
+                self.use_reserve();
             }
             Err((fault, _)) => self.fall_back_to_memory(&fault),
+        }
+    }
+
+    /// The file works: it takes what is in the reserve, and there is room for the reserve itself.
+    fn use_reserve(&mut self) {
+        let Backend::File { conn, .. } = &self.backend else {
+            return;
+        };
+        let used = conn
+            .execute_batch("PRAGMA synchronous = FULL")
+            .map_err(std::io::Error::other)
+            .and_then(|()| self.reserve.import(conn, true))
+            .and_then(|()| {
+                conn.execute_batch("PRAGMA synchronous = NORMAL")
+                    .map_err(std::io::Error::other)
+            })
+            .and_then(|()| self.reserve.allocate());
+        if let Err(error) = used {
+            tracing::warn!(
+                "no room is reserved for restarts on a full disk in \"{}\": {error}",
+                self.dir.display()
+            );
         }
     }
 
@@ -331,12 +364,18 @@ impl Database {
             }
         };
         self.backend = match built {
-            Ok(conn) => Backend::Memory {
-                conn,
-                source,
-                retry: Instant::now() + FIRST_RETRY,
-                pause: FIRST_RETRY,
-            },
+            Ok(conn) => {
+                // what an earlier run could not write to the file either
+                if let Err(error) = self.reserve.import(&conn, false) {
+                    tracing::debug!("the reserve for intents cannot be read: {error}");
+                }
+                Backend::Memory {
+                    conn,
+                    source,
+                    retry: Instant::now() + FIRST_RETRY,
+                    pause: FIRST_RETRY,
+                }
+            }
             Err(fault) => {
                 tracing::error!("no memory for what cannot be stored: {}", fault.detail);
                 Backend::None

@@ -14,6 +14,7 @@ mod message;
 mod outbox;
 mod pending;
 mod read_only;
+mod reserve;
 mod rows;
 mod schema;
 mod thread;

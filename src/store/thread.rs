@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +19,10 @@ use super::trouble::{self, StoreError};
 /// Longer than everything that the thread itself waits for, but a disk that hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
+/// After one request was not answered in time the store counts as away until it answers any: nobody waits longer
+/// than this then, so that a disk that hangs delays one restart and not each.
+const ANSWER_WHILE_AWAY: Duration = Duration::from_millis(50);
+
 /// Requests that may wait for the thread; the others wait for their place.
 const MOST_REQUESTS: usize = 64;
 
@@ -28,6 +33,7 @@ pub(super) struct Thread {
     dir: PathBuf,
     state: Mutex<State>,
     places: Arc<Semaphore>,
+    is_away: Arc<AtomicBool>,
 }
 
 enum State {
@@ -44,6 +50,7 @@ impl Thread {
             dir,
             state: Mutex::new(State::New),
             places: Arc::new(Semaphore::new(MOST_REQUESTS)),
+            is_away: Arc::default(),
         }
     }
 
@@ -56,16 +63,24 @@ impl Thread {
         let answer = async {
             let place = Arc::clone(&self.places).acquire_owned().await;
             let (answer, answered) = oneshot::channel();
+            let is_away = Arc::clone(&self.is_away);
             self.send(Box::new(move |database| {
                 // Nobody may be waiting any more.
                 let _ = answer.send(request(database));
+                is_away.store(false, Ordering::Relaxed);
                 drop(place);
             }))?;
             answered.await.unwrap_or(Err(StoreError::Closed))
         };
-        match timeout(ANSWER_WITHIN, answer).await {
+        let patience = match self.is_away.load(Ordering::Relaxed) {
+            true => ANSWER_WHILE_AWAY,
+            false => ANSWER_WITHIN,
+        };
+        match timeout(patience, answer).await {
             Ok(answer) => answer,
+            Err(_) if patience == ANSWER_WHILE_AWAY => Err(StoreError::Slow(ANSWER_WITHIN)),
             Err(_) => {
+                self.is_away.store(true, Ordering::Relaxed);
                 let path = files::database(&self.dir);
                 self.pending.tell(trouble::slow(&path, ANSWER_WITHIN));
                 Err(StoreError::Slow(ANSWER_WITHIN))
@@ -149,4 +164,38 @@ fn serve(mut database: Database, inbox: &Receiver<Request>) {
         database.tend();
     }
     database.close();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_waited_for_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let thread = Thread::new(dir.path().to_owned());
+        let (release, hang) = mpsc::channel::<()>();
+        let hung = thread.call(move |_| {
+            // ends when the test drops the other end
+            let _ = hang.recv();
+            Ok(())
+        });
+        let begun = tokio::time::Instant::now();
+        assert!(matches!(hung.await, Err(StoreError::Slow(_))));
+        assert_eq!(begun.elapsed(), ANSWER_WITHIN);
+        for _ in 0..10 {
+            let next = thread.call(|_| Ok(())).await;
+            assert!(matches!(next, Err(StoreError::Slow(_))));
+        }
+        assert!(begun.elapsed() < ANSWER_WITHIN + Duration::from_secs(1));
+        drop(release);
+        while thread.is_away.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        tokio::time::resume();
+        assert!(
+            matches!(thread.call(|_| Ok(7)).await, Ok(7)),
+            "it answers again"
+        );
+    }
 }

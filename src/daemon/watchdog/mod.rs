@@ -69,6 +69,8 @@ pub struct Watchdog {
     /// What of each check's memory was last written down.
     written: BTreeMap<String, Memory>,
     tally: Tally,
+    /// How far the wall clock was from ours when that was last noticed, in milliseconds.
+    wall_offset: i64,
 }
 
 impl Watchdog {
@@ -148,6 +150,7 @@ impl Watchdog {
             defined: parts.programs,
             written: BTreeMap::new(),
             tally: Tally::default(),
+            wall_offset: clock.wall_offset(),
         }
     }
 

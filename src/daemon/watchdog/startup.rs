@@ -35,7 +35,8 @@ impl Watchdog {
         let mut remembered = Vec::new();
         for (check, json) in memories {
             match serde_json::from_str::<Memory>(&json) {
-                Ok(memory) => {
+                Ok(mut memory) => {
+                    self.correct(&check, &mut memory);
                     remembered.extend(memory.incident.as_ref().map(|open| open.id.clone()));
                     self.monitor.recall(&check, memory);
                 }
@@ -50,6 +51,23 @@ impl Watchdog {
             .store
             .end_forgotten_incidents(watchdog, remembered)
             .await;
+    }
+
+    /// Moves what a run with a wrong clock remembered of `check` to now, and says so.
+    fn correct(&self, check: &str, memory: &mut Memory) {
+        let Some(known) = self.monitor.checks().find(|known| known.name == check) else {
+            return;
+        };
+        let by = memory.correct(self.executor.clock.now(), &known.policy);
+        if by != 0 {
+            let span = Duration::from_secs(by.unsigned_abs() / 1000);
+            let relation = if by < 0 { "ahead of" } else { "behind" };
+            self.executor.logger.trouble(&format!(
+                "httpok: the clock of an earlier run was {} {relation} this one: what is remembered of {check:?} \
+                 counts from now on",
+                humantime::format_duration(span)
+            ));
+        }
     }
 
     /// Takes over the restarts that an earlier run left unfinished. The first probes wait a while for them.
