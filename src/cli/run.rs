@@ -138,7 +138,7 @@ fn summary(args: &RunArgs, tally: &Tally) -> String {
         "httpok: watched {} for {}: {}, {} of them failed; {}, {}",
         args.url,
         humantime::format_duration(Duration::from_secs(tally.lasted.as_secs())),
-        times(tally.looks, "look"),
+        times(tally.probes, "look"),
         tally.fails,
         times(tally.restarts, "restart"),
         times(tally.recoveries, "recovery").replace("recoverys", "recoveries"),

@@ -50,7 +50,7 @@ pub struct JournalEntry {
     pub effects: Vec<Effect>,
 }
 
-/// Takes events, and never blocks.
+/// Takes events; writing one never blocks.
 #[derive(Debug)]
 pub struct Journal {
     seed: u64,
@@ -80,7 +80,7 @@ impl Journal {
                     Ok(file) => write_all(file, &waiting, &counter),
                     Err(why) => unwritten(&teller, &file, why),
                 }
-                // at the end nobody may be left to hear it
+                // the journal may be gone already
                 let _ = done.send(());
             });
         match started {
@@ -151,7 +151,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 }
 
 fn write_all(mut file: File, lines: &Receiver<Vec<u8>>, lost: &AtomicU64) {
-    let mut told = false;
+    let mut is_reported = false;
     for line in lines {
         let missed = lost.swap(0, Ordering::Relaxed);
         let mut text = Vec::new();
@@ -160,10 +160,10 @@ fn write_all(mut file: File, lines: &Receiver<Vec<u8>>, lost: &AtomicU64) {
         }
         text.extend_from_slice(&line);
         match file.write_all(&text) {
-            Ok(()) => told = false,
+            Ok(()) => is_reported = false,
             Err(why) => {
                 lost.fetch_add(missed + 1, Ordering::Relaxed);
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut is_reported, true) {
                     tracing::warn!("cannot write the journal: {why}");
                 }
             }

@@ -29,7 +29,7 @@ const RETRY: Backoff = Backoff {
     factor: 2.0,
 };
 
-/// A message that nobody took for so long is kept, but not tried any more.
+/// A message that was not delivered for so long is kept, but not tried any more.
 const TRY_FOR: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// Nor is it given up before so many tries: they take half a day.
@@ -161,7 +161,7 @@ impl Outbox {
     }
 }
 
-/// The messages for one notifier, for people.
+/// The messages for one notifier, as `status` shows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotifierStatus {
     pub name: String,
@@ -173,7 +173,7 @@ pub struct NotifierStatus {
     pub configured: bool,
 }
 
-/// How reports are worded and who gets them: the part of the queue that a reload changes.
+/// How reports are worded and where they go: the part of the queue that a reload changes.
 pub struct Delivery {
     pub format: MailFormat,
     pub render_context: RenderContext,
@@ -314,7 +314,7 @@ impl NotificationQueue {
     /// the same addresses in the name of watchdogs that do not run any more.
     pub async fn begin(&self) {
         let config = &self.shared.config;
-        // the store has told its own trouble
+        // the store reports its own trouble
         let _ = config.store.reclaim(&config.watchdog).await;
         for (name, worker) in &self.workers {
             let claim = store::Claim {
@@ -639,7 +639,7 @@ impl Worker {
 
     /// Tells the decision core that a notification was delivered, or was given up.
     fn report_delivery(&self, queued_notification: QueuedNotification, failure: Option<String>) {
-        // after the end of the watchdog nobody listens
+        // after the end of the watchdog there is no receiver
         let _ = self.shared.config.events.send(Event::Delivered {
             incident: queued_notification.message.incident,
             report: queued_notification.message.number,

@@ -1,6 +1,6 @@
-//! Who guards the guard: a service manager above us that is told how we are (systemd's notification protocol). It
-//! says whether we are ready, what we are doing, and that we are alive; the sign of life comes from the
-//! loop itself, so that one that hangs is noticed. Whatever the manager does, nothing here waits or fails.
+//! Notifications to the service manager, by systemd's protocol: ready, reloading, stopping, a status line, and the
+//! watchdog keep-alive. The keep-alive is sent by the loop itself, so that the manager notices a loop that hangs.
+//! Whatever the manager does, nothing here waits or fails.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::health::{Snapshot, Status};
 
-/// What a service manager tells us in our environment. It is meant for us alone.
+/// The variables that the service manager sets for this process alone.
 const SOCKET: &str = "NOTIFY_SOCKET";
 const WATCHDOG_SPAN: &str = "WATCHDOG_USEC";
 const WATCHDOG_PID: &str = "WATCHDOG_PID";
@@ -21,18 +21,18 @@ const WATCHDOG_PID: &str = "WATCHDOG_PID";
 /// Names of so many checks that are down fit into a line.
 const NAMED: usize = 5;
 
-/// The manager above us, or nobody.
+/// The service manager, or none.
 #[derive(Debug, Default)]
 pub struct SdNotify {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    /// How often it wants to hear from us, at least.
+    /// How often it expects a keep-alive, at least.
     every: Option<Duration>,
     next: Option<Instant>,
     status: String,
 }
 
 impl SdNotify {
-    /// The one that `env` names, if it does. One that cannot be talked to is nobody.
+    /// The manager that `env` names, if it does. One that cannot be reached counts as none.
     pub fn of(env: impl Fn(&str) -> Option<OsString>) -> Self {
         let number = |name| env(name)?.to_str()?.parse::<u64>().ok();
         let meant = number(WATCHDOG_PID).is_none_or(|pid| pid == u64::from(std::process::id()));
@@ -48,8 +48,8 @@ impl SdNotify {
         }
     }
 
-    /// The one above this process. It is taken out of our environment, so that no child of ours speaks, or is
-    /// waited for, in our name.
+    /// The manager of this process. Its variables are removed from our environment, so that no child sends messages
+    /// in our name, and the manager does not wait for one.
     ///
     /// # Safety
     /// No other thread may run yet: the environment is changed.
@@ -62,7 +62,7 @@ impl SdNotify {
         sd_notify
     }
 
-    /// The loop runs: from now on it is looked at.
+    /// The loop runs: from now on the manager expects keep-alives.
     pub fn ready(&mut self) {
         self.send("READY=1");
         self.next = self.every.map(|every| Instant::now() + every);
@@ -80,7 +80,7 @@ impl SdNotify {
         self.send("STOPPING=1");
     }
 
-    /// Tells how things stand, when that is new.
+    /// Sends the status line when it has changed.
     pub fn tell(&mut self, status: String) {
         if self.socket.is_some() && status != self.status {
             self.send(&format!("STATUS={status}"));
@@ -105,7 +105,7 @@ impl SdNotify {
 
     fn send(&self, text: &str) {
         if let Some((socket, address)) = &self.socket {
-            // full, or gone: the next word may get through, and there is nobody to tell
+            // full, or gone: the next message may get through, and there is no one to report to
             let _ = socket.send_to_addr(text.as_bytes(), address);
         }
     }
@@ -124,7 +124,7 @@ fn connect(name: &[u8]) -> io::Result<(UnixDatagram, SocketAddr)> {
     Ok((socket, address))
 }
 
-/// How things stand, in one line: `5 checks: 4 up, 1 down (shop)`.
+/// How the checks stand, in one line: `5 checks: 4 up, 1 down (shop)`.
 pub fn status(snapshot: &Snapshot) -> String {
     let totals = &snapshot.totals;
     let down: Vec<_> = snapshot
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_hears_that_we_live_at_half_its_patience() {
+    async fn keep_alives_are_sent_at_half_the_watchdog_interval() {
         let (socket, mut sd_notify) = manager("10000000");
         tokio::select! {
             biased;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_status_is_told_once() {
+    async fn a_status_is_sent_once() {
         let (socket, mut sd_notify) = manager("0");
         for text in ["a", "a", "b", "a"] {
             sd_notify.tell(text.to_owned());
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manager_that_does_not_read_or_is_gone_holds_nothing_up() {
+    fn a_manager_that_does_not_read_or_is_gone_delays_nothing() {
         let (socket, mut sd_notify) = manager("0");
         for number in 0..10_000 {
             sd_notify.tell(number.to_string());
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_s_watchdog_is_not_ours() {
+    fn variables_for_another_process_are_ignored() {
         let env = |pid: u32| {
             move |key: &str| match key {
                 SOCKET => Some(OsString::from("@somewhere")),

@@ -1,11 +1,11 @@
 //! Where a watchdog keeps what must outlive it, and where its control socket is found: one answer for the
-//! watchdog and for the commands that look for it.
+//! watchdog and for the commands that connect to it.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::settings::Settings;
 
-/// Where root's watchdog keeps its state, and everybody's who has no home.
+/// The state directory of root's watchdog, and of users without a home directory.
 const SYSTEM: &str = "/var/lib/httpok";
 
 /// The state directory: as set; else `$STATE_DIRECTORY`, which systemd sets; else the usual place of this

@@ -96,7 +96,7 @@ fn write_all(lines: &Receiver<Line>, lost: &AtomicU64) {
                 if missed > 0 {
                     let _ = writeln!(
                         stderr,
-                        "({missed} lines were lost: nobody read them in time)"
+                        "({missed} lines were lost: standard error was not read in time)"
                     );
                 }
                 // there is no better place to complain about standard error

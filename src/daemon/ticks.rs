@@ -74,7 +74,7 @@ impl Ticks {
         matches!(self, Self::Listener { .. })
     }
 
-    /// Takes the checks that are to be looked at, at the start and when they have changed.
+    /// Sets the checks that are to be probed: at the start and after a reload.
     pub fn set(&mut self, due: &[Due]) {
         match self {
             Self::Listener { .. } => {}
@@ -106,7 +106,7 @@ impl Ticks {
                         period: tick.period,
                     })
                     .collect();
-                // a stale tick leads to no look, so it must not keep the next one from leading to one
+                // a stale tick leads to no probe, so it must not keep the next tick from leading to one
                 let age = tick.age.zip(tick.period);
                 if age.is_none_or(|(age, period)| age <= period) {
                     last.extend(chosen.iter().map(|tick| (tick.check.clone(), now)));
@@ -144,7 +144,7 @@ impl Timers {
         }
     }
 
-    /// A timer whose period is the same goes on: to read the configuration again is no reason to look.
+    /// A timer whose period is the same goes on: a reload is no reason to probe.
     fn set(&mut self, due: &[Due]) {
         self.running.retain(|check, (every, task)| {
             let stays = due.iter().any(|due| due.0 == *check && due.1 == *every);

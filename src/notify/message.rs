@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::health::Moment;
 
-/// A report in words: plain data that can wait in the outbox for days and across restarts.
+/// A report as text: plain data that can wait in the outbox for days and across restarts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notification {
     /// One line.

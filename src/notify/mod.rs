@@ -1,5 +1,5 @@
-//! Floor 2: what people are told. `report` and `superlance` turn a [`crate::health::Report`] into words; the
-//! notifiers carry them out of the house. Nothing here waits without a deadline; when and how often a message
+//! Floor 2: notifications. `report` and `superlance` turn a [`crate::health::Report`] into text; the notifiers send
+//! it. Nothing here waits without a deadline; when and how often a message
 //! is tried is the outbox's business.
 
 pub mod event;
@@ -24,7 +24,7 @@ pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);
 /// How long one webhook may take.
 pub const WEBHOOK_DEADLINE: Duration = Duration::from_secs(30);
 
-/// One way out of the house.
+/// One way to send notifications.
 #[derive(Clone, Debug)]
 pub enum Notifier {
     /// Mail with all its headers, through SMTP or a sendmail.

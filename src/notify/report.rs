@@ -1,4 +1,4 @@
-//! A report in words, for a person who was woken by it: the subject and the first lines say what is down,
+//! A report as text, for a person who was woken by it: the subject and the first lines say what is down,
 //! since when, what became of it and what is left to do. The evidence below is `transcript`'s.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{event, transcript};
 /// The most characters of a detail in a subject.
 const BRIEF: usize = 80;
 
-/// In whose words a report is told.
+/// The format of a report's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailFormat {
     /// Ours.
@@ -27,7 +27,7 @@ pub enum MailFormat {
 }
 
 impl MailFormat {
-    /// `report` in words.
+    /// `report` as text.
     pub fn tell(&self, report: &Report, render_context: &RenderContext) -> Notification {
         let (subject, text) = match (self, &report.kind) {
             (Self::Original(listener), ReportKind::Action) => listener.mail(report),
@@ -194,7 +194,7 @@ fn todo(report: &Report) -> String {
     }
     match &report.kind {
         ReportKind::Down { state } => match state {
-            DownState::ToldOnly => "look at it: the watchdog only watches it".to_owned(),
+            DownState::ToldOnly => "see to it: the watchdog only watches it".to_owned(),
             DownState::Held(gate) => held_todo(gate, &check),
             DownState::Back { .. } => {
                 "nothing now; find out by day why, or it may come again".to_owned()
@@ -203,19 +203,19 @@ fn todo(report: &Report) -> String {
                 "have a look soon: the restart did not help so far".to_owned()
             }
             DownState::NothingRestarted => {
-                "look at it: the steps below say why nothing was restarted".to_owned()
+                "see to it: the steps below say why nothing was restarted".to_owned()
             }
             DownState::DryRun => {
-                "look at it: the watchdog only says what it would have done".to_owned()
+                "see to it: the watchdog only says what it would have done".to_owned()
             }
         },
         ReportKind::Recovered { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
             format!("mend the cause, then let the watchdog work again: httpok reset {check}")
         }
-        ReportKind::Reminder { .. } => "look at it: it has not come back by itself".to_owned(),
+        ReportKind::Reminder { .. } => "see to it: it has not come back by itself".to_owned(),
         ReportKind::Action => "see whether it came back".to_owned(),
-        ReportKind::Degraded => "look at it by day: it answers, so nothing is restarted".to_owned(),
+        ReportKind::Degraded => "see to it by day: it answers, so nothing is restarted".to_owned(),
         ReportKind::Blind => {
             "look at the watchdog's own host: as long as this lasts nobody watches".to_owned()
         }
@@ -234,7 +234,7 @@ fn held_todo(gate: &Gate, check: &str) -> String {
             format!("mend the cause, then: httpok reset {check}")
         }
         Gate::NotActedOn { .. } => {
-            format!("look at it; to restart it by hand: httpok restart {check}")
+            format!("see to it; to restart it by hand: httpok restart {check}")
         }
         Gate::ShuttingDown => "start the watchdog again".to_owned(),
         Gate::Backoff { .. }
@@ -272,20 +272,20 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
             DownState::ToldOnly
             | DownState::DryRun
             | DownState::Held(Gate::NotActedOn { .. }) => {
-                "nothing but watching; you are told when it is back".to_owned()
+                "nothing but watching; you are notified when it is back".to_owned()
             }
             DownState::Held(Gate::Backoff { left }) => {
                 format!("the next attempt is due at {}", after(*left))
             }
             DownState::Held(_) => {
-                "it is restarted as soon as nothing holds that back any more; you are told when it is back"
+                "it is restarted as soon as nothing holds that back any more; you are notified when it is back"
                     .to_owned()
             }
-            DownState::Back { .. } => "it is watched on; should it fail again you are told".to_owned(),
+            DownState::Back { .. } => "it is watched on; should it fail again you are notified".to_owned(),
             DownState::NotBack { .. } | DownState::NothingRestarted => match due(&report.incident) {
                 Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
                 None => {
-                    "if it keeps failing, the next attempt comes after a pause; you are told when it is back or the restarts are used up"
+                    "if it keeps failing, the next attempt comes after a pause; you are notified when it is back or the restarts are used up"
                         .to_owned()
                 }
             },
@@ -303,7 +303,7 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
         }
         ReportKind::Reminder { .. } => match due(&report.incident) {
             Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
-            None => "it is watched on; you are told when it is back".to_owned(),
+            None => "it is watched on; you are notified when it is back".to_owned(),
         },
         ReportKind::Blind => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
     }

@@ -1,4 +1,4 @@
-//! Small words for people: spans of time, sizes, text made safe to look at and to put into a header, and
+//! Text for people: spans of time, sizes, text made safe to look at and to put into a header, and
 //! the excerpt of a body. Pure; nothing here knows what is told.
 
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::secret::redact_url;
 use super::message::RenderContext;
 use super::text::{brief, excerpt, size, timing, visible};
 
-/// The headers that explain a failing answer. No others: they may hold what is nobody's business.
+/// The headers that explain a failing answer. No others: they may hold secrets.
 const HEADERS: [&str; 9] = [
     "content-length",
     "content-type",
@@ -31,7 +31,7 @@ const BRIEF: usize = 200;
 /// The most looks in a strip.
 const STRIP: usize = 60;
 
-/// The most actions that are told step by step: of a roll, each process is one.
+/// The most actions that are shown step by step: of a roll, each process is one.
 const ACTIONS: usize = 10;
 
 /// What the report is about: one look with its grounds.
@@ -130,7 +130,7 @@ pub(super) fn done(incident: &Incident, render_context: &RenderContext) -> Optio
     let mut text = "What was done".to_owned();
     let earlier = incident.actions().count().saturating_sub(ACTIONS);
     if earlier > 0 {
-        let _ = write!(text, "\n  ({earlier} earlier actions are not told here)");
+        let _ = write!(text, "\n  ({earlier} earlier actions are not shown here)");
     }
     for (at, outcome) in incident.actions().skip(earlier) {
         let stamp = render_context.clock.stamp(at);
@@ -211,7 +211,7 @@ fn skipped(skip: &Skip) -> String {
             let pid =
                 |pid: &Option<u32>| pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string());
             format!(
-                "someone else was faster since the check looked (pid {} then, {} now)",
+                "it was restarted by someone else since the probe (pid {} then, {} now)",
                 pid(looked),
                 pid(found)
             )
@@ -267,7 +267,7 @@ fn captures(outcome: &Outcome) -> impl Iterator<Item = &Capture> {
     })
 }
 
-/// What held an action back, the same gate in a row told once.
+/// What held an action back, the same gate in a row shown once.
 pub(super) fn held(incident: &Incident, render_context: &RenderContext) -> Option<String> {
     let mut rows: Vec<(String, String, u32)> = Vec::new();
     let mut last = None;
@@ -296,7 +296,7 @@ pub(super) fn held(incident: &Incident, render_context: &RenderContext) -> Optio
     (!rows.is_empty()).then_some(text)
 }
 
-/// The newest looks and what happened between them, one character each, with a legend of those that occur.
+/// The newest probes and what happened between them, one character each, with a legend of those that occur.
 pub(super) fn history(incident: &Incident) -> Option<String> {
     let marks: Vec<_> = incident
         .entries
@@ -323,7 +323,7 @@ pub(super) fn history(incident: &Incident) -> Option<String> {
             let (kind, failure) = (kind.as_str(), brief(failure, BRIEF));
             let _ = write!(
                 text,
-                "\n  report {report} ({kind}) reached nobody: {failure}"
+                "\n  report {report} ({kind}) was not delivered: {failure}"
             );
         }
     }

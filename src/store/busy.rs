@@ -1,4 +1,4 @@
-//! How long the store's thread waits for others that hold the database. SQLite's own timeout adds up the
+//! How long the store's thread waits for other processes that hold the database. SQLite's own timeout adds up the
 //! naps that it meant to take, which on a busy host is far less than the time that went by.
 
 use std::cell::Cell;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// While nothing is known to be wrong.
 pub(super) const USUAL: Duration = Duration::from_secs(5);
 
-/// While answers come from memory: nobody waits for the file then.
+/// While answers come from memory: no request waits for the file then.
 pub(super) const BRIEF: Duration = Duration::from_millis(200);
 
 const LONGEST_NAP: u64 = 50;
@@ -18,10 +18,10 @@ thread_local! {
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Does `deed` with another busy.
-pub(super) fn with<T>(busy: Duration, deed: impl FnOnce() -> T) -> T {
-    let before = PATIENCE.replace(busy);
-    let done = deed();
+/// Does `work` while waiting no longer than `patience`.
+pub(super) fn with<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
+    let before = PATIENCE.replace(patience);
+    let done = work();
     PATIENCE.set(before);
     done
 }

@@ -1,5 +1,5 @@
-//! Who answers requests on the store's thread: from the file while that works, from memory while it does
-//! not, and how one becomes the other. What the requests mean is none of its business.
+//! Answers requests on the store's thread: from the file while that works, from memory while it does not; moves
+//! the rows when one takes the other's place. What the requests mean is not known here.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use super::trouble::{self, FileFault, StoreError, StoreTrouble, StoreTroubleKind
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// Old decisions of a check are dropped after so many new ones: to look for them each time is too dear.
+/// Old decisions of a check are dropped after so many new ones: to search for them each time costs too much.
 const PRUNE_EVERY: u32 = 128;
 
 /// How a request uses the database.
@@ -71,7 +71,7 @@ impl Database {
         }
     }
 
-    /// Has `trouble` told.
+    /// Has `trouble` reported.
     pub fn tell(&self, trouble: StoreTrouble) {
         self.pending.tell(trouble);
     }
@@ -122,7 +122,7 @@ impl Database {
                 if how != Use::Read
                     && let Err(error) = self.reserve.follow(conn)
                 {
-                    // the trouble with the store itself was told
+                    // the trouble with the file itself is reported
                     tracing::debug!("the reserve for intents cannot be used: {error}");
                 }
                 Ok(done)
@@ -315,8 +315,8 @@ impl Database {
         if let Some((aside, detail)) = replaced {
             let rescued = rescue(&aside, &conn);
             let rows = *rescued.as_ref().unwrap_or(&0);
-            let told = trouble::set_aside(&self.path(), &aside, rows, &detail);
-            self.pending.tell(told);
+            let trouble = trouble::set_aside(&self.path(), &aside, rows, &detail);
+            self.pending.tell(trouble);
             rescued?;
         }
         // Opening alone needs no sync; what comes from memory was promised to be on disk.
@@ -340,10 +340,10 @@ impl Database {
         Ok(Backend::File { conn, identity })
     }
 
-    /// Goes on in memory because of `fault`, and has that told.
+    /// Goes on in memory because of `fault`, and has that reported.
     fn fall_back_to_memory(&mut self, fault: &FileFault) {
         let fault = fault.clone().or_full(files::free(&self.dir));
-        let trouble = fault.told(&self.path());
+        let trouble = fault.message(&self.path());
         self.pending.tell(trouble.clone());
         self.pending.show(Some(trouble));
         let (built, source) = match &mut self.backend {
@@ -353,7 +353,7 @@ impl Database {
                 return;
             }
             Backend::File { conn, identity } => (in_memory::build(Some(conn)), Some(*identity)),
-            // A newer version's words may mean something else: they are not read.
+            // Rows of a newer version may mean something else: they are not read.
             Backend::None if fault.kind == StoreTroubleKind::Newer => {
                 (in_memory::build(None), None)
             }

@@ -1,5 +1,5 @@
 //! The files in the state directory: made private, opened, replaced when they are damaged, read by those
-//! who must not write. Nothing about what is in the tables.
+//! commands that must not write. Nothing about what is in the tables.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -111,7 +111,7 @@ fn read(path: &Path) -> Result<Connection, FileFault> {
     }
 }
 
-/// `path` as a URI that tells SQLite that nobody writes the file.
+/// `path` as a URI that tells SQLite that no process writes the file.
 fn immutable(path: &Path) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -149,7 +149,7 @@ fn lock(dir: &Path) -> Result<File, FileFault> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            // Some network file systems cannot lock: there, nobody else is told apart.
+            // Some network file systems cannot lock: there, other watchdogs are not noticed.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 return Ok(file);
             }

@@ -21,7 +21,7 @@ pub struct OutboxMessage {
     pub incident: String,
     /// OutboxCounts up within the incident: later ones wait for earlier ones.
     pub number: u64,
-    /// What is told.
+    /// The notification as JSON.
     pub json: String,
     /// When it was made, in Unix time.
     pub created: Moment,

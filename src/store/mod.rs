@@ -1,7 +1,7 @@
 //! Floor 2: what outlives the watchdog, in one SQLite database in `state_dir` that several watchdogs share:
 //! intents, the outbox, check state, incidents and decisions. SQLite blocks, so it has a thread of its own.
 //! The store never stands in the way of watching or restarting: when the file cannot be used, requests are
-//! answered from memory, a [`StoreTrouble`] is there to be told once, and what was kept goes to the file when that
+//! answered from memory, a [`StoreTrouble`] is there to be reported once, and what was kept goes to the file when that
 //! works again. When and why something is stored is decided elsewhere.
 
 mod busy;
@@ -55,12 +55,12 @@ impl Store {
         }
     }
 
-    /// The store in `dir` for a command that only looks.
+    /// The store in `dir` for a command that only reads.
     pub fn open_read_only(dir: &Path) -> Result<ReadOnlyStore, StoreError> {
         ReadOnlyStore::open(dir)
     }
 
-    /// Opens the database now. Returns what is wrong with it, which is also told.
+    /// Opens the database now. Returns what is wrong with it, which is also reported.
     pub async fn open(&self) -> Result<Option<StoreTrouble>, StoreError> {
         self.thread
             .call(|database| {
@@ -71,12 +71,12 @@ impl Store {
         Ok(self.watch().borrow().clone())
     }
 
-    /// The troubles since the last call: each is to be told once.
+    /// The troubles since the last call: each is to be reported once.
     pub fn take_troubles(&self) -> Vec<StoreTrouble> {
         self.thread.pending.take_troubles()
     }
 
-    /// What is wrong with the store just now; changes wake whoever watches.
+    /// What is wrong with the store just now; changes wake the receivers.
     pub fn watch(&self) -> watch::Receiver<Option<StoreTrouble>> {
         self.thread.pending.watch()
     }
@@ -135,7 +135,7 @@ impl Store {
 
     /// Queues messages, owned by `watchdog`, together with the check state and the incidents that they rest on: all
     /// of it is on disk before this returns, or nothing; in memory when the disk does not take it. Returns what was
-    /// dropped for it, which is to be told.
+    /// dropped for it, which is to be reported.
     pub async fn save_reports(
         &self,
         watchdog: &str,
@@ -282,7 +282,7 @@ impl Store {
         .await
     }
 
-    /// A message is not tried again: it is kept to be looked at, and later ones of its incident go on.
+    /// A message is not tried again: it is kept, and later ones of its check go on.
     pub async fn give_up(&self, id: MessageId, why: &str) -> Result<(), StoreError> {
         let why = why.to_owned();
         self.run(Use::Write, move |conn| outbox::give_up(conn, id, &why))
@@ -304,7 +304,7 @@ impl Store {
     /// The check state that `watchdog` left, as JSON, by check.
     pub async fn memories(&self, watchdog: &str) -> Result<Vec<(String, String)>, StoreError> {
         let watchdog = watchdog.to_owned();
-        self.look(move |conn| history::memories(conn, &watchdog))
+        self.read(move |conn| history::memories(conn, &watchdog))
             .await
     }
 
@@ -346,7 +346,7 @@ impl Store {
     ) -> Result<Vec<Incident>, StoreError> {
         let (watchdog, check) = (watchdog.to_owned(), check.map(str::to_owned));
         let found = self
-            .look(move |conn| history::incidents(conn, Some(&watchdog), check.as_deref(), limit));
+            .read(move |conn| history::incidents(conn, Some(&watchdog), check.as_deref(), limit));
         Ok(found
             .await?
             .into_iter()
@@ -357,11 +357,11 @@ impl Store {
     /// One incident.
     pub async fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
         let id = id.to_owned();
-        let found = self.look(move |conn| history::incident(conn, &id));
+        let found = self.read(move |conn| history::incident(conn, &id));
         Ok(found.await?.map(|(_, incident)| incident))
     }
 
-    /// Has decisions written with the next batch: no disk is touched for a look that passes.
+    /// Has decisions written with the next batch: no disk is touched for a probe that passes.
     pub fn record(&self, watchdog: &str, notes: Vec<Note>) {
         if !notes.is_empty() && self.thread.pending.add_notes(watchdog, notes) {
             self.thread.wake();
@@ -376,7 +376,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Note>, StoreError> {
         let (watchdog, check) = (watchdog.to_owned(), check.to_owned());
-        self.look(move |conn| history::notes(conn, &watchdog, &check, limit))
+        self.read(move |conn| history::notes(conn, &watchdog, &check, limit))
             .await
     }
 
@@ -406,7 +406,7 @@ impl Store {
     }
 
     /// Reads what may be waiting for its batch.
-    async fn look<T: Send + 'static>(
+    async fn read<T: Send + 'static>(
         &self,
         request: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {

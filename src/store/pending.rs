@@ -1,5 +1,5 @@
 //! What the handles and the thread share beside the requests: writes that can wait, and troubles that are
-//! to be told. Never touches the disk, never blocks for long.
+//! to be reported. Never touches the disk, never blocks for long.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,11 +19,11 @@ const BATCH_SIZE: usize = 256;
 /// More decisions than these wait only when the disk hangs: then the oldest go.
 const MOST_WAITING: usize = 4096;
 
-/// The same trouble is told again only after this.
+/// The same trouble is reported again only after this.
 const TELL_AGAIN: Duration = Duration::from_secs(3600);
 
-/// More troubles than these nobody would read.
-const MOST_UNTOLD: usize = 32;
+/// No more troubles than these wait to be reported.
+const MOST_UNREPORTED: usize = 32;
 
 pub(super) struct Pending {
     waiting: Mutex<Waiting>,
@@ -46,9 +46,9 @@ pub(super) struct Waiting {
 
 #[derive(Default)]
 struct Troubles {
-    untold: Vec<StoreTrouble>,
-    /// Damage is told each time: each time something else is lost.
-    told: HashMap<(StoreTroubleKind, Option<String>), Instant>,
+    unreported: Vec<StoreTrouble>,
+    /// Damage is reported each time: each time something else is lost.
+    reported: HashMap<(StoreTroubleKind, Option<String>), Instant>,
 }
 
 impl Pending {
@@ -110,25 +110,25 @@ impl Pending {
         std::mem::take(&mut guard(&self.waiting))
     }
 
-    /// Has `trouble` told, unless that was just done.
+    /// Has `trouble` reported, unless that was just done.
     pub fn tell(&self, trouble: StoreTrouble) {
         let mut troubles = guard(&self.troubles);
         let now = Instant::now();
         troubles
-            .told
+            .reported
             .retain(|_, at| now.duration_since(*at) < TELL_AGAIN);
         let each = (trouble.kind == StoreTroubleKind::Corrupt).then(|| trouble.text.clone());
         let key = (trouble.kind, each);
-        if troubles.told.contains_key(&key) || troubles.untold.len() >= MOST_UNTOLD {
+        if troubles.reported.contains_key(&key) || troubles.unreported.len() >= MOST_UNREPORTED {
             return;
         }
-        troubles.told.insert(key, now);
-        troubles.untold.push(trouble);
+        troubles.reported.insert(key, now);
+        troubles.unreported.push(trouble);
     }
 
-    /// Takes the troubles that were not told yet.
+    /// Takes the troubles that were not reported yet.
     pub fn take_troubles(&self) -> Vec<StoreTrouble> {
-        std::mem::take(&mut guard(&self.troubles).untold)
+        std::mem::take(&mut guard(&self.troubles).unreported)
     }
 
     /// Shows how the store is now.

@@ -1,4 +1,4 @@
-//! The store for those who only look, such as `explain` when no watchdog runs: no thread, no write.
+//! The store for commands that only read, such as `explain` when no watchdog runs: no thread, no write.
 
 use std::path::{Path, PathBuf};
 

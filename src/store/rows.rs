@@ -59,7 +59,7 @@ pub(super) fn each<T>(
     Ok(all)
 }
 
-/// The value in `text`, unless another version wrote words into it that we do not know.
+/// The value in `text`, unless another version wrote something into it that this one does not know.
 pub(super) fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }

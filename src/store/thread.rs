@@ -1,5 +1,5 @@
 //! The store's thread: started with the first request, one request after the other, each answered within a
-//! deadline or given up by whoever asked. What a request does is in `database`.
+//! deadline or given up by the caller. What a request does is in `database`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use super::trouble::{self, StoreError};
 /// Longer than everything that the thread itself waits for, but a disk that hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-/// After one request was not answered in time the store counts as away until it answers any: nobody waits longer
+/// After one request was not answered in time the store counts as away until it answers any: no request waits longer
 /// than this then, so that a disk that hangs delays one restart and not each.
 const ANSWER_WHILE_AWAY: Duration = Duration::from_millis(50);
 
@@ -54,7 +54,7 @@ impl Thread {
         }
     }
 
-    /// Has `request` done and returns its answer. A request that was sent is done even when nobody waits for
+    /// Has `request` done and returns its answer. A request that was sent is done even when no caller waits for
     /// the answer any more.
     pub async fn call<T: Send + 'static>(
         &self,
@@ -88,7 +88,7 @@ impl Thread {
         }
     }
 
-    /// Has the thread look at the pending. Called once per batch, so it needs no place.
+    /// Has the thread write what is pending when it is due. Called once per batch, so it needs no place.
     pub fn wake(&self) {
         if let Err(error) = self.send(Box::new(|_| ())) {
             tracing::debug!("decisions are not stored: {error}");

@@ -1,4 +1,4 @@
-//! What can be wrong with the store, as people are told it, and the errors its callers get. A trouble is
+//! What can be wrong with the store, in the words of its messages, and the errors its callers get. A trouble is
 //! never an error of a caller: the store goes on in memory.
 
 use std::io;
@@ -94,8 +94,8 @@ impl FileFault {
         }
     }
 
-    /// What is told about it, for the database at `path`.
-    pub fn told(&self, path: &Path) -> StoreTrouble {
+    /// The message about it, for the database at `path`.
+    pub fn message(&self, path: &Path) -> StoreTrouble {
         let (wrong, remedy) = match self.kind {
             StoreTroubleKind::Full => ("cannot be written, the disk is full", "make room"),
             StoreTroubleKind::ReadOnly => (
@@ -106,7 +106,7 @@ impl FileFault {
                 "cannot be opened",
                 "make the directory accessible for this user, or set another \"state_dir\"",
             ),
-            StoreTroubleKind::Corrupt => ("is damaged", "look at the disk"),
+            StoreTroubleKind::Corrupt => ("is damaged", "check the disk"),
             StoreTroubleKind::Newer => (
                 "was written by a newer httpok and is not touched",
                 "update this httpok, or set another \"state_dir\"",
@@ -118,7 +118,7 @@ impl FileFault {
             StoreTroubleKind::Failing
             | StoreTroubleKind::Unreadable
             | StoreTroubleKind::UnreadableMessages
-            | StoreTroubleKind::Slow => ("cannot be used", "look at the disk"),
+            | StoreTroubleKind::Slow => ("cannot be used", "check the disk"),
         };
         StoreTrouble {
             kind: self.kind,
@@ -173,7 +173,7 @@ pub(super) fn unreadable_intents(path: &Path, count: usize) -> StoreTrouble {
         path: path.to_owned(),
         text: format!(
             "{count} open intents in the store \"{}\" cannot be read: the processes they name may have \
-             been left stopped; look with: sqlite3 {} 'select * from intents'",
+             been left stopped; to see them: sqlite3 {} 'select * from intents'",
             path.display(),
             path.display()
         ),
@@ -187,7 +187,7 @@ pub(super) fn unreadable_messages(path: &Path, count: usize) -> StoreTrouble {
         path: path.to_owned(),
         text: format!(
             "{count} waiting notifications in the store \"{}\" cannot be read and were set aside; the others are \
-             delivered; look with: sqlite3 {} \"select * from outbox where state = 'kept'\"",
+             delivered; to see them: sqlite3 {} \"select * from outbox where state = 'kept'\"",
             path.display(),
             path.display()
         ),
@@ -201,7 +201,7 @@ pub(super) fn slow(path: &Path, after: Duration) -> StoreTrouble {
         path: path.to_owned(),
         text: format!(
             "the store \"{}\" did not answer within {} s: watching and restarting go on, but nothing is \
-             known to be stored; look at the disk",
+             known to be stored; check the disk",
             path.display(),
             after.as_secs()
         ),

@@ -388,7 +388,7 @@ fn failed_steps_say_why() {
     for part in [
         "no process is called shop2\n",
         "a left alone: it is the watchdog itself\n",
-        "b left alone: someone else was faster since the check looked (pid 3 then, none now)\n",
+        "b left alone: it was restarted by someone else since the probe (pid 3 then, none now)\n",
         "c NOT stopped, after 1.0 ms: connection refused\n",
         "c NOT started, after 1.0 ms: connection refused\n",
         "gcore of d NOT kept, after 30.000 s: killed after 30s\n",
@@ -526,7 +526,7 @@ fn what_reached_nobody_is_told_by_the_next_report() {
     assert!(
         message
             .text
-            .contains("report 3 (blind) reached nobody: mail.example.org is down"),
+            .contains("report 3 (blind) was not delivered: mail.example.org is down"),
         "{}",
         message.text
     );

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
 use super::socket;
 
-/// A watchdog that does not answer within so long is not well itself. Longer than its own deadline for any answer.
+/// How long an answer may take: longer than the watchdog's own deadline for any answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// No answer is longer, in bytes.
@@ -18,7 +18,7 @@ const LONGEST: u64 = 64 << 20;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// There is no socket, or nobody listens on it.
+    /// There is no socket, or no watchdog listens on it.
     #[error("no watchdog answers")]
     Nobody,
     /// It is there and cannot be talked to.
@@ -71,7 +71,7 @@ pub fn ask(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientError
     }
 }
 
-/// The control sockets in `dir`, by name. Whether somebody answers there is not known.
+/// The control sockets in `dir`, by name. Whether a watchdog answers there is not known.
 pub fn sockets(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut found: Vec<_> = entries

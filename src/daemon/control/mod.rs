@@ -1,10 +1,10 @@
-//! The control socket: how a person talks to a running watchdog. `protocol` is the words, `socket` the file,
-//! `server` the watchdog's end, `client` the commands' end. What is asked goes to the loop as [`PendingRequest`], and
+//! The control socket, for commands to a running watchdog. `protocol` has the messages, `socket` the file,
+//! `server` the watchdog's end, `client` the commands' end, `request` a request on its way through the loop. What is asked goes to the loop as [`PendingRequest`], and
 //! is done there; a watchdog without a socket watches just the same.
 
-mod asked;
 pub mod client;
 pub mod protocol;
+mod request;
 mod server;
 mod socket;
 
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-pub use asked::{Handling, PendingRequest};
+pub use request::{Handling, PendingRequest};
 
 use super::logger::Logger;
 use super::state_dir::short;
@@ -75,11 +75,11 @@ impl Drop for Control {
 
 /// Opens the socket and serves, for as long as it is let; a server that breaks is started again.
 async fn keep_serving(path: PathBuf, requests: mpsc::Sender<PendingRequest>, logger: Logger) {
-    let mut is_told = false;
+    let mut is_reported = false;
     loop {
         match listen(&path) {
             Ok((listener, _bound)) => {
-                if std::mem::take(&mut is_told) {
+                if std::mem::take(&mut is_reported) {
                     tracing::info!("the control socket {} is open now", path.display());
                 }
                 let mut task = JoinSet::new();
@@ -90,7 +90,7 @@ async fn keep_serving(path: PathBuf, requests: mpsc::Sender<PendingRequest>, log
                     ));
                 }
             }
-            Err(why) if !std::mem::replace(&mut is_told, true) => {
+            Err(why) if !std::mem::replace(&mut is_reported, true) => {
                 let path = path.display();
                 logger.trouble(&format!(
                     "httpok: cannot be controlled, no socket at {path}: {why}; it is tried again every {} s",

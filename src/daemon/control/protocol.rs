@@ -107,7 +107,7 @@ pub enum ControlReply {
         watchdog: String,
         pid: u32,
         snapshot: Box<Snapshot>,
-        /// The programs that it looks after itself.
+        /// The programs under its own supervisor.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         programs: Vec<Process>,
         /// The notifiers, and what waits for them.

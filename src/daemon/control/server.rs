@@ -12,11 +12,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::asked::PendingRequest;
 use super::protocol::{self, ControlCommand, ControlFault, ControlReply};
+use super::request::PendingRequest;
 
 /// Clients at a time. When there are more, the one that came first and asks nothing just now is hung up on: a
-/// crowd that says nothing keeps out nobody who wants to know.
+/// crowd of silent clients keeps out no other.
 const CLIENTS: usize = 16;
 /// The longest request, in bytes.
 const LONGEST: usize = 16 * 1024;
@@ -63,7 +63,7 @@ fn may_ask(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-/// Who is connected, the first come first.
+/// The connected clients, the oldest first.
 #[derive(Default)]
 struct Crowd {
     clients: VecDeque<Client>,
@@ -76,7 +76,7 @@ struct Client {
 }
 
 impl Crowd {
-    /// Whether one more may come in: there is room, or somebody silent made some.
+    /// Whether there is room for one more client; the oldest silent one is disconnected for it if need be.
     fn make_room(&mut self) -> bool {
         self.clients.retain(|client| !client.task.is_finished());
         if self.clients.len() < CLIENTS {

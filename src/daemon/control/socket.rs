@@ -76,8 +76,8 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
     Ok((listener, Bound { path, file }))
 }
 
-/// Removes what watchdogs that were killed have left among `paths`: sockets on which nobody listens, and
-/// not because whoever made them is just about to.
+/// Removes what watchdogs that were killed have left among `paths`: sockets on which no process listens,
+/// and not because the process that made them is just about to listen.
 pub fn sweep(paths: &[PathBuf]) {
     for path in paths {
         let dead = knock(path)
@@ -88,7 +88,7 @@ pub fn sweep(paths: &[PathBuf]) {
             meta.file_type().is_socket() && age.is_some_and(|age| age > SETTLED)
         });
         if dead && old {
-            // whoever else starts just now may have been faster
+            // another watchdog that starts just now may have been faster
             let _ = fs::remove_file(path);
         }
     }
@@ -113,7 +113,7 @@ pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(fd))
 }
 
-/// Whether somebody listens at `path`; does not wait for anything.
+/// Whether a process listens at `path`; does not wait for anything.
 fn knock(path: &Path) -> io::Result<()> {
     let fd = stream(SockFlag::SOCK_NONBLOCK)?;
     match socket::connect(fd.as_raw_fd(), &UnixAddr::new(path)?) {

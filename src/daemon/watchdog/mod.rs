@@ -51,7 +51,7 @@ pub struct Watchdog {
     notification_queue: NotificationQueue,
     store: Store,
     ended: mpsc::UnboundedReceiver<Ended>,
-    told: mpsc::UnboundedReceiver<Event>,
+    delivered: mpsc::UnboundedReceiver<Event>,
     ticks: Ticks,
     due: Vec<Due>,
     once: bool,
@@ -83,7 +83,7 @@ impl Watchdog {
         reload: Option<Reload>,
     ) -> Self {
         let (ended_sender, ended) = mpsc::unbounded_channel();
-        let (told_sender, told) = mpsc::unbounded_channel();
+        let (delivered_sender, delivered) = mpsc::unbounded_channel();
         let clock = Clock::start();
         let once = matches!(ticks, Ticks::Once(_));
         let control = match once {
@@ -100,7 +100,7 @@ impl Watchdog {
         let programs = Programs::new(&parts.state_dir, &parts.key, logger.clone());
         let mut checks = parts.checks;
         if once {
-            // who stays for one look cannot wait for what may take minutes
+            // a run of one tick cannot wait for a warm-up, which may take minutes
             checks.iter_mut().for_each(|check| check.warmup = None);
         }
         let state_dir = parts.state_dir.clone();
@@ -112,7 +112,7 @@ impl Watchdog {
             watchdog: parts.key.clone(),
             logger: logger.clone(),
             clock,
-            events: told_sender,
+            events: delivered_sender,
         };
         let delivery = Delivery {
             format: parts.words,
@@ -136,7 +136,7 @@ impl Watchdog {
             store,
             restarts: Vec::new(),
             ended,
-            told,
+            delivered,
             once,
             ticks,
             due: parts.due,
@@ -160,7 +160,7 @@ impl Watchdog {
         Self { sd_notify, ..self }
     }
 
-    /// Runs until it is told to stop, by one of `signals` or by `over` coming true, or nothing is left to do.
+    /// Runs until it is asked to stop, by one of `signals` or by `over` coming true, or nothing is left to do.
     pub async fn run_until(
         mut self,
         signals: Signals,
@@ -180,7 +180,7 @@ impl Watchdog {
 
     async fn watch(&mut self, mut signals: Signals, over: impl Future<Output = ()>) -> Ending {
         let mut over = pin!(over);
-        let mut is_told_to_stop = false;
+        let mut is_asked_to_stop = false;
         let started = {
             let mut start = pin!(self.start());
             loop {
@@ -189,7 +189,7 @@ impl Watchdog {
                     signal = signals.next() => match signal {
                         // what it was started with is read anyway
                         Signal::Reload => {}
-                        Signal::Shutdown { count: 1 } => is_told_to_stop = true,
+                        Signal::Shutdown { count: 1 } => is_asked_to_stop = true,
                         Signal::Shutdown { .. } => return Ending::Hurried,
                     },
                     started = &mut start => break started,
@@ -204,7 +204,7 @@ impl Watchdog {
         self.serving.set_due(&self.due);
         self.sd_notify.ready();
         self.update_sd_notify();
-        let mut ending = is_told_to_stop.then(|| self.stop());
+        let mut ending = is_asked_to_stop.then(|| self.stop());
         let mut asked = self.due.len();
         let ending = loop {
             tokio::select! {
@@ -218,7 +218,7 @@ impl Watchdog {
                 () = self.sd_notify.beat() => {}
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
                 Some(ended) = self.ended.recv() => self.effect_ended(ended),
-                Some(event) = self.told.recv() => self.feed(event),
+                Some(event) = self.delivered.recv() => self.feed(event),
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),

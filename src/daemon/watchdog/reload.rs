@@ -73,7 +73,7 @@ impl FixedKeys {
 pub(super) struct Reloader {
     reload: Option<Reload>,
     running: Option<JoinHandle<Result<New, String>>>,
-    /// Who waits for the reload under way, and for the one after it.
+    /// Requests that wait for the reload under way, and for the one after it.
     asked: Vec<PendingRequest>,
     next: Option<Vec<PendingRequest>>,
     hung: Arc<AtomicUsize>,
@@ -122,12 +122,12 @@ impl Reloader {
         new.unwrap_or_else(|error| Err(format!("internal error: {error}")))
     }
 
-    /// Who waits for the reload that has just ended.
+    /// The requests that wait for the reload that has just ended.
     fn asked(&mut self) -> Vec<PendingRequest> {
         std::mem::take(&mut self.asked)
     }
 
-    /// Who waits for another reload, when one is due.
+    /// The requests that wait for another reload, when one is due.
     fn take_next(&mut self) -> Option<Vec<PendingRequest>> {
         self.next.take()
     }
@@ -156,7 +156,7 @@ async fn new_parts(
     Ok(New { parts, programs })
 }
 
-/// Has `reload` done by a thread. One that hangs is left to itself: nobody can end it, and nobody waits for it.
+/// Has `reload` done by a thread. One that hangs is left to itself: it cannot be ended, and is not waited for.
 async fn read<T: Send + 'static>(
     reload: Arc<dyn Fn() -> Result<T, String> + Send + Sync>,
     hung: &Arc<AtomicUsize>,
@@ -174,7 +174,7 @@ async fn read<T: Send + 'static>(
         .spawn(move || {
             let read = reload();
             drop(alive);
-            // nobody waits any more after the deadline
+            // after the deadline there is no receiver
             let _ = sender.send(read);
         })
         .map_err(|error| format!("cannot start a thread to read the configuration: {error}"))?;

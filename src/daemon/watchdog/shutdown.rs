@@ -66,7 +66,7 @@ impl Watchdog {
         let orderly = async {
             self.executor.persist_queue.sync().await;
             self.notification_queue.finish(ending.last_mails()).await;
-            while let Ok(event) = self.told.try_recv() {
+            while let Ok(event) = self.delivered.try_recv() {
                 // the end of an incident's transcript: who was told
                 let _ = self.monitor.handle(self.executor.clock.now(), event);
             }

@@ -1,14 +1,14 @@
-//! What a run came to, in numbers.
+//! Counters of one run, for the summary at its end.
 
 use std::time::Duration;
 
 use crate::health::{Decision, Verdict};
 
-/// What a run came to, in numbers.
+/// Counters of one run, for the summary at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Looks that were judged.
-    pub looks: u64,
+    /// Probes that were judged.
+    pub probes: u64,
     /// Those that failed.
     pub fails: u64,
     /// Processes that were started again.
@@ -24,7 +24,7 @@ impl Tally {
     pub(super) fn count(&mut self, decision: &Decision) {
         match decision {
             Decision::Judged { verdict, .. } => {
-                self.looks += 1;
+                self.probes += 1;
                 self.fails += u64::from(*verdict == Verdict::Fail);
             }
             Decision::Acted { outcome } => self.restarts += outcome.restarted().count() as u64,

@@ -108,7 +108,9 @@ impl Container {
 
     /// It, as the process `name`, at `now`.
     pub fn process(&self, name: ProcessName, now: SystemTime) -> Process {
-        let uptime = self.is_running().then(|| self.uptime(now));
+        // a start in the future was noted before a clock was set back: how long it runs is not known
+        let is_known = self.began().is_none_or(|began| began <= now);
+        let uptime = (self.is_running() && is_known).then(|| self.uptime(now));
         Process {
             name,
             state: self.state_at(now),

@@ -34,7 +34,7 @@ pub enum Handling {
 }
 
 impl PendingRequest {
-    /// One that somebody waits for.
+    /// Its answer is waited for.
     pub fn new(ask: ControlCommand) -> (Self, oneshot::Receiver<ControlReply>) {
         let (answer, answered) = oneshot::channel();
         (Self { ask, answer }, answered)
@@ -108,7 +108,7 @@ impl PendingRequest {
 
     /// Answers.
     pub fn answer(self, answer: ControlReply) {
-        // who asked may be gone
+        // the client may be gone
         let _ = self.answer.send(answer);
     }
 }
