@@ -447,10 +447,12 @@ fn a_shortage_of_threads_is_over_when_it_is_over() {
         .gid(uid);
     let watchdog = Program::start(&mut command);
     stage.probed(2);
+    let (soft, hard) =
+        nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NPROC).unwrap();
     let limit = |most: u64| {
         let limit = nix::libc::rlimit {
             rlim_cur: most,
-            rlim_max: nix::libc::RLIM_INFINITY,
+            rlim_max: hard,
         };
         let pid = i32::try_from(watchdog.id()).unwrap();
         // SAFETY: the limit lives, and no old one is wanted
@@ -471,7 +473,7 @@ fn a_shortage_of_threads_is_over_when_it_is_over() {
         .wait("it is down", |said| said.contains("is down (incident"));
     stage.probed(5);
     assert!(!hooked.load(Ordering::SeqCst));
-    limit(100_000);
+    limit(soft);
     wait_until("the webhook is called", LIMIT, || {
         hooked.load(Ordering::SeqCst)
     });

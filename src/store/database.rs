@@ -278,16 +278,20 @@ impl Database {
         let Backend::File { conn, .. } = &self.backend else {
             return;
         };
-        let used = conn
+        let imported = conn
             .execute_batch("PRAGMA synchronous = FULL")
             .map_err(std::io::Error::other)
             .and_then(|()| self.reserve.import(conn, true))
             .and_then(|()| {
                 conn.execute_batch("PRAGMA synchronous = NORMAL")
                     .map_err(std::io::Error::other)
-            })
-            .and_then(|()| self.reserve.allocate());
-        if let Err(error) = used {
+            });
+        if let Err(error) = imported {
+            // the file can be opened, and yet it does not take what is in the reserve
+            let fault = FileFault::new(StoreTroubleKind::Failing, error.to_string());
+            return self.fall_back_to_memory(&fault);
+        }
+        if let Err(error) = self.reserve.allocate() {
             tracing::warn!(
                 "no room is reserved for restarts on a full disk in \"{}\": {error}",
                 self.dir.display()

@@ -15,8 +15,8 @@ use serde_json::Value as Json;
 use super::schema::INTENTS;
 
 /// Intents that fit in, and the room of each in bytes: names are short.
-const SLOTS: usize = 64;
-const SLOT: usize = 2048;
+const SLOTS: usize = 16;
+const SLOT: usize = 1024;
 
 /// The reserve of a directory, as one watchdog uses it.
 pub(super) struct Reserve {
