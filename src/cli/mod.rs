@@ -103,7 +103,7 @@ fn obey(command: Command) -> Exit {
         Command::Simulate(args) => simulate::run(&args, &env),
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
             Ok(settings) => {
-                say::out(&format!("{} is right: {}", file.display(), size(&settings)));
+                say::out(&format!("{} is valid: {}", file.display(), size(&settings)));
                 for program in &settings.programs {
                     // no fault: it may be deployed later, and then it is started
                     if let Err(why) = find_command(program) {

@@ -25,7 +25,7 @@ pub struct Around {
     pub backend: Backend,
 }
 
-/// Looks at `[defaults]` on its own, so that what is wrong there is told once and even if no check uses it.
+/// Reads `[defaults]` on its own, so that what is wrong there is reported once, even if no check uses it.
 pub fn read_defaults(table: &Table<'_>, around: Around) {
     for key in ["name", "url", "command", "preset", "warmup"] {
         if let Some(value) = table.own(key) {
@@ -60,7 +60,7 @@ pub fn read_check<'a>(table: &Table<'a>, around: Around, preset: Option<&Preset>
     draft
 }
 
-/// All that is no check's own.
+/// All keys that may also stand in the defaults.
 fn read_keys<'a>(
     table: &Table<'a>,
     url: Option<Value<'a>>,

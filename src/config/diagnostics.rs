@@ -48,7 +48,7 @@ impl From<String> for Diagnostic {
     }
 }
 
-/// All that is wrong with one file. Never empty. Displayed, it tells each fault with its line of the file.
+/// All that is wrong with one file. Never empty. Displayed, it shows each fault with its line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
     file: String,

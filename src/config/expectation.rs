@@ -1,5 +1,5 @@
 //! The keys of a check that say what a passing answer looks like, and what others mean. A fault in an
-//! assertion is told at its column in the file.
+//! assertion is reported at its column in the file.
 
 use super::diagnostics::Diagnostic;
 use super::table::Table;
@@ -46,7 +46,7 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
     let when = table.required("when", "'line == \"Warmup in progress\"'");
     let is = table.required("is", "\"starting\"");
     table.finish();
-    // both are read, so that both are told
+    // both are read, so that what is wrong with either is reported
     let (when, is) = (
         when.as_ref().and_then(assertion),
         is.as_ref().and_then(verdict),

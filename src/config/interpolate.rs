@@ -1,5 +1,5 @@
 //! Puts the environment and files into the texts that may be secrets: `${env:NAME}`, `${file:/path}`;
-//! `$${` stands for a plain `${`. What goes wrong is told without any of the text around it.
+//! `$${` stands for a plain `${`. Errors show nothing of the text around it.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -12,7 +12,7 @@ const WORDS: [&str; 9] = [
     "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook",
 ];
 
-/// Keys that hold secrets; what is nearly one of them is probably a slip of the hand.
+/// Keys that hold secrets; what is nearly one of them is probably a misspelling.
 const KEYS: [&str; 7] = [
     "password",
     "user",

@@ -48,7 +48,7 @@ fn read_mail(table: &Table<'_>) -> Option<(MailSpec, Option<Duration>)> {
         let addresses = value.each(mailbox);
         if value.is_empty_list() {
             value.wrong(Diagnostic::new(
-                "nobody to write to",
+                "a list of no addresses",
                 "for example: [\"ops@example.org\"]; or leave [mail] out",
             ));
         }

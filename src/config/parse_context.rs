@@ -15,7 +15,7 @@ pub struct ParseContext<'a> {
     elsewhere: RefCell<Vec<Elsewhere>>,
 }
 
-/// Keys that are right in one place, for whoever writes them in another.
+/// Keys that belong to one place, for the help where they stand in another.
 struct Elsewhere {
     keys: Vec<&'static str>,
     place: &'static str,
@@ -67,8 +67,8 @@ impl<'a> ParseContext<'a> {
         self.elsewhere.borrow_mut().push(Elsewhere { keys, place });
     }
 
-    /// Notes that nobody knows the key at `span`, and the likeliest of what was meant: the key of another
-    /// place, a key of this place with a slip of the hand, any of this place's.
+    /// Notes that the key at `span` is unknown, and the likeliest of what was meant: the key of another place,
+    /// a misspelled key of this place, any of this place's.
     pub fn unknown_key(&self, span: Range<usize>, path: &str, key: &str, known: &[&'static str]) {
         let elsewhere = self.elsewhere.borrow();
         let moved = elsewhere.iter().find(|place| place.keys.contains(&key));

@@ -1,5 +1,5 @@
-//! What checks say of each other: names are unique, `requires` names checks that are there, and no check
-//! requires itself, not even by way of others.
+//! What checks say of each other: names are unique, `requires` names checks of the file, and no check requires
+//! itself, not even through others.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct Required<'a> {
     pub value: Value<'a>,
 }
 
-/// Reports what is wrong between `drafts`, and writes down in each what it requires.
+/// Reports what is wrong between `drafts`, and fills in what each of them requires.
 pub fn resolve(drafts: &mut [Draft<'_>]) {
     let places = unique_names(drafts);
     let mut edges = Vec::with_capacity(drafts.len());
@@ -36,7 +36,7 @@ pub fn resolve(drafts: &mut [Draft<'_>]) {
                     let names: Vec<_> = places.keys().copied().collect();
                     value.none_of("check", name, &names);
                 }
-                // a default that all require one check is not meant for that one
+                // a default that all checks require one is not meant for that one
                 Some(&there) if there == at && value.inherited => {}
                 Some(&there) if there == at => value.wrong(Diagnostic::new(
                     format!("{name:?} requires itself"),
@@ -47,7 +47,7 @@ pub fn resolve(drafts: &mut [Draft<'_>]) {
         }
         edges.push(required);
     }
-    report_circles(drafts, &edges);
+    report_cycles(drafts, &edges);
     let requires: Vec<Vec<String>> = edges
         .iter()
         .map(|edges| {
@@ -83,7 +83,7 @@ fn unique_names<'d>(drafts: &'d [Draft<'_>]) -> BTreeMap<&'d str, usize> {
 }
 
 /// Walks depth first, without recursion, and reports every edge that leads back to where it came from.
-fn report_circles(drafts: &[Draft<'_>], edges: &[Vec<(usize, &Value<'_>)>]) {
+fn report_cycles(drafts: &[Draft<'_>], edges: &[Vec<(usize, &Value<'_>)>]) {
     let mut seen = vec![false; edges.len()];
     for start in 0..edges.len() {
         // the way from `start` to here: each check with the number of its next edge
@@ -98,12 +98,10 @@ fn report_circles(drafts: &[Draft<'_>], edges: &[Vec<(usize, &Value<'_>)>]) {
             };
             *next += 1;
             if let Some(from) = way.iter().position(|&(at, _)| at == there) {
-                let circle = way[from..].iter().map(|&(at, _)| at).chain([there]);
-                let names: Vec<_> = circle
-                    .map(|at| format!("{:?}", drafts[at].check.name))
-                    .collect();
+                let cycle = way[from..].iter().map(|&(at, _)| at).chain([there]);
+                let names: Vec<_> = cycle.map(|at| drafts[at].check.name.as_str()).collect();
                 value.wrong(Diagnostic::new(
-                    format!("a circle of requirements: {}", names.join(" requires ")),
+                    format!("cyclic requires: {}", names.join(" -> ")),
                     "leave out the one that is not needed",
                 ));
             } else if !std::mem::replace(&mut seen[there], true) {

@@ -15,7 +15,7 @@ use crate::probe::spec::ProbeSpec;
 use crate::serve::spec::ServeSpec;
 use crate::supervisor::embedded::spec::Program;
 
-/// Everything that one watchdog is told.
+/// Everything that one watchdog is configured with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where intents, reports and incidents are kept. `None`: the default place.
@@ -36,7 +36,7 @@ pub struct Settings {
     pub checks: Vec<Check>,
     /// The programs of our own supervisor; names are unique.
     pub programs: Vec<Program>,
-    /// What becomes of them when we are told to end.
+    /// What becomes of them when the watchdog ends.
     pub on_exit: OnExit,
     /// How supervisors are reached.
     pub supervisor: SupervisorSettings,
@@ -97,7 +97,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// How often a check is asked when nobody says.
+    /// The pause between two probes by default.
     pub const EVERY: Duration = Duration::from_secs(60);
 
     /// A check with every default, which restarts nothing yet.

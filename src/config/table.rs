@@ -1,5 +1,5 @@
 //! Reads a TOML table key by key: remembers which keys were asked for, so that the rest can be reported,
-//! and falls back to a table of defaults. What a value must look like is told in `value`.
+//! and falls back to a table of defaults. What a value must look like is in `value`.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -221,7 +221,7 @@ impl<'a> Table<'a> {
         entries
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that was not asked for.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
         for (key, _) in self.own.into_iter().flatten() {

@@ -93,7 +93,7 @@ fn report_no_check(table: &Table<'_>) {
     }
 }
 
-/// `[defaults]`, looked at; and whatever file it is, the keys of checks are known from here on.
+/// `[defaults]`, read once; from here on the keys of checks are known, also in a file without defaults.
 fn defaults<'a>(table: &Table<'a>, around: Around) -> Table<'a> {
     let defaults = table
         .table("defaults")

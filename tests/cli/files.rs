@@ -62,7 +62,7 @@ fn a_configuration_is_right_or_all_its_faults_are_told() {
     let right = write(dir.path(), "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n");
     let run_right = run(&["config", "check", &right]);
     assert_eq!(run_right.code, Some(0), "{run_right:?}");
-    assert_eq!(run_right.out, format!("{right} is right: 1 check\n"));
+    assert_eq!(run_right.out, format!("{right} is valid: 1 check\n"));
     let wrong = write(
         dir.path(),
         "evry = \"60s\"\n[[check]]\nname = \"a\"\nurl = \"nonsense\"\n",

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{env, faults, file};
 
 #[test]
-fn no_secret_is_told() {
+fn faults_show_no_secret() {
     for text in [
         file("user = \"hunter2\"", ""),
         file("pasword = \"hunter2\"", ""),

@@ -54,7 +54,7 @@ fn file(keys: &str, rest: &str) -> String {
 const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
 #[test]
-fn the_example_is_a_sensible_first_configuration() {
+fn minimal_example_has_one_check_and_a_mail() {
     let settings = load(Path::new("examples/minimal.toml"), &env).unwrap_or_else(|f| panic!("{f}"));
     let mut shop = Check::of_url("shop", "http://127.0.0.1:8080/health").expect("a URL");
     shop.expectation.body = vec!["all fine".into()];
@@ -81,7 +81,7 @@ fn the_example_is_a_sensible_first_configuration() {
 }
 
 #[test]
-fn every_example_is_right() {
+fn examples_are_valid() {
     let mut checks = 0;
     for file in fs::read_dir("examples").expect("there are examples") {
         let path = file.expect("a file").path();
@@ -94,7 +94,7 @@ fn every_example_is_right() {
 }
 
 #[test]
-fn units_of_systemd_are_restarted_by_whichever_name() {
+fn systemd_targets_take_every_name_of_a_unit() {
     let targets = |restart: &str, rest: &str| -> Vec<String> {
         let text = file(&format!("restart = {restart}"), rest);
         let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
@@ -130,7 +130,7 @@ fn units_of_systemd_are_restarted_by_whichever_name() {
 }
 
 #[test]
-fn containers_and_commands_are_supervisors() {
+fn containers_and_commands_have_their_keys() {
     let text = file(
         "restart = [\"docker/web\", \"command/redis\", \"command/host:db\"]",
         "[supervisor.docker]\nsocket = \"unix:///run/podman/podman.sock\"\n\
@@ -360,7 +360,7 @@ fn every_key_arrives_in_the_settings() {
 }
 
 #[test]
-fn defaults_stand_below_each_check_and_tables_are_merged() {
+fn defaults_apply_to_each_check_and_tables_are_merged() {
     let settings = load(&fixture("full.toml"), &env).unwrap_or_else(|f| panic!("{f}"));
     let [db, _, blog] = settings.checks.as_slice() else {
         panic!("three checks");
@@ -441,7 +441,7 @@ fn commands_have_their_keys() {
 }
 
 #[test]
-fn words_and_false_switch_off() {
+fn limits_are_switched_off_by_false_or_a_word() {
     for (keys, rest) in [
         (
             "panic_threshold = false\nmax_restarts = false",
@@ -462,7 +462,7 @@ fn words_and_false_switch_off() {
 }
 
 #[test]
-fn ten_faults_are_ten_faults_in_order() {
+fn ten_faults_are_reported_in_order() {
     let faults = load(&fixture("ten-faults.toml"), &env).expect_err("it is bad");
     let places: Vec<_> = faults
         .iter()

@@ -301,16 +301,8 @@ fn circles_of_requirements_are_told_once_each() {
         .map(|fault| (fault.line, fault.column, fault.message.as_str()))
         .collect();
     let expected = [
-        (
-            12,
-            13,
-            r#"a circle of requirements: "a" requires "b" requires "c" requires "a""#,
-        ),
-        (
-            16,
-            13,
-            r#"a circle of requirements: "c" requires "d" requires "c""#,
-        ),
+        (12, 13, "cyclic requires: a -> b -> c -> a"),
+        (16, 13, "cyclic requires: c -> d -> c"),
     ];
     assert_eq!(found, expected);
 }

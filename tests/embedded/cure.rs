@@ -97,7 +97,7 @@ fn what_cannot_be_started_is_when_it_can() {
     let end = stage.run(&["config", "check", "httpok.toml"]);
     assert_eq!(end.status.code(), Some(0), "it may come later");
     assert!(
-        end.out.ends_with(" is right: 1 check, 1 program\n"),
+        end.out.ends_with(" is valid: 1 check, 1 program\n"),
         "{}",
         end.out
     );

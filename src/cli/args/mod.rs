@@ -240,12 +240,12 @@ pub enum NotifyCommand {
 /// What can be done with a configuration file.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether a configuration file is right
+    /// Say whether a configuration file is valid
     ///
     /// Reads FILE as watch would and tells everything that is wrong with it at once, each with its
     /// line and what would be right. Nothing is asked or touched.
     ///
-    /// The exit status is 0 when the file is right and 3 when it is not.
+    /// The exit status is 0 when the file is valid and 3 when it is not.
     #[command(after_long_help = examples::help(examples::CONFIG_CHECK))]
     Check {
         /// The file to read.

@@ -50,7 +50,7 @@ impl Names<'_> {
             ("program_name", "", 's') => Some((self.program.to_owned(), &after[1..])),
             ("group_name", "", 's') => Some((self.group.to_owned(), &after[1..])),
             ("process_num", "", 's' | 'd') => Some((self.number.to_string(), &after[1..])),
-            // `0` and one digit: nobody has more processes than that has places for
+            // `0` and one digit: enough places for as many processes as a program may have
             ("process_num", width, 'd') if width.len() == 2 && width.starts_with('0') => {
                 let width = width.parse().ok()?;
                 Some((format!("{:0width$}", self.number), &after[1..]))

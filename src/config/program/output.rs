@@ -31,7 +31,7 @@ pub const STDERR: Keys = Keys {
     backups: "stderr_logfile_backups",
 };
 
-/// Where the output with these `keys` goes; `None`: nobody says.
+/// Where the output with these `keys` goes; `None`: the table does not say.
 pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<Output> {
     let file = table.get(keys.file);
     let bounds = [table.get(keys.maxbytes), table.get(keys.backups)];
