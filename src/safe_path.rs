@@ -252,10 +252,16 @@ pub fn check_private(file: &File) -> io::Result<()> {
 pub fn check_private_dir(path: &Path) -> io::Result<()> {
     let path = std::path::absolute(path)?;
     let existing = path.ancestors().find(|at| at.symlink_metadata().is_ok());
-    let real = match existing {
+    let opened = match existing {
         // through links: what counts is where the files are
-        Some(existing) => SafeDir::open(existing).and_then(|found| found.path.canonicalize())?,
+        Some(existing) => SafeDir::open(existing).and_then(|found| found.path.canonicalize()),
         None => return Ok(()),
+    };
+    let real = match opened {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+        // What is not a directory is not used, and whoever wants to use it says so.
+        Err(_) => return Ok(()),
+        Ok(real) => real,
     };
     let whole = existing == Some(&path);
     for (above, at) in real.ancestors().enumerate() {
@@ -569,6 +575,15 @@ mod tests {
         check_private_dir(&wanted).unwrap();
         chown(dir.path(), Some(NOBODY), None).unwrap();
         assert!(check_private_dir(&wanted).is_err());
+    }
+
+    #[test]
+    fn what_is_not_a_directory_is_for_others_to_complain_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        check_private_dir(&file).unwrap();
+        check_private_dir(&file.join("below")).unwrap();
     }
 
     fn mode(path: &Path, mode: u32) {

@@ -269,7 +269,7 @@ fn every_format_tells_the_same() {
         "{human:?}"
     );
     assert!(
-        human.out.contains("Traceback␛[31m") && !human.out.contains('\x1b'),
+        human.out.contains("Traceback\\x1b[31m") && !human.out.contains('\x1b'),
         "{human:?}"
     );
     let plain = told("plain");

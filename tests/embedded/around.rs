@@ -27,7 +27,7 @@ fn init(program: &Program) -> Pid {
 #[test]
 fn a_program_runs_as_the_file_says() {
     let stage = Stage::new();
-    fs::set_permissions(stage.dir(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(stage.dir(), fs::Permissions::from_mode(0o1777)).unwrap();
     let keys = r#"
         numprocs = 2
         user = "nobody"
