@@ -405,7 +405,6 @@ fn what_a_run_with_a_wrong_clock_remembered_counts_from_now() {
 /// No thread can be started for a while: that costs the tries of that time, and nothing after it.
 #[test]
 fn a_shortage_of_threads_is_over_when_it_is_over() {
-    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
     if !nix::unistd::geteuid().is_root() {
         return;
@@ -430,11 +429,14 @@ fn a_shortage_of_threads_is_over_when_it_is_over() {
     });
     let hook = format!("[[webhook]]\nurl = \"http://localhost:{port}/\"\n");
     stage.configure("true", &hook);
+    // a state directory that others could change would not be trusted
+    let user = nix::unistd::Uid::from_raw(uid);
+    let group = nix::unistd::Gid::from_raw(uid);
     for path in [
         stage.dir.path().to_owned(),
         stage.dir.path().join("httpok.toml"),
     ] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        nix::unistd::chown(&path, Some(user), Some(group)).unwrap();
     }
     let binary = stage.dir.path().join("httpok");
     fs::copy(env!("CARGO_BIN_EXE_httpok"), &binary).unwrap();
@@ -447,24 +449,21 @@ fn a_shortage_of_threads_is_over_when_it_is_over() {
         .gid(uid);
     let watchdog = Program::start(&mut command);
     stage.probed(2);
-    let (soft, hard) =
-        nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NPROC).unwrap();
+    let resource = nix::sys::resource::Resource::RLIMIT_NPROC;
+    let (soft, _) = nix::sys::resource::getrlimit(resource).unwrap();
+    // by the same user: for another one's process it takes a capability that not every root has
     let limit = |most: u64| {
-        let limit = nix::libc::rlimit {
-            rlim_cur: most,
-            rlim_max: hard,
+        let mut command = Command::new("prlimit");
+        let most = match most {
+            nix::libc::RLIM_INFINITY => "unlimited".to_owned(),
+            most => most.to_string(),
         };
-        let pid = i32::try_from(watchdog.id()).unwrap();
-        // SAFETY: the limit lives, and no old one is wanted
-        let done = unsafe {
-            nix::libc::prlimit(
-                pid,
-                nix::libc::RLIMIT_NPROC,
-                &raw const limit,
-                std::ptr::null_mut(),
-            )
-        };
-        assert_eq!(done, 0);
+        command
+            .args(["--pid", &watchdog.id().to_string()])
+            .arg(format!("--nproc={most}:"))
+            .uid(uid)
+            .gid(uid);
+        assert!(command.status().unwrap().success());
     };
     limit(1);
     stage.is_well(false);

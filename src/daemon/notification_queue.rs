@@ -456,6 +456,20 @@ impl NotificationQueue {
     }
 }
 
+/// Delivers in a task of its own: a delivery that breaks, such as for want of a thread, is one that failed.
+async fn deliver_apart(
+    recipient: Arc<Recipient>,
+    message: Notification,
+) -> Result<(), DeliveryError> {
+    let mut task = JoinSet::new();
+    task.spawn(async move { recipient.notifier.deliver(&message).await });
+    match task.join_next().await {
+        Some(Ok(delivered)) => delivered,
+        Some(Err(error)) => Err(DeliveryError::Temporary(format!("internal error: {error}"))),
+        None => Err(DeliveryError::Temporary("internal error".to_owned())),
+    }
+}
+
 /// Works until the notifier is gone. A worker that breaks is started again: its messages are in the store.
 async fn keep_working(worker: Worker) {
     loop {
@@ -577,11 +591,8 @@ impl Worker {
                 }
             };
         let recipient = Arc::clone(&self.recipient.borrow());
-        match recipient
-            .notifier
-            .deliver(&queued_notification.message)
-            .await
-        {
+        let message = queued_notification.message.clone();
+        match deliver_apart(Arc::clone(&recipient), message).await {
             Ok(()) => {
                 // first of all, so that a kill from now on sends it no second time
                 self.store_result(config.store.delivered(queued.id).await);
