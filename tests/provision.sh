@@ -26,6 +26,10 @@ need systemctl systemd
 need ps procps
 [ -x /lib/systemd/systemd ] || fail "/lib/systemd/systemd is missing: the package systemd is not whole"
 need podman podman
+need haproxy haproxy
+need promtool prometheus
+need nc netcat-openbsd
+need chromium chromium
 need runc runc
 need busybox busybox-static
 

@@ -8,6 +8,8 @@ mod bounds;
 mod config;
 #[path = "serve/contracts.rs"]
 mod contracts;
+#[path = "serve/examples.rs"]
+mod examples;
 #[path = "serve/keys.rs"]
 mod keys;
 #[path = "serve/lines.rs"]

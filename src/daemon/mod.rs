@@ -18,6 +18,7 @@ mod serving;
 mod state_dir;
 mod stderr;
 mod ticks;
+pub mod timeline;
 mod watchdog;
 pub mod wiring;
 

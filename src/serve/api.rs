@@ -5,9 +5,13 @@ use hyper::StatusCode;
 use hyper::http::request;
 use serde_json::{Map, Value, json};
 
-use super::http::{Api, App, Terms};
+use super::http::{Api, App, Terms, query};
 use super::hub::{Controlled, Outcome};
+use super::page;
 use super::reply::Reply;
+
+/// What can be done about one check.
+const ACTIONS: [&str; 4] = ["pause", "resume", "restart", "reset"];
 
 /// The version of the control protocol.
 const VERSION: u32 = 1;
@@ -44,15 +48,25 @@ pub async fn answer(
                 None => Reply::error(StatusCode::NOT_FOUND, view.no_such_check(&name)),
             }
         }
+        Api::Incidents => match app.source.incidents(None).await {
+            Some(incidents) => Reply::json(StatusCode::OK, &incidents),
+            None => busy(),
+        },
+        Api::Incident(id) => match app.source.story(id).await {
+            Some(Some(story)) => Reply::json(StatusCode::OK, &story.incident),
+            Some(None) => Reply::error(
+                StatusCode::NOT_FOUND,
+                "there is no such incident, or it is too long ago",
+            ),
+            None => busy(),
+        },
         Api::Control => match may_change(terms) {
             Ok(()) => change(app, body.to_vec()).await,
             Err(refused) => refused,
         },
         Api::Reload => act(app, terms, "reload", None, body).await,
         Api::Act { check, action } => match action.as_str() {
-            "pause" | "resume" | "restart" | "reset" => {
-                act(app, terms, &action, Some(&check), body).await
-            }
+            known if ACTIONS.contains(&known) => act(app, terms, known, Some(&check), body).await,
             other => Reply::error(
                 StatusCode::NOT_FOUND,
                 format!("no action {other:?}: expected pause, resume, restart or reset"),
@@ -96,11 +110,32 @@ async fn act(app: &App, terms: &Terms, action: &str, check: Option<&str>, body: 
 async fn change(app: &App, request: Vec<u8>) -> Reply {
     match app.source.control(request).await {
         Some(Controlled { json, outcome }) => Reply::new(status(outcome), Reply::JSON, json),
-        None => Reply::error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the watchdog is ending, or very busy",
-        ),
+        None => busy(),
     }
+}
+
+fn busy() -> Reply {
+    let text = "the watchdog is ending, or very busy";
+    Reply::error(StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+/// A form of a check's page: with a key, which the browser sends by itself, and with the page's token, which no
+/// other site can read. Leads back to the page.
+pub async fn form(app: &App, terms: &Terms, check: &str, action: &str, body: &[u8]) -> Reply {
+    let fields = String::from_utf8_lossy(body);
+    let token = query::values(Some(fields.trim()), "token");
+    if terms.keys.is_empty() || token.first() != Some(&terms.keys.form_token()) {
+        let text = "this form is too old: load its page again";
+        return Reply::text(StatusCode::FORBIDDEN, format!("{text}\n"));
+    }
+    if !ACTIONS.contains(&action) {
+        return Reply::text(StatusCode::NOT_FOUND, "there is no such action\n");
+    }
+    let done = act(app, terms, action, Some(check), b"").await;
+    if done.status != StatusCode::OK {
+        return done;
+    }
+    Reply::text(StatusCode::SEE_OTHER, "").with("Location", page::href(check))
 }
 
 const fn status(outcome: Outcome) -> StatusCode {

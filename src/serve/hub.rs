@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::view::View;
-use crate::health::Unhealthy;
+use crate::health::{Incident, Moment, Unhealthy};
 
 /// Requests that may wait for the loop.
 const WAITING: usize = 64;
@@ -21,9 +21,27 @@ const OLD: Duration = Duration::from_secs(30);
 /// What is to be changed or read from the disk may take longer.
 const ASK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// An incident, told.
+#[derive(Clone, Debug)]
+pub struct Story {
+    pub incident: Incident,
+    /// What happened, in order.
+    pub lines: Vec<(Moment, String)>,
+}
+
 /// What the loop is asked for.
 #[derive(Debug)]
 pub enum Request {
+    /// The last incidents, of one check or of all, newest first.
+    Incidents {
+        check: Option<String>,
+        answer: oneshot::Sender<Vec<Incident>>,
+    },
+    /// One incident.
+    Story {
+        id: String,
+        answer: oneshot::Sender<Option<Story>>,
+    },
     /// How things are.
     View(oneshot::Sender<View>),
     /// One request of the control protocol, as JSON; answered in the same words.
@@ -118,16 +136,31 @@ impl Source {
 
     /// Has the loop do what `request`, a line of the control protocol, says. `None`: it did not answer.
     pub async fn control(&self, request: Vec<u8>) -> Option<Controlled> {
-        let (answer, answered) = oneshot::channel();
-        let asked = timeout(ASK_PATIENCE, async {
-            let request = Request::Control { request, answer };
-            self.0.requests.send(request).await.ok()?;
-            answered.await.ok()
-        });
-        let controlled = asked.await.ok().flatten();
+        let asked = self.ask(|answer| Request::Control { request, answer });
+        let controlled = asked.await;
         // whoever changed something sees it
         self.forget();
         controlled
+    }
+
+    /// The last incidents, of one check or of all, newest first. `None`: the store did not answer.
+    pub async fn incidents(&self, check: Option<String>) -> Option<Vec<Incident>> {
+        self.ask(|answer| Request::Incidents { check, answer })
+            .await
+    }
+
+    /// The incident `id`, if it is remembered. `None`: the store did not answer.
+    pub async fn story(&self, id: String) -> Option<Option<Story>> {
+        self.ask(|answer| Request::Story { id, answer }).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let asked = timeout(ASK_PATIENCE, async {
+            self.0.requests.send(request(answer)).await.ok()?;
+            answered.await.ok()
+        });
+        asked.await.ok().flatten()
     }
 
     /// Keeps `view`; as the last one, when the loop will answer no more.

@@ -12,6 +12,7 @@ pub mod listener;
 mod metrics;
 pub mod openmetrics;
 mod own;
+mod page;
 pub mod probes;
 mod reply;
 mod roadrunner;

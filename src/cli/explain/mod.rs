@@ -1,10 +1,9 @@
 //! `httpok explain`: what is remembered of a check's incidents, from the store, whether a watchdog runs or
-//! not. `timeline` puts an incident and the decisions around it in order, `render` prints it.
+//! not. [`crate::daemon::timeline`] puts an incident and the decisions around it in order, `render` prints it.
 
 mod json;
 mod list;
 mod render;
-mod timeline;
 
 use crate::cli::args::ExplainArgs;
 use crate::cli::control::place::{directory, no_such_check};
@@ -19,7 +18,7 @@ use crate::health::{Decision, Incident, Moment, Note};
 use crate::store::{ReadOnlyStore, Store};
 use crate::terminal;
 
-use timeline::Timeline;
+use crate::daemon::timeline::{self, Timeline};
 
 /// More than the store keeps.
 const ALL: u32 = 100_000;

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::timeline::{Kind, Line, Timeline};
 use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::time::{span, stamp, time};
 use crate::cli::render::visible;
+use crate::daemon::timeline::{Kind, Line, Timeline};
 use crate::health::{Incident, Moment, Outcome, Verdict};
 use crate::notify::transcript;
 

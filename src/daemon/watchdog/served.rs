@@ -4,8 +4,15 @@ use super::Watchdog;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{self, ControlFault, ControlReply};
 use crate::daemon::serving::Incoming;
-use crate::serve::hub::{Controlled, Outcome, Request};
+use crate::daemon::timeline::Timeline;
+use crate::serve::hub::{Controlled, Outcome, Request, Story};
 use crate::serve::view::View;
+use crate::store::Store;
+
+/// Incidents that are listed.
+const INCIDENTS: u32 = 50;
+/// Decisions that are searched for those around an incident.
+const NOTES: u32 = 2000;
 
 impl Watchdog {
     /// Binds what is to be served. Who stays for one probe serves nothing.
@@ -28,6 +35,20 @@ impl Watchdog {
             Incoming::Asked(Request::View(answer)) => {
                 // who asked may be gone
                 let _ = answer.send(self.view());
+            }
+            Incoming::Asked(Request::Incidents { check, answer }) => {
+                let (store, watchdog) = (self.store.clone(), self.key());
+                tokio::spawn(async move {
+                    let found = store.incidents(&watchdog, check.as_deref(), INCIDENTS);
+                    // what cannot be read is the store's to tell
+                    let _ = answer.send(found.await.unwrap_or_default());
+                });
+            }
+            Incoming::Asked(Request::Story { id, answer }) => {
+                let (store, watchdog) = (self.store.clone(), self.key());
+                tokio::spawn(async move {
+                    let _ = answer.send(story(&store, &watchdog, &id).await);
+                });
             }
             Incoming::Asked(Request::Control { request, answer }) => {
                 match protocol::read(&request) {
@@ -54,13 +75,18 @@ impl Watchdog {
         }
     }
 
+    fn key(&self) -> String {
+        self.executor.intents.owner().watchdog.clone()
+    }
+
     fn view(&mut self) -> View {
         let snapshot = self.monitor.snapshot(self.executor.clock.now());
+        let watchdog = self.key();
         let serving = &mut self.serving;
         View {
             ready: serving.health.is_ready(&snapshot),
             reasons: serving.health.reasons(&snapshot),
-            watchdog: self.executor.intents.owner().watchdog.clone(),
+            watchdog,
             host: serving.host.clone(),
             pid: std::process::id(),
             started: serving.started,
@@ -71,6 +97,18 @@ impl Watchdog {
             snapshot,
         }
     }
+}
+
+/// An incident with what was decided around it.
+async fn story(store: &Store, watchdog: &str, id: &str) -> Option<Story> {
+    let incident = store.incident(id).await.ok().flatten()?;
+    let notes = store.notes(watchdog, &incident.check, NOTES).await;
+    let timeline = Timeline::of(&incident, None, &notes.unwrap_or_default());
+    let lines = timeline.lines.into_iter().map(|line| (line.at, line.text));
+    Some(Story {
+        lines: lines.collect(),
+        incident,
+    })
 }
 
 fn controlled(reply: ControlReply) -> Controlled {

@@ -2,18 +2,18 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::route::{Route, allow};
-use super::{App, Terms, accept, key, query};
+use super::{App, Terms, accept, gzip, key, query};
 use crate::serve::reply::Reply;
 use crate::serve::roadrunner::{self, Question};
 use crate::serve::view::View;
-use crate::serve::{api, health_json, metrics, own};
+use crate::serve::{api, health_json, metrics, own, page};
 
 /// No request's body is longer, in bytes.
 const BODY: usize = 64 * 1024;
@@ -25,6 +25,7 @@ const ANY: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTION
 pub async fn respond(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let reply = answer(app, &head, body).await;
+    let reply = gzip::packed(reply, &head.headers).await;
     response(reply, &head)
 }
 
@@ -59,6 +60,16 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
     };
     let reply = match route {
         Route::Api(api) => api::answer(api, app, &terms, head, &body).await,
+        Route::CheckPage(name) => check_page(app, &terms, &name).await,
+        Route::IncidentPage(id) => {
+            let view = app.source.view().await;
+            match app.source.story(id).await {
+                Some(Some(story)) => page::incident(&view, &story),
+                Some(None) => page::missing("there is no such incident, or it is too long ago"),
+                None => busy(),
+            }
+        }
+        Route::Form { check, action } => api::form(app, &terms, &check, &action, &body).await,
         route => {
             let view = app.source.view().await;
             show(&route, &view, &terms, head, &body)
@@ -90,8 +101,38 @@ fn show(route: &Route, view: &View, terms: &Terms, head: &request::Parts, body: 
             Some(answer) => Reply::json(StatusCode::OK, &answer),
             None => Reply::text(StatusCode::NO_CONTENT, ""),
         },
-        Route::Api(_) => Reply::text(StatusCode::NOT_FOUND, ""),
+        Route::Page => {
+            let first = |key| query::values(head.uri.query(), key).into_iter().next();
+            let (name, status) = (first("q"), first("status"));
+            page::overview(view, &name.unwrap_or_default(), &status.unwrap_or_default())
+        }
+        Route::Asset(name) => page::asset(name).with("Cache-Control", "max-age=300"),
+        Route::CheckPage(_) | Route::IncidentPage(_) | Route::Form { .. } | Route::Api(_) => {
+            Reply::text(StatusCode::NOT_FOUND, "")
+        }
     }
+}
+
+async fn check_page(app: &App, terms: &Terms, name: &str) -> Reply {
+    let view = app.source.view().await;
+    let Some(check) = view.check(name) else {
+        return page::missing(&view.no_such_check(name));
+    };
+    let incidents = app.source.incidents(Some(name.to_owned())).await;
+    let token = (!terms.keys.is_empty()).then(|| terms.keys.form_token());
+    page::check(
+        &view,
+        check,
+        &incidents.unwrap_or_default(),
+        token.as_deref(),
+    )
+}
+
+fn busy() -> Reply {
+    Reply::text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the watchdog is busy; try again\n",
+    )
 }
 
 /// The `Accept` headers as one.
@@ -103,13 +144,18 @@ fn joined(headers: &HeaderMap) -> String {
 
 /// The body, within its bounds.
 async fn read(body: Incoming, terms: &Terms) -> Result<Bytes, Reply> {
+    let too_large = || {
+        let text = format!("a request's body has at most {BODY} bytes");
+        Reply::error(StatusCode::PAYLOAD_TOO_LARGE, text).with("Connection", "close")
+    };
+    // one that says so itself need not be waited for
+    if body.size_hint().lower() > BODY as u64 {
+        return Err(too_large());
+    }
     let collected = Limited::new(body, BODY).collect();
     match timeout(terms.spec.check_timeout, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(why)) if why.is::<LengthLimitError>() => Err(Reply::error(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("a request's body has at most {BODY} bytes"),
-        )),
+        Ok(Err(why)) if why.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(why)) => Err(Reply::error(StatusCode::BAD_REQUEST, why.to_string())),
         Err(_) => Err(Reply::error(
             StatusCode::REQUEST_TIMEOUT,

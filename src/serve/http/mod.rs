@@ -3,8 +3,9 @@
 mod accept;
 mod answer;
 mod connection;
+mod gzip;
 mod key;
-mod query;
+pub mod query;
 mod route;
 mod wire;
 

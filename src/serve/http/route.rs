@@ -15,6 +15,15 @@ pub enum Route {
     Metrics,
     StatusJson,
     Rpc,
+    Page,
+    CheckPage(String),
+    IncidentPage(String),
+    /// A form of a check's page.
+    Form {
+        check: String,
+        action: String,
+    },
+    Asset(&'static str),
     Api(Api),
 }
 
@@ -26,6 +35,9 @@ pub enum Api {
     Check(String),
     /// A request of the control protocol.
     Control,
+    /// The last incidents.
+    Incidents,
+    Incident(String),
     /// One of its requests, about a check.
     Act {
         check: String,
@@ -49,15 +61,35 @@ impl Route {
             "/metrics" => Self::Metrics,
             "/status.json" => Self::StatusJson,
             "/rpc" => Self::Rpc,
-            _ => return Api::of(path.strip_prefix("/api/v1/")?).map(Self::Api),
+            "/" => Self::Page,
+            "/style.css" => Self::Asset("style.css"),
+            "/live.js" => Self::Asset("live.js"),
+            "/icon.svg" | "/favicon.ico" => Self::Asset("icon.svg"),
+            _ => match path.strip_prefix("/api/v1/") {
+                Some(rest) => Self::Api(Api::of(rest)?),
+                None => return Self::of_page(path),
+            },
         };
         Some(route)
+    }
+
+    fn of_page(path: &str) -> Option<Self> {
+        let parts: Vec<_> = path.split('/').skip(1).collect();
+        match parts.as_slice() {
+            ["check", name] if !name.is_empty() => Some(Self::CheckPage(decoded(name))),
+            ["check", name, action] if !name.is_empty() => Some(Self::Form {
+                check: decoded(name),
+                action: (*action).to_owned(),
+            }),
+            ["incident", id] if !id.is_empty() => Some(Self::IncidentPage(decoded(id))),
+            _ => None,
+        }
     }
 
     /// The methods that it knows.
     pub const fn methods(&self) -> &'static [Method] {
         match self {
-            Self::Rpc => WRITE,
+            Self::Rpc | Self::Form { .. } => WRITE,
             Self::Api(api) => api.methods(),
             _ => READ,
         }
@@ -85,6 +117,8 @@ impl Api {
                 action: (*action).to_owned(),
             },
             ["control"] => Self::Control,
+            ["incidents"] => Self::Incidents,
+            ["incidents", id] => Self::Incident((*id).to_owned()),
             ["reload"] => Self::Reload,
             _ => return None,
         })
@@ -115,6 +149,16 @@ mod tests {
             ("/health", Some(Route::Health)),
             ("/api/v1/checks/a%2Fb%20c", check("a/b c")),
             ("/api/v1/checks/shop%3A1", check("shop:1")),
+            (
+                "/check/a%2Fb%20c",
+                Some(Route::CheckPage("a/b c".to_owned())),
+            ),
+            (
+                "/incident/0a-1",
+                Some(Route::IncidentPage("0a-1".to_owned())),
+            ),
+            ("/check/", None),
+            ("/check", None),
             ("/health/", None),
             ("//", None),
             ("/api/v1/", None),

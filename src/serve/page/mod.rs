@@ -1,0 +1,515 @@
+//! The page for people, at `/`: complete without scripts, with nothing from anywhere else, and the worst first.
+
+mod row;
+
+use askama::Template;
+use hyper::StatusCode;
+
+use super::hub::Story;
+use super::reply::Reply;
+use super::view::{Standing, View, one_line};
+use crate::clock::Clock;
+use crate::health::{CheckView, Incident, Process, ProcessState, Spending, Unhealthy, Verdict};
+pub use row::href;
+use row::{Row, class, span};
+
+/// What the page may load, and who may show it.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Checks that the headline names.
+const NAMED: usize = 5;
+
+/// What stands around every page.
+struct Frame {
+    host: String,
+    watchdog: String,
+    pid: u32,
+    uptime: String,
+    version: &'static str,
+}
+
+impl Frame {
+    fn of(view: &View) -> Self {
+        Self {
+            host: one_line(&view.host),
+            watchdog: one_line(&view.watchdog),
+            pid: view.pid,
+            uptime: span(view.uptime()),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+struct Headline {
+    mark: &'static str,
+    class: &'static str,
+    title: String,
+    lines: Vec<String>,
+}
+
+struct StatusOption {
+    word: &'static str,
+    count: usize,
+    chosen: bool,
+}
+
+struct ProgramRow {
+    name: String,
+    class: &'static str,
+    state: String,
+    detail: String,
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview<'a> {
+    host: &'a str,
+    watchdog: &'a str,
+    pid: u32,
+    uptime: &'a str,
+    version: &'a str,
+    headline: Headline,
+    query: &'a str,
+    total: usize,
+    options: Vec<StatusOption>,
+    rows: Vec<Row>,
+    programs: Vec<ProgramRow>,
+}
+
+/// The page of all checks, or of those whose name has `query` in it and that stand as `status` says.
+pub fn overview(view: &View, query: &str, status: &str) -> Reply {
+    let now = view.snapshot.at;
+    let mut checks: Vec<&CheckView> = view.snapshot.checks.iter().collect();
+    let total = checks.len();
+    let options = [
+        Standing::Down,
+        Standing::Degraded,
+        Standing::Starting,
+        Standing::Draining,
+        Standing::Pending,
+        Standing::Up,
+    ];
+    let options = options.into_iter().map(|standing| StatusOption {
+        word: standing.as_str(),
+        count: checks
+            .iter()
+            .filter(|check| Standing::of(check) == standing)
+            .count(),
+        chosen: standing.as_str() == status,
+    });
+    let options: Vec<_> = options
+        .filter(|option| option.count > 0 || option.chosen)
+        .collect();
+    let wanted = query.to_lowercase();
+    checks.retain(|check| {
+        let stands = status.is_empty() || Standing::of(check).as_str() == status;
+        stands && check.name.to_lowercase().contains(&wanted)
+    });
+    // stable: within a standing, the file's order
+    checks.sort_by_key(|check| std::cmp::Reverse(weight(check)));
+    let frame = Frame::of(view);
+    page(&Overview {
+        host: &frame.host,
+        watchdog: &frame.watchdog,
+        pid: frame.pid,
+        uptime: &frame.uptime,
+        version: frame.version,
+        headline: headline(view),
+        query,
+        total,
+        options,
+        rows: checks.iter().map(|check| Row::of(check, now)).collect(),
+        programs: view.programs.iter().map(program).collect(),
+    })
+}
+
+/// What a person should look at first.
+fn weight(check: &CheckView) -> u8 {
+    match Standing::of(check) {
+        Standing::Down if check.gave_up.is_some() => 6,
+        Standing::Down => 5,
+        Standing::Degraded => 4,
+        Standing::Draining | Standing::Starting => 3,
+        Standing::Pending => 2,
+        Standing::Up => u8::from(check.pause.is_some()),
+    }
+}
+
+fn headline(view: &View) -> Headline {
+    let now = view.snapshot.at;
+    let checks = &view.snapshot.checks;
+    let of = |standing: Standing| {
+        checks
+            .iter()
+            .filter(move |check| Standing::of(check) == standing)
+    };
+    let down: Vec<_> = of(Standing::Down).collect();
+    let degraded = of(Standing::Degraded).count();
+    let waiting = checks.len() - down.len() - degraded - of(Standing::Up).count();
+    let counted = |count: usize, what: &str| match (count, checks.len()) {
+        (1, 1) => format!("The check {what}"),
+        (1, all) => format!("1 of {all} checks {what}"),
+        (count, all) => format!("{count} of {all} checks {}", what.replacen("is", "are", 1)),
+    };
+    let (mark, class, title) = match (down.len(), degraded, waiting) {
+        _ if view.snapshot.shutting_down => ("…", "wait", "Shutting down".to_owned()),
+        (0, 0, 0) if checks.is_empty() => ("·", "wait", "Nothing is watched".to_owned()),
+        (0, 0, 0) => ("✓", "up", "All is well".to_owned()),
+        (0, 0, waiting) => ("…", "wait", counted(waiting, "is not up yet")),
+        (0, degraded, _) => ("!", "warn", counted(degraded, "is degraded")),
+        (down, _, _) => ("✗", "down", counted(down, "is down")),
+    };
+    let mut lines: Vec<String> = down
+        .iter()
+        .take(NAMED)
+        .map(|check| {
+            let since = match check.since {
+                Some(since) => format!(" for {}", span(now.since(since))),
+                None => String::new(),
+            };
+            let note = row::note(check, now);
+            let colon = if note.is_empty() { "" } else { ": " };
+            format!("{} is down{since}{colon}{note}", one_line(&check.name))
+        })
+        .collect();
+    if down.len() > NAMED {
+        lines.push(format!("and {} more", down.len() - NAMED));
+    }
+    if down.is_empty() && !checks.is_empty() && class == "up" {
+        lines.push(match checks.len() {
+            1 => "1 check passes.".to_owned(),
+            count => format!("{count} checks pass."),
+        });
+    }
+    let told = |reason: &&Unhealthy| {
+        !matches!(
+            reason,
+            Unhealthy::ChecksDown { .. } | Unhealthy::ShuttingDown | Unhealthy::NotReady
+        )
+    };
+    let own = view.reasons.iter().filter(told);
+    lines.extend(own.map(|reason| {
+        format!(
+            "The watchdog itself is unhealthy: {}",
+            one_line(&reason.to_string())
+        )
+    }));
+    Headline {
+        mark,
+        class: match (class, lines.is_empty()) {
+            ("up", false) if view.reasons.iter().any(|reason| told(&reason)) => "warn",
+            (class, _) => class,
+        },
+        title,
+        lines,
+    }
+}
+
+fn program(process: &Process) -> ProgramRow {
+    ProgramRow {
+        name: one_line(&process.name.namespec()),
+        class: match process.state {
+            ProcessState::Running => "up",
+            ProcessState::Starting | ProcessState::Stopping | ProcessState::Stopped => "warn",
+            ProcessState::Backoff
+            | ProcessState::Exited
+            | ProcessState::Fatal
+            | ProcessState::Unknown => "down",
+        },
+        state: process.state.to_string(),
+        detail: one_line(&process.detail),
+    }
+}
+
+struct Action {
+    word: &'static str,
+    label: &'static str,
+    about: &'static str,
+}
+
+struct IncidentLine {
+    id: String,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "check.html")]
+struct CheckPage<'a> {
+    host: &'a str,
+    watchdog: &'a str,
+    pid: u32,
+    uptime: &'a str,
+    version: &'a str,
+    row: Row,
+    /// Empty: nothing can be done from here.
+    token: &'a str,
+    actions: Vec<Action>,
+    facts: Vec<(&'static str, String)>,
+    incidents: Vec<IncidentLine>,
+}
+
+/// The page of one check.
+pub fn check(view: &View, check: &CheckView, incidents: &[Incident], token: Option<&str>) -> Reply {
+    let frame = Frame::of(view);
+    page(&CheckPage {
+        host: &frame.host,
+        watchdog: &frame.watchdog,
+        pid: frame.pid,
+        uptime: &frame.uptime,
+        version: frame.version,
+        row: Row::of(check, view.snapshot.at),
+        token: token.unwrap_or_default(),
+        actions: actions(check),
+        facts: facts(view, check),
+        incidents: incidents
+            .iter()
+            .map(|incident| IncidentLine {
+                id: incident.id.clone(),
+                text: incident_text(view, incident),
+            })
+            .collect(),
+    })
+}
+
+fn actions(check: &CheckView) -> Vec<Action> {
+    let mut actions = vec![match check.pause {
+        Some(_) => Action {
+            word: "resume",
+            label: "Resume",
+            about: "Let it be restarted again",
+        },
+        None => Action {
+            word: "pause",
+            label: "Pause",
+            about: "Probe it, but restart nothing",
+        },
+    }];
+    if !check.targets.is_empty() {
+        actions.push(Action {
+            word: "restart",
+            label: "Restart now",
+            about: "Restart its processes",
+        });
+    }
+    actions.push(Action {
+        word: "reset",
+        label: "Reset",
+        about: "Begin back-off and budget anew",
+    });
+    actions
+}
+
+fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
+    let now = view.snapshot.at;
+    let listed = |words: &[String]| match words {
+        [] => "nothing".to_owned(),
+        words => words.join(", "),
+    };
+    let budget = |spending: &Spending| {
+        let window = std::time::Duration::try_from_secs_f64(spending.window).unwrap_or_default();
+        format!("{} of {} in {}", spending.spent, spending.of, span(window))
+    };
+    let streak = &check.streak;
+    let verdicts = Verdict::ALL.into_iter().filter_map(|verdict| {
+        let count = check.tally.looks.get(&verdict)?;
+        Some(format!("{count} {verdict}"))
+    });
+    let mut facts = vec![
+        ("Asks", check.url.clone()),
+        (
+            "Last probe",
+            match &check.last {
+                Some(last) => format!(
+                    "{} after {}, {} ago",
+                    last.verdict,
+                    row::millis(last.took),
+                    span(now.since(last.at))
+                ),
+                None => "none yet".to_owned(),
+            },
+        ),
+        (
+            "Down after",
+            format!("{} fails in a row, now {}", streak.fail_after, streak.fails),
+        ),
+        ("Restarts", listed(&check.targets)),
+        ("Restarts so far", {
+            let tally = &check.tally;
+            format!("{} done, {} failed", tally.restarted, tally.failed)
+        }),
+        ("Needs", listed(&check.requires)),
+        (
+            "Probes since the start",
+            verdicts.collect::<Vec<_>>().join(", "),
+        ),
+    ];
+    if let Some(restarts) = &check.restarts {
+        facts.push(("Budget", budget(restarts)));
+    }
+    if let Some(next) = view.next.get(&check.name) {
+        facts.push(("Next probe", format!("in {}", span(next.since(now)))));
+    }
+    if let Some(expires) = check.seen.and_then(|seen| seen.certificate_expires) {
+        let now = i64::try_from(now.as_millis() / 1000).unwrap_or_default();
+        let left = u64::try_from(expires - now).map(std::time::Duration::from_secs);
+        facts.push((
+            "Certificate",
+            left.map_or("expired".to_owned(), |left| {
+                format!("expires in {}", span(left))
+            }),
+        ));
+    }
+    if check.dry_run {
+        facts.push(("Dry run", "nothing is touched".to_owned()));
+    }
+    facts
+        .into_iter()
+        .map(|(name, text)| (name, one_line(&text)))
+        .collect()
+}
+
+fn incident_text(view: &View, incident: &Incident) -> String {
+    let began = humantime::format_rfc3339_seconds(Clock::date(incident.since));
+    let lasted = match incident.ended {
+        Some(ended) => format!("over after {}", span(ended.since(incident.since))),
+        None => format!("open for {}", span(view.snapshot.at.since(incident.since))),
+    };
+    let attempts = match incident.attempts {
+        0 => "no restart".to_owned(),
+        1 => "1 restart".to_owned(),
+        many => format!("{many} restarts"),
+    };
+    format!("{began}, {lasted}, {attempts}")
+}
+
+#[derive(Template)]
+#[template(path = "incident.html")]
+struct IncidentPage<'a> {
+    host: &'a str,
+    watchdog: &'a str,
+    pid: u32,
+    uptime: &'a str,
+    version: &'a str,
+    id: &'a str,
+    check: String,
+    href: String,
+    class: &'static str,
+    text: String,
+    lines: Vec<(String, String)>,
+}
+
+/// The page of one incident.
+pub fn incident(view: &View, story: &Story) -> Reply {
+    let frame = Frame::of(view);
+    let incident = &story.incident;
+    let line = |(at, text): &(crate::health::Moment, String)| {
+        let at = humantime::format_rfc3339_seconds(Clock::date(*at));
+        (at.to_string(), one_line(text))
+    };
+    page(&IncidentPage {
+        host: &frame.host,
+        watchdog: &frame.watchdog,
+        pid: frame.pid,
+        uptime: &frame.uptime,
+        version: frame.version,
+        id: &incident.id,
+        check: one_line(&incident.check),
+        href: href(&incident.check),
+        class: match incident.ended {
+            Some(_) => class(Standing::Up),
+            None => class(Standing::Down),
+        },
+        text: incident_text(view, incident),
+        lines: story.lines.iter().map(line).collect(),
+    })
+}
+
+/// What every page loads.
+pub fn asset(name: &str) -> Reply {
+    let (content_type, text) = match name {
+        "style.css" => (
+            "text/css; charset=utf-8",
+            include_str!("../../../assets/style.css"),
+        ),
+        "live.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("../../../assets/live.js"),
+        ),
+        _ => ("image/svg+xml", include_str!("../../../assets/icon.svg")),
+    };
+    Reply::new(StatusCode::OK, content_type, text)
+}
+
+/// That there is no such page.
+pub fn missing(text: &str) -> Reply {
+    Reply::text(StatusCode::NOT_FOUND, format!("{}\n", one_line(text)))
+}
+
+fn page(template: &impl Template) -> Reply {
+    match template.render() {
+        Ok(html) => Reply::new(StatusCode::OK, Reply::HTML, html)
+            .with("Content-Security-Policy", POLICY)
+            .with("Referrer-Policy", "no-referrer"),
+        // writing to a String cannot fail
+        Err(why) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::testing::{self, Saw};
+
+    fn html(reply: Reply) -> String {
+        assert_eq!(
+            (reply.status, reply.content_type),
+            (StatusCode::OK, Reply::HTML)
+        );
+        String::from_utf8(reply.body).expect("text")
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_the_headline_says_it() {
+        let view = testing::view(&[
+            ("fine", Saw::Code(200)),
+            ("<b>", Saw::Refused),
+            ("new", Saw::Nothing),
+        ]);
+        let page = html(overview(&view, "", ""));
+        assert!(page.contains("<h1>1 of 3 checks is down</h1>"), "{page}");
+        assert!(!page.contains("<b>"), "names are text: {page}");
+        let place = |id: &str| page.find(&format!("id=\"c-{id}\"")).expect(id);
+        assert!(place("%3Cb%3E") < place("new") && place("new") < place("fine"));
+        let well = testing::view(&[("fine", Saw::Code(200))]);
+        assert!(html(overview(&well, "", "")).contains("<h1>All is well</h1>"));
+        assert!(html(overview(&testing::view(&[]), "", "")).contains("Nothing is watched"));
+    }
+
+    #[test]
+    fn rows_are_filtered_by_name_and_status() {
+        let view = testing::view(&[("shop", Saw::Code(200)), ("db", Saw::Refused)]);
+        for (query, status, shown) in [
+            ("", "", &["shop", "db"][..]),
+            ("SHO", "", &["shop"]),
+            ("", "down", &["db"]),
+            ("shop", "down", &[]),
+        ] {
+            let page = html(overview(&view, query, status));
+            let ids = ["shop", "db"]
+                .into_iter()
+                .filter(|id| page.contains(&format!("id=\"c-{id}\"")));
+            assert_eq!(ids.collect::<Vec<_>>(), shown, "{query} {status}");
+        }
+        assert!(html(overview(&view, "\"><script>", "")).contains("&#34;&#62;&#60;script&#62;"));
+    }
+
+    #[test]
+    fn buttons_are_there_only_with_a_token() {
+        let view = testing::view(&[("shop", Saw::Code(200))]);
+        let shown = |token| html(check(&view, &view.snapshot.checks[0], &[], token));
+        assert!(!shown(None).contains("<form"));
+        let page = shown(Some("0123"));
+        assert!(page.contains("action=\"/check/shop/pause\"") && page.contains("value=\"0123\""));
+    }
+}

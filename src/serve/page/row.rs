@@ -1,0 +1,292 @@
+//! One check as a row of the page: how it stands in a word, its last probes as a strip, its speed as a curve, and what
+//! comes next in a sentence.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::health::{Busy, CheckResultView, CheckView, Moment, Verdict};
+use crate::serve::view::{Standing, one_line, trouble};
+
+/// The width and height of a curve, in units of its drawing.
+const CURVE: (f64, f64) = (60.0, 16.0);
+
+/// One check, ready to be shown.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: String,
+    pub name: String,
+    pub href: String,
+    /// The colour's class: up, warn, down, wait.
+    pub class: &'static str,
+    /// A shape for each colour, for those who do not see colours.
+    pub shape: &'static str,
+    pub standing: &'static str,
+    pub since: String,
+    /// The strip's width: one unit a probe.
+    pub width: usize,
+    pub runs: Vec<Run>,
+    /// The strip in words.
+    pub history: String,
+    pub points: String,
+    pub percentiles: String,
+    pub note: String,
+}
+
+/// Like probes in a row, as one rectangle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub class: &'static str,
+    pub path: String,
+}
+
+impl Row {
+    pub fn of(check: &CheckView, now: Moment) -> Self {
+        let standing = Standing::of(check);
+        let class = class(standing);
+        Self {
+            id: format!("c-{}", encoded(&check.name)),
+            href: href(&check.name),
+            name: one_line(&check.name),
+            class,
+            shape: shape(class),
+            standing: standing.as_str(),
+            since: match check.since {
+                Some(since) => format!("for {}", span(now.since(since))),
+                None => String::new(),
+            },
+            width: check.samples.len().max(1),
+            runs: runs(&check.samples),
+            history: history(&check.samples),
+            points: points(&check.samples),
+            percentiles: percentiles(&check.samples),
+            note: note(check, now),
+        }
+    }
+}
+
+/// The page of the check `name`.
+pub fn href(name: &str) -> String {
+    format!("/check/{}", encoded(name))
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+pub const fn class(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Up => "up",
+        Standing::Degraded => "warn",
+        Standing::Pending | Standing::Draining | Standing::Starting => "wait",
+        Standing::Down => "down",
+    }
+}
+
+fn shape(class: &str) -> &'static str {
+    match class {
+        "up" => "M6 0a6 6 0 1 0 0 12A6 6 0 1 0 6 0",
+        "warn" => "M6 0L12 11H0z",
+        "down" => "M0 0h12v12H0z",
+        _ => "M6 0L12 6 6 12 0 6z",
+    }
+}
+
+fn runs(samples: &[CheckResultView]) -> Vec<Run> {
+    let mut runs = Vec::new();
+    let mut at = 0;
+    for run in samples.chunk_by(|one, other| mark(one.verdict) == mark(other.verdict)) {
+        runs.push(Run {
+            class: mark(run[0].verdict),
+            path: format!("M{at} 0h{}v10h-{}z", run.len(), run.len()),
+        });
+        at += run.len();
+    }
+    runs
+}
+
+const fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Degraded => "degraded",
+        Verdict::Fail => "fail",
+        Verdict::Starting | Verdict::Draining | Verdict::Unknown => "other",
+    }
+}
+
+fn history(samples: &[CheckResultView]) -> String {
+    if samples.is_empty() {
+        return "no probe yet".to_owned();
+    }
+    let counts = Verdict::ALL.into_iter().filter_map(|verdict| {
+        let count = samples
+            .iter()
+            .filter(|sample| sample.verdict == verdict)
+            .count();
+        (count > 0).then(|| format!("{count} {verdict}"))
+    });
+    let counts: Vec<_> = counts.collect();
+    format!("last {} probes: {}", samples.len(), counts.join(", "))
+}
+
+fn points(samples: &[CheckResultView]) -> String {
+    let longest = samples.iter().map(|sample| sample.took).fold(0.0, f64::max);
+    if samples.len() < 2 || longest <= 0.0 {
+        return String::new();
+    }
+    let (width, height) = CURVE;
+    let step = width / (samples.len() - 1) as f64;
+    let mut points = String::new();
+    for (at, sample) in samples.iter().enumerate() {
+        let (x, y) = (step * at as f64, height - height * sample.took / longest);
+        // writing to a String cannot fail
+        let _ = write!(points, "{x:.0},{y:.0} ");
+    }
+    points.pop();
+    points
+}
+
+fn percentiles(samples: &[CheckResultView]) -> String {
+    let mut took: Vec<_> = samples.iter().map(|sample| sample.took).collect();
+    if took.is_empty() {
+        return String::new();
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |percent: usize| took[((took.len() * percent).div_ceil(100)).max(1) - 1];
+    format!(
+        "p50 {} · p95 {} · p99 {}",
+        millis(at(50)),
+        millis(at(95)),
+        millis(at(99))
+    )
+}
+
+/// A duration of a probe: `0.4 ms`, `12 ms`, `1.2 s`.
+pub fn millis(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.0095 => format!("{:.1} ms", s * 1e3),
+        s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
+        s => format!("{s:.1} s"),
+    }
+}
+
+/// How long, to the accuracy a person cares for.
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let pair = |large: u64, unit: &str, small: u64, less: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {less}"),
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => pair(seconds / 3600, "h", seconds % 3600 / 60, "min"),
+        _ => pair(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
+    }
+}
+
+/// What is wrong, what is done about it, and what holds it back.
+pub fn note(check: &CheckView, now: Moment) -> String {
+    let mut parts = Vec::new();
+    let trouble = trouble(check);
+    if !trouble.is_empty() && trouble != "not probed yet" {
+        parts.push(trouble);
+    }
+    if let Some(Busy::Restarting { since, on }) = &check.busy {
+        let what = match on.as_slice() {
+            [] => "its processes".to_owned(),
+            on => on.join(", "),
+        };
+        parts.push(format!("restarting {what} for {}", span(now.since(*since))));
+    } else if let Some(roll) = &check.roll {
+        let left = roll.left.len();
+        parts.push(format!(
+            "waiting for a pass after {}, {left} more to restart",
+            roll.proving
+        ));
+    }
+    if let Some(pause) = &check.pause {
+        let until = match pause.until {
+            Some(until) => format!("paused for {} more", span(until.since(now))),
+            None => "paused".to_owned(),
+        };
+        parts.push(match pause.reason.is_empty() {
+            true => until,
+            false => format!("{until}: {}", pause.reason),
+        });
+    }
+    if check.gave_up.is_some() {
+        parts.push(match check.rearm {
+            Some(rearm) => format!("gave up; tries again in {}", span(rearm.since(now))),
+            None => "gave up; restarted by hand only".to_owned(),
+        });
+    } else if let Some(held) = &check.held {
+        parts.push(format!("no restart: {held}"));
+    } else if let Some(next) = check.next_attempt {
+        parts.push(format!(
+            "next restart in {} at the earliest",
+            span(next.since(now))
+        ));
+    }
+    if let Some(grace) = check.grace_left {
+        let left = Duration::try_from_secs_f64(grace).unwrap_or_default();
+        parts.push(format!("in grace for {}", span(left)));
+    }
+    if let Some(since) = check.warming {
+        parts.push(format!("warming up for {}", span(now.since(since))));
+    }
+    if let Some(acted) = check.acted {
+        parts.push(format!("last restart {} ago", span(now.since(acted))));
+    }
+    one_line(&parts.join(" · "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::testing::{self, Saw};
+
+    #[test]
+    fn a_row_says_how_it_stands_and_why() {
+        let view = testing::view(&[("a/b", Saw::Code(200)), ("db", Saw::Refused)]);
+        let rows: Vec<_> = view
+            .snapshot
+            .checks
+            .iter()
+            .map(|check| Row::of(check, view.snapshot.at))
+            .collect();
+        assert_eq!(
+            (rows[0].href.as_str(), rows[0].class),
+            ("/check/a%2Fb", "up")
+        );
+        assert_eq!(rows[0].note, "");
+        assert_eq!(rows[0].percentiles, "p50 40 ms · p95 40 ms · p99 40 ms");
+        assert_eq!(rows[0].history, "last 3 probes: 3 pass");
+        let strip = Run {
+            class: "pass",
+            path: "M0 0h3v10h-3z".to_owned(),
+        };
+        assert_eq!(rows[0].runs, [strip]);
+        assert_eq!((rows[1].class, rows[1].standing), ("down", "down"));
+        assert!(
+            rows[1].note.starts_with("connection refused"),
+            "{}",
+            rows[1].note
+        );
+    }
+
+    #[test]
+    fn spans_are_as_exact_as_a_person_wants() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3600, "1 h"),
+            (3660, "1 h 1 min"),
+            (90_000, "1 d 1 h"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+}
