@@ -14,6 +14,8 @@ mod examples;
 mod keys;
 #[path = "serve/lines.rs"]
 mod lines;
+#[path = "serve/page.rs"]
+mod page;
 #[path = "serve/peers.rs"]
 mod peers;
 #[path = "support/program.rs"]

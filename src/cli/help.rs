@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Step in",
         &[
-            "pause", "resume", "restart", "reset", "start", "stop", "reload", "notify",
+            "pause", "resume", "restart", "reset", "start", "stop", "reload", "notify", "health",
         ],
     ),
     ("Set it up", &["config", "generate"]),

@@ -33,7 +33,7 @@ use crate::action;
 use crate::config::settings::Settings;
 use crate::supervisor::embedded::{LOG_WRITER, find_command, run_log_writer};
 
-use args::{Command, ConfigCommand, GenerateCommand};
+use args::{Command, ConfigCommand, GenerateCommand, HealthCommand};
 use exit::Exit;
 
 /// Runs the program whose command line is `argv`, its own name first; returns its exit status.
@@ -99,6 +99,7 @@ fn obey(command: Command) -> Exit {
         Command::Reset(args) => control::reset(&args, &env),
         Command::Reload(place) => control::reload(&place, &env),
         Command::Notify(command) => control::notify(&command, &env),
+        Command::Health(HealthCommand::Set(args)) => control::set_health(&args, &env),
         Command::Monitor(args) => monitor::run(&args),
         Command::Simulate(args) => simulate::run(&args, &env),
         Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {

@@ -64,6 +64,7 @@ pub async fn answer(
             Ok(()) => change(app, body.to_vec()).await,
             Err(refused) => refused,
         },
+        Api::SetHealth => act(app, terms, "health", None, body).await,
         Api::Reload => act(app, terms, "reload", None, body).await,
         Api::Act { check, action } => match action.as_str() {
             known if ACTIONS.contains(&known) => act(app, terms, known, Some(&check), body).await,

@@ -254,22 +254,33 @@ fn write_labels(out: &mut String, labels: &Labels<'_>) {
 }
 
 fn escape(out: &mut String, text: &str, quotes: bool) {
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '"' if quotes => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            c => out.push(c),
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '"', '\n']) {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            _ if quotes => out.push_str("\\\""),
+            _ => out.push('"'),
         }
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
 }
 
 /// As Go and the format's grammar write it, where Rust says `inf`.
 fn number(out: &mut String, value: f64) {
-    let _ = match value.is_infinite() {
-        true if value > 0.0 => write!(out, "+Inf"),
-        true => write!(out, "-Inf"),
-        false => write!(out, "{value}"),
+    /// Whole numbers up to here are exact, and quicker to write than fractions.
+    const EXACT: f64 = 9e15;
+    let _ = match value {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole, and small enough"
+        )]
+        whole if whole.fract() == 0.0 && whole.abs() < EXACT => write!(out, "{}", whole as i64),
+        f64::INFINITY => write!(out, "+Inf"),
+        f64::NEG_INFINITY => write!(out, "-Inf"),
+        value => write!(out, "{value}"),
     };
 }
 

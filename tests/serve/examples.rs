@@ -131,3 +131,12 @@ fn a_prometheus_server_scrapes_with_a_key_and_default_settings() {
         std::panic::resume_unwind(why);
     }
 }
+
+#[test]
+fn the_example_is_a_right_configuration() {
+    runs(
+        env!("CARGO_BIN_EXE_httpok"),
+        &["config", "check", "serve.toml"],
+        &example(""),
+    );
+}

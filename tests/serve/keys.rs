@@ -1,6 +1,6 @@
 //! Keys: what is open, what is not, and what can be changed with one.
 
-use crate::stage::Stage;
+use crate::stage::{Stage, exchange};
 
 const KEYS: &str = "api_keys = [\"old-key\", \"new-key\"]";
 
@@ -84,6 +84,7 @@ fn a_check_is_paused_and_resumed_over_http() {
         ("/api/v1/checks/db/pause", "[]", 400),
         ("/api/v1/checks/db/pause", r#"{"for":"long"}"#, 400),
         ("/api/v1/checks/db/restart", "", 409),
+        ("/api/v1/health", "{}", 400),
         ("/api/v1/control", "{}", 400),
         ("/api/v1/control", r#"{"version":1,"ask":"status"}"#, 200),
     ] {
@@ -94,4 +95,98 @@ fn a_check_is_paused_and_resumed_over_http() {
     let nearest = see("/api/v1/checks/shpo");
     assert_eq!(nearest.status, 404);
     assert!(nearest.body.contains("did you mean"), "{nearest:?}");
+}
+
+#[test]
+fn a_watchdog_is_set_unhealthy_by_hand_from_a_shell_and_over_http() {
+    let stage = Stage::start(&format!(
+        "{KEYS}\nline = true\n[serve.healthy]\nchecks = false"
+    ));
+    stage.wait("ready", |stage| stage.get("/healthy").status == 200);
+    let httpok = |words: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
+            .args(["health", "set"])
+            .args(words)
+            .arg("--state-dir")
+            .arg(stage.dir.path().join("state"))
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (code, said) = httpok(&["--unhealthy", "--reason", "deploy"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("is unhealthy: set by hand: deploy"), "{said}");
+    let told = |stage: &Stage| {
+        let (healthy, line) = (
+            stage.get("/healthy"),
+            exchange(stage.port + 80, b"health_check\n"),
+        );
+        let liveness = stage.get("/api/check-liveness/v1").body;
+        (
+            healthy.status,
+            healthy.body,
+            liveness,
+            String::from_utf8(line).unwrap(),
+        )
+    };
+    stage.wait("it is seen everywhere", |stage| {
+        let by_hand = "set by hand: deploy";
+        told(stage)
+            == (
+                503,
+                format!("{by_hand}\n"),
+                by_hand.to_owned(),
+                format!("Error: {by_hand}\n"),
+            )
+    });
+    let body = r#"{"healthy":true}"#;
+    let back = stage.send("POST", "/api/v1/health", "X-API-Key: old-key\r\n", body);
+    assert_eq!(
+        (back.status, &back.json()["healthy"]),
+        (200, &serde_json::json!(true))
+    );
+    assert_eq!(told(&stage).0, 200, "whoever changed something sees it");
+    assert_eq!(httpok(&[]).0, Some(3), "one or the other is to be said");
+}
+
+#[test]
+fn commands_reach_a_watchdog_by_its_url_and_a_key() {
+    let stage = Stage::settled(KEYS);
+    let key = stage.dir.path().join("key");
+    std::fs::write(&key, "new-key\n").unwrap();
+    let wrong = stage.dir.path().join("wrong");
+    std::fs::write(&wrong, "old").unwrap();
+    let httpok = |words: &[&str], key: &std::path::Path| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
+            .args(words)
+            .args(["--url", &stage.url("/"), "--key-file"])
+            .arg(key)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, out, err) = httpok(&["status", "--json"], &key);
+    assert_eq!(code, Some(0), "{err}");
+    let status: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(status["snapshot"]["checks"][1]["name"], "db");
+    let (code, out, _) = httpok(&["pause", "db", "--reason", "deploy", "--for", "1h"], &key);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("deploy"), "{out}");
+    assert_eq!(httpok(&["resume", "db"], &key).0, Some(0));
+    assert_eq!(httpok(&["reset", "db"], &key).0, Some(0));
+    assert_eq!(httpok(&["reload"], &key).0, Some(0));
+    let (code, _, err) = httpok(&["pause", "dbb"], &key);
+    assert_eq!(code, Some(3));
+    assert!(err.contains("did you mean \"db\""), "{err}");
+    let (code, _, err) = httpok(&["status"], &wrong);
+    assert_eq!(code, Some(3));
+    assert!(err.contains("the key is not one of its api_keys"), "{err}");
 }

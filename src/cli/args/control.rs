@@ -25,6 +25,18 @@ pub struct WhereArgs {
     /// Default: $STATE_DIRECTORY; for root /var/lib/httpok; else httpok in $XDG_STATE_HOME.
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+
+    /// Talk to the watchdog that serves at this URL, such as https://host:9181
+    #[arg(long, value_name = "URL", conflicts_with_all = ["socket", "config", "state_dir"])]
+    pub url: Option<String>,
+
+    /// With --url: the file with one of its api_keys
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub key_file: Option<PathBuf>,
+
+    /// With --url: check its certificate against the roots in this file (PEM)
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub cacert: Option<PathBuf>,
 }
 
 /// `httpok status`.
@@ -86,6 +98,31 @@ pub struct ProgramArgs {
     /// The program: NAME, or GROUP:NAME
     #[arg(value_name = "PROGRAM")]
     pub program: String,
+
+    #[command(flatten)]
+    pub place: WhereArgs,
+}
+
+/// `httpok health set`.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub struct HealthSetArgs {
+    /// It is unhealthy from now on
+    #[arg(long, required_unless_present = "healthy", conflicts_with = "healthy")]
+    pub unhealthy: bool,
+
+    /// It is healthy again, unless something else speaks against it
+    #[arg(long)]
+    pub healthy: bool,
+
+    /// Why, for whoever wonders
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        conflicts_with = "healthy"
+    )]
+    pub reason: String,
 
     #[command(flatten)]
     pub place: WhereArgs,

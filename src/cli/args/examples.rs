@@ -17,6 +17,14 @@ pub const MAIN: &[Example] = &[
     ("Just ask", "httpok check http://127.0.0.1:8080/health"),
 ];
 
+pub const HEALTH_SET: &[Example] = &[
+    (
+        "Keep a load balancer away during a deployment",
+        "httpok health set --unhealthy --reason deploy",
+    ),
+    ("And let it come back", "httpok health set --healthy"),
+];
+
 pub const MONITOR: &[Example] = &[
     (
         "How is the watchdog?",
@@ -184,6 +192,7 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-reload" => RELOAD,
         "httpok-notify-send" => NOTIFY_SEND,
         "httpok-notify-drop" => NOTIFY_DROP,
+        "httpok-health-set" => HEALTH_SET,
         "httpok-monitor" => MONITOR,
         "httpok-simulate" => SIMULATE,
         "httpok-config-check" => CONFIG_CHECK,

@@ -16,16 +16,18 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, WireArgs};
 pub use check::{CheckArgs, Format, OutputArgs, WaitArgs};
 pub use control::{
-    ExplainArgs, MonitorArgs, OneArgs, PauseArgs, ProgramArgs, SimulateArgs, StatusArgs, WhereArgs,
+    ExplainArgs, HealthSetArgs, MonitorArgs, OneArgs, PauseArgs, ProgramArgs, SimulateArgs,
+    StatusArgs, WhereArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "start",
-    "stop", "reset", "reload", "notify", "monitor", "simulate", "config", "generate", "help",
+    "stop", "reset", "reload", "notify", "health", "monitor", "simulate", "config", "generate",
+    "help",
 ];
 
 /// Help is no wider than this, however wide the terminal is.
@@ -177,6 +179,10 @@ pub enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Notify(NotifyCommand),
 
+    /// Say how the watchdog itself is
+    #[command(subcommand, arg_required_else_help = true)]
+    Health(HealthCommand),
+
     /// Ask a monitor that speaks zc.monitor's line protocol
     ///
     /// Sends COMMAND to the monitor at ADDRESS and prints its answer: httpok's own ([serve] line), ftw.monitor's or
@@ -202,6 +208,18 @@ pub enum Command {
     /// Write the manual pages or the shell's completions
     #[command(subcommand, arg_required_else_help = true)]
     Generate(GenerateCommand),
+}
+
+/// What can be said about the watchdog's own health.
+#[derive(Debug, Subcommand)]
+pub enum HealthCommand {
+    /// Make the watchdog unhealthy, or healthy again
+    ///
+    /// While it is unhealthy its /healthy, its liveness and its health_check say so, and its agent-check puts servers
+    /// into maintenance: for work on a host that a load balancer is to leave alone. Probes and restarts go on as
+    /// before. It lasts until it is taken back, or until the watchdog is started again.
+    #[command(after_long_help = examples::help(examples::HEALTH_SET))]
+    Set(HealthSetArgs),
 }
 
 /// What can be done with notifications that wait.

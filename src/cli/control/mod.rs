@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::cli::args::{NotifyCommand, OneArgs, PauseArgs, ProgramArgs, StatusArgs, WhereArgs};
+use crate::cli::args::{
+    HealthSetArgs, NotifyCommand, OneArgs, PauseArgs, ProgramArgs, StatusArgs, WhereArgs,
+};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::render::time::stamp;
@@ -85,7 +87,7 @@ fn status_json(found: &[Found]) -> String {
             "schema": SCHEMA,
             "watchdog": found.watchdog,
             "pid": found.pid,
-            "socket": found.socket,
+            "socket": found.target.to_string(),
             "snapshot": found.snapshot,
             "programs": found.programs,
             "notifiers": found.notifiers,
@@ -228,12 +230,11 @@ fn command(args: &ProgramArgs, ask: ControlCommand, env: Env<'_>) -> Result<Stri
         [first, second, ..] => {
             return Err(format!(
                 "more than one watchdog has a program {name:?}: choose one with --socket\n  {}\n  {}",
-                first.socket.display(),
-                second.socket.display(),
+                first.target, second.target,
             ));
         }
     };
-    match client::ask(&found.socket, ask) {
+    match client::ask(&found.target, ask) {
         Ok(ControlReply::Program { program }) => {
             let (name, detail) = (program.name.namespec(), visible::line(&program.detail));
             let detail = match detail.is_empty() {
@@ -247,8 +248,41 @@ fn command(args: &ProgramArgs, ask: ControlCommand, env: Env<'_>) -> Result<Stri
             ))
         }
         Ok(other) => Err(said(&other)),
-        Err(why) => Err(format!("{}: {why}", found.socket.display())),
+        Err(why) => Err(format!("{}: {why}", found.target)),
     }
+}
+
+/// `httpok health set`.
+pub fn set_health(args: &HealthSetArgs, env: Env<'_>) -> Exit {
+    let set = || {
+        let found = watchdogs(&args.place, env)?;
+        let mut lines = Vec::new();
+        for Found {
+            target,
+            watchdog,
+            pid,
+            ..
+        } in &found
+        {
+            let ask = ControlCommand::Health {
+                healthy: args.healthy,
+                reason: args.reason.clone(),
+            };
+            match client::ask(target, ask) {
+                Ok(ControlReply::Health { reasons, .. }) => {
+                    let how = match reasons.as_slice() {
+                        [] => "healthy".to_owned(),
+                        reasons => format!("unhealthy: {}", visible::line(&reasons.join("; "))),
+                    };
+                    lines.push(format!("{watchdog} (pid {pid}) is {how}"));
+                }
+                Ok(other) => return Err(format!("{watchdog} (pid {pid}): {}", said(&other))),
+                Err(why) => return Err(format!("{}: {why}", target)),
+            }
+        }
+        Ok(lines.join("\n"))
+    };
+    finish("health set", set())
 }
 
 /// `httpok reload`.
@@ -257,13 +291,13 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
         let mut lines = Vec::new();
         let mut faults = Vec::new();
         for Found {
-            socket,
+            target,
             watchdog,
             pid,
             ..
         } in found
         {
-            match client::ask(&socket, ControlCommand::Reload) {
+            match client::ask(&target, ControlCommand::Reload) {
                 Ok(ControlReply::Reloaded { checks }) => {
                     let checks = match checks {
                         1 => "1 check".to_owned(),
@@ -274,7 +308,7 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
                     ));
                 }
                 Ok(other) => faults.push(format!("{watchdog} (pid {pid}): {}", said(&other))),
-                Err(why) => faults.push(format!("{}: {why}", socket.display())),
+                Err(why) => faults.push(format!("{}: {why}", target)),
             }
         }
         if faults.is_empty() {
@@ -326,10 +360,10 @@ fn moved(
     };
     let mut count = 0;
     for found in with {
-        match client::ask(&found.socket, ask.clone()) {
+        match client::ask(&found.target, ask.clone()) {
             Ok(ControlReply::Moved { messages }) => count += messages,
             Ok(other) => return Err(said(&other)),
-            Err(why) => return Err(format!("{}: {why}", found.socket.display())),
+            Err(why) => return Err(format!("{}: {why}", found.target)),
         }
     }
     let notifications = if count == 1 {
@@ -349,10 +383,10 @@ fn done(
 ) -> Result<(Moment, CheckView), String> {
     let found = watchdogs(place, env)?;
     let found = with_check(&found, check)?;
-    match client::ask(&found.socket, ask) {
+    match client::ask(&found.target, ask) {
         Ok(ControlReply::Done { at, check }) => Ok((at, *check)),
         Ok(other) => Err(format!("{check}: {}", said(&other))),
-        Err(why) => Err(format!("{}: {why}", found.socket.display())),
+        Err(why) => Err(format!("{}: {why}", found.target)),
     }
 }
 

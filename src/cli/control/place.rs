@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::WhereArgs;
 use crate::config;
 use crate::config::settings::Settings;
-use crate::daemon::control::client::{self, ClientError};
+use crate::daemon::control::client::{self, ClientError, Target};
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
+use crate::daemon::control::remote::Remote;
 use crate::daemon::{NotifierStatus, state_dir};
 use crate::health::{Process, Snapshot};
+use crate::secret::Secret;
 
 /// A watchdog that answers.
 #[derive(Debug)]
 pub struct Found {
-    pub socket: PathBuf,
+    pub target: Target,
     pub watchdog: String,
     pub pid: u32,
     pub snapshot: Snapshot,
@@ -48,17 +50,22 @@ pub fn watchdogs(
     place: &WhereArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<Found>, String> {
-    let (sockets, looked) = match &place.socket {
-        Some(socket) => (vec![socket.clone()], socket.clone()),
-        None => {
+    let (targets, looked) = match (&place.socket, &place.url) {
+        (_, Some(url)) => (vec![Target::Remote(remote(url, place)?)], url.clone()),
+        (Some(socket), None) => {
+            let looked = socket.display().to_string();
+            (vec![Target::Socket(socket.clone())], looked)
+        }
+        (None, None) => {
             let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
-            (client::sockets(&dir), dir)
+            let sockets = client::sockets(&dir).into_iter().map(Target::Socket);
+            (sockets.collect(), dir.display().to_string())
         }
     };
     let mut found = Vec::new();
     let mut troubles = Vec::new();
-    for socket in sockets {
-        match client::ask(&socket, ControlCommand::Status) {
+    for target in targets {
+        match client::ask(&target, ControlCommand::Status) {
             Ok(ControlReply::Status {
                 watchdog,
                 pid,
@@ -66,27 +73,45 @@ pub fn watchdogs(
                 programs,
                 notifiers,
             }) => found.push(Found {
-                socket,
+                target,
                 watchdog,
                 pid,
                 snapshot: *snapshot,
                 programs,
                 notifiers,
             }),
-            Ok(other) => troubles.push(format!("{}: {}", socket.display(), said(&other))),
+            Ok(other) => troubles.push(format!("{target}: {}", said(&other))),
             // a socket that a killed watchdog left behind
             Err(ClientError::Nobody) => {}
-            Err(why) => troubles.push(format!("{}: {why}", socket.display())),
+            Err(why) => troubles.push(format!("{target}: {why}")),
         }
     }
     if !found.is_empty() {
         return Ok(found);
     }
     if troubles.is_empty() {
-        let looked = looked.display();
         return Err(format!("no watchdog answers at {looked}: is it running?"));
     }
     Err(troubles.join("\n"))
+}
+
+/// The watchdog at `url`, with its key.
+fn remote(url: &str, place: &WhereArgs) -> Result<Remote, String> {
+    if !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err(format!(
+            "{url:?} is not where a watchdog serves: expected a URL such as \"https://host:9181\""
+        ));
+    }
+    let key = match &place.key_file {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|why| format!("cannot read the key in {}: {why}", file.display()))?,
+        None => String::new(),
+    };
+    Ok(Remote {
+        url: url.to_owned(),
+        key: Secret::new(key.trim()),
+        cacert: place.cacert.clone(),
+    })
 }
 
 /// The one of `found` that has the check.
@@ -106,8 +131,7 @@ pub fn with_check<'a>(found: &'a [Found], check: &str) -> Result<&'a Found, Stri
         (Some(one), None) => Ok(one),
         (Some(first), Some(second)) => Err(format!(
             "more than one watchdog has a check {check:?}: choose one with --socket\n  {}\n  {}",
-            first.socket.display(),
-            second.socket.display(),
+            first.target, second.target,
         )),
         (None, _) => {
             let known = found.iter().flat_map(|found| &found.snapshot.checks);
@@ -143,6 +167,7 @@ pub fn said(answer: &ControlReply) -> String {
         | ControlReply::Program { .. }
         | ControlReply::Reloaded { .. }
         | ControlReply::Moved { .. }
+        | ControlReply::Health { .. }
         | ControlReply::Flushed => "an answer to something else".to_owned(),
     }
 }

@@ -135,6 +135,7 @@ mod tests {
                 "httpok-reload",
                 "httpok-notify-send",
                 "httpok-notify-drop",
+                "httpok-health-set",
                 "httpok-monitor",
                 "httpok-simulate",
                 "httpok-config-check",

@@ -54,7 +54,7 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("FILES", control::FILES),
         ],
         "httpok-pause" | "httpok-resume" | "httpok-restart" | "httpok-reset" | "httpok-reload"
-        | "httpok-notify-send" | "httpok-notify-drop" => {
+        | "httpok-notify-send" | "httpok-notify-drop" | "httpok-health-set" => {
             vec![
                 section("EXIT STATUS", control::STATUS),
                 section("FILES", control::FILES),

@@ -1,12 +1,14 @@
 //! The commands' end of the control socket: asks one watchdog, or finds those in a state directory. Blocks,
 //! with a deadline.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
+use super::remote::Remote;
 use super::socket;
 
 /// How long an answer may take: longer than the watchdog's own deadline for any answer.
@@ -41,11 +43,36 @@ impl From<io::Error> for ClientError {
     }
 }
 
-/// Asks the watchdog at `path`.
+/// How a watchdog is reached.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Over its socket on this host.
+    Socket(PathBuf),
+    /// Over HTTP.
+    Remote(Remote),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Remote(remote) => remote.fmt(f),
+        }
+    }
+}
+
+/// Asks the watchdog at `target`.
 ///
 /// # Errors
 /// When it does not answer, or not in words that we know.
-pub fn ask(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientError> {
+pub fn ask(target: &Target, ask: ControlCommand) -> Result<ControlReply, ClientError> {
+    match target {
+        Target::Socket(path) => ask_socket(path, ask),
+        Target::Remote(remote) => remote.ask(ask),
+    }
+}
+
+fn ask_socket(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientError> {
     let mut stream = socket::connect(path, DEADLINE)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;

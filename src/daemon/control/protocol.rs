@@ -7,6 +7,7 @@
 //! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
 //! {"version":1,"ask":"start","program":"worker"}     and likewise stop
 //! {"version":1,"ask":"reload"}
+//! {"version":1,"ask":"health","healthy":false,"reason":"deploy"}
 //! {"version":1,"ask":"flush"}      write to the store what waits for its turn
 //! {"version":1,"ask":"send","from":"old","to":"mail"}    has notifications delivered by another notifier
 //! {"version":1,"ask":"drop","from":"old"}                drops those of a notifier
@@ -77,6 +78,12 @@ pub enum ControlCommand {
         program: String,
     },
     Reload,
+    /// Say that the watchdog itself is healthy again, or that it is not and why.
+    Health {
+        healthy: bool,
+        #[serde(default)]
+        reason: String,
+    },
     /// Write to the store what waits for its turn.
     Flush,
     /// Have the notifications for one notifier delivered by another.
@@ -125,6 +132,12 @@ pub enum ControlReply {
     },
     Reloaded {
         checks: usize,
+    },
+    /// The watchdog's own health as it is then.
+    Health {
+        healthy: bool,
+        /// Why it is not, in words.
+        reasons: Vec<String>,
     },
     Flushed,
     /// So many notifications were sent on their way, or dropped.

@@ -19,6 +19,8 @@ pub enum Handling {
     ShowStatus,
     /// Read the configuration again.
     Reload,
+    /// Be unhealthy for this reason until told otherwise, or not any more.
+    SetHealth { unhealthy: Option<String> },
     /// Write to the store what waits for its turn.
     Flush,
     /// Have the notifications for one notifier delivered by another, or dropped.
@@ -49,6 +51,11 @@ impl PendingRequest {
                 return Handling::Program {
                     name: program.clone(),
                     start: matches!(self.ask, ControlCommand::Start { .. }),
+                };
+            }
+            ControlCommand::Health { healthy, reason } => {
+                return Handling::SetHealth {
+                    unhealthy: (!healthy).then(|| reason.clone()),
                 };
             }
             ControlCommand::Flush => return Handling::Flush,
@@ -99,6 +106,7 @@ impl PendingRequest {
             | ControlCommand::Start { .. }
             | ControlCommand::Stop { .. }
             | ControlCommand::Reload
+            | ControlCommand::Health { .. }
             | ControlCommand::Flush
             | ControlCommand::Send { .. }
             | ControlCommand::Drop { .. } => return Handling::ShowStatus,

@@ -60,6 +60,16 @@ impl Watchdog {
                 });
                 return;
             }
+            Handling::SetHealth { unhealthy } => {
+                let snapshot = self.monitor.snapshot(self.executor.clock.now());
+                let health = &mut self.serving.health;
+                health.set_by_hand(unhealthy);
+                let reasons = health.reasons(&snapshot);
+                ControlReply::Health {
+                    healthy: reasons.is_empty(),
+                    reasons: reasons.iter().map(ToString::to_string).collect(),
+                }
+            }
             Handling::Reload => return self.begin_reload(Some(asked)),
             Handling::Program { name, start } => return self.command_program(&name, start, asked),
             Handling::Restart { check } => {

@@ -4,7 +4,7 @@ use super::Watchdog;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{self, ControlFault, ControlReply};
 use crate::daemon::serving::Incoming;
-use crate::daemon::timeline::Timeline;
+use crate::daemon::timeline::{Line, Timeline};
 use crate::serve::hub::{Controlled, Outcome, Request, Story};
 use crate::serve::view::View;
 use crate::store::Store;
@@ -104,11 +104,16 @@ async fn story(store: &Store, watchdog: &str, id: &str) -> Option<Story> {
     let incident = store.incident(id).await.ok().flatten()?;
     let notes = store.notes(watchdog, &incident.check, NOTES).await;
     let timeline = Timeline::of(&incident, None, &notes.unwrap_or_default());
-    let lines = timeline.lines.into_iter().map(|line| (line.at, line.text));
-    Some(Story {
-        lines: lines.collect(),
-        incident,
-    })
+    let mut lines = Vec::new();
+    // fails beyond the threshold are one like the other
+    let alike = |one: &Line, other: &Line| one.like.is_some() && one.like == other.like;
+    for run in timeline.lines.chunk_by(alike) {
+        lines.push((run[0].at, run[0].text.clone()));
+        if let [_, .., last] = run {
+            lines.push((last.at, format!("{} more like that", run.len() - 1)));
+        }
+    }
+    Some(Story { incident, lines })
 }
 
 fn controlled(reply: ControlReply) -> Controlled {

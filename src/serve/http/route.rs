@@ -44,6 +44,7 @@ pub enum Api {
         action: String,
     },
     Reload,
+    SetHealth,
 }
 
 const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
@@ -120,13 +121,14 @@ impl Api {
             ["incidents"] => Self::Incidents,
             ["incidents", id] => Self::Incident((*id).to_owned()),
             ["reload"] => Self::Reload,
+            ["health"] => Self::SetHealth,
             _ => return None,
         })
     }
 
     const fn methods(&self) -> &'static [Method] {
         match self {
-            Self::Control | Self::Act { .. } | Self::Reload => WRITE,
+            Self::Control | Self::Act { .. } | Self::Reload | Self::SetHealth => WRITE,
             _ => READ,
         }
     }
