@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::spec::{ServeSpec, TlsFiles};
+use crate::net::tls::PROVIDER;
 
 /// More than any file of certificates has, in bytes.
 const FILE: u64 = 1 << 20;
@@ -56,8 +56,7 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, ServeError> {
     }
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
         .map_err(|why| fault(&files.key, format!("no private key in it: {why}")))?;
-    let provider = Arc::new(ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
         .with_safe_default_protocol_versions()
         .map_err(|why| fault(&files.cert, why.to_string()))?
         .with_no_client_auth()

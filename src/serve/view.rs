@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::health::suggest::nearest;
 use crate::health::{CheckView, Moment, Process, Snapshot, Status, Unhealthy, Verdict};
 
 /// Everything that can be shown at one moment.
@@ -41,13 +42,9 @@ impl View {
     }
 
     /// The check whose name is nearest to `name`, when one is near.
-    pub fn nearest(&self, name: &str) -> Option<&str> {
+    fn nearest(&self, name: &str) -> Option<&str> {
         let names = self.snapshot.checks.iter().map(|check| check.name.as_str());
-        names
-            .map(|known| (strsim::jaro_winkler(known, name), known))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map(|(_, known)| known)
+        nearest(name, &names.collect::<Vec<_>>())
     }
 
     /// That there is no such check, in words.

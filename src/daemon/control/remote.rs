@@ -11,7 +11,7 @@ use reqwest::{Client, StatusCode};
 
 use super::client::ClientError;
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
-use crate::notify::tls;
+use crate::net::tls;
 use crate::secret::Secret;
 
 /// A watchdog that does not answer within so long is not well itself.
@@ -65,8 +65,8 @@ impl Remote {
     async fn post(&self, line: Vec<u8>) -> Result<(StatusCode, Vec<u8>), ClientError> {
         let trouble = |why: String| ClientError::Trouble(why);
         let tls = match self.url.starts_with("https://") {
-            true => tls::config(self.cacert.clone()),
-            false => tls::trusting_nobody(),
+            true => tls::trusting(self.cacert.as_deref()),
+            false => Ok(tls::trusting_nobody().with_no_client_auth()),
         };
         let client = Client::builder()
             .no_proxy()
