@@ -140,7 +140,7 @@ impl RenderContext {
         let server = SupervisordSpec::new(&self.supervisord.url(), "", "".into()).unwrap();
         let client = supervisord::Client::new(server, supervisord::Deadlines::default());
         let mut supervisors = Supervisors::default();
-        supervisors.insert(Backend::Supervisord, client.unwrap());
+        supervisors.insert(Backend::Supervisord, client);
         let plan = Plan {
             check: self.check.clone(),
             by_hand: false,

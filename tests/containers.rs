@@ -33,7 +33,7 @@ use engine::Service;
 const GOOD: &str = "trap 'exit 0' TERM; sleep 1000 & wait";
 
 fn client(service: &Service) -> docker::Client {
-    docker::Client::new(&service.socket).unwrap()
+    docker::Client::new(&service.socket)
 }
 
 fn name(text: &str) -> ProcessName {

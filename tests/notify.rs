@@ -1,5 +1,7 @@
 //! What people are told, against what the original printed, and through real servers and commands.
 
+#[path = "support/hostile.rs"]
+mod hostile;
 #[path = "support/smtp.rs"]
 mod smtp;
 

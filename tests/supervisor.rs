@@ -5,6 +5,8 @@
 
 #[path = "supervisor/exec.rs"]
 mod exec;
+#[path = "support/hostile.rs"]
+mod hostile;
 #[path = "supervisor/listener.rs"]
 mod listener;
 #[path = "supervisor/rpc.rs"]

@@ -8,7 +8,7 @@ use crate::probe::http::{HttpSpec, TlsSpec};
 use crate::probe::line::{LineSpec, Until};
 use crate::probe::{Family, ProbeSpec};
 use crate::secret::{SecretBytes, redact_url};
-use reqwest::Method;
+use http::Method;
 
 /// What is asked of each of `urls`, or what is wrong with it; then what is wrong with the options. A check
 /// is named after its URL.

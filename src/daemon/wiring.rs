@@ -130,7 +130,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             warmups,
             captures,
             evidence,
-            supervisors: supervisors(settings)?,
+            supervisors: supervisors(settings),
         },
         programs: programs(settings, run_options),
         notifiers: notifiers(settings, run_options, &render_context.host)?,
@@ -204,12 +204,11 @@ fn keep_off_stdout(program: &mut Program) {
     }
 }
 
-fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
+fn supervisors(settings: &Settings) -> Supervisors {
     let specs = &settings.supervisor;
     let mut supervisors = Supervisors::default();
     if let Some(spec) = &specs.supervisord {
-        let client = supervisord::Client::new(spec.clone(), supervisord::Deadlines::default())
-            .map_err(|why| anyhow::anyhow!("supervisord: cannot make an HTTP client: {why}"))?;
+        let client = supervisord::Client::new(spec.clone(), supervisord::Deadlines::default());
         supervisors.insert(Backend::Supervisord, client);
     }
     // it is where it always is: to name one of its units is enough
@@ -221,15 +220,14 @@ fn supervisors(settings: &Settings) -> anyhow::Result<Supervisors> {
     if specs.docker.is_some() || is_named(Backend::Docker, settings) {
         let spec = specs.docker.clone().unwrap_or_default();
         let docker_host = std::env::var("DOCKER_HOST").ok();
-        let client = docker::Client::new(&spec.socket(docker_host.as_deref()))
-            .map_err(|why| anyhow::anyhow!("docker: cannot make an HTTP client: {why}"))?;
+        let client = docker::Client::new(&spec.socket(docker_host.as_deref()));
         supervisors.insert(Backend::Docker, client);
     }
     if let Some(spec) = &specs.command {
         let client = command::Client::new(spec.clone());
         supervisors.insert(Backend::Command, client);
     }
-    Ok(supervisors)
+    supervisors
 }
 
 /// Whether any check restarts processes of `backend`.

@@ -1,7 +1,7 @@
 //! URLs taken apart. An error never repeats a URL's user or password.
 
 use percent_encoding::percent_decode_str;
-use reqwest::Url;
+use url::Url;
 
 use crate::secret::{self, Secret, without_login};
 

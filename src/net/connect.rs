@@ -8,12 +8,35 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::endpoint::{Connection, Endpoint};
+use super::endpoint::{Connection, Endpoint, deadline};
+use super::lookup;
 use super::trouble::{of_io, of_timeout};
 use crate::health::{Phase, Reason, Trouble};
 
 /// The head start of each endpoint over the next one (RFC 8305 section 8).
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// A connection to `port` of `host`, a name or an address as it stands in a URL. `timeout` is for looking it up
+/// and connecting together.
+///
+/// # Errors
+/// Why there is none.
+pub async fn connect_to(host: &str, port: u16, timeout: Duration) -> Result<Connection, Trouble> {
+    let deadline = deadline(timeout);
+    let mut addresses = match lookup::literal(host) {
+        Some(address) => vec![(address, port).into()],
+        None => {
+            let found = lookup::addresses(host, None, deadline, timeout).await?;
+            found.addresses
+        }
+    };
+    for address in &mut addresses {
+        address.set_port(port);
+    }
+    let endpoints: Vec<_> = addresses.into_iter().map(Endpoint::Tcp).collect();
+    let (connection, _) = connect(&endpoints, timeout, deadline).await?;
+    Ok(connection)
+}
 
 /// A connection to one of `endpoints`, and to which one. `timeout` is how the time until `deadline` is called in
 /// messages.

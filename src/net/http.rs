@@ -1,10 +1,12 @@
-//! Values of HTTP as people write them. An error is a sentence `... is not ...: expected ...`, and never
-//! repeats a header's value, which may be a secret.
+//! Values of HTTP, as people write them and as requests carry them. An error is a sentence `... is not ...:
+//! expected ...`, and never repeats a header's value, which may be a secret.
 
-use reqwest::Method;
-use reqwest::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
+use url::Url;
 
-use crate::secret;
+use crate::secret::{self, Secret};
 
 /// A header to send.
 pub type Header = (HeaderName, HeaderValue);
@@ -66,6 +68,54 @@ pub fn header(name: &str, value: &str) -> Result<Header, String> {
         secret::conceal_header(name, text);
     }
     Ok((key, value))
+}
+
+/// Basic authentication: the value of `Authorization`.
+pub fn basic(user: &str, password: &Secret) -> HeaderValue {
+    let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
+    // base64 has no character that a header could not carry
+    let value = HeaderValue::from_str(&format!("Basic {pair}"));
+    let mut value = value.unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+/// `x-api-key` as `X-Api-Key`: case does not matter, but there are servers to which it does.
+pub fn capitals(name: &HeaderName) -> String {
+    let parts = name
+        .as_str()
+        .split('-')
+        .map(|part| match part.split_at_checked(1) {
+            Some((first, rest)) => first.to_ascii_uppercase() + rest,
+            None => String::new(),
+        });
+    parts.collect::<Vec<_>>().join("-")
+}
+
+/// The host of `url` and, unless it is the scheme's, its port: the value of `Host`.
+pub fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Path and query of `url`.
+pub fn target(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+/// `code` with the phrase that the standard has for it: `404 Not Found`.
+pub fn status(code: u16) -> String {
+    let known = StatusCode::from_u16(code).ok();
+    match known.and_then(|status| status.canonical_reason()) {
+        Some(reason) => format!("{code} {reason}"),
+        None => code.to_string(),
+    }
 }
 
 #[cfg(test)]

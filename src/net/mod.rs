@@ -12,6 +12,6 @@ pub mod lookup;
 pub mod tls;
 pub mod trouble;
 
-pub use address::Address;
-pub use connect::connect;
+pub use address::{Address, percent_decoded};
+pub use connect::{connect, connect_to};
 pub use endpoint::{Connection, Endpoint, Family, deadline, is_socket_path};

@@ -6,10 +6,14 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::client::WantsClientCert;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio_rustls::TlsConnector;
+
+use super::endpoint::Connection;
+use super::trouble::words;
 
 /// Where the ciphers come from; made when the first handshake needs it.
 pub static PROVIDER: LazyLock<Arc<CryptoProvider>> =
@@ -48,4 +52,26 @@ pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
         }
     };
     Ok(config.with_no_client_auth())
+}
+
+/// TLS over `connection` with `host`, a name or an address as it stands in a URL.
+///
+/// # Errors
+/// Says why there is no handshake.
+pub async fn secured(
+    connection: Connection,
+    host: &str,
+    config: ClientConfig,
+) -> Result<Connection, String> {
+    let bare = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let name =
+        ServerName::try_from(bare).map_err(|error| format!("not a name for TLS: {error}"))?;
+    let secured = TlsConnector::from(Arc::new(config)).connect(name, connection);
+    match secured.await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(words(&error)),
+    }
 }

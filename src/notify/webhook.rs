@@ -4,13 +4,17 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use http::Method;
+use http::header::{self, HeaderName, HeaderValue};
 use ring::hmac;
+use rustls::ClientConfig;
+use url::Url;
 
 use crate::blocking;
-use crate::net::tls;
+use crate::health::bounded;
+use crate::net::http::{Header, authority, basic, capitals, status, target};
+use crate::net::http1::{Request, Response};
+use crate::net::{Connection, connect_to, percent_decoded, tls};
 use crate::secret::Secret;
 
 use super::message::{DeliveryError, Notification};
@@ -24,21 +28,13 @@ const KEPT_ANSWER: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Notifier {
     spec: WebhookSpec,
-    headers: HeaderMap,
     deadline: Duration,
 }
 
 impl Notifier {
     /// A notifier for `spec`. `deadline` is from the connection to the end of the answer.
-    pub fn new(spec: WebhookSpec, deadline: Duration) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.extend(spec.headers.iter().cloned());
-        Self {
-            spec,
-            headers,
-            deadline,
-        }
+    pub const fn new(spec: WebhookSpec, deadline: Duration) -> Self {
+        Self { spec, deadline }
     }
 
     /// Posts `message`.
@@ -47,83 +43,111 @@ impl Notifier {
     /// Says why it was not taken, and whether it may be later.
     pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
         let body = message.event.to_string();
-        let mut headers = self.headers.clone();
-        if let Some(key) = &self.spec.secret {
-            let signature = HeaderValue::from_str(&signature(key, body.as_bytes()));
-            headers.extend(signature.ok().map(|value| (SIGNATURE, value)));
-        }
-        let posted = async {
-            let request = self.client().await?.post(self.spec.url.url.expose());
-            let sent = request.headers(headers).body(body).send().await;
-            let answer = sent.map_err(|error| self.unreachable(error))?;
-            self.judge(answer).await
-        };
-        tokio::time::timeout(self.deadline, posted)
+        tokio::time::timeout(self.deadline, self.post(body.as_bytes()))
             .await
             .unwrap_or_else(|_| Err(self.temporary("not done in time")))
     }
 
-    async fn client(&self) -> Result<Client, DeliveryError> {
-        let (secure, cacert) = (self.spec.url.is_secure, self.spec.cacert.clone());
-        // the system's roots are read only when they are needed, and off the runtime's thread
-        let tls = blocking::run("tls", move || match secure {
-            true => tls::trusting(cacert.as_deref()),
-            false => Ok(tls::trusting_nobody().with_no_client_auth()),
-        });
-        let tls = tls
+    async fn post(&self, body: &[u8]) -> Result<(), DeliveryError> {
+        let url = Url::parse(self.spec.url.url.expose()).map_err(|error| self.temporary(error))?;
+        let request = Request {
+            method: &Method::POST,
+            target: &target(&url),
+            headers: &self.headers(&url, body),
+            body,
+        };
+        let connection = self.connect(&url).await?;
+        let answer = request.send(connection).await;
+        self.judge(answer.map_err(|error| self.temporary(error))?)
+            .await
+    }
+
+    /// What is sent besides `body`. A header of the spec takes the place of ours.
+    fn headers(&self, url: &Url, body: &[u8]) -> Vec<(String, HeaderValue)> {
+        let fixed = HeaderValue::from_static;
+        let mut ours: Vec<Header> = vec![
+            (header::USER_AGENT, fixed("httpok")),
+            (header::ACCEPT, fixed("*/*")),
+            (header::CONTENT_TYPE, fixed("application/json")),
+        ];
+        if let Ok(host) = HeaderValue::from_str(&authority(url)) {
+            ours.insert(0, (header::HOST, host));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let decoded = |part| percent_decoded(part).unwrap_or_default();
+            let password = Secret::new(decoded(url.password().unwrap_or_default()));
+            ours.push((
+                header::AUTHORIZATION,
+                basic(&decoded(url.username()), &password),
+            ));
+        }
+        ours.retain(|(name, _)| !self.spec.headers.iter().any(|(given, _)| given == name));
+        if let Some(key) = &self.spec.secret {
+            let signature = HeaderValue::from_str(&signature(key, body));
+            ours.extend(signature.ok().map(|value| (SIGNATURE, value)));
+        }
+        let all = ours.iter().chain(&self.spec.headers);
+        all.map(|(name, value)| (capitals(name), value.clone()))
+            .collect()
+    }
+
+    async fn connect(&self, url: &Url) -> Result<Connection, DeliveryError> {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        let tls = match self.spec.url.is_secure {
+            true => Some(self.tls().await?),
+            false => None,
+        };
+        let connected = connect_to(host, port, self.deadline).await;
+        let connection = connected.map_err(|trouble| self.temporary(trouble.detail))?;
+        match tls {
+            None => Ok(connection),
+            Some(config) => tls::secured(connection, host, config)
+                .await
+                .map_err(|why| self.temporary(why)),
+        }
+    }
+
+    /// Reads the roots only now, when they are needed, and off the runtime's thread.
+    async fn tls(&self) -> Result<ClientConfig, DeliveryError> {
+        let cacert = self.spec.cacert.clone();
+        blocking::run("tls", move || tls::trusting(cacert.as_deref()))
             .await
             .unwrap_or_else(|error| Err(format!("cannot prepare TLS: {error}")))
-            .map_err(|why| self.temporary(why))?;
-        Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .pool_max_idle_per_host(0)
-            .user_agent("httpok")
-            .tls_backend_preconfigured(tls)
-            .build()
-            .map_err(|error| self.unreachable(error))
+            .map_err(|why| self.temporary(why))
     }
 
     async fn judge(&self, mut answer: Response) -> Result<(), DeliveryError> {
-        let status = answer.status();
-        if status.is_success() {
+        let code = answer.head().code;
+        if (200..300).contains(&code) {
             return Ok(());
         }
         let mut said = Vec::new();
         while said.len() < KEPT_ANSWER {
-            let Ok(Some(chunk)) = answer.chunk().await else {
+            let Ok(Some(piece)) = answer.piece().await else {
                 break;
             };
-            said.extend_from_slice(&chunk);
+            said.extend_from_slice(&piece[..piece.len().min(KEPT_ANSWER - said.len())]);
         }
-        said.truncate(KEPT_ANSWER);
         let said = brief(String::from_utf8_lossy(&said).trim(), 200);
         let separator = if said.is_empty() { "" } else { ": " };
         let why = format!(
-            "webhook at \"{}\" answered {status}{separator}{said}",
-            self.spec.url.host
+            "webhook at \"{}\" answered {}{separator}{said}",
+            self.spec.url.host,
+            status(code)
         );
-        let later = matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-        );
-        Err(match later || status.is_server_error() {
+        // a timeout of theirs, or too many requests
+        Err(match matches!(code, 408 | 429) || code >= 500 {
             true => DeliveryError::Temporary(why),
             false => DeliveryError::Permanent(why),
         })
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> DeliveryError {
-        let error = error.without_url();
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
-        self.temporary(cause)
-    }
-
     fn temporary(&self, why: impl std::fmt::Display) -> DeliveryError {
-        DeliveryError::Temporary(format!("webhook at \"{}\": {why}", self.spec.url.host))
+        DeliveryError::Temporary(bounded(format!(
+            "webhook at \"{}\": {why}",
+            self.spec.url.host
+        )))
     }
 }
 

@@ -2,29 +2,62 @@
 //! connection of its own, so that a supervisor that was restarted in between is no trouble, and every answer
 //! has a bound. What is asked is not known here, nor how long it may take.
 
-use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
-use reqwest::Response;
+use http::HeaderValue;
 
-use crate::health::CallError;
-use crate::net::tls;
+use crate::health::{CallError, bounded};
+use crate::net::http1::{HttpError, Request, Response};
+use crate::net::trouble::words;
+use crate::net::{Connection, Endpoint};
 
-/// A client for the Unix socket `socket`, or for TCP without one. Nothing is connected.
-pub fn client(socket: Option<&str>) -> Result<reqwest::Client, Box<dyn Error + Send + Sync>> {
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .http1_only()
-        .pool_max_idle_per_host(0)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .user_agent("httpok")
-        // there is no TLS here: left to itself, reqwest reads all of the system's roots, and fails without any
-        .tls_backend_preconfigured(tls::trusting_nobody().with_no_client_auth());
-    if let Some(path) = socket {
-        builder = builder.unix_socket(path);
+/// What every request to `host` carries.
+pub fn headers(host: &str, accept: &'static str) -> Vec<(String, HeaderValue)> {
+    let host = HeaderValue::from_str(host).unwrap_or(HeaderValue::from_static("localhost"));
+    [
+        ("Host", host),
+        ("User-Agent", HeaderValue::from_static("httpok")),
+        ("Accept", HeaderValue::from_static(accept)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// A connection to the Unix socket `path`.
+pub async fn open(path: &str) -> io::Result<Connection> {
+    Endpoint::Unix(PathBuf::from(path)).open().await
+}
+
+/// Why a socket cannot be connected to; `shown` is whose it is.
+pub fn unopened(error: &io::Error, shown: &str) -> CallError {
+    let why = match error.kind() {
+        ErrorKind::NotFound => "no such socket".to_owned(),
+        _ => words(error),
+    };
+    unreachable(&why, shown)
+}
+
+/// What `why` keeps from being reached.
+pub fn unreachable(why: &str, shown: &str) -> CallError {
+    CallError::Unreachable {
+        detail: bounded(format!("{why}: {shown}")),
     }
-    Ok(builder.build()?)
+}
+
+/// Asks `request` over `connection`: an answer with its whole head.
+pub async fn send(
+    request: &Request<'_>,
+    connection: Connection,
+    shown: &str,
+) -> Result<Response, CallError> {
+    let answer = request.send(connection).await;
+    let answer = answer.map_err(|error| broken(&error, shown))?;
+    // a probe may take half a head for an answer; here something was to be done, and nobody says that it was
+    match answer.head().is_cut {
+        true => Err(broken(&HttpError::Closed, shown)),
+        false => Ok(answer),
+    }
 }
 
 /// Passes all of `response`'s body to `take`, piece by piece; `shown` is whose it is.
@@ -33,12 +66,12 @@ pub async fn stream(
     shown: &str,
     mut take: impl FnMut(&[u8]) -> Result<(), CallError>,
 ) -> Result<(), CallError> {
-    while let Some(chunk) = response
-        .chunk()
+    while let Some(piece) = response
+        .piece()
         .await
         .map_err(|error| broken(&error, shown))?
     {
-        take(&chunk)?;
+        take(piece)?;
     }
     Ok(())
 }
@@ -46,55 +79,27 @@ pub async fn stream(
 /// All of `response`'s body, if it is no larger than `most`.
 pub async fn body(response: Response, shown: &str, most: usize) -> Result<Vec<u8>, CallError> {
     let mut whole = Vec::new();
-    stream(response, shown, |chunk| {
-        if whole.len() + chunk.len() > most {
+    stream(response, shown, |piece| {
+        if whole.len() + piece.len() > most {
             return Err(CallError::Malformed {
                 detail: format!("an answer of more than {most} bytes: {shown}"),
             });
         }
-        whole.extend_from_slice(chunk);
+        whole.extend_from_slice(piece);
         Ok(())
     })
     .await?;
     Ok(whole)
 }
 
-/// What `error` means, in plain words.
-pub fn broken(error: &reqwest::Error, shown: &str) -> CallError {
-    let cause = causes(error).find(|cause| {
-        cause.source().is_none() || cause.downcast_ref().is_some_and(hyper::Error::is_parse)
-    });
-    let cause = cause.unwrap_or(error);
-    if cause.downcast_ref().is_some_and(hyper::Error::is_parse) {
-        return CallError::Malformed {
-            detail: format!("not an HTTP answer: {shown}"),
-        };
+/// What `error` means: a link that failed, or an answer that is none.
+fn broken(error: &HttpError, shown: &str) -> CallError {
+    match error {
+        HttpError::Io(_) | HttpError::Closed | HttpError::Truncated => {
+            unreachable(&error.to_string(), shown)
+        }
+        HttpError::TooLarge(_) | HttpError::Malformed(_) => CallError::Malformed {
+            detail: bounded(format!("{error}: {shown}")),
+        },
     }
-    let words = match cause.downcast_ref().map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(io::ErrorKind::NotFound) => "no such socket".to_owned(),
-        Some(io::ErrorKind::PermissionDenied) => "permission denied".to_owned(),
-        Some(io::ErrorKind::ConnectionReset) => "connection reset".to_owned(),
-        Some(io::ErrorKind::UnexpectedEof) => "connection closed".to_owned(),
-        _ => cause.to_string(),
-    };
-    CallError::Unreachable {
-        detail: format!("{words}: {shown}"),
-    }
-}
-
-/// Whether `error` is that we may not use the socket.
-pub fn is_forbidden(error: &reqwest::Error) -> bool {
-    let mut kinds = causes(error).filter_map(|cause| cause.downcast_ref().map(io::Error::kind));
-    kinds.any(|kind| kind == io::ErrorKind::PermissionDenied)
-}
-
-/// `error` and what led to it, down to the first cause.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
-    })
 }

@@ -4,7 +4,6 @@
 pub mod spec;
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,17 +43,11 @@ pub struct Client {
 
 impl Client {
     /// A client for the supervisord of `spec`. Nothing is connected.
-    ///
-    /// # Errors
-    /// Says why there can be no HTTP client.
-    pub fn new(
-        spec: SupervisordSpec,
-        deadlines: Deadlines,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self {
-            transport: Transport::new(spec)?,
+    pub fn new(spec: SupervisordSpec, deadlines: Deadlines) -> Self {
+        Self {
+            transport: Transport::new(spec),
             deadlines,
-        })
+        }
     }
 
     async fn tail(
@@ -81,10 +74,7 @@ impl Client {
         within: Duration,
     ) -> Result<Value, CallError> {
         let call = xmlrpc::call(method, params)?;
-        match tokio::time::timeout(within, self.transport.post(call)).await {
-            Ok(body) => xmlrpc::answer(&body?),
-            Err(_) => Err(CallError::TimedOut { after: within }),
-        }
+        xmlrpc::answer(&self.transport.post(call, within).await?)
     }
 }
 

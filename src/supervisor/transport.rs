@@ -1,14 +1,14 @@
 //! The way to a supervisord: HTTP over a Unix socket or TCP. What is asked is not known here.
 
-use std::error::Error;
+use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{StatusCode, Url};
+use http::{HeaderValue, Method};
 
-use super::http;
+use super::http as link;
 use super::supervisord::spec::SupervisordSpec;
 use crate::health::CallError;
-use crate::secret::Secret;
+use crate::net::http1::Request;
+use crate::net::{Connection, connect_to, http as values};
 
 /// The largest answer that is read: some 8000 processes.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
@@ -16,53 +16,63 @@ const MAX_ANSWER: usize = 8 * 1024 * 1024;
 /// One supervisord's address, and the credentials it wants.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    http: reqwest::Client,
-    endpoint: Url,
-    /// The server URL for people: without secrets.
-    shown: String,
-    username: String,
-    password: Secret,
+    spec: SupervisordSpec,
+    headers: Vec<(String, HeaderValue)>,
 }
 
 impl Transport {
     /// Its address, without secrets.
     pub fn shown(&self) -> &str {
-        &self.shown
+        &self.spec.shown
     }
 
     /// The way to the supervisord of `spec`. Nothing is connected.
-    pub fn new(spec: SupervisordSpec) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self {
-            http: http::client(spec.socket.as_deref())?,
-            endpoint: spec.endpoint,
-            shown: spec.shown,
-            username: spec.username,
-            password: spec.password,
-        })
+    pub fn new(spec: SupervisordSpec) -> Self {
+        let mut headers = link::headers(&values::authority(&spec.endpoint), "text/xml");
+        // also when both are empty: that is what supervisor's own client does
+        let login = values::basic(&spec.username, &spec.password);
+        let xml = HeaderValue::from_static("text/xml");
+        headers.push(("Authorization".to_owned(), login));
+        headers.push(("Content-Type".to_owned(), xml));
+        Self { spec, headers }
     }
 
-    /// Posts `body` and reads the whole answer. There is no deadline: that is for the caller to set.
-    pub async fn post(&self, body: String) -> Result<Vec<u8>, CallError> {
-        let shown = &self.shown;
-        let response = self
-            .http
-            .post(self.endpoint.clone())
-            // Also when both are empty: that is what supervisor's own client does.
-            .basic_auth(&self.username, Some(self.password.expose()))
-            .header(CONTENT_TYPE, "text/xml")
-            .header(ACCEPT, "text/xml")
-            .body(body)
-            .send()
+    /// Posts `body` and reads the whole answer, `within` at most.
+    pub async fn post(&self, body: String, within: Duration) -> Result<Vec<u8>, CallError> {
+        tokio::time::timeout(within, self.exchange(body.as_bytes(), within))
             .await
-            .map_err(|error| http::broken(&error, shown))?;
-        match response.status() {
-            StatusCode::OK => http::body(response, shown, MAX_ANSWER).await,
-            StatusCode::UNAUTHORIZED => Err(CallError::Unauthorized {
+            .unwrap_or(Err(CallError::TimedOut { after: within }))
+    }
+
+    async fn exchange(&self, body: &[u8], within: Duration) -> Result<Vec<u8>, CallError> {
+        let shown = &self.spec.shown;
+        let request = Request {
+            method: &Method::POST,
+            target: self.spec.endpoint.path(),
+            headers: &self.headers,
+            body,
+        };
+        let response = link::send(&request, self.connect(within).await?, shown).await?;
+        match response.head().code {
+            200 => link::body(response, shown, MAX_ANSWER).await,
+            401 => Err(CallError::Unauthorized {
                 detail: format!("{shown} wants another username or password"),
             }),
-            status => Err(CallError::Malformed {
-                detail: format!("HTTP status {status}: {shown}"),
+            code => Err(CallError::Malformed {
+                detail: format!("HTTP status {}: {shown}", values::status(code)),
             }),
         }
+    }
+
+    async fn connect(&self, within: Duration) -> Result<Connection, CallError> {
+        let shown = &self.spec.shown;
+        if let Some(path) = &self.spec.socket {
+            let opened = link::open(path).await;
+            return opened.map_err(|error| link::unopened(&error, shown));
+        }
+        let host = self.spec.endpoint.host_str().unwrap_or_default();
+        let port = self.spec.endpoint.port_or_known_default().unwrap_or(80);
+        let connected = connect_to(host, port, within).await;
+        connected.map_err(|trouble| link::unreachable(&trouble.detail, shown))
     }
 }

@@ -221,7 +221,7 @@ fn full_shop(base: &Path) -> Check {
         "shop",
         ProbeSpec::Http(HttpSpec {
             timeout: Duration::from_millis(500),
-            method: reqwest::Method::POST,
+            method: http::Method::POST,
             headers: vec![
                 sent("Accept", "text/plain"),
                 sent("x-site", "b"),
@@ -296,7 +296,7 @@ fn full_shop(base: &Path) -> Check {
         shop.warmup = Some(Box::new(HttpSpec {
             url: http_spec("https://shop.example.org/@@warmup").url,
             timeout: SECONDS(300),
-            method: reqwest::Method::GET,
+            method: http::Method::GET,
             data: None,
             max_body: 16 << 20,
             ..asked.clone()

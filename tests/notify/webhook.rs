@@ -1,9 +1,10 @@
 //! Webhooks, against a small server of our own that shows what arrives byte for byte.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use httpok::health::{DownState, ReportKind};
+use httpok::health::{DownState, ReportKind, TEXT_MAX};
 use httpok::net::http::header;
 use httpok::notify::spec::{WebhookSpec, WebhookUrl};
 use httpok::notify::webhook;
@@ -16,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::hostile::{Act, counting, scripted};
 use crate::message;
 
 fn target(url: String) -> WebhookSpec {
@@ -258,4 +260,80 @@ async fn https_is_verified() {
     let (_, posted) = tokio::join!(server, post(target(url)));
     let error = posted.expect_err("an unknown root");
     assert!(error.is_temporary(), "{error}");
+}
+
+/// Were an answer read for as long as there is some, nobody else would have a turn.
+#[tokio::test]
+async fn answers_without_end_are_given_up_and_cut() {
+    const MANY: usize = 64 << 20;
+    let times = |bytes: &'static [u8]| Act::Times(MANY / bytes.len(), bytes);
+    let refused = Act::Say(b"HTTP/1.1 500 No\r\n\r\n");
+    for (script, says) in [
+        (
+            vec![times(b"HTTP/1.1 103 E\r\n\r\n")],
+            "more than 512 KiB before the answer",
+        ),
+        (
+            vec![Act::Say(b"HTTP/1.1 500 "), times(b"rrrrrrrrrrrrrrrr")],
+            "head has more than 512 KiB",
+        ),
+        (vec![times(b"rrrrrrrrrrrrrrrrrrrrrrrr")], "not HTTP"),
+        (
+            vec![refused, times(b"\xff\xffxxxxxxxxxxxxxxxx")],
+            "answered 500",
+        ),
+        (vec![Act::Reset], "connection reset"),
+    ] {
+        let (server, sent) = counting(script).await;
+        let error = post(target(server.url("/T0KEN"))).await.expect_err(says);
+        let said = error.to_string();
+        assert!(
+            error.is_temporary() && said.contains(says),
+            "{says}: {said}"
+        );
+        assert!(said.len() <= TEXT_MAX, "{} bytes", said.len());
+        // what is read, and what the sockets' buffers take besides
+        let sent = sent.load(Ordering::Relaxed);
+        assert!(sent < MANY as u64 / 2, "{says}: {sent} bytes");
+    }
+    // a receiver that took it may say what it likes
+    let ok = Act::Say(b"HTTP/1.1 200 OK\r\n\r\n");
+    let (server, _) = counting(vec![ok, times(b"xxxxxxxxxxxxxxxx")]).await;
+    post(target(server.url("/"))).await.expect("taken");
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_ends_at_the_deadline() {
+    let server = scripted(vec![Act::Drip(b"HTTP/1.1 103 E\r\n\r\n")]).await;
+    let late = post_within(target(server.url("/")), Duration::from_millis(300)).await;
+    let said = late.expect_err("it never ends").to_string();
+    assert!(said.contains("not done in time"), "{said}");
+}
+
+#[tokio::test]
+async fn the_urls_login_is_sent_unless_a_header_takes_its_place() {
+    let answer = "HTTP/1.1 204 No Content\r\n\r\n";
+    let with_login = |target: &mut WebhookSpec| {
+        let url = target.url.url.expose().replace("//", "//me:p%3Aw@");
+        target.url = WebhookUrl::parse(&url).expect("a URL");
+    };
+    let (head, _, _) = exchange(answer, with_login).await;
+    // me:p:w
+    assert!(head.contains("authorization: basic bwu6cdp3"), "{head}");
+    assert!(
+        head.starts_with("post /hooks/t0ken http/1.1\r\nhost: 127.0.0.1:"),
+        "{head}"
+    );
+    let (head, _, _) = exchange(answer, |target| {
+        with_login(target);
+        for (name, value) in [("Authorization", "Bearer x"), ("Host", "other.test")] {
+            target.headers.push(header(name, value).expect("a header"));
+        }
+    })
+    .await;
+    assert!(head.contains("authorization: bearer x"), "{head}");
+    assert!(
+        !head.contains("basic") && !head.contains("host: 127"),
+        "{head}"
+    );
 }

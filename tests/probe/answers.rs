@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use http::Method;
 use httpok::health::{Observation, Phase, Reason};
 use httpok::net::http::header;
 use httpok::secret::SecretBytes;
-use reqwest::Method;
 use tokio::task::JoinSet;
 
 use super::hostile::{Act, scripted};

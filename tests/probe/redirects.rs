@@ -39,7 +39,7 @@ async fn the_same_host_is_followed_with_all_that_was_asked() {
     let server = server().await;
     let mut spec = patient(&server.url("/a").replace("http://", "http://me:pw@"));
     spec.follow = true;
-    spec.method = reqwest::Method::POST;
+    spec.method = http::Method::POST;
     spec.data = Some(SecretBytes::new("data"));
     spec.headers = vec![header("X-Key", "k").expect("a header")];
     let seen = run(spec).await;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use httpok::supervisor::supervisord::{Client, Deadlines, SupervisordSpec};
 use httpok::supervisor::{Stream, Supervisor};
 use tempfile::TempDir;
 
+use crate::hostile::{Act, counting, scripted};
 use crate::support::supervisord::Supervisord;
 use crate::support::wait_until;
 
@@ -26,7 +28,7 @@ fn client_with(url: &str, username: &str, password: &str) -> Client {
         deed: LIMIT,
     };
     let spec = SupervisordSpec::new(url, username, password.into()).unwrap();
-    Client::new(spec, deadlines).unwrap()
+    Client::new(spec, deadlines)
 }
 
 fn client(supervisord: &Supervisord) -> Client {
@@ -246,7 +248,11 @@ async fn a_supervisord_that_is_gone_is_noticed_at_once() {
     assert_eq!(refused.to_string(), format!("connection refused: {url}"));
     let refused = tcp.list(None).await.unwrap_err();
     let url = supervisord.inet_url();
-    assert_eq!(refused.to_string(), format!("connection refused: {url}"));
+    let address = url.strip_prefix("http://").unwrap();
+    assert_eq!(
+        refused.to_string(),
+        format!("connection refused ({address}): {url}")
+    );
     assert!(started.elapsed() < LIMIT);
 
     supervisord.restart();
@@ -365,7 +371,7 @@ async fn answers_that_are_none_are_told_apart() {
         (
             "garbage\r\n\r\n".to_owned(),
             false,
-            "not an HTTP answer: URL",
+            "not HTTP: the answer begins with \"garbage\": URL",
         ),
         (ok("hello"), false, "not an XML-RPC answer: \"hello\""),
         (
@@ -389,17 +395,17 @@ async fn answers_that_are_none_are_told_apart() {
         (
             String::new(),
             true,
-            "connection closed before message completed: URL",
+            "connection closed without a complete answer: URL",
         ),
         (
             "HTTP/1.1 200 OK\r\nContent-Le".to_owned(),
             true,
-            "connection closed before message completed: URL",
+            "connection closed without a complete answer: URL",
         ),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<meth".to_owned(),
             true,
-            "connection closed: URL",
+            "the body broke off: URL",
         ),
     ] {
         let shown: String = answer.chars().take(50).collect();
@@ -415,6 +421,82 @@ async fn answers_that_are_none_are_told_apart() {
     }
 }
 
+/// What a hostile supervisord makes of a call, and how much it could send meanwhile.
+async fn hostile(script: Vec<Act>) -> (CallError, u64) {
+    let (server, sent) = counting(script).await;
+    let client = client_with(&server.url(""), "", "");
+    let error = client.list(None).await.unwrap_err();
+    (error, sent.load(Ordering::Relaxed))
+}
+
+/// Were an answer read for as long as there is some, nobody else would have a turn: every call here ends by a bound
+/// of its own, long before its deadline.
+#[tokio::test]
+async fn answers_without_end_are_given_up() {
+    const MANY: usize = 64 << 20;
+    let times = |bytes: &'static [u8]| Act::Times(MANY / bytes.len(), bytes);
+    let ok = Act::Say(b"HTTP/1.1 200 OK\r\n");
+    let chunked = Act::Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (script, says) in [
+        (
+            vec![times(b"HTTP/1.1 103 E\r\n\r\n")],
+            "more than 512 KiB before the answer",
+        ),
+        (vec![times(b"rrrrrrrrrrrrrrrrrrrrrrrr")], "not HTTP"),
+        (
+            vec![Act::Say(b"HTTP/1.1 500 "), times(b"rrrrrrrrrrrrrrrr")],
+            "head has more than 512 KiB",
+        ),
+        (
+            vec![ok, Act::Say(b"X: "), times(b"xxxxxxxxxxxxxxxx")],
+            "head has more than 512 KiB",
+        ),
+        (vec![ok, times(b"A: b\r\n")], "head has more than 512 KiB"),
+        (
+            vec![chunked, times(b"0000000000000000")],
+            "a chunk's size is a line without end",
+        ),
+        (
+            vec![chunked, Act::Say(b"zz\r\n")],
+            "not the size of a chunk",
+        ),
+        (
+            vec![chunked, Act::Say(b"0\r\n"), times(b"A: b\r\n")],
+            "trailers without end",
+        ),
+        (
+            vec![chunked, times(b"8\r\nxxxxxxxx\r\n")],
+            "an answer of more than 8388608 bytes",
+        ),
+        (
+            vec![ok, Act::Say(b"\r\n"), times(b"xxxxxxxxxxxxxxxx")],
+            "an answer of more than 8388608 bytes",
+        ),
+        (vec![Act::Reset], "connection reset"),
+        (vec![ok, Act::Reset], "connection reset"),
+    ] {
+        let (error, sent) = hostile(script).await;
+        let said = error.to_string();
+        assert!(said.contains(says), "{says}: {said}");
+        assert!(said.len() < 300, "{said}");
+        // what is read, and what the sockets' buffers take besides
+        assert!(sent < MANY as u64 / 2, "{says}: {sent} bytes");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_ends_at_the_deadline() {
+    let server = scripted(vec![Act::Drip(b"HTTP/1.1 103 E\r\n\r\n")]).await;
+    let deadlines = Deadlines {
+        question: Duration::from_millis(300),
+        deed: LIMIT,
+    };
+    let spec = SupervisordSpec::new(&server.url(""), "", Secret::default()).unwrap();
+    let after = deadlines.question;
+    let answer = Client::new(spec, deadlines).list(None).await;
+    assert_eq!(answer, Err(CallError::TimedOut { after }));
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
@@ -427,7 +509,7 @@ async fn a_server_that_hangs_is_not_waited_for() {
         deed: Duration::from_millis(200),
     };
     let spec = SupervisordSpec::new(&url, "", Secret::default()).unwrap();
-    let client = Client::new(spec, deadlines).unwrap();
+    let client = Client::new(spec, deadlines);
     let after = deadlines.question;
     assert_eq!(client.list(None).await, Err(CallError::TimedOut { after }));
     let after = deadlines.deed;

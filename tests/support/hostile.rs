@@ -7,6 +7,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,6 +59,39 @@ impl Server {
 /// A server on any free port of 127.0.0.1 that plays `script` after each request.
 pub async fn scripted(script: Vec<Act>) -> Server {
     answering(move |_| script.clone()).await
+}
+
+/// A server that plays `script` after each request, and how many bytes it could send so far.
+pub async fn counting(script: Vec<Act>) -> (Server, Arc<AtomicU64>) {
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = sent.clone();
+    let server = talking(move |mut stream| {
+        let (script, count) = (script.clone(), count.clone());
+        async move {
+            read_head(&mut stream).await?;
+            for act in script {
+                match act {
+                    Act::Say(bytes) => {
+                        stream.write_all(bytes).await?;
+                        count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                    }
+                    Act::Times(times, bytes) => {
+                        // in large pieces, so that a client that reads on never has to wait
+                        let piece = bytes.repeat(1 + (64 << 10) / bytes.len());
+                        for _ in 0..1 + times * bytes.len() / piece.len() {
+                            stream.write_all(&piece).await?;
+                            count.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                        }
+                    }
+                    Act::Reset => return stream.set_zero_linger(),
+                    other => play(&mut stream, other).await?,
+                }
+            }
+            stream.shutdown().await
+        }
+    })
+    .await;
+    (server, sent)
 }
 
 /// A server that plays the script which `answer` makes of the request's head.

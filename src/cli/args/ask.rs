@@ -12,7 +12,7 @@ use crate::net::http::{Header, method};
 use crate::probe::http::Override;
 use crate::probe::line::Until;
 use crate::secret::{Secret, SecretBytes};
-use reqwest::Method;
+use http::Method;
 
 /// How a URL is asked, and what a good answer is.
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Method;
+use http::Method;
 
 use crate::cli::values;
 use crate::health::{Assertion, Budget, Expectation, ProcessName, StatusSet};

@@ -29,6 +29,8 @@ pub struct Head {
     pub headers: Vec<(String, String)>,
     /// What is odd about the answer, in words.
     pub notes: Vec<String>,
+    /// The peer closed before the head's end.
+    pub is_cut: bool,
 }
 
 impl Head {

@@ -13,14 +13,15 @@ use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
-use reqwest::Method;
-use reqwest::header::HeaderValue;
+use http::Method;
+use http::header::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub use body::{Decoder, Framing, Step};
 pub use head::{Boundary, Head, parse};
 
 use super::Connection;
+use super::trouble::words;
 
 /// The most that a peer may send before and with an answer's head.
 pub const HEAD_MAX: usize = 512 * 1024;
@@ -48,7 +49,7 @@ pub struct Request<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The connection broke.
-    #[error(transparent)]
+    #[error("{}", words(.0))]
     Io(#[from] io::Error),
     /// The peer closed before the answer's status line was complete.
     #[error("connection closed without a complete answer")]
@@ -245,6 +246,7 @@ impl Link {
                 continue;
             }
             if closed {
+                head.is_cut = true;
                 head.note("closed within the head".to_owned());
             }
             return Ok(head);

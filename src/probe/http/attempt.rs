@@ -4,7 +4,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
 use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -16,6 +15,7 @@ use super::request::Request;
 use super::trace::{Marks, Trace};
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
+use crate::net::http::target;
 use crate::net::trouble::of_timeout;
 use crate::net::{Connection, Endpoint, connect, http1};
 
@@ -110,14 +110,6 @@ impl Attempt<'_> {
                 None => trouble::of_handshake(&fault),
             })),
         }
-    }
-}
-
-/// Path and query.
-fn target(url: &Url) -> String {
-    match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
     }
 }
 

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::{Method, StatusCode, Url};
+use http::{Method, StatusCode};
 use tokio::time::{Instant, sleep_until, timeout_at};
+use url::Url;
 
 use super::answer::HttpAnswer;
 use super::attempt::Attempt;

@@ -3,7 +3,8 @@
 //! The host must stay the same; scheme and port may change, as for the kubelet, but for a step from https down
 //! to http. Credentials go to the same scheme and port only (CVE-2022-27774): another port is another server.
 
-use reqwest::{Method, StatusCode, Url};
+use ::url::Url;
+use http::{Method, StatusCode};
 
 use super::url;
 use crate::health::bounded;

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use base64::prelude::{BASE64_STANDARD, Engine};
-use hyper::http::uri::Authority;
-use reqwest::Url;
-use reqwest::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
+use http::uri::Authority;
+use url::Url;
 
 use super::SpecError;
 use super::redirect::Hop;
 use super::spec::HttpSpec;
 use super::tls::Tls;
 use crate::health::BodyNeeds;
+use crate::net::http::{Header, authority, basic, capitals};
 use crate::probe::intake::Needle;
 
 /// What every probe of one URL has in common.
@@ -20,7 +20,7 @@ pub struct Request {
     /// The URL for people.
     pub shown: String,
     /// Ours and the spec's, `Host` excepted.
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Vec<Header>,
     /// In place of the URL's host.
     host: Option<HeaderValue>,
     /// Headers of the answer whose values are kept whole.
@@ -81,9 +81,7 @@ impl Request {
 }
 
 /// All that is sent, in order, and what is sent as `Host` if that is not the URL's.
-fn headers(
-    spec: &HttpSpec,
-) -> Result<(Vec<(HeaderName, HeaderValue)>, Option<HeaderValue>), SpecError> {
+fn headers(spec: &HttpSpec) -> Result<(Vec<Header>, Option<HeaderValue>), SpecError> {
     let mut headers = vec![
         (
             header::USER_AGENT,
@@ -97,11 +95,7 @@ fn headers(
         ),
     ];
     if let Some((user, password)) = &spec.user {
-        let pair = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-        // base64 has no character that a header could not carry
-        let mut value = HeaderValue::from_str(&format!("Basic {pair}")).unwrap_or(EMPTY);
-        value.set_sensitive(true);
-        headers.push((header::AUTHORIZATION, value));
+        headers.push((header::AUTHORIZATION, basic(user, password)));
     }
     // the first of a name takes the place of ours, further ones stand beside it
     headers.retain(|(name, _)| !spec.headers.iter().any(|(given, _)| given == name));
@@ -119,8 +113,6 @@ fn headers(
     Ok((headers, host))
 }
 
-const EMPTY: HeaderValue = HeaderValue::from_static("");
-
 /// Whether what `name` carries proves who we are.
 fn is_credential(name: &str) -> bool {
     const PARTS: [&str; 9] = [
@@ -135,27 +127,6 @@ fn is_credential(name: &str) -> bool {
         "signature",
     ];
     PARTS.iter().any(|part| name.contains(part))
-}
-
-/// `x-api-key` as `X-Api-Key`: case does not matter, but there are servers to which it does.
-fn capitals(name: &HeaderName) -> String {
-    let parts = name
-        .as_str()
-        .split('-')
-        .map(|part| match part.split_at_checked(1) {
-            Some((first, rest)) => first.to_ascii_uppercase() + rest,
-            None => String::new(),
-        });
-    parts.collect::<Vec<_>>().join("-")
-}
-
-/// Host and, unless it is the scheme's, port.
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -198,7 +169,7 @@ mod tests {
     fn sent(request: &Request, url: &str) -> Vec<String> {
         let hop = Hop {
             url: url.parse().expect("a URL"),
-            method: reqwest::Method::GET,
+            method: http::Method::GET,
             data: false,
         };
         let headers = request.headers_for(&hop);

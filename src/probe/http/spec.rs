@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Method, Url};
+use http::Method;
+use url::Url;
 
 pub use crate::net::Family;
 use crate::net::http::Header;

@@ -1,24 +1,25 @@
 //! The way to a container engine: requests over its Unix socket, each with one deadline and a bounded answer.
 //! Without a version in the path, so that any engine takes them. What they mean is not known here.
 
-use std::error::Error;
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use reqwest::Method;
+use http::{HeaderValue, Method};
 use serde::Deserialize;
 
-use crate::health::CallError;
-use crate::supervisor::http;
+use crate::health::{CallError, bounded};
+use crate::net::Connection;
+use crate::net::http1::{Request, Response};
+use crate::supervisor::http as link;
 
 /// The largest answer that is read: some thousands of containers.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
-/// How much of a refusal's text is told.
-const MAX_MESSAGE: usize = 500;
 
 /// An engine's address.
 #[derive(Clone, Debug)]
 pub struct Wire {
-    http: reqwest::Client,
+    path: String,
+    headers: Vec<(String, HeaderValue)>,
     /// For people.
     shown: String,
 }
@@ -40,11 +41,12 @@ struct Refusal {
 
 impl Wire {
     /// The way through the socket `path`. Nothing is connected.
-    pub fn new(path: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self {
-            http: http::client(Some(path))?,
+    pub fn new(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            headers: link::headers("localhost", "*/*"),
             shown: format!("unix://{path}"),
-        })
+        }
     }
 
     /// Its address.
@@ -72,10 +74,10 @@ impl Wire {
     ) -> Result<Option<Answer>, CallError> {
         let asked = async {
             let response = self.send(Method::GET, path).await?;
-            if !response.status().is_success() {
+            if !(200..300).contains(&response.head().code) {
                 return self.answer(response).await.map(Some);
             }
-            http::stream(response, &self.shown, |chunk| {
+            link::stream(response, &self.shown, |chunk| {
                 take(chunk);
                 Ok(())
             })
@@ -95,28 +97,34 @@ impl Wire {
         bound(within, asked).await
     }
 
-    async fn send(&self, method: Method, path: &str) -> Result<reqwest::Response, CallError> {
-        let request = self
-            .http
-            .request(method, format!("http://localhost{path}"))
-            // an engine waits for the body of a POST that does not say how long it is
-            .body("");
-        request.send().await.map_err(|error| {
-            if http::is_forbidden(&error) {
-                let detail = format!(
-                    "permission denied: {}: run as root, or join the group that owns it (docker)",
-                    self.shown
-                );
-                return CallError::Unauthorized { detail };
-            }
-            http::broken(&error, &self.shown)
-        })
+    async fn send(&self, method: Method, path: &str) -> Result<Response, CallError> {
+        let request = Request {
+            method: &method,
+            target: path,
+            headers: &self.headers,
+            body: &[],
+        };
+        link::send(&request, self.connect().await?, &self.shown).await
     }
 
-    async fn answer(&self, response: reqwest::Response) -> Result<Answer, CallError> {
+    async fn connect(&self) -> Result<Connection, CallError> {
+        link::open(&self.path)
+            .await
+            .map_err(|error| match error.kind() {
+                ErrorKind::PermissionDenied => CallError::Unauthorized {
+                    detail: format!(
+                        "permission denied: {}: run as root, or join the group that owns it (docker)",
+                        self.shown
+                    ),
+                },
+                _ => link::unopened(&error, &self.shown),
+            })
+    }
+
+    async fn answer(&self, response: Response) -> Result<Answer, CallError> {
         Ok(Answer {
-            status: response.status().as_u16(),
-            body: http::body(response, &self.shown, MAX_ANSWER).await?,
+            status: response.head().code,
+            body: link::body(response, &self.shown, MAX_ANSWER).await?,
             shown: self.shown.clone(),
         })
     }
@@ -136,7 +144,7 @@ impl Answer {
             });
         }
         serde_json::from_slice(&self.body).map_err(|error| CallError::Malformed {
-            detail: format!("an unexpected answer: {error}: {}", self.shown),
+            detail: bounded(format!("an unexpected answer: {error}: {}", self.shown)),
         })
     }
 
@@ -149,7 +157,7 @@ impl Answer {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         match words.is_empty() {
             true => format!("HTTP status {}", self.status),
-            false => words.chars().take(MAX_MESSAGE).collect(),
+            false => bounded(words),
         }
     }
 }
@@ -166,6 +174,7 @@ async fn bound<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::TEXT_MAX;
 
     #[test]
     fn refusals_are_told_in_the_engines_words() {
@@ -181,7 +190,7 @@ mod tests {
         assert_eq!(message.message(), "no such file");
         assert_eq!(answer(404, "page not found\n").message(), "page not found");
         assert_eq!(answer(502, "").message(), "HTTP status 502");
-        assert_eq!(answer(500, &"x".repeat(9000)).message().len(), MAX_MESSAGE);
+        assert_eq!(answer(500, &"x".repeat(9000)).message().len(), TEXT_MAX);
         let error = answer(503, "busy").read::<u8>().unwrap_err();
         assert_eq!(error.to_string(), "HTTP status 503: busy: unix:///s");
         let error = answer(200, "<html>").read::<u8>().unwrap_err();

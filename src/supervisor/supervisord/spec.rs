@@ -1,6 +1,6 @@
 //! How a supervisord is reached: its server URL, read as supervisor's own client reads it. Plain data.
 
-use reqwest::Url;
+use url::Url;
 
 use crate::secret::{Secret, redact_url};
 
