@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use url::Url;
 
 use super::endpoint::{Connection, Endpoint, deadline};
 use super::lookup;
+use super::tls::secured;
 use super::trouble::{of_io, of_timeout};
 use crate::health::{Phase, Reason, Trouble};
 
@@ -36,6 +39,26 @@ pub async fn connect_to(host: &str, port: u16, timeout: Duration) -> Result<Conn
     let endpoints: Vec<_> = addresses.into_iter().map(Endpoint::Tcp).collect();
     let (connection, _) = connect(&endpoints, timeout, deadline).await?;
     Ok(connection)
+}
+
+/// A connection to the host of `url`, through TLS as `tls` has it when there is one. `timeout` bounds the look-up
+/// and the connection, but not the handshake.
+///
+/// # Errors
+/// Says why there is none.
+pub async fn connect_to_url(
+    url: &Url,
+    tls: Option<ClientConfig>,
+    timeout: Duration,
+) -> Result<Connection, String> {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let connected = connect_to(host, port, timeout).await;
+    let connection = connected.map_err(|trouble| trouble.detail)?;
+    match tls {
+        Some(config) => secured(connection, host, config).await,
+        None => Ok(connection),
+    }
 }
 
 /// A connection to one of `endpoints`, and to which one. `timeout` is how the time until `deadline` is called in

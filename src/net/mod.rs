@@ -13,5 +13,5 @@ pub mod tls;
 pub mod trouble;
 
 pub use address::{Address, percent_decoded};
-pub use connect::{connect, connect_to};
+pub use connect::{connect, connect_to, connect_to_url};
 pub use endpoint::{Connection, Endpoint, Family, deadline, is_socket_path};

@@ -14,7 +14,7 @@ use crate::blocking;
 use crate::health::bounded;
 use crate::net::http::{Header, authority, basic, capitals, status, target};
 use crate::net::http1::{Request, Response};
-use crate::net::{Connection, connect_to, percent_decoded, tls};
+use crate::net::{Connection, connect_to_url, percent_decoded, tls};
 use crate::secret::Secret;
 
 use super::message::{DeliveryError, Notification};
@@ -92,20 +92,13 @@ impl Notifier {
     }
 
     async fn connect(&self, url: &Url) -> Result<Connection, DeliveryError> {
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or_default();
         let tls = match self.spec.url.is_secure {
             true => Some(self.tls().await?),
             false => None,
         };
-        let connected = connect_to(host, port, self.deadline).await;
-        let connection = connected.map_err(|trouble| self.temporary(trouble.detail))?;
-        match tls {
-            None => Ok(connection),
-            Some(config) => tls::secured(connection, host, config)
-                .await
-                .map_err(|why| self.temporary(why)),
-        }
+        connect_to_url(url, tls, self.deadline)
+            .await
+            .map_err(|why| self.temporary(why))
     }
 
     /// Reads the roots only now, when they are needed, and off the runtime's thread.

@@ -5,13 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
+use http::{HeaderValue, Method};
+use url::Url;
 
 use super::client::ClientError;
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
-use crate::net::tls;
+use crate::net::http1::Request;
+use crate::net::{connect_to_url, http as values, tls};
 use crate::secret::Secret;
 
 /// A watchdog that does not answer within so long is not well itself.
@@ -62,60 +62,61 @@ impl Remote {
         }
     }
 
-    async fn post(&self, line: Vec<u8>) -> Result<(StatusCode, Vec<u8>), ClientError> {
+    async fn post(&self, line: Vec<u8>) -> Result<(u16, Vec<u8>), ClientError> {
         let trouble = |why: String| ClientError::Trouble(why);
-        let tls = match self.url.starts_with("https://") {
-            true => tls::trusting(self.cacert.as_deref()),
-            false => Ok(tls::trusting_nobody().with_no_client_auth()),
+        let url = format!("{}/api/v1/control", self.url.trim_end_matches('/'));
+        let url = Url::parse(&url).map_err(|why| trouble(why.to_string()))?;
+        let tls = match url.scheme() {
+            "https" => Some(tls::trusting(self.cacert.as_deref()).map_err(trouble)?),
+            _ => None,
         };
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .user_agent("httpok")
-            .tls_backend_preconfigured(tls.map_err(trouble)?)
-            .build()
-            .map_err(|why| trouble(deepest(&why)))?;
+        let host = HeaderValue::from_str(&values::authority(&url))
+            .map_err(|_| trouble("its host cannot be sent in a header".to_owned()))?;
         let key = HeaderValue::from_str(self.key.expose())
             .map_err(|_| trouble("the key cannot be sent in a header".to_owned()))?;
-        let url = format!("{}/api/v1/control", self.url.trim_end_matches('/'));
-        let request = client
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
-            .header("X-API-Key", key)
-            .body(line);
-        let mut answer = request.send().await.map_err(|why| match why.is_connect() {
-            true => trouble(format!("cannot connect: {}", deepest(&why))),
-            false => trouble(deepest(&why)),
-        })?;
+        let headers = [
+            ("Host", host),
+            ("User-Agent", HeaderValue::from_static("httpok")),
+            ("Content-Type", HeaderValue::from_static("application/json")),
+            ("X-API-Key", key),
+        ];
+        let request = Request {
+            method: &Method::POST,
+            target: &values::target(&url),
+            headers: &headers.map(|(name, value)| (name.to_owned(), value)),
+            body: &line,
+        };
+        let connection = connect_to_url(&url, tls, DEADLINE)
+            .await
+            .map_err(|why| trouble(format!("cannot connect: {why}")))?;
+        let answer = request.send(connection).await;
+        let mut answer = answer.map_err(|why| trouble(why.to_string()))?;
+        let status = answer.head().code;
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|why| trouble(deepest(&why)))? {
-            body.extend_from_slice(&chunk);
+        while let Some(piece) = answer
+            .piece()
+            .await
+            .map_err(|why| trouble(why.to_string()))?
+        {
+            body.extend_from_slice(piece);
             if body.len() > LONGEST {
                 return Err(trouble("its answer is too long".to_owned()));
             }
         }
-        Ok((answer.status(), body))
+        Ok((status, body))
     }
 }
 
 /// What an answer that is not the protocol's means.
-fn refusal(status: StatusCode, body: &[u8]) -> String {
+fn refusal(status: u16, body: &[u8]) -> String {
     let why = serde_json::from_slice::<serde_json::Value>(body).ok();
     let why = why.and_then(|why| Some(why.get("error")?.as_str()?.to_owned()));
     match (status, why) {
-        (StatusCode::UNAUTHORIZED, _) => "the key is not one of its api_keys".to_owned(),
+        (401, _) => "the key is not one of its api_keys".to_owned(),
         (_, Some(why)) => why,
         (status, None) => {
+            let status = values::status(status);
             format!("status {status}: is it httpok, and does [serve] of it listen there?")
         }
     }
-}
-
-/// The innermost cause; what stands around it only repeats the URL.
-fn deepest(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
