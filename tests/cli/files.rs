@@ -139,7 +139,8 @@ fn manual_pages_are_flawless() {
         assert!(lint.status.success() && found.is_empty(), "{found}");
         pages += 1;
     }
-    assert_eq!(pages, 16);
+    let committed = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/man"));
+    assert_eq!(pages, committed.expect("man is there").count());
     let nowhere = run(&["generate", "man", "/dev/null/man"]);
     assert_eq!(nowhere.code, Some(3), "{nowhere:?}");
     assert!(nowhere.err.contains("/dev/null/man"));

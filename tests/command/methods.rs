@@ -168,32 +168,29 @@ async fn what_fell_over_is_no_operators_stop() {
     assert_eq!(state(&client, "web").await, ProcessState::Exited);
 }
 
-/// Nothing in a name is a word of the shell, in either form of a command.
+/// A list of words takes any name as it is; a line for the shell refuses what a shell could take for a command.
 #[tokio::test]
-async fn names_are_never_read_by_a_shell() {
+async fn a_name_is_never_read_by_a_shell() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path().to_str().unwrap();
     let hostile = "a b'c\"d$(touch owned)`touch owned`; touch owned #\\";
     let argv = ["touch", &format!("{here}/{{name}}.argv")].map(str::to_owned);
-    for (line, suffix) in [
-        (CommandLine::Argv(argv.to_vec()), "argv"),
-        (shell(&format!("cd {here}; touch {{name}}.bare")), "bare"),
-        (
-            shell(&format!("cd {here}; touch \"{{name}}.double\"")),
-            "double",
-        ),
-        (
-            shell(&format!("cd {here}; touch '{{name}}.single'")),
-            "single",
-        ),
+    let client = client_of(&CommandLine::Argv(argv.to_vec()), PATIENT);
+    assert_eq!(state(&client, hostile).await, ProcessState::Running);
+    assert!(dir.path().join(format!("{hostile}.argv")).exists());
+    for (suffix, argument) in [
+        ("bare", "{name}.bare"),
+        ("double", "\"{name}.double\""),
+        ("single", "'{name}.single'"),
     ] {
-        let client = client_of(&line, PATIENT);
-        assert_eq!(state(&client, hostile).await, ProcessState::Running);
-        let made = dir.path().join(format!("{hostile}.{suffix}"));
-        assert!(made.exists(), "{line:?}");
+        let client = client_of(&shell(&format!("cd {here}; touch {argument}")), PATIENT);
+        let refused = client.info(&name(hostile)).await.unwrap_err().to_string();
+        assert!(refused.contains("write the command as a list"), "{refused}");
+        assert_eq!(state(&client, "a b").await, ProcessState::Running);
+        let made = dir.path().join(format!("a b.{suffix}"));
+        assert!(made.exists(), "{suffix}");
     }
     assert!(!dir.path().join("owned").exists());
-    assert!(!std::path::Path::new("owned").exists());
 }
 
 #[tokio::test]

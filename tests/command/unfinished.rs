@@ -165,7 +165,7 @@ fn of_two_watchdogs_one_restarts_a_process_and_the_other_says_which() {
     let second = stage.watch_as("other.toml");
     let asked = stage.watched.path().join("asked");
     wait_until("it is being stopped", LIMIT, || asked.exists());
-    let another = |said: &str| said.contains("is being restarted by");
+    let another = |said: &str| said.contains("another watchdog is restarting it");
     wait_until("the other one says so", LIMIT, || {
         another(&first.err.text()) || another(&second.err.text())
     });

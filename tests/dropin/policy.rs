@@ -175,7 +175,7 @@ fn a_file_of_checks_in_one_listener() {
     listener.tick();
     let said = listener
         .err
-        .wait("web is restarted", |said| said.contains("web restarted"));
+        .wait("web is restarted", |said| said.contains("web started"));
     assert!(said.contains("shop") && said.contains("killed"), "{said}");
     let pid = fs::read_to_string(stage.dir().join("pid")).unwrap();
     let pid = pid.trim().parse().unwrap();

@@ -148,7 +148,7 @@ fn two_watchdogs_never_look_after_the_same_programs() {
     assert_eq!(end.status.code(), Some(1), "{}", end.err);
     assert!(
         end.err
-            .contains("another watchdog looks after the programs"),
+            .contains("another watchdog of this configuration runs as process"),
         "{}",
         end.err
     );

@@ -213,7 +213,7 @@ fn a_watchdog_that_is_killed_half_way_is_made_good_by_the_next() {
     assert_eq!(stage.manager.lives("slow.service"), 1);
     let second = stage.watch();
     second.err.wait("it is made good", |said| {
-        said.contains("slow.service is in STOPPED state after an interrupted restart")
+        said.contains("slow.service is STOPPED: an interrupted restart is brought to its end")
     });
     stage
         .manager

@@ -85,6 +85,8 @@ fn a_large_body_is_judged_beside_the_loop() {
             "--once",
             "--journal",
             journal.to_str().unwrap(),
+            "--max-parsed",
+            "4MiB",
             "--expect",
             &expected,
             "URL/big",

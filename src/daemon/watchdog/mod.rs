@@ -181,14 +181,15 @@ impl Watchdog {
     async fn watch(&mut self, mut signals: Signals, over: impl Future<Output = ()>) -> Ending {
         let mut over = pin!(over);
         let mut is_asked_to_stop = false;
+        let mut is_asked_to_reload = false;
         let started = {
             let mut start = pin!(self.start());
             loop {
                 tokio::select! {
                     biased;
                     signal = signals.next() => match signal {
-                        // what it was started with is read anyway
-                        Signal::Reload => {}
+                        // the file was read before the start and may have changed since
+                        Signal::Reload => is_asked_to_reload = true,
                         Signal::Shutdown { count: 1 } => is_asked_to_stop = true,
                         Signal::Shutdown { .. } => return Ending::Hurried,
                     },
@@ -205,6 +206,9 @@ impl Watchdog {
         self.sd_notify.ready();
         self.update_sd_notify();
         let mut ending = is_asked_to_stop.then(|| self.stop());
+        if is_asked_to_reload && ending.is_none() {
+            self.begin_reload(None);
+        }
         let mut asked = self.due.len();
         let ending = loop {
             tokio::select! {

@@ -34,7 +34,7 @@ impl<'a> Samples<'a> {
                 let found = Line { number, name, rest };
                 named.then_some(found).ok_or_else(|| {
                     let line = excerpt(line.as_bytes());
-                    format!("a body that is no metrics text: line {number} is {line}")
+                    format!("a body that is not metrics text: line {number} is {line}")
                 })
             })
             .collect::<Result<_, _>>()
