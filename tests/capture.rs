@@ -138,7 +138,7 @@ impl RenderContext {
 
     async fn perform(&self, spec: &CaptureSpec) -> Outcome {
         let server = SupervisordSpec::new(&self.supervisord.url(), "", "".into()).unwrap();
-        let client = supervisord::Client::new(server, supervisord::Deadlines::default());
+        let client = supervisord::SupervisordClient::new(server, supervisord::Deadlines::default());
         let mut supervisors = Supervisors::default();
         supervisors.insert(Backend::Supervisord, client);
         let plan = Plan {
@@ -161,7 +161,7 @@ impl RenderContext {
             capture: Some(spec),
             evidence: &self.evidence(),
             intents: &Intents::new(Store::new(self.dir.path().join("state")), "test"),
-            record: &action::Record::default(),
+            record: &action::ActionRecord::default(),
         };
         action::perform(&plan, &tools, &mut |_| {}).await.outcome
     }

@@ -32,8 +32,8 @@ use engine::Service;
 /// A service that stops when it is asked to.
 const GOOD: &str = "trap 'exit 0' TERM; sleep 1000 & wait";
 
-fn client(service: &Service) -> docker::Client {
-    docker::Client::new(&service.socket)
+fn client(service: &Service) -> docker::DockerClient {
+    docker::DockerClient::new(&service.socket)
 }
 
 fn name(text: &str) -> ProcessName {
@@ -48,7 +48,7 @@ fn name(text: &str) -> ProcessName {
 }
 
 /// Waits until `container` is in `state`.
-async fn until(client: &docker::Client, container: &str, state: ProcessState) {
+async fn until(client: &docker::DockerClient, container: &str, state: ProcessState) {
     let deadline = std::time::Instant::now() + program::LIMIT;
     loop {
         let found = client.info(&name(container)).await;

@@ -48,7 +48,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use httpok::health::{CallError, Process, ProcessName, ProcessState};
-use httpok::supervisor::embedded::{Embedded, Output, Program};
+use httpok::supervisor::embedded::{Embedded, Program, ProgramOutput};
 
 /// Long enough for the slowest machine, and never waited for when all is well.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -57,8 +57,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn script(name: &str, script: &str) -> Program {
     Program {
         startsecs: Duration::ZERO,
-        stdout: Output::Null,
-        stderr: Output::Null,
+        stdout: ProgramOutput::Null,
+        stderr: ProgramOutput::Null,
         ..Program::new(name, words(&["sh", "-c", script]))
     }
 }

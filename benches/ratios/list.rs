@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use httpok::secret::Secret;
-use httpok::supervisor::supervisord::{Client, Deadlines, SupervisordSpec};
+use httpok::supervisor::supervisord::{Deadlines, SupervisordClient, SupervisordSpec};
 
 use super::meter::{Table, each};
 
@@ -74,7 +74,7 @@ pub fn measure(table: &mut Table) {
     serve(UnixListener::bind(&socket).expect("a socket"), &text);
     let url = format!("unix://{}", socket.display());
     let spec = SupervisordSpec::new(&url, "", Secret::default()).expect("a URL");
-    let client = Client::new(spec, Deadlines::default());
+    let client = SupervisordClient::new(spec, Deadlines::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

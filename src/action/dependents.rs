@@ -3,7 +3,7 @@
 
 use crate::health::{ActionStep, IntentId, Plan, Process, ProcessState};
 
-use super::log::Log;
+use super::log::StepLog;
 use super::start::bring_up;
 use super::tools::Tools;
 
@@ -25,7 +25,7 @@ pub(super) async fn note(process: &Process, plan: &Plan, tools: &Tools<'_>) -> D
 }
 
 /// Starts again those that were stopped.
-pub(super) async fn bring_back(dependents: Dependents, tools: &Tools<'_>, log: &mut Log<'_>) {
+pub(super) async fn bring_back(dependents: Dependents, tools: &Tools<'_>, log: &mut StepLog<'_>) {
     for (process, intent) in dependents {
         let name = &process.name;
         let found = tools.supervisors.info(name).await.ok();

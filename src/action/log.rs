@@ -3,16 +3,16 @@
 use crate::clock::Clock;
 use crate::health::{ActionStep, Moment, ProcessName, Step};
 
-use super::record::Record;
+use super::record::ActionRecord;
 
 /// Notes steps: in the record, and at once to whoever listens.
-pub(super) struct Log<'a> {
+pub(super) struct StepLog<'a> {
     pub clock: &'a Clock,
-    pub record: &'a Record,
+    pub record: &'a ActionRecord,
     pub tell: &'a mut (dyn FnMut(&Step) + Send),
 }
 
-impl Log<'_> {
+impl StepLog<'_> {
     /// Notes a step that began at `begun`.
     pub fn note(&mut self, begun: Moment, process: Option<&ProcessName>, deed: ActionStep) {
         let at = self.clock.now();

@@ -16,14 +16,14 @@ use std::time::Duration;
 use crate::health::{ActionStep, Halt, Plan, Process, Scope, Selection, Skip, Step};
 use crate::supervisor::Listing;
 
-use log::Log;
+use log::StepLog;
 use restart::replaced;
 
 pub use capture::spec;
 pub use capture::spec::{CaptureSpec, Dumper};
 pub use capture::{DUMP, run_dump};
 pub use intents::Intents;
-pub use record::{Performed, Record};
+pub use record::{ActionRecord, Performed};
 pub use resume::resume;
 pub use tools::Tools;
 
@@ -36,7 +36,7 @@ pub async fn perform(
     tools: &Tools<'_>,
     tell: &mut (dyn FnMut(&Step) + Send),
 ) -> Performed {
-    let mut log = Log {
+    let mut log = StepLog {
         clock: tools.clock,
         record: tools.record,
         tell,
@@ -71,7 +71,7 @@ pub async fn perform(
 }
 
 /// Asks those supervisors that this plan is about; `None` when none of them could be asked.
-async fn list(plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) -> Option<Listing> {
+async fn list(plan: &Plan, tools: &Tools<'_>, log: &mut StepLog<'_>) -> Option<Listing> {
     let begun = log.clock.now();
     let backends = plan.scope.backends(&plan.remedy);
     let supervisors = tools.supervisors;

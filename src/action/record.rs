@@ -20,9 +20,9 @@ pub struct Performed {
 
 /// What an action has done so far. Clones are the same record.
 #[derive(Clone, Debug, Default)]
-pub struct Record(Arc<Mutex<Performed>>);
+pub struct ActionRecord(Arc<Mutex<Performed>>);
 
-impl Record {
+impl ActionRecord {
     /// Notes a step.
     pub(super) fn step(&self, step: Step) {
         self.lock().outcome.steps.push(step);

@@ -6,12 +6,17 @@ use crate::supervisor::Supervisors;
 
 use super::capture;
 use super::dependents::{self, Dependents};
-use super::log::Log;
+use super::log::StepLog;
 use super::start::bring_up;
 use super::tools::Tools;
 
 /// Restarts `process`, or starts it when it does not run.
-pub(super) async fn restart(process: &Process, plan: &Plan, tools: &Tools<'_>, log: &mut Log<'_>) {
+pub(super) async fn restart(
+    process: &Process,
+    plan: &Plan,
+    tools: &Tools<'_>,
+    log: &mut StepLog<'_>,
+) {
     let name = &process.name;
     let intent = match tools.intents.open(process, plan, tools).await {
         Ok(intent) => intent,
@@ -58,7 +63,7 @@ async fn stop(
     process: &Process,
     plan: &Plan,
     tools: &Tools<'_>,
-    log: &mut Log<'_>,
+    log: &mut StepLog<'_>,
     dependents: &mut Dependents,
 ) -> Stopped {
     let name = &process.name;

@@ -11,8 +11,8 @@ use crate::health::{
 };
 use crate::supervisor::Supervisors;
 
-use super::log::Log;
-use super::record::Record;
+use super::log::StepLog;
+use super::record::ActionRecord;
 use super::start::{settle, start};
 
 /// How often it is checked whether a stop that an earlier run had asked for is done.
@@ -26,8 +26,8 @@ pub async fn resume(
     clock: &Clock,
     tell: &mut (dyn FnMut(&Step) + Send),
 ) -> (Outcome, ResumeResult) {
-    let record = Record::default();
-    let mut log = Log {
+    let record = ActionRecord::default();
+    let mut log = StepLog {
         clock,
         record: &record,
         tell,
@@ -43,7 +43,7 @@ async fn finish(
     restart: &PendingRestart,
     may_start: bool,
     supervisors: &Supervisors,
-    log: &mut Log<'_>,
+    log: &mut StepLog<'_>,
 ) -> ResumeResult {
     let name = &restart.process;
     let found = match supervisors.info(name).await {
@@ -105,7 +105,7 @@ fn not_yet(why: String) -> ResumeResult {
 }
 
 /// It runs: as the process that was to be stopped (then nothing happened to it), or as a new one.
-fn note_running(found: &Process, restart: &PendingRestart, log: &mut Log<'_>) {
+fn note_running(found: &Process, restart: &PendingRestart, log: &mut StepLog<'_>) {
     let untouched = found.pid.is_some() && found.pid == restart.pid_before;
     if !untouched {
         let name = Some(&restart.process);

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::health::{ActionStep, CallError, IntentId, Process, ProcessName, ProcessState};
 use crate::supervisor::Supervisors;
 
-use super::log::Log;
+use super::log::StepLog;
 use super::tools::Tools;
 
 /// How long a process may take to stop when the supervisor did not say that it has.
@@ -29,7 +29,7 @@ pub(super) async fn bring_up(
     unstopped: Option<&Process>,
     intent: IntentId,
     tools: &Tools<'_>,
-    log: &mut Log<'_>,
+    log: &mut StepLog<'_>,
 ) {
     let name = &process.name;
     let begun = log.clock.now();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::capture::spec::CaptureSpec;
 use super::intents::Intents;
-use super::record::Record;
+use super::record::ActionRecord;
 use crate::clock::Clock;
 use crate::supervisor::Supervisors;
 
@@ -21,5 +21,5 @@ pub struct Tools<'a> {
     /// Where it is noted that a process is about to be stopped.
     pub intents: &'a Intents,
     /// What was done so far.
-    pub record: &'a Record,
+    pub record: &'a ActionRecord,
 }

@@ -15,7 +15,7 @@ use crate::daemon::wiring::{self, Parts, RunOptions};
 use crate::daemon::{Ending, Logger, Reload, SdNotify, Stderr, Ticks, Watchdog};
 use crate::notify::report::MailFormat;
 use crate::notify::superlance::Listener;
-use crate::tick::{Ended, Signals};
+use crate::tick::{ListenerEnd, Signals};
 
 /// How long the last lines on standard error may hold up the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -211,7 +211,7 @@ pub fn watchdog(parts: Parts, ticks: Ticks, logger: Logger, reload: Option<Reloa
 pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
     match ending {
         // supervisord being gone is how a listener's life ends, and no news to anybody
-        Ending::Stopped | Ending::NoTicks(Ended::InputClosed) => Exit::Ok,
+        Ending::Stopped | Ending::NoTicks(ListenerEnd::InputClosed) => Exit::Ok,
         Ending::Hurried => Exit::CannotListen,
         Ending::Once(verdict) => Exit::of_verdict(verdict),
         Ending::NoTicks(ended) => {

@@ -9,7 +9,7 @@ use crate::net::Address;
 use crate::supervisor::command::spec::CommandSpec;
 use crate::supervisor::docker::spec::DockerSpec;
 use crate::supervisor::supervisord::spec::SupervisordSpec;
-use crate::supervisor::systemd::spec::{Scope, SystemdSpec};
+use crate::supervisor::systemd::spec::{ManagerScope, SystemdSpec};
 
 const SERVER_URL: &str = "unix:///run/supervisor.sock";
 const DOCKER_SOCKET: &str = "/run/docker.sock";
@@ -129,8 +129,8 @@ fn systemd(table: &Table<'_>) -> SystemdSpec {
     let scope = table.read("scope", |value| {
         let word = value.text()?;
         match word.as_str() {
-            "system" => Some(Scope::System),
-            "user" => Some(Scope::User),
+            "system" => Some(ManagerScope::System),
+            "user" => Some(ManagerScope::User),
             _ => {
                 value.none_of("scope", &word, &["system", "user"]);
                 None

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::action::{self, CaptureSpec, Intents, Record, Tools};
+use crate::action::{self, ActionRecord, CaptureSpec, Intents, Tools};
 use crate::clock::Clock;
 use crate::health::{
     CallError, CheckResult, Effect, Event, Expectation, IntentId, Observation, Outcome,
@@ -211,7 +211,7 @@ impl Executor {
         let intents = self.intents.clone();
         let mut action = self.logger.action(url, look.as_ref());
         let check = plan.check.clone();
-        let record = Record::default();
+        let record = ActionRecord::default();
         let kept = record.clone();
         let work = async move {
             let tools = Tools {

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use crate::health::{Backend, Process};
 use crate::supervisor::Supervisors;
 use crate::supervisor::embedded::{
-    Embedded, Program, Record, become_subreaper, read_notes, reap_orphans,
+    Embedded, ProcessRecord, Program, become_subreaper, read_notes, reap_orphans,
 };
 
 use super::logger::Logger;
@@ -184,7 +184,7 @@ pub struct Prepared {
 #[derive(Debug)]
 struct TakenOver {
     lock: Option<Flock<File>>,
-    records: Vec<Record>,
+    records: Vec<ProcessRecord>,
     supervisor: Embedded,
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
 use crate::health::{self, Moment};
-use crate::tick::{Ended, Interval, Listener};
+use crate::tick::{Interval, Listener, ListenerEnd};
 
 /// All first probes are spread over so long: verdicts come soon.
 const FIRST: Duration = Duration::from_secs(1);
@@ -87,7 +87,11 @@ impl Ticks {
     ///
     /// # Errors
     /// When supervisord will send no more.
-    pub async fn next(&mut self, clock: &Clock, due: &[Due]) -> Result<Vec<health::Tick>, Ended> {
+    pub async fn next(
+        &mut self,
+        clock: &Clock,
+        due: &[Due],
+    ) -> Result<Vec<health::Tick>, ListenerEnd> {
         match self {
             Self::Listener { listener, last } => {
                 let tick = listener.next().await?;

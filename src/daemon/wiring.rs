@@ -16,7 +16,7 @@ use crate::notify::{
 use crate::probe::Probe;
 use crate::safe_path;
 use crate::serve;
-use crate::supervisor::embedded::{Output, Program};
+use crate::supervisor::embedded::{Program, ProgramOutput};
 use crate::supervisor::{Stream, Supervisors, command, docker, supervisord, systemd};
 
 use super::executor::Clients;
@@ -198,8 +198,8 @@ fn programs(settings: &Settings, run_options: &RunOptions) -> Definitions {
 
 fn keep_off_stdout(program: &mut Program) {
     for output in [&mut program.stdout, &mut program.stderr] {
-        if *output == Output::Inherit(Stream::Stdout) {
-            *output = Output::Inherit(Stream::Stderr);
+        if *output == ProgramOutput::Inherit(Stream::Stdout) {
+            *output = ProgramOutput::Inherit(Stream::Stderr);
         }
     }
 }
@@ -208,23 +208,24 @@ fn supervisors(settings: &Settings) -> Supervisors {
     let specs = &settings.supervisor;
     let mut supervisors = Supervisors::default();
     if let Some(spec) = &specs.supervisord {
-        let client = supervisord::Client::new(spec.clone(), supervisord::Deadlines::default());
+        let client =
+            supervisord::SupervisordClient::new(spec.clone(), supervisord::Deadlines::default());
         supervisors.insert(Backend::Supervisord, client);
     }
     // it is where it always is: to name one of its units is enough
     if specs.systemd.is_some() || is_named(Backend::Systemd, settings) {
-        let client = systemd::Client::new(specs.systemd.clone().unwrap_or_default());
+        let client = systemd::SystemdClient::new(specs.systemd.clone().unwrap_or_default());
         supervisors.insert(Backend::Systemd, client);
     }
     // its socket has a usual place, so that a target is enough
     if specs.docker.is_some() || is_named(Backend::Docker, settings) {
         let spec = specs.docker.clone().unwrap_or_default();
         let docker_host = std::env::var("DOCKER_HOST").ok();
-        let client = docker::Client::new(&spec.socket(docker_host.as_deref()));
+        let client = docker::DockerClient::new(&spec.socket(docker_host.as_deref()));
         supervisors.insert(Backend::Docker, client);
     }
     if let Some(spec) = &specs.command {
-        let client = command::Client::new(spec.clone());
+        let client = command::CommandClient::new(spec.clone());
         supervisors.insert(Backend::Command, client);
     }
     supervisors

@@ -8,7 +8,7 @@ use super::CommandLine;
 use crate::escape::brief;
 
 /// A place as it is written, braces included, and its value.
-pub type Place<'a> = (&'a str, String);
+pub type Placeholder<'a> = (&'a str, String);
 
 /// A value that a shell within a shell would read as its own words, as in `sh -c "echo {name}"`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -28,7 +28,7 @@ const SAFE: &str = "._:@%+=,/-";
 ///
 /// # Errors
 /// `line` is for a shell, and a value of a place in it is not safe there, however it is quoted.
-pub fn fill(line: &CommandLine, places: &[Place<'_>]) -> Result<CommandLine, UnsafeValue> {
+pub fn fill(line: &CommandLine, places: &[Placeholder<'_>]) -> Result<CommandLine, UnsafeValue> {
     if let CommandLine::Shell(text) = line {
         let mut used = places.iter().filter(|(word, _)| text.contains(word));
         if let Some((place, value)) = used.find(|(_, value)| !is_safe(value)) {
@@ -47,7 +47,7 @@ fn is_safe(value: &str) -> bool {
     !value.starts_with('-') && value.chars().all(known)
 }
 
-fn filled(line: &CommandLine, places: &[Place<'_>]) -> CommandLine {
+fn filled(line: &CommandLine, places: &[Placeholder<'_>]) -> CommandLine {
     match line {
         CommandLine::Argv(words) => {
             CommandLine::Argv(words.iter().map(|word| pasted(word, places)).collect())
@@ -61,7 +61,7 @@ fn filled(line: &CommandLine, places: &[Place<'_>]) -> CommandLine {
 }
 
 /// `line` for people.
-pub fn shown(line: &CommandLine, places: &[Place<'_>]) -> String {
+pub fn shown(line: &CommandLine, places: &[Placeholder<'_>]) -> String {
     match line {
         CommandLine::Argv(words) => pasted(&words.join(" "), places),
         CommandLine::Shell(text) => pasted(text, places),
@@ -69,7 +69,7 @@ pub fn shown(line: &CommandLine, places: &[Place<'_>]) -> String {
 }
 
 /// `text` with every place's value; what a value contains is no place.
-pub fn pasted(text: &str, places: &[Place<'_>]) -> String {
+pub fn pasted(text: &str, places: &[Placeholder<'_>]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -85,7 +85,7 @@ pub fn pasted(text: &str, places: &[Place<'_>]) -> String {
 }
 
 /// Which place `text` begins with, and what is behind it.
-fn place<'t>(text: &'t str, places: &[Place<'_>]) -> Option<(usize, &'t str)> {
+fn place<'t>(text: &'t str, places: &[Placeholder<'_>]) -> Option<(usize, &'t str)> {
     let mut all = places.iter().enumerate();
     all.find_map(|(at, (word, _))| text.strip_prefix(word).map(|rest| (at, rest)))
 }
@@ -100,7 +100,7 @@ enum Quotes {
 
 /// `text` with `$1` for the first place, and so on. Whatever the shell makes of the rest, what stands in these
 /// places is an expansion with balanced quotes or plain digits, never a word of the shell's language.
-fn parametrized(text: &str, places: &[Place<'_>]) -> String {
+fn parametrized(text: &str, places: &[Placeholder<'_>]) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut quotes = Quotes::None;
     let mut rest = text;
@@ -148,7 +148,7 @@ fn parameter(at: usize, value: &str, quotes: Quotes) -> String {
 mod tests {
     use super::*;
 
-    fn places<'a>(name: &str) -> [Place<'a>; 3] {
+    fn places<'a>(name: &str) -> [Placeholder<'a>; 3] {
         [("{name}", name), ("{check}", "a b"), ("{pid}", "41")]
             .map(|(word, value)| (word, value.to_owned()))
     }

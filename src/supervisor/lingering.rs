@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 /// The stops of one supervisor, by the name or id of what was to stop.
 #[derive(Clone, Debug, Default)]
-pub struct Lingering(Arc<Mutex<HashMap<String, Stop>>>);
+pub struct Lingering(Arc<Mutex<HashMap<String, LingeringStop>>>);
 
 #[derive(Debug)]
-struct Stop {
+struct LingeringStop {
     /// Which life of it was to end; another one is not on its way down.
     life: String,
     /// How long it may take.
@@ -24,7 +24,7 @@ struct Stop {
 impl Lingering {
     /// `life` of `what` is about to be asked to stop, which takes so long at most.
     pub fn asked(&self, what: &str, life: &str, takes: Duration) {
-        let stop = Stop {
+        let stop = LingeringStop {
             life: life.to_owned(),
             takes,
             until: None,
@@ -51,7 +51,7 @@ impl Lingering {
         holds
     }
 
-    fn stops(&self) -> MutexGuard<'_, HashMap<String, Stop>> {
+    fn stops(&self) -> MutexGuard<'_, HashMap<String, LingeringStop>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -36,12 +36,12 @@ impl Default for Deadlines {
 
 /// A supervisord.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct SupervisordClient {
     transport: Transport,
     deadlines: Deadlines,
 }
 
-impl Client {
+impl SupervisordClient {
     /// A client for the supervisord of `spec`. Nothing is connected.
     pub fn new(spec: SupervisordSpec, deadlines: Deadlines) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Client {
 }
 
 #[async_trait]
-impl Supervisor for Client {
+impl Supervisor for SupervisordClient {
     /// Where it is reached, without secrets.
     fn address(&self) -> &str {
         self.transport.shown()

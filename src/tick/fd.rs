@@ -19,18 +19,18 @@ use tokio::sync::{mpsc, oneshot};
 const CHUNK: usize = 8192;
 
 /// The reading end.
-pub enum Input {
+pub enum EventInput {
     Polled(Box<dyn AsyncRead + Send + Unpin>),
     Thread(mpsc::Receiver<io::Result<Vec<u8>>>),
 }
 
-impl Input {
+impl EventInput {
     /// Takes over `fd`. Needs a runtime.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         Ok(match kind(fd)? {
-            Kind::Pipe(fd) => Self::Polled(Box::new(pipe::Receiver::from_owned_fd(fd)?)),
-            Kind::Socket(stream) => Self::Polled(Box::new(stream)),
-            Kind::Other(file) => Self::Thread(reader(file)?),
+            DescriptorKind::Pipe(fd) => Self::Polled(Box::new(pipe::Receiver::from_owned_fd(fd)?)),
+            DescriptorKind::Socket(stream) => Self::Polled(Box::new(stream)),
+            DescriptorKind::Other(file) => Self::Thread(reader(file)?),
         })
     }
 
@@ -48,21 +48,21 @@ impl Input {
 }
 
 /// The writing end.
-pub enum Output {
+pub enum EventOutput {
     Polled(Box<dyn AsyncWrite + Send + Unpin>),
-    Thread(mpsc::Sender<Job>),
+    Thread(mpsc::Sender<WriteJob>),
 }
 
 /// Bytes to write, and whom to tell how it went.
-type Job = (Vec<u8>, oneshot::Sender<io::Result<()>>);
+type WriteJob = (Vec<u8>, oneshot::Sender<io::Result<()>>);
 
-impl Output {
+impl EventOutput {
     /// Takes over `fd`. Needs a runtime.
     pub fn new(fd: OwnedFd) -> io::Result<Self> {
         Ok(match kind(fd)? {
-            Kind::Pipe(fd) => Self::Polled(Box::new(pipe::Sender::from_owned_fd(fd)?)),
-            Kind::Socket(stream) => Self::Polled(Box::new(stream)),
-            Kind::Other(file) => Self::Thread(writer(file)?),
+            DescriptorKind::Pipe(fd) => Self::Polled(Box::new(pipe::Sender::from_owned_fd(fd)?)),
+            DescriptorKind::Socket(stream) => Self::Polled(Box::new(stream)),
+            DescriptorKind::Other(file) => Self::Thread(writer(file)?),
         })
     }
 
@@ -81,23 +81,23 @@ impl Output {
     }
 }
 
-enum Kind {
+enum DescriptorKind {
     Pipe(OwnedFd),
     Socket(UnixStream),
     Other(File),
 }
 
-fn kind(fd: OwnedFd) -> io::Result<Kind> {
+fn kind(fd: OwnedFd) -> io::Result<DescriptorKind> {
     let file = File::from(fd);
     let kind = file.metadata()?.file_type();
     Ok(if kind.is_fifo() {
-        Kind::Pipe(file.into())
+        DescriptorKind::Pipe(file.into())
     } else if kind.is_socket() {
         let stream = StdStream::from(OwnedFd::from(file));
         stream.set_nonblocking(true)?;
-        Kind::Socket(UnixStream::from_std(stream)?)
+        DescriptorKind::Socket(UnixStream::from_std(stream)?)
     } else {
-        Kind::Other(file)
+        DescriptorKind::Other(file)
     })
 }
 
@@ -124,8 +124,8 @@ fn reader(mut file: File) -> io::Result<mpsc::Receiver<io::Result<Vec<u8>>>> {
     Ok(receiver)
 }
 
-fn writer(mut file: File) -> io::Result<mpsc::Sender<Job>> {
-    let (sender, mut receiver) = mpsc::channel::<Job>(1);
+fn writer(mut file: File) -> io::Result<mpsc::Sender<WriteJob>> {
+    let (sender, mut receiver) = mpsc::channel::<WriteJob>(1);
     thread::Builder::new()
         .name("output".to_owned())
         .spawn(move || {

@@ -14,8 +14,8 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::Tick;
-use super::fd::{Input, Output};
-use super::protocol::{Event, Item, Parser};
+use super::fd::{EventInput, EventOutput};
+use super::protocol::{ListenerEvent, ListenerItem, ListenerParser};
 
 /// Ticks that may wait to be taken. Beyond that they are dropped: they all say the same.
 const WAITING: usize = 16;
@@ -28,13 +28,13 @@ const RESULT_AND_READY: &[u8] = b"RESULT 2\nOKREADY\n";
 
 /// Why there will be no more ticks.
 #[derive(Debug, thiserror::Error)]
-pub enum Ended {
+pub enum ListenerEnd {
     /// Nobody will send events any more.
     #[error("standard input was closed")]
     InputClosed,
     /// Events cannot be read.
     #[error("cannot read from standard input: {0}")]
-    Input(#[source] io::Error),
+    EventInput(#[source] io::Error),
     /// Events cannot be acknowledged.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
@@ -43,7 +43,7 @@ pub enum Ended {
 /// The listener's receiving end. Dropping it ends the listener without another word.
 #[derive(Debug)]
 pub struct Listener {
-    ticks: mpsc::Receiver<Result<Tick, Ended>>,
+    ticks: mpsc::Receiver<Result<Tick, ListenerEnd>>,
     task: AbortHandle,
 }
 
@@ -59,10 +59,10 @@ impl Listener {
     /// Listens on `input` and answers on `output`.
     pub fn new(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
         let (sender, ticks) = mpsc::channel(WAITING);
-        let link = Link {
-            input: Input::new(input)?,
-            output: Output::new(output)?,
-            parser: Parser::default(),
+        let link = ListenerLink {
+            input: EventInput::new(input)?,
+            output: EventOutput::new(output)?,
+            parser: ListenerParser::default(),
         };
         let task = tokio::spawn(async move {
             let ended = link.serve(&sender).await;
@@ -76,8 +76,11 @@ impl Listener {
     }
 
     /// The next tick. May be dropped halfway and called again; after the end it says `InputClosed`.
-    pub async fn next(&mut self) -> Result<Tick, Ended> {
-        self.ticks.recv().await.unwrap_or(Err(Ended::InputClosed))
+    pub async fn next(&mut self) -> Result<Tick, ListenerEnd> {
+        self.ticks
+            .recv()
+            .await
+            .unwrap_or(Err(ListenerEnd::InputClosed))
     }
 }
 
@@ -87,39 +90,39 @@ impl Drop for Listener {
     }
 }
 
-struct Link {
-    input: Input,
-    output: Output,
-    parser: Parser,
+struct ListenerLink {
+    input: EventInput,
+    output: EventOutput,
+    parser: ListenerParser,
 }
 
-impl Link {
-    async fn serve(mut self, ticks: &mpsc::Sender<Result<Tick, Ended>>) -> Ended {
+impl ListenerLink {
+    async fn serve(mut self, ticks: &mpsc::Sender<Result<Tick, ListenerEnd>>) -> ListenerEnd {
         if let Err(error) = self.output.write(READY).await {
-            return Ended::Output(error);
+            return ListenerEnd::Output(error);
         }
         loop {
             let bytes = match self.read().await {
-                Ok(Some(bytes)) if bytes.is_empty() => return Ended::InputClosed,
+                Ok(Some(bytes)) if bytes.is_empty() => return ListenerEnd::InputClosed,
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => {
                     tracing::warn!("an event from supervisord is incomplete and is skipped");
                     self.parser.abandon();
                     if let Err(error) = self.output.write(RESULT_AND_READY).await {
-                        return Ended::Output(error);
+                        return ListenerEnd::Output(error);
                     }
                     continue;
                 }
-                Err(error) => return Ended::Input(error),
+                Err(error) => return ListenerEnd::EventInput(error),
             };
             for item in self.parser.push(&bytes) {
                 match item {
-                    Item::Unreadable { line, why } => {
+                    ListenerItem::Unreadable { line, why } => {
                         tracing::warn!("no event header from supervisord, {why}: {line:?}");
                     }
-                    Item::Event(event) => {
+                    ListenerItem::Event(event) => {
                         if let Err(error) = self.output.write(RESULT_AND_READY).await {
-                            return Ended::Output(error);
+                            return ListenerEnd::Output(error);
                         }
                         hand_over(&event, ticks);
                     }
@@ -140,7 +143,7 @@ impl Link {
     }
 }
 
-fn hand_over(event: &Event, ticks: &mpsc::Sender<Result<Tick, Ended>>) {
+fn hand_over(event: &ListenerEvent, ticks: &mpsc::Sender<Result<Tick, ListenerEnd>>) {
     let Some(tick) = Tick::from_event(event, SystemTime::now()) else {
         return;
     };

@@ -10,8 +10,8 @@ mod signals;
 use std::time::{Duration, SystemTime};
 
 pub use interval::Interval;
-pub use listener::{Ended, Listener};
-pub use protocol::{Event, Item, Parser};
+pub use listener::{Listener, ListenerEnd};
+pub use protocol::{ListenerEvent, ListenerItem, ListenerParser};
 pub use signals::{Signal, Signals};
 
 /// It is time to look.
@@ -28,7 +28,7 @@ pub struct Tick {
 impl Tick {
     /// The tick that `event` is, if it is one: names that begin with `TICK` count, as in the original.
     /// `now` is the wall clock, which is what supervisord dates its events by.
-    pub fn from_event(event: &Event, now: SystemTime) -> Option<Self> {
+    pub fn from_event(event: &ListenerEvent, now: SystemTime) -> Option<Self> {
         let rest = event.name.strip_prefix("TICK")?;
         let seconds = rest
             .strip_prefix('_')
@@ -74,7 +74,7 @@ mod tests {
             ("tick_5", "when:1000", None),
             ("PROCESS_STATE_RUNNING", "when:1000", None),
         ] {
-            let event = Event {
+            let event = ListenerEvent {
                 name: name.to_owned(),
                 payload: payload.to_owned(),
             };

@@ -15,7 +15,7 @@ const SHOWN: usize = 200;
 
 /// One event as supervisord sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct ListenerEvent {
     /// Such as `TICK_5`.
     pub name: String,
     /// The beginning of its payload.
@@ -24,16 +24,16 @@ pub struct Event {
 
 /// One thing found in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
+pub enum ListenerItem {
     /// A whole event.
-    Event(Event),
+    Event(ListenerEvent),
     /// A line that is no header, or the beginning of one, and why.
     Unreadable { line: String, why: &'static str },
 }
 
 /// Takes the stream apart. Memory is bounded, whatever comes.
 #[derive(Debug, Default)]
-pub struct Parser {
+pub struct ListenerParser {
     /// The header line so far.
     line: Vec<u8>,
     /// The payload so far, after a header.
@@ -42,9 +42,9 @@ pub struct Parser {
     lost: bool,
 }
 
-impl Parser {
+impl ListenerParser {
     /// What `bytes` complete, in order.
-    pub fn push(&mut self, bytes: &[u8]) -> Vec<Item> {
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<ListenerItem> {
         let mut items = Vec::new();
         for &byte in bytes {
             if let Some(payload) = &mut self.payload {
@@ -76,7 +76,7 @@ impl Parser {
         *self = Self::default();
     }
 
-    fn finish_line(&mut self, items: &mut Vec<Item>) {
+    fn finish_line(&mut self, items: &mut Vec<ListenerItem>) {
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
         match header(&line) {
@@ -87,7 +87,7 @@ impl Parser {
             }
             Err(why) => {
                 self.lost = true;
-                items.push(Item::Unreadable {
+                items.push(ListenerItem::Unreadable {
                     line: line.chars().take(SHOWN).collect(),
                     why,
                 });
@@ -95,9 +95,9 @@ impl Parser {
         }
     }
 
-    fn finish_payload(&mut self, items: &mut Vec<Item>) {
+    fn finish_payload(&mut self, items: &mut Vec<ListenerItem>) {
         if let Some(payload) = self.payload.take_if(|payload| payload.left == 0) {
-            items.push(Item::Event(Event {
+            items.push(ListenerItem::Event(ListenerEvent {
                 name: payload.name,
                 payload: String::from_utf8_lossy(&payload.kept).into_owned(),
             }));
@@ -188,22 +188,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn event(name: &str, payload: &str) -> Item {
-        Item::Event(Event {
+    fn event(name: &str, payload: &str) -> ListenerItem {
+        ListenerItem::Event(ListenerEvent {
             name: name.to_owned(),
             payload: payload.to_owned(),
         })
     }
 
-    fn unreadable(line: &str, why: &'static str) -> Item {
-        Item::Unreadable {
+    fn unreadable(line: &str, why: &'static str) -> ListenerItem {
+        ListenerItem::Unreadable {
             line: line.to_owned(),
             why,
         }
     }
 
-    fn items(bytes: impl AsRef<[u8]>) -> Vec<Item> {
-        Parser::default().push(bytes.as_ref())
+    fn items(bytes: impl AsRef<[u8]>) -> Vec<ListenerItem> {
+        ListenerParser::default().push(bytes.as_ref())
     }
 
     /// An event as supervisord writes it.
@@ -237,7 +237,10 @@ mod tests {
         ] {
             let found = items(format!("{header}\nabc"));
             match name {
-                "" => assert!(matches!(found[..], [Item::Unreadable { .. }]), "{header}"),
+                "" => assert!(
+                    matches!(found[..], [ListenerItem::Unreadable { .. }]),
+                    "{header}"
+                ),
                 name => assert_eq!(found, [event(name, "abc")], "{header}"),
             }
         }
@@ -314,7 +317,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut parser = Parser::default();
+        let mut parser = ListenerParser::default();
         parser.push(&vec![b'x'; 10 * MAX_HEADER]);
         assert!(parser.line.len() <= MAX_HEADER);
         let tick = written("TICK_5", "when:5");
@@ -334,7 +337,7 @@ mod tests {
     #[test]
     fn an_unfinished_event_can_be_abandoned() {
         let tick = written("TICK_5", "when:5");
-        let mut parser = Parser::default();
+        let mut parser = ListenerParser::default();
         assert!(!parser.unfinished());
         for begun in ["ver:3", "ver:3.0 eventname:X len:9\nshort", "garbage\n"] {
             parser.push(begun.as_bytes());
@@ -366,7 +369,7 @@ mod tests {
                 cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
             cuts.push(stream.len());
             cuts.sort_unstable();
-            let mut parser = Parser::default();
+            let mut parser = ListenerParser::default();
             let mut start = 0;
             let mut found = Vec::new();
             for cut in cuts {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use httpok::exec::CommandLine;
 use httpok::health::{Backend, CallError, ProcessName, ProcessState};
-use httpok::supervisor::command::{Client, CommandSpec};
+use httpok::supervisor::command::{CommandClient, CommandSpec};
 use httpok::supervisor::{Stream, Supervisor};
 use tempfile::TempDir;
 
@@ -40,13 +40,13 @@ impl Stage {
         }
     }
 
-    fn client(&self, timeout: Duration) -> Client {
+    fn client(&self, timeout: Duration) -> CommandClient {
         let line = |action: &str| {
             let words = [&self.script.path(), "{name}", action];
             CommandLine::Argv(words.map(str::to_owned).to_vec())
         };
         let pidfile = self.dir.path().join("{name}.pid");
-        Client::new(CommandSpec {
+        CommandClient::new(CommandSpec {
             status: line("status"),
             stop: line("stop"),
             start: line("start"),
@@ -57,8 +57,8 @@ impl Stage {
 }
 
 /// With these words for all three.
-fn client_of(line: &CommandLine, timeout: Duration) -> Client {
-    Client::new(CommandSpec {
+fn client_of(line: &CommandLine, timeout: Duration) -> CommandClient {
+    CommandClient::new(CommandSpec {
         status: line.clone(),
         stop: line.clone(),
         start: line.clone(),
@@ -67,7 +67,7 @@ fn client_of(line: &CommandLine, timeout: Duration) -> Client {
     })
 }
 
-async fn state(client: &Client, service: &str) -> ProcessState {
+async fn state(client: &CommandClient, service: &str) -> ProcessState {
     client.info(&name(service)).await.unwrap().state
 }
 

@@ -29,7 +29,7 @@ use httpok::secret::SecretBytes;
 use httpok::supervisor::command::CommandSpec;
 use httpok::supervisor::docker::spec::DockerSpec;
 use httpok::supervisor::supervisord::SupervisordSpec;
-use httpok::supervisor::systemd::Scope;
+use httpok::supervisor::systemd::ManagerScope;
 
 fn env(name: &str) -> Option<String> {
     (name == "SHOP_KEY").then(|| "hunter2".to_owned())
@@ -126,7 +126,7 @@ fn systemd_targets_take_every_name_of_a_unit() {
     let text = file("", "[supervisor.systemd]\nscope = \"user\"");
     let settings = parse(&text, "x", &env).unwrap_or_else(|f| panic!("{f}"));
     let systemd = settings.supervisor.systemd.expect("a section");
-    assert_eq!(systemd.scope, Scope::User);
+    assert_eq!(systemd.scope, ManagerScope::User);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpok::config::parse;
 use httpok::config::settings::{OnExit, Settings};
 use httpok::supervisor::Stream;
-use httpok::supervisor::embedded::{Autorestart, LogFile, Output, Program, Rlimits, User};
+use httpok::supervisor::embedded::{Autorestart, LogFile, Program, ProgramOutput, Rlimits, User};
 use nix::sys::signal::Signal;
 
 use super::{env, faults, file};
@@ -29,7 +29,7 @@ fn a_program_has_supervisords_defaults_and_our_output() {
         (web.stopwaitsecs.as_secs(), web.stopsignal),
         (10, Signal::SIGTERM)
     );
-    assert_eq!(web.stderr, Output::Inherit(Stream::Stderr));
+    assert_eq!(web.stderr, ProgramOutput::Inherit(Stream::Stderr));
     assert_eq!(settings.on_exit, OnExit::Stop);
     assert!(
         settings.checks.is_empty(),
@@ -83,8 +83,8 @@ fn every_key_of_a_program_arrives() {
             nofile: Some(4096),
             core: Some(u64::MAX),
         },
-        stdout: Output::File(LogFile::new("/var/log/site.log".into(), 1 << 20, 2)),
-        stderr: Output::Null,
+        stdout: ProgramOutput::File(LogFile::new("/var/log/site.log".into(), 1 << 20, 2)),
+        stderr: ProgramOutput::Null,
         autostart: false,
         autorestart: Autorestart::Always,
         exitcodes: vec![0, 2],
@@ -108,9 +108,9 @@ fn every_key_of_a_program_arrives() {
 
 #[test]
 fn outputs_go_where_the_file_says() {
-    let stdout = Output::Inherit(Stream::Stdout);
-    let stderr = Output::Inherit(Stream::Stderr);
-    let log = Output::File(LogFile::new("/etc/x.log".into(), 50 << 20, 10));
+    let stdout = ProgramOutput::Inherit(Stream::Stdout);
+    let stderr = ProgramOutput::Inherit(Stream::Stderr);
+    let log = ProgramOutput::File(LogFile::new("/etc/x.log".into(), 50 << 20, 10));
     for (keys, one, two) in [
         ("", &stdout, &stderr),
         ("redirect_stderr = false", &stdout, &stderr),
@@ -125,7 +125,7 @@ fn outputs_go_where_the_file_says() {
         ("stdout_logfile = '/dev/stderr'", &stderr, &stderr),
         (
             "stdout_logfile = 'NONE'\nstderr_logfile = '/dev/fd/1'",
-            &Output::Null,
+            &ProgramOutput::Null,
             &stdout,
         ),
         (

@@ -13,7 +13,7 @@ use crate::program::LIMIT;
 use crate::support::wait_until;
 use crate::{GOOD, client, name, until};
 
-async fn state(client: &docker::Client, container: &str) -> ProcessState {
+async fn state(client: &docker::DockerClient, container: &str) -> ProcessState {
     client.info(&name(container)).await.unwrap().state
 }
 

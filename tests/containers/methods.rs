@@ -186,7 +186,7 @@ fn who_may_not_use_the_socket_is_told_which_group_may() {
             .enable_all()
             .build()
             .unwrap();
-        let client = docker::Client::new(&socket);
+        let client = docker::DockerClient::new(&socket);
         // SAFETY: the bare system call changes this thread alone, which ends soon
         let dropped = unsafe { libc::syscall(libc::SYS_setresuid, -1, 65534, -1) };
         assert_eq!(dropped, 0, "the tests run as root");

@@ -65,7 +65,7 @@ async fn what_we_asked_to_stop_is_on_its_way_down() {
     let volume = format!("--volume={}:/here", dir.path().display());
     engine.run("pasked", &[&volume], SLOW);
     let socket = poor(&service, &dir);
-    let client = || docker::Client::new(&socket);
+    let client = || docker::DockerClient::new(&socket);
     let ours = client();
     until(&ours, "pasked", ProcessState::Running).await;
     let asked = async {

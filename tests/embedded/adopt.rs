@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use httpok::health::{CallError, ProcessState};
-use httpok::supervisor::embedded::{Autorestart, Embedded, Program, Record, read_notes};
+use httpok::supervisor::embedded::{Autorestart, Embedded, ProcessRecord, Program, read_notes};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::tempdir;
@@ -22,7 +22,7 @@ fn starts(directory: &Path) -> Vec<u32> {
 }
 
 /// A program whose watchdog was killed, and what that one remembered.
-async fn left(directory: &Path) -> Record {
+async fn left(directory: &Path) -> ProcessRecord {
     let mut host = Host::start(&[], "supervise", TEXT, directory);
     // The first thing that the program does may be the last that its watchdog sees.
     until("its start", || starts(directory).len() == 1).await;
@@ -45,8 +45,8 @@ fn here(directory: &Path) -> Program {
 }
 
 /// As if it had been started with the definition `program`.
-fn fitting(record: &Record, program: &Program) -> Record {
-    Record {
+fn fitting(record: &ProcessRecord, program: &Program) -> ProcessRecord {
+    ProcessRecord {
         fingerprint: program.fingerprint(),
         ..record.clone()
     }
@@ -121,11 +121,11 @@ async fn another_process_with_that_number_is_left_alone() {
     let directory = tempdir().unwrap();
     let record = left(directory.path()).await;
     for stranger in [
-        Record {
+        ProcessRecord {
             started: record.started + 1,
             ..record.clone()
         },
-        Record {
+        ProcessRecord {
             boot: "another life".to_owned(),
             ..record.clone()
         },

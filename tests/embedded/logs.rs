@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use httpok::supervisor::Stream;
-use httpok::supervisor::embedded::{Autorestart, Embedded, LogFile, Output, Program, User};
+use httpok::supervisor::embedded::{Autorestart, Embedded, LogFile, Program, ProgramOutput, User};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::tempdir;
@@ -15,8 +15,8 @@ use tempfile::tempdir;
 use super::stage::{QUICK, Stage};
 use super::{LIMIT, named, script, until};
 
-fn file(path: &Path, maxbytes: u64) -> Output {
-    Output::File(LogFile {
+fn file(path: &Path, maxbytes: u64) -> ProgramOutput {
+    ProgramOutput::File(LogFile {
         path: path.to_owned(),
         maxbytes,
         backups: 2,

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::{Duration, SystemTime};
 
-use httpok::tick::{Ended, Listener, Tick};
+use httpok::tick::{Listener, ListenerEnd, Tick};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -84,7 +84,7 @@ fn tick(name: &str) -> String {
     event(name, &format!("when:{}", now.unwrap().as_secs() - 100))
 }
 
-async fn next(listener: &mut Listener) -> Result<Tick, Ended> {
+async fn next(listener: &mut Listener) -> Result<Tick, ListenerEnd> {
     timeout(LIMIT, listener.next()).await.expect("no tick")
 }
 
@@ -165,7 +165,10 @@ async fn garbage_before_a_header_costs_no_event_and_no_second_answer() {
     expect_tick(&mut listener, "TICK_5", 5).await;
     drop(peer.events);
     peer.events = Box::new(tokio::io::sink());
-    assert!(matches!(next(&mut listener).await, Err(Ended::InputClosed)));
+    assert!(matches!(
+        next(&mut listener).await,
+        Err(ListenerEnd::InputClosed)
+    ));
     peer.expect_end().await;
 }
 
@@ -191,8 +194,14 @@ async fn the_end_of_the_input_ends_it() {
         peer.expect(READY).await;
         peer.send("ver:3.0 half an ev").await;
         drop(peer);
-        assert!(matches!(next(&mut listener).await, Err(Ended::InputClosed)));
-        assert!(matches!(next(&mut listener).await, Err(Ended::InputClosed)));
+        assert!(matches!(
+            next(&mut listener).await,
+            Err(ListenerEnd::InputClosed)
+        ));
+        assert!(matches!(
+            next(&mut listener).await,
+            Err(ListenerEnd::InputClosed)
+        ));
     }
 }
 
@@ -203,7 +212,7 @@ async fn broken_output_ends_it() {
     peer.answers = Box::new(tokio::io::empty());
     peer.send(tick("TICK_5")).await;
     let error = next(&mut listener).await.unwrap_err();
-    assert!(matches!(error, Ended::Output(_)));
+    assert!(matches!(error, ListenerEnd::Output(_)));
     assert_eq!(
         error.to_string(),
         "cannot write to standard output: Broken pipe (os error 32)"
@@ -230,7 +239,10 @@ async fn files_do_as_well() {
     .unwrap();
     expect_tick(&mut listener, "TICK_5", 5).await;
     expect_tick(&mut listener, "TICK_60", 60).await;
-    assert!(matches!(next(&mut listener).await, Err(Ended::InputClosed)));
+    assert!(matches!(
+        next(&mut listener).await,
+        Err(ListenerEnd::InputClosed)
+    ));
     assert_eq!(
         std::fs::read_to_string(answers).unwrap(),
         READY.to_owned() + ANSWER + ANSWER

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use httpok::health::{CallError, Process, ProcessName, ProcessState};
 use httpok::secret::Secret;
-use httpok::supervisor::supervisord::{Client, Deadlines, SupervisordSpec};
+use httpok::supervisor::supervisord::{Deadlines, SupervisordClient, SupervisordSpec};
 use httpok::supervisor::{Stream, Supervisor};
 use tempfile::TempDir;
 
@@ -22,16 +22,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A program that runs for long and is up at once.
 const SLEEPER: &str = "command=sleep 1000\nstartsecs=0";
 
-fn client_with(url: &str, username: &str, password: &str) -> Client {
+fn client_with(url: &str, username: &str, password: &str) -> SupervisordClient {
     let deadlines = Deadlines {
         question: LIMIT,
         deed: LIMIT,
     };
     let spec = SupervisordSpec::new(url, username, password.into()).unwrap();
-    Client::new(spec, deadlines)
+    SupervisordClient::new(spec, deadlines)
 }
 
-fn client(supervisord: &Supervisord) -> Client {
+fn client(supervisord: &Supervisord) -> SupervisordClient {
     client_with(&supervisord.url(), "", "")
 }
 
@@ -493,7 +493,7 @@ async fn an_answer_that_drips_ends_at_the_deadline() {
     };
     let spec = SupervisordSpec::new(&server.url(""), "", Secret::default()).unwrap();
     let after = deadlines.question;
-    let answer = Client::new(spec, deadlines).list(None).await;
+    let answer = SupervisordClient::new(spec, deadlines).list(None).await;
     assert_eq!(answer, Err(CallError::TimedOut { after }));
 }
 
@@ -509,7 +509,7 @@ async fn a_server_that_hangs_is_not_waited_for() {
         deed: Duration::from_millis(200),
     };
     let spec = SupervisordSpec::new(&url, "", Secret::default()).unwrap();
-    let client = Client::new(spec, deadlines);
+    let client = SupervisordClient::new(spec, deadlines);
     let after = deadlines.question;
     assert_eq!(client.list(None).await, Err(CallError::TimedOut { after }));
     let after = deadlines.deed;

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use httpok::health::ProcessName;
-use httpok::supervisor::systemd::{Client, Scope, SystemdSpec};
+use httpok::supervisor::systemd::{ManagerScope, SystemdClient, SystemdSpec};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -119,9 +119,9 @@ impl Manager {
     }
 
     /// A client for this manager.
-    pub fn client(&self) -> Client {
-        Client::new(SystemdSpec {
-            scope: Scope::User,
+    pub fn client(&self) -> SystemdClient {
+        SystemdClient::new(SystemdSpec {
+            scope: ManagerScope::User,
             systemctl: self.dir().join("systemctl"),
         })
     }

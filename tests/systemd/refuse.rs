@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use httpok::health::{CallError, ProcessState};
-use httpok::supervisor::systemd::{Client, Scope, SystemdSpec};
+use httpok::supervisor::systemd::{ManagerScope, SystemdClient, SystemdSpec};
 
 use crate::manager::{Manager, named};
 use crate::program::LIMIT;
@@ -54,7 +54,10 @@ async fn who_was_stopped_by_an_operator_is_stopped() {
             "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 7'\n".to_owned(),
         ),
         // what nothing refers to is forgotten
-        ("keeps.target", "[Unit]\nWants=ends.service\n".to_owned()),
+        (
+            "keeps.target",
+            "[SystemdUnit]\nWants=ends.service\n".to_owned(),
+        ),
         (
             "ends.service",
             "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 0'\n".to_owned(),
@@ -94,12 +97,12 @@ async fn who_does_not_start_says_how_it_ended() {
         ),
         (
             "unmet.service",
-            "[Unit]\nConditionPathExists=/nonexistent\n[Service]\nExecStart=LIFE\n",
+            "[SystemdUnit]\nConditionPathExists=/nonexistent\n[Service]\nExecStart=LIFE\n",
         ),
         ("broken.service", "[Service]\nNonsense\n"),
         (
             "needy.service",
-            "[Unit]\nRequires=notify.service\nAfter=notify.service\n[Service]\nExecStart=LIFE\n",
+            "[SystemdUnit]\nRequires=notify.service\nAfter=notify.service\n[Service]\nExecStart=LIFE\n",
         ),
         (
             "loop.service",
@@ -151,13 +154,14 @@ async fn who_does_not_start_says_how_it_ended() {
 /// How often something is restarted is counted by us.
 #[tokio::test]
 async fn a_start_limit_does_not_hold_a_restart_up() {
-    let text = "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n[Service]\nExecStart=LIFE\n";
+    let text =
+        "[SystemdUnit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n[Service]\nExecStart=LIFE\n";
     let manager = Manager::with(&[
         ("web.service", text),
         // as long as someone wants it systemd remembers it
         (
             "keeper.service",
-            "[Unit]\nAfter=web.service\n[Service]\nExecStart=LIFE\n",
+            "[SystemdUnit]\nAfter=web.service\n[Service]\nExecStart=LIFE\n",
         ),
     ]);
     manager.systemctl(&["start", "keeper"]);
@@ -181,15 +185,15 @@ async fn a_stop_for_good_is_refused() {
     let manager = Manager::with(&[
         (
             "stays.service",
-            "[Unit]\nRefuseManualStop=yes\n[Service]\nExecStart=LIFE\n",
+            "[SystemdUnit]\nRefuseManualStop=yes\n[Service]\nExecStart=LIFE\n",
         ),
         (
             "once.service",
-            "[Unit]\nRefuseManualStart=yes\n[Service]\nExecStart=LIFE\n",
+            "[SystemdUnit]\nRefuseManualStart=yes\n[Service]\nExecStart=LIFE\n",
         ),
         (
             "wants.service",
-            "[Unit]\nWants=once.service\n[Service]\nExecStart=LIFE\n",
+            "[SystemdUnit]\nWants=once.service\n[Service]\nExecStart=LIFE\n",
         ),
         ("gone.service", "[Service]\nExecStart=LIFE\n"),
         ("base.service", "[Service]\nExecStart=LIFE\n"),
@@ -238,8 +242,8 @@ async fn who_may_not_is_told_who_may() {
     );
     std::fs::write(&shim, text).unwrap();
     std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let client = Client::new(SystemdSpec {
-        scope: Scope::User,
+    let client = SystemdClient::new(SystemdSpec {
+        scope: ManagerScope::User,
         systemctl: shim,
     });
     let error = client.stop(&named("web.service")).await.unwrap_err();
@@ -254,8 +258,8 @@ async fn who_may_not_is_told_who_may() {
 
 #[tokio::test]
 async fn where_there_is_no_systemctl_that_is_said() {
-    let client = Client::new(SystemdSpec {
-        scope: Scope::System,
+    let client = SystemdClient::new(SystemdSpec {
+        scope: ManagerScope::System,
         systemctl: "/nonexistent/systemctl".into(),
     });
     let error = client.list(None).await.unwrap_err();

@@ -16,7 +16,7 @@ use super::spec::Dumper;
 use super::staging::Staging;
 use super::stat;
 use super::stem::Stem;
-use super::subject::Subject;
+use super::subject::CaptureSubject;
 use super::tool::{self, Ran};
 
 /// What is kept of each of a dumper's outputs.
@@ -35,7 +35,7 @@ const WHAT: &str = "core";
 /// Makes a core of `subject`. What is made in vain is deleted.
 pub(super) async fn capture(
     dumper: &Dumper,
-    subject: &Subject<'_>,
+    subject: &CaptureSubject<'_>,
     folder: &Folder,
     stem: &Stem,
     deadline: &Deadline,
@@ -124,16 +124,16 @@ fn resident(pid: u32) -> Option<u64> {
 }
 
 /// Where a core is to be.
-struct Place {
+struct CorePaths {
     /// What the dumper is told.
     told: PathBuf,
     /// The name of the file that it makes of that.
     name: String,
 }
 
-fn core_of(dumper: &Dumper, staging: &Staging, stem: &Stem, pid: u32) -> Place {
+fn core_of(dumper: &Dumper, staging: &Staging, stem: &Stem, pid: u32) -> CorePaths {
     let told = stem.with(".core");
-    Place {
+    CorePaths {
         told: staging.path(&told),
         name: match dumper {
             Dumper::Builtin(_) => told,
@@ -142,7 +142,7 @@ fn core_of(dumper: &Dumper, staging: &Staging, stem: &Stem, pid: u32) -> Place {
     }
 }
 
-async fn dump(dumper: &Dumper, core: &Place, pid: u32, room: u64, left: Duration) -> Ran {
+async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Duration) -> Ran {
     let told = core.told.to_string_lossy().into_owned();
     let words = match dumper {
         Dumper::Builtin(program) => vec![

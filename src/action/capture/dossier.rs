@@ -11,9 +11,9 @@ use crate::secret;
 
 use super::deadline::write;
 use super::folder::Folder;
-use super::found::{Found, nothing};
+use super::found::{Evidence, nothing};
 use super::stem::Stem;
-use super::subject::Subject;
+use super::subject::CaptureSubject;
 
 const WHAT: &str = "evidence file";
 
@@ -29,8 +29,13 @@ pub(super) struct Dossier {
 
 impl Dossier {
     /// One about `subject`. Nothing is written yet.
-    pub(super) fn new(folder: &Folder, stem: &Stem, subject: &Subject<'_>, incident: &str) -> Self {
-        let Subject { name, pid, check } = subject;
+    pub(super) fn new(
+        folder: &Folder,
+        stem: &Stem,
+        subject: &CaptureSubject<'_>,
+        incident: &str,
+    ) -> Self {
+        let CaptureSubject { name, pid, check } = subject;
         Self {
             folder: folder.clone(),
             path: folder.path(&stem.with(".txt")),
@@ -40,7 +45,7 @@ impl Dossier {
     }
 
     /// Writes down what was `found` since `time`. After the first failure nothing more is tried.
-    pub(super) async fn add(&mut self, time: SystemTime, found: &Found) {
+    pub(super) async fn add(&mut self, time: SystemTime, found: &Evidence) {
         let Ok(size) = self.state else { return };
         let heading = std::mem::take(&mut self.heading);
         let text = heading + &piece(time, found);
@@ -68,8 +73,8 @@ impl Dossier {
     }
 }
 
-fn piece(time: SystemTime, found: &Found) -> String {
-    let Found { what, text, .. } = found;
+fn piece(time: SystemTime, found: &Evidence) -> String {
+    let Evidence { what, text, .. } = found;
     let time = humantime::format_rfc3339_millis(time);
     let failure = found.failure.as_deref();
     let failure = failure.map_or_else(String::new, |why| format!("FAILED: {why}\n"));

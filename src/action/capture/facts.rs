@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::deadline::Deadline;
 use super::files::{self, Files};
-use super::found::Found;
+use super::found::Evidence;
 use super::sockets;
 use crate::blocking;
 
@@ -27,24 +27,24 @@ const MAX_THREADS: usize = 500;
 const WHAT: &str = "facts";
 
 /// A section of the evidence file, with a line for the report where there is one.
-struct Section {
+struct FactSection {
     title: String,
     text: String,
     brief: Option<String>,
 }
 
 /// What the kernel knows about `pid`.
-pub(super) async fn look(pid: u32, deadline: &Deadline) -> Found {
+pub(super) async fn look(pid: u32, deadline: &Deadline) -> Evidence {
     let (send, mut sections) = unbounded_channel();
     // a thread that hangs ends with the process it reads about
     let reader = tokio::spawn(blocking::run("facts", move || read(pid, &send)));
-    let mut found = Found {
+    let mut found = Evidence {
         what: WHAT.to_owned(),
-        ..Found::default()
+        ..Evidence::default()
     };
     let deadline = deadline.or_after(FOR);
     let whole = deadline.bound(async {
-        while let Some(Section { title, text, brief }) = sections.recv().await {
+        while let Some(FactSection { title, text, brief }) = sections.recv().await {
             let _ = write!(found.text, "-- {title}\n{}\n\n", text.trim_end());
             if let Some(brief) = brief {
                 found.brief.push_str(&brief);
@@ -65,7 +65,7 @@ pub(super) async fn look(pid: u32, deadline: &Deadline) -> Found {
 }
 
 /// Reads everything, the files that wait for nothing first. The receiver takes each as it comes.
-fn read(pid: u32, send: &UnboundedSender<Section>) -> Result<(), String> {
+fn read(pid: u32, send: &UnboundedSender<FactSection>) -> Result<(), String> {
     let status = text(&format!("/proc/{pid}/status"));
     if status
         .as_ref()
@@ -75,7 +75,7 @@ fn read(pid: u32, send: &UnboundedSender<Section>) -> Result<(), String> {
     }
     let tell = |title: &str, text: String, brief: Option<String>| {
         // nobody waits for it any more: then nobody is told
-        let _ = send.send(Section {
+        let _ = send.send(FactSection {
             title: title.to_owned(),
             text,
             brief,

@@ -9,7 +9,7 @@ const BRIEF_BYTES: usize = 2048;
 
 /// What one source gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Evidence {
     /// Where it is from.
     pub what: String,
     /// All of it.
@@ -22,7 +22,7 @@ pub(super) struct Found {
     pub failure: Option<String>,
 }
 
-impl Found {
+impl Evidence {
     /// Nothing, and why.
     pub(super) fn nothing(what: &str, why: String) -> Self {
         Self {

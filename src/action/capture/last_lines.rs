@@ -6,7 +6,7 @@ use crate::health::{CallError, ProcessName};
 use crate::supervisor::{Stream, Supervisors};
 
 use super::deadline::Deadline;
-use super::found::{Found, tail};
+use super::found::{Evidence, tail};
 
 /// What is asked for of each of the two logs.
 const BYTES: u16 = 32 * 1024;
@@ -21,11 +21,11 @@ pub(super) async fn look(
     name: &ProcessName,
     supervisors: &Supervisors,
     deadline: &Deadline,
-) -> Found {
+) -> Evidence {
     let deadline = deadline.or_after(FOR);
-    let mut found = Found {
+    let mut found = Evidence {
         what: WHAT.to_owned(),
-        ..Found::default()
+        ..Evidence::default()
     };
     for (stream, title) in [
         (Stream::Stdout, "standard output"),

@@ -52,17 +52,17 @@ use crate::supervisor::Supervisors;
 
 pub use dump::{DUMP, run_dump};
 
-use super::log::Log;
+use super::log::StepLog;
 use deadline::Deadline;
 use dossier::Dossier;
 use folder::Folder;
-use found::Found;
+use found::Evidence;
 use spec::CaptureSpec;
 use stem::Stem;
-use subject::Subject;
+use subject::CaptureSubject;
 
 /// What is looked at before a core is made.
-enum Source<'a> {
+enum EvidenceSource<'a> {
     Facts,
     LastLines,
     Tool(&'a CommandLine),
@@ -76,7 +76,7 @@ pub(super) async fn capture(
     (name, pid): (&ProcessName, u32),
     plan: &Plan,
     supervisors: &Supervisors,
-    log: &mut Log<'_>,
+    log: &mut StepLog<'_>,
 ) {
     let begun = log.clock.now();
     let dir = spec.dir.as_deref().unwrap_or(usual_dir);
@@ -85,7 +85,7 @@ pub(super) async fn capture(
         log.note(begun, Some(name), ActionStep::Captured(capture));
         return;
     }
-    let subject = Subject {
+    let subject = CaptureSubject {
         name,
         pid,
         check: &plan.check,
@@ -94,8 +94,8 @@ pub(super) async fn capture(
     let folder = Folder::new(dir, spec);
     let stem = Stem::new(Clock::date(begun), &plan.incident, &name.namespec());
     let mut dossier = Dossier::new(&folder, &stem, &subject, &plan.incident);
-    let sources = [Source::Facts, Source::LastLines].into_iter();
-    for source in sources.chain(spec.run.iter().map(Source::Tool)) {
+    let sources = [EvidenceSource::Facts, EvidenceSource::LastLines].into_iter();
+    for source in sources.chain(spec.run.iter().map(EvidenceSource::Tool)) {
         let begun = log.clock.now();
         let found = look(source, &subject, supervisors, &deadline).await;
         dossier.add(Clock::date(begun), &found).await;
@@ -111,14 +111,14 @@ pub(super) async fn capture(
 }
 
 async fn look(
-    source: Source<'_>,
-    subject: &Subject<'_>,
+    source: EvidenceSource<'_>,
+    subject: &CaptureSubject<'_>,
     supervisors: &Supervisors,
     deadline: &Deadline,
-) -> Found {
+) -> Evidence {
     match source {
-        Source::Facts => facts::look(subject.pid, deadline).await,
-        Source::LastLines => last_lines::look(subject.name, supervisors, deadline).await,
-        Source::Tool(line) => tool::look(line, subject, deadline).await,
+        EvidenceSource::Facts => facts::look(subject.pid, deadline).await,
+        EvidenceSource::LastLines => last_lines::look(subject.name, supervisors, deadline).await,
+        EvidenceSource::Tool(line) => tool::look(line, subject, deadline).await,
     }
 }

@@ -1,21 +1,24 @@
 //! What `{pid}`, `{name}` and `{check}` in a tool's command line stand for.
 
 use crate::exec::CommandLine;
-use crate::exec::template::{self, Place, UnsafeValue};
+use crate::exec::template::{self, Placeholder, UnsafeValue};
 
-use super::subject::Subject;
+use super::subject::CaptureSubject;
 
 /// `line` as it is run.
-pub(super) fn fill(line: &CommandLine, subject: &Subject<'_>) -> Result<CommandLine, UnsafeValue> {
+pub(super) fn fill(
+    line: &CommandLine,
+    subject: &CaptureSubject<'_>,
+) -> Result<CommandLine, UnsafeValue> {
     template::fill(line, &places(subject))
 }
 
 /// `line` for people.
-pub(super) fn shown(line: &CommandLine, subject: &Subject<'_>) -> String {
+pub(super) fn shown(line: &CommandLine, subject: &CaptureSubject<'_>) -> String {
     template::shown(line, &places(subject))
 }
 
-fn places(subject: &Subject<'_>) -> [Place<'static>; 3] {
+fn places(subject: &CaptureSubject<'_>) -> [Placeholder<'static>; 3] {
     [
         ("{name}", subject.name.namespec()),
         ("{check}", subject.check.to_owned()),

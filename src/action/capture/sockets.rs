@@ -30,9 +30,9 @@ pub(super) struct Sockets {
 }
 
 /// A table of the kernel, and how its lines are read.
-type Table = (&'static str, fn(&str) -> Option<Socket>);
+type SocketTable = (&'static str, fn(&str) -> Option<Socket>);
 
-const TABLES: [Table; 3] = [("tcp", tcp), ("tcp6", tcp), ("unix", unix)];
+const TABLES: [SocketTable; 3] = [("tcp", tcp), ("tcp6", tcp), ("unix", unix)];
 
 /// The sockets of `pid` whose inodes, each with its descriptor, are `wanted`.
 pub(super) fn read(pid: u32, wanted: &BTreeMap<u64, u32>) -> Sockets {

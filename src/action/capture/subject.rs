@@ -4,7 +4,7 @@ use crate::health::ProcessName;
 
 /// A process, and the check that has it restarted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
+pub(super) struct CaptureSubject<'a> {
     pub name: &'a ProcessName,
     pub pid: u32,
     pub check: &'a str,

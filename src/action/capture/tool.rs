@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output};
 
 use super::deadline::Deadline;
-use super::found::{Found, head};
+use super::found::{Evidence, head};
 use super::placeholders;
-use super::subject::Subject;
+use super::subject::CaptureSubject;
 
 /// What is kept of each of a tool's two outputs.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -66,15 +66,19 @@ pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usi
 }
 
 /// What the tool `line` says about `subject`.
-pub(super) async fn look(line: &CommandLine, subject: &Subject<'_>, deadline: &Deadline) -> Found {
+pub(super) async fn look(
+    line: &CommandLine,
+    subject: &CaptureSubject<'_>,
+    deadline: &Deadline,
+) -> Evidence {
     let what = placeholders::shown(line, subject);
     let left = match deadline.left() {
         Ok(left) => left,
-        Err(why) => return Found::nothing(&what, why),
+        Err(why) => return Evidence::nothing(&what, why),
     };
     let line = match placeholders::fill(line, subject) {
         Ok(line) => line,
-        Err(why) => return Found::nothing(&what, why.to_string()),
+        Err(why) => return Evidence::nothing(&what, why.to_string()),
     };
     let ran = run(line, left, MAX_OUTPUT).await;
     let mut text = whole(&ran.stdout);
@@ -87,7 +91,7 @@ pub(super) async fn look(line: &CommandLine, subject: &Subject<'_>, deadline: &D
         text.push_str("-- on its standard error\n");
         text.push_str(&errors);
     }
-    Found {
+    Evidence {
         what,
         text,
         brief,

@@ -4,7 +4,7 @@ use super::names::Names;
 use crate::config::diagnostics::Diagnostic;
 use crate::config::table::Table;
 use crate::config::value::Value;
-use crate::supervisor::embedded::spec::{LogFile, Output, Stream};
+use crate::supervisor::embedded::spec::{LogFile, ProgramOutput, Stream};
 
 /// supervisord's defaults.
 const MAXBYTES: u64 = 50 << 20;
@@ -32,7 +32,7 @@ pub const STDERR: Keys = Keys {
 };
 
 /// Where the output with these `keys` goes; `None`: the table does not say.
-pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<Output> {
+pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<ProgramOutput> {
     let file = table.get(keys.file);
     let bounds = [table.get(keys.maxbytes), table.get(keys.backups)];
     let maxbytes = table.read(keys.maxbytes, Value::size).unwrap_or(MAXBYTES);
@@ -50,9 +50,9 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
     };
     let text = value.some_text()?;
     match text.as_str() {
-        "NONE" | "/dev/null" => Some(Output::Null),
-        "/dev/stdout" | "/dev/fd/1" => Some(Output::Inherit(Stream::Stdout)),
-        "/dev/stderr" | "/dev/fd/2" => Some(Output::Inherit(Stream::Stderr)),
+        "NONE" | "/dev/null" => Some(ProgramOutput::Null),
+        "/dev/stdout" | "/dev/fd/1" => Some(ProgramOutput::Inherit(Stream::Stdout)),
+        "/dev/stderr" | "/dev/fd/2" => Some(ProgramOutput::Inherit(Stream::Stderr)),
         "AUTO" | "syslog" => {
             value.wrong(Diagnostic::new(
                 format!("{text:?} names no file"),
@@ -63,7 +63,7 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
         _ => {
             let path = value.accept(names.fill(&text))?;
             let path = value.parse_context.sources.base.join(path);
-            Some(Output::File(LogFile::new(path, maxbytes, backups)))
+            Some(ProgramOutput::File(LogFile::new(path, maxbytes, backups)))
         }
     }
 }
@@ -73,8 +73,8 @@ pub fn read_stderr(
     table: &Table<'_>,
     keys: &Keys,
     names: &Names<'_>,
-    stdout: &Output,
-) -> Option<Output> {
+    stdout: &ProgramOutput,
+) -> Option<ProgramOutput> {
     let own = read_output(table, keys, names);
     if !table
         .read("redirect_stderr", Value::flag)

@@ -20,7 +20,7 @@ pub enum Ending {
     /// Once was asked for and is done: the worst verdict.
     Once(Verdict),
     /// No more ticks will come.
-    NoTicks(tick::Ended),
+    NoTicks(tick::ListenerEnd),
     /// It could not even begin: another one looks after its programs, or a port is taken.
     CannotBegin(String),
 }

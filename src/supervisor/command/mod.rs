@@ -23,7 +23,7 @@ use super::Supervisor;
 use super::lingering::Lingering;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output, template};
 use crate::health::{Backend, CallError, Process, ProcessName, ProcessState};
-use pidfile::Alive;
+use pidfile::LiveProcess;
 
 pub use spec::CommandSpec;
 
@@ -40,7 +40,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Whatever the commands reach.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct CommandClient {
     spec: Arc<CommandSpec>,
     address: String,
     /// Stops of which nobody has said that they are done.
@@ -50,13 +50,13 @@ pub struct Client {
 }
 
 /// What the status command said.
-struct Status {
+struct CommandStatus {
     state: ProcessState,
-    alive: Option<Alive>,
+    alive: Option<LiveProcess>,
     detail: String,
 }
 
-impl Client {
+impl CommandClient {
     /// A client that runs the command lines of `spec`.
     pub fn new(spec: CommandSpec) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Client {
         }
     }
 
-    async fn ask(&self, name: &ProcessName) -> Result<Status, CallError> {
+    async fn ask(&self, name: &ProcessName) -> Result<CommandStatus, CallError> {
         let finished = self.run(&self.spec.status, name).await?;
         let state = match finished.status.code() {
             Some(0) => ProcessState::Running,
@@ -92,7 +92,7 @@ impl Client {
             _ => None,
         };
         let detail = first_line(&finished.stdout);
-        Ok(Status {
+        Ok(CommandStatus {
             state,
             alive,
             detail: detail.unwrap_or_else(|| finished.status.to_string()),
@@ -134,7 +134,7 @@ impl Client {
 }
 
 #[async_trait]
-impl Supervisor for Client {
+impl Supervisor for CommandClient {
     /// The start command as it was written: two with another one are not the same.
     fn address(&self) -> &str {
         &self.address
@@ -182,7 +182,7 @@ impl Supervisor for Client {
             pid: status.alive.map(|alive| alive.pid),
             uptime: status.alive.map(|alive| alive.uptime),
             detail: status.detail,
-            instance: status.alive.map(Alive::life),
+            instance: status.alive.map(LiveProcess::life),
             aliases: Vec::new(),
         })
     }
@@ -203,7 +203,7 @@ impl Supervisor for Client {
         let until = Instant::now() + takes;
         loop {
             let asked = self.ask(name).await;
-            if asked.as_ref().is_ok_and(Status::is_down) {
+            if asked.as_ref().is_ok_and(CommandStatus::is_down) {
                 self.stops.settled(&key);
                 return Ok(());
             }
@@ -262,14 +262,14 @@ impl Supervisor for Client {
     }
 }
 
-impl Status {
+impl CommandStatus {
     fn is_down(&self) -> bool {
         matches!(self.state, ProcessState::Stopped | ProcessState::Exited)
     }
 
     /// Which life of it this is, as far as that can be known.
     fn life(&self) -> String {
-        self.alive.map(Alive::life).unwrap_or_default()
+        self.alive.map(LiveProcess::life).unwrap_or_default()
     }
 }
 
@@ -286,7 +286,7 @@ fn named(pattern: &str) -> Option<ProcessName> {
     }
 }
 
-fn places(name: &ProcessName) -> [template::Place<'static>; 2] {
+fn places(name: &ProcessName) -> [template::Placeholder<'static>; 2] {
     [
         ("{name}", name.name.clone()),
         ("{group}", name.group.clone()),

@@ -14,7 +14,7 @@ const MOST: u64 = 256;
 
 /// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alive {
+pub struct LiveProcess {
     pub pid: u32,
     /// When it was started, in clock ticks since boot.
     pub started: u64,
@@ -22,7 +22,7 @@ pub struct Alive {
     pub uptime: u64,
 }
 
-impl Alive {
+impl LiveProcess {
     /// Which process it is, also when another one gets its pid.
     pub fn life(self) -> String {
         format!("{} {}", self.pid, self.started)
@@ -30,7 +30,7 @@ impl Alive {
 }
 
 /// The process of the pid file `path`. Reading is done beside everything else: the disk may hang.
-pub async fn look(path: String) -> Option<Alive> {
+pub async fn look(path: String) -> Option<LiveProcess> {
     let read = blocking::run("pidfile", move || alive(read(path.into())?));
     read.await.ok().flatten()
 }
@@ -52,9 +52,9 @@ fn read(path: PathBuf) -> Option<u32> {
     (pid > 1 && i32::try_from(pid).is_ok()).then_some(pid)
 }
 
-fn alive(pid: u32) -> Option<Alive> {
+fn alive(pid: u32) -> Option<LiveProcess> {
     let started = started(pid).ok()?;
-    Some(Alive {
+    Some(LiveProcess {
         pid,
         started,
         uptime: uptime(started).as_secs(),

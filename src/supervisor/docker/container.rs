@@ -20,7 +20,7 @@ pub const UP_AFTER: Duration = Duration::from_secs(1);
 pub struct Container {
     pub id: String,
     name: String,
-    pub state: State,
+    pub state: ContainerState,
     #[serde(default)]
     pub config: Config,
     #[serde(default)]
@@ -29,7 +29,7 @@ pub struct Container {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct State {
+pub struct ContainerState {
     pub status: String,
     pub pid: i64,
     pub exit_code: i64,
@@ -168,7 +168,7 @@ impl Container {
 
     /// In words, as supervisord's descriptions.
     fn detail(&self) -> String {
-        let State {
+        let ContainerState {
             status,
             pid,
             exit_code,

@@ -12,14 +12,14 @@ use crate::supervisor::lingering::Lingering;
 
 /// What we know better.
 #[derive(Clone, Debug, Default)]
-pub struct Memory {
+pub struct ContainerMemory {
     /// Stops whose answer never came.
     pub stops: Lingering,
-    facts: Arc<Mutex<Facts>>,
+    facts: Arc<Mutex<KnownStates>>,
 }
 
 #[derive(Debug, Default)]
-struct Facts {
+struct KnownStates {
     /// By id: a life that no operator has ended, or that was the last before a start failed, and its state in
     /// truth.
     ends: HashMap<String, (String, ProcessState)>,
@@ -27,7 +27,7 @@ struct Facts {
     stopped: HashMap<ProcessName, String>,
 }
 
-impl Memory {
+impl ContainerMemory {
     /// We stopped the container `id` as `name`.
     pub fn stopped(&self, name: &ProcessName, id: &str) {
         self.facts().stopped.insert(name.clone(), id.to_owned());
@@ -69,7 +69,7 @@ impl Memory {
         None
     }
 
-    fn facts(&self) -> MutexGuard<'_, Facts> {
+    fn facts(&self) -> MutexGuard<'_, KnownStates> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,8 +28,8 @@ use crate::health::{CallError, Process, ProcessName, ProcessState};
 use called::Listed;
 use container::{Container, UP_AFTER};
 use frames::Tail;
-use memory::Memory;
-use wire::{Answer, Wire};
+use memory::ContainerMemory;
+use wire::{DockerConnection, DockerResponse};
 
 /// For questions, which an engine answers at once.
 const QUESTION: Duration = Duration::from_secs(10);
@@ -52,19 +52,19 @@ const FEW_LINES: u16 = 200;
 
 /// A container engine.
 #[derive(Clone, Debug)]
-pub struct Client {
-    wire: Wire,
-    memory: Memory,
+pub struct DockerClient {
+    wire: DockerConnection,
+    memory: ContainerMemory,
     /// The container that we run in, which is never touched.
     own_id: Option<String>,
 }
 
-impl Client {
+impl DockerClient {
     /// A client for the engine behind the Unix socket `path`. Nothing is connected.
     pub fn new(path: &str) -> Self {
         Self {
-            wire: Wire::new(path),
-            memory: Memory::default(),
+            wire: DockerConnection::new(path),
+            memory: ContainerMemory::default(),
             own_id: ourselves::own_id(),
         }
     }
@@ -167,7 +167,12 @@ impl Client {
         }
     }
 
-    async fn post(&self, id: &str, deed: &str, within: Duration) -> Result<Answer, CallError> {
+    async fn post(
+        &self,
+        id: &str,
+        deed: &str,
+        within: Duration,
+    ) -> Result<DockerResponse, CallError> {
         self.wire
             .post(&format!("/containers/{id}/{deed}"), within)
             .await
@@ -184,7 +189,7 @@ impl Client {
 }
 
 #[async_trait]
-impl Supervisor for Client {
+impl Supervisor for DockerClient {
     /// Where it is reached.
     fn address(&self) -> &str {
         self.wire.shown()

@@ -17,7 +17,7 @@ const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
 /// An engine's address.
 #[derive(Clone, Debug)]
-pub struct Wire {
+pub struct DockerConnection {
     path: String,
     headers: Vec<(String, HeaderValue)>,
     /// For people.
@@ -26,7 +26,7 @@ pub struct Wire {
 
 /// What an engine answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct DockerResponse {
     /// The HTTP status.
     pub status: u16,
     body: Vec<u8>,
@@ -35,11 +35,11 @@ pub struct Answer {
 
 /// How an engine says why not.
 #[derive(Deserialize)]
-struct Refusal {
+struct DockerErrorBody {
     message: String,
 }
 
-impl Wire {
+impl DockerConnection {
     /// The way through the socket `path`. Nothing is connected.
     pub fn new(path: &str) -> Self {
         Self {
@@ -55,12 +55,12 @@ impl Wire {
     }
 
     /// Asks for `path`, `within` at most.
-    pub async fn get(&self, path: &str, within: Duration) -> Result<Answer, CallError> {
+    pub async fn get(&self, path: &str, within: Duration) -> Result<DockerResponse, CallError> {
         self.whole(Method::GET, path, within).await
     }
 
     /// Asks to do `path`, `within` at most.
-    pub async fn post(&self, path: &str, within: Duration) -> Result<Answer, CallError> {
+    pub async fn post(&self, path: &str, within: Duration) -> Result<DockerResponse, CallError> {
         self.whole(Method::POST, path, within).await
     }
 
@@ -71,7 +71,7 @@ impl Wire {
         path: &str,
         within: Duration,
         mut take: impl FnMut(&[u8]),
-    ) -> Result<Option<Answer>, CallError> {
+    ) -> Result<Option<DockerResponse>, CallError> {
         let asked = async {
             let response = self.send(Method::GET, path).await?;
             if !(200..300).contains(&response.head().code) {
@@ -92,7 +92,7 @@ impl Wire {
         method: Method,
         path: &str,
         within: Duration,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<DockerResponse, CallError> {
         let asked = async { self.answer(self.send(method, path).await?).await };
         bound(within, asked).await
     }
@@ -121,8 +121,8 @@ impl Wire {
             })
     }
 
-    async fn answer(&self, response: Response) -> Result<Answer, CallError> {
-        Ok(Answer {
+    async fn answer(&self, response: Response) -> Result<DockerResponse, CallError> {
+        Ok(DockerResponse {
             status: response.head().code,
             body: link::body(response, &self.shown, MAX_ANSWER).await?,
             shown: self.shown.clone(),
@@ -130,7 +130,7 @@ impl Wire {
     }
 }
 
-impl Answer {
+impl DockerResponse {
     /// The JSON that it holds.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, CallError> {
         if self.status != 200 {
@@ -150,7 +150,7 @@ impl Answer {
 
     /// The engine's own words, on one line.
     pub fn message(&self) -> String {
-        let text = match serde_json::from_slice::<Refusal>(&self.body) {
+        let text = match serde_json::from_slice::<DockerErrorBody>(&self.body) {
             Ok(refusal) => refusal.message,
             Err(_) => String::from_utf8_lossy(&self.body).into_owned(),
         };
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn refusals_are_told_in_the_engines_words() {
-        let answer = |status, body: &str| Answer {
+        let answer = |status, body: &str| DockerResponse {
             status,
             body: body.as_bytes().to_vec(),
             shown: "unix:///s".to_owned(),

@@ -6,14 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
-use super::fault::Fault;
+use super::fault::ProgramError;
 use super::handle::Handle;
 use super::logs;
 use super::programs::Embedded;
-use super::request::{Receipts, Request, Ticket, settle};
+use super::request::{JobRequest, Replies, ReplySender, settle};
 use super::signal::signal_number;
-use super::spec::Output;
-use super::status::Status;
+use super::spec::ProgramOutput;
+use super::status::ProgramStatus;
 use super::unit::KILL_WAIT;
 use crate::blocking;
 use crate::health::{CallError, Process, ProcessName};
@@ -36,18 +36,18 @@ impl Supervisor for Embedded {
 
     /// Stops `name`; answered when it is gone.
     async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        self.ask(name, Request::Stop).await
+        self.ask(name, JobRequest::Stop).await
     }
 
     /// Starts `name`; answered when it is up, or will not be.
     async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
         if self.closing() {
-            return Err(Fault::Closing.about(name));
+            return Err(ProgramError::Closing.about(name));
         }
         if self.handle(name)?.retired {
-            return Err(Fault::BadName.about(name));
+            return Err(ProgramError::BadName.about(name));
         }
-        self.ask(name, Request::Start).await
+        self.ask(name, JobRequest::Start).await
     }
 
     /// At most the last `bytes` bytes of what `name` wrote to `stream`; empty when that is no file.
@@ -62,7 +62,7 @@ impl Supervisor for Embedded {
             Stream::Stdout => &program.stdout,
             Stream::Stderr => &program.stderr,
         };
-        let Output::File(log) = output else {
+        let ProgramOutput::File(log) = output else {
             return Ok(String::new());
         };
         self.keeper().settle(log).await;
@@ -81,9 +81,9 @@ const LAST_OUTPUT: Duration = Duration::from_secs(1);
 impl Embedded {
     /// Sends `name` alone, not its group, the signal `signal`: `HUP`, `SIGHUP` or `1`.
     pub async fn signal(&self, name: &ProcessName, signal: &str) -> Result<(), CallError> {
-        let number =
-            signal_number(signal).ok_or_else(|| Fault::BadSignal(signal.to_owned()).about(name))?;
-        self.ask(name, |ticket| Request::Signal(number, ticket))
+        let number = signal_number(signal)
+            .ok_or_else(|| ProgramError::BadSignal(signal.to_owned()).about(name))?;
+        self.ask(name, |ticket| JobRequest::Signal(number, ticket))
             .await
     }
 
@@ -114,10 +114,10 @@ impl Embedded {
             .chunk_by(|one, other| one.program.priority == other.program.priority)
             .rev()
         {
-            let receipts = ask_all(level, Request::Stop).await;
+            let receipts = ask_all(level, JobRequest::Stop).await;
             if !in_time(deadline, settle(receipts)).await {
                 tracing::warn!("programs did not stop in time and are killed");
-                settle(ask_all(&handles, Request::Kill).await).await;
+                settle(ask_all(&handles, JobRequest::Kill).await).await;
                 return;
             }
         }
@@ -126,7 +126,7 @@ impl Embedded {
     /// Waits until `name` has come to its end by itself and will not be started again, and gives the exit
     /// code for one who ran only this program. What was stopped is waited for until it is started again.
     pub async fn over(&self, name: &ProcessName) -> Result<i32, CallError> {
-        let status = self.handle(name)?.wait(Status::is_over).await;
+        let status = self.handle(name)?.wait(ProgramStatus::is_over).await;
         let status = status.ok_or_else(|| gone(name))?;
         Ok(status.exit_code().unwrap_or(1))
     }
@@ -139,7 +139,7 @@ impl Embedded {
     pub(super) async fn ask(
         &self,
         name: &ProcessName,
-        request: impl FnOnce(Ticket) -> Request,
+        request: impl FnOnce(ReplySender) -> JobRequest,
     ) -> Result<(), CallError> {
         let receipt = self.handle(name)?.ask(request).await;
         let answer = receipt.ok_or_else(|| gone(name))?.await;
@@ -167,7 +167,7 @@ async fn in_time(deadline: Option<Instant>, work: impl Future<Output = ()>) -> b
     }
 }
 
-async fn ask_all(handles: &[Handle], request: fn(Ticket) -> Request) -> Receipts {
+async fn ask_all(handles: &[Handle], request: fn(ReplySender) -> JobRequest) -> Replies {
     let mut receipts = Vec::with_capacity(handles.len());
     for handle in handles {
         receipts.extend(handle.ask(request).await);

@@ -12,8 +12,8 @@ use rustix::process::{
 };
 use tokio::io::unix::AsyncFd;
 
-use super::fault::Exit;
-use super::identity::{self, Record};
+use super::fault::ProcessExit;
+use super::identity::{self, ProcessRecord};
 use super::polled::polled;
 use crate::exec::children::Awaited;
 
@@ -40,7 +40,7 @@ impl Child {
     }
 
     /// The process in `record`, if it lives. Needs a runtime.
-    pub fn adopt(record: &Record) -> Option<Self> {
+    pub fn adopt(record: &ProcessRecord) -> Option<Self> {
         if record.boot != identity::boot() {
             return None;
         }
@@ -96,7 +96,7 @@ impl Child {
 
     /// Collects it after its end. `None`: it is another process's child, of which only its parent knows how
     /// it ended.
-    pub fn collect(self) -> Option<Exit> {
+    pub fn collect(self) -> Option<ProcessExit> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let ended = waitid(WaitId::PidFd(self.fd.get_ref().as_fd()), options);
         ended.ok().flatten().as_ref().and_then(exit)
@@ -114,7 +114,7 @@ fn has_ended(fd: &OwnedFd) -> bool {
     poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ended| ended > 0)
 }
 
-fn exit(status: &WaitIdStatus) -> Option<Exit> {
-    let code = status.exit_status().map(Exit::Code);
-    code.or_else(|| status.terminating_signal().map(Exit::Signal))
+fn exit(status: &WaitIdStatus) -> Option<ProcessExit> {
+    let code = status.exit_status().map(ProcessExit::Code);
+    code.or_else(|| status.terminating_signal().map(ProcessExit::Signal))
 }

@@ -26,7 +26,7 @@ static SCANS: Semaphore = Semaphore::const_new(4);
 
 /// The processes that one start of a program led to, without the leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Family {
+pub struct ProcessFamily {
     /// The leader's pid, which is the number of its group and session.
     pub leader: u32,
     /// When the leader was started, in clock ticks since boot.
@@ -36,14 +36,14 @@ pub struct Family {
 }
 
 /// A process as it was found: pid and start.
-type Member = (u32, u64);
+type FamilyMember = (u32, u64);
 
-impl Family {
+impl ProcessFamily {
     /// Those that live.
     ///
     /// # Errors
     /// `/proc` cannot be read, or does not answer.
-    pub async fn members(&self) -> io::Result<Vec<Member>> {
+    pub async fn members(&self) -> io::Result<Vec<FamilyMember>> {
         let family = self.clone();
         off_loop(move || {
             let is_orphan = |pid| !children::is_awaited(pid) && has_mark(pid, &family.mark);
@@ -52,11 +52,11 @@ impl Family {
         .await
     }
 
-    fn find(&self, rows: &[Row], is_its_orphan: impl Fn(u32) -> bool) -> Vec<Member> {
+    fn find(&self, rows: &[ProcessRow], is_its_orphan: impl Fn(u32) -> bool) -> Vec<FamilyMember> {
         let ourselves = std::process::id();
-        let is_reused = |row: &Row| row.pid == self.leader && row.started != self.started;
+        let is_reused = |row: &ProcessRow| row.pid == self.leader && row.started != self.started;
         let reused = rows.iter().any(is_reused);
-        let can_be = |row: &&Row| {
+        let can_be = |row: &&ProcessRow| {
             row.started >= self.started && row.pid != self.leader && row.pid != ourselves
         };
         let rows: Vec<_> = rows.iter().filter(can_be).collect();
@@ -79,14 +79,14 @@ impl Family {
                 break;
             }
         }
-        let living = |row: &&&Row| found.contains(&row.pid) && !row.is_zombie;
+        let living = |row: &&&ProcessRow| found.contains(&row.pid) && !row.is_zombie;
         let members = rows.iter().filter(living);
         members.map(|row| (row.pid, row.started)).collect()
     }
 }
 
 /// Sends each of `members` that still lives the signal with this number.
-pub fn signal(members: &[Member], number: i32) {
+pub fn signal(members: &[FamilyMember], number: i32) {
     let Some(signal) = Signal::from_named_raw(number) else {
         return;
     };
@@ -107,7 +107,7 @@ pub fn signal(members: &[Member], number: i32) {
 }
 
 /// What is read of each process.
-struct Row {
+struct ProcessRow {
     pid: u32,
     parent: u32,
     group: u32,
@@ -116,11 +116,11 @@ struct Row {
     is_zombie: bool,
 }
 
-fn rows() -> io::Result<Vec<Row>> {
+fn rows() -> io::Result<Vec<ProcessRow>> {
     let processes = procfs::process::all_processes().map_err(io::Error::other)?;
     let stats = processes.filter_map(|process| process.ok()?.stat().ok());
     let number = |number: i32| number.try_into().unwrap_or_default();
-    let rows = stats.map(|stat| Row {
+    let rows = stats.map(|stat| ProcessRow {
         pid: number(stat.pid),
         parent: number(stat.ppid),
         group: number(stat.pgrp),
@@ -170,13 +170,13 @@ mod tests {
 
     #[test]
     fn members_are_found_by_group_session_parent_and_mark() {
-        let family = Family {
+        let family = ProcessFamily {
             leader: 50,
             started: 1000,
             mark: "web:web".to_owned(),
         };
         let us = std::process::id();
-        let row = |pid, parent, group, session| Row {
+        let row = |pid, parent, group, session| ProcessRow {
             pid,
             parent,
             group,
@@ -193,7 +193,7 @@ mod tests {
             ("marked, not ours", row(60, 1, 60, 60), true, vec![]),
             (
                 "older",
-                Row {
+                ProcessRow {
                     started: 9,
                     ..row(60, 1, 50, 50)
                 },
@@ -202,7 +202,7 @@ mod tests {
             ),
             (
                 "a zombie",
-                Row {
+                ProcessRow {
                     is_zombie: true,
                     ..row(60, 1, 50, 50)
                 },
@@ -211,7 +211,7 @@ mod tests {
             ),
             (
                 "the leader",
-                Row {
+                ProcessRow {
                     started: 1000,
                     ..row(50, 1, 50, 50)
                 },

@@ -9,14 +9,14 @@ use crate::health::{CallError, ProcessName};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum ProcessExit {
     /// It exited with this code.
     Code(i32),
     /// This signal ended it.
     Signal(i32),
 }
 
-impl Exit {
+impl ProcessExit {
     /// The code a shell would give: 128 and the number for a signal.
     pub const fn code(self) -> i32 {
         match self {
@@ -26,7 +26,7 @@ impl Exit {
     }
 }
 
-impl fmt::Display for Exit {
+impl fmt::Display for ProcessExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exit status {code}"),
@@ -57,16 +57,16 @@ pub enum SpawnError {
 
 /// Why a start failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum StartFailure {
     /// There never was a process.
     Spawn(SpawnError),
     /// It ended before it was up for long enough.
-    Quick(Option<Exit>),
+    Quick(Option<ProcessExit>),
 }
 
 /// Why a request was not fulfilled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ProgramError {
     /// There is no program of that name.
     BadName,
     /// There is no signal of that name.
@@ -76,7 +76,7 @@ pub enum Fault {
     /// There is nothing to stop or to signal.
     NotRunning,
     /// It could not be started.
-    Trouble(Trouble),
+    StartFailure(StartFailure),
     /// Somebody stopped it before it was up.
     StoppedMeanwhile,
     /// It was killed, and is still there.
@@ -94,7 +94,7 @@ const FAILED: i64 = 30;
 const ABNORMAL_TERMINATION: i64 = 40;
 const SPAWN_ERROR: i64 = 50;
 
-impl Fault {
+impl ProgramError {
     /// The same about the program `name`, as supervisord words it: its code, `CODE: ` and the detail.
     pub fn about(&self, name: &ProcessName) -> CallError {
         let (code, word, detail) = match self {
@@ -102,7 +102,7 @@ impl Fault {
             Self::BadSignal(signal) => (BAD_SIGNAL, "BAD_SIGNAL", Some(signal.clone())),
             Self::AlreadyStarted => (CallError::ALREADY_STARTED, "ALREADY_STARTED", None),
             Self::NotRunning => (CallError::NOT_RUNNING, "NOT_RUNNING", None),
-            Self::Trouble(Trouble::Spawn(error)) => {
+            Self::StartFailure(StartFailure::Spawn(error)) => {
                 let (code, word) = match error {
                     SpawnError::NoFile(_) => (NO_FILE, "NO_FILE"),
                     SpawnError::NotExecutable(_) => (NOT_EXECUTABLE, "NOT_EXECUTABLE"),
@@ -112,7 +112,7 @@ impl Fault {
                 };
                 (code, word, Some(format!("{name}: {error}")))
             }
-            Self::Trouble(trouble @ Trouble::Quick(_)) => (
+            Self::StartFailure(trouble @ StartFailure::Quick(_)) => (
                 ABNORMAL_TERMINATION,
                 "ABNORMAL_TERMINATION",
                 Some(format!("{name}: {trouble}")),
@@ -138,7 +138,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for StartFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spawn(error) => error.fmt(f),

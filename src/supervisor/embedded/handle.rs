@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::fault::Fault;
-use super::job::{Job, Shared};
-use super::request::{Request, Ticket};
+use super::fault::ProgramError;
+use super::job::{JobContext, ProgramJob};
+use super::request::{JobRequest, ReplySender};
 use super::spec::Program;
-use super::status::Status;
-use super::unit::State;
+use super::status::ProgramStatus;
+use super::unit::UnitState;
 
 /// Requests that may wait. Whoever has one more waits outside.
 const QUEUE: usize = 8;
@@ -21,23 +21,23 @@ pub struct Handle {
     pub program: Arc<Program>,
     /// It is not defined any more: it is stopped, and then forgotten.
     pub retired: bool,
-    requests: mpsc::Sender<Request>,
-    status: watch::Receiver<Status>,
+    requests: mpsc::Sender<JobRequest>,
+    status: watch::Receiver<ProgramStatus>,
 }
 
 impl Handle {
     /// A job for `program`, which begins when asked to. Needs a runtime.
-    pub fn new(program: Arc<Program>, shared: Arc<Shared>) -> Self {
+    pub fn new(program: Arc<Program>, shared: Arc<JobContext>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE);
-        let (published, status) = watch::channel(Status {
-            state: State::Stopped,
+        let (published, status) = watch::channel(ProgramStatus {
+            state: UnitState::Stopped,
             record: None,
             started: None,
             last: None,
             crashes: 0,
             expected: false,
         });
-        let job = Job::new(Arc::clone(&program), shared, published);
+        let job = ProgramJob::new(Arc::clone(&program), shared, published);
         tokio::spawn(job.run(queue));
         Self {
             program,
@@ -53,12 +53,12 @@ impl Handle {
     }
 
     /// What it published last.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ProgramStatus {
         self.status.borrow().clone()
     }
 
     /// Waits until it is `so`, and says how it is then.
-    pub async fn wait(&mut self, so: impl FnMut(&Status) -> bool) -> Option<Status> {
+    pub async fn wait(&mut self, so: impl FnMut(&ProgramStatus) -> bool) -> Option<ProgramStatus> {
         self.status
             .wait_for(so)
             .await
@@ -69,8 +69,8 @@ impl Handle {
     /// Asks, and gives the receipt for the answer. `None`: the job is no more.
     pub async fn ask(
         &self,
-        request: impl FnOnce(Ticket) -> Request,
-    ) -> Option<oneshot::Receiver<Result<(), Fault>>> {
+        request: impl FnOnce(ReplySender) -> JobRequest,
+    ) -> Option<oneshot::Receiver<Result<(), ProgramError>>> {
         let (ticket, receipt) = oneshot::channel();
         self.requests.send(request(ticket)).await.ok()?;
         Some(receipt)

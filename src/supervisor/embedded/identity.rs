@@ -13,7 +13,7 @@ use crate::health::ProcessName;
 
 /// What the next watchdog must know to look after a program that lives on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ProcessRecord {
     /// The program.
     pub name: ProcessName,
     /// The process id of its leader, which is the number of its group and session, too.

@@ -12,22 +12,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::child::Child;
-use super::family::Family;
-use super::fault::{Exit, Fault};
-use super::identity::{self, Record};
+use super::family::ProcessFamily;
+use super::fault::{ProcessExit, ProgramError};
+use super::identity::{self, ProcessRecord};
 use super::logs::Keeper;
 use super::notes::Notes;
-use super::request::{Request, Ticket};
-use super::rest::{Left, Next, Rest};
+use super::request::{JobRequest, ReplySender};
+use super::rest::{AfterCleanup, CleanupResult, Leftovers};
 use super::spawn::spawn;
 use super::spec::Program;
-use super::status::{Status, ending};
-use super::unit::{Autorestart, Event, State, Unit, UnitEffect};
+use super::status::{ProgramStatus, ending};
+use super::unit::{Autorestart, ProgramUnit, UnitEffect, UnitEvent, UnitState};
 use crate::health::Moment;
 
 /// What all jobs have in common.
 #[derive(Debug)]
-pub struct Shared {
+pub struct JobContext {
     /// Connects them to their logs.
     pub keeper: Keeper,
     /// Where they note which processes are theirs.
@@ -37,38 +37,38 @@ pub struct Shared {
 }
 
 /// A program, its process, and those who wait for something to become of it.
-pub struct Job {
+pub struct ProgramJob {
     program: Arc<Program>,
-    unit: Unit,
+    unit: ProgramUnit,
     origin: Instant,
     child: Option<Child>,
     /// What the last process may have left behind when it ended.
-    left: Option<Family>,
+    left: Option<ProcessFamily>,
     /// And what is done about it now.
-    rest: Option<Rest>,
+    rest: Option<Leftovers>,
     /// Of the definition that the last process was started with.
     fingerprint: u64,
     timer: Option<Instant>,
-    last: Option<Exit>,
+    last: Option<ProcessExit>,
     /// How often in a row it ended by itself and was started again, since it was last started by request.
     crashes: u32,
     started: Option<u64>,
-    starting: Vec<Ticket>,
-    stopping: Vec<Ticket>,
-    answers: Vec<(Ticket, Result<(), Fault>)>,
-    shared: Arc<Shared>,
-    published: watch::Sender<Status>,
+    starting: Vec<ReplySender>,
+    stopping: Vec<ReplySender>,
+    answers: Vec<(ReplySender, Result<(), ProgramError>)>,
+    shared: Arc<JobContext>,
+    published: watch::Sender<ProgramStatus>,
 }
 
-impl Job {
+impl ProgramJob {
     /// The job of `program`, which shows itself in `published`.
     pub fn new(
         program: Arc<Program>,
-        shared: Arc<Shared>,
-        published: watch::Sender<Status>,
+        shared: Arc<JobContext>,
+        published: watch::Sender<ProgramStatus>,
     ) -> Self {
         Self {
-            unit: Unit::new(program.rules()),
+            unit: ProgramUnit::new(program.rules()),
             program,
             origin: Instant::now(),
             child: None,
@@ -88,7 +88,7 @@ impl Job {
     }
 
     /// Serves `queue` until nobody can put anything into it any more.
-    pub async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+    pub async fn run(mut self, mut queue: mpsc::Receiver<JobRequest>) {
         loop {
             tokio::select! {
                 // a start that waits for its place is a matter of moments
@@ -100,7 +100,7 @@ impl Job {
                 left = look(self.rest.as_mut()) => self.looked(left),
                 () = elapsed(self.timer) => {
                     self.timer = None;
-                    self.handle(Event::Elapsed);
+                    self.handle(UnitEvent::Elapsed);
                 }
             }
             self.publish();
@@ -115,40 +115,40 @@ impl Job {
         }
     }
 
-    fn serve(&mut self, request: Request) {
+    fn serve(&mut self, request: JobRequest) {
         match request {
-            Request::Begin(record, ticket) => {
+            JobRequest::Begin(record, ticket) => {
                 self.begin(record);
                 self.answers.push((ticket, Ok(())));
             }
-            Request::Start(ticket) => self.start(ticket),
-            Request::Stop(ticket) => {
+            JobRequest::Start(ticket) => self.start(ticket),
+            JobRequest::Stop(ticket) => {
                 self.stopping.push(ticket);
                 self.handle(match self.left {
-                    Some(_) => Event::StopRest,
-                    None => Event::Stop,
+                    Some(_) => UnitEvent::StopRest,
+                    None => UnitEvent::Stop,
                 });
             }
-            Request::Kill(ticket) => {
+            JobRequest::Kill(ticket) => {
                 self.stopping.push(ticket);
-                self.handle(Event::Kill);
+                self.handle(UnitEvent::Kill);
             }
-            Request::Signal(number, ticket) => {
+            JobRequest::Signal(number, ticket) => {
                 let answer = match &self.child {
                     Some(child) => child
                         .signal(number)
-                        .map_err(|error| Fault::Unsignalled(error.to_string())),
-                    None => Err(Fault::NotRunning),
+                        .map_err(|error| ProgramError::Unsignalled(error.to_string())),
+                    None => Err(ProgramError::NotRunning),
                 };
                 self.answers.push((ticket, answer));
             }
-            Request::Redefine(program, ticket) => {
+            JobRequest::Redefine(program, ticket) => {
                 let now_due = program.autostart && !self.program.autostart;
                 self.program = program;
                 self.unit.set_rules(self.program.rules());
                 self.shared.keeper.redefine(&self.program);
                 self.replace_if_unfit();
-                if now_due && *self.unit.state() == State::Stopped {
+                if now_due && *self.unit.state() == UnitState::Stopped {
                     self.start(nobody());
                 }
                 self.start_what_failed();
@@ -157,8 +157,8 @@ impl Job {
         }
     }
 
-    fn begin(&mut self, record: Option<Record>) {
-        if *self.unit.state() != State::Stopped {
+    fn begin(&mut self, record: Option<ProcessRecord>) {
+        if *self.unit.state() != UnitState::Stopped {
             return;
         }
         let adopted = record.as_ref().and_then(|record| {
@@ -175,7 +175,7 @@ impl Job {
             self.started = Some(child.started());
             self.shared.keeper.adopt(child.pid(), &self.program);
             self.child = Some(child);
-            self.handle(Event::Adopted { up });
+            self.handle(UnitEvent::Adopted { up });
             if record.is_some_and(|record| record.stopping) {
                 self.finish_stop(due);
             } else {
@@ -190,19 +190,19 @@ impl Job {
                 .then(|| self.family(record.pid, record.started));
             if record.stopping && self.left.is_some() && !due {
                 self.stopping.push(nobody());
-                self.handle(Event::StopRest);
+                self.handle(UnitEvent::StopRest);
             }
         }
         if due {
             self.start(nobody());
         } else if self.rest.is_none() {
-            self.rest = self.left.clone().map(Rest::counted);
+            self.rest = self.left.clone().map(Leftovers::counted);
         }
     }
 
     /// The processes of the start that `pid` leads.
-    fn family(&self, pid: u32, started: u64) -> Family {
-        Family {
+    fn family(&self, pid: u32, started: u64) -> ProcessFamily {
+        ProcessFamily {
             leader: pid,
             started,
             mark: self.program.mark(),
@@ -212,18 +212,18 @@ impl Job {
     /// An earlier watchdog had told it to end, and nobody knows whether it would: it makes way.
     fn finish_stop(&mut self, due: bool) {
         self.stopping.push(nobody());
-        self.handle(Event::Stop);
+        self.handle(UnitEvent::Stop);
         if due {
             self.start(nobody());
         }
     }
 
-    fn start(&mut self, ticket: Ticket) {
+    fn start(&mut self, ticket: ReplySender) {
         if self.child.is_none() {
             self.crashes = 0;
         }
         self.starting.push(ticket);
-        self.handle(Event::Start);
+        self.handle(UnitEvent::Start);
     }
 
     /// The process has ended. When it was asked to, it is waited for what it left; what a crash left is killed;
@@ -236,33 +236,33 @@ impl Job {
         self.last = child.collect();
         self.tell_end(family.leader);
         if !self.program.killasgroup {
-            self.handle(Event::Exited(self.last));
+            self.handle(UnitEvent::Exited(self.last));
             return;
         }
         self.left = Some(family.clone());
-        if let State::Stopping { killed, .. } = *self.unit.state() {
+        if let UnitState::Stopping { killed, .. } = *self.unit.state() {
             self.rest = Some(match (killed, self.program.stopasgroup) {
-                (true, _) => Rest::killed(family, Next::Ended),
-                (false, true) => Rest::waited_for(family),
+                (true, _) => Leftovers::killed(family, AfterCleanup::Ended),
+                (false, true) => Leftovers::waited_for(family),
                 (false, false) => {
-                    Rest::ending(family, self.program.stopsignal, self.program.stopwaitsecs)
+                    Leftovers::ending(family, self.program.stopsignal, self.program.stopwaitsecs)
                 }
             });
             return;
         }
-        self.handle(Event::Exited(self.last));
+        self.handle(UnitEvent::Exited(self.last));
         if self.rest.is_none() {
-            let expected = matches!(self.unit.state(), State::Exited { expected: true, .. });
+            let expected = matches!(self.unit.state(), UnitState::Exited { expected: true, .. });
             self.rest = Some(match expected {
-                true => Rest::counted(family),
-                false => Rest::killed(family, Next::Nothing),
+                true => Leftovers::counted(family),
+                false => Leftovers::killed(family, AfterCleanup::Nothing),
             });
         }
     }
 
     /// A program that was up and ended by itself may be up again in the same instant: that is told, too.
     fn tell_end(&mut self, pid: u32) {
-        if !matches!(self.unit.state(), State::Running { .. }) {
+        if !matches!(self.unit.state(), UnitState::Running { .. }) {
             return;
         }
         let name = self.program.full_name();
@@ -275,27 +275,27 @@ impl Job {
     }
 
     /// What was left was looked at.
-    fn looked(&mut self, left: Left) {
+    fn looked(&mut self, left: CleanupResult) {
         let next = match (left, &self.rest) {
-            (Left::Some, _) | (_, None) => return,
-            (Left::Nothing, Some(rest)) => {
+            (CleanupResult::Some, _) | (_, None) => return,
+            (CleanupResult::Nothing, Some(rest)) => {
                 self.left = None;
                 rest.next
             }
-            (Left::Forgotten, Some(rest)) => match rest.next {
+            (CleanupResult::Forgotten, Some(rest)) => match rest.next {
                 // it stays in STOPPING until nothing is left
-                Next::Ended => return,
+                AfterCleanup::Ended => return,
                 next => next,
             },
         };
         self.rest = None;
         match next {
-            Next::Ended => self.handle(Event::Exited(self.last)),
-            Next::Spawn => {
+            AfterCleanup::Ended => self.handle(UnitEvent::Exited(self.last)),
+            AfterCleanup::Spawn => {
                 let event = self.spawn();
                 self.handle(event);
             }
-            Next::Nothing => {}
+            AfterCleanup::Nothing => {}
         }
     }
 
@@ -303,7 +303,7 @@ impl Job {
     fn is_clearing(&self) -> bool {
         self.rest
             .as_ref()
-            .is_some_and(|rest| rest.next == Next::Spawn)
+            .is_some_and(|rest| rest.next == AfterCleanup::Spawn)
     }
 
     /// A process of another definition makes way for one of this. One that could not be started, or has
@@ -311,42 +311,44 @@ impl Job {
     fn replace_if_unfit(&mut self) {
         let unfit = self.fingerprint != self.program.fingerprint();
         match self.unit.state() {
-            State::Starting { .. } | State::Running { .. } | State::Backoff { .. } if unfit => {
+            UnitState::Starting { .. } | UnitState::Running { .. } | UnitState::Backoff { .. }
+                if unfit =>
+            {
                 self.stopping.push(nobody());
-                self.handle(Event::Stop);
+                self.handle(UnitEvent::Stop);
                 self.start(nobody());
             }
-            State::Exited { .. } if unfit && self.program.autostart => self.start(nobody()),
-            State::Stopped
-            | State::Spawning { .. }
-            | State::Starting { .. }
-            | State::Running { .. }
-            | State::Backoff { .. }
-            | State::Stopping { .. }
-            | State::Exited { .. }
-            | State::Fatal { .. } => {}
+            UnitState::Exited { .. } if unfit && self.program.autostart => self.start(nobody()),
+            UnitState::Stopped
+            | UnitState::Spawning { .. }
+            | UnitState::Starting { .. }
+            | UnitState::Running { .. }
+            | UnitState::Backoff { .. }
+            | UnitState::Stopping { .. }
+            | UnitState::Exited { .. }
+            | UnitState::Fatal { .. } => {}
         }
     }
 
     /// After a reload what has failed gets another chance: what it lacked may be there now.
     fn start_what_failed(&mut self) {
         match self.unit.state() {
-            State::Fatal { .. } => self.start(nobody()),
-            State::Exited {
+            UnitState::Fatal { .. } => self.start(nobody()),
+            UnitState::Exited {
                 expected: false, ..
             } if self.program.autostart => self.start(nobody()),
-            State::Stopped
-            | State::Spawning { .. }
-            | State::Starting { .. }
-            | State::Running { .. }
-            | State::Backoff { .. }
-            | State::Stopping { .. }
-            | State::Exited { .. } => {}
+            UnitState::Stopped
+            | UnitState::Spawning { .. }
+            | UnitState::Starting { .. }
+            | UnitState::Running { .. }
+            | UnitState::Backoff { .. }
+            | UnitState::Stopping { .. }
+            | UnitState::Exited { .. } => {}
         }
     }
 
     /// Takes `event` in, and what its effects lead to.
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: UnitEvent) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let now = Moment::from(self.origin.elapsed());
@@ -356,7 +358,7 @@ impl Job {
         }
     }
 
-    fn perform(&mut self, effect: UnitEffect) -> Option<Event> {
+    fn perform(&mut self, effect: UnitEffect) -> Option<UnitEvent> {
         match effect {
             UnitEffect::Spawn => return self.clear_and_spawn(),
             UnitEffect::Terminate => self.terminate(),
@@ -380,27 +382,27 @@ impl Job {
             UnitEffect::RefuseStart => {
                 let ticket = self.starting.pop();
                 self.answers
-                    .extend(ticket.map(|t| (t, Err(Fault::AlreadyStarted))));
+                    .extend(ticket.map(|t| (t, Err(ProgramError::AlreadyStarted))));
             }
             UnitEffect::RefuseStop => {
                 let ticket = self.stopping.pop();
                 self.answers
-                    .extend(ticket.map(|t| (t, Err(Fault::NotRunning))));
+                    .extend(ticket.map(|t| (t, Err(ProgramError::NotRunning))));
             }
         }
         None
     }
 
     /// First what the last process left is killed: it may hold a port that the next one needs.
-    fn clear_and_spawn(&mut self) -> Option<Event> {
+    fn clear_and_spawn(&mut self) -> Option<UnitEvent> {
         let Some(left) = self.left.clone() else {
             return Some(self.spawn());
         };
-        self.rest = Some(Rest::killed(left, Next::Spawn));
+        self.rest = Some(Leftovers::killed(left, AfterCleanup::Spawn));
         None
     }
 
-    fn spawn(&mut self) -> Event {
+    fn spawn(&mut self) -> UnitEvent {
         self.left = None;
         self.fingerprint = self.program.fingerprint();
         let shared = &self.shared;
@@ -408,11 +410,11 @@ impl Job {
             Ok(child) => {
                 self.started = Some(child.started());
                 self.child = Some(child);
-                Event::Spawned
+                UnitEvent::Spawned
             }
             Err(error) => {
                 self.remove_note();
-                Event::SpawnFailed(error)
+                UnitEvent::SpawnFailed(error)
             }
         }
     }
@@ -435,7 +437,7 @@ impl Job {
                 };
                 self.unsent(signal, sent);
             }
-            (None, Some(left)) => self.rest = Some(Rest::asked(left.clone(), signal)),
+            (None, Some(left)) => self.rest = Some(Leftovers::asked(left.clone(), signal)),
             (None, None) => {}
         }
     }
@@ -475,16 +477,16 @@ impl Job {
     fn publish(&self) {
         let lives = self.child.as_ref().map(|c| (c.pid(), c.started(), false));
         let left = self.left.as_ref().map(|f| (f.leader, f.started, true));
-        let record = lives.or(left).map(|(pid, started, ended)| Record {
+        let record = lives.or(left).map(|(pid, started, ended)| ProcessRecord {
             name: self.program.full_name(),
             pid,
             started,
             boot: identity::boot().to_owned(),
             fingerprint: self.fingerprint,
-            stopping: matches!(self.unit.state(), State::Stopping { .. }),
+            stopping: matches!(self.unit.state(), UnitState::Stopping { .. }),
             ended,
         });
-        let status = Status {
+        let status = ProgramStatus {
             state: self.unit.state().clone(),
             record,
             started: self.started,
@@ -498,9 +500,11 @@ impl Job {
             let process = after.process(&self.program.full_name());
             let (name, state, detail) = (process.name, process.state, process.detail);
             match after.state {
-                State::Fatal { .. } => tracing::error!("program \"{name}\" is {state}: {detail}"),
-                State::Backoff { .. }
-                | State::Exited {
+                UnitState::Fatal { .. } => {
+                    tracing::error!("program \"{name}\" is {state}: {detail}")
+                }
+                UnitState::Backoff { .. }
+                | UnitState::Exited {
                     expected: false, ..
                 } => {
                     tracing::warn!("program \"{name}\" is {state}: {detail}");
@@ -509,7 +513,7 @@ impl Job {
                 _ => tracing::info!("program \"{name}\" is {state}: {detail}"),
             }
         }
-        let has_ended = |status: &Status| status.record.as_ref().is_some_and(|r| r.ended);
+        let has_ended = |status: &ProgramStatus| status.record.as_ref().is_some_and(|r| r.ended);
         if before.record.is_some() && after.record.is_none() {
             self.remove_note();
         } else if has_ended(&after)
@@ -525,11 +529,11 @@ impl Job {
 }
 
 /// The ticket of one who does not wait for the answer.
-fn nobody() -> Ticket {
+fn nobody() -> ReplySender {
     oneshot::channel().0
 }
 
-async fn look(rest: Option<&mut Rest>) -> Left {
+async fn look(rest: Option<&mut Leftovers>) -> CleanupResult {
     match rest {
         Some(rest) => rest.look().await,
         None => std::future::pending().await,

@@ -57,7 +57,7 @@ pub fn run_log_writer(words: &[OsString]) -> i32 {
         eprintln!("for httpok itself");
         return 1;
     };
-    match Streams::new(logs).and_then(Streams::run) {
+    match LogPipes::new(logs).and_then(LogPipes::run) {
         Ok(()) => 0,
         Err(_) => 1,
     }
@@ -90,13 +90,13 @@ fn parse(words: &[OsString]) -> Option<Vec<LogFile>> {
 }
 
 /// The pipes with their logs.
-struct Streams {
-    open: Vec<(File, Log)>,
+struct LogPipes {
+    open: Vec<(File, RotatedLog)>,
     /// Signals are taken only while it waits.
     waiting: SigSet,
 }
 
-impl Streams {
+impl LogPipes {
     fn new(logs: Vec<LogFile>) -> io::Result<Self> {
         let waiting = prepare_signals()?;
         let mut open = Vec::new();
@@ -104,7 +104,7 @@ impl Streams {
             // SAFETY: whoever started us put the pipes there, and nothing else here uses those descriptors.
             let pipe = unsafe { OwnedFd::from_raw_fd(fd) };
             claim(&pipe)?;
-            open.push((File::from(pipe), Log::new(log)));
+            open.push((File::from(pipe), RotatedLog::new(log)));
         }
         Ok(Self { open, waiting })
     }
@@ -189,7 +189,7 @@ fn lock(kind: libc::c_int) -> libc::flock {
 }
 
 /// One log file, and what is on its way there.
-struct Log {
+struct RotatedLog {
     log: LogFile,
     open: Option<Open>,
     /// Read and not written: a line's beginning.
@@ -209,7 +209,7 @@ struct Open {
     file: File,
 }
 
-impl Log {
+impl RotatedLog {
     const fn new(log: LogFile) -> Self {
         Self {
             log,
@@ -468,8 +468,8 @@ mod tests {
 
     use super::*;
 
-    fn log(path: &Path, maxbytes: u64, backups: u32) -> Log {
-        Log::new(LogFile {
+    fn log(path: &Path, maxbytes: u64, backups: u32) -> RotatedLog {
+        RotatedLog::new(LogFile {
             path: path.to_owned(),
             maxbytes,
             backups,

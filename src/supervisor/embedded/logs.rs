@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep};
 
 use super::child::Child;
 use super::log_writer::{FINISH, reader_of, unread, words};
-use super::spec::{LogFile, Output, Program, User};
+use super::spec::{LogFile, Program, ProgramOutput, User};
 use crate::exec::children;
 use crate::safe_path::{SafeDir, is};
 use crate::supervisor::Stream;
@@ -69,7 +69,7 @@ pub struct Outputs {
 pub type Unconnected = (Option<LogFile>, io::Error);
 
 /// What an output is, before it is a process's.
-enum Target {
+enum OutputTarget {
     Ready(Stdio),
     /// To be written by a process of its own.
     Pipe(LogFile),
@@ -82,7 +82,7 @@ impl Keeper {
     /// With the log that cannot be written.
     pub fn connect(&self, program: &Program) -> Result<Outputs, Unconnected> {
         let (stdout, stderr) = (target(&program.stdout)?, target(&program.stderr)?);
-        let mut streams = Streams::default();
+        let mut streams = ChildOutputs::default();
         let user = program.user.as_ref();
         let stdout = streams.output(stdout, user)?;
         let stderr = streams.output(stderr, user)?;
@@ -96,10 +96,12 @@ impl Keeper {
 
     /// Looks after the writer of the logs of `program`, whose process `pid` another watchdog started.
     pub fn adopt(&self, pid: u32, program: &Program) {
-        let mut streams = Streams::default();
+        let mut streams = ChildOutputs::default();
         let mut writer = None;
         for (number, output) in [(1, &program.stdout), (2, &program.stderr)] {
-            let Output::File(log) = output else { continue };
+            let ProgramOutput::File(log) = output else {
+                continue;
+            };
             let log = anchored(log);
             if streams.logs.iter().any(|known| known.path == log.path) {
                 continue;
@@ -165,7 +167,7 @@ impl Keeper {
         wait_for(limit, || writers.iter().all(|writer| writer.is_over())).await;
     }
 
-    fn guard(&self, streams: Streams, child: Child) {
+    fn guard(&self, streams: ChildOutputs, child: Child) {
         let writer = Arc::new(Writer {
             pipes: streams.pipes,
             logs: Mutex::new(streams.logs),
@@ -253,24 +255,24 @@ impl Writer {
 
 /// What one writer is to read, and where it is to put it.
 #[derive(Default)]
-struct Streams {
+struct ChildOutputs {
     pipes: Vec<OwnedFd>,
     logs: Vec<LogFile>,
     /// The other end of each, until the program has it.
     ends: Vec<OwnedFd>,
 }
 
-impl Streams {
+impl ChildOutputs {
     fn add(&mut self, pipe: OwnedFd, log: LogFile) {
         self.pipes.push(pipe);
         self.logs.push(log);
     }
 
     /// The end of a pipe for `target`: both outputs get the same one if they go to the same file.
-    fn output(&mut self, target: Target, user: Option<&User>) -> Result<Stdio, Unconnected> {
+    fn output(&mut self, target: OutputTarget, user: Option<&User>) -> Result<Stdio, Unconnected> {
         let log = match target {
-            Target::Ready(stdio) => return Ok(stdio),
-            Target::Pipe(log) => log,
+            OutputTarget::Ready(stdio) => return Ok(stdio),
+            OutputTarget::Pipe(log) => log,
         };
         let known = self.logs.iter().position(|known| known.path == log.path);
         let end = match known.and_then(|at| self.ends.get(at)) {
@@ -292,22 +294,22 @@ impl Streams {
     }
 }
 
-fn target(output: &Output) -> Result<Target, Unconnected> {
+fn target(output: &ProgramOutput) -> Result<OutputTarget, Unconnected> {
     Ok(match output {
-        Output::Null => Target::Ready(Stdio::null()),
-        Output::Inherit(stream) => {
+        ProgramOutput::Null => OutputTarget::Ready(Stdio::null()),
+        ProgramOutput::Inherit(stream) => {
             let ours = match stream {
                 Stream::Stdout => io::stdout().as_fd().try_clone_to_owned(),
                 Stream::Stderr => io::stderr().as_fd().try_clone_to_owned(),
             };
-            Target::Ready(ours.map_err(|error| (None, error))?.into())
+            OutputTarget::Ready(ours.map_err(|error| (None, error))?.into())
         }
-        Output::File(log) => open(log).map_err(|error| (Some(log.clone()), error))?,
+        ProgramOutput::File(log) => open(log).map_err(|error| (Some(log.clone()), error))?,
     })
 }
 
 /// Whether `log` can be written is found out before the program starts.
-fn open(log: &LogFile) -> io::Result<Target> {
+fn open(log: &LogFile) -> io::Result<OutputTarget> {
     let (directory, name) = SafeDir::of_file(&log.path)?;
     let is_special = directory.stat(&name).is_ok_and(|stat| {
         [SFlag::S_IFIFO, SFlag::S_IFCHR]
@@ -315,10 +317,10 @@ fn open(log: &LogFile) -> io::Result<Target> {
             .any(|kind| is(&stat, *kind))
     });
     if is_special {
-        return Ok(Target::Ready(directory.special(&name)?.into()));
+        return Ok(OutputTarget::Ready(directory.special(&name)?.into()));
     }
     directory.append(&name, MODE)?;
-    Ok(Target::Pipe(anchored(log)))
+    Ok(OutputTarget::Pipe(anchored(log)))
 }
 
 /// With a path that means the same from every directory.

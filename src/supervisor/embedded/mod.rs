@@ -9,7 +9,7 @@
 //! without asking it: it publishes before it answers.
 //!
 //! A program leads a session and group of its own, and what it writes goes through a pipe to a process that
-//! writes the log files (`logs`, `log_writer`) and needs nobody, either: nothing ties them to us. When we go, however we go, it lives on; the next watchdog finds it by its [`Record`] (which
+//! writes the log files (`logs`, `log_writer`) and needs nobody, either: nothing ties them to us. When we go, however we go, it lives on; the next watchdog finds it by its [`ProcessRecord`] (which
 //! `notes` keep on disk from before the program's first instruction) and looks
 //! after it as if it were its own, but for its exit code, which only a parent gets to know. The other way
 //! round, what a program leaves of its group when it ends is killed before the program is started again.
@@ -38,14 +38,14 @@ pub mod spec;
 mod status;
 mod unit;
 
-pub use fault::{Exit, SpawnError};
+pub use fault::{ProcessExit, SpawnError};
 pub use foreground::Forwarder;
-pub use identity::Record;
+pub use identity::ProcessRecord;
 pub(super) use identity::{started, uptime};
 pub use log_writer::{LOG_WRITER, run_log_writer};
 pub use notes::read_notes;
 pub use programs::Embedded;
 pub use reaper::{become_subreaper, reap_orphans};
 pub use spawn::find_command;
-pub use spec::{Input, LogFile, Output, Program, Rlimits, User};
+pub use spec::{LogFile, Program, ProgramInput, ProgramOutput, Rlimits, User};
 pub use unit::Autorestart;

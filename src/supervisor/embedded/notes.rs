@@ -13,7 +13,7 @@ use procfs::FromRead;
 use procfs::process::Stat;
 use serde::{Deserialize, Serialize};
 
-use super::identity::{self, Record};
+use super::identity::{self, ProcessRecord};
 use super::spec::Program;
 use crate::health::ProcessName;
 
@@ -39,7 +39,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b':'
 
 /// A note's first line. The second is what the kernel says about the process.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct NotesHead {
     name: ProcessName,
     boot: String,
     fingerprint: u64,
@@ -57,7 +57,7 @@ impl Notes {
 
     /// Begins the note on `program`, for its new process to `sign`.
     pub fn begin(&self, program: &Program) -> io::Result<File> {
-        let head = Head {
+        let head = NotesHead {
             name: program.full_name(),
             boot: identity::boot().to_owned(),
             fingerprint: program.fingerprint(),
@@ -132,7 +132,7 @@ impl Notes {
 
 /// Every finished note in `directory`; none if there is no such directory. One that cannot be read is
 /// told and does not hide the others.
-pub fn read_notes(directory: &Path) -> io::Result<Vec<Record>> {
+pub fn read_notes(directory: &Path) -> io::Result<Vec<ProcessRecord>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -149,12 +149,12 @@ pub fn read_notes(directory: &Path) -> io::Result<Vec<Record>> {
     Ok(records)
 }
 
-fn record(note: &str) -> Option<Record> {
+fn record(note: &str) -> Option<ProcessRecord> {
     let (head, rest) = note.split_once('\n')?;
     let (stat, rest) = rest.split_once('\n').unwrap_or((rest, ""));
-    let head: Head = serde_json::from_str(head).ok()?;
+    let head: NotesHead = serde_json::from_str(head).ok()?;
     let stat = Stat::from_read(stat.as_bytes()).ok()?;
-    Some(Record {
+    Some(ProcessRecord {
         name: head.name,
         pid: stat.pid.try_into().ok()?,
         started: stat.starttime,
@@ -210,7 +210,7 @@ mod tests {
         let file = notes.begin(&program).unwrap();
         assert_eq!(read_notes(&place).unwrap(), []);
         sign(file.as_raw_fd()).unwrap();
-        let ourselves = Record {
+        let ourselves = ProcessRecord {
             name: program.full_name(),
             pid: std::process::id(),
             started: identity::started(std::process::id()).unwrap(),
@@ -226,7 +226,7 @@ mod tests {
         assert!(notes.knows(&ourselves.name));
         for _ in 0..2 {
             notes.mark_stopping(&ourselves.name);
-            let stopping = Record {
+            let stopping = ProcessRecord {
                 stopping: true,
                 ..ourselves.clone()
             };

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::fault::Fault;
+use super::fault::ProgramError;
 use super::handle::Handle;
-use super::identity::Record;
-use super::job::Shared;
+use super::identity::ProcessRecord;
+use super::job::JobContext;
 use super::logs::Keeper;
 use super::notes::Notes;
-use super::request::{Request, settle};
+use super::request::{JobRequest, settle};
 use super::spec::Program;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};
@@ -30,7 +30,7 @@ pub struct Embedded {
 #[derive(Debug)]
 struct Inner {
     jobs: Mutex<BTreeMap<ProcessName, Handle>>,
-    shared: Arc<Shared>,
+    shared: Arc<JobContext>,
     address: String,
     closing: AtomicBool,
     updating: tokio::sync::Mutex<()>,
@@ -57,7 +57,7 @@ impl Embedded {
         let embedded = Self {
             inner: Arc::new(Inner {
                 jobs: Mutex::default(),
-                shared: Arc::new(Shared {
+                shared: Arc::new(JobContext {
                     keeper: Keeper::default(),
                     notes,
                     changes: watch::Sender::new(0),
@@ -76,14 +76,14 @@ impl Embedded {
     /// Takes over the processes in `records` that live, and starts what else is due, by priority. A
     /// process of a program that is not defined any more is stopped, one of a definition that changed is
     /// replaced. Returns when every program was begun, not when it is up.
-    pub async fn begin(&self, records: Vec<Record>) {
+    pub async fn begin(&self, records: Vec<ProcessRecord>) {
         let mut records: BTreeMap<_, _> = records
             .into_iter()
             .map(|record| (record.name.clone(), record))
             .collect();
         for handle in self.by_priority() {
             let record = records.remove(&handle.program.full_name());
-            let begun = handle.ask(|ticket| Request::Begin(record, ticket)).await;
+            let begun = handle.ask(|ticket| JobRequest::Begin(record, ticket)).await;
             settle(begun).await;
         }
         for (name, mut record) in records {
@@ -95,7 +95,7 @@ impl Embedded {
             });
             record.fingerprint = stray.program.fingerprint();
             let begun = stray
-                .ask(|ticket| Request::Begin(Some(record), ticket))
+                .ask(|ticket| JobRequest::Begin(Some(record), ticket))
                 .await;
             settle(begun).await;
             self.retire(name);
@@ -134,8 +134,8 @@ impl Embedded {
                 if !embedded.closing() && embedded.is_current(&handle) {
                     let program = Arc::clone(&handle.program);
                     let asked = handle.ask(|ticket| match known {
-                        true => Request::Redefine(program, ticket),
-                        false => Request::Begin(None, ticket),
+                        true => JobRequest::Redefine(program, ticket),
+                        false => JobRequest::Begin(None, ticket),
                     });
                     settle(asked.await).await;
                 }
@@ -182,7 +182,7 @@ impl Embedded {
     }
 
     /// What the next watchdog must know to look after the programs that run.
-    pub fn records(&self) -> Vec<Record> {
+    pub fn records(&self) -> Vec<ProcessRecord> {
         self.jobs()
             .values()
             .filter_map(|handle| handle.status().record)
@@ -216,7 +216,7 @@ impl Embedded {
 
     pub(super) fn handle(&self, name: &ProcessName) -> Result<Handle, CallError> {
         let handle = self.jobs().get(name).cloned();
-        handle.ok_or_else(|| Fault::BadName.about(name))
+        handle.ok_or_else(|| ProgramError::BadName.about(name))
     }
 
     fn add(&self, program: Program) -> Handle {
@@ -237,7 +237,7 @@ impl Embedded {
             let Ok(retired) = embedded.handle(&name) else {
                 return;
             };
-            let stopped = embedded.ask(&name, Request::Stop).await;
+            let stopped = embedded.ask(&name, JobRequest::Stop).await;
             if !embedded.forget(&name, &retired.program) {
                 // Another reload brought it back.
                 let _ = embedded.start(&name).await;

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::fault::Fault;
-use super::identity::Record;
+use super::fault::ProgramError;
+use super::identity::ProcessRecord;
 use super::spec::Program;
 
 /// Where a request's result goes.
-pub type Ticket = oneshot::Sender<Result<(), Fault>>;
+pub type ReplySender = oneshot::Sender<Result<(), ProgramError>>;
 
 /// Receipts for requests whose end somebody waits for.
-pub type Receipts = Vec<oneshot::Receiver<Result<(), Fault>>>;
+pub type Replies = Vec<oneshot::Receiver<Result<(), ProgramError>>>;
 
 /// Waits until all are answered, whatever the answers.
-pub async fn settle(receipts: impl IntoIterator<Item = oneshot::Receiver<Result<(), Fault>>>) {
+pub async fn settle(
+    receipts: impl IntoIterator<Item = oneshot::Receiver<Result<(), ProgramError>>>,
+) {
     for receipt in receipts {
         let _ = receipt.await;
     }
@@ -23,17 +25,17 @@ pub async fn settle(receipts: impl IntoIterator<Item = oneshot::Receiver<Result<
 
 /// What a job can be asked.
 #[derive(Debug)]
-pub enum Request {
+pub enum JobRequest {
     /// Take over the process of that record, if it lives; else start one, if that is due.
-    Begin(Option<Record>, Ticket),
+    Begin(Option<ProcessRecord>, ReplySender),
     /// Start it; answered when it is up, or will not be.
-    Start(Ticket),
+    Start(ReplySender),
     /// Stop it; answered when it is gone.
-    Stop(Ticket),
+    Stop(ReplySender),
     /// Kill it; answered when it is gone.
-    Kill(Ticket),
+    Kill(ReplySender),
     /// Send it the signal with this number.
-    Signal(i32, Ticket),
+    Signal(i32, ReplySender),
     /// From now on it is defined so; a process that does not fit is replaced.
-    Redefine(Arc<Program>, Ticket),
+    Redefine(Arc<Program>, ReplySender),
 }

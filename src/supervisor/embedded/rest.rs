@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
 
-use super::family::{self, Family};
+use super::family::{self, ProcessFamily};
 use super::unit::KILL_WAIT;
 
 /// The first pause between two looks; it doubles up to [`LONGEST_PAUSE`].
@@ -18,7 +18,7 @@ const ASK_AFTER: Duration = Duration::from_secs(5);
 
 /// What follows when nothing is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterCleanup {
     /// The program has ended.
     Ended,
     /// The next process can be started.
@@ -29,10 +29,10 @@ pub enum Next {
 
 /// The processes that are left, and what is done about them.
 #[derive(Debug)]
-pub struct Rest {
-    family: Family,
+pub struct Leftovers {
+    family: ProcessFamily,
     /// What follows when nothing is left.
-    pub next: Next,
+    pub next: AfterCleanup,
     /// When they are sent which signal.
     ask: Option<(Instant, Signal)>,
     killing: bool,
@@ -44,7 +44,7 @@ pub struct Rest {
 
 /// What a look at them led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum CleanupResult {
     /// Nothing is left.
     Nothing,
     /// They are looked at again.
@@ -53,32 +53,32 @@ pub enum Left {
     Forgotten,
 }
 
-impl Rest {
+impl Leftovers {
     /// `family` is waited for. After a while it is sent `signal`, which its leader had `within` to act on.
-    pub fn ending(family: Family, signal: Signal, within: Duration) -> Self {
+    pub fn ending(family: ProcessFamily, signal: Signal, within: Duration) -> Self {
         let now = Instant::now();
         let ask = now.checked_add((within / 2).min(ASK_AFTER));
         Self {
             ask: ask.map(|at| (at, signal)),
-            ..Self::new(family, Next::Ended)
+            ..Self::new(family, AfterCleanup::Ended)
         }
     }
 
     /// `family` was asked to end with its leader, and is waited for.
-    pub fn waited_for(family: Family) -> Self {
-        Self::new(family, Next::Ended)
+    pub fn waited_for(family: ProcessFamily) -> Self {
+        Self::new(family, AfterCleanup::Ended)
     }
 
     /// `family` is asked to end at once.
-    pub fn asked(family: Family, signal: Signal) -> Self {
+    pub fn asked(family: ProcessFamily, signal: Signal) -> Self {
         Self {
             ask: Some((Instant::now(), signal)),
-            ..Self::new(family, Next::Ended)
+            ..Self::new(family, AfterCleanup::Ended)
         }
     }
 
     /// `family` is killed.
-    pub fn killed(family: Family, next: Next) -> Self {
+    pub fn killed(family: ProcessFamily, next: AfterCleanup) -> Self {
         Self {
             killing: true,
             until: Instant::now().checked_add(KILL_WAIT),
@@ -87,14 +87,14 @@ impl Rest {
     }
 
     /// It is looked once whether anything of `family` is left.
-    pub fn counted(family: Family) -> Self {
+    pub fn counted(family: ProcessFamily) -> Self {
         Self {
             until: Some(Instant::now()),
-            ..Self::new(family, Next::Nothing)
+            ..Self::new(family, AfterCleanup::Nothing)
         }
     }
 
-    fn new(family: Family, next: Next) -> Self {
+    fn new(family: ProcessFamily, next: AfterCleanup) -> Self {
         Self {
             family,
             next,
@@ -114,14 +114,14 @@ impl Rest {
     }
 
     /// Looks at them when it is time to, and sends what is to be sent. May be dropped halfway and called again.
-    pub async fn look(&mut self) -> Left {
+    pub async fn look(&mut self) -> CleanupResult {
         sleep_until(self.look).await;
         let found = self.family.members().await;
         let now = Instant::now();
         self.look = now + self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         match &found {
-            Ok(members) if members.is_empty() => return Left::Nothing,
+            Ok(members) if members.is_empty() => return CleanupResult::Nothing,
             Ok(members) if self.killing => family::signal(members, Signal::SIGKILL as i32),
             Ok(members) => {
                 if let Some((_, signal)) = self.ask.take_if(|(at, _)| *at <= now) {
@@ -131,8 +131,8 @@ impl Rest {
             Err(error) => tracing::debug!("cannot look for processes: {error}"),
         }
         if self.until.is_some_and(|until| now >= until) {
-            return Left::Forgotten;
+            return CleanupResult::Forgotten;
         }
-        Left::Some
+        CleanupResult::Some
     }
 }

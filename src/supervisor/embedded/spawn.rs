@@ -21,7 +21,7 @@ use super::family;
 use super::fault::SpawnError;
 use super::logs::{Keeper, Unconnected};
 use super::notes::{self, Notes};
-use super::spec::{Input, Program, Rlimits};
+use super::spec::{Program, ProgramInput, Rlimits};
 use crate::exec::children;
 use crate::secret;
 
@@ -90,8 +90,8 @@ pub fn spawn(
                 .map(|(name, value)| (name, value.expose())),
         )
         .stdin(match program.stdin {
-            Input::Null => Stdio::null(),
-            Input::Inherit => Stdio::inherit(),
+            ProgramInput::Null => Stdio::null(),
+            ProgramInput::Inherit => Stdio::inherit(),
         })
         .stdout(outputs.stdout)
         .stderr(outputs.stderr);
@@ -175,7 +175,7 @@ fn unconnected((log, error): Unconnected) -> SpawnError {
 /// the parent why its child failed goes one integer.
 #[derive(Clone, Copy)]
 #[repr(i32)]
-enum Step {
+enum SpawnStep {
     Execute,
     Session,
     Limits,
@@ -231,7 +231,7 @@ impl Preparation {
         // SAFETY: system calls with integers and with pointers to memory that outlives them.
         unsafe {
             // A session of its own: its group can be signalled as one, and no terminal's end reaches it.
-            tried(Step::Session, libc::setsid())?;
+            tried(SpawnStep::Session, libc::setsid())?;
             if let Some(note) = &self.note {
                 // The parent looks whether that went well.
                 let _ = notes::sign(note.as_raw_fd());
@@ -249,7 +249,7 @@ impl Preparation {
                         rlim_cur: value,
                         rlim_max: value,
                     };
-                    tried(Step::Limits, libc::setrlimit(limit, &raw const value))?;
+                    tried(SpawnStep::Limits, libc::setrlimit(limit, &raw const value))?;
                 }
             }
             if let Some(umask) = self.umask {
@@ -261,13 +261,13 @@ impl Preparation {
             if let Some(parent) = self.parent {
                 // After the change of user, which clears it.
                 let kill = libc::SIGKILL as libc::c_ulong;
-                tried(Step::Parent, libc::prctl(libc::PR_SET_PDEATHSIG, kill))?;
+                tried(SpawnStep::Parent, libc::prctl(libc::PR_SET_PDEATHSIG, kill))?;
                 if libc::getppid() != parent {
-                    return Err(failed(Step::Parent, libc::ESRCH));
+                    return Err(failed(SpawnStep::Parent, libc::ESRCH));
                 }
             }
             if let Some(directory) = &self.directory {
-                tried(Step::Directory, libc::chdir(directory.as_ptr()))?;
+                tried(SpawnStep::Directory, libc::chdir(directory.as_ptr()))?;
             }
             // Descriptors that we inherited without knowing. An old kernel does not know how: never mind.
             libc::syscall(
@@ -295,16 +295,19 @@ unsafe fn become_user(
             return if libc::geteuid() == uid {
                 Ok(())
             } else {
-                Err(failed(Step::User, libc::EPERM))
+                Err(failed(SpawnStep::User, libc::EPERM))
             };
         }
-        tried(Step::User, libc::setgroups(groups.len(), groups.as_ptr()))?;
-        tried(Step::User, libc::setgid(gid))?;
-        tried(Step::User, libc::setuid(uid))
+        tried(
+            SpawnStep::User,
+            libc::setgroups(groups.len(), groups.as_ptr()),
+        )?;
+        tried(SpawnStep::User, libc::setgid(gid))?;
+        tried(SpawnStep::User, libc::setuid(uid))
     }
 }
 
-fn tried(step: Step, result: libc::c_int) -> io::Result<()> {
+fn tried(step: SpawnStep, result: libc::c_int) -> io::Result<()> {
     if result == -1 {
         let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
         return Err(failed(step, errno));
@@ -312,7 +315,7 @@ fn tried(step: Step, result: libc::c_int) -> io::Result<()> {
     Ok(())
 }
 
-fn failed(step: Step, errno: i32) -> io::Error {
+fn failed(step: SpawnStep, errno: i32) -> io::Error {
     io::Error::from_raw_os_error(((step as i32) << ERRNO_BITS) | errno)
 }
 
@@ -321,7 +324,7 @@ fn failure(path: &Path, error: &io::Error) -> SpawnError {
     let number = error.raw_os_error().unwrap_or(0);
     let step = usize::try_from(number >> ERRNO_BITS).unwrap_or(0);
     let errno = number & ((1 << ERRNO_BITS) - 1);
-    if step == Step::Execute as usize && errno == libc::EACCES {
+    if step == SpawnStep::Execute as usize && errno == libc::EACCES {
         return SpawnError::NotExecutable(path.display().to_string());
     }
     SpawnError::Prepare {
@@ -329,7 +332,7 @@ fn failure(path: &Path, error: &io::Error) -> SpawnError {
         cause: match errno {
             0 => error.to_string(),
             // It was there a moment ago.
-            libc::ENOENT if step == Step::Execute as usize => {
+            libc::ENOENT if step == SpawnStep::Execute as usize => {
                 "its interpreter is missing".to_owned()
             }
             errno => words(&io::Error::from_raw_os_error(errno)),

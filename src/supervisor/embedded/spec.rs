@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::fault::Exit;
+use super::fault::ProcessExit;
 pub use super::unit::Autorestart;
 use super::unit::Rules;
 use crate::health::ProcessName;
@@ -34,11 +34,11 @@ pub struct Program {
     /// Its resource limits, soft and hard alike; `None`: ours.
     pub rlimits: Rlimits,
     /// Its standard input.
-    pub stdin: Input,
+    pub stdin: ProgramInput,
     /// Its standard output.
-    pub stdout: Output,
+    pub stdout: ProgramOutput,
     /// Its standard error.
-    pub stderr: Output,
+    pub stderr: ProgramOutput,
     /// Started with the supervisor.
     pub autostart: bool,
     /// Whether it is started again after it ended.
@@ -87,7 +87,7 @@ pub struct Rlimits {
 
 /// Where its input comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum ProgramInput {
     /// `/dev/null`.
     Null,
     /// Ours.
@@ -96,7 +96,7 @@ pub enum Input {
 
 /// Where its output goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum ProgramOutput {
     /// `/dev/null`.
     Null,
     /// Where that one of ours goes. Not for one that is to outlive whoever reads that.
@@ -143,9 +143,9 @@ impl Program {
             user: None,
             umask: None,
             rlimits: Rlimits::default(),
-            stdin: Input::Null,
-            stdout: Output::Inherit(Stream::Stdout),
-            stderr: Output::Inherit(Stream::Stderr),
+            stdin: ProgramInput::Null,
+            stdout: ProgramOutput::Inherit(Stream::Stdout),
+            stderr: ProgramOutput::Inherit(Stream::Stderr),
             autostart: true,
             autorestart: Autorestart::Unexpected,
             exitcodes: vec![0],
@@ -164,7 +164,7 @@ impl Program {
     /// up at once, its end is the end, and it does not outlive us.
     pub fn foreground(name: impl Into<String>, command: Vec<String>) -> Self {
         Self {
-            stdin: Input::Inherit,
+            stdin: ProgramInput::Inherit,
             autorestart: Autorestart::Never,
             startsecs: Duration::ZERO,
             startretries: 0,
@@ -174,10 +174,10 @@ impl Program {
     }
 
     /// Whether it may end so.
-    pub fn is_expected(&self, exit: Option<Exit>) -> bool {
+    pub fn is_expected(&self, exit: Option<ProcessExit>) -> bool {
         match exit {
-            Some(Exit::Code(code)) => self.exitcodes.contains(&code),
-            Some(Exit::Signal(_)) | None => false,
+            Some(ProcessExit::Code(code)) => self.exitcodes.contains(&code),
+            Some(ProcessExit::Signal(_)) | None => false,
         }
     }
 
@@ -207,8 +207,8 @@ impl Program {
         [&self.stdout, &self.stderr]
             .into_iter()
             .filter_map(|output| match output {
-                Output::File(file) => Some(file),
-                Output::Null | Output::Inherit(_) => None,
+                ProgramOutput::File(file) => Some(file),
+                ProgramOutput::Null | ProgramOutput::Inherit(_) => None,
             })
     }
 
@@ -240,16 +240,18 @@ impl Program {
                 print.add(limit, &value.to_le_bytes());
             }
         }
-        print.add("stdin", &[u8::from(self.stdin == Input::Inherit)]);
+        print.add("stdin", &[u8::from(self.stdin == ProgramInput::Inherit)]);
         for (key, output, own) in [
             ("stdout", &self.stdout, Stream::Stdout),
             ("stderr", &self.stderr, Stream::Stderr),
         ] {
             match output {
-                Output::Null => print.add(key, b""),
-                Output::Inherit(stream) if *stream == own => print.add(key, b"-"),
-                Output::Inherit(_) => print.add(key, b"&"),
-                Output::File(file) => print.add(key, file.path.as_os_str().as_encoded_bytes()),
+                ProgramOutput::Null => print.add(key, b""),
+                ProgramOutput::Inherit(stream) if *stream == own => print.add(key, b"-"),
+                ProgramOutput::Inherit(_) => print.add(key, b"&"),
+                ProgramOutput::File(file) => {
+                    print.add(key, file.path.as_os_str().as_encoded_bytes())
+                }
             }
         }
         print.0
@@ -297,11 +299,11 @@ mod tests {
             ("umask", |p| p.umask = Some(0o22), true),
             ("nofile", |p| p.rlimits.nofile = Some(9), true),
             ("core", |p| p.rlimits.core = Some(9), true),
-            ("stdout", |p| p.stdout = Output::Null, true),
-            ("stderr", |p| p.stderr = Output::Null, true),
+            ("stdout", |p| p.stdout = ProgramOutput::Null, true),
+            ("stderr", |p| p.stderr = ProgramOutput::Null, true),
             (
                 "the other",
-                |p| p.stderr = Output::Inherit(Stream::Stdout),
+                |p| p.stderr = ProgramOutput::Inherit(Stream::Stdout),
                 true,
             ),
             (

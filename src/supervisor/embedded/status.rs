@@ -1,28 +1,28 @@
 //! What a job shows of its program, in supervisord's words. Read by whoever wants to, without asking.
 
-use super::fault::{Exit, SpawnError, Trouble};
-use super::identity::{self, Record};
-use super::unit::State;
+use super::fault::{ProcessExit, SpawnError, StartFailure};
+use super::identity::{self, ProcessRecord};
+use super::unit::UnitState;
 use crate::health::{Process, ProcessName};
 
 /// What a job shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
+pub struct ProgramStatus {
     /// What the program is doing.
-    pub state: State,
+    pub state: UnitState,
     /// Its process, for the next watchdog.
-    pub record: Option<Record>,
+    pub record: Option<ProcessRecord>,
     /// When it was last started, in clock ticks since the machine's start.
     pub started: Option<u64>,
     /// How its last process ended.
-    pub last: Option<Exit>,
+    pub last: Option<ProcessExit>,
     /// So often it ended by itself and was started again.
     pub crashes: u32,
     /// The last end was expected.
     pub expected: bool,
 }
 
-impl Status {
+impl ProgramStatus {
     /// As every supervisor describes its processes.
     pub fn process(&self, name: &ProcessName) -> Process {
         let uptime = self
@@ -36,7 +36,7 @@ impl Status {
             None => "Not started".to_owned(),
         };
         let detail = match &self.state {
-            State::Running { .. } => {
+            UnitState::Running { .. } => {
                 let pid = pid.unwrap_or_default();
                 let up = clock(uptime.unwrap_or_default());
                 let before = match self.crashes {
@@ -52,8 +52,8 @@ impl Status {
                 };
                 format!("pid {pid}, uptime {up}{before}")
             }
-            State::Backoff { why, .. } | State::Fatal { why } => why.to_string(),
-            State::Exited { expected, .. } => {
+            UnitState::Backoff { why, .. } | UnitState::Fatal { why } => why.to_string(),
+            UnitState::Exited { expected, .. } => {
                 let expected = if *expected {
                     "expected"
                 } else {
@@ -61,10 +61,10 @@ impl Status {
                 };
                 format!("{}; {expected}", ended())
             }
-            State::Stopped => ended(),
-            State::Spawning { .. } | State::Starting { .. } | State::Stopping { .. } => {
-                String::new()
-            }
+            UnitState::Stopped => ended(),
+            UnitState::Spawning { .. }
+            | UnitState::Starting { .. }
+            | UnitState::Stopping { .. } => String::new(),
         };
         Process {
             name: name.clone(),
@@ -82,8 +82,8 @@ impl Status {
     pub fn is_over(&self) -> bool {
         let tried_again = matches!(
             self.state,
-            State::Fatal {
-                why: Trouble::Spawn(_)
+            UnitState::Fatal {
+                why: StartFailure::Spawn(_)
             }
         ) && self.started.is_some();
         self.state.over() && !tried_again
@@ -92,32 +92,32 @@ impl Status {
     /// The exit code for one who ran only this program: its own, or a shell's for what could not be run.
     pub fn exit_code(&self) -> Option<i32> {
         match &self.state {
-            State::Exited { exit, .. } => Some(exit.map_or(1, Exit::code)),
-            State::Fatal {
-                why: Trouble::Spawn(SpawnError::NoFile(_)),
+            UnitState::Exited { exit, .. } => Some(exit.map_or(1, ProcessExit::code)),
+            UnitState::Fatal {
+                why: StartFailure::Spawn(SpawnError::NoFile(_)),
             } => Some(127),
-            State::Fatal {
-                why: Trouble::Spawn(_),
+            UnitState::Fatal {
+                why: StartFailure::Spawn(_),
             } => Some(126),
-            State::Fatal {
-                why: Trouble::Quick(exit),
-            } => Some(exit.map_or(1, Exit::code)),
-            State::Stopped => self.last.map(Exit::code),
-            State::Spawning { .. }
-            | State::Starting { .. }
-            | State::Running { .. }
-            | State::Backoff { .. }
-            | State::Stopping { .. } => None,
+            UnitState::Fatal {
+                why: StartFailure::Quick(exit),
+            } => Some(exit.map_or(1, ProcessExit::code)),
+            UnitState::Stopped => self.last.map(ProcessExit::code),
+            UnitState::Spawning { .. }
+            | UnitState::Starting { .. }
+            | UnitState::Running { .. }
+            | UnitState::Backoff { .. }
+            | UnitState::Stopping { .. } => None,
         }
     }
 }
 
 /// How a program ended that was up: `exited: 7, not expected`.
-pub fn ending(exit: Option<Exit>, expected: bool) -> String {
+pub fn ending(exit: Option<ProcessExit>, expected: bool) -> String {
     let expected = if expected { "expected" } else { "not expected" };
     match exit {
-        Some(Exit::Code(code)) => format!("exited: {code}, {expected}"),
-        Some(exit @ Exit::Signal(_)) => format!("was {exit}, {expected}"),
+        Some(ProcessExit::Code(code)) => format!("exited: {code}, {expected}"),
+        Some(exit @ ProcessExit::Signal(_)) => format!("was {exit}, {expected}"),
         None => "ended, nobody saw how".to_owned(),
     }
 }
@@ -137,8 +137,8 @@ fn clock(seconds: u64) -> String {
 mod tests {
     use super::*;
 
-    fn status(state: State, last: Option<Exit>) -> Status {
-        Status {
+    fn status(state: UnitState, last: Option<ProcessExit>) -> ProgramStatus {
+        ProgramStatus {
             state,
             record: None,
             started: Some(0),
@@ -163,24 +163,28 @@ mod tests {
 
     #[test]
     fn exit_codes_are_those_of_a_shell() {
-        let exited = |exit| State::Exited {
+        let exited = |exit| UnitState::Exited {
             exit,
             expected: false,
             again: None,
         };
-        let spawn = |error| State::Fatal {
-            why: Trouble::Spawn(error),
+        let spawn = |error| UnitState::Fatal {
+            why: StartFailure::Spawn(error),
         };
         let text = String::new;
         for (state, last, code) in [
-            (exited(Some(Exit::Code(3))), None, Some(3)),
-            (exited(Some(Exit::Signal(9))), None, Some(137)),
+            (exited(Some(ProcessExit::Code(3))), None, Some(3)),
+            (exited(Some(ProcessExit::Signal(9))), None, Some(137)),
             (exited(None), None, Some(1)),
             (spawn(SpawnError::NoFile(text())), None, Some(127)),
             (spawn(SpawnError::NotExecutable(text())), None, Some(126)),
-            (State::Stopped, Some(Exit::Signal(15)), Some(143)),
-            (State::Stopped, None, None),
-            (State::Spawning { tries: 0 }, Some(Exit::Code(3)), None),
+            (UnitState::Stopped, Some(ProcessExit::Signal(15)), Some(143)),
+            (UnitState::Stopped, None, None),
+            (
+                UnitState::Spawning { tries: 0 },
+                Some(ProcessExit::Code(3)),
+                None,
+            ),
         ] {
             let status = status(state, last);
             assert_eq!(status.exit_code(), code, "{status:?}");

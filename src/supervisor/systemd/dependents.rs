@@ -4,14 +4,17 @@
 use std::collections::BTreeSet;
 
 use super::systemctl::Systemctl;
-use super::unit::Unit;
+use super::unit::SystemdUnit;
 use crate::health::{CallError, ProcessState};
 
 /// More are not followed.
 const MOST: usize = 200;
 
 /// The units that are up and would fall with `unit`, and with these; the nearest first.
-pub(super) async fn dependents(unit: &Unit, systemctl: &Systemctl) -> Result<Vec<Unit>, CallError> {
+pub(super) async fn dependents(
+    unit: &SystemdUnit,
+    systemctl: &Systemctl,
+) -> Result<Vec<SystemdUnit>, CallError> {
     let mut known = BTreeSet::from([unit.id.clone()]);
     let mut next = unit.dependents.clone();
     let mut found = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Scope;
+use super::ManagerScope;
 use super::systemctl::environment;
 use crate::exec::{self, Command, CommandLine};
 
@@ -15,10 +15,10 @@ const FOR: Duration = Duration::from_secs(4);
 const MOST: usize = 4 << 20;
 
 /// At most the last `bytes` bytes of what `unit` wrote; its name has been looked at.
-pub(super) async fn tail(scope: Scope, unit: &str, bytes: u16) -> String {
+pub(super) async fn tail(scope: ManagerScope, unit: &str, bytes: u16) -> String {
     let whose = match scope {
-        Scope::System => "--system",
-        Scope::User => "--user",
+        ManagerScope::System => "--system",
+        ManagerScope::User => "--user",
     };
     let unit = format!("--unit={unit}");
     let words = ["journalctl", whose, "--quiet", "--no-pager", "--output=cat"];

@@ -22,12 +22,12 @@ use tokio::time::sleep;
 
 use self::dependents::dependents;
 use self::systemctl::Systemctl;
-use self::unit::Unit;
+use self::unit::SystemdUnit;
 use super::{Stream, Supervisor};
 use crate::health::unit::is_name;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
-pub use self::spec::{Scope, SystemdSpec};
+pub use self::spec::{ManagerScope, SystemdSpec};
 
 /// A unit is up when it has been so for this long, as under supervisord. Most types of services are active as
 /// soon as their process exists, whatever becomes of it.
@@ -38,7 +38,7 @@ const ALL: &str = "*.service";
 
 /// A service manager: the system's, or a user's.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct SystemdClient {
     systemctl: Systemctl,
     /// The life of the unit that we ourselves are in, if we are in one.
     ourselves: Option<String>,
@@ -47,7 +47,7 @@ pub struct Client {
     ended: Arc<Mutex<BTreeSet<String>>>,
 }
 
-impl Client {
+impl SystemdClient {
     /// A client for the manager of `spec`. Nothing is asked yet.
     pub fn new(spec: SystemdSpec) -> Self {
         Self {
@@ -58,12 +58,13 @@ impl Client {
     }
 
     /// Why `unit` must not be stopped: it, or something that falls with it, would stay stopped.
-    async fn is_for_good(&self, unit: &Unit) -> Result<Option<String>, CallError> {
+    async fn is_for_good(&self, unit: &SystemdUnit) -> Result<Option<String>, CallError> {
         if let Some(why) = unit.is_for_good() {
             return Ok(Some(why));
         }
         let dependents = dependents(unit, &self.systemctl).await?;
-        let ours = |unit: &Unit| unit.invocation.is_some() && unit.invocation == self.ourselves;
+        let ours =
+            |unit: &SystemdUnit| unit.invocation.is_some() && unit.invocation == self.ourselves;
         if ours(unit) || dependents.iter().any(ours) {
             return Ok(Some("with it this watchdog would be stopped".to_owned()));
         }
@@ -104,7 +105,7 @@ impl Client {
     }
 
     /// `unit` as a process, with what we know better than systemd.
-    fn describe(&self, unit: &Unit) -> Process {
+    fn describe(&self, unit: &SystemdUnit) -> Process {
         let mut process = unit.process(now());
         let mut ended = self.ended();
         match process.state {
@@ -127,7 +128,7 @@ impl Client {
         (unit.state() != ProcessState::Running).then(|| unit.refused())
     }
 
-    async fn look(&self, name: &ProcessName) -> Result<Unit, CallError> {
+    async fn look(&self, name: &ProcessName) -> Result<SystemdUnit, CallError> {
         let id = &name.name;
         let missing = || fault(CallError::BAD_NAME, format!("there is no unit {id:?}"));
         if !is_name(id) {
@@ -138,13 +139,13 @@ impl Client {
         units.pop().ok_or_else(missing)
     }
 
-    async fn show(&self, names: &[String]) -> Result<Vec<Unit>, CallError> {
+    async fn show(&self, names: &[String]) -> Result<Vec<SystemdUnit>, CallError> {
         self.systemctl.show(names).await
     }
 }
 
 #[async_trait]
-impl Supervisor for Client {
+impl Supervisor for SystemdClient {
     /// Which manager it is.
     fn address(&self) -> &str {
         self.systemctl.address()

@@ -1,33 +1,36 @@
 //! What `systemctl` means when it exits with an error. Its exit codes are shared by different troubles, so its
 //! words decide; they are in English, since we ask for that.
 
-use super::spec::Scope;
+use super::spec::ManagerScope;
 use crate::health::CallError;
 
 /// Parts of its words, and the kind of trouble each stands for. The first that fits decides.
-const KINDS: [(&str, Kind); 18] = [
-    ("interactive authentication required", Kind::Permission),
-    ("access denied", Kind::Permission),
-    ("permission denied", Kind::Permission),
-    ("operation not permitted", Kind::Permission),
-    ("no main process to kill", Kind::NotRunning),
-    ("no control process to kill", Kind::NotRunning),
-    ("failed to connect to", Kind::Unreachable),
-    ("has not been booted with systemd", Kind::Unreachable),
-    ("connection timed out", Kind::Unreachable),
-    ("connection reset", Kind::Unreachable),
-    ("transport endpoint", Kind::Unreachable),
-    ("failed to get properties", Kind::Unreachable),
-    ("is masked", Kind::Refused),
-    ("operation refused", Kind::Refused),
-    ("not found", Kind::Missing),
-    ("dependency job for", Kind::Refused),
-    ("job for", Kind::Failed),
-    ("not loaded", Kind::NotRunning),
+const KINDS: [(&str, RefusalKind); 18] = [
+    (
+        "interactive authentication required",
+        RefusalKind::Permission,
+    ),
+    ("access denied", RefusalKind::Permission),
+    ("permission denied", RefusalKind::Permission),
+    ("operation not permitted", RefusalKind::Permission),
+    ("no main process to kill", RefusalKind::NotRunning),
+    ("no control process to kill", RefusalKind::NotRunning),
+    ("failed to connect to", RefusalKind::Unreachable),
+    ("has not been booted with systemd", RefusalKind::Unreachable),
+    ("connection timed out", RefusalKind::Unreachable),
+    ("connection reset", RefusalKind::Unreachable),
+    ("transport endpoint", RefusalKind::Unreachable),
+    ("failed to get properties", RefusalKind::Unreachable),
+    ("is masked", RefusalKind::Refused),
+    ("operation refused", RefusalKind::Refused),
+    ("not found", RefusalKind::Missing),
+    ("dependency job for", RefusalKind::Refused),
+    ("job for", RefusalKind::Failed),
+    ("not loaded", RefusalKind::NotRunning),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum RefusalKind {
     Permission,
     Unreachable,
     Missing,
@@ -37,7 +40,7 @@ enum Kind {
 }
 
 /// What `words`, its standard error, say.
-pub(super) fn refusal(words: &str, scope: Scope) -> CallError {
+pub(super) fn refusal(words: &str, scope: ManagerScope) -> CallError {
     let line = telling_line(words);
     let lower = line.to_lowercase();
     let kind = KINDS.iter().find(|(part, _)| lower.contains(part));
@@ -46,16 +49,16 @@ pub(super) fn refusal(words: &str, scope: Scope) -> CallError {
         text: text.to_owned(),
     };
     match kind.map(|(_, kind)| kind) {
-        Some(Kind::Permission) => CallError::Unauthorized {
+        Some(RefusalKind::Permission) => CallError::Unauthorized {
             detail: format!("systemd: {}; {}", line.trim_end_matches('.'), hint(scope)),
         },
-        Some(Kind::Unreachable) => CallError::Unreachable {
+        Some(RefusalKind::Unreachable) => CallError::Unreachable {
             detail: format!("systemd: {line}"),
         },
-        Some(Kind::Missing) => fault(CallError::BAD_NAME, line),
-        Some(Kind::NotRunning) => fault(CallError::NOT_RUNNING, line),
-        Some(Kind::Failed) => fault(CallError::ABNORMAL_TERMINATION, line),
-        Some(Kind::Refused) | None => fault(CallError::FAILED, line),
+        Some(RefusalKind::Missing) => fault(CallError::BAD_NAME, line),
+        Some(RefusalKind::NotRunning) => fault(CallError::NOT_RUNNING, line),
+        Some(RefusalKind::Failed) => fault(CallError::ABNORMAL_TERMINATION, line),
+        Some(RefusalKind::Refused) | None => fault(CallError::FAILED, line),
     }
 }
 
@@ -88,13 +91,13 @@ fn is_deed(words: &str) -> bool {
 }
 
 /// Who may do it.
-const fn hint(scope: Scope) -> &'static str {
+const fn hint(scope: ManagerScope) -> &'static str {
     match scope {
-        Scope::System => {
+        ManagerScope::System => {
             "run httpok as root, allow its user org.freedesktop.systemd1.manage-units in polkit, or set scope = \
              \"user\" for the user's own units"
         }
-        Scope::User => "run httpok as the user whose units these are",
+        ManagerScope::User => "run httpok as the user whose units these are",
     }
 }
 
@@ -112,7 +115,7 @@ mod tests {
         };
         for (words, kind, told) in [
             (
-                "Failed to start nosuch.service: Unit nosuch.service not found.\n",
+                "Failed to start nosuch.service: SystemdUnit nosuch.service not found.\n",
                 "10",
                 "Unit nosuch.service not found.",
             ),
@@ -124,7 +127,7 @@ mod tests {
                 "Operation refused, unit manual.service may",
             ),
             (
-                "Failed to start a.service: Unit a.service is masked.\n",
+                "Failed to start a.service: SystemdUnit a.service is masked.\n",
                 "30",
                 "is masked",
             ),
@@ -167,7 +170,7 @@ mod tests {
                 "No main process to kill",
             ),
             (
-                "Failed to kill unit web.service: Unit web.service not loaded.\n",
+                "Failed to kill unit web.service: SystemdUnit web.service not loaded.\n",
                 "70",
                 "not loaded",
             ),
@@ -179,7 +182,7 @@ mod tests {
             ),
             ("", "30", "without a word"),
         ] {
-            let error = refusal(words, Scope::System);
+            let error = refusal(words, ManagerScope::System);
             assert_eq!(name(&error), kind, "{words}");
             assert!(error.to_string().contains(told), "{error}");
         }
@@ -187,7 +190,10 @@ mod tests {
 
     #[test]
     fn a_users_manager_has_another_hint() {
-        let error = refusal("Failed to stop a.service: Access denied", Scope::User);
+        let error = refusal(
+            "Failed to stop a.service: Access denied",
+            ManagerScope::User,
+        );
         assert!(
             error
                 .to_string()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::unit::{LONGEST, Unit};
+use super::unit::{LONGEST, SystemdUnit};
 use crate::health::CallError;
 
 /// What is asked of every unit.
@@ -41,12 +41,12 @@ pub(super) const FALL_WITH_IT: [&str; 5] = [
 ];
 
 /// Reads the answer: `KEY=VALUE` lines, with an empty line between two units.
-pub(super) fn units(text: &str) -> Result<Vec<Unit>, CallError> {
+pub(super) fn units(text: &str) -> Result<Vec<SystemdUnit>, CallError> {
     let blocks = text.split("\n\n").map(str::trim);
     blocks.filter(|block| !block.is_empty()).map(read).collect()
 }
 
-fn read(block: &str) -> Result<Unit, CallError> {
+fn read(block: &str) -> Result<SystemdUnit, CallError> {
     let values: BTreeMap<_, _> = block.lines().filter_map(|l| l.split_once('=')).collect();
     let text = |key: &str| values.get(key).copied().unwrap_or_default();
     let words = |key: &str| text(key).split_whitespace().map(str::to_owned);
@@ -57,7 +57,7 @@ fn read(block: &str) -> Result<Unit, CallError> {
         value => Ok(value.to_owned()),
     };
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    Ok(Unit {
+    Ok(SystemdUnit {
         id: needed("Id")?,
         names: words("Names").collect(),
         load: needed("LoadState")?,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemdSpec {
     /// Whose it is.
-    pub scope: Scope,
+    pub scope: ManagerScope,
     /// The command; looked for in `PATH` when it is a bare name.
     pub systemctl: PathBuf,
 }
@@ -15,7 +15,7 @@ impl Default for SystemdSpec {
     /// The system's, through the `systemctl` in `PATH`.
     fn default() -> Self {
         Self {
-            scope: Scope::System,
+            scope: ManagerScope::System,
             systemctl: PathBuf::from("systemctl"),
         }
     }
@@ -23,7 +23,7 @@ impl Default for SystemdSpec {
 
 /// Whose service manager is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
+pub enum ManagerScope {
     /// The system's.
     #[default]
     System,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::refusal::refusal;
 use super::show::{FALL_WITH_IT, PROPERTIES, units};
-use super::spec::{Scope, SystemdSpec};
-use super::unit::Unit;
+use super::spec::{ManagerScope, SystemdSpec};
+use super::unit::SystemdUnit;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished};
 use crate::health::CallError;
 
@@ -27,8 +27,8 @@ pub(super) struct Systemctl {
 impl Systemctl {
     pub(super) fn new(spec: SystemdSpec) -> Self {
         let address = match spec.scope {
-            Scope::System => "systemd".to_owned(),
-            Scope::User => format!("systemd of user {}", nix::unistd::getuid()),
+            ManagerScope::System => "systemd".to_owned(),
+            ManagerScope::User => format!("systemd of user {}", nix::unistd::getuid()),
         };
         Self { spec, address }
     }
@@ -37,13 +37,13 @@ impl Systemctl {
         &self.address
     }
 
-    pub(super) const fn scope(&self) -> Scope {
+    pub(super) const fn scope(&self) -> ManagerScope {
         self.spec.scope
     }
 
     /// What the manager knows of the units `names`, which may be globs. One that it does not know is told as
     /// missing, a glob that fits nothing is not told at all.
-    pub(super) async fn show(&self, names: &[String]) -> Result<Vec<Unit>, CallError> {
+    pub(super) async fn show(&self, names: &[String]) -> Result<Vec<SystemdUnit>, CallError> {
         if names.is_empty() {
             // without a name it would tell about itself
             return Ok(Vec::new());
@@ -84,8 +84,8 @@ impl Systemctl {
         within: Duration,
     ) -> Result<Finished, CallError> {
         let always = match self.spec.scope {
-            Scope::System => ["--system", "--no-ask-password", "--no-pager"],
-            Scope::User => ["--user", "--no-ask-password", "--no-pager"],
+            ManagerScope::System => ["--system", "--no-ask-password", "--no-pager"],
+            ManagerScope::User => ["--user", "--no-ask-password", "--no-pager"],
         };
         let program = self.spec.systemctl.to_string_lossy().into_owned();
         let mut line = vec![program];
@@ -119,7 +119,7 @@ impl Systemctl {
 }
 
 /// What makes its words the same everywhere, and where a user's manager is found also from a system service.
-pub(super) fn environment(scope: Scope) -> Vec<(String, String)> {
+pub(super) fn environment(scope: ManagerScope) -> Vec<(String, String)> {
     let mut env = vec![
         ("LC_ALL".to_owned(), "C".to_owned()),
         ("SYSTEMD_COLORS".to_owned(), "0".to_owned()),
@@ -127,7 +127,7 @@ pub(super) fn environment(scope: Scope) -> Vec<(String, String)> {
         ("SYSTEMD_LOG_TARGET".to_owned(), "console".to_owned()),
     ];
     const RUNTIME: &str = "XDG_RUNTIME_DIR";
-    if scope == Scope::User && std::env::var_os(RUNTIME).is_none() {
+    if scope == ManagerScope::User && std::env::var_os(RUNTIME).is_none() {
         let usual = Path::new("/run/user").join(nix::unistd::getuid().to_string());
         env.push((RUNTIME.to_owned(), usual.to_string_lossy().into_owned()));
     }

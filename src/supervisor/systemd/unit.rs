@@ -16,7 +16,7 @@ const BEFORE_EXEC: std::ops::RangeInclusive<u32> = 200..=245;
 
 /// One unit. Moments are on systemd's monotonic clock, in microseconds; 0: never.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Unit {
+pub(super) struct SystemdUnit {
     /// Its name, whatever other name it was asked by.
     pub id: String,
     pub names: Vec<String>,
@@ -47,7 +47,7 @@ pub(super) struct Unit {
     pub dependents: Vec<String>,
 }
 
-impl Unit {
+impl SystemdUnit {
     /// Whether there is no such unit. One whose file is gone may still run.
     pub(super) fn is_missing(&self) -> bool {
         self.load == "not-found" && self.active == "inactive"
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     /// A service that is up, with these lines instead of its own.
-    fn unit(lines: &str) -> Unit {
+    fn unit(lines: &str) -> SystemdUnit {
         let usual = "Id=web.service\nNames=web.service www.service\nLoadState=loaded\nActiveState=active\n\
                      SubState=running\nResult=success\nMainPID=7\nInvocationID=abc\nNRestarts=0\n\
                      ExecMainExitTimestampMonotonic=0\nInactiveExitTimestampMonotonic=1000000\n\

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::health::{Moment, ProcessState};
-use crate::supervisor::embedded::fault::{Exit, Fault, SpawnError, Trouble};
+use crate::supervisor::embedded::fault::{ProcessExit, ProgramError, SpawnError, StartFailure};
 
 /// The part of a program's definition that decides what happens to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Autorestart {
 
 /// What the program is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum UnitState {
     /// Stopped by request, or never started.
     Stopped,
     /// The deed [`UnitEffect::Spawn`] is out, its result is not in.
@@ -46,24 +46,24 @@ pub enum State {
     Backoff {
         tries: u32,
         until: Moment,
-        why: Trouble,
+        why: StartFailure,
     },
     /// Asked to stop; `killed`, when it did not listen; started `again` when it is gone.
     Stopping { killed: bool, again: bool },
     /// Ended by itself; started `again` then, if at all. `None` for the exit that nobody saw.
     Exited {
-        exit: Option<Exit>,
+        exit: Option<ProcessExit>,
         expected: bool,
         again: Option<Moment>,
     },
     /// It could not be started `startretries` times in a row. When there never was a process (its file is
     /// missing), it is tried again from time to time.
-    Fatal { why: Trouble },
+    Fatal { why: StartFailure },
 }
 
 /// What happens to a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum UnitEvent {
     /// It shall run.
     Start,
     /// It shall end, in its own way.
@@ -81,13 +81,13 @@ pub enum Event {
     /// The timer went off.
     Elapsed,
     /// The process ended; `None` when nobody can tell how.
-    Exited(Option<Exit>),
+    Exited(Option<ProcessExit>),
 }
 
 /// What is to be done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnitEffect {
-    /// Start a process; answered by [`Event::Spawned`] or [`Event::SpawnFailed`] before anything else.
+    /// Start a process; answered by [`UnitEvent::Spawned`] or [`UnitEvent::SpawnFailed`] before anything else.
     Spawn,
     /// Send the stop signal.
     Terminate,
@@ -98,16 +98,16 @@ pub enum UnitEffect {
     /// Put the timer out.
     ClearTimer,
     /// Answer all who wait for the start.
-    Started(Result<(), Fault>),
+    Started(Result<(), ProgramError>),
     /// Answer all who wait for the end.
-    Stopped(Result<(), Fault>),
+    Stopped(Result<(), ProgramError>),
     /// Tell the one who asked for a start just now that it runs already.
     RefuseStart,
     /// Tell the one who asked for a stop just now that there is nothing to stop.
     RefuseStop,
 }
 
-impl State {
+impl UnitState {
     /// The state as supervisord has it.
     pub const fn word(&self) -> ProcessState {
         match self {

@@ -8,8 +8,8 @@ mod tests;
 
 use std::time::Duration;
 
-pub use self::event::{Autorestart, Event, Rules, State, UnitEffect};
-use super::fault::{Exit, Fault, Trouble};
+pub use self::event::{Autorestart, Rules, UnitEffect, UnitEvent, UnitState};
+use super::fault::{ProcessExit, ProgramError, StartFailure};
 use crate::health::Moment;
 
 /// A program that was up may be started again at once, but not more often than this: one that is up at
@@ -28,25 +28,25 @@ pub const KILL_WAIT: Duration = Duration::from_secs(10);
 
 /// One program.
 #[derive(Clone, Debug)]
-pub struct Unit {
+pub struct ProgramUnit {
     rules: Rules,
-    state: State,
+    state: UnitState,
 }
 
 /// The next state, and what is to be done on the way.
-type Next = (State, Vec<UnitEffect>);
+type Transition = (UnitState, Vec<UnitEffect>);
 
-impl Unit {
+impl ProgramUnit {
     /// A program that was never started.
     pub const fn new(rules: Rules) -> Self {
         Self {
             rules,
-            state: State::Stopped,
+            state: UnitState::Stopped,
         }
     }
 
     /// What it is doing.
-    pub const fn state(&self) -> &State {
+    pub const fn state(&self) -> &UnitState {
         &self.state
     }
 
@@ -57,35 +57,37 @@ impl Unit {
 
     /// Takes `event` in, and says what is to be done.
     #[must_use]
-    pub fn handle(&mut self, now: Moment, event: Event) -> Vec<UnitEffect> {
+    pub fn handle(&mut self, now: Moment, event: UnitEvent) -> Vec<UnitEffect> {
         let state = self.state.clone();
         let next = match event {
-            Event::Start => start(state),
-            Event::Stop => stop(state, &self.rules),
-            Event::StopRest => stop_rest(state, &self.rules),
-            Event::Kill => kill(state),
-            Event::Spawned => spawned(state, &self.rules, now),
-            Event::SpawnFailed(error) => match state {
-                State::Spawning { tries } => self.rules.fell(now, tries, Trouble::Spawn(error)),
+            UnitEvent::Start => start(state),
+            UnitEvent::Stop => stop(state, &self.rules),
+            UnitEvent::StopRest => stop_rest(state, &self.rules),
+            UnitEvent::Kill => kill(state),
+            UnitEvent::Spawned => spawned(state, &self.rules, now),
+            UnitEvent::SpawnFailed(error) => match state {
+                UnitState::Spawning { tries } => {
+                    self.rules.fell(now, tries, StartFailure::Spawn(error))
+                }
                 state => impossible(state, "a failed spawn"),
             },
-            Event::Adopted { up } => adopted(state, &self.rules, now, up),
-            Event::Elapsed => elapsed(state, &self.rules),
-            Event::Exited(exit) => exited(state, &self.rules, now, exit),
+            UnitEvent::Adopted { up } => adopted(state, &self.rules, now, up),
+            UnitEvent::Elapsed => elapsed(state, &self.rules),
+            UnitEvent::Exited(exit) => exited(state, &self.rules, now, exit),
         };
         self.state = next.0;
         next.1
     }
 }
 
-fn start(state: State) -> Next {
+fn start(state: UnitState) -> Transition {
     match state {
-        State::Stopped | State::Exited { .. } | State::Fatal { .. } => (
-            State::Spawning { tries: 0 },
+        UnitState::Stopped | UnitState::Exited { .. } | UnitState::Fatal { .. } => (
+            UnitState::Spawning { tries: 0 },
             vec![UnitEffect::ClearTimer, UnitEffect::Spawn],
         ),
-        State::Stopping { killed, .. } => (
-            State::Stopping {
+        UnitState::Stopping { killed, .. } => (
+            UnitState::Stopping {
                 killed,
                 again: true,
             },
@@ -96,15 +98,15 @@ fn start(state: State) -> Next {
                 vec![]
             },
         ),
-        State::Spawning { .. }
-        | State::Starting { .. }
-        | State::Running { .. }
-        | State::Backoff { .. } => (state, vec![UnitEffect::RefuseStart]),
+        UnitState::Spawning { .. }
+        | UnitState::Starting { .. }
+        | UnitState::Running { .. }
+        | UnitState::Backoff { .. } => (state, vec![UnitEffect::RefuseStart]),
     }
 }
 
-fn stop(state: State, rules: &Rules) -> Next {
-    let stopping = State::Stopping {
+fn stop(state: UnitState, rules: &Rules) -> Transition {
+    let stopping = UnitState::Stopping {
         killed: false,
         again: false,
     };
@@ -113,53 +115,53 @@ fn stop(state: State, rules: &Rules) -> Next {
         UnitEffect::SetTimer(rules.stopwaitsecs),
     ];
     match state {
-        State::Starting { .. } => {
-            deeds.push(UnitEffect::Started(Err(Fault::StoppedMeanwhile)));
+        UnitState::Starting { .. } => {
+            deeds.push(UnitEffect::Started(Err(ProgramError::StoppedMeanwhile)));
             (stopping, deeds)
         }
-        State::Running { .. } => (stopping, deeds),
-        State::Stopping { killed: true, .. } => kill(state),
-        State::Stopping {
+        UnitState::Running { .. } => (stopping, deeds),
+        UnitState::Stopping { killed: true, .. } => kill(state),
+        UnitState::Stopping {
             killed: false,
             again,
         } => (stopping, disappointed(again)),
-        State::Backoff { .. }
-        | State::Exited { .. }
-        | State::Stopped
-        | State::Spawning { .. }
-        | State::Fatal { .. } => stop_the_dead(state),
+        UnitState::Backoff { .. }
+        | UnitState::Exited { .. }
+        | UnitState::Stopped
+        | UnitState::Spawning { .. }
+        | UnitState::Fatal { .. } => stop_the_dead(state),
     }
 }
 
-fn kill(state: State) -> Next {
-    let stopping = State::Stopping {
+fn kill(state: UnitState) -> Transition {
+    let stopping = UnitState::Stopping {
         killed: true,
         again: false,
     };
     let mut deeds = vec![UnitEffect::Kill, UnitEffect::SetTimer(KILL_WAIT)];
     match state {
-        State::Starting { .. } => {
-            deeds.push(UnitEffect::Started(Err(Fault::StoppedMeanwhile)));
+        UnitState::Starting { .. } => {
+            deeds.push(UnitEffect::Started(Err(ProgramError::StoppedMeanwhile)));
             (stopping, deeds)
         }
-        State::Running { .. } => (stopping, deeds),
-        State::Stopping { again, .. } => {
+        UnitState::Running { .. } => (stopping, deeds),
+        UnitState::Stopping { again, .. } => {
             deeds.extend(disappointed(again));
             (stopping, deeds)
         }
-        State::Backoff { .. }
-        | State::Exited { .. }
-        | State::Stopped
-        | State::Spawning { .. }
-        | State::Fatal { .. } => stop_the_dead(state),
+        UnitState::Backoff { .. }
+        | UnitState::Exited { .. }
+        | UnitState::Stopped
+        | UnitState::Spawning { .. }
+        | UnitState::Fatal { .. } => stop_the_dead(state),
     }
 }
 
 /// A stop where there is no process: from now on it is STOPPED, so that nothing starts it but a request.
-fn stop_the_dead(state: State) -> Next {
+fn stop_the_dead(state: UnitState) -> Transition {
     match state {
-        State::Backoff { .. } | State::Exited { .. } | State::Fatal { .. } => (
-            State::Stopped,
+        UnitState::Backoff { .. } | UnitState::Exited { .. } | UnitState::Fatal { .. } => (
+            UnitState::Stopped,
             vec![UnitEffect::ClearTimer, UnitEffect::Stopped(Ok(()))],
         ),
         state => (state, vec![UnitEffect::RefuseStop]),
@@ -167,10 +169,10 @@ fn stop_the_dead(state: State) -> Next {
 }
 
 /// A stop where the program has ended and processes that it started live on.
-fn stop_rest(state: State, rules: &Rules) -> Next {
+fn stop_rest(state: UnitState, rules: &Rules) -> Transition {
     match state {
-        State::Stopped | State::Exited { .. } | State::Fatal { .. } => (
-            State::Stopping {
+        UnitState::Stopped | UnitState::Exited { .. } | UnitState::Fatal { .. } => (
+            UnitState::Stopping {
                 killed: false,
                 again: false,
             },
@@ -186,135 +188,138 @@ fn stop_rest(state: State, rules: &Rules) -> Next {
 /// Who waits for a start that a later stop took back.
 fn disappointed(again: bool) -> Vec<UnitEffect> {
     if again {
-        vec![UnitEffect::Started(Err(Fault::StoppedMeanwhile))]
+        vec![UnitEffect::Started(Err(ProgramError::StoppedMeanwhile))]
     } else {
         vec![]
     }
 }
 
-fn spawned(state: State, rules: &Rules, now: Moment) -> Next {
+fn spawned(state: UnitState, rules: &Rules, now: Moment) -> Transition {
     match state {
-        State::Spawning { .. } if rules.startsecs.is_zero() => (
-            State::Running { since: now },
+        UnitState::Spawning { .. } if rules.startsecs.is_zero() => (
+            UnitState::Running { since: now },
             vec![UnitEffect::Started(Ok(()))],
         ),
-        State::Spawning { tries } => (
-            State::Starting { since: now, tries },
+        UnitState::Spawning { tries } => (
+            UnitState::Starting { since: now, tries },
             vec![UnitEffect::SetTimer(rules.startsecs)],
         ),
         state => impossible(state, "a spawned process"),
     }
 }
 
-fn adopted(state: State, rules: &Rules, now: Moment, up: Duration) -> Next {
+fn adopted(state: UnitState, rules: &Rules, now: Moment, up: Duration) -> Transition {
     let since = now.before(up);
     match state {
-        State::Stopped if up >= rules.startsecs => (State::Running { since }, vec![]),
-        State::Stopped => (
-            State::Starting { since, tries: 0 },
+        UnitState::Stopped if up >= rules.startsecs => (UnitState::Running { since }, vec![]),
+        UnitState::Stopped => (
+            UnitState::Starting { since, tries: 0 },
             vec![UnitEffect::SetTimer(rules.startsecs - up)],
         ),
         state => impossible(state, "an adopted process"),
     }
 }
 
-fn elapsed(state: State, rules: &Rules) -> Next {
+fn elapsed(state: UnitState, rules: &Rules) -> Transition {
     match state {
-        State::Starting { since, .. } => {
-            (State::Running { since }, vec![UnitEffect::Started(Ok(()))])
+        UnitState::Starting { since, .. } => (
+            UnitState::Running { since },
+            vec![UnitEffect::Started(Ok(()))],
+        ),
+        UnitState::Backoff { tries, .. } => {
+            (UnitState::Spawning { tries }, vec![UnitEffect::Spawn])
         }
-        State::Backoff { tries, .. } => (State::Spawning { tries }, vec![UnitEffect::Spawn]),
-        State::Exited { again: Some(_), .. } => {
-            (State::Spawning { tries: 0 }, vec![UnitEffect::Spawn])
+        UnitState::Exited { again: Some(_), .. } => {
+            (UnitState::Spawning { tries: 0 }, vec![UnitEffect::Spawn])
         }
-        State::Stopping {
+        UnitState::Stopping {
             killed: false,
             again,
         } => (
-            State::Stopping {
+            UnitState::Stopping {
                 killed: true,
                 again,
             },
             vec![UnitEffect::Kill, UnitEffect::SetTimer(KILL_WAIT)],
         ),
         // It stays in STOPPING, and is still stopped when it can be. Only nobody waits any longer.
-        State::Stopping {
+        UnitState::Stopping {
             killed: true,
             again,
         } => {
-            let mut deeds = vec![UnitEffect::Stopped(Err(Fault::Unkillable))];
+            let mut deeds = vec![UnitEffect::Stopped(Err(ProgramError::Unkillable))];
             if again {
-                deeds.push(UnitEffect::Started(Err(Fault::Unkillable)));
+                deeds.push(UnitEffect::Started(Err(ProgramError::Unkillable)));
             }
             (state, deeds)
         }
-        State::Fatal {
-            why: Trouble::Spawn(_),
+        UnitState::Fatal {
+            why: StartFailure::Spawn(_),
         } => {
             let tries = rules.startretries;
-            (State::Spawning { tries }, vec![UnitEffect::Spawn])
+            (UnitState::Spawning { tries }, vec![UnitEffect::Spawn])
         }
-        state @ (State::Stopped
-        | State::Spawning { .. }
-        | State::Running { .. }
-        | State::Exited { again: None, .. }
-        | State::Fatal {
-            why: Trouble::Quick(_),
+        state @ (UnitState::Stopped
+        | UnitState::Spawning { .. }
+        | UnitState::Running { .. }
+        | UnitState::Exited { again: None, .. }
+        | UnitState::Fatal {
+            why: StartFailure::Quick(_),
         }) => impossible(state, "a timer"),
     }
 }
 
-fn exited(state: State, rules: &Rules, now: Moment, exit: Option<Exit>) -> Next {
+fn exited(state: UnitState, rules: &Rules, now: Moment, exit: Option<ProcessExit>) -> Transition {
     match state {
-        State::Starting { tries, .. } => rules.fell(now, tries, Trouble::Quick(exit)),
-        State::Running { since } => rules.ended(now, since, exit),
-        State::Stopping { again, .. } => {
+        UnitState::Starting { tries, .. } => rules.fell(now, tries, StartFailure::Quick(exit)),
+        UnitState::Running { since } => rules.ended(now, since, exit),
+        UnitState::Stopping { again, .. } => {
             let mut deeds = vec![UnitEffect::ClearTimer, UnitEffect::Stopped(Ok(()))];
             if !again {
-                return (State::Stopped, deeds);
+                return (UnitState::Stopped, deeds);
             }
             deeds.push(UnitEffect::Spawn);
-            (State::Spawning { tries: 0 }, deeds)
+            (UnitState::Spawning { tries: 0 }, deeds)
         }
-        state @ (State::Stopped
-        | State::Spawning { .. }
-        | State::Backoff { .. }
-        | State::Exited { .. }
-        | State::Fatal { .. }) => impossible(state, "an exit"),
+        state @ (UnitState::Stopped
+        | UnitState::Spawning { .. }
+        | UnitState::Backoff { .. }
+        | UnitState::Exited { .. }
+        | UnitState::Fatal { .. }) => impossible(state, "an exit"),
     }
 }
 
 /// What cannot happen is told and changes nothing.
-fn impossible(state: State, what: &str) -> Next {
+fn impossible(state: UnitState, what: &str) -> Transition {
     tracing::error!("{what} does not fit {state:?}");
     (state, vec![])
 }
 
 impl Rules {
     /// After a start that failed, `tries` others before it.
-    fn fell(&self, now: Moment, tries: u32, why: Trouble) -> Next {
-        let told = UnitEffect::Started(Err(Fault::Trouble(why.clone())));
+    fn fell(&self, now: Moment, tries: u32, why: StartFailure) -> Transition {
+        let told = UnitEffect::Started(Err(ProgramError::StartFailure(why.clone())));
         if tries >= self.startretries {
             let timer = match why {
-                Trouble::Spawn(_) => UnitEffect::SetTimer(RETRY_SPAWN),
-                Trouble::Quick(_) => UnitEffect::ClearTimer,
+                StartFailure::Spawn(_) => UnitEffect::SetTimer(RETRY_SPAWN),
+                StartFailure::Quick(_) => UnitEffect::ClearTimer,
             };
-            return (State::Fatal { why }, vec![timer, told]);
+            return (UnitState::Fatal { why }, vec![timer, told]);
         }
         let tries = tries + 1;
         let pause = Duration::from_secs(tries.into()).min(LONGEST_PAUSE);
         let until = now + pause;
         (
-            State::Backoff { tries, until, why },
+            UnitState::Backoff { tries, until, why },
             vec![UnitEffect::SetTimer(pause), told],
         )
     }
 
     /// After the end of a program that was up since `since`.
-    fn ended(&self, now: Moment, since: Moment, exit: Option<Exit>) -> Next {
+    fn ended(&self, now: Moment, since: Moment, exit: Option<ProcessExit>) -> Transition {
         let expected = match exit {
-            Some(Exit::Code(code)) => self.exitcodes.contains(&code),
-            Some(Exit::Signal(_)) | None => false,
+            Some(ProcessExit::Code(code)) => self.exitcodes.contains(&code),
+            Some(ProcessExit::Signal(_)) | None => false,
         };
         let again = match self.autorestart {
             Autorestart::Always => true,
@@ -323,9 +328,9 @@ impl Rules {
         };
         let pause = BRAKE.saturating_sub(now.since(since));
         if again && pause.is_zero() {
-            return (State::Spawning { tries: 0 }, vec![UnitEffect::Spawn]);
+            return (UnitState::Spawning { tries: 0 }, vec![UnitEffect::Spawn]);
         }
-        let exited = |again| State::Exited {
+        let exited = |again| UnitState::Exited {
             exit,
             expected,
             again,

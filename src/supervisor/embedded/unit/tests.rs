@@ -22,48 +22,48 @@ fn no_file() -> SpawnError {
     SpawnError::NoFile("x".to_owned())
 }
 
-fn stopping(killed: bool, again: bool) -> State {
-    State::Stopping { killed, again }
+fn stopping(killed: bool, again: bool) -> UnitState {
+    UnitState::Stopping { killed, again }
 }
 
-fn exited(exit: Option<Exit>, expected: bool, again: Option<Moment>) -> State {
-    State::Exited {
+fn exited(exit: Option<ProcessExit>, expected: bool, again: Option<Moment>) -> UnitState {
+    UnitState::Exited {
         exit,
         expected,
         again,
     }
 }
 
-fn states() -> Vec<(&'static str, State)> {
-    let why = Trouble::Quick(Some(Exit::Code(1)));
+fn states() -> Vec<(&'static str, UnitState)> {
+    let why = StartFailure::Quick(Some(ProcessExit::Code(1)));
     let long_ago = Moment::from_secs(50);
     vec![
-        ("stopped", State::Stopped),
-        ("spawning", State::Spawning { tries: 1 }),
+        ("stopped", UnitState::Stopped),
+        ("spawning", UnitState::Spawning { tries: 1 }),
         (
             "starting",
-            State::Starting {
+            UnitState::Starting {
                 since: Moment::from_millis(99_500),
                 tries: 1,
             },
         ),
         (
             "last try",
-            State::Starting {
+            UnitState::Starting {
                 since: Moment::from_millis(99_500),
                 tries: 3,
             },
         ),
-        ("running", State::Running { since: long_ago }),
+        ("running", UnitState::Running { since: long_ago }),
         (
             "fresh",
-            State::Running {
+            UnitState::Running {
                 since: Moment::from_millis(99_700),
             },
         ),
         (
             "backoff",
-            State::Backoff {
+            UnitState::Backoff {
                 tries: 2,
                 until: Moment::from_secs(101),
                 why: why.clone(),
@@ -73,40 +73,44 @@ fn states() -> Vec<(&'static str, State)> {
         ("stopping, again", stopping(false, true)),
         ("killed", stopping(true, false)),
         ("killed, again", stopping(true, true)),
-        ("exited", exited(Some(Exit::Code(0)), true, None)),
+        ("exited", exited(Some(ProcessExit::Code(0)), true, None)),
         (
             "exited, again",
-            exited(Some(Exit::Code(1)), false, Some(Moment::from_secs(101))),
+            exited(
+                Some(ProcessExit::Code(1)),
+                false,
+                Some(Moment::from_secs(101)),
+            ),
         ),
-        ("fatal", State::Fatal { why }),
+        ("fatal", UnitState::Fatal { why }),
         (
             "no file",
-            State::Fatal {
-                why: Trouble::Spawn(no_file()),
+            UnitState::Fatal {
+                why: StartFailure::Spawn(no_file()),
             },
         ),
     ]
 }
 
-fn events() -> Vec<(&'static str, Event)> {
+fn events() -> Vec<(&'static str, UnitEvent)> {
     vec![
-        ("start", Event::Start),
-        ("stop", Event::Stop),
-        ("stop the rest", Event::StopRest),
-        ("kill", Event::Kill),
-        ("spawned", Event::Spawned),
-        ("spawn failed", Event::SpawnFailed(no_file())),
+        ("start", UnitEvent::Start),
+        ("stop", UnitEvent::Stop),
+        ("stop the rest", UnitEvent::StopRest),
+        ("kill", UnitEvent::Kill),
+        ("spawned", UnitEvent::Spawned),
+        ("spawn failed", UnitEvent::SpawnFailed(no_file())),
         (
             "adopted",
-            Event::Adopted {
+            UnitEvent::Adopted {
                 up: Duration::from_secs(9),
             },
         ),
-        ("elapsed", Event::Elapsed),
-        ("exit 0", Event::Exited(Some(Exit::Code(0)))),
-        ("exit 1", Event::Exited(Some(Exit::Code(1)))),
-        ("signal 2", Event::Exited(Some(Exit::Signal(2)))),
-        ("exit unknown", Event::Exited(None)),
+        ("elapsed", UnitEvent::Elapsed),
+        ("exit 0", UnitEvent::Exited(Some(ProcessExit::Code(0)))),
+        ("exit 1", UnitEvent::Exited(Some(ProcessExit::Code(1)))),
+        ("signal 2", UnitEvent::Exited(Some(ProcessExit::Signal(2)))),
+        ("exit unknown", UnitEvent::Exited(None)),
     ]
 }
 
@@ -125,12 +129,12 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
     let up = || UnitEffect::Started(Ok(()));
     let gone = || UnitEffect::Stopped(Ok(()));
     let not_up = |fault| UnitEffect::Started(Err(fault));
-    let meanwhile = || not_up(Fault::StoppedMeanwhile);
-    let quick = |exit| not_up(Fault::Trouble(Trouble::Quick(exit)));
+    let meanwhile = || not_up(ProgramError::StoppedMeanwhile);
+    let quick = |exit| not_up(ProgramError::StartFailure(StartFailure::Quick(exit)));
     let exit = match event {
-        "exit 0" => Some(Exit::Code(0)),
-        "exit 1" => Some(Exit::Code(1)),
-        "signal 2" => Some(Exit::Signal(2)),
+        "exit 0" => Some(ProcessExit::Code(0)),
+        "exit 1" => Some(ProcessExit::Code(1)),
+        "signal 2" => Some(ProcessExit::Signal(2)),
         _ => None,
     };
     let exits = ["exit 0", "exit 1", "signal 2", "exit unknown"].contains(&event);
@@ -186,7 +190,7 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
             "Backoff { tries: 2",
             vec![
                 SetTimer(secs(2)),
-                not_up(Fault::Trouble(Trouble::Spawn(no_file()))),
+                not_up(ProgramError::StartFailure(StartFailure::Spawn(no_file()))),
             ],
         ),
         ("stopped", "adopted") => ("Running { since: Moment(91000) }", vec![]),
@@ -203,12 +207,15 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
             "Stopping { killed: true, again: true }",
             vec![Kill, SetTimer(KILL_WAIT)],
         ),
-        ("killed", "elapsed") => ("same", vec![UnitEffect::Stopped(Err(Fault::Unkillable))]),
+        ("killed", "elapsed") => (
+            "same",
+            vec![UnitEffect::Stopped(Err(ProgramError::Unkillable))],
+        ),
         ("killed, again", "elapsed") => (
             "same",
             vec![
-                UnitEffect::Stopped(Err(Fault::Unkillable)),
-                not_up(Fault::Unkillable),
+                UnitEffect::Stopped(Err(ProgramError::Unkillable)),
+                not_up(ProgramError::Unkillable),
             ],
         ),
 
@@ -229,7 +236,7 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
 fn every_state_takes_every_event() {
     for (name, state) in states() {
         for (what, event) in events() {
-            let mut unit = Unit::new(rules());
+            let mut unit = ProgramUnit::new(rules());
             unit.state = state.clone();
             let deeds = unit.handle(NOW, event);
             let (shape, expected) = cell(name, what).unwrap_or(("same", vec![]));
@@ -248,24 +255,24 @@ fn every_state_takes_every_event() {
 fn autorestart_decides_after_an_exit() {
     use Autorestart::{Always, Never, Unexpected};
     for (autorestart, exit, again) in [
-        (Always, Some(Exit::Code(0)), true),
-        (Always, Some(Exit::Signal(15)), true),
-        (Unexpected, Some(Exit::Code(0)), false),
-        (Unexpected, Some(Exit::Code(2)), false),
-        (Unexpected, Some(Exit::Code(1)), true),
-        (Unexpected, Some(Exit::Signal(2)), true),
+        (Always, Some(ProcessExit::Code(0)), true),
+        (Always, Some(ProcessExit::Signal(15)), true),
+        (Unexpected, Some(ProcessExit::Code(0)), false),
+        (Unexpected, Some(ProcessExit::Code(2)), false),
+        (Unexpected, Some(ProcessExit::Code(1)), true),
+        (Unexpected, Some(ProcessExit::Signal(2)), true),
         (Unexpected, None, true),
-        (Never, Some(Exit::Code(1)), false),
+        (Never, Some(ProcessExit::Code(1)), false),
         (Never, None, false),
     ] {
-        let mut unit = Unit::new(Rules {
+        let mut unit = ProgramUnit::new(Rules {
             autorestart,
             ..rules()
         });
-        unit.state = State::Running {
+        unit.state = UnitState::Running {
             since: Moment::ZERO,
         };
-        let deeds = unit.handle(NOW, Event::Exited(exit));
+        let deeds = unit.handle(NOW, UnitEvent::Exited(exit));
         assert_eq!(
             deeds.contains(&UnitEffect::Spawn),
             again,
@@ -277,35 +284,35 @@ fn autorestart_decides_after_an_exit() {
 
 #[test]
 fn pauses_grow_and_the_end_is_fatal() {
-    let mut unit = Unit::new(rules());
+    let mut unit = ProgramUnit::new(rules());
     let mut now = NOW;
     let mut pauses = Vec::new();
-    let mut deeds = unit.handle(now, Event::Start);
+    let mut deeds = unit.handle(now, UnitEvent::Start);
     while deeds.contains(&UnitEffect::Spawn) {
-        let _ = unit.handle(now, Event::SpawnFailed(no_file()));
-        if let State::Backoff { until, .. } = unit.state {
+        let _ = unit.handle(now, UnitEvent::SpawnFailed(no_file()));
+        if let UnitState::Backoff { until, .. } = unit.state {
             pauses.push(until.since(now).as_secs());
             now = until;
-            deeds = unit.handle(now, Event::Elapsed);
+            deeds = unit.handle(now, UnitEvent::Elapsed);
         } else {
             deeds.clear();
         }
     }
     assert_eq!(pauses, [1, 2, 3]);
     assert_eq!(unit.state.word(), ProcessState::Fatal);
-    let _ = unit.handle(now, Event::Start);
-    assert_eq!(unit.state, State::Spawning { tries: 0 });
+    let _ = unit.handle(now, UnitEvent::Start);
+    assert_eq!(unit.state, UnitState::Spawning { tries: 0 });
 }
 
 #[test]
 fn without_startsecs_it_is_up_at_once() {
-    let mut unit = Unit::new(Rules {
+    let mut unit = ProgramUnit::new(Rules {
         startsecs: Duration::ZERO,
         ..rules()
     });
-    let _ = unit.handle(NOW, Event::Start);
+    let _ = unit.handle(NOW, UnitEvent::Start);
     assert_eq!(
-        unit.handle(NOW, Event::Spawned),
+        unit.handle(NOW, UnitEvent::Spawned),
         [UnitEffect::Started(Ok(()))]
     );
     assert_eq!(unit.state.word(), ProcessState::Running);
@@ -313,10 +320,10 @@ fn without_startsecs_it_is_up_at_once() {
 
 #[test]
 fn an_adopted_process_that_is_not_up_for_long_goes_on_starting() {
-    let mut unit = Unit::new(rules());
+    let mut unit = ProgramUnit::new(rules());
     let up = Duration::from_millis(400);
     assert_eq!(
-        unit.handle(NOW, Event::Adopted { up }),
+        unit.handle(NOW, UnitEvent::Adopted { up }),
         [UnitEffect::SetTimer(Duration::from_millis(600))]
     );
     assert_eq!(unit.state.word(), ProcessState::Starting);
@@ -338,7 +345,7 @@ enum Whim {
 
 /// A world in which deeds have effects: one process at most, one timer at most.
 struct World {
-    unit: Unit,
+    unit: ProgramUnit,
     now: Moment,
     process: bool,
     /// It does not end on the stop signal.
@@ -350,7 +357,7 @@ struct World {
 }
 
 impl World {
-    fn feed(&mut self, event: Event) {
+    fn feed(&mut self, event: UnitEvent) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let deeds = self.unit.handle(self.now, event);
@@ -367,15 +374,15 @@ impl World {
         self.check();
     }
 
-    fn perform(&mut self, deed: UnitEffect) -> Option<Event> {
+    fn perform(&mut self, deed: UnitEffect) -> Option<UnitEvent> {
         match deed {
             UnitEffect::Spawn => {
                 assert!(!self.process, "a second child");
                 return Some(if std::mem::take(&mut self.broken) {
-                    Event::SpawnFailed(no_file())
+                    UnitEvent::SpawnFailed(no_file())
                 } else {
                     self.process = true;
-                    Event::Spawned
+                    UnitEvent::Spawned
                 });
             }
             UnitEffect::Terminate | UnitEffect::Kill => assert!(self.process, "nobody to {deed:?}"),
@@ -392,21 +399,21 @@ impl World {
     /// The state says the truth, and whoever waits has something to wait for.
     fn check(&self) {
         let (alive, timed) = match self.unit.state() {
-            State::Starting { .. } | State::Stopping { .. } => (true, true),
-            State::Running { .. } => (true, false),
-            State::Backoff { .. }
-            | State::Exited { again: Some(_), .. }
-            | State::Fatal {
-                why: Trouble::Spawn(_),
+            UnitState::Starting { .. } | UnitState::Stopping { .. } => (true, true),
+            UnitState::Running { .. } => (true, false),
+            UnitState::Backoff { .. }
+            | UnitState::Exited { again: Some(_), .. }
+            | UnitState::Fatal {
+                why: StartFailure::Spawn(_),
             } => (false, true),
-            State::Stopped | State::Fatal { .. } | State::Exited { again: None, .. } => {
-                (false, false)
-            }
-            State::Spawning { .. } => panic!("a spawn without a result"),
+            UnitState::Stopped
+            | UnitState::Fatal { .. }
+            | UnitState::Exited { again: None, .. } => (false, false),
+            UnitState::Spawning { .. } => panic!("a spawn without a result"),
         };
         assert_eq!(self.process, alive, "{:?}", self.unit.state);
         // In STOPPING the last timer may be spent: then nobody waits any more.
-        let spent = matches!(self.unit.state(), State::Stopping { killed: true, .. });
+        let spent = matches!(self.unit.state(), UnitState::Stopping { killed: true, .. });
         assert!(
             self.timer.is_some() == timed || spent,
             "{:?}",
@@ -425,25 +432,25 @@ impl World {
         match whim {
             Whim::Start => {
                 self.starts += 1;
-                self.feed(Event::Start);
+                self.feed(UnitEvent::Start);
             }
             Whim::Stop => {
                 self.stops += 1;
-                self.feed(Event::Stop);
+                self.feed(UnitEvent::Stop);
             }
             Whim::Kill => {
                 self.stops += 1;
-                self.feed(Event::Kill);
+                self.feed(UnitEvent::Kill);
             }
             Whim::Wait => {
                 if let Some(at) = self.timer.take() {
                     self.now = at;
-                    self.feed(Event::Elapsed);
+                    self.feed(UnitEvent::Elapsed);
                 }
             }
             Whim::Die(code) => {
                 if std::mem::take(&mut self.process) {
-                    self.feed(Event::Exited(Some(Exit::Code(code))));
+                    self.feed(UnitEvent::Exited(Some(ProcessExit::Code(code))));
                 }
             }
             Whim::Break => self.broken = true,
@@ -472,7 +479,7 @@ proptest! {
         deaf: bool,
     ) {
         let mut world = World {
-            unit: Unit::new(Rules {
+            unit: ProgramUnit::new(Rules {
                 startsecs: Duration::from_secs(startsecs),
                 startretries,
                 ..rules()
@@ -501,6 +508,6 @@ proptest! {
         prop_assert_eq!(world.timer, None);
         prop_assert_eq!(world.starts + world.stops, 0);
         let state = world.unit.state();
-        prop_assert!(*state == State::Stopped || state.over(), "{:?}", state);
+        prop_assert!(*state == UnitState::Stopped || state.over(), "{:?}", state);
     }
 }
