@@ -45,7 +45,7 @@ impl CommandLine {
     fn program(&self) -> &str {
         match self {
             Self::Shell(_) => "/bin/sh",
-            Self::Argv(words) => words.first().map_or("", String::as_str),
+            Self::Argv(arguments) => arguments.first().map_or("", String::as_str),
         }
     }
 }
@@ -177,8 +177,8 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
             shell.arg("-c").arg(line);
             shell
         }
-        CommandLine::Argv(words) => {
-            let (program, arguments) = words.split_first().ok_or_else(|| {
+        CommandLine::Argv(arguments) => {
+            let (program, arguments) = arguments.split_first().ok_or_else(|| {
                 io::Error::new(io::ErrorKind::InvalidInput, "no program is named")
             })?;
             let mut prepared = tokio::process::Command::new(program);

@@ -47,13 +47,13 @@ time.sleep(1000)
 "#;
 
 /// A supervisord with one program, and what is kept of it.
-struct RenderContext {
+struct CaptureStage {
     supervisord: Supervisord,
     dir: tempfile::TempDir,
     check: String,
 }
 
-impl RenderContext {
+impl CaptureStage {
     fn of(command: &str) -> Self {
         Self::inside(tempfile::tempdir().unwrap(), command)
     }

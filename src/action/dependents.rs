@@ -3,9 +3,9 @@
 
 use crate::health::{ActionStep, IntentId, Plan, Process, ProcessState};
 
+use super::Tools;
 use super::log::StepLog;
 use super::start::bring_up;
-use super::tools::Tools;
 
 /// Processes as they were before, and their intents.
 pub(super) type Dependents = Vec<(Process, IntentId)>;

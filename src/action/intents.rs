@@ -4,8 +4,8 @@
 use crate::health::{IntentId, PendingRestart, Plan, Process};
 use crate::store::{Intent, Opened, Owner, Store, fresh_intent_id};
 
+use super::Tools;
 use super::capture::stat;
-use super::tools::Tools;
 
 /// Opens intents in the name of one run of a watchdog.
 #[derive(Clone)]

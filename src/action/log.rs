@@ -9,20 +9,20 @@ use super::record::ActionRecord;
 pub(super) struct StepLog<'a> {
     pub clock: &'a Clock,
     pub record: &'a ActionRecord,
-    pub tell: &'a mut (dyn FnMut(&Step) + Send),
+    pub report: &'a mut (dyn FnMut(&Step) + Send),
 }
 
 impl StepLog<'_> {
     /// Notes a step that began at `begun`.
-    pub fn note(&mut self, begun: Moment, process: Option<&ProcessName>, deed: ActionStep) {
+    pub fn note(&mut self, begun: Moment, process: Option<&ProcessName>, action: ActionStep) {
         let at = self.clock.now();
         let step = Step {
             at,
             took: at.since(begun),
             process: process.cloned(),
-            deed,
+            deed: action,
         };
-        (self.tell)(&step);
+        (self.report)(&step);
         self.record.step(step);
     }
 
@@ -34,7 +34,7 @@ impl StepLog<'_> {
     }
 
     /// Notes a step that took no time.
-    pub fn say(&mut self, process: Option<&ProcessName>, deed: ActionStep) {
-        self.note(self.clock.now(), process, deed);
+    pub fn say(&mut self, process: Option<&ProcessName>, action: ActionStep) {
+        self.note(self.clock.now(), process, action);
     }
 }

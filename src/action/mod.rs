@@ -9,12 +9,13 @@ mod record;
 mod restart;
 mod resume;
 mod start;
-mod tools;
 
+use std::path::Path;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::health::{ActionStep, Halt, Plan, Process, Scope, Selection, Skip, Step};
-use crate::supervisor::Listing;
+use crate::supervisor::{Listing, Supervisors};
 
 use log::StepLog;
 use restart::replaced;
@@ -25,7 +26,22 @@ pub use capture::{DUMP, run_dump};
 pub use intents::Intents;
 pub use record::{ActionRecord, Performed};
 pub use resume::resume;
-pub use tools::Tools;
+
+/// What an action works with.
+pub struct Tools<'a> {
+    /// The supervisors that stop and start processes.
+    pub supervisors: &'a Supervisors,
+    /// The clock that dates the steps.
+    pub clock: &'a Clock,
+    /// Which evidence is captured before a restart; `None`: no evidence.
+    pub capture: Option<&'a CaptureSpec>,
+    /// The directory for evidence when the check configures none.
+    pub evidence: &'a Path,
+    /// The store of intents: processes that are about to be stopped.
+    pub intents: &'a Intents,
+    /// What the action has done so far.
+    pub record: &'a ActionRecord,
+}
 
 /// How long one supervisor may take to list its processes, however patient its own client is.
 const LIST_FOR: Duration = Duration::from_secs(60);
@@ -34,12 +50,12 @@ const LIST_FOR: Duration = Duration::from_secs(60);
 pub async fn perform(
     plan: &Plan,
     tools: &Tools<'_>,
-    tell: &mut (dyn FnMut(&Step) + Send),
+    report: &mut (dyn FnMut(&Step) + Send),
 ) -> Performed {
     let mut log = StepLog {
         clock: tools.clock,
         record: tools.record,
-        tell,
+        report,
     };
     let Some(listing) = list(plan, tools, &mut log).await else {
         return tools.record.finish();

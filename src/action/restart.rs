@@ -4,11 +4,11 @@
 use crate::health::{ActionStep, CallError, Plan, Process, ProcessName, ProcessState, Skip};
 use crate::supervisor::Supervisors;
 
+use super::Tools;
 use super::capture;
 use super::dependents::{self, Dependents};
 use super::log::StepLog;
 use super::start::bring_up;
-use super::tools::Tools;
 
 /// Restarts `process`, or starts it when it does not run.
 pub(super) async fn restart(

@@ -24,13 +24,13 @@ pub async fn resume(
     may_start: bool,
     supervisors: &Supervisors,
     clock: &Clock,
-    tell: &mut (dyn FnMut(&Step) + Send),
+    report: &mut (dyn FnMut(&Step) + Send),
 ) -> (Outcome, ResumeResult) {
     let record = ActionRecord::default();
     let mut log = StepLog {
         clock,
         record: &record,
-        tell,
+        report,
     };
     if restart.stop_unclear {
         until_stop_is_done(restart, supervisors).await;

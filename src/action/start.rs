@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 use crate::health::{ActionStep, CallError, IntentId, Process, ProcessName, ProcessState};
 use crate::supervisor::Supervisors;
 
+use super::Tools;
 use super::log::StepLog;
-use super::tools::Tools;
 
 /// How long a process may take to stop when the supervisor did not say that it has.
 const STOP_FOR: Duration = Duration::from_secs(600);

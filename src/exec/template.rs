@@ -14,7 +14,7 @@ pub type Placeholder<'a> = (&'a str, String);
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "{place} stands for {value:?}, which a shell could take for a command: rename it (letters, digits, blanks and \
-     {SAFE} are safe), or write the command as a list of words"
+     {SAFE} are safe), or write the command as a list of argv"
 )]
 pub struct UnsafeValue {
     place: String,
@@ -30,7 +30,9 @@ const SAFE: &str = "._:@%+=,/-";
 /// `line` is for a shell, and a value of a place in it is not safe there, however it is quoted.
 pub fn fill(line: &CommandLine, places: &[Placeholder<'_>]) -> Result<CommandLine, UnsafeValue> {
     if let CommandLine::Shell(text) = line {
-        let mut used = places.iter().filter(|(word, _)| text.contains(word));
+        let mut used = places
+            .iter()
+            .filter(|(placeholder, _)| text.contains(placeholder));
         if let Some((place, value)) = used.find(|(_, value)| !is_safe(value)) {
             return Err(UnsafeValue {
                 place: (*place).to_owned(),
@@ -49,13 +51,15 @@ fn is_safe(value: &str) -> bool {
 
 fn filled(line: &CommandLine, places: &[Placeholder<'_>]) -> CommandLine {
     match line {
-        CommandLine::Argv(words) => {
-            CommandLine::Argv(words.iter().map(|word| pasted(word, places)).collect())
-        }
+        CommandLine::Argv(argv) => CommandLine::Argv(
+            argv.iter()
+                .map(|placeholder| pasted(placeholder, places))
+                .collect(),
+        ),
         CommandLine::Shell(text) => {
-            let words = ["/bin/sh", "-c", &parametrized(text, places), "sh"].map(str::to_owned);
+            let argv = ["/bin/sh", "-c", &parametrized(text, places), "sh"].map(str::to_owned);
             let values = places.iter().map(|(_, value)| value.clone());
-            CommandLine::Argv(words.into_iter().chain(values).collect())
+            CommandLine::Argv(argv.into_iter().chain(values).collect())
         }
     }
 }
@@ -63,7 +67,7 @@ fn filled(line: &CommandLine, places: &[Placeholder<'_>]) -> CommandLine {
 /// `line` for people.
 pub fn shown(line: &CommandLine, places: &[Placeholder<'_>]) -> String {
     match line {
-        CommandLine::Argv(words) => pasted(&words.join(" "), places),
+        CommandLine::Argv(argv) => pasted(&argv.join(" "), places),
         CommandLine::Shell(text) => pasted(text, places),
     }
 }
@@ -87,7 +91,7 @@ pub fn pasted(text: &str, places: &[Placeholder<'_>]) -> String {
 /// Which place `text` begins with, and what is behind it.
 fn place<'t>(text: &'t str, places: &[Placeholder<'_>]) -> Option<(usize, &'t str)> {
     let mut all = places.iter().enumerate();
-    all.find_map(|(at, (word, _))| text.strip_prefix(word).map(|rest| (at, rest)))
+    all.find_map(|(at, (placeholder, _))| text.strip_prefix(placeholder).map(|rest| (at, rest)))
 }
 
 /// Within which quotes of the shell a character stands.
@@ -150,11 +154,11 @@ mod tests {
 
     fn places<'a>(name: &str) -> [Placeholder<'a>; 3] {
         [("{name}", name), ("{check}", "a b"), ("{pid}", "41")]
-            .map(|(word, value)| (word, value.to_owned()))
+            .map(|(placeholder, value)| (placeholder, value.to_owned()))
     }
 
     #[test]
-    fn a_shell_gets_no_value_that_it_could_take_for_a_command() {
+    fn unsafe_values_are_refused_for_a_shell() {
         let inner = || CommandLine::Shell("sh -c \"echo {name}\"".to_owned());
         for name in [
             "web",
@@ -181,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn words_are_filled_once() {
-        let words = ["--pid={pid}", "{name}/{check}", "{other} {", ""].map(str::to_owned);
+    fn placeholders_are_filled_once() {
+        let argv = ["--pid={pid}", "{name}/{check}", "{other} {", ""].map(str::to_owned);
         assert_eq!(
-            fill(&CommandLine::Argv(words.to_vec()), &places("app:{pid}")),
+            fill(&CommandLine::Argv(argv.to_vec()), &places("app:{pid}")),
             Ok(CommandLine::Argv(
                 ["--pid=41", "app:{pid}/a b", "{other} {", ""]
                     .map(str::to_owned)
@@ -219,7 +223,7 @@ mod tests {
             &CommandLine::Shell("echo {name}".to_owned()),
             &places("$(x) 'y"),
         );
-        let words = [
+        let argv = [
             "/bin/sh",
             "-c",
             "echo \"${1}\"",
@@ -228,6 +232,6 @@ mod tests {
             "a b",
             "41",
         ];
-        assert_eq!(line, CommandLine::Argv(words.map(str::to_owned).to_vec()));
+        assert_eq!(line, CommandLine::Argv(argv.map(str::to_owned).to_vec()));
     }
 }

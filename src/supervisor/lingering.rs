@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_is_waited_for_from_when_it_was_first_seen() {
+    fn lingering_stop_is_timed_from_the_first_observation() {
         let lingering = Lingering::default();
         let seen = Instant::now() + Duration::from_secs(1000);
         let second = Duration::from_secs(1);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn another_life_is_not_on_its_way_down() {
+    fn new_instance_is_not_stopping() {
         let lingering = Lingering::default();
         let now = Instant::now();
         lingering.asked("a", "1", Duration::from_secs(1));

@@ -22,14 +22,14 @@ pub struct Deadlines {
     pub question: Duration,
     /// For stop and start, which it answers when it is done. `stopwaitsecs` and `startsecs` set the pace,
     /// and nobody tells us these.
-    pub deed: Duration,
+    pub action: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
             question: Duration::from_secs(10),
-            deed: Duration::from_secs(600),
+            action: Duration::from_secs(600),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Supervisor for SupervisordClient {
     /// Stops `name`; answered when it has stopped.
     async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
         let params = vec![Value::String(name.namespec())];
-        self.ask("supervisor.stopProcess", params, self.deadlines.deed)
+        self.ask("supervisor.stopProcess", params, self.deadlines.action)
             .await
             .map(drop)
     }
@@ -117,7 +117,7 @@ impl Supervisor for SupervisordClient {
     /// Starts `name`; answered when it is RUNNING, or will not be.
     async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
         let params = vec![Value::String(name.namespec())];
-        self.ask("supervisor.startProcess", params, self.deadlines.deed)
+        self.ask("supervisor.startProcess", params, self.deadlines.action)
             .await
             .map(drop)
     }
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_that_lacks_something_says_what() {
+    fn incomplete_description_names_the_missing_key() {
         let answer = read(include_bytes!(
             "../../tests/fixtures/supervisord/process-info.xml"
         ));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_cannot_be_are_no_uptime() {
+    fn impossible_times_give_no_uptime() {
         let answer = read(include_bytes!(
             "../../tests/fixtures/supervisord/process-info.xml"
         ));
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_another_kind_are_malformed() {
+    fn responses_of_another_type_are_malformed() {
         for value in [Value::Boolean(true), Value::Array(vec![Value::Integer(1)])] {
             assert!(matches!(
                 processes(&value),

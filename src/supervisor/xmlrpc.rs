@@ -80,7 +80,7 @@ mod tests {
 
     /// What reads an answer does so recursively.
     #[test]
-    fn nesting_has_a_limit_short_of_the_stack() {
+    fn nesting_is_limited_before_the_stack_overflows() {
         let nested = |depth: usize| {
             let (begin, end) = ("<value><array><data>", "</data></array></value>");
             format!(
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_from_values() {
+    fn faults_and_values_are_distinguished() {
         for (body, code, text) in [
             (
                 &include_bytes!("../../tests/fixtures/supervisord/fault-bad-name.xml")[..],
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_shown_up_to_a_point() {
+    fn invalid_response_is_shown_up_to_a_bound() {
         let page = include_bytes!("../../tests/fixtures/supervisord/bad-request.html");
         let whole = include_bytes!("../../tests/fixtures/supervisord/process-info.xml");
         let half = &whole[..whole.len() / 2];

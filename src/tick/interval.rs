@@ -43,7 +43,7 @@ mod tests {
     const PERIOD: Duration = Duration::from_secs(10);
 
     #[tokio::test(start_paused = true)]
-    async fn it_keeps_its_phase_and_makes_up_for_nothing() {
+    async fn interval_keeps_its_phase_and_skips_missed_ticks() {
         let start = Instant::now();
         let mut interval = Interval::new(Duration::from_secs(3), PERIOD);
         let mut times = Vec::new();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_says_how_late_it_is() {
+    async fn tick_reports_its_delay() {
         let mut interval = Interval::new(Duration::ZERO, PERIOD);
         advance(Duration::from_secs(2)).await;
         let tick = interval.next().await;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_period_is_no_panic() {
+    async fn zero_period_does_not_panic() {
         let mut interval = Interval::new(Duration::ZERO, Duration::ZERO);
         interval.next().await;
         interval.next().await;

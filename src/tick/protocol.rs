@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_cannot_be_read_say_why() {
+    fn unreadable_headers_are_reported_with_the_reason() {
         for (line, why) in [
             ("", "no \"ver:\""),
             ("garbage", "no \"ver:\""),

@@ -5,11 +5,11 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use crate::support::{alive, wait_until};
-use crate::{INCIDENT, LIMIT, RenderContext, file, one, shell, words};
+use crate::{CaptureStage, INCIDENT, LIMIT, file, one, shell, words};
 
 #[tokio::test]
-async fn what_hangs_is_killed_with_all_it_started() {
-    let scene = RenderContext::sleeping();
+async fn hung_tool_is_killed_with_its_group() {
+    let scene = CaptureStage::sleeping();
     let pids = scene.dir.path().join("pids");
     let hang = scene.script(&format!(
         "trap '' TERM; echo part > \"$2.$3\"\n\
@@ -38,8 +38,8 @@ async fn what_hangs_is_killed_with_all_it_started() {
 
 /// A debugger that is killed while it attaches leaves its stop signal behind.
 #[tokio::test]
-async fn what_was_left_stopped_hears_that_it_is_to_end() {
-    let scene = RenderContext::sleeping();
+async fn process_left_stopped_is_continued_before_the_stop() {
+    let scene = CaptureStage::sleeping();
     let mut spec = scene.gcore("hang() { kill -STOP \"$2\"; sleep 1000; }; hang");
     spec.timeout = Duration::from_secs(1);
     scene.restart(&spec).await;
@@ -51,8 +51,8 @@ async fn what_was_left_stopped_hears_that_it_is_to_end() {
 }
 
 #[tokio::test]
-async fn the_time_is_for_all_together() {
-    let scene = RenderContext::sleeping();
+async fn timeout_bounds_all_evidence_together() {
+    let scene = CaptureStage::sleeping();
     let mut spec = scene.builtin();
     spec.run = vec![
         shell("echo so far; sleep 1000"),
@@ -76,8 +76,8 @@ async fn the_time_is_for_all_together() {
 }
 
 #[tokio::test]
-async fn where_no_room_is_nothing_is_written() {
-    let scene = RenderContext::sleeping();
+async fn nothing_is_written_without_free_space() {
+    let scene = CaptureStage::sleeping();
     let mut spec = scene.builtin();
     spec.min_free = 1 << 60;
     spec.run = vec![words(&["echo", "told all the same"])];
@@ -94,8 +94,8 @@ async fn where_no_room_is_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_used_is_told() {
-    let scene = RenderContext::sleeping();
+async fn unusable_directory_is_reported() {
+    let scene = CaptureStage::sleeping();
     fs::write(scene.evidence(), "a file").unwrap();
     let mut spec = scene.builtin();
     let below = scene.evidence().join("below");
@@ -110,7 +110,7 @@ async fn a_directory_that_cannot_be_used_is_told() {
 }
 
 /// Evidence of earlier incidents, and files of others. Returns the others.
-fn earlier(scene: &RenderContext) -> Vec<String> {
+fn earlier(scene: &CaptureStage) -> Vec<String> {
     fs::create_dir(scene.evidence()).unwrap();
     let put = |name: &str| fs::write(scene.evidence().join(name), [b'x'; 100_000]).unwrap();
     for day in 1..=4 {
@@ -130,7 +130,7 @@ fn earlier(scene: &RenderContext) -> Vec<String> {
 }
 
 /// What is left of [`earlier`]'s evidence, by day and process, after another incident.
-fn left(scene: &RenderContext, others: &[String]) -> Vec<String> {
+fn left(scene: &CaptureStage, others: &[String]) -> Vec<String> {
     let mut files = scene.files();
     for other in others {
         assert!(files.contains(other), "{other} in {files:?}");
@@ -145,8 +145,8 @@ fn left(scene: &RenderContext, others: &[String]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_newest_incidents_of_a_process_are_kept() {
-    let scene = RenderContext::sleeping();
+async fn newest_incidents_of_a_process_are_kept() {
+    let scene = CaptureStage::sleeping();
     let others = earlier(&scene);
     let mut spec = scene.spec();
     spec.keep = 3;
@@ -164,8 +164,8 @@ async fn the_newest_incidents_of_a_process_are_kept() {
 }
 
 #[tokio::test]
-async fn the_oldest_goes_when_all_is_too_much() {
-    let scene = RenderContext::sleeping();
+async fn oldest_evidence_is_deleted_over_the_size_bound() {
+    let scene = CaptureStage::sleeping();
     let others = earlier(&scene);
     let mut spec = scene.spec();
     spec.max_bytes = 350_000;

@@ -9,11 +9,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::{supervisord::provisioned, wait_until};
-use crate::{LIMIT, RenderContext, file, mode, one, threads};
+use crate::{CaptureStage, LIMIT, file, mode, one, threads};
 
 #[tokio::test]
-async fn our_own_core_opens_in_gdb() {
-    let scene = RenderContext::app();
+async fn builtin_core_opens_in_gdb() {
+    let scene = CaptureStage::app();
     let pid = scene.supervisord.pid("web");
     let captures = scene.restart(&scene.builtin()).await;
     let core = file(one(&captures, "core"));
@@ -31,8 +31,8 @@ async fn our_own_core_opens_in_gdb() {
 }
 
 #[tokio::test]
-async fn gcore_makes_a_core() {
-    let scene = RenderContext::app();
+async fn gcore_writes_a_core() {
+    let scene = CaptureStage::app();
     let pid = scene.supervisord.pid("web");
     let captures = scene.restart(&scene.gcore("gcore -o")).await;
     let core = file(one(&captures, "core"));
@@ -47,8 +47,8 @@ async fn gcore_makes_a_core() {
 }
 
 #[tokio::test]
-async fn a_core_that_is_too_large_is_not_left() {
-    let scene = RenderContext::app();
+async fn core_over_the_bound_is_deleted() {
+    let scene = CaptureStage::app();
     let mut spec = scene.builtin();
     spec.max_bytes = 1 << 20;
     let refused = scene.restart(&spec).await;
@@ -59,7 +59,7 @@ async fn a_core_that_is_too_large_is_not_left() {
     );
 
     // gcore says that all is well even then
-    let scene = RenderContext::sleeping();
+    let scene = CaptureStage::sleeping();
     let large = scene.script("head -c 100000000 /dev/zero > \"$2.$3\" 2>/dev/null; exit 0");
     let mut spec = scene.gcore(format!("{large} -o"));
     spec.max_bytes = 20 << 20;
@@ -72,8 +72,8 @@ async fn a_core_that_is_too_large_is_not_left() {
 }
 
 #[tokio::test]
-async fn a_gcore_that_makes_none_is_told() {
-    let scene = RenderContext::sleeping();
+async fn gcore_without_a_core_is_reported() {
+    let scene = CaptureStage::sleeping();
     for (command, expected) in [
         ("echo so so; true", "no core was left at \""),
         (
@@ -91,9 +91,9 @@ async fn a_gcore_that_makes_none_is_told() {
 
 /// A stand-in for ourselves: threads that come and go cannot be made to order.
 #[tokio::test]
-async fn threads_that_come_and_go_are_tried_again() {
+async fn core_of_changing_threads_is_retried() {
     for (tries, expected) in [(3, None), (9, Some("exit status: 75: they come and go"))] {
-        let scene = RenderContext::sleeping();
+        let scene = CaptureStage::sleeping();
         let count = scene.dir.path().join("tries");
         let dumper = scene.script(&format!(
             "echo >> {0}; [ $(wc -l < {0}) -ge {tries} ] && echo core > \"$3\" && exit 0\n\
@@ -111,7 +111,7 @@ async fn threads_that_come_and_go_are_tried_again() {
 
 /// Kills the dumper while it holds the process.
 #[test]
-fn a_dumper_that_is_killed_lets_the_process_go() {
+fn killed_dumper_releases_the_process() {
     let dir = tempfile::tempdir().unwrap();
     let mut target = Command::new(provisioned("python3"))
         .args([
@@ -146,7 +146,7 @@ fn dumper(words: &[&str]) -> Command {
 }
 
 #[test]
-fn a_dumper_that_cannot_says_why() {
+fn failed_dumper_reports_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("there"), "mine").unwrap();
     for (words, expected) in [
@@ -175,8 +175,8 @@ fn a_dumper_that_cannot_says_why() {
 /// Gcore follows links, and its output's name can be guessed: a service that owns the directory could lead it
 /// to a file of root's.
 #[tokio::test]
-async fn a_directory_of_another_user_leads_no_core_elsewhere() {
-    let scene = RenderContext::app();
+async fn directory_of_another_user_redirects_no_core() {
+    let scene = CaptureStage::app();
     fs::create_dir(scene.evidence()).unwrap();
     let nobody = Some(65534);
     std::os::unix::fs::chown(scene.evidence(), nobody, nobody).expect("this test runs as root");
@@ -210,8 +210,8 @@ async fn a_directory_of_another_user_leads_no_core_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_link_of_another_user_leads_to_no_evidence() {
-    let scene = RenderContext::sleeping();
+async fn link_of_another_user_is_not_followed() {
+    let scene = CaptureStage::sleeping();
     let elsewhere = scene.evidence().with_extension("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, scene.evidence()).unwrap();

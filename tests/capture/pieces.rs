@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crate::{INCIDENT, RenderContext, file, mode, one, shell, words};
+use crate::{CaptureStage, INCIDENT, file, mode, one, shell, words};
 
 #[tokio::test]
-async fn all_that_was_found_is_in_one_file() {
-    let scene = RenderContext::app();
+async fn all_evidence_is_in_one_file() {
+    let scene = CaptureStage::app();
     let pid = scene.supervisord.pid("web");
     let port = scene
         .supervisord
@@ -89,8 +89,8 @@ async fn all_that_was_found_is_in_one_file() {
 }
 
 #[tokio::test]
-async fn a_name_that_a_shell_could_obey_reaches_no_shell() {
-    let mut scene = RenderContext::sleeping();
+async fn hostile_name_reaches_no_shell() {
+    let mut scene = CaptureStage::sleeping();
     scene.check = "a  \"b\" 'c' $(touch owned) `touch owned` ; touch owned #".to_owned();
     let check = scene.check.clone();
     let mut spec = scene.spec();
@@ -104,7 +104,7 @@ async fn a_name_that_a_shell_could_obey_reaches_no_shell() {
     assert!(why.starts_with("{check} stands for "), "{why}");
     assert!(!fs::exists("owned").unwrap());
 
-    let mut scene = RenderContext::sleeping();
+    let mut scene = CaptureStage::sleeping();
     scene.check = "web: front/2 a.b_c".to_owned();
     let check = scene.check.clone();
     let pid = scene.supervisord.pid("web");
@@ -116,8 +116,8 @@ async fn a_name_that_a_shell_could_obey_reaches_no_shell() {
 }
 
 #[tokio::test]
-async fn the_original_keeps_what_it_always_kept() {
-    let scene = RenderContext::sleeping();
+async fn original_mode_keeps_the_originals_core() {
+    let scene = CaptureStage::sleeping();
     fs::create_dir(scene.evidence()).unwrap();
     let script = scene.script(
         "printf 'args: <%s>' \"$@\"; echo; echo complaint >&2; echo core > \"$2.$3\"; chmod 644 \"$2.$3\"; exit 1",

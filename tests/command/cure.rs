@@ -42,7 +42,7 @@ fn a_service_that_hangs_is_restarted_with_evidence_of_its_process() {
 }
 
 #[test]
-fn one_that_does_not_get_well_is_given_up() {
+fn service_that_stays_unhealthy_is_given_up() {
     let stage = Stage::with("fail_after = 1\nrestarts = \"2/1h\"");
     stage
         .watched
@@ -55,7 +55,7 @@ fn one_that_does_not_get_well_is_given_up() {
 }
 
 #[test]
-fn one_that_fell_over_is_started_when_that_is_wanted() {
+fn crashed_service_is_started_when_configured() {
     let stage = Stage::with("start_stopped = true");
     stage.watched.ill_until(2, says("502 Oh", ""));
     let pid = stage.script.pid("web").unwrap();
@@ -67,7 +67,7 @@ fn one_that_fell_over_is_started_when_that_is_wanted() {
 
 /// It ends right after each start. Every start is counted, and it is given up.
 #[test]
-fn a_crash_loop_is_started_again_and_again_with_pauses() {
+fn crash_loop_is_restarted_with_growing_pauses() {
     let stage = Stage::with("fail_after = 1");
     stage.watched.ill_until(3, says("502 Oh", ""));
     stage.script.spoil("crash");
@@ -81,7 +81,7 @@ fn a_crash_loop_is_started_again_and_again_with_pauses() {
 }
 
 #[test]
-fn one_that_refuses_to_stop_is_not_taken_for_restarted() {
+fn service_that_does_not_stop_is_not_counted_as_restarted() {
     let stage = Stage::with("fail_after = 1\nrestarts = \"1/1h\"");
     stage.script.run("web", "stop");
     stage.script.spoil("deaf");
@@ -100,7 +100,7 @@ fn one_that_refuses_to_stop_is_not_taken_for_restarted() {
 }
 
 #[test]
-fn one_that_refuses_to_start_is_started_as_soon_as_that_works() {
+fn failed_start_is_retried_until_it_works() {
     let stage = Stage::with("");
     stage.watched.ill_until(2, says("500 Oh", ""));
     stage.script.spoil("fail-start");
@@ -116,7 +116,7 @@ fn one_that_refuses_to_start_is_started_as_soon_as_that_works() {
 
 /// That we could not start it is remembered: it is not taken for what an operator stopped.
 #[test]
-fn a_reload_keeps_what_is_remembered_of_a_start_that_failed() {
+fn reload_keeps_the_memory_of_a_failed_start() {
     let keys = "start_stopped = true\nfail_after = 1\nrestarts = \"50/1h\"";
     let stage = Stage::with(keys);
     stage.watched.ill_until(2, says("500 Oh", ""));
@@ -144,7 +144,7 @@ fn a_reload_keeps_what_is_remembered_of_a_start_that_failed() {
 /// Its stop command goes on without it. Until that is done the service runs, and is even well: the next watchdog is
 /// not deceived.
 #[test]
-fn a_watchdog_that_is_killed_in_between_leaves_nothing_down() {
+fn watchdog_killed_during_a_restart_leaves_no_process_stopped() {
     let stage = Stage::with("");
     stage.watched.ill_until(2, says("500 Oh", ""));
     stage.script.spoil("slow-stop");
@@ -162,7 +162,7 @@ fn a_watchdog_that_is_killed_in_between_leaves_nothing_down() {
 }
 
 #[test]
-fn scripts_that_are_away_are_waited_for() {
+fn missing_scripts_are_retried() {
     let stage = Stage::with("");
     stage.watched.ill_until(2, says("500 Oh", ""));
     stage.script.remove();
@@ -178,7 +178,7 @@ fn scripts_that_are_away_are_waited_for() {
 }
 
 #[test]
-fn what_an_operator_stopped_stays_stopped() {
+fn process_stopped_by_an_operator_stays_stopped() {
     let stage = Stage::with("start_stopped = true");
     stage.watched.ill_until(usize::MAX, says("500 Oh", ""));
     stage.script.run("web", "stop");

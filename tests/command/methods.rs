@@ -116,7 +116,7 @@ async fn exit_codes_are_those_of_init_scripts() {
 }
 
 #[tokio::test]
-async fn only_what_is_named_is_there() {
+async fn list_contains_only_named_processes() {
     let stage = Stage::new();
     let client = stage.client(PATIENT);
     assert!(client.list(None).await.unwrap().is_empty());
@@ -157,7 +157,7 @@ async fn a_service_is_stopped_and_started() {
 }
 
 #[tokio::test]
-async fn what_fell_over_is_no_operators_stop() {
+async fn crashed_service_is_not_an_operators_stop() {
     let stage = Stage::new();
     let client = stage.client(PATIENT);
     client.start(&name("web")).await.unwrap();
@@ -194,7 +194,7 @@ async fn a_name_is_never_read_by_a_shell() {
 }
 
 #[tokio::test]
-async fn a_command_that_hangs_is_killed_with_all_it_started_and_says_nothing() {
+async fn hung_command_is_killed_with_its_group_and_has_no_result() {
     let stage = Stage::new();
     let patient = stage.client(PATIENT);
     patient.start(&name("web")).await.unwrap();
@@ -224,7 +224,7 @@ async fn a_command_that_hangs_is_killed_with_all_it_started_and_says_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_printed_is_bounded() {
+async fn command_output_is_bounded() {
     let flood = shell("head -c 20000000 /dev/zero | tr '\\0' x; exit 0");
     let found = client_of(&flood, PATIENT).info(&name("x")).await.unwrap();
     assert_eq!(found.state, ProcessState::Running);
@@ -232,7 +232,7 @@ async fn what_is_printed_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_is_told_and_no_operators_stop() {
+async fn failed_start_is_reported_and_not_an_operators_stop() {
     let stage = Stage::new();
     let client = stage.client(PATIENT);
     let web = name("web");
@@ -255,7 +255,7 @@ async fn a_start_that_fails_is_told_and_no_operators_stop() {
 
 /// What a command says of itself is believed when the status agrees.
 #[tokio::test]
-async fn a_start_or_stop_that_lies_is_found_out() {
+async fn exit_code_of_start_and_stop_is_verified_by_status() {
     let stage = Stage::new();
     let client = stage.client(SHORT);
     let web = name("web");

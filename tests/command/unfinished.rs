@@ -134,7 +134,7 @@ fn a_reload_gives_the_next_try_the_new_start_command() {
 }
 
 #[test]
-fn sigterm_starts_what_is_owed_a_start_and_the_next_run_does_the_rest() {
+fn sigterm_tries_a_pending_start_and_the_next_run_finishes_it() {
     let stage = Stage::with_failing_start(
         "fail_after = 1\nrestarts = \"50/1h\"\nbackoff = { min = \"10m\", max = \"10m\" }",
     );

@@ -18,7 +18,7 @@ async fn state(client: &docker::DockerClient, container: &str) -> ProcessState {
 }
 
 #[tokio::test]
-async fn a_container_that_is_removed_is_no_more_and_a_new_one_is_another() {
+async fn removed_container_is_missing_and_its_successor_is_a_new_instance() {
     let (engine, service) = (engine(), engine().service());
     let client = client(&service);
     let first = engine.run("cnew", &[], GOOD);
@@ -38,7 +38,7 @@ async fn a_container_that_is_removed_is_no_more_and_a_new_one_is_another() {
 }
 
 #[tokio::test]
-async fn what_we_stopped_is_started_under_any_name() {
+async fn container_stopped_by_httpok_is_started_after_a_rename() {
     let (engine, service) = (engine(), engine().service());
     let client = client(&service);
     engine.run("cname", &[], GOOD);
@@ -57,7 +57,7 @@ async fn what_we_stopped_is_started_under_any_name() {
 
 /// As compose tools do it: the old one gets out of the way of its successor.
 #[tokio::test]
-async fn a_successor_under_the_same_name_is_the_one() {
+async fn successor_with_the_same_name_is_started() {
     let (engine, service) = (engine(), engine().service());
     let client = client(&service);
     engine.run("cnext", &[], GOOD);
@@ -71,7 +71,7 @@ async fn a_successor_under_the_same_name_is_the_one() {
 }
 
 #[tokio::test]
-async fn what_a_person_froze_is_left_alone() {
+async fn paused_container_is_left_alone() {
     let (engine, service) = (engine(), engine().service());
     let client = client(&service);
     engine.run("cfrozen", &[], GOOD);
@@ -86,7 +86,7 @@ async fn what_a_person_froze_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_is_fatal_and_no_operators_stop() {
+async fn failed_start_is_fatal_and_not_an_operators_stop() {
     let (engine, service) = (engine(), engine().service());
     let client = client(&service);
     let dir = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ async fn what_cannot_be_started_is_fatal_and_no_operators_stop() {
 }
 
 #[tokio::test]
-async fn what_does_not_stay_up_has_ended_by_itself() {
+async fn container_that_does_not_stay_up_is_exited() {
     let (engine, service) = (engine(), engine().service());
     let client = client(&service);
     engine.create("cshort", &[], "sleep 0.2; exit 3");
@@ -141,7 +141,7 @@ async fn what_does_not_stay_up_has_ended_by_itself() {
 }
 
 #[tokio::test]
-async fn a_crash_loop_is_never_up_and_can_be_stopped() {
+async fn crash_looping_container_is_never_running_and_can_be_stopped() {
     let (engine, service) = (engine(), engine().service());
     let client = client(&service);
     let dir = tempfile::tempdir().unwrap();
@@ -177,7 +177,7 @@ async fn a_crash_loop_is_never_up_and_can_be_stopped() {
 
 /// The answer to a stop is lost: what still runs is on its way down, and then it has stopped.
 #[tokio::test]
-async fn a_stop_whose_answer_was_lost_is_waited_for() {
+async fn stop_with_a_lost_response_is_waited_for() {
     let (engine, mut service) = (engine(), engine().service());
     let client = client(&service);
     let dir = tempfile::tempdir().unwrap();

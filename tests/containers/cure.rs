@@ -54,11 +54,11 @@ impl Stage {
     }
 
     /// `httpok watch` with these words, which knows of the engine by its environment alone.
-    fn watch(&self, words: &[&str]) -> Program {
+    fn watch(&self, args: &[&str]) -> Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
         command
             .arg("watch")
-            .args(words)
+            .args(args)
             .env("STATE_DIRECTORY", self.watched.path().join("state"))
             .env("DOCKER_HOST", format!("unix://{}", self.service.socket))
             .env_remove("SUPERVISOR_SERVER_URL")
@@ -77,11 +77,11 @@ fn a_container_that_hangs_is_restarted_with_evidence_of_its_process() {
     let stage = Stage::with("whang", &[], &format!("echo said; {LIVES}"), keys).up("whang");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));
     let watchdog = stage.watched.watch();
-    let words = [
+    let args = [
         "web was down: first_byte_timeout, restarted, back after",
         "web recovered",
     ];
-    stage.watched.told(&watchdog, &words);
+    stage.watched.told(&watchdog, &args);
     // through the pid on this host, not that within the container
     stage
         .watched
@@ -91,7 +91,7 @@ fn a_container_that_hangs_is_restarted_with_evidence_of_its_process() {
 }
 
 #[test]
-fn one_that_does_not_get_well_is_given_up() {
+fn service_that_stays_unhealthy_is_given_up() {
     let keys = "fail_after = 1\nrestarts = \"1/1h\"";
     let stage = Stage::with("wbad", &[], LIVES, keys).up("wbad");
     stage
@@ -108,7 +108,7 @@ fn one_that_does_not_get_well_is_given_up() {
 
 /// Its engine is at work on it; nobody can say when it would be a good moment to stop it.
 #[test]
-fn a_crash_loop_is_left_to_its_engine() {
+fn crash_loop_is_left_to_the_engine() {
     let script = "echo up >> /here/lives; test -e /here/enough && sleep 100; sleep 0.1; exit 3";
     let stage = Stage::with("wloop", &["--restart=always"], script, "fail_after = 1");
     stage.watched.ill_until(usize::MAX, says("502 Oh", ""));
@@ -125,7 +125,7 @@ fn a_crash_loop_is_left_to_its_engine() {
 }
 
 #[test]
-fn one_that_refuses_to_stop_is_killed_and_comes_back() {
+fn container_that_does_not_stop_is_killed_and_started() {
     let deaf = LIVES.replace("exit 0", ":");
     let stage = Stage::with("wdeaf", &["--stop-timeout=1"], &deaf, "").up("wdeaf");
     stage.watched.ill_until(2, says("500 Oh", ""));
@@ -138,7 +138,7 @@ fn one_that_refuses_to_stop_is_killed_and_comes_back() {
 
 /// The file that it runs is gone when it is to be started, and comes back later.
 #[test]
-fn one_that_refuses_to_start_is_started_as_soon_as_that_works() {
+fn failed_start_is_retried_until_it_works() {
     let script = "test -e /here/broken && exit 7; exec /bin/sh -c \"$0\"";
     let script = script.replace("\"$0\"", &format!("\"{LIVES}\""));
     let stage = Stage::with("wbroken", &[], &script, "").up("wbroken");
@@ -157,7 +157,7 @@ fn one_that_refuses_to_start_is_started_as_soon_as_that_works() {
 
 /// Between the stop and the start. What it was about to do is done by the next one.
 #[test]
-fn a_watchdog_that_is_killed_in_between_leaves_nothing_down() {
+fn watchdog_killed_during_a_restart_leaves_no_process_stopped() {
     let slow = LIVES.replace("exit 0", "touch /here/asked; sleep 1; exit 0");
     let stage = Stage::with("wkilled", &[], &slow, "").up("wkilled");
     stage.watched.ill_until(2, says("500 Oh", ""));
@@ -173,7 +173,7 @@ fn a_watchdog_that_is_killed_in_between_leaves_nothing_down() {
 }
 
 #[test]
-fn an_engine_that_is_away_is_waited_for() {
+fn absent_engine_is_retried() {
     let mut stage = Stage::with("waway", &[], LIVES, "").up("waway");
     stage.watched.ill_until(2, says("500 Oh", ""));
     stage.service.kill();
@@ -190,7 +190,7 @@ fn an_engine_that_is_away_is_waited_for() {
 
 /// It goes away when the container is down already: that one is started as soon as there is somebody to ask.
 #[test]
-fn an_engine_that_goes_away_in_the_middle_is_waited_for() {
+fn engine_lost_during_a_restart_is_retried() {
     let slow = LIVES.replace("exit 0", "touch /here/asked; sleep 1; exit 0");
     let mut stage = Stage::with("wmiddle", &[], &slow, "").up("wmiddle");
     stage.watched.ill_until(2, says("500 Oh", ""));
@@ -210,7 +210,7 @@ fn an_engine_that_goes_away_in_the_middle_is_waited_for() {
 }
 
 #[test]
-fn what_an_operator_stopped_stays_stopped() {
+fn process_stopped_by_an_operator_stays_stopped() {
     let stage = Stage::with("wtheirs", &[], LIVES, "start_stopped = true").up("wtheirs");
     stage.watched.ill_until(usize::MAX, says("500 Oh", ""));
     stage.engine.podman(&["stop", "wtheirs"]);
@@ -223,11 +223,11 @@ fn what_an_operator_stopped_stays_stopped() {
 }
 
 #[test]
-fn a_target_on_the_command_line_is_enough() {
+fn container_target_on_the_command_line_needs_no_configuration() {
     let stage = Stage::with("wflag", &[], LIVES, "").up("wflag");
     stage.watched.ill_until(2, says("500 Oh", ""));
     let url = format!("{}/web", stage.watched.site.origin());
-    let words = [
+    let args = [
         "--every=200ms",
         "--fail-after=1",
         "--grace=0",
@@ -235,7 +235,7 @@ fn a_target_on_the_command_line_is_enough() {
         "docker/wflag",
         &url,
     ];
-    let watchdog = stage.watch(&words);
+    let watchdog = stage.watch(&args);
     watchdog
         .err
         .wait("it is restarted", |said| said.contains("wflag started"));
@@ -245,7 +245,7 @@ fn a_target_on_the_command_line_is_enough() {
 
 /// As it stands, but for the places it names and the patience that a test has not.
 #[test]
-fn the_example_works() {
+fn example_configuration_restarts_a_hung_container() {
     let stage = Stage::with("shop", &[], LIVES, "").up("shop");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/containers.toml");

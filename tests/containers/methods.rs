@@ -55,7 +55,7 @@ async fn containers_are_listed_by_name_project_service_and_id() {
 }
 
 #[tokio::test]
-async fn faults_are_those_of_supervisord() {
+async fn faults_have_supervisords_codes() {
     let (engine, service) = (engine(), engine().service());
     let id = engine.create("mfault", &[], GOOD);
     let client = client(&service);
@@ -133,7 +133,7 @@ async fn the_end_of_each_output_is_read() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_hear_is_killed_at_the_end_of_its_time() {
+async fn container_that_ignores_the_stop_is_killed_after_its_timeout() {
     let (engine, service) = (engine(), engine().service());
     let deaf = "trap '' TERM; while :; do sleep 1000 & wait; done";
     engine.run("mdeaf", &["--stop-timeout=1"], deaf);
@@ -144,7 +144,7 @@ async fn one_that_does_not_hear_is_killed_at_the_end_of_its_time() {
 }
 
 #[tokio::test]
-async fn one_that_a_stop_would_remove_is_not_stopped() {
+async fn auto_removed_container_is_not_stopped() {
     let (engine, service) = (engine(), engine().service());
     engine.run("mremove", &["--rm"], GOOD);
     let client = client(&service);
@@ -155,7 +155,7 @@ async fn one_that_a_stop_would_remove_is_not_stopped() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_away_is_unreachable() {
+async fn absent_engine_is_unreachable() {
     let mut service = engine().service();
     service.kill();
     let client = client(&service);
@@ -168,7 +168,7 @@ async fn an_engine_that_is_away_is_unreachable() {
 
 /// Time stands still but for deadlines, so that nobody has to wait for one.
 #[tokio::test(start_paused = true)]
-async fn an_engine_that_hangs_is_not_waited_for_longer_than_its_deadline() {
+async fn hung_engine_times_out() {
     let service = engine().service();
     service.signal(Signal::SIGSTOP);
     let error = client(&service).info(&name("web")).await.unwrap_err();
@@ -178,7 +178,7 @@ async fn an_engine_that_hangs_is_not_waited_for_longer_than_its_deadline() {
 
 /// Without privileges, which a thread can give up for itself.
 #[test]
-fn who_may_not_use_the_socket_is_told_which_group_may() {
+fn socket_permission_error_names_the_group() {
     let service = engine().service();
     let socket = service.socket.clone();
     let asked = std::thread::spawn(move || {
@@ -194,16 +194,16 @@ fn who_may_not_use_the_socket_is_told_which_group_may() {
     });
     let error = asked.join().unwrap().unwrap_err();
     assert!(matches!(error, CallError::Unauthorized { .. }), "{error:?}");
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.contains("permission denied") && told.contains("group"),
-        "{told}"
+        message.contains("permission denied") && message.contains("group"),
+        "{message}"
     );
 }
 
 /// A container in the network of one that ends is in a dead network.
 #[tokio::test]
-async fn what_shares_a_network_stops_with_its_container() {
+async fn containers_that_share_a_network_stop_together() {
     let (engine, service) = (engine(), engine().service());
     engine.run("mnet", &[], GOOD);
     let words = ["create", "--name", "mside", "--network=container:mnet"];

@@ -60,7 +60,7 @@ fn impoverish(answer: &mut [u8]) {
 }
 
 #[tokio::test]
-async fn what_we_asked_to_stop_is_on_its_way_down() {
+async fn container_asked_to_stop_is_stopping() {
     let (engine, service, dir) = (engine(), engine().service(), tempfile::tempdir().unwrap());
     let volume = format!("--volume={}:/here", dir.path().display());
     engine.run("pasked", &[&volume], SLOW);
@@ -88,7 +88,7 @@ async fn what_we_asked_to_stop_is_on_its_way_down() {
 
 /// The next watchdog finds it running, as the process that was to be stopped, and even well. It is not deceived.
 #[test]
-fn a_stop_that_outlives_its_watchdog_is_waited_for() {
+fn stop_that_outlives_its_watchdog_is_waited_for() {
     let (engine, service, dir) = (engine(), engine().service(), tempfile::tempdir().unwrap());
     let rest = format!("[supervisor.docker]\nsocket = {:?}", poor(&service, &dir));
     let watched = Watched::new("docker/pkilled", "", &rest);

@@ -57,7 +57,7 @@ fn shoot(pid: u32) {
 }
 
 #[tokio::test]
-async fn a_program_that_lives_is_adopted_watched_and_stopped() {
+async fn running_program_is_adopted_watched_and_stopped() {
     let directory = tempdir().unwrap();
     let record = left(directory.path()).await;
     let embedded = Embedded::new(vec![script("web", TEXT)]);
@@ -77,7 +77,7 @@ async fn a_program_that_lives_is_adopted_watched_and_stopped() {
 }
 
 #[tokio::test]
-async fn an_adopted_program_that_dies_is_started_again() {
+async fn adopted_program_that_exits_is_restarted() {
     let directory = tempdir().unwrap();
     let record = left(directory.path()).await;
     let program = here(directory.path());
@@ -93,7 +93,7 @@ async fn an_adopted_program_that_dies_is_started_again() {
 }
 
 #[tokio::test]
-async fn a_program_that_died_in_between_is_started_unless_it_is_never_to_be() {
+async fn program_that_died_between_runs_is_started_unless_autorestart_is_never() {
     for (autostart, autorestart, started) in [
         (true, Autorestart::Never, true),
         (false, Autorestart::Unexpected, true),
@@ -117,7 +117,7 @@ async fn a_program_that_died_in_between_is_started_unless_it_is_never_to_be() {
 }
 
 #[tokio::test]
-async fn another_process_with_that_number_is_left_alone() {
+async fn process_with_a_reused_pid_is_left_alone() {
     let directory = tempdir().unwrap();
     let record = left(directory.path()).await;
     for stranger in [
@@ -141,7 +141,7 @@ async fn another_process_with_that_number_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_note_lives_as_long_as_its_process() {
+async fn note_is_deleted_with_its_process() {
     let directory = tempdir().unwrap();
     let place = directory.path().join(NOTES);
     let notes = || read_notes(&place).unwrap();
@@ -194,7 +194,7 @@ async fn a_changed_definition_replaces_the_process_and_a_removed_one_stops_it() 
 /// Whoever asks for it while it winds down, as a restart under way does, must not bring it back: nobody would
 /// look after it any more.
 #[tokio::test]
-async fn what_is_not_defined_any_more_is_not_started_again() {
+async fn removed_program_is_not_started_again() {
     let directory = tempdir().unwrap();
     let text = "trap 'sleep 0.3; exit' TERM; echo > ready; while :; do sleep 0.02; done";
     let program = Program {
@@ -216,7 +216,7 @@ async fn what_is_not_defined_any_more_is_not_started_again() {
 
 /// What has ended, or was never to be started, is when its new definition says so; and not before.
 #[tokio::test]
-async fn a_new_definition_starts_what_does_not_run() {
+async fn new_definition_starts_a_program_that_does_not_run() {
     let directory = tempdir().unwrap();
     let program = |name: &str, word: &str, autostart| Program {
         directory: Some(directory.path().to_owned()),

@@ -15,7 +15,7 @@ use crate::support::supervisord::Supervisord;
 
 /// What is done to a program that runs.
 #[derive(Clone, Copy)]
-enum Deed {
+enum CommandKind {
     Nothing,
     Stop,
     Send(Signal),
@@ -27,7 +27,7 @@ struct Row {
     script: &'static str,
     keys: &'static str,
     change: fn(Program) -> Program,
-    deed: Deed,
+    command: CommandKind,
     state: &'static str,
     /// Whether the process in the file `NAME.child` lives in the end.
     child: Option<bool>,
@@ -36,12 +36,12 @@ struct Row {
 const SLEEP: &str = "exec sleep 1000";
 
 fn rows() -> Vec<Row> {
-    let row = |name, script, keys, change, deed, state| Row {
+    let row = |name, script, keys, change, command, state| Row {
         name,
         script,
         keys,
         change,
-        deed,
+        command,
         state,
         child: None,
     };
@@ -56,7 +56,7 @@ fn rows() -> Vec<Row> {
         ..program
     };
     let same: fn(Program) -> Program = |program| program;
-    use Deed::{Nothing, Send, Stop};
+    use CommandKind::{Nothing, Send, Stop};
     let rows = vec![
         row("exit-0", "exit 0", "", same, Nothing, "EXITED"),
         row(
@@ -258,10 +258,10 @@ async fn theirs() -> Vec<(String, Option<bool>)> {
     }
     for row in rows() {
         ready(&row, supervisord.dir()).await;
-        match row.deed {
-            Deed::Nothing => {}
-            Deed::Stop => drop(supervisord.ctl(&["stop", row.name])),
-            Deed::Send(signal) => {
+        match row.command {
+            CommandKind::Nothing => {}
+            CommandKind::Stop => drop(supervisord.ctl(&["stop", row.name])),
+            CommandKind::Send(signal) => {
                 let pid = supervisord.pid(row.name);
                 kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
                 until("another process", || supervisord.pid(row.name) != pid).await;
@@ -296,10 +296,10 @@ async fn ours() -> Vec<(String, Option<bool>)> {
     }
     for row in rows() {
         ready(&row, directory.path()).await;
-        match row.deed {
-            Deed::Nothing => {}
-            Deed::Stop => embedded.stop(&named(row.name)).await.unwrap(),
-            Deed::Send(signal) => {
+        match row.command {
+            CommandKind::Nothing => {}
+            CommandKind::Stop => embedded.stop(&named(row.name)).await.unwrap(),
+            CommandKind::Send(signal) => {
                 let pid = info(row.name).pid.unwrap();
                 kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
                 until("another process", || info(row.name).pid != Some(pid)).await;
@@ -327,7 +327,7 @@ async fn ready(row: &Row, directory: &Path) {
 }
 
 #[tokio::test]
-async fn programs_end_in_the_states_that_supervisord_has() {
+async fn programs_end_in_the_same_states_as_under_supervisord() {
     let (ours, theirs) = (ours().await, theirs().await);
     for ((row, ours), theirs) in rows().iter().zip(&ours).zip(&theirs) {
         let expected = (row.state.to_owned(), row.child);

@@ -25,7 +25,7 @@ fn init(program: &Program) -> Pid {
 }
 
 #[test]
-fn a_program_runs_as_the_file_says() {
+fn program_runs_as_configured() {
     let stage = Stage::new();
     fs::set_permissions(stage.dir(), fs::Permissions::from_mode(0o1777)).unwrap();
     let keys = r#"
@@ -44,7 +44,7 @@ fn a_program_runs_as_the_file_says() {
     for number in 0..2 {
         let expected = format!("n {number} hunter2 nobody 0027 77 0\napp:app_{number}\n");
         let log = format!("out_{number:02}");
-        wait_until("its words", LIMIT, || stage.file(&log) == expected);
+        wait_until("its args", LIMIT, || stage.file(&log) == expected);
     }
     watchdog.signal(Signal::SIGTERM);
     let end = watchdog.wait();
@@ -70,7 +70,7 @@ fn a_log_is_rotated_by_its_size() {
 
 /// Every byte of a listener's standard output is supervisord's protocol.
 #[test]
-fn a_listeners_output_stays_the_protocols() {
+fn program_output_never_enters_the_listener_protocol() {
     let stage = Stage::new();
     // where ours goes, unless something is said
     let text = "[[program]]\nname = \"loud\"\nstartsecs = 0\n\
@@ -88,7 +88,7 @@ fn a_listeners_output_stays_the_protocols() {
     let mut listener = EventListener::start(&mut command);
     let pids = [stage.started("loud", 1), stage.started("also", 1)];
     listener.tick();
-    listener.err.wait("their words", |said| {
+    listener.err.wait("their args", |said| {
         ["to stdout\n", "to stderr\n", "also one\n", "also two\n"]
             .iter()
             .all(|word| said.contains(word))
@@ -113,8 +113,8 @@ fn as_pid_1_the_watchdog_collects_orphans_and_stops_its_programs() {
          command = [\"sh\", \"-c\", \"\"\"{script}\"\"\"]\n"
     );
     stage.configure(&[QUICK, &program]);
-    let words = ["watch", "--config", "httpok.toml"];
-    let watchdog = Program::start(&mut stage.behind(&INIT, &words));
+    let args = ["watch", "--config", "httpok.toml"];
+    let watchdog = Program::start(&mut stage.behind(&INIT, &args));
     wait_until("the orphans are gone", LIMIT, || {
         stage.file("parent") == "1\n"
     });
@@ -125,11 +125,11 @@ fn as_pid_1_the_watchdog_collects_orphans_and_stops_its_programs() {
 }
 
 #[test]
-fn as_pid_1_run_ends_with_its_commands_code() {
+fn as_pid_1_run_exits_with_its_commands_code() {
     let stage = Stage::new();
     let script = "trap 'exit 13' TERM; echo > ready; while :; do sleep 0.02; done";
     let url = format!("{}/ok", stage.site.origin());
-    let words = [
+    let args = [
         "run",
         "--url",
         &url,
@@ -140,7 +140,7 @@ fn as_pid_1_run_ends_with_its_commands_code() {
         "-c",
         script,
     ];
-    let run = Program::start(&mut stage.behind(&INIT, &words));
+    let run = Program::start(&mut stage.behind(&INIT, &args));
     wait_until("it is ready", LIMIT, || !stage.file("ready").is_empty());
     kill(init(&run), Signal::SIGTERM).unwrap();
     let end = run.wait();
@@ -148,7 +148,7 @@ fn as_pid_1_run_ends_with_its_commands_code() {
 }
 
 #[test]
-fn the_example_runs() {
+fn example_configuration_runs() {
     let stage = Stage::new();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/programs.toml");
     let mut text = fs::read_to_string(example).unwrap();
@@ -184,7 +184,7 @@ fn the_example_runs() {
 
 /// Of so many orphans a second only a few are zombies at a time.
 #[test]
-fn orphans_are_collected_as_they_end() {
+fn orphans_are_reaped_when_they_exit() {
     let stage = Stage::new();
     let script = "for n in $(seq 600); do (true &); done; echo > done";
     stage.configure(&[QUICK, &unwatched("forks", script, "")]);
@@ -213,7 +213,7 @@ fn procfs_zombies(parent: &str) -> usize {
 
 /// A daemon has left its program's session, and is found all the same.
 #[test]
-fn a_daemon_ends_with_the_program_that_started_it() {
+fn daemon_is_stopped_with_the_program_that_started_it() {
     let stage = Stage::new();
     let script = "(setsid sh -c 'echo $$ > daemon; exec sleep 1000' &); \
                   until [ -s daemon ]; do sleep 0.02; done; echo > up";
@@ -228,7 +228,7 @@ fn a_daemon_ends_with_the_program_that_started_it() {
 }
 
 #[test]
-fn an_end_of_a_program_that_was_up_is_logged_and_shown() {
+fn exit_of_a_running_program_is_logged_and_shown() {
     let stage = Stage::new();
     let script = "[ -e again ] || { echo > again; sleep 1; exit 7; }";
     stage.configure(&[QUICK, &unwatched("web", script, "")]);

@@ -14,7 +14,7 @@ use crate::support::wait_until;
 const MAIL: &str = "[mail]\nto = \"ops@example.org\"\nsendmail = \"cat >> mails\"\n";
 
 #[test]
-fn what_hangs_or_fails_is_restarted_with_evidence_and_told() {
+fn hung_or_failed_program_is_restarted_with_evidence_and_a_report() {
     let stage = Stage::new();
     stage.ill_until("hangs", 2, Answer::Hang(Vec::new()));
     stage.ill_until("fails", 2, says("500 Oh", "stack trace here"));
@@ -67,7 +67,7 @@ fn a_crash_loop_ends_in_fatal_and_the_check_gives_up() {
 }
 
 #[test]
-fn what_refuses_to_stop_is_killed_with_all_that_it_started() {
+fn program_that_does_not_stop_is_killed_with_its_descendants() {
     let stage = Stage::new();
     stage.ill_until("deaf", 2, says("500 Oh", ""));
     // what it has started does not listen either
@@ -86,7 +86,7 @@ fn what_refuses_to_stop_is_killed_with_all_that_it_started() {
 }
 
 #[test]
-fn what_cannot_be_started_is_when_it_can() {
+fn failed_start_is_retried_until_it_works() {
     let stage = Stage::new();
     stage.ill_until("late", 1, says("500 Oh", ""));
     let text = "[[check]]\nname = \"late\"\nurl = \"URL/late\"\nrestart = \"program/late\"\n\
@@ -123,7 +123,7 @@ fn what_cannot_be_started_is_when_it_can() {
 /// The stop was asked for, and nobody was there any more to see its end and to start it: neither a program
 /// that is still on its way down when the next watchdog comes, nor one that has gone by then, stays down.
 #[test]
-fn a_watchdog_killed_in_the_middle_of_a_restart_leaves_nothing_down() {
+fn watchdog_killed_during_a_restart_leaves_no_process_stopped() {
     for (seconds, gone) in [("3", false), ("0.5", true)] {
         let stage = Stage::new();
         stage.ill_until("slow", 2, says("500 Oh", ""));

@@ -46,7 +46,7 @@ fn programs_are_started_by_priority_and_stopped_the_other_way_round() {
 }
 
 #[test]
-fn programs_that_are_left_are_adopted_watched_and_restarted() {
+fn running_programs_are_adopted_watched_and_restarted() {
     let stage = Stage::new();
     let web = watched("web", ":", "", "");
     stage.ill_until("web", 1, says("500 Oh", ""));
@@ -79,7 +79,7 @@ fn programs_that_are_left_are_adopted_watched_and_restarted() {
 }
 
 #[test]
-fn the_second_word_to_stop_is_obeyed_at_once_and_the_next_run_finishes_the_stop() {
+fn second_stop_signal_ends_at_once_and_the_next_run_finishes_the_stop() {
     let stage = Stage::new();
     let keys = "stopwaitsecs = 1000";
     let script = "trap \"\" TERM; echo > deaf.ready; while :; do sleep 0.02; done";
@@ -109,7 +109,7 @@ fn the_second_word_to_stop_is_obeyed_at_once_and_the_next_run_finishes_the_stop(
 }
 
 #[test]
-fn what_died_while_nobody_watched_is_started_and_what_is_not_wanted_any_more_is_stopped() {
+fn programs_that_died_unwatched_are_started_and_removed_ones_are_stopped() {
     let stage = Stage::new();
     let program = |name| unwatched(name, ":", "");
     let (dies, stays, goes) = (program("dies"), program("stays"), program("goes"));
@@ -138,7 +138,7 @@ fn what_died_while_nobody_watched_is_started_and_what_is_not_wanted_any_more_is_
 }
 
 #[test]
-fn two_watchdogs_never_look_after_the_same_programs() {
+fn two_watchdogs_never_supervise_the_same_programs() {
     let stage = Stage::new();
     stage.configure(&[QUICK, &unwatched("web", ":", "")]);
     let _first = stage.watch();
@@ -159,8 +159,8 @@ fn two_watchdogs_never_look_after_the_same_programs() {
     ]
     .concat();
     std::fs::write(stage.dir().join("other.toml"), text).unwrap();
-    let words = ["watch", "--config", "other.toml"];
-    let other = crate::program::Program::start(&mut stage.httpok(&words));
+    let args = ["watch", "--config", "other.toml"];
+    let other = crate::program::Program::start(&mut stage.httpok(&args));
     let theirs = stage.started("other", 1);
     other.signal(Signal::SIGTERM);
     assert_eq!(other.wait().status.code(), Some(0));
@@ -169,7 +169,7 @@ fn two_watchdogs_never_look_after_the_same_programs() {
 }
 
 #[test]
-fn a_state_directory_that_cannot_be_used_keeps_no_program_from_running() {
+fn unusable_state_directory_keeps_no_program_from_running() {
     let stage = Stage::new();
     std::fs::write(stage.dir().join("state"), "a file").unwrap();
     stage.configure(&[QUICK, &unwatched("web", ":", "")]);
@@ -184,17 +184,17 @@ fn a_state_directory_that_cannot_be_used_keeps_no_program_from_running() {
 }
 
 #[test]
-fn one_look_and_a_check_of_the_file_start_nothing() {
+fn one_shot_check_and_config_check_start_nothing() {
     let stage = Stage::new();
     let text = watched("web", ":", "", "").replace("URL/web", "URL/ok");
     stage.configure(&[QUICK, &text]);
-    for words in [
+    for args in [
         &["watch", "--once", "--config", "httpok.toml"][..],
         &["config", "check", "httpok.toml"],
         &["check", "--config", "httpok.toml"],
     ] {
-        let end = stage.run(words);
-        assert_eq!(end.status.code(), Some(0), "{words:?}: {}", end.err);
+        let end = stage.run(args);
+        assert_eq!(end.status.code(), Some(0), "{args:?}: {}", end.err);
     }
     assert_eq!(stage.file("web.lives"), "");
 }

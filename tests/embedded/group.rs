@@ -66,7 +66,7 @@ fn program() -> Program {
 }
 
 #[tokio::test]
-async fn stopasgroup_tells_all_and_waits_for_all() {
+async fn stopasgroup_signals_and_awaits_the_whole_group() {
     let group = Program {
         stopasgroup: true,
         ..program()
@@ -80,7 +80,7 @@ async fn stopasgroup_tells_all_and_waits_for_all() {
 
 /// As Celery's warm shutdown: the first process lets the others finish what they are doing.
 #[tokio::test]
-async fn by_default_the_first_process_alone_is_told_and_the_rest_may_finish() {
+async fn by_default_only_the_leader_is_signalled() {
     let busy = "trap 'echo > asked' TERM; sleep 2; echo > done";
     let leader = "trap 'exit 0' TERM; CHILD & while :; do sleep 0.02; done";
     let stage = Stage::start(leader, busy, program()).await;
@@ -90,7 +90,7 @@ async fn by_default_the_first_process_alone_is_told_and_the_rest_may_finish() {
 }
 
 #[tokio::test]
-async fn what_a_wrapper_leaves_is_asked_to_end_before_it_is_killed() {
+async fn leftovers_of_a_wrapper_are_terminated_before_they_are_killed() {
     let quick = Program {
         stopwaitsecs: Duration::from_secs(8),
         ..program()
@@ -103,7 +103,7 @@ async fn what_a_wrapper_leaves_is_asked_to_end_before_it_is_killed() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_killed_after_stopwaitsecs() {
+async fn leftovers_are_killed_after_stopwaitsecs() {
     let deaf = "trap '' TERM; while :; do sleep 0.02; done";
     for stopasgroup in [false, true] {
         let quick = Program {
@@ -120,7 +120,7 @@ async fn what_does_not_end_is_killed_after_stopwaitsecs() {
 }
 
 #[tokio::test]
-async fn without_killasgroup_the_first_process_alone_counts() {
+async fn without_killasgroup_only_the_leader_is_awaited() {
     let alone = Program {
         killasgroup: false,
         ..program()
@@ -132,7 +132,7 @@ async fn without_killasgroup_the_first_process_alone_counts() {
 }
 
 #[tokio::test]
-async fn what_left_the_group_ends_with_it() {
+async fn processes_that_left_the_group_are_stopped_with_it() {
     // job control gives every child a group of its own
     let leader = "set -m; CHILD & exec sleep 1000";
     let stage = Stage::start(leader, "exec sleep 1000", program()).await;
@@ -143,7 +143,7 @@ async fn what_left_the_group_ends_with_it() {
 }
 
 #[tokio::test]
-async fn what_a_crash_leaves_is_killed() {
+async fn leftovers_of_a_crash_are_killed() {
     let leader = "set -m; CHILD & echo > up; exec sleep 1000";
     for autorestart in [Autorestart::Never, Autorestart::Always] {
         let crashes = Program {
@@ -196,7 +196,7 @@ async fn a_successor_lives_on_until_the_next_start_or_stop() {
 
 /// The next watchdog knows what the last one's program left.
 #[tokio::test]
-async fn a_successor_is_known_to_the_next_watchdog() {
+async fn next_watchdog_knows_the_successor() {
     let dir = tempdir().unwrap();
     let notes = dir.path().join("notes");
     let text = "sleep 1000 & echo $! > pid; exit 0";

@@ -10,13 +10,13 @@ use crate::support::wait_until;
 const PLACE: [&str; 2] = ["--config", "httpok.toml"];
 
 /// Runs `httpok` with `words`, and gives its exit code and all that it said.
-fn said(stage: &Stage, words: &[&str]) -> (Option<i32>, String) {
-    let end = stage.run(&[words, &PLACE].concat());
+fn said(stage: &Stage, args: &[&str]) -> (Option<i32>, String) {
+    let end = stage.run(&[args, &PLACE].concat());
     (end.status.code(), end.out + &end.err)
 }
 
 #[test]
-fn a_check_starts_its_program_when_that_has_failed_or_ended() {
+fn check_starts_its_program_after_it_failed_or_exited() {
     for (script, keys) in [
         (
             "[ -e it ] || exit 1",
@@ -45,7 +45,7 @@ fn a_check_starts_its_program_when_that_has_failed_or_ended() {
 }
 
 #[test]
-fn a_stop_by_hand_holds_until_a_start_by_hand() {
+fn manual_stop_holds_until_a_manual_start() {
     let stage = Stage::new();
     stage.ill_until("web", 2, says("500 Oh", ""));
     stage.configure(&[QUICK, &watched("web", ":", "", "fail_after = 1000")]);
@@ -75,7 +75,7 @@ fn a_stop_by_hand_holds_until_a_start_by_hand() {
 }
 
 #[test]
-fn what_was_stopped_by_hand_is_left_alone_by_its_check_and_started_by_restart() {
+fn manually_stopped_program_is_skipped_by_its_check_and_started_by_restart() {
     let stage = Stage::new();
     stage.site.answer("/web", || says("500 Oh", ""));
     stage.configure(&[
@@ -87,9 +87,9 @@ fn what_was_stopped_by_hand_is_left_alone_by_its_check_and_started_by_restart() 
     wait_until("it runs", LIMIT, || stage.shows_running("web", second));
     let (code, text) = said(&stage, &["stop", "web"]);
     assert_eq!(code, Some(0), "{text}");
-    let looks = stage.site.count("/web");
+    let requests = stage.site.count("/web");
     wait_until("it is looked at", LIMIT, || {
-        stage.site.count("/web") > looks + 5
+        stage.site.count("/web") > requests + 5
     });
     assert_eq!(stage.pids("web").len(), 2, "{}", watchdog.err.text());
     wait_until("it is restarted by hand", LIMIT, || {
@@ -100,7 +100,7 @@ fn what_was_stopped_by_hand_is_left_alone_by_its_check_and_started_by_restart() 
 }
 
 #[test]
-fn a_restart_that_does_nothing_says_so() {
+fn restart_without_effect_is_reported() {
     let stage = Stage::new();
     stage.site.answer("/web", || says("500 Oh", ""));
     let keys = "startsecs = 60\nstartretries = 1000";

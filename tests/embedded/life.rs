@@ -13,7 +13,7 @@ use tempfile::tempdir;
 use super::{LIMIT, code, line, lives, named, reaches, script, until, words};
 
 #[tokio::test]
-async fn a_program_starts_and_stops_and_refuses_what_does_not_fit() {
+async fn start_and_stop_are_refused_in_the_wrong_state() {
     let embedded = Embedded::new(vec![Program {
         autostart: false,
         ..script("web", "exec sleep 1000")
@@ -59,7 +59,7 @@ fn deaf(name: &str, ready: &std::path::Path) -> Program {
 }
 
 #[tokio::test]
-async fn one_that_ignores_the_stop_signal_is_killed() {
+async fn program_that_ignores_the_stop_signal_is_killed() {
     let directory = tempdir().unwrap();
     let ready = directory.path().join("ready");
     let embedded = Embedded::new(vec![Program {
@@ -76,7 +76,7 @@ async fn one_that_ignores_the_stop_signal_is_killed() {
 }
 
 #[tokio::test]
-async fn the_stop_signal_is_the_one_that_was_asked_for() {
+async fn configured_stop_signal_is_sent() {
     let directory = tempdir().unwrap();
     let ready = directory.path().join("ready");
     let text = format!(
@@ -96,7 +96,7 @@ async fn the_stop_signal_is_the_one_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn all_of_a_group_go_with_their_leader() {
+async fn group_members_are_stopped_with_their_leader() {
     // One child, and a grandchild whose parent has gone. Both are deaf to the stop signal.
     let text = "trap '' TERM; sleep 1000 & one=$!; two=$(sleep 1000 >/dev/null & echo $!); \
                 trap - TERM; echo $one $two > pids; exec sleep 1000";
@@ -122,7 +122,7 @@ async fn all_of_a_group_go_with_their_leader() {
 }
 
 #[tokio::test]
-async fn exits_are_expected_or_not() {
+async fn exitcodes_decide_whether_an_exit_is_expected() {
     use Autorestart::{Always, Never, Unexpected};
     for (exit, autorestart, restarts, detail) in [
         ("exit 0", Unexpected, false, "exit status 0; expected"),
@@ -159,7 +159,7 @@ async fn exits_are_expected_or_not() {
 }
 
 #[tokio::test]
-async fn one_that_runs_through_startsecs_is_up_and_one_that_does_not_is_tried_again() {
+async fn startsecs_decides_between_running_and_a_retry() {
     let embedded = Embedded::new(vec![
         Program {
             autostart: false,
@@ -197,7 +197,7 @@ async fn one_that_runs_through_startsecs_is_up_and_one_that_does_not_is_tried_ag
 }
 
 #[tokio::test]
-async fn a_stop_ends_the_tries_and_a_start_that_waits() {
+async fn stop_cancels_retries_and_a_waiting_start() {
     let embedded = Embedded::new(vec![
         Program {
             startsecs: Duration::from_secs(60),
@@ -226,7 +226,7 @@ async fn a_stop_ends_the_tries_and_a_start_that_waits() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_run_is_named_with_its_fault() {
+async fn command_that_cannot_run_is_reported_with_its_fault_code() {
     let directory = tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).display().to_string();
     fs::write(path("plain"), "text").unwrap();
@@ -261,7 +261,7 @@ async fn what_cannot_be_run_is_named_with_its_fault() {
 }
 
 #[tokio::test]
-async fn a_restart_gives_a_new_process() {
+async fn restart_replaces_the_process() {
     let embedded = Embedded::new(vec![script("web", "exec sleep 1000")]);
     embedded.begin(vec![]).await;
     let web = named("web");
@@ -318,7 +318,7 @@ async fn low_priorities_start_first_and_stop_last() {
 }
 
 #[tokio::test]
-async fn a_shutdown_that_takes_too_long_kills() {
+async fn shutdown_kills_after_its_deadline() {
     let directory = tempdir().unwrap();
     let ready = |name: &str| directory.path().join(name);
     let program = |name: &str, priority| Program {

@@ -25,7 +25,7 @@ fn file(path: &Path, maxbytes: u64) -> ProgramOutput {
 }
 
 #[tokio::test]
-async fn both_outputs_go_to_their_files_and_are_appended_to() {
+async fn both_outputs_are_appended_to_their_files() {
     let directory = tempdir().unwrap();
     let (out, err) = (directory.path().join("out"), directory.path().join("err"));
     fs::write(&out, "before\n").unwrap();
@@ -51,7 +51,7 @@ async fn both_outputs_go_to_their_files_and_are_appended_to() {
 }
 
 #[tokio::test]
-async fn nobody_keeps_what_goes_nowhere_and_without_its_log_nothing_starts() {
+async fn discarded_output_is_not_kept_and_an_unusable_log_prevents_the_start() {
     let embedded = Embedded::new(vec![
         script("web", "exec sleep 1000"),
         Program {
@@ -154,7 +154,7 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test]
-async fn a_disk_that_the_log_fills_keeps_the_newest_lines() {
+async fn full_disk_keeps_the_newest_lines() {
     let disk = SmallDisk::new();
     let log = disk.0.path().join("log");
     // three times 400 kB do not fit
@@ -176,7 +176,7 @@ async fn a_disk_that_the_log_fills_keeps_the_newest_lines() {
 }
 
 #[tokio::test]
-async fn a_disk_that_others_fill_costs_lines_and_is_told_when_there_is_room() {
+async fn lines_lost_to_a_full_disk_are_counted_when_there_is_room_again() {
     let disk = SmallDisk::new();
     let log = disk.0.path().join("log");
     let full = disk.0.path().join("full");
@@ -205,7 +205,7 @@ async fn a_disk_that_others_fill_costs_lines_and_is_told_when_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_moved_is_begun_anew() {
+async fn moved_log_is_created_again() {
     let directory = tempdir().unwrap();
     let log = directory.path().join("log");
     let moved = directory.path().join("moved");
@@ -270,7 +270,7 @@ async fn a_program_opens_its_own_outputs_and_does_not_empty_its_log() {
 }
 
 #[tokio::test]
-async fn links_that_a_program_plants_lead_nowhere() {
+async fn links_created_by_a_program_are_not_followed() {
     let directory = tempdir().unwrap();
     let text = "
         ln -s ../secret log.1; ln -s ../secret log.2; ln -s ../made log.3
@@ -397,7 +397,7 @@ async fn new_bounds_hold_for_a_program_that_runs() {
 }
 
 #[test]
-fn a_watchdog_that_is_killed_costs_no_line_and_the_next_one_finds_the_writer() {
+fn killed_watchdog_loses_no_line_and_the_next_one_finds_the_writer() {
     let stage = Stage::new();
     let program = format!(
         "[[program]]\nname = \"web\"\nstdout_logfile = \"log\"\nredirect_stderr = true\ncommand = [\"sh\", \"-c\", {:?}]\n",

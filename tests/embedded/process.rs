@@ -60,7 +60,7 @@ async fn environment_directory_mask_and_limits_are_as_defined() {
 }
 
 #[tokio::test]
-async fn it_leads_a_session_with_fresh_signals_and_no_strange_descriptors() {
+async fn program_leads_a_session_with_default_signals_and_no_inherited_descriptors() {
     let directory = tempdir().unwrap();
     let out = directory.path().join("out");
     // A descriptor that children inherit, as one that our own parent left us.
@@ -113,7 +113,7 @@ async fn a_program_runs_as_its_user_with_the_users_groups() {
 }
 
 #[tokio::test]
-async fn what_fails_before_the_command_is_named() {
+async fn failure_before_exec_names_the_step() {
     let base = Program {
         startretries: 0,
         autostart: false,

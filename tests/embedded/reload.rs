@@ -15,7 +15,7 @@ fn reload(watchdog: &Program, said: &str, times: usize) {
 }
 
 #[test]
-fn only_what_changed_is_touched() {
+fn reload_touches_only_changed_programs() {
     let stage = Stage::new();
     let keys = |value: &str| format!("environment = {{ A = \"{value}\" }}");
     let (same, gone) = (unwatched("same", ":", ""), unwatched("gone", ":", ""));
@@ -51,7 +51,7 @@ fn only_what_changed_is_touched() {
 
 /// A watchdog that never had a program gets its first.
 #[test]
-fn the_first_program_may_come_late() {
+fn reload_may_add_the_first_program() {
     let stage = Stage::new();
     let check = "[[check]]\nname = \"a\"\nurl = \"URL/ok\"\n";
     stage.configure(&[QUICK, check]);
@@ -68,7 +68,7 @@ fn the_first_program_may_come_late() {
 
 /// A rename under the same port: the old name has to let go of it first.
 #[test]
-fn what_is_new_is_begun_when_what_is_gone_has_stopped() {
+fn new_programs_start_after_removed_ones_have_stopped() {
     let stage = Stage::new();
     let text = |name: &str| {
         let script = "[ -e port ] && exit 1; echo > port; trap 'sleep 1; rm port; exit' TERM; \
@@ -91,7 +91,7 @@ fn what_is_new_is_begun_when_what_is_gone_has_stopped() {
 
 /// What it lacked is there now.
 #[test]
-fn a_reload_starts_what_has_failed() {
+fn reload_starts_failed_programs() {
     let stage = Stage::new();
     let text = unwatched(
         "web",

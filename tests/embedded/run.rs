@@ -11,7 +11,7 @@ use super::host::Host;
 use super::{line, lives, until};
 
 #[test]
-fn its_exit_code_is_ours() {
+fn run_exits_with_the_programs_code() {
     let directory = tempdir().unwrap();
     for (text, code) in [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)] {
         let mut host = Host::start(&[], "run", text, directory.path());
@@ -20,7 +20,7 @@ fn its_exit_code_is_ours() {
 }
 
 #[tokio::test]
-async fn signals_go_through_and_the_end_is_orderly() {
+async fn signals_are_forwarded_and_the_shutdown_is_orderly() {
     let directory = tempdir().unwrap();
     let ready = directory.path().join("ready");
     let text = "trap 'exit 11' HUP; trap 'exit 12' USR1; trap 'exit 13' TERM; echo > ready; \
@@ -40,7 +40,7 @@ async fn signals_go_through_and_the_end_is_orderly() {
 }
 
 #[tokio::test]
-async fn it_ends_with_its_parent_whatever_ends_that() {
+async fn program_ends_with_the_watchdog_that_runs_it() {
     let directory = tempdir().unwrap();
     let mut host = Host::start(&[], "run", "exec sleep 1000", directory.path());
     let pid: u32 = host.says("pid").parse().unwrap();
@@ -52,7 +52,7 @@ async fn it_ends_with_its_parent_whatever_ends_that() {
 /// In a namespace of its own the host is PID 1: it gets no signal that it did not ask for, and every
 /// orphan.
 #[tokio::test]
-async fn as_pid_1_it_collects_orphans_and_passes_signals_on() {
+async fn as_pid_1_run_reaps_orphans_and_forwards_signals() {
     let directory = tempdir().unwrap();
     // Orphans that end at once. They stay zombies until somebody collects them, and then are no more.
     let text = "trap 'exit 12' USR1; \

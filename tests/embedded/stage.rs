@@ -85,15 +85,15 @@ impl Stage {
     }
 
     /// `httpok` with these words.
-    pub fn httpok(&self, words: &[&str]) -> Command {
-        self.behind(&[], words)
+    pub fn httpok(&self, args: &[&str]) -> Command {
+        self.behind(&[], args)
     }
 
     /// The same, run by `wrapper`.
-    pub fn behind(&self, wrapper: &[&str], words: &[&str]) -> Command {
-        let words = [wrapper, &[env!("CARGO_BIN_EXE_httpok")], words].concat();
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).current_dir(self.dir());
+    pub fn behind(&self, wrapper: &[&str], args: &[&str]) -> Command {
+        let args = [wrapper, &[env!("CARGO_BIN_EXE_httpok")], args].concat();
+        let mut command = Command::new(args[0]);
+        command.args(&args[1..]).current_dir(self.dir());
         // the test itself may run under a supervisord
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SUPERVISOR_") {
@@ -109,8 +109,8 @@ impl Stage {
     }
 
     /// Runs `httpok` with these words to its end.
-    pub fn run(&self, words: &[&str]) -> End {
-        Program::start(&mut self.httpok(words)).wait()
+    pub fn run(&self, args: &[&str]) -> End {
+        Program::start(&mut self.httpok(args)).wait()
     }
 
     /// What `httpok status --json` says, when it says something.

@@ -52,7 +52,7 @@ async fn both_outputs_and_the_exit_code_are_kept() {
 }
 
 #[tokio::test]
-async fn a_signal_is_told_from_an_exit_code() {
+async fn death_by_signal_differs_from_an_exit_code() {
     let finished = finish(&shell("kill -USR1 $$")).await;
     assert_eq!(finished.status.code(), None);
     assert_eq!(finished.status.signal(), Some(10));
@@ -67,7 +67,7 @@ async fn arguments_are_not_seen_by_a_shell() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_says_so() {
+async fn spawn_failure_names_the_command() {
     for (words, said) in [
         (
             vec!["/nonexistent".to_owned(), "s3cret".to_owned()],
@@ -82,7 +82,7 @@ async fn what_cannot_be_started_says_so() {
 }
 
 #[tokio::test]
-async fn without_input_it_reads_nothing() {
+async fn child_without_input_reads_dev_null() {
     let finished = finish(&shell("wc -c")).await;
     assert_eq!(finished.stdout.text().trim(), "0");
 }
@@ -139,7 +139,7 @@ async fn at_the_deadline_the_whole_group_is_killed() {
 }
 
 #[tokio::test]
-async fn one_left_behind_with_the_pipe_is_killed() {
+async fn group_member_that_holds_the_pipe_is_killed() {
     let dir = tempfile::tempdir().unwrap();
     let finished = run(&shell(&format!(
         "sleep 1000 & echo $! > {}/pid; echo out; exit 4",
@@ -155,7 +155,7 @@ async fn one_left_behind_with_the_pipe_is_killed() {
 }
 
 #[tokio::test]
-async fn one_that_left_the_group_with_the_pipe_is_not_waited_for() {
+async fn detached_process_that_holds_the_pipe_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let finished = run(&shell(&format!(
         "setsid sh -c 'echo $$ > {0}/pid; exec sleep 1000' & until [ -s {0}/pid ]; do sleep 0.01; done",
@@ -171,7 +171,7 @@ async fn one_that_left_the_group_with_the_pipe_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_let_go_of_the_pipes_lives_on() {
+async fn daemon_that_closed_the_pipes_survives() {
     let dir = tempfile::tempdir().unwrap();
     let finished = run(&shell(&format!(
         "sleep 1000 >/dev/null 2>&1 & echo $! > {}/pid",

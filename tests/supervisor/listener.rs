@@ -97,7 +97,7 @@ async fn expect_tick(listener: &mut Listener, name: &str, period: u64) {
 }
 
 #[tokio::test]
-async fn ticks_are_acknowledged_and_handed_over() {
+async fn ticks_are_acknowledged_and_delivered() {
     for (mut listener, mut peer) in [over_pipes(), over_a_socket()] {
         peer.expect(READY).await;
         for (name, period) in [("TICK_5", 5), ("TICK_60", 60), ("TICK_3600", 3600)] {
@@ -127,7 +127,7 @@ async fn other_events_are_acknowledged_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_answer_does_not_wait_for_whoever_takes_the_ticks() {
+async fn acknowledgement_does_not_wait_for_the_tick_consumer() {
     let (mut listener, mut peer) = over_pipes();
     peer.expect(READY).await;
     for _ in 0..100 {
@@ -143,7 +143,7 @@ async fn the_answer_does_not_wait_for_whoever_takes_the_ticks() {
 }
 
 #[tokio::test]
-async fn events_may_come_in_pieces() {
+async fn events_split_across_reads_are_joined() {
     let (mut listener, mut peer) = over_pipes();
     peer.expect(READY).await;
     for byte in event("TICKLE", "caf\u{e9}").bytes() {
@@ -156,7 +156,7 @@ async fn events_may_come_in_pieces() {
 }
 
 #[tokio::test]
-async fn garbage_before_a_header_costs_no_event_and_no_second_answer() {
+async fn garbage_before_a_header_loses_no_event_and_adds_no_result() {
     let (mut listener, mut peer) = over_pipes();
     peer.expect(READY).await;
     peer.send("garbage\n\nand more\n72".to_owned() + &tick("TICK_5"))
@@ -173,7 +173,7 @@ async fn garbage_before_a_header_costs_no_event_and_no_second_answer() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_is_answered_when_nothing_more_comes() {
+async fn unreadable_event_is_acknowledged_after_the_idle_timeout() {
     let (mut listener, mut peer) = over_pipes();
     peer.expect(READY).await;
     for broken in [
@@ -189,7 +189,7 @@ async fn an_event_that_cannot_be_read_is_answered_when_nothing_more_comes() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_input_ends_it() {
+async fn end_of_input_ends_the_listener() {
     for (mut listener, mut peer) in [over_pipes(), over_a_socket()] {
         peer.expect(READY).await;
         peer.send("ver:3.0 half an ev").await;
@@ -206,7 +206,7 @@ async fn the_end_of_the_input_ends_it() {
 }
 
 #[tokio::test]
-async fn broken_output_ends_it() {
+async fn broken_output_ends_the_listener() {
     let (mut listener, mut peer) = over_pipes();
     peer.expect(READY).await;
     peer.answers = Box::new(tokio::io::empty());
@@ -220,7 +220,7 @@ async fn broken_output_ends_it() {
 }
 
 #[tokio::test]
-async fn dropping_it_closes_its_ends() {
+async fn dropping_the_listener_closes_its_descriptors() {
     let (listener, mut peer) = over_pipes();
     peer.expect(READY).await;
     drop(listener);
@@ -228,7 +228,7 @@ async fn dropping_it_closes_its_ends() {
 }
 
 #[tokio::test]
-async fn files_do_as_well() {
+async fn listener_accepts_regular_files() {
     let dir = tempfile::tempdir().unwrap();
     let (events, answers) = (dir.path().join("events"), dir.path().join("answers"));
     std::fs::write(&events, tick("TICK_5") + &tick("TICK_60")).unwrap();
@@ -266,7 +266,7 @@ async fn listener_process() {
 }
 
 #[test]
-fn a_real_supervisord_is_content_with_it() {
+fn supervisord_accepts_the_listener() {
     let listener = std::env::current_exe().unwrap();
     let mut supervisord = Supervisord::with()
         .listener(

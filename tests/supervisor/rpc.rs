@@ -25,7 +25,7 @@ const SLEEPER: &str = "command=sleep 1000\nstartsecs=0";
 fn client_with(url: &str, username: &str, password: &str) -> SupervisordClient {
     let deadlines = Deadlines {
         question: LIMIT,
-        deed: LIMIT,
+        action: LIMIT,
     };
     let spec = SupervisordSpec::new(url, username, password.into()).unwrap();
     SupervisordClient::new(spec, deadlines)
@@ -123,7 +123,7 @@ async fn processes_are_stopped_and_started() {
 }
 
 #[tokio::test]
-async fn what_supervisord_refuses_is_a_fault() {
+async fn refused_calls_are_faults() {
     let supervisord = Supervisord::with()
         .program("gone", "command=/nonexistent\nautostart=false")
         .program(
@@ -207,7 +207,7 @@ async fn the_tail_of_a_log_is_read() {
 }
 
 #[tokio::test]
-async fn over_tcp_the_password_is_asked_for() {
+async fn tcp_connection_requires_the_password() {
     let supervisord = Supervisord::with()
         .program("web", SLEEPER)
         .inet("user", "p:\u{e4}ss")
@@ -231,7 +231,7 @@ async fn over_tcp_the_password_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_supervisord_that_is_gone_is_noticed_at_once() {
+async fn stopped_supervisord_is_unreachable_at_once() {
     let mut supervisord = Supervisord::with()
         .program("web", SLEEPER)
         .inet("user", "password")
@@ -269,7 +269,7 @@ async fn a_supervisord_that_is_gone_is_noticed_at_once() {
 }
 
 #[tokio::test]
-async fn a_supervisord_that_dies_while_it_stops_a_process_is_noticed() {
+async fn supervisord_death_during_a_stop_is_reported() {
     let mut supervisord = Supervisord::with()
         .program(
             "web",
@@ -324,7 +324,7 @@ fn request(stream: &mut UnixStream) -> String {
 }
 
 #[tokio::test]
-async fn requests_are_the_originals() {
+async fn requests_equal_those_of_the_original_client() {
     let (sender, requests) = std::sync::mpsc::channel();
     let (_dir, url) = server(move |request| {
         sender.send(request).unwrap();
@@ -359,7 +359,7 @@ async fn requests_are_the_originals() {
 }
 
 #[tokio::test]
-async fn answers_that_are_none_are_told_apart() {
+async fn invalid_responses_are_classified() {
     let ok = |body: &str| {
         format!(
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
@@ -489,7 +489,7 @@ async fn an_answer_that_drips_ends_at_the_deadline() {
     let server = scripted(vec![Act::Drip(b"HTTP/1.1 103 E\r\n\r\n")]).await;
     let deadlines = Deadlines {
         question: Duration::from_millis(300),
-        deed: LIMIT,
+        action: LIMIT,
     };
     let spec = SupervisordSpec::new(&server.url(""), "", Secret::default()).unwrap();
     let after = deadlines.question;
@@ -498,7 +498,7 @@ async fn an_answer_that_drips_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_is_not_waited_for() {
+async fn hung_server_times_out() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     // The kernel accepts for it.
@@ -506,13 +506,13 @@ async fn a_server_that_hangs_is_not_waited_for() {
     let url = format!("unix://{}", path.display());
     let deadlines = Deadlines {
         question: Duration::from_millis(100),
-        deed: Duration::from_millis(200),
+        action: Duration::from_millis(200),
     };
     let spec = SupervisordSpec::new(&url, "", Secret::default()).unwrap();
     let client = SupervisordClient::new(spec, deadlines);
     let after = deadlines.question;
     assert_eq!(client.list(None).await, Err(CallError::TimedOut { after }));
-    let after = deadlines.deed;
+    let after = deadlines.action;
     assert_eq!(
         client.stop(&name("web")).await,
         Err(CallError::TimedOut { after })

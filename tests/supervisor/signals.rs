@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal as Sig, raise};
 
 // The only test that raises signals: they reach every listener in the process.
 #[tokio::test]
-async fn each_signal_asks_for_what_it_stands_for() {
+async fn signals_map_to_stop_and_reload() {
     let mut signals = Signals::new().unwrap();
     for (raised, asked) in [
         (Sig::SIGHUP, Signal::Reload),

@@ -93,9 +93,9 @@ fn a_unit_that_hangs_is_restarted_once() {
     let watchdog = stage.watch();
     let said = stage.is_cured(&watchdog, "shop.service");
     assert!(said.contains("shop.service is RUNNING"), "{said}");
-    let looks = stage.site.count("/shop.service");
+    let requests = stage.site.count("/shop.service");
     wait_until("it is watched on", LIMIT, || {
-        stage.site.count("/shop.service") > looks + 4
+        stage.site.count("/shop.service") > requests + 4
     });
     assert_eq!(stage.manager.lives("shop.service"), 2);
     end(watchdog);
@@ -115,7 +115,7 @@ fn a_unit_that_answers_500_is_restarted_once() {
 
 /// systemd is at work on it: we keep our hands off.
 #[test]
-fn a_unit_that_falls_over_again_and_again_is_left_to_systemd() {
+fn crash_looping_unit_is_left_to_systemd() {
     let text = "[Service]\nExecStart=/bin/sh -c 'echo up >> DIR/loop.service.lives; exit 1'\n\
                 Restart=always\nRestartSec=1h\n";
     let stage = Stage::with(&[("loop.service", text)], &Answer::Bytes(Vec::new()));
@@ -189,7 +189,7 @@ fn a_unit_that_does_not_start_is_started_as_soon_as_it_can() {
 
 /// kill -9 between stop and start: the next run starts what we stopped, and nothing else.
 #[test]
-fn a_watchdog_that_is_killed_half_way_is_made_good_by_the_next() {
+fn next_watchdog_finishes_the_restart_of_a_killed_one() {
     let slow = "[Service]\nExecStart=LIFE\nExecStop=/bin/sh -c 'until [ -e DIR/go ]; do sleep 0.05; done'\n";
     let stage = Stage::with(
         &[("slow.service", slow), ("theirs.service", SIMPLE)],
@@ -229,7 +229,7 @@ fn a_watchdog_that_is_killed_half_way_is_made_good_by_the_next() {
 
 /// What requires the unit falls with it and is started again, also by the next run.
 #[test]
-fn what_falls_with_a_unit_comes_back_with_it() {
+fn dependents_of_a_unit_are_started_again_with_it() {
     let needs = "[Unit]\nRequires=db.service\nAfter=db.service\n";
     for killed in [false, true] {
         let slow = "ExecStop=/bin/sh -c 'until [ -e DIR/go ]; do sleep 0.05; done'\n";
@@ -272,17 +272,17 @@ fn what_falls_with_a_unit_comes_back_with_it() {
 
 /// systemd does not answer for a while: it is looked on, and acted as soon as it is back.
 #[test]
-fn a_systemd_that_hangs_is_waited_for() {
+fn hung_systemd_is_retried() {
     let stage = Stage::with(&[("shop.service", SIMPLE)], &Answer::Hang(Vec::new()));
     stage.manager.signal(Signal::SIGSTOP);
     let watchdog = stage.watch();
     watchdog
         .err
         .wait("nobody answers", |said| said.contains("no answer within"));
-    let looks = stage.site.count("/shop.service");
+    let requests = stage.site.count("/shop.service");
     stage.manager.signal(Signal::SIGCONT);
     stage.is_cured(&watchdog, "shop.service");
-    assert!(stage.site.count("/shop.service") > looks);
+    assert!(stage.site.count("/shop.service") > requests);
     end(watchdog);
 }
 

@@ -45,7 +45,7 @@ fn main_pid(manager: &Manager) -> Pid {
 }
 
 #[test]
-fn it_says_when_it_is_ready_and_how_things_stand() {
+fn watchdog_notifies_readiness_and_status() {
     let manager = Manager::with(&[(UNIT, &unit())]);
     let site = Site::start();
     site.answer("/shop", || says("200 OK", ""));
@@ -90,7 +90,7 @@ fn it_says_when_it_is_ready_and_how_things_stand() {
 }
 
 #[test]
-fn one_that_hangs_is_killed_and_started_anew() {
+fn hung_watchdog_is_killed_and_restarted() {
     let manager = Manager::with(&[(UNIT, &unit())]);
     let site = Site::start();
     configure(&manager, &[check("shop", &format!("{}/ok", site.origin()))]);
@@ -98,9 +98,9 @@ fn one_that_hangs_is_killed_and_started_anew() {
     manager.wait_for(UNIT, "StatusText", "1 check: 1 up");
     // as long as its loop runs nobody kills it: it has outlived the patience twice
     let first = main_pid(&manager);
-    let looks = site.count("/ok");
+    let requests = site.count("/ok");
     wait_until("it is watched for a while", LIMIT, || {
-        site.count("/ok") > looks + 22
+        site.count("/ok") > requests + 22
     });
     assert_eq!(
         (
@@ -118,7 +118,7 @@ fn one_that_hangs_is_killed_and_started_anew() {
 
 /// A check that restarts the unit it is in would end it half way.
 #[test]
-fn it_does_not_stop_itself() {
+fn watchdog_does_not_stop_itself() {
     let text = unit().replace("LimitCORE=0", "LimitCORE=0\nStandardError=file:DIR/err");
     let manager = Manager::with(&[(UNIT, &text)]);
     let site = Site::start();
@@ -140,7 +140,7 @@ fn it_does_not_stop_itself() {
 
 /// It is up when it watches, and not before.
 #[test]
-fn one_that_cannot_begin_is_never_up() {
+fn watchdog_that_cannot_start_is_never_ready() {
     let manager = Manager::with(&[(UNIT, &unit().replace("Restart=always", "Restart=no"))]);
     configure(&manager, &[]);
     let mut command = Command::new("systemctl");
@@ -153,7 +153,7 @@ fn one_that_cannot_begin_is_never_up() {
 
 /// `run` speaks for itself; its command does not hear of it.
 #[test]
-fn run_is_guarded_too() {
+fn run_notifies_systemd_too() {
     let dir = tempfile::tempdir().unwrap();
     let socket = std::os::unix::net::UnixDatagram::bind(dir.path().join("notify")).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
@@ -194,7 +194,7 @@ fn run_is_guarded_too() {
 
 /// A notify socket that nobody reads, or that is none, is no reason to wait.
 #[test]
-fn nobody_above_is_no_trouble() {
+fn missing_notify_socket_is_not_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let site = Site::start();
     for socket in ["/nonexistent/notify", "@nobody-here", "vsock:2:1234", ""] {

@@ -85,20 +85,20 @@ impl Manager {
     }
 
     /// What systemctl says on standard output; as a person types it.
-    pub fn ask(&self, words: &[&str]) -> String {
+    pub fn ask(&self, args: &[&str]) -> String {
         let mut command = Command::new("systemctl");
-        self.under(command.arg("--user").args(words));
+        self.under(command.arg("--user").args(args));
         let output = command.output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// The same for what must go well.
-    pub fn systemctl(&self, words: &[&str]) {
+    pub fn systemctl(&self, args: &[&str]) {
         let mut command = Command::new("systemctl");
-        self.under(command.arg("--user").args(words));
+        self.under(command.arg("--user").args(args));
         let output = command.output().unwrap();
         let why = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "systemctl {words:?}: {why}");
+        assert!(output.status.success(), "systemctl {args:?}: {why}");
     }
 
     /// One property of a unit.

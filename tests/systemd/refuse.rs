@@ -20,7 +20,7 @@ fn fault(result: Result<(), CallError>) -> (i64, String) {
 }
 
 #[tokio::test]
-async fn who_ignores_the_stop_is_killed_and_starts_again() {
+async fn unit_that_ignores_the_stop_is_killed_and_starts_again() {
     let text = "[Service]\nTimeoutStopSec=1s\nExecStart=/bin/sh -c 'trap \"\" TERM; echo >> DIR/up; \
                 while :; do sleep 0.1; done'\n";
     let manager = Manager::with(&[("deaf.service", text)]);
@@ -42,7 +42,7 @@ async fn who_ignores_the_stop_is_killed_and_starts_again() {
 
 /// Many end with an exit code when they are stopped. systemd calls that failed; someone stopped it all the same.
 #[tokio::test]
-async fn who_was_stopped_by_an_operator_is_stopped() {
+async fn unit_stopped_by_an_operator_is_stopped() {
     let loops = "echo > DIR/%n.up; while :; do sleep 0.05; done";
     let units = [
         (
@@ -81,7 +81,7 @@ async fn who_was_stopped_by_an_operator_is_stopped() {
 }
 
 #[tokio::test]
-async fn who_does_not_start_says_how_it_ended() {
+async fn failed_start_says_how_the_unit_ended() {
     let manager = Manager::with(&[
         (
             "ends.service",
@@ -110,7 +110,7 @@ async fn who_does_not_start_says_how_it_ended() {
         ),
     ]);
     let client = manager.client();
-    for (unit, code, told) in [
+    for (unit, code, message) in [
         ("ends.service", 40, "it failed (exit-code, status 3)"),
         ("notify.service", 40, "it failed (exit-code, status 4)"),
         (
@@ -139,7 +139,7 @@ async fn who_does_not_start_says_how_it_ended() {
     ] {
         let (found, text) = fault(client.start(&named(unit)).await);
         assert_eq!(found, code, "{unit}: {text}");
-        assert!(text.contains(told), "{unit}: {text}");
+        assert!(text.contains(message), "{unit}: {text}");
     }
     for unit in ["nosuch.service", "-x"] {
         assert_eq!(
@@ -153,7 +153,7 @@ async fn who_does_not_start_says_how_it_ended() {
 
 /// How often something is restarted is counted by us.
 #[tokio::test]
-async fn a_start_limit_does_not_hold_a_restart_up() {
+async fn start_limit_does_not_block_a_restart() {
     let text =
         "[SystemdUnit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n[Service]\nExecStart=LIFE\n";
     let manager = Manager::with(&[
@@ -181,7 +181,7 @@ async fn a_start_limit_does_not_hold_a_restart_up() {
 
 /// What could not be started again is not stopped.
 #[tokio::test]
-async fn a_stop_for_good_is_refused() {
+async fn stop_without_a_possible_start_is_refused() {
     let manager = Manager::with(&[
         (
             "stays.service",
@@ -208,7 +208,7 @@ async fn a_stop_for_good_is_refused() {
     std::fs::remove_file(manager.dir().join("config/systemd/user/gone.service")).unwrap();
     manager.systemctl(&["daemon-reload"]);
     let client = manager.client();
-    for (unit, told) in [
+    for (unit, message) in [
         (
             "stays.service",
             "it refuses to be stopped by hand (RefuseManualStop=)",
@@ -226,14 +226,14 @@ async fn a_stop_for_good_is_refused() {
     ] {
         let (code, text) = fault(client.stop(&named(unit)).await);
         assert_eq!(code, CallError::FAILED, "{unit}: {text}");
-        assert!(text.contains(told), "{unit}: {text}");
+        assert!(text.contains(message), "{unit}: {text}");
         assert_eq!(manager.property(unit, "ActiveState"), "active", "{unit}");
     }
 }
 
 /// Somebody else's manager cannot be reached; that is a matter of permission, and who may is said.
 #[tokio::test]
-async fn who_may_not_is_told_who_may() {
+async fn permission_error_names_the_required_user() {
     let manager = Manager::with(&[("web.service", "[Service]\nExecStart=LIFE\n")]);
     let shim = manager.dir().join("as-nobody");
     let text = format!(
@@ -248,16 +248,19 @@ async fn who_may_not_is_told_who_may() {
     });
     let error = client.stop(&named("web.service")).await.unwrap_err();
     assert!(matches!(error, CallError::Unauthorized { .. }), "{error:?}");
-    let told = error.to_string();
-    assert!(told.starts_with("not authorized: systemd: "), "{told}");
+    let message = error.to_string();
     assert!(
-        told.ends_with("run httpok as the user whose units these are"),
-        "{told}"
+        message.starts_with("not authorized: systemd: "),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("run httpok as the user whose units these are"),
+        "{message}"
     );
 }
 
 #[tokio::test]
-async fn where_there_is_no_systemctl_that_is_said() {
+async fn missing_systemctl_is_reported() {
     let client = SystemdClient::new(SystemdSpec {
         scope: ManagerScope::System,
         systemctl: "/nonexistent/systemctl".into(),

@@ -24,7 +24,7 @@ fn names(listed: &[Process]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn units_are_listed_by_whichever_name() {
+async fn units_are_listed_by_every_name() {
     let manager = Manager::with(&[
         (
             "web.service",
@@ -96,7 +96,7 @@ async fn units_are_listed_by_whichever_name() {
 }
 
 #[tokio::test]
-async fn stop_and_start_wait_until_it_is_done() {
+async fn stop_and_start_wait_for_the_job() {
     let manager = Manager::with(&[("web.service", SIMPLE)]);
     let (client, web) = (manager.client(), named("web.service"));
     assert_eq!(code(client.stop(&web).await), CallError::NOT_RUNNING);
@@ -127,7 +127,7 @@ async fn stop_and_start_wait_until_it_is_done() {
 
 /// Units without a process are told apart by their invocation.
 #[tokio::test]
-async fn a_unit_without_a_process_has_lives_too() {
+async fn unit_without_a_process_has_an_instance() {
     let manager = Manager::with(&[(
         "net.service",
         "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n",
@@ -150,7 +150,7 @@ async fn a_unit_without_a_process_has_lives_too() {
 
 /// What requires a unit falls with it, and so does what requires that.
 #[tokio::test]
-async fn what_falls_with_a_unit_is_known() {
+async fn units_stopped_with_a_unit_are_its_dependents() {
     let needs = |what: &str| format!("[Unit]\nRequires={what}\nAfter={what}\n{SIMPLE}");
     let manager = Manager::with(&[
         ("db.service", SIMPLE),
@@ -173,7 +173,7 @@ async fn what_falls_with_a_unit_is_known() {
 
 /// systemd starts again what falls over: that is its business, and another life.
 #[tokio::test]
-async fn what_systemd_does_itself_is_seen() {
+async fn automatic_restart_by_systemd_is_visible() {
     let manager = Manager::with(&[
         (
             "soon.service",
@@ -212,7 +212,7 @@ async fn what_systemd_does_itself_is_seen() {
 }
 
 #[tokio::test]
-async fn a_manager_that_is_away_is_no_answer() {
+async fn absent_manager_is_unreachable() {
     let manager = Manager::with(&[("web.service", SIMPLE)]);
     let (client, web) = (manager.client(), named("web.service"));
     manager.signal(Signal::SIGKILL);

@@ -72,14 +72,14 @@ pub(super) async fn capture(
     if failure.is_some() {
         stat::wake(pid, before).await;
     }
-    let told = staging.told();
+    let requested = staging.dumper_dir();
     let name = core.name.clone();
     let shown = folder.path(&name).display().to_string();
     let finished = write(move || finish(&staging, (&name, &shown), room, failure)).await;
     // what a dumper says of a directory that is gone when it is read
     let said = |text: String| {
         let folder = folder.path("");
-        text.replace(&*told.to_string_lossy(), &folder.to_string_lossy())
+        text.replace(&*requested.to_string_lossy(), &folder.to_string_lossy())
     };
     let (failure, files) = match finished {
         Ok(size) => {
@@ -126,30 +126,30 @@ fn resident(pid: u32) -> Option<u64> {
 /// Where a core is to be.
 struct CorePaths {
     /// What the dumper is told.
-    told: PathBuf,
+    requested: PathBuf,
     /// The name of the file that it makes of that.
     name: String,
 }
 
 fn core_of(dumper: &Dumper, staging: &Staging, stem: &Stem, pid: u32) -> CorePaths {
-    let told = stem.with(".core");
+    let requested = stem.with(".core");
     CorePaths {
-        told: staging.path(&told),
+        requested: staging.path(&requested),
         name: match dumper {
-            Dumper::Builtin(_) => told,
+            Dumper::Builtin(_) => requested,
             Dumper::Command(_) => stem.with(&format!(".core.{pid}")),
         },
     }
 }
 
 async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Duration) -> Ran {
-    let told = core.told.to_string_lossy().into_owned();
-    let words = match dumper {
+    let requested = core.requested.to_string_lossy().into_owned();
+    let arguments = match dumper {
         Dumper::Builtin(program) => vec![
             program.to_string_lossy().into_owned(),
             DUMP.to_owned(),
             pid.to_string(),
-            told,
+            requested,
             room.to_string(),
         ],
         // A core is for nobody else's eyes, from its first byte on. A limit that is lower already stays.
@@ -158,12 +158,12 @@ async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Dura
             "-c".to_owned(),
             format!("umask 077; ulimit -f \"$3\" 2>/dev/null\n{gcore} \"$1\" \"$2\""),
             "sh".to_owned(),
-            told,
+            requested,
             pid.to_string(),
             (room / UNIT).to_string(),
         ],
     };
-    tool::run(CommandLine::Argv(words), left, MAX_OUTPUT).await
+    tool::run(CommandLine::Argv(arguments), left, MAX_OUTPUT).await
 }
 
 /// The size of the core that was made, in bytes; without one worth keeping, nothing is left. `gcore` says that

@@ -59,7 +59,7 @@ impl Dossier {
     }
 
     /// As a step of the transcript.
-    pub(super) fn told(&self) -> Capture {
+    pub(super) fn to_capture(&self) -> Capture {
         match &self.state {
             Err(why) => nothing(WHAT, why.clone()),
             Ok(size) => Capture {

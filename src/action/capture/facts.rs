@@ -34,7 +34,7 @@ struct FactSection {
 }
 
 /// What the kernel knows about `pid`.
-pub(super) async fn look(pid: u32, deadline: &Deadline) -> Evidence {
+pub(super) async fn collect(pid: u32, deadline: &Deadline) -> Evidence {
     let (send, mut sections) = unbounded_channel();
     // a thread that hangs ends with the process it reads about
     let reader = tokio::spawn(blocking::run("facts", move || read(pid, &send)));
@@ -73,7 +73,7 @@ fn read(pid: u32, send: &UnboundedSender<FactSection>) -> Result<(), String> {
     {
         return Err(format!("there is no process {pid} any more"));
     }
-    let tell = |title: &str, text: String, brief: Option<String>| {
+    let emit = |title: &str, text: String, brief: Option<String>| {
         // nobody waits for it any more: then nobody is told
         let _ = send.send(FactSection {
             title: title.to_owned(),
@@ -88,43 +88,43 @@ fn read(pid: u32, send: &UnboundedSender<FactSection>) -> Result<(), String> {
         )
     };
     let brief = status.as_ref().ok().map(|status| state(status));
-    tell(&format!("/proc/{pid}/status"), said(status), brief);
+    emit(&format!("/proc/{pid}/status"), said(status), brief);
     let (title, waits) = file("wchan");
     let brief = waits
         .as_deref()
         .ok()
         .filter(|wchan| !matches!(*wchan, "" | "0"));
     let brief = brief.map(|wchan| format!("waits in the kernel's {wchan}"));
-    tell(&title, said(waits), brief);
-    tell(&format!("threads of {pid}"), threads(pid), None);
+    emit(&title, said(waits), brief);
+    emit(&format!("threads of {pid}"), threads(pid), None);
     for name in ["stack", "limits", "io"] {
         let (title, text) = file(name);
-        tell(&title, said(text), None);
+        emit(&title, said(text), None);
     }
     let title = format!("file descriptors of {pid}");
     match files::read(pid) {
-        Err(why) => tell(&title, unreadable(&why), None),
+        Err(why) => emit(&title, unreadable(&why), None),
         Ok(found) => {
-            tell(&title, found.list(), Some(found.brief()));
-            open_sockets(pid, &found, &tell);
+            emit(&title, found.list(), Some(found.brief()));
+            open_sockets(pid, &found, &emit);
         }
     }
     // the one that waits when the process's memory map is locked
-    let (title, words) = file("cmdline");
-    tell(
+    let (title, cmdline) = file("cmdline");
+    emit(
         &title,
-        said(words.map(|words| words.replace('\0', " "))),
+        said(cmdline.map(|cmdline| cmdline.replace('\0', " "))),
         None,
     );
     Ok(())
 }
 
-fn open_sockets(pid: u32, files: &Files, tell: &dyn Fn(&str, String, Option<String>)) {
+fn open_sockets(pid: u32, files: &Files, emit: &dyn Fn(&str, String, Option<String>)) {
     if files.sockets.is_empty() {
         return;
     }
     let found = sockets::read(pid, &files.sockets);
-    tell(
+    emit(
         &format!("sockets of {pid}"),
         found.list(),
         Some(found.brief()),
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_says_how_it_is() {
+    fn summary_line_shows_state_threads_and_memory() {
         let status = "Name:\tapp\nState:\tD (disk sleep)\nVmRSS:\t  2048 kB\nThreads:\t5\n";
         assert_eq!(
             state(status),
@@ -206,10 +206,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_is_gone_is_told() {
+    async fn missing_process_is_reported() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
-        let found = look(child.id(), &Deadline::after(FOR)).await;
+        let found = collect(child.id(), &Deadline::after(FOR)).await;
         let expected = format!("there is no process {} any more", child.id());
         assert_eq!(found.failure, Some(expected));
     }

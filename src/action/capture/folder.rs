@@ -15,7 +15,7 @@ use crate::safe_path::SafeDir;
 use super::deadline::write;
 use super::spec::CaptureSpec;
 use super::staging::Staging;
-use super::stem::{self, Ours, Stem};
+use super::stem::{self, EvidenceName, Stem};
 
 const MIB: u64 = 1 << 20;
 
@@ -83,7 +83,7 @@ impl Folder {
     fn delete_the_oldest(&self, now: &Stem) -> Result<(), String> {
         let unread = |why| format!("cannot read \"{}\": {why}", self.dir.display());
         let directory = SafeDir::open(&self.dir).map_err(unread)?;
-        let files = ours(&self.dir).map_err(unread)?;
+        let files = evidence_files(&self.dir).map_err(unread)?;
         let outlived = outlived(&files, now, self.keep);
         let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
         for file in &files {
@@ -112,7 +112,7 @@ struct File {
 }
 
 /// Our files in `dir`, the oldest first, and of one incident the core before the text.
-fn ours(dir: &Path) -> io::Result<Vec<File>> {
+fn evidence_files(dir: &Path) -> io::Result<Vec<File>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -133,7 +133,7 @@ fn ours(dir: &Path) -> io::Result<Vec<File>> {
 /// The incidents of the process of `now` that are older than its newest `keep` ones.
 fn outlived<'a>(files: &'a [File], now: &Stem, keep: usize) -> BTreeSet<&'a str> {
     let names = files.iter().filter_map(|file| stem::parse(&file.name));
-    let mut incidents: Vec<Ours<'_>> = Vec::new();
+    let mut incidents: Vec<EvidenceName<'_>> = Vec::new();
     for name in names.filter(|name| now.is_of_same_process(name)) {
         if !now.is_of_same_incident(&name)
             && !incidents.iter().any(|seen| seen.incident == name.incident)

@@ -33,7 +33,7 @@ impl Evidence {
     }
 
     /// As a step of the transcript.
-    pub(super) fn told(self) -> Capture {
+    pub(super) fn into_capture(self) -> Capture {
         Capture {
             what: self.what,
             output: self.brief,
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_told_the_beginning_or_the_end() {
+    fn report_gets_the_beginning_or_the_end() {
         let rows = |range: std::ops::Range<u32>| {
             let rows: Vec<_> = range.map(|row| row.to_string()).collect();
             rows.join("\n")

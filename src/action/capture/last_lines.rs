@@ -17,7 +17,7 @@ const FOR: Duration = Duration::from_secs(5);
 const WHAT: &str = "last lines";
 
 /// The ends of `name`'s logs.
-pub(super) async fn look(
+pub(super) async fn collect(
     name: &ProcessName,
     supervisors: &Supervisors,
     deadline: &Deadline,

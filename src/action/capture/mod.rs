@@ -19,22 +19,20 @@ mod elf;
 mod elf {
     //! This build cannot write core files without another program's help.
 
-    use super::failure::Failure;
+    use super::dump::DumpFailure;
 
-    pub(super) fn write(_pid: i32, _file: std::fs::File, _room: u64) -> Result<(), Failure> {
-        Err(Failure::Other(
+    pub(super) fn write(_pid: i32, _file: std::fs::File, _room: u64) -> Result<(), DumpFailure> {
+        Err(DumpFailure::Other(
             "this httpok was built without it; set gcore to a command".to_owned(),
         ))
     }
 }
 mod facts;
-mod failure;
 mod files;
 mod folder;
 mod found;
 mod last_lines;
 mod original;
-mod placeholders;
 mod sockets;
 pub mod spec;
 mod staging;
@@ -97,11 +95,15 @@ pub(super) async fn capture(
     let sources = [EvidenceSource::Facts, EvidenceSource::LastLines].into_iter();
     for source in sources.chain(spec.run.iter().map(EvidenceSource::Tool)) {
         let begun = log.clock.now();
-        let found = look(source, &subject, supervisors, &deadline).await;
+        let found = collect(source, &subject, supervisors, &deadline).await;
         dossier.add(Clock::date(begun), &found).await;
-        log.note(begun, Some(name), ActionStep::Captured(found.told()));
+        log.note(
+            begun,
+            Some(name),
+            ActionStep::Captured(found.into_capture()),
+        );
     }
-    log.say(Some(name), ActionStep::Captured(dossier.told()));
+    log.say(Some(name), ActionStep::Captured(dossier.to_capture()));
     if let Some(dumper) = &spec.core {
         let begun = log.clock.now();
         let capture = core::capture(dumper, &subject, &folder, &stem, &deadline).await;
@@ -110,15 +112,15 @@ pub(super) async fn capture(
     folder.prune(&stem).await;
 }
 
-async fn look(
+async fn collect(
     source: EvidenceSource<'_>,
     subject: &CaptureSubject<'_>,
     supervisors: &Supervisors,
     deadline: &Deadline,
 ) -> Evidence {
     match source {
-        EvidenceSource::Facts => facts::look(subject.pid, deadline).await,
-        EvidenceSource::LastLines => last_lines::look(subject.name, supervisors, deadline).await,
-        EvidenceSource::Tool(line) => tool::look(line, subject, deadline).await,
+        EvidenceSource::Facts => facts::collect(subject.pid, deadline).await,
+        EvidenceSource::LastLines => last_lines::collect(subject.name, supervisors, deadline).await,
+        EvidenceSource::Tool(line) => tool::collect(line, subject, deadline).await,
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn capture(
     }
     let said = |text: String| match &staging {
         Some(staging) => text.replace(
-            &*staging.told().to_string_lossy(),
+            &*staging.dumper_dir().to_string_lossy(),
             &dir.join("").to_string_lossy(),
         ),
         None => text,

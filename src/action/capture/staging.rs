@@ -49,7 +49,7 @@ impl Staging {
     }
 
     /// The directory that the dumper is told, as it is in the paths above.
-    pub(super) fn told(&self) -> PathBuf {
+    pub(super) fn dumper_dir(&self) -> PathBuf {
         self.path("")
     }
 

@@ -19,7 +19,7 @@ pub(super) struct Stem {
 
 /// A file that is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ours<'a> {
+pub(super) struct EvidenceName<'a> {
     pub time: &'a str,
     pub incident: &'a str,
     pub process: &'a str,
@@ -47,12 +47,12 @@ impl Stem {
     }
 
     /// Whether `file` belongs to the same incident.
-    pub(super) fn is_of_same_incident(&self, file: &Ours<'_>) -> bool {
+    pub(super) fn is_of_same_incident(&self, file: &EvidenceName<'_>) -> bool {
         self.incident == file.incident
     }
 
     /// Whether `file` is about the same process.
-    pub(super) fn is_of_same_process(&self, file: &Ours<'_>) -> bool {
+    pub(super) fn is_of_same_process(&self, file: &EvidenceName<'_>) -> bool {
         self.process == file.process
     }
 }
@@ -67,7 +67,7 @@ fn plain(name: &str) -> String {
 }
 
 /// What `name` says, if it is one of ours.
-pub(super) fn parse(name: &str) -> Option<Ours<'_>> {
+pub(super) fn parse(name: &str) -> Option<EvidenceName<'_>> {
     let (time, rest) = name.split_once('-')?;
     let (seed, rest) = rest.split_once('-')?;
     let (number, rest) = rest.split_once('-')?;
@@ -85,12 +85,12 @@ pub(super) fn parse(name: &str) -> Option<Ours<'_>> {
         text.bytes()
             .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
-    let is_ours = is_time(time)
+    let is_evidence = is_time(time)
         && seed.len() == 8
         && hexadecimal(seed)
         && digits(number)
         && !process.is_empty();
-    is_ours.then_some(Ours {
+    is_evidence.then_some(EvidenceName {
         time,
         incident,
         process,
@@ -118,18 +118,18 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_we_name_is_ours() {
+    fn generated_names_are_parsed_as_evidence() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_322_984);
         let stem = Stem::new(time, "0a1b2c3d-7", "app:we-b/$(x) \u{e9}.core");
         let stood = "20260102T030304Z-0a1b2c3d-7-app:we-b___x__\u{e9}.core";
         for ending in [".txt", ".core", ".core.4711"] {
             let name = stem.with(ending);
             assert_eq!(name, format!("{stood}{ending}"));
-            let ours = parse(&name).expect("ours");
-            assert_eq!(ours.time, "20260102T030304Z");
+            let parsed = parse(&name).expect("an evidence name");
+            assert_eq!(parsed.time, "20260102T030304Z");
             assert!(
-                stem.is_of_same_incident(&ours) && stem.is_of_same_process(&ours),
-                "{ours:?}"
+                stem.is_of_same_incident(&parsed) && stem.is_of_same_process(&parsed),
+                "{parsed:?}"
             );
         }
         assert!(
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_name_is_not() {
+    fn foreign_names_are_not_evidence() {
         for name in [
             "",
             "core.4711",

@@ -6,7 +6,6 @@ use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output};
 
 use super::deadline::Deadline;
 use super::found::{Evidence, head};
-use super::placeholders;
 use super::subject::CaptureSubject;
 
 /// What is kept of each of a tool's two outputs.
@@ -66,17 +65,17 @@ pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usi
 }
 
 /// What the tool `line` says about `subject`.
-pub(super) async fn look(
+pub(super) async fn collect(
     line: &CommandLine,
     subject: &CaptureSubject<'_>,
     deadline: &Deadline,
 ) -> Evidence {
-    let what = placeholders::shown(line, subject);
+    let what = subject.shown(line);
     let left = match deadline.left() {
         Ok(left) => left,
         Err(why) => return Evidence::nothing(&what, why),
     };
-    let line = match placeholders::fill(line, subject) {
+    let line = match subject.fill(line) {
         Ok(line) => line,
         Err(why) => return Evidence::nothing(&what, why.to_string()),
     };

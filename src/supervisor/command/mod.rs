@@ -328,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_name_what_they_can() {
+    fn patterns_map_to_process_names() {
         let namespec = |pattern| named(pattern).map(|name| name.namespec());
         assert_eq!(namespec("redis").as_deref(), Some("redis"));
         assert_eq!(namespec("host:redis").as_deref(), Some("host:redis"));

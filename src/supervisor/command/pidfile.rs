@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_pid_is_that_of_a_living_process() {
+    async fn pidfile_of_a_dead_process_gives_no_pid() {
         let dir = tempfile::tempdir().unwrap();
         let own = std::process::id();
         let path = dir.path().join("x.pid");

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_has_a_pid_and_an_age() {
+    fn running_container_has_a_pid_and_an_uptime() {
         let name = ProcessName::alone(Backend::Docker, "web");
         let running = r#""Status":"running","StartedAt":"2026-01-02T03:04:00.5Z","Pid":41"#;
         let process = container(running).process(name.clone(), now());
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engines_guess_is_not_believed() {
+    fn container_found_by_an_id_prefix_is_rejected() {
         let found = container(r#""Status":"running""#);
         let is = |name: &str| found.is(&ProcessName::alone(Backend::Docker, name));
         assert!(is("web"));

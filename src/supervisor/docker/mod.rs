@@ -107,7 +107,7 @@ impl DockerClient {
         let mut found = Vec::new();
         for listed in answer.read::<Vec<Listed>>()? {
             if listed.can_share_with(&container.id)
-                && let Some(other) = self.look(&listed.id).await?
+                && let Some(other) = self.find_container(&listed.id).await?
                 && other.shares_with(&container.id)
                 && self.own_id.as_ref() != Some(&other.id)
             {
@@ -123,7 +123,7 @@ impl DockerClient {
         let until = Instant::now() + UP_AFTER;
         let mut life = None;
         loop {
-            let Some(container) = self.look(id).await? else {
+            let Some(container) = self.find_container(id).await? else {
                 return Err(bad_name("it was removed while it was starting"));
             };
             let same = *life.get_or_insert_with(|| container.life()) == container.life();
@@ -145,12 +145,12 @@ impl DockerClient {
 
     /// `name` as it is now. One that we stopped is also found when it was renamed since.
     async fn find(&self, name: &ProcessName) -> Result<Container, CallError> {
-        let named = self.look(&encoded(&name.name)).await?;
+        let named = self.find_container(&encoded(&name.name)).await?;
         if let Some(container) = named.filter(|container| container.is(name)) {
             return Ok(container);
         }
         if let Some(id) = self.memory.id_of(name)
-            && let Some(container) = self.look(&id).await?
+            && let Some(container) = self.find_container(&id).await?
         {
             return Ok(container);
         }
@@ -158,7 +158,7 @@ impl DockerClient {
     }
 
     /// The container `which`, an id or an encoded name, if there is one.
-    async fn look(&self, which: &str) -> Result<Option<Container>, CallError> {
+    async fn find_container(&self, which: &str) -> Result<Option<Container>, CallError> {
         let path = format!("/containers/{which}/json");
         let answer = self.wire.get(&path, QUESTION).await?;
         match answer.status {
@@ -211,7 +211,7 @@ impl Supervisor for DockerClient {
                 continue;
             }
             // one that is gone by now is in no list
-            if let Some(container) = self.look(&listed.id).await? {
+            if let Some(container) = self.find_container(&listed.id).await? {
                 let process = self.describe(&container, name);
                 processes.push(Process { aliases, ..process });
             }
@@ -274,7 +274,7 @@ impl Supervisor for DockerClient {
             _ => CallError::fault(CallError::SPAWN_ERROR, answer.message()),
         };
         // an engine also says "not found" when it is the container's network or file that is not there
-        match self.look(id).await? {
+        match self.find_container(id).await? {
             None => Err(bad_name(&answer.message())),
             Some(container) => {
                 self.memory.ended(&container, ProcessState::Fatal);

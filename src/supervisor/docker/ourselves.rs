@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_own_id_is_found_in_a_container_only() {
+    fn own_container_id_is_found_only_inside_a_container() {
         let id = "0a10e78ec226d456738e2c463ba4e40dbc9a20c96fafe807c72fcd888b383fd9";
         let line = |root: &str, point: &str| {
             format!(

@@ -177,7 +177,7 @@ mod tests {
     use crate::health::TEXT_MAX;
 
     #[test]
-    fn refusals_are_told_in_the_engines_words() {
+    fn error_messages_are_the_engines() {
         let answer = |status, body: &str| DockerResponse {
             status,
             body: body.as_bytes().to_vec(),

@@ -8,9 +8,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::fault::ProgramError;
 use super::handle::Handle;
+use super::handle::{JobRequest, Replies, ReplySender, settle};
 use super::logs;
 use super::programs::Embedded;
-use super::request::{JobRequest, Replies, ReplySender, settle};
 use super::signal::signal_number;
 use super::spec::ProgramOutput;
 use super::status::ProgramStatus;

@@ -10,11 +10,11 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_open,
     pidfd_send_signal, waitid,
 };
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::fault::ProcessExit;
 use super::identity::{self, ProcessRecord};
-use super::polled::polled;
 use crate::exec::children::Awaited;
 
 /// A process that leads its group.
@@ -106,6 +106,13 @@ impl Child {
 fn id(pid: u32) -> io::Result<Pid> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Registers the pidfd with the runtime. Needs a runtime.
+fn polled(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: `OwnedFd` keeps the same descriptor open until it is dropped, and `AsyncFd` ends its registration
+    // before it drops the descriptor.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
 
 /// Whether it has ended. It may still be a zombie, if its parent is slow to collect it.

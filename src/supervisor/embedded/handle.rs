@@ -5,14 +5,46 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fault::ProgramError;
+use super::identity::ProcessRecord;
 use super::job::{JobContext, ProgramJob};
-use super::request::{JobRequest, ReplySender};
 use super::spec::Program;
 use super::status::ProgramStatus;
 use super::unit::UnitState;
 
 /// Requests that may wait. Whoever has one more waits outside.
 const QUEUE: usize = 8;
+
+/// Receives the result of one request.
+pub type ReplySender = oneshot::Sender<Result<(), ProgramError>>;
+
+/// The pending results of several requests.
+pub type Replies = Vec<oneshot::Receiver<Result<(), ProgramError>>>;
+
+/// Waits until every request has a result.
+pub async fn settle(
+    receipts: impl IntoIterator<Item = oneshot::Receiver<Result<(), ProgramError>>>,
+) {
+    for receipt in receipts {
+        let _ = receipt.await;
+    }
+}
+
+/// A request to the job of one program. Each variant carries the sender for its result.
+#[derive(Debug)]
+pub enum JobRequest {
+    /// Adopt the recorded process if it lives; otherwise start the program if it is due.
+    Begin(Option<ProcessRecord>, ReplySender),
+    /// Start the program. The result is sent when it is RUNNING, or when the start has failed.
+    Start(ReplySender),
+    /// Stop the program. The result is sent when it has ended.
+    Stop(ReplySender),
+    /// Kill the program. The result is sent when it has ended.
+    Kill(ReplySender),
+    /// Send the signal with this number to the program.
+    Signal(i32, ReplySender),
+    /// Replace the definition. A running process that does not fit the new definition is restarted.
+    Redefine(Arc<Program>, ReplySender),
+}
 
 /// The way to a job. The job ends with its last handle, and leaves the process alone.
 #[derive(Clone, Debug)]

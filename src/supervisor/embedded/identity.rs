@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_start_is_a_little_while_ago() {
+    fn uptime_of_this_process_is_short() {
         let started = started(std::process::id()).unwrap();
         assert!(uptime(started) < Duration::from_secs(3600));
         assert_eq!(uptime(u64::MAX), Duration::ZERO);

@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep_until};
 use super::child::Child;
 use super::family::ProcessFamily;
 use super::fault::{ProcessExit, ProgramError};
+use super::handle::{JobRequest, ReplySender};
 use super::identity::{self, ProcessRecord};
 use super::logs::Keeper;
 use super::notes::Notes;
-use super::request::{JobRequest, ReplySender};
 use super::rest::{AfterCleanup, CleanupResult, Leftovers};
 use super::spawn::spawn;
 use super::spec::Program;
@@ -97,7 +97,7 @@ impl ProgramJob {
                     None => return,
                 },
                 () = ended(self.child.as_ref()) => self.leader_ended(),
-                left = look(self.rest.as_mut()) => self.looked(left),
+                left = poll_leftovers(self.rest.as_mut()) => self.handle_cleanup(left),
                 () = elapsed(self.timer) => {
                     self.timer = None;
                     self.handle(UnitEvent::Elapsed);
@@ -149,7 +149,7 @@ impl ProgramJob {
                 self.shared.keeper.redefine(&self.program);
                 self.replace_if_unfit();
                 if now_due && *self.unit.state() == UnitState::Stopped {
-                    self.start(nobody());
+                    self.start(ignored_reply());
                 }
                 self.start_what_failed();
                 self.answers.push((ticket, Ok(())));
@@ -189,12 +189,12 @@ impl ProgramJob {
             self.left = (record.boot == identity::boot() && self.program.killasgroup)
                 .then(|| self.family(record.pid, record.started));
             if record.stopping && self.left.is_some() && !due {
-                self.stopping.push(nobody());
+                self.stopping.push(ignored_reply());
                 self.handle(UnitEvent::StopRest);
             }
         }
         if due {
-            self.start(nobody());
+            self.start(ignored_reply());
         } else if self.rest.is_none() {
             self.rest = self.left.clone().map(Leftovers::counted);
         }
@@ -211,10 +211,10 @@ impl ProgramJob {
 
     /// An earlier watchdog had told it to end, and nobody knows whether it would: it makes way.
     fn finish_stop(&mut self, due: bool) {
-        self.stopping.push(nobody());
+        self.stopping.push(ignored_reply());
         self.handle(UnitEvent::Stop);
         if due {
-            self.start(nobody());
+            self.start(ignored_reply());
         }
     }
 
@@ -234,7 +234,7 @@ impl ProgramJob {
         };
         let family = self.family(child.pid(), child.started());
         self.last = child.collect();
-        self.tell_end(family.leader);
+        self.report_end(family.leader);
         if !self.program.killasgroup {
             self.handle(UnitEvent::Exited(self.last));
             return;
@@ -261,7 +261,7 @@ impl ProgramJob {
     }
 
     /// A program that was up and ended by itself may be up again in the same instant: that is told, too.
-    fn tell_end(&mut self, pid: u32) {
+    fn report_end(&mut self, pid: u32) {
         if !matches!(self.unit.state(), UnitState::Running { .. }) {
             return;
         }
@@ -275,7 +275,7 @@ impl ProgramJob {
     }
 
     /// What was left was looked at.
-    fn looked(&mut self, left: CleanupResult) {
+    fn handle_cleanup(&mut self, left: CleanupResult) {
         let next = match (left, &self.rest) {
             (CleanupResult::Some, _) | (_, None) => return,
             (CleanupResult::Nothing, Some(rest)) => {
@@ -314,11 +314,13 @@ impl ProgramJob {
             UnitState::Starting { .. } | UnitState::Running { .. } | UnitState::Backoff { .. }
                 if unfit =>
             {
-                self.stopping.push(nobody());
+                self.stopping.push(ignored_reply());
                 self.handle(UnitEvent::Stop);
-                self.start(nobody());
+                self.start(ignored_reply());
             }
-            UnitState::Exited { .. } if unfit && self.program.autostart => self.start(nobody()),
+            UnitState::Exited { .. } if unfit && self.program.autostart => {
+                self.start(ignored_reply())
+            }
             UnitState::Stopped
             | UnitState::Spawning { .. }
             | UnitState::Starting { .. }
@@ -333,10 +335,10 @@ impl ProgramJob {
     /// After a reload what has failed gets another chance: what it lacked may be there now.
     fn start_what_failed(&mut self) {
         match self.unit.state() {
-            UnitState::Fatal { .. } => self.start(nobody()),
+            UnitState::Fatal { .. } => self.start(ignored_reply()),
             UnitState::Exited {
                 expected: false, ..
-            } if self.program.autostart => self.start(nobody()),
+            } if self.program.autostart => self.start(ignored_reply()),
             UnitState::Stopped
             | UnitState::Spawning { .. }
             | UnitState::Starting { .. }
@@ -529,13 +531,13 @@ impl ProgramJob {
 }
 
 /// The ticket of one who does not wait for the answer.
-fn nobody() -> ReplySender {
+fn ignored_reply() -> ReplySender {
     oneshot::channel().0
 }
 
-async fn look(rest: Option<&mut Leftovers>) -> CleanupResult {
+async fn poll_leftovers(rest: Option<&mut Leftovers>) -> CleanupResult {
     match rest {
-        Some(rest) => rest.look().await,
+        Some(rest) => rest.poll().await,
         None => std::future::pending().await,
     }
 }

@@ -52,8 +52,8 @@ extern "C" fn finish(_: libc::c_int) {
 }
 
 /// Does what the words after [`LOG_WRITER`] say, until the pipes end. Returns the exit status.
-pub fn run_log_writer(words: &[OsString]) -> i32 {
-    let Some(logs) = parse(words) else {
+pub fn run_log_writer(arguments: &[OsString]) -> i32 {
+    let Some(logs) = parse(arguments) else {
         eprintln!("for httpok itself");
         return 1;
     };
@@ -64,29 +64,29 @@ pub fn run_log_writer(words: &[OsString]) -> i32 {
 }
 
 /// The words for [`run_log_writer`].
-pub fn words(logs: &[LogFile]) -> Vec<OsString> {
-    let mut words = vec![OsString::from(LOG_WRITER)];
+pub fn arguments(logs: &[LogFile]) -> Vec<OsString> {
+    let mut arguments = vec![OsString::from(LOG_WRITER)];
     for log in logs {
-        words.push(log.maxbytes.to_string().into());
-        words.push(log.backups.to_string().into());
-        words.push(log.path.clone().into());
+        arguments.push(log.maxbytes.to_string().into());
+        arguments.push(log.backups.to_string().into());
+        arguments.push(log.path.clone().into());
     }
-    words
+    arguments
 }
 
-fn parse(words: &[OsString]) -> Option<Vec<LogFile>> {
-    if ![3, 6].contains(&words.len()) {
+fn parse(arguments: &[OsString]) -> Option<Vec<LogFile>> {
+    if ![3, 6].contains(&arguments.len()) {
         return None;
     }
-    let log = |words: &[OsString]| {
+    let log = |arguments: &[OsString]| {
         Some(LogFile {
-            path: PathBuf::from(words.get(2)?),
-            maxbytes: words.first()?.to_str()?.parse().ok()?,
-            backups: words.get(1)?.to_str()?.parse().ok()?,
+            path: PathBuf::from(arguments.get(2)?),
+            maxbytes: arguments.first()?.to_str()?.parse().ok()?,
+            backups: arguments.get(1)?.to_str()?.parse().ok()?,
             writer: PathBuf::new(),
         })
     };
-    words.chunks(3).map(log).collect()
+    arguments.chunks(3).map(log).collect()
 }
 
 /// The pipes with their logs.
@@ -523,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_moved_or_removed_is_made_anew() {
+    fn moved_or_removed_log_is_created_again() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let mut log = log(&at("log"), 100, 2);
@@ -560,7 +560,7 @@ mod tests {
     }
 
     #[test]
-    fn links_in_the_places_of_log_and_backups_lead_nowhere() {
+    fn links_in_place_of_log_and_backups_are_not_followed() {
         use std::os::unix::fs::symlink;
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
@@ -581,7 +581,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_counted_and_told() {
+    fn lost_bytes_are_counted_and_reported() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("dir/log");
         let mut log = log(&path, 0, 2);
@@ -616,14 +616,14 @@ mod tests {
     }
 
     #[test]
-    fn words_are_read_back() {
+    fn arguments_of_the_log_writer_round_trip() {
         let logs = [("/a b", 5, 2), ("/c", 0, 0)].map(|(path, maxbytes, backups)| LogFile {
             path: path.into(),
             maxbytes,
             backups,
             writer: PathBuf::new(),
         });
-        assert_eq!(parse(&words(&logs)[1..]), Some(logs.to_vec()));
+        assert_eq!(parse(&arguments(&logs)[1..]), Some(logs.to_vec()));
         assert_eq!(parse(&[]), None);
         assert_eq!(parse(&["x".into(), "1".into(), "/c".into()]), None);
     }

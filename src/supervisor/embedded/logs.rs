@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::child::Child;
-use super::log_writer::{FINISH, reader_of, unread, words};
+use super::log_writer::{FINISH, arguments, reader_of, unread};
 use super::spec::{LogFile, Program, ProgramOutput, User};
 use crate::exec::children;
 use crate::safe_path::{SafeDir, is};
@@ -340,7 +340,7 @@ fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
     let mut command = Command::new(&first.writer);
     command
         .arg0("httpok")
-        .args(words(logs))
+        .args(arguments(logs))
         // Nothing of ours is its business, and no directory is kept from being unmounted.
         .env_clear()
         .current_dir("/")

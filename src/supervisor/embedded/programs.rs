@@ -11,11 +11,11 @@ use tokio::task::JoinHandle;
 
 use super::fault::ProgramError;
 use super::handle::Handle;
+use super::handle::{JobRequest, settle};
 use super::identity::ProcessRecord;
 use super::job::JobContext;
 use super::logs::Keeper;
 use super::notes::Notes;
-use super::request::{JobRequest, settle};
 use super::spec::Program;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};

@@ -36,7 +36,7 @@ pub struct Leftovers {
     /// When they are sent which signal.
     ask: Option<(Instant, Signal)>,
     killing: bool,
-    look: Instant,
+    next_poll: Instant,
     pause: Duration,
     /// Longer it is not waited for them.
     until: Option<Instant>,
@@ -100,7 +100,7 @@ impl Leftovers {
             next,
             ask: None,
             killing: false,
-            look: Instant::now(),
+            next_poll: Instant::now(),
             pause: FIRST_PAUSE,
             until: None,
         }
@@ -109,16 +109,16 @@ impl Leftovers {
     /// From now on they are killed.
     pub fn kill(&mut self) {
         self.killing = true;
-        self.look = Instant::now();
+        self.next_poll = Instant::now();
         self.pause = FIRST_PAUSE;
     }
 
     /// Looks at them when it is time to, and sends what is to be sent. May be dropped halfway and called again.
-    pub async fn look(&mut self) -> CleanupResult {
-        sleep_until(self.look).await;
+    pub async fn poll(&mut self) -> CleanupResult {
+        sleep_until(self.next_poll).await;
         let found = self.family.members().await;
         let now = Instant::now();
-        self.look = now + self.pause;
+        self.next_poll = now + self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         match &found {
             Ok(members) if members.is_empty() => return CleanupResult::Nothing,

@@ -52,7 +52,7 @@ pub fn spawn(
     let failed = |step| {
         move |error: io::Error| SpawnError::Prepare {
             step,
-            cause: words(&error),
+            cause: os_message(&error),
         }
     };
     let path = find_command(program)?;
@@ -63,7 +63,7 @@ pub fn spawn(
     };
     let note = notes.and_then(|notes| {
         let begun = notes.begin(program);
-        begun.map_err(|error| unnoted(&words(&error))).ok()
+        begun.map_err(|error| unnoted(&os_message(&error))).ok()
     });
     let is_noted = note.is_some();
     let outputs = keeper.connect(program).map_err(unconnected)?;
@@ -158,7 +158,7 @@ fn executable(path: &Path) -> Result<(), SpawnError> {
 }
 
 fn unconnected((log, error): Unconnected) -> SpawnError {
-    let cause = words(&error);
+    let cause = os_message(&error);
     match log {
         Some(log) => SpawnError::Log {
             path: log.path.display().to_string(),
@@ -335,13 +335,13 @@ fn failure(path: &Path, error: &io::Error) -> SpawnError {
             libc::ENOENT if step == SpawnStep::Execute as usize => {
                 "its interpreter is missing".to_owned()
             }
-            errno => words(&io::Error::from_raw_os_error(errno)),
+            errno => os_message(&io::Error::from_raw_os_error(errno)),
         },
     }
 }
 
 /// The system's words for it, without the number.
-fn words(error: &io::Error) -> String {
+fn os_message(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => nix::Error::from_raw(number).desc().to_lowercase(),
         None => error.to_string(),

@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fingerprint_changes_with_what_a_process_is_and_with_nothing_else() {
+    fn fingerprint_covers_only_keys_that_a_process_depends_on() {
         let program = || Program::new("web", vec!["sleep".to_owned(), "9".to_owned()]);
         type Change = fn(&mut Program);
         let table: [(&str, Change, bool); 14] = [

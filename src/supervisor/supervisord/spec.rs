@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_holds_no_secret() {
+    fn debug_output_contains_no_secret() {
         let spec = SupervisordSpec::new("http://u:hidden@h", "user", Secret::new("hidden"));
         assert!(!format!("{:?}", spec.unwrap()).contains("hidden"));
     }

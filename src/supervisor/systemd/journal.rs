@@ -16,15 +16,21 @@ const MOST: usize = 4 << 20;
 
 /// At most the last `bytes` bytes of what `unit` wrote; its name has been looked at.
 pub(super) async fn tail(scope: ManagerScope, unit: &str, bytes: u16) -> String {
-    let whose = match scope {
+    let manager = match scope {
         ManagerScope::System => "--system",
         ManagerScope::User => "--user",
     };
     let unit = format!("--unit={unit}");
-    let words = ["journalctl", whose, "--quiet", "--no-pager", "--output=cat"];
-    let words = words.into_iter().chain(["--lines", LINES, &unit]);
+    let arguments = [
+        "journalctl",
+        manager,
+        "--quiet",
+        "--no-pager",
+        "--output=cat",
+    ];
+    let arguments = arguments.into_iter().chain(["--lines", LINES, &unit]);
     let command = Command {
-        program: CommandLine::Argv(words.map(str::to_owned).collect()),
+        program: CommandLine::Argv(arguments.map(str::to_owned).collect()),
         stdin: None,
         timeout: FOR,
         max_output: MOST,

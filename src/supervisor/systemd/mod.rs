@@ -58,8 +58,8 @@ impl SystemdClient {
     }
 
     /// Why `unit` must not be stopped: it, or something that falls with it, would stay stopped.
-    async fn is_for_good(&self, unit: &SystemdUnit) -> Result<Option<String>, CallError> {
-        if let Some(why) = unit.is_for_good() {
+    async fn stop_is_final(&self, unit: &SystemdUnit) -> Result<Option<String>, CallError> {
+        if let Some(why) = unit.stop_is_final() {
             return Ok(Some(why));
         }
         let dependents = dependents(unit, &self.systemctl).await?;
@@ -79,7 +79,7 @@ impl SystemdClient {
 
     /// A start that went well, looked at once more: the unit stays up as the life that it began.
     async fn stays_up(&self, name: &ProcessName) -> Result<(), CallError> {
-        let begun = self.look(name).await?;
+        let begun = self.find_unit(name).await?;
         if begun.state() == ProcessState::Running && begun.main_pid.is_none() {
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl SystemdClient {
         if begun.state() == ProcessState::Running {
             sleep(UP_AFTER.saturating_sub(up)).await;
         }
-        let unit = self.look(name).await?;
+        let unit = self.find_unit(name).await?;
         match unit.state() {
             ProcessState::Running | ProcessState::Starting
                 if unit.invocation == begun.invocation =>
@@ -124,11 +124,11 @@ impl SystemdClient {
 
     /// What became of a start that failed, in more words than the job's.
     async fn why_not(&self, name: &ProcessName) -> Option<CallError> {
-        let unit = self.look(name).await.ok()?;
+        let unit = self.find_unit(name).await.ok()?;
         (unit.state() != ProcessState::Running).then(|| unit.refused())
     }
 
-    async fn look(&self, name: &ProcessName) -> Result<SystemdUnit, CallError> {
+    async fn find_unit(&self, name: &ProcessName) -> Result<SystemdUnit, CallError> {
         let id = &name.name;
         let missing = || fault(CallError::BAD_NAME, format!("there is no unit {id:?}"));
         if !is_name(id) {
@@ -166,12 +166,12 @@ impl Supervisor for SystemdClient {
 
     /// The unit `name`.
     async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
-        Ok(self.describe(&self.look(name).await?))
+        Ok(self.describe(&self.find_unit(name).await?))
     }
 
     /// Stops the unit, and waits until it is gone. Refused when nobody could start it again.
     async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        let unit = self.look(name).await?;
+        let unit = self.find_unit(name).await?;
         match unit.state() {
             ProcessState::Running
             | ProcessState::Starting
@@ -184,7 +184,7 @@ impl Supervisor for SystemdClient {
                 return Err(fault(CallError::NOT_RUNNING, format!("it is {state}")));
             }
         }
-        if let Some(why) = self.is_for_good(&unit).await? {
+        if let Some(why) = self.stop_is_final(&unit).await? {
             return Err(fault(CallError::FAILED, why));
         }
         let done = self.systemctl.job("stop", &unit.id, unit.stops_within());
@@ -194,7 +194,7 @@ impl Supervisor for SystemdClient {
     /// Starts the unit, and waits until it is up. What systemd had counted against it is forgotten: how often
     /// something is restarted is our own budget's business.
     async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
-        let unit = self.look(name).await?;
+        let unit = self.find_unit(name).await?;
         match unit.state() {
             state @ (ProcessState::Running | ProcessState::Starting | ProcessState::Backoff) => {
                 return Err(fault(CallError::ALREADY_STARTED, format!("it is {state}")));
@@ -218,7 +218,7 @@ impl Supervisor for SystemdClient {
 
     /// The units that are up and fall with `name`.
     async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
-        let unit = self.look(name).await?;
+        let unit = self.find_unit(name).await?;
         let now = now();
         let found = dependents(&unit, &self.systemctl).await?;
         Ok(found.into_iter().map(|unit| unit.process(now)).collect())

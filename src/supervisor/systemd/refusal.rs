@@ -40,8 +40,8 @@ enum RefusalKind {
 }
 
 /// What `words`, its standard error, say.
-pub(super) fn refusal(words: &str, scope: ManagerScope) -> CallError {
-    let line = telling_line(words);
+pub(super) fn refusal(stderr: &str, scope: ManagerScope) -> CallError {
+    let line = relevant_line(stderr);
     let lower = line.to_lowercase();
     let kind = KINDS.iter().find(|(part, _)| lower.contains(part));
     let fault = |code, text: &str| CallError::Fault {
@@ -63,19 +63,19 @@ pub(super) fn refusal(words: &str, scope: ManagerScope) -> CallError {
 }
 
 /// The first line, without who failed to do what: that is known.
-fn telling_line(words: &str) -> &str {
-    let lines = words.lines().map(str::trim);
+fn relevant_line(stderr: &str) -> &str {
+    let lines = stderr.lines().map(str::trim);
     let line = lines
         .filter(|line| !line.is_empty() && !line.starts_with("Warning:"))
         .find(|line| !line.starts_with("Stopping ") && !line.starts_with("See "));
     let line = line.unwrap_or("systemctl failed without a word");
     match line.split_once(": ") {
-        Some((deed, why)) if is_deed(deed) => why,
+        Some((action, why)) if is_failed_action(action) => why,
         _ => line,
     }
 }
 
-fn is_deed(words: &str) -> bool {
+fn is_failed_action(stderr: &str) -> bool {
     [
         "start ",
         "stop ",
@@ -83,10 +83,10 @@ fn is_deed(words: &str) -> bool {
         "reset failed state of unit ",
     ]
     .iter()
-    .any(|deed| {
-        words
+    .any(|action| {
+        stderr
             .strip_prefix("Failed to ")
-            .is_some_and(|rest| rest.starts_with(deed))
+            .is_some_and(|rest| rest.starts_with(action))
     })
 }
 
@@ -113,7 +113,7 @@ mod tests {
             CallError::Unreachable { .. } => "unreachable".to_owned(),
             CallError::TimedOut { .. } | CallError::Malformed { .. } => "other".to_owned(),
         };
-        for (words, kind, told) in [
+        for (stderr, kind, expected) in [
             (
                 "Failed to start nosuch.service: SystemdUnit nosuch.service not found.\n",
                 "10",
@@ -182,14 +182,14 @@ mod tests {
             ),
             ("", "30", "without a word"),
         ] {
-            let error = refusal(words, ManagerScope::System);
-            assert_eq!(name(&error), kind, "{words}");
-            assert!(error.to_string().contains(told), "{error}");
+            let error = refusal(stderr, ManagerScope::System);
+            assert_eq!(name(&error), kind, "{stderr}");
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 
     #[test]
-    fn a_users_manager_has_another_hint() {
+    fn user_manager_has_its_own_hint() {
         let error = refusal(
             "Failed to stop a.service: Access denied",
             ManagerScope::User,

@@ -49,7 +49,7 @@ pub(super) fn units(text: &str) -> Result<Vec<SystemdUnit>, CallError> {
 fn read(block: &str) -> Result<SystemdUnit, CallError> {
     let values: BTreeMap<_, _> = block.lines().filter_map(|l| l.split_once('=')).collect();
     let text = |key: &str| values.get(key).copied().unwrap_or_default();
-    let words = |key: &str| text(key).split_whitespace().map(str::to_owned);
+    let list = |key: &str| text(key).split_whitespace().map(str::to_owned);
     let needed = |key: &'static str| match text(key) {
         "" => Err(CallError::Malformed {
             detail: format!("systemctl: a unit without \"{key}\""),
@@ -59,7 +59,7 @@ fn read(block: &str) -> Result<SystemdUnit, CallError> {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Ok(SystemdUnit {
         id: needed("Id")?,
-        names: words("Names").collect(),
+        names: list("Names").collect(),
         load: needed("LoadState")?,
         active: needed("ActiveState")?,
         sub: text("SubState").to_owned(),
@@ -79,7 +79,7 @@ fn read(block: &str) -> Result<SystemdUnit, CallError> {
         transient: text("Transient") == "yes",
         start_timeout: span(text("TimeoutStartUSec")),
         stop_timeout: span(text("TimeoutStopUSec")),
-        dependents: FALL_WITH_IT.iter().flat_map(|key| words(key)).collect(),
+        dependents: FALL_WITH_IT.iter().flat_map(|key| list(key)).collect(),
     })
 }
 

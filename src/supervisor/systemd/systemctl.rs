@@ -79,7 +79,7 @@ impl Systemctl {
 
     async fn run(
         &self,
-        words: &[&str],
+        arguments: &[&str],
         names: &[String],
         within: Duration,
     ) -> Result<Finished, CallError> {
@@ -92,7 +92,7 @@ impl Systemctl {
         line.extend(
             always
                 .into_iter()
-                .chain(words.iter().copied())
+                .chain(arguments.iter().copied())
                 .map(str::to_owned),
         );
         line.push("--".to_owned());

@@ -65,7 +65,7 @@ impl SystemdUnit {
             "deactivating" => ProcessState::Stopping,
             "inactive" if self.ended_by_itself() => ProcessState::Exited,
             "inactive" => ProcessState::Stopped,
-            "failed" if self.fell_while_stopping() => ProcessState::Stopped,
+            "failed" if self.failed_while_stopping() => ProcessState::Stopped,
             "failed" => ProcessState::Fatal,
             _ => ProcessState::Unknown,
         }
@@ -81,7 +81,7 @@ impl SystemdUnit {
 
     /// Whether it failed only because it was stopped: it ended with an exit code that is not zero, as many do
     /// on SIGTERM, or had to be killed. Its process was still there when it ceased to be active.
-    fn fell_while_stopping(&self) -> bool {
+    fn failed_while_stopping(&self) -> bool {
         let was_up = self.active_enter > 0 && self.active_enter >= self.inactive_exit;
         let asked_first = self.active_exit > 0 && self.exited > self.active_exit;
         // systemd itself stops what does not answer it or takes too much memory; and who came to a start limit
@@ -104,14 +104,14 @@ impl SystemdUnit {
             state,
             pid: self.main_pid,
             uptime: (since > 0).then(|| now.saturating_sub(since) / 1_000_000),
-            detail: self.words(),
+            detail: self.description(),
             instance: self.invocation.clone(),
             aliases: others.cloned().collect(),
         }
     }
 
     /// systemd's words for it, such as `failed (exit-code, status 3)`.
-    fn words(&self) -> String {
+    fn description(&self) -> String {
         let mut text = match (self.active.as_str(), self.load.as_str()) {
             ("failed", _) => format!("failed ({})", self.ending()),
             ("inactive", "loaded") => "inactive".to_owned(),
@@ -137,7 +137,7 @@ impl SystemdUnit {
     }
 
     /// Why it must not be stopped, if nobody could start it again.
-    pub(super) fn is_for_good(&self) -> Option<String> {
+    pub(super) fn stop_is_final(&self) -> Option<String> {
         let refuses = || "it refuses to be stopped by hand (RefuseManualStop=)".to_owned();
         self.cannot_start()
             .or_else(|| (!self.can_stop).then(refuses))
@@ -179,7 +179,7 @@ impl SystemdUnit {
             ),
             _ => (
                 CallError::ABNORMAL_TERMINATION,
-                format!("it did not stay up: {}", self.words()),
+                format!("it did not stay up: {}", self.description()),
             ),
         };
         CallError::Fault { code, text }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_is_up_is_a_process() {
+    fn running_unit_is_described_as_a_process() {
         let process = unit("").process(62_500_000);
         assert_eq!(
             process,
@@ -233,14 +233,14 @@ mod tests {
             }
         );
         let unit = unit("NRestarts=2");
-        assert!(unit.words().ends_with("restarted 2 times by systemd"));
+        assert!(unit.description().ends_with("restarted 2 times by systemd"));
         assert_eq!(unit.dependents, ["a.service", "b.service"]);
         assert_eq!(unit.stops_within(), Duration::from_secs(17));
         assert_eq!(unit.starts_within(), Duration::from_secs(106));
     }
 
     #[test]
-    fn states_are_supervisords() {
+    fn unit_states_map_to_supervisords() {
         for (active, sub, expected) in [
             ("active", "running", ProcessState::Running),
             ("active", "exited", ProcessState::Running),
@@ -266,7 +266,7 @@ mod tests {
 
     /// The moments: began, up, no longer up, process ended.
     #[test]
-    fn who_failed_while_he_was_stopped_was_stopped() {
+    fn unit_that_failed_during_a_stop_is_stopped() {
         for (what, [began, up, down, exited], result, expected) in [
             (
                 "it fell over",
@@ -328,7 +328,7 @@ mod tests {
 
     /// The moments: began, up, no longer up, process ended.
     #[test]
-    fn a_unit_that_ended_well_by_itself_was_not_stopped() {
+    fn unit_that_exited_with_success_is_exited_and_not_stopped() {
         for (what, [began, up, down, exited], expected) in [
             ("by itself", [10, 20, 31, 30], ProcessState::Exited),
             (
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_come_back_is_not_stopped() {
+    fn unit_that_could_not_start_again_is_not_stopped() {
         for (line, expected) in [
             ("", None),
             ("Transient=yes", Some("transient")),
@@ -365,17 +365,17 @@ mod tests {
             ("CanStart=no", Some("RefuseManualStart=")),
             ("CanStop=no", Some("RefuseManualStop=")),
         ] {
-            let why = unit(line).is_for_good();
+            let why = unit(line).stop_is_final();
             assert_eq!(why.is_some(), expected.is_some(), "{line}");
             assert!(why.is_none_or(|why| why.contains(expected.unwrap_or_default())));
         }
     }
 
     #[test]
-    fn refusals_tell_how_it_ended() {
+    fn start_errors_say_how_the_unit_ended() {
         let failed =
             "ActiveState=failed\nSubState=failed\nExecMainExitTimestampMonotonic=5\nResult=";
-        for (lines, code, told) in [
+        for (lines, code, expected) in [
             (
                 "exit-code\nExecMainCode=1\nExecMainStatus=203",
                 50,
@@ -409,7 +409,7 @@ mod tests {
         ] {
             let error = unit(&format!("{failed}{lines}")).refused();
             assert!(error.is_fault(code), "{lines}: {error}");
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 }

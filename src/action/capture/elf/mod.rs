@@ -8,11 +8,11 @@ use std::iter::successors;
 
 use elfcore::{CoreError, ProcessView, write_core_dump};
 
-use super::failure::Failure;
+use super::dump::DumpFailure;
 use sparse::Sparse;
 
 /// Writes a core of the process `pid` to `file`, which is empty. It takes at most `room` bytes of the disk.
-pub(super) fn write(pid: i32, file: File, room: u64) -> Result<(), Failure> {
+pub(super) fn write(pid: i32, file: File, room: u64) -> Result<(), DumpFailure> {
     // stops all its threads
     let view = ProcessView::new(pid).map_err(failure)?;
     let mut core = Sparse::new(file, room);
@@ -20,14 +20,15 @@ pub(super) fn write(pid: i32, file: File, room: u64) -> Result<(), Failure> {
     // they run again from here on
     drop(view);
     written.map_err(failure)?;
-    core.finish().map_err(|why| Failure::Other(why.to_string()))
+    core.finish()
+        .map_err(|why| DumpFailure::Other(why.to_string()))
 }
 
-fn failure(error: CoreError) -> Failure {
+fn failure(error: CoreError) -> DumpFailure {
     if let CoreError::RaceTryAgain = error {
-        return Failure::Race;
+        return DumpFailure::Race;
     }
     let causes = successors(Some(&error as &dyn Error), |&error| error.source());
     let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    Failure::Other(causes.join(": "))
+    DumpFailure::Other(causes.join(": "))
 }

@@ -76,7 +76,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     #[test]
-    fn zeros_take_no_room() {
+    fn zeros_are_written_as_holes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("core");
         let mut bytes = vec![0; 40 * PAGE + 10];
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_is_allowed_is_refused() {
+    fn output_over_the_bound_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let file = File::create_new(dir.path().join("core")).unwrap();
         let mut sparse = Sparse::new(file, 10);

@@ -1,4 +1,4 @@
-//! The words of a program's life: rules, states, events, deeds. What follows from what is not here.
+//! The words of a program's life: rules, states, events, effects. What follows from what is not here.
 
 use std::time::Duration;
 

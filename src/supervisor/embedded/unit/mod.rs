@@ -1,6 +1,6 @@
 //! One program's life as a pure state machine: supervisord's states, and what leads from one to the next.
 //! No process, no clock, no timer in here: time is an argument, and what is to be done comes back as
-//! deeds. Whoever performs them feeds the results back in as events.
+//! effects. Whoever performs them feeds the results back in as events.
 
 mod event;
 #[cfg(test)]
@@ -110,16 +110,16 @@ fn stop(state: UnitState, rules: &Rules) -> Transition {
         killed: false,
         again: false,
     };
-    let mut deeds = vec![
+    let mut effects = vec![
         UnitEffect::Terminate,
         UnitEffect::SetTimer(rules.stopwaitsecs),
     ];
     match state {
         UnitState::Starting { .. } => {
-            deeds.push(UnitEffect::Started(Err(ProgramError::StoppedMeanwhile)));
-            (stopping, deeds)
+            effects.push(UnitEffect::Started(Err(ProgramError::StoppedMeanwhile)));
+            (stopping, effects)
         }
-        UnitState::Running { .. } => (stopping, deeds),
+        UnitState::Running { .. } => (stopping, effects),
         UnitState::Stopping { killed: true, .. } => kill(state),
         UnitState::Stopping {
             killed: false,
@@ -138,16 +138,16 @@ fn kill(state: UnitState) -> Transition {
         killed: true,
         again: false,
     };
-    let mut deeds = vec![UnitEffect::Kill, UnitEffect::SetTimer(KILL_WAIT)];
+    let mut effects = vec![UnitEffect::Kill, UnitEffect::SetTimer(KILL_WAIT)];
     match state {
         UnitState::Starting { .. } => {
-            deeds.push(UnitEffect::Started(Err(ProgramError::StoppedMeanwhile)));
-            (stopping, deeds)
+            effects.push(UnitEffect::Started(Err(ProgramError::StoppedMeanwhile)));
+            (stopping, effects)
         }
-        UnitState::Running { .. } => (stopping, deeds),
+        UnitState::Running { .. } => (stopping, effects),
         UnitState::Stopping { again, .. } => {
-            deeds.extend(disappointed(again));
-            (stopping, deeds)
+            effects.extend(disappointed(again));
+            (stopping, effects)
         }
         UnitState::Backoff { .. }
         | UnitState::Exited { .. }
@@ -247,11 +247,11 @@ fn elapsed(state: UnitState, rules: &Rules) -> Transition {
             killed: true,
             again,
         } => {
-            let mut deeds = vec![UnitEffect::Stopped(Err(ProgramError::Unkillable))];
+            let mut effects = vec![UnitEffect::Stopped(Err(ProgramError::Unkillable))];
             if again {
-                deeds.push(UnitEffect::Started(Err(ProgramError::Unkillable)));
+                effects.push(UnitEffect::Started(Err(ProgramError::Unkillable)));
             }
-            (state, deeds)
+            (state, effects)
         }
         UnitState::Fatal {
             why: StartFailure::Spawn(_),
@@ -274,12 +274,12 @@ fn exited(state: UnitState, rules: &Rules, now: Moment, exit: Option<ProcessExit
         UnitState::Starting { tries, .. } => rules.fell(now, tries, StartFailure::Quick(exit)),
         UnitState::Running { since } => rules.ended(now, since, exit),
         UnitState::Stopping { again, .. } => {
-            let mut deeds = vec![UnitEffect::ClearTimer, UnitEffect::Stopped(Ok(()))];
+            let mut effects = vec![UnitEffect::ClearTimer, UnitEffect::Stopped(Ok(()))];
             if !again {
-                return (UnitState::Stopped, deeds);
+                return (UnitState::Stopped, effects);
             }
-            deeds.push(UnitEffect::Spawn);
-            (UnitState::Spawning { tries: 0 }, deeds)
+            effects.push(UnitEffect::Spawn);
+            (UnitState::Spawning { tries: 0 }, effects)
         }
         state @ (UnitState::Stopped
         | UnitState::Spawning { .. }

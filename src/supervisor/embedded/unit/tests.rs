@@ -114,7 +114,7 @@ fn events() -> Vec<(&'static str, UnitEvent)> {
     ]
 }
 
-/// What is expected of one cell of the table: the next state's shape, and the deeds.
+/// What is expected of one cell of the table: the next state's shape, and the effects.
 type Cell = (&'static str, Vec<UnitEffect>);
 
 /// The whole table, but for cells in which nothing happens.
@@ -233,14 +233,14 @@ fn cell(state: &str, event: &str) -> Option<Cell> {
 }
 
 #[test]
-fn every_state_takes_every_event() {
+fn every_state_handles_every_event() {
     for (name, state) in states() {
         for (what, event) in events() {
             let mut unit = ProgramUnit::new(rules());
             unit.state = state.clone();
-            let deeds = unit.handle(NOW, event);
+            let effects = unit.handle(NOW, event);
             let (shape, expected) = cell(name, what).unwrap_or(("same", vec![]));
-            assert_eq!(deeds, expected, "{name} x {what}");
+            assert_eq!(effects, expected, "{name} x {what}");
             if shape == "same" {
                 assert_eq!(unit.state, state, "{name} x {what}");
             } else {
@@ -272,9 +272,9 @@ fn autorestart_decides_after_an_exit() {
         unit.state = UnitState::Running {
             since: Moment::ZERO,
         };
-        let deeds = unit.handle(NOW, UnitEvent::Exited(exit));
+        let effects = unit.handle(NOW, UnitEvent::Exited(exit));
         assert_eq!(
-            deeds.contains(&UnitEffect::Spawn),
+            effects.contains(&UnitEffect::Spawn),
             again,
             "{autorestart:?} {exit:?}"
         );
@@ -283,19 +283,19 @@ fn autorestart_decides_after_an_exit() {
 }
 
 #[test]
-fn pauses_grow_and_the_end_is_fatal() {
+fn retry_pauses_grow_and_end_in_fatal() {
     let mut unit = ProgramUnit::new(rules());
     let mut now = NOW;
     let mut pauses = Vec::new();
-    let mut deeds = unit.handle(now, UnitEvent::Start);
-    while deeds.contains(&UnitEffect::Spawn) {
+    let mut effects = unit.handle(now, UnitEvent::Start);
+    while effects.contains(&UnitEffect::Spawn) {
         let _ = unit.handle(now, UnitEvent::SpawnFailed(no_file()));
         if let UnitState::Backoff { until, .. } = unit.state {
             pauses.push(until.since(now).as_secs());
             now = until;
-            deeds = unit.handle(now, UnitEvent::Elapsed);
+            effects = unit.handle(now, UnitEvent::Elapsed);
         } else {
-            deeds.clear();
+            effects.clear();
         }
     }
     assert_eq!(pauses, [1, 2, 3]);
@@ -305,7 +305,7 @@ fn pauses_grow_and_the_end_is_fatal() {
 }
 
 #[test]
-fn without_startsecs_it_is_up_at_once() {
+fn without_startsecs_a_program_is_running_at_once() {
     let mut unit = ProgramUnit::new(Rules {
         startsecs: Duration::ZERO,
         ..rules()
@@ -319,7 +319,7 @@ fn without_startsecs_it_is_up_at_once() {
 }
 
 #[test]
-fn an_adopted_process_that_is_not_up_for_long_goes_on_starting() {
+fn adopted_process_within_startsecs_stays_starting() {
     let mut unit = ProgramUnit::new(rules());
     let up = Duration::from_millis(400);
     assert_eq!(
@@ -343,7 +343,7 @@ enum Whim {
     Break,
 }
 
-/// A world in which deeds have effects: one process at most, one timer at most.
+/// A world in which effects have effects: one process at most, one timer at most.
 struct World {
     unit: ProgramUnit,
     now: Moment,
@@ -360,13 +360,13 @@ impl World {
     fn feed(&mut self, event: UnitEvent) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
-            let deeds = self.unit.handle(self.now, event);
-            let spawns = deeds
+            let effects = self.unit.handle(self.now, event);
+            let spawns = effects
                 .iter()
                 .filter(|deed| **deed == UnitEffect::Spawn)
                 .count();
             assert!(spawns <= 1, "two children at once");
-            for deed in deeds {
+            for deed in effects {
                 assert!(next.is_none(), "{deed:?} after a spawn, before its result");
                 next = self.perform(deed);
             }
