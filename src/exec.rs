@@ -60,7 +60,7 @@ pub struct Command {
     pub timeout: Duration,
     /// Bytes kept of each of its two outputs; the rest is read and dropped.
     pub max_output: usize,
-    /// Added to our own environment.
+    /// Added to the environment of httpok.
     pub env: Vec<(String, String)>,
 }
 

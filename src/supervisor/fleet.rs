@@ -1,4 +1,4 @@
-//! All supervisors of one watchdog, by backend: a process's name says whom to ask.
+//! All supervisors of one watchdog, by backend: the name of a process selects the supervisor.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ impl Supervisors {
         self.of(name.backend)?.start(name).await
     }
 
-    /// The processes that run and fall with `name`: who stops it stops them, and who starts it does not.
+    /// The running dependents of `name`: stopping it stops them, and starting it does not start them.
     pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
         self.of(name.backend)?.dependents(name).await
     }

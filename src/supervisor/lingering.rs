@@ -1,6 +1,6 @@
-//! Stops that were asked for and of which nobody has said that they are done: the link broke, or a deadline
-//! passed. What is seen running after such a stop may still be on its way down, and a supervisor that has no
-//! word for that says "running". Here it is remembered for it, for as long as a stop may take.
+//! Stops that were requested and not confirmed: the connection broke, or a deadline
+//! passed. A process that is seen running after such a stop may still be stopping, and a supervisor without that
+//! state reports "running". The stop is remembered here for as long as it may take.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ impl Lingering {
         self.stops().insert(what.to_owned(), stop);
     }
 
-    /// It is known what came of it.
+    /// The outcome of the stop is known.
     pub fn settled(&self, what: &str) {
         self.stops().remove(what);
     }

@@ -1,4 +1,4 @@
-//! Supervisors: who lists, stops and starts processes for us. [`Supervisor`] is what all backends have in
+//! Supervisors list, stop and start processes. [`Supervisor`] is the interface that all backends have in
 //! common, [`Supervisors`] the ones of a watchdog. Each method is one request with one deadline: what to do
 //! about a failure, and in which order things are done, is decided by the action.
 
@@ -25,7 +25,7 @@ pub use fleet::{Listing, Supervisors};
 /// Within this time a supervisor that has been asked to stop a process says STOPPING.
 const HEARD: Duration = Duration::from_secs(1);
 
-/// A supervisor that can be asked. A backend implements what is different in it; the rest has defaults.
+/// The interface of a supervisor. A backend implements its differences; the rest has defaults.
 #[async_trait]
 pub trait Supervisor: Debug + Send + Sync {
     /// Where it is reached, without secrets. Two supervisors with the same address are the same one.
@@ -50,7 +50,7 @@ pub trait Supervisor: Debug + Send + Sync {
     /// Starts the process and waits until its supervisor considers it up.
     async fn start(&self, name: &ProcessName) -> Result<(), CallError>;
 
-    /// The processes that run and fall with `name`: whoever stops it stops them, and whoever starts it does not
+    /// The running dependents of `name`: stopping it stops them, and starting it does not
     /// start them. None by default.
     async fn dependents(&self, _name: &ProcessName) -> Result<Vec<Process>, CallError> {
         Ok(Vec::new())

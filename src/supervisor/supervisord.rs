@@ -21,7 +21,7 @@ pub struct Deadlines {
     /// For questions, which supervisord answers at once.
     pub question: Duration,
     /// For stop and start, which it answers when it is done. `stopwaitsecs` and `startsecs` set the pace,
-    /// and nobody tells us these.
+    /// and the RPC interface does not report these.
     pub action: Duration,
 }
 

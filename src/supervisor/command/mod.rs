@@ -3,10 +3,10 @@
 //! # Theory of operation
 //! Three templates, `status`, `stop` and `start`, with `{name}` and `{group}` filled in, each run with a deadline and
 //! killed with its group. `status` is the judge: its exit code is read as init scripts mean it (0 runs, 3 does not,
-//! 1 and 2 it fell over), and what the other two say is believed only when it agrees. A command that cannot be run
-//! or does not end says nothing at all, least of all "stopped".
+//! 1 and 2 it crashed), and the exit codes of the other two count only when it agrees. A command that cannot be run
+//! or does not end gives no state, in particular not "stopped".
 //!
-//! "Does not run" has but one word here, so what a stop or a start of ours has shown is remembered: what we could
+//! The status command cannot say why a process does not run, so the client remembers its stops and starts: what it could
 //! not start is EXITED or FATAL, which is not what an operator stopped.
 
 mod pidfile;
@@ -29,7 +29,7 @@ pub use spec::CommandSpec;
 
 /// What is read of a command's outputs.
 const MAX_OUTPUT: usize = 16 * 1024;
-/// What is told of it.
+/// The part of it that a message quotes.
 const MAX_DETAIL: usize = 200;
 /// How long a program may take to be there after its start command has ended.
 const UP_WITHIN: Duration = Duration::from_secs(10);
@@ -38,14 +38,14 @@ const UP_FOR: Duration = Duration::from_secs(1);
 /// How often its status is asked meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Whatever the commands reach.
+/// A client that runs command lines.
 #[derive(Clone, Debug)]
 pub struct CommandClient {
     spec: Arc<CommandSpec>,
     address: String,
-    /// Stops of which nobody has said that they are done.
+    /// Stops that were not confirmed.
     stops: Lingering,
-    /// What a start of ours did not bring up.
+    /// Processes that a start by httpok did not bring up.
     ends: Arc<Mutex<HashMap<ProcessName, ProcessState>>>,
 }
 
@@ -116,7 +116,7 @@ impl CommandClient {
             detail: format!("{:?}: {why}", template::shown(line, &places)),
         };
         match exec::run(&command).await {
-            // the shell's words for a command that is not there, or is none
+            // the shell's exit codes for a missing or unusable command
             Ok(finished) if matches!(finished.status.code(), Some(126 | 127)) => {
                 Err(unreachable(outcome(&finished)))
             }
@@ -155,7 +155,7 @@ impl Supervisor for CommandClient {
         Ok(processes)
     }
 
-    /// `name` as its status command tells.
+    /// `name` as its status command reports it.
     async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
         let status = self.ask(name).await?;
         let key = name.namespec();
@@ -293,7 +293,7 @@ fn places(name: &ProcessName) -> [template::Placeholder<'static>; 2] {
     ]
 }
 
-/// How a command ended, with its own words, if it had any.
+/// How a command ended, with its own message, if it printed one.
 fn outcome(finished: &Finished) -> String {
     let said = last_line(&finished.stderr).or_else(|| last_line(&finished.stdout));
     match said {

@@ -1,5 +1,5 @@
-//! The process id in a pid file, if that process lives. The file is another's: it may be anything, and whoever
-//! wrote it may be long gone.
+//! The process id in a pid file, if that process lives. Another program owns the file: it may be anything, and the
+//! process in it may have ended long ago.
 
 use std::fs::OpenOptions;
 use std::io::Read;

@@ -23,7 +23,7 @@ pub struct Listed {
     host_config: Option<ListedHostConfig>,
 }
 
-/// What a list says about it: Docker tells, podman does not.
+/// The networks in the list entry: Docker reports them, podman does not.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct ListedHostConfig {

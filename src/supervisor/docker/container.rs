@@ -1,4 +1,4 @@
-//! A container as an engine describes it, and what that means in supervisord's words. Docker and podman agree
+//! A container as an engine describes it, and its state in supervisord's terms. Docker and podman agree
 //! on what is read here; what only one of them has is optional.
 
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ pub struct Config {
 pub struct HostConfig {
     /// It is removed when it ends.
     pub auto_remove: bool,
-    /// Whose name spaces it uses: `container:ID` for another container's.
+    /// The network name space it uses: `container:ID` for another container's.
     network_mode: String,
     pid_mode: String,
     ipc_mode: String,
@@ -73,7 +73,7 @@ pub struct HostConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct LogConfig {
-    /// Who keeps its log.
+    /// The driver that keeps its log.
     pub r#type: String,
 }
 
@@ -137,7 +137,7 @@ impl Container {
             "running" if self.uptime(now) < UP_AFTER && self.began().is_some_and(|b| b <= now) => {
                 ProcessState::Starting
             }
-            // Also while its own health check says "starting" or "unhealthy": that is another's opinion. Ours is
+            // Also while its own health check says "starting" or "unhealthy": the verdict of httpok is
             // the check's, and its grace is the time to come up.
             "running" => ProcessState::Running,
             "restarting" => ProcessState::Backoff,
@@ -166,7 +166,7 @@ impl Container {
             .unwrap_or_default()
     }
 
-    /// In words, as supervisord's descriptions.
+    /// A description like supervisord's.
     fn detail(&self) -> String {
         let ContainerState {
             status,

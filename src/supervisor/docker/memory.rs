@@ -1,6 +1,6 @@
-//! What stops and starts of ours have shown about containers, and what an engine does not say: that one is on
-//! its way down, that one ended by itself. Each fact is about one life of a container and falls with it. It is
-//! little: only containers that we acted on are in it.
+//! What stops and starts by httpok have shown about containers, and an engine does not report: that a container is
+//! stopping, or ended by itself. Each fact is about one run of a container and is dropped with it. The memory is
+//! small: it holds only containers that httpok acted on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use super::container::Container;
 use crate::health::{ProcessName, ProcessState};
 use crate::supervisor::lingering::Lingering;
 
-/// What we know better.
+/// What the client remembers.
 #[derive(Clone, Debug, Default)]
 pub struct ContainerMemory {
     /// Stops whose answer never came.
@@ -28,7 +28,7 @@ struct KnownStates {
 }
 
 impl ContainerMemory {
-    /// We stopped the container `id` as `name`.
+    /// httpok stopped the container `id` as `name`.
     pub fn stopped(&self, name: &ProcessName, id: &str) {
         self.facts().stopped.insert(name.clone(), id.to_owned());
     }
@@ -43,13 +43,13 @@ impl ContainerMemory {
         self.facts().stopped.get(name).cloned()
     }
 
-    /// `container` was started by us and is not up: it is in `state`, whatever its engine calls that.
+    /// httpok started `container`, which is not up: its state is `state`, whatever the engine reports.
     pub fn ended(&self, container: &Container, state: ProcessState) {
         let fact = (container.life(), state);
         self.facts().ends.insert(container.id.clone(), fact);
     }
 
-    /// The state that `container` is in, if we know it better than its engine.
+    /// The state of `container`, when the memory is more exact than the engine.
     pub fn state_of(&self, container: &Container, now: Instant) -> Option<ProcessState> {
         if container.is_running() {
             self.facts().ends.remove(&container.id);

@@ -2,11 +2,11 @@
 //!
 //! # Theory of operation
 //! A target names a container (`web`), a service or all of a compose project (`app:web`, `app:*`), or an id.
-//! Whatever is done begins with looking at the container and is then done to its id: a name may go to another
+//! Every method first inspects the container and then acts on its id: a name may move to another
 //! container at any time, and engines guess when a name is the beginning of an id.
 //!
-//! The engine has no word for "on its way down" and none for who ended a container. What a stop or a start of
-//! ours has shown is therefore remembered (`memory`), for as long as the container stays in that state.
+//! The engine reports neither "stopping" nor the cause of a container's end. What a stop or a start by
+//! httpok has shown is therefore remembered (`memory`), for as long as the container stays in that state.
 
 mod called;
 mod container;
@@ -43,7 +43,7 @@ const KILLED: Duration = Duration::from_secs(2);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a container that is never killed.
 const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(600);
-/// How often it is looked whether a container stays up.
+/// How often a started container is inspected to see whether it stays up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Engines count a log's lines, of both outputs together; these are short ones,
 const SHORT_LINE: u16 = 8;
@@ -178,7 +178,7 @@ impl DockerClient {
             .await
     }
 
-    /// `container` as the process `name`, with what we know better than its engine.
+    /// `container` as the process `name`, corrected by what the client remembers.
     fn describe(&self, container: &Container, name: ProcessName) -> Process {
         let mut process = container.process(name, SystemTime::now());
         if let Some(state) = self.memory.state_of(container, Instant::now()) {

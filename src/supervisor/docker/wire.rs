@@ -33,7 +33,7 @@ pub struct DockerResponse {
     shown: String,
 }
 
-/// How an engine says why not.
+/// The body of an engine's error response.
 #[derive(Deserialize)]
 struct DockerErrorBody {
     message: String,
@@ -148,7 +148,7 @@ impl DockerResponse {
         })
     }
 
-    /// The engine's own words, on one line.
+    /// The engine's own message, on one line.
     pub fn message(&self) -> String {
         let text = match serde_json::from_slice::<DockerErrorBody>(&self.body) {
             Ok(refusal) => refusal.message,

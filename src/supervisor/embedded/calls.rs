@@ -124,7 +124,7 @@ impl Embedded {
     }
 
     /// Waits until `name` has come to its end by itself and will not be started again, and gives the exit
-    /// code for one who ran only this program. What was stopped is waited for until it is started again.
+    /// code for `httpok run`. A stopped program is waited for until it is started again.
     pub async fn over(&self, name: &ProcessName) -> Result<i32, CallError> {
         let status = self.handle(name)?.wait(ProgramStatus::is_over).await;
         let status = status.ok_or_else(|| gone(name))?;

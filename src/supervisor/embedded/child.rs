@@ -23,12 +23,12 @@ pub struct Child {
     pid: Pid,
     started: u64,
     fd: AsyncFd<OwnedFd>,
-    /// It is a child of ours, and nobody else collects it.
+    /// Set for a child of this process, so that the reaper of orphans does not collect it.
     _awaited: Option<Awaited>,
 }
 
 impl Child {
-    /// Looks after process `pid`, a child of ours that was not collected. Needs a runtime.
+    /// Watches process `pid`, a child of this process that was not collected. Needs a runtime.
     pub fn of(pid: u32, awaited: Option<Awaited>) -> io::Result<Self> {
         let (number, pid) = (pid, id(pid)?);
         Ok(Self {

@@ -1,4 +1,4 @@
-//! For the one who runs a single program in the foreground: signals that are meant for the program go
+//! For `httpok run`, which runs a single program in the foreground: signals that are meant for the program go
 //! through to it. SIGTERM and SIGINT are not among them: they ask us to end, and we stop the program.
 
 use std::convert::Infallible;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::ProcessName;
 
-/// What the next watchdog must know to look after a program that lives on.
+/// What the next watchdog must know to supervise a program that outlives this one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRecord {
     /// The program.
@@ -24,7 +24,7 @@ pub struct ProcessRecord {
     pub boot: String,
     /// The definition it was started with.
     pub fingerprint: u64,
-    /// It was told to end.
+    /// The stop signal was sent.
     #[serde(default)]
     pub stopping: bool,
     /// The leader has ended, and processes that it started were left.

@@ -166,7 +166,7 @@ impl ProgramJob {
             self.fingerprint = record.fingerprint;
             Some(child)
         });
-        // One that ran when we last looked, and died when nobody did, would have been started again.
+        // A program that ran at the last observation and ended unobserved would have been restarted.
         let died = record.as_ref().is_some_and(|record| !record.ended);
         let due =
             self.program.autostart || (died && self.program.autorestart != Autorestart::Never);
@@ -209,7 +209,7 @@ impl ProgramJob {
         }
     }
 
-    /// An earlier watchdog had told it to end, and nobody knows whether it would: it makes way.
+    /// An earlier watchdog had sent the stop signal, and its effect is unknown: the process is stopped again.
     fn finish_stop(&mut self, due: bool) {
         self.stopping.push(ignored_reply());
         self.handle(UnitEvent::Stop);
@@ -260,7 +260,7 @@ impl ProgramJob {
         }
     }
 
-    /// A program that was up and ended by itself may be up again in the same instant: that is told, too.
+    /// Logs the exit of a running program. The program may be RUNNING again in the same instant.
     fn report_end(&mut self, pid: u32) {
         if !matches!(self.unit.state(), UnitState::Running { .. }) {
             return;
@@ -274,7 +274,7 @@ impl ProgramJob {
         self.crashes = self.crashes.saturating_add(1);
     }
 
-    /// What was left was looked at.
+    /// Handles the result of one poll of the leftover processes.
     fn handle_cleanup(&mut self, left: CleanupResult) {
         let next = match (left, &self.rest) {
             (CleanupResult::Some, _) | (_, None) => return,
@@ -427,7 +427,7 @@ impl ProgramJob {
         }
     }
 
-    /// Tells it to end. The note knows it first: the next watchdog must not take it for one that simply runs.
+    /// Sends the stop signal. The note records it first: the next watchdog must not treat the process as running.
     fn terminate(&mut self) {
         self.mark_stopping();
         let signal = self.program.stopsignal;
@@ -530,7 +530,7 @@ impl ProgramJob {
     }
 }
 
-/// The ticket of one who does not wait for the answer.
+/// A reply sender for a request whose result is not needed.
 fn ignored_reply() -> ReplySender {
     oneshot::channel().0
 }

@@ -28,7 +28,7 @@ use nix::sys::signal::{
 use super::spec::LogFile;
 use crate::safe_path::SafeDir;
 
-/// The first word of the command line `__log (MAXBYTES BACKUPS PATH)...`, which nobody but ourselves uses. The
+/// The internal subcommand `__log (MAXBYTES BACKUPS PATH)...`. Only httpok itself calls it. The
 /// first pipe is standard input, the second is standard output.
 pub const LOG_WRITER: &str = "__log";
 
@@ -51,7 +51,7 @@ extern "C" fn finish(_: libc::c_int) {
     FINISHING.store(true, Ordering::Relaxed);
 }
 
-/// Does what the words after [`LOG_WRITER`] say, until the pipes end. Returns the exit status.
+/// Runs the log writer with the arguments after [`LOG_WRITER`] until the pipes end. Returns the exit status.
 pub fn run_log_writer(arguments: &[OsString]) -> i32 {
     let Some(logs) = parse(arguments) else {
         eprintln!("for httpok itself");
@@ -63,7 +63,7 @@ pub fn run_log_writer(arguments: &[OsString]) -> i32 {
     }
 }
 
-/// The words for [`run_log_writer`].
+/// The arguments for [`run_log_writer`].
 pub fn arguments(logs: &[LogFile]) -> Vec<OsString> {
     let mut arguments = vec![OsString::from(LOG_WRITER)];
     for log in logs {
@@ -161,7 +161,7 @@ fn prepare_signals() -> io::Result<SigSet> {
     Ok(waiting)
 }
 
-/// Locks the pipe, so that the next watchdog finds who reads it (see [`reader_of`]).
+/// Locks the pipe, so that the next watchdog finds the process that reads it (see [`reader_of`]).
 fn claim(pipe: &OwnedFd) -> io::Result<()> {
     fcntl(pipe, FcntlArg::F_SETLK(&lock(libc::F_RDLCK)))?;
     Ok(())
@@ -274,7 +274,7 @@ impl RotatedLog {
         self.why = why.to_string();
     }
 
-    /// On failure, tells also how much is not written.
+    /// On failure, also returns how many bytes were not written.
     fn write_all(&mut self, mut text: &[u8]) -> Result<(), (usize, io::Error)> {
         while !text.is_empty() {
             let count = self.write_some(text).map_err(|error| (text.len(), error))?;
@@ -286,7 +286,7 @@ impl RotatedLog {
         Ok(())
     }
 
-    /// Writes a beginning of `text`, which is not empty, and tells its length.
+    /// Writes a prefix of `text`, which is not empty, and returns its length.
     fn write_some(&mut self, text: &[u8]) -> io::Result<usize> {
         let size = self.reopen()?.file.metadata()?.len();
         let room = match self.log.maxbytes {
@@ -417,7 +417,7 @@ fn locked(file: &File) -> Option<Flock<File>> {
 fn fresh(open: &Open) -> io::Result<File> {
     let before = open.file.metadata()?;
     let file = match open.directory.append_new(&open.name, MODE) {
-        // Somebody was faster. It was not there a moment ago, so it is nothing that anybody needs.
+        // Another process created the file first. It did not exist a moment ago, so it holds nothing of value.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             open.directory.remove(&open.name)?;
             open.directory.append_new(&open.name, MODE)

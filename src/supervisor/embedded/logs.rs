@@ -1,5 +1,5 @@
 //! The pipes between programs and their log files. Behind each program's pipes is a process that writes the
-//! files (`log_writer`). It is looked after here: one that is killed is replaced, because the pipes are held
+//! files (`log_writer`). It is supervised here: a killed writer is replaced, because the pipes are held
 //! here, too, and nothing in them is lost. Neither it nor the program notices when we go; the next watchdog
 //! finds both.
 
@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(5);
 
-/// Starts processes that write logs, and looks after them until it is dropped. They go on then.
+/// Starts log writer processes and supervises them until it is dropped. The processes then continue.
 #[derive(Debug, Default)]
 pub struct Keeper {
     writers: Mutex<Vec<Arc<Writer>>>,
@@ -94,7 +94,7 @@ impl Keeper {
         Ok(Outputs { stdout, stderr })
     }
 
-    /// Looks after the writer of the logs of `program`, whose process `pid` another watchdog started.
+    /// Supervises the log writer of `program`, whose process `pid` another watchdog started.
     pub fn adopt(&self, pid: u32, program: &Program) {
         let mut streams = ChildOutputs::default();
         let mut writer = None;
@@ -227,7 +227,7 @@ impl Writer {
         }
     }
 
-    /// Waits for the end of `child`, and tells whether we asked for it.
+    /// Waits for the end of `child`, and returns whether the watchdog asked for it.
     async fn end_of(&self, child: &Child) -> bool {
         let mut is_planned = false;
         loop {

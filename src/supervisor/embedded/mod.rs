@@ -1,11 +1,11 @@
-//! Our own supervisor, for programs that nobody else looks after: supervisord's states, names and faults.
+//! The embedded supervisor, for programs without another supervisor: supervisord's states, names and faults.
 //!
 //! # Theory of operation
 //! Every program has a task, the *job* (`job`). It alone owns the program's state machine (`unit`), its
 //! process (`child`) and its one timer; three things wake it: a request, the process's end, the timer.
 //! A handle puts requests into the job's queue; each carries a ticket, which is answered when the request
 //! has come to its end: a start when the program is up or will not be, a stop when it is gone. The state
-//! machine bounds both, so that no ticket waits for ever. What a job is like can be read at any time
+//! machine bounds both, so that no request waits without a bound. The status of a job can be read at any time
 //! without asking it: it publishes before it answers.
 //!
 //! A program leads a session and group of its own, and what it writes goes through a pipe to a process that

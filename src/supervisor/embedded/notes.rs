@@ -26,7 +26,7 @@ pub struct Notes {
     directory: PathBuf,
 }
 
-/// A line of a note whose process was told to end,
+/// A line of a note whose process was sent the stop signal,
 const STOPPING: &str = "stopping";
 /// and of one that has ended, and left processes that it had started.
 const ENDED: &str = "ended";
@@ -85,7 +85,7 @@ impl Notes {
             .is_ok_and(|note| record(&String::from_utf8_lossy(&note)).is_some())
     }
 
-    /// Adds to the note on `name` that its process is told to end.
+    /// Adds to the note on `name` that its process is being stopped.
     pub fn mark_stopping(&self, name: &ProcessName) {
         self.mark(name, STOPPING);
     }
@@ -131,7 +131,7 @@ impl Notes {
 }
 
 /// Every finished note in `directory`; none if there is no such directory. One that cannot be read is
-/// told and does not hide the others.
+/// logged and does not hide the others.
 pub fn read_notes(directory: &Path) -> io::Result<Vec<ProcessRecord>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

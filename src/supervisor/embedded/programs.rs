@@ -156,7 +156,7 @@ impl Embedded {
         (self.add(program), false)
     }
 
-    /// Whether its job is still one of ours, and not about to end.
+    /// Whether its job is still current, and not about to end.
     fn is_current(&self, handle: &Handle) -> bool {
         let jobs = self.jobs();
         let now = jobs.get(&handle.program.full_name());
@@ -181,7 +181,7 @@ impl Embedded {
         Ok(self.handle(name)?.status().process(name))
     }
 
-    /// What the next watchdog must know to look after the programs that run.
+    /// What the next watchdog must know to supervise the running programs.
     pub fn records(&self) -> Vec<ProcessRecord> {
         self.jobs()
             .values()

@@ -1,5 +1,5 @@
-//! Orphans: processes whose parents died come to PID 1 of a container, or to us when we asked for them,
-//! and stay as zombies until they are collected. Children that somebody here waits for are left to them.
+//! Reaps orphans: a process without a parent becomes a child of PID 1 or of the nearest subreaper,
+//! and stays a zombie until it is collected. Children that another task waits for are not collected here.
 
 use std::fs;
 use std::io;

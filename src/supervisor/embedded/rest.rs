@@ -1,5 +1,5 @@
 //! What is done about the processes that a program's leader left behind when it ended: they are waited for,
-//! asked to end, or killed. Looked at again and again, as the kernel does not tell when a group is empty.
+//! asked to end, or killed. They are polled, because the kernel does not notify when a process group is empty.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::family::{self, ProcessFamily};
 use super::unit::KILL_WAIT;
 
-/// The first pause between two looks; it doubles up to [`LONGEST_PAUSE`].
+/// The first pause between two polls; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
@@ -38,16 +38,16 @@ pub struct Leftovers {
     killing: bool,
     next_poll: Instant,
     pause: Duration,
-    /// Longer it is not waited for them.
+    /// After this instant they are not waited for.
     until: Option<Instant>,
 }
 
-/// What a look at them led to.
+/// The result of one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CleanupResult {
     /// Nothing is left.
     Nothing,
-    /// They are looked at again.
+    /// Some are left; they are polled again.
     Some,
     /// They are not waited for any longer.
     Forgotten,
@@ -86,7 +86,7 @@ impl Leftovers {
         }
     }
 
-    /// It is looked once whether anything of `family` is left.
+    /// Polls once whether any process of `family` is left.
     pub fn counted(family: ProcessFamily) -> Self {
         Self {
             until: Some(Instant::now()),
@@ -113,7 +113,7 @@ impl Leftovers {
         self.pause = FIRST_PAUSE;
     }
 
-    /// Looks at them when it is time to, and sends what is to be sent. May be dropped halfway and called again.
+    /// Waits until the next poll is due, polls, and sends the signal that is due. Cancel-safe.
     pub async fn poll(&mut self) -> CleanupResult {
         sleep_until(self.next_poll).await;
         let found = self.family.members().await;

@@ -25,7 +25,7 @@ use super::spec::{Program, ProgramInput, Rlimits};
 use crate::exec::children;
 use crate::secret;
 
-/// What tells us about our own supervisor, and its password: nothing for programs of ours.
+/// Variables about the supervisor of httpok, with its password: programs must not inherit them.
 const NOT_INHERITED: [&str; 10] = [
     "SUPERVISOR_ENABLED",
     "SUPERVISOR_SERVER_URL",
@@ -106,7 +106,7 @@ pub fn spawn(
         unnoted("it could not be written");
     }
     Child::of(pid, awaited).map_err(|error| {
-        // Nobody would look after it.
+        // Nothing would supervise it.
         if let Ok(group) = i32::try_from(pid) {
             let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
         }
@@ -233,7 +233,7 @@ impl Preparation {
             // A session of its own: its group can be signalled as one, and no terminal's end reaches it.
             tried(SpawnStep::Session, libc::setsid())?;
             if let Some(note) = &self.note {
-                // The parent looks whether that went well.
+                // The parent checks whether this succeeded.
                 let _ = notes::sign(note.as_raw_fd());
             }
             // Ignored signals (nohup) are inherited; the kernel refuses the two that are never ignored.
@@ -291,7 +291,7 @@ unsafe fn become_user(
     // SAFETY: integers, and a slice with its own length.
     unsafe {
         if libc::geteuid() != 0 {
-            // Nobody but root can become another. The same user need not.
+            // Only root can change the user. No change is needed for the same user.
             return if libc::geteuid() == uid {
                 Ok(())
             } else {
@@ -340,7 +340,7 @@ fn failure(path: &Path, error: &io::Error) -> SpawnError {
     }
 }
 
-/// The system's words for it, without the number.
+/// The system's message for `error`, without the number.
 fn os_message(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => nix::Error::from_raw(number).desc().to_lowercase(),

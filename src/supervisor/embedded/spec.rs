@@ -25,9 +25,9 @@ pub struct Program {
     pub command: Vec<String>,
     /// Where it runs; `None`: where we do.
     pub directory: Option<PathBuf>,
-    /// Added to our own environment.
+    /// Added to the environment of httpok.
     pub environment: BTreeMap<String, Secret>,
-    /// Whom it runs as; `None`: as we do.
+    /// The user it runs as; `None`: the user of httpok.
     pub user: Option<User>,
     /// Its file mode creation mask; `None`: ours.
     pub umask: Option<u32>,

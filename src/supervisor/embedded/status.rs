@@ -1,4 +1,4 @@
-//! What a job shows of its program, in supervisord's words. Read by whoever wants to, without asking.
+//! The status that a job publishes about its program, in supervisord's terms. Readers do not ask the job.
 
 use super::fault::{ProcessExit, SpawnError, StartFailure};
 use super::identity::{self, ProcessRecord};
@@ -89,7 +89,7 @@ impl ProgramStatus {
         self.state.over() && !tried_again
     }
 
-    /// The exit code for one who ran only this program: its own, or a shell's for what could not be run.
+    /// The exit code of `httpok run`: the program's own, or a shell's code for a command that could not run.
     pub fn exit_code(&self) -> Option<i32> {
         match &self.state {
             UnitState::Exited { exit, .. } => Some(exit.map_or(1, ProcessExit::code)),

@@ -1,4 +1,4 @@
-//! Units that fall with another one. To stop a unit stops those that require it or are bound to it, and to start
+//! Units that systemd stops with another one. Stopping a unit stops those that require it or are bound to it; starting
 //! it does not start them again (`systemctl restart` would).
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use crate::health::{CallError, ProcessState};
 /// More are not followed.
 const MOST: usize = 200;
 
-/// The units that are up and would fall with `unit`, and with these; the nearest first.
+/// The running units that systemd would stop with `unit`, transitively; direct dependents first.
 pub(super) async fn dependents(
     unit: &SystemdUnit,
     systemctl: &Systemctl,

@@ -11,10 +11,10 @@ use crate::exec::{self, Command, CommandLine};
 const LINES: &str = "200";
 /// How long that may take.
 const FOR: Duration = Duration::from_secs(4);
-/// More is not read.
+/// Bound on the output.
 const MOST: usize = 4 << 20;
 
-/// At most the last `bytes` bytes of what `unit` wrote; its name has been looked at.
+/// At most the last `bytes` bytes that `unit` wrote. The caller has validated the name.
 pub(super) async fn tail(scope: ManagerScope, unit: &str, bytes: u16) -> String {
     let manager = match scope {
         ManagerScope::System => "--system",

@@ -1,6 +1,6 @@
 //! systemd, through `systemctl`: what it does as a command is documented, and the same for every version, for
-//! root, for a user's manager and behind polkit. Deeds wait for the job's result; when our patience is
-//! over first, the job goes on in systemd.
+//! root, for a user's manager and behind polkit. A stop or start waits for the job's result; when the deadline is
+//! over first, the job continues in systemd.
 //!
 //! What systemd does by itself is left to it: a unit that it is about to start again is BACKOFF, one that it has
 //! started again is another life (its invocation id is another).
@@ -77,7 +77,7 @@ impl SystemdClient {
         }))
     }
 
-    /// A start that went well, looked at once more: the unit stays up as the life that it began.
+    /// Verifies a successful start: the unit stays up under the same invocation id.
     async fn stays_up(&self, name: &ProcessName) -> Result<(), CallError> {
         let begun = self.find_unit(name).await?;
         if begun.state() == ProcessState::Running && begun.main_pid.is_none() {
@@ -104,7 +104,7 @@ impl SystemdClient {
         }
     }
 
-    /// `unit` as a process, with what we know better than systemd.
+    /// `unit` as a process, corrected by what the client remembers of its own starts.
     fn describe(&self, unit: &SystemdUnit) -> Process {
         let mut process = unit.process(now());
         let mut ended = self.ended();
@@ -122,7 +122,7 @@ impl SystemdClient {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of a start that failed, in more words than the job's.
+    /// The unit's own reason for a failed start; the job's message has less detail.
     async fn why_not(&self, name: &ProcessName) -> Option<CallError> {
         let unit = self.find_unit(name).await.ok()?;
         (unit.state() != ProcessState::Running).then(|| unit.refused())
@@ -192,7 +192,7 @@ impl Supervisor for SystemdClient {
     }
 
     /// Starts the unit, and waits until it is up. What systemd had counted against it is forgotten: how often
-    /// something is restarted is our own budget's business.
+    /// a unit is restarted is bounded by the restart budget of httpok.
     async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
         let unit = self.find_unit(name).await?;
         match unit.state() {
@@ -216,7 +216,7 @@ impl Supervisor for SystemdClient {
         self.stays_up(name).await
     }
 
-    /// The units that are up and fall with `name`.
+    /// The running units that systemd stops with `name`.
     async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
         let unit = self.find_unit(name).await?;
         let now = now();
@@ -224,8 +224,8 @@ impl Supervisor for SystemdClient {
         Ok(found.into_iter().map(|unit| unit.process(now)).collect())
     }
 
-    /// The end of what the unit wrote. The journal does not keep its two outputs apart: it is all told as the
-    /// first. Empty where there is no journal, or none that we may read.
+    /// The end of the unit's output. The journal does not separate the two outputs: all of it is returned as
+    /// standard output. Empty without a journal, or without permission to read it.
     async fn log_tail(
         &self,
         name: &ProcessName,

@@ -1,10 +1,10 @@
 //! What `systemctl` means when it exits with an error. Its exit codes are shared by different troubles, so its
-//! words decide; they are in English, since we ask for that.
+//! messages decide; they are in English, because the environment asks for that.
 
 use super::spec::ManagerScope;
 use crate::health::CallError;
 
-/// Parts of its words, and the kind of trouble each stands for. The first that fits decides.
+/// Parts of messages, and the kind of error that each means. The first match decides.
 const KINDS: [(&str, RefusalKind); 18] = [
     (
         "interactive authentication required",
@@ -39,7 +39,7 @@ enum RefusalKind {
     Failed,
 }
 
-/// What `words`, its standard error, say.
+/// The error that `stderr` describes.
 pub(super) fn refusal(stderr: &str, scope: ManagerScope) -> CallError {
     let line = relevant_line(stderr);
     let lower = line.to_lowercase();
@@ -62,7 +62,7 @@ pub(super) fn refusal(stderr: &str, scope: ManagerScope) -> CallError {
     }
 }
 
-/// The first line, without who failed to do what: that is known.
+/// The first line, without the name of the failed action, which the caller knows.
 fn relevant_line(stderr: &str) -> &str {
     let lines = stderr.lines().map(str::trim);
     let line = lines
@@ -90,7 +90,7 @@ fn is_failed_action(stderr: &str) -> bool {
     })
 }
 
-/// Who may do it.
+/// Which user has the permission.
 const fn hint(scope: ManagerScope) -> &'static str {
     match scope {
         ManagerScope::System => {

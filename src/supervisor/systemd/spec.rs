@@ -5,9 +5,9 @@ use std::path::PathBuf;
 /// How a service manager is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemdSpec {
-    /// Whose it is.
+    /// Which service manager.
     pub scope: ManagerScope,
-    /// The command; looked for in `PATH` when it is a bare name.
+    /// The command; a bare name is searched in `PATH`.
     pub systemctl: PathBuf,
 }
 
@@ -21,12 +21,12 @@ impl Default for SystemdSpec {
     }
 }
 
-/// Whose service manager is meant.
+/// Which service manager is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ManagerScope {
     /// The system's.
     #[default]
     System,
-    /// The one of the user that we run as.
+    /// The manager of the user that httpok runs as.
     User,
 }

@@ -1,4 +1,4 @@
-//! The command: which one, what it is told in any case, and how long it may take.
+//! Runs `systemctl`: its path, its common options and its deadlines. How its output is parsed is in `show`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::unit::SystemdUnit;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished};
 use crate::health::CallError;
 
-/// How long a question may take; systemd answers at once.
+/// Deadline of a query; systemd answers at once.
 const QUESTION: Duration = Duration::from_secs(10);
 
-/// No answer is longer: some thousand units.
+/// Bound on the output: enough for some thousand units.
 const LONGEST: usize = 4 << 20;
 
 /// `systemctl` for one manager.
@@ -41,11 +41,11 @@ impl Systemctl {
         self.spec.scope
     }
 
-    /// What the manager knows of the units `names`, which may be globs. One that it does not know is told as
-    /// missing, a glob that fits nothing is not told at all.
+    /// The properties of the units `names`, which may be globs. An unknown unit is listed as
+    /// missing; a glob without a match adds nothing.
     pub(super) async fn show(&self, names: &[String]) -> Result<Vec<SystemdUnit>, CallError> {
         if names.is_empty() {
-            // without a name it would tell about itself
+            // without a name, systemctl shows the manager itself
             return Ok(Vec::new());
         }
         let properties = [&PROPERTIES[..], &FALL_WITH_IT].concat().join(",");
@@ -73,7 +73,7 @@ impl Systemctl {
     /// Lets systemd forget that, and how often, a unit failed or was started.
     pub(super) async fn forget_failures(&self, unit: &str) {
         let names = [unit.to_owned()];
-        // a unit that is not loaded has nothing to be forgotten, and who may not do this may not start either
+        // an error is ignored: an unloaded unit has no failures, and without this permission the start fails, too
         let _ = self.run(&["reset-failed"], &names, QUESTION).await;
     }
 
@@ -118,7 +118,7 @@ impl Systemctl {
     }
 }
 
-/// What makes its words the same everywhere, and where a user's manager is found also from a system service.
+/// Environment that makes the output independent of the locale, and lets a system service reach a user's manager.
 pub(super) fn environment(scope: ManagerScope) -> Vec<(String, String)> {
     let mut env = vec![
         ("LC_ALL".to_owned(), "C".to_owned()),

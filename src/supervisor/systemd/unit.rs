@@ -1,4 +1,4 @@
-//! A unit as `systemctl show` describes it, and what its words mean in supervisord's states.
+//! A unit as `systemctl show` describes it, and the mapping of its properties to supervisord's states.
 
 use std::time::Duration;
 
@@ -53,8 +53,8 @@ impl SystemdUnit {
         self.load == "not-found" && self.active == "inactive"
     }
 
-    /// Its state. A unit that is inactive was stopped, was never started, or ended well by itself. The moments tell:
-    /// where they do not, it is STOPPED, as what someone stopped must not be started.
+    /// Its state. An inactive unit was stopped, was never started, or exited with success. The timestamps decide:
+    /// where they do not, the state is STOPPED, because a unit that an operator stopped must not be started.
     pub(super) fn state(&self) -> ProcessState {
         let again =
             self.sub.starts_with("auto-restart") || self.sub.ends_with("before-auto-restart");
@@ -84,13 +84,13 @@ impl SystemdUnit {
     fn failed_while_stopping(&self) -> bool {
         let was_up = self.active_enter > 0 && self.active_enter >= self.inactive_exit;
         let asked_first = self.active_exit > 0 && self.exited > self.active_exit;
-        // systemd itself stops what does not answer it or takes too much memory; and who came to a start limit
+        // systemd itself stops a unit that misses its watchdog or exceeds its memory; a unit that hit its start limit
         // was asked to start after that
         let otherwise = ["watchdog", "oom-kill", "start-limit-hit"].contains(&self.result.as_str());
         was_up && asked_first && !otherwise
     }
 
-    /// As the rest of the house knows processes; `now` is systemd's clock.
+    /// The unit as a [`Process`]; `now` is systemd's clock.
     pub(super) fn process(&self, now: u64) -> Process {
         let state = self.state();
         let since = match state {
@@ -110,7 +110,7 @@ impl SystemdUnit {
         }
     }
 
-    /// systemd's words for it, such as `failed (exit-code, status 3)`.
+    /// systemd's description, such as `failed (exit-code, status 3)`.
     fn description(&self) -> String {
         let mut text = match (self.active.as_str(), self.load.as_str()) {
             ("failed", _) => format!("failed ({})", self.ending()),
@@ -136,7 +136,7 @@ impl SystemdUnit {
         }
     }
 
-    /// Why it must not be stopped, if nobody could start it again.
+    /// The reason not to stop the unit: it could not be started again.
     pub(super) fn stop_is_final(&self) -> Option<String> {
         let refuses = || "it refuses to be stopped by hand (RefuseManualStop=)".to_owned();
         self.cannot_start()

@@ -36,7 +36,7 @@ pub enum Autorestart {
 pub enum UnitState {
     /// Stopped by request, or never started.
     Stopped,
-    /// The deed [`UnitEffect::Spawn`] is out, its result is not in.
+    /// [`UnitEffect::Spawn`] was returned; its result is pending.
     Spawning { tries: u32 },
     /// Started at `since` after `tries` failures; not yet up for long enough.
     Starting { since: Moment, tries: u32 },
@@ -80,7 +80,7 @@ pub enum UnitEvent {
     Adopted { up: Duration },
     /// The timer went off.
     Elapsed,
-    /// The process ended; `None` when nobody can tell how.
+    /// The process ended; `None` when the exit status is unknown.
     Exited(Option<ProcessExit>),
 }
 
@@ -101,9 +101,9 @@ pub enum UnitEffect {
     Started(Result<(), ProgramError>),
     /// Answer all who wait for the end.
     Stopped(Result<(), ProgramError>),
-    /// Tell the one who asked for a start just now that it runs already.
+    /// Answer the current start request: the program runs already.
     RefuseStart,
-    /// Tell the one who asked for a stop just now that there is nothing to stop.
+    /// Answer the current stop request: the program does not run.
     RefuseStop,
 }
 

@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// file may be installed by now.
 pub const RETRY_SPAWN: Duration = Duration::from_secs(10);
 
-/// How long the kernel may take to end what was killed. What sits in a hung system call takes for ever.
+/// How long the kernel may take to end a killed process. One in a hung system call may never end.
 pub const KILL_WAIT: Duration = Duration::from_secs(10);
 
 /// One program.
@@ -185,7 +185,7 @@ fn stop_rest(state: UnitState, rules: &Rules) -> Transition {
     }
 }
 
-/// Who waits for a start that a later stop took back.
+/// Answers start requests that a later stop cancels.
 fn disappointed(again: bool) -> Vec<UnitEffect> {
     if again {
         vec![UnitEffect::Started(Err(ProgramError::StoppedMeanwhile))]
@@ -289,7 +289,7 @@ fn exited(state: UnitState, rules: &Rules, now: Moment, exit: Option<ProcessExit
     }
 }
 
-/// What cannot happen is told and changes nothing.
+/// An impossible event is logged and changes nothing.
 fn impossible(state: UnitState, what: &str) -> Transition {
     tracing::error!("{what} does not fit {state:?}");
     (state, vec![])
