@@ -1,7 +1,7 @@
 //! Runs one child to its end: within a deadline, with bounded output, and with nothing left behind.
 //!
 //! The child leads a process group of its own. The whole group is killed at the deadline, when the child
-//! ended but left someone behind who holds its pipes, and when the caller loses interest and drops the
+//! ended but left a process behind that holds its pipes, and when the caller drops the
 //! future. Processes that detach from the pipes (real daemons) are left alone once the child has ended.
 //! What a child's output means is the caller's business.
 
@@ -28,7 +28,7 @@ use crate::secret;
 /// How long the pipes may stay open after the child's end, and again after its group was killed.
 const LINGER: Duration = Duration::from_millis(200);
 
-/// How long a killed child may take to vanish; one in uninterruptible sleep may take for ever.
+/// How long a killed child may take to end; one in uninterruptible sleep may never end.
 const REAP: Duration = Duration::from_secs(1);
 
 /// What to run.
@@ -64,7 +64,7 @@ pub struct Command {
     pub env: Vec<(String, String)>,
 }
 
-/// A child that came to its end by itself, whatever that end was.
+/// A child that ended by itself, with whatever status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// Its exit code, or the signal that ended it.
@@ -122,7 +122,7 @@ pub enum ExecError {
         /// What it had printed until then.
         stderr: Output,
     },
-    /// The kernel did not tell how it ended: someone else collected it.
+    /// The kernel did not report how it ended: another task collected it.
     #[error("lost track of \"{program}\": {source}")]
     Lost { program: String, source: io::Error },
 }
@@ -145,7 +145,7 @@ pub async fn run(command: &Command) -> Result<Finished, ExecError> {
         () = pipes.drained() => end.await,
     };
     if ended.is_ok() {
-        // What it printed last is still on its way. If the pipes do not close, someone else holds them.
+        // The last output may still be in the pipes. If they do not close, another process holds them.
         let _ = timeout(LINGER, pipes.drained()).await;
     }
     if ended.is_err() || !pipes.closed() {
@@ -213,7 +213,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
         stdout: Drain::new(child.stdout.take(), command.max_output),
         stderr: Drain::new(child.stderr.take(), command.max_output),
     };
-    // A child that was not waited for has an id; without one there is no group to look after.
+    // A child that was not waited for has an id; without one there is no group to supervise.
     let id = child
         .id()
         .and_then(|id| i32::try_from(id).ok())
@@ -231,7 +231,8 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
 }
 
 /// Runs in the new process: what we inherited without knowing it, or somebody opened beside us, is not its
-/// business. An old kernel does not know how; then everything of ours is closed all the same, as we open it so.
+/// business. An old kernel lacks the call; the descriptors of httpok are closed all the same, because they are
+/// opened so.
 fn close_inherited() -> io::Result<()> {
     // SAFETY: integers.
     unsafe {
@@ -275,7 +276,7 @@ impl Group {
         let _ = killpg(self.leader, Signal::SIGKILL);
     }
 
-    /// Collects the leader, which has ended. From here on the group's number is not ours any more.
+    /// Collects the leader, which has ended. From here on the kernel may reuse the group's number.
     async fn collect(&mut self) -> io::Result<ExitStatus> {
         self.collected = true;
         self.child.wait().await
@@ -326,7 +327,7 @@ impl Feed {
             }
             match pipe.write(rest).await {
                 Ok(count) => self.written += count,
-                // It does not want to read on. Whether that is a failure, its exit status tells.
+                // The child closed its input. Its exit status decides whether that is a failure.
                 Err(_) => self.pipe = None,
             }
         }

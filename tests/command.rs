@@ -1,4 +1,4 @@
-//! Anything that command lines can stop and start: init scripts of the test's own, with real processes. What each
+//! Supervision by command lines: init scripts of the test, with real processes. What each
 //! method promises, and the whole table of outcomes with the watchdog as a process.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]

@@ -1,4 +1,4 @@
-//! Our own supervisor against real processes: ones that do not listen, that fork, that fall over, that
+//! The embedded supervisor against real processes: ones that ignore signals, that fork, that crash, that
 //! write too much, and that live on when their watchdog is killed.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]

@@ -1,4 +1,4 @@
-//! What stands between the watchdog and the system: children, supervisord's event protocol and RPC,
+//! The interfaces between the watchdog and the system: child processes, supervisord's event protocol and RPC,
 //! signals. Against real processes, pipes, sockets and a real supervisord.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]

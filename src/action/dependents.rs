@@ -1,5 +1,5 @@
-//! Processes that depend on another one: their supervisor stops them when it is stopped, and does not start them
-//! with it. We stop them just as well, so they have intents of their own and are started again like it.
+//! Dependents of a process: their supervisor stops them when it is stopped, and does not start them
+//! with it. httpok gives each an intent of its own and starts them again like the process itself.
 
 use crate::health::{ActionStep, IntentId, Plan, Process, ProcessState};
 
@@ -14,9 +14,9 @@ pub(super) type Dependents = Vec<(Process, IntentId)>;
 pub(super) async fn note(process: &Process, plan: &Plan, tools: &Tools<'_>) -> Dependents {
     let listed = tools.supervisors.dependents(&process.name).await;
     let mut dependents = Vec::new();
-    // a supervisor that does not answer this will not stop anything either
+    // a supervisor that does not answer this query will not answer the stop either
     for dependent in listed.unwrap_or_default() {
-        // whoever restarts it already starts it again, too
+        // the watchdog that already restarts it will start it, too
         if let Ok(intent) = tools.intents.open(&dependent, plan, tools).await {
             dependents.push((dependent, intent));
         }

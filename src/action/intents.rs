@@ -1,5 +1,5 @@
-//! "I am about to stop X": on disk before it happens, so that whatever becomes of this watchdog, someone
-//! knows that X must run again.
+//! Intents: "this watchdog is about to stop X", on disk before it happens, so that another run
+//! starts X if this one is killed.
 
 use crate::health::{IntentId, PendingRestart, Plan, Process};
 use crate::store::{Intent, Opened, Owner, Store, fresh_intent_id};
@@ -22,7 +22,7 @@ impl std::fmt::Debug for Intents {
     }
 }
 
-/// Tries to take over an intent that others take over at the same time.
+/// How often an intent is claimed while other watchdogs claim it at the same time.
 const TAKE_OVERS: usize = 3;
 
 impl Intents {
@@ -39,15 +39,15 @@ impl Intents {
         }
     }
 
-    /// Who we are.
+    /// The owner that this run writes into its intents.
     pub const fn owner(&self) -> &Owner {
         &self.owner
     }
 
     /// Notes that `process` is about to be stopped, on disk and in the record of the action. There is one such
     /// intent for each process: the name of the watchdog that holds it when that is another one. When the store
-    /// does not answer the restart goes on: a service that hangs now outweighs a crash that may come. The store
-    /// reports its own trouble.
+    /// does not answer the restart continues: a service that hangs now is worse than a possible crash of the
+    /// watchdog. The store reports its own errors.
     pub(super) async fn open(
         &self,
         process: &Process,
@@ -75,7 +75,8 @@ impl Intents {
         Ok(id)
     }
 
-    /// Writes the intent, in the place of one whose owner is gone, or of one of ours that is about to be closed.
+    /// Writes the intent. It replaces one with an owner that has ended, and one of this run that is about to be
+    /// closed.
     async fn note(&self, intent: &Intent) -> Result<(), String> {
         let name = &intent.process;
         for _ in 0..TAKE_OVERS {
@@ -99,10 +100,10 @@ impl Intents {
         Err("another one".to_owned())
     }
 
-    /// Intents whose owner is gone and which we `can_finish`. They are ours now.
+    /// Claims the intents of owners that have ended, as far as this run `can_finish` them.
     pub async fn inherit(&self, can_finish: impl Fn(&Intent) -> bool) -> Vec<Intent> {
         let Ok(open) = self.store.open_intents().await else {
-            // the store has told why
+            // the store has logged the reason
             return Vec::new();
         };
         let mut ours = Vec::new();
@@ -120,7 +121,7 @@ impl Intents {
     }
 }
 
-/// Whether the run of a watchdog that opened an intent still goes on.
+/// Whether the run of a watchdog that opened an intent still lives.
 fn lives(owner: &Owner) -> bool {
     started(owner.pid) == Some(owner.pid_started)
 }

@@ -5,7 +5,7 @@ use crate::health::{ActionStep, Moment, ProcessName, Step};
 
 use super::record::ActionRecord;
 
-/// Notes steps: in the record, and at once to whoever listens.
+/// Records steps, and passes each at once to a callback.
 pub(super) struct StepLog<'a> {
     pub clock: &'a Clock,
     pub record: &'a ActionRecord,

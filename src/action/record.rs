@@ -28,7 +28,7 @@ impl ActionRecord {
         self.lock().outcome.steps.push(step);
     }
 
-    /// The steps so far, looked at.
+    /// Whether one of the steps so far satisfies `fits`.
     pub(super) fn has_step(&self, fits: impl Fn(&Step) -> bool) -> bool {
         self.lock().outcome.steps.iter().any(fits)
     }
@@ -61,7 +61,7 @@ impl ActionRecord {
         self.lock().clone()
     }
 
-    /// The action broke off because of an error of ours. What it had stopped is pending.
+    /// The action broke off because of an internal error. The processes that it had stopped are pending.
     pub fn broke_off(&self, clock: &Clock, detail: String) -> Performed {
         self.step(Step {
             at: clock.now(),
@@ -73,7 +73,7 @@ impl ActionRecord {
     }
 
     fn lock(&self) -> MutexGuard<'_, Performed> {
-        // a panic while it was held left nothing half done: each method makes one change
+        // the value is consistent after a panic, because each method makes one change
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Stops and starts one process. From the moment the stop is asked for, everything aims at one thing: that
+//! Stops and starts one process. Once the stop has been requested, every step serves one goal: that
 //! the process runs again.
 
 use crate::health::{ActionStep, CallError, Plan, Process, ProcessName, ProcessState, Skip};
@@ -53,7 +53,7 @@ enum Stopped {
     Yes,
     /// Its supervisor did not confirm it.
     Unclear,
-    /// It turned out to be someone else's to start.
+    /// Another program or an operator is responsible for the start.
     NotOurs,
 }
 
@@ -79,7 +79,7 @@ async fn stop(
             log,
         )
         .await;
-        // evidence takes time, in which someone else may have restarted it
+        // evidence takes time, in which an operator may have restarted the process
         if let Some(why) = changed(tools.supervisors, process).await {
             log.say(Some(name), ActionStep::Skipped(why));
             return Stopped::NotOurs;
@@ -105,7 +105,7 @@ async fn stop(
     stopped
 }
 
-/// Why a process is not to be touched any more, if it is another one now, or not running.
+/// The reason to skip a process that was replaced or does not run any more.
 async fn changed(supervisors: &Supervisors, process: &Process) -> Option<Skip> {
     let now = supervisors.info(&process.name).await.ok()?;
     if now.state == ProcessState::Running {
@@ -114,8 +114,8 @@ async fn changed(supervisors: &Supervisors, process: &Process) -> Option<Skip> {
     Some(Skip::NotRunning { state: now.state })
 }
 
-/// Whether this is another process than the check looked at: someone was faster. Where the supervisor
-/// could not be asked before, or tells no life from another, there is nothing to compare.
+/// Whether this is another process than the one that the check probed: it was restarted meanwhile. Where the
+/// supervisor could not be asked before, or reports no start time or instance, there is nothing to compare.
 pub(super) fn replaced(looked: Option<&[Process]>, process: &Process) -> Option<Skip> {
     let before = looked?.iter().find(|before| before.name == process.name)?;
     (process.is_still(before) == Some(false)).then_some(Skip::Replaced {
@@ -124,8 +124,8 @@ pub(super) fn replaced(looked: Option<&[Process]>, process: &Process) -> Option<
     })
 }
 
-/// The stop said "not running": the state it is in, if someone stopped it on purpose between our look and
-/// our stop. Then it is theirs, and stays stopped.
+/// The stop was answered with "not running": the state of the process, if an operator stopped it between the listing
+/// and the stop. Then it stays stopped.
 async fn stopped_by_someone(supervisors: &Supervisors, name: &ProcessName) -> Option<ProcessState> {
     let state = supervisors.info(name).await.ok()?.state;
     matches!(state, ProcessState::Stopped | ProcessState::Stopping).then_some(state)

@@ -1,5 +1,5 @@
-//! One try to finish a pending restart: the process that we stopped runs again, or it is clear that it is not ours
-//! any more. When to try, and when to try again, is decided in the core.
+//! One try to finish a pending restart: the process that httpok stopped runs again, or it is no longer httpok's task
+//! to start it. When to try, and when to try again, is decided in the decision core.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::start::{settle, start};
 /// How often it is checked whether a stop that an earlier run had asked for is done.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// Tries once. Without `may_start` it only sees whether the process runs.
+/// Tries once. Without `may_start` it only checks whether the process runs.
 pub async fn resume(
     restart: &PendingRestart,
     may_start: bool,
@@ -104,7 +104,7 @@ fn not_yet(why: String) -> ResumeResult {
     }
 }
 
-/// It runs: as the process that was to be stopped (then nothing happened to it), or as a new one.
+/// Notes that the process runs: either the one that was to be stopped, untouched, or a new one.
 fn note_running(found: &Process, restart: &PendingRestart, log: &mut StepLog<'_>) {
     let untouched = found.pid.is_some() && found.pid == restart.pid_before;
     if !untouched {
@@ -115,8 +115,8 @@ fn note_running(found: &Process, restart: &PendingRestart, log: &mut StepLog<'_>
     }
 }
 
-/// The stop may have been asked for in the moment we were killed, and not be done yet. Not every supervisor says
-/// that a process is on its way down.
+/// The watchdog may have been killed just after it requested the stop, which may not be done yet. Not every
+/// supervisor reports that a process is stopping.
 async fn until_stop_is_done(restart: &PendingRestart, supervisors: &Supervisors) {
     let until = Instant::now() + supervisors.stop_takes(&restart.process).await;
     while may_be_untouched(restart, supervisors).await && Instant::now() < until {

@@ -1,5 +1,5 @@
-//! Starts a process that we stopped, or that was stopped with one, and waits until it is RUNNING. A start that the
-//! supervisor did not answer is tried again here; why a process is started is not known here.
+//! Starts a process that httpok stopped, or that was stopped with one, and waits until it is RUNNING. A start that the
+//! supervisor did not answer is tried again here. Why a process is started is decided elsewhere.
 
 use std::time::Duration;
 
@@ -52,8 +52,8 @@ pub(super) async fn bring_up(
     }
 }
 
-/// Starts a process that we stopped. A broken link is no answer: it is tried until there is one. `unstopped`
-/// is the process as it was, when nobody said that it has stopped.
+/// Starts a process that httpok stopped. A broken connection is not an answer: the start is retried until there is
+/// one. `unstopped` is the process before the stop, when the stop was not confirmed.
 pub(super) async fn start(
     supervisors: &Supervisors,
     name: &ProcessName,
@@ -68,9 +68,9 @@ pub(super) async fn start(
         let error = match supervisors.start(name).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_fault(CallError::ALREADY_STARTED) => match unstopped {
-                // the stop never got through: that is no restart
+                // the stop never reached the supervisor: this is not a restart
                 Some(before) if is_same(supervisors, before).await => return Err(error),
-                // someone was faster, or our last try did get through
+                // an operator started it, or the last try succeeded
                 Some(_) | None => return Ok(()),
             },
             Err(error) => error,
@@ -83,8 +83,8 @@ pub(super) async fn start(
     }
 }
 
-/// The answer to a stop was lost, so the process may still be on its way down. A start that finds it there is
-/// refused for good. When nobody can be asked, the start bears that.
+/// The answer to a stop was lost, so the process may still be stopping. A start of a process that still runs is
+/// refused. When the supervisor cannot be asked, the start goes ahead.
 async fn until_stopped(supervisors: &Supervisors, name: &ProcessName) {
     let until = Instant::now() + STOP_FOR;
     let mut pause = FIRST_PAUSE;
@@ -103,7 +103,7 @@ async fn is_same(supervisors: &Supervisors, before: &Process) -> bool {
     now.is_ok_and(|now| now.is_still(before) == Some(true))
 }
 
-/// Waits until a started process is RUNNING; says in which state it was last seen.
+/// Waits until a started process is RUNNING; returns the last state that was seen.
 pub(super) async fn settle(
     supervisors: &Supervisors,
     name: &ProcessName,
@@ -111,7 +111,7 @@ pub(super) async fn settle(
     let until = Instant::now() + SETTLE_FOR;
     loop {
         let Ok(process) = supervisors.info(name).await else {
-            // the start itself said that it runs; nobody contradicts
+            // the start was answered with success, and nothing contradicts it
             return (ProcessState::Running, None);
         };
         let settled = match process.state {

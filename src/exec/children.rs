@@ -1,5 +1,5 @@
 //! The children that this process itself waits for. As the first process of a container, and as a subreaper,
-//! it also becomes the parent of orphans, which somebody must collect; this list tells the two kinds apart.
+//! it also becomes the parent of orphans, which it must collect; this list distinguishes the two kinds.
 
 use std::collections::BTreeSet;
 use std::io;

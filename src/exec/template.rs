@@ -1,5 +1,5 @@
 //! Command lines with places in braces, such as `{name}`, that are filled in when they run. No value is ever pasted
-//! into a shell's text: there it is a parameter, quoted as its place asks for, so that nothing in it is a word of
+//! into a shell's text: there it is a parameter, quoted as its context requires, so that no part of it is syntax of
 //! the shell.
 
 use thiserror::Error;
@@ -10,7 +10,7 @@ use crate::escape::brief;
 /// A place as it is written, braces included, and its value.
 pub type Placeholder<'a> = (&'a str, String);
 
-/// A value that a shell within a shell would read as its own words, as in `sh -c "echo {name}"`.
+/// A value that a nested shell would parse as its own syntax, as in `sh -c "echo {name}"`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "{place} stands for {value:?}, which a shell could take for a command: rename it (letters, digits, blanks and \

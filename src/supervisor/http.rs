@@ -29,7 +29,7 @@ pub async fn open(path: &str) -> io::Result<Connection> {
     Endpoint::Unix(PathBuf::from(path)).open().await
 }
 
-/// Why a socket cannot be connected to; `shown` is whose it is.
+/// The error for a socket that cannot be connected to; `shown` is the address for messages.
 pub fn unopened(error: &io::Error, shown: &str) -> CallError {
     let why = match error.kind() {
         ErrorKind::NotFound => "no such socket".to_owned(),
@@ -60,7 +60,7 @@ pub async fn send(
     }
 }
 
-/// Passes all of `response`'s body to `take`, piece by piece; `shown` is whose it is.
+/// Passes all of `response`'s body to `take`, piece by piece; `shown` is the address for messages.
 pub async fn stream(
     mut response: Response,
     shown: &str,

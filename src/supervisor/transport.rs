@@ -1,4 +1,4 @@
-//! The way to a supervisord: HTTP over a Unix socket or TCP. What is asked is not known here.
+//! The connection to a supervisord: HTTP over a Unix socket or TCP. The methods are in `supervisord`.
 
 use std::time::Duration;
 

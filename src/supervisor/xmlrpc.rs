@@ -4,7 +4,7 @@ use dxr::{FaultResponse, MethodCall, MethodResponse, Value};
 
 use crate::health::CallError;
 
-/// The characters of an answer that cannot be read which are worth saying.
+/// How many characters of an unreadable response a message quotes.
 const SHOWN: usize = 200;
 
 /// The call of `method` as XML.

@@ -53,7 +53,7 @@ pub enum EventOutput {
     Thread(mpsc::Sender<WriteJob>),
 }
 
-/// Bytes to write, and whom to tell how it went.
+/// Bytes to write, and the sender for the result.
 type WriteJob = (Vec<u8>, oneshot::Sender<io::Result<()>>);
 
 impl EventOutput {
@@ -130,7 +130,7 @@ fn writer(mut file: File) -> io::Result<mpsc::Sender<WriteJob>> {
         .name("output".to_owned())
         .spawn(move || {
             while let Some((bytes, done)) = receiver.blocking_recv() {
-                // Whoever asked may have lost interest.
+                // The requester may have dropped its receiver.
                 let _ = done.send(file.write_all(&bytes));
             }
         })?;

@@ -1,8 +1,8 @@
 //! The event listener: supervisord's side of the ticks. Every event is acknowledged as soon as it is
 //! read, by a task of its own, so that supervisord never finds us busy, whatever a tick sets off.
 //!
-//! supervisord sends an event only after our READY and then waits, for ever if need be, for our RESULT;
-//! any byte it does not expect makes it give us up for good. So there is exactly one RESULT for one
+//! supervisord sends an event only after the listener's READY and then waits without a deadline for its RESULT;
+//! after an unexpected byte it stops using the listener. So there is exactly one RESULT for one
 //! event: also for one that cannot be read, once it is clear that nothing more of it comes.
 
 use std::io;
@@ -29,7 +29,7 @@ const RESULT_AND_READY: &[u8] = b"RESULT 2\nOKREADY\n";
 /// Why there will be no more ticks.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenerEnd {
-    /// Nobody will send events any more.
+    /// The input was closed: no more events will arrive.
     #[error("standard input was closed")]
     InputClosed,
     /// Events cannot be read.
@@ -40,7 +40,7 @@ pub enum ListenerEnd {
     Output(#[source] io::Error),
 }
 
-/// The listener's receiving end. Dropping it ends the listener without another word.
+/// The listener's receiving end. Dropping it ends the listener without further output.
 #[derive(Debug)]
 pub struct Listener {
     ticks: mpsc::Receiver<Result<Tick, ListenerEnd>>,
@@ -66,7 +66,7 @@ impl Listener {
         };
         let task = tokio::spawn(async move {
             let ended = link.serve(&sender).await;
-            // Nobody is left to hear it: that is why it ended.
+            // The receiver was dropped, which is why the listener ended.
             let _ = sender.send(Err(ended)).await;
         });
         Ok(Self {

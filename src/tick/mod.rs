@@ -1,4 +1,4 @@
-//! "Time to look": from supervisord's TICK events or our own timer; and the signals that tell the
+//! "Time to probe": from supervisord's TICK events or the watchdog's own timer; and the signals that ask the
 //! watchdog to stop or to read its configuration again. What follows from a tick is decided elsewhere.
 
 mod fd;
@@ -14,7 +14,7 @@ pub use listener::{Listener, ListenerEnd};
 pub use protocol::{ListenerEvent, ListenerItem, ListenerParser};
 pub use signals::{Signal, Signals};
 
-/// It is time to look.
+/// It is time to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
     /// supervisord's event name, such as `TICK_5`; [`Interval::NAME`] from our own timer.

@@ -4,13 +4,13 @@
 //! Unicode characters, not bytes, and no line end after them. So one wrong `len` glues a payload's rest to
 //! the next header; a header is therefore recognised anywhere in a line. Nothing in the stream is fatal.
 
-/// The longest piece of a header line that is looked at.
+/// The longest part of a header line that is parsed.
 const MAX_HEADER: usize = 64 * 1024;
 
 /// What is kept of a payload, in bytes. A tick's is 16 long; those of other events are counted, not kept.
 const MAX_PAYLOAD: usize = 4096;
 
-/// The characters of a line that cannot be read which are worth saying.
+/// How many characters of an unreadable line a message quotes.
 const SHOWN: usize = 200;
 
 /// One event as supervisord sent it.

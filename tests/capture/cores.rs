@@ -1,4 +1,4 @@
-//! Core files, by gcore and by ourselves.
+//! Core files, by gcore and by the built-in dumper.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! What is kept, and how it is told.
+//! Which evidence is kept, and how reports show it.
 
 use std::fs;
 

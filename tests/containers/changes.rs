@@ -1,5 +1,5 @@
-//! What happens to containers by other hands, or by their own: removed, renamed, made anew, frozen, ended; and what
-//! may be taken for what.
+//! Containers that an operator or the container itself changes: removed, renamed, recreated, paused, ended; and which
+//! container counts as the same one.
 
 use std::fs;
 use std::time::Duration;
@@ -132,7 +132,7 @@ async fn container_that_does_not_stay_up_is_exited() {
     assert!(error.is_fault(CallError::ABNORMAL_TERMINATION), "{error}");
     assert!(error.to_string().contains("exit code 3"), "{error}");
     assert_eq!(state(&client, "cshort").await, ProcessState::Exited);
-    // by other hands, or later, nobody can tell
+    // an operator may have stopped it later; the cause is unknown
     engine.podman(&["start", "cshort"]);
     let deadline = std::time::Instant::now() + LIMIT;
     while state(&client, "cshort").await != ProcessState::Stopped {

@@ -1,4 +1,4 @@
-//! What each method promises, and which words it has when it cannot keep that.
+//! The contract of each method, and its error messages.
 
 use std::fs;
 use std::time::Duration;

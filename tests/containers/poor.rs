@@ -1,5 +1,5 @@
-//! Docker has no word for a container that is on its way down: it "runs". Podman has one, so here it is taken away
-//! from it, between the engine and us.
+//! Docker reports a stopping container as running. Podman has a state for it, so a proxy removes that state
+//! between the engine and httpok.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -1,4 +1,4 @@
-//! Programs live on when their watchdog is killed, and the next one looks after them.
+//! Programs outlive a killed watchdog, and the next one supervises them.
 
 use httpok::supervisor::Supervisor;
 use std::fs;

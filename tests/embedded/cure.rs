@@ -1,4 +1,4 @@
-//! Whatever is wrong with a program of our own, the same comes of it as under supervisord.
+//! A faulty embedded program leads to the same outcome as under supervisord.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Ends of a watchdog, and what becomes of its programs.
+//! How a watchdog ends, and what happens to its programs.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -1,4 +1,4 @@
-//! What a program starts: who is told to end, what is waited for, what is killed, and what lives on.
+//! Descendants of a program: which are signalled, waited for, killed, or left running.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ struct Stage {
     child: u32,
 }
 
-/// A child that writes `asked` when it is told to end, and takes a second to write `clean`.
+/// A child that writes `asked` on SIGTERM, and takes a second to write `clean`.
 const SERVER: &str = "trap 'echo > asked; sleep 1; echo > clean; exit' TERM; echo > up; while :; do sleep 0.02; done";
 
 impl Stage {

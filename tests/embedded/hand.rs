@@ -1,4 +1,4 @@
-//! Programs that do not run: who starts them, and what `start`, `stop` and `restart` say.
+//! Programs that do not run: what starts them, and what `start`, `stop` and `restart` print.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::wait_until;
 
 const PLACE: [&str; 2] = ["--config", "httpok.toml"];
 
-/// Runs `httpok` with `words`, and gives its exit code and all that it said.
+/// Runs `httpok` with these arguments, and returns its exit code and output.
 fn said(stage: &Stage, args: &[&str]) -> (Option<i32>, String) {
     let end = stage.run(&[args, &PLACE].concat());
     (end.status.code(), end.out + &end.err)

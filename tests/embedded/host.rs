@@ -94,7 +94,7 @@ async fn supervise(text: &str) -> i32 {
     std::future::pending().await
 }
 
-/// Runs one program in the foreground, and looks after its orphans.
+/// Runs one program in the foreground, and reaps its orphans.
 async fn run(text: &str) -> i32 {
     become_subreaper().unwrap();
     let mut terminate = signal(SignalKind::terminate()).unwrap();

@@ -84,7 +84,7 @@ impl Stage {
         });
     }
 
-    /// `httpok` with these words.
+    /// `httpok` with these arguments.
     pub fn httpok(&self, args: &[&str]) -> Command {
         self.behind(&[], args)
     }
@@ -108,7 +108,7 @@ impl Stage {
         Program::start(&mut self.httpok(&["watch", "--config", "httpok.toml"]))
     }
 
-    /// Runs `httpok` with these words to its end.
+    /// Runs `httpok` with these arguments to its end.
     pub fn run(&self, args: &[&str]) -> End {
         Program::start(&mut self.httpok(args)).wait()
     }

@@ -113,7 +113,7 @@ fn a_unit_that_answers_500_is_restarted_once() {
     end(watchdog);
 }
 
-/// systemd is at work on it: we keep our hands off.
+/// systemd restarts the unit itself: httpok leaves it alone.
 #[test]
 fn crash_looping_unit_is_left_to_systemd() {
     let text = "[Service]\nExecStart=/bin/sh -c 'echo up >> DIR/loop.service.lives; exit 1'\n\
@@ -270,7 +270,7 @@ fn dependents_of_a_unit_are_started_again_with_it() {
     }
 }
 
-/// systemd does not answer for a while: it is looked on, and acted as soon as it is back.
+/// systemd does not answer for a while: probes continue, and httpok acts as soon as it answers.
 #[test]
 fn hung_systemd_is_retried() {
     let stage = Stage::with(&[("shop.service", SIMPLE)], &Answer::Hang(Vec::new()));

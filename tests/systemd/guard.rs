@@ -1,4 +1,4 @@
-//! systemd guards the guard: httpok as the unit of `examples/httpok.service`, under a real manager.
+//! systemd supervises the watchdog: httpok as the unit of `examples/httpok.service`, under a real manager.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Units that do not do as they are told, and what is refused for their own good.
+//! Units that ignore a stop or fail to start, and stops that httpok refuses.
 
 use httpok::supervisor::Supervisor;
 use std::os::unix::fs::PermissionsExt;
@@ -231,7 +231,7 @@ async fn stop_without_a_possible_start_is_refused() {
     }
 }
 
-/// Somebody else's manager cannot be reached; that is a matter of permission, and who may is said.
+/// The manager of another user cannot be reached; the error names the required user.
 #[tokio::test]
 async fn permission_error_names_the_required_user() {
     let manager = Manager::with(&[("web.service", "[Service]\nExecStart=LIFE\n")]);

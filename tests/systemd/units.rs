@@ -1,4 +1,4 @@
-//! Units as processes: what is listed, what starts and stops, and how one life is told from another.
+//! Units as processes: which are listed, how they start and stop, and how instances are distinguished.
 
 use httpok::health::{CallError, Process, ProcessState, Target};
 use httpok::supervisor::Stream;
@@ -125,7 +125,7 @@ async fn stop_and_start_wait_for_the_job() {
     );
 }
 
-/// Units without a process are told apart by their invocation.
+/// Units without a process are distinguished by their invocation id.
 #[tokio::test]
 async fn unit_without_a_process_has_an_instance() {
     let manager = Manager::with(&[(

@@ -22,7 +22,7 @@ use super::tool::{self, Ran};
 /// What is kept of each of a dumper's outputs.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// How often a process whose threads come and go is tried.
+/// How often a core is tried while the threads of the process change.
 const TRIES: u32 = 5;
 
 /// Limits on files are in units of so many bytes.
@@ -32,7 +32,7 @@ const MIB: u64 = 1 << 20;
 
 const WHAT: &str = "core";
 
-/// Makes a core of `subject`. What is made in vain is deleted.
+/// Makes a core of `subject`. An incomplete core is deleted.
 pub(super) async fn capture(
     dumper: &Dumper,
     subject: &CaptureSubject<'_>,
@@ -125,9 +125,9 @@ fn resident(pid: u32) -> Option<u64> {
 
 /// Where a core is to be.
 struct CorePaths {
-    /// What the dumper is told.
+    /// The path that is passed to the dumper.
     requested: PathBuf,
-    /// The name of the file that it makes of that.
+    /// The name of the file that the dumper makes of it.
     name: String,
 }
 
@@ -152,7 +152,7 @@ async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Dura
             requested,
             room.to_string(),
         ],
-        // A core is for nobody else's eyes, from its first byte on. A limit that is lower already stays.
+        // A core is private from its first byte on. A lower limit that is set already stays.
         Dumper::Command(gcore) => vec![
             "/bin/sh".to_owned(),
             "-c".to_owned(),

@@ -42,7 +42,7 @@ impl Deadline {
 }
 
 /// Evidence is written by so many threads at most. On a disk that hangs they hang for good, and the others of
-/// the runtime, which look up names, are needed.
+/// the runtime, which resolve names, are needed.
 static WRITERS: Semaphore = Semaphore::const_new(2);
 
 /// Does `work` on files on a thread of its own: a disk that hangs must not hang us.

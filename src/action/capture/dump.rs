@@ -1,5 +1,6 @@
-//! The inside of `gcore = "builtin"`: this program, started once more, writes a core of another process. In a process of its own, because then a crash or a kill cannot leave the other one stopped: the
-//! kernel lets go of it when its debugger ends.
+//! The inside of `gcore = "builtin"`: this program, started once more, writes a core of another process. In a
+//! process of its own, because then a crash or a kill cannot leave the other one stopped: the kernel lets go of it
+//! when its debugger ends.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,10 +10,10 @@ use crate::safe_path::SafeDir;
 
 use super::elf;
 
-/// The first word of the command line `__dump PID FILE MAX_BYTES`, which nobody but ourselves uses.
+/// The internal subcommand `__dump PID FILE MAX_BYTES`. Only httpok itself calls it.
 pub const DUMP: &str = "__dump";
 
-/// Exit status: threads came and went, so that it is worth another try.
+/// Exit status: the threads changed, so that another try may succeed.
 pub(super) const RACE: i32 = 75;
 
 /// Exit status: it cannot be done.
@@ -39,8 +40,8 @@ impl fmt::Display for DumpFailure {
     }
 }
 
-/// Does what the words after [`DUMP`] say: a core of the process PID in the new FILE. Returns the exit status;
-/// what went wrong is said on standard error.
+/// Writes a core of the process PID into the new FILE, as the arguments after [`DUMP`] say. Returns the exit status;
+/// errors go to standard error.
 pub fn run_dump(arguments: &[OsString]) -> i32 {
     let number = |word: &OsString| word.to_str()?.parse::<u64>().ok();
     let asked = match arguments {

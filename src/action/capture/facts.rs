@@ -21,7 +21,7 @@ const FOR: Duration = Duration::from_secs(5);
 /// What is read of one file.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// Threads that are told one by one.
+/// Threads that are listed one by one.
 const MAX_THREADS: usize = 500;
 
 const WHAT: &str = "facts";
@@ -74,7 +74,7 @@ fn read(pid: u32, send: &UnboundedSender<FactSection>) -> Result<(), String> {
         return Err(format!("there is no process {pid} any more"));
     }
     let emit = |title: &str, text: String, brief: Option<String>| {
-        // nobody waits for it any more: then nobody is told
+        // an error means that the receiver is gone, and nothing waits for the section
         let _ = send.send(FactSection {
             title: title.to_owned(),
             text,

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 
-/// Descriptors that are looked at.
+/// The number of descriptors that are read.
 const MAX: usize = 20_000;
 
-/// Descriptors of other kinds than sockets that are told one by one.
+/// Descriptors other than sockets that are listed one by one.
 const MAX_LISTED: usize = 500;
 
 /// What a process has open.
@@ -18,7 +18,7 @@ pub(super) struct Files {
     pub sockets: BTreeMap<u64, u32>,
     kinds: BTreeMap<&'static str, usize>,
     others: Vec<(u32, String)>,
-    /// There are more than were looked at.
+    /// There are more than were read.
     more: bool,
 }
 

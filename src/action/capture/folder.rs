@@ -1,5 +1,5 @@
 //! The directory that evidence is kept in, and its bounds: nobody else reads in it, it never fills the disk, and
-//! the oldest evidence goes first. Only files with names of ours are ever deleted.
+//! the oldest evidence is deleted first. Only files with evidence names are ever deleted.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -104,14 +104,14 @@ impl Folder {
     }
 }
 
-/// A file of ours.
+/// An evidence file.
 struct File {
     name: String,
     /// What it takes of the disk: a core has holes.
     bytes: u64,
 }
 
-/// Our files in `dir`, the oldest first, and of one incident the core before the text.
+/// The evidence files in `dir`, the oldest first, and of one incident the core before the text.
 fn evidence_files(dir: &Path) -> io::Result<Vec<File>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -119,7 +119,7 @@ fn evidence_files(dir: &Path) -> io::Result<Vec<File>> {
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        // not followed: where a link leads, nothing is ours
+        // links are not followed: their targets are not evidence
         let Ok(meta) = entry.metadata() else { continue };
         if meta.is_file() && stem::parse(&name).is_some() {
             let bytes = meta.blocks() * 512;

@@ -1,10 +1,10 @@
-//! One piece of evidence in words: in full for the evidence file, in brief for the report.
+//! One piece of evidence as text: in full for the evidence file, in brief for the report.
 
 use crate::health::Capture;
 
-/// What a report is told of a piece of evidence: so many lines,
+/// The bounds of a piece of evidence in a report: lines
 const BRIEF_LINES: usize = 20;
-/// and so many bytes.
+/// and bytes.
 const BRIEF_BYTES: usize = 2048;
 
 /// What one source gave.
@@ -14,7 +14,7 @@ pub(super) struct Evidence {
     pub what: String,
     /// All of it.
     pub text: String,
-    /// What a report is told of it.
+    /// The part of it that a report shows.
     pub brief: String,
     /// What a tool complained about.
     pub errors: String,

@@ -59,7 +59,7 @@ use spec::CaptureSpec;
 use stem::Stem;
 use subject::CaptureSubject;
 
-/// What is looked at before a core is made.
+/// The sources of evidence other than the core.
 enum EvidenceSource<'a> {
     Facts,
     LastLines,

@@ -6,13 +6,13 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Sockets that are told one by one.
+/// Sockets that are listed one by one.
 const MAX_LISTED: usize = 500;
 
 /// What is read of one table: hundreds of thousands of sockets.
 const MAX_TABLE: u64 = 64 << 20;
 
-/// One socket in words.
+/// One socket, described for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Socket {
     inode: u64,
@@ -34,7 +34,7 @@ type SocketTable = (&'static str, fn(&str) -> Option<Socket>);
 
 const TABLES: [SocketTable; 3] = [("tcp", tcp), ("tcp6", tcp), ("unix", unix)];
 
-/// The sockets of `pid` whose inodes, each with its descriptor, are `wanted`.
+/// The sockets of `pid` with an inode in `wanted`, which maps inodes to descriptors.
 pub(super) fn read(pid: u32, wanted: &BTreeMap<u64, u32>) -> Sockets {
     let mut found = Sockets {
         rows: Vec::new(),

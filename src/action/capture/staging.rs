@@ -48,7 +48,7 @@ impl Staging {
         }
     }
 
-    /// The directory that the dumper is told, as it is in the paths above.
+    /// The directory that is passed to the dumper, as it is in the paths above.
     pub(super) fn dumper_dir(&self) -> PathBuf {
         self.path("")
     }
@@ -61,7 +61,7 @@ impl Staging {
         self.place().read(OsStr::new(name))
     }
 
-    /// Makes the file `name`, open as `file`, ours alone, and gives it its place in the folder.
+    /// Makes the file `name`, open as `file`, private to httpok, and moves it to its place in the folder.
     ///
     /// # Errors
     /// As the system says.

@@ -15,7 +15,7 @@ const LET_GO_EVERY: Duration = Duration::from_millis(10);
 pub(in crate::action) struct Stat {
     /// `R`, `S`, `D`, `T` (stopped), `t` (held by a debugger), `Z`...
     pub state: char,
-    /// When it was started, in ticks since boot: tells it from a later one with its pid.
+    /// When it was started, in ticks since boot: distinguishes it from a later process with its pid.
     pub started: u64,
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn wake(pid: u32, before: Option<Stat>) {
         && before.state != 'T'
         && now.state == 'T'
     {
-        // it ended meanwhile, or it is not ours to signal: then nothing is lost
+        // an error is ignored: the process ended meanwhile, or httpok may not signal it
         let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGCONT);
     }
 }

@@ -1,5 +1,5 @@
 //! The names of evidence files: `TIME-INCIDENT-PROCESS` and an ending. They sort by time, and say which
-//! files in a directory are ours.
+//! files in a directory are evidence.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ pub(super) struct Stem {
     process: String,
 }
 
-/// A file that is ours.
+/// The parts of an evidence file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EvidenceName<'a> {
     pub time: &'a str,
@@ -66,7 +66,7 @@ fn plain(name: &str) -> String {
     name.chars().map(plain).collect()
 }
 
-/// What `name` says, if it is one of ours.
+/// The parts of `name`, if it is the name of an evidence file.
 pub(super) fn parse(name: &str) -> Option<EvidenceName<'_>> {
     let (time, rest) = name.split_once('-')?;
     let (seed, rest) = rest.split_once('-')?;

@@ -1,4 +1,4 @@
-//! Runs the user's tools: what they print, and how they ended, in words.
+//! Runs the user's tools, and describes what they print and how they end.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ fn whole(output: &Output) -> String {
     text
 }
 
-/// A failure with the tool's own words, if it had any. The last ones: before them there may be warnings.
+/// A failure with the last line that the tool printed, if any: warnings may precede it.
 pub(super) fn because(failure: String, errors: &str) -> String {
     match errors.lines().rev().find(|line| !line.trim().is_empty()) {
         Some(line) => format!("{failure}: {}", line.trim()),

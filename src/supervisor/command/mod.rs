@@ -6,8 +6,8 @@
 //! 1 and 2 it crashed), and the exit codes of the other two count only when it agrees. A command that cannot be run
 //! or does not end gives no state, in particular not "stopped".
 //!
-//! The status command cannot say why a process does not run, so the client remembers its stops and starts: what it could
-//! not start is EXITED or FATAL, which is not what an operator stopped.
+//! The status command cannot say why a process does not run, so the client remembers its stops and starts: what it
+//! could not start is EXITED or FATAL, which is not what an operator stopped.
 
 mod pidfile;
 pub mod spec;

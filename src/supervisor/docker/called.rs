@@ -31,7 +31,7 @@ struct ListedHostConfig {
 }
 
 impl Listed {
-    /// Whether it may use a name space of the container `id`. A list tells at most that it uses the network of
+    /// Whether it may use a name space of the container `id`. A list says at most that it uses the network of
     /// another one.
     pub fn can_share_with(&self, id: &str) -> bool {
         let mode = self

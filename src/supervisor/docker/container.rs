@@ -159,7 +159,7 @@ impl Container {
         moment(&self.state.started_at)
     }
 
-    /// How long it runs; nothing when its engine's clock is ahead of ours.
+    /// How long it runs; `None` when its engine's clock is ahead of the local one.
     fn uptime(&self, now: SystemTime) -> Duration {
         self.began()
             .and_then(|began| now.duration_since(began).ok())

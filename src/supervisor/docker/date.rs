@@ -1,4 +1,4 @@
-//! Dates as engines write them.
+//! Parses dates of container engines.
 
 use std::time::{Duration, SystemTime};
 

@@ -13,7 +13,7 @@ use crate::supervisor::lingering::Lingering;
 /// What the client remembers.
 #[derive(Clone, Debug, Default)]
 pub struct ContainerMemory {
-    /// Stops whose answer never came.
+    /// Stops without an answer.
     pub stops: Lingering,
     facts: Arc<Mutex<KnownStates>>,
 }

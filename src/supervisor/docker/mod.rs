@@ -55,7 +55,7 @@ const FEW_LINES: u16 = 200;
 pub struct DockerClient {
     wire: DockerConnection,
     memory: ContainerMemory,
-    /// The container that we run in, which is never touched.
+    /// The container that httpok runs in, which is never touched.
     own_id: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which container we run in, if any: one that stops itself is not there to start itself.
+//! Finds the container that httpok runs in, if any: it must never be stopped, because httpok could not start it again.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The way to a container engine: requests over its Unix socket, each with one deadline and a bounded answer.
-//! Without a version in the path, so that any engine takes them. What they mean is not known here.
+//! The connection to a container engine: requests over its Unix socket, each with one deadline and a bounded answer.
+//! Paths have no version, so that any engine accepts them. The meaning of requests is in `docker`.
 
 use std::io::ErrorKind;
 use std::time::Duration;

@@ -87,7 +87,7 @@ impl Embedded {
             .await
     }
 
-    /// How long a [`Self::shutdown`] may take when nobody listens to his stop signal.
+    /// How long a [`Self::shutdown`] may take when every program ignores its stop signal.
     pub fn longest_stop(&self) -> Duration {
         let mut longest = BTreeMap::new();
         for handle in self.by_priority() {
@@ -149,7 +149,7 @@ impl Embedded {
     }
 }
 
-/// Its job panicked: there is no other way for one to end before its handles.
+/// The error when a job panicked: a job cannot end before its handles in any other way.
 fn gone(name: &ProcessName) -> CallError {
     CallError::Unreachable {
         detail: format!("nobody looks after \"{name}\" any more"),

@@ -1,6 +1,6 @@
 //! What a program's leading process started and left behind when it ended: processes of its group and of its
-//! session, what left both and came to us as orphans, and the children of all these. They hold ports and files
-//! that the next start needs, or finish work that nobody else finishes.
+//! session, orphans that left both and became children of httpok, and the children of all these. They hold ports and
+//! files that the next start needs, or finish work that nobody else finishes.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::identity;
 use crate::exec::children;
 
-/// This variable in its environment tells of a process by which program it was started.
+/// The environment variable that identifies the program that started a process.
 pub const MARK: &str = "HTTPOK_PROGRAM";
 
 /// Reading all of `/proc` takes milliseconds; a process that hangs in the kernel may hold up its reader.

@@ -1,5 +1,5 @@
-//! How a program ended, and why one could not be started or stopped: supervisord's fault codes, so that
-//! an action need not know which supervisor it talks to.
+//! How a program ended, and why it could not be started or stopped: supervisord's fault codes, so that
+//! an action does not depend on the backend.
 
 use std::fmt;
 
@@ -77,7 +77,7 @@ pub enum ProgramError {
     NotRunning,
     /// It could not be started.
     StartFailure(StartFailure),
-    /// Somebody stopped it before it was up.
+    /// Another request stopped it before it was RUNNING.
     StoppedMeanwhile,
     /// It was killed, and is still there.
     Unkillable,
@@ -95,7 +95,7 @@ const ABNORMAL_TERMINATION: i64 = 40;
 const SPAWN_ERROR: i64 = 50;
 
 impl ProgramError {
-    /// The same about the program `name`, as supervisord words it: its code, `CODE: ` and the detail.
+    /// The error about the program `name` in supervisord's format: its code, `CODE: ` and the detail.
     pub fn about(&self, name: &ProcessName) -> CallError {
         let (code, word, detail) = match self {
             Self::BadName => (CallError::BAD_NAME, "BAD_NAME", None),

@@ -10,7 +10,7 @@ use super::programs::Embedded;
 use crate::health::ProcessName;
 
 /// SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH as they come. From its making on they do not end us any
-/// more: it is to be made before the program is started, which may tell somebody that it can be signalled.
+/// more: create it before the program is started, which may announce that it can be signalled.
 #[derive(Debug)]
 pub struct Forwarder {
     hangup: Signal,

@@ -1,4 +1,4 @@
-//! The way to a program's task: requests go in, what it published is read. Holds no process.
+//! The handle of a program's job: it sends requests and reads the published status. The job itself is in `job`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::spec::Program;
 use super::status::ProgramStatus;
 use super::unit::UnitState;
 
-/// Requests that may wait. Whoever has one more waits outside.
+/// The capacity of the request queue. A further request waits for room.
 const QUEUE: usize = 8;
 
 /// Receives the result of one request.
@@ -46,12 +46,12 @@ pub enum JobRequest {
     Redefine(Arc<Program>, ReplySender),
 }
 
-/// The way to a job. The job ends with its last handle, and leaves the process alone.
+/// The handle of a job. The job ends with its last handle, and leaves the process running.
 #[derive(Clone, Debug)]
 pub struct Handle {
     /// The definition it was last given.
     pub program: Arc<Program>,
-    /// It is not defined any more: it is stopped, and then forgotten.
+    /// The program is no longer defined: it is being stopped and then removed.
     pub retired: bool,
     requests: mpsc::Sender<JobRequest>,
     status: watch::Receiver<ProgramStatus>,
@@ -98,7 +98,7 @@ impl Handle {
             .map(|status| status.clone())
     }
 
-    /// Asks, and gives the receipt for the answer. `None`: the job is no more.
+    /// Sends a request, and returns the receiver of its result. `None`: the job has ended.
     pub async fn ask(
         &self,
         request: impl FnOnce(ReplySender) -> JobRequest,

@@ -1,5 +1,5 @@
 //! Which process it is: a pid alone is not enough, as another process may get it. What the kernel keeps
-//! about each under `/proc` tells them apart, within one boot of the machine and the next.
+//! about each under `/proc` distinguishes them, within one boot of the machine and the next.
 
 use std::io;
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! One program's task: it owns the state machine, the process and the timer. Everybody else has a handle, puts
-//! requests into its queue and reads what it published; nobody waits for anything but the ticket of a request.
+//! The job, the task of one program, owns the state machine, the process and the timer. Other code has a handle, puts
+//! requests into the job's queue, reads the published status, and waits only for the reply to a request.
 
 use std::io;
 use std::mem;
@@ -25,18 +25,18 @@ use super::status::{ProgramStatus, ending};
 use super::unit::{Autorestart, ProgramUnit, UnitEffect, UnitEvent, UnitState};
 use crate::health::Moment;
 
-/// What all jobs have in common.
+/// What all jobs share.
 #[derive(Debug)]
 pub struct JobContext {
     /// Connects them to their logs.
     pub keeper: Keeper,
-    /// Where they note which processes are theirs.
+    /// The notes of their processes, for the next watchdog.
     pub notes: Option<Notes>,
     /// One more whenever a record is another.
     pub changes: watch::Sender<u64>,
 }
 
-/// A program, its process, and those who wait for something to become of it.
+/// A program, its process, and the requests that wait for a result.
 pub struct ProgramJob {
     program: Arc<Program>,
     unit: ProgramUnit,
@@ -87,7 +87,7 @@ impl ProgramJob {
         }
     }
 
-    /// Serves `queue` until nobody can put anything into it any more.
+    /// Serves `queue` until all its senders are dropped.
     pub async fn run(mut self, mut queue: mpsc::Receiver<JobRequest>) {
         loop {
             tokio::select! {
@@ -105,11 +105,11 @@ impl ProgramJob {
             }
             self.publish();
             if self.is_clearing() {
-                // whoever asked wants to see what becomes of the start
+                // the requester waits for the result of the start
                 continue;
             }
             for (ticket, answer) in mem::take(&mut self.answers) {
-                // Whoever asked may have lost interest.
+                // The requester may have dropped its receiver.
                 let _ = ticket.send(answer);
             }
         }
@@ -475,7 +475,7 @@ impl ProgramJob {
         }
     }
 
-    /// Shows what is different, before anybody is answered.
+    /// Publishes a changed status before any request is answered.
     fn publish(&self) {
         let lives = self.child.as_ref().map(|c| (c.pid(), c.started(), false));
         let left = self.left.as_ref().map(|f| (f.leader, f.started, true));

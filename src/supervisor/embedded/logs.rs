@@ -341,7 +341,7 @@ fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
     command
         .arg0("httpok")
         .args(arguments(logs))
-        // Nothing of ours is its business, and no directory is kept from being unmounted.
+        // The writer needs no descriptor of httpok, and must not keep a directory from being unmounted.
         .env_clear()
         .current_dir("/")
         .stdin(pipes[0].try_clone()?)

@@ -1,6 +1,6 @@
-//! Which processes are ours, on disk, for the next watchdog. A note is begun before the fork and finished
-//! by the new process itself, before it becomes the command: there is no instant in which we could be
-//! killed and leave a program behind that nobody knows of, to be started a second time.
+//! Notes on disk about the processes of programs, for the next watchdog. A note is begun before the fork and finished
+//! by the new process itself, before it becomes the command: at no instant can the watchdog be
+//! killed and leave a program without a note, which the next watchdog would start a second time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -168,7 +168,7 @@ fn record(note: &str) -> Option<ProcessRecord> {
 /// Finishes the note behind `note`. Runs in the new process: system calls only, and no allocation.
 pub fn sign(note: RawFd) -> io::Result<()> {
     let mut stat = [0_u8; STAT];
-    // SAFETY: the path ends in a zero, the buffer has the length that is told, and what is written of it
+    // SAFETY: the path ends in a zero, the buffer has the length that is passed, and what is written of it
     // was read before.
     unsafe {
         let own = libc::open(

@@ -1,4 +1,4 @@
-//! Signals as people write them.
+//! Parses the names and numbers of signals.
 
 use nix::sys::signal::Signal;
 

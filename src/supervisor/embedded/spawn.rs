@@ -1,6 +1,6 @@
-//! From a definition to a process: finds the command, connects its outputs, forks, and prepares the new process
-//! (session, signals, limits, user, directory) before it becomes the command. What becomes of it is not
-//! known here.
+//! Starts a process from a definition: finds the command, connects its outputs, forks, and prepares the new process
+//! (session, signals, limits, user, directory) before it becomes the command. The running process is the
+//! business of `child` and `job`.
 
 use std::env;
 use std::ffi::{CString, OsString};
@@ -39,10 +39,10 @@ const NOT_INHERITED: [&str; 10] = [
     "LISTEN_FDNAMES",
 ];
 
-/// Where commands are when nobody says where.
+/// The search path for commands when `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Starts a process of `program`. To be called on the thread that lives as long as we do: the kernel takes
+/// Starts a process of `program`. Call it on a thread that lives as long as the process: the kernel takes
 /// "when the parent dies" to be about the thread.
 pub fn spawn(
     program: &Program,
@@ -171,7 +171,7 @@ fn unconnected((log, error): Unconnected) -> SpawnError {
     }
 }
 
-/// The steps of a new process, in order. Their number travels with the error: through the pipe that tells
+/// The steps of a new process, in order. Their number travels with the error: the pipe that informs
 /// the parent why its child failed goes one integer.
 #[derive(Clone, Copy)]
 #[repr(i32)]

@@ -20,7 +20,7 @@ pub struct Program {
     pub name: String,
     /// The same as `name` for a program on its own.
     pub group: String,
-    /// The command and its arguments; no shell sees them. A bare name is looked for in `PATH`, a relative
+    /// The command and its arguments; no shell sees them. A bare name is searched in `PATH`, a relative
     /// path from `directory`.
     pub command: Vec<String>,
     /// Where it runs; `None`: where we do.
@@ -29,9 +29,9 @@ pub struct Program {
     pub environment: BTreeMap<String, Secret>,
     /// The user it runs as; `None`: the user of httpok.
     pub user: Option<User>,
-    /// Its file mode creation mask; `None`: ours.
+    /// Its file mode creation mask; `None`: those of httpok.
     pub umask: Option<u32>,
-    /// Its resource limits, soft and hard alike; `None`: ours.
+    /// Its resource limits, soft and hard alike; `None`: those of httpok.
     pub rlimits: Rlimits,
     /// Its standard input.
     pub stdin: ProgramInput,
@@ -64,7 +64,7 @@ pub struct Program {
     pub dies_with_us: bool,
 }
 
-/// A user with the groups it is in, as numbers: names were looked up when the configuration was read, as a
+/// A user with the groups it is in, as numbers: names were resolved when the configuration was read, because a
 /// directory service that hangs must not hang a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -99,7 +99,7 @@ pub enum ProgramInput {
 pub enum ProgramOutput {
     /// `/dev/null`.
     Null,
-    /// Where that one of ours goes. Not for one that is to outlive whoever reads that.
+    /// The same place as that output of httpok. Not for a program that must outlive the reader of that output.
     Inherit(Stream),
     /// To a file.
     File(LogFile),
@@ -131,7 +131,7 @@ impl LogFile {
 }
 
 impl Program {
-    /// A program of its own with supervisord's defaults, but for its output, which goes where ours does.
+    /// A program without a group, with supervisord's defaults, except that its output goes where that of httpok goes.
     pub fn new(name: impl Into<String>, command: Vec<String>) -> Self {
         let name = name.into();
         Self {
@@ -181,7 +181,7 @@ impl Program {
         }
     }
 
-    /// What tells its processes from those of other programs.
+    /// The value that identifies its processes among those of other programs.
     pub fn mark(&self) -> String {
         format!("{}:{}", self.group, self.name)
     }

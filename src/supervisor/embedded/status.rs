@@ -77,7 +77,7 @@ impl ProgramStatus {
         }
     }
 
-    /// Whether it has come to its end by itself. One that ran before and whose new process cannot be created is
+    /// Whether it has ended by itself. One that ran before and whose new process cannot be created is
     /// tried again from time to time.
     pub fn is_over(&self) -> bool {
         let tried_again = matches!(

@@ -1,4 +1,4 @@
-//! The words of a program's life: rules, states, events, effects. What follows from what is not here.
+//! Types of a program's life cycle: rules, states, events, effects. The transitions are in `unit`.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ impl UnitState {
         }
     }
 
-    /// Whether it came to its end by itself, and stays there until somebody asks.
+    /// Whether it ended by itself and is not started again without a request.
     pub const fn over(&self) -> bool {
         matches!(self, Self::Exited { again: None, .. } | Self::Fatal { .. })
     }

@@ -1,6 +1,6 @@
 //! One program's life as a pure state machine: supervisord's states, and what leads from one to the next.
-//! No process, no clock, no timer in here: time is an argument, and what is to be done comes back as
-//! effects. Whoever performs them feeds the results back in as events.
+//! It has no process, clock or timer: time is an argument, and the required actions are returned as
+//! effects. The job performs them and feeds the results back as events.
 
 mod event;
 #[cfg(test)]

@@ -114,7 +114,7 @@ fn events() -> Vec<(&'static str, UnitEvent)> {
     ]
 }
 
-/// What is expected of one cell of the table: the next state's shape, and the effects.
+/// The expectation of one cell of the table: the next state's shape, and the effects.
 type Cell = (&'static str, Vec<UnitEffect>);
 
 /// The whole table, but for cells in which nothing happens.
