@@ -223,7 +223,7 @@ const SECTION_FAULTS: &[Rule] = &[
     ("[mail]\nto = \"a@b.c\"\nsmtp = \"smtp://u:p@h\"\npassword = \"p\"\n",
         (4, 12), "mail.password", "holds a password already", "URL"),
     ("[mail]\n", (1, 1), "mail.to", "missing key \"to\"", "ops@example.org"),
-    ("[mail]\nto = []\n", (2, 6), "mail.to", "nobody", "leave [mail] out"),
+    ("[mail]\nto = []\n", (2, 6), "mail.to", "a list of no addresses", "leave [mail] out"),
     ("[mail]\nto = [\"a@b.c\", \"me\"]\n", (2, 16), "mail.to[1]", "\"me\" is not a mail address", "@"),
     ("[mail]\nto = \"<a@b.c> x\"\n", (2, 6), "mail.to", "is not a mail address", "@"),
     ("[mail]\nto = \"a@b.c\"\nsendmail = \"x\"\nsmtp = \"smtp://h\"\n",

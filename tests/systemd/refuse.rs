@@ -54,10 +54,7 @@ async fn unit_stopped_by_an_operator_is_stopped() {
             "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 7'\n".to_owned(),
         ),
         // what nothing refers to is forgotten
-        (
-            "keeps.target",
-            "[SystemdUnit]\nWants=ends.service\n".to_owned(),
-        ),
+        ("keeps.target", "[Unit]\nWants=ends.service\n".to_owned()),
         (
             "ends.service",
             "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 0'\n".to_owned(),
@@ -97,12 +94,12 @@ async fn failed_start_says_how_the_unit_ended() {
         ),
         (
             "unmet.service",
-            "[SystemdUnit]\nConditionPathExists=/nonexistent\n[Service]\nExecStart=LIFE\n",
+            "[Unit]\nConditionPathExists=/nonexistent\n[Service]\nExecStart=LIFE\n",
         ),
         ("broken.service", "[Service]\nNonsense\n"),
         (
             "needy.service",
-            "[SystemdUnit]\nRequires=notify.service\nAfter=notify.service\n[Service]\nExecStart=LIFE\n",
+            "[Unit]\nRequires=notify.service\nAfter=notify.service\n[Service]\nExecStart=LIFE\n",
         ),
         (
             "loop.service",
@@ -154,14 +151,13 @@ async fn failed_start_says_how_the_unit_ended() {
 /// How often something is restarted is counted by us.
 #[tokio::test]
 async fn start_limit_does_not_block_a_restart() {
-    let text =
-        "[SystemdUnit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n[Service]\nExecStart=LIFE\n";
+    let text = "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=2\n[Service]\nExecStart=LIFE\n";
     let manager = Manager::with(&[
         ("web.service", text),
         // as long as someone wants it systemd remembers it
         (
             "keeper.service",
-            "[SystemdUnit]\nAfter=web.service\n[Service]\nExecStart=LIFE\n",
+            "[Unit]\nAfter=web.service\n[Service]\nExecStart=LIFE\n",
         ),
     ]);
     manager.systemctl(&["start", "keeper"]);
@@ -185,15 +181,15 @@ async fn stop_without_a_possible_start_is_refused() {
     let manager = Manager::with(&[
         (
             "stays.service",
-            "[SystemdUnit]\nRefuseManualStop=yes\n[Service]\nExecStart=LIFE\n",
+            "[Unit]\nRefuseManualStop=yes\n[Service]\nExecStart=LIFE\n",
         ),
         (
             "once.service",
-            "[SystemdUnit]\nRefuseManualStart=yes\n[Service]\nExecStart=LIFE\n",
+            "[Unit]\nRefuseManualStart=yes\n[Service]\nExecStart=LIFE\n",
         ),
         (
             "wants.service",
-            "[SystemdUnit]\nWants=once.service\n[Service]\nExecStart=LIFE\n",
+            "[Unit]\nWants=once.service\n[Service]\nExecStart=LIFE\n",
         ),
         ("gone.service", "[Service]\nExecStart=LIFE\n"),
         ("base.service", "[Service]\nExecStart=LIFE\n"),

@@ -115,7 +115,7 @@ mod tests {
         };
         for (stderr, kind, expected) in [
             (
-                "Failed to start nosuch.service: SystemdUnit nosuch.service not found.\n",
+                "Failed to start nosuch.service: Unit nosuch.service not found.\n",
                 "10",
                 "Unit nosuch.service not found.",
             ),
@@ -127,7 +127,7 @@ mod tests {
                 "Operation refused, unit manual.service may",
             ),
             (
-                "Failed to start a.service: SystemdUnit a.service is masked.\n",
+                "Failed to start a.service: Unit a.service is masked.\n",
                 "30",
                 "is masked",
             ),
@@ -170,7 +170,7 @@ mod tests {
                 "No main process to kill",
             ),
             (
-                "Failed to kill unit web.service: SystemdUnit web.service not loaded.\n",
+                "Failed to kill unit web.service: Unit web.service not loaded.\n",
                 "70",
                 "not loaded",
             ),
