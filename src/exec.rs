@@ -6,6 +6,7 @@
 //! What a child's output means is the caller's business.
 
 pub mod children;
+pub mod open_files;
 pub mod template;
 
 use std::fmt;
@@ -189,9 +190,12 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
     for name in secret::withheld() {
         prepared.env_remove(name);
     }
-    // SAFETY: between fork and exec one system call is made, with integers.
+    // SAFETY: between fork and exec only system calls are made, without memory of their own.
     unsafe {
-        prepared.pre_exec(close_inherited);
+        prepared.pre_exec(|| {
+            open_files::give_back();
+            close_inherited()
+        });
     }
     prepared
         .envs(command.env.iter().map(|(name, value)| (name, value)))

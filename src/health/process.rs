@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::bound;
 use super::unit;
 
 /// The supervisors that can hold a process.
@@ -209,6 +210,18 @@ pub struct Process {
 }
 
 impl Process {
+    /// With its texts cut to [`TEXT_MAX`](crate::health::TEXT_MAX): a supervisor may say anything.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        let ProcessName { group, name, .. } = &mut self.name;
+        for text in [group, name, &mut self.detail] {
+            bound(text);
+        }
+        self.instance.iter_mut().for_each(bound);
+        self.aliases.iter_mut().for_each(bound);
+        self
+    }
+
     /// Whether this is the life that `before` was; `None` when nothing tells.
     pub fn is_still(&self, before: &Self) -> Option<bool> {
         let lives = self.instance.as_ref().zip(before.instance.as_ref());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::gate::Gate;
 use super::moment::Moment;
 use super::process::{Backend, ProcessName, ProcessState};
+use super::text::bound;
 
 /// One step of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +168,19 @@ impl CallError {
             code,
             text: text.into(),
         }
+    }
+
+    /// With its text cut to [`TEXT_MAX`](crate::health::TEXT_MAX): a supervisor may say anything.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        match &mut self {
+            Self::Fault { text, .. } => bound(text),
+            Self::Unauthorized { detail }
+            | Self::Unreachable { detail }
+            | Self::Malformed { detail } => bound(detail),
+            Self::TimedOut { .. } => {}
+        }
+        self
     }
 
     /// Whether this is supervisord's fault number `code`.

@@ -12,6 +12,13 @@ pub fn bounded(text: impl Into<String>) -> String {
     bounded_to(text.into(), TEXT_MAX)
 }
 
+/// Cuts `text` to [`TEXT_MAX`] bytes.
+pub fn bound(text: &mut String) {
+    if text.len() > TEXT_MAX {
+        *text = bounded(std::mem::take(text));
+    }
+}
+
 /// `bytes` as text, lossily where they are not UTF-8, cut to [`TEXT_MAX`] bytes.
 pub fn bounded_lossy(bytes: &[u8]) -> String {
     // what is not UTF-8 grows to three bytes, so a little more is read than is kept

@@ -3,11 +3,13 @@
 //! Each look-up runs on a thread of its own that nobody joins: it holds up neither the event loop nor
 //! the end of the process, even when the resolver takes minutes. A name that is being looked up is not looked up
 //! twice, so a dead resolver costs one thread per name. A look-up holds one of [`SLOTS`] only while it may be a quick
-//! one, so names that hang keep no others waiting, and a name that was found keeps its answer for a while.
+//! one, so names that hang keep no others waiting; those of this machine and of `/etc/hosts` need none, as no server
+//! is asked for them. A name that was found keeps its answer for a while.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::File;
+use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::endpoint::Family;
 use super::trouble;
+use crate::blocking;
 use crate::health::{Phase, Reason, Trouble};
 
 /// Look-ups that begin at the same time, over the whole process.
@@ -35,8 +38,11 @@ const KEPT_FOR: Duration = Duration::from_secs(600);
 /// More names than this are not remembered.
 const NAMES_MAX: usize = 4096;
 
+/// So much of `/etc/hosts` is read, in bytes.
+const HOSTS_MAX: u64 = 1 << 20;
+
 /// The threads of a process are shared, so their bound is.
-static LOOKUPS: Lookups = Lookups::new(resolve);
+static LOOKUPS: Lookups = Lookups::new(resolve, read_hosts);
 
 type Answer = Result<Vec<SocketAddr>, Trouble>;
 type Flight = watch::Receiver<Option<Answer>>;
@@ -81,6 +87,8 @@ pub async fn addresses(
 /// Look-ups under way, by one way to look up.
 struct Lookups {
     resolve: fn(&str) -> Answer,
+    /// Reads what stands in for `/etc/hosts`.
+    hosts: fn() -> String,
     slots: Semaphore,
     threads: Semaphore,
     flights: Mutex<BTreeMap<String, Flight>>,
@@ -89,9 +97,10 @@ struct Lookups {
 }
 
 impl Lookups {
-    const fn new(resolve: fn(&str) -> Answer) -> Self {
+    const fn new(resolve: fn(&str) -> Answer, hosts: fn() -> String) -> Self {
         Self {
             resolve,
+            hosts,
             slots: Semaphore::const_new(SLOTS),
             threads: Semaphore::const_new(THREADS),
             flights: Mutex::new(BTreeMap::new()),
@@ -138,12 +147,10 @@ impl Lookups {
         let joined = self.flights().get(name).cloned();
         let mut flight = match joined {
             Some(flight) => flight,
-            // this machine's own name does not go through a resolver that may hang
-            None if is_local(name) => self.join_or_start(name, None)?,
-            None => match timeout_at(until, self.slots.acquire()).await {
-                Ok(Ok(slot)) => self.join_or_start(name, Some(slot))?,
+            None => match timeout_at(until, self.slot(name)).await {
+                Ok(slot) => self.join_or_start(name, slot)?,
                 // nothing is known about this name: other look-ups are in its way
-                _ => {
+                Err(_) => {
                     let detail = format!("{name:?} not looked up within {in_words}: others hang");
                     return Err(Trouble::new(Reason::Cancelled, Phase::Dns, detail));
                 }
@@ -156,6 +163,24 @@ impl Lookups {
                 let detail = format!("{NO_ANSWER} of {name:?} within {in_words}");
                 Err(Trouble::new(Reason::Dns, Phase::Dns, detail))
             }
+        }
+    }
+
+    /// Waits for a slot, unless `name` needs none.
+    async fn slot(&'static self, name: &str) -> Option<SemaphorePermit<'static>> {
+        if is_local(name) {
+            return None;
+        }
+        if let Ok(slot) = self.slots.try_acquire() {
+            return Some(slot);
+        }
+        // the file is read only now, when others are in the way
+        let (hosts, wanted) = (self.hosts, name.to_owned());
+        let is_listed = blocking::run("hosts", move || lists(&hosts(), &wanted)).await;
+        match is_listed {
+            Ok(true) => None,
+            // it is never closed
+            Ok(false) | Err(_) => self.slots.acquire().await.ok(),
         }
     }
 
@@ -234,6 +259,26 @@ fn is_local(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
+/// The part of `/etc/hosts` that is read.
+fn read_hosts() -> String {
+    let mut text = Vec::new();
+    if let Ok(file) = File::open("/etc/hosts") {
+        // what cannot be read lists no name
+        let _ = file.take(HOSTS_MAX).read_to_end(&mut text);
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Whether the lines of `hosts`, an address and its names each, have `name`.
+fn lists(hosts: &str, name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    hosts.lines().any(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut names = line.split_ascii_whitespace().skip(1);
+        names.any(|known| known.eq_ignore_ascii_case(name))
+    })
+}
+
 /// Takes a look-up off the list when it is done, or panicked, or was never begun.
 struct Landing {
     lookups: &'static Lookups,
@@ -273,22 +318,25 @@ mod tests {
     /// The resolver hangs on names that begin with `hung` as long as this is locked.
     static GATE: Mutex<()> = Mutex::new(());
     static CALLS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
-    static SLOW: Lookups = Lookups::new(|name| {
-        let calls = {
-            let mut calls = CALLS.lock().expect("no panic");
-            let calls = calls.entry(name.to_owned()).or_default();
-            *calls += 1;
-            *calls
-        };
-        assert_ne!(name, "panic");
-        if name.starts_with("hung") || (name.starts_with("later") && calls > 1) {
-            drop(GATE.lock());
-        }
-        if name.starts_with("gone") && calls > 1 {
-            return Err(Trouble::new(Reason::Dns, Phase::Dns, "name not known"));
-        }
-        Ok(vec![SocketAddr::from(([192, 0, 2, 1], 0))])
-    });
+    static SLOW: Lookups = Lookups::new(
+        |name| {
+            let calls = {
+                let mut calls = CALLS.lock().expect("no panic");
+                let calls = calls.entry(name.to_owned()).or_default();
+                *calls += 1;
+                *calls
+            };
+            assert_ne!(name, "panic");
+            if name.starts_with("hung") || (name.starts_with("later") && calls > 1) {
+                drop(GATE.lock());
+            }
+            if name.starts_with("gone") && calls > 1 {
+                return Err(Trouble::new(Reason::Dns, Phase::Dns, "name not known"));
+            }
+            Ok(vec![SocketAddr::from(([192, 0, 2, 1], 0))])
+        },
+        || "192.0.2.1 listed".to_owned(),
+    );
 
     async fn ask(name: &str, timeout: Duration) -> Result<Found, Trouble> {
         let deadline = Instant::now() + timeout;
@@ -317,6 +365,9 @@ mod tests {
         assert_eq!(SLOW.slots.available_permits(), 0);
         // this machine's own name needs no slot, and another one gets one when a look-up has hung for a while
         assert!(ask("localhost", PATIENT).await.is_ok());
+        assert_eq!(SLOW.slots.available_permits(), 0);
+        assert!(ask("listed", PATIENT).await.is_ok());
+        assert_eq!(SLOW.slots.available_permits(), 0);
         assert!(ask("fine", PATIENT).await.is_ok());
         // the last answer stands in for one that does not come, but not for one that says no
         let stale = ask("later", Duration::from_secs(2)).await.expect("known");
@@ -349,6 +400,17 @@ mod tests {
             ("[h]", false),
         ] {
             assert_eq!(literal(host).is_some(), is, "{host}");
+        }
+        let hosts = "# comment x\n127.0.0.1 localhost\n\n::1\tapp.test  App #old\n10.0.0.1";
+        for (name, is) in [
+            ("app.test", true),
+            ("APP.", true),
+            ("old", false),
+            ("x", false),
+            ("10.0.0.1", false),
+            ("", false),
+        ] {
+            assert_eq!(lists(hosts, name), is, "{name}");
         }
         for (name, local) in [
             ("localhost", true),

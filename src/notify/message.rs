@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::health::Moment;
+use crate::health::{Moment, bounded};
 
 /// A report as text: plain data that can wait in the outbox for days and across restarts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +79,15 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
+    /// With its text cut to [`TEXT_MAX`](crate::health::TEXT_MAX): it repeats what a server or a command said.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        match self {
+            Self::Temporary(why) => Self::Temporary(bounded(why)),
+            Self::Permanent(why) => Self::Permanent(bounded(why)),
+        }
+    }
+
     /// Whether trying again is worth it.
     pub const fn is_temporary(&self) -> bool {
         matches!(self, Self::Temporary(_))

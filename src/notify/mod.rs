@@ -41,10 +41,11 @@ impl Notifier {
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
     pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
-        match self {
+        let taken = match self {
             Self::Mail(notifier) => notifier.deliver(message).await,
             Self::Original(notifier) => notifier.deliver(message).await,
             Self::Webhook(notifier) => notifier.deliver(message).await,
-        }
+        };
+        taken.map_err(DeliveryError::bounded)
     }
 }

@@ -1,4 +1,5 @@
-//! All supervisors of one watchdog, by backend: the name of a process selects the supervisor.
+//! All supervisors of one watchdog, by backend: the name of a process selects the supervisor. Every answer passes
+//! through here, and its texts are cut here, whichever backend gave it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,10 +93,13 @@ impl Supervisors {
                 }
             };
             match listed {
-                Ok(processes) => listing.processes.extend(processes),
+                Ok(processes) => {
+                    let processes = processes.into_iter().map(Process::bounded);
+                    listing.processes.extend(processes);
+                }
                 Err(error) => {
                     let backend = whose.iter().find(|(id, _)| *id == task);
-                    let unasked = backend.map(|(_, backend)| (*backend, error));
+                    let unasked = backend.map(|(_, backend)| (*backend, error.bounded()));
                     listing.unasked.extend(unasked);
                 }
             }
@@ -106,22 +110,27 @@ impl Supervisors {
 
     /// The process `name` as it is now.
     pub async fn info(&self, name: &ProcessName) -> Result<Process, CallError> {
-        self.of(name.backend)?.info(name).await
+        let info = self.of(name.backend)?.info(name).await;
+        info.map(Process::bounded).map_err(CallError::bounded)
     }
 
     /// Stops the process and waits until it is gone.
     pub async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
-        self.of(name.backend)?.stop(name).await
+        let done = self.of(name.backend)?.stop(name).await;
+        done.map_err(CallError::bounded)
     }
 
     /// Starts the process and waits until its supervisor considers it up.
     pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
-        self.of(name.backend)?.start(name).await
+        let done = self.of(name.backend)?.start(name).await;
+        done.map_err(CallError::bounded)
     }
 
     /// The running dependents of `name`: stopping it stops them, and starting it does not start them.
     pub async fn dependents(&self, name: &ProcessName) -> Result<Vec<Process>, CallError> {
-        self.of(name.backend)?.dependents(name).await
+        let found = self.of(name.backend)?.dependents(name).await;
+        let found = found.map_err(CallError::bounded)?;
+        Ok(found.into_iter().map(Process::bounded).collect())
     }
 
     /// How long a stop that someone else asked for may be under way while the process is still said to run.
@@ -139,7 +148,12 @@ impl Supervisors {
         stream: Stream,
         bytes: u16,
     ) -> Result<String, CallError> {
-        self.of(name.backend)?.log_tail(name, stream, bytes).await
+        let supervisor = self.of(name.backend)?;
+        let tail = supervisor.log_tail(name, stream, bytes).await;
+        let mut tail = tail.map_err(CallError::bounded)?;
+        let from = tail.len().saturating_sub(bytes.into());
+        tail.drain(..tail.ceil_char_boundary(from));
+        Ok(tail)
     }
 
     /// Where the supervisor of `backend` is reached, without secrets; empty when there is none.

@@ -10,6 +10,7 @@ use crate::cli::args::{CheckArgs, Format, OutputArgs};
 use crate::cli::exit::{Exit, badness};
 use crate::cli::render::paint::Paint;
 use crate::cli::{render, say};
+use crate::exec::open_files;
 use crate::health::{Judgement, Observation};
 use crate::terminal;
 
@@ -30,6 +31,7 @@ pub struct Checked {
 
 /// Does what `args` ask for.
 pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    open_files::raise();
     match looked(args, env) {
         Ok(results) => tell(&results, &args.output),
         Err(why) => {
