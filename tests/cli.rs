@@ -4,6 +4,8 @@
 mod check;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/limits.rs"]
+mod limits;
 #[path = "cli/listener.rs"]
 mod listener;
 #[path = "cli/metrics.rs"]

@@ -14,3 +14,5 @@ mod rpc;
 #[path = "supervisor/signals.rs"]
 mod signals;
 mod support;
+#[path = "supervisor/texts.rs"]
+mod texts;

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use httpok::health::TEXT_MAX;
 use httpok::health::{DownState, ReportKind};
 use httpok::notify::mail::{self, Original, Via};
 use httpok::notify::sendmail::Pipe;
@@ -445,12 +446,18 @@ async fn sendmails_exit_status_is_honoured() {
         ("exec /nonexistent/sendmail", true, "status 127"),
         ("kill -9 $$", true, "status 137"),
         ("printf 'a\\033[2Jb' >&2; exit 1", true, "a\\x1b[2Jb"),
+        (
+            "cat >/dev/null; head -c 200000 /dev/zero | tr '\\0' x >&2; exit 75",
+            true,
+            "xxx",
+        ),
     ] {
         let dir = TempDir::new().expect("a directory");
         let failing = notifier(&[TO], Via::Sendmail(pipe(script(&dir, body))));
         let error = failing.deliver(&down()).await.expect_err(body);
         assert_eq!(error.is_temporary(), temporary, "{body}: {error}");
         assert!(error.to_string().contains(said), "{body}: {error}");
+        assert!(error.to_string().len() <= TEXT_MAX, "{body}: {error}");
     }
 }
 
