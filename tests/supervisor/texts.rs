@@ -8,10 +8,10 @@ use std::time::Duration;
 use httpok::exec::CommandLine;
 use httpok::health::{Backend, ProcessName, Remedy, Selection, TEXT_MAX};
 use httpok::secret::Secret;
-use httpok::supervisor::command::{self, CommandSpec};
+use httpok::supervisor::command::{CommandClient, CommandSpec};
 use httpok::supervisor::docker;
-use httpok::supervisor::supervisord::{self, Deadlines, SupervisordSpec};
-use httpok::supervisor::systemd::{self, Scope, SystemdSpec};
+use httpok::supervisor::supervisord::{Deadlines, SupervisordClient, SupervisordSpec};
+use httpok::supervisor::systemd::{ManagerScope, SystemdClient, SystemdSpec};
 use httpok::supervisor::{Stream, Supervisors};
 use serde::Serialize;
 use serde_json::Value;
@@ -129,7 +129,7 @@ async fn a_supervisords_texts_are_cut() {
         let mut supervisors = Supervisors::default();
         supervisors.insert(
             Backend::Supervisord,
-            supervisord::Client::new(spec, deadlines),
+            SupervisordClient::new(spec, deadlines),
         );
         let name = ProcessName::supervisord("web", "web");
         is_short(&supervisors, &name, what).await;
@@ -160,7 +160,7 @@ async fn an_engines_texts_are_cut() {
         let mut supervisors = Supervisors::default();
         supervisors.insert(
             Backend::Docker,
-            docker::Client::new(socket.to_str().unwrap()),
+            docker::DockerClient::new(socket.to_str().unwrap()),
         );
         let name = ProcessName::alone(Backend::Docker, "web");
         is_short(&supervisors, &name, &format!("{body:.60}")).await;
@@ -192,7 +192,7 @@ async fn texts_of_commands_are_cut() {
         let mut supervisors = Supervisors::default();
         supervisors.insert(
             Backend::Command,
-            command::Client::new(CommandSpec {
+            CommandClient::new(CommandSpec {
                 status: line.clone(),
                 stop: line.clone(),
                 start: line,
@@ -202,8 +202,8 @@ async fn texts_of_commands_are_cut() {
         );
         supervisors.insert(
             Backend::Systemd,
-            systemd::Client::new(SystemdSpec {
-                scope: Scope::User,
+            SystemdClient::new(SystemdSpec {
+                scope: ManagerScope::User,
                 systemctl: program.into(),
             }),
         );
