@@ -123,7 +123,7 @@ async fn a_supervisords_texts_are_cut() {
         .await;
         let deadlines = Deadlines {
             question: LIMIT,
-            deed: LIMIT,
+            action: LIMIT,
         };
         let spec = SupervisordSpec::new(&server.url(""), "", Secret::default()).unwrap();
         let mut supervisors = Supervisors::default();
