@@ -112,7 +112,6 @@ async fn a_supervisords_texts_are_cut() {
         ("answers", [list, info, fault, fault, tail]),
         ("faults", [fault; 5]),
         ("junk", [junk; 5]),
-        ("statuses", [answer(500, &long()); 5]),
     ] {
         let turn = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let server = answering(move |_| {
