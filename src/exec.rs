@@ -234,7 +234,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
     ))
 }
 
-/// Runs in the new process: what we inherited without knowing it, or somebody opened beside us, is not its
+/// Runs in the new process: descriptors that httpok inherited, or that another thread opened meanwhile, are not its
 /// business. An old kernel lacks the call; the descriptors of httpok are closed all the same, because they are
 /// opened so.
 fn close_inherited() -> io::Result<()> {

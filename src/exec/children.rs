@@ -34,7 +34,7 @@ pub fn start<T>(
     Ok((child, id.map(Awaited)))
 }
 
-/// Whether somebody waits for the child `pid`: then it is no orphan.
+/// Whether a task waits for the child `pid`: then it is not an orphan.
 pub fn is_awaited(pid: u32) -> bool {
     awaited().contains(&pid)
 }

@@ -64,7 +64,7 @@ fn filled(line: &CommandLine, places: &[Placeholder<'_>]) -> CommandLine {
     }
 }
 
-/// `line` for people.
+/// `line` with the values filled in, for display only.
 pub fn shown(line: &CommandLine, places: &[Placeholder<'_>]) -> String {
     match line {
         CommandLine::Argv(argv) => pasted(&argv.join(" "), places),

@@ -133,7 +133,7 @@ impl Supervisors {
         Ok(found.into_iter().map(Process::bounded).collect())
     }
 
-    /// How long a stop that someone else asked for may be under way while the process is still said to run.
+    /// How long another program's stop may be in progress while the process is still said to run.
     pub async fn stop_takes(&self, name: &ProcessName) -> Duration {
         match self.of(name.backend) {
             Ok(supervisor) => supervisor.stop_takes(name).await,

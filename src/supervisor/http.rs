@@ -53,7 +53,7 @@ pub async fn send(
 ) -> Result<Response, CallError> {
     let answer = request.send(connection).await;
     let answer = answer.map_err(|error| broken(&error, shown))?;
-    // a probe may take half a head for an answer; here something was to be done, and nobody says that it was
+    // a probe accepts an incomplete head; a call does not, because its success is not confirmed
     match answer.head().is_cut {
         true => Err(broken(&HttpError::Closed, shown)),
         false => Ok(answer),

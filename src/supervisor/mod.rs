@@ -56,7 +56,7 @@ pub trait Supervisor: Debug + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// How long a stop that someone else asked for may be under way while the process is still said to run.
+    /// How long another program's stop may be in progress while the process is still said to run.
     /// By default [`HEARD`]: the supervisor says STOPPING as soon as it has heard of the stop.
     async fn stop_takes(&self, _name: &ProcessName) -> Duration {
         HEARD

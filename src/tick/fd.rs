@@ -1,7 +1,7 @@
-//! A file descriptor that was handed to us (standard input, standard output), without ever blocking the
-//! runtime on it. Pipes and sockets are made non-blocking, which is safe as nobody shares our end of
+//! Input and output on an inherited file descriptor (standard input, standard output), without ever blocking the
+//! runtime on it. Pipes and sockets are made non-blocking, which is safe, because no other process shares this end of
 //! them. A terminal or a file is shared, or cannot be waited for: a thread of its own blocks on it, and
-//! as nobody waits for that thread it does not hold up our exit.
+//! because nothing waits for that thread, it does not delay the exit.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

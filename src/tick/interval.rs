@@ -1,4 +1,4 @@
-//! Our own timer. It keeps its phase: the tick number n is due at start + n periods, however late an
+//! The watchdog's own timer. It keeps its phase: the tick number n is due at start + n periods, however late an
 //! earlier one was taken, and ticks that were missed (a stalled machine, a suspended laptop) are not
 //! made up for.
 

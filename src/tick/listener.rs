@@ -1,5 +1,5 @@
 //! The event listener: supervisord's side of the ticks. Every event is acknowledged as soon as it is
-//! read, by a task of its own, so that supervisord never finds us busy, whatever a tick sets off.
+//! read, by a task of its own, so that supervisord never finds the listener busy, whatever a tick starts.
 //!
 //! supervisord sends an event only after the listener's READY and then waits without a deadline for its RESULT;
 //! after an unexpected byte it stops using the listener. So there is exactly one RESULT for one

@@ -17,7 +17,7 @@ pub use signals::{Signal, Signals};
 /// It is time to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
-    /// supervisord's event name, such as `TICK_5`; [`Interval::NAME`] from our own timer.
+    /// supervisord's event name, such as `TICK_5`; [`Interval::NAME`] for the watchdog's own timer.
     pub name: String,
     /// The time between two ticks of this name, where it is known.
     pub period: Option<Duration>,

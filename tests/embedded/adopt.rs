@@ -71,7 +71,7 @@ async fn running_program_is_adopted_watched_and_stopped() {
     assert!(!lives(record.pid));
     let info = embedded.info(&named("web")).unwrap();
     assert_eq!(info.state, ProcessState::Stopped);
-    assert_eq!(info.detail, "nobody saw how it ended");
+    assert_eq!(info.detail, "ended, exit status unknown");
     assert_eq!(embedded.records(), []);
     assert_eq!(starts(directory.path()), [record.pid]);
 }

@@ -45,7 +45,7 @@ impl Deadline {
 /// the runtime, which resolve names, are needed.
 static WRITERS: Semaphore = Semaphore::const_new(2);
 
-/// Does `work` on files on a thread of its own: a disk that hangs must not hang us.
+/// Does `work` on files on a thread of its own: a disk that hangs must not block the watchdog.
 pub(super) async fn write<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {

@@ -1,5 +1,5 @@
 //! The evidence file: all that was found about one process, written down piece by piece, so that what there was
-//! is there even if we are killed.
+//! is there even if httpok is killed.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The directory that evidence is kept in, and its bounds: nobody else reads in it, it never fills the disk, and
+//! The directory that evidence is kept in, and its bounds: it is private, it never fills the disk, and
 //! the oldest evidence is deleted first. Only files with evidence names are ever deleted.
 
 use std::collections::BTreeSet;

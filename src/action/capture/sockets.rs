@@ -107,7 +107,7 @@ fn tcp(line: &str) -> Option<Socket> {
     let queue = |text: &str| u64::from_str_radix(text, 16).ok();
     let (sends, receives) = (queue(sends)?, queue(receives)?);
     let what = match state {
-        // what waits in a listener is connections that nobody has accepted
+        // the receive queue of a listener holds connections that were not accepted
         "LISTEN" => format!("{local}, {receives} not accepted"),
         _ => format!("{local} {remote}, {receives} bytes not read, {sends} not taken"),
     };

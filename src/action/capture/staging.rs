@@ -1,5 +1,5 @@
 //! Where a dumper writes. A dumper opens a path as root, and follows links: where others may make files, too, it
-//! gets a directory of our own inside the folder, and the core is moved to its place when it is whole.
+//! gets a private directory inside the folder, and the core is moved to its place when it is complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};

@@ -256,7 +256,7 @@ impl Supervisor for CommandClient {
         }
     }
 
-    /// How long a stop that someone asked for may be under way while the status still says that it runs.
+    /// How long another program's stop may be in progress while the status still says that it runs.
     async fn stop_takes(&self, _name: &ProcessName) -> Duration {
         self.spec.timeout
     }

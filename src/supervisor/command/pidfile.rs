@@ -38,7 +38,7 @@ pub async fn look(path: String) -> Option<LiveProcess> {
 fn read(path: PathBuf) -> Option<u32> {
     let file = OpenOptions::new()
         .read(true)
-        // a pipe without a writer must not hold us
+        // a pipe without a writer must not block the reader
         .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
         .open(path)
         .ok()?;

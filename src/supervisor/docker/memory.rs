@@ -23,7 +23,7 @@ struct KnownStates {
     /// By id: a life that no operator has ended, or that was the last before a start failed, and its state in
     /// truth.
     ends: HashMap<String, (String, ProcessState)>,
-    /// The ids of containers that we stopped and that do not run again yet.
+    /// The ids of containers that httpok stopped and that do not run again yet.
     stopped: HashMap<ProcessName, String>,
 }
 
@@ -38,7 +38,7 @@ impl ContainerMemory {
         self.facts().stopped.remove(name);
     }
 
-    /// The id of what we stopped as `name`.
+    /// The id of the container that httpok stopped as `name`.
     pub fn id_of(&self, name: &ProcessName) -> Option<String> {
         self.facts().stopped.get(name).cloned()
     }

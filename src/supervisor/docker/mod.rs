@@ -128,7 +128,8 @@ impl DockerClient {
             };
             let same = *life.get_or_insert_with(|| container.life()) == container.life();
             if !container.is_running() || !same {
-                // Within this second nobody but itself has ended it, or so we take it: it is to run.
+                // An exit within this second is taken as the container's own, not as an operator's stop: it is
+                // started again.
                 self.memory.ended(&container, ProcessState::Exited);
                 let code = container.state.exit_code;
                 return Err(CallError::fault(
@@ -143,7 +144,7 @@ impl DockerClient {
         }
     }
 
-    /// `name` as it is now. One that we stopped is also found when it was renamed since.
+    /// `name` as it is now. A container that httpok stopped is also found after a rename.
     async fn find(&self, name: &ProcessName) -> Result<Container, CallError> {
         let named = self.find_container(&encoded(&name.name)).await?;
         if let Some(container) = named.filter(|container| container.is(name)) {
@@ -199,7 +200,7 @@ impl Supervisor for DockerClient {
         Some(self.address().to_owned())
     }
 
-    /// The containers that one of `patterns` means, or all but our own.
+    /// The containers that one of `patterns` means, or all but the one that httpok runs in.
     async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
         let answer = self.wire.get("/containers/json?all=1", QUESTION).await?;
         let mut processes = Vec::new();
@@ -283,7 +284,7 @@ impl Supervisor for DockerClient {
         }
     }
 
-    /// How long a stop that someone asked for may be under way while the container is still said to run.
+    /// How long another program's stop may be in progress while the container is still said to run.
     async fn stop_takes(&self, name: &ProcessName) -> Duration {
         let container = self.find(name).await.ok();
         container.map_or(STOP_TIMEOUT, |container| stop_takes(&container)) + KILLED

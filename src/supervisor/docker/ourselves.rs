@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// The id of our own container.
+/// The id of the container that httpok runs in.
 pub fn own_id() -> Option<String> {
     in_mounts(&fs::read_to_string("/proc/self/mountinfo").ok()?)
 }

@@ -20,7 +20,7 @@ const MAX_ANSWER: usize = 8 * 1024 * 1024;
 pub struct DockerConnection {
     path: String,
     headers: Vec<(String, HeaderValue)>,
-    /// For people.
+    /// The address, for messages.
     shown: String,
 }
 

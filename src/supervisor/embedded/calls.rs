@@ -152,7 +152,7 @@ impl Embedded {
 /// The error when a job panicked: a job cannot end before its handles in any other way.
 fn gone(name: &ProcessName) -> CallError {
     CallError::Unreachable {
-        detail: format!("nobody looks after \"{name}\" any more"),
+        detail: format!("the job of program \"{name}\" has ended"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A program's leading process: its end, its signals. Held by a pidfd, which works alike for children of our
-//! own and for those that another watchdog left, and which never means another process. Dropping it leaves
+//! A program's leading process: its end, its signals. Held by a pidfd, which works alike for children of this watchdog
+//! and for those that another watchdog left, and which never means another process. Dropping it leaves
 //! the process alone.
 
 use std::io;

@@ -1,6 +1,6 @@
 //! What a program's leading process started and left behind when it ended: processes of its group and of its
 //! session, orphans that left both and became children of httpok, and the children of all these. They hold ports and
-//! files that the next start needs, or finish work that nobody else finishes.
+//! files that the next start needs, or finish the program's work.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
 //! For `httpok run`, which runs a single program in the foreground: signals that are meant for the program go
-//! through to it. SIGTERM and SIGINT are not among them: they ask us to end, and we stop the program.
+//! through to it. SIGTERM and SIGINT are not among them: they ask httpok to end, which then stops the program.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::programs::Embedded;
 use crate::health::ProcessName;
 
-/// SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH as they come. From its making on they do not end us any
+/// SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH as they come. Once it is created, they do not end httpok any
 /// more: create it before the program is started, which may announce that it can be signalled.
 #[derive(Debug)]
 pub struct Forwarder {

@@ -1,5 +1,5 @@
 //! The process that writes a program's log files: this program, started once more. It reads the pipes that
-//! are the program's outputs until nobody can write to them any more, so it needs no watchdog: it outlives
+//! are the program's outputs until every writer has closed them, so it needs no watchdog: it outlives
 //! one that is killed, and the program writes on as if nothing had happened.
 //!
 //! A file that would become too large is renamed to a backup first, so its bound holds however fast the
@@ -101,7 +101,8 @@ impl LogPipes {
         let waiting = prepare_signals()?;
         let mut open = Vec::new();
         for (fd, log) in (0..).zip(logs) {
-            // SAFETY: whoever started us put the pipes there, and nothing else here uses those descriptors.
+            // SAFETY: the watchdog that started this process put the pipes there, and nothing else here uses those
+            // descriptors.
             let pipe = unsafe { OwnedFd::from_raw_fd(fd) };
             claim(&pipe)?;
             open.push((File::from(pipe), RotatedLog::new(log)));
@@ -129,7 +130,7 @@ impl LogPipes {
     }
 }
 
-/// Ignores what is meant for a whole group of processes: as long as the program writes, somebody must read.
+/// Ignores signals to a whole process group: the writer must read as long as the program writes.
 fn prepare_signals() -> io::Result<SigSet> {
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     let noted = SigAction::new(
@@ -312,7 +313,7 @@ impl RotatedLog {
         }
     }
 
-    /// The file that has the log's name. It is opened anew when somebody moved or removed it.
+    /// The file that has the log's name. It is opened again after it was moved or removed.
     fn reopen(&mut self) -> io::Result<&mut Open> {
         let is_same = self.open.as_ref().is_some_and(|open| {
             let named = std::fs::metadata(&self.log.path);
@@ -400,7 +401,7 @@ fn shift(directory: &SafeDir, name: &OsStr, backups: u32) -> io::Result<()> {
     directory.rename(name, directory, &backup(name, 1))
 }
 
-/// Locks `file`, unless somebody else holds it for too long: everybody who may read it can lock it.
+/// Locks `file`, unless another process holds the lock for too long: every process that may read it can lock it.
 fn locked(file: &File) -> Option<Flock<File>> {
     let mut file = file.try_clone().ok()?;
     for _ in 0..LOCK_TRIES {

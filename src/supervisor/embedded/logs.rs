@@ -1,6 +1,6 @@
 //! The pipes between programs and their log files. Behind each program's pipes is a process that writes the
 //! files (`log_writer`). It is supervised here: a killed writer is replaced, because the pipes are held
-//! here, too, and nothing in them is lost. Neither it nor the program notices when we go; the next watchdog
+//! here, too, and nothing in them is lost. Neither it nor the program notices the watchdog's end; the next watchdog
 //! finds both.
 
 use std::fs::File;
@@ -65,7 +65,7 @@ pub struct Outputs {
     pub stderr: Stdio,
 }
 
-/// The log that cannot be written, or our own output that cannot be used, and why.
+/// The log that cannot be written, or the output of httpok that cannot be used, and why.
 pub type Unconnected = (Option<LogFile>, io::Error);
 
 /// What an output is, before it is a process's.
@@ -119,7 +119,7 @@ impl Keeper {
         match Child::of(reader, None) {
             // It may have ended meanwhile, and its number may be another's.
             Ok(child) if reader_of(&streams.pipes[0]) == Some(reader) => self.guard(streams, child),
-            _ => tracing::warn!("nobody writes the logs of \"{}\"", program.full_name()),
+            _ => tracing::warn!("no process writes the logs of \"{}\"", program.full_name()),
         }
     }
 
@@ -160,8 +160,8 @@ impl Keeper {
         sleep(STEP).await;
     }
 
-    /// Waits until all that programs wrote is in their files, but no longer than `limit`: where we are the
-    /// first process of a container, the writers end with us.
+    /// Waits until all that programs wrote is in their files, but no longer than `limit`: where httpok is the
+    /// first process of a container, the writers end with it.
     pub async fn finish(&self, limit: Duration) {
         let writers: Vec<_> = self.writers().clone();
         wait_for(limit, || writers.iter().all(|writer| writer.is_over())).await;
@@ -353,7 +353,7 @@ fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
     // SAFETY: between fork and exec only system calls are made, with integers.
     unsafe {
         command.pre_exec(|| {
-            // No terminal's end and no signal to our group reaches it.
+            // No terminal's hangup and no signal to the watchdog's group reaches it.
             if libc::setsid() == -1 {
                 return Err(io::Error::last_os_error());
             }
@@ -388,7 +388,7 @@ fn pipe_of(pid: u32, number: u32) -> Option<OwnedFd> {
     is_pipe.then(|| pipe.into())
 }
 
-/// Whether nobody can write to `pipe` any more.
+/// Whether all writers of `pipe` have closed it.
 fn is_hung_up(pipe: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
     let asked = poll(&mut polled, PollTimeout::ZERO);

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exec::children;
 
-/// From now on orphaned descendants become our children, as they do when we are PID 1.
+/// Makes this process a subreaper: orphaned descendants become its children, as they do for PID 1.
 pub fn become_subreaper() -> io::Result<()> {
     Ok(prctl::set_child_subreaper(true)?)
 }
@@ -45,7 +45,7 @@ fn has_ended(which: WaitId<'_>) -> bool {
     matches!(waitid(which, peek), Ok(Some(_)))
 }
 
-/// The children of all our threads: the kernel keeps a list for each.
+/// The children of all threads of this process: the kernel keeps a list for each.
 fn our_children() -> Vec<u32> {
     let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
     let lists =

@@ -270,7 +270,7 @@ impl Preparation {
             if let Some(directory) = &self.directory {
                 tried(SpawnStep::Directory, libc::chdir(directory.as_ptr()))?;
             }
-            // Descriptors that we inherited without knowing. An old kernel does not know how: never mind.
+            // Closes inherited descriptors. An old kernel lacks the call, which is not an error.
             libc::syscall(
                 libc::SYS_close_range,
                 3_u32,

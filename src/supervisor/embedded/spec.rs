@@ -23,7 +23,7 @@ pub struct Program {
     /// The command and its arguments; no shell sees them. A bare name is searched in `PATH`, a relative
     /// path from `directory`.
     pub command: Vec<String>,
-    /// Where it runs; `None`: where we do.
+    /// Its working directory; `None`: that of httpok.
     pub directory: Option<PathBuf>,
     /// Added to the environment of httpok.
     pub environment: BTreeMap<String, Secret>,
@@ -60,7 +60,7 @@ pub struct Program {
     pub killasgroup: bool,
     /// Low ones start first and stop last.
     pub priority: i32,
-    /// It is killed when we end, however we end.
+    /// It is killed when httpok ends for any reason.
     pub dies_with_us: bool,
 }
 
@@ -160,8 +160,8 @@ impl Program {
         }
     }
 
-    /// A command that somebody runs in the foreground through us: it has our input and output, it counts as
-    /// up at once, its end is the end, and it does not outlive us.
+    /// A command for `httpok run`: it has the input and output of httpok, it counts as
+    /// up at once, is not started again, and does not outlive httpok.
     pub fn foreground(name: impl Into<String>, command: Vec<String>) -> Self {
         Self {
             stdin: ProgramInput::Inherit,

@@ -32,7 +32,7 @@ impl ProgramStatus {
         let pid = record.map(|record| record.pid);
         let ended = || match self.last {
             Some(exit) => exit.to_string(),
-            None if self.started.is_some() => "nobody saw how it ended".to_owned(),
+            None if self.started.is_some() => "ended, exit status unknown".to_owned(),
             None => "Not started".to_owned(),
         };
         let detail = match &self.state {
@@ -118,7 +118,7 @@ pub fn ending(exit: Option<ProcessExit>, expected: bool) -> String {
     match exit {
         Some(ProcessExit::Code(code)) => format!("exited: {code}, {expected}"),
         Some(exit @ ProcessExit::Signal(_)) => format!("was {exit}, {expected}"),
-        None => "ended, nobody saw how".to_owned(),
+        None => "ended, exit status unknown".to_owned(),
     }
 }
 

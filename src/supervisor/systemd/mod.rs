@@ -40,10 +40,10 @@ const ALL: &str = "*.service";
 #[derive(Clone, Debug)]
 pub struct SystemdClient {
     systemctl: Systemctl,
-    /// The life of the unit that we ourselves are in, if we are in one.
+    /// The invocation id of the unit that httpok runs in, if it runs in one.
     ourselves: Option<String>,
-    /// Units that we started and that ended well at once. systemd forgets how a unit ended as soon as nothing
-    /// refers to it.
+    /// Units that httpok started and that exited with success at once. systemd forgets how a unit ended as soon as
+    /// nothing refers to it.
     ended: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -96,7 +96,8 @@ impl SystemdClient {
             }
             state => {
                 if matches!(state, ProcessState::Stopped | ProcessState::Exited) {
-                    // within this second nobody but itself has ended it, or so we take it: it is to run
+                    // an exit within this second is taken as the program's own, not as an operator's stop: it is
+                    // started again
                     self.ended().insert(unit.id.clone());
                 }
                 Err(unit.refused())
@@ -169,7 +170,7 @@ impl Supervisor for SystemdClient {
         Ok(self.describe(&self.find_unit(name).await?))
     }
 
-    /// Stops the unit, and waits until it is gone. Refused when nobody could start it again.
+    /// Stops the unit, and waits until it has ended. Refused when it could not be started again.
     async fn stop(&self, name: &ProcessName) -> Result<(), CallError> {
         let unit = self.find_unit(name).await?;
         match unit.state() {

@@ -68,7 +68,7 @@ fn relevant_line(stderr: &str) -> &str {
     let line = lines
         .filter(|line| !line.is_empty() && !line.starts_with("Warning:"))
         .find(|line| !line.starts_with("Stopping ") && !line.starts_with("See "));
-    let line = line.unwrap_or("systemctl failed without a word");
+    let line = line.unwrap_or("systemctl failed without a message");
     match line.split_once(": ") {
         Some((action, why)) if is_failed_action(action) => why,
         _ => line,
@@ -180,7 +180,7 @@ mod tests {
                 "40",
                 "Job for a.service failed",
             ),
-            ("", "30", "without a word"),
+            ("", "30", "without a message"),
         ] {
             let error = refusal(stderr, ManagerScope::System);
             assert_eq!(name(&error), kind, "{stderr}");

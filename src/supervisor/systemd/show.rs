@@ -87,7 +87,7 @@ fn moment(text: &str) -> u64 {
     text.parse().unwrap_or_default()
 }
 
-/// A span as systemd writes it, such as `1min 30s`; what has no end, or none that we understand, is long.
+/// A span as systemd writes it, such as `1min 30s`; what has no end, or no known format, is long.
 fn span(text: &str) -> Duration {
     humantime::parse_duration(text).unwrap_or(LONGEST)
 }

@@ -50,7 +50,7 @@ pub enum UnitState {
     },
     /// Asked to stop; `killed`, when it did not listen; started `again` when it is gone.
     Stopping { killed: bool, again: bool },
-    /// Ended by itself; started `again` then, if at all. `None` for the exit that nobody saw.
+    /// Ended by itself; started `again` then, if at all. `None` when the exit was not observed.
     Exited {
         exit: Option<ProcessExit>,
         expected: bool,

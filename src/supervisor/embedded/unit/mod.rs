@@ -91,7 +91,7 @@ fn start(state: UnitState) -> Transition {
                 killed,
                 again: true,
             },
-            // The last timer may be spent, and whoever asks now waits, too.
+            // The last timer may have elapsed, and the current request waits, too.
             if killed {
                 vec![UnitEffect::SetTimer(KILL_WAIT)]
             } else {
@@ -242,7 +242,7 @@ fn elapsed(state: UnitState, rules: &Rules) -> Transition {
             },
             vec![UnitEffect::Kill, UnitEffect::SetTimer(KILL_WAIT)],
         ),
-        // It stays in STOPPING, and is still stopped when it can be. Only nobody waits any longer.
+        // It stays in STOPPING, and is still stopped when it can be. The waiting requests are answered.
         UnitState::Stopping {
             killed: true,
             again,

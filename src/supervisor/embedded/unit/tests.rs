@@ -363,19 +363,22 @@ impl World {
             let effects = self.unit.handle(self.now, event);
             let spawns = effects
                 .iter()
-                .filter(|deed| **deed == UnitEffect::Spawn)
+                .filter(|effect| **effect == UnitEffect::Spawn)
                 .count();
             assert!(spawns <= 1, "two children at once");
-            for deed in effects {
-                assert!(next.is_none(), "{deed:?} after a spawn, before its result");
-                next = self.perform(deed);
+            for effect in effects {
+                assert!(
+                    next.is_none(),
+                    "{effect:?} after a spawn, before its result"
+                );
+                next = self.perform(effect);
             }
         }
         self.check();
     }
 
-    fn perform(&mut self, deed: UnitEffect) -> Option<UnitEvent> {
-        match deed {
+    fn perform(&mut self, effect: UnitEffect) -> Option<UnitEvent> {
+        match effect {
             UnitEffect::Spawn => {
                 assert!(!self.process, "a second child");
                 return Some(if std::mem::take(&mut self.broken) {
@@ -385,7 +388,9 @@ impl World {
                     UnitEvent::Spawned
                 });
             }
-            UnitEffect::Terminate | UnitEffect::Kill => assert!(self.process, "nobody to {deed:?}"),
+            UnitEffect::Terminate | UnitEffect::Kill => {
+                assert!(self.process, "no process for {effect:?}")
+            }
             UnitEffect::SetTimer(after) => self.timer = Some(self.now + after),
             UnitEffect::ClearTimer => self.timer = None,
             UnitEffect::Started(_) => self.starts = 0,
@@ -396,7 +401,7 @@ impl World {
         None
     }
 
-    /// The state says the truth, and whoever waits has something to wait for.
+    /// The state is correct, and every waiting request has an event that will answer it.
     fn check(&self) {
         let (alive, timed) = match self.unit.state() {
             UnitState::Starting { .. } | UnitState::Stopping { .. } => (true, true),
@@ -412,7 +417,7 @@ impl World {
             UnitState::Spawning { .. } => panic!("a spawn without a result"),
         };
         assert_eq!(self.process, alive, "{:?}", self.unit.state);
-        // In STOPPING the last timer may be spent: then nobody waits any more.
+        // In STOPPING the last timer may have elapsed: then no request waits.
         let spent = matches!(self.unit.state(), UnitState::Stopping { killed: true, .. });
         assert!(
             self.timer.is_some() == timed || spent,
