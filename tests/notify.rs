@@ -18,13 +18,14 @@ mod words;
 
 use std::time::{Duration, SystemTime};
 
+use httpok::clock::WallClock;
 use httpok::health::{ActionStep, ProcessName};
 use httpok::health::{
     Body, CheckResult, Entry, Expectation, Happening, Incident, Moment, Observation, Phase, Reason,
     Report, ReportKind, StatusLine, Step, Trouble,
 };
 use httpok::notify::report::MailFormat;
-use httpok::notify::{Notification, RenderContext, WallClock};
+use httpok::notify::{Notification, RenderContext};
 
 /// 2026-05-01T03:12:04Z
 const ORIGIN: u64 = 1_777_605_124;

@@ -63,19 +63,6 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// How bad a verdict is among others: a fail is worse than not to know, because something is known to
-/// be down.
-pub const fn badness(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Pass => 0,
-        Verdict::Degraded => 1,
-        Verdict::Starting => 2,
-        Verdict::Draining => 3,
-        Verdict::Unknown => 4,
-        Verdict::Fail => 5,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,8 +81,8 @@ mod tests {
 
     #[test]
     fn fail_is_the_worst_and_pass_the_best() {
-        let worst = Verdict::ALL.into_iter().max_by_key(|v| badness(*v));
-        let best = Verdict::ALL.into_iter().min_by_key(|v| badness(*v));
+        let worst = Verdict::ALL.into_iter().max_by_key(|v| v.severity());
+        let best = Verdict::ALL.into_iter().min_by_key(|v| v.severity());
         assert_eq!((best, worst), (Some(Verdict::Pass), Some(Verdict::Fail)));
     }
 }

@@ -6,6 +6,7 @@ use clap::CommandFactory;
 use super::args::Cli;
 use super::dropin::{HELP, USAGE};
 use super::render::paint::Paint;
+use crate::health::suggest;
 use crate::terminal::{pad, width, wrap};
 
 /// The commands by what people want of them. One of a family, such as `config check`, is named in full.
@@ -27,9 +28,6 @@ const GROUPS: [(&str, &[&str]); 5] = [
 
 /// Help is no wider than this, however wide the terminal is.
 const WIDEST: usize = 100;
-
-/// The least likeness of a mistyped word and what it may stand for.
-const ALIKE: f64 = 0.8;
 
 /// The whole page, at most `columns` wide.
 pub fn page(paint: Paint, columns: Option<usize>) -> String {
@@ -59,14 +57,11 @@ pub fn page(paint: Paint, columns: Option<usize>) -> String {
     page
 }
 
-/// The command that `word` was probably meant to be.
+/// The command that `word` is most likely a misspelling of.
 fn nearest(word: &str) -> Option<&'static str> {
-    let known = GROUPS.iter().flat_map(|(_, commands)| commands.iter());
-    known
-        .map(|name| (strsim::jaro_winkler(name, word), *name))
-        .filter(|(likeness, _)| *likeness > ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, name)| name)
+    let commands = GROUPS.iter().flat_map(|(_, commands)| commands.iter());
+    let commands: Vec<&'static str> = commands.copied().collect();
+    suggest::nearest(word, &commands)
 }
 
 /// That `word` is not a command, and not a URL either.

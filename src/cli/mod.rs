@@ -31,6 +31,7 @@ use anstream::adapter::strip_str;
 
 use crate::action;
 use crate::config::settings::Settings;
+use crate::health::counted;
 use crate::supervisor::embedded::{LOG_WRITER, find_command, run_log_writer};
 
 use args::{Command, ConfigCommand, GenerateCommand, HealthCommand};
@@ -111,7 +112,7 @@ fn obey(command: Command) -> Exit {
                         say::err(&format!("program {:?}: {why}", program.name));
                     }
                 }
-                for warning in settings.sent_in_the_clear() {
+                for warning in settings.warnings() {
                     say::err(&format!("warning: {warning}"));
                 }
                 Exit::Ok
@@ -131,14 +132,10 @@ fn obey(command: Command) -> Exit {
 
 /// How much there is in a file, for people.
 fn size(settings: &Settings) -> String {
-    let counted = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        many => format!("{many} {what}s"),
-    };
-    let checks = counted(settings.checks.len(), "check");
+    let checks = counted(settings.checks.len(), "check", "checks");
     match settings.programs.len() {
         0 => checks,
-        programs => format!("{checks}, {}", counted(programs, "program")),
+        programs => format!("{checks}, {}", counted(programs, "program", "programs")),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::settings::{Check, Settings};
 use crate::daemon::wiring::RunOptions;
 use crate::daemon::{Tally, Ticks};
+use crate::health::counted;
 use crate::health::{Backend, Target};
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
 use crate::terminal;
@@ -130,17 +131,13 @@ fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
 }
 
 fn summary(args: &RunArgs, tally: &Tally) -> String {
-    let times = |count: u64, what: &str| match count {
-        1 => format!("1 {what}"),
-        many => format!("{many} {what}s"),
-    };
     format!(
         "httpok: watched {} for {}: {}, {} of them failed; {}, {}",
         args.url,
         humantime::format_duration(Duration::from_secs(tally.lasted.as_secs())),
-        times(tally.probes, "look"),
+        counted(tally.probes, "probe", "probes"),
         tally.fails,
-        times(tally.restarts, "restart"),
-        times(tally.recoveries, "recovery").replace("recoverys", "recoveries"),
+        counted(tally.restarts, "restart", "restarts"),
+        counted(tally.recoveries, "recovery", "recoveries"),
     )
 }

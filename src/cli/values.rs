@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::range::Range;
 use crate::config::duration::{parse_duration, parse_size};
 use crate::config::escape::unescape;
 use crate::health::{Assertion, Backoff, Budget, StatusSet, parse_budget};
@@ -61,8 +62,14 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 /// One word of a status set: `200`, `2xx`, `200-299`.
 pub fn code(text: &str) -> Result<String, String> {
-    StatusSet::from_words(&[text])?;
-    Ok(text.to_owned())
+    match StatusSet::from_words(&[text]) {
+        Ok(_) => Ok(text.to_owned()),
+        // Nagios plugins have -c for a range
+        Err(why) if text.parse::<Range>().is_ok() => Err(format!(
+            "{why}; a critical range of --format nagios is --crit {text}"
+        )),
+        Err(why) => Err(why),
+    }
 }
 
 /// Text that is not empty.

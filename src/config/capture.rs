@@ -19,9 +19,10 @@ pub fn read_capture(table: &Table<'_>) -> Option<CaptureSpec> {
             gcore.unwrap_or_default()
         }),
         dir: cores,
-        run: table
-            .get("run")
-            .map_or_else(Vec::new, |value| value.each(Value::command)),
+        run: table.get("run").map_or_else(Vec::new, |value| {
+            value.check_placeholders(&CaptureSpec::PLACEHOLDERS);
+            value.each(Value::command)
+        }),
         timeout: table
             .read("timeout", Value::some_duration)
             .unwrap_or(usual.timeout),

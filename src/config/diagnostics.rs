@@ -1,6 +1,7 @@
 //! What is wrong with a configuration: collected, put in the file's order, shown the way rustc shows its
 //! errors. What is shown of the file has its secrets hidden already (see `mask`).
 
+use crate::health::counted;
 use std::fmt;
 use std::ops::Range;
 
@@ -96,10 +97,7 @@ impl Faults {
             text.push_str(&self.render_one(fault, renderer));
             text.push_str("\n\n");
         }
-        let count = match self.faults.len() {
-            1 => "1 fault".to_owned(),
-            many => format!("{many} faults"),
-        };
+        let count = counted(self.faults.len(), "fault", "faults");
         text.push_str(&format!("{count} in {}", self.file.escape_debug()));
         text
     }

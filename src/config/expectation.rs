@@ -42,7 +42,7 @@ fn assertion(value: &Value<'_>) -> Option<Assertion> {
 }
 
 fn rule(value: &Value<'_>) -> Option<Rule> {
-    let table = Table::of(value)?;
+    let table = Table::of(value);
     let when = table.required("when", "'line == \"Warmup in progress\"'");
     let is = table.required("is", "\"starting\"");
     table.finish();

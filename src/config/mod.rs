@@ -4,7 +4,6 @@
 
 mod capture;
 mod checks;
-mod clear;
 mod diagnostics;
 pub mod duration;
 pub mod escape;
@@ -26,6 +25,7 @@ mod table;
 mod targets;
 mod top;
 mod value;
+mod warnings;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -161,7 +161,7 @@ fn bounds(
     if let DeValue::Boolean(false) = value.found {
         return None;
     }
-    let inner = Table::of(&value)?;
+    let inner = Table::of(&value);
     let of = |bound: Option<Value<'_>>| bound.and_then(|value| read(&value));
     let upper = of(inner.required("upper", "1000"));
     let lower = of(inner.required("lower", "100"));

@@ -166,7 +166,10 @@ fn command(table: &Table<'_>) -> CommandSpec {
     let [status, stop, start] = ["status", "stop", "start"].map(|key| {
         let example = format!("[\"rc-service\", \"{{name}}\", {key:?}]");
         let value = table.required(key, &example);
-        let command = value.and_then(|value| value.program());
+        let command = value.and_then(|value| {
+            value.check_placeholders(&CommandSpec::PLACEHOLDERS);
+            value.program()
+        });
         command.unwrap_or(CommandLine::Argv(Vec::new()))
     });
     let read = CommandSpec {
@@ -184,6 +187,7 @@ fn command(table: &Table<'_>) -> CommandSpec {
 
 fn pidfile(value: &Value<'_>) -> Option<String> {
     let path = value.some_text()?;
+    value.check_placeholders(&CommandSpec::PLACEHOLDERS);
     if !path.starts_with('/') {
         value.wrong(Diagnostic::new(
             format!("{path:?} is not an absolute path"),

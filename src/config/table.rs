@@ -22,6 +22,8 @@ pub struct Table<'a> {
     own: Option<&'a DeTable<'a>>,
     fallback: Option<Box<Table<'a>>>,
     inherited: bool,
+    /// What stands in the table's place instead of it: reported by [`Table::finish`], which knows the keys.
+    mistyped: Option<Value<'a>>,
     asked: RefCell<Vec<&'static str>>,
 }
 
@@ -39,21 +41,23 @@ impl<'a> Table<'a> {
             own,
             fallback: None,
             inherited: false,
+            mistyped: None,
             asked: RefCell::default(),
         }
     }
 
-    /// The table that `value` is.
-    pub fn of(value: &Value<'a>) -> Option<Self> {
-        let DeValue::Table(table) = value.found else {
-            let name = value.path.rsplit('.').next().unwrap_or_default();
-            return value.mistyped("a table", &format!("write it as {name} = {{ ... }}"));
+    /// The table that `value` is. Another value is read as a table without keys, and reported at the end.
+    pub fn of(value: &Value<'a>) -> Self {
+        let (own, mistyped) = match value.found {
+            DeValue::Table(table) => (Some(table), None),
+            _ => (None, Some(value.clone())),
         };
         let (path, span) = (value.path.clone(), value.span.clone());
-        Some(Self {
+        Self {
             inherited: value.inherited,
-            ..Self::new(value.parse_context, path, span, Some(table))
-        })
+            mistyped,
+            ..Self::new(value.parse_context, path, span, own)
+        }
     }
 
     /// This table with `defaults` below it.
@@ -126,7 +130,7 @@ impl<'a> Table<'a> {
     /// What `key` holds here; that it is missing is a fault.
     pub fn required(&self, key: &'static str, example: &str) -> Option<Value<'a>> {
         let found = self.own(key);
-        if found.is_none() {
+        if found.is_none() && self.mistyped.is_none() {
             let wrong = Diagnostic::new(
                 format!("missing key {key:?}"),
                 format!("for example: {key} = {example}"),
@@ -166,7 +170,7 @@ impl<'a> Table<'a> {
 
     /// The table that `key` holds, with the defaults' table of that name below it.
     pub fn table(&self, key: &'static str) -> Option<Self> {
-        let own = self.own(key).and_then(|value| Self::of(&value));
+        let own = self.own(key).map(|value| Self::of(&value));
         let below = self.fallback.as_ref().and_then(|below| below.table(key));
         match (own, below) {
             (Some(own), Some(below)) => Some(own.over(&below)),
@@ -188,13 +192,14 @@ impl<'a> Table<'a> {
         };
         let items = items.iter().enumerate();
         items
-            .filter_map(|(at, item)| Self::of(&value.item(at, item)))
+            .map(|(at, item)| Self::of(&value.item(at, item)))
             .collect()
     }
 
     /// All keys with their values, in the file's order: for tables whose keys are the user's own. A key of
     /// the defaults counts when no key here has the same name in any case.
     pub fn entries(&self) -> Vec<(&'a str, Value<'a>)> {
+        self.report_mistyped();
         let mut entries: Vec<_> = self
             .own
             .into_iter()
@@ -221,8 +226,32 @@ impl<'a> Table<'a> {
         entries
     }
 
+    /// Reports a value that is not a table, with the keys that the table has.
+    fn report_mistyped(&self) {
+        const SHOWN: usize = 6;
+        let Some(value) = &self.mistyped else { return };
+        let asked = self.asked.borrow();
+        let mut keys: Vec<_> = asked.iter().take(SHOWN).copied().collect();
+        match asked.len() {
+            0 => keys.push("NAME"),
+            count if count > SHOWN => keys.push("..."),
+            _ => {}
+        }
+        let keys = keys.iter().map(|&key| match key {
+            "..." => key.to_owned(),
+            key => format!("{key} = VALUE"),
+        });
+        let table = format!("{{ {} }}", keys.collect::<Vec<_>>().join(", "));
+        let help = match value.path.rsplit('.').next() {
+            Some(name) if !name.ends_with(']') => format!("write it as {name} = {table}"),
+            _ => format!("write it as {table}"),
+        };
+        let _: Option<()> = value.mistyped("a table", &help);
+    }
+
     /// Reports every key that was not asked for.
     pub fn finish(&self) {
+        self.report_mistyped();
         let asked = self.asked.borrow();
         for (key, _) in self.own.into_iter().flatten() {
             let name: &str = key.get_ref();

@@ -12,7 +12,7 @@ use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
 use super::parse_context::ParseContext;
 use crate::exec::CommandLine;
-use crate::health::suggest::suggest;
+use crate::health::suggest::{nearest, suggest};
 use crate::health::{Budget, parse_budget};
 use crate::secret::Secret;
 
@@ -154,6 +154,41 @@ impl<'a> Value<'a> {
             ));
         }
         Some(CommandLine::Argv(self.each(Value::text)))
+    }
+
+    /// Reports names in braces that look like a placeholder and are not one of `known`. Other braces may belong to
+    /// the command's own language, such as awk's `{print}`.
+    pub fn check_placeholders(&self, known: &[&str]) {
+        const ALL: [&str; 4] = ["name", "group", "check", "pid"];
+        self.each(|item| {
+            if let DeValue::Array(_) = item.found {
+                item.check_placeholders(known);
+            }
+            let text = item.plain()?;
+            for (at, _) in text.match_indices('{') {
+                let Some((name, _)) = text[at + 1..].split_once('}') else {
+                    continue;
+                };
+                // `${name}` is a variable of the shell
+                let is_variable = text[..at].ends_with('$');
+                if is_variable || known.contains(&name) || nearest(name, &ALL).is_none() {
+                    continue;
+                }
+                let braced = |name: &&str| format!("\"{{{name}}}\"");
+                let help = match nearest(name, known) {
+                    Some(near) => format!("did you mean {}?", braced(&near)),
+                    None => {
+                        let known: Vec<_> = known.iter().map(braced).collect();
+                        format!("expected {}", known.join(" or "))
+                    }
+                };
+                let wrong =
+                    Diagnostic::new(format!("\"{{{name}}}\" is not a placeholder here"), help);
+                let start = text[..at].chars().count();
+                item.wrong_part(start..start + name.chars().count() + 2, wrong);
+            }
+            None::<()>
+        });
     }
 
     /// A command that names a program.

@@ -2,6 +2,7 @@
 //! mail server delays nothing but its own mails; after a failure that worker makes a pause that grows, whatever waits.
 //! A message is tried for days; when it is given up, that is said.
 
+use crate::health::counted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::clock::Clock;
 use crate::health::{Backoff, Event, Incident, Memory, Report, ReportKind};
 use crate::notify::report::MailFormat;
-use crate::notify::{DeliveryError, Notification, Notifier, RenderContext, WallClock};
+use crate::notify::{DeliveryError, Notification, Notifier, RenderContext};
 use crate::secret;
 use crate::store::{self, NextDelivery, Store};
 
@@ -129,9 +130,7 @@ impl Outbox {
     fn messages(&self, report: &Report) -> Vec<store::OutboxMessage> {
         let render_context = RenderContext {
             // dates are right even when the clock was set after the start
-            clock: WallClock {
-                origin: self.clock.wall_origin(),
-            },
+            clock: self.clock.wall_clock(),
             ..self.render_context.clone()
         };
         let message = self.format.tell(report, &render_context);
@@ -341,10 +340,9 @@ impl NotificationQueue {
             for one in status.await {
                 if !one.configured && one.pending > 0 {
                     logger.trouble(&format!(
-                        "httpok: {} {} for the notifier {:?}, which is not configured: send them through another \
+                        "httpok: {} for the notifier {:?}, which is not configured: send them through another \
                          one with `httpok notify send {:?} NOTIFIER`, or drop them with `httpok notify drop {:?}`",
-                        one.pending,
-                        if one.pending == 1 { "notification waits" } else { "notifications wait" },
+                        counted(one.pending, "notification waits", "notifications wait"),
                         one.name,
                         one.name,
                         one.name

@@ -2,6 +2,7 @@
 //! watchdog keep-alive. The keep-alive is sent by the loop itself, so that the manager notices a loop that hangs.
 //! Whatever the manager does, nothing here waits or fails.
 
+use crate::health::counted;
 use std::ffi::OsString;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -148,12 +149,8 @@ pub fn status(snapshot: &Snapshot) -> String {
     let parts: Vec<_> = parts
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let checks = if totals.checks == 1 {
-        "check"
-    } else {
-        "checks"
-    };
-    format!("{} {checks}: {}", totals.checks, parts.join(", "))
+    let checks = counted(totals.checks, "check", "checks");
+    format!("{checks}: {}", parts.join(", "))
 }
 
 #[cfg(test)]

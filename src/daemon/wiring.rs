@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use crate::clock::WallClock;
 use crate::config::settings::{Check, OnExit, Settings};
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
 use crate::notify::report::MailFormat;
 use crate::notify::spec::{MailSpec, MailVia};
 use crate::notify::{
-    self, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
+    MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
 };
 use crate::probe::Probe;
 use crate::safe_path;
@@ -107,9 +107,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     let evidence = state_dir.join("evidence");
     let render_context = RenderContext {
         host: hostname(),
-        clock: notify::WallClock {
-            origin: SystemTime::UNIX_EPOCH,
-        },
+        clock: WallClock::AT_START,
     };
     // Notes and intents in it say which processes are stopped and started.
     safe_path::check_private_contents(&state_dir, &["programs-"])

@@ -63,6 +63,17 @@ impl Incident {
         }
     }
 
+    /// Begins an attempt, and returns its number.
+    pub fn begin_attempt(&mut self) -> u32 {
+        self.attempts = self.attempts.saturating_add(1);
+        self.attempts
+    }
+
+    /// Takes back the attempt that ends: it touched no process.
+    pub fn take_back_attempt(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
+    }
+
     /// Notes `event`, dropping the oldest entry after the first ten when there are too many.
     pub fn note(&mut self, at: Moment, event: Happening) {
         let event = match event {

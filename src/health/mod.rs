@@ -63,7 +63,7 @@ pub use snapshot::{
 };
 pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};
 pub use target::Target;
-pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to};
+pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted};
 pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};
 pub use warmup::{WarmUp, Warmed};

@@ -11,6 +11,7 @@ use super::moment::Moment;
 use super::process::{Backend, ProcessName, ProcessState};
 use super::reason::{Phase, Reason};
 use super::step::{CallError, Halt, Outcome};
+use super::text::counted;
 use super::verdict::Verdict;
 
 /// One decision about one check.
@@ -49,7 +50,7 @@ pub enum Decision {
     Held(Gate),
     /// An incident was opened: the threshold was reached.
     Opened { incident: String },
-    /// An action begins.
+    /// An action begins; `attempt` counts the attempts of the incident that touched a process, this one included.
     Acting { incident: String, attempt: u32 },
     /// An action ended.
     Acted { outcome: Outcome },
@@ -219,8 +220,11 @@ impl fmt::Display for Decision {
             Self::Acting { attempt, .. } => write!(f, "restarting, attempt {attempt}"),
             Self::Acted { outcome } => match outcome.restarted().count() {
                 0 => f.write_str("nothing was restarted"),
-                1 => f.write_str("1 process was restarted"),
-                many => write!(f, "{many} processes were restarted"),
+                count => f.write_str(&counted(
+                    count,
+                    "process was restarted",
+                    "processes were restarted",
+                )),
             },
             Self::WarmingUp => f.write_str("warming up"),
             Self::WarmedUp { took, code } => {

@@ -1,5 +1,7 @@
-//! The bound on every text from outside: what a peer, a supervisor or a child says is cut where it becomes a
-//! fact, so that nothing behind it (memory, store, log, mail) has to know how much may come.
+//! Texts: the bound on every text from outside, and counts with their nouns. What a peer, a supervisor or a child says
+//! is cut where it becomes a fact, so that nothing behind it (memory, store, log, mail) needs a bound of its own.
+
+use std::fmt::Display;
 
 /// The most that is kept of one text from outside, in bytes.
 pub const TEXT_MAX: usize = 1024;
@@ -37,9 +39,24 @@ pub fn bounded_to(mut text: String, max: usize) -> String {
     text
 }
 
+/// `count` with its noun, such as `1 check` or `3 checks`.
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    match count == N::from(1) {
+        true => format!("{count} {one}"),
+        false => format!("{count} {many}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_agree_with_their_nouns() {
+        for (count, text) in [(0, "0 recoveries"), (1, "1 recovery"), (2, "2 recoveries")] {
+            assert_eq!(counted::<u32>(count, "recovery", "recoveries"), text);
+        }
+    }
 
     #[test]
     fn texts_are_cut_at_a_character_and_say_so() {

@@ -47,6 +47,18 @@ impl Verdict {
         }
     }
 
+    /// How bad it is among others: a fail is worse than `unknown`, because a service is known to be down.
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Degraded => 1,
+            Self::Starting => 2,
+            Self::Draining => 3,
+            Self::Unknown => 4,
+            Self::Fail => 5,
+        }
+    }
+
     /// The verdict with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL

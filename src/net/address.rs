@@ -33,9 +33,12 @@ impl Address {
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(match text.split(['/', ':']).next() {
-                Some(host) if !host.is_empty() && !shown.contains('@') => format!(
-                    "{shown:?} is not a URL: expected a scheme before it, such as \"http://{shown}\""
-                ),
+                Some(host) if !host.is_empty() && !shown.contains('@') => {
+                    let scheme = example.split("://").next().unwrap_or("http");
+                    format!(
+                        "{shown:?} is not a URL: expected a scheme before it, such as \"{scheme}://{shown}\""
+                    )
+                }
                 _ => wrong("is not a URL"),
             });
         };

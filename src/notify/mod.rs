@@ -16,7 +16,7 @@ pub mod webhook;
 
 use std::time::Duration;
 
-pub use message::{DeliveryError, Notification, RenderContext, WallClock};
+pub use message::{DeliveryError, Notification, RenderContext};
 
 /// How long one mail may take on its way out.
 pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! A report as text, for a person who was woken by it: the subject and the first lines say what is down,
 //! since when, what became of it and what is left to do. The evidence below is `transcript`'s.
 
+use crate::health::counted;
 use std::time::Duration;
 
 use crate::health::{
@@ -95,7 +96,7 @@ fn headline(report: &Report, why: &str) -> String {
         }
         ReportKind::Recovered { down } => format!("{check} recovered after {}", span(*down)),
         ReportKind::GaveUp { .. } => {
-            let tries = times(report.incident.attempts, "restart");
+            let tries = counted(report.incident.attempts, "restart", "restarts");
             format!("{check} is NOT back after {tries}: {why}, gave up")
         }
         ReportKind::Reminder { down } => {
@@ -103,13 +104,6 @@ fn headline(report: &Report, why: &str) -> String {
         }
         ReportKind::Degraded => format!("{check} is degraded: {why}"),
         ReportKind::Blind => format!("{check} cannot be checked: {why}"),
-    }
-}
-
-fn times(count: u32, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::reply::Reply;
 use super::roadrunner::code;
 use super::view::{Standing, View, trouble};
-use crate::clock::Clock;
+use crate::clock::WallClock;
 use crate::health::CheckView;
 
 pub const MEDIA_TYPE: &str = "application/health+json";
@@ -109,7 +109,7 @@ fn of_check(check: &CheckView) -> Value {
     });
     if let Some(last) = &check.last {
         entry["observedValue"] = ((last.took * 1e6).round() / 1e3).into();
-        entry["time"] = date(Clock::date(last.at)).into();
+        entry["time"] = date(WallClock::AT_START.at(last.at)).into();
     }
     if standing != Status::Pass {
         entry["output"] = trouble(check).into();
@@ -124,7 +124,7 @@ fn uptime(view: &View) -> Value {
         "observedValue": view.uptime().as_secs(),
         "observedUnit": "s",
         "status": "pass",
-        "time": date(Clock::date(view.snapshot.at)),
+        "time": date(WallClock::AT_START.at(view.snapshot.at)),
     })
 }
 

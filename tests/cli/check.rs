@@ -229,7 +229,7 @@ fn waiting_ends_with_the_first_pass_or_in_time() {
         &server.url("/"),
     ]);
     assert_eq!(up.code, Some(0), "{up:?}");
-    assert!(up.out.trim_end().ends_with("after 4 looks"), "{up:?}");
+    assert!(up.out.trim_end().ends_with("after 4 probes"), "{up:?}");
 
     let nobody = refusing();
     let begun = Instant::now();
@@ -243,11 +243,11 @@ fn waiting_ends_with_the_first_pass_or_in_time() {
     ]);
     assert_eq!(gone.code, Some(2), "{gone:?}");
     assert!(
-        begun.elapsed() < Duration::from_secs(8) && gone.out.contains(" looks"),
+        begun.elapsed() < Duration::from_secs(8) && gone.out.contains(" probes"),
         "{gone:?}"
     );
 
-    // the last look has no more time than the wait
+    // the last probe is cut off soon after the wait
     let begun = Instant::now();
     let hung = run(&["check", "--wait", "300ms", &Server::usual().url("/slow")]);
     assert_eq!(hung.code, Some(2), "{hung:?}");
@@ -256,6 +256,71 @@ fn waiting_ends_with_the_first_pass_or_in_time() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+#[test]
+fn values_of_options_may_begin_with_a_dash() {
+    let server = Server::usual();
+    let url = server.url("/");
+    let table: [(&[&str], i32); 6] = [
+        (&["--not-body", "-ERR"], 0),
+        (&["--body", "-ERR"], 2),
+        (&["--data", "-x"], 0),
+        (&["--user", "-me:x"], 0),
+        (&["--not-body", "--quiet"], 0),
+        (&["--header", "-X: y"], 0),
+    ];
+    for (words, code) in table {
+        let run = run(&[&["check"], words, &[&url]].concat());
+        assert_eq!(run.code, Some(code), "{words:?}: {run:?}");
+    }
+}
+
+#[test]
+fn nagios_has_w_and_says_what_to_write_for_c() {
+    let server = Server::usual();
+    let url = server.url("/");
+    let warned = run(&["check", "--format", "nagios", "-w", "60:", &url]);
+    assert_eq!(warned.code, Some(1), "{warned:?}");
+    let refused = run(&["check", "--format", "nagios", "-w", "1", "-c", "2", &url]);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.err.contains("--crit 2"), "{refused:?}");
+}
+
+#[test]
+fn wait_probes_once_more_when_its_time_is_over() {
+    for (wait, interval) in [("1s", "1s"), ("2s", "30s"), ("1500ms", "1s")] {
+        let probed = AtomicU32::new(0);
+        let server = Server::answering(move |_| match probed.fetch_add(1, Ordering::SeqCst) {
+            0 => response(503, ""),
+            _ => response(200, ""),
+        });
+        let url = server.url("/");
+        let up = run(&["check", "--wait", wait, "--interval", interval, &url]);
+        assert_eq!(up.code, Some(0), "{wait} {interval}: {up:?}");
+        assert!(up.out.trim_end().ends_with("after 2 probes"), "{up:?}");
+    }
+}
+
+#[test]
+fn wait_goes_on_while_a_socket_cannot_be_used() {
+    use std::os::unix::net::{UnixDatagram, UnixListener};
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("s");
+    // the wrong type of socket, like a missing permission, is an error of the configuration that can go away
+    let wrong = UnixDatagram::bind(&path).expect("a socket");
+    let replaced = path.clone();
+    let replacing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        drop(wrong);
+        std::fs::remove_file(&replaced).expect("removed");
+        UnixListener::bind(&replaced).expect("a listener")
+    });
+    let url = format!("unix://{}", path.display());
+    let up = run(&["check", "--wait", "60s", "--interval", "50ms", &url]);
+    drop(replacing.join());
+    assert_eq!(up.code, Some(0), "{up:?}");
+    assert!(up.out.contains(" probes"), "{up:?}");
 }
 
 #[test]

@@ -87,6 +87,28 @@ fn a_configuration_is_right_or_all_its_faults_are_told() {
 }
 
 #[test]
+fn config_check_warns_of_a_degraded_assertion_that_no_good_answer_meets() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (assertion, warns) in [
+        ("certificate expires < 14d", true),
+        ("certificate expires > 14d", false),
+        ("duration > 2s", true),
+        ("duration < 2s", false),
+        ("status != 200", true),
+        ("status == 200", false),
+        ("jsonpath \"$.queue\" < 100", false),
+        ("header \"warning\" not exists", false),
+    ] {
+        let check =
+            format!("[[check]]\nname = \"a\"\nurl = \"https://h/\"\ndegraded = ['{assertion}']\n");
+        let run = run(&["config", "check", &write(dir.path(), &check)]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let warned = run.err.contains("warning: check \"a\": degraded = ['");
+        assert_eq!(warned, warns, "{assertion}: {run:?}");
+    }
+}
+
+#[test]
 fn wrong_flags_of_watch_are_3() {
     for words in [
         &["watch"][..],

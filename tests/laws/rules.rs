@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use httpok::health::{
-    Backoff, Check, CheckView, Effect, Event, Fails, Limits, Moment, Monitor, Observation, Phase,
-    Policy, Process, ProcessState, Reason, Tick, Ticket, Trouble,
+    ActionStep, Backoff, Check, CheckView, Decision, Effect, Event, Fails, Limits, Moment, Monitor,
+    Observation, Outcome, Phase, Policy, Process, ProcessState, Reason, Skip, Step, Tick, Ticket,
+    Trouble,
 };
 
 use super::world::{check, process};
@@ -90,6 +91,79 @@ fn fail(
 
 fn view(monitor: &Monitor, now: Moment, check: &str) -> CheckView {
     monitor.view(now, check).expect("it is known")
+}
+
+/// The number of the attempt that `effects` begin, and the action's ticket.
+fn attempt(effects: &[Effect]) -> Option<(u32, Ticket)> {
+    let number = effects.iter().find_map(|effect| match effect {
+        Effect::Note(note) => match note.decision {
+            Decision::Acting { attempt, .. } => Some(attempt),
+            _ => None,
+        },
+        _ => None,
+    })?;
+    let ticket = effects.iter().find_map(|effect| match effect {
+        Effect::Act { ticket, .. } => Some(*ticket),
+        _ => None,
+    })?;
+    Some((number, ticket))
+}
+
+/// The columns: what each attempt did, and the numbers of the attempts.
+#[test]
+fn attempts_are_numbered_without_those_that_touched_nothing() {
+    let touched = ActionStep::Stopped { error: None };
+    let skipped = ActionStep::Skipped(Skip::DryRun);
+    let table: [(Vec<&ActionStep>, Vec<u32>); 4] = [
+        (vec![&touched, &touched, &touched], vec![1, 2, 3]),
+        (vec![&skipped, &skipped, &skipped], vec![1, 1, 1]),
+        (vec![&skipped, &touched, &touched], vec![1, 1, 2]),
+        (vec![&touched, &skipped, &touched], vec![1, 2, 2]),
+    ];
+    for (deeds, numbers) in table {
+        let policy = Policy {
+            fail: Fails::InARow(1),
+            grace: Duration::ZERO,
+            restarts: None,
+            ..policy()
+        };
+        let limits = Limits {
+            max_restarts: None,
+            panic_threshold: None,
+            ..Limits::default()
+        };
+        let checks = vec![one(0, policy, [true, false, false])];
+        let mut monitor = Monitor::new(limits, 1, checks);
+        let mut seen = Vec::new();
+        let mut now = 0;
+        for deed in deeds {
+            let (number, ticket) = (0..100)
+                .find_map(|_| {
+                    now += 60_000;
+                    let running = ProcessState::Running;
+                    attempt(&fail(&mut monitor, at(now), "c0", running, 9_000))
+                })
+                .expect("an attempt");
+            seen.push(number);
+            let step = Step {
+                at: at(now),
+                took: Duration::ZERO,
+                process: Some(process(0)),
+                deed: deed.clone(),
+            };
+            let ended = Event::Acted {
+                check: "c0".to_owned(),
+                ticket,
+                outcome: Outcome { steps: vec![step] },
+                pending: Vec::new(),
+            };
+            let effects = monitor.handle(at(now), ended);
+            if let Some(ticket) = asked(&effects) {
+                let _ = monitor.handle(at(now), refused("c0", ticket));
+            }
+        }
+        assert_eq!(seen, numbers);
+    }
 }
 
 #[test]

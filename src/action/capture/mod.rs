@@ -43,7 +43,7 @@ mod tool;
 
 use std::path::Path;
 
-use crate::clock::Clock;
+use crate::clock::WallClock;
 use crate::exec::CommandLine;
 use crate::health::{ActionStep, Plan, ProcessName};
 use crate::supervisor::Supervisors;
@@ -90,13 +90,17 @@ pub(super) async fn capture(
     };
     let deadline = Deadline::after(spec.timeout);
     let folder = Folder::new(dir, spec);
-    let stem = Stem::new(Clock::date(begun), &plan.incident, &name.namespec());
+    let stem = Stem::new(
+        WallClock::AT_START.at(begun),
+        &plan.incident,
+        &name.namespec(),
+    );
     let mut dossier = Dossier::new(&folder, &stem, &subject, &plan.incident);
     let sources = [EvidenceSource::Facts, EvidenceSource::LastLines].into_iter();
     for source in sources.chain(spec.run.iter().map(EvidenceSource::Tool)) {
         let begun = log.clock.now();
         let found = collect(source, &subject, supervisors, &deadline).await;
-        dossier.add(Clock::date(begun), &found).await;
+        dossier.add(WallClock::AT_START.at(begun), &found).await;
         log.note(
             begun,
             Some(name),

@@ -27,6 +27,11 @@ pub struct CaptureSpec {
     pub min_free: u64,
 }
 
+impl CaptureSpec {
+    /// The names that stand in braces for a value.
+    pub const PLACEHOLDERS: [&str; 3] = ["pid", "name", "check"];
+}
+
 impl Default for CaptureSpec {
     fn default() -> Self {
         Self {

@@ -41,11 +41,11 @@ pub struct AskArgs {
     /// Text that the answer's body has to contain; may be given again
     ///
     /// Compared byte by byte with the body as it was sent. The whole body is searched, however long.
-    #[arg(short, long, value_name = "TEXT", value_parser = values::text)]
+    #[arg(short, long, value_name = "TEXT", value_parser = values::text, allow_hyphen_values = true)]
     pub body: Vec<String>,
 
     /// Text that the answer's body must not contain; may be given again
-    #[arg(long, value_name = "TEXT", value_parser = values::text)]
+    #[arg(long, value_name = "TEXT", value_parser = values::text, allow_hyphen_values = true)]
     pub not_body: Vec<String>,
 
     /// What has to be true of the answer: 'jsonpath "$.status" == "UP"'; may be given again
@@ -60,7 +60,7 @@ pub struct AskArgs {
     ///
     /// It replaces one that httpok sends itself, such as Host or User-Agent. Others on this machine can
     /// read a command line: a secret is better kept in a configuration file.
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = values::header)]
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = values::header, allow_hyphen_values = true)]
     pub headers: Vec<Header>,
 
     /// The request's method [default: GET, or POST with --data]
@@ -68,11 +68,11 @@ pub struct AskArgs {
     pub method: Option<Method>,
 
     /// Send this text as the request's body
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub data: Option<String>,
 
     /// Basic authentication; a user and password in the URL do the same
-    #[arg(long, value_name = "USER:PASSWORD", value_parser = values::user)]
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = values::user, allow_hyphen_values = true)]
     pub user: Option<(String, Secret)>,
 
     /// Trust the certificates in this PEM file instead of the system's
@@ -91,7 +91,7 @@ pub struct AskArgs {
     ///
     /// Without it, and with nothing expected of an answer, a connection that opens is all that is
     /// asked.
-    #[arg(long, value_name = "TEXT", value_parser = values::payload)]
+    #[arg(long, value_name = "TEXT", value_parser = values::payload, allow_hyphen_values = true)]
     pub send: Option<SecretBytes>,
 
     /// When the answer of a tcp:// or unix:// connection is complete: line, close or text

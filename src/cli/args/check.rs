@@ -51,16 +51,18 @@ pub struct CheckArgs {
     pub output: OutputArgs,
 }
 
-/// How long it is tried, and what counts as success.
+/// How long probes are repeated, and what counts as success.
 #[derive(Args, Debug)]
 #[group(skip)]
 #[command(next_help_heading = "Trying again")]
 pub struct WaitArgs {
-    /// Ask again until all pass, for at most this long: 30s, 5m [default: ask once]
+    /// Probe again until all pass, for at most this long: 30s, 5m [default: probe once]
+    ///
+    /// The last probe begins when this time is over, and has a second at most.
     #[arg(long, value_name = "DURATION", value_parser = values::timeout)]
     pub wait: Option<Duration>,
 
-    /// The pause between two tries of --wait
+    /// The pause between two probes of --wait; the last one is cut short
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = values::timeout, requires = "wait")]
     pub interval: Duration,
 
@@ -84,10 +86,12 @@ pub struct OutputArgs {
     ///
     /// A range as Nagios has it: 0.5 is 0 to 0.5, 1: is 1 or more, ~:2 is up to 2, and @1:2 alerts
     /// inside instead of outside. Units such as 500ms are taken, too.
-    #[arg(long, value_name = "RANGE")]
+    #[arg(short, long, value_name = "RANGE")]
     pub warn: Option<Range>,
 
     /// With --format nagios: critical when the seconds taken are outside this range
+    ///
+    /// It has no short form: -c is --code.
     #[arg(long, value_name = "RANGE")]
     pub crit: Option<Range>,
 

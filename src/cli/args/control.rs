@@ -74,7 +74,12 @@ pub struct PauseArgs {
     pub lasting: Option<Duration>,
 
     /// Why, for whoever wonders
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
     pub reason: String,
 
     #[command(flatten)]

@@ -1,41 +1,40 @@
-//! `httpok check`: ask once, judge, tell, and leave with the verdict as exit status. Uses the probe and
-//! the judge, and nothing of the daemon.
+//! `httpok check`: probes once, judges, prints, and exits with the verdict as its status. It starts no watchdog.
 
-pub mod asks;
-mod look;
+pub mod probes;
+mod probing;
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::cli::args::{CheckArgs, Format, OutputArgs};
-use crate::cli::exit::{Exit, badness};
+use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::{render, say};
 use crate::exec::open_files;
 use crate::health::{Judgement, Observation};
 use crate::terminal;
 
-/// One look and what it came to.
+/// The result of one probe.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The check's name; for a URL of the command line that URL without userinfo.
     pub name: String,
-    /// What was asked, without userinfo.
+    /// The URL that was probed, without userinfo.
     pub url: String,
-    /// The facts of the last look.
+    /// The facts of the last probe.
     pub seen: Observation,
-    /// The opinion about them.
+    /// The judgement of these facts.
     pub judgement: Judgement,
-    /// How often it was looked, which is more than once only with `--wait`.
-    pub looks: u32,
+    /// How many probes ran: more than one only with `--wait`.
+    pub probes: u32,
 }
 
-/// Does what `args` ask for.
+/// Runs `httpok check` with `args`.
 pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
     open_files::raise();
-    match looked(args, env) {
-        Ok(results) => tell(&results, &args.output),
+    match probe(args, env) {
+        Ok(results) => print(&results, &args.output),
         Err(why) => {
-            // Nagios shows what stands on standard output, and only its first line
+            // Nagios shows standard output, and only its first line
             if args.output.format == Some(Format::Nagios) {
                 let first = why.lines().next().unwrap_or_default();
                 say::out(&format!("HTTPOK UNKNOWN - {first}"));
@@ -46,14 +45,14 @@ pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
     }
 }
 
-fn looked(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Checked>, String> {
-    fits(&args.output)?;
-    let asks = asks::asks(args, env)?;
-    look::all(asks, &args.wait).map_err(|why| format!("httpok check: cannot start: {why}"))
+fn probe(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Checked>, String> {
+    check_ranges(&args.output)?;
+    let probes = probes::from_args(args, env)?;
+    probing::run_all(probes, &args.wait).map_err(|why| format!("httpok check: cannot start: {why}"))
 }
 
-/// Ranges are for Nagios only: elsewhere they would be given and change nothing.
-fn fits(output: &OutputArgs) -> Result<(), String> {
+/// Refuses ranges with other formats than nagios, which would ignore them.
+fn check_ranges(output: &OutputArgs) -> Result<(), String> {
     let ranges = [("--warn", output.warn), ("--crit", output.crit)];
     let given = ranges.iter().find(|(_, range)| range.is_some());
     match given {
@@ -64,11 +63,11 @@ fn fits(output: &OutputArgs) -> Result<(), String> {
     }
 }
 
-fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
+fn print(results: &[Checked], output: &OutputArgs) -> Exit {
     let worst = results
         .iter()
         .map(|checked| checked.judgement.verdict)
-        .max_by_key(|verdict| badness(*verdict));
+        .max_by_key(|verdict| verdict.severity());
     let exit = worst.map_or(Exit::Unknown, Exit::of_verdict);
     if output.quiet {
         return exit;
@@ -99,7 +98,7 @@ fn tell(results: &[Checked], output: &OutputArgs) -> Exit {
         .and_then(|()| stdout.lock().flush())
     {
         Ok(()) => exit,
-        // whoever read us has seen enough
+        // the reader of the pipe has closed it
         Err(why) if why.kind() == ErrorKind::BrokenPipe => exit,
         Err(why) => {
             say::err(&format!("httpok check: cannot write the results: {why}"));

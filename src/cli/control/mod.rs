@@ -20,6 +20,7 @@ use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
+use crate::health::counted;
 use crate::health::{CheckView, Moment};
 use crate::terminal;
 
@@ -299,10 +300,7 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
         {
             match client::ask(&target, ControlCommand::Reload) {
                 Ok(ControlReply::Reloaded { checks }) => {
-                    let checks = match checks {
-                        1 => "1 check".to_owned(),
-                        many => format!("{many} checks"),
-                    };
+                    let checks = counted(checks, "check", "checks");
                     lines.push(format!(
                         "{watchdog} (pid {pid}) has the new configuration: {checks}"
                     ));
@@ -366,12 +364,8 @@ fn moved(
             Err(why) => return Err(format!("{}: {why}", found.target)),
         }
     }
-    let notifications = if count == 1 {
-        "notification"
-    } else {
-        "notifications"
-    };
-    Ok(format!("{count} {notifications} for {from:?} {done}"))
+    let notifications = counted(count, "notification", "notifications");
+    Ok(format!("{notifications} for {from:?} {done}"))
 }
 
 /// Asks the watchdog that has the check; how the check stands then.

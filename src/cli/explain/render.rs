@@ -1,5 +1,6 @@
 //! An incident as text for people: what it was, a strip of its looks, its timeline, what was kept. Pure.
 
+use crate::health::counted;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -57,16 +58,14 @@ fn heading(incident: &Incident, paint: Paint) -> String {
     let ran = |(_, outcome): &(Moment, &Outcome)| outcome.restarted().next().is_some();
     let restarts = match (attempts, incident.actions().filter(ran).count()) {
         (0, _) => "no restart".to_owned(),
-        (1, 1) => "1 restart".to_owned(),
-        (many, done) if many == done => format!("{many} restarts"),
+        (all, done) if all == done => counted(all, "restart", "restarts"),
         (1, _) => "1 attempt to restart, in vain".to_owned(),
         (many, 0) => format!("{many} attempts to restart, in vain"),
         (many, done) => format!("{many} attempts to restart, {done} of them not in vain"),
     };
     let reports = match incident.reports {
         0 => "nobody was told".to_owned(),
-        1 => "1 report".to_owned(),
-        many => format!("{many} reports"),
+        count => counted(count, "report", "reports"),
     };
     let _ = writeln!(out, "  {restarts}, {reports}");
     out

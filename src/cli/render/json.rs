@@ -73,7 +73,7 @@ fn of(checked: &Checked) -> Line<'_> {
         version: seen.status.as_ref().map(|status| status.version.as_str()),
         duration: seen.duration.as_secs_f64(),
         phases: &seen.phases,
-        looks: checked.looks,
+        looks: checked.probes,
         peer: seen.peer.as_deref(),
         redirects: seen.redirects,
         final_url: if seen.url.is_empty() {

@@ -4,7 +4,7 @@
 use super::plain::summary;
 use super::visible;
 use crate::cli::check::Checked;
-use crate::cli::exit::{Exit, badness};
+use crate::cli::exit::Exit;
 use crate::cli::range::Range;
 use crate::health::Verdict;
 
@@ -59,12 +59,14 @@ fn row(checked: &Checked, warn: Option<Range>, crit: Option<Range>) -> Row {
     let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(seconds));
     // how long it took says something only about an answer that is fine otherwise
     let (level, exit, note) = match verdict {
-        Verdict::Pass if alerts(crit) => (badness(Verdict::Fail), Exit::Fail, " (critical)"),
-        Verdict::Pass if alerts(warn) => (badness(Verdict::Degraded), Exit::Degraded, " (warning)"),
-        Verdict::Degraded | Verdict::Starting | Verdict::Draining if alerts(crit) => {
-            (badness(Verdict::Fail), Exit::Fail, " (critical)")
+        Verdict::Pass if alerts(crit) => (Verdict::Fail.severity(), Exit::Fail, " (critical)"),
+        Verdict::Pass if alerts(warn) => {
+            (Verdict::Degraded.severity(), Exit::Degraded, " (warning)")
         }
-        verdict => (badness(verdict), Exit::of_verdict(verdict), ""),
+        Verdict::Degraded | Verdict::Starting | Verdict::Draining if alerts(crit) => {
+            (Verdict::Fail.severity(), Exit::Fail, " (critical)")
+        }
+        verdict => (verdict.severity(), Exit::of_verdict(verdict), ""),
     };
     Row {
         name: safe(&checked.name),

@@ -28,9 +28,9 @@ pub fn summary(checked: &Checked) -> String {
         (None, _) => judgement.detail.clone(),
     };
     let seconds = checked.seen.duration.as_secs_f64();
-    let looks = match checked.looks {
+    let probes = match checked.probes {
         1 => String::new(),
-        looks => format!(" after {looks} looks"),
+        probes => format!(" after {probes} probes"),
     };
-    format!("{} in {seconds:.3}s{looks}", visible::line(&what))
+    format!("{} in {seconds:.3}s{probes}", visible::line(&what))
 }

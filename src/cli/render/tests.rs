@@ -56,7 +56,7 @@ fn judged(seen: Observation) -> Checked {
         url: "http://h/x".into(),
         judgement: expectation.judge(&seen),
         seen,
-        looks: 1,
+        probes: 1,
     }
 }
 
@@ -82,12 +82,12 @@ fn plain_is_one_line_each() {
          fail db|'= refused: connection refused in 0.000s\n"
     );
     let waited = Checked {
-        looks: 3,
+        probes: 3,
         ..answered(200, "fine", 1)
     };
     assert_eq!(
         plain(&[waited]),
-        "pass http://h/x 200 OK in 0.001s after 3 looks\n"
+        "pass http://h/x 200 OK in 0.001s after 3 probes\n"
     );
 }
 

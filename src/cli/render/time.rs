@@ -1,14 +1,11 @@
 //! Dates and spans for people. Everything is UTC: an incident is read on several machines.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use crate::clock::WallClock;
 use crate::health::Moment;
-use crate::notify::WallClock;
 
-/// The watchdog's clock begins with the Unix epoch.
-const CLOCK: WallClock = WallClock {
-    origin: SystemTime::UNIX_EPOCH,
-};
+const CLOCK: WallClock = WallClock::AT_START;
 
 /// `2026-05-01 03:12:04 UTC`.
 pub fn stamp(moment: Moment) -> String {

@@ -92,7 +92,7 @@ impl Watchdog {
             samples.back().map(|sample| sample.verdict)
         });
         verdicts
-            .max_by_key(|verdict| gravity(*verdict))
+            .max_by_key(|verdict| verdict.severity())
             .unwrap_or(Verdict::Unknown)
     }
 }
@@ -100,14 +100,4 @@ impl Watchdog {
 /// Waits until somebody tells us to stop, once more if need be.
 async fn told_to_stop(signals: &mut Signals) {
     while signals.next().await == Signal::Reload {}
-}
-
-/// How bad a verdict is for an exit code: the worst of several is told.
-fn gravity(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Pass => 0,
-        Verdict::Starting | Verdict::Draining | Verdict::Degraded => 1,
-        Verdict::Unknown => 2,
-        Verdict::Fail => 3,
-    }
 }

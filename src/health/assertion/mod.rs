@@ -22,9 +22,11 @@ mod value;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::observation::{Certificate, Observation, StatusLine};
 use super::reason::Phase;
 use condition::Condition;
 use literal::Literal;
@@ -68,6 +70,30 @@ impl Assertion {
     /// answer that broke off, the certificate that was not trusted.
     pub(super) fn is_settled(&self, facts: &Facts<'_>) -> bool {
         self.phase() < Phase::Body && self.query.find(facts).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// Whether even a good answer does not meet it: status 200 within a millisecond, with a certificate for a hundred
+    /// years. `false` for assertions about the content of answers.
+    pub fn fails_for_good_answer(&self) -> bool {
+        const CENTURY: i64 = 100 * 365 * 86_400;
+        if !matches!(self.query, Query::Status | Query::Duration | Query::Expires) {
+            return false;
+        }
+        let good = Observation {
+            duration: Duration::from_millis(1),
+            at_unix: Some(0),
+            status: Some(StatusLine {
+                version: String::new(),
+                code: 200,
+                reason: String::new(),
+            }),
+            certificates: vec![Certificate {
+                not_after: CENTURY,
+                ..Certificate::default()
+            }],
+            ..Observation::default()
+        };
+        !self.check(&Facts::new(&good, 0)).0
     }
 
     /// The stage of the probe that it is about.

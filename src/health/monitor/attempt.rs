@@ -27,12 +27,11 @@ impl CheckState {
         let first = incident.is_none_or(|incident| incident.attempts == 0);
         let every_action = self.check.policy.tell == NotifyMode::EveryAction;
         let capture = self.check.capture && (first || every_action);
-        let incident = incident
-            .map(|incident| incident.id.clone())
-            .unwrap_or_default();
-        if let Some(incident) = self.memory.incident.as_mut() {
-            incident.attempts = incident.attempts.saturating_add(1);
-        }
+        let incident = self.memory.incident.as_mut();
+        let (incident, number) = match incident {
+            Some(incident) => (incident.id.clone(), incident.begin_attempt()),
+            None => (String::new(), 1),
+        };
         self.held = None;
         cx.shared.waiting.remove(&self.check.name);
         cx.shared.begin_attempt(&self.check.name, listed.as_deref());
@@ -43,8 +42,11 @@ impl CheckState {
         attempt.capture = capture;
         attempt.listed = listed;
         self.attempt = Some(attempt);
-        let attempt = self.memory.attempts;
-        cx.note(&self.check.name, Decision::Acting { incident, attempt });
+        let decision = Decision::Acting {
+            incident,
+            attempt: number,
+        };
+        cx.note(&self.check.name, decision);
         self.begin_part(true, cx);
     }
 
@@ -168,6 +170,11 @@ impl CheckState {
             // nothing was done, so nothing is spent; the pause before the next try stands
             self.memory.spent.take_back(attempt.begun);
             cx.shared.spent.take_back(attempt.begun);
+            if let Some(incident) = self.memory.incident.as_mut()
+                && incident.id == attempt.incident
+            {
+                incident.take_back_attempt();
+            }
         }
         match (attempt.result.touched, attempt.result.restarted) {
             (false, _) => self.tally.untouched += 1,

@@ -308,6 +308,9 @@ impl Monitor {
             cx.shared.spent.take_back(begun);
             if let Some(state) = state.as_mut() {
                 state.memory.spent.take_back(begun);
+                if let Some(incident) = state.memory.incident.as_mut() {
+                    incident.take_back_attempt();
+                }
             }
         }
         let process = process.clone();
@@ -512,7 +515,7 @@ impl CheckState {
         if spends {
             self.spend_attempt(cx);
             if let Some(incident) = self.memory.incident.as_mut() {
-                incident.attempts = incident.attempts.saturating_add(1);
+                incident.begin_attempt();
             }
         }
         begin(process, true, spends, cx);

@@ -20,6 +20,9 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
+    /// The names that stand in braces for a value.
+    pub const PLACEHOLDERS: [&str; 2] = ["name", "group"];
+
     /// How long a command may take by default.
     pub const TIMEOUT: Duration = Duration::from_secs(60);
 }

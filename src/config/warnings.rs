@@ -1,4 +1,5 @@
-//! Passwords that would be sent over the network in the clear: no fault, but worth a warning.
+//! Warnings: settings that are valid and most likely not meant. A password that is sent in the clear, and an assertion
+//! of `degraded` that no good answer meets.
 
 use std::net::IpAddr;
 
@@ -7,8 +8,25 @@ use crate::notify::spec::{MailVia, Security};
 use crate::secret::login_end;
 
 impl Settings {
+    /// What is most likely not meant, and what would be better.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.sent_in_the_clear();
+        for check in &self.checks {
+            let name = &check.name;
+            let degraded = check.expectation.degraded.iter();
+            let reversed = degraded.filter(|assertion| assertion.fails_for_good_answer());
+            warnings.extend(reversed.map(|assertion| {
+                format!(
+                    "check {name:?}: degraded = ['{assertion}'] warns of every good answer: degraded holds what good \
+                     answers meet, such as 'certificate expires > 14d'"
+                )
+            }));
+        }
+        warnings
+    }
+
     /// What is sent in the clear to another machine, and what would be better.
-    pub fn sent_in_the_clear(&self) -> Vec<String> {
+    fn sent_in_the_clear(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(mail) = &self.notify.mail
             && let MailVia::Smtp(server) = &mail.via

@@ -1,4 +1,4 @@
-//! What is asked: the URLs of the command line, or the checks of a configuration file.
+//! The probes of `check`: from the URLs of the command line, or from the checks of a configuration file.
 
 use crate::cli::args::CheckArgs;
 use crate::cli::asked;
@@ -6,41 +6,44 @@ use crate::config;
 use crate::health::Expectation;
 use crate::probe::{Probe, ProbeSpec};
 
-/// One question, ready to be asked.
+/// One probe, ready to run.
 #[derive(Debug)]
-pub struct Ask {
+pub struct CheckProbe {
     /// The check's name, or the URL without userinfo.
     pub name: String,
-    /// How it is asked.
+    /// The probe.
     pub probe: Probe,
-    /// What is judged.
+    /// What its answer is judged by.
     pub expectation: Expectation,
 }
 
-/// All that `args` ask.
+/// The probes that `args` name.
 ///
 /// # Errors
-/// All that is wrong, ready to be printed.
-pub fn asks(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Ask>, String> {
+/// Every fault, ready to be printed.
+pub fn from_args(
+    args: &CheckArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<CheckProbe>, String> {
     match &args.config {
         Some(file) => from_file(file, &args.targets, env),
         None => from_urls(args),
     }
 }
 
-fn from_urls(args: &CheckArgs) -> Result<Vec<Ask>, String> {
+fn from_urls(args: &CheckArgs) -> Result<Vec<CheckProbe>, String> {
     let (checks, fault) = asked::checks(&args.targets, &args.ask, &args.wire);
-    let asks = checks
+    let probes = checks
         .into_iter()
-        .map(|check| check.and_then(|check| ask(check.name, check.probe, check.expectation)));
-    all(asks.chain(fault.map(Err)))
+        .map(|check| check.and_then(|check| probe(check.name, check.probe, check.expectation)));
+    collect(probes.chain(fault.map(Err)))
 }
 
 fn from_file(
     file: &std::path::Path,
     names: &[String],
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Ask>, String> {
+) -> Result<Vec<CheckProbe>, String> {
     let settings = config::load(file, env).map_err(|faults| faults.to_string())?;
     let known: Vec<&str> = settings
         .checks
@@ -50,8 +53,8 @@ fn from_file(
     let unknown = names.iter().filter(|name| !known.contains(&name.as_str()));
     let faults: Vec<String> = unknown
         .map(|name| {
-            told(format!(
-                "{name:?} is not a check of {}: expected {}",
+            fault(format!(
+                "{name:?} is not a check in {}: expected {}",
                 file.display(),
                 known.join(", ")
             ))
@@ -64,33 +67,35 @@ fn from_file(
         .checks
         .into_iter()
         .filter(|check| names.is_empty() || names.contains(&check.name));
-    all(chosen.map(|check| ask(check.name, check.probe, check.expectation)))
+    collect(chosen.map(|check| probe(check.name, check.probe, check.expectation)))
 }
 
-/// Every fault of `asks`, not just the first.
-fn all(asks: impl Iterator<Item = Result<Ask, String>>) -> Result<Vec<Ask>, String> {
-    let mut fine = Vec::new();
+/// All probes, or every fault of them.
+fn collect(
+    probes: impl Iterator<Item = Result<CheckProbe, String>>,
+) -> Result<Vec<CheckProbe>, String> {
+    let mut valid = Vec::new();
     let mut faults = Vec::new();
-    for ask in asks {
-        match ask {
-            Ok(ask) => fine.push(ask),
-            Err(why) => faults.push(told(why)),
+    for probe in probes {
+        match probe {
+            Ok(probe) => valid.push(probe),
+            Err(why) => faults.push(fault(why)),
         }
     }
     if faults.is_empty() {
-        Ok(fine)
+        Ok(valid)
     } else {
         Err(faults.join("\n"))
     }
 }
 
-fn told(why: String) -> String {
+fn fault(why: String) -> String {
     format!("httpok check: {why}")
 }
 
-fn ask(name: String, asked: ProbeSpec, expectation: Expectation) -> Result<Ask, String> {
-    let probe = Probe::new(asked, &expectation.body_needs());
-    Ok(Ask {
+fn probe(name: String, spec: ProbeSpec, expectation: Expectation) -> Result<CheckProbe, String> {
+    let probe = Probe::new(spec, &expectation.body_needs());
+    Ok(CheckProbe {
         probe: probe.map_err(|fault| fault.to_string())?,
         name,
         expectation,
