@@ -123,7 +123,7 @@ const CHECK_FAULTS: &[Rule] = &[
     ("[check.capture]\nkeep = 0", (5, 8), "capture.keep", "out of range", "from 1"),
     ("[check.capture]\nrun = [[]]", (5, 8), "capture.run[0]", "no words", "ss"),
     ("[check.capture]\nrun = [[\"gstack\", \"{pdi}\"]]",
-        (5, 19), "capture.run[0][1]", "\"{pdi}\" is not a placeholder", "\"{pid}\""),
+        (5, 20), "capture.run[0][1]", "\"{pdi}\" is not a placeholder", "\"{pid}\""),
     ("[check.capture]\nrun = \"dump {nme} {pid}\"",
         (5, 13), "capture.run", "\"{nme}\" is not a placeholder", "\"{name}\""),
     ("[check.capture]\nrun = \"dump {group}\"",

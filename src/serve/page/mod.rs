@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use super::hub::Story;
 use super::reply::Reply;
 use super::view::{Standing, View, one_line};
-use crate::clock::Clock;
+use crate::clock::WallClock;
 use crate::health::{CheckView, Incident, Process, ProcessState, Spending, Unhealthy, Verdict};
 pub use row::href;
 use row::{Row, class, span};
@@ -370,7 +370,7 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
 }
 
 fn incident_text(view: &View, incident: &Incident) -> String {
-    let began = humantime::format_rfc3339_seconds(Clock::date(incident.since));
+    let began = humantime::format_rfc3339_seconds(WallClock::AT_START.at(incident.since));
     let lasted = match incident.ended {
         Some(ended) => format!("over after {}", span(ended.since(incident.since))),
         None => format!("open for {}", span(view.snapshot.at.since(incident.since))),
@@ -404,7 +404,7 @@ pub fn incident(view: &View, story: &Story) -> Reply {
     let frame = Frame::of(view);
     let incident = &story.incident;
     let line = |(at, text): &(crate::health::Moment, String)| {
-        let at = humantime::format_rfc3339_seconds(Clock::date(*at));
+        let at = humantime::format_rfc3339_seconds(WallClock::AT_START.at(*at));
         (at.to_string(), one_line(text))
     };
     page(&IncidentPage {
