@@ -33,8 +33,11 @@ enum Act {
 
 use Act::{Close, Drip, Endless, Hang, Hear, HearMail, Say};
 
+/// What a server of these tests heard, and how many bytes it sent.
+type Record = Arc<Mutex<(Vec<String>, usize)>>;
+
 /// Plays the acts for one client. Gives the port, and what was heard and how many bytes were said.
-fn play(acts: Vec<Act>) -> (u16, Arc<Mutex<(Vec<String>, usize)>>) {
+fn play(acts: Vec<Act>) -> (u16, Record) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
     let record = Arc::new(Mutex::new((Vec::new(), 0)));
