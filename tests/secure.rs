@@ -1,6 +1,8 @@
 //! The binary as root beside other users: what they own is not trusted, what is secret is not shown, and what
 //! comes from outside tricks nobody.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
 mod support;
 
 #[path = "support/program.rs"]
