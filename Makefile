@@ -46,7 +46,7 @@ lint: deny
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 # What may come into the tree: licences, bans, sources; advisories when their database can be had. Installed from
-# crates.io when it is missing, which takes some minutes.
+# crates.io when it is missing, without optimization: that takes some minutes, so CI leaves it out.
 DENY := .provision/cargo/bin/cargo-deny
 deny: $(DENY)
 	$(DENY) check licenses bans sources
@@ -54,7 +54,7 @@ deny: $(DENY)
 	else echo "the database of advisories cannot be had: they are not checked" >&2; fi
 
 $(DENY):
-	cargo install --locked --root .provision/cargo cargo-deny
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root .provision/cargo cargo-deny
 
 clean:
 	rm -rf .provision target

@@ -379,6 +379,85 @@ fn what_is_invisible_or_turns_the_direction_is_shown_raw_nowhere() {
 }
 
 #[test]
+fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
+    const KEYS: [&str; 5] = [
+        "api-key-4711",
+        "supervisor-4711",
+        "webhook<4711>",
+        "mail-4711-pw",
+        "variable-4711",
+    ];
+    let dir = directory();
+    let site = Site::start();
+    site.answer("/echo", || {
+        says("500 no", format!("{}\u{202e}", KEYS.join(" ")))
+    });
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("its address").port();
+    drop(free);
+    let keys = format!(
+        "state_dir = \"state\"\n[serve]\nlisten = \"127.0.0.1:{port}\"\napi_keys = [\"{}\"]\n\
+         [supervisor.supervisord]\nurl = \"http://127.0.0.1:1\"\nusername = \"monitor\"\npassword = \"{}\"\n\
+         [[webhook]]\nurl = \"http://127.0.0.1:1/\"\nsecret = \"{}\"\n\
+         [mail]\nto = \"a@b.test\"\nsmtp = \"smtps://me@127.0.0.1:1\"\npassword = \"{}\"\n\
+         [program.idle]\ncommand = \"sleep 1000\"\nenvironment = {{ DB_PASSWORD = \"{}\" }}\n",
+        KEYS[0], KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+    );
+    let check = format!(
+        "url = \"{}/echo\"\nfail_after = 1\nexpect = [\"body == 'x'\"]",
+        site.origin()
+    );
+    configure(dir.path(), &keys, &check);
+    let watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    let get = |path: &str| {
+        use std::io::{Read, Write};
+        let mut text = String::new();
+        if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) {
+            let head = format!(
+                "GET {path} HTTP/1.1\r\nHost: h\r\nX-API-Key: {}\r\nConnection: close\r\n\r\n",
+                KEYS[0]
+            );
+            stream.write_all(head.as_bytes()).expect("sent");
+            stream.read_to_string(&mut text).expect("text");
+        }
+        text
+    };
+    wait_until("the check is down", LIMIT, || {
+        get("/api/v1/status").contains("\"down\"")
+    });
+    for path in [
+        "/api/v1/status",
+        "/api/v1/checks",
+        "/api/v1/incidents",
+        "/status.json",
+        "/metrics",
+        "/health",
+        "/",
+        "/check/web",
+    ] {
+        let shown = get(path);
+        assert!(shown.starts_with("HTTP/1.1 "), "{path}: {shown}");
+        for key in KEYS {
+            let in_html = key.replace('<', "&#60;").replace('>', "&#62;");
+            assert!(
+                !shown.contains(key) && !shown.contains(&in_html),
+                "{path}: {shown}"
+            );
+        }
+        assert!(!shown.contains('\u{202e}'), "{path}: {shown}");
+    }
+    assert!(get("/check/web").contains("***"), "what was masked is seen");
+    watchdog.signal(nix::sys::signal::Signal::SIGTERM);
+    let end = watchdog.wait();
+    for key in KEYS {
+        assert!(!end.err.contains(key), "{}", end.err);
+    }
+}
+
+#[test]
 fn a_password_that_is_sent_in_the_clear_is_warned_of() {
     let dir = directory();
     for (mail, warned) in [

@@ -9,6 +9,8 @@ mod away;
 mod cure;
 #[path = "watch/examples.rs"]
 mod examples;
+#[path = "watch/hostile.rs"]
+mod hostile;
 #[path = "watch/once.rs"]
 mod once;
 #[path = "support/program.rs"]

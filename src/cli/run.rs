@@ -10,7 +10,7 @@ use crate::health::counted;
 use crate::health::{Backend, Target};
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
 use crate::terminal;
-use crate::tick::{Signal, Signals};
+use crate::tick::Signals;
 
 use super::args::RunArgs;
 use super::exit::Exit;
@@ -65,7 +65,7 @@ pub fn run(args: &RunArgs) -> i32 {
             .supervisors
             .insert(Backend::Embedded, embedded.clone());
         // first whoever obeys signals: as the first process of a container we get no others
-        let (signals, forwarder) = (Signals::new()?, Forwarder::new()?);
+        let (signals, forwarder) = (Signals::stop_only()?, Forwarder::new()?);
         let watchdog =
             handover::watchdog(parts, Ticks::timers(), logger, None).with_sd_notify(sd_notify);
         embedded.begin(Vec::new()).await;
@@ -78,11 +78,11 @@ pub fn run(args: &RunArgs) -> i32 {
             }
         };
         let (ending, tally) = watchdog.run_until(signals, over).await;
-        let mut again = Signals::new()?;
+        let mut again = Signals::stop_only()?;
         tokio::select! {
             () = embedded.shutdown(STOP_WITHIN) => {}
             // who asks once more does not want to wait
-            () = asked_to_end(&mut again) => embedded.shutdown(Duration::ZERO).await,
+            () = again.stop() => embedded.shutdown(Duration::ZERO).await,
         }
         let code = embedded.exit_code(&process);
         let exit = handover::exit_of(ending, &stderr);
@@ -94,10 +94,6 @@ pub fn run(args: &RunArgs) -> i32 {
         say::err(&line);
     }
     code
-}
-
-async fn asked_to_end(signals: &mut Signals) {
-    while signals.next().await == Signal::Reload {}
 }
 
 /// The check's and the program's name: the command's, without its path.

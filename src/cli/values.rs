@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::range::Range;
 use crate::config::duration::{parse_duration, parse_size};
 use crate::config::escape::unescape;
+use crate::config::parse_share;
 use crate::health::{Assertion, Backoff, Budget, StatusSet, parse_budget};
 use crate::net::{self, http::Header};
 use crate::notify::spec::SmtpSpec;
@@ -53,6 +54,21 @@ pub fn backoff(text: &str) -> Result<Backoff, String> {
         max,
         ..Backoff::default()
     })
+}
+
+/// From which share of services on that fail at once none is restarted; `None`: from no share on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PanicThreshold(pub Option<f64>);
+
+/// `60%`, or `off`.
+pub fn panic_threshold(text: &str) -> Result<PanicThreshold, String> {
+    match text {
+        "off" => Ok(PanicThreshold(None)),
+        _ => match parse_share(text) {
+            Ok(share) => Ok(PanicThreshold(Some(share))),
+            Err(why) => Err(format!("{why}, or off")),
+        },
+    }
 }
 
 /// Bytes: `1024`, `64KiB`, `1MiB`, `2GiB`.

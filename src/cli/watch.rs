@@ -46,6 +46,8 @@ pub fn settings(
                 ..SupervisorSettings::default()
             },
             notify: notify(&args.mail),
+            panic_threshold: args.panic_threshold.0,
+            panic_window: args.panic_window,
             ..Settings::default()
         },
     };
@@ -156,11 +158,9 @@ fn supervisord(
     if !server.username.is_empty() {
         return Ok(server);
     }
-    Ok(SupervisordSpec {
-        username: env("SUPERVISOR_USERNAME").unwrap_or_default(),
-        password: Secret::new(env("SUPERVISOR_PASSWORD").unwrap_or_default()),
-        ..server
-    })
+    let username = env("SUPERVISOR_USERNAME").unwrap_or_default();
+    let password = env("SUPERVISOR_PASSWORD").unwrap_or_default();
+    Ok(server.with_login(username, Secret::new(password)))
 }
 
 /// Where notifications go: to the addresses of `mail`, if it has any.
@@ -199,6 +199,25 @@ mod tests {
             panic!("watch is watch");
         };
         settings(&args, &|_| None, |path| path == Path::new(SOCKETS[1]))
+    }
+
+    #[test]
+    fn the_panic_gate_has_flags() {
+        let minutes = |count: u64| std::time::Duration::from_secs(60 * count);
+        for (words, threshold, window) in [
+            (&[][..], Some(0.6), minutes(2)),
+            (&["--panic-threshold", "100%"], Some(1.0), minutes(2)),
+            (&["--panic-threshold=off"], None, minutes(2)),
+            (&["--panic-window", "5m"], Some(0.6), minutes(5)),
+        ] {
+            let (settings, _) = read(&[words, &["http://h/"]].concat()).expect("right");
+            let found = (settings.panic_threshold, settings.panic_window);
+            assert_eq!(found, (threshold, window), "{words:?}");
+        }
+        for value in ["60", "0%", "101%", "nan%", ""] {
+            let wrong = read(&["--panic-threshold", value, "http://h/"]).expect_err(value);
+            assert!(wrong.contains("such as 60%, or off"), "{wrong}");
+        }
     }
 
     #[test]

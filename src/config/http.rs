@@ -72,7 +72,7 @@ pub fn read_headers(table: &Table<'_>) -> Vec<Header> {
     let entries = headers.entries().into_iter();
     entries
         .filter_map(|(name, value)| {
-            let secret = value.secret();
+            let secret = value.hidden();
             // a name that is wrong is reported even beside a value that is
             let text = secret.as_ref().map_or("", Secret::expose);
             value
@@ -104,7 +104,7 @@ fn user(table: &Table<'_>, url_has_user: bool) -> Login {
         }
         return None;
     }
-    let name = value.secret()?;
+    let name = value.hidden()?;
     match (name.expose().split_once(':'), password) {
         (Some((name, password)), None) => {
             secret::conceal_login(name, password);

@@ -34,6 +34,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use diagnostics::{Fault, Faults};
+pub use top::parse_share;
 
 use diagnostics::Diagnostic;
 use interpolate::Sources;

@@ -75,7 +75,7 @@ fn read_webhook(table: &Table<'_>) -> Option<WebhookSpec> {
     let cacert = trusted.as_ref().and_then(Value::path);
     table.finish();
     let value = url?;
-    let url = value.accept(WebhookUrl::parse(value.secret()?.expose()))?;
+    let url = value.accept(WebhookUrl::parse(value.hidden()?.expose()))?;
     if let Some(cacert) = trusted.as_ref().filter(|_| !url.is_secure) {
         untrusting(cacert, "https://");
     }

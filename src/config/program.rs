@@ -17,7 +17,7 @@ use self::output::{STDERR, STDOUT, read_output, read_stderr};
 use super::diagnostics::Diagnostic;
 use super::table::Table;
 use super::value::Value;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use crate::supervisor::embedded::spec::Program;
 
 /// More processes of one program than any machine should run.
@@ -222,6 +222,7 @@ fn environment(table: &Table<'_>, names: &Names<'_>) -> BTreeMap<String, Secret>
         let filled = value.parse_context.sources.fill(&text);
         let text = filled.map_err(|faults| faults.into_iter().for_each(|wrong| value.wrong(wrong)));
         let text = value.accept(without_nul(text.ok()?))?;
+        secret::conceal_variable(name, &text);
         Some((name.to_owned(), Secret::new(text)))
     });
     entries.collect()

@@ -81,7 +81,7 @@ fn supervisord(table: &Table<'_>) -> Option<SupervisordSpec> {
             ));
             None
         }
-        (Some(username), Some(password)) => Some((username.secret()?, password.secret()?)),
+        (Some(username), Some(password)) => Some((username.hidden()?, password.secret()?)),
         (None, None) => None,
     };
     let value = url?;
@@ -95,11 +95,7 @@ fn supervisord(table: &Table<'_>) -> Option<SupervisordSpec> {
             ));
             None
         }
-        Some((username, password)) => Some(SupervisordSpec {
-            username: username.expose().to_owned(),
-            password,
-            ..spec
-        }),
+        Some((username, password)) => Some(spec.with_login(username.expose(), password)),
     }
 }
 

@@ -111,19 +111,16 @@ fn share(value: &Value<'_>) -> Option<f64> {
     let example = "for example: \"60%\" or 0.6, or false to switch it off";
     let share = match value.found {
         DeValue::String(text) => {
-            let percent = text
-                .strip_suffix('%')
-                .map(|text| text.trim().parse::<f64>());
-            let Some(Ok(percent)) = percent else {
+            let Some(share) = percentage(text) else {
                 value.wrong(Diagnostic::new(format!("{text:?} is not a share"), example));
                 return None;
             };
-            percent / 100.0
+            share
         }
         DeValue::Float(_) => value.number()?,
         _ => return value.mistyped("a share", example),
     };
-    if share > 0.0 && share <= 1.0 {
+    if is_share(share) {
         return Some(share);
     }
     value.wrong(Diagnostic::new(
@@ -131,4 +128,24 @@ fn share(value: &Value<'_>) -> Option<f64> {
         "expected more than 0% and at most 100%",
     ));
     None
+}
+
+/// `60%` on a command line: more than nothing, at most all.
+///
+/// # Errors
+/// Says what would be right.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let share = percentage(text).filter(|share| is_share(*share));
+    share.ok_or_else(|| {
+        format!("{text:?} is not a share: expected more than 0% and at most 100%, such as 60%")
+    })
+}
+
+fn percentage(text: &str) -> Option<f64> {
+    let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
+    Some(percent / 100.0)
+}
+
+fn is_share(share: f64) -> bool {
+    share > 0.0 && share <= 1.0
 }

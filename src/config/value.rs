@@ -14,7 +14,7 @@ use super::parse_context::ParseContext;
 use crate::exec::CommandLine;
 use crate::health::suggest::{nearest, suggest};
 use crate::health::{Budget, parse_budget};
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 /// A value with its place.
 #[derive(Clone)]
@@ -130,8 +130,15 @@ impl<'a> Value<'a> {
         self.accept(parse(&text))
     }
 
-    /// A string with substitutions, which is never shown.
+    /// A string with substitutions that is a secret as a whole: it is masked from now on.
     pub fn secret(&self) -> Option<Secret> {
+        let secret = self.hidden()?;
+        secret::conceal(secret.expose());
+        Some(secret)
+    }
+
+    /// A string with substitutions, which is never shown but may be a plain word, such as a user's name.
+    pub fn hidden(&self) -> Option<Secret> {
         let text = self.text()?;
         match self.parse_context.sources.fill(&text) {
             Ok(filled) => Some(Secret::new(filled)),

@@ -50,11 +50,19 @@ pub struct JournalEntry {
     pub effects: Vec<Effect>,
 }
 
+/// What the writer is given to do.
+#[derive(Debug)]
+enum Line {
+    Text(Vec<u8>),
+    /// Open the file again: somebody has moved it.
+    Reopen,
+}
+
 /// Takes events; writing one never blocks.
 #[derive(Debug)]
 pub struct Journal {
     seed: u64,
-    lines: Option<SyncSender<Vec<u8>>>,
+    lines: Option<SyncSender<Line>>,
     lost: Arc<AtomicU64>,
     written: Receiver<()>,
 }
@@ -77,7 +85,7 @@ impl Journal {
             .stack_size(128 * 1024)
             .spawn(move || {
                 match open_file(&file) {
-                    Ok(file) => write_all(file, &waiting, &counter),
+                    Ok(opened) => write_all(opened, &file, &waiting, &counter),
                     Err(why) => unwritten(&teller, &file, why),
                 }
                 // the journal may be gone already
@@ -97,7 +105,12 @@ impl Journal {
         }
     }
 
-    /// The first line of a run.
+    /// Has what comes from now on written to a new file, if somebody has moved the old one.
+    pub fn reopen(&self) {
+        self.send(Line::Reopen);
+    }
+
+    /// The first line of a run, or of a file.
     pub fn begin(&self, at: Moment, monitor: &Monitor) {
         let memory = |name: &String| Some((name.clone(), monitor.memory(name)?.clone()));
         let names: Vec<_> = monitor.checks().map(|check| check.name.clone()).collect();
@@ -112,12 +125,12 @@ impl Journal {
     /// What happened, and what was decided.
     pub fn write(&self, at: Moment, event: &Event, effects: &[Effect]) {
         #[derive(Serialize)]
-        struct Line<'a> {
+        struct Entry<'a> {
             at: Moment,
             event: &'a Event,
             effects: &'a [Effect],
         }
-        self.line(&Line { at, event, effects });
+        self.line(&Entry { at, event, effects });
     }
 
     fn line(&self, line: &impl Serialize) {
@@ -127,7 +140,11 @@ impl Journal {
         };
         let mut text = escape::unhidden(secret::mask_json(text)).into_bytes();
         text.push(b'\n');
-        let taken = self.lines.as_ref().map(|lines| lines.try_send(text));
+        self.send(Line::Text(text));
+    }
+
+    fn send(&self, line: Line) {
+        let taken = self.lines.as_ref().map(|lines| lines.try_send(line));
         if !matches!(taken, Some(Ok(()))) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -150,9 +167,21 @@ fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn write_all(mut file: File, lines: &Receiver<Vec<u8>>, lost: &AtomicU64) {
+fn write_all(mut file: File, path: &Path, lines: &Receiver<Line>, lost: &AtomicU64) {
     let mut is_reported = false;
     for line in lines {
+        let line = match line {
+            Line::Text(line) => line,
+            Line::Reopen => {
+                match open_file(path) {
+                    Ok(opened) => file = opened,
+                    Err(why) => tracing::warn!(
+                        "cannot open the journal again, the old file is written on: {why}"
+                    ),
+                }
+                continue;
+            }
+        };
         let missed = lost.swap(0, Ordering::Relaxed);
         let mut text = Vec::new();
         if missed > 0 {

@@ -65,7 +65,11 @@ impl RunLock {
 
 /// Whether a watchdog `key` of the state directory `dir` runs just now. When that cannot be found out it may.
 pub fn is_running(dir: &Path, key: &str) -> bool {
-    match OpenOptions::new().read(true).open(path(dir, key)) {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path(dir, key));
+    match file {
         Ok(file) => Flock::lock(file, FlockArg::LockSharedNonblock).is_err(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }

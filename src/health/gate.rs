@@ -61,7 +61,7 @@ impl fmt::Display for Gate {
                     f,
                     "{failing} of {of} services began to fail within {window} s, so it is not this \
                      one alone; it is restarted when fewer than {needed} fail so, or by hand \
-                     (see panic_threshold)"
+                     (panic_threshold, panic_window)"
                 )
             }
             Self::Backoff { left } => {

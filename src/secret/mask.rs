@@ -17,8 +17,8 @@ const MASK: &str = "***";
 /// A shorter text is not looked for: it would be found in texts that have nothing to do with it.
 const SHORTEST: usize = 6;
 
-/// Parts of the names of headers whose values are secrets.
-const SECRET_HEADERS: [&str; 9] = [
+/// Parts of the names of headers and variables whose values are secrets.
+const SECRET_NAMES: [&str; 9] = [
     "auth",
     "cookie",
     "token",
@@ -33,13 +33,26 @@ const SECRET_HEADERS: [&str; 9] = [
 static KNOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 static VARIABLES: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 
-/// From now on `secret` is masked, also as it is in Base64 and in a URL.
+/// From now on `secret` is masked, also as it is in Base64, in a URL and in HTML.
 pub fn conceal(secret: &str) {
     add([
         secret.to_owned(),
         STANDARD.encode(secret),
         utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+        in_html(secret),
     ]);
+}
+
+/// As our pages have it.
+fn in_html(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '&' | '\'' | '<' | '>' => shown.push_str(&format!("&#{};", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// From now on `password` is masked, and what a login with it looks like in HTTP and SMTP.
@@ -53,8 +66,7 @@ pub fn conceal_login(user: &str, password: &str) {
 
 /// From now on the value of the header `name` is masked, if that is a header that holds a secret.
 pub fn conceal_header(name: &str, value: &str) {
-    let name = name.to_ascii_lowercase();
-    if !SECRET_HEADERS.iter().any(|part| name.contains(part)) {
+    if !names_a_secret(name) {
         return;
     }
     conceal(value);
@@ -64,6 +76,18 @@ pub fn conceal_header(name: &str, value: &str) {
             conceal(word);
         }
     }
+}
+
+/// From now on the value of the environment variable `name` is masked, if its name says that it is a secret.
+pub fn conceal_variable(name: &str, value: &str) {
+    if names_a_secret(name) {
+        conceal(value);
+    }
+}
+
+fn names_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
 fn add(secrets: impl IntoIterator<Item = String>) {

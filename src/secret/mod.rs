@@ -4,7 +4,9 @@ mod mask;
 
 use std::fmt;
 
-pub use mask::{conceal, conceal_header, conceal_login, mask, mask_json, withheld, withhold};
+pub use mask::{
+    conceal, conceal_header, conceal_login, conceal_variable, mask, mask_json, withheld, withhold,
+};
 
 /// A secret. There is no way to print it but [`Secret::expose`], which is for the wire alone.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]

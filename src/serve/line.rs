@@ -14,6 +14,7 @@ use super::hub::Source;
 use super::listener::{Busy, Stream};
 use super::view::{Standing, View, one_line, trouble};
 use crate::health::{Busy as Doing, Unhealthy, Verdict};
+use crate::{escape, secret};
 
 /// Clients at a time.
 pub const CLIENTS: usize = 64;
@@ -68,7 +69,8 @@ pub async fn talk(mut stream: Stream, source: Source, busy: Busy) {
             Line::TooLong => Answer::last(format!("A line has at most {LINE} bytes.\n")),
             Line::Whole(line) => session.answer(&line, &*source.view().await),
         };
-        let said = timeout(PATIENCE, stream.write_all(answer.text.as_bytes())).await;
+        let text = escape::unhidden(secret::mask(&answer.text).into_owned());
+        let said = timeout(PATIENCE, stream.write_all(text.as_bytes())).await;
         busy.set(false);
         if answer.closes || !matches!(said, Ok(Ok(()))) {
             // whoever is gone needs no farewell

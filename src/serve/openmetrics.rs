@@ -8,7 +8,9 @@
 use std::fmt::Write;
 
 use super::reply::Reply;
+use crate::escape::unhidden;
 use crate::health::Histogram;
+use crate::secret;
 
 /// Units, which are part of the names that carry them.
 const UNITS: [&str; 1] = ["seconds"];
@@ -247,7 +249,8 @@ fn write_labels(out: &mut String, labels: &Labels<'_>) {
         out.push(if at == 0 { '{' } else { ',' });
         out.push_str(label);
         out.push_str("=\"");
-        escape(out, value, true);
+        // not in the document as a whole: its grammar knows no escape for what hides
+        escape(out, &unhidden(secret::mask(value).into_owned()), true);
         out.push('"');
     }
     out.push('}');

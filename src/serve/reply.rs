@@ -3,6 +3,9 @@
 use hyper::StatusCode;
 use serde::Serialize;
 
+use super::health_json;
+use crate::{escape, secret};
+
 /// An HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -47,10 +50,30 @@ impl Reply {
         Self::json(status, &serde_json::json!({ "error": text.into() }))
     }
 
+    /// The same as it may be shown: known secrets are masked, and what hides or turns the direction of writing is
+    /// made visible. The labels of metrics have that from [`super::openmetrics`].
+    #[must_use]
+    pub fn presentable(mut self) -> Self {
+        let mask: fn(String) -> String = match self.content_type {
+            Self::JSON | health_json::MEDIA_TYPE => secret::mask_json,
+            Self::HTML | Self::TEXT => |text| secret::mask(&text).into_owned(),
+            _ => return self,
+        };
+        self.body = shown(self.body, mask);
+        self
+    }
+
     /// The same with one header more.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
+}
+
+/// Our texts are UTF-8; what is not is shown as far as it is.
+fn shown(body: Vec<u8>, mask: fn(String) -> String) -> Vec<u8> {
+    let text = String::from_utf8(body)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    escape::unhidden(mask(text)).into_bytes()
 }

@@ -198,3 +198,27 @@ fn a_key_that_is_fixed_at_the_start_is_named_and_refused() {
     });
     assert_eq!(stage.site.count("/500"), 0);
 }
+
+/// As supervisord and web servers have them. Anything else would end a watchdog whose logs are rotated.
+#[test]
+fn signals_for_logs_open_the_journal_again_and_sigquit_stops() {
+    let stage = Stage::with(&[]);
+    stage.configure(&["journal = \"journal\"\n", HEAD, WELL].concat());
+    let watchdog = stage.watch_file();
+    let journal = stage.dir().join("journal");
+    let begun = || {
+        fs::read_to_string(&journal)
+            .is_ok_and(|text| text.starts_with("{\"journal\":1,") && text.lines().count() > 3)
+    };
+    wait_until("it is written", LIMIT, begun);
+    for (count, signal) in [(1, Signal::SIGUSR2), (2, Signal::SIGUSR1)] {
+        fs::rename(&journal, stage.dir().join(format!("journal.{count}"))).unwrap();
+        watchdog.signal(signal);
+        watchdog.err.wait("it says so", |said| {
+            said.matches("open the logs again").count() == count
+        });
+        wait_until("a new file is begun", LIMIT, begun);
+    }
+    watchdog.signal(Signal::SIGQUIT);
+    assert!(watchdog.wait().status.success());
+}

@@ -52,6 +52,21 @@ pub struct WatchArgs {
     #[arg(long, value_name = "URL", value_parser = supervisord_url, conflicts_with = "config")]
     pub supervisor: Option<SupervisordSpec>,
 
+    /// Restart nothing when this share of the services, at least 3, began to fail at once: 60%, or off
+    ///
+    /// Then it is not one of them that is broken, but the network, the machine or what all of them need. Checks that
+    /// restart the same process are one service; those that are paused or have given up do not count. Restarts go on
+    /// by themselves as soon as fewer fail; status says how many that is. The key of a file is panic_threshold, also
+    /// for httpok listen --config; a listener with a URL has one check, and nothing to compare it with.
+    #[arg(long, value_name = "SHARE", default_value = "60%", value_parser = values::panic_threshold, conflicts_with = "config")]
+    pub panic_threshold: values::PanicThreshold,
+
+    /// What begins to fail within so long of each other fails at once
+    ///
+    /// The key of a file is panic_window.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = values::timeout, conflicts_with = "config")]
+    pub panic_window: Duration,
+
     /// Say what would be done and touch nothing
     ///
     /// Programs of the file are started all the same.
@@ -73,7 +88,8 @@ pub struct WatchArgs {
     /// Write every event and what was decided about it to this file, for httpok simulate
     ///
     /// One JSON object a line, appended. Answers are in it, as far as they are kept, so only its owner
-    /// may read it. It is not rotated: logrotate's copytruncate does that.
+    /// may read it. It is not rotated: logrotate does that, with SIGUSR2 after
+    /// the file was moved.
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
 

@@ -190,6 +190,8 @@ impl Watchdog {
                     signal = signals.next() => match signal {
                         // the file was read before the start and may have changed since
                         Signal::Reload => is_asked_to_reload = true,
+                        // the journal is not begun yet, and finds its file by its name
+                        Signal::ReopenLogs => {}
                         Signal::Shutdown { count: 1 } => is_asked_to_stop = true,
                         Signal::Shutdown { .. } => return Ending::Hurried,
                     },
@@ -216,6 +218,7 @@ impl Watchdog {
                 signal = signals.next() => match signal {
                     Signal::Reload if ending.is_none() => self.begin_reload(None),
                     Signal::Reload => {}
+                    Signal::ReopenLogs => self.reopen_logs(),
                     Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
                     Signal::Shutdown { .. } => return Ending::Hurried,
                 },
@@ -258,6 +261,16 @@ impl Watchdog {
         self.keep_view(true);
         self.finish(&ending, signals).await;
         ending
+    }
+
+    /// Opens the journal again, for those who rotate it. Programs' logs need no word: a file that was moved is
+    /// noticed at the next write.
+    fn reopen_logs(&self) {
+        tracing::info!("asked by a signal to open the logs again");
+        if let Some(journal) = &self.journal {
+            journal.reopen();
+            journal.begin(self.executor.clock.now(), &self.monitor);
+        }
     }
 
     /// Takes over what an earlier run left, and begins the programs.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Watchdog;
 use crate::health::{Event, Verdict};
-use crate::tick::{self, Signal, Signals};
+use crate::tick::{self, Signals};
 
 /// How long the store may hold up the end.
 const CLOSE_FOR: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ impl Watchdog {
         loop {
             tokio::select! {
                 biased;
-                () = told_to_stop(signals) => return false,
+                () = signals.stop() => return false,
                 () = self.sd_notify.beat() => {}
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
@@ -82,7 +82,7 @@ impl Watchdog {
         };
         tokio::select! {
             () = orderly => {}
-            () = told_to_stop(&mut signals) => {}
+            () = signals.stop() => {}
         }
     }
 
@@ -95,9 +95,4 @@ impl Watchdog {
             .max_by_key(|verdict| verdict.severity())
             .unwrap_or(Verdict::Unknown)
     }
-}
-
-/// Waits until somebody tells us to stop, once more if need be.
-async fn told_to_stop(signals: &mut Signals) {
-    while signals.next().await == Signal::Reload {}
 }

@@ -14,6 +14,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::net::tls;
+use crate::secret;
 
 use super::message::DeliveryError;
 use super::spec::{Security, SmtpSpec};
@@ -84,12 +85,13 @@ impl Server {
             session.hello(&self.hello).await.map_err(refused)?;
         }
         if let Some((user, password)) = &self.spec.user {
+            secret::conceal_login(user, password.expose());
             let known = session.authenticate(user, password.expose()).await;
             // a server may say what it was sent
             known.map_err(|error| match error {
                 SessionError::Refused(reply) => DeliveryError::Temporary(format!(
                     "not authenticated: the server answered {}",
-                    reply.code
+                    reply.text()
                 )),
                 other => link("not authenticated", &other),
             })?;

@@ -4,6 +4,7 @@
 use thiserror::Error;
 
 use crate::notify::text::brief;
+use crate::secret;
 
 /// Bytes in a line, its end included. The standard allows 512; some servers say more.
 pub const MAX_LINE: usize = 4096;
@@ -29,10 +30,12 @@ impl Reply {
         self.code >= 500
     }
 
-    /// The code and the text in one line.
+    /// The code and the text in one line. A server may say what it was sent: known secrets are masked, before a
+    /// cut may leave a part of one.
     pub fn text(&self) -> String {
         let text = self.lines.join(" ");
-        brief(format!("{} {text}", self.code).trim_end(), 200)
+        let text = format!("{} {text}", self.code);
+        brief(secret::mask(text.trim_end()).as_ref(), 200)
     }
 }
 

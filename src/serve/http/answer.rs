@@ -24,7 +24,7 @@ const ANY: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTION
 /// Answers one request.
 pub async fn respond(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let reply = answer(app, &head, body).await;
+    let reply = answer(app, &head, body).await.presentable();
     let reply = gzip::packed(reply, &head.headers).await;
     response(reply, &head)
 }

@@ -3,7 +3,7 @@
 //! killed and leave a program without a note, which the next watchdog would start a second time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::RawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -69,6 +69,7 @@ impl Notes {
             .create(true)
             .truncate(true)
             .mode(0o600)
+            .custom_flags(NO_LINK)
             .open(self.path(&head.name))?;
         file.write_all(&line)?;
         Ok(file)
@@ -81,8 +82,7 @@ impl Notes {
 
     /// Whether the note on `name` is finished.
     pub fn knows(&self, name: &ProcessName) -> bool {
-        fs::read(self.path(name))
-            .is_ok_and(|note| record(&String::from_utf8_lossy(&note)).is_some())
+        read(&self.path(name)).is_ok_and(|note| record(&String::from_utf8_lossy(&note)).is_some())
     }
 
     /// Adds to the note on `name` that its process is being stopped.
@@ -96,7 +96,10 @@ impl Notes {
     }
 
     fn mark(&self, name: &ProcessName, word: &str) {
-        let file = OpenOptions::new().append(true).open(self.path(name));
+        let file = OpenOptions::new()
+            .append(true)
+            .custom_flags(NO_LINK)
+            .open(self.path(name));
         match file.and_then(|mut file| writeln!(file, "{word}")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("cannot note that \"{name}\" is {word}: {error}");
@@ -140,7 +143,7 @@ pub fn read_notes(directory: &Path) -> io::Result<Vec<ProcessRecord>> {
     let mut records = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        match fs::read(&path) {
+        match read(&path) {
             // What is half written belongs to a process that never became its command.
             Ok(note) => records.extend(record(&String::from_utf8_lossy(&note))),
             Err(error) => tracing::warn!("cannot read \"{}\": {error}", path.display()),
@@ -189,6 +192,22 @@ pub fn sign(note: RawFd) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A note is a file of ours: a link in its place is an error, and a pipe holds nothing up.
+const NO_LINK: i32 = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+
+/// No note is longer, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(NO_LINK)
+        .open(path)?;
+    let mut note = Vec::new();
+    file.take(LONGEST).read_to_end(&mut note)?;
+    Ok(note)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::secret::{Secret, redact_url};
+use crate::secret::{self, Secret, redact_url};
 
 /// A supervisord, and the credentials it wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,18 @@ pub enum ServerUrlError {
 }
 
 impl SupervisordSpec {
+    /// The same, asked as the user `username`. The password is masked from now on.
+    #[must_use]
+    pub fn with_login(self, username: impl Into<String>, password: Secret) -> Self {
+        let username = username.into();
+        secret::conceal_login(&username, password.expose());
+        Self {
+            username,
+            password,
+            ..self
+        }
+    }
+
     /// The supervisord at `url`: `unix:///path` or `http://host:port`.
     ///
     /// # Errors
@@ -61,9 +73,10 @@ impl SupervisordSpec {
             endpoint: parse(&format!("http://{host}:{port}/RPC2"))?,
             socket,
             shown,
-            username: username.into(),
-            password,
-        })
+            username: String::new(),
+            password: Secret::default(),
+        }
+        .with_login(username, password))
     }
 }
 

@@ -22,23 +22,30 @@ pub const SYSTEMD: &[Paragraph] = &[
         "What systemd is about to start again, or has started again since the check looked, is left to it. So is what somebody stopped, also when systemd calls it failed because it had to be killed or ended with an exit code. What could not be started again (a transient unit, one that is masked or refuses it) is not stopped. Units that fall with the one that is restarted, because they require it, are started again, too. Start limits are reset before a start: httpok has its own budget.",
     ),
     Text(
+        "When most services begin to fail at once, it is the network, the machine or what all of them need, and a restart of each makes it worse. So when 60 % of them (panic_threshold), at least 3 in all, began to fail within 2 minutes of each other (panic_window), none is restarted; status and reports say how many may fail for restarts to go on, and a restart by hand is done all the same.",
+    ),
+    Text(
         "As a unit, httpok is of Type=notify: it tells when it watches, in STATUS how many checks are up and which are down, when it reads its file again and when it ends; with WatchdogSec= its loop gives signs of life, so that systemd starts it anew when it hangs.",
     ),
 ];
 
 pub const SIGNALS: &[Paragraph] = &[
     Term(
-        "SIGTERM, SIGINT",
+        "SIGTERM, SIGINT, SIGQUIT",
         "Begin nothing new, end what is under way (a process that was stopped is started again), stop the programs of the file in reverse priority unless on_exit is \"leave\", then exit. The second one exits at once; what was under way is finished by the next run, which also takes over the programs that still run.",
     ),
     Term(
         "SIGHUP",
         "Read the file of --config again. A file that is wrong changes nothing, and standard error says what is wrong with it. Checks that did not change keep their state, and programs whose process would be the same run on.",
     ),
+    Term(
+        "SIGUSR2, SIGUSR1",
+        "Open the file of --journal again, which logrotate has moved. Logs of programs need no signal: a file that was moved is noticed at the next write.",
+    ),
 ];
 
 pub const WATCH_STATUS: &[Paragraph] = &[
-    Term("0", "It was ended by SIGTERM or SIGINT."),
+    Term("0", "It was ended by SIGTERM, SIGINT or SIGQUIT."),
     Term("0, 1, 2, 3", "With --once: as httpok-check(1)."),
     Term(
         "1",
