@@ -400,7 +400,7 @@ fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
          [supervisor.supervisord]\nurl = \"http://127.0.0.1:1\"\nusername = \"monitor\"\npassword = \"{}\"\n\
          [[webhook]]\nurl = \"http://127.0.0.1:1/\"\nsecret = \"{}\"\n\
          [mail]\nto = \"a@b.test\"\nsmtp = \"smtps://me@127.0.0.1:1\"\npassword = \"{}\"\n\
-         [program.idle]\ncommand = \"sleep 1000\"\nenvironment = {{ DB_PASSWORD = \"{}\" }}\n",
+         [[program]]\nname = \"idle\"\ncommand = \"sleep 1000\"\nenvironment = {{ DB_PASSWORD = \"{}\" }}\n",
         KEYS[0], KEYS[1], KEYS[2], KEYS[3], KEYS[4]
     );
     let check = format!(
