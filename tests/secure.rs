@@ -390,7 +390,7 @@ fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
     let dir = directory();
     let site = Site::start();
     site.answer("/echo", || {
-        says("500 no", format!("{}\u{202e}", KEYS.join(" ")))
+        says("500 api-key-4711", format!("{}\u{202e}", KEYS.join(" ")))
     });
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = free.local_addr().expect("its address").port();
