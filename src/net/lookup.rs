@@ -2,7 +2,7 @@
 //!
 //! Each look-up runs on a thread of its own that nobody joins: it holds up neither the event loop nor
 //! the end of the process, even when the resolver takes minutes. A name that is being looked up is not looked up
-//! twice, so a dead resolver costs one thread per name. A look-up holds one of [`SLOTS`] only while it may be a quick
+//! twice, so a dead resolver costs one thread per name. A look-up holds one of `SLOTS` only while it may be a quick
 //! one, so names that hang keep no others waiting; those of this machine and of `/etc/hosts` need none, as no server
 //! is asked for them. A name that was found keeps its answer for a while.
 

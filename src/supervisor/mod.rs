@@ -57,7 +57,7 @@ pub trait Supervisor: Debug + Send + Sync {
     }
 
     /// How long another program's stop may be in progress while the process is still said to run.
-    /// By default [`HEARD`]: the supervisor says STOPPING as soon as it has heard of the stop.
+    /// By default `HEARD`: the supervisor says STOPPING as soon as it has heard of the stop.
     async fn stop_takes(&self, _name: &ProcessName) -> Duration {
         HEARD
     }
