@@ -243,6 +243,8 @@ pub(super) struct CheckState {
     pub unasked: Vec<(Backend, CallError)>,
     /// A tick to be made up for when the probe under way is over.
     pub missed: Option<MissedTick>,
+    /// The newest definitions do not have this check: it is kept until its action has ended, and not probed.
+    pub removed: bool,
     pub tally: Tally,
     /// What the newest probe saw, for metrics.
     pub seen: Option<ProbeFacts>,
@@ -263,6 +265,7 @@ impl CheckState {
             unlisted: None,
             unasked: Vec::new(),
             missed: None,
+            removed: false,
             tally: Tally::default(),
             seen: None,
         }

@@ -146,6 +146,10 @@ impl Auditor {
             self.effect(now, event, effect);
             self.close_attempts();
         }
+        // what was reported of a removed check when its last action ended is of a check that is no more
+        if let Event::Acted { check, .. } = event {
+            self.forget_if_gone(check);
+        }
     }
 
     /// An attempt is over when its action has ended and no process is left.

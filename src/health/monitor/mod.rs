@@ -301,6 +301,7 @@ impl Monitor {
             if !stays {
                 shared.define_targets(name, None);
             }
+            state.removed = !known.contains(name.as_str());
             stays
         });
         for check in checks {

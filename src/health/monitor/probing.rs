@@ -80,6 +80,9 @@ impl CheckState {
 
     /// Begins a probe of an idle check, so long from now: lists its processes first where it has some.
     pub(super) fn probe(&mut self, after: Duration, cx: &mut Context<'_>) {
+        if self.removed {
+            return;
+        }
         let ticket = cx.shared.next_ticket();
         let check = self.check.name.clone();
         if self.lists_first() {
