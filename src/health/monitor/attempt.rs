@@ -112,13 +112,17 @@ impl CheckState {
         pending: Vec<PendingRestart>,
         cx: &mut Context<'_>,
     ) {
-        match &self.activity {
-            Activity::Acting { ticket: asked, .. } if *asked == ticket => {}
+        let begun = match &self.activity {
+            Activity::Acting {
+                ticket: asked,
+                begun,
+                ..
+            } if *asked == ticket => *begun,
             Activity::Acting { .. }
             | Activity::Idle
             | Activity::Listing { .. }
             | Activity::Probing { .. } => return,
-        }
+        };
         self.activity = Activity::Idle;
         let Some(mut attempt) = self.attempt.take() else {
             return;
@@ -158,7 +162,7 @@ impl CheckState {
             }
         }
         for restart in pending {
-            self.left_unfinished(restart, cx);
+            self.left_unfinished(begun, restart, cx);
         }
     }
 

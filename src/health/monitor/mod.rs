@@ -215,7 +215,7 @@ impl Monitor {
                 limits,
                 forgot,
             } => {
-                self.shared.forget_starts(&forgot);
+                self.shared.forget_starts(now, &forgot);
                 self.reload(now, checks, limits, &mut effects);
             }
             Event::Shutdown => self.shut_down(now, &mut effects),

@@ -334,7 +334,8 @@ impl Monitor {
                 let tries = pending.tries;
                 pending.restart.stop_unclear = false;
                 pending.restart.start_answered |= start_answered;
-                pending.restart.start_begun |= start_begun;
+                pending.restart.start_begun |=
+                    start_begun && !cx.shared.is_forgotten(&process, begun);
                 pending.failure.clone_from(&why);
                 let backoff = state.as_ref().map(|state| {
                     let policy = &state.check.policy;
@@ -377,12 +378,20 @@ impl Monitor {
 
 impl Shared {
     /// The clients of these supervisors do not remember any more that a start of ours failed.
-    pub(super) fn forget_starts(&mut self, forgot: &[Backend]) {
+    pub(super) fn forget_starts(&mut self, now: Moment, forgot: &[Backend]) {
+        self.forgot
+            .extend(forgot.iter().map(|backend| (*backend, now)));
         for (process, pending) in &mut self.pending {
             if forgot.contains(&process.backend) {
                 pending.restart.start_begun = false;
             }
         }
+    }
+
+    /// Whether a start of a task that began at `begun` is remembered by no client: a reload has replaced it since.
+    fn is_forgotten(&self, process: &ProcessName, begun: Moment) -> bool {
+        let forgot = self.forgot.get(&process.backend);
+        forgot.is_some_and(|at| begun <= *at)
     }
 
     /// The processes of the pending restarts of `check`.
@@ -398,8 +407,14 @@ impl Shared {
 
 impl CheckState {
     /// An action began this restart and could not finish it.
-    pub(super) fn left_unfinished(&mut self, restart: PendingRestart, cx: &mut Context<'_>) {
+    pub(super) fn left_unfinished(
+        &mut self,
+        begun: Moment,
+        mut restart: PendingRestart,
+        cx: &mut Context<'_>,
+    ) {
         let process = restart.process.clone();
+        restart.start_begun &= !cx.shared.is_forgotten(&process, begun);
         let answered = restart.start_answered;
         let backoff = Some((self.check.policy.backoff, self.memory.attempts));
         let pause = match answered {

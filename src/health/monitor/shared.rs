@@ -11,7 +11,7 @@ use super::super::gate::Gate;
 use super::super::moment::Moment;
 use super::super::note::{Decision, Note};
 use super::super::plan::Selection;
-use super::super::process::{Process, ProcessName};
+use super::super::process::{Backend, Process, ProcessName};
 use super::pending::Pending;
 use super::{Effect, Limits, Ticket};
 
@@ -28,6 +28,8 @@ pub(in crate::health) struct Shared {
     pub spent: Spent,
     /// Restarts that were begun and are not finished, by the process that has to run again.
     pub pending: BTreeMap<ProcessName, Pending>,
+    /// When a reload last replaced a supervisor's client that remembered starts that had failed.
+    pub forgot: BTreeMap<Backend, Moment>,
     /// Attempts under way by check, also between two of their actions, with the processes they are about; `None`
     /// when those could not be listed.
     attempts: BTreeMap<String, Option<Vec<ProcessName>>>,
@@ -83,6 +85,7 @@ impl Shared {
             shutting_down: false,
             spent: Spent::default(),
             pending: BTreeMap::new(),
+            forgot: BTreeMap::new(),
             attempts: BTreeMap::new(),
             actions: BTreeMap::new(),
             acted_on: BTreeMap::new(),
