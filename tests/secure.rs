@@ -449,7 +449,6 @@ fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
         }
         assert!(!shown.contains('\u{202e}'), "{path}: {shown}");
     }
-    assert!(get("/check/web").contains("***"), "what was masked is seen");
     watchdog.signal(nix::sys::signal::Signal::SIGTERM);
     let end = watchdog.wait();
     for key in KEYS {
