@@ -304,7 +304,9 @@ fn a_secret_that_a_service_sends_back_is_kept_and_shown_nowhere() {
         &["watch", "--config", "httpok.toml"],
     ));
     let status = || run(dir.path(), &["status", "--json", "--config", "httpok.toml"]).1;
-    wait_until("the check is down", LIMIT, || status().contains("\"down\""));
+    wait_until("the check is down", LIMIT, || {
+        status().contains("\"status\":\"down\"")
+    });
     let shown = [
         status(),
         run(dir.path(), &["explain", "web", "--config", "httpok.toml"]).1,
@@ -365,7 +367,9 @@ fn what_is_invisible_or_turns_the_direction_is_shown_raw_nowhere() {
         &["watch", "--config", "httpok.toml"],
     ));
     let status = || run(dir.path(), &["status", "--json", "--config", "httpok.toml"]).1;
-    wait_until("the check is down", LIMIT, || status().contains("\"down\""));
+    wait_until("the check is down", LIMIT, || {
+        status().contains("\"status\":\"down\"")
+    });
     let said = [
         status(),
         run(dir.path(), &["explain", "web", "--config", "httpok.toml"]).1,
@@ -426,7 +430,7 @@ fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
         text
     };
     wait_until("the check is down", LIMIT, || {
-        get("/api/v1/status").contains("\"down\"")
+        get("/api/v1/status").contains("\"status\":\"down\"")
     });
     for path in [
         "/api/v1/status",
@@ -449,6 +453,11 @@ fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
         }
         assert!(!shown.contains('\u{202e}'), "{path}: {shown}");
     }
+    let shown = get("/api/v1/status");
+    assert!(
+        shown.contains("***"),
+        "a secret was there to be masked: {shown}"
+    );
     watchdog.signal(nix::sys::signal::Signal::SIGTERM);
     let end = watchdog.wait();
     for key in KEYS {
