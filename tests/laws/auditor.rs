@@ -230,8 +230,14 @@ impl Auditor {
             Event::Reload { checks, .. } => {
                 let names: Vec<_> = self.checks.keys().cloned().collect();
                 for name in names {
+                    let (actions, tries) = (self.actions.len(), self.tries.len());
                     let books = self.checks.get_mut(&name).expect("it is known");
+                    let was_forgotten = books.gone && !books.acting;
                     books.gone = !checks.iter().any(|check| check.name == name);
+                    if was_forgotten && !books.gone {
+                        // it is a new check: what was tried meanwhile for its predecessor was not its attempt
+                        (books.forgiven, books.forgiven_tries) = (actions, tries);
+                    }
                     if books.gone {
                         books.rest.clear();
                         books.looking = None;
