@@ -143,14 +143,14 @@ impl CaptureStage {
         supervisors.insert(Backend::Supervisord, client);
         let plan = Plan {
             check: self.check.clone(),
-            by_hand: false,
+            manual: false,
             incident: INCIDENT.to_owned(),
             remedy: Remedy {
                 selection: Selection::Targets(vec![Target::new("web")]),
                 ..Remedy::NONE
             },
             scope: httpok::health::Scope::All,
-            looked: None,
+            listed: None,
             unfinished: Vec::new(),
             dry_run: false,
             capture: true,
@@ -180,17 +180,17 @@ impl CaptureStage {
 }
 
 fn captures(outcome: &Outcome) -> Vec<Capture> {
-    let deeds = outcome.steps.iter().map(|step| {
+    let actions = outcome.steps.iter().map(|step| {
         assert!(
             step.process.is_none() || step.process == Some(ProcessName::supervisord("web", "web"))
         );
-        step.deed.clone()
+        step.action.clone()
     });
     let (captures, others): (Vec<_>, Vec<_>) =
-        deeds.partition(|deed| matches!(deed, ActionStep::Captured(_)));
+        actions.partition(|action| matches!(action, ActionStep::Captured(_)));
     let captures: Vec<_> = captures
         .into_iter()
-        .filter_map(|deed| match deed {
+        .filter_map(|action| match action {
             ActionStep::Captured(capture) => Some(capture),
             _ => None,
         })

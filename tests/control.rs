@@ -340,7 +340,7 @@ fn a_pause_keeps_a_restart_back_and_outlives_the_watchdog() {
     watchdog.wait("it is up again", |check| {
         check["status"] == "up" && check["incident"].is_null()
     });
-    assert_eq!(watchdog.check()["tally"]["restarted"], 1);
+    assert_eq!(watchdog.check()["counts"]["restarted"], 1);
     watchdog.done(&["resume", "shop"]);
 }
 
@@ -363,14 +363,16 @@ fn a_well_service_is_restarted_by_hand_and_its_story_is_told() {
     watchdog.wait("it is up", |check| check["status"] == "up");
     let pid = supervisord.pid("shop");
     watchdog.done(&["restart", "shop"]);
-    watchdog.wait("it was restarted", |check| check["tally"]["restarted"] == 1);
+    watchdog.wait("it was restarted", |check| {
+        check["counts"]["restarted"] == 1
+    });
     assert_ne!(supervisord.pid("shop"), pid);
     watchdog.wait("the episode is over", |check| check["incident"].is_null());
 
     // then it fails by itself
     service.is_well(false);
     watchdog.wait("it was restarted again", |check| {
-        check["tally"]["restarted"] == 2
+        check["counts"]["restarted"] == 2
     });
     service.is_well(true);
     watchdog.wait("it is up again", |check| {

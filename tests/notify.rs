@@ -21,8 +21,8 @@ use std::time::{Duration, SystemTime};
 use httpok::clock::WallClock;
 use httpok::health::{ActionStep, ProcessName};
 use httpok::health::{
-    Body, CheckResult, Entry, Expectation, Happening, Incident, Moment, Observation, Phase, Reason,
-    Report, ReportKind, StatusLine, Step, Trouble,
+    Body, CheckResult, Entry, Expectation, Incident, IncidentEvent, Moment, Observation, Phase,
+    Reason, Report, ReportKind, StatusLine, Step, Trouble,
 };
 use httpok::notify::report::MailFormat;
 use httpok::notify::{Notification, RenderContext};
@@ -72,18 +72,18 @@ fn troubled(reason: Reason, phase: Phase, detail: &str) -> CheckResult {
     CheckResult { seen, judgement }
 }
 
-fn looked(at: u64, look: CheckResult) -> Entry {
-    entry(at, Happening::Looked(Box::new(look)))
+fn listed(at: u64, look: CheckResult) -> Entry {
+    entry(at, IncidentEvent::Probed(Box::new(look)))
 }
 
-fn entry(at: u64, event: Happening) -> Entry {
+fn entry(at: u64, event: IncidentEvent) -> Entry {
     Entry {
         at: Moment::from_secs(at),
         event,
     }
 }
 
-fn step(at: u64, took: u64, process: Option<&str>, deed: ActionStep) -> Step {
+fn step(at: u64, took: u64, process: Option<&str>, action: ActionStep) -> Step {
     Step {
         at: Moment::from_secs(at),
         took: Duration::from_millis(took),
@@ -91,7 +91,7 @@ fn step(at: u64, took: u64, process: Option<&str>, deed: ActionStep) -> Step {
             Some((group, name)) => ProcessName::supervisord(group, name),
             None => ProcessName::supervisord(name, name),
         }),
-        deed,
+        action,
     }
 }
 
@@ -109,8 +109,8 @@ fn report(kind: ReportKind, entries: Vec<Entry>) -> Report {
             ended: None,
             attempts: 1,
             reports: 7,
-            told: true,
-            by_hand: false,
+            notified: true,
+            manual: false,
             entries,
             dropped: 0,
         },
@@ -124,5 +124,5 @@ fn message(kind: ReportKind) -> Notification {
         Phase::FirstByte,
         "no answer within 3s",
     );
-    MailFormat::Full.tell(&report(kind, vec![looked(10, hang)]), &render_context())
+    MailFormat::Full.tell(&report(kind, vec![listed(10, hang)]), &render_context())
 }

@@ -20,7 +20,7 @@ impl StepLog<'_> {
             at,
             took: at.since(begun),
             process: process.cloned(),
-            deed: action,
+            action,
         };
         (self.report)(&step);
         self.record.step(step);
@@ -29,7 +29,7 @@ impl StepLog<'_> {
     /// Whether `name` was started already.
     pub fn has_started(&self, name: &ProcessName) -> bool {
         self.record.has_step(|step| {
-            step.process.as_ref() == Some(name) && matches!(step.deed, ActionStep::Started { .. })
+            step.process.as_ref() == Some(name) && matches!(step.action, ActionStep::Started { .. })
         })
     }
 

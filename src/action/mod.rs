@@ -117,7 +117,7 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     if plan.unfinished.contains(&process.name) {
         return Some(Skip::Unfinished);
     }
-    if let Some(replaced) = replaced(plan.looked.as_deref(), process) {
+    if let Some(replaced) = replaced(plan.listed.as_deref(), process) {
         return Some(replaced);
     }
     plan.dry_run.then_some(Skip::DryRun)

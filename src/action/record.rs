@@ -67,7 +67,7 @@ impl ActionRecord {
             at: clock.now(),
             took: std::time::Duration::ZERO,
             process: None,
-            deed: ActionStep::BrokeOff { detail },
+            action: ActionStep::BrokeOff { detail },
         });
         self.finish()
     }

@@ -21,7 +21,7 @@ pub(super) async fn restart(
     let intent = match tools.intents.open(process, plan, tools).await {
         Ok(intent) => intent,
         Err(watchdog) => {
-            let why = Skip::InOtherHands { watchdog };
+            let why = Skip::OtherWatchdog { watchdog };
             return log.say(Some(name), ActionStep::Skipped(why));
         }
     };
@@ -116,10 +116,10 @@ async fn changed(supervisors: &Supervisors, process: &Process) -> Option<Skip> {
 
 /// Whether this is another process than the one that the check probed: it was restarted meanwhile. Where the
 /// supervisor could not be asked before, or reports no start time or instance, there is nothing to compare.
-pub(super) fn replaced(looked: Option<&[Process]>, process: &Process) -> Option<Skip> {
-    let before = looked?.iter().find(|before| before.name == process.name)?;
+pub(super) fn replaced(listed: Option<&[Process]>, process: &Process) -> Option<Skip> {
+    let before = listed?.iter().find(|before| before.name == process.name)?;
     (process.is_still(before) == Some(false)).then_some(Skip::Replaced {
-        looked: before.pid,
+        probed: before.pid,
         found: process.pid,
     })
 }

@@ -31,7 +31,7 @@ pub fn read_policy(table: &Table<'_>) -> Policy {
             })
             .unwrap_or(usual.rearm),
         act_on: table.get("act_on").and_then(|value| act_on(&value)),
-        tell: usual.tell,
+        notify: usual.notify,
     }
 }
 

@@ -249,14 +249,14 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
             ..
         }
         | Decision::TickDropped(_)
-        | Decision::Telling { .. }
+        | Decision::Reporting { .. }
             if !verbose =>
         {
             return None;
         }
         // the action says what it did
         Decision::Acted { .. } => return None,
-        Decision::TickDropped(_) | Decision::Telling { .. } => (NEWS, plain()),
+        Decision::TickDropped(_) | Decision::Reporting { .. } => (NEWS, plain()),
         Decision::Judged {
             verdict,
             reason,
@@ -280,7 +280,7 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
         Decision::GaveUp => (BAD, plain()),
         Decision::Up => (GOOD, "is up".to_owned()),
         Decision::Recovered { .. } | Decision::WarmedUp { .. } => (GOOD, plain()),
-        Decision::Acting { .. } | Decision::ByHand { .. } | Decision::Rolling { .. } => {
+        Decision::Acting { .. } | Decision::ManualRestart { .. } | Decision::Rolling { .. } => {
             (RESTART, plain())
         }
         Decision::ListFailed { .. }
@@ -301,7 +301,7 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
         | Decision::Resuming { .. }
         | Decision::NotOurs { .. }
         | Decision::Finished { .. }
-        | Decision::Asked => (NEWS, plain()),
+        | Decision::RestartRequested => (NEWS, plain()),
     })
 }
 
@@ -331,7 +331,7 @@ fn action(steps: &[Step]) -> Vec<(Mark, String)> {
     let mut before = None;
     for step in steps {
         let took = || timing(step.took);
-        match &step.deed {
+        match &step.action {
             ActionStep::Restarting { pid } => before = *pid,
             ActionStep::Starting { .. } | ActionStep::Resumed { .. } => before = None,
             ActionStep::Captured(Capture {
@@ -386,12 +386,12 @@ mod tests {
     use super::*;
     use crate::health::{CallError, Moment, Phase, ProcessName, ProcessState, Reason};
 
-    fn step(deed: ActionStep, millis: u64) -> Step {
+    fn step(action: ActionStep, millis: u64) -> Step {
         Step {
             at: Moment::ZERO,
             took: Duration::from_millis(millis),
             process: Some(ProcessName::embedded("web", "web")),
-            deed,
+            action,
         }
     }
 

@@ -69,8 +69,8 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Performs `effect`. For an action, `look` is the result that led to it, at `url`.
-    pub fn perform(&self, effect: Effect, url: &str, look: Option<CheckResult>) {
+    /// Performs `effect`. For an action, `result` is the result that led to it, at `url`.
+    pub fn perform(&self, effect: Effect, url: &str, result: Option<CheckResult>) {
         match effect {
             Effect::Note(note) => self.logger.note(&note),
             // written down by the watchdog, with the memory that it rests on
@@ -94,7 +94,7 @@ impl Executor {
                 after,
                 within,
             } => self.warm_up(check, ticket, after, within),
-            Effect::Act { ticket, plan } => self.act(ticket, *plan, url, look),
+            Effect::Act { ticket, plan } => self.act(ticket, *plan, url, result),
             Effect::Resume {
                 ticket,
                 restart,
@@ -169,10 +169,10 @@ impl Executor {
         let work = async move { judging::judge(&name, expectation, *seen, timeout).await };
         self.spawn(work, move |result| {
             Ended::from(match result {
-                Ok(look) => Event::Judged {
+                Ok(result) => Event::Judged {
                     check,
                     ticket,
-                    look: Box::new(look),
+                    result: Box::new(result),
                 },
                 Err(detail) => Event::Observed {
                     check,
@@ -205,11 +205,11 @@ impl Executor {
         });
     }
 
-    fn act(&self, ticket: Ticket, plan: Plan, url: &str, look: Option<CheckResult>) {
+    fn act(&self, ticket: Ticket, plan: Plan, url: &str, result: Option<CheckResult>) {
         let clients = Arc::clone(&self.clients);
         let clock = self.clock;
         let intents = self.intents.clone();
-        let mut action = self.logger.action(url, look.as_ref());
+        let mut action = self.logger.action(url, result.as_ref());
         let check = plan.check.clone();
         let record = ActionRecord::default();
         let kept = record.clone();
@@ -224,7 +224,7 @@ impl Executor {
             };
             let mut tell = |step: &Step| action.step(&plan.check, step);
             let performed = action::perform(&plan, &tools, &mut tell).await;
-            action.end(performed.outcome.blind());
+            action.end(performed.outcome.list_failed());
             performed
         };
         self.spawn(work, move |result| {

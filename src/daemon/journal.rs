@@ -75,7 +75,7 @@ impl Journal {
         let (done, written) = sync_channel(1);
         let lost = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&lost);
-        let (file, teller) = (path.to_path_buf(), logger.clone());
+        let (file, printer) = (path.to_path_buf(), logger.clone());
         let unwritten = |logger: &Logger, path: &Path, why: io::Error| {
             let path = path.display();
             logger.trouble(&format!("httpok: no journal is written to {path}: {why}"));
@@ -86,7 +86,7 @@ impl Journal {
             .spawn(move || {
                 match open_file(&file) {
                     Ok(opened) => write_all(opened, &file, &waiting, &counter),
-                    Err(why) => unwritten(&teller, &file, why),
+                    Err(why) => unwritten(&printer, &file, why),
                 }
                 // the journal may be gone already
                 let _ = done.send(());

@@ -77,13 +77,13 @@ impl Logger {
     }
 
     /// An action begins: what is said of it from now on goes through the result.
-    pub fn action(&self, url: &str, look: Option<&CheckResult>) -> Action {
+    pub fn action(&self, url: &str, result: Option<&CheckResult>) -> Action {
         match self {
             Self::Log => Action::Log,
             Self::Console(console) => Action::Console(console.action()),
             Self::Original { listener, stderr } => {
-                if let Some(look) = look {
-                    stderr.write(superlance::reason(url, look) + "\n");
+                if let Some(result) = result {
+                    stderr.write(superlance::reason(url, result) + "\n");
                 }
                 Action::Original {
                     heading: Some(listener.heading()),
@@ -145,7 +145,7 @@ impl Action {
             Self::Console(action) => action.step(check, step),
             Self::Original { stderr, .. } => {
                 let stderr = stderr.clone();
-                if !matches!(step.deed, ActionStep::ListFailed { .. }) {
+                if !matches!(step.action, ActionStep::ListFailed { .. }) {
                     self.head();
                 }
                 if let Some(aside) = superlance::aside(step) {
@@ -158,9 +158,9 @@ impl Action {
         }
     }
 
-    /// The action is over; `blind` when it could not even begin.
-    pub fn end(mut self, blind: bool) {
-        if !blind {
+    /// The action is over; `list_failed` when it could not even begin.
+    pub fn end(mut self, list_failed: bool) {
+        if !list_failed {
             self.head();
         }
     }
@@ -196,7 +196,7 @@ fn log(note: &Note) {
             ..
         }
         | Decision::TickDropped(_)
-        | Decision::Telling { .. } => {
+        | Decision::Reporting { .. } => {
             tracing::debug!(check, "{text}");
         }
         Decision::Judged { .. }
@@ -215,7 +215,7 @@ fn log(note: &Note) {
         | Decision::Resuming { .. }
         | Decision::Finished { .. }
         | Decision::NotOurs { .. }
-        | Decision::Asked => tracing::info!(check, "{text}"),
+        | Decision::RestartRequested => tracing::info!(check, "{text}"),
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
         | Decision::RollStopped { .. }
@@ -225,7 +225,7 @@ fn log(note: &Note) {
         | Decision::ResumeHeld { .. }
         | Decision::Opened { .. }
         | Decision::Refused(_)
-        | Decision::ByHand { .. }
+        | Decision::ManualRestart { .. }
         | Decision::Acting { .. } => tracing::warn!(check, "{text}"),
         Decision::GaveUp => tracing::error!(check, "{text}"),
     }
@@ -233,11 +233,11 @@ fn log(note: &Note) {
 
 fn log_step(check: &str, step: &Step) {
     let took = round(step.took);
-    if let ActionStep::Captured(capture) = &step.deed {
+    if let ActionStep::Captured(capture) = &step.action {
         return log_capture(check, step, capture);
     }
     let (line, took) = (transcript::sentence(step), humantime::format_duration(took));
-    match &step.deed {
+    match &step.action {
         ActionStep::ListFailed { .. }
         | ActionStep::Unasked { .. }
         | ActionStep::Skipped(_)

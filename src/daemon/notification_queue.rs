@@ -329,11 +329,11 @@ impl NotificationQueue {
             }
         }
         self.wake();
-        self.tell_unclaimed();
+        self.report_unclaimed();
     }
 
     /// Says which messages wait for notifiers that are not configured, if any. Does not wait for the store.
-    pub fn tell_unclaimed(&self) {
+    pub fn report_unclaimed(&self) {
         let status = self.status();
         let logger = self.shared.config.logger.clone();
         tokio::spawn(async move {

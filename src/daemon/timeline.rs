@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::health::{
-    Counted, Decision, Happening, Incident, Moment, Note, Outcome, ReportKind, Verdict,
+    Counted, Decision, Incident, IncidentEvent, Moment, Note, Outcome, ReportKind, Verdict,
 };
 use crate::notify::transcript;
 
@@ -38,7 +38,7 @@ pub enum Kind {
     /// What was decided.
     Decision,
     /// The supervisor could not be asked before a look.
-    Blind,
+    ListFailed,
     /// What held an action back.
     Held,
     /// A step of an action.
@@ -50,7 +50,7 @@ pub enum Kind {
     /// It passes again.
     Recovered,
     /// People and reports.
-    Told,
+    Report,
     /// What a person did.
     Person,
 }
@@ -86,11 +86,11 @@ impl Timeline {
             of_entry(entry.at, &entry.event, counted, &mut lines);
         }
         lines.sort_by_key(|line| (line.at, line.order));
-        let mut blind = None;
+        let mut last_failure = None;
         lines.retain(|line| match line.kind {
-            Kind::Blind => blind.replace(line.text.clone()) != Some(line.text.clone()),
+            Kind::ListFailed => last_failure.replace(line.text.clone()) != Some(line.text.clone()),
             Kind::Acted => {
-                blind = None;
+                last_failure = None;
                 true
             }
             _ => true,
@@ -110,7 +110,7 @@ fn line(at: Moment, order: u8, kind: Kind, text: impl Into<String>) -> Line {
 }
 
 /// A look. Beyond the threshold one fail is like the other.
-fn look_line(at: Moment, judged: &Decision) -> Option<Line> {
+fn result_line(at: Moment, judged: &Decision) -> Option<Line> {
     let Decision::Judged {
         verdict,
         reason,
@@ -138,12 +138,12 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
     match &note.decision {
         // from the opening on the incident has the looks in full
         Decision::Judged { verdict, .. } => {
-            let told = |entry: &crate::health::Entry| {
-                entry.at == at && matches!(entry.event, Happening::Looked(_))
+            let delivery = |entry: &crate::health::Entry| {
+                entry.at == at && matches!(entry.event, IncidentEvent::Probed(_))
             };
-            let missing = !incident.entries.iter().any(told);
+            let missing = !incident.entries.iter().any(delivery);
             let passing = at < incident.since && *verdict == Verdict::Pass;
-            (missing && !passing).then(|| look_line(at, &note.decision))?
+            (missing && !passing).then(|| result_line(at, &note.decision))?
         }
         Decision::Opened { incident: id } if *id == incident.id => Some(line(
             at,
@@ -155,9 +155,9 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
             let text = format!("no gate holds it back: restart, attempt {attempt}");
             Some(line(at, 4, Kind::Decision, text))
         }
-        Decision::Telling { report, kind } => {
+        Decision::Reporting { report, kind } => {
             let text = format!("report {report} ({}) is made", kind.as_str());
-            Some(line(at, 7, Kind::Told, text))
+            Some(line(at, 7, Kind::Report, text))
         }
         Decision::WarmingUp | Decision::WarmedUp { .. } | Decision::NotWarmedUp { .. } => {
             Some(line(at, 1, Kind::Decision, said()))
@@ -172,12 +172,12 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
         }
         Decision::Replaced { .. } => Some(line(at, 1, Kind::Decision, said())),
         Decision::ListFailed { .. } | Decision::Unasked { .. } => {
-            Some(line(at, 1, Kind::Blind, said()))
+            Some(line(at, 1, Kind::ListFailed, said()))
         }
         Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
-        | Decision::Asked
+        | Decision::RestartRequested
         | Decision::Refused(_) => Some(line(at, 1, Kind::Person, said())),
         Decision::Up
         | Decision::Opened { .. }
@@ -188,22 +188,22 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
         | Decision::GaveUp
         | Decision::Rearmed
         | Decision::Recovered { .. }
-        | Decision::ByHand { .. } => None,
+        | Decision::ManualRestart { .. } => None,
     }
 }
 
-fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut Vec<Line>) {
+fn of_entry(at: Moment, event: &IncidentEvent, counted: Option<Counted>, lines: &mut Vec<Line>) {
     match event {
-        Happening::Looked(look) => {
-            lines.extend(look_line(
+        IncidentEvent::Probed(result) => {
+            lines.extend(result_line(
                 at,
-                &Decision::of_look(look, counted.unwrap_or(Counted::No)),
+                &Decision::of_result(result, counted.unwrap_or(Counted::No)),
             ));
         }
-        Happening::Held(gate) => {
+        IncidentEvent::Held(gate) => {
             lines.push(line(at, 3, Kind::Held, format!("no restart: {gate}")));
         }
-        Happening::Acted(outcome) => {
+        IncidentEvent::Acted(outcome) => {
             for step in &outcome.steps {
                 lines.push(line(step.at, 5, Kind::Step, transcript::sentence(step)));
             }
@@ -211,10 +211,10 @@ fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut
                 lines.push(line(at, 6, Kind::Acted, acted(outcome)));
             }
         }
-        Happening::ByHand => {
+        IncidentEvent::ManualRestart => {
             lines.push(line(at, 3, Kind::Person, "a person has it restarted"));
         }
-        Happening::GaveUp => {
+        IncidentEvent::GaveUp => {
             lines.push(line(
                 at,
                 6,
@@ -222,19 +222,19 @@ fn of_entry(at: Moment, event: &Happening, counted: Option<Counted>, lines: &mut
                 "given up: the restarts are used up",
             ));
         }
-        Happening::Rearmed => {
+        IncidentEvent::Rearmed => {
             lines.push(line(at, 2, Kind::Decision, "armed again after giving up"));
         }
-        Happening::Recovered => lines.push(line(at, 6, Kind::Recovered, "passes again")),
-        Happening::Told {
+        IncidentEvent::Recovered => lines.push(line(at, 6, Kind::Recovered, "passes again")),
+        IncidentEvent::Delivered {
             report,
             kind,
             failure,
         } => lines.push(line(
             at,
             8,
-            Kind::Told,
-            told(*report, kind, failure.as_deref()),
+            Kind::Report,
+            delivery(*report, kind, failure.as_deref()),
         )),
     }
 }
@@ -247,7 +247,7 @@ fn acted(outcome: &Outcome) -> String {
     }
 }
 
-fn told(report: u64, kind: &ReportKind, failure: Option<&str>) -> String {
+fn delivery(report: u64, kind: &ReportKind, failure: Option<&str>) -> String {
     let kind = kind.as_str();
     match failure {
         None => format!("report {report} ({kind}) was delivered"),

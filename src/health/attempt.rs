@@ -205,10 +205,10 @@ impl Attempt {
     /// The part under way has ended with `outcome`: what follows. Steps about processes that are left out because
     /// their supervisor cannot be reached are added to `outcome`.
     pub fn part_ended(&mut self, now: Moment, outcome: &mut Outcome) -> Next {
-        let dry = |step: &Step| matches!(step.deed, ActionStep::Skipped(Skip::DryRun));
+        let dry = |step: &Step| matches!(step.action, ActionStep::Skipped(Skip::DryRun));
         self.result.touched |= outcome.touched();
         self.result.restarted |= outcome.restarted().next().is_some();
-        self.result.unreachable |= outcome.blind();
+        self.result.unreachable |= outcome.list_failed();
         self.result.dry_run |= outcome.steps.iter().any(dry);
         self.leave_unreachable(now, outcome);
         // a dependent that was stopped with it was started with it, and has had its turn
@@ -238,7 +238,7 @@ impl Attempt {
 
     /// A supervisor that could not be reached just now is not asked again for each of its processes.
     fn leave_unreachable(&mut self, now: Moment, outcome: &mut Outcome) {
-        let unreachable = outcome.blind();
+        let unreachable = outcome.list_failed();
         let mut left = Vec::new();
         self.parts.retain(|part| {
             let gone = part
@@ -263,7 +263,7 @@ pub(super) fn left_alone(
         at: now,
         took: Duration::ZERO,
         process: Some(process),
-        deed: ActionStep::Skipped(Skip::Halted(halt.clone())),
+        action: ActionStep::Skipped(Skip::Halted(halt.clone())),
     })
 }
 
@@ -345,36 +345,36 @@ mod tests {
         }
     }
 
-    fn outcome(text: &str, deeds: impl IntoIterator<Item = ActionStep>) -> Outcome {
-        let step = |deed| Step {
+    fn outcome(text: &str, actions: impl IntoIterator<Item = ActionStep>) -> Outcome {
+        let step = |action| Step {
             at: Moment::ZERO,
             took: Duration::ZERO,
             process: Some(process(text).name),
-            deed,
+            action,
         };
         Outcome {
-            steps: deeds.into_iter().map(step).collect(),
+            steps: actions.into_iter().map(step).collect(),
         }
     }
 
     fn settled_of(text: &str) -> Outcome {
         let state = ProcessState::Running;
-        let deeds = [
+        let actions = [
             ActionStep::Started { error: None },
             ActionStep::Settled { state, pid: None },
         ];
-        outcome(text, deeds)
+        outcome(text, actions)
     }
 
     #[test]
     fn what_follows_a_part_depends_on_its_outcome() {
         let settled = |state| {
-            let deeds = [
+            let actions = [
                 ActionStep::Stopped { error: None },
                 ActionStep::Started { error: None },
                 ActionStep::Settled { state, pid: None },
             ];
-            outcome("g:0", deeds)
+            outcome("g:0", actions)
         };
         let (up, fatal) = (settled(ProcessState::Running), settled(ProcessState::Fatal));
         let faster = outcome("g:0", [ActionStep::Skipped(Skip::DryRun)]);

@@ -64,8 +64,8 @@ pub struct Memory {
     /// Where it stands.
     pub status: Status,
     /// Since when it stands there.
-    #[serde(default)]
-    pub stands_since: Option<Moment>,
+    #[serde(default, alias = "stands_since")]
+    pub status_since: Option<Moment>,
     /// The counted looks since the last action.
     pub streak: Streak,
     /// When the first fail of the current streak was seen.
@@ -99,11 +99,13 @@ pub struct Memory {
     /// The open episode.
     pub incident: Option<Incident>,
     /// When people were last told about the open episode.
-    pub told_at: Option<Moment>,
+    #[serde(alias = "told_at")]
+    pub notified_at: Option<Moment>,
     /// Degraded looks in a row, and whether that was told.
     pub degraded: Episode,
     /// Looks in a row that nobody could judge, and whether that was told.
-    pub blind: Episode,
+    #[serde(alias = "blind")]
+    pub unknown: Episode,
     /// The last looks, newest last.
     pub samples: VecDeque<Sample>,
 }
@@ -112,9 +114,11 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Episode {
     /// Looks in a row.
-    pub looks: u32,
+    #[serde(alias = "looks")]
+    pub results: u32,
     /// Whether people were told.
-    pub told: bool,
+    #[serde(alias = "told")]
+    pub notified: bool,
 }
 
 /// A hold by a person.
@@ -187,9 +191,10 @@ pub(super) enum Activity {
 
 /// Counters of a check since the start of the watchdog. They are shown; nothing is decided by them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct CheckCounts {
     /// Probes by verdict.
-    pub looks: BTreeMap<Verdict, u64>,
+    #[serde(alias = "looks")]
+    pub probes: BTreeMap<Verdict, u64>,
     /// Incidents that were opened.
     pub incidents: u64,
     /// Attempts after which a process was RUNNING again.
@@ -206,10 +211,10 @@ pub struct Tally {
     pub idle: u64,
 }
 
-impl Tally {
+impl CheckCounts {
     /// Whether there was a verdict, or nothing to ask for.
     pub fn has_begun(&self) -> bool {
-        self.idle > 0 || !self.looks.is_empty()
+        self.idle > 0 || !self.probes.is_empty()
     }
 }
 
@@ -245,7 +250,7 @@ pub(super) struct CheckState {
     pub missed: Option<MissedTick>,
     /// The newest definitions do not have this check: it is kept until its action has ended, and not probed.
     pub removed: bool,
-    pub tally: Tally,
+    pub counts: CheckCounts,
     /// What the newest probe saw, for metrics.
     pub seen: Option<ProbeFacts>,
 }
@@ -266,7 +271,7 @@ impl CheckState {
             unasked: Vec::new(),
             missed: None,
             removed: false,
-            tally: Tally::default(),
+            counts: CheckCounts::default(),
             seen: None,
         }
     }
@@ -360,10 +365,14 @@ impl CheckState {
     }
 
     /// Remembers a result in short.
-    pub fn sample(&mut self, now: Moment, look: &CheckResult) {
-        *self.tally.looks.entry(look.judgement.verdict).or_default() += 1;
-        self.tally.durations.add(look.seen.duration);
-        self.seen = Some(ProbeFacts::from(&look.seen));
+    pub fn sample(&mut self, now: Moment, result: &CheckResult) {
+        *self
+            .counts
+            .probes
+            .entry(result.judgement.verdict)
+            .or_default() += 1;
+        self.counts.durations.add(result.seen.duration);
+        self.seen = Some(ProbeFacts::from(&result.seen));
         let samples = &mut self.memory.samples;
         if samples.len() >= KEPT_SAMPLES {
             samples.pop_front();
@@ -373,11 +382,11 @@ impl CheckState {
         }
         samples.push_back(Sample {
             at: now,
-            verdict: look.judgement.verdict,
-            reason: look.judgement.reason,
-            took: look.seen.duration,
-            code: look.seen.status.as_ref().map(|line| line.code),
-            detail: look.judgement.detail.chars().take(KEPT_DETAIL).collect(),
+            verdict: result.judgement.verdict,
+            reason: result.judgement.reason,
+            took: result.seen.duration,
+            code: result.seen.status.as_ref().map(|line| line.code),
+            detail: result.judgement.detail.chars().take(KEPT_DETAIL).collect(),
         });
     }
 
@@ -385,14 +394,14 @@ impl CheckState {
     pub fn stand(&mut self, now: Moment, status: Status) {
         if self.memory.status != status {
             self.memory.status = status;
-            self.memory.stands_since = Some(now);
+            self.memory.status_since = Some(now);
         }
     }
 
     /// Whether its open incident is a person's restart and nothing else so far.
     pub fn is_only_manual(&self) -> bool {
         let incident = self.memory.incident.as_ref();
-        incident.is_some_and(|incident| incident.by_hand)
+        incident.is_some_and(|incident| incident.manual)
     }
 
     /// Whether it is down, or its last probe failed.

@@ -35,10 +35,11 @@ pub struct Incident {
     /// Reports that were made about it.
     pub reports: u64,
     /// Whether people were told that it is down.
-    pub told: bool,
+    #[serde(alias = "told")]
+    pub notified: bool,
     /// It was opened by a restart by hand, and the threshold was not reached since.
-    #[serde(default)]
-    pub by_hand: bool,
+    #[serde(default, alias = "by_hand")]
+    pub manual: bool,
     /// What happened, in order.
     pub entries: Vec<Entry>,
     /// Entries that were dropped from the middle to keep it bounded.
@@ -56,8 +57,8 @@ impl Incident {
             ended: None,
             attempts: 0,
             reports: 0,
-            told: false,
-            by_hand: false,
+            notified: false,
+            manual: false,
             entries: Vec::new(),
             dropped: 0,
         }
@@ -75,9 +76,9 @@ impl Incident {
     }
 
     /// Notes `event`, dropping the oldest entry after the first ten when there are too many.
-    pub fn note(&mut self, at: Moment, event: Happening) {
+    pub fn note(&mut self, at: Moment, event: IncidentEvent) {
         let event = match event {
-            Happening::Looked(look) => Happening::Looked(Box::new(look.brief())),
+            IncidentEvent::Probed(result) => IncidentEvent::Probed(Box::new(result.brief())),
             other => other,
         };
         if self.entries.len() >= KEPT_ENTRIES {
@@ -88,33 +89,33 @@ impl Incident {
     }
 
     /// Every look that is remembered, in order.
-    pub fn looks(&self) -> impl DoubleEndedIterator<Item = &CheckResult> {
+    pub fn results(&self) -> impl DoubleEndedIterator<Item = &CheckResult> {
         self.entries.iter().filter_map(|entry| match &entry.event {
-            Happening::Looked(look) => Some(&**look),
+            IncidentEvent::Probed(result) => Some(&**result),
             _ => None,
         })
     }
 
     /// The last look that failed.
     pub fn last_fail(&self) -> Option<&CheckResult> {
-        self.looks()
-            .rfind(|look| look.judgement.verdict == Verdict::Fail)
+        self.results()
+            .rfind(|result| result.judgement.verdict == Verdict::Fail)
     }
 
     /// How many of its reports were handed over to anybody, or given up.
     pub fn delivered(&self) -> u64 {
-        let told = self.entries.iter().filter_map(|entry| match &entry.event {
-            Happening::Told { report, .. } => Some(*report),
+        let reports = self.entries.iter().filter_map(|entry| match &entry.event {
+            IncidentEvent::Delivered { report, .. } => Some(*report),
             _ => None,
         });
-        let told: std::collections::BTreeSet<_> = told.collect();
-        told.len() as u64
+        let reports: std::collections::BTreeSet<_> = reports.collect();
+        reports.len() as u64
     }
 
     /// Every action's outcome, in order.
     pub fn actions(&self) -> impl Iterator<Item = (Moment, &Outcome)> {
         self.entries.iter().filter_map(|entry| match &entry.event {
-            Happening::Acted(outcome) => Some((entry.at, outcome)),
+            IncidentEvent::Acted(outcome) => Some((entry.at, outcome)),
             _ => None,
         })
     }
@@ -126,21 +127,23 @@ pub struct Entry {
     /// When.
     pub at: Moment,
     /// What.
-    pub event: Happening,
+    pub event: IncidentEvent,
 }
 
 /// What can happen in an incident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Happening {
+pub enum IncidentEvent {
     /// The check was asked.
-    Looked(Box<CheckResult>),
+    #[serde(alias = "looked")]
+    Probed(Box<CheckResult>),
     /// An action would have been due, and was held back.
     Held(Gate),
     /// An action was performed.
     Acted(Outcome),
     /// A person had it restarted.
-    ByHand,
+    #[serde(alias = "by_hand")]
+    ManualRestart,
     /// The restarts are used up.
     GaveUp,
     /// After giving up it is tried again.
@@ -148,7 +151,8 @@ pub enum Happening {
     /// It passes again.
     Recovered,
     /// A report was handed over; with `failure`, it could not be.
-    Told {
+    #[serde(alias = "told")]
+    Delivered {
         report: u64,
         kind: ReportKind,
         failure: Option<String>,
@@ -197,18 +201,18 @@ pub struct Report {
 
 impl Report {
     /// The look that it is about.
-    pub fn look(&self) -> Option<&CheckResult> {
+    pub fn result(&self) -> Option<&CheckResult> {
         let wanted = match self.kind {
             ReportKind::Degraded => Verdict::Degraded,
-            ReportKind::Blind => Verdict::Unknown,
+            ReportKind::Unknown => Verdict::Unknown,
             ReportKind::Action
             | ReportKind::Down { .. }
             | ReportKind::Recovered { .. }
             | ReportKind::GaveUp { .. }
             | ReportKind::Reminder { .. } => Verdict::Fail,
         };
-        let mut looks = self.incident.looks();
-        looks.rfind(|look| look.judgement.verdict == wanted)
+        let mut results = self.incident.results();
+        results.rfind(|result| result.judgement.verdict == wanted)
     }
 }
 
@@ -241,7 +245,8 @@ pub enum ReportKind {
     /// It answers, but not as it should; nothing is restarted for it.
     Degraded,
     /// For a long time nobody could tell whether it is well: the watchdog's own trouble.
-    Blind,
+    #[serde(alias = "blind")]
+    Unknown,
 }
 
 impl ReportKind {
@@ -254,7 +259,7 @@ impl ReportKind {
             Self::GaveUp { .. } => "gave_up",
             Self::Reminder { .. } => "reminder",
             Self::Degraded => "degraded",
-            Self::Blind => "blind",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -264,7 +269,8 @@ impl ReportKind {
 #[serde(rename_all = "snake_case")]
 pub enum DownState {
     /// Nothing is restarted for this check.
-    ToldOnly,
+    #[serde(alias = "told_only")]
+    NotifyOnly,
     /// A restart would be due and is held back.
     Held(Gate),
     /// It was restarted and passes again, so long after the action began.

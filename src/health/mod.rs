@@ -41,12 +41,12 @@ pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
-pub use check::{Check, Episode, Memory, Pause, Sample, Tally, Verifying};
+pub use check::{Check, CheckCounts, Episode, Memory, Pause, Sample, Verifying};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, Rule};
 pub use gate::Gate;
 pub use histogram::Histogram;
-pub use incident::{CheckResult, DownState, Entry, Happening, Incident, Report, ReportKind};
+pub use incident::{CheckResult, DownState, Entry, Incident, IncidentEvent, Report, ReportKind};
 pub use moment::{Moment, rfc3339};
 pub use monitor::{Effect, Event, Limits, Monitor, Tick, Ticket};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
@@ -58,8 +58,8 @@ pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    Busy, CheckResultView, CheckView, IncidentView, PauseView, PendingView, ProbeFacts, RollView,
-    Snapshot, Spending, StreakView, Totals,
+    Busy, CheckResultView, CheckView, IncidentView, PauseView, PendingView, ProbeFacts,
+    RollingView, Snapshot, Spending, StreakView, Totals,
 };
 pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};
 pub use target::Target;

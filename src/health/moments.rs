@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::budget::Spent;
 use super::check::{Memory, Pause, Sample, Verifying};
-use super::incident::{Entry, Happening, Incident};
+use super::incident::{Entry, Incident, IncidentEvent};
 use super::moment::Moment;
 use super::policy::Policy;
 use super::step::Outcome;
@@ -51,11 +51,11 @@ impl Memory {
         let incident = self.incident.as_ref();
         [
             self.samples.back().map(|sample| sample.at),
-            self.stands_since,
+            self.status_since,
             self.failing_since,
             self.acted,
             self.gave_up,
-            self.told_at,
+            self.notified_at,
             self.verifying.map(|verifying| verifying.begun),
             incident.map(|incident| incident.opened),
             incident.and_then(|incident| incident.entries.last().map(|entry| entry.at)),
@@ -103,7 +103,7 @@ impl Moments for Memory {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         let Self {
             status: _,
-            stands_since,
+            status_since,
             streak: _,
             failing_since,
             pids: _,
@@ -119,19 +119,19 @@ impl Moments for Memory {
             tried: _,
             warmed,
             incident,
-            told_at,
+            notified_at,
             degraded: _,
-            blind: _,
+            unknown: _,
             samples,
         } = self;
         for moment in [
-            stands_since,
+            status_since,
             failing_since,
             grace_until,
             acted,
             next_attempt,
             gave_up,
-            told_at,
+            notified_at,
         ] {
             moment.each_moment(change);
         }
@@ -190,7 +190,7 @@ impl Moments for Incident {
 impl Moments for Entry {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         self.at.each_moment(change);
-        if let Happening::Acted(outcome) = &mut self.event {
+        if let IncidentEvent::Acted(outcome) = &mut self.event {
             outcome.each_moment(change);
         }
     }
@@ -217,9 +217,9 @@ mod tests {
     fn memory(clock: Moment) -> Memory {
         let before = |seconds| clock.before(Duration::from_secs(seconds));
         Memory {
-            stands_since: Some(before(60)),
+            status_since: Some(before(60)),
             acted: Some(before(10)),
-            told_at: Some(clock),
+            notified_at: Some(clock),
             next_attempt: Some(clock + Duration::from_secs(20)),
             pause: Some(Pause {
                 reason: String::new(),
@@ -258,7 +258,7 @@ mod tests {
             assert_eq!(recalled.correct(NOW, &policy), expected, "{clock}");
             let clock = clock.moved(expected);
             assert_eq!(recalled, memory(clock), "{clock}");
-            assert!(recalled.told_at.is_some_and(|told| told <= NOW));
+            assert!(recalled.notified_at.is_some_and(|told| told <= NOW));
         }
     }
 

@@ -91,7 +91,8 @@ pub enum Decision {
     /// It passes again, so long after the first fail.
     Recovered { down: Duration },
     /// People are told.
-    Telling { report: u64, kind: ReportKind },
+    #[serde(alias = "telling")]
+    Reporting { report: u64, kind: ReportKind },
     /// A person paused it.
     Paused {
         reason: String,
@@ -102,23 +103,25 @@ pub enum Decision {
     /// A person took back the giving up.
     Reset,
     /// A person wants it restarted.
-    Asked,
+    #[serde(alias = "asked")]
+    RestartRequested,
     /// It is not restarted by hand.
     Refused(Refusal),
     /// It is restarted by hand.
-    ByHand { incident: String },
+    #[serde(alias = "by_hand")]
+    ManualRestart { incident: String },
 }
 
 impl Decision {
-    /// That `look` was judged as it was.
-    pub fn of_look(look: &CheckResult, counted: Counted) -> Self {
-        let judgement = &look.judgement;
+    /// That `result` was judged as it was.
+    pub fn of_result(result: &CheckResult, counted: Counted) -> Self {
+        let judgement = &result.judgement;
         Self::Judged {
             verdict: judgement.verdict,
             reason: judgement.reason,
             phase: judgement.phase,
             detail: judgement.detail.clone(),
-            took: look.seen.duration,
+            took: result.seen.duration,
             counted,
         }
     }
@@ -265,14 +268,16 @@ impl fmt::Display for Decision {
             Self::Rearmed => f.write_str("trying again after giving up"),
             Self::Up => f.write_str("passes"),
             Self::Recovered { down } => write!(f, "passes again after {:.1} s", down.as_secs_f64()),
-            Self::Telling { kind, .. } => write!(f, "telling people: {}", kind.as_str()),
+            Self::Reporting { kind, .. } => write!(f, "reporting: {}", kind.as_str()),
             Self::Paused { reason, .. } if reason.is_empty() => f.write_str("paused"),
             Self::Paused { reason, .. } => write!(f, "paused: {reason}"),
             Self::Resumed => f.write_str("resumed"),
             Self::Reset => f.write_str("reset by hand"),
-            Self::Asked => f.write_str("a restart by hand is asked for"),
+            Self::RestartRequested => f.write_str("a restart by hand is asked for"),
             Self::Refused(why) => write!(f, "not restarted by hand: {why}"),
-            Self::ByHand { incident } => write!(f, "restarting by hand (incident {incident})"),
+            Self::ManualRestart { incident } => {
+                write!(f, "restarting by hand (incident {incident})")
+            }
         }
     }
 }

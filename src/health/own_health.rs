@@ -60,7 +60,7 @@ pub enum Unhealthy {
     NotAnswering,
     ShuttingDown,
     NotReady,
-    ByHand {
+    SetByPerson {
         reason: String,
     },
     Outbox {
@@ -83,8 +83,8 @@ impl fmt::Display for Unhealthy {
             Self::NotAnswering => f.write_str("the watchdog does not answer"),
             Self::ShuttingDown => f.write_str("shutting down"),
             Self::NotReady => f.write_str("not ready"),
-            Self::ByHand { reason } if reason.is_empty() => f.write_str("set by hand"),
-            Self::ByHand { reason } => write!(f, "set by hand: {reason}"),
+            Self::SetByPerson { reason } if reason.is_empty() => f.write_str("set by hand"),
+            Self::SetByPerson { reason } => write!(f, "set by hand: {reason}"),
             Self::Outbox { messages } => write!(f, "outbox: {messages} messages wait"),
             Self::StateFreeBytes { bytes } => write!(f, "state free bytes: {bytes}"),
             Self::StateFreeInodes { inodes } => write!(f, "state free inodes: {inodes}"),
@@ -106,7 +106,7 @@ pub struct OwnHealth {
     limits: OwnLimits,
     levels: Levels,
     ready: bool,
-    by_hand: Option<String>,
+    manual: Option<String>,
     outbox_full: bool,
     bytes_short: bool,
     inodes_short: bool,
@@ -128,8 +128,8 @@ impl OwnHealth {
     }
 
     /// A person says that it is unhealthy, and why; `None` takes that back.
-    pub fn set_by_hand(&mut self, reason: Option<String>) {
-        self.by_hand = reason;
+    pub fn set_unhealthy(&mut self, reason: Option<String>) {
+        self.manual = reason;
     }
 
     /// Judges `levels`.
@@ -152,7 +152,7 @@ impl OwnHealth {
     /// Becomes ready when every check has had its first verdict in this run, or had nothing to be asked for; and
     /// stays it for the rest of the run. Returns whether it is.
     pub fn is_ready(&mut self, snapshot: &Snapshot) -> bool {
-        let all = || snapshot.checks.iter().all(|check| check.tally.has_begun());
+        let all = || snapshot.checks.iter().all(|check| check.counts.has_begun());
         self.ready = self.ready || all();
         self.ready
     }
@@ -174,9 +174,9 @@ impl OwnHealth {
         [
             snapshot.shutting_down.then_some(Unhealthy::ShuttingDown),
             (!ready).then_some(Unhealthy::NotReady),
-            self.by_hand
+            self.manual
                 .clone()
-                .map(|reason| Unhealthy::ByHand { reason }),
+                .map(|reason| Unhealthy::SetByPerson { reason }),
             level(self.outbox_full, self.levels.outbox)
                 .map(|messages| Unhealthy::Outbox { messages }),
             level(self.bytes_short, self.levels.free_bytes)
@@ -362,7 +362,7 @@ mod tests {
         for second in 1..=3 {
             fail(&mut monitor, at(second), "shop");
         }
-        health.set_by_hand(Some("deploy".to_owned()));
+        health.set_unhealthy(Some("deploy".to_owned()));
         health.measured(Levels {
             outbox: Some(5000),
             free_bytes: Some(0),
@@ -381,7 +381,7 @@ mod tests {
                 "checks down: shop",
             ]
         );
-        health.set_by_hand(None);
+        health.set_unhealthy(None);
         health.set_limits(OwnLimits {
             outbox: None,
             free_bytes: None,

@@ -123,15 +123,15 @@ impl Remedy {
             .is_some_and(|own| own.backend == name.backend && own.group == name.group)
     }
 
-    /// Whether `process` is acted on: restarted when it runs, else started. `by_hand`: a person asked for it, so
+    /// Whether `process` is acted on: restarted when it runs, else started. `manual`: a person asked for it, so
     /// that also what an operator stopped is started.
-    pub const fn acts_on(&self, process: &Process, by_hand: bool) -> bool {
+    pub const fn acts_on(&self, process: &Process, manual: bool) -> bool {
         match process.state {
             ProcessState::Running => true,
             ProcessState::Fatal | ProcessState::Exited => {
-                by_hand || self.start_stopped || process.name.backend.is_started_by_us_alone()
+                manual || self.start_stopped || process.name.backend.is_started_by_us_alone()
             }
-            ProcessState::Stopped => by_hand,
+            ProcessState::Stopped => manual,
             ProcessState::Starting
             | ProcessState::Backoff
             | ProcessState::Stopping
@@ -172,7 +172,7 @@ pub struct Plan {
     pub scope: Scope,
     /// The processes as they were before the check looked; `None` when the supervisor did not say, so
     /// that there is nothing to compare with.
-    pub looked: Option<Vec<Process>>,
+    pub listed: Option<Vec<Process>>,
     /// Processes whose restart is unfinished: they are left alone, because they are tried again by themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfinished: Vec<ProcessName>,
@@ -182,13 +182,13 @@ pub struct Plan {
     pub capture: bool,
     /// A person asked for it: also what does not run is started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub by_hand: bool,
+    pub manual: bool,
 }
 
 impl Plan {
     /// Whether `process` is restarted or started by it.
     pub const fn acts_on(&self, process: &Process) -> bool {
-        self.remedy.acts_on(process, self.by_hand)
+        self.remedy.acts_on(process, self.manual)
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Policy {
     /// Which fails lead to an action. `None` is all.
     pub act_on: Option<BTreeSet<Reason>>,
     /// When people are told.
-    pub tell: NotifyMode,
+    pub notify: NotifyMode,
 }
 
 impl Policy {
@@ -39,7 +39,7 @@ impl Policy {
             backoff: Backoff::NONE,
             restarts: None,
             rearm: None,
-            tell: NotifyMode::EveryAction,
+            notify: NotifyMode::EveryAction,
             ..Self::default()
         }
     }
@@ -67,7 +67,7 @@ impl Default for Policy {
             }),
             rearm: Some(Duration::from_secs(1800)),
             act_on: None,
-            tell: NotifyMode::Changes,
+            notify: NotifyMode::Changes,
         }
     }
 }

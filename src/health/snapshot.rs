@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
-use super::check::{Sample, Tally};
+use super::check::{CheckCounts, Sample};
 use super::incident::Incident;
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
@@ -36,7 +36,7 @@ pub struct Totals {
     pub paused: usize,
     pub gave_up: usize,
     /// Looks under way.
-    pub looking: usize,
+    pub probing: usize,
     /// Restarts under way.
     pub acting: usize,
     /// Restarts over all checks that count against the overall budget, when there is one.
@@ -87,7 +87,7 @@ pub struct CheckView {
     pub warming: Option<Moment>,
     /// The rest of the attempt under way, while it waits for a pass.
     #[serde(default)]
-    pub roll: Option<RollView>,
+    pub rolling: Option<RollingView>,
     /// Its restarts that are unfinished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<PendingView>,
@@ -96,7 +96,7 @@ pub struct CheckView {
     pub requires: Vec<String>,
     pub dry_run: bool,
     /// Since the start of the watchdog.
-    pub tally: Tally,
+    pub counts: CheckCounts,
     /// The last looks, newest last.
     pub samples: Vec<CheckResultView>,
 }
@@ -150,11 +150,11 @@ pub struct IncidentView {
     pub since: Moment,
     pub attempts: u32,
     /// Whether people were told.
-    pub told: bool,
+    pub notified: bool,
     /// Reports about it that were made and are not known to be delivered.
     #[serde(default)]
     pub undelivered: u64,
-    pub by_hand: bool,
+    pub manual: bool,
 }
 
 /// Part of a budget.
@@ -194,20 +194,20 @@ pub struct PendingView {
 
 /// An attempt that waits for a pass before it goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RollView {
+pub struct RollingView {
     /// The process that runs again and is not proven yet, and since when.
-    pub proving: String,
+    pub awaiting: String,
     #[serde(with = "rfc3339")]
     pub since: Moment,
     /// Those whose turn has not come.
     pub left: Vec<String>,
 }
 
-impl RollView {
+impl RollingView {
     pub(super) fn of(attempt: &Attempt) -> Option<Self> {
         let awaiting = attempt.awaiting.as_ref()?;
         Some(Self {
-            proving: awaiting.process.to_string(),
+            awaiting: awaiting.process.to_string(),
             since: awaiting.since,
             left: attempt.left().iter().map(ToString::to_string).collect(),
         })
@@ -249,9 +249,9 @@ impl From<&Incident> for IncidentView {
             id: incident.id.clone(),
             since: incident.since,
             attempts: incident.attempts,
-            told: incident.told,
+            notified: incident.notified,
             undelivered: incident.reports.saturating_sub(incident.delivered()),
-            by_hand: incident.by_hand,
+            manual: incident.manual,
         }
     }
 }

@@ -20,7 +20,8 @@ pub struct Step {
     /// Whom it was done to; `None` for steps about the action as a whole.
     pub process: Option<ProcessName>,
     /// What was done, and how it went.
-    pub deed: ActionStep,
+    #[serde(alias = "deed")]
+    pub action: ActionStep,
 }
 
 /// What was done in one step, and how it went.
@@ -64,13 +65,15 @@ pub enum Skip {
     NotRunning { state: ProcessState },
     /// It is another process than the check looked at: someone restarted it meanwhile.
     Replaced {
-        looked: Option<u32>,
+        #[serde(alias = "looked")]
+        probed: Option<u32>,
         found: Option<u32>,
     },
     /// It is the watchdog itself.
     Ourselves,
     /// Another watchdog on this host is restarting it just now.
-    InOtherHands { watchdog: String },
+    #[serde(alias = "in_other_hands")]
+    OtherWatchdog { watchdog: String },
     /// An earlier restart of it is unfinished, and is tried again by itself.
     Unfinished,
     /// Dry run: it would have been restarted.
@@ -86,7 +89,8 @@ pub enum Halt {
     /// A process does not run again.
     NotBack { process: ProcessName },
     /// The check did not pass in time after another member of its group was restarted.
-    Unproven {
+    #[serde(alias = "unproven")]
+    NotHealthy {
         process: ProcessName,
         after: Duration,
     },
@@ -104,7 +108,7 @@ impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotBack { process } => write!(f, "{process} did not come back"),
-            Self::Unproven { process, after } => {
+            Self::NotHealthy { process, after } => {
                 let after = after.as_secs_f64();
                 write!(
                     f,
@@ -242,29 +246,29 @@ impl Outcome {
     pub fn touched(&self) -> bool {
         self.steps.iter().any(|step| {
             matches!(
-                step.deed,
+                step.action,
                 ActionStep::Stopped { .. } | ActionStep::Started { .. }
             )
         })
     }
 
     /// Whether the supervisor could not even be asked.
-    pub fn blind(&self) -> bool {
+    pub fn list_failed(&self) -> bool {
         self.steps
             .iter()
-            .any(|step| matches!(step.deed, ActionStep::ListFailed { .. }))
+            .any(|step| matches!(step.action, ActionStep::ListFailed { .. }))
     }
 
     /// Whether one of several supervisors, that of `backend`, could not be asked.
     pub fn is_unasked(&self, backend: Backend) -> bool {
         self.steps.iter().any(
-            |step| matches!(&step.deed, ActionStep::Unasked { backend: unasked, .. } if *unasked == backend),
+            |step| matches!(&step.action, ActionStep::Unasked { backend: unasked, .. } if *unasked == backend),
         )
     }
 
     /// Whether it only says whose turn did not come.
     pub fn is_halt(&self) -> bool {
-        let halted = |step: &Step| matches!(step.deed, ActionStep::Skipped(Skip::Halted(_)));
+        let halted = |step: &Step| matches!(step.action, ActionStep::Skipped(Skip::Halted(_)));
         !self.steps.is_empty() && self.steps.iter().all(halted)
     }
 
@@ -272,7 +276,7 @@ impl Outcome {
     pub fn begun(&self) -> impl Iterator<Item = &ProcessName> {
         self.steps
             .iter()
-            .filter(|step| matches!(step.deed, ActionStep::Started { .. }))
+            .filter(|step| matches!(step.action, ActionStep::Started { .. }))
             .filter_map(|step| step.process.as_ref())
     }
 
@@ -288,7 +292,7 @@ impl Outcome {
             .iter()
             .filter(|step| {
                 matches!(
-                    step.deed,
+                    step.action,
                     ActionStep::Settled {
                         state: ProcessState::Running,
                         ..

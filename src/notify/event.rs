@@ -1,10 +1,10 @@
 //! A report as JSON, for programs: what webhooks send. Its keys are a promise; new ones may be added.
 //!
 //! `schema` (1; another number when what a key means changes; also under its first name, `version`), `kind`
-//! (`down`, `recovered`, `gave_up`, `reminder`, `degraded`, `blind`, `action`), `details` (what the kind adds),
+//! (`down`, `recovered`, `gave_up`, `reminder`, `degraded`, `unknown`, `action`), `details` (what the kind adds),
 //! `host`, `check`, `url`, `at`, `number`, `incident` (`id`, `since`, `opened`, `ended`, `attempts`), `subject`,
-//! `text`, `seen` (or null) and `steps` (of the last action: `at`, `took`, `process` and `deed`, whose key says
-//! what was done). Times are RFC 3339 in UTC, spans are seconds.
+//! `text`, `seen` (or null) and `steps` (of the last action: `at`, `took`, `process` and `action`, whose key
+//! says what was done). Times are RFC 3339 in UTC, spans are seconds.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(super) fn of(
         },
         "subject": subject,
         "text": text,
-        "seen": report.look().map(seen),
+        "seen": report.result().map(seen),
         "steps": steps.unwrap_or_else(Vec::new),
     })
 }
@@ -55,9 +55,9 @@ pub(super) fn of(
 fn details(kind: &ReportKind) -> Value {
     let seconds = Duration::as_secs_f64;
     match kind {
-        ReportKind::Action | ReportKind::Degraded | ReportKind::Blind => json!({}),
+        ReportKind::Action | ReportKind::Degraded | ReportKind::Unknown => json!({}),
         ReportKind::Down { state } => match state {
-            DownState::ToldOnly => json!({ "state": "told_only" }),
+            DownState::NotifyOnly => json!({ "state": "notify_only" }),
             DownState::Held(gate) => json!({ "state": "held", "gate": gate.to_string() }),
             DownState::Back { after } => json!({ "state": "back", "after": seconds(after) }),
             DownState::NotBack { after } => json!({ "state": "not_back", "after": seconds(after) }),
@@ -71,8 +71,8 @@ fn details(kind: &ReportKind) -> Value {
     }
 }
 
-fn seen(look: &CheckResult) -> Value {
-    let CheckResult { seen, judgement } = look;
+fn seen(result: &CheckResult) -> Value {
+    let CheckResult { seen, judgement } = result;
     let phases: Map<_, _> = seen
         .phases
         .iter()
@@ -97,6 +97,6 @@ fn step(step: &Step, render_context: &RenderContext) -> Value {
         "at": render_context.clock.stamp(step.at),
         "took": step.took.as_secs_f64(),
         "process": step.process.as_ref().map(crate::health::ProcessName::namespec),
-        "deed": step.deed,
+        "action": step.action,
     })
 }

@@ -5,7 +5,7 @@ use crate::health::counted;
 use std::time::Duration;
 
 use crate::health::{
-    CheckResult, DownState, Gate, Happening, Incident, Moment, ProcessName, Reason, Report,
+    CheckResult, DownState, Gate, Incident, IncidentEvent, Moment, ProcessName, Reason, Report,
     ReportKind,
 };
 use crate::secret::redact_url;
@@ -61,13 +61,13 @@ fn subject(report: &Report, render_context: &RenderContext) -> String {
 
 /// Why, in a word where there is one.
 fn why(report: &Report) -> String {
-    let Some(look) = report.look() else {
+    let Some(result) = report.result() else {
         return "reason unknown".to_owned();
     };
-    match (look.judgement.reason, &look.seen.status) {
+    match (result.judgement.reason, &result.seen.status) {
         (Some(Reason::Status), Some(line)) => format!("status {}", line.code),
         (Some(reason), _) => reason.to_string(),
-        (None, _) => brief(&look.judgement.detail, BRIEF),
+        (None, _) => brief(&result.judgement.detail, BRIEF),
     }
 }
 
@@ -77,7 +77,7 @@ fn headline(report: &Report, why: &str) -> String {
         ReportKind::Action => format!("{check} fails: {why}, acted on"),
         ReportKind::Down { state } => {
             let (is, became) = match state {
-                DownState::ToldOnly => ("is", "nothing is restarted for it".to_owned()),
+                DownState::NotifyOnly => ("is", "nothing is restarted for it".to_owned()),
                 DownState::Held(gate) => (
                     "is",
                     format!("not restarted: {}", visible(&gate.to_string())),
@@ -103,7 +103,7 @@ fn headline(report: &Report, why: &str) -> String {
             format!("{check} is still down after {}: {why}", span(*down))
         }
         ReportKind::Degraded => format!("{check} is degraded: {why}"),
-        ReportKind::Blind => format!("{check} cannot be checked: {why}"),
+        ReportKind::Unknown => format!("{check} cannot be checked: {why}"),
     }
 }
 
@@ -112,8 +112,8 @@ fn text(report: &Report, render_context: &RenderContext) -> String {
     let mut sections = vec![head(report, render_context)];
     sections.extend(
         report
-            .look()
-            .map(|look| transcript::seen(report, look, render_context)),
+            .result()
+            .map(|result| transcript::seen(report, result, render_context)),
     );
     sections.extend(transcript::done(&report.incident, render_context));
     sections.extend(transcript::evidence(&report.incident));
@@ -132,11 +132,11 @@ fn text(report: &Report, render_context: &RenderContext) -> String {
 
 fn head(report: &Report, render_context: &RenderContext) -> String {
     let incident = &report.incident;
-    let detail = report.look().map_or_else(
+    let detail = report.result().map_or_else(
         || why(report),
-        |look| match look.judgement.reason {
-            Some(reason) => format!("{reason}: {}", visible(&look.judgement.detail)),
-            None => visible(&look.judgement.detail),
+        |result| match result.judgement.reason {
+            Some(reason) => format!("{reason}: {}", visible(&result.judgement.detail)),
+            None => visible(&result.judgement.detail),
         },
     );
     let until = incident.ended.unwrap_or(report.at);
@@ -162,8 +162,11 @@ fn head(report: &Report, render_context: &RenderContext) -> String {
 
 /// The newest look, when it is another than the one the report is about.
 fn now(report: &Report) -> Option<String> {
-    let newest = report.incident.looks().next_back()?;
-    if report.look().is_some_and(|look| std::ptr::eq(look, newest)) {
+    let newest = report.incident.results().next_back()?;
+    if report
+        .result()
+        .is_some_and(|result| std::ptr::eq(result, newest))
+    {
         return None;
     }
     let CheckResult { seen, judgement } = newest;
@@ -188,7 +191,7 @@ fn todo(report: &Report) -> String {
     }
     match &report.kind {
         ReportKind::Down { state } => match state {
-            DownState::ToldOnly => "see to it: the watchdog only watches it".to_owned(),
+            DownState::NotifyOnly => "see to it: the watchdog only watches it".to_owned(),
             DownState::Held(gate) => held_todo(gate, &check),
             DownState::Back { .. } => {
                 "nothing now; find out by day why, or it may come again".to_owned()
@@ -210,7 +213,7 @@ fn todo(report: &Report) -> String {
         ReportKind::Reminder { .. } => "see to it: it has not come back by itself".to_owned(),
         ReportKind::Action => "see whether it came back".to_owned(),
         ReportKind::Degraded => "see to it by day: it answers, so nothing is restarted".to_owned(),
-        ReportKind::Blind => {
+        ReportKind::Unknown => {
             "look at the watchdog's own host: as long as this lasts nobody watches".to_owned()
         }
     }
@@ -263,7 +266,7 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
     let after = |pause: Duration| render_context.clock.stamp(report.at + pause);
     match &report.kind {
         ReportKind::Down { state } => match state {
-            DownState::ToldOnly
+            DownState::NotifyOnly
             | DownState::DryRun
             | DownState::Held(Gate::NotActedOn { .. }) => {
                 "nothing but watching; you are notified when it is back".to_owned()
@@ -299,17 +302,21 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
             Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
             None => "it is watched on; you are notified when it is back".to_owned(),
         },
-        ReportKind::Blind => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
+        ReportKind::Unknown => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
     }
 }
 
 /// When the next attempt is due, if that was the last that was said.
 fn due(incident: &Incident) -> Option<Moment> {
     let mut entries = incident.entries.iter().rev();
-    let last = entries
-        .find(|entry| !matches!(entry.event, Happening::Looked(_) | Happening::Told { .. }))?;
+    let last = entries.find(|entry| {
+        !matches!(
+            entry.event,
+            IncidentEvent::Probed(_) | IncidentEvent::Delivered { .. }
+        )
+    })?;
     match &last.event {
-        Happening::Held(Gate::Backoff { left }) => Some(last.at + *left),
+        IncidentEvent::Held(Gate::Backoff { left }) => Some(last.at + *left),
         _ => None,
     }
 }

@@ -32,9 +32,9 @@ impl Listener {
         let incident = &report.incident;
         let mut body = Vec::new();
         let subject = match incident.last_fail() {
-            Some(look) => {
-                body.push(reason(&report.url, look));
-                subject(self.name.as_deref(), &report.url, look)
+            Some(result) => {
+                body.push(reason(&report.url, result));
+                subject(self.name.as_deref(), &report.url, result)
             }
             None => titled(self.name.as_deref(), &report.url, "bad status returned"),
         };
@@ -56,19 +56,20 @@ pub fn heading(all: bool, targets: &[String]) -> String {
 }
 
 /// What was wrong: an answer that is not the wanted one, or none.
-pub fn reason(url: &str, look: &CheckResult) -> String {
+pub fn reason(url: &str, result: &CheckResult) -> String {
     let url = redact_url(url);
-    match (&look.seen.trouble, &look.seen.status) {
+    match (&result.seen.trouble, &result.seen.status) {
         (Some(trouble), _) => format!("error contacting {url}:\n\n {}", trouble.detail),
         // the space stays when there is no reason phrase
         (None, Some(line)) => format!("status contacting {url}: {} {}", line.code, line.reason),
-        (None, None) => format!("error contacting {url}:\n\n {}", look.judgement.detail),
+        (None, None) => format!("error contacting {url}:\n\n {}", result.judgement.detail),
     }
 }
 
-/// The subject of the mail about `look`.
-pub fn subject(name: Option<&str>, url: &str, look: &CheckResult) -> String {
-    let body_only = look.seen.trouble.is_none() && look.judgement.reason == Some(Reason::Assertion);
+/// The subject of the mail about `result`.
+pub fn subject(name: Option<&str>, url: &str, result: &CheckResult) -> String {
+    let body_only =
+        result.seen.trouble.is_none() && result.judgement.reason == Some(Reason::Assertion);
     titled(
         name,
         url,
@@ -103,7 +104,7 @@ pub fn mailed(mail: &[u8]) -> Vec<u8> {
 /// What a captured command printed on its standard error; the original lets it through to its own, before
 /// the lines of the step, and keeps it out of the mail.
 pub fn aside(step: &Step) -> Option<&str> {
-    match &step.deed {
+    match &step.action {
         ActionStep::Captured(capture) => {
             Some(capture.errors.as_str()).filter(|text| !text.is_empty())
         }
@@ -117,7 +118,7 @@ pub fn lines(step: &Step) -> Vec<String> {
         .process
         .as_ref()
         .map_or_else(|| "?".to_owned(), crate::health::ProcessName::namespec);
-    match &step.deed {
+    match &step.action {
         ActionStep::ListFailed { error } => vec![format!(
             "Exception retrieving process info {}, not acting",
             exception(error)
@@ -168,15 +169,15 @@ fn skipped(name: &str, skip: &Skip) -> String {
     match skip {
         Skip::NotRunning { .. } => format!("{name} not in RUNNING state, NOT restarting"),
         // a life that has no pid, or one pid for all
-        Skip::Replaced { looked, found } if looked == found => {
+        Skip::Replaced { probed, found } if probed == found => {
             format!("{name} was replaced since the check, NOT restarting")
         }
-        Skip::Replaced { looked, found } => {
-            let (then, now) = (pid(*looked), pid(*found));
+        Skip::Replaced { probed, found } => {
+            let (then, now) = (pid(*probed), pid(*found));
             format!("{name} was replaced since the check (pid {then}, now {now}), NOT restarting")
         }
         Skip::Ourselves => format!("{name} is this listener, NOT restarting"),
-        Skip::InOtherHands { watchdog } => {
+        Skip::OtherWatchdog { watchdog } => {
             format!("{name} is being restarted by {watchdog}, NOT restarting")
         }
         Skip::Unfinished => format!("{name} is being restarted already, NOT restarting"),

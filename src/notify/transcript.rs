@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use crate::health::{
-    ActionStep, Capture, CheckResult, Happening, Incident, Judgement, Observation, Outcome, Report,
-    Skip, Step, Verdict,
+    ActionStep, Capture, CheckResult, Incident, IncidentEvent, Judgement, Observation, Outcome,
+    Report, Skip, Step, Verdict,
 };
 use crate::secret::redact_url;
 
@@ -35,10 +35,14 @@ const STRIP: usize = 60;
 const ACTIONS: usize = 10;
 
 /// What the report is about: one look with its grounds.
-pub(super) fn seen(report: &Report, look: &CheckResult, render_context: &RenderContext) -> String {
-    let CheckResult { seen, judgement } = look;
+pub(super) fn seen(
+    report: &Report,
+    result: &CheckResult,
+    render_context: &RenderContext,
+) -> String {
+    let CheckResult { seen, judgement } = result;
     let at = report.incident.entries.iter().rev().find(
-        |entry| matches!(&entry.event, Happening::Looked(other) if std::ptr::eq(&**other, look)),
+        |entry| matches!(&entry.event, IncidentEvent::Probed(other) if std::ptr::eq(&**other, result)),
     );
     let mut text = "What was seen".to_owned();
     if let Some(entry) = at {
@@ -46,7 +50,7 @@ pub(super) fn seen(report: &Report, look: &CheckResult, render_context: &RenderC
     }
     opinion(&mut text, judgement);
     answer(&mut text, seen);
-    timings(&mut text, look);
+    timings(&mut text, result);
     text
 }
 
@@ -107,13 +111,13 @@ fn answer(text: &mut String, seen: &Observation) {
     }
 }
 
-fn timings(text: &mut String, look: &CheckResult) {
+fn timings(text: &mut String, result: &CheckResult) {
     text.push('\n');
-    if let Some(peer) = &look.seen.peer {
+    if let Some(peer) = &result.seen.peer {
         let _ = write!(text, "\n  {:<11}{}", "peer", visible(peer));
     }
-    for (phase, took) in look.seen.phases.iter() {
-        let here = look.judgement.phase == Some(phase);
+    for (phase, took) in result.seen.phases.iter() {
+        let here = result.judgement.phase == Some(phase);
         let mark = if here { "  <- here" } else { "" };
         let _ = write!(text, "\n  {phase:<11}{:>10}{mark}", timing(took));
     }
@@ -121,7 +125,7 @@ fn timings(text: &mut String, look: &CheckResult) {
         text,
         "\n  {:<11}{:>10}",
         "total",
-        timing(look.seen.duration)
+        timing(result.seen.duration)
     );
 }
 
@@ -158,7 +162,7 @@ pub fn sentence(step: &Step) -> String {
     let took = timing(step.took);
     let pid = |pid: Option<u32>| pid.map_or_else(String::new, |pid| format!(", pid {pid}"));
     let why = |error: &dyn std::fmt::Display| brief(&error.to_string(), BRIEF);
-    match &step.deed {
+    match &step.action {
         ActionStep::ListFailed { error } => {
             format!(
                 "the supervisor could not be asked, so nothing was done: {}",
@@ -207,17 +211,17 @@ pub fn sentence(step: &Step) -> String {
 fn skipped(skip: &Skip) -> String {
     match skip {
         Skip::NotRunning { state } => format!("it is {state}, not RUNNING"),
-        Skip::Replaced { looked, found } => {
+        Skip::Replaced { probed, found } => {
             let pid =
                 |pid: &Option<u32>| pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string());
             format!(
                 "it was restarted by someone else since the probe (pid {} then, {} now)",
-                pid(looked),
+                pid(probed),
                 pid(found)
             )
         }
         Skip::Ourselves => "it is the watchdog itself".to_owned(),
-        Skip::InOtherHands { watchdog } => {
+        Skip::OtherWatchdog { watchdog } => {
             format!("another watchdog is restarting it: {}", visible(watchdog))
         }
         Skip::Unfinished => "its last restart is unfinished and is tried again".to_owned(),
@@ -261,7 +265,7 @@ pub fn evidence(incident: &Incident) -> Option<String> {
 }
 
 fn captures(outcome: &Outcome) -> impl Iterator<Item = &Capture> {
-    outcome.steps.iter().filter_map(|step| match &step.deed {
+    outcome.steps.iter().filter_map(|step| match &step.action {
         ActionStep::Captured(capture) => Some(capture),
         _ => None,
     })
@@ -272,7 +276,7 @@ pub(super) fn held(incident: &Incident, render_context: &RenderContext) -> Optio
     let mut rows: Vec<(String, String, u32)> = Vec::new();
     let mut last = None;
     for entry in &incident.entries {
-        let Happening::Held(gate) = &entry.event else {
+        let IncidentEvent::Held(gate) = &entry.event else {
             continue;
         };
         let kind = std::mem::discriminant(gate);
@@ -314,7 +318,7 @@ pub(super) fn history(incident: &Incident) -> Option<String> {
     }
     let mut text = format!("History, newest last\n  {strip}\n  ({})", legend.join(", "));
     for entry in &incident.entries {
-        if let Happening::Told {
+        if let IncidentEvent::Delivered {
             report,
             kind,
             failure: Some(failure),
@@ -330,9 +334,9 @@ pub(super) fn history(incident: &Incident) -> Option<String> {
     (!marks.is_empty()).then_some(text)
 }
 
-fn mark(event: &Happening) -> Option<(char, &'static str)> {
+fn mark(event: &IncidentEvent) -> Option<(char, &'static str)> {
     Some(match event {
-        Happening::Looked(look) => match look.judgement.verdict {
+        IncidentEvent::Probed(result) => match result.judgement.verdict {
             Verdict::Pass => ('.', "pass"),
             Verdict::Degraded => ('d', "degraded"),
             Verdict::Starting => ('s', "starting"),
@@ -340,11 +344,13 @@ fn mark(event: &Happening) -> Option<(char, &'static str)> {
             Verdict::Fail => ('x', "fail"),
             Verdict::Unknown => ('?', "could not tell"),
         },
-        Happening::Acted(outcome) if outcome.is_halt() => return None,
-        Happening::Acted(_) => ('R', "action"),
-        Happening::ByHand => ('H', "restarted by hand"),
-        Happening::GaveUp => ('G', "gave up"),
-        Happening::Rearmed => ('A', "armed again"),
-        Happening::Held(_) | Happening::Recovered | Happening::Told { .. } => return None,
+        IncidentEvent::Acted(outcome) if outcome.is_halt() => return None,
+        IncidentEvent::Acted(_) => ('R', "action"),
+        IncidentEvent::ManualRestart => ('H', "restarted by hand"),
+        IncidentEvent::GaveUp => ('G', "gave up"),
+        IncidentEvent::Rearmed => ('A', "armed again"),
+        IncidentEvent::Held(_) | IncidentEvent::Recovered | IncidentEvent::Delivered { .. } => {
+            return None;
+        }
     })
 }

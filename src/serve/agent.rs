@@ -58,7 +58,7 @@ pub fn line(view: &View, name: Option<&str>) -> String {
     let maintenance = view
         .reasons
         .iter()
-        .any(|reason| matches!(reason, Unhealthy::ByHand { .. }));
+        .any(|reason| matches!(reason, Unhealthy::SetByPerson { .. }));
     if maintenance {
         return "maint\n".to_owned();
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_watchdog_set_unhealthy_by_hand_is_in_maintenance() {
         let mut view = testing::view(&[("shop", Saw::Code(200))]);
-        view.reasons = vec![Unhealthy::ByHand {
+        view.reasons = vec![Unhealthy::SetByPerson {
             reason: "deploy".to_owned(),
         }];
         assert_eq!(line(&view, Some("shop")), "maint\n");

@@ -247,12 +247,12 @@ fn status(view: &View, names: &[&str]) -> String {
     text
 }
 
-fn looking(view: &View) -> usize {
-    view.snapshot.totals.looking
+fn probing(view: &View) -> usize {
+    view.snapshot.totals.probing
 }
 
 fn monitor(view: &View) -> String {
-    let mut text = format!("{}\n", looking(view));
+    let mut text = format!("{}\n", probing(view));
     let memory = fs::read_to_string("/proc/self/status").unwrap_or_default();
     for line in memory.lines() {
         if line.starts_with("VmSize:") || line.starts_with("VmRSS:") {
@@ -274,7 +274,12 @@ fn monitor(view: &View) -> String {
 
 /// The probes of all checks, and those that failed.
 fn probes(view: &View) -> (u64, u64) {
-    let tallies = || view.snapshot.checks.iter().map(|check| &check.tally.looks);
+    let tallies = || {
+        view.snapshot
+            .checks
+            .iter()
+            .map(|check| &check.counts.probes)
+    };
     let all = tallies().flat_map(|looks| looks.values()).sum();
     let fails = tallies()
         .filter_map(|looks| looks.get(&Verdict::Fail))
@@ -287,7 +292,7 @@ fn dbinfo(view: &View) -> String {
     let totals = &view.snapshot.totals;
     format!(
         "{all} {fails} {} {} {}\n",
-        totals.looking, totals.checks, totals.up
+        totals.probing, totals.checks, totals.up
     )
 }
 
@@ -305,7 +310,7 @@ fn perf_metrics(view: &View) -> String {
             "paused": totals.paused,
             "gave_up": totals.gave_up,
         },
-        "probes": { "total": all, "failed": fails, "active": totals.looking },
+        "probes": { "total": all, "failed": fails, "active": totals.probing },
         "outbox": { "messages": view.outbox },
         "memory": { "rss": rss },
     });

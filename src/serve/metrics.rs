@@ -80,20 +80,25 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
                 ("check", check.name.as_str()),
                 ("verdict", verdict.as_str()),
             ];
-            let count = check.tally.looks.get(&verdict).copied().unwrap_or_default();
+            let count = check
+                .counts
+                .probes
+                .get(&verdict)
+                .copied()
+                .unwrap_or_default();
             family.count(&labels, count, started, None);
         }
     }
     let mut family = page.histogram("httpok_check_duration_seconds", "How long probes took.");
     for check in checks {
-        family.buckets(&[("check", &check.name)], &check.tally.durations, started);
+        family.buckets(&[("check", &check.name)], &check.counts.durations, started);
     }
     let mut family = page.counter(
         "httpok_restarts",
         "Restarts: restarted (it was RUNNING again), failed (not), untouched (nothing was done).",
     );
     for check in checks {
-        let tally = &check.tally;
+        let tally = &check.counts;
         for (outcome, count) in [
             ("restarted", tally.restarted),
             ("failed", tally.failed),
@@ -112,7 +117,7 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
         });
         family.count(
             &[("check", &check.name)],
-            check.tally.incidents,
+            check.counts.incidents,
             started,
             exemplar,
         );

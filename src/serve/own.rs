@@ -95,7 +95,7 @@ mod tests {
         let lines = "not ready\nchecks down: shop\n".to_owned();
         assert_eq!(told(healthy(&view, 500)), (500, lines));
         assert_eq!(told(liveness(&view, 503)), (503, "not ready".to_owned()));
-        view.reasons = vec![Unhealthy::ByHand {
+        view.reasons = vec![Unhealthy::SetByPerson {
             reason: "a\nb".to_owned(),
         }];
         assert_eq!(

@@ -20,7 +20,7 @@ const BATCH_SIZE: usize = 256;
 const MOST_WAITING: usize = 4096;
 
 /// The same trouble is reported again only after this.
-const TELL_AGAIN: Duration = Duration::from_secs(3600);
+const REPORT_AGAIN: Duration = Duration::from_secs(3600);
 
 /// No more troubles than these wait to be reported.
 const MOST_UNREPORTED: usize = 32;
@@ -116,7 +116,7 @@ impl Pending {
         let now = Instant::now();
         troubles
             .reported
-            .retain(|_, at| now.duration_since(*at) < TELL_AGAIN);
+            .retain(|_, at| now.duration_since(*at) < REPORT_AGAIN);
         let each = (trouble.kind == StoreTroubleKind::Corrupt).then(|| trouble.text.clone());
         let key = (trouble.kind, each);
         if troubles.reported.contains_key(&key) || troubles.unreported.len() >= MOST_UNREPORTED {

@@ -267,5 +267,5 @@ fn what_is_replaced_while_its_core_is_written_is_left_alone() {
         "{}",
         end.err
     );
-    assert_eq!(stage.supervisord.deeds(), "");
+    assert_eq!(stage.supervisord.actions(), "");
 }

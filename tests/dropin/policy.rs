@@ -55,7 +55,7 @@ fn fails_in_a_row_are_counted() {
     well.store(false, Ordering::SeqCst);
     look(&mut listener, &stage, 5);
     thread::sleep(Duration::from_millis(50));
-    assert_eq!(stage.supervisord.deeds(), "", "two, a pass, two");
+    assert_eq!(stage.supervisord.actions(), "", "two, a pass, two");
     look(&mut listener, &stage, 6);
     listener
         .err
@@ -71,14 +71,14 @@ fn a_young_process_is_left_to_come_up() {
         .change(|processes| crate::scripted::set(processes, "web", "RUNNING"));
     let mut listener = stage.listen(&["--grace", "3s", "-p", "web", "URL/500"]);
     look(&mut listener, &stage, 5);
-    assert_eq!(stage.supervisord.deeds(), "");
+    assert_eq!(stage.supervisord.actions(), "");
     listener.tick_until("the grace is over", || {
         stage.supervisord.count("start") == 1
     });
     // and the restarted one has a grace of its own
     let looks = stage.site.asked().len();
     look(&mut listener, &stage, looks + 5);
-    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    assert_eq!(stage.supervisord.actions(), "stop web, start web");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn used_up_restarts_are_told_once_and_it_gives_up() {
         mails[2]
     );
     assert_eq!(
-        stage.supervisord.deeds(),
+        stage.supervisord.actions(),
         "stop web, start web, stop web, start web"
     );
     assert!(said.starts_with(RESTARTED), "{said}");
@@ -139,7 +139,7 @@ fn giving_up_is_said_without_mail_too() {
     let said = stage.neutral(&listener.close().err);
     let told = "httpok: URL/500: gave up: the restarts are used up\n";
     assert_eq!(said, format!("{RESTARTED}{told}"));
-    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    assert_eq!(stage.supervisord.actions(), "stop web, start web");
 }
 
 const FILE: &str = r#"
@@ -189,7 +189,7 @@ fn a_file_of_checks_in_one_listener() {
     });
     listener.tick_until("both are looked at", || stage.site.count("/ok") > 1);
     assert_eq!(listener.close().status.code(), Some(0));
-    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    assert_eq!(stage.supervisord.actions(), "stop web, start web");
 }
 
 #[test]

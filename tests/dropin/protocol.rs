@@ -129,7 +129,7 @@ fn ticks_from_before_a_restart_do_not_restart_again() {
     listener.event("TICK_60", &format!("when:{}", stale - 1));
     let end = listener.close();
     assert_eq!(stage.neutral(&end.err), RESTARTED);
-    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    assert_eq!(stage.supervisord.actions(), "stop web, start web");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn sigterm_ends_it_at_once() {
             "{path}"
         );
         assert!(end.took < Duration::from_secs(10), "{path}: {:?}", end.took);
-        assert_eq!(stage.supervisord.deeds(), "", "{path}");
+        assert_eq!(stage.supervisord.actions(), "", "{path}");
     }
 }
 

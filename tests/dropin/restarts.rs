@@ -54,7 +54,7 @@ fn a_stop_whose_answer_is_lost_is_followed_by_a_start() {
         let said = stage.one_tick(&WORDS).err;
         assert!(said.contains("\nFailed to stop process web: "), "{said}");
         assert!(said.ends_with("\nweb restarted\n"), "{said}");
-        assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+        assert_eq!(stage.supervisord.actions(), "stop web, start web");
         assert_eq!(stage.supervisord.state("web"), "RUNNING");
     }
 }
@@ -67,7 +67,7 @@ fn a_stop_that_goes_on_without_us_is_waited_for() {
     stage.supervisord.mishap("stop", stop);
     let said = stage.one_tick(&WORDS).err;
     assert!(said.ends_with("\nweb restarted\n"), "{said}");
-    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    assert_eq!(stage.supervisord.actions(), "stop web, start web");
     assert_eq!(stage.supervisord.state("web"), "RUNNING");
 }
 
@@ -124,7 +124,7 @@ fn faults_are_told_in_the_originals_words() {
             "web is in RUNNING state, restarting\nFailed to {call} process web: <Fault {code}: {repr}>\n{rest}"
         );
         assert!(said.ends_with(&line), "{said}");
-        assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+        assert_eq!(stage.supervisord.actions(), "stop web, start web");
     }
 }
 
@@ -145,7 +145,10 @@ fn a_start_that_was_refused_comes_later() {
         said.contains("Failed to start process web: <Fault 20: "),
         "{said}"
     );
-    assert_eq!(stage.supervisord.deeds(), "stop web, start web, start web");
+    assert_eq!(
+        stage.supervisord.actions(),
+        "stop web, start web, start web"
+    );
 }
 
 /// After a start that failed supervisord has it FATAL: told, and left alone.
@@ -166,7 +169,7 @@ fn what_could_not_be_started_is_told_again_at_the_next_tick() {
     let second = "web not in RUNNING state, NOT restarting\n";
     let err = listener.err.clone();
     listener.tick_until("the second tick", || err.text().ends_with(second));
-    assert_eq!(stage.supervisord.deeds(), "stop web, start web");
+    assert_eq!(stage.supervisord.actions(), "stop web, start web");
 }
 
 #[test]
@@ -202,7 +205,7 @@ fn what_someone_replaced_during_the_look_is_not_touched() {
         said.contains("web was replaced since the check (pid "),
         "{said}"
     );
-    assert_eq!(stage.supervisord.deeds(), "");
+    assert_eq!(stage.supervisord.actions(), "");
 }
 
 #[test]
@@ -218,7 +221,7 @@ fn what_an_operator_stops_stays_stopped() {
         said.ends_with("web not in RUNNING state, NOT restarting\n"),
         "{said}"
     );
-    assert_eq!(stage.supervisord.deeds(), "");
+    assert_eq!(stage.supervisord.actions(), "");
     // in the very last moment
     let stage = Stage::with(WEB);
     stage
@@ -229,7 +232,7 @@ fn what_an_operator_stops_stays_stopped() {
         said.ends_with("web not in RUNNING state, NOT restarting\n"),
         "{said}"
     );
-    assert_eq!(stage.supervisord.deeds(), "stop web");
+    assert_eq!(stage.supervisord.actions(), "stop web");
     assert_eq!(stage.supervisord.state("web"), "STOPPED");
 }
 

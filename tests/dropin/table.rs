@@ -135,7 +135,7 @@ fn each_row_does_what_it_says() {
     thread::scope(|scope| (0..6).for_each(|_| _ = scope.spawn(work)));
 }
 
-fn play((name, processes, words, says, deeds, asked): &Row) {
+fn play((name, processes, words, says, actions, asked): &Row) {
     let stage = Stage::with(processes);
     let words: Vec<_> = words.split('|').collect();
     let end = stage.one_tick(&words);
@@ -144,7 +144,7 @@ fn play((name, processes, words, says, deeds, asked): &Row) {
         .replace("REASON", REASON)
         .replace("SELECTED", "Restarting selected processes ['web']\n");
     assert_eq!(end.err, says, "{name}");
-    assert_eq!(stage.supervisord.deeds(), *deeds, "{name}");
+    assert_eq!(stage.supervisord.actions(), *actions, "{name}");
     assert_eq!(stage.site.asked().len(), *asked, "{name}");
 }
 
@@ -263,7 +263,7 @@ fn trouble_has_its_true_name() {
                     rest.starts_with("Restarting selected processes ['web']\n"),
                     "{rest}"
                 );
-                assert_eq!(stage.supervisord.deeds(), BOTH, "{path}");
+                assert_eq!(stage.supervisord.actions(), BOTH, "{path}");
                 assert!(end.took.as_secs_f32() < 4.0, "{path} took {:?}", end.took);
             });
         }

@@ -55,7 +55,7 @@ struct Try {
 struct Books {
     check: Check,
     /// The look under way, or the list for a restart by hand.
-    looking: Option<Ticket>,
+    probing: Option<Ticket>,
     /// The list for a restart by hand.
     by_hand: Option<Ticket>,
     acting: bool,
@@ -81,7 +81,7 @@ impl Books {
     fn new(check: &Check) -> Self {
         Self {
             check: check.clone(),
-            looking: None,
+            probing: None,
             by_hand: None,
             acting: false,
             acting_on: Vec::new(),
@@ -166,11 +166,11 @@ impl Auditor {
                 self.shut_down = true;
                 self.checks
                     .values_mut()
-                    .for_each(|books| books.looking = None);
+                    .for_each(|books| books.probing = None);
             }
             Event::Listed { check, ticket, .. } | Event::Observed { check, ticket, .. } => {
                 if let Some(books) = self.checks.get_mut(check) {
-                    books.looking.take_if(|looking| looking == ticket);
+                    books.probing.take_if(|probing| probing == ticket);
                 }
             }
             Event::WarmedUp { check, ticket, .. } => {
@@ -180,7 +180,7 @@ impl Auditor {
             }
             Event::Restart { check } => {
                 if let Some(books) = self.checks.get_mut(check) {
-                    books.looking = None;
+                    books.probing = None;
                 }
             }
             Event::Acted {
@@ -240,7 +240,7 @@ impl Auditor {
                     }
                     if books.gone {
                         books.rest.clear();
-                        books.looking = None;
+                        books.probing = None;
                         books.warming = None;
                         self.forget_if_gone(&name);
                     }
@@ -252,7 +252,7 @@ impl Auditor {
                         books.rest.clear();
                         books.check = check.clone();
                         books.counted.clear();
-                        books.looking = None;
+                        books.probing = None;
                     }
                 }
             }
@@ -457,11 +457,11 @@ impl Auditor {
                 );
                 let books = self.checks.get_mut(check).expect("it is known");
                 assert!(
-                    books.looking.is_none() && !books.acting,
+                    books.probing.is_none() && !books.acting,
                     "law 1: {check} was busy"
                 );
                 assert!(!self.shut_down, "a look after the shutdown");
-                books.looking = Some(*ticket);
+                books.probing = Some(*ticket);
                 if matches!(event, Event::Restart { .. }) {
                     books.by_hand = Some(*ticket);
                 }
@@ -513,7 +513,7 @@ impl Auditor {
                     Decision::Replaced { .. } => books.counted.clear(),
                     Decision::Acted { outcome } => {
                         let left = outcome.steps.iter().filter(|step| {
-                            matches!(step.deed, ActionStep::Skipped(Skip::Halted(_)))
+                            matches!(step.action, ActionStep::Skipped(Skip::Halted(_)))
                         });
                         for step in left {
                             books
@@ -558,7 +558,7 @@ impl Auditor {
             .retain(|process| !plan.unfinished.contains(process));
         assert_eq!(
             plan.scope == Scope::All,
-            books.check.policy.tell == NotifyMode::EveryAction,
+            books.check.policy.notify == NotifyMode::EveryAction,
             "only the drop-in does all in a row"
         );
         books.rest = rest;
@@ -576,7 +576,7 @@ impl Auditor {
             .rfind(|action| action.check == plan.check);
         let action = action.expect("an attempt goes on that had begun");
         assert!(!action.over, "an attempt goes on that was over");
-        assert!(!books.acting && books.looking.is_none(), "law 1: busy");
+        assert!(!books.acting && books.probing.is_none(), "law 1: busy");
         assert!(!self.shut_down, "law 6: an action after the shutdown");
         let paused = books.is_paused(now);
         assert!(!paused || action.by_hand, "law 6: an action while paused");
@@ -637,7 +637,7 @@ impl Auditor {
             self.law_4(now, &plan.check);
         }
         let books = self.checks.get_mut(&plan.check).expect("it is known");
-        assert!(!books.acting && books.looking.is_none(), "law 1: busy");
+        assert!(!books.acting && books.probing.is_none(), "law 1: busy");
         assert!(
             !plan.incident.is_empty(),
             "law 2: an action without an incident"
@@ -730,7 +730,7 @@ impl Auditor {
                 books.told_down = false;
             }
             ReportKind::Reminder { .. } => assert!(books.told_down, "law 7: reminded of nothing"),
-            ReportKind::Action | ReportKind::Degraded | ReportKind::Blind => {}
+            ReportKind::Action | ReportKind::Degraded | ReportKind::Unknown => {}
         }
     }
 }

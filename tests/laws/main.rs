@@ -146,7 +146,7 @@ fn a_reset_also_clears_the_budget_over_all_checks() {
 #[test]
 fn the_preset_is_what_the_drop_in_promises() {
     let policy = Policy::drop_in();
-    assert_eq!(policy.tell, NotifyMode::EveryAction);
+    assert_eq!(policy.notify, NotifyMode::EveryAction);
     assert!(policy.restarts.is_none() && policy.grace.is_zero());
     assert!(policy.acts_on(Some(Reason::Status)) && policy.acts_on(None));
 }

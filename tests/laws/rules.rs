@@ -120,7 +120,7 @@ fn attempts_are_numbered_without_those_that_touched_nothing() {
         (vec![&skipped, &touched, &touched], vec![1, 1, 2]),
         (vec![&touched, &skipped, &touched], vec![1, 2, 2]),
     ];
-    for (deeds, numbers) in table {
+    for (actions, numbers) in table {
         let policy = Policy {
             fail: Fails::InARow(1),
             grace: Duration::ZERO,
@@ -136,7 +136,7 @@ fn attempts_are_numbered_without_those_that_touched_nothing() {
         let mut monitor = Monitor::new(limits, 1, checks);
         let mut seen = Vec::new();
         let mut now = 0;
-        for deed in deeds {
+        for deed in actions {
             let (number, ticket) = (0..100)
                 .find_map(|_| {
                     now += 60_000;
@@ -149,7 +149,7 @@ fn attempts_are_numbered_without_those_that_touched_nothing() {
                 at: at(now),
                 took: Duration::ZERO,
                 process: Some(process(0)),
-                deed: deed.clone(),
+                action: deed.clone(),
             };
             let ended = Event::Acted {
                 check: "c0".to_owned(),

@@ -201,7 +201,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 restarts,
                 rearm: rearm.map(Duration::from_secs),
                 act_on,
-                tell: NotifyMode::Changes,
+                notify: NotifyMode::Changes,
             },
         )
 }
@@ -480,14 +480,14 @@ impl World {
             start_answered: answered,
             start_begun: answered,
         };
-        let steps = |deeds: Vec<ActionStep>| Outcome {
-            steps: deeds
+        let steps = |actions: Vec<ActionStep>| Outcome {
+            steps: actions
                 .into_iter()
-                .map(|deed| Step {
+                .map(|action| Step {
                     at: self.now,
                     took: Duration::ZERO,
                     process: Some(restart.process.clone()),
-                    deed,
+                    action,
                 })
                 .collect(),
         };
@@ -522,12 +522,12 @@ impl World {
         let mut pending = Vec::new();
         let mut steps = Vec::new();
         let at = self.now;
-        let mut push = |process, deed| {
+        let mut push = |process, action| {
             steps.push(Step {
                 at,
                 took: Duration::ZERO,
                 process,
-                deed,
+                action,
             })
         };
         if how % 4 == 3 {
@@ -552,7 +552,7 @@ impl World {
             if !remedy.selection.matches(&name, remedy.default) || !plan.scope.covers(&name) {
                 continue;
             }
-            let looked = plan.looked.iter().flatten();
+            let looked = plan.listed.iter().flatten();
             let mut before = looked.filter(|process| process.name == name);
             if let Some(before) = before.find(|before| before.state != ProcessState::Running) {
                 let state = before.state;
@@ -573,7 +573,7 @@ impl World {
                 let watchdog = "another".to_owned();
                 push(
                     Some(name),
-                    ActionStep::Skipped(Skip::InOtherHands { watchdog }),
+                    ActionStep::Skipped(Skip::OtherWatchdog { watchdog }),
                 );
                 continue;
             }

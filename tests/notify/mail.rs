@@ -21,7 +21,7 @@ const TO: &str = "ops@example.org";
 
 pub fn down() -> Notification {
     message(ReportKind::Down {
-        state: DownState::ToldOnly,
+        state: DownState::NotifyOnly,
     })
 }
 

@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use httpok::health::{
-    ActionStep, CallError, Capture, CheckResult, Expectation, Happening, Moment, Outcome, Phase,
-    ProcessState, Reason, ReportKind, Skip, Step,
+    ActionStep, CallError, Capture, CheckResult, Expectation, IncidentEvent, Moment, Outcome,
+    Phase, ProcessState, Reason, ReportKind, Skip, Step,
 };
 use httpok::notify::mail::Original;
 use httpok::notify::report::MailFormat;
@@ -13,7 +13,7 @@ use httpok::notify::sendmail::Pipe;
 use httpok::notify::superlance::{self, Listener};
 use serde_json::Value;
 
-use crate::{answered, entry, looked, render_context, report, step, troubled};
+use crate::{answered, entry, listed, render_context, report, step, troubled};
 
 /// The processes of the recording, in the order supervisord lists them.
 const PROCESSES: [(&str, ProcessState); 13] = [
@@ -95,7 +95,7 @@ fn steps(line: &Line) -> Vec<Step> {
         if !targets.iter().any(|target| named(target, name)) {
             continue;
         }
-        let mut push = |deed| steps.push(step(1, 5, Some(name), deed));
+        let mut push = |action| steps.push(step(1, 5, Some(name), action));
         if state != ProcessState::Running {
             push(ActionStep::Skipped(Skip::NotRunning { state }));
             continue;
@@ -142,7 +142,7 @@ fn every_recorded_action_is_told_byte_for_byte() {
         let (look, steps) = (look(&line), steps(&line));
         let running = steps
             .iter()
-            .any(|step| matches!(step.deed, ActionStep::Restarting { .. }));
+            .any(|step| matches!(step.action, ActionStep::Restarting { .. }));
         if look.judgement.reason.is_none() || (line.lazy && !running) {
             assert_eq!(recorded, "", "{name}: nothing was done");
             quiet += 1;
@@ -158,8 +158,8 @@ fn every_recorded_action_is_told_byte_for_byte() {
             let mut report = report(
                 ReportKind::Action,
                 vec![
-                    looked(1, look),
-                    entry(2, Happening::Acted(Outcome { steps })),
+                    listed(1, look),
+                    entry(2, IncidentEvent::Acted(Outcome { steps })),
                 ],
             );
             report.url.clone_from(&line.url);
@@ -233,7 +233,7 @@ fn faults_are_told_as_python_prints_them() {
         ),
         (
             ActionStep::Skipped(Skip::Replaced {
-                looked: Some(4),
+                probed: Some(4),
                 found: Some(5),
             }),
             "web was replaced since the check (pid 4, now 5), NOT restarting",
@@ -253,8 +253,8 @@ fn faults_are_told_as_python_prints_them() {
             "web is in EXITED state, starting",
         ),
     ];
-    for (deed, line) in table {
-        assert_eq!(superlance::lines(&step(1, 0, Some("web"), deed)), [line]);
+    for (action, line) in table {
+        assert_eq!(superlance::lines(&step(1, 0, Some("web"), action)), [line]);
     }
     let failed = ActionStep::Captured(Capture {
         what: "gcore".into(),
@@ -307,7 +307,7 @@ fn no_value_begins_a_header_of_its_own() {
         ..Listener::default()
     };
     let look = answered(500, "Oops", b"", &Expectation::default());
-    let report = report(ReportKind::Action, vec![looked(1, look)]);
+    let report = report(ReportKind::Action, vec![listed(1, look)]);
     let message = MailFormat::Original(listener).tell(&report, &render_context());
     let mail = superlance::mail("a@b\nCc: c@d", &message.subject, &message.text);
     let mail = String::from_utf8(mail).expect("UTF-8");

@@ -31,7 +31,7 @@ async fn post(spec: WebhookSpec) -> Result<(), DeliveryError> {
 async fn post_within(spec: WebhookSpec, deadline: Duration) -> Result<(), DeliveryError> {
     let notifier = Notifier::Webhook(webhook::Notifier::new(spec, deadline));
     let down = message(ReportKind::Down {
-        state: DownState::ToldOnly,
+        state: DownState::NotifyOnly,
     });
     notifier.deliver(&down).await
 }
@@ -116,7 +116,7 @@ async fn an_event_arrives_as_json() {
         ("/schema", Value::from(1)),
         ("/version", Value::from(1)),
         ("/kind", "down".into()),
-        ("/details/state", "told_only".into()),
+        ("/details/state", "notify_only".into()),
         ("/host", "box1.example.org".into()),
         ("/check", "shop".into()),
         ("/url", "http://127.0.0.1:8080/health".into()),

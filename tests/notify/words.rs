@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use httpok::health::{
     ActionStep, Body, CallError, Capture, CheckResult, DownState, Expectation, Gate, Halt,
-    Happening, Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
+    IncidentEvent, Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
 };
 use httpok::notify::report::MailFormat;
 use httpok::secret::redact_url;
 
-use crate::{answered, entry, looked, render_context, report, step, troubled};
+use crate::{answered, entry, listed, render_context, report, step, troubled};
 
 fn hang() -> CheckResult {
     troubled(
@@ -65,10 +65,10 @@ fn restarted() -> Vec<crate::Entry> {
         ),
     ];
     vec![
-        looked(10, hang()),
-        looked(20, hang()),
-        looked(30, hang()),
-        entry(38, Happening::Acted(Outcome { steps })),
+        listed(10, hang()),
+        listed(20, hang()),
+        listed(30, hang()),
+        entry(38, IncidentEvent::Acted(Outcome { steps })),
     ]
 }
 
@@ -86,7 +86,7 @@ fn every_subject_says_what_is_the_matter() {
             "shop is down: first_byte_timeout, restarted, NOT back after 30 s",
         ),
         (
-            down(DownState::ToldOnly),
+            down(DownState::NotifyOnly),
             "shop is down: first_byte_timeout, nothing is restarted for it",
         ),
         (
@@ -114,7 +114,7 @@ fn every_subject_says_what_is_the_matter() {
     ];
     for (kind, said) in table {
         let message =
-            MailFormat::Full.tell(&report(kind, vec![looked(10, hang())]), &render_context());
+            MailFormat::Full.tell(&report(kind, vec![listed(10, hang())]), &render_context());
         assert_eq!(message.subject, format!("[httpok box1.example.org] {said}"));
         assert!(
             message.text.starts_with(&format!("{said}.\n")),
@@ -190,7 +190,7 @@ fn a_roll_is_told_in_its_order_and_who_does_not_run_again() {
         pid: None,
     };
     let left = Skip::Halted(Halt::NotBack { process });
-    let acted = |steps| entry(40, Happening::Acted(Outcome { steps }));
+    let acted = |steps| entry(40, IncidentEvent::Acted(Outcome { steps }));
     let first = acted(vec![started("a"), step(41, 0, Some("a"), runs.clone())]);
     let second = acted(vec![
         started("b"),
@@ -199,7 +199,7 @@ fn a_roll_is_told_in_its_order_and_who_does_not_run_again() {
     ]);
     let halted = acted(vec![step(43, 0, Some("c"), ActionStep::Skipped(left))]);
     let later = acted(vec![started("b"), step(44, 0, Some("b"), runs)]);
-    let seen = || looked(10, hang());
+    let seen = || listed(10, hang());
     let told = |entries| {
         let after = Duration::from_secs(4);
         let state = DownState::Back { after };
@@ -245,10 +245,10 @@ fn an_answer_is_shown_with_expectations_headers_and_a_bounded_excerpt() {
         ),
     ];
     let kind = ReportKind::Down {
-        state: DownState::ToldOnly,
+        state: DownState::NotifyOnly,
     };
     let text = MailFormat::Full
-        .tell(&report(kind, vec![looked(30, look)]), &render_context())
+        .tell(&report(kind, vec![listed(30, look)]), &render_context())
         .text;
     for part in [
         "\n  NOT  expected status 200\n       got      500 Internal Server Error\n",
@@ -275,9 +275,9 @@ fn a_huge_body_of_one_line_is_cut() {
         found: vec![],
     });
     let kind = ReportKind::Down {
-        state: DownState::ToldOnly,
+        state: DownState::NotifyOnly,
     };
-    let message = MailFormat::Full.tell(&report(kind, vec![looked(30, look)]), &render_context());
+    let message = MailFormat::Full.tell(&report(kind, vec![listed(30, look)]), &render_context());
     assert_eq!(message.text.matches('z').count(), 512);
     assert!(message.text.contains("body, 10.0 MiB:"), "{}", message.text);
     assert!(message.event.to_string().len() < 5000);
@@ -286,10 +286,10 @@ fn a_huge_body_of_one_line_is_cut() {
 #[test]
 fn what_held_it_back_and_what_comes_next_is_said() {
     let mut entries = restarted();
-    entries.push(looked(50, hang()));
+    entries.push(listed(50, hang()));
     for left in [8, 5, 2] {
         let left = Duration::from_secs(left);
-        entries.push(entry(50, Happening::Held(Gate::Backoff { left })));
+        entries.push(entry(50, IncidentEvent::Held(Gate::Backoff { left })));
     }
     let kind = ReportKind::Down {
         state: DownState::NotBack {
@@ -342,7 +342,7 @@ fn failed_steps_say_why() {
             1,
             Some("b"),
             ActionStep::Skipped(Skip::Replaced {
-                looked: Some(3),
+                probed: Some(3),
                 found: None,
             }),
         ),
@@ -376,8 +376,8 @@ fn failed_steps_say_why() {
         ),
     ];
     let entries = vec![
-        looked(30, hang()),
-        entry(31, Happening::Acted(Outcome { steps })),
+        listed(30, hang()),
+        entry(31, IncidentEvent::Acted(Outcome { steps })),
     ];
     let kind = ReportKind::Down {
         state: DownState::NothingRestarted,
@@ -402,8 +402,8 @@ fn failed_steps_say_why() {
 fn a_recovery_shows_the_look_that_passed_and_the_fail_it_ends() {
     let mut entries = restarted();
     let expectation = Expectation::default();
-    entries.push(looked(50, answered(200, "OK", b"fine", &expectation)));
-    entries.push(entry(50, Happening::Recovered));
+    entries.push(listed(50, answered(200, "OK", b"fine", &expectation)));
+    entries.push(entry(50, IncidentEvent::Recovered));
     let kind = ReportKind::Recovered {
         down: Duration::from_secs(40),
     };
@@ -421,11 +421,11 @@ fn a_recovery_shows_the_look_that_passed_and_the_fail_it_ends() {
 }
 
 #[test]
-fn degraded_and_blind_reports_are_about_the_looks_they_name() {
+fn degraded_and_unknown_reports_are_about_the_probes_they_name() {
     let mut entries = restarted();
     let blind = troubled(Reason::NoFds, Phase::Connect, "too many open files");
-    entries.push(looked(50, blind));
-    let message = MailFormat::Full.tell(&report(ReportKind::Blind, entries), &render_context());
+    entries.push(listed(50, blind));
+    let message = MailFormat::Full.tell(&report(ReportKind::Unknown, entries), &render_context());
     assert!(
         message.subject.ends_with("shop cannot be checked: no_fds"),
         "{}",
@@ -441,7 +441,7 @@ fn degraded_and_blind_reports_are_about_the_looks_they_name() {
     degraded.judgement.verdict = httpok::health::Verdict::Degraded;
     degraded.judgement.detail = "expected duration < 200ms, got 213ms".into();
     let message = MailFormat::Full.tell(
-        &report(ReportKind::Degraded, vec![looked(9, degraded)]),
+        &report(ReportKind::Degraded, vec![listed(9, degraded)]),
         &render_context(),
     );
     assert!(
@@ -456,7 +456,7 @@ fn degraded_and_blind_reports_are_about_the_looks_they_name() {
 #[test]
 fn a_report_without_any_look_is_still_told() {
     for kind in [
-        ReportKind::Blind,
+        ReportKind::Unknown,
         ReportKind::Recovered {
             down: Duration::ZERO,
         },
@@ -482,9 +482,9 @@ fn names_cannot_break_out_and_secrets_stay_in() {
         ..hang()
     };
     let kind = ReportKind::Down {
-        state: DownState::ToldOnly,
+        state: DownState::NotifyOnly,
     };
-    let mut report = report(kind, vec![looked(1, look)]);
+    let mut report = report(kind, vec![listed(1, look)]);
     report.url = "http://me:hunter2@h/".into();
     report.incident.check = "my shop's\r\nBcc: victim@example.com".into();
     let message = MailFormat::Full.tell(&report, &render_context());
@@ -512,9 +512,9 @@ fn names_cannot_break_out_and_secrets_stay_in() {
 
 #[test]
 fn what_reached_nobody_is_told_by_the_next_report() {
-    let told = |report| Happening::Told {
+    let told = |report| IncidentEvent::Delivered {
         report,
-        kind: ReportKind::Blind,
+        kind: ReportKind::Unknown,
         failure: Some("mail.example.org is down".into()),
     };
     let mut entries = restarted();
@@ -526,7 +526,7 @@ fn what_reached_nobody_is_told_by_the_next_report() {
     assert!(
         message
             .text
-            .contains("report 3 (blind) was not delivered: mail.example.org is down"),
+            .contains("report 3 (unknown) was not delivered: mail.example.org is down"),
         "{}",
         message.text
     );

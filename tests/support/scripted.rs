@@ -219,12 +219,12 @@ impl Scripted {
     }
 
     /// What was stopped and started, in order: `stop web, start web`.
-    pub fn deeds(&self) -> String {
-        let deeds = self.calls().into_iter().filter_map(|call| {
+    pub fn actions(&self) -> String {
+        let actions = self.calls().into_iter().filter_map(|call| {
             let deed = matches!(call.method.as_str(), "stop" | "start" | "signal");
             deed.then(|| format!("{} {}", call.method, call.process))
         });
-        deeds.collect::<Vec<_>>().join(", ")
+        actions.collect::<Vec<_>>().join(", ")
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

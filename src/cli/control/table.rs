@@ -137,7 +137,7 @@ fn spent(check: &CheckView) -> String {
             let window = Duration::try_from_secs_f64(*window).unwrap_or_default();
             format!("{spent} of {of} in {}", span(window))
         }
-        (None, false) => (check.tally.restarted + check.tally.failed).to_string(),
+        (None, false) => (check.counts.restarted + check.counts.failed).to_string(),
     }
 }
 
@@ -162,8 +162,8 @@ fn next(check: &CheckView, now: Moment) -> String {
         let on = visible::line(&on.join(", "));
         return format!("restarting {on} for {}", span(now.since(*since)));
     }
-    if let Some(roll) = &check.roll {
-        let (proving, left) = (visible::line(&roll.proving), roll.left.len());
+    if let Some(roll) = &check.rolling {
+        let (proving, left) = (visible::line(&roll.awaiting), roll.left.len());
         let since = span(now.since(roll.since));
         return format!("waiting for a pass after {proving} for {since}; {left} more to restart");
     }

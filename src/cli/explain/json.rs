@@ -47,14 +47,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::health::{Decision, Gate, Happening};
+    use crate::health::{Decision, Gate, IncidentEvent};
 
     #[test]
     fn moments_are_rfc3339_and_spans_are_seconds() {
         let at = Moment::from_millis(1_777_605_124_250);
         let mut incident = Incident::open("i-1".to_owned(), "shop", at, at);
         let left = Duration::from_millis(1500);
-        incident.note(at, Happening::Held(Gate::Backoff { left }));
+        incident.note(at, IncidentEvent::Held(Gate::Backoff { left }));
         let note = Note {
             at,
             check: "shop".to_owned(),

@@ -69,7 +69,7 @@ fn date(moment: Moment) -> String {
 
 fn why(incident: &Incident) -> String {
     let Some(last) = incident.last_fail() else {
-        return match incident.by_hand {
+        return match incident.manual {
             true => "by hand".to_owned(),
             false => "-".to_owned(),
         };
@@ -91,10 +91,10 @@ mod tests {
         let mut over = Incident::open("a1-1".to_owned(), "shop", since, since);
         over.ended = Some(Moment::from_secs(1_777_605_184));
         over.attempts = 2;
-        let mut by_hand = Incident::open("a1-2".to_owned(), "till", since, since);
-        by_hand.by_hand = true;
+        let mut by_person = Incident::open("a1-2".to_owned(), "till", since, since);
+        by_person.manual = true;
         assert_eq!(
-            list(&[&by_hand, &over], Paint { colour: false }, None),
+            list(&[&by_person, &over], Paint { colour: false }, None),
             "SINCE (UTC)          CHECK  LASTED    ATTEMPTS  INCIDENT  WHY\n\
              2026-05-01 03:12:04  till   not over  0         a1-2      by hand\n\
              2026-05-01 03:12:04  shop   1 m       2         a1-1      -\n"

@@ -42,7 +42,7 @@ pub fn incident(incident: &Incident, timeline: &Timeline, paint: Paint) -> Strin
 
 fn heading(incident: &Incident, paint: Paint) -> String {
     let name = paint.bold(&visible::line(&incident.check));
-    let hand = if incident.by_hand { ", by hand" } else { "" };
+    let hand = if incident.manual { ", by hand" } else { "" };
     let mut out = format!("{name}: incident {}{hand}\n", visible::line(&incident.id));
     let _ = match incident.ended {
         Some(ended) => writeln!(
@@ -82,10 +82,10 @@ fn strip(timeline: &Timeline, paint: Paint) -> String {
             Kind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
             Kind::Decision
             | Kind::Held
-            | Kind::Blind
+            | Kind::ListFailed
             | Kind::Step
             | Kind::Recovered
-            | Kind::Told
+            | Kind::Report
             | Kind::Person => None,
         })
         .collect();
@@ -126,11 +126,11 @@ fn line(out: &mut String, line: &Line, incident: &Incident, paint: Paint) {
     let (style, indent) = match line.kind {
         Kind::CheckResult(verdict) => (mark(verdict).0.on_default(), ""),
         Kind::Decision | Kind::Acted => (Style::new().bold(), ""),
-        Kind::Held | Kind::Blind => (AnsiColor::Yellow.on_default(), ""),
+        Kind::Held | Kind::ListFailed => (AnsiColor::Yellow.on_default(), ""),
         Kind::Step => (Style::new(), "  "),
         Kind::GaveUp => (AnsiColor::Red.on_default().bold(), ""),
         Kind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
-        Kind::Told | Kind::Person => (AnsiColor::Cyan.on_default(), ""),
+        Kind::Report | Kind::Person => (AnsiColor::Cyan.on_default(), ""),
     };
     let text = paint.with(style, &visible::line(&line.text));
     let when = paint.dim(&when(line, incident));

@@ -29,7 +29,7 @@ pub enum What {
     /// A person resets a check.
     Reset(String),
     /// A person has a check's processes restarted.
-    ByHand(String),
+    ManualRestart(String),
     /// How restarts go from now on, for one check or for all, of one process or of all.
     Restarts {
         check: Option<String>,

@@ -20,7 +20,7 @@ use crate::cli::say;
 use crate::config;
 use crate::daemon::wiring::{self, RunOptions};
 use crate::health::{Check, Limits};
-use tell::Teller;
+use tell::TracePrinter;
 use trace::Trace;
 
 /// The decision core that a trace is run through, as configured.
@@ -35,10 +35,10 @@ const LARGEST: u64 = 1 << 30;
 
 /// Does what `args` ask for.
 pub fn run(args: &SimulateArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
-    let mut teller = Teller::new(args.json);
-    match simulated(args, env, &mut teller) {
+    let mut printer = TracePrinter::new(args.json);
+    match simulated(args, env, &mut printer) {
         Ok(exit) => {
-            say::out(teller.finish().trim_end());
+            say::out(printer.finish().trim_end());
             exit
         }
         Err(why) => {
@@ -51,7 +51,7 @@ pub fn run(args: &SimulateArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
 fn simulated(
     args: &SimulateArgs,
     env: &dyn Fn(&str) -> Option<String>,
-    teller: &mut Teller,
+    printer: &mut TracePrinter,
 ) -> Result<Exit, String> {
     let settings = config::load(&args.config, env).map_err(|faults| faults.styled())?;
     let parts = wiring::wire(&settings, &RunOptions::default())
@@ -69,10 +69,10 @@ fn simulated(
         .collect();
     match trace::parse(&text, &args.trace.to_string_lossy(), &names)? {
         Trace::Written(steps) => {
-            world::run(&setup, &steps, teller);
+            world::run(&setup, &steps, printer);
             Ok(Exit::Ok)
         }
-        Trace::Recorded(lines) => match replay::run(&setup, lines, teller) {
+        Trace::Recorded(lines) => match replay::run(&setup, lines, printer) {
             true => Ok(Exit::Differs),
             false => Ok(Exit::Ok),
         },

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::Setup;
-use super::tell::{Side, Teller};
+use super::tell::{Side, TracePrinter};
 use super::trace::Recorded;
 use crate::daemon::journal::{JournalEntry, JournalStart};
 use crate::health::{
@@ -18,7 +18,7 @@ use crate::health::{
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Runs `lines`; whether a decision differs.
-pub fn run(setup: &Setup, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
+pub fn run(setup: &Setup, lines: Vec<Recorded>, printer: &mut TracePrinter) -> bool {
     let mut replay = Replay {
         setup,
         monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
@@ -29,7 +29,7 @@ pub fn run(setup: &Setup, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
         unresumed: Vec::new(),
         unwarmed: Vec::new(),
         invented: VecDeque::new(),
-        teller,
+        printer,
         at: Moment::ZERO,
         differs: false,
     };
@@ -38,7 +38,7 @@ pub fn run(setup: &Setup, lines: Vec<Recorded>, teller: &mut Teller) -> bool {
             Recorded::Beginning(begun) => replay.begin(*begun),
             Recorded::Lost(lines) => {
                 let text = format!("{lines} lines of the journal were lost here");
-                replay.teller.remark(replay.at, &text);
+                replay.printer.remark(replay.at, &text);
             }
             Recorded::Entry(entry) => replay.entry(*entry),
         }
@@ -63,7 +63,7 @@ struct Replay<'a> {
     unwarmed: Vec<(String, Ticket)>,
     /// Restarts that the record does not have, and when they end.
     invented: VecDeque<(Moment, Ticket, Plan)>,
-    teller: &'a mut Teller,
+    printer: &'a mut TracePrinter,
     at: Moment,
     differs: bool,
 }
@@ -78,8 +78,8 @@ enum Question {
 
 impl Replay<'_> {
     fn begin(&mut self, begun: JournalStart) {
-        self.teller.begin(begun.at);
-        self.teller.remark(begun.at, "the watchdog starts");
+        self.printer.begin(begun.at);
+        self.printer.remark(begun.at, "the watchdog starts");
         let (limits, checks) = (self.setup.limits.clone(), self.setup.checks.clone());
         self.monitor = Monitor::new(limits, begun.seed, checks);
         for (check, memory) in begun.memories {
@@ -96,7 +96,7 @@ impl Replay<'_> {
     }
 
     fn entry(&mut self, entry: JournalEntry) {
-        self.teller.begin(entry.at);
+        self.printer.begin(entry.at);
         self.invent(entry.at);
         self.resume(entry.at);
         self.at = entry.at;
@@ -159,10 +159,10 @@ impl Replay<'_> {
                 check,
                 seen,
             },
-            Event::Judged { check, look, .. } => Event::Judged {
+            Event::Judged { check, result, .. } => Event::Judged {
                 ticket: ticket(&check, Question::Probe)?,
                 check,
-                look,
+                result,
             },
             Event::Acted {
                 check,
@@ -315,19 +315,19 @@ impl Replay<'_> {
             let same = then.iter().position(|other| alike(note, other));
             let Some(index) = same else {
                 self.differs = true;
-                self.teller.note(note, Side::Now);
+                self.printer.note(note, Side::Now);
                 continue;
             };
             for gone in then.drain(..index) {
                 self.differs = true;
-                self.teller.note(gone, Side::Then);
+                self.printer.note(gone, Side::Then);
             }
             then.pop_front();
-            self.teller.note(note, Side::Same);
+            self.printer.note(note, Side::Same);
         }
         for gone in then {
             self.differs = true;
-            self.teller.note(gone, Side::Then);
+            self.printer.note(gone, Side::Then);
         }
     }
 }
@@ -347,7 +347,7 @@ fn alike(one: &Note, other: &Note) -> bool {
     }
     match (&one.decision, &other.decision) {
         (Decision::Opened { .. }, Decision::Opened { .. })
-        | (Decision::ByHand { .. }, Decision::ByHand { .. }) => true,
+        | (Decision::ManualRestart { .. }, Decision::ManualRestart { .. }) => true,
         (Decision::Acting { attempt: one, .. }, Decision::Acting { attempt: other, .. }) => {
             one == other
         }
@@ -357,24 +357,24 @@ fn alike(one: &Note, other: &Note) -> bool {
 
 /// What a restart that helps would have done.
 fn succeeded(plan: &Plan, at: Moment) -> Outcome {
-    let looked = plan.looked.iter().flatten();
-    let running = looked
+    let listed = plan.listed.iter().flatten();
+    let running = listed
         .filter(|process| plan.scope.covers(&process.name))
         .filter(|process| plan.acts_on(process));
-    let deeds = running.flat_map(|process| {
+    let actions = running.flat_map(|process| {
         let settled = ActionStep::Settled {
             state: ProcessState::Running,
             pid: None,
         };
         let started = ActionStep::Started { error: None };
-        [started, settled].map(|deed| Step {
+        [started, settled].map(|action| Step {
             at,
             took: Duration::ZERO,
             process: Some(process.name.clone()),
-            deed,
+            action,
         })
     });
     Outcome {
-        steps: deeds.collect(),
+        steps: actions.collect(),
     }
 }

@@ -118,7 +118,7 @@ impl Stock {
             if !plan.scope.covers(name) {
                 continue;
             }
-            let deeds = match skip(plan, &process) {
+            let actions = match skip(plan, &process) {
                 Some(skip) => vec![ActionStep::Skipped(skip)],
                 None if enough => vec![ActionStep::Skipped(Skip::Halted(Halt::OneIsEnough))],
                 None => {
@@ -127,16 +127,16 @@ impl Stock {
                         pending.push(unfinished(plan, &process));
                     }
                     let stopped = ActionStep::Stopped { error: None };
-                    let mut deeds = vec![stopped];
-                    deeds.extend(self.restart(now, &plan.check, name));
-                    deeds
+                    let mut actions = vec![stopped];
+                    actions.extend(self.restart(now, &plan.check, name));
+                    actions
                 }
             };
-            steps.extend(deeds.into_iter().map(|deed| Step {
+            steps.extend(actions.into_iter().map(|action| Step {
                 at: now,
                 took: Duration::ZERO,
                 process: Some(name.clone()),
-                deed,
+                action,
             }));
         }
         (Outcome { steps }, pending)
@@ -171,13 +171,13 @@ impl Stock {
             return (Outcome::default(), ResumeResult::NotOurs { why });
         }
         let fails = self.fails(&restart.check, name);
-        let mut deeds = vec![ActionStep::Resumed { state }];
-        deeds.extend(self.restart(now, &restart.check, name));
-        let steps = deeds.into_iter().map(|deed| Step {
+        let mut actions = vec![ActionStep::Resumed { state }];
+        actions.extend(self.restart(now, &restart.check, name));
+        let steps = actions.into_iter().map(|action| Step {
             at: now,
             took: Duration::ZERO,
             process: Some(name.clone()),
-            deed,
+            action,
         });
         let outcome = Outcome {
             steps: steps.collect(),
@@ -227,15 +227,15 @@ fn unfinished(plan: &Plan, process: &Process) -> PendingRestart {
 }
 
 fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
-    let mut looked = plan.looked.iter().flatten();
-    let before = looked.find(|known| known.name == process.name);
+    let mut listed = plan.listed.iter().flatten();
+    let before = listed.find(|known| known.name == process.name);
     if !plan.acts_on(process) {
         let state = process.state;
         return Some(Skip::NotRunning { state });
     }
     if let Some(before) = before.filter(|before| process.is_still(before) == Some(false)) {
-        let (looked, found) = (before.pid, process.pid);
-        return Some(Skip::Replaced { looked, found });
+        let (probed, found) = (before.pid, process.pid);
+        return Some(Skip::Replaced { probed, found });
     }
     if plan.unfinished.contains(&process.name) {
         return Some(Skip::Unfinished);

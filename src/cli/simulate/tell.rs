@@ -10,7 +10,7 @@ use crate::health::{Decision, Effect, Moment, Note};
 
 /// Collects what is told.
 #[derive(Debug, Default)]
-pub struct Teller {
+pub struct TracePrinter {
     json: bool,
     origin: Option<Moment>,
     text: String,
@@ -51,7 +51,7 @@ impl Side {
     }
 }
 
-impl Teller {
+impl TracePrinter {
     pub fn new(json: bool) -> Self {
         Self {
             json,
@@ -146,7 +146,7 @@ impl Teller {
             }
             Decision::GaveUp => self.gave_up += 1,
             Decision::Held(_) => self.held += 1,
-            Decision::Telling { kind, .. } => {
+            Decision::Reporting { kind, .. } => {
                 *self.reports.entry(kind.as_str()).or_default() += 1;
             }
             _ => {}

@@ -173,7 +173,7 @@ impl Reader<'_> {
             },
             Decision::Resumed => What::Resume(check.clone()),
             Decision::Reset => What::Reset(check.clone()),
-            Decision::Asked => What::ByHand(check.clone()),
+            Decision::RestartRequested => What::ManualRestart(check.clone()),
             _ => return Vec::new(),
         };
         let mut faults = Vec::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Setup;
 use super::happening::{Answer, Sample, Step, WarmUps, What};
 use super::stock::Stock;
-use super::tell::Teller;
+use super::tell::TracePrinter;
 use crate::health::{
     Body, Check, CheckResult, Effect, Event, Judgement, Moment, Monitor, Observation, Phase,
     Reason, StatusLine, Tick, Trouble, Verdict,
@@ -26,8 +26,8 @@ const AFTER_THE_END: Duration = Duration::from_secs(600);
 const MOST_PER_STEP: usize = 100_000;
 
 /// Runs `steps`, telling every decision.
-pub fn run(setup: &Setup, steps: &[Step], teller: &mut Teller) {
-    let mut world = World::new(setup, teller);
+pub fn run(setup: &Setup, steps: &[Step], printer: &mut TracePrinter) {
+    let mut world = World::new(setup, printer);
     for step in steps {
         let at = ORIGIN + step.at;
         // what the trace says holds for everything of its moment
@@ -46,7 +46,7 @@ pub fn run(setup: &Setup, steps: &[Step], teller: &mut Teller) {
 
 struct World<'a> {
     monitor: Monitor,
-    teller: &'a mut Teller,
+    printer: &'a mut TracePrinter,
     now: Moment,
     /// What comes when; the number keeps the order of one moment.
     agenda: BTreeMap<(Moment, u64), Due>,
@@ -72,8 +72,8 @@ struct Service {
 }
 
 impl<'a> World<'a> {
-    fn new(setup: &Setup, teller: &'a mut Teller) -> Self {
-        teller.begin(ORIGIN);
+    fn new(setup: &Setup, printer: &'a mut TracePrinter) -> Self {
+        printer.begin(ORIGIN);
         let service = |check: &Check| Service {
             check: check.clone(),
             sample: Sample {
@@ -88,7 +88,7 @@ impl<'a> World<'a> {
         };
         Self {
             monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
-            teller,
+            printer,
             now: ORIGIN,
             agenda: BTreeMap::new(),
             number: 0,
@@ -131,7 +131,7 @@ impl<'a> World<'a> {
             What::Reset(check) => self.feed(Event::Reset {
                 check: check.clone(),
             }),
-            What::ByHand(check) => self.feed(Event::Restart {
+            What::ManualRestart(check) => self.feed(Event::Restart {
                 check: check.clone(),
             }),
             What::Restarts { check, process, go } => {
@@ -175,7 +175,7 @@ impl<'a> World<'a> {
             self.now = self.now.max(at);
             self.happen(due);
         }
-        self.teller
+        self.printer
             .remark(self.now, "it goes on like this for ever");
         self.agenda.clear();
     }
@@ -246,7 +246,7 @@ impl<'a> World<'a> {
 
     fn feed(&mut self, event: Event) {
         let effects = self.monitor.handle(self.now, event);
-        self.teller.effects(&effects);
+        self.printer.effects(&effects);
         for effect in effects {
             match effect {
                 Effect::Note(_) => {}
@@ -347,7 +347,7 @@ fn answer(check: String, ticket: crate::health::Ticket, sample: Sample) -> Event
             reason,
             detail,
         } => {
-            let look = CheckResult {
+            let result = CheckResult {
                 seen: Observation {
                     duration,
                     ..Observation::default()
@@ -363,7 +363,7 @@ fn answer(check: String, ticket: crate::health::Ticket, sample: Sample) -> Event
             Event::Judged {
                 check,
                 ticket,
-                look: Box::new(look),
+                result: Box::new(result),
             }
         }
     }

@@ -20,8 +20,12 @@ pub fn step(fields: &mut Fields, known: &[&str]) -> Option<Step> {
         fields.check("resume", known).map(What::Resume)
     } else if fields.has("reset") {
         fields.check("reset", known).map(What::Reset)
+    } else if fields.has("manual_restart") {
+        let check = fields.check("manual_restart", known);
+        check.map(What::ManualRestart)
     } else if fields.has("by_hand") {
-        fields.check("by_hand", known).map(What::ByHand)
+        // the first name of "manual_restart"
+        fields.check("by_hand", known).map(What::ManualRestart)
     } else if fields.has("restart") {
         let words = [("succeeds", Restarts::Succeed), ("fails", Restarts::Fail)];
         let go = fields.word("restart", &words);
@@ -70,7 +74,8 @@ fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
     if !fields.has("check") {
         fields.wrong(
             "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
-             \"resume\", \"reset\", \"by_hand\", \"restart\", \"processes\", \"warmup\", \"shutdown\"",
+             \"resume\", \"reset\", \"manual_restart\", \"restart\", \"processes\", \"warmup\", \
+             \"shutdown\"",
         );
         return None;
     }

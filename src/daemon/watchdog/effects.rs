@@ -81,7 +81,7 @@ impl Watchdog {
             journal.write(now, &event, &effects);
         }
         for effect in effects {
-            let (url, look) = match &effect {
+            let (url, result) = match &effect {
                 Effect::Act { plan, .. } => {
                     // before a process is touched it is on disk why
                     self.write_down(&plan.check, true);
@@ -105,7 +105,7 @@ impl Watchdog {
                 | Effect::Wake { .. }
                 | Effect::WarmUp { .. } => (String::new(), None),
             };
-            self.executor.perform(effect, &url, look);
+            self.executor.perform(effect, &url, result);
         }
         for note in &notes {
             self.answer_restart(&note.check, &note.decision);
@@ -118,7 +118,7 @@ impl Watchdog {
         let has_changed = notes.iter().any(|note| {
             !matches!(
                 note.decision,
-                Decision::Judged { .. } | Decision::TickDropped(_) | Decision::Telling { .. }
+                Decision::Judged { .. } | Decision::TickDropped(_) | Decision::Reporting { .. }
             )
         });
         if !notes.is_empty() {
@@ -213,7 +213,10 @@ impl Watchdog {
             .monitor
             .memory(check)
             .and_then(|memory| memory.incident.as_ref());
-        let look = incident.and_then(|incident| incident.last_fail()).cloned();
-        (url.map(|check| check.url.clone()).unwrap_or_default(), look)
+        let result = incident.and_then(|incident| incident.last_fail()).cloned();
+        (
+            url.map(|check| check.url.clone()).unwrap_or_default(),
+            result,
+        )
     }
 }

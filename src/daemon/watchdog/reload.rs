@@ -281,7 +281,7 @@ impl Watchdog {
             limits: parts.limits,
             forgot,
         });
-        self.notification_queue.tell_unclaimed();
+        self.notification_queue.report_unclaimed();
         Ok(())
     }
 }

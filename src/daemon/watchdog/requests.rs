@@ -63,7 +63,7 @@ impl Watchdog {
             Handling::SetHealth { unhealthy } => {
                 let snapshot = self.monitor.snapshot(self.executor.clock.now());
                 let health = &mut self.serving.health;
-                health.set_by_hand(unhealthy);
+                health.set_unhealthy(unhealthy);
                 let reasons = health.reasons(&snapshot);
                 ControlReply::Health {
                     healthy: reasons.is_empty(),
@@ -100,7 +100,7 @@ impl Watchdog {
     pub(super) fn answer_restart(&mut self, check: &str, decision: &Decision) {
         let answer = match decision {
             Decision::Refused(why) => ControlReply::error(ControlFault::Refused, why.to_string()),
-            Decision::ByHand { .. } => {
+            Decision::ManualRestart { .. } => {
                 let now = self.executor.clock.now();
                 let Some(view) = self.monitor.view(now, check) else {
                     return;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::attempt::{Attempt, AttemptResult, Next, left_alone};
 use super::super::check::{Activity, CheckState};
-use super::super::incident::{DownState, Happening, ReportKind};
+use super::super::incident::{DownState, IncidentEvent, ReportKind};
 use super::super::note::Decision;
 use super::super::pending::PendingRestart;
 use super::super::plan::{Plan, Scope};
@@ -25,7 +25,7 @@ impl CheckState {
         // evidence is kept once an incident: the second core says what the first one said
         let incident = self.memory.incident.as_ref();
         let first = incident.is_none_or(|incident| incident.attempts == 0);
-        let every_action = self.check.policy.tell == NotifyMode::EveryAction;
+        let every_action = self.check.policy.notify == NotifyMode::EveryAction;
         let capture = self.check.capture && (first || every_action);
         let incident = self.memory.incident.as_mut();
         let (incident, number) = match incident {
@@ -86,11 +86,11 @@ impl CheckState {
             incident: attempt.incident.clone(),
             remedy: self.check.remedy.clone(),
             scope,
-            looked: attempt.listed.clone(),
+            listed: attempt.listed.clone(),
             unfinished,
             dry_run: self.check.dry_run,
             capture: attempt.capture,
-            by_hand: attempt.manual,
+            manual: attempt.manual,
         };
         cx.shared.begin_action(&self.check.name, on.clone());
         self.activity = Activity::Acting {
@@ -145,7 +145,7 @@ impl CheckState {
         }
         self.action_ended_at(cx.now, attempt.begun, !restarted.is_empty());
         if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, Happening::Acted(outcome.clone()));
+            incident.note(cx.now, IncidentEvent::Acted(outcome.clone()));
         }
         cx.shared.end_action(cx.now, &self.check.name, restarted);
         cx.note(&self.check.name, Decision::Acted { outcome });
@@ -181,16 +181,16 @@ impl CheckState {
             }
         }
         match (attempt.result.touched, attempt.result.restarted) {
-            (false, _) => self.tally.untouched += 1,
-            (true, false) => self.tally.failed += 1,
-            (true, true) => self.tally.restarted += 1,
+            (false, _) => self.counts.untouched += 1,
+            (true, false) => self.counts.failed += 1,
+            (true, true) => self.counts.restarted += 1,
         }
         cx.shared.end_attempt(&self.check.name);
     }
 
     /// Reports, or goes on to verify.
     pub(super) fn after_action(&mut self, result: AttemptResult, cx: &mut Context<'_>) {
-        match self.check.policy.tell {
+        match self.check.policy.notify {
             // the original reports nothing when it could not even ask, and knows no restart by hand
             NotifyMode::EveryAction if result.unreachable || self.is_only_manual() => {}
             NotifyMode::EveryAction => self.report(ReportKind::Action, cx),
@@ -208,7 +208,7 @@ impl CheckState {
 
     /// Probes a restarted service again soon, unless the watchdog is ending.
     pub(super) fn verify_again(&mut self, cx: &mut Context<'_>) {
-        let verifies = self.check.policy.tell == NotifyMode::Changes;
+        let verifies = self.check.policy.notify == NotifyMode::Changes;
         if verifies && self.activity == Activity::Idle && !cx.shared.shutting_down {
             self.probe(VERIFY_EVERY, cx);
         }

@@ -1,7 +1,7 @@
 //! The result of a probe: judged, excused, counted, and what follows from that.
 
 use super::super::check::{Activity, CheckState};
-use super::super::incident::{CheckResult, Happening, Incident};
+use super::super::incident::{CheckResult, Incident, IncidentEvent};
 use super::super::moment::Moment;
 use super::super::note::{Counted, Decision};
 use super::super::observation::Observation;
@@ -43,7 +43,7 @@ impl CheckState {
     }
 
     fn note_result(&self, result: &CheckResult, counted: Counted, cx: &mut Context<'_>) {
-        cx.note(&self.check.name, Decision::of_look(result, counted));
+        cx.note(&self.check.name, Decision::of_result(result, counted));
     }
 
     /// Counts a result and goes on from there.
@@ -57,7 +57,7 @@ impl CheckState {
         let counted = self.count(cx.now, verdict);
         self.note_result(&result, counted, cx);
         if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, Happening::Looked(Box::new(result.clone())));
+            incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
         }
         self.report_episodes(&result, cx);
         match verdict {
@@ -102,7 +102,7 @@ impl CheckState {
         self.stand(cx.now, Status::Down);
         let reason = result.judgement.reason;
         if let Some(incident) = self.memory.incident.as_mut() {
-            if std::mem::take(&mut incident.by_hand) {
+            if std::mem::take(&mut incident.manual) {
                 let incident = incident.id.clone();
                 cx.note(&self.check.name, Decision::Opened { incident });
             }
@@ -110,9 +110,9 @@ impl CheckState {
             let id = cx.shared.next_incident();
             let since = self.memory.failing_since.unwrap_or(cx.now);
             let mut incident = Incident::open(id.clone(), &self.check.name, since, cx.now);
-            incident.note(cx.now, Happening::Looked(Box::new(result)));
+            incident.note(cx.now, IncidentEvent::Probed(Box::new(result)));
             self.memory.incident = Some(incident);
-            self.tally.incidents += 1;
+            self.counts.incidents += 1;
             cx.note(&self.check.name, Decision::Opened { incident: id });
         }
         self.consider(reason, listed, cx);

@@ -46,7 +46,7 @@ pub enum Event {
     Judged {
         check: String,
         ticket: Ticket,
-        look: Box<CheckResult>,
+        result: Box<CheckResult>,
     },
     /// [`Effect::WarmUp`] ended. Of the answer's body and headers nothing is kept.
     WarmedUp {

@@ -2,7 +2,7 @@
 
 use super::super::check::CheckState;
 use super::super::gate::Gate;
-use super::super::incident::{DownState, Happening, ReportKind};
+use super::super::incident::{DownState, IncidentEvent, ReportKind};
 use super::super::note::Decision;
 use super::super::policy::NotifyMode;
 use super::super::process::Process;
@@ -18,9 +18,9 @@ impl CheckState {
         cx: &mut Context<'_>,
     ) {
         cx.shared.define_failing(cx.now, self);
-        let reports_actions = self.check.policy.tell == NotifyMode::EveryAction;
+        let reports_actions = self.check.policy.notify == NotifyMode::EveryAction;
         if self.check.remedy.selection.is_empty() && !reports_actions {
-            return self.report_down(DownState::ToldOnly, cx);
+            return self.report_down(DownState::NotifyOnly, cx);
         }
         self.rearm(cx);
         if self.give_up(cx) {
@@ -105,7 +105,7 @@ impl CheckState {
     /// A restart of the check is being finished, or nothing but unfinished restarts is left to act on: they are
     /// tried again by themselves. The drop-in acts at every tick that fails, like the original.
     fn gate_of_unfinished(&self, listed: Option<&[Process]>, cx: &Context<'_>) -> Option<Gate> {
-        if self.check.policy.tell == NotifyMode::EveryAction {
+        if self.check.policy.notify == NotifyMode::EveryAction {
             return None;
         }
         let name = &self.check.name;
@@ -139,7 +139,7 @@ impl CheckState {
             self.memory.next_attempt = None;
             self.held = None;
             if let Some(incident) = self.memory.incident.as_mut() {
-                incident.note(cx.now, Happening::Rearmed);
+                incident.note(cx.now, IncidentEvent::Rearmed);
             }
             cx.note(&self.check.name, Decision::Rearmed);
         }
@@ -158,9 +158,9 @@ impl CheckState {
         self.memory.gave_up = Some(cx.now);
         self.memory.verifying = None;
         if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, Happening::GaveUp);
+            incident.note(cx.now, IncidentEvent::GaveUp);
             // a person who hears that it was given up knows that it is down
-            incident.told = true;
+            incident.notified = true;
         }
         let rearm = self.check.policy.rearm;
         cx.note(&self.check.name, Decision::GaveUp);
@@ -187,7 +187,7 @@ impl CheckState {
             return;
         }
         if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, Happening::Held(gate.clone()));
+            incident.note(cx.now, IncidentEvent::Held(gate.clone()));
         }
         cx.note(&self.check.name, Decision::Held(gate.clone()));
         let passes = waits || matches!(gate, Gate::Backoff { .. } | Gate::ShuttingDown);

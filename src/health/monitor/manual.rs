@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::check::{Activity, CheckState};
-use super::super::incident::{Happening, Incident};
+use super::super::incident::{Incident, IncidentEvent};
 use super::super::note::{Decision, Refusal};
 use super::super::plan::Remedy;
 use super::super::process::Process;
@@ -55,7 +55,7 @@ impl CheckState {
             ticket,
             manual: true,
         };
-        cx.note(&self.check.name, Decision::Asked);
+        cx.note(&self.check.name, Decision::RestartRequested);
         cx.effects.push(Effect::List {
             check: self.check.name.clone(),
             ticket,
@@ -91,15 +91,15 @@ impl CheckState {
         if let Some(process) = self.processes_listed(cx.now, &chosen) {
             cx.note(&self.check.name, Decision::Replaced { process });
         }
-        self.tally.incidents += u64::from(self.memory.incident.is_none());
+        self.counts.incidents += u64::from(self.memory.incident.is_none());
         let name = &self.check.name;
         let incident = self.memory.incident.get_or_insert_with(|| Incident {
-            by_hand: true,
+            manual: true,
             ..Incident::open(id, name, cx.now, cx.now)
         });
-        incident.note(cx.now, Happening::ByHand);
+        incident.note(cx.now, IncidentEvent::ManualRestart);
         let incident = incident.id.clone();
-        cx.note(&self.check.name, Decision::ByHand { incident });
+        cx.note(&self.check.name, Decision::ManualRestart { incident });
         // what is unfinished is tried again now; an attempt is for the others
         self.retry_manually(&chosen, cx);
         let unfinished = cx.shared.unfinished(Some(&chosen));

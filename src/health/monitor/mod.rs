@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Activity, Check, CheckState, Memory, Pause};
 use super::gate::Gate;
-use super::incident::{Happening, Incident};
+use super::incident::{Incident, IncidentEvent};
 use super::moment::Moment;
 use super::note::Decision;
 use super::step::Halt;
@@ -140,9 +140,9 @@ impl Monitor {
             Event::Judged {
                 check,
                 ticket,
-                look,
+                result,
             } => self.with(now, &check, &mut effects, |check, cx| {
-                check.judged(ticket, *look, cx);
+                check.judged(ticket, *result, cx);
             }),
             Event::WarmedUp {
                 check,
@@ -176,7 +176,7 @@ impl Monitor {
                 kind,
                 failure,
             } => {
-                let delivered = Happening::Told {
+                let delivered = IncidentEvent::Delivered {
                     report,
                     kind,
                     failure,
@@ -350,7 +350,7 @@ impl Monitor {
     }
 
     /// A report was delivered, or could not be: noted in its incident, also after its end.
-    fn delivered(&mut self, now: Moment, id: &str, delivered: Happening) {
+    fn delivered(&mut self, now: Moment, id: &str, delivered: IncidentEvent) {
         let is_it = |incident: &Option<Incident>| {
             incident.as_ref().is_some_and(|incident| incident.id == id)
         };

@@ -12,7 +12,7 @@ use super::super::attempt::AttemptResult;
 use super::super::backoff::Backoff;
 use super::super::check::CheckState;
 use super::super::gate::Gate;
-use super::super::incident::{Happening, Incident};
+use super::super::incident::{Incident, IncidentEvent};
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::pending::{PendingRestart, ResumeResult};
@@ -560,12 +560,12 @@ impl CheckState {
             .incident
             .get_or_insert_with(|| Incident::open(id, name, cx.now, cx.now));
         incident.attempts = incident.attempts.max(1);
-        incident.note(cx.now, Happening::Acted(outcome.clone()));
+        incident.note(cx.now, IncidentEvent::Acted(outcome.clone()));
         self.stand(cx.now, Status::Down);
         self.action_ended_at(cx.now, begun, !restarted.is_empty());
         match restarted.is_empty() {
-            true => self.tally.failed += 1,
-            false => self.tally.restarted += 1,
+            true => self.counts.failed += 1,
+            false => self.counts.restarted += 1,
         }
         cx.shared.touched(cx.now, restarted);
         let result = AttemptResult {
@@ -594,10 +594,10 @@ impl CheckState {
         if !touched {
             return;
         }
-        self.tally.failed += 1;
+        self.counts.failed += 1;
         self.next_attempt_not_before(next);
         if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, Happening::Acted(outcome));
+            incident.note(cx.now, IncidentEvent::Acted(outcome));
         }
     }
 }

@@ -22,7 +22,7 @@ impl CheckState {
         match self.activity {
             Activity::Idle => self.probe(Duration::ZERO, cx),
             Activity::Listing { manual: false, .. } | Activity::Probing { .. }
-                if self.missed.is_none() && self.check.policy.tell == NotifyMode::Changes =>
+                if self.missed.is_none() && self.check.policy.notify == NotifyMode::Changes =>
             {
                 let age = tick.age.unwrap_or_default();
                 self.missed = Some(MissedTick {
@@ -176,7 +176,7 @@ impl CheckState {
                 chosen.retain(|process| !remedy.is_ourselves(&process.name));
                 let is_running = |process: &Process| process.state == ProcessState::Running;
                 if !eager && !chosen.iter().any(is_running) {
-                    self.tally.idle += 1;
+                    self.counts.idle += 1;
                     self.see_pending(&chosen, cx);
                     return Err(Some(Dropped::NoneRunning));
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::check::{CheckState, Episode, Verifying};
-use super::super::incident::{CheckResult, DownState, Happening, Incident, Report, ReportKind};
+use super::super::incident::{CheckResult, DownState, Incident, IncidentEvent, Report, ReportKind};
 use super::super::note::Decision;
 use super::super::policy::NotifyMode;
 use super::super::threshold::Streak;
@@ -28,9 +28,9 @@ impl CheckState {
             url: self.check.url.clone(),
             incident: incident.clone(),
         };
-        self.memory.told_at = Some(cx.now);
+        self.memory.notified_at = Some(cx.now);
         let number = report.number;
-        let decision = Decision::Telling {
+        let decision = Decision::Reporting {
             report: number,
             kind,
         };
@@ -40,12 +40,12 @@ impl CheckState {
 
     /// Reports that the check is down, unless that was reported.
     pub(super) fn report_down(&mut self, down: DownState, cx: &mut Context<'_>) {
-        if self.check.policy.tell != NotifyMode::Changes {
+        if self.check.policy.notify != NotifyMode::Changes {
             return;
         }
         let expected = match down {
             DownState::Back { .. } | DownState::NothingRestarted | DownState::DryRun => true,
-            DownState::ToldOnly | DownState::Held(_) | DownState::NotBack { .. } => false,
+            DownState::NotifyOnly | DownState::Held(_) | DownState::NotBack { .. } => false,
         };
         if expected && self.is_only_manual() {
             // the person who asked for it knows
@@ -54,7 +54,7 @@ impl CheckState {
         let Some(incident) = self.memory.incident.as_mut() else {
             return;
         };
-        if std::mem::replace(&mut incident.told, true) {
+        if std::mem::replace(&mut incident.notified, true) {
             return;
         }
         self.report(ReportKind::Down { state: down }, cx);
@@ -74,7 +74,7 @@ impl CheckState {
         let Some(incident) = self.memory.incident.as_mut() else {
             return;
         };
-        incident.note(cx.now, Happening::Recovered);
+        incident.note(cx.now, IncidentEvent::Recovered);
         incident.ended = Some(cx.now);
         let down = cx.now.since(incident.since);
         cx.note(&self.check.name, Decision::Recovered { down });
@@ -83,13 +83,13 @@ impl CheckState {
             self.report_down(DownState::Back { after }, cx);
         }
         let incident = self.memory.incident.as_ref();
-        let reported = incident.is_some_and(|incident| incident.told);
-        if reported && self.check.policy.tell == NotifyMode::Changes {
+        let reported = incident.is_some_and(|incident| incident.notified);
+        if reported && self.check.policy.notify == NotifyMode::Changes {
             self.report(ReportKind::Recovered { down }, cx);
         }
         self.closed = self.memory.incident.take();
         self.unwritten = true;
-        self.memory.told_at = None;
+        self.memory.notified_at = None;
     }
 
     /// It is not passing yet: goes on verifying, says "not back" when that took too long, reminds.
@@ -113,14 +113,14 @@ impl CheckState {
         let Some(every) = cx.shared.limits.reminder else {
             return;
         };
-        let reported = self.memory.told_at;
+        let reported = self.memory.notified_at;
         let due = reported.is_some_and(|reported| cx.now.since(reported) >= every);
         let incident = self.memory.incident.as_ref();
-        let Some(incident) = incident.filter(|incident| incident.told && due) else {
+        let Some(incident) = incident.filter(|incident| incident.notified && due) else {
             return;
         };
         let down = cx.now.since(incident.since);
-        if self.check.policy.tell == NotifyMode::Changes {
+        if self.check.policy.notify == NotifyMode::Changes {
             self.report(ReportKind::Reminder { down }, cx);
         }
     }
@@ -128,15 +128,15 @@ impl CheckState {
     /// Degraded and unknown results lead to no action; when they last, that is reported once.
     pub(super) fn report_episodes(&mut self, result: &CheckResult, cx: &mut Context<'_>) {
         let episode = self.count_episodes(result.judgement.verdict);
-        let kind = match (episode, self.check.policy.tell) {
+        let kind = match (episode, self.check.policy.notify) {
             (Some(kind), NotifyMode::Changes) => kind,
             (Some(_), NotifyMode::EveryAction) | (None, _) => return,
         };
         let name = &self.check.name;
         let mut incident = Incident::open(cx.shared.next_incident(), name, cx.now, cx.now);
         incident.reports = 1;
-        incident.note(cx.now, Happening::Looked(Box::new(result.clone())));
-        let decision = Decision::Telling {
+        incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
+        let decision = Decision::Reporting {
             report: 1,
             kind: kind.clone(),
         };
@@ -155,9 +155,13 @@ impl CheckState {
     fn count_episodes(&mut self, verdict: Verdict) -> Option<ReportKind> {
         let needed = Streak::needed(self.check.policy.fail);
         if verdict == Verdict::Unknown {
-            return self.memory.blind.lasts(needed).then_some(ReportKind::Blind);
+            return self
+                .memory
+                .unknown
+                .lasts(needed)
+                .then_some(ReportKind::Unknown);
         }
-        self.memory.blind = Episode::default();
+        self.memory.unknown = Episode::default();
         if verdict == Verdict::Degraded {
             return self
                 .memory
@@ -175,7 +179,7 @@ impl CheckState {
 impl Episode {
     /// Counts one more result; true once, when there were enough of them.
     fn lasts(&mut self, needed: u32) -> bool {
-        self.looks = self.looks.saturating_add(1);
-        self.looks >= needed && !std::mem::replace(&mut self.told, true)
+        self.results = self.results.saturating_add(1);
+        self.results >= needed && !std::mem::replace(&mut self.notified, true)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::attempt::{Attempt, AttemptMode, AwaitingHealthy, left_alone};
 use super::super::check::{Activity, CheckState};
-use super::super::incident::{DownState, Happening};
+use super::super::incident::{DownState, IncidentEvent};
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::plan::Scope;
@@ -77,7 +77,7 @@ impl CheckState {
             return true;
         }
         let process = awaiting.process.clone();
-        self.halt(Halt::Unproven { process, after }, cx);
+        self.halt(Halt::NotHealthy { process, after }, cx);
         false
     }
 
@@ -89,7 +89,7 @@ impl CheckState {
         let left = attempt.left();
         let steps = left_alone(cx.now, left.clone(), &why).collect();
         if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, Happening::Acted(Outcome { steps }));
+            incident.note(cx.now, IncidentEvent::Acted(Outcome { steps }));
         }
         cx.note(&self.check.name, Decision::RollStopped { why, left });
         self.end_attempt(&attempt, cx);
@@ -118,7 +118,7 @@ impl CheckState {
         manual: bool,
     ) -> Attempt {
         let memory = &mut self.memory;
-        match (self.check.policy.tell, listed) {
+        match (self.check.policy.notify, listed) {
             (NotifyMode::EveryAction, _) => Attempt::whole(now, Scope::All, unfinished),
             (NotifyMode::Changes, None) => Attempt::whole(now, Scope::First, unfinished),
             (NotifyMode::Changes, Some(chosen)) => {

@@ -7,7 +7,7 @@ use super::super::expectation::Expectation;
 use super::super::gate::Gate;
 use super::super::moment::Moment;
 use super::super::snapshot::{
-    Busy, CheckResultView, CheckView, IncidentView, PauseView, RollView, Snapshot, Spending,
+    Busy, CheckResultView, CheckView, IncidentView, PauseView, RollingView, Snapshot, Spending,
     StreakView, Totals,
 };
 use super::super::threshold::{Status, Streak};
@@ -42,7 +42,7 @@ impl Monitor {
                 pending: stands(Status::Pending),
                 paused: count(&|state| state.paused(now).is_some()),
                 gave_up: count(&|state| state.memory.gave_up.is_some()),
-                looking: count(&|state| {
+                probing: count(&|state| {
                     matches!(
                         state.activity,
                         Activity::Listing { .. } | Activity::Probing { .. }
@@ -74,7 +74,7 @@ impl CheckState {
             status: memory.status,
             since: match &memory.incident {
                 Some(incident) if memory.status == Status::Down => Some(incident.since),
-                _ => memory.stands_since,
+                _ => memory.status_since,
             },
             last: memory.samples.back().map(CheckResultView::from),
             seen: self.seen,
@@ -107,7 +107,7 @@ impl CheckState {
             }),
             busy: self.busy(),
             warming: self.warming.as_ref().map(|warming| warming.since),
-            roll: self.attempt.as_ref().and_then(RollView::of),
+            rolling: self.attempt.as_ref().and_then(RollingView::of),
             pending: shared
                 .pending
                 .values()
@@ -117,7 +117,7 @@ impl CheckState {
             targets: check.remedy.selection.words(),
             requires: check.requires.clone(),
             dry_run: check.dry_run,
-            tally: self.tally.clone(),
+            counts: self.counts.clone(),
             samples: memory.samples.iter().map(CheckResultView::from).collect(),
         }
     }

@@ -312,7 +312,7 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
     };
     let streak = &check.streak;
     let verdicts = Verdict::ALL.into_iter().filter_map(|verdict| {
-        let count = check.tally.looks.get(&verdict)?;
+        let count = check.counts.probes.get(&verdict)?;
         Some(format!("{count} {verdict}"))
     });
     let mut facts = vec![
@@ -335,7 +335,7 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
         ),
         ("Restarts", listed(&check.targets)),
         ("Restarts so far", {
-            let tally = &check.tally;
+            let tally = &check.counts;
             format!("{} done, {} failed", tally.restarted, tally.failed)
         }),
         ("Needs", listed(&check.requires)),

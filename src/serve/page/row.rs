@@ -199,11 +199,11 @@ pub fn note(check: &CheckView, now: Moment) -> String {
             on => on.join(", "),
         };
         parts.push(format!("restarting {what} for {}", span(now.since(*since))));
-    } else if let Some(roll) = &check.roll {
+    } else if let Some(roll) = &check.rolling {
         let left = roll.left.len();
         parts.push(format!(
             "waiting for a pass after {}, {left} more to restart",
-            roll.proving
+            roll.awaiting
         ));
     }
     if let Some(pause) = &check.pause {

@@ -36,7 +36,7 @@ const UP_WITHIN: Duration = Duration::from_secs(10);
 /// How long it has to stay.
 const UP_FOR: Duration = Duration::from_secs(1);
 /// How often its status is asked meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const POLL_EVERY: Duration = Duration::from_millis(200);
 
 /// A client that runs command lines.
 #[derive(Clone, Debug)]
@@ -212,7 +212,7 @@ impl Supervisor for CommandClient {
                 let text = format!("its stop command ended well, but it is {state}");
                 return Err(CallError::fault(CallError::FAILED, text));
             }
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_EVERY).await;
         }
     }
 
@@ -252,7 +252,7 @@ impl Supervisor for CommandClient {
                     return Err(CallError::fault(CallError::ABNORMAL_TERMINATION, text));
                 }
             }
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_EVERY).await;
         }
     }
 

@@ -44,7 +44,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a container that is never killed.
 const MAX_STOP_TIMEOUT: Duration = Duration::from_secs(600);
 /// How often a started container is inspected to see whether it stays up.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_EVERY: Duration = Duration::from_millis(100);
 /// Engines count a log's lines, of both outputs together; these are short ones,
 const SHORT_LINE: u16 = 8;
 /// and so many are never too many.
@@ -140,7 +140,7 @@ impl DockerClient {
             if Instant::now() >= until {
                 return Ok(());
             }
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_EVERY).await;
         }
     }
 
@@ -171,11 +171,11 @@ impl DockerClient {
     async fn post(
         &self,
         id: &str,
-        deed: &str,
+        verb: &str,
         within: Duration,
     ) -> Result<DockerResponse, CallError> {
         self.wire
-            .post(&format!("/containers/{id}/{deed}"), within)
+            .post(&format!("/containers/{id}/{verb}"), within)
             .await
     }
 

@@ -16,7 +16,7 @@ pub const TRACES: &[Paragraph] = &[
     ),
     Term(
         "{\"at\":10,\"pause\":\"shop\",\"for\":\"30m\",\"reason\":\"deploy\"}",
-        "A person pauses it; likewise {\"resume\":\"shop\"}, {\"reset\":\"shop\"} and {\"by_hand\":\"shop\"}, a restart by hand.",
+        "A person pauses it; likewise {\"resume\":\"shop\"}, {\"reset\":\"shop\"} and {\"manual_restart\":\"shop\"}, a restart by hand.",
     ),
     Term(
         "{\"at\":10,\"restart\":\"fails\"}",
