@@ -14,6 +14,9 @@ use super::verdict::{Judgement, Verdict};
 /// The looks that an incident keeps in full; of longer ones the middle is dropped.
 const KEPT_ENTRIES: usize = 100;
 
+/// Of these the first, which tell how it began, are never dropped.
+const KEPT_FIRST: usize = 10;
+
 /// What is kept of a body and of each header in an incident, in bytes: an excerpt for people.
 const KEPT_BYTES: usize = 1024;
 
@@ -75,17 +78,43 @@ impl Incident {
         self.attempts = self.attempts.saturating_sub(1);
     }
 
-    /// Notes `event`, dropping the oldest entry after the first ten when there are too many.
+    /// Notes `event`, dropping the oldest entry after the first ones when there are too many.
     pub fn note(&mut self, at: Moment, event: IncidentEvent) {
         let event = match event {
             IncidentEvent::Probed(result) => IncidentEvent::Probed(Box::new(result.brief())),
             other => other,
         };
         if self.entries.len() >= KEPT_ENTRIES {
-            self.entries.remove(10);
+            self.entries.remove(KEPT_FIRST);
             self.dropped += 1;
         }
         self.entries.push(Entry { at, event });
+    }
+
+    /// The entries with their numbers, which count up over all that happened: an entry keeps its number when others are
+    /// dropped.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        (0..).zip(&self.entries).map(|(index, entry)| {
+            let is_first = index < KEPT_FIRST as u64;
+            (if is_first { index } else { index + self.dropped }, entry)
+        })
+    }
+
+    /// The numbers of the entries that were dropped.
+    pub fn dropped_numbers(&self) -> std::ops::Range<u64> {
+        let begin = KEPT_FIRST as u64;
+        begin..begin + self.dropped
+    }
+
+    /// The same without its entries, which are stored apart from it.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            check: self.check.clone(),
+            entries: Vec::new(),
+            ..*self
+        }
     }
 
     /// Every look that is remembered, in order.

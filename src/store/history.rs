@@ -1,9 +1,13 @@
 //! What is remembered for people and for the next run: check state, incidents with their transcripts, and
 //! decisions. All of it belongs to a watchdog and one of its checks, and is bounded here, per check and by age.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{each, int, json, json_text, parsed};
+use super::rows::{each, execute, int, json, json_text, parsed};
+use super::schema;
+use super::trouble::StoreError;
 use crate::health::{Incident, Note};
 
 /// What is older is dropped.
@@ -24,6 +28,10 @@ pub(super) fn forget_old(conn: &Connection, now: i64) -> rusqlite::Result<()> {
             [now - KEPT_MILLIS],
         )?;
     }
+    conn.execute(
+        "DELETE FROM incidents WHERE ended IS NOT NULL AND opened < ?1",
+        [now - KEPT_MILLIS],
+    )?;
     Ok(())
 }
 
@@ -34,7 +42,8 @@ pub(super) fn save_memory(
     memory: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    conn.execute(
+    execute(
+        conn,
         "INSERT INTO memories (watchdog, check_name, memory, written) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (watchdog, check_name) DO UPDATE SET memory = excluded.memory, written = excluded.written",
         params![watchdog, check, memory, now],
@@ -56,14 +65,16 @@ pub(super) fn memories(
     Ok(rows.into_iter().flatten().collect())
 }
 
+/// Saves an incident, or what has happened in it since: its head, and those entries that are not there yet.
 pub(super) fn save_incident(
     conn: &Connection,
     watchdog: &str,
     incident: &Incident,
-    text: &str,
 ) -> rusqlite::Result<()> {
     let opened = int(incident.opened.as_millis());
-    conn.execute(
+    let text = json("an incident", &incident.head()).map_err(cannot_store)?;
+    execute(
+        conn,
         "INSERT INTO incidents (id, watchdog, check_name, since, opened, ended, incident) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
          ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, incident = excluded.incident",
@@ -77,16 +88,74 @@ pub(super) fn save_incident(
             text,
         ],
     )?;
-    conn.execute(
-        "DELETE FROM incidents WHERE ended IS NOT NULL AND opened < ?1",
-        [opened - KEPT_MILLIS],
-    )?;
-    conn.execute(
-        "DELETE FROM incidents WHERE watchdog = ?1 AND check_name = ?2 AND id NOT IN ( \
-             SELECT id FROM incidents WHERE watchdog = ?1 AND check_name = ?2 ORDER BY opened DESC LIMIT ?3)",
-        params![watchdog, incident.check, KEPT_INCIDENTS],
+    let is_new = append_entries(conn, incident)?;
+    if is_new {
+        forget_incidents(conn, watchdog, &incident.check)?;
+    }
+    Ok(())
+}
+
+/// Appends the entries of `incident` that are not stored yet, and drops those that it has dropped. Returns whether
+/// none was stored before.
+fn append_entries(conn: &Connection, incident: &Incident) -> rusqlite::Result<bool> {
+    let last: Option<i64> = conn
+        .prepare_cached("SELECT max(number) FROM incident_entries WHERE incident = ?1")?
+        .query_row([&incident.id], |row| row.get(0))?;
+    for (number, entry) in incident.numbered() {
+        let number = int(number);
+        if last.is_some_and(|last| number <= last) {
+            continue;
+        }
+        let text = json("an incident's entry", entry).map_err(cannot_store)?;
+        execute(
+            conn,
+            "INSERT INTO incident_entries (incident, number, entry) VALUES (?1, ?2, ?3)",
+            params![incident.id, number, text],
+        )?;
+    }
+    let dropped = incident.dropped_numbers();
+    if !dropped.is_empty() {
+        execute(
+            conn,
+            "DELETE FROM incident_entries WHERE incident = ?1 AND number >= ?2 AND number < ?3",
+            params![incident.id, int(dropped.start), int(dropped.end)],
+        )?;
+    }
+    Ok(last.is_none())
+}
+
+/// Drops the incidents of a check beyond those that are kept.
+fn forget_incidents(conn: &Connection, watchdog: &str, check: &str) -> rusqlite::Result<()> {
+    execute(
+        conn,
+        "DELETE FROM incidents WHERE watchdog = ?1 AND check_name = ?2 AND id IN ( \
+             SELECT id FROM incidents WHERE watchdog = ?1 AND check_name = ?2 \
+             ORDER BY opened DESC LIMIT -1 OFFSET ?3)",
+        params![watchdog, check, KEPT_INCIDENTS],
     )?;
     Ok(())
+}
+
+fn cannot_store(error: StoreError) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
+/// The incident whose head is `text`, with its entries; `None` when another version wrote what we cannot read. An
+/// older version stored the entries in the head.
+fn whole_incident(conn: &Connection, text: &str) -> rusqlite::Result<Option<Incident>> {
+    let Some(mut incident) = parsed::<Incident>(text) else {
+        return Ok(None);
+    };
+    if !incident.entries.is_empty() || schema::version(conn)? < schema::WITH_ENTRIES {
+        return Ok(Some(incident));
+    }
+    let mut select = conn.prepare_cached(
+        "SELECT entry FROM incident_entries WHERE incident = ?1 ORDER BY number",
+    )?;
+    let texts = each(select.query([&incident.id])?, |row| json_text(row, 0))?;
+    let entries = texts.into_iter().flatten();
+    incident.entries = entries.filter_map(|text| parsed(&text)).collect();
+    Ok(Some(incident))
 }
 
 /// The checks of which anything is remembered, each with its watchdog: all, or those of one name.
@@ -118,11 +187,12 @@ pub(super) fn incidents(
     let rows = each(select.query(params![watchdog, check, limit])?, |row| {
         Ok((row.get(0)?, json_text(row, 1)?))
     })?;
-    Ok(rows
-        .into_iter()
-        .flatten()
-        .filter_map(|(watchdog, text)| Some((watchdog, parsed(&text)?)))
-        .collect())
+    let mut found = Vec::new();
+    for (watchdog, text) in rows.into_iter().flatten() {
+        let incident = whole_incident(conn, &text)?;
+        found.extend(incident.map(|incident| (watchdog, incident)));
+    }
+    Ok(found)
 }
 
 /// One incident, and the watchdog that it belongs to.
@@ -137,7 +207,10 @@ pub(super) fn incident(
             |row| Ok((row.get(0)?, json_text(row, 1)?)),
         )
         .optional()?;
-    Ok(found.and_then(|(watchdog, text)| Some((watchdog, parsed(&text)?))))
+    let Some((watchdog, text)) = found else {
+        return Ok(None);
+    };
+    Ok(whole_incident(conn, &text)?.map(|incident| (watchdog, incident)))
 }
 
 /// Ends the incidents of `watchdog` that a killed run left open and that nothing is remembered of: all but those in
@@ -150,18 +223,19 @@ pub(super) fn end_forgotten(
     let mut select =
         conn.prepare("SELECT incident FROM incidents WHERE watchdog = ?1 AND ended IS NULL")?;
     let texts = each(select.query([watchdog])?, |row| json_text(row, 0))?;
-    let open = texts
-        .into_iter()
-        .flatten()
-        .filter_map(|text| parsed::<Incident>(&text));
+    let known: HashSet<&String> = known.iter().collect();
     let mut ended = 0;
-    for mut incident in open.filter(|incident| !known.contains(&incident.id)) {
+    for text in texts.into_iter().flatten() {
+        let Some(mut incident) = whole_incident(conn, &text)? else {
+            continue;
+        };
+        if known.contains(&incident.id) {
+            continue;
+        }
         let last = incident.entries.last().map(|entry| entry.at);
         incident.ended = Some(last.unwrap_or(incident.opened));
-        if let Ok(text) = json("an incident", &incident) {
-            save_incident(conn, watchdog, &incident, &text)?;
-            ended += 1;
-        }
+        save_incident(conn, watchdog, &incident)?;
+        ended += 1;
     }
     Ok(ended)
 }
@@ -173,7 +247,8 @@ pub(super) fn add_note(
     note: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    conn.execute(
+    execute(
+        conn,
         "INSERT INTO notes (watchdog, check_name, written, note) VALUES (?1, ?2, ?3, ?4)",
         params![watchdog, check, now, note],
     )?;
@@ -187,7 +262,8 @@ pub(super) fn prune_notes(
     check: &str,
     keep: u32,
 ) -> rusqlite::Result<()> {
-    conn.execute(
+    execute(
+        conn,
         "DELETE FROM notes WHERE watchdog = ?1 AND check_name = ?2 AND id <= ( \
              SELECT id FROM notes WHERE watchdog = ?1 AND check_name = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
         params![watchdog, check, keep],

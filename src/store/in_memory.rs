@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::rows::is_unreadable;
-use super::schema::{self, INCIDENTS, INTENTS, MEMORIES, NOTES, OUTBOX, Table};
+use super::schema::{self, ENTRIES, INCIDENTS, INTENTS, MEMORIES, NOTES, OUTBOX, Table};
 use super::trouble::FileFault;
 
 /// A full outbox and as much again for all the rest, in pages of 4 KiB.
@@ -14,6 +14,17 @@ const LARGEST: u32 = 32_768;
 
 /// Until when a message is reserved that only its owner may take.
 const NEVER: i64 = i64::MAX;
+
+/// What is shown of the incidents that go on.
+const OPEN_INCIDENTS: (&str, Table) = (
+    "SELECT id, watchdog, check_name, since, opened, ended, incident FROM incidents WHERE ended IS NULL",
+    INCIDENTS,
+);
+const THEIR_ENTRIES: (&str, Table) = (
+    "SELECT incident, number, entry FROM incident_entries \
+     WHERE incident IN (SELECT id FROM incidents WHERE ended IS NULL)",
+    ENTRIES,
+);
 
 /// Notes what happens to the rows of a table. A row that comes and changes is still new.
 const TRACK: &str = "
@@ -27,7 +38,8 @@ const TRACK: &str = "
         INSERT OR REPLACE INTO changed VALUES ('{t}', old.id, 'gone');
     END;";
 
-/// Makes one, with what can be read of `file`: open intents, waiting messages and check state.
+/// Makes one, with what can be read of `file`: open intents, waiting messages, check state and open
+/// incidents.
 pub(super) fn build(file: Option<&Connection>) -> Result<Connection, FileFault> {
     let conn = Connection::open_in_memory()?;
     conn.query_row(
@@ -40,6 +52,10 @@ pub(super) fn build(file: Option<&Connection>) -> Result<Connection, FileFault> 
         let mut all_here = true;
         for table in [INTENTS, OUTBOX, MEMORIES] {
             all_here &= salvage_table(file, &conn, &table).is_ok();
+        }
+        for open in [OPEN_INCIDENTS, THEIR_ENTRIES] {
+            let (select, table) = open;
+            all_here &= copy_rows(file, select, &conn, &insert("OR IGNORE", &table)).is_ok();
         }
         if !all_here {
             tracing::warn!("not everything in the store could be read into memory");
@@ -58,7 +74,7 @@ pub(super) fn build(file: Option<&Connection>) -> Result<Connection, FileFault> 
 
 /// Carries all that must not be lost over from `before` into `file`, which never held it.
 pub(super) fn carry_over(before: &Connection, file: &Connection) -> rusqlite::Result<()> {
-    for table in [INTENTS, OUTBOX, MEMORIES, INCIDENTS] {
+    for table in [INTENTS, OUTBOX, MEMORIES, INCIDENTS, ENTRIES] {
         salvage_table(before, file, &table).or_else(Stop::unless_writing)?;
     }
     file.execute(
@@ -97,11 +113,16 @@ pub(super) fn merge(memory: &Connection, file: &Connection) -> rusqlite::Result<
         + " ON CONFLICT (watchdog, check_name) DO UPDATE SET memory = excluded.memory, \
            written = excluded.written WHERE excluded.written > written";
     copy(memory, &select(&MEMORIES), file, &newer)?;
+    // an incident that another watchdog has ended meanwhile stays as it is
+    let open = insert("", &INCIDENTS)
+        + " ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, incident = excluded.incident \
+           WHERE ended IS NULL";
+    copy(memory, &select(&INCIDENTS), file, &open)?;
     copy(
         memory,
-        &select(&INCIDENTS),
+        &select(&ENTRIES),
         file,
-        &insert("OR REPLACE", &INCIDENTS),
+        &insert("OR REPLACE", &ENTRIES),
     )?;
     copy(memory, &select(&NOTES), file, &insert("", &NOTES))?;
     Ok(())
@@ -109,7 +130,7 @@ pub(super) fn merge(memory: &Connection, file: &Connection) -> rusqlite::Result<
 
 /// Copies all that can still be read of a damaged database. Returns the number of rows.
 pub(super) fn salvage(damaged: &Connection, fresh: &Connection) -> rusqlite::Result<usize> {
-    [INTENTS, OUTBOX, MEMORIES, INCIDENTS, NOTES]
+    [INTENTS, OUTBOX, MEMORIES, INCIDENTS, ENTRIES, NOTES]
         .iter()
         .map(|table| salvage_table(damaged, fresh, table).or_else(|stop| stop.unless_writing()))
         .sum()

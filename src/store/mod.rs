@@ -149,18 +149,14 @@ impl Store {
         if let Some(bytes) = bytes.filter(|bytes| *bytes > most).max() {
             return Err(StoreError::TooLarge { bytes, most });
         }
-        let incidents = incidents
-            .into_iter()
-            .map(|incident| Ok((rows::json("an incident", &incident)?, incident)))
-            .collect::<Result<Vec<_>, StoreError>>()?;
         for (check, _) in &memories {
             self.thread.pending.forget_memory(watchdog, check);
         }
         let watchdog = watchdog.to_owned();
         self.run(Use::Durable, move |conn| {
             let now = database::unix_millis();
-            for (text, incident) in &incidents {
-                history::save_incident(conn, &watchdog, incident, text)?;
+            for incident in &incidents {
+                history::save_incident(conn, &watchdog, incident)?;
             }
             for (check, memory) in &memories {
                 history::save_memory(conn, &watchdog, check, memory, now)?;
@@ -312,12 +308,11 @@ impl Store {
     pub async fn save_incident(
         &self,
         watchdog: &str,
-        incident: &Incident,
+        incident: Incident,
     ) -> Result<(), StoreError> {
-        let (watchdog, incident) = (watchdog.to_owned(), incident.clone());
-        let text = rows::json("an incident", &incident)?;
+        let watchdog = watchdog.to_owned();
         self.run(Use::Write, move |conn| {
-            history::save_incident(conn, &watchdog, &incident, &text)
+            history::save_incident(conn, &watchdog, &incident)
         })
         .await
     }

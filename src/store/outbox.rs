@@ -10,7 +10,7 @@ use super::message::{
     Claim, DroppedMessage, MessageId, NextDelivery, NotifierCounts, OutboxCounts, OutboxMessage,
     QueuedMessage,
 };
-use super::rows::{each, id, int, is_unreadable, moment, whole};
+use super::rows::{each, execute, id, int, is_unreadable, moment, whole};
 use crate::health::Moment;
 
 /// After its time a row is left to its owner for so long before another watchdog takes it.
@@ -51,7 +51,8 @@ pub(super) fn enqueue(
     for message in messages {
         let created = int(message.created.as_millis());
         let reserved = int((message.created + HEADSTART).as_millis());
-        conn.execute(
+        execute(
+            conn,
             "INSERT INTO outbox (id, notifier, address, check_name, incident, number, message, bytes, \
              created, seq, attempts, next_attempt, last_failure, state, owner, reserved_until) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT coalesce(max(seq), 0) + 1 FROM outbox), \
@@ -82,11 +83,10 @@ pub(super) fn enqueue(
 }
 
 fn exceeds(conn: &Connection, bounds: Bounds) -> rusqlite::Result<bool> {
-    conn.query_row(
-        "SELECT count(*), coalesce(sum(bytes), 0) FROM outbox",
-        [],
-        |row| Ok(whole(row, 0)? > bounds.rows || whole(row, 1)? > bounds.bytes),
-    )
+    conn.prepare_cached("SELECT messages, bytes FROM outbox_size")?
+        .query_row([], |row| {
+            Ok(whole(row, 0)? > bounds.rows || whole(row, 1)? > bounds.bytes)
+        })
 }
 
 /// Drops the oldest row but those of `spared`.
@@ -116,7 +116,7 @@ fn drop_oldest(
         };
         if !spared.iter().any(is_spared) {
             let id: i64 = row.get(0)?;
-            conn.execute("DELETE FROM outbox WHERE id = ?1", [id])?;
+            execute(conn, "DELETE FROM outbox WHERE id = ?1", [id])?;
             return Ok(Some(one));
         }
     }
@@ -134,31 +134,10 @@ pub(super) fn next_due(
 ) -> rusqlite::Result<(NextDelivery, usize)> {
     let mut set_aside = 0;
     loop {
-        let latest = now + LONGEST_PAUSE;
-        let found = conn
-            .query_row(
-                "SELECT id, owner = ?2, next_attempt, \
-                        iif(owner = ?2, iif(next_attempt > ?4, 0, next_attempt), \
-                            max(next_attempt, reserved_until)) AS due \
-                 FROM outbox AS this \
-                 WHERE state = 'pending' AND notifier = ?1 AND (owner = ?2 OR address = ?3) \
-                 AND NOT EXISTS ( \
-                     SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'pending' \
-                     AND earlier.notifier = this.notifier AND earlier.owner = this.owner \
-                     AND earlier.check_name = this.check_name \
-                     AND iif(earlier.incident = this.incident, earlier.number < this.number, \
-                             earlier.seq < this.seq)) \
-                 ORDER BY due, seq LIMIT 1",
-                params![
-                    claim.notifier,
-                    claim.owner,
-                    claim.address,
-                    // a later attempt was set by a clock that was ahead: it is due now
-                    int(latest.as_millis()),
-                ],
-                |row| Ok((row.get::<_, i64>(0)?, moment(row, 3)?)),
-            )
-            .optional()?;
+        let found = match own_due(conn, now, claim)? {
+            Some(id) => Some((id, now)),
+            None => first_due(conn, now, claim)?,
+        };
         let Some((id, due)) = found else {
             return Ok((NextDelivery::Nothing, set_aside));
         };
@@ -181,12 +160,63 @@ pub(super) fn next_due(
             Err(error) => return Err(error),
         };
         postpone(conn, queued.id, now + lease)?;
-        conn.execute(
+        execute(
+            conn,
             "UPDATE outbox SET owner = ?1 WHERE id = ?2",
             params![claim.owner, id],
         )?;
         return Ok((NextDelivery::Deliver(Box::new(queued)), set_aside));
     }
+}
+
+/// Of two messages about a check the earlier one goes first.
+const NO_EARLIER: &str = "NOT EXISTS ( \
+     SELECT 1 FROM outbox AS earlier WHERE earlier.state = 'pending' \
+     AND earlier.notifier = this.notifier AND earlier.owner = this.owner \
+     AND earlier.check_name = this.check_name \
+     AND iif(earlier.incident = this.incident, earlier.number < this.number, earlier.seq < this.seq))";
+
+/// A message of `claim`'s own watchdog that is due at `now`: the usual case, which an index answers however many wait.
+fn own_due(conn: &Connection, now: Moment, claim: &Claim) -> rusqlite::Result<Option<i64>> {
+    let sql = format!(
+        "SELECT id FROM outbox AS this \
+         WHERE owner = ?1 AND notifier = ?2 AND state = 'pending' AND next_attempt <= ?3 AND {NO_EARLIER} \
+         ORDER BY next_attempt, seq LIMIT 1"
+    );
+    conn.prepare_cached(&sql)?
+        .query_row(
+            params![claim.owner, claim.notifier, int(now.as_millis())],
+            |row| row.get(0),
+        )
+        .optional()
+}
+
+/// The message that is due first for `claim`, and when.
+fn first_due(
+    conn: &Connection,
+    now: Moment,
+    claim: &Claim,
+) -> rusqlite::Result<Option<(i64, Moment)>> {
+    let sql = format!(
+        "SELECT id, iif(owner = ?2, iif(next_attempt > ?4, 0, next_attempt), \
+                        max(next_attempt, reserved_until)) AS due \
+         FROM outbox AS this \
+         WHERE state = 'pending' AND notifier = ?1 AND (owner = ?2 OR address = ?3) AND {NO_EARLIER} \
+         ORDER BY due, seq LIMIT 1"
+    );
+    // a later attempt was set by a clock that was ahead: it is due now
+    let latest = now + LONGEST_PAUSE;
+    conn.prepare_cached(&sql)?
+        .query_row(
+            params![
+                claim.notifier,
+                claim.owner,
+                claim.address,
+                int(latest.as_millis()),
+            ],
+            |row| Ok((row.get(0)?, moment(row, 1)?)),
+        )
+        .optional()
 }
 
 /// The watchdogs that own messages which wait for `notifier` at `address`.
@@ -208,7 +238,8 @@ pub(super) fn owners(
 
 /// Hands what waits for `claim`'s notifier and address from `gone`, which does not run any more, to `claim`'s owner.
 pub(super) fn inherit(conn: &Connection, gone: &str, claim: &Claim) -> rusqlite::Result<usize> {
-    conn.execute(
+    execute(
+        conn,
         "UPDATE outbox SET owner = ?1, next_attempt = iif(attempts = 0, created, next_attempt) \
          WHERE state = 'pending' AND owner = ?2 AND notifier = ?3 AND address = ?4",
         params![claim.owner, gone, claim.notifier, claim.address],
@@ -222,7 +253,8 @@ pub(super) fn retry_now(
     notifier: &str,
     now: Moment,
 ) -> rusqlite::Result<()> {
-    conn.execute(
+    execute(
+        conn,
         "UPDATE outbox SET next_attempt = ?3 WHERE state = 'pending' AND owner = ?1 AND notifier = ?2 \
          AND attempts > 0 AND next_attempt > ?3",
         params![owner, notifier, int(now.as_millis())],
@@ -237,7 +269,8 @@ pub(super) fn redirect(
     to: &Claim,
     now: Moment,
 ) -> rusqlite::Result<usize> {
-    conn.execute(
+    execute(
+        conn,
         "UPDATE OR IGNORE outbox SET notifier = ?3, address = ?4, state = 'pending', attempts = 0, \
          next_attempt = ?5, reserved_until = ?6 WHERE owner = ?1 AND notifier = ?2",
         params![
@@ -253,7 +286,8 @@ pub(super) fn redirect(
 
 /// Drops what waits for `notifier`, or was given up by it. Returns how many.
 pub(super) fn discard(conn: &Connection, owner: &str, notifier: &str) -> rusqlite::Result<usize> {
-    conn.execute(
+    execute(
+        conn,
         "DELETE FROM outbox WHERE owner = ?1 AND notifier = ?2",
         [owner, notifier],
     )
@@ -262,7 +296,8 @@ pub(super) fn discard(conn: &Connection, owner: &str, notifier: &str) -> rusqlit
 /// What `watchdog` had taken for the first time when it was killed is due again at once: its new run knows
 /// that the old one is gone. What had failed before keeps its pause.
 pub(super) fn reclaim(conn: &Connection, watchdog: &str) -> rusqlite::Result<()> {
-    conn.execute(
+    execute(
+        conn,
         "UPDATE outbox SET next_attempt = created WHERE state = 'pending' AND attempts = 0 AND owner = ?1",
         params![watchdog],
     )?;
@@ -270,7 +305,7 @@ pub(super) fn reclaim(conn: &Connection, watchdog: &str) -> rusqlite::Result<()>
 }
 
 pub(super) fn delivered(conn: &Connection, id: MessageId) -> rusqlite::Result<()> {
-    conn.execute("DELETE FROM outbox WHERE id = ?1", [id.0])?;
+    execute(conn, "DELETE FROM outbox WHERE id = ?1", [id.0])?;
     Ok(())
 }
 
@@ -281,7 +316,8 @@ pub(super) fn failed(
     why: &str,
 ) -> rusqlite::Result<()> {
     postpone(conn, id, next_attempt)?;
-    conn.execute(
+    execute(
+        conn,
         "UPDATE outbox SET attempts = attempts + 1, last_failure = ?1 WHERE id = ?2",
         params![why, id.0],
     )?;
@@ -289,7 +325,8 @@ pub(super) fn failed(
 }
 
 pub(super) fn give_up(conn: &Connection, id: MessageId, why: &str) -> rusqlite::Result<()> {
-    conn.execute(
+    execute(
+        conn,
         "UPDATE outbox SET state = 'kept', attempts = attempts + 1, last_failure = ?1 WHERE id = ?2",
         params![why, id.0],
     )?;
@@ -297,7 +334,8 @@ pub(super) fn give_up(conn: &Connection, id: MessageId, why: &str) -> rusqlite::
 }
 
 fn postpone(conn: &Connection, id: MessageId, until: Moment) -> rusqlite::Result<()> {
-    conn.execute(
+    execute(
+        conn,
         "UPDATE outbox SET next_attempt = ?1, reserved_until = ?2 WHERE id = ?3",
         params![
             int(until.as_millis()),

@@ -1,6 +1,6 @@
 //! Small conversions between our values and SQLite's.
 
-use rusqlite::Row;
+use rusqlite::{Connection, Params, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +11,15 @@ use crate::secret;
 /// A row id that is new in every database: rows keep it when they move from memory to disk.
 pub(super) fn id() -> i64 {
     fastrand::i64(1..)
+}
+
+/// Executes `sql` as a statement that is prepared once for each connection: for what is done at every probe or report.
+pub(super) fn execute(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> rusqlite::Result<usize> {
+    conn.prepare_cached(sql)?.execute(params)
 }
 
 /// SQLite's integers are signed.

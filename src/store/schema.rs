@@ -6,7 +6,15 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::trouble::{FileFault, StoreTroubleKind};
 
 /// `MIGRATIONS[n]` leads from version n to n + 1.
-const MIGRATIONS: &[&str] = &[FIRST, NAMED_NOTIFIERS, ONE_INTENT_FOR_EACH_PROCESS];
+const MIGRATIONS: &[&str] = &[
+    FIRST,
+    NAMED_NOTIFIERS,
+    ONE_INTENT_FOR_EACH_PROCESS,
+    ENTRIES_AS_ROWS,
+];
+
+/// From this version on the entries of an incident are rows of their own.
+pub(super) const WITH_ENTRIES: usize = 4;
 
 const FIRST: &str = "
     CREATE TABLE intents (
@@ -97,6 +105,32 @@ const ONE_INTENT_FOR_EACH_PROCESS: &str = "
     CREATE UNIQUE INDEX intents_by_process ON intents (process, supervisor);
 ";
 
+/// What happens in an incident is appended to it, and what is searched at every report has an index: with thousands of
+/// checks down at once all of them are written and reported within seconds.
+const ENTRIES_AS_ROWS: &str = "
+    CREATE TABLE incident_entries (
+        incident TEXT NOT NULL,
+        number   INTEGER NOT NULL, -- counts up from 0, also over those that were dropped
+        entry    TEXT NOT NULL, -- JSON
+        PRIMARY KEY (incident, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER incidents_drop_entries AFTER DELETE ON incidents BEGIN
+        DELETE FROM incident_entries WHERE incident = old.id;
+    END;
+    CREATE INDEX incidents_by_age ON incidents (opened) WHERE ended IS NOT NULL;
+
+    CREATE INDEX outbox_by_seq ON outbox (seq);
+    CREATE INDEX outbox_by_due ON outbox (owner, notifier, state, next_attempt, seq);
+    CREATE TABLE outbox_size (messages INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
+    INSERT INTO outbox_size SELECT count(*), coalesce(sum(bytes), 0) FROM outbox;
+    CREATE TRIGGER outbox_grows AFTER INSERT ON outbox BEGIN
+        UPDATE outbox_size SET messages = messages + 1, bytes = bytes + new.bytes;
+    END;
+    CREATE TRIGGER outbox_shrinks AFTER DELETE ON outbox BEGIN
+        UPDATE outbox_size SET messages = messages - 1, bytes = bytes - old.bytes;
+    END;
+";
+
 /// A table with its columns: what rows are copied by, from one database to another.
 pub(super) struct Table {
     pub name: &'static str,
@@ -119,6 +153,10 @@ pub(super) const MEMORIES: Table = Table {
 pub(super) const INCIDENTS: Table = Table {
     name: "incidents",
     columns: "id, watchdog, check_name, since, opened, ended, incident",
+};
+pub(super) const ENTRIES: Table = Table {
+    name: "incident_entries",
+    columns: "incident, number, entry",
 };
 /// Without the id, which each database counts for itself.
 pub(super) const NOTES: Table = Table {
@@ -172,7 +210,7 @@ mod tests {
     fn the_column_lists_name_every_column() {
         let conn = Connection::open_in_memory().expect("a database");
         migrate(&conn).expect("the schema");
-        for table in [INTENTS, OUTBOX, MEMORIES, INCIDENTS, NOTES] {
+        for table in [INTENTS, OUTBOX, MEMORIES, INCIDENTS, ENTRIES, NOTES] {
             let count: usize = conn
                 .query_row(
                     "SELECT count(*) FROM pragma_table_info(?1) WHERE name <> 'id' OR ?1 <> 'notes'",
@@ -232,6 +270,6 @@ mod tests {
             .expect("a newer version");
         let fault = migrate(&conn).expect_err("a refusal");
         assert_eq!(fault.kind, StoreTroubleKind::Newer);
-        assert_eq!(fault.detail, "its version is 4, this httpok knows up to 3");
+        assert_eq!(fault.detail, "its version is 5, this httpok knows up to 4");
     }
 }
