@@ -255,7 +255,7 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
             return None;
         }
         // the action says what it did
-        Decision::Acted { .. } => return None,
+        Decision::Acted { .. } | Decision::Passed { .. } => return None,
         Decision::TickDropped(_) | Decision::Reporting { .. } => (NEWS, plain()),
         Decision::Judged {
             verdict,

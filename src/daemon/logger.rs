@@ -195,6 +195,7 @@ fn log(note: &Note) {
             verdict: Verdict::Pass,
             ..
         }
+        | Decision::Passed { .. }
         | Decision::TickDropped(_)
         | Decision::Reporting { .. } => {
             tracing::debug!(check, "{text}");

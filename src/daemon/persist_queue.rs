@@ -152,7 +152,7 @@ impl PersistWriter {
                 }
             }
             PersistEntry::Incident(incident) => {
-                self.store.save_incident(&self.watchdog, &incident).await
+                self.store.save_incident(&self.watchdog, *incident).await
             }
             PersistEntry::Notes(notes) => {
                 self.store.record(&self.watchdog, notes);

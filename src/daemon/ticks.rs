@@ -150,8 +150,12 @@ impl Timers {
 
     /// A timer whose period is the same goes on: a reload is no reason to probe.
     fn set(&mut self, due: &[Due]) {
+        let periods: BTreeMap<&str, Duration> = due
+            .iter()
+            .map(|(check, every)| (check.as_str(), *every))
+            .collect();
         self.running.retain(|check, (every, task)| {
-            let stays = due.iter().any(|due| due.0 == *check && due.1 == *every);
+            let stays = periods.get(check.as_str()) == Some(every);
             if !stays {
                 task.abort();
             }

@@ -180,6 +180,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
         | Decision::RestartRequested
         | Decision::Refused(_) => Some(line(at, 1, Kind::Person, said())),
         Decision::Up
+        | Decision::Passed { .. }
         | Decision::Opened { .. }
         | Decision::TickDropped(_)
         | Decision::Held(_)

@@ -1,6 +1,8 @@
 //! A check: its definition, what is remembered of it, and what it is doing just now.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hasher};
+use std::io;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -108,6 +110,93 @@ pub struct Memory {
     pub unknown: Episode,
     /// The last looks, newest last.
     pub samples: VecDeque<Sample>,
+}
+
+impl Memory {
+    /// Stands for all that is worth writing to disk at once: everything but the samples, and passes beyond
+    /// `pass_after`.
+    pub fn fingerprint(&self, pass_after: u32) -> u64 {
+        /// Hashes what is written to it.
+        struct Hashing(DefaultHasher);
+        impl io::Write for Hashing {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.write(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        // every field is named, so that a new one is not forgotten
+        let Self {
+            status,
+            stands_since,
+            streak,
+            failing_since,
+            pids,
+            settled,
+            grace_until,
+            attempts,
+            acted,
+            next_attempt,
+            spent,
+            gave_up,
+            pause,
+            verifying,
+            tried,
+            warmed,
+            incident,
+            told_at,
+            degraded,
+            blind,
+            samples: _,
+        } = self;
+        let mut counted = streak.clone();
+        counted.cap_passes(pass_after);
+        // entries are only ever appended
+        let appended = incident
+            .as_ref()
+            .map(|open| (open.entries.len(), open.dropped));
+        let gist = (
+            (status, stands_since, counted, failing_since, pids, settled),
+            (grace_until, attempts, acted, next_attempt, spent, gave_up),
+            (pause, verifying, tried, warmed, told_at, degraded, blind),
+            (incident.as_ref().map(Incident::head), appended),
+        );
+        let mut hashing = Hashing(DefaultHasher::new());
+        // a hash takes whatever is written, and a memory is JSON
+        let _ = serde_json::to_writer(&mut hashing, &gist);
+        hashing.0.finish()
+    }
+
+    /// The same without its incident's entries, which are stored apart from it.
+    #[must_use]
+    pub fn without_entries(&self) -> Self {
+        Self {
+            stands_since: self.stands_since,
+            status: self.status,
+            streak: self.streak.clone(),
+            failing_since: self.failing_since,
+            pids: self.pids.clone(),
+            settled: self.settled,
+            grace_until: self.grace_until,
+            attempts: self.attempts,
+            acted: self.acted,
+            next_attempt: self.next_attempt,
+            spent: self.spent.clone(),
+            gave_up: self.gave_up,
+            pause: self.pause.clone(),
+            verifying: self.verifying,
+            tried: self.tried.clone(),
+            warmed: self.warmed.clone(),
+            incident: self.incident.as_ref().map(Incident::head),
+            told_at: self.told_at,
+            degraded: self.degraded,
+            blind: self.blind,
+            samples: self.samples.clone(),
+        }
+    }
 }
 
 /// A run of like looks that is told once.

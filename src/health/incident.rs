@@ -96,7 +96,14 @@ impl Incident {
     pub fn numbered(&self) -> impl Iterator<Item = (u64, &Entry)> {
         (0..).zip(&self.entries).map(|(index, entry)| {
             let is_first = index < KEPT_FIRST as u64;
-            (if is_first { index } else { index + self.dropped }, entry)
+            (
+                if is_first {
+                    index
+                } else {
+                    index + self.dropped
+                },
+                entry,
+            )
         })
     }
 

@@ -44,6 +44,14 @@ pub enum Decision {
         took: Duration,
         counted: Counted,
     },
+    /// It passed so often in a row, with nothing else to tell: passes are summed up before they are written down.
+    Passed {
+        count: u64,
+        /// When the first of them ended; the last one is the note's own time.
+        since: Moment,
+        shortest: Duration,
+        longest: Duration,
+    },
     /// Another process than last time is looked at: counting starts anew.
     Replaced { process: String },
     /// An action would be due and is held back.
@@ -212,6 +220,18 @@ impl fmt::Display for Decision {
                 }
                 write!(f, "{counted}")
             }
+            Self::Passed {
+                count,
+                shortest,
+                longest,
+                ..
+            } => write!(
+                f,
+                "{}, after {:.3} s to {:.3} s",
+                counted(*count, "pass", "passes in a row"),
+                shortest.as_secs_f64(),
+                longest.as_secs_f64()
+            ),
             Self::Replaced { process } => {
                 write!(
                     f,

@@ -28,10 +28,6 @@ pub(super) fn forget_old(conn: &Connection, now: i64) -> rusqlite::Result<()> {
             [now - KEPT_MILLIS],
         )?;
     }
-    conn.execute(
-        "DELETE FROM incidents WHERE ended IS NOT NULL AND opened < ?1",
-        [now - KEPT_MILLIS],
-    )?;
     Ok(())
 }
 
@@ -90,7 +86,7 @@ pub(super) fn save_incident(
     )?;
     let is_new = append_entries(conn, incident)?;
     if is_new {
-        forget_incidents(conn, watchdog, &incident.check)?;
+        forget_incidents(conn, watchdog, &incident.check, opened)?;
     }
     Ok(())
 }
@@ -124,8 +120,18 @@ fn append_entries(conn: &Connection, incident: &Incident) -> rusqlite::Result<bo
     Ok(last.is_none())
 }
 
-/// Drops the incidents of a check beyond those that are kept.
-fn forget_incidents(conn: &Connection, watchdog: &str, check: &str) -> rusqlite::Result<()> {
+/// Drops the incidents of a check beyond those that are kept, and all that ended too long before `now`.
+fn forget_incidents(
+    conn: &Connection,
+    watchdog: &str,
+    check: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
+    execute(
+        conn,
+        "DELETE FROM incidents WHERE ended IS NOT NULL AND opened < ?1",
+        [now - KEPT_MILLIS],
+    )?;
     execute(
         conn,
         "DELETE FROM incidents WHERE watchdog = ?1 AND check_name = ?2 AND id IN ( \
@@ -149,9 +155,8 @@ fn whole_incident(conn: &Connection, text: &str) -> rusqlite::Result<Option<Inci
     if !incident.entries.is_empty() || schema::version(conn)? < schema::WITH_ENTRIES {
         return Ok(Some(incident));
     }
-    let mut select = conn.prepare_cached(
-        "SELECT entry FROM incident_entries WHERE incident = ?1 ORDER BY number",
-    )?;
+    let mut select = conn
+        .prepare_cached("SELECT entry FROM incident_entries WHERE incident = ?1 ORDER BY number")?;
     let texts = each(select.query([&incident.id])?, |row| json_text(row, 0))?;
     let entries = texts.into_iter().flatten();
     incident.entries = entries.filter_map(|text| parsed(&text)).collect();

@@ -14,7 +14,7 @@ use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client::{self, Target};
 use crate::daemon::control::protocol::ControlCommand;
-use crate::health::{Decision, Incident, Moment, Note};
+use crate::health::{Decision, Incident, Moment, Note, counted};
 use crate::store::{ReadOnlyStore, Store};
 use crate::terminal;
 
@@ -223,11 +223,21 @@ fn quiet(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, S
         return Err(unknown(check, store)?);
     };
     let mut text = format!("{}: no incident is remembered.\n", visible::line(check));
-    let looks = notes
-        .iter()
-        .filter(|note| matches!(note.decision, Decision::Judged { .. }));
-    let since = notes.first().unwrap_or(newest).at;
-    text += &format!("  {} looks since {}\n", looks.count(), stamp(since));
+    let probes = notes.iter().map(|note| match note.decision {
+        Decision::Judged { .. } => 1,
+        Decision::Passed { count, .. } => count,
+        _ => 0,
+    });
+    let first = notes.first().unwrap_or(newest);
+    let since = match first.decision {
+        Decision::Passed { since, .. } => since,
+        _ => first.at,
+    };
+    text += &format!(
+        "  {} since {}\n",
+        counted(probes.sum::<u64>(), "probe", "probes"),
+        stamp(since)
+    );
     let decision = visible::line(&newest.decision.to_string());
     text += &format!("  newest decision, {}: {decision}\n", stamp(newest.at));
     Ok(text)

@@ -121,17 +121,28 @@ impl Watchdog {
                 Decision::Judged { .. } | Decision::TickDropped(_) | Decision::Reporting { .. }
             )
         });
-        if !notes.is_empty() {
-            self.executor
-                .persist_queue
-                .write(PersistEntry::Notes(notes));
-        }
+        let notes = self.passes.sum_up(notes);
+        self.write_notes(notes);
         if has_changed {
             self.update_sd_notify();
         }
         if delivered {
             self.write_ended();
         }
+    }
+
+    fn write_notes(&self, notes: Vec<Note>) {
+        if !notes.is_empty() {
+            self.executor
+                .persist_queue
+                .write(PersistEntry::Notes(notes));
+        }
+    }
+
+    /// Writes down the passes that were only counted so far.
+    pub(super) fn write_passes(&mut self) {
+        let passes = self.passes.end_all();
+        self.write_notes(passes);
     }
 
     /// Writes down reports in one step with what they rest on, so that no number is used twice, whatever kills us.
@@ -149,14 +160,17 @@ impl Watchdog {
         };
         for check in checks {
             batch.incidents.extend(self.monitor.take_closed(&check));
-            let (Some(gist), Some(memory)) =
-                (self.monitor.gist(&check), self.monitor.memory(&check))
-            else {
+            let (Some(fingerprint), Some(memory)) = (
+                self.monitor.fingerprint(&check),
+                self.monitor.memory(&check),
+            ) else {
                 continue;
             };
             batch.incidents.extend(memory.incident.clone());
-            batch.memories.push((check.clone(), memory.clone()));
-            self.written.insert(check, gist);
+            batch
+                .memories
+                .push((check.clone(), memory.without_entries()));
+            self.written.insert(check, fingerprint);
         }
         self.executor
             .persist_queue
@@ -165,12 +179,7 @@ impl Watchdog {
 
     /// Writes down the episodes that have ended, with whom was told of it.
     fn write_ended(&mut self) {
-        let names: Vec<_> = self
-            .monitor
-            .checks()
-            .map(|check| check.name.clone())
-            .collect();
-        for name in names {
+        for name in self.monitor.take_noted_after_end() {
             if let Some(ended) = self.monitor.take_closed(&name) {
                 self.executor
                     .persist_queue
@@ -186,11 +195,12 @@ impl Watchdog {
                 .persist_queue
                 .write(PersistEntry::Incident(Box::new(closed)));
         }
-        let (Some(gist), Some(memory)) = (self.monitor.gist(check), self.monitor.memory(check))
+        let (Some(fingerprint), Some(memory)) =
+            (self.monitor.fingerprint(check), self.monitor.memory(check))
         else {
             return;
         };
-        if self.written.get(check) == Some(&gist) {
+        if self.written.get(check) == Some(&fingerprint) {
             return;
         }
         if let Some(incident) = &memory.incident {
@@ -200,15 +210,15 @@ impl Watchdog {
         }
         self.executor.persist_queue.write(PersistEntry::Memory {
             check: check.to_owned(),
-            memory: Box::new(memory.clone()),
+            memory: Box::new(memory.without_entries()),
             now,
         });
-        self.written.insert(check.to_owned(), gist);
+        self.written.insert(check.to_owned(), fingerprint);
     }
 
     /// The URL of a check and the look that led to an action.
     fn cause(&self, check: &str) -> (String, Option<CheckResult>) {
-        let url = self.monitor.checks().find(|known| known.name == check);
+        let url = self.monitor.check(check);
         let incident = self
             .monitor
             .memory(check)

@@ -3,6 +3,7 @@
 //! with an event, what it answers and its end have files of their own.
 
 mod effects;
+mod passes;
 mod reload;
 mod requests;
 mod served;
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::action::Intents;
 use crate::clock::Clock;
-use crate::health::{Event, Memory, Monitor};
+use crate::health::{Event, Monitor};
 use crate::store::Store;
 use crate::tick::{Signal, Signals};
 
@@ -35,6 +36,7 @@ use super::sd_notify::{self, SdNotify};
 use super::serving::Serving;
 use super::ticks::{Due, Ticks};
 use super::wiring::Parts;
+use passes::Passes;
 use reload::{FixedKeys, Reloader};
 
 pub use reload::Reload;
@@ -66,9 +68,10 @@ pub struct Watchdog {
     programs: Programs,
     /// How these are to be, until they are.
     defined: Definitions,
-    /// What of each check's memory was last written down.
-    written: BTreeMap<String, Memory>,
+    /// The fingerprint of each check's memory as it was last written down.
+    written: BTreeMap<String, u64>,
     tally: Tally,
+    passes: Passes,
     /// How far the wall clock was from ours when that was last noticed, in milliseconds.
     wall_offset: i64,
 }
@@ -150,6 +153,7 @@ impl Watchdog {
             defined: parts.programs,
             written: BTreeMap::new(),
             tally: Tally::default(),
+            passes: Passes::default(),
             wall_offset: clock.wall_offset(),
         }
     }

@@ -50,6 +50,7 @@ impl Watchdog {
                 return;
             }
             Handling::Flush => {
+                self.write_passes();
                 let (persist_queue, store) =
                     (self.executor.persist_queue.clone(), self.store.clone());
                 tokio::spawn(async move {

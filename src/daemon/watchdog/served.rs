@@ -45,6 +45,7 @@ impl Watchdog {
                 });
             }
             Incoming::Asked(Request::Story { id, answer }) => {
+                self.write_passes();
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
                     let _ = answer.send(story(&store, &watchdog, &id).await);

@@ -76,6 +76,7 @@ impl Watchdog {
                 .map(|check| check.name.clone())
                 .collect();
             names.iter().for_each(|name| self.write_down(name, false));
+            self.write_passes();
             self.executor.persist_queue.sync().await;
             // the store has told its own trouble
             let _ = self.store.close(CLOSE_FOR).await;

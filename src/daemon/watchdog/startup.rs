@@ -36,6 +36,7 @@ impl Watchdog {
         for (check, json) in memories {
             match serde_json::from_str::<Memory>(&json) {
                 Ok(mut memory) => {
+                    self.recall_entries(&mut memory).await;
                     self.correct(&check, &mut memory);
                     remembered.extend(memory.incident.as_ref().map(|open| open.id.clone()));
                     self.monitor.recall(&check, memory);
@@ -53,9 +54,22 @@ impl Watchdog {
             .await;
     }
 
+    /// Puts the entries of an open incident back, which are stored apart from it and may be newer.
+    async fn recall_entries(&self, memory: &mut Memory) {
+        let Some(open) = &mut memory.incident else {
+            return;
+        };
+        // an older version stored them together
+        if open.entries.is_empty()
+            && let Ok(Some(stored)) = self.store.incident(&open.id).await
+        {
+            (open.entries, open.dropped) = (stored.entries, stored.dropped);
+        }
+    }
+
     /// Moves what a run with a wrong clock remembered of `check` to now, and says so.
     fn correct(&self, check: &str, memory: &mut Memory) {
-        let Some(known) = self.monitor.checks().find(|known| known.name == check) else {
+        let Some(known) = self.monitor.check(check) else {
             return;
         };
         let by = memory.correct(self.executor.clock.now(), &known.policy);

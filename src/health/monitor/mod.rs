@@ -36,6 +36,7 @@ pub struct Monitor {
     checks: BTreeMap<String, CheckState>,
     order: Vec<String>,
     shared: Shared,
+    noted_after_end: Vec<String>,
 }
 
 impl Monitor {
@@ -46,6 +47,7 @@ impl Monitor {
             checks: BTreeMap::new(),
             order: Vec::new(),
             shared: Shared::new(limits, seed),
+            noted_after_end: Vec::new(),
         };
         monitor.define(checks);
         monitor
@@ -66,21 +68,31 @@ impl Monitor {
         self.checks.get(check).map(|state| &state.memory)
     }
 
-    /// What of a check's memory is worth writing to disk at once: everything but the samples, which change with
-    /// every probe, and passes beyond those that count.
-    pub fn gist(&self, check: &str) -> Option<Memory> {
+    /// Stands for all of a check's memory that is worth writing to disk at once: everything but the samples, which
+    /// change with every probe, and passes beyond those that count. Another number is another memory.
+    pub fn fingerprint(&self, check: &str) -> Option<u64> {
         let state = self.checks.get(check)?;
-        let mut gist = state.memory.clone();
-        gist.samples.clear();
-        gist.streak.cap_passes(state.check.policy.pass_after);
-        Some(gist)
+        Some(state.memory.fingerprint(state.check.policy.pass_after))
+    }
+
+    /// The definition of a check.
+    pub fn check(&self, check: &str) -> Option<&Check> {
+        let state = self.checks.get(check)?;
+        (!state.removed).then_some(&state.check)
     }
 
     /// The incident of a check that has ended, or was added to after its end, since this was last called.
     pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
         let state = self.checks.get_mut(check)?;
-        let changed = std::mem::take(&mut state.unwritten);
-        state.closed.clone().filter(|_| changed)
+        match std::mem::take(&mut state.unwritten) {
+            true => state.closed.clone(),
+            false => None,
+        }
+    }
+
+    /// The checks whose incident was added to after its end, since this was last called.
+    pub fn take_noted_after_end(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.noted_after_end)
     }
 
     /// The definitions, in the order given.
@@ -368,11 +380,12 @@ impl Monitor {
         {
             incident.note(now, delivered);
             state.unwritten = true;
+            self.noted_after_end.push(state.check.name.clone());
         }
     }
 
     fn forget_if_gone(&mut self, name: &str) {
-        if !self.order.iter().any(|known| known == name) {
+        if self.checks.get(name).is_some_and(|state| state.removed) {
             self.checks.remove(name);
             self.shared.define_targets(name, None);
         }
