@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use httpok::health::{Decision, Happening, Incident, IntentId, Moment, Note, ProcessName};
+use httpok::health::{Decision, Incident, IncidentEvent, IntentId, Moment, Note, ProcessName};
 use httpok::store::{
     Claim, Intent, NextDelivery, Opened, OutboxMessage, Owner, Store, StoreError, StoreTrouble,
     StoreTroubleKind, fresh_intent_id,
@@ -878,7 +878,10 @@ fn an_incident_is_read_as_it_was_saved_however_often_it_was_added_to() {
         let at = Moment::from_secs(1_700_000_000);
         let mut incident = Incident::open("shop-1".to_owned(), "shop", at, at);
         for second in 0..130 {
-            incident.note(at + Duration::from_secs(second), Happening::ByHand);
+            incident.note(
+                at + Duration::from_secs(second),
+                IncidentEvent::ManualRestart,
+            );
             if second % 3 == 0 {
                 let saved = store.save_incident("a", incident.clone());
                 saved.await.expect("an incident");

@@ -131,7 +131,7 @@ impl Memory {
         // every field is named, so that a new one is not forgotten
         let Self {
             status,
-            stands_since,
+            status_since,
             streak,
             failing_since,
             pids,
@@ -147,9 +147,9 @@ impl Memory {
             tried,
             warmed,
             incident,
-            told_at,
+            notified_at,
             degraded,
-            blind,
+            unknown,
             samples: _,
         } = self;
         let mut counted = streak.clone();
@@ -159,9 +159,17 @@ impl Memory {
             .as_ref()
             .map(|open| (open.entries.len(), open.dropped));
         let gist = (
-            (status, stands_since, counted, failing_since, pids, settled),
+            (status, status_since, counted, failing_since, pids, settled),
             (grace_until, attempts, acted, next_attempt, spent, gave_up),
-            (pause, verifying, tried, warmed, told_at, degraded, blind),
+            (
+                pause,
+                verifying,
+                tried,
+                warmed,
+                notified_at,
+                degraded,
+                unknown,
+            ),
             (incident.as_ref().map(Incident::head), appended),
         );
         let mut hashing = Hashing(DefaultHasher::new());
@@ -173,29 +181,11 @@ impl Memory {
     /// The same without its incident's entries, which are stored apart from it.
     #[must_use]
     pub fn without_entries(&self) -> Self {
-        Self {
-            stands_since: self.stands_since,
-            status: self.status,
-            streak: self.streak.clone(),
-            failing_since: self.failing_since,
-            pids: self.pids.clone(),
-            settled: self.settled,
-            grace_until: self.grace_until,
-            attempts: self.attempts,
-            acted: self.acted,
-            next_attempt: self.next_attempt,
-            spent: self.spent.clone(),
-            gave_up: self.gave_up,
-            pause: self.pause.clone(),
-            verifying: self.verifying,
-            tried: self.tried.clone(),
-            warmed: self.warmed.clone(),
-            incident: self.incident.as_ref().map(Incident::head),
-            told_at: self.told_at,
-            degraded: self.degraded,
-            blind: self.blind,
-            samples: self.samples.clone(),
+        let mut memory = self.clone();
+        if let Some(incident) = &mut memory.incident {
+            incident.entries.clear();
         }
+        memory
     }
 }
 
