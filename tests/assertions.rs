@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use httpok::health::{
     Assertion, Body, Certificate, Expectation, Finding, Judgement, Observation, Phase, Reason,
-    Rule, StatusLine, StatusSet, Trouble, Verdict,
+    StatusLine, StatusSet, Trouble, Verdict, VerdictRule,
 };
 use proptest::prelude::*;
 
@@ -654,7 +654,7 @@ fn rules() -> Expectation {
             ("status in 401,403", Verdict::Unknown),
             ("body contains 'Warmup'", Verdict::Draining),
         ]
-        .map(|(when, is)| Rule {
+        .map(|(when, is)| VerdictRule {
             when: assertion(when),
             is,
         })

@@ -21,8 +21,8 @@ use std::time::{Duration, SystemTime};
 use httpok::clock::WallClock;
 use httpok::health::{ActionStep, ProcessName};
 use httpok::health::{
-    Body, CheckResult, Entry, Expectation, Incident, IncidentEvent, Moment, Observation, Phase,
-    Reason, Report, ReportKind, StatusLine, Step, Trouble,
+    Body, CheckResult, Expectation, Incident, IncidentEntry, IncidentEvent, Moment, Observation,
+    Phase, Reason, Report, ReportKind, StatusLine, Step, Trouble,
 };
 use httpok::notify::report::MailFormat;
 use httpok::notify::{Notification, RenderContext};
@@ -72,12 +72,12 @@ fn troubled(reason: Reason, phase: Phase, detail: &str) -> CheckResult {
     CheckResult { seen, judgement }
 }
 
-fn listed(at: u64, look: CheckResult) -> Entry {
+fn listed(at: u64, look: CheckResult) -> IncidentEntry {
     entry(at, IncidentEvent::Probed(Box::new(look)))
 }
 
-fn entry(at: u64, event: IncidentEvent) -> Entry {
-    Entry {
+fn entry(at: u64, event: IncidentEvent) -> IncidentEntry {
+    IncidentEntry {
         at: Moment::from_secs(at),
         event,
     }
@@ -95,7 +95,7 @@ fn step(at: u64, took: u64, process: Option<&str>, action: ActionStep) -> Step {
     }
 }
 
-fn report(kind: ReportKind, entries: Vec<Entry>) -> Report {
+fn report(kind: ReportKind, entries: Vec<IncidentEntry>) -> Report {
     Report {
         number: 7,
         kind,

@@ -27,7 +27,7 @@ mod tls;
 use std::time::{Duration, Instant};
 
 use httpok::health::{BodyNeeds, Observation, Phase, Reason, Trouble};
-use httpok::probe::http::{HttpSpec, Probe};
+use httpok::probe::http::{HttpProbe, HttpSpec};
 
 /// What a probe may take beyond its timeout on a very busy machine. Those that hang would take for ever.
 const SLACK: Duration = Duration::from_secs(2);
@@ -67,7 +67,7 @@ async fn run(spec: HttpSpec) -> Observation {
 /// The same, with what is needed of the body.
 async fn run_for(spec: HttpSpec, needs: &BodyNeeds) -> Observation {
     let timeout = spec.timeout;
-    let probe = Probe::new(spec, needs).expect("a good spec");
+    let probe = HttpProbe::new(spec, needs).expect("a good spec");
     let begun = Instant::now();
     let seen = probe.run(timeout).await;
     let took = begun.elapsed();

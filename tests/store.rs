@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use httpok::health::{Decision, Incident, IncidentEvent, IntentId, Moment, Note, ProcessName};
 use httpok::store::{
-    Claim, Intent, NextDelivery, Opened, OutboxMessage, Owner, Store, StoreError, StoreTrouble,
-    StoreTroubleKind, fresh_intent_id,
+    Claim, Intent, NextDelivery, OpenedIntent, OutboxMessage, Owner, Store, StoreError,
+    StoreTrouble, StoreTroubleKind, fresh_intent_id,
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ fn intent(process: &str) -> Intent {
 async fn opened(store: &Store, intent: Intent) -> IntentId {
     let id = intent.id;
     let opened = store.open_intent(intent).await.expect("an intent");
-    assert_eq!(opened, Opened::Ours);
+    assert_eq!(opened, OpenedIntent::Ours);
     id
 }
 
@@ -1067,8 +1067,11 @@ fn one_intent_per_process_is_open_whoever_asks() {
             stores[1].open_intent(theirs.clone())
         );
         let both = [one.expect("an answer"), other.expect("an answer")];
-        let held: Vec<_> = both.iter().filter(|one| **one != Opened::Ours).collect();
-        let [Opened::Held(held)] = held.as_slice() else {
+        let held: Vec<_> = both
+            .iter()
+            .filter(|one| **one != OpenedIntent::Ours)
+            .collect();
+        let [OpenedIntent::Held(held)] = held.as_slice() else {
             panic!("one of two gets it: {both:?}");
         };
         assert!(**held == ours || **held == theirs, "{held:?}");

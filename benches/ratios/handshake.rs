@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use httpok::health::BodyNeeds;
-use httpok::probe::http::{HttpSpec, Probe};
+use httpok::probe::http::{HttpProbe, HttpSpec};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -96,7 +96,7 @@ pub fn measure(table: &mut Table) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let probe = Probe::new(spec, &BodyNeeds::default()).expect("right");
+    let probe = HttpProbe::new(spec, &BodyNeeds::default()).expect("right");
     let connector = bare(&own);
     let name = ServerName::from(address.ip());
     table.beside(

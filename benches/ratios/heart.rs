@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use httpok::health::{
-    Body, Check, Effect, Event, Expectation, Limits, Moment, Monitor, Observation, Policy, Remedy,
-    StatusLine, Tick,
+    Body, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor, Observation,
+    Policy, Remedy, StatusLine,
 };
 
 use super::meter::{Table, each};
@@ -49,7 +49,7 @@ fn answer() -> Observation {
 /// One tick of every check, each answered.
 fn beat(monitor: &mut Monitor, now: Moment, names: &[String]) {
     for name in names {
-        let tick = Event::Tick(Tick {
+        let tick = Event::Tick(CheckTick {
             check: name.clone(),
             age: None,
             period: None,

@@ -2,7 +2,7 @@
 //! starts X if this one is killed.
 
 use crate::health::{IntentId, PendingRestart, Plan, Process};
-use crate::store::{Intent, Opened, Owner, Store, fresh_intent_id};
+use crate::store::{Intent, OpenedIntent, Owner, Store, fresh_intent_id};
 
 use super::Tools;
 use super::capture::stat;
@@ -81,8 +81,8 @@ impl Intents {
         let name = &intent.process;
         for _ in 0..TAKE_OVERS {
             let held = match self.store.open_intent(intent.clone()).await {
-                Ok(Opened::Ours) => return Ok(()),
-                Ok(Opened::Held(held)) => held,
+                Ok(OpenedIntent::Ours) => return Ok(()),
+                Ok(OpenedIntent::Held(held)) => held,
                 Err(error) => {
                     tracing::warn!("cannot note that {name:?} is about to be stopped: {error}");
                     return Ok(());

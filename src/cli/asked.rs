@@ -2,11 +2,11 @@
 
 use crate::cli::args::{AskArgs, WireArgs};
 use crate::config::presets;
-use crate::config::settings::Check;
+use crate::config::settings::CheckSettings;
 use crate::health::{Expectation, StatusSet};
 use crate::probe::http::{HttpSpec, TlsSpec};
 use crate::probe::line::{LineSpec, Until};
-use crate::probe::{Family, ProbeSpec};
+use crate::probe::{IpFamily, ProbeSpec};
 use crate::secret::{SecretBytes, redact_url};
 use http::Method;
 
@@ -16,10 +16,11 @@ pub fn checks(
     urls: &[String],
     ask: &AskArgs,
     wire: &WireArgs,
-) -> (Vec<Result<Check, String>>, Option<String>) {
+) -> (Vec<Result<CheckSettings, String>>, Option<String>) {
     let checks: Vec<_> = urls.iter().map(|url| check_of(url, ask, wire)).collect();
     let all = |is: fn(&ProbeSpec) -> bool| {
-        let is = |check: &Result<Check, String>| check.as_ref().is_ok_and(|it| is(&it.probe));
+        let is =
+            |check: &Result<CheckSettings, String>| check.as_ref().is_ok_and(|it| is(&it.probe));
         checks.iter().all(is)
     };
     // an option that means nothing to any URL would be given and change nothing
@@ -38,7 +39,7 @@ pub fn checks(
 ///
 /// # Errors
 /// Says what is wrong with the URL or the options.
-pub fn check(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> {
+pub fn check(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<CheckSettings, String> {
     let (mut checks, fault) = checks(&[url.to_owned()], ask, wire);
     match fault {
         Some(fault) => Err(fault),
@@ -46,21 +47,21 @@ pub fn check(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String>
     }
 }
 
-fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<Check, String> {
-    let Check {
+fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<CheckSettings, String> {
+    let CheckSettings {
         probe, expectation, ..
     } = match ask.preset {
         Some(preset) => presets::check(preset, url)?,
-        None => Check::of_url("", url)?,
+        None => CheckSettings::of_url("", url)?,
     };
     let probe = match probe {
         ProbeSpec::Http(asked) => ProbeSpec::Http(http(asked, ask, wire)),
         ProbeSpec::Line(asked) => ProbeSpec::Line(line(asked, ask, wire)?),
         exec @ ProbeSpec::Exec(_) => exec,
     };
-    Ok(Check {
+    Ok(CheckSettings {
         expectation: expected(expectation, ask)?,
-        ..Check::new(redact_url(url), probe)
+        ..CheckSettings::new(redact_url(url), probe)
     })
 }
 
@@ -114,10 +115,10 @@ fn line(asked: LineSpec, ask: &AskArgs, wire: &WireArgs) -> Result<LineSpec, Str
     })
 }
 
-fn family(wire: &WireArgs) -> Option<Family> {
+fn family(wire: &WireArgs) -> Option<IpFamily> {
     match (wire.ipv4, wire.ipv6) {
-        (true, _) => Some(Family::V4),
-        (_, true) => Some(Family::V6),
+        (true, _) => Some(IpFamily::V4),
+        (_, true) => Some(IpFamily::V6),
         (false, false) => None,
     }
 }

@@ -15,7 +15,7 @@ use crate::daemon::wiring::{self, Parts, RunOptions};
 use crate::daemon::{Ending, Logger, Reload, SdNotify, Stderr, Ticks, Watchdog};
 use crate::exec::open_files;
 use crate::notify::report::MailFormat;
-use crate::notify::superlance::Listener;
+use crate::notify::superlance::OriginalMail;
 use crate::tick::{ListenerEnd, Signals};
 
 /// How long the last lines on standard error may hold up the end.
@@ -23,7 +23,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Runs the event listener under supervisord. `file` reads the configuration file again, when there is one.
 pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<SettingsFile>) -> Exit {
-    let original = Listener {
+    let original = OriginalMail {
         name: options.name.clone(),
         all: options.any,
         targets: options.programs.clone(),
@@ -68,7 +68,7 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
                     stderr: stderr.clone(),
                 }
             };
-            let listener = crate::tick::Listener::on_stdio()?;
+            let listener = crate::tick::EventListener::on_stdio()?;
             Ok((logger, Ticks::listener(listener)))
         },
     )
@@ -121,7 +121,7 @@ fn run(
     sd_notify: SdNotify,
     begin: impl FnOnce(&Stderr, Logger) -> std::io::Result<(Logger, Ticks)>,
 ) -> Exit {
-    let live = match Live::start(settings, &run_options) {
+    let live = match WatchdogParts::start(settings, &run_options) {
         Ok(live) => live,
         Err(exit) => return exit,
     };
@@ -142,14 +142,14 @@ pub fn sd_notify() -> SdNotify {
 }
 
 /// What every watchdog runs on: its parts, standard error, a logger and a runtime.
-pub struct Live {
+pub struct WatchdogParts {
     parts: Parts,
     stderr: Stderr,
     logger: Logger,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Live {
+impl WatchdogParts {
     /// Gets everything ready.
     ///
     /// # Errors

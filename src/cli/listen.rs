@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::dropin::{self, DropIn, HELP, Refusal, USAGE, Watched, Wish};
+use super::dropin::{self, DropIn, DropInRefusal, DropInRequest, HELP, USAGE, Watched};
 use super::exit::Exit;
 use super::handover::{self, SettingsFile};
 use super::help;
@@ -22,24 +22,24 @@ pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
         return Exit::Unknown;
     }
     match dropin::parse(words, env) {
-        Ok(Wish::Help) => help(env),
-        Ok(Wish::Version) => {
+        Ok(DropInRequest::Help) => help(env),
+        Ok(DropInRequest::Version) => {
             let version = concat!("httpok ", env!("CARGO_PKG_VERSION"));
             tell(supervised, version, Exit::Ok)
         }
-        Ok(Wish::Listen(listener)) => listen(*listener),
-        Err(Refusal::Usage(why)) => {
+        Ok(DropInRequest::Listen(listener)) => listen(*listener),
+        Err(DropInRefusal::Usage(why)) => {
             let text = format!(
                 "{USAGE}\nhttpok: {why}\nTry `httpok --help`, or `httpok check URL` to ask once."
             );
             tell(supervised, &say::masked(&text), Exit::DropInUsage)
         }
-        Err(Refusal::NotAListener) => {
+        Err(DropInRefusal::NotAListener) => {
             say::err("httpok must be run as a supervisor event listener");
             say::err("To ask once from a shell: httpok check URL");
             Exit::CannotListen
         }
-        Err(Refusal::CannotListen(why)) => {
+        Err(DropInRefusal::CannotListen(why)) => {
             say::err(&why);
             Exit::CannotListen
         }

@@ -34,7 +34,7 @@ use crate::config::settings::Settings;
 use crate::health::counted;
 use crate::supervisor::embedded::{LOG_WRITER, find_command, run_log_writer};
 
-use args::{Command, ConfigCommand, GenerateCommand, HealthCommand};
+use args::{CliCommand, ConfigCommand, GenerateCommand, HealthCommand};
 use exit::Exit;
 
 /// Runs the program whose command line is `argv`, its own name first; returns its exit status.
@@ -58,7 +58,7 @@ pub fn main(argv: Vec<OsString>) -> i32 {
         let family = first.unwrap_or_default().to_owned();
         match args::parse(argv) {
             // its exit status is the command's, which may be any
-            Ok(Command::Run(args)) => return run::run(&args),
+            Ok(CliCommand::Run(args)) => return run::run(&args),
             Ok(command) => obey(command),
             Err(fault) => explain(&fault, &family),
         }
@@ -70,10 +70,10 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     i32::from(exit.code())
 }
 
-fn obey(command: Command) -> Exit {
+fn obey(command: CliCommand) -> Exit {
     match command {
-        Command::Check(args) => check::run(&args, &env),
-        Command::Watch(args) => {
+        CliCommand::Check(args) => check::run(&args, &env),
+        CliCommand::Watch(args) => {
             let file = args.config.is_some();
             let read = move || watch::settings(&args, &env, Path::exists);
             match read() {
@@ -88,22 +88,23 @@ fn obey(command: Command) -> Exit {
                 Err(why) => refuse(&why),
             }
         }
-        Command::Run(_) => Exit::Ok,
-        Command::Sample(args) => sample::run(&args),
-        Command::Status(args) => control::status(&args, &env),
-        Command::Explain(args) => explain::run(&args, &env),
-        Command::Pause(args) => control::pause(&args, &env),
-        Command::Resume(args) => control::resume(&args, &env),
-        Command::Restart(args) => control::restart(&args, &env),
-        Command::Start(args) => control::start(&args, &env),
-        Command::Stop(args) => control::stop(&args, &env),
-        Command::Reset(args) => control::reset(&args, &env),
-        Command::Reload(place) => control::reload(&place, &env),
-        Command::Notify(command) => control::notify(&command, &env),
-        Command::Health(HealthCommand::Set(args)) => control::set_health(&args, &env),
-        Command::Monitor(args) => monitor::run(&args),
-        Command::Simulate(args) => simulate::run(&args, &env),
-        Command::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env) {
+        CliCommand::Run(_) => Exit::Ok,
+        CliCommand::Sample(args) => sample::run(&args),
+        CliCommand::Status(args) => control::status(&args, &env),
+        CliCommand::Explain(args) => explain::run(&args, &env),
+        CliCommand::Pause(args) => control::pause(&args, &env),
+        CliCommand::Resume(args) => control::resume(&args, &env),
+        CliCommand::Restart(args) => control::restart(&args, &env),
+        CliCommand::Start(args) => control::start(&args, &env),
+        CliCommand::Stop(args) => control::stop(&args, &env),
+        CliCommand::Reset(args) => control::reset(&args, &env),
+        CliCommand::Reload(place) => control::reload(&place, &env),
+        CliCommand::Notify(command) => control::notify(&command, &env),
+        CliCommand::Health(HealthCommand::Set(args)) => control::set_health(&args, &env),
+        CliCommand::Monitor(args) => monitor::run(&args),
+        CliCommand::Simulate(args) => simulate::run(&args, &env),
+        CliCommand::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env)
+        {
             Ok(settings) => {
                 say::out(&format!("{} is valid: {}", file.display(), size(&settings)));
                 for program in &settings.programs {
@@ -119,11 +120,11 @@ fn obey(command: Command) -> Exit {
             }
             Err(faults) => refuse(&faults.styled()),
         },
-        Command::Generate(GenerateCommand::Man { dir }) => match generate::man(&dir) {
+        CliCommand::Generate(GenerateCommand::Man { dir }) => match generate::man(&dir) {
             Ok(()) => Exit::Ok,
             Err(why) => refuse(&format!("httpok generate: cannot write to {dir:?}: {why}")),
         },
-        Command::Generate(GenerateCommand::Completions { shell }) => {
+        CliCommand::Generate(GenerateCommand::Completions { shell }) => {
             let _ = std::io::stdout().write_all(&generate::completions(shell));
             Exit::Ok
         }

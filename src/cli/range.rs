@@ -7,13 +7,13 @@ use super::values;
 
 /// A range of seconds. It alerts outside, or with `@` inside, its ends included in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
+pub struct AlertRange {
     start: f64,
     end: f64,
     inside: bool,
 }
 
-impl Range {
+impl AlertRange {
     /// Whether `seconds` is reason for an alert.
     pub fn alerts(&self, seconds: f64) -> bool {
         let within = self.start <= seconds && seconds <= self.end;
@@ -21,7 +21,7 @@ impl Range {
     }
 }
 
-impl FromStr for Range {
+impl FromStr for AlertRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -58,7 +58,7 @@ impl FromStr for Range {
     }
 }
 
-impl fmt::Display for Range {
+impl fmt::Display for AlertRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.inside {
             f.write_str("@")?;
@@ -91,7 +91,7 @@ mod tests {
             ("500ms", &[0.5], &[0.6], "0.5"),
             ("0:", &[0.0, 5.0], &[-1.0], "0:"),
         ] {
-            let range: Range = text.parse().expect(text);
+            let range: AlertRange = text.parse().expect(text);
             assert!(
                 quiet.iter().all(|&seconds| !range.alerts(seconds)),
                 "{text}"
@@ -103,7 +103,7 @@ mod tests {
             assert_eq!(range.to_string(), shown);
         }
         for wrong in ["", "@", ":", "@:", "20:10", "a:b", "1:2:3", "-1"] {
-            let why = wrong.parse::<Range>().expect_err(wrong);
+            let why = wrong.parse::<AlertRange>().expect_err(wrong);
             assert!(
                 why.starts_with(&format!("{wrong:?} is not a range")),
                 "{why}"

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::config::settings::{Check, Settings};
+use crate::config::settings::{CheckSettings, Settings};
 use crate::daemon::wiring::RunOptions;
-use crate::daemon::{Tally, Ticks};
+use crate::daemon::{RunCounts, Ticks};
 use crate::health::counted;
 use crate::health::{Backend, Target};
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
@@ -14,23 +14,23 @@ use crate::tick::Signals;
 
 use super::args::RunArgs;
 use super::exit::Exit;
-use super::handover::{self, Live};
+use super::handover::{self, WatchdogParts};
 use super::{say, watch};
 
 /// How long the command may take to stop before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// How it ended, and what a run came to.
-struct Finished {
+struct FinishedRun {
     code: i32,
-    tally: Tally,
+    tally: RunCounts,
 }
 
-impl From<Exit> for Finished {
+impl From<Exit> for FinishedRun {
     fn from(exit: Exit) -> Self {
         Self {
             code: exit.code().into(),
-            tally: Tally::default(),
+            tally: RunCounts::default(),
         }
     }
 }
@@ -50,11 +50,11 @@ pub fn run(args: &RunArgs) -> i32 {
         ..RunOptions::default()
     };
     let sd_notify = handover::sd_notify();
-    let live = match Live::start(&settings, &run_options) {
+    let live = match WatchdogParts::start(&settings, &run_options) {
         Ok(live) => live,
         Err(exit) => return exit.code().into(),
     };
-    let Finished { code, tally } = live.block_on(|parts, stderr, logger| async move {
+    let FinishedRun { code, tally } = live.block_on(|parts, stderr, logger| async move {
         embedded::become_subreaper()?;
         let program = Program::foreground(&name, args.command.clone());
         let process = program.full_name();
@@ -87,7 +87,7 @@ pub fn run(args: &RunArgs) -> i32 {
         let code = embedded.exit_code(&process);
         let exit = handover::exit_of(ending, &stderr);
         let code = code.unwrap_or_else(|| exit.code().into());
-        Ok(Finished { code, tally })
+        Ok(FinishedRun { code, tally })
     });
     let columns = terminal::size(&std::io::stderr()).map_or(usize::MAX, |(columns, _)| columns);
     for line in terminal::wrap(&summary(args, &tally), columns) {
@@ -111,7 +111,7 @@ fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
         state_dir: args.state_dir.clone(),
         dry_run: args.dry_run,
         notify: watch::notify(&args.mail),
-        checks: vec![Check {
+        checks: vec![CheckSettings {
             name: name.to_owned(),
             every: args.every,
             restart: vec![Target {
@@ -126,7 +126,7 @@ fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
     Ok(settings)
 }
 
-fn summary(args: &RunArgs, tally: &Tally) -> String {
+fn summary(args: &RunArgs, tally: &RunCounts) -> String {
     format!(
         "httpok: watched {} for {}: {}, {} of them failed; {}, {}",
         args.url,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::range::Range;
+use super::range::AlertRange;
 use crate::config::duration::{parse_duration, parse_size};
 use crate::config::escape::unescape;
 use crate::config::parse_share;
@@ -81,7 +81,7 @@ pub fn code(text: &str) -> Result<String, String> {
     match StatusSet::from_words(&[text]) {
         Ok(_) => Ok(text.to_owned()),
         // Nagios plugins have -c for a range
-        Err(why) if text.parse::<Range>().is_ok() => Err(format!(
+        Err(why) if text.parse::<AlertRange>().is_ok() => Err(format!(
             "{why}; a critical range of --format nagios is --crit {text}"
         )),
         Err(why) => Err(why),

@@ -8,7 +8,7 @@ use crate::cli::asked;
 use crate::config::{
     self,
     notify::NotifySettings,
-    settings::{Check, Settings},
+    settings::{CheckSettings, Settings},
     supervisor::{SupervisorSettings, supervisord_url},
 };
 use crate::health::{Fails, Policy};
@@ -87,7 +87,7 @@ fn told(why: String) -> String {
     format!("httpok watch: {why}")
 }
 
-fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
+fn checks(args: &WatchArgs) -> Result<Vec<CheckSettings>, String> {
     let (found, fault) = asked::checks(&args.urls, &args.ask, &args.wire);
     let mut names = BTreeSet::new();
     let mut checks = Vec::new();
@@ -98,7 +98,7 @@ fn checks(args: &WatchArgs) -> Result<Vec<Check>, String> {
             Ok(check) if !names.insert(check.name.clone()) => {
                 faults.push(told(format!("{:?} is given twice", check.name)));
             }
-            Ok(check) => checks.push(Check {
+            Ok(check) => checks.push(CheckSettings {
                 every: args.every,
                 policy: policy(&args.policy),
                 restart: args.programs.clone(),
@@ -123,8 +123,8 @@ pub fn check_of(
     wire: &WireArgs,
     policy: &PolicyArgs,
     url: &str,
-) -> Result<Check, String> {
-    Ok(Check {
+) -> Result<CheckSettings, String> {
+    Ok(CheckSettings {
         policy: self::policy(policy),
         ..asked::check(url, ask, wire)?
     })
@@ -187,15 +187,15 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::args::{Cli, Command};
-    use crate::probe::Family;
+    use crate::cli::args::{Cli, CliCommand};
+    use crate::probe::IpFamily;
     use crate::probe::ProbeSpec as Probe;
     use crate::probe::line::Until;
 
     fn read(words: &[&str]) -> Result<(Settings, WatchOptions), String> {
         let line = ["httpok", "watch"].iter().chain(words);
         let cli = Cli::try_parse_from(line).map_err(|fault| fault.to_string())?;
-        let Command::Watch(args) = cli.command else {
+        let CliCommand::Watch(args) = cli.command else {
             panic!("watch is watch");
         };
         settings(&args, &|_| None, |path| path == Path::new(SOCKETS[1]))
@@ -264,7 +264,7 @@ mod tests {
         };
         let sent = line.send.as_ref().expect("something").expose();
         assert_eq!((sent, &line.until), (&b"ping\r\n"[..], &Some(Until::Close)));
-        assert_eq!((line.max_body, line.family), (9, Some(Family::V4)));
+        assert_eq!((line.max_body, line.family), (9, Some(IpFamily::V4)));
         let (settings, _) =
             read(&["--http2", "--resolve", "h:80:::1", "http://h/"]).expect("right");
         let Probe::Http(http) = &settings.checks[0].probe else {
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_configuration() {
         let (settings, _) = read(&["http://h/"]).expect("right");
-        let plain = Check::of_url("http://h/", "http://h/").expect("a URL");
+        let plain = CheckSettings::of_url("http://h/", "http://h/").expect("a URL");
         assert_eq!(settings.checks, [plain]);
     }
 

@@ -9,11 +9,11 @@ use super::http::read_warmup;
 use super::policy::read_policy;
 use super::presets::Preset;
 use super::probe::read_probe;
-use super::requires::{Draft, Required};
-use super::settings::Check;
-use super::table::Table;
+use super::requires::{CheckDraft, Required};
+use super::settings::CheckSettings;
+use super::table::TomlTable;
 use super::targets::read_target;
-use super::value::Value;
+use super::value::TomlValue;
 use crate::health::Backend;
 
 /// What the rest of the file says about every check.
@@ -26,7 +26,7 @@ pub struct Around {
 }
 
 /// Reads `[defaults]` on its own, so that what is wrong there is reported once, even if no check uses it.
-pub fn read_defaults(table: &Table<'_>, around: Around) {
+pub fn read_defaults(table: &TomlTable<'_>, around: Around) {
     for key in ["name", "url", "command", "preset", "warmup"] {
         if let Some(value) = table.own(key) {
             value.wrong(Diagnostic::new(
@@ -40,7 +40,11 @@ pub fn read_defaults(table: &Table<'_>, around: Around) {
 }
 
 /// One check. What cannot be read is reported, and stands in the draft as the default.
-pub fn read_check<'a>(table: &Table<'a>, around: Around, preset: Option<&Preset>) -> Draft<'a> {
+pub fn read_check<'a>(
+    table: &TomlTable<'a>,
+    around: Around,
+    preset: Option<&Preset>,
+) -> CheckDraft<'a> {
     let name = table.required("name", "\"shop\"");
     let url = match table.own("url") {
         None if preset.is_some() => table.get("url"),
@@ -62,11 +66,11 @@ pub fn read_check<'a>(table: &Table<'a>, around: Around, preset: Option<&Preset>
 
 /// All keys that may also stand in the defaults.
 fn read_keys<'a>(
-    table: &Table<'a>,
-    url: Option<Value<'a>>,
+    table: &TomlTable<'a>,
+    url: Option<TomlValue<'a>>,
     around: Around,
     preset: Option<&Preset>,
-) -> Draft<'a> {
+) -> CheckDraft<'a> {
     let requires = table.get("requires").map_or_else(Vec::new, |value| {
         value.each(|item| {
             let name = item.some_text()?;
@@ -78,20 +82,22 @@ fn read_keys<'a>(
         value.each(|item| Some((read_target(item, around.backend)?, item.clone())))
     });
     let probe = read_probe(table, url, preset);
-    let check = Check {
+    let check = CheckSettings {
         every: table
-            .read("every", Value::some_duration)
+            .read("every", TomlValue::some_duration)
             .unwrap_or(around.every),
         expectation: read_expectation(table),
         policy: read_policy(table),
         restart: targets.iter().map(|(target, _)| target.clone()).collect(),
-        start_stopped: table.read("start_stopped", Value::flag).unwrap_or_default(),
-        dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
+        start_stopped: table
+            .read("start_stopped", TomlValue::flag)
+            .unwrap_or_default(),
+        dry_run: table.read("dry_run", TomlValue::flag).unwrap_or_default(),
         capture: read_capture(table),
         warmup: read_warmup(table, &probe).map(Box::new),
-        ..Check::new("", probe)
+        ..CheckSettings::new("", probe)
     };
-    Draft {
+    CheckDraft {
         check,
         name: None,
         requires,
@@ -99,7 +105,7 @@ fn read_keys<'a>(
     }
 }
 
-fn check_name(value: &Value<'_>) -> Option<String> {
+fn check_name(value: &TomlValue<'_>) -> Option<String> {
     let name = value.text()?;
     if name.trim().is_empty() {
         value.wrong(Diagnostic::new(

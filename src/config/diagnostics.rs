@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct FileDiagnostic {
     /// Counted from 1; 0 for the file as a whole.
     pub line: usize,
     /// In characters, counted from 1; 0 for the file as a whole.
@@ -55,17 +55,17 @@ pub struct Faults {
     file: String,
     /// The file's text, as long as the text itself, with secrets hidden.
     shown: String,
-    faults: Vec<Fault>,
+    faults: Vec<FileDiagnostic>,
 }
 
 impl Faults {
     /// A fault of `file` as a whole: it cannot be read.
     pub(super) fn whole(file: &str, wrong: Diagnostic) -> Self {
-        Self::of(file, String::new(), vec![Fault::whole("", wrong)])
+        Self::of(file, String::new(), vec![FileDiagnostic::whole("", wrong)])
     }
 
     /// What was found, at least one fault.
-    pub(super) fn of(file: &str, shown: String, mut found: Vec<Fault>) -> Self {
+    pub(super) fn of(file: &str, shown: String, mut found: Vec<FileDiagnostic>) -> Self {
         found.sort_by_key(|fault| (fault.span.start, fault.span.end));
         Self {
             file: file.to_owned(),
@@ -81,7 +81,7 @@ impl Faults {
     }
 
     /// One after the other, in the file's order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+    pub fn iter(&self) -> std::slice::Iter<'_, FileDiagnostic> {
         self.faults.iter()
     }
 
@@ -102,7 +102,7 @@ impl Faults {
         text
     }
 
-    fn render_one(&self, fault: &Fault, renderer: &Renderer) -> String {
+    fn render_one(&self, fault: &FileDiagnostic, renderer: &Renderer) -> String {
         let title = Level::ERROR.primary_title(fault.message.as_str());
         let mut group = if fault.line == 0 {
             title.element(Origin::path(self.file.as_str()))
@@ -128,7 +128,7 @@ impl Faults {
 
     /// The line where `fault` begins, and the part of it to underline: no further than what is shown, so
     /// that the length of a secret stays one.
-    fn line_of(&self, fault: &Fault) -> (&str, Range<usize>) {
+    fn line_of(&self, fault: &FileDiagnostic) -> (&str, Range<usize>) {
         let text = self.shown.as_str();
         let start = floor(text, fault.span.start);
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -142,8 +142,8 @@ impl Faults {
 }
 
 impl<'a> IntoIterator for &'a Faults {
-    type Item = &'a Fault;
-    type IntoIter = std::slice::Iter<'a, Fault>;
+    type Item = &'a FileDiagnostic;
+    type IntoIter = std::slice::Iter<'a, FileDiagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -158,7 +158,7 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-impl Fault {
+impl FileDiagnostic {
     /// A fault at `span` of `text`.
     pub(super) fn at(text: &str, span: Range<usize>, key: &str, wrong: Diagnostic) -> Self {
         let before = &text[..floor(text, span.start)];

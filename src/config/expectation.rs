@@ -2,35 +2,35 @@
 //! assertion is reported at its column in the file.
 
 use super::diagnostics::Diagnostic;
-use super::table::Table;
-use super::value::Value;
-use crate::health::{Assertion, Expectation, Rule, StatusSet, Verdict};
+use super::table::TomlTable;
+use super::value::TomlValue;
+use crate::health::{Assertion, Expectation, StatusSet, Verdict, VerdictRule};
 
 /// What a passing answer looks like.
-pub fn read_expectation(table: &Table<'_>) -> Expectation {
+pub fn read_expectation(table: &TomlTable<'_>) -> Expectation {
     Expectation {
         status: table.read("status", status).unwrap_or_default(),
-        body: read_each(table, "body", Value::some_text),
-        not_body: read_each(table, "not_body", Value::some_text),
+        body: read_each(table, "body", TomlValue::some_text),
+        not_body: read_each(table, "not_body", TomlValue::some_text),
         expect: read_each(table, "expect", assertion),
         degraded: read_each(table, "degraded", assertion),
         verdicts: read_each(table, "verdicts", rule),
         max_parsed: table
-            .read("max_parsed", Value::some_size)
+            .read("max_parsed", TomlValue::some_size)
             .unwrap_or(Expectation::MAX_PARSED),
     }
 }
 
 fn read_each<'a, T>(
-    table: &Table<'a>,
+    table: &TomlTable<'a>,
     key: &'static str,
-    read: impl Fn(&Value<'a>) -> Option<T>,
+    read: impl Fn(&TomlValue<'a>) -> Option<T>,
 ) -> Vec<T> {
     let value = table.get(key);
     value.map_or_else(Vec::new, |value| value.each(read))
 }
 
-fn assertion(value: &Value<'_>) -> Option<Assertion> {
+fn assertion(value: &TomlValue<'_>) -> Option<Assertion> {
     let text = value.some_text()?;
     Assertion::parse(&text)
         .map_err(|error| {
@@ -41,8 +41,8 @@ fn assertion(value: &Value<'_>) -> Option<Assertion> {
         .ok()
 }
 
-fn rule(value: &Value<'_>) -> Option<Rule> {
-    let table = Table::of(value);
+fn rule(value: &TomlValue<'_>) -> Option<VerdictRule> {
+    let table = TomlTable::of(value);
     let when = table.required("when", "'line == \"Warmup in progress\"'");
     let is = table.required("is", "\"starting\"");
     table.finish();
@@ -51,13 +51,13 @@ fn rule(value: &Value<'_>) -> Option<Rule> {
         when.as_ref().and_then(assertion),
         is.as_ref().and_then(verdict),
     );
-    Some(Rule {
+    Some(VerdictRule {
         when: when?,
         is: is?,
     })
 }
 
-fn verdict(value: &Value<'_>) -> Option<Verdict> {
+fn verdict(value: &TomlValue<'_>) -> Option<Verdict> {
     let word = value.text()?;
     let found = Verdict::from_name(&word);
     if found.is_none() {
@@ -67,7 +67,7 @@ fn verdict(value: &Value<'_>) -> Option<Verdict> {
 }
 
 /// Codes as integers or words, one or a list of them.
-fn status(value: &Value<'_>) -> Option<StatusSet> {
+fn status(value: &TomlValue<'_>) -> Option<StatusSet> {
     use toml::de::DeValue;
     let words = value.each(|item| {
         let word = match item.found {

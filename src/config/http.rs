@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::diagnostics::Diagnostic;
 use super::probe::{Common, read_family};
-use super::table::Table;
-use super::value::Value;
+use super::table::TomlTable;
+use super::value::TomlValue;
 use crate::net::http::{Header, header, method};
 use crate::probe::http::spec::{HttpSpec, Login, Override, TlsSpec, socket_path};
 use crate::probe::spec::ProbeSpec;
@@ -16,7 +16,7 @@ const WARMUP: &str = "warmup";
 const WARMUP_TIMEOUT: &str = "warmup_timeout";
 
 /// `http` with what the table says.
-pub fn read_http(table: &Table<'_>, http: HttpSpec, common: &Common) -> HttpSpec {
+pub fn read_http(table: &TomlTable<'_>, http: HttpSpec, common: &Common) -> HttpSpec {
     let url_has_user = http.user.is_some();
     let family = read_family(table, |family| http.check_family(family));
     HttpSpec {
@@ -25,16 +25,16 @@ pub fn read_http(table: &Table<'_>, http: HttpSpec, common: &Common) -> HttpSpec
             .read("method", |value| value.parsed(method))
             .unwrap_or(http.method),
         headers: read_headers(table),
-        data: table.read("data", Value::text).map(SecretBytes::new),
+        data: table.read("data", TomlValue::text).map(SecretBytes::new),
         user: user(table, url_has_user).or(http.user),
         tls: tls(table),
-        follow: table.read("follow", Value::flag).unwrap_or_default(),
+        follow: table.read("follow", TomlValue::flag).unwrap_or_default(),
         max_body: common.max_body.unwrap_or(http.max_body),
         resolve: table.get("resolve").map_or_else(Vec::new, |value| {
             value.each(|item| item.parsed(Override::parse))
         }),
         family,
-        http2: table.read("http2", Value::flag).unwrap_or_default(),
+        http2: table.read("http2", TomlValue::flag).unwrap_or_default(),
         unix_socket: table.read("unix_socket", |value| {
             let path = value.path()?;
             value.accept(socket_path(&path))?;
@@ -45,7 +45,7 @@ pub fn read_http(table: &Table<'_>, http: HttpSpec, common: &Common) -> HttpSpec
     }
 }
 
-fn tls(table: &Table<'_>) -> TlsSpec {
+fn tls(table: &TomlTable<'_>) -> TlsSpec {
     // a pair: a check's own certificate does not go with the defaults' key
     let pair = table.holding(&["cert", "key"]);
     let own = |key| pair.and_then(|pair| pair.own(key));
@@ -57,15 +57,15 @@ fn tls(table: &Table<'_>) -> TlsSpec {
         ));
     }
     TlsSpec {
-        insecure: table.read("insecure", Value::flag).unwrap_or_default(),
-        cacert: table.read("cacert", Value::path),
+        insecure: table.read("insecure", TomlValue::flag).unwrap_or_default(),
+        cacert: table.read("cacert", TomlValue::path),
         cert: cert.and_then(|cert| cert.path()),
         key: key.and_then(|key| key.path()),
     }
 }
 
 /// The `headers` of `table`, in the file's order.
-pub fn read_headers(table: &Table<'_>) -> Vec<Header> {
+pub fn read_headers(table: &TomlTable<'_>) -> Vec<Header> {
     let Some(headers) = table.table("headers") else {
         return Vec::new();
     };
@@ -83,10 +83,10 @@ pub fn read_headers(table: &Table<'_>) -> Vec<Header> {
 }
 
 /// User and password, from `user = "name:password"` or from two keys.
-fn user(table: &Table<'_>, url_has_user: bool) -> Login {
+fn user(table: &TomlTable<'_>, url_has_user: bool) -> Login {
     let layer = table.holding(&["user", "password"])?;
     let (user, password) = (layer.own("user"), layer.own("password"));
-    let secret = password.as_ref().and_then(Value::secret);
+    let secret = password.as_ref().and_then(TomlValue::secret);
     let Some(value) = user else {
         password?.wrong(Diagnostic::new(
             "a password without a user",
@@ -133,8 +133,8 @@ fn user(table: &Table<'_>, url_has_user: bool) -> Login {
 }
 
 /// What the program of a check that asks like `probe` is asked once after each start.
-pub fn read_warmup(table: &Table<'_>, probe: &ProbeSpec) -> Option<HttpSpec> {
-    let timeout = table.read(WARMUP_TIMEOUT, Value::some_duration);
+pub fn read_warmup(table: &TomlTable<'_>, probe: &ProbeSpec) -> Option<HttpSpec> {
+    let timeout = table.read(WARMUP_TIMEOUT, TomlValue::some_duration);
     let Some(url) = table.own(WARMUP) else {
         if let Some(value) = table.own(WARMUP_TIMEOUT) {
             value.wrong(Diagnostic::new(

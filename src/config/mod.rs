@@ -33,14 +33,14 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-pub use diagnostics::{Fault, Faults};
+pub use diagnostics::{Faults, FileDiagnostic};
 pub use top::parse_share;
 
 use diagnostics::Diagnostic;
 use interpolate::Sources;
 use parse_context::ParseContext;
 use settings::Settings;
-use table::Table;
+use table::TomlTable;
 
 /// A configuration file is no larger.
 const LARGEST: u64 = 1 << 20;
@@ -77,7 +77,7 @@ pub fn parse(
     if !broken.is_empty() {
         let faults = broken.iter().map(|error| {
             let span = error.span().unwrap_or(text.len()..text.len());
-            Fault::at(text, span, "", no_toml(error.message()))
+            FileDiagnostic::at(text, span, "", no_toml(error.message()))
         });
         let shown = mask::hide_broken(text);
         return Err(Faults::of(file, shown, faults.collect()));
@@ -85,7 +85,7 @@ pub fn parse(
     let base = Path::new(file).parent().unwrap_or(Path::new(""));
     let parse_context = ParseContext::new(text, Sources { env, base });
     let document = document.get_ref();
-    let settings = top::read_settings(&Table::new(
+    let settings = top::read_settings(&TomlTable::new(
         &parse_context,
         String::new(),
         0..0,

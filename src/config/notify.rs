@@ -8,8 +8,8 @@ use lettre::message::Mailbox;
 
 use super::diagnostics::Diagnostic;
 use super::http::read_headers;
-use super::table::Table;
-use super::value::Value;
+use super::table::TomlTable;
+use super::value::TomlValue;
 use crate::notify::spec::{
     MailSpec, MailVia, SMTP_EXAMPLE, Security, SmtpSpec, WebhookSpec, WebhookUrl,
 };
@@ -30,7 +30,7 @@ pub struct NotifySettings {
 }
 
 /// Where notifications go.
-pub fn read_notify(table: &Table<'_>) -> NotifySettings {
+pub fn read_notify(table: &TomlTable<'_>) -> NotifySettings {
     let (mail, reminder) = read_mail(table).unzip();
     let webhooks = table.tables("webhook");
     NotifySettings {
@@ -41,7 +41,7 @@ pub fn read_notify(table: &Table<'_>) -> NotifySettings {
 }
 
 /// Where mails go, and the pause between reminders; `None` without `[mail]`.
-fn read_mail(table: &Table<'_>) -> Option<(MailSpec, Option<Duration>)> {
+fn read_mail(table: &TomlTable<'_>) -> Option<(MailSpec, Option<Duration>)> {
     let table = table.table("mail")?;
     let to = table.required("to", "[\"ops@example.org\"]");
     let to = to.map_or_else(Vec::new, |value| {
@@ -60,19 +60,19 @@ fn read_mail(table: &Table<'_>) -> Option<(MailSpec, Option<Duration>)> {
         via: via(&table),
     };
     let reminder = table.read("reminder", |value| {
-        value.unless_off("never", Value::some_duration)
+        value.unless_off("never", TomlValue::some_duration)
     });
     table.finish();
     Some((mail, reminder.flatten()))
 }
 
-fn read_webhook(table: &Table<'_>) -> Option<WebhookSpec> {
+fn read_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
     let name = table.read("name", |value| value.parsed(notifier_name));
     let url = table.required("url", "\"https://hooks.example.org/x\"");
     let headers = read_headers(table);
     let secret = table.get("secret").and_then(|value| value.secret());
     let trusted = table.own("cacert");
-    let cacert = trusted.as_ref().and_then(Value::path);
+    let cacert = trusted.as_ref().and_then(TomlValue::path);
     table.finish();
     let value = url?;
     let url = value.accept(WebhookUrl::parse(value.hidden()?.expose()))?;
@@ -101,7 +101,7 @@ fn notifier_name(text: &str) -> Result<String, String> {
 }
 
 /// An address, alone or as `Name <address>`.
-fn mailbox(value: &Value<'_>) -> Option<String> {
+fn mailbox(value: &TomlValue<'_>) -> Option<String> {
     value.parsed(|text| {
         let right = match text.contains('<') {
             true => text.ends_with('>') && Mailbox::from_str(text).is_ok(),
@@ -117,13 +117,13 @@ fn mailbox(value: &Value<'_>) -> Option<String> {
     })
 }
 
-fn via(table: &Table<'_>) -> MailVia {
+fn via(table: &TomlTable<'_>) -> MailVia {
     let chosen = table.one_of(&["smtp", "sendmail"]);
     let password = table.own("password");
     let cacert = table.own("cacert");
     match chosen {
         Some(("smtp", value)) => {
-            let secret = password.as_ref().and_then(Value::secret);
+            let secret = password.as_ref().and_then(TomlValue::secret);
             let server = smtp(&value, password.as_ref(), secret);
             server
                 .map(|server| MailVia::Smtp(trusting(server, cacert.as_ref())))
@@ -146,17 +146,17 @@ fn via(table: &Table<'_>) -> MailVia {
 }
 
 /// `server`, checked against the roots in the file that `cacert` names.
-fn trusting(server: SmtpSpec, cacert: Option<&Value<'_>>) -> SmtpSpec {
+fn trusting(server: SmtpSpec, cacert: Option<&TomlValue<'_>>) -> SmtpSpec {
     if let (Some(value), Security::Plain) = (cacert, server.security) {
         untrusting(value, SECURE);
     }
     SmtpSpec {
-        cacert: cacert.and_then(Value::path),
+        cacert: cacert.and_then(TomlValue::path),
         ..server
     }
 }
 
-fn untrusting(cacert: &Value<'_>, secure: &str) {
+fn untrusting(cacert: &TomlValue<'_>, secure: &str) {
     cacert.wrong(Diagnostic::new(
         "roots for a connection without TLS",
         format!("use {secure}, or leave it out"),
@@ -164,7 +164,11 @@ fn untrusting(cacert: &Value<'_>, secure: &str) {
 }
 
 /// The server of `smtp = "..."`; `key` is the `password` key, `secret` what it holds when that is right.
-fn smtp(value: &Value<'_>, key: Option<&Value<'_>>, secret: Option<Secret>) -> Option<SmtpSpec> {
+fn smtp(
+    value: &TomlValue<'_>,
+    key: Option<&TomlValue<'_>>,
+    secret: Option<Secret>,
+) -> Option<SmtpSpec> {
     let (server, user) = value.parsed(SmtpSpec::parse)?;
     let user = match (user, key) {
         (None, None) => None,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::diagnostics::{Diagnostic, Fault};
+use super::diagnostics::{Diagnostic, FileDiagnostic};
 use super::interpolate::Sources;
 use crate::health::suggest::suggest;
 
@@ -11,7 +11,7 @@ use crate::health::suggest::suggest;
 pub struct ParseContext<'a> {
     text: &'a str,
     pub sources: Sources<'a>,
-    faults: RefCell<Vec<Fault>>,
+    faults: RefCell<Vec<FileDiagnostic>>,
     elsewhere: RefCell<Vec<Elsewhere>>,
 }
 
@@ -33,15 +33,15 @@ impl<'a> ParseContext<'a> {
 
     /// Notes a fault, once: a wrong default is met again by every check that inherits it.
     pub fn fault(&self, span: Range<usize>, key: &str, wrong: Diagnostic) {
-        self.note(Fault::at(self.text, span, key, wrong));
+        self.note(FileDiagnostic::at(self.text, span, key, wrong));
     }
 
     /// Notes a fault of the file as a whole.
     pub fn whole_fault(&self, key: &str, wrong: Diagnostic) {
-        self.note(Fault::whole(key, wrong));
+        self.note(FileDiagnostic::whole(key, wrong));
     }
 
-    fn note(&self, fault: Fault) {
+    fn note(&self, fault: FileDiagnostic) {
         let mut faults = self.faults.borrow_mut();
         if !faults.iter().any(|known| known.repeats(&fault)) {
             faults.push(fault);
@@ -58,7 +58,7 @@ impl<'a> ParseContext<'a> {
         1 + self.text[..at].matches('\n').count()
     }
 
-    pub fn into_faults(self) -> Vec<Fault> {
+    pub fn into_faults(self) -> Vec<FileDiagnostic> {
         self.faults.into_inner()
     }
 

@@ -3,31 +3,33 @@
 use std::collections::BTreeSet;
 
 use super::diagnostics::Diagnostic;
-use super::table::Table;
-use super::value::Value;
+use super::table::TomlTable;
+use super::value::TomlValue;
 use crate::health::{Backoff, Fails, Policy, Reason};
 
 /// More than anybody counts to; and a window of looks is kept in memory.
 const MOST: u32 = 1000;
 
 /// When fails lead to an action.
-pub fn read_policy(table: &Table<'_>) -> Policy {
+pub fn read_policy(table: &TomlTable<'_>) -> Policy {
     let usual = Policy::default();
     Policy {
         fail: fails(table).unwrap_or(usual.fail),
         pass_after: table
             .read("pass_after", |value| value.count(1, MOST))
             .unwrap_or(usual.pass_after),
-        grace: table.read("grace", Value::duration).unwrap_or(usual.grace),
+        grace: table
+            .read("grace", TomlValue::duration)
+            .unwrap_or(usual.grace),
         backoff: backoff(table),
         restarts: table
             .read("restarts", |value| {
-                value.unless_off("unlimited", Value::budget)
+                value.unless_off("unlimited", TomlValue::budget)
             })
             .unwrap_or(usual.restarts),
         rearm: table
             .read("rearm", |value| {
-                value.unless_off("never", Value::some_duration)
+                value.unless_off("never", TomlValue::some_duration)
             })
             .unwrap_or(usual.rearm),
         act_on: table.get("act_on").and_then(|value| act_on(&value)),
@@ -35,7 +37,7 @@ pub fn read_policy(table: &Table<'_>) -> Policy {
     }
 }
 
-fn fails(table: &Table<'_>) -> Option<Fails> {
+fn fails(table: &TomlTable<'_>) -> Option<Fails> {
     match table.one_of(&["fail_after", "fail_within"])? {
         ("fail_within", value) => value.parsed(within),
         (_, value) => value.count(1, MOST).map(Fails::InARow),
@@ -61,14 +63,14 @@ fn within(text: &str) -> Result<Fails, String> {
     }
 }
 
-fn backoff(table: &Table<'_>) -> Backoff {
+fn backoff(table: &TomlTable<'_>) -> Backoff {
     let usual = Backoff::default();
     let Some(table) = table.table("backoff") else {
         return usual;
     };
     let (min, max) = (table.get("min"), table.get("max"));
-    let longest = max.as_ref().and_then(Value::duration);
-    let shortest = min.as_ref().and_then(Value::duration);
+    let longest = max.as_ref().and_then(TomlValue::duration);
+    let shortest = min.as_ref().and_then(TomlValue::duration);
     let factor = table.read("factor", |value| {
         let factor = value.number()?;
         if (1.0..=1000.0).contains(&factor) {
@@ -102,7 +104,7 @@ fn backoff(table: &Table<'_>) -> Backoff {
 }
 
 /// The reasons to act on; `None` is all.
-fn act_on(value: &Value<'_>) -> Option<BTreeSet<Reason>> {
+fn act_on(value: &TomlValue<'_>) -> Option<BTreeSet<Reason>> {
     let words = value.each(|item| Some((item.clone(), item.text()?)));
     if value.is_empty_list() {
         value.wrong(Diagnostic::new(
@@ -119,7 +121,7 @@ fn act_on(value: &Value<'_>) -> Option<BTreeSet<Reason>> {
     (!all).then_some(reasons)
 }
 
-fn reason(value: &Value<'_>, word: &str) -> Option<Reason> {
+fn reason(value: &TomlValue<'_>, word: &str) -> Option<Reason> {
     let reason = Reason::from_name(word);
     match reason {
         Some(reason) if reason.is_ours() => value.wrong(Diagnostic::new(

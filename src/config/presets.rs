@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use toml::de::DeTable;
 
 use super::parse;
-use super::settings::Check;
-use super::table::Table;
-use super::value::Value;
+use super::settings::CheckSettings;
+use super::table::TomlTable;
+use super::value::TomlValue;
 use crate::net::Address;
 
 /// A product.
@@ -82,7 +82,7 @@ static PRESETS: [Preset; 7] = [
 ];
 
 /// The preset that `check` names, if it names one.
-pub fn of_check(check: &Table<'_>) -> Option<&'static Preset> {
+pub fn of_check(check: &TomlTable<'_>) -> Option<&'static Preset> {
     check.own("preset")?.parsed(find)
 }
 
@@ -100,9 +100,9 @@ pub fn find(name: &str) -> Result<&'static Preset, String> {
 
 impl Preset {
     /// The preset's keys as a table below `check`, whose URL they depend on.
-    pub fn below<'a>(&self, check: &Table<'a>) -> Table<'a> {
+    pub fn below<'a>(&self, check: &TomlTable<'a>) -> TomlTable<'a> {
         let url = check.own("url");
-        let url = url.as_ref().and_then(Value::plain).unwrap_or_default();
+        let url = url.as_ref().and_then(TomlValue::plain).unwrap_or_default();
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let keys = match self.elsewhere {
             Some((end, keys)) if path.ends_with(end) => keys,
@@ -165,7 +165,7 @@ impl Preset {
 ///
 /// # Errors
 /// Says what is wrong with the URL.
-pub fn check(preset: &Preset, url: &str) -> Result<Check, String> {
+pub fn check(preset: &Preset, url: &str) -> Result<CheckSettings, String> {
     // a JSON string is one of TOML, too
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let file = format!(

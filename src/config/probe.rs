@@ -9,10 +9,10 @@ use super::diagnostics::Diagnostic;
 use super::escape::unescape;
 use super::http::read_http;
 use super::presets::Preset;
-use super::table::Table;
-use super::value::Value;
+use super::table::TomlTable;
+use super::value::TomlValue;
 use crate::exec::CommandLine;
-use crate::probe::http::spec::{Family, HttpSpec};
+use crate::probe::http::spec::{HttpSpec, IpFamily};
 use crate::probe::line::spec::{LineSpec, Peer, Until};
 use crate::probe::spec::{ExecSpec, ProbeSpec};
 use crate::secret::SecretBytes;
@@ -35,19 +35,23 @@ pub struct Common {
 }
 
 impl Common {
-    fn read(table: &Table<'_>) -> Self {
+    fn read(table: &TomlTable<'_>) -> Self {
         Self {
-            timeout: table.read("timeout", Value::some_duration),
-            max_body: table.read("max_body", Value::some_size),
+            timeout: table.read("timeout", TomlValue::some_duration),
+            max_body: table.read("max_body", TomlValue::some_size),
         }
     }
 }
 
 /// What the check asks. In the defaults, which have no URL, the keys of every kind are read.
-pub fn read_probe(table: &Table<'_>, url: Option<Value<'_>>, preset: Option<&Preset>) -> ProbeSpec {
+pub fn read_probe(
+    table: &TomlTable<'_>,
+    url: Option<TomlValue<'_>>,
+    preset: Option<&Preset>,
+) -> ProbeSpec {
     let common = Common::read(table);
     let command = table.own("command");
-    let named = url.as_ref().and_then(Value::plain);
+    let named = url.as_ref().and_then(TomlValue::plain);
     if command.is_some() || named == Some(EXEC) {
         if let Some(url) = url.as_ref().filter(|_| named != Some(EXEC)) {
             url.wrong(Diagnostic::new(
@@ -89,7 +93,7 @@ struct Kind {
 }
 
 /// Every kind. Which keys it has is found by reading a table without any.
-fn kinds(table: &Table<'_>) -> [Kind; 3] {
+fn kinds(table: &TomlTable<'_>) -> [Kind; 3] {
     let common = Common::default();
     let http = table.without_keys();
     if let Ok(nowhere) = HttpSpec::of_url(NO_URL) {
@@ -113,7 +117,7 @@ fn nowhere() -> LineSpec {
 
 /// Reports the table's own keys that are for other kinds than `name`. A default may be for some checks
 /// and not for others.
-fn refuse_others(table: &Table<'_>, name: &str) {
+fn refuse_others(table: &TomlTable<'_>, name: &str) {
     let kinds = kinds(table);
     let own = kinds.iter().filter(|kind| kind.name == name);
     let mut known: Vec<_> = own.flat_map(|kind| kind.keys.clone()).collect();
@@ -135,9 +139,9 @@ fn refuse_others(table: &Table<'_>, name: &str) {
 
 /// The family of addresses that `ip` wants. `fits` says whether the URL has one of another.
 pub fn read_family(
-    table: &Table<'_>,
-    fits: impl FnOnce(Option<Family>) -> Result<(), String>,
-) -> Option<Family> {
+    table: &TomlTable<'_>,
+    fits: impl FnOnce(Option<IpFamily>) -> Result<(), String>,
+) -> Option<IpFamily> {
     let value = table.get("ip")?;
     let family = family(&value);
     if let Err(why) = fits(family) {
@@ -146,15 +150,15 @@ pub fn read_family(
     family
 }
 
-fn family(value: &Value<'_>) -> Option<Family> {
+fn family(value: &TomlValue<'_>) -> Option<IpFamily> {
     let family = match value.found {
         DeValue::String(text) => text.as_ref(),
         DeValue::Integer(number) => number.as_str(),
         _ => "",
     };
     match family {
-        "4" => Some(Family::V4),
-        "6" => Some(Family::V6),
+        "4" => Some(IpFamily::V4),
+        "6" => Some(IpFamily::V6),
         _ => {
             value.wrong(Diagnostic::new(
                 "not a version of IP",
@@ -166,14 +170,18 @@ fn family(value: &Value<'_>) -> Option<Family> {
 }
 
 /// The command to run; `url` is where it is reported missing.
-fn read_exec(url: Option<&Value<'_>>, command: Option<&Value<'_>>, common: &Common) -> ExecSpec {
+fn read_exec(
+    url: Option<&TomlValue<'_>>,
+    command: Option<&TomlValue<'_>>,
+    common: &Common,
+) -> ExecSpec {
     if let (Some(url), None) = (url, command) {
         url.wrong(Diagnostic::new(
             "no command to run",
             "for example: command = [\"check_disk\", \"-w\", \"10%\"]",
         ));
     }
-    let command = command.and_then(Value::program);
+    let command = command.and_then(TomlValue::program);
     let exec = ExecSpec::new(command.unwrap_or(CommandLine::Argv(Vec::new())));
     ExecSpec {
         timeout: common.timeout.unwrap_or(exec.timeout),
@@ -183,7 +191,7 @@ fn read_exec(url: Option<&Value<'_>>, command: Option<&Value<'_>>, common: &Comm
 }
 
 /// `line` with what the table says.
-fn read_line(table: &Table<'_>, line: LineSpec, common: &Common) -> LineSpec {
+fn read_line(table: &TomlTable<'_>, line: LineSpec, common: &Common) -> LineSpec {
     let family = read_family(table, |family| line.check_family(family));
     LineSpec {
         timeout: common.timeout.unwrap_or(line.timeout),
@@ -196,7 +204,7 @@ fn read_line(table: &Table<'_>, line: LineSpec, common: &Common) -> LineSpec {
 }
 
 /// Escapes are those of the text alone, not of what is put into it.
-fn payload(value: &Value<'_>) -> Option<SecretBytes> {
+fn payload(value: &TomlValue<'_>) -> Option<SecretBytes> {
     let text = value.some_text()?;
     let filled = value
         .parse_context
@@ -211,7 +219,7 @@ fn payload(value: &Value<'_>) -> Option<SecretBytes> {
     }
 }
 
-fn until(table: &Table<'_>, value: &Value<'_>) -> Option<Until> {
+fn until(table: &TomlTable<'_>, value: &TomlValue<'_>) -> Option<Until> {
     let word = value.text()?;
     // a text that is wrong is reported where it is read for the expectation
     let body = table.get("body");

@@ -15,8 +15,8 @@ use self::keys::{autorestart, read_limits, signal, umask};
 use self::names::Names;
 use self::output::{STDERR, STDOUT, read_output, read_stderr};
 use super::diagnostics::Diagnostic;
-use super::table::Table;
-use super::value::Value;
+use super::table::TomlTable;
+use super::value::TomlValue;
 use crate::secret::{self, Secret};
 use crate::supervisor::embedded::spec::Program;
 
@@ -36,7 +36,7 @@ pub enum OnExit {
 }
 
 /// Every process that the file defines; names are unique, or that is reported.
-pub fn read_programs(table: &Table<'_>) -> Vec<Program> {
+pub fn read_programs(table: &TomlTable<'_>) -> Vec<Program> {
     let mut programs = Vec::new();
     let mut lines = BTreeMap::new();
     for table in table.tables("program") {
@@ -63,7 +63,7 @@ pub fn read_programs(table: &Table<'_>) -> Vec<Program> {
 }
 
 /// What becomes of the programs at our end.
-pub fn read_embedded(table: &Table<'_>) -> OnExit {
+pub fn read_embedded(table: &TomlTable<'_>) -> OnExit {
     let Some(table) = table.table("embedded") else {
         return OnExit::default();
     };
@@ -80,7 +80,7 @@ pub fn read_embedded(table: &Table<'_>) -> OnExit {
 }
 
 /// The processes of one program, and where its name stands. `None`: it has none.
-fn read_program<'a>(table: &Table<'a>) -> Option<(Value<'a>, Vec<Program>)> {
+fn read_program<'a>(table: &TomlTable<'a>) -> Option<(TomlValue<'a>, Vec<Program>)> {
     let place = table.required("name", "\"worker\"");
     let name = place.as_ref().and_then(plain_name);
     let group = table.read("group", plain_name);
@@ -112,7 +112,7 @@ fn read_program<'a>(table: &Table<'a>) -> Option<(Value<'a>, Vec<Program>)> {
 }
 
 /// One process, called `name`. What cannot be read is reported, and stands there as the default.
-fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
+fn read_process(table: &TomlTable<'_>, name: &str, names: &Names<'_>) -> Program {
     let command = table
         .required("command", "[\"python3\", \"worker.py\"]")
         .and_then(|value| command(&value, names));
@@ -133,7 +133,7 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
         stderr: read_stderr(table, &STDERR, names, &stdout).unwrap_or(usual.stderr),
         stdout,
         autostart: table
-            .read("autostart", Value::flag)
+            .read("autostart", TomlValue::flag)
             .unwrap_or(usual.autostart),
         autorestart: table
             .read("autorestart", autorestart)
@@ -142,14 +142,14 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
             value.each(|code| code.count(0, 255).map(u32::cast_signed))
         }),
         startsecs: table
-            .read("startsecs", Value::duration)
+            .read("startsecs", TomlValue::duration)
             .unwrap_or(usual.startsecs),
         startretries: table
             .read("startretries", |value| value.count(0, MOST))
             .unwrap_or(usual.startretries),
         stopsignal: table.read("stopsignal", signal).unwrap_or(usual.stopsignal),
         stopwaitsecs: table
-            .read("stopwaitsecs", Value::duration)
+            .read("stopwaitsecs", TomlValue::duration)
             .unwrap_or(usual.stopwaitsecs),
         stopasgroup,
         killasgroup,
@@ -161,10 +161,10 @@ fn read_process(table: &Table<'_>, name: &str, names: &Names<'_>) -> Program {
 }
 
 /// Who is signalled. As in supervisord, who stops a whole group kills a whole group.
-fn read_group_keys(table: &Table<'_>, usual: &Program) -> (bool, bool) {
-    let stop = table.read("stopasgroup", Value::flag);
+fn read_group_keys(table: &TomlTable<'_>, usual: &Program) -> (bool, bool) {
+    let stop = table.read("stopasgroup", TomlValue::flag);
     let stop = stop.unwrap_or(usual.stopasgroup);
-    let kill = table.read("killasgroup", Value::flag);
+    let kill = table.read("killasgroup", TomlValue::flag);
     if let (true, Some(false), Some(value)) = (stop, kill, table.get("killasgroup")) {
         value.wrong(Diagnostic::new(
             "\"stopasgroup\" without \"killasgroup\"",
@@ -175,7 +175,7 @@ fn read_group_keys(table: &Table<'_>, usual: &Program) -> (bool, bool) {
 }
 
 /// A name as supervisord has them: it must be possible to write it in a target.
-fn plain_name(value: &Value<'_>) -> Option<String> {
+fn plain_name(value: &TomlValue<'_>) -> Option<String> {
     let name = value.some_text()?;
     let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ':' | '/' | '*');
     if let Some(char) = name.chars().find(|&char| bad(char)) {
@@ -189,11 +189,11 @@ fn plain_name(value: &Value<'_>) -> Option<String> {
 }
 
 /// A list of words, or one string that is split into them.
-fn command(value: &Value<'_>, names: &Names<'_>) -> Option<Vec<String>> {
+fn command(value: &TomlValue<'_>, names: &Names<'_>) -> Option<Vec<String>> {
     let example = "for example: [\"python3\", \"worker.py\"] or \"python3 worker.py\"";
     let words = match value.found {
         DeValue::String(line) => value.accept(split::split(line))?,
-        DeValue::Array(_) => value.each(Value::text),
+        DeValue::Array(_) => value.each(TomlValue::text),
         _ => return value.mistyped("a command", example),
     };
     if words.first().is_none_or(String::is_empty) {
@@ -209,7 +209,7 @@ fn command(value: &Value<'_>, names: &Names<'_>) -> Option<Vec<String>> {
 }
 
 /// Values may come from elsewhere, and are never shown.
-fn environment(table: &Table<'_>, names: &Names<'_>) -> BTreeMap<String, Secret> {
+fn environment(table: &TomlTable<'_>, names: &Names<'_>) -> BTreeMap<String, Secret> {
     let entries = table.entries().into_iter().filter_map(|(name, value)| {
         if name.is_empty() || name.contains(['=', '\0']) {
             value.wrong(Diagnostic::new(

@@ -4,28 +4,28 @@
 use std::collections::BTreeMap;
 
 use super::diagnostics::Diagnostic;
-use super::settings::Check;
-use super::value::Value;
+use super::settings::CheckSettings;
+use super::value::TomlValue;
 use crate::health::Target;
 
 /// A check as far as it could be read, and what it says of others.
-pub struct Draft<'a> {
+pub struct CheckDraft<'a> {
     /// Empty when it has none, which is a fault.
-    pub check: Check,
-    pub name: Option<Value<'a>>,
+    pub check: CheckSettings,
+    pub name: Option<TomlValue<'a>>,
     pub requires: Vec<Required<'a>>,
     /// What it restarts, with the places.
-    pub targets: Vec<(Target, Value<'a>)>,
+    pub targets: Vec<(Target, TomlValue<'a>)>,
 }
 
 /// A name that a check requires.
 pub struct Required<'a> {
     pub name: String,
-    pub value: Value<'a>,
+    pub value: TomlValue<'a>,
 }
 
 /// Reports what is wrong between `drafts`, and fills in what each of them requires.
-pub fn resolve(drafts: &mut [Draft<'_>]) {
+pub fn resolve(drafts: &mut [CheckDraft<'_>]) {
     let places = unique_names(drafts);
     let mut edges = Vec::with_capacity(drafts.len());
     for (at, draft) in drafts.iter().enumerate() {
@@ -61,7 +61,7 @@ pub fn resolve(drafts: &mut [Draft<'_>]) {
 }
 
 /// Where each name is first; a second time is a fault.
-fn unique_names<'d>(drafts: &'d [Draft<'_>]) -> BTreeMap<&'d str, usize> {
+fn unique_names<'d>(drafts: &'d [CheckDraft<'_>]) -> BTreeMap<&'d str, usize> {
     let mut places = BTreeMap::new();
     for (at, draft) in drafts.iter().enumerate() {
         let Some(value) = &draft.name else {
@@ -72,8 +72,8 @@ fn unique_names<'d>(drafts: &'d [Draft<'_>]) -> BTreeMap<&'d str, usize> {
             places.insert(name, at);
             continue;
         };
-        let first: &Draft<'_> = &drafts[first];
-        let line = first.name.as_ref().map_or(0, Value::line);
+        let first: &CheckDraft<'_> = &drafts[first];
+        let line = first.name.as_ref().map_or(0, TomlValue::line);
         value.wrong(Diagnostic::new(
             format!("there is a check {name:?} already, on line {line}"),
             "give each check a name of its own",
@@ -83,7 +83,7 @@ fn unique_names<'d>(drafts: &'d [Draft<'_>]) -> BTreeMap<&'d str, usize> {
 }
 
 /// Walks depth first, without recursion, and reports every edge that leads back to where it came from.
-fn report_cycles(drafts: &[Draft<'_>], edges: &[Vec<(usize, &Value<'_>)>]) {
+fn report_cycles(drafts: &[CheckDraft<'_>], edges: &[Vec<(usize, &TomlValue<'_>)>]) {
     let mut seen = vec![false; edges.len()];
     for start in 0..edges.len() {
         // the way from `start` to here: each check with the number of its next edge

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::diagnostics::Diagnostic;
-use super::table::Table;
-use super::value::Value;
-use crate::health::{Bounds, OwnLimits};
-use crate::serve::spec::{Address, ServeSpec, TlsFiles};
+use super::table::TomlTable;
+use super::value::TomlValue;
+use crate::health::{LevelBounds, OwnLimits};
+use crate::serve::spec::{ServeAddress, ServeSpec, TlsFiles};
 
 /// How far above HTTP's port the line protocol has its own, as ftw.monitor has it.
 const LINE_OFFSET: u16 = 80;
@@ -21,7 +21,7 @@ const EXAMPLE: &str = "expected an address and a port such as \"127.0.0.1:9181\"
 const MOST: u32 = u32::MAX;
 
 /// What is served; nothing when there is no section.
-pub fn read_serve(table: &Table<'_>) -> ServeSpec {
+pub fn read_serve(table: &TomlTable<'_>) -> ServeSpec {
     let Some(table) = table.table("serve") else {
         return ServeSpec::default();
     };
@@ -51,9 +51,11 @@ pub fn read_serve(table: &Table<'_>) -> ServeSpec {
             .and_then(|code| u16::try_from(code).ok())
             .unwrap_or(usual.unavailable),
         check_timeout: table
-            .read("check_timeout", Value::some_duration)
+            .read("check_timeout", TomlValue::some_duration)
             .unwrap_or(usual.check_timeout),
-        environment: table.read("environment", Value::flag).unwrap_or_default(),
+        environment: table
+            .read("environment", TomlValue::flag)
+            .unwrap_or_default(),
         healthy: table
             .table("healthy")
             .map_or(usual.healthy, |healthy| limits(&healthy)),
@@ -62,7 +64,7 @@ pub fn read_serve(table: &Table<'_>) -> ServeSpec {
     spec
 }
 
-fn key(value: &Value<'_>) -> Option<crate::secret::Secret> {
+fn key(value: &TomlValue<'_>) -> Option<crate::secret::Secret> {
     let key = value.secret()?;
     if key.expose().trim().is_empty() {
         value.wrong(Diagnostic::new("an empty key", "leave it out"));
@@ -71,7 +73,7 @@ fn key(value: &Value<'_>) -> Option<crate::secret::Secret> {
     Some(key)
 }
 
-fn files(table: &Table<'_>) -> Option<TlsFiles> {
+fn files(table: &TomlTable<'_>) -> Option<TlsFiles> {
     let cert = table.required("cert", "\"/etc/httpok/cert.pem\"");
     let key = table.required("key", "\"/etc/httpok/key.pem\"");
     table.finish();
@@ -82,11 +84,11 @@ fn files(table: &Table<'_>) -> Option<TlsFiles> {
 }
 
 /// `HOST:PORT`, where the host may be left out, or a socket's path.
-fn address(value: &Value<'_>) -> Option<Address> {
+fn address(value: &TomlValue<'_>) -> Option<ServeAddress> {
     let text = value.some_text()?;
     let path = text.strip_prefix("unix://").unwrap_or(&text);
     if path.starts_with('/') {
-        return Some(Address::Unix(PathBuf::from(path)));
+        return Some(ServeAddress::Unix(PathBuf::from(path)));
     }
     let address = match text.rsplit_once(':') {
         Some(("" | "*", port)) => port
@@ -103,17 +105,17 @@ fn address(value: &Value<'_>) -> Option<Address> {
         let text = format!("{text:?} is not an address to listen on");
         value.wrong(Diagnostic::new(text, EXAMPLE));
     }
-    address.map(Address::Tcp)
+    address.map(ServeAddress::Tcp)
 }
 
 /// `true`: above the port of `listen`; otherwise an address of its own.
-fn line(value: &Value<'_>, listen: Option<&Address>) -> Option<Address> {
+fn line(value: &TomlValue<'_>, listen: Option<&ServeAddress>) -> Option<ServeAddress> {
     match value.found {
         DeValue::Boolean(false) => return None,
         DeValue::Boolean(true) => {}
         _ => return address(value),
     }
-    let Some(Address::Tcp(http)) = listen else {
+    let Some(ServeAddress::Tcp(http)) = listen else {
         value.wrong(Diagnostic::new(
             "no port of listen to count from",
             "name the address: line = \"127.0.0.1:9261\"",
@@ -130,19 +132,21 @@ fn line(value: &Value<'_>, listen: Option<&Address>) -> Option<Address> {
             "name the address: line = \"127.0.0.1:9261\"",
         ));
     }
-    port.map(|port| Address::Tcp(SocketAddr::new(http.ip(), port)))
+    port.map(|port| ServeAddress::Tcp(SocketAddr::new(http.ip(), port)))
 }
 
-fn limits(table: &Table<'_>) -> OwnLimits {
+fn limits(table: &TomlTable<'_>) -> OwnLimits {
     let usual = OwnLimits::default();
-    let count = |value: &Value<'_>| value.count(0, MOST).map(u64::from);
+    let count = |value: &TomlValue<'_>| value.count(0, MOST).map(u64::from);
     let read = OwnLimits {
         outbox: bounds(table, "outbox", usual.outbox, count),
         free_bytes: bounds(table, "state_free_bytes", usual.free_bytes, |value| {
             value.size()
         }),
         free_inodes: bounds(table, "state_free_inodes", usual.free_inodes, count),
-        checks: table.read("checks", Value::flag).unwrap_or(usual.checks),
+        checks: table
+            .read("checks", TomlValue::flag)
+            .unwrap_or(usual.checks),
     };
     table.finish();
     read
@@ -150,23 +154,23 @@ fn limits(table: &Table<'_>) -> OwnLimits {
 
 /// `{ upper = ..., lower = ... }`, or false.
 fn bounds(
-    table: &Table<'_>,
+    table: &TomlTable<'_>,
     key: &'static str,
-    usual: Option<Bounds>,
-    read: impl Fn(&Value<'_>) -> Option<u64>,
-) -> Option<Bounds> {
+    usual: Option<LevelBounds>,
+    read: impl Fn(&TomlValue<'_>) -> Option<u64>,
+) -> Option<LevelBounds> {
     let Some(value) = table.get(key) else {
         return usual;
     };
     if let DeValue::Boolean(false) = value.found {
         return None;
     }
-    let inner = Table::of(&value);
-    let of = |bound: Option<Value<'_>>| bound.and_then(|value| read(&value));
+    let inner = TomlTable::of(&value);
+    let of = |bound: Option<TomlValue<'_>>| bound.and_then(|value| read(&value));
     let upper = of(inner.required("upper", "1000"));
     let lower = of(inner.required("lower", "100"));
     inner.finish();
-    let bounds = Bounds {
+    let bounds = LevelBounds {
         upper: upper?,
         lower: lower?,
     };

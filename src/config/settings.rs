@@ -33,7 +33,7 @@ pub struct Settings {
     /// Say what would be done and touch nothing.
     pub dry_run: bool,
     /// In the file's order; names are unique.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckSettings>,
     /// The programs of our own supervisor; names are unique.
     pub programs: Vec<Program>,
     /// What becomes of them when the watchdog ends.
@@ -71,7 +71,7 @@ impl Default for Settings {
 
 /// One check.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Check {
+pub struct CheckSettings {
     /// Unique.
     pub name: String,
     /// How it is asked.
@@ -96,7 +96,7 @@ pub struct Check {
     pub warmup: Option<Box<HttpSpec>>,
 }
 
-impl Check {
+impl CheckSettings {
     /// The pause between two probes by default.
     pub const EVERY: Duration = Duration::from_secs(60);
 

@@ -1,8 +1,8 @@
 //! `[supervisor]`: where bare names in `restart` live, and how each supervisor is reached.
 
 use super::diagnostics::Diagnostic;
-use super::table::Table;
-use super::value::Value;
+use super::table::TomlTable;
+use super::value::TomlValue;
 use crate::exec::CommandLine;
 use crate::health::Backend;
 use crate::net::Address;
@@ -30,7 +30,7 @@ pub struct SupervisorSettings {
 }
 
 /// How supervisors are reached.
-pub fn read_supervisor(table: &Table<'_>) -> SupervisorSettings {
+pub fn read_supervisor(table: &TomlTable<'_>) -> SupervisorSettings {
     let Some(table) = table.table("supervisor") else {
         return SupervisorSettings::default();
     };
@@ -45,7 +45,7 @@ pub fn read_supervisor(table: &Table<'_>) -> SupervisorSettings {
     read
 }
 
-fn backend(value: &Value<'_>) -> Option<Backend> {
+fn backend(value: &TomlValue<'_>) -> Option<Backend> {
     let word = value.text()?;
     let found = Backend::ALL.into_iter().find(|b| name(*b) == word);
     if found.is_none() {
@@ -62,7 +62,7 @@ const fn name(backend: Backend) -> &'static str {
     }
 }
 
-fn supervisord(table: &Table<'_>) -> Option<SupervisordSpec> {
+fn supervisord(table: &TomlTable<'_>) -> Option<SupervisordSpec> {
     let url = table.required("url", &format!("{SERVER_URL:?}"));
     let (username, password) = (table.own("username"), table.own("password"));
     table.finish();
@@ -121,7 +121,7 @@ pub fn supervisord_url(url: &str) -> Result<SupervisordSpec, String> {
         .map_err(|error| error.to_string())
 }
 
-fn systemd(table: &Table<'_>) -> SystemdSpec {
+fn systemd(table: &TomlTable<'_>) -> SystemdSpec {
     let scope = table.read("scope", |value| {
         let word = value.text()?;
         match word.as_str() {
@@ -140,7 +140,7 @@ fn systemd(table: &Table<'_>) -> SystemdSpec {
     }
 }
 
-fn docker(table: &Table<'_>) -> DockerSpec {
+fn docker(table: &TomlTable<'_>) -> DockerSpec {
     let socket = table.read("socket", |value| value.parsed(docker_socket));
     table.finish();
     DockerSpec { socket }
@@ -158,7 +158,7 @@ fn docker_socket(text: &str) -> Result<String, String> {
     ))
 }
 
-fn command(table: &Table<'_>) -> CommandSpec {
+fn command(table: &TomlTable<'_>) -> CommandSpec {
     let [status, stop, start] = ["status", "stop", "start"].map(|key| {
         let example = format!("[\"rc-service\", \"{{name}}\", {key:?}]");
         let value = table.required(key, &example);
@@ -174,14 +174,14 @@ fn command(table: &Table<'_>) -> CommandSpec {
         start,
         pidfile: table.read("pidfile", pidfile),
         timeout: table
-            .read("timeout", Value::some_duration)
+            .read("timeout", TomlValue::some_duration)
             .unwrap_or(CommandSpec::TIMEOUT),
     };
     table.finish();
     read
 }
 
-fn pidfile(value: &Value<'_>) -> Option<String> {
+fn pidfile(value: &TomlValue<'_>) -> Option<String> {
     let path = value.some_text()?;
     value.check_placeholders(&CommandSpec::PLACEHOLDERS);
     if !path.starts_with('/') {

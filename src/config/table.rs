@@ -8,26 +8,26 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostics::Diagnostic;
 use super::parse_context::ParseContext;
-use super::value::Value;
+use super::value::TomlValue;
 
 /// A table of the file, over an optional table of defaults: tables are merged key by key, anything else
 /// is taken whole from the one or the other.
 #[derive(Clone)]
-pub struct Table<'a> {
+pub struct TomlTable<'a> {
     pub parse_context: &'a ParseContext<'a>,
     path: String,
     /// Where a missing key is reported: the table's header.
     span: Range<usize>,
     /// `None`: the file does not have this table, only its defaults.
     own: Option<&'a DeTable<'a>>,
-    fallback: Option<Box<Table<'a>>>,
+    fallback: Option<Box<TomlTable<'a>>>,
     inherited: bool,
-    /// What stands in the table's place instead of it: reported by [`Table::finish`], which knows the keys.
-    mistyped: Option<Value<'a>>,
+    /// What stands in the table's place instead of it: reported by [`TomlTable::finish`], which knows the keys.
+    mistyped: Option<TomlValue<'a>>,
     asked: RefCell<Vec<&'static str>>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> TomlTable<'a> {
     pub fn new(
         parse_context: &'a ParseContext<'a>,
         path: String,
@@ -47,7 +47,7 @@ impl<'a> Table<'a> {
     }
 
     /// The table that `value` is. Another value is read as a table without keys, and reported at the end.
-    pub fn of(value: &Value<'a>) -> Self {
+    pub fn of(value: &TomlValue<'a>) -> Self {
         let (own, mistyped) = match value.found {
             DeValue::Table(table) => (Some(table), None),
             _ => (None, Some(value.clone())),
@@ -100,16 +100,16 @@ impl<'a> Table<'a> {
     }
 
     /// What `key` holds, here or in the defaults.
-    pub fn get(&self, key: &'static str) -> Option<Value<'a>> {
+    pub fn get(&self, key: &'static str) -> Option<TomlValue<'a>> {
         self.own(key)
             .or_else(|| self.fallback.as_ref().and_then(|below| below.get(key)))
     }
 
     /// What `key` holds here.
-    pub fn own(&self, key: &'static str) -> Option<Value<'a>> {
+    pub fn own(&self, key: &'static str) -> Option<TomlValue<'a>> {
         self.ask(key);
         let found = self.own?.get(key)?;
-        Some(Value {
+        Some(TomlValue {
             parse_context: self.parse_context,
             path: self.path_of(key),
             span: found.span(),
@@ -122,13 +122,13 @@ impl<'a> Table<'a> {
     pub fn read<T>(
         &self,
         key: &'static str,
-        read: impl FnOnce(&Value<'a>) -> Option<T>,
+        read: impl FnOnce(&TomlValue<'a>) -> Option<T>,
     ) -> Option<T> {
         self.get(key).and_then(|value| read(&value))
     }
 
     /// What `key` holds here; that it is missing is a fault.
-    pub fn required(&self, key: &'static str, example: &str) -> Option<Value<'a>> {
+    pub fn required(&self, key: &'static str, example: &str) -> Option<TomlValue<'a>> {
         let found = self.own(key);
         if found.is_none() && self.mistyped.is_none() {
             let wrong = Diagnostic::new(
@@ -152,7 +152,7 @@ impl<'a> Table<'a> {
     }
 
     /// The one of `keys` that is there, of keys that exclude each other.
-    pub fn one_of(&self, keys: &[&'static str]) -> Option<(&'static str, Value<'a>)> {
+    pub fn one_of(&self, keys: &[&'static str]) -> Option<(&'static str, TomlValue<'a>)> {
         let layer = self.holding(keys)?;
         let mut there: Vec<_> = keys
             .iter()
@@ -198,14 +198,14 @@ impl<'a> Table<'a> {
 
     /// All keys with their values, in the file's order: for tables whose keys are the user's own. A key of
     /// the defaults counts when no key here has the same name in any case.
-    pub fn entries(&self) -> Vec<(&'a str, Value<'a>)> {
+    pub fn entries(&self) -> Vec<(&'a str, TomlValue<'a>)> {
         self.report_mistyped();
         let mut entries: Vec<_> = self
             .own
             .into_iter()
             .flatten()
             .map(|(key, found)| {
-                let value = Value {
+                let value = TomlValue {
                     parse_context: self.parse_context,
                     path: self.path_of(key.get_ref()),
                     span: found.span(),

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::diagnostics::Diagnostic;
-use super::requires::Draft;
+use super::requires::CheckDraft;
 use super::supervisor::SupervisorSettings;
-use super::value::Value;
+use super::value::TomlValue;
 use crate::health::suggest::nearest;
 use crate::health::{Backend, ProcessName, Target, unit};
 use crate::supervisor::embedded::spec::Program;
 
 /// The target that `value` names. `default` is where targets without a backend's word live.
-pub fn read_target(value: &Value<'_>, default: Backend) -> Option<Target> {
+pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
     let target: Target = value.parsed(str::parse)?;
     // a word for a supervisor must not be taken for a part of a name
     let help = match target.pattern.split_once('/') {
@@ -35,7 +35,11 @@ pub fn read_target(value: &Value<'_>, default: Backend) -> Option<Target> {
 
 /// Reports every target of `drafts` that cannot exist: that names none of `programs`, or that the commands
 /// of `supervisor` cannot list.
-pub fn check_targets(drafts: &[Draft<'_>], programs: &[Program], supervisor: &SupervisorSettings) {
+pub fn check_targets(
+    drafts: &[CheckDraft<'_>],
+    programs: &[Program],
+    supervisor: &SupervisorSettings,
+) {
     let names: Vec<_> = programs.iter().map(Program::full_name).collect();
     for (target, value) in drafts.iter().flat_map(|draft| &draft.targets) {
         // what other backends have shows when they are asked

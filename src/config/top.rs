@@ -7,41 +7,41 @@ use super::diagnostics::Diagnostic;
 use super::notify::read_notify;
 use super::presets;
 use super::program::{read_embedded, read_programs};
-use super::requires::{Draft, resolve};
+use super::requires::{CheckDraft, resolve};
 use super::serve::read_serve;
-use super::settings::{Check, Settings};
+use super::settings::{CheckSettings, Settings};
 use super::supervisor::read_supervisor;
-use super::table::Table;
+use super::table::TomlTable;
 use super::targets::check_targets;
-use super::value::Value;
+use super::value::TomlValue;
 
 /// More restarts at once than any machine should see.
 const MOST: u32 = 1000;
 
 /// Everything. What cannot be read is reported, and stands there as the default.
-pub fn read_settings(table: &Table<'_>) -> Settings {
+pub fn read_settings(table: &TomlTable<'_>) -> Settings {
     let usual = Settings::default();
     let every = table
-        .read("every", Value::some_duration)
-        .unwrap_or(Check::EVERY);
+        .read("every", TomlValue::some_duration)
+        .unwrap_or(CheckSettings::EVERY);
     let mut read = Settings {
-        state_dir: table.read("state_dir", Value::path),
-        journal: table.read("journal", Value::path),
+        state_dir: table.read("state_dir", TomlValue::path),
+        journal: table.read("journal", TomlValue::path),
         panic_threshold: table
             .read("panic_threshold", |value| value.unless_off("off", share))
             .unwrap_or(usual.panic_threshold),
         panic_window: table
-            .read("panic_window", Value::some_duration)
+            .read("panic_window", TomlValue::some_duration)
             .unwrap_or(usual.panic_window),
         max_concurrent_restarts: table
             .read("max_concurrent_restarts", |value| value.count(1, MOST))
             .unwrap_or(usual.max_concurrent_restarts),
         max_restarts: table
             .read("max_restarts", |value| {
-                value.unless_off("unlimited", Value::budget)
+                value.unless_off("unlimited", TomlValue::budget)
             })
             .unwrap_or(usual.max_restarts),
-        dry_run: table.read("dry_run", Value::flag).unwrap_or_default(),
+        dry_run: table.read("dry_run", TomlValue::flag).unwrap_or_default(),
         ..usual
     };
     table.parse_context.belong(
@@ -63,7 +63,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
     if tables.is_empty() && table.own("program").is_none() {
         report_no_check(table);
     }
-    let mut drafts: Vec<Draft<'_>> = tables
+    let mut drafts: Vec<CheckDraft<'_>> = tables
         .into_iter()
         .map(|check| match presets::of_check(&check) {
             Some(preset) => {
@@ -81,7 +81,7 @@ pub fn read_settings(table: &Table<'_>) -> Settings {
 }
 
 /// Reports that there is nothing to watch, unless what is there is reported already.
-fn report_no_check(table: &Table<'_>) {
+fn report_no_check(table: &TomlTable<'_>) {
     let wrong = Diagnostic::new(
         "there is no check",
         "add one: [[check]] with a name and a url",
@@ -94,10 +94,10 @@ fn report_no_check(table: &Table<'_>) {
 }
 
 /// `[defaults]`, read once; from here on the keys of checks are known, also in a file without defaults.
-fn defaults<'a>(table: &Table<'a>, around: Around) -> Table<'a> {
+fn defaults<'a>(table: &TomlTable<'a>, around: Around) -> TomlTable<'a> {
     let defaults = table
         .table("defaults")
-        .unwrap_or_else(|| Table::new(table.parse_context, "defaults".to_owned(), 0..0, None));
+        .unwrap_or_else(|| TomlTable::new(table.parse_context, "defaults".to_owned(), 0..0, None));
     read_defaults(&defaults, around);
     table.parse_context.belong(
         defaults.asked(),
@@ -107,7 +107,7 @@ fn defaults<'a>(table: &Table<'a>, around: Around) -> Table<'a> {
 }
 
 /// `"60%"` or 0.6: more than nothing, at most all.
-fn share(value: &Value<'_>) -> Option<f64> {
+fn share(value: &TomlValue<'_>) -> Option<f64> {
     let example = "for example: \"60%\" or 0.6, or false to switch it off";
     let share = match value.found {
         DeValue::String(text) => {

@@ -18,7 +18,7 @@ use crate::secret::{self, Secret};
 
 /// A value with its place.
 #[derive(Clone)]
-pub struct Value<'a> {
+pub struct TomlValue<'a> {
     pub parse_context: &'a ParseContext<'a>,
     pub path: String,
     pub span: Range<usize>,
@@ -27,7 +27,7 @@ pub struct Value<'a> {
     pub found: &'a DeValue<'a>,
 }
 
-impl<'a> Value<'a> {
+impl<'a> TomlValue<'a> {
     /// The line it begins on, counted from 1.
     pub fn line(&self) -> usize {
         self.parse_context.line(self.span.start)
@@ -160,7 +160,7 @@ impl<'a> Value<'a> {
                 "for example: [\"ss\", \"-tnp\"]",
             ));
         }
-        Some(CommandLine::Argv(self.each(Value::text)))
+        Some(CommandLine::Argv(self.each(TomlValue::text)))
     }
 
     /// Reports names in braces that look like a placeholder and are not one of `known`. Other braces may belong to

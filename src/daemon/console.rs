@@ -98,9 +98,9 @@ impl Console {
     }
 
     /// An action begins; what it did is said when it is over.
-    pub fn action(&self) -> Action {
+    pub fn action(&self) -> ConsoleAction {
         self.said().actions += 1;
-        Action {
+        ConsoleAction {
             console: self.clone(),
             check: String::new(),
             steps: Vec::new(),
@@ -171,13 +171,13 @@ impl Console {
 
 /// An action's steps, until it is over.
 #[derive(Debug)]
-pub struct Action {
+pub struct ConsoleAction {
     console: Console,
     check: String,
     steps: Vec<Step>,
 }
 
-impl Action {
+impl ConsoleAction {
     /// Keeps `step`.
     pub fn step(&mut self, check: &str, step: &Step) {
         check.clone_into(&mut self.check);
@@ -186,7 +186,7 @@ impl Action {
 }
 
 /// However it ends, also by a panic, what was done is said.
-impl Drop for Action {
+impl Drop for ConsoleAction {
     fn drop(&mut self) {
         self.console.said().actions -= 1;
         for (mark, text) in action(&self.steps) {
@@ -204,7 +204,7 @@ impl<S: Subscriber> Layer<S> for Console {
         if news && by_supervisor && !self.verbose && self.said().actions > 0 {
             return;
         }
-        let mut fields = Fields::default();
+        let mut fields = LogFields::default();
         event.record(&mut fields);
         let mark = match *metadata.level() {
             Level::ERROR => BAD,
@@ -217,12 +217,12 @@ impl<S: Subscriber> Layer<S> for Console {
 
 /// An event's message, and the check that it is about.
 #[derive(Default)]
-struct Fields {
+struct LogFields {
     check: String,
     text: String,
 }
 
-impl Visit for Fields {
+impl Visit for LogFields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
             "message" => self.text = visible(&format!("{value:?}")),

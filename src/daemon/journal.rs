@@ -52,7 +52,7 @@ pub struct JournalEntry {
 
 /// What the writer is given to do.
 #[derive(Debug)]
-enum Line {
+enum JournalLine {
     Text(Vec<u8>),
     /// Open the file again: somebody has moved it.
     Reopen,
@@ -62,7 +62,7 @@ enum Line {
 #[derive(Debug)]
 pub struct Journal {
     seed: u64,
-    lines: Option<SyncSender<Line>>,
+    lines: Option<SyncSender<JournalLine>>,
     lost: Arc<AtomicU64>,
     written: Receiver<()>,
 }
@@ -107,7 +107,7 @@ impl Journal {
 
     /// Has what comes from now on written to a new file, if somebody has moved the old one.
     pub fn reopen(&self) {
-        self.send(Line::Reopen);
+        self.send(JournalLine::Reopen);
     }
 
     /// The first line of a run, or of a file.
@@ -125,12 +125,12 @@ impl Journal {
     /// What happened, and what was decided.
     pub fn write(&self, at: Moment, event: &Event, effects: &[Effect]) {
         #[derive(Serialize)]
-        struct Entry<'a> {
+        struct StoredEntry<'a> {
             at: Moment,
             event: &'a Event,
             effects: &'a [Effect],
         }
-        self.line(&Entry { at, event, effects });
+        self.line(&StoredEntry { at, event, effects });
     }
 
     fn line(&self, line: &impl Serialize) {
@@ -140,10 +140,10 @@ impl Journal {
         };
         let mut text = escape::unhidden(secret::mask_json(text)).into_bytes();
         text.push(b'\n');
-        self.send(Line::Text(text));
+        self.send(JournalLine::Text(text));
     }
 
-    fn send(&self, line: Line) {
+    fn send(&self, line: JournalLine) {
         let taken = self.lines.as_ref().map(|lines| lines.try_send(line));
         if !matches!(taken, Some(Ok(()))) {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -167,12 +167,12 @@ fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn write_all(mut file: File, path: &Path, lines: &Receiver<Line>, lost: &AtomicU64) {
+fn write_all(mut file: File, path: &Path, lines: &Receiver<JournalLine>, lost: &AtomicU64) {
     let mut is_reported = false;
     for line in lines {
         let line = match line {
-            Line::Text(line) => line,
-            Line::Reopen => {
+            JournalLine::Text(line) => line,
+            JournalLine::Reopen => {
                 match open_file(path) {
                     Ok(opened) => file = opened,
                     Err(why) => tracing::warn!(
@@ -203,14 +203,14 @@ fn write_all(mut file: File, path: &Path, lines: &Receiver<Line>, lost: &AtomicU
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Limits, Tick};
+    use crate::health::{CheckTick, Limits};
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn lines_are_appended_and_private() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("journal");
-        let tick = Event::Tick(Tick {
+        let tick = Event::Tick(CheckTick {
             check: "shop".to_owned(),
             age: None,
             period: None,

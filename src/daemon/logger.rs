@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::health::{ActionStep, Capture, CheckResult, Decision, Note, Step, Verdict};
-use crate::notify::superlance::{self, Listener};
+use crate::notify::superlance::{self, OriginalMail};
 use crate::notify::transcript;
 
 use super::console::{self, Console};
@@ -19,7 +19,10 @@ use super::stderr::Stderr;
 #[derive(Clone, Debug)]
 pub enum Logger {
     /// The original's lines, and nothing else unless something is wrong.
-    Original { listener: Listener, stderr: Stderr },
+    Original {
+        listener: OriginalMail,
+        stderr: Stderr,
+    },
     /// Log lines through `tracing`, for programs and files.
     Log,
     /// Lines for a person at a terminal.
@@ -77,15 +80,15 @@ impl Logger {
     }
 
     /// An action begins: what is said of it from now on goes through the result.
-    pub fn action(&self, url: &str, result: Option<&CheckResult>) -> Action {
+    pub fn action(&self, url: &str, result: Option<&CheckResult>) -> ActionOutput {
         match self {
-            Self::Log => Action::Log,
-            Self::Console(console) => Action::Console(console.action()),
+            Self::Log => ActionOutput::Log,
+            Self::Console(console) => ActionOutput::Console(console.action()),
             Self::Original { listener, stderr } => {
                 if let Some(result) = result {
                     stderr.write(superlance::reason(url, result) + "\n");
                 }
-                Action::Original {
+                ActionOutput::Original {
                     heading: Some(listener.heading()),
                     stderr: stderr.clone(),
                 }
@@ -94,11 +97,11 @@ impl Logger {
     }
 
     /// A pending restart is brought to its end. No probe and no heading belong to it.
-    pub fn resumption(&self) -> Action {
+    pub fn resumption(&self) -> ActionOutput {
         match self {
-            Self::Log => Action::Log,
-            Self::Console(console) => Action::Console(console.action()),
-            Self::Original { stderr, .. } => Action::Original {
+            Self::Log => ActionOutput::Log,
+            Self::Console(console) => ActionOutput::Console(console.action()),
+            Self::Original { stderr, .. } => ActionOutput::Original {
                 heading: None,
                 stderr: stderr.clone(),
             },
@@ -125,7 +128,7 @@ impl Logger {
 
 /// How one action is spoken of.
 #[derive(Debug)]
-pub enum Action {
+pub enum ActionOutput {
     /// The original's lines. It says what it is about to do only once it knows the processes.
     Original {
         heading: Option<String>,
@@ -134,10 +137,10 @@ pub enum Action {
     /// Log lines.
     Log,
     /// One line at its end.
-    Console(console::Action),
+    Console(console::ConsoleAction),
 }
 
-impl Action {
+impl ActionOutput {
     /// Says one step.
     pub fn step(&mut self, check: &str, step: &Step) {
         match self {

@@ -28,4 +28,4 @@ pub use sd_notify::SdNotify;
 pub use state_dir::state_dir;
 pub use stderr::Stderr;
 pub use ticks::Ticks;
-pub use watchdog::{Ending, Reload, Tally, Watchdog};
+pub use watchdog::{Ending, Reload, RunCounts, Watchdog};

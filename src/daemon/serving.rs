@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::ticks::Due;
+use super::ticks::CheckPeriod;
 use crate::blocking;
 use crate::health::{self, Levels, Moment, OwnHealth};
-use crate::serve::hub::{self, Request, Source};
+use crate::serve::hub::{self, ServeRequest, Source};
 use crate::serve::view::View;
-use crate::serve::{Server, Setup};
+use crate::serve::{ServeSetup, Server};
 use crate::store::Store;
 
 /// How often levels are measured, as KumoMTA does it.
@@ -23,7 +23,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// What has come for the loop.
 #[derive(Debug)]
 pub enum Incoming {
-    Asked(Request),
+    Asked(ServeRequest),
     Measured(Levels),
 }
 
@@ -31,8 +31,8 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Serving {
     /// Until it is bound.
-    setup: Option<Setup>,
-    live: Option<Live>,
+    setup: Option<ServeSetup>,
+    live: Option<RunningServer>,
     pub health: OwnHealth,
     pub levels: Levels,
     pub host: String,
@@ -43,15 +43,15 @@ pub struct Serving {
 }
 
 #[derive(Debug)]
-struct Live {
+struct RunningServer {
     server: Server,
     source: Source,
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<ServeRequest>,
     measured: mpsc::Receiver<Levels>,
     measuring: JoinHandle<()>,
 }
 
-impl Drop for Live {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         self.measuring.abort();
     }
@@ -59,7 +59,7 @@ impl Drop for Live {
 
 impl Serving {
     /// Nothing is served yet.
-    pub fn new(setup: Setup, host: String, started: Moment) -> Self {
+    pub fn new(setup: ServeSetup, host: String, started: Moment) -> Self {
         Self {
             health: OwnHealth::new(setup.spec.healthy.clone()),
             setup: Some(setup),
@@ -84,7 +84,7 @@ impl Serving {
         let (source, requests) = hub::hub(first);
         let server = Server::start(setup, source.clone())?;
         let (sender, measured) = mpsc::channel(1);
-        self.live = Some(Live {
+        self.live = Some(RunningServer {
             server,
             source,
             requests,
@@ -95,7 +95,7 @@ impl Serving {
     }
 
     /// Takes a new setup; returns what of it cannot be had.
-    pub fn change(&mut self, setup: Setup) -> Vec<String> {
+    pub fn change(&mut self, setup: ServeSetup) -> Vec<String> {
         self.health.set_limits(setup.spec.healthy.clone());
         match &mut self.live {
             Some(live) => live.server.change(setup),
@@ -128,14 +128,14 @@ impl Serving {
     }
 
     /// Takes how often each check is due.
-    pub fn set_due(&mut self, due: &[Due]) {
+    pub fn set_due(&mut self, due: &[CheckPeriod]) {
         self.every = due.iter().cloned().collect();
         self.ticked
             .retain(|check, _| self.every.contains_key(check));
     }
 
     /// Takes note of a tick.
-    pub fn ticked(&mut self, now: Moment, tick: &health::Tick) {
+    pub fn ticked(&mut self, now: Moment, tick: &health::CheckTick) {
         let every = self.every.get(&tick.check).copied().unwrap_or_default();
         let last = self.ticked.insert(tick.check.clone(), now);
         self.lag = match (tick.age, last) {
@@ -203,9 +203,9 @@ mod tests {
 
     #[test]
     fn ticks_say_when_a_check_is_due_and_how_late_they_were() {
-        let setup = Setup::new(ServeSpec::default()).expect("no files");
+        let setup = ServeSetup::new(ServeSpec::default()).expect("no files");
         let mut serving = Serving::new(setup, "h".to_owned(), Moment::ZERO);
-        let tick = |check: &str, age: Option<u64>| health::Tick {
+        let tick = |check: &str, age: Option<u64>| health::CheckTick {
             check: check.to_owned(),
             age: age.map(Duration::from_secs),
             period: None,

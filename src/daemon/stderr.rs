@@ -17,12 +17,12 @@ const WAITING: usize = 1024;
 /// A handle to standard error that never blocks.
 #[derive(Clone, Debug)]
 pub struct Stderr {
-    lines: SyncSender<Line>,
+    lines: SyncSender<StderrLine>,
     lost: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
-enum Line {
+enum StderrLine {
     Text(Vec<u8>),
     Flush(SyncSender<()>),
 }
@@ -60,7 +60,11 @@ impl Stderr {
         let text = text.into();
         let text = String::from_utf8_lossy(&text);
         let text = escape::unhidden(secret::mask(&text).into_owned());
-        if self.lines.try_send(Line::Text(text.into_bytes())).is_err() {
+        if self
+            .lines
+            .try_send(StderrLine::Text(text.into_bytes()))
+            .is_err()
+        {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -68,7 +72,7 @@ impl Stderr {
     /// Waits until all was written, but no longer than `patience`.
     pub fn flush(&self, patience: Duration) {
         let (done, wait) = sync_channel(1);
-        if self.lines.try_send(Line::Flush(done)).is_ok() {
+        if self.lines.try_send(StderrLine::Flush(done)).is_ok() {
             // an end without an answer is the reader's affair; we have waited long enough
             let _ = wait.recv_timeout(patience);
         }
@@ -87,11 +91,11 @@ impl Write for Stderr {
     }
 }
 
-fn write_all(lines: &Receiver<Line>, lost: &AtomicU64) {
+fn write_all(lines: &Receiver<StderrLine>, lost: &AtomicU64) {
     let mut stderr = io::stderr();
     for line in lines {
         match line {
-            Line::Text(text) => {
+            StderrLine::Text(text) => {
                 let missed = lost.swap(0, Ordering::Relaxed);
                 if missed > 0 {
                     let _ = writeln!(
@@ -102,7 +106,7 @@ fn write_all(lines: &Receiver<Line>, lost: &AtomicU64) {
                 // there is no better place to complain about standard error
                 let _ = stderr.write_all(&text);
             }
-            Line::Flush(done) => {
+            StderrLine::Flush(done) => {
                 let _ = stderr.flush();
                 let _ = done.send(());
             }

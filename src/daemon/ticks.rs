@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
 use crate::health::{self, Moment};
-use crate::tick::{Interval, Listener, ListenerEnd};
+use crate::tick::{EventListener, Interval, ListenerEnd};
 
 /// All first probes are spread over so long: verdicts come soon.
 const FIRST: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const APART: Duration = Duration::from_millis(2);
 pub enum Ticks {
     /// supervisord's events. A check that is due less often than they come skips some of them.
     Listener {
-        listener: Listener,
+        listener: EventListener,
         last: BTreeMap<String, Moment>,
     },
     /// Our own timers.
@@ -37,16 +37,16 @@ pub enum Ticks {
 pub struct Timers {
     tasks: JoinSet<()>,
     running: BTreeMap<String, (Duration, AbortHandle)>,
-    sender: mpsc::Sender<health::Tick>,
-    receiver: mpsc::Receiver<health::Tick>,
+    sender: mpsc::Sender<health::CheckTick>,
+    receiver: mpsc::Receiver<health::CheckTick>,
 }
 
 /// A check and how often it is due; zero: at every tick.
-pub type Due = (String, Duration);
+pub type CheckPeriod = (String, Duration);
 
 impl Ticks {
     /// supervisord's events.
-    pub const fn listener(listener: Listener) -> Self {
+    pub const fn listener(listener: EventListener) -> Self {
         Self::Listener {
             listener,
             last: BTreeMap::new(),
@@ -75,7 +75,7 @@ impl Ticks {
     }
 
     /// Sets the checks that are to be probed: at the start and after a reload.
-    pub fn set(&mut self, due: &[Due]) {
+    pub fn set(&mut self, due: &[CheckPeriod]) {
         match self {
             Self::Listener { .. } => {}
             Self::Once(left) => *left = due.iter().rev().map(|(check, _)| check.clone()).collect(),
@@ -90,8 +90,8 @@ impl Ticks {
     pub async fn next(
         &mut self,
         clock: &Clock,
-        due: &[Due],
-    ) -> Result<Vec<health::Tick>, ListenerEnd> {
+        due: &[CheckPeriod],
+    ) -> Result<Vec<health::CheckTick>, ListenerEnd> {
         match self {
             Self::Listener { listener, last } => {
                 let tick = listener.next().await?;
@@ -104,7 +104,7 @@ impl Ticks {
                 let chosen: Vec<_> = due
                     .iter()
                     .filter(|(check, every)| fits(check, *every))
-                    .map(|(check, _)| health::Tick {
+                    .map(|(check, _)| health::CheckTick {
                         check: check.clone(),
                         age: tick.age,
                         period: tick.period,
@@ -119,7 +119,7 @@ impl Ticks {
             }
             Self::Timers(timers) => Ok(vec![timers.next(due).await]),
             Self::Once(left) => match left.pop() {
-                Some(check) => Ok(vec![health::Tick {
+                Some(check) => Ok(vec![health::CheckTick {
                     check,
                     age: None,
                     period: None,
@@ -132,7 +132,7 @@ impl Ticks {
 
 impl Timers {
     /// The next tick. A timer that broke is started again.
-    async fn next(&mut self, due: &[Due]) -> health::Tick {
+    async fn next(&mut self, due: &[CheckPeriod]) -> health::CheckTick {
         loop {
             tokio::select! {
                 // we hold a sender ourselves, so that there is always a next one
@@ -149,7 +149,7 @@ impl Timers {
     }
 
     /// A timer whose period is the same goes on: a reload is no reason to probe.
-    fn set(&mut self, due: &[Due]) {
+    fn set(&mut self, due: &[CheckPeriod]) {
         let periods: BTreeMap<&str, Duration> = due
             .iter()
             .map(|(check, every)| (check.as_str(), *every))
@@ -192,7 +192,7 @@ async fn run(
     first: Duration,
     second: Duration,
     every: Duration,
-    sender: mpsc::Sender<health::Tick>,
+    sender: mpsc::Sender<health::CheckTick>,
 ) {
     let begun = Instant::now();
     sleep(first).await;
@@ -204,7 +204,7 @@ async fn run(
             let left = second.saturating_sub(begun.elapsed());
             interval = Some(Interval::new(left, every));
         }
-        let tick = health::Tick {
+        let tick = health::CheckTick {
             check: check.clone(),
             age: None,
             period: Some(every),

@@ -15,16 +15,16 @@ const BEFORE: Duration = Duration::from_secs(60);
 /// An incident's lines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
-    pub lines: Vec<Line>,
+    pub lines: Vec<TimelineLine>,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct TimelineLine {
     pub at: Moment,
     /// Which of several lines of one moment comes first.
     order: u8,
-    pub kind: Kind,
+    pub kind: LineKind,
     pub text: String,
     /// Lines with the same one say the same, and are told once.
     pub like: Option<String>,
@@ -32,7 +32,7 @@ pub struct Line {
 
 /// What a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum LineKind {
     /// A look.
     CheckResult(Verdict),
     /// What was decided.
@@ -88,8 +88,10 @@ impl Timeline {
         lines.sort_by_key(|line| (line.at, line.order));
         let mut last_failure = None;
         lines.retain(|line| match line.kind {
-            Kind::ListFailed => last_failure.replace(line.text.clone()) != Some(line.text.clone()),
-            Kind::Acted => {
+            LineKind::ListFailed => {
+                last_failure.replace(line.text.clone()) != Some(line.text.clone())
+            }
+            LineKind::Acted => {
                 last_failure = None;
                 true
             }
@@ -99,8 +101,8 @@ impl Timeline {
     }
 }
 
-fn line(at: Moment, order: u8, kind: Kind, text: impl Into<String>) -> Line {
-    Line {
+fn line(at: Moment, order: u8, kind: LineKind, text: impl Into<String>) -> TimelineLine {
+    TimelineLine {
         at,
         order,
         kind,
@@ -110,7 +112,7 @@ fn line(at: Moment, order: u8, kind: Kind, text: impl Into<String>) -> Line {
 }
 
 /// A look. Beyond the threshold one fail is like the other.
-fn result_line(at: Moment, judged: &Decision) -> Option<Line> {
+fn result_line(at: Moment, judged: &Decision) -> Option<TimelineLine> {
     let Decision::Judged {
         verdict,
         reason,
@@ -125,20 +127,20 @@ fn result_line(at: Moment, judged: &Decision) -> Option<Line> {
         Counted::Towards { fails, needed } if fails <= needed => *fails,
         Counted::Towards { .. } | Counted::InGrace | Counted::FromBeforeAction | Counted::No => 0,
     };
-    Some(Line {
+    Some(TimelineLine {
         like: Some(format!("{verdict} {reason:?} {counts} {detail}")),
-        ..line(at, 0, Kind::CheckResult(*verdict), judged.to_string())
+        ..line(at, 0, LineKind::CheckResult(*verdict), judged.to_string())
     })
 }
 
 /// What the incident itself does not say.
-fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
+fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
     let at = note.at;
     let said = || note.decision.to_string();
     match &note.decision {
         // from the opening on the incident has the looks in full
         Decision::Judged { verdict, .. } => {
-            let delivery = |entry: &crate::health::Entry| {
+            let delivery = |entry: &crate::health::IncidentEntry| {
                 entry.at == at && matches!(entry.event, IncidentEvent::Probed(_))
             };
             let missing = !incident.entries.iter().any(delivery);
@@ -148,37 +150,37 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
         Decision::Opened { incident: id } if *id == incident.id => Some(line(
             at,
             2,
-            Kind::Decision,
+            LineKind::Decision,
             "down: the threshold is reached",
         )),
         Decision::Acting { attempt, .. } => {
             let text = format!("no gate holds it back: restart, attempt {attempt}");
-            Some(line(at, 4, Kind::Decision, text))
+            Some(line(at, 4, LineKind::Decision, text))
         }
         Decision::Reporting { report, kind } => {
             let text = format!("report {report} ({}) is made", kind.as_str());
-            Some(line(at, 7, Kind::Report, text))
+            Some(line(at, 7, LineKind::Report, text))
         }
         Decision::WarmingUp | Decision::WarmedUp { .. } | Decision::NotWarmedUp { .. } => {
-            Some(line(at, 1, Kind::Decision, said()))
+            Some(line(at, 1, LineKind::Decision, said()))
         }
-        Decision::Rolling { .. } => Some(line(at, 7, Kind::Decision, said())),
+        Decision::Rolling { .. } => Some(line(at, 7, LineKind::Decision, said())),
         Decision::Inherited { .. }
         | Decision::Resuming { .. }
         | Decision::NotOurs { .. }
-        | Decision::Finished { .. } => Some(line(at, 4, Kind::Decision, said())),
+        | Decision::Finished { .. } => Some(line(at, 4, LineKind::Decision, said())),
         Decision::NotRunningYet { .. } | Decision::ResumeHeld { .. } => {
-            Some(line(at, 7, Kind::Held, said()))
+            Some(line(at, 7, LineKind::Held, said()))
         }
-        Decision::Replaced { .. } => Some(line(at, 1, Kind::Decision, said())),
+        Decision::Replaced { .. } => Some(line(at, 1, LineKind::Decision, said())),
         Decision::ListFailed { .. } | Decision::Unasked { .. } => {
-            Some(line(at, 1, Kind::ListFailed, said()))
+            Some(line(at, 1, LineKind::ListFailed, said()))
         }
         Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
         | Decision::RestartRequested
-        | Decision::Refused(_) => Some(line(at, 1, Kind::Person, said())),
+        | Decision::Refused(_) => Some(line(at, 1, LineKind::Person, said())),
         Decision::Up
         | Decision::Passed { .. }
         | Decision::Opened { .. }
@@ -193,7 +195,12 @@ fn of_note(note: &Note, incident: &Incident) -> Option<Line> {
     }
 }
 
-fn of_entry(at: Moment, event: &IncidentEvent, counted: Option<Counted>, lines: &mut Vec<Line>) {
+fn of_entry(
+    at: Moment,
+    event: &IncidentEvent,
+    counted: Option<Counted>,
+    lines: &mut Vec<TimelineLine>,
+) {
     match event {
         IncidentEvent::Probed(result) => {
             lines.extend(result_line(
@@ -202,31 +209,36 @@ fn of_entry(at: Moment, event: &IncidentEvent, counted: Option<Counted>, lines: 
             ));
         }
         IncidentEvent::Held(gate) => {
-            lines.push(line(at, 3, Kind::Held, format!("no restart: {gate}")));
+            lines.push(line(at, 3, LineKind::Held, format!("no restart: {gate}")));
         }
         IncidentEvent::Acted(outcome) => {
             for step in &outcome.steps {
-                lines.push(line(step.at, 5, Kind::Step, transcript::sentence(step)));
+                lines.push(line(step.at, 5, LineKind::Step, transcript::sentence(step)));
             }
             if !outcome.is_halt() {
-                lines.push(line(at, 6, Kind::Acted, acted(outcome)));
+                lines.push(line(at, 6, LineKind::Acted, acted(outcome)));
             }
         }
         IncidentEvent::ManualRestart => {
-            lines.push(line(at, 3, Kind::Person, "a person has it restarted"));
+            lines.push(line(at, 3, LineKind::Person, "a person has it restarted"));
         }
         IncidentEvent::GaveUp => {
             lines.push(line(
                 at,
                 6,
-                Kind::GaveUp,
+                LineKind::GaveUp,
                 "given up: the restarts are used up",
             ));
         }
         IncidentEvent::Rearmed => {
-            lines.push(line(at, 2, Kind::Decision, "armed again after giving up"));
+            lines.push(line(
+                at,
+                2,
+                LineKind::Decision,
+                "armed again after giving up",
+            ));
         }
-        IncidentEvent::Recovered => lines.push(line(at, 6, Kind::Recovered, "passes again")),
+        IncidentEvent::Recovered => lines.push(line(at, 6, LineKind::Recovered, "passes again")),
         IncidentEvent::Delivered {
             report,
             kind,
@@ -234,7 +246,7 @@ fn of_entry(at: Moment, event: &IncidentEvent, counted: Option<Counted>, lines: 
         } => lines.push(line(
             at,
             8,
-            Kind::Report,
+            LineKind::Report,
             delivery(*report, kind, failure.as_deref()),
         )),
     }

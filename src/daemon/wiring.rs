@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::WallClock;
-use crate::config::settings::{Check, OnExit, Settings};
+use crate::config::settings::{CheckSettings, OnExit, Settings};
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
 use crate::notify::report::MailFormat;
 use crate::notify::spec::{MailSpec, MailVia};
@@ -17,13 +17,13 @@ use crate::probe::Probe;
 use crate::safe_path;
 use crate::serve;
 use crate::supervisor::embedded::{Program, ProgramOutput};
-use crate::supervisor::{Stream, Supervisors, command, docker, supervisord, systemd};
+use crate::supervisor::{OutputStream, Supervisors, command, docker, supervisord, systemd};
 
 use super::executor::Clients;
 use super::notification_queue::{Notifiers, Recipient};
 use super::programs::Definitions;
 use super::state_dir;
-use super::ticks::Due;
+use super::ticks::CheckPeriod;
 
 /// How a watchdog behaves beyond its settings: what the original command line asks for.
 #[derive(Clone, Debug)]
@@ -70,8 +70,8 @@ pub struct Parts {
     pub notifiers: Notifiers,
     pub words: MailFormat,
     pub render_context: RenderContext,
-    pub due: Vec<Due>,
-    pub serve: serve::Setup,
+    pub due: Vec<CheckPeriod>,
+    pub serve: serve::ServeSetup,
 }
 
 /// Makes live parts of `settings`. Nothing is connected yet.
@@ -139,7 +139,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             .iter()
             .map(|check| (check.name.clone(), check.every))
             .collect(),
-        serve: serve::Setup::new(settings.serve.clone())?,
+        serve: serve::ServeSetup::new(settings.serve.clone())?,
         checks,
     })
 }
@@ -152,7 +152,7 @@ fn warms_up(env: &dyn Fn(&str) -> Option<String>) -> bool {
 
 /// One check as the decision core knows it.
 fn define(
-    check: &Check,
+    check: &CheckSettings,
     url: &str,
     settings: &Settings,
     run_options: &RunOptions,
@@ -196,8 +196,8 @@ fn programs(settings: &Settings, run_options: &RunOptions) -> Definitions {
 
 fn keep_off_stdout(program: &mut Program) {
     for output in [&mut program.stdout, &mut program.stderr] {
-        if *output == ProgramOutput::Inherit(Stream::Stdout) {
-            *output = ProgramOutput::Inherit(Stream::Stderr);
+        if *output == ProgramOutput::Inherit(OutputStream::Stdout) {
+            *output = ProgramOutput::Inherit(OutputStream::Stderr);
         }
     }
 }
@@ -256,7 +256,10 @@ fn notifiers(
     for spec in &settings.notify.webhooks {
         let recipient = Recipient {
             address: spec.address(),
-            notifier: Notifier::Webhook(webhook::Notifier::new(spec.clone(), WEBHOOK_DEADLINE)),
+            notifier: Notifier::Webhook(webhook::WebhookNotifier::new(
+                spec.clone(),
+                WEBHOOK_DEADLINE,
+            )),
         };
         let name = spec.name();
         if notifiers.insert(name.clone(), recipient).is_some() {
@@ -285,13 +288,13 @@ fn mail_notifier(
             }
             mail::Via::Sendmail(pipe)
         }
-        MailVia::Smtp(server) => mail::Via::Smtp(smtp::Server {
+        MailVia::Smtp(server) => mail::Via::Smtp(smtp::MailServer {
             spec: server.clone(),
             hello: host.to_owned(),
             deadline: MAIL_DEADLINE,
         }),
     };
-    mail::Notifier::new(&spec.to, spec.from.as_deref(), host, via)
+    mail::MailNotifier::new(&spec.to, spec.from.as_deref(), host, via)
         .map(Notifier::Mail)
         .map_err(|why| anyhow::anyhow!("mail: {why}"))
 }

@@ -1,6 +1,6 @@
 //! Answers of HTTP/1 servers: any bytes, in pieces of any size. What is read of them must not depend on the pieces.
 
-use crate::net::http1::{Boundary, Decoder, Framing, HEADERS_MAX, Head, Step, parse};
+use crate::net::http1::{BodyStep, Boundary, Decoder, Framing, HEADERS_MAX, Head, parse};
 
 /// The first byte says how long the pieces are, the rest is what the peer sends before it closes.
 pub fn http1(data: &[u8]) {
@@ -49,15 +49,15 @@ fn read(stream: &[u8], step: usize) -> Result<(Head, Vec<u8>), String> {
         let mut rest = piece;
         loop {
             match decoder.take(rest) {
-                Ok((used, Step::Piece(range))) => {
+                Ok((used, BodyStep::Piece(range))) => {
                     body.extend_from_slice(&rest[range]);
                     rest = &rest[used..];
                 }
-                Ok((used, Step::More)) => {
+                Ok((used, BodyStep::More)) => {
                     assert_eq!(used, rest.len());
                     break;
                 }
-                Ok((_, Step::Done)) | Err(_) => return Ok((head, body)),
+                Ok((_, BodyStep::Done)) | Err(_) => return Ok((head, body)),
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::health::Reason;
 use crate::probe::intake::Needle;
 use crate::probe::line::Until;
-use crate::probe::line::answer::Answer;
+use crate::probe::line::answer::LineAnswer;
 
 /// An answer may be so long, and so much of it is kept.
 const MAX: u64 = 256;
@@ -57,7 +57,7 @@ struct Read {
 }
 
 fn read(until: &Until, needles: &[Needle], stream: &[u8], step: usize) -> Read {
-    let mut answer = Answer::new(until, needles, KEEP, MAX);
+    let mut answer = LineAnswer::new(until, needles, KEEP, MAX);
     let mut pieces = stream.chunks(step);
     let outcome = loop {
         match pieces.next().map(|piece| answer.take(piece)) {

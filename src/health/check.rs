@@ -109,7 +109,7 @@ pub struct Memory {
     #[serde(alias = "blind")]
     pub unknown: Episode,
     /// The last looks, newest last.
-    pub samples: VecDeque<Sample>,
+    pub samples: VecDeque<ResultSample>,
 }
 
 impl Memory {
@@ -227,7 +227,7 @@ pub struct Verifying {
 
 /// One look, in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
+pub struct ResultSample {
     /// When it ended.
     pub at: Moment,
     /// What it came to.
@@ -459,7 +459,7 @@ impl CheckState {
         if let Some(newest) = samples.back_mut() {
             newest.detail.clear();
         }
-        samples.push_back(Sample {
+        samples.push_back(ResultSample {
             at: now,
             verdict: result.judgement.verdict,
             reason: result.judgement.reason,

@@ -29,7 +29,7 @@ pub struct Expectation {
     pub degraded: Vec<Assertion>,
     /// Answers that mean something else: the first rule that matches decides, whatever else is wrong.
     #[serde(default)]
-    pub verdicts: Vec<Rule>,
+    pub verdicts: Vec<VerdictRule>,
     /// A body of more bytes than this is not parsed, as JSON or as metrics.
     #[serde(default = "max_parsed")]
     pub max_parsed: u64,
@@ -56,7 +56,7 @@ impl Default for Expectation {
 
 /// What an answer of a certain kind means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rule {
+pub struct VerdictRule {
     /// The kind of answer.
     pub when: Assertion,
     /// What it means.

@@ -44,7 +44,7 @@ pub struct Incident {
     #[serde(default, alias = "by_hand")]
     pub manual: bool,
     /// What happened, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<IncidentEntry>,
     /// Entries that were dropped from the middle to keep it bounded.
     pub dropped: u64,
 }
@@ -88,12 +88,12 @@ impl Incident {
             self.entries.remove(KEPT_FIRST);
             self.dropped += 1;
         }
-        self.entries.push(Entry { at, event });
+        self.entries.push(IncidentEntry { at, event });
     }
 
     /// The entries with their numbers, which count up over all that happened: an entry keeps its number when others are
     /// dropped.
-    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Entry)> {
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &IncidentEntry)> {
         (0..).zip(&self.entries).map(|(index, entry)| {
             let is_first = index < KEPT_FIRST as u64;
             (
@@ -159,7 +159,7 @@ impl Incident {
 
 /// One line of an incident's transcript.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct IncidentEntry {
     /// When.
     pub at: Moment,
     /// What.

@@ -41,24 +41,26 @@ pub use assertion::{Assertion, ParseError};
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
-pub use check::{Check, CheckCounts, Episode, Memory, Pause, Sample, Verifying};
+pub use check::{Check, CheckCounts, Episode, Memory, Pause, ResultSample, Verifying};
 pub use codes::StatusSet;
-pub use expectation::{BodyNeeds, Expectation, Rule};
+pub use expectation::{BodyNeeds, Expectation, VerdictRule};
 pub use gate::Gate;
 pub use histogram::Histogram;
-pub use incident::{CheckResult, DownState, Entry, Incident, IncidentEvent, Report, ReportKind};
+pub use incident::{
+    CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind,
+};
 pub use moment::{Moment, rfc3339};
-pub use monitor::{Effect, Event, Limits, Monitor, Tick, Ticket};
+pub use monitor::{CheckTick, Effect, Event, Limits, Monitor, Ticket};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
-pub use own_health::{Bounds, Levels, OwnHealth, OwnLimits, Unhealthy};
+pub use own_health::{LevelBounds, Levels, OwnHealth, OwnLimits, Unhealthy};
 pub use pending::{IntentId, PendingRestart, ResumeResult};
 pub use plan::{Plan, Remedy, Scope, Selection};
 pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    Busy, CheckResultView, CheckView, IncidentView, PauseView, PendingView, ProbeFacts,
+    ActivityView, CheckResultView, CheckView, IncidentView, PauseView, PendingView, ProbeFacts,
     RollingView, Snapshot, Spending, StreakView, Totals,
 };
 pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};

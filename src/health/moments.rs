@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use super::budget::Spent;
-use super::check::{Memory, Pause, Sample, Verifying};
-use super::incident::{Entry, Incident, IncidentEvent};
+use super::check::{Memory, Pause, ResultSample, Verifying};
+use super::incident::{Incident, IncidentEntry, IncidentEvent};
 use super::moment::Moment;
 use super::policy::Policy;
 use super::step::Outcome;
@@ -172,7 +172,7 @@ impl Moments for Warmed {
     }
 }
 
-impl Moments for Sample {
+impl Moments for ResultSample {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         self.at.each_moment(change);
     }
@@ -187,7 +187,7 @@ impl Moments for Incident {
     }
 }
 
-impl Moments for Entry {
+impl Moments for IncidentEntry {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         self.at.each_moment(change);
         if let IncidentEvent::Acted(outcome) = &mut self.event {

@@ -14,7 +14,7 @@ const NAMED: usize = 10;
 
 /// Two bounds of one level: past the one a reason begins, past the other it ends, and between them nothing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bounds {
+pub struct LevelBounds {
     pub upper: u64,
     pub lower: u64,
 }
@@ -23,18 +23,18 @@ pub struct Bounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnLimits {
     /// Messages that wait in the outbox: too many from `upper` on, until `lower` is reached.
-    pub outbox: Option<Bounds>,
+    pub outbox: Option<LevelBounds>,
     /// Free bytes where the state is kept: too few from `lower` down, until `upper` is reached.
-    pub free_bytes: Option<Bounds>,
+    pub free_bytes: Option<LevelBounds>,
     /// Free inodes there, likewise.
-    pub free_inodes: Option<Bounds>,
+    pub free_inodes: Option<LevelBounds>,
     /// Whether a check that is down makes the watchdog unhealthy.
     pub checks: bool,
 }
 
 impl Default for OwnLimits {
     fn default() -> Self {
-        let bounds = |upper, lower| Some(Bounds { upper, lower });
+        let bounds = |upper, lower| Some(LevelBounds { upper, lower });
         Self {
             outbox: bounds(1000, 100),
             free_bytes: bounds(2 << 30, 1 << 30),
@@ -191,7 +191,7 @@ impl OwnHealth {
     }
 }
 
-fn too_many(level: Option<u64>, bounds: Option<Bounds>, was: bool) -> bool {
+fn too_many(level: Option<u64>, bounds: Option<LevelBounds>, was: bool) -> bool {
     match (level, bounds) {
         (_, None) => false,
         (Some(level), Some(bounds)) if level >= bounds.upper => true,
@@ -200,7 +200,7 @@ fn too_many(level: Option<u64>, bounds: Option<Bounds>, was: bool) -> bool {
     }
 }
 
-fn too_few(level: Option<u64>, bounds: Option<Bounds>, was: bool) -> bool {
+fn too_few(level: Option<u64>, bounds: Option<LevelBounds>, was: bool) -> bool {
     match (level, bounds) {
         (_, None) => false,
         (Some(level), Some(bounds)) if level <= bounds.lower => true,
@@ -213,8 +213,8 @@ fn too_few(level: Option<u64>, bounds: Option<Bounds>, was: bool) -> bool {
 mod tests {
     use super::*;
     use crate::health::{
-        Backend, Check, Effect, Event, Expectation, Limits, Moment, Monitor, Observation, Phase,
-        Policy, Reason, Remedy, Selection, Tick, Trouble,
+        Backend, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor,
+        Observation, Phase, Policy, Reason, Remedy, Selection, Trouble,
     };
 
     fn check(name: &str) -> Check {
@@ -245,7 +245,7 @@ mod tests {
 
     /// Has `check` probed; nobody listens there, so that it fails.
     fn fail(monitor: &mut Monitor, now: Moment, check: &str) {
-        let tick = Tick {
+        let tick = CheckTick {
             check: check.to_owned(),
             age: None,
             period: None,
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn levels_begin_at_one_bound_and_end_at_the_other() {
         let snapshot = monitor(&[]).snapshot(Moment::ZERO);
-        let bounds = |upper, lower| Some(Bounds { upper, lower });
+        let bounds = |upper, lower| Some(LevelBounds { upper, lower });
         let limits = OwnLimits {
             outbox: bounds(10, 5),
             free_bytes: bounds(200, 100),

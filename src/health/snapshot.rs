@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
-use super::check::{CheckCounts, Sample};
+use super::check::{CheckCounts, ResultSample};
 use super::incident::Incident;
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
@@ -81,7 +81,7 @@ pub struct CheckView {
     /// Held by a person.
     pub pause: Option<PauseView>,
     /// What it is doing just now.
-    pub busy: Option<Busy>,
+    pub busy: Option<ActivityView>,
     /// Since when it is warming up.
     #[serde(default, with = "rfc3339::optional")]
     pub warming: Option<Moment>,
@@ -217,7 +217,7 @@ impl RollingView {
 /// What a check is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Busy {
+pub enum ActivityView {
     /// Waiting for the supervisor's list.
     Listing,
     /// Waiting for the answer.
@@ -230,8 +230,8 @@ pub enum Busy {
     },
 }
 
-impl From<&Sample> for CheckResultView {
-    fn from(sample: &Sample) -> Self {
+impl From<&ResultSample> for CheckResultView {
+    fn from(sample: &ResultSample) -> Self {
         Self {
             at: sample.at,
             verdict: sample.verdict,

@@ -51,7 +51,7 @@ pub(super) struct Warming {
 
 /// What an answer to a warm-up means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum WarmUpAnswer {
     /// It is warm.
     Warm { code: u16 },
     /// Nobody listens yet.
@@ -97,7 +97,7 @@ pub(super) fn running(chosen: &[Process]) -> Vec<&Process> {
 
 /// What `seen` means for a warm-up. Any answer but an error of the server will do: what it says is for the
 /// check to judge.
-pub(super) fn read(seen: &Observation) -> Answer {
+pub(super) fn read(seen: &Observation) -> WarmUpAnswer {
     if let Some(trouble) = &seen.trouble {
         let detail = trouble.detail.clone();
         return match trouble.reason {
@@ -106,25 +106,25 @@ pub(super) fn read(seen: &Observation) -> Answer {
             | Reason::Unreachable
             | Reason::ConnectTimeout
             | Reason::Closed
-            | Reason::Reset => Answer::NotYet(detail),
-            reason if reason.is_ours() => Answer::NotYet(detail),
+            | Reason::Reset => WarmUpAnswer::NotYet(detail),
+            reason if reason.is_ours() => WarmUpAnswer::NotYet(detail),
             // so much of an answer came that it is one
             Reason::TooLarge | Reason::Truncated if warm(seen).is_some() => {
-                warm(seen).unwrap_or(Answer::Failed(detail))
+                warm(seen).unwrap_or(WarmUpAnswer::Failed(detail))
             }
-            _ => Answer::Failed(detail),
+            _ => WarmUpAnswer::Failed(detail),
         };
     }
     warm(seen).unwrap_or_else(|| {
         let line = seen.status.as_ref();
         let said = line.map_or_else(|| "no answer".to_owned(), ToString::to_string);
-        Answer::Failed(said)
+        WarmUpAnswer::Failed(said)
     })
 }
 
-fn warm(seen: &Observation) -> Option<Answer> {
+fn warm(seen: &Observation) -> Option<WarmUpAnswer> {
     let line = seen.status.as_ref().filter(|line| line.code < 500)?;
-    Some(Answer::Warm { code: line.code })
+    Some(WarmUpAnswer::Warm { code: line.code })
 }
 
 #[cfg(test)]
@@ -198,12 +198,12 @@ mod tests {
             (500, Some(Reason::TooLarge), "failed"),
         ] {
             let found = match answer(code, trouble) {
-                Answer::Warm { code: said } => {
+                WarmUpAnswer::Warm { code: said } => {
                     assert_eq!(said, code);
                     "warm"
                 }
-                Answer::NotYet(_) => "not yet",
-                Answer::Failed(_) => "failed",
+                WarmUpAnswer::NotYet(_) => "not yet",
+                WarmUpAnswer::Failed(_) => "failed",
             };
             assert_eq!(found, expected, "{code} {trouble:?}");
         }

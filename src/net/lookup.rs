@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::endpoint::Family;
+use super::endpoint::IpFamily;
 use super::trouble;
 use crate::blocking;
 use crate::health::{Phase, Reason, Trouble};
@@ -44,12 +44,12 @@ const HOSTS_MAX: u64 = 1 << 20;
 /// The threads of a process are shared, so their bound is.
 static LOOKUPS: Lookups = Lookups::new(resolve, read_hosts);
 
-type Answer = Result<Vec<SocketAddr>, Trouble>;
-type Flight = watch::Receiver<Option<Answer>>;
+type LookupAnswer = Result<Vec<SocketAddr>, Trouble>;
+type Flight = watch::Receiver<Option<LookupAnswer>>;
 
 /// Addresses of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundAddresses {
     /// With port 0, in the resolver's order: at least one.
     pub addresses: Vec<SocketAddr>,
     /// Said when they are from an earlier look-up.
@@ -69,10 +69,10 @@ pub fn literal(host: &str) -> Option<IpAddr> {
 /// Why there are none: the name's trouble, or ours.
 pub async fn addresses(
     name: &str,
-    family: Option<Family>,
+    family: Option<IpFamily>,
     deadline: Instant,
     timeout: Duration,
-) -> Result<Found, Trouble> {
+) -> Result<FoundAddresses, Trouble> {
     let mut found = LOOKUPS.addresses(name, deadline, timeout).await?;
     let of_family = |address: &SocketAddr| family.is_none_or(|family| family.has(address.ip()));
     found.addresses.retain(of_family);
@@ -86,7 +86,7 @@ pub async fn addresses(
 
 /// Look-ups under way, by one way to look up.
 struct Lookups {
-    resolve: fn(&str) -> Answer,
+    resolve: fn(&str) -> LookupAnswer,
     /// Reads what stands in for `/etc/hosts`.
     hosts: fn() -> String,
     slots: Semaphore,
@@ -97,7 +97,7 @@ struct Lookups {
 }
 
 impl Lookups {
-    const fn new(resolve: fn(&str) -> Answer, hosts: fn() -> String) -> Self {
+    const fn new(resolve: fn(&str) -> LookupAnswer, hosts: fn() -> String) -> Self {
         Self {
             resolve,
             hosts,
@@ -113,7 +113,7 @@ impl Lookups {
         name: &str,
         deadline: Instant,
         timeout: Duration,
-    ) -> Result<Found, Trouble> {
+    ) -> Result<FoundAddresses, Trouble> {
         let known = self.known(name);
         // where there is something to fall back on, time is left to connect
         let until = match known {
@@ -124,7 +124,7 @@ impl Lookups {
             Ok(addresses) => {
                 self.remember(name, &addresses);
                 let note = None;
-                return Ok(Found { addresses, note });
+                return Ok(FoundAddresses { addresses, note });
             }
             Err(trouble) => trouble,
         };
@@ -133,7 +133,7 @@ impl Lookups {
             Some((age, addresses)) if trouble.reason.is_ours() || is_temporary(&trouble) => {
                 let age = humantime::format_duration(Duration::from_secs(age.as_secs()));
                 let note = format!("{}; its addresses are {age} old", trouble.detail);
-                Ok(Found {
+                Ok(FoundAddresses {
                     addresses,
                     note: Some(note),
                 })
@@ -142,7 +142,7 @@ impl Lookups {
         }
     }
 
-    async fn asked(&'static self, name: &str, until: Instant, timeout: Duration) -> Answer {
+    async fn asked(&'static self, name: &str, until: Instant, timeout: Duration) -> LookupAnswer {
         let in_words = humantime::format_duration(timeout);
         let joined = self.flights().get(name).cloned();
         let mut flight = match joined {
@@ -291,7 +291,7 @@ impl Drop for Landing {
     }
 }
 
-fn resolve(name: &str) -> Answer {
+fn resolve(name: &str) -> LookupAnswer {
     let found = (name, 0).to_socket_addrs().map_err(|fault| {
         // a resolver that cannot open a socket says no more than "temporary failure"
         let fault = File::open("/dev/null").err().unwrap_or(fault);
@@ -338,7 +338,7 @@ mod tests {
         || "192.0.2.1 listed".to_owned(),
     );
 
-    async fn ask(name: &str, timeout: Duration) -> Result<Found, Trouble> {
+    async fn ask(name: &str, timeout: Duration) -> Result<FoundAddresses, Trouble> {
         let deadline = Instant::now() + timeout;
         SLOW.addresses(name, deadline, timeout).await
     }

@@ -7,7 +7,7 @@ use lettre::message::{Mailbox, Mailboxes, SinglePart};
 
 use super::message::{DeliveryError, Notification};
 use super::sendmail::Pipe;
-use super::smtp::Server;
+use super::smtp::MailServer;
 use super::superlance;
 use super::text::header_value;
 
@@ -16,7 +16,7 @@ const FIRST: u64 = 1;
 
 /// Who gets mails, from whom, and on which way.
 #[derive(Clone, Debug)]
-pub struct Notifier {
+pub struct MailNotifier {
     to: Vec<Mailbox>,
     from: Mailbox,
     via: Via,
@@ -28,10 +28,10 @@ pub enum Via {
     /// A command that reads them.
     Sendmail(Pipe),
     /// An SMTP server.
-    Smtp(Server),
+    Smtp(MailServer),
 }
 
-impl Notifier {
+impl MailNotifier {
     /// Mails to `to` (each an address, or several with commas) from `from`, by default `httpok@host`. An address
     /// without a domain, such as `root`, is one on `host`.
     ///

@@ -28,11 +28,11 @@ pub const WEBHOOK_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub enum Notifier {
     /// Mail with all its headers, through SMTP or a sendmail.
-    Mail(mail::Notifier),
+    Mail(mail::MailNotifier),
     /// The drop-in listener's mail.
     Original(mail::Original),
     /// A JSON POST.
-    Webhook(webhook::Notifier),
+    Webhook(webhook::WebhookNotifier),
 }
 
 impl Notifier {

@@ -11,7 +11,7 @@ use crate::health::{
 use crate::secret::redact_url;
 
 use super::message::{Notification, RenderContext};
-use super::superlance::Listener;
+use super::superlance::OriginalMail;
 use super::text::{brief, header_value, span, timing, visible};
 use super::{event, transcript};
 
@@ -24,7 +24,7 @@ pub enum MailFormat {
     /// Ours.
     Full,
     /// The original's for what the original mailed: every action. Ours for the rest.
-    Original(Listener),
+    Original(OriginalMail),
 }
 
 impl MailFormat {

@@ -12,7 +12,7 @@ use super::text::{header_value, is_printable};
 
 /// What the original's words need to know of its command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listener {
+pub struct OriginalMail {
     /// `-n`.
     pub name: Option<String>,
     /// `-a`.
@@ -21,7 +21,7 @@ pub struct Listener {
     pub targets: Vec<String>,
 }
 
-impl Listener {
+impl OriginalMail {
     /// The line that opens an action.
     pub fn heading(&self) -> String {
         heading(self.all, &self.targets)

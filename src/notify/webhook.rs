@@ -13,7 +13,7 @@ use url::Url;
 use crate::blocking;
 use crate::health::bounded;
 use crate::net::http::{Header, authority, basic, capitals, status, target};
-use crate::net::http1::{Request, Response};
+use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::net::{Connection, connect_to_url, percent_decoded, tls};
 use crate::secret::Secret;
 
@@ -26,12 +26,12 @@ const KEPT_ANSWER: usize = 512;
 
 /// Where events are posted.
 #[derive(Clone, Debug)]
-pub struct Notifier {
+pub struct WebhookNotifier {
     spec: WebhookSpec,
     deadline: Duration,
 }
 
-impl Notifier {
+impl WebhookNotifier {
     /// A notifier for `spec`. `deadline` is from the connection to the end of the answer.
     pub const fn new(spec: WebhookSpec, deadline: Duration) -> Self {
         Self { spec, deadline }
@@ -50,7 +50,7 @@ impl Notifier {
 
     async fn post(&self, body: &[u8]) -> Result<(), DeliveryError> {
         let url = Url::parse(self.spec.url.url.expose()).map_err(|error| self.temporary(error))?;
-        let request = Request {
+        let request = HttpRequest {
             method: &Method::POST,
             target: &target(&url),
             headers: &self.headers(&url, body),
@@ -110,7 +110,7 @@ impl Notifier {
             .map_err(|why| self.temporary(why))
     }
 
-    async fn judge(&self, mut answer: Response) -> Result<(), DeliveryError> {
+    async fn judge(&self, mut answer: HttpResponse) -> Result<(), DeliveryError> {
         let code = answer.head().code;
         if (200..300).contains(&code) {
             return Ok(());

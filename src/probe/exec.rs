@@ -12,7 +12,7 @@ use crate::health::{Body, BodyNeeds, Observation, Phase, Reason, Trouble};
 
 /// Why there can be no probe for a spec.
 #[derive(Debug, thiserror::Error)]
-pub enum SpecError {
+pub enum ExecSpecError {
     /// No time at all.
     #[error("a timeout of zero leaves no time to ask")]
     Timeout,
@@ -22,27 +22,29 @@ pub enum SpecError {
 }
 
 /// A command, ready to be run as often as wanted.
-pub struct Probe {
+pub struct ExecProbe {
     spec: ExecSpec,
     /// Looked for in what it prints.
     needles: Vec<Vec<u8>>,
     url: String,
 }
 
-impl Probe {
+impl ExecProbe {
     /// A probe for what `spec` asks, which looks for what `needs` says.
     ///
     /// # Errors
     /// Says what is missing in `spec`.
-    pub fn new(spec: ExecSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
+    pub fn new(spec: ExecSpec, needs: &BodyNeeds) -> Result<Self, ExecSpecError> {
         if spec.timeout.is_zero() {
-            return Err(SpecError::Timeout);
+            return Err(ExecSpecError::Timeout);
         }
         // its arguments may hold what must not be seen
         let program = match &spec.command {
-            CommandLine::Shell(line) if line.trim().is_empty() => return Err(SpecError::NoProgram),
+            CommandLine::Shell(line) if line.trim().is_empty() => {
+                return Err(ExecSpecError::NoProgram);
+            }
             CommandLine::Shell(_) => "/bin/sh",
-            CommandLine::Argv(words) => words.first().ok_or(SpecError::NoProgram)?,
+            CommandLine::Argv(words) => words.first().ok_or(ExecSpecError::NoProgram)?,
         };
         Ok(Self {
             url: format!("exec:{program}"),
@@ -140,7 +142,7 @@ fn not_started(fault: &ExecError) -> Trouble {
     Trouble::new(reason, Phase::Connect, fault.to_string())
 }
 
-impl std::fmt::Debug for Probe {
+impl std::fmt::Debug for ExecProbe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Probe").field(&self.url()).finish()
     }

@@ -13,34 +13,34 @@ use std::time::Duration;
 
 pub use spec::ProbeSpec;
 
-pub use crate::net::Family;
+pub use crate::net::IpFamily;
 
 use crate::health::{BodyNeeds, Observation, Reason, Trouble};
 use http::HttpSpec;
 
 /// Why there can be no probe for a spec.
 #[derive(Debug, thiserror::Error)]
-pub enum SpecError {
+pub enum ProbeSpecError {
     /// Of an HTTP request.
     #[error(transparent)]
-    Http(#[from] http::SpecError),
+    Http(#[from] http::HttpSpecError),
     /// Of a plain connection.
     #[error(transparent)]
-    Line(#[from] line::SpecError),
+    Line(#[from] line::LineSpecError),
     /// Of a command.
     #[error(transparent)]
-    Exec(#[from] exec::SpecError),
+    Exec(#[from] exec::ExecSpecError),
 }
 
 /// A probe of any kind, ready to ask as often as wanted.
 #[derive(Debug)]
 pub enum Probe {
     /// One HTTP request.
-    Http(http::Probe),
+    Http(http::HttpProbe),
     /// One exchange over a plain connection.
-    Line(line::Probe),
+    Line(line::LineProbe),
     /// One run of a command.
-    Exec(exec::Probe),
+    Exec(exec::ExecProbe),
 }
 
 impl Probe {
@@ -49,11 +49,11 @@ impl Probe {
     ///
     /// # Errors
     /// Says what cannot be read or used.
-    pub fn new(spec: ProbeSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
+    pub fn new(spec: ProbeSpec, needs: &BodyNeeds) -> Result<Self, ProbeSpecError> {
         Ok(match spec {
-            ProbeSpec::Http(spec) => Self::Http(http::Probe::new(spec, needs)?),
-            ProbeSpec::Line(spec) => Self::Line(line::Probe::new(spec, needs)?),
-            ProbeSpec::Exec(spec) => Self::Exec(exec::Probe::new(spec, needs)?),
+            ProbeSpec::Http(spec) => Self::Http(http::HttpProbe::new(spec, needs)?),
+            ProbeSpec::Line(spec) => Self::Line(line::LineProbe::new(spec, needs)?),
+            ProbeSpec::Exec(spec) => Self::Exec(exec::ExecProbe::new(spec, needs)?),
         })
     }
 
@@ -61,7 +61,7 @@ impl Probe {
     ///
     /// # Errors
     /// Says what cannot be read or used.
-    pub fn warm_up(spec: HttpSpec) -> Result<Self, SpecError> {
+    pub fn warm_up(spec: HttpSpec) -> Result<Self, ProbeSpecError> {
         let spec = HttpSpec {
             // that nobody listens yet is for the decision core to judge
             retry_refused: None,
@@ -71,7 +71,7 @@ impl Probe {
             keep: 0,
             ..BodyNeeds::default()
         };
-        Ok(Self::Http(http::Probe::new(spec, &needs)?))
+        Ok(Self::Http(http::HttpProbe::new(spec, &needs)?))
     }
 
     /// Asks once. Never fails: what goes wrong is part of what was seen. Returns within the

@@ -7,7 +7,7 @@ use super::http::spec::{HttpSpec, HttpUrl};
 use super::line::spec::LineSpec;
 use crate::exec::CommandLine;
 use crate::net::Address;
-use crate::net::{Family, lookup};
+use crate::net::{IpFamily, lookup};
 
 /// How long an answer may take by default.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,7 +82,7 @@ impl ProbeSpec {
 }
 
 /// Whether addresses of `family` can reach `host`.
-pub(super) fn check_family(host: &str, family: Option<Family>) -> Result<(), String> {
+pub(super) fn check_family(host: &str, family: Option<IpFamily>) -> Result<(), String> {
     match (lookup::literal(host), family) {
         (Some(address), Some(family)) if !family.has(address) => {
             Err(format!("{address} is not an {family} address"))

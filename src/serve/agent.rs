@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::hub::Source;
-use super::listener::{Busy, Stream};
+use super::listener::{ClientBusy, ClientStream};
 use super::view::{Standing, View, one_line, trouble};
 use crate::health::{CheckView, Unhealthy};
 
@@ -21,7 +21,7 @@ const NAME: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves one client.
-pub async fn talk(mut stream: Stream, source: Source, busy: Busy) {
+pub async fn talk(mut stream: ClientStream, source: Source, busy: ClientBusy) {
     let name = name(&mut stream).await;
     busy.set(true);
     let view = source.view().await;
@@ -35,7 +35,7 @@ pub async fn talk(mut stream: Stream, source: Source, busy: Busy) {
 }
 
 /// What was sent before the wait was over, up to its line end.
-async fn name(stream: &mut Stream) -> Option<String> {
+async fn name(stream: &mut ClientStream) -> Option<String> {
     let mut bytes = Vec::new();
     let read = async {
         let mut piece = [0; NAME];

@@ -6,7 +6,7 @@ use hyper::http::request;
 use serde_json::{Map, Value, json};
 
 use super::http::{Api, App, Terms, query};
-use super::hub::{Controlled, Outcome};
+use super::hub::{ControlOutcome, Controlled};
 use super::page;
 use super::reply::Reply;
 
@@ -139,12 +139,12 @@ pub async fn form(app: &App, terms: &Terms, check: &str, action: &str, body: &[u
     Reply::text(StatusCode::SEE_OTHER, "").with("Location", page::href(check))
 }
 
-const fn status(outcome: Outcome) -> StatusCode {
+const fn status(outcome: ControlOutcome) -> StatusCode {
     match outcome {
-        Outcome::Done => StatusCode::OK,
-        Outcome::BadRequest => StatusCode::BAD_REQUEST,
-        Outcome::NotFound => StatusCode::NOT_FOUND,
-        Outcome::Conflict => StatusCode::CONFLICT,
-        Outcome::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ControlOutcome::Done => StatusCode::OK,
+        ControlOutcome::BadRequest => StatusCode::BAD_REQUEST,
+        ControlOutcome::NotFound => StatusCode::NOT_FOUND,
+        ControlOutcome::Conflict => StatusCode::CONFLICT,
+        ControlOutcome::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -31,7 +31,7 @@ pub struct Story {
 
 /// What the loop is asked for.
 #[derive(Debug)]
-pub enum Request {
+pub enum ServeRequest {
     /// The last incidents, of one check or of all, newest first.
     Incidents {
         check: Option<String>,
@@ -51,17 +51,17 @@ pub enum Request {
     },
 }
 
-/// The answer to [`Request::Control`].
+/// The answer to [`ServeRequest::Control`].
 #[derive(Debug)]
 pub struct Controlled {
     /// JSON, one line.
     pub json: Vec<u8>,
-    pub outcome: Outcome,
+    pub outcome: ControlOutcome,
 }
 
 /// What came of a control request, for a status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ControlOutcome {
     Done,
     BadRequest,
     NotFound,
@@ -76,7 +76,7 @@ pub struct Source(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<ServeRequest>,
     kept: Mutex<Kept>,
     /// Held by the one who asks the loop for a view, so that the others wait for that one.
     asking: AsyncMutex<()>,
@@ -93,7 +93,7 @@ struct Kept {
 }
 
 /// A way to the loop, which begins with `first`; and where the loop is asked.
-pub fn hub(first: View) -> (Source, mpsc::Receiver<Request>) {
+pub fn hub(first: View) -> (Source, mpsc::Receiver<ServeRequest>) {
     let (requests, receiver) = mpsc::channel(WAITING);
     let now = Instant::now();
     let shared = Shared {
@@ -121,7 +121,11 @@ impl Source {
         }
         let (sender, answer) = oneshot::channel();
         let answered = timeout(PATIENCE, async {
-            self.0.requests.send(Request::View(sender)).await.ok()?;
+            self.0
+                .requests
+                .send(ServeRequest::View(sender))
+                .await
+                .ok()?;
             answer.await.ok()
         });
         match answered.await {
@@ -136,7 +140,7 @@ impl Source {
 
     /// Has the loop do what `request`, a line of the control protocol, says. `None`: it did not answer.
     pub async fn control(&self, request: Vec<u8>) -> Option<Controlled> {
-        let asked = self.ask(|answer| Request::Control { request, answer });
+        let asked = self.ask(|answer| ServeRequest::Control { request, answer });
         let controlled = asked.await;
         // whoever changed something sees it
         self.forget();
@@ -145,16 +149,16 @@ impl Source {
 
     /// The last incidents, of one check or of all, newest first. `None`: the store did not answer.
     pub async fn incidents(&self, check: Option<String>) -> Option<Vec<Incident>> {
-        self.ask(|answer| Request::Incidents { check, answer })
+        self.ask(|answer| ServeRequest::Incidents { check, answer })
             .await
     }
 
     /// The incident `id`, if it is remembered. `None`: the store did not answer.
     pub async fn story(&self, id: String) -> Option<Option<Story>> {
-        self.ask(|answer| Request::Story { id, answer }).await
+        self.ask(|answer| ServeRequest::Story { id, answer }).await
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> ServeRequest) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         let asked = timeout(ASK_PATIENCE, async {
             self.0.requests.send(request(answer)).await.ok()?;
@@ -220,7 +224,7 @@ mod tests {
             tokio::spawn(async move { source.view().await.outbox })
         });
         let all: Vec<_> = all.collect();
-        let Some(Request::View(answer)) = requests.recv().await else {
+        let Some(ServeRequest::View(answer)) = requests.recv().await else {
             panic!("a view is asked for");
         };
         let mut view = testing::view(&[]);

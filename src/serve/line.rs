@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::hub::Source;
-use super::listener::{Busy, Stream};
+use super::listener::{ClientBusy, ClientStream};
 use super::view::{Standing, View, one_line, trouble};
-use crate::health::{Busy as Doing, Unhealthy, Verdict};
+use crate::health::{ActivityView as Doing, Unhealthy, Verdict};
 use crate::{escape, secret};
 
 /// Clients at a time.
@@ -57,8 +57,8 @@ const COMMANDS: [(&str, &str); 9] = [
 ];
 
 /// Serves one client to its end.
-pub async fn talk(mut stream: Stream, source: Source, busy: Busy) {
-    let mut session = Session::default();
+pub async fn talk(mut stream: ClientStream, source: Source, busy: ClientBusy) {
+    let mut session = LineSession::default();
     let mut waiting = Vec::new();
     loop {
         let Some(line) = next(&mut stream, &mut waiting).await else {
@@ -66,8 +66,8 @@ pub async fn talk(mut stream: Stream, source: Source, busy: Busy) {
         };
         busy.set(true);
         let answer = match line {
-            Line::TooLong => Answer::last(format!("A line has at most {LINE} bytes.\n")),
-            Line::Whole(line) => session.answer(&line, &*source.view().await),
+            ReceivedLine::TooLong => LineReply::last(format!("A line has at most {LINE} bytes.\n")),
+            ReceivedLine::Whole(line) => session.answer(&line, &*source.view().await),
         };
         let text = escape::unhidden(secret::mask(&answer.text).into_owned());
         let said = timeout(PATIENCE, stream.write_all(text.as_bytes())).await;
@@ -80,21 +80,23 @@ pub async fn talk(mut stream: Stream, source: Source, busy: Busy) {
     }
 }
 
-enum Line {
+enum ReceivedLine {
     Whole(String),
     TooLong,
 }
 
 /// The next line, without its end. What the client's end leaves without a line end is none.
-async fn next(stream: &mut Stream, waiting: &mut Vec<u8>) -> Option<Line> {
+async fn next(stream: &mut ClientStream, waiting: &mut Vec<u8>) -> Option<ReceivedLine> {
     let mut piece = [0; 1024];
     loop {
         if let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
             let line: Vec<_> = waiting.drain(..=end).collect();
-            return Some(Line::Whole(String::from_utf8_lossy(&line).into_owned()));
+            return Some(ReceivedLine::Whole(
+                String::from_utf8_lossy(&line).into_owned(),
+            ));
         }
         if waiting.len() > LINE {
-            return Some(Line::TooLong);
+            return Some(ReceivedLine::TooLong);
         }
         match timeout(IDLE, stream.read(&mut piece)).await {
             Ok(Ok(count @ 1..)) => waiting.extend_from_slice(&piece[..count]),
@@ -105,12 +107,12 @@ async fn next(stream: &mut Stream, waiting: &mut Vec<u8>) -> Option<Line> {
 
 /// What is said to one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Answer {
+struct LineReply {
     text: String,
     closes: bool,
 }
 
-impl Answer {
+impl LineReply {
     fn last(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -121,20 +123,20 @@ impl Answer {
 
 /// One client's talk so far.
 #[derive(Debug, Default)]
-struct Session {
+struct LineSession {
     interactive: bool,
     /// What an empty line repeats in interactive mode.
     last: String,
 }
 
-impl Session {
-    fn answer(&mut self, line: &str, view: &View) -> Answer {
+impl LineSession {
+    fn answer(&mut self, line: &str, view: &View) -> LineReply {
         let mut line = line.trim().to_owned();
         if line.is_empty() {
             line.clone_from(&self.last);
         }
         if line.is_empty() {
-            return Answer {
+            return LineReply {
                 text: String::new(),
                 closes: false,
             };
@@ -144,7 +146,7 @@ impl Session {
         let command = words.next().unwrap_or_default();
         let words: Vec<_> = words.collect();
         let text = match command {
-            "quit" => return Answer::last("Goodbye.\n"),
+            "quit" => return LineReply::last("Goodbye.\n"),
             "interactive" => {
                 self.interactive = true;
                 "Interactive mode on.  Use \"quit\" To exit.\n".to_owned()
@@ -162,7 +164,7 @@ impl Session {
             "perf_metrics" => perf_metrics(view),
             unknown => format!("Invalid command {}\nTry \"help\".\n", quoted(unknown)),
         };
-        Answer {
+        LineReply {
             text,
             closes: !self.interactive,
         }
@@ -333,8 +335,8 @@ mod tests {
     use super::*;
     use crate::serve::testing::{self, Saw};
 
-    fn say(view: &View, line: &str) -> Answer {
-        Session::default().answer(line, view)
+    fn say(view: &View, line: &str) -> LineReply {
+        LineSession::default().answer(line, view)
     }
 
     #[test]
@@ -359,7 +361,7 @@ mod tests {
                 "Invalid command '\\xc3\\xa9\\x07'\nTry \"help\".\n",
             ),
         ] {
-            assert_eq!(say(&view, line), Answer::last(text), "{line}");
+            assert_eq!(say(&view, line), LineReply::last(text), "{line}");
         }
         let help = say(&view, "help").text;
         assert!(
@@ -373,7 +375,7 @@ mod tests {
     #[test]
     fn interactive_mode_stays_and_an_empty_line_repeats() {
         let view = testing::view(&[("shop", Saw::Code(200))]);
-        let mut session = Session::default();
+        let mut session = LineSession::default();
         let nothing = session.answer("\r\n", &view);
         assert_eq!((nothing.text.as_str(), nothing.closes), ("", false));
         let on = session.answer("interactive", &view);

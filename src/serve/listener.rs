@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use super::spec::Address;
+use super::spec::ServeAddress;
 
 /// Connections that may wait to be accepted: a burst is not to wait for a lost SYN.
 const BACKLOG: i32 = 1024;
@@ -28,25 +28,25 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// A bound socket.
 #[derive(Debug)]
-pub enum Listener {
+pub enum ServeListener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-impl Listener {
+impl ServeListener {
     /// Binds `address`. A socket file that nobody listens on any more is replaced.
     ///
     /// # Errors
     /// Names the address and what is in the way.
-    pub fn bind(address: &Address) -> Result<Self, String> {
+    pub fn bind(address: &ServeAddress) -> Result<Self, String> {
         let bound = match address {
-            Address::Tcp(address) => TcpListener::bind(address).and_then(|listener| {
+            ServeAddress::Tcp(address) => TcpListener::bind(address).and_then(|listener| {
                 let backlog = nix::sys::socket::Backlog::new(BACKLOG)?;
                 nix::sys::socket::listen(&listener, backlog)?;
                 listener.set_nonblocking(true)?;
                 Ok(Self::Tcp(listener))
             }),
-            Address::Unix(path) => unix(path).map(Self::Unix),
+            ServeAddress::Unix(path) => unix(path).map(Self::Unix),
         };
         bound.map_err(|why| match why.kind() {
             io::ErrorKind::AddrInUse => {
@@ -57,12 +57,14 @@ impl Listener {
     }
 
     /// Where it listens, with the port that the system chose when any was asked for.
-    pub fn address(&self) -> Option<Address> {
+    pub fn address(&self) -> Option<ServeAddress> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok().map(Address::Tcp),
+            Self::Tcp(listener) => listener.local_addr().ok().map(ServeAddress::Tcp),
             Self::Unix(listener) => {
                 let address = listener.local_addr().ok()?;
-                address.as_pathname().map(|path| Address::Unix(path.into()))
+                address
+                    .as_pathname()
+                    .map(|path| ServeAddress::Unix(path.into()))
             }
         }
     }
@@ -100,27 +102,27 @@ enum Accepting {
 }
 
 impl Accepting {
-    async fn next(&self) -> io::Result<Stream> {
+    async fn next(&self) -> io::Result<ClientStream> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 // what is answered is small and wanted at once
                 stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
+                Ok(ClientStream::Tcp(stream))
             }
-            Self::Unix(listener) => Ok(Stream::Unix(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(ClientStream::Unix(listener.accept().await?.0)),
         }
     }
 }
 
 /// One client.
 #[derive(Debug)]
-pub enum Stream {
+pub enum ClientStream {
     Tcp(tokio::net::TcpStream),
     Unix(tokio::net::UnixStream),
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -133,7 +135,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ClientStream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -162,9 +164,9 @@ impl AsyncWrite for Stream {
 
 /// Whether a client's request is being answered.
 #[derive(Clone, Debug, Default)]
-pub struct Busy(Arc<AtomicBool>);
+pub struct ClientBusy(Arc<AtomicBool>);
 
-impl Busy {
+impl ClientBusy {
     pub fn set(&self, busy: bool) {
         self.0.store(busy, Ordering::Relaxed);
     }
@@ -176,8 +178,11 @@ impl Busy {
 
 /// Accepts clients for as long as it is let, `most` at a time. When there are more, the one that came first and asks
 /// nothing just now is hung up on: a crowd that says nothing keeps out nobody who wants to know.
-pub async fn accept<F>(listener: Listener, most: usize, client: impl Fn(Stream, Busy) -> F)
-where
+pub async fn accept<F>(
+    listener: ServeListener,
+    most: usize,
+    client: impl Fn(ClientStream, ClientBusy) -> F,
+) where
     F: Future<Output = ()> + Send + 'static,
 {
     let listener = match listener.into_async() {
@@ -185,7 +190,7 @@ where
         Err(why) => return tracing::warn!("cannot serve: {why}"),
     };
     let mut tasks = JoinSet::new();
-    let mut crowd: VecDeque<(AbortHandle, Busy)> = VecDeque::new();
+    let mut crowd: VecDeque<(AbortHandle, ClientBusy)> = VecDeque::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.next() => accepted,
@@ -193,7 +198,7 @@ where
         };
         match accepted {
             Ok(stream) if make_room(&mut crowd, most) => {
-                let busy = Busy::default();
+                let busy = ClientBusy::default();
                 let task = tasks.spawn(client(stream, busy.clone()));
                 crowd.push_back((task, busy));
             }
@@ -207,7 +212,7 @@ where
     }
 }
 
-fn make_room(crowd: &mut VecDeque<(AbortHandle, Busy)>, most: usize) -> bool {
+fn make_room(crowd: &mut VecDeque<(AbortHandle, ClientBusy)>, most: usize) -> bool {
     if crowd.len() < most {
         return true;
     }
@@ -231,7 +236,7 @@ mod tests {
     fn a_taken_port_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = taken.local_addr().expect("an address");
-        let why = Listener::bind(&Address::Tcp(address)).expect_err("it is taken");
+        let why = ServeListener::bind(&ServeAddress::Tcp(address)).expect_err("it is taken");
         assert_eq!(
             why,
             format!("cannot listen on {address}: another program listens there")
@@ -242,16 +247,16 @@ mod tests {
     fn a_socket_file_is_taken_over_from_the_dead_only() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("serve.sock");
-        let address = Address::Unix(path.clone());
-        let living = Listener::bind(&address).expect("a socket");
-        assert!(Listener::bind(&address).is_err(), "somebody listens");
+        let address = ServeAddress::Unix(path.clone());
+        let living = ServeListener::bind(&address).expect("a socket");
+        assert!(ServeListener::bind(&address).is_err(), "somebody listens");
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, SOCKET_MODE);
         drop(living);
-        Listener::bind(&address).expect("nobody listens");
+        ServeListener::bind(&address).expect("nobody listens");
         fs::remove_file(&path).expect("removed");
         fs::write(&path, "precious").expect("written");
-        assert!(Listener::bind(&address).is_err());
+        assert!(ServeListener::bind(&address).is_err());
         assert_eq!(fs::read(&path).expect("still there"), b"precious");
     }
 }

@@ -1,13 +1,13 @@
 //! `/metrics`: the watchdog, its checks, and the newest probe of each.
 
-use super::openmetrics::{Exemplar, Exposition, Format};
+use super::openmetrics::{Exemplar, Exposition, MetricsFormat};
 use super::probes::{self, ProbeSample};
 use super::reply::Reply;
 use super::view::View;
 use crate::health::{CheckView, Moment, Status, Verdict};
 
 /// All metrics.
-pub fn answer(view: &View, format: Format) -> Reply {
+pub fn answer(view: &View, format: MetricsFormat) -> Reply {
     let mut page = Exposition::new(format);
     watchdog(view, &mut page);
     checks(&view.snapshot.checks, seconds(view.started), &mut page);
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn every_promised_name_is_there_in_both_formats() {
         let view = testing::view(&[("shop", Saw::Code(200)), ("db", Saw::Code(500))]);
-        for format in [Format::OpenMetrics, Format::Prometheus] {
+        for format in [MetricsFormat::OpenMetrics, MetricsFormat::Prometheus] {
             let reply = answer(&view, format);
             assert_eq!(reply.content_type, format.content_type());
             let text = String::from_utf8(reply.body).expect("text");
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn an_open_incident_is_an_exemplar() {
         let view = testing::view(&[("db", Saw::Code(500))]);
-        let text = String::from_utf8(answer(&view, Format::OpenMetrics).body).expect("text");
+        let text = String::from_utf8(answer(&view, MetricsFormat::OpenMetrics).body).expect("text");
         let line =
             "httpok_incidents_total{check=\"db\"} 1 # {incident=\"00000001-1\"} 1 1700000000";
         assert!(text.lines().any(|found| found == line), "{text}");

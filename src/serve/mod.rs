@@ -25,4 +25,4 @@ pub mod view;
 mod server;
 
 pub use server::Server;
-pub use tls::{ServeError, Setup};
+pub use tls::{ServeError, ServeSetup};

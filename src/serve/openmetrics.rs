@@ -17,7 +17,7 @@ const UNITS: [&str; 1] = ["seconds"];
 
 /// The format of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum MetricsFormat {
     /// OpenMetrics 1.0.
     #[default]
     OpenMetrics,
@@ -25,7 +25,7 @@ pub enum Format {
     Prometheus,
 }
 
-impl Format {
+impl MetricsFormat {
     /// The media type, as the formats' own documents write it.
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -39,11 +39,11 @@ impl Format {
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
-    format: Format,
+    format: MetricsFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum MetricType {
     Gauge,
     Counter,
     Histogram,
@@ -60,7 +60,7 @@ pub struct Exemplar<'a> {
 }
 
 impl Exposition {
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: MetricsFormat) -> Self {
         Self {
             text: String::new(),
             format,
@@ -68,27 +68,32 @@ impl Exposition {
     }
 
     /// A family of gauges. A family is written when its first sample comes, since one without samples says nothing.
-    pub fn gauge(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
-        self.family(Kind::Gauge, name, help)
+    pub fn gauge(&mut self, name: &'static str, help: &'static str) -> MetricFamily<'_> {
+        self.family(MetricType::Gauge, name, help)
     }
 
     /// A family of counters; `name` is without `_total`.
-    pub fn counter(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
-        self.family(Kind::Counter, name, help)
+    pub fn counter(&mut self, name: &'static str, help: &'static str) -> MetricFamily<'_> {
+        self.family(MetricType::Counter, name, help)
     }
 
     /// A family of histograms.
-    pub fn histogram(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
-        self.family(Kind::Histogram, name, help)
+    pub fn histogram(&mut self, name: &'static str, help: &'static str) -> MetricFamily<'_> {
+        self.family(MetricType::Histogram, name, help)
     }
 
     /// A family whose labels are what it says; `name` is without `_info`.
-    pub fn info(&mut self, name: &'static str, help: &'static str) -> Family<'_> {
-        self.family(Kind::Info, name, help)
+    pub fn info(&mut self, name: &'static str, help: &'static str) -> MetricFamily<'_> {
+        self.family(MetricType::Info, name, help)
     }
 
-    fn family(&mut self, kind: Kind, name: &'static str, help: &'static str) -> Family<'_> {
-        Family {
+    fn family(
+        &mut self,
+        kind: MetricType,
+        name: &'static str,
+        help: &'static str,
+    ) -> MetricFamily<'_> {
+        MetricFamily {
             format: self.format,
             text: &mut self.text,
             kind,
@@ -100,7 +105,7 @@ impl Exposition {
 
     /// All of it. Without its end mark a reader takes an OpenMetrics text for cut off.
     pub fn finish(mut self) -> String {
-        if self.format == Format::OpenMetrics {
+        if self.format == MetricsFormat::OpenMetrics {
             self.text.push_str("# EOF\n");
         }
         self.text
@@ -115,10 +120,10 @@ impl Exposition {
 
 /// One family: samples of one name, which stand together.
 #[derive(Debug)]
-pub struct Family<'a> {
+pub struct MetricFamily<'a> {
     text: &'a mut String,
-    format: Format,
-    kind: Kind,
+    format: MetricsFormat,
+    kind: MetricType,
     name: &'static str,
     help: &'static str,
     begun: bool,
@@ -126,13 +131,13 @@ pub struct Family<'a> {
 
 type Labels<'l> = [(&'l str, &'l str)];
 
-impl Family<'_> {
+impl MetricFamily<'_> {
     /// One sample. No two of a family may have the same labels.
     pub fn sample(&mut self, labels: &Labels<'_>, value: f64) {
         self.begin();
         let suffix = match self.kind {
-            Kind::Info => "_info",
-            Kind::Gauge | Kind::Counter | Kind::Histogram => "",
+            MetricType::Info => "_info",
+            MetricType::Gauge | MetricType::Counter | MetricType::Histogram => "",
         };
         self.line(suffix, labels, value, None);
     }
@@ -171,7 +176,7 @@ impl Family<'_> {
 
     /// The older format would take it for a family of its own.
     fn created(&mut self, labels: &Labels<'_>, at: f64) {
-        if self.format == Format::OpenMetrics {
+        if self.format == MetricsFormat::OpenMetrics {
             self.line("_created", labels, at, None);
         }
     }
@@ -190,7 +195,7 @@ impl Family<'_> {
         }
         self.text.push(' ');
         number(self.text, value);
-        if let (Some(exemplar), Format::OpenMetrics) = (exemplar, self.format) {
+        if let (Some(exemplar), MetricsFormat::OpenMetrics) = (exemplar, self.format) {
             self.text.push_str(" # ");
             write_labels(self.text, &[exemplar.label]);
             self.text.push(' ');
@@ -210,12 +215,12 @@ impl Family<'_> {
         } = *self;
         // writing to a String cannot fail
         match self.format {
-            Format::OpenMetrics => {
+            MetricsFormat::OpenMetrics => {
                 let word = match kind {
-                    Kind::Gauge => "gauge",
-                    Kind::Counter => "counter",
-                    Kind::Histogram => "histogram",
-                    Kind::Info => "info",
+                    MetricType::Gauge => "gauge",
+                    MetricType::Counter => "counter",
+                    MetricType::Histogram => "histogram",
+                    MetricType::Info => "info",
                 };
                 let _ = writeln!(self.text, "# TYPE {name} {word}");
                 let unit = UNITS.into_iter().find(|unit| {
@@ -228,12 +233,12 @@ impl Family<'_> {
                 let _ = write!(self.text, "# HELP {name} ");
                 escape(self.text, help, true);
             }
-            Format::Prometheus => {
+            MetricsFormat::Prometheus => {
                 let (suffix, word) = match kind {
-                    Kind::Gauge => ("", "gauge"),
-                    Kind::Counter => ("_total", "counter"),
-                    Kind::Histogram => ("", "histogram"),
-                    Kind::Info => ("_info", "gauge"),
+                    MetricType::Gauge => ("", "gauge"),
+                    MetricType::Counter => ("_total", "counter"),
+                    MetricType::Histogram => ("", "histogram"),
+                    MetricType::Info => ("_info", "gauge"),
                 };
                 let _ = write!(self.text, "# HELP {name}{suffix} ");
                 escape(self.text, help, false);
@@ -316,7 +321,7 @@ mod tests {
         );
     }
 
-    fn all(format: Format) -> String {
+    fn all(format: MetricsFormat) -> String {
         let mut histogram = Histogram::default();
         histogram.add(Duration::from_millis(1500));
         let mut page = Exposition::new(format);
@@ -336,7 +341,7 @@ mod tests {
 
     #[test]
     fn openmetrics_has_counters_histograms_infos_and_exemplars() {
-        let text = all(Format::OpenMetrics);
+        let text = all(MetricsFormat::OpenMetrics);
         for part in [
             "# TYPE seen counter\n# HELP seen Looks \\\"so far\\\".\n",
             "\nseen_total{check=\"a\"} 3 # {incident=\"0a-1\"} 1 12.5\nseen_created{check=\"a\"} 10\n",
@@ -352,7 +357,7 @@ mod tests {
 
     #[test]
     fn the_older_format_has_full_names_and_nothing_that_it_does_not_know() {
-        let text = all(Format::Prometheus);
+        let text = all(MetricsFormat::Prometheus);
         for part in [
             "\n# HELP seen_total Looks \"so far\".\n# TYPE seen_total counter\nseen_total{check=\"a\"} 3\n",
             "\n# TYPE build_info gauge\nbuild_info{version=\"1\"} 1\n",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::reply::Reply;
 use super::view::{Standing, View, trouble};
-use crate::health::{Busy, CheckView};
+use crate::health::{ActivityView, CheckView};
 
 /// The body while shutting down.
 pub const SHUTTING_DOWN: &str = "service is shutting down\n";
@@ -18,7 +18,7 @@ const PRIORITY: u64 = 10;
 
 /// One plugin's entry; the order of its keys is part of the contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct PluginStatus {
     plugin_name: String,
     error_message: String,
     status_code: u16,
@@ -26,13 +26,13 @@ pub struct Entry {
 
 /// Whether checks are alive, or ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum PluginQuery {
     Health,
     Ready,
 }
 
 /// The answer to `/health` or `/ready` with these `?plugin=`.
-pub fn answer(question: Question, view: &View, plugins: &[String], unavailable: u16) -> Reply {
+pub fn answer(question: PluginQuery, view: &View, plugins: &[String], unavailable: u16) -> Reply {
     if view.snapshot.shutting_down {
         return Reply::text(code(unavailable), SHUTTING_DOWN);
     }
@@ -47,11 +47,11 @@ pub fn answer(question: Question, view: &View, plugins: &[String], unavailable: 
     };
     let bad = entries
         .iter()
-        .any(|entry: &Entry| entry.status_code == unavailable);
+        .any(|entry: &PluginStatus| entry.status_code == unavailable);
     let unknown = plugins.iter().any(|name| view.check(name).is_none());
     let status = match (question, plugins) {
-        (Question::Ready, []) if view.ready => StatusCode::OK,
-        (Question::Ready, []) => code(unavailable),
+        (PluginQuery::Ready, []) if view.ready => StatusCode::OK,
+        (PluginQuery::Ready, []) => code(unavailable),
         (_, _) if bad => code(unavailable),
         (_, _) if unknown => StatusCode::NOT_FOUND,
         (_, _) => StatusCode::OK,
@@ -59,10 +59,15 @@ pub fn answer(question: Question, view: &View, plugins: &[String], unavailable: 
     Reply::json(status, &entries)
 }
 
-fn named(question: Question, view: &View, names: &[String], unavailable: u16) -> Vec<Entry> {
+fn named(
+    question: PluginQuery,
+    view: &View,
+    names: &[String],
+    unavailable: u16,
+) -> Vec<PluginStatus> {
     let of = |name: &String| match view.check(name) {
         Some(check) => entry(question, check, unavailable),
-        None => Entry {
+        None => PluginStatus {
             plugin_name: name.clone(),
             error_message: view.no_such_check(name),
             status_code: StatusCode::NOT_FOUND.as_u16(),
@@ -71,24 +76,24 @@ fn named(question: Question, view: &View, names: &[String], unavailable: u16) ->
     names.iter().map(of).collect()
 }
 
-fn entry(question: Question, check: &CheckView, unavailable: u16) -> Entry {
+fn entry(question: PluginQuery, check: &CheckView, unavailable: u16) -> PluginStatus {
     let standing = Standing::of(check);
     let well = is_well(question, standing);
-    Entry {
+    PluginStatus {
         plugin_name: check.name.clone(),
         error_message: match standing {
             // known to be up, or nothing known against it
-            Standing::Pending if question == Question::Health => String::new(),
+            Standing::Pending if question == PluginQuery::Health => String::new(),
             _ => trouble(check),
         },
         status_code: if well { 200 } else { unavailable },
     }
 }
 
-const fn is_well(question: Question, standing: Standing) -> bool {
+const fn is_well(question: PluginQuery, standing: Standing) -> bool {
     match question {
-        Question::Health => !matches!(standing, Standing::Down),
-        Question::Ready => standing.is_ready(),
+        PluginQuery::Health => !matches!(standing, Standing::Down),
+        PluginQuery::Ready => standing.is_ready(),
     }
 }
 
@@ -126,7 +131,10 @@ fn job(view: &View, check: &CheckView) -> Job {
         priority: PRIORITY,
         ready: Standing::of(check).is_ready(),
         queue: check.url.clone(),
-        active: i64::from(matches!(check.busy, Some(Busy::Probing | Busy::Listing))),
+        active: i64::from(matches!(
+            check.busy,
+            Some(ActivityView::Probing | ActivityView::Listing)
+        )),
         delayed: i64::try_from(delayed).unwrap_or(i64::MAX),
         reserved: i64::try_from(reports).unwrap_or(i64::MAX),
         driver: driver(&check.url),
@@ -177,8 +185,8 @@ fn call(view: &View, call: &Value, unavailable: u16) -> Option<Value> {
     }
     let method = call["method"].as_str().unwrap_or_default();
     let answered = match method {
-        "status.Status" => of_plugin(Question::Health, view, call.get("params"), unavailable),
-        "status.Ready" => of_plugin(Question::Ready, view, call.get("params"), unavailable),
+        "status.Status" => of_plugin(PluginQuery::Health, view, call.get("params"), unavailable),
+        "status.Ready" => of_plugin(PluginQuery::Ready, view, call.get("params"), unavailable),
         other => Err((
             -32601,
             format!("no method {other:?}: there are status.Status and status.Ready"),
@@ -193,7 +201,7 @@ fn call(view: &View, call: &Value, unavailable: u16) -> Option<Value> {
 }
 
 fn of_plugin(
-    question: Question,
+    question: PluginQuery,
     view: &View,
     params: Option<&Value>,
     unavailable: u16,
@@ -240,7 +248,7 @@ mod tests {
         ("new", Saw::Nothing),
     ];
 
-    fn asked(question: Question, view: &View, plugins: &[&str]) -> (u16, String) {
+    fn asked(question: PluginQuery, view: &View, plugins: &[&str]) -> (u16, String) {
         let plugins: Vec<_> = plugins.iter().map(|&name| name.to_owned()).collect();
         let reply = answer(question, view, &plugins, 503);
         let body = String::from_utf8(reply.body).expect("text");
@@ -261,7 +269,7 @@ mod tests {
             (&["db", "shop", "db"], 503, format!("[{down},{up},{down}]")),
         ] {
             assert_eq!(
-                asked(Question::Health, &view, plugins),
+                asked(PluginQuery::Health, &view, plugins),
                 (status, body),
                 "{plugins:?}"
             );
@@ -278,7 +286,7 @@ mod tests {
             (&["shop", "nope"], 404),
             (&["nope", "db"], 503),
         ] {
-            for question in [Question::Health, Question::Ready] {
+            for question in [PluginQuery::Health, PluginQuery::Ready] {
                 let (found, body) = asked(question, &view, plugins);
                 assert_eq!(found, status, "{plugins:?}: {body}");
                 assert!(body.contains("\"status_code\":404"), "{body}");
@@ -286,7 +294,7 @@ mod tests {
                 assert_eq!(entries.len(), plugins.len());
             }
         }
-        let (_, body) = asked(Question::Health, &view, &["shpo"]);
+        let (_, body) = asked(PluginQuery::Health, &view, &["shpo"]);
         assert!(body.contains("did you mean \\\"shop\\\""), "{body}");
     }
 
@@ -294,19 +302,19 @@ mod tests {
     fn ready_is_a_latch_without_a_filter_and_the_check_now_with_one() {
         let view = testing::view(ALL);
         assert_eq!(
-            asked(Question::Ready, &view, &[]).0,
+            asked(PluginQuery::Ready, &view, &[]).0,
             503,
             "new was not probed"
         );
         let all = testing::view(&ALL[..2]);
         assert_eq!(
-            asked(Question::Ready, &all, &[]).0,
+            asked(PluginQuery::Ready, &all, &[]).0,
             200,
             "also with one that is down"
         );
         for (plugin, status) in [("shop", 200), ("db", 503), ("new", 503)] {
             assert_eq!(
-                asked(Question::Ready, &view, &[plugin]).0,
+                asked(PluginQuery::Ready, &view, &[plugin]).0,
                 status,
                 "{plugin}"
             );
@@ -316,12 +324,15 @@ mod tests {
     #[test]
     fn the_unavailable_status_is_the_configured_one_everywhere() {
         let view = testing::view(ALL);
-        let reply = answer(Question::Health, &view, &[], 500);
+        let reply = answer(PluginQuery::Health, &view, &[], 500);
         let body = String::from_utf8(reply.body).expect("text");
         assert_eq!(reply.status, 500);
         assert!(body.contains("\"status_code\":500"), "{body}");
         let none = testing::view(&[]);
-        assert_eq!(asked(Question::Health, &none, &[]), (200, "[]".to_owned()));
+        assert_eq!(
+            asked(PluginQuery::Health, &none, &[]),
+            (200, "[]".to_owned())
+        );
     }
 
     #[test]
@@ -329,8 +340,8 @@ mod tests {
         let mut view = testing::view(ALL);
         view.snapshot.shutting_down = true;
         for reply in [
-            answer(Question::Health, &view, &[], 503),
-            answer(Question::Ready, &view, &["shop".to_owned()], 503),
+            answer(PluginQuery::Health, &view, &[], 503),
+            answer(PluginQuery::Ready, &view, &["shop".to_owned()], 503),
             jobs(&view, 503),
         ] {
             assert_eq!(

@@ -6,9 +6,9 @@ use tokio::task::JoinHandle;
 
 use super::http::{self, App, Terms};
 use super::hub::Source;
-use super::listener::{Listener, accept};
-use super::spec::Address;
-use super::tls::Setup;
+use super::listener::{ServeListener, accept};
+use super::spec::ServeAddress;
+use super::tls::ServeSetup;
 use super::{agent, line};
 
 /// Everything that is served. Nothing is served any more when it is dropped.
@@ -30,17 +30,17 @@ struct Slot {
 #[derive(Debug)]
 struct Running {
     /// As configured.
-    address: Address,
+    address: ServeAddress,
     task: JoinHandle<()>,
-    setup: Tls,
+    setup: ServerTls,
 }
 
-type Tls = Arc<std::sync::Mutex<Option<Arc<rustls::ServerConfig>>>>;
+type ServerTls = Arc<std::sync::Mutex<Option<Arc<rustls::ServerConfig>>>>;
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
-        if let Address::Unix(path) = &self.address {
+        if let ServeAddress::Unix(path) = &self.address {
             // somebody else may have removed it
             let _ = std::fs::remove_file(path);
         }
@@ -52,7 +52,7 @@ impl Server {
     ///
     /// # Errors
     /// Names the first address that cannot be had, and why.
-    pub fn start(setup: Setup, source: Source) -> Result<Self, String> {
+    pub fn start(setup: ServeSetup, source: Source) -> Result<Self, String> {
         let mut server = Self {
             app: App::new(source.clone(), Terms::new(setup.spec.clone())),
             source,
@@ -67,12 +67,12 @@ impl Server {
     }
 
     /// Takes a new setup. An address that cannot be had leaves the old listener where it is; returns why, for each.
-    pub fn change(&mut self, setup: Setup) -> Vec<String> {
+    pub fn change(&mut self, setup: ServeSetup) -> Vec<String> {
         self.app.set_terms(Terms::new(setup.spec.clone()));
         self.bind(&setup)
     }
 
-    fn bind(&mut self, setup: &Setup) -> Vec<String> {
+    fn bind(&mut self, setup: &ServeSetup) -> Vec<String> {
         let (app, source) = (&self.app, &self.source);
         let http = self.http.set(setup.spec.listen.as_ref(), |listener, tls| {
             let app = app.clone();
@@ -117,9 +117,9 @@ impl Slot {
     /// Listens at `address`, or not at all. Returns where, when that is new.
     fn set(
         &mut self,
-        address: Option<&Address>,
-        run: impl FnOnce(Listener, Tls) -> JoinHandle<()>,
-    ) -> Result<Option<Address>, String> {
+        address: Option<&ServeAddress>,
+        run: impl FnOnce(ServeListener, ServerTls) -> JoinHandle<()>,
+    ) -> Result<Option<ServeAddress>, String> {
         let Some(address) = address else {
             self.running = None;
             return Ok(None);
@@ -131,9 +131,9 @@ impl Slot {
         {
             return Ok(None);
         }
-        let listener = Listener::bind(address)?;
+        let listener = ServeListener::bind(address)?;
         let bound = listener.address().unwrap_or_else(|| address.clone());
-        let setup = Tls::default();
+        let setup = ServerTls::default();
         self.running = Some(Running {
             address: address.clone(),
             task: run(listener, Arc::clone(&setup)),

@@ -12,11 +12,11 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeSpec {
     /// HTTP.
-    pub listen: Option<Address>,
+    pub listen: Option<ServeAddress>,
     /// The line protocol of zc.monitor.
-    pub line: Option<Address>,
+    pub line: Option<ServeAddress>,
     /// HAProxy's agent-check.
-    pub agent: Option<Address>,
+    pub agent: Option<ServeAddress>,
     /// The certificate and key of `listen`, in PEM files.
     pub tls: Option<TlsFiles>,
     /// Any of them opens what is not open to everyone; without keys nothing is closed, and nothing can be changed.
@@ -63,12 +63,12 @@ pub struct TlsFiles {
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
+pub enum ServeAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ServeAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),

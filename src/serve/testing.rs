@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::view::View;
 use crate::health::{
-    Backend, Check, Effect, Event, Expectation, Limits, Moment, Monitor, Observation, OwnHealth,
-    Phase, Policy, Reason, Remedy, Selection, StatusLine, Tick, Trouble,
+    Backend, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor, Observation,
+    OwnHealth, Phase, Policy, Reason, Remedy, Selection, StatusLine, Trouble,
 };
 
 /// What a check's probe saw.
@@ -91,7 +91,7 @@ pub fn probe(monitor: &mut Monitor, now: Moment, check: &str, saw: Saw) {
             Observation::of_trouble(trouble)
         }
     };
-    let tick = Event::Tick(Tick {
+    let tick = Event::Tick(CheckTick {
         check: check.to_owned(),
         age: None,
         period: None,

@@ -24,12 +24,12 @@ pub struct ServeError {
 
 /// `[serve]`, ready to be bound.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub struct ServeSetup {
     pub spec: ServeSpec,
     pub tls: Option<Arc<ServerConfig>>,
 }
 
-impl Setup {
+impl ServeSetup {
     /// Reads the files that `spec` names. Blocks as long as the file system does.
     ///
     /// # Errors

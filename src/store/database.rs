@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::busy;
-use super::files::{self, Identity, Opened};
+use super::files::{self, FileIdentity, OpenDatabase};
 use super::history;
 use super::in_memory;
 use super::pending::Pending;
@@ -38,23 +38,23 @@ pub(super) enum Use {
 pub(super) struct Database {
     dir: PathBuf,
     pending: Arc<Pending>,
-    backend: Backend,
+    backend: DatabaseBackend,
     reserve: Reserve,
     /// Decisions written since the last pruning, by watchdog and check.
     unpruned: HashMap<(String, String), u32>,
 }
 
-enum Backend {
+enum DatabaseBackend {
     /// Nothing was asked yet.
     None,
     File {
         conn: Connection,
-        identity: Identity,
+        identity: FileIdentity,
     },
     Memory {
         conn: Connection,
         /// The file that its rows were copied from.
-        source: Option<Identity>,
+        source: Option<FileIdentity>,
         retry: Instant,
         pause: Duration,
     },
@@ -66,7 +66,7 @@ impl Database {
             reserve: Reserve::new(&dir),
             dir,
             pending,
-            backend: Backend::None,
+            backend: DatabaseBackend::None,
             unpruned: HashMap::new(),
         }
     }
@@ -95,7 +95,7 @@ impl Database {
         }
         // Once more after a damaged file was replaced; not for ever, on a disk that damages them all.
         for _ in 0..2 {
-            let Backend::File { conn, identity } = &self.backend else {
+            let DatabaseBackend::File { conn, identity } = &self.backend else {
                 break;
             };
             match transact(conn, how, &request) {
@@ -110,14 +110,14 @@ impl Database {
                 },
             }
         }
-        if let Backend::File { .. } = self.backend {
+        if let DatabaseBackend::File { .. } = self.backend {
             self.fall_back_to_memory(&FileFault::new(
                 StoreTroubleKind::Failing,
                 "it was damaged again as soon as it was made",
             ));
         }
         match &self.backend {
-            Backend::Memory { conn, .. } => {
+            DatabaseBackend::Memory { conn, .. } => {
                 let done = transact(conn, how, &request).map_err(|error| refused(&error))?;
                 if how != Use::Read
                     && let Err(error) = self.reserve.follow(conn)
@@ -127,7 +127,7 @@ impl Database {
                 }
                 Ok(done)
             }
-            Backend::None | Backend::File { .. } => Err(StoreError::Refused(
+            DatabaseBackend::None | DatabaseBackend::File { .. } => Err(StoreError::Refused(
                 "there is no memory left for it".to_owned(),
             )),
         }
@@ -137,14 +137,14 @@ impl Database {
     /// come in its place.
     pub fn settle(&mut self) {
         match &self.backend {
-            Backend::None => self.open(None),
-            Backend::File { identity, .. } => {
+            DatabaseBackend::None => self.open(None),
+            DatabaseBackend::File { identity, .. } => {
                 // Replaced by another watchdog because it was damaged, or removed by someone.
                 if files::identity(&self.path()).ok() != Some(*identity) {
                     self.open(None);
                 }
             }
-            Backend::Memory { retry, .. } => {
+            DatabaseBackend::Memory { retry, .. } => {
                 if Instant::now() >= *retry {
                     busy::with(busy::BRIEF, || self.open(None));
                 }
@@ -154,23 +154,23 @@ impl Database {
 
     /// Begins anew with the file: a request broke in the middle, and its transaction with it.
     pub fn reopen(&mut self) {
-        if let Backend::File { .. } = self.backend {
-            self.backend = Backend::None;
+        if let DatabaseBackend::File { .. } = self.backend {
+            self.backend = DatabaseBackend::None;
         }
     }
 
     /// When the thread has to see to something by itself.
     pub fn due(&self) -> Option<Instant> {
         let retry = match &self.backend {
-            Backend::Memory { retry, .. } => Some(*retry),
-            Backend::None | Backend::File { .. } => None,
+            DatabaseBackend::Memory { retry, .. } => Some(*retry),
+            DatabaseBackend::None | DatabaseBackend::File { .. } => None,
         };
         [retry, self.pending.due()].into_iter().flatten().min()
     }
 
     /// Sees to what is due.
     pub fn tend(&mut self) {
-        if !matches!(self.backend, Backend::None) {
+        if !matches!(self.backend, DatabaseBackend::None) {
             self.settle();
         }
         if self.pending.due().is_some_and(|due| due <= Instant::now()) {
@@ -195,8 +195,8 @@ impl Database {
         let new = notes.iter().map(|(watchdog, check, _)| (*watchdog, *check));
         let prune = self.due_for_pruning(new);
         let keep = match self.backend {
-            Backend::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
-            Backend::None | Backend::File { .. } => history::KEPT_NOTES,
+            DatabaseBackend::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
+            DatabaseBackend::None | DatabaseBackend::File { .. } => history::KEPT_NOTES,
         };
         let written = self.run(Use::Write, |conn| {
             for ((watchdog, check), memory) in &waiting.memories {
@@ -218,10 +218,10 @@ impl Database {
     /// Folds the log into the file: what comes next reads one file, and it can be copied alone.
     pub fn close(&mut self) {
         self.write_waiting();
-        if let Backend::Memory { .. } = self.backend {
+        if let DatabaseBackend::Memory { .. } = self.backend {
             self.open(None); // the last chance
         }
-        if let Backend::File { conn, .. } = &self.backend {
+        if let DatabaseBackend::File { conn, .. } = &self.backend {
             // Where others use the file the log may stay.
             let folded = busy::with(busy::BRIEF, || {
                 conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
@@ -231,7 +231,7 @@ impl Database {
                 tracing::debug!("the store's log stays beside it: {error}");
             }
         }
-        self.backend = Backend::None;
+        self.backend = DatabaseBackend::None;
     }
 
     /// The checks of `new` decisions that are due for pruning. A check is due with its first one too:
@@ -256,7 +256,7 @@ impl Database {
 
     /// Opens the file and moves what was kept in memory over to it. `broken` is replaced, and so is a file
     /// that turns out to be damaged when it is moved into.
-    fn open(&mut self, broken: Option<(Identity, &FileFault)>) {
+    fn open(&mut self, broken: Option<(FileIdentity, &FileFault)>) {
         let opened = self.open_once(broken).or_else(|(fault, found)| {
             match found.filter(|_| fault.kind == StoreTroubleKind::Corrupt) {
                 Some(found) => self.open_once(Some((found, &fault))),
@@ -275,7 +275,7 @@ impl Database {
 
     /// The file works: it takes what is in the reserve, and there is room for the reserve itself.
     fn use_reserve(&mut self) {
-        let Backend::File { conn, .. } = &self.backend else {
+        let DatabaseBackend::File { conn, .. } = &self.backend else {
             return;
         };
         let imported = conn
@@ -302,16 +302,16 @@ impl Database {
     /// On failure, says which file it was that could be opened but not used.
     fn open_once(
         &self,
-        broken: Option<(Identity, &FileFault)>,
-    ) -> Result<Backend, (FileFault, Option<Identity>)> {
+        broken: Option<(FileIdentity, &FileFault)>,
+    ) -> Result<DatabaseBackend, (FileFault, Option<FileIdentity>)> {
         let opened = files::open(&self.dir, broken).map_err(|fault| (fault, None))?;
         let found = opened.identity;
         self.restore(opened).map_err(|fault| (fault, Some(found)))
     }
 
     /// Makes the opened file the store's home, with what is only in the home before.
-    fn restore(&self, opened: Opened) -> Result<Backend, FileFault> {
-        let Opened {
+    fn restore(&self, opened: OpenDatabase) -> Result<DatabaseBackend, FileFault> {
+        let OpenDatabase {
             conn,
             identity,
             replaced,
@@ -325,14 +325,14 @@ impl Database {
         }
         // Opening alone needs no sync; what comes from memory was promised to be on disk.
         let how = match self.backend {
-            Backend::None => Use::Write,
-            Backend::File { .. } | Backend::Memory { .. } => Use::Durable,
+            DatabaseBackend::None => Use::Write,
+            DatabaseBackend::File { .. } | DatabaseBackend::Memory { .. } => Use::Durable,
         };
         transact(&conn, how, &|file| {
             match &self.backend {
-                Backend::None => {}
-                Backend::File { conn: before, .. } => in_memory::carry_over(before, file)?,
-                Backend::Memory { conn, source, .. } => {
+                DatabaseBackend::None => {}
+                DatabaseBackend::File { conn: before, .. } => in_memory::carry_over(before, file)?,
+                DatabaseBackend::Memory { conn, source, .. } => {
                     if *source != Some(identity) {
                         in_memory::carry_over(conn, file)?;
                     }
@@ -341,7 +341,7 @@ impl Database {
             }
             history::forget_old(file, unix_millis())
         })?;
-        Ok(Backend::File { conn, identity })
+        Ok(DatabaseBackend::File { conn, identity })
     }
 
     /// Goes on in memory because of `fault`, and has that reported.
@@ -351,17 +351,19 @@ impl Database {
         self.pending.tell(trouble.clone());
         self.pending.show(Some(trouble));
         let (built, source) = match &mut self.backend {
-            Backend::Memory { retry, pause, .. } => {
+            DatabaseBackend::Memory { retry, pause, .. } => {
                 *pause = (*pause * 2).min(LAST_RETRY);
                 *retry = Instant::now() + *pause;
                 return;
             }
-            Backend::File { conn, identity } => (in_memory::build(Some(conn)), Some(*identity)),
+            DatabaseBackend::File { conn, identity } => {
+                (in_memory::build(Some(conn)), Some(*identity))
+            }
             // Rows of a newer version may mean something else: they are not read.
-            Backend::None if fault.kind == StoreTroubleKind::Newer => {
+            DatabaseBackend::None if fault.kind == StoreTroubleKind::Newer => {
                 (in_memory::build(None), None)
             }
-            Backend::None => {
+            DatabaseBackend::None => {
                 let source = files::identity(&self.path()).ok();
                 let file = files::open_read_only(&self.dir).ok();
                 (in_memory::build(file.as_ref()), source)
@@ -373,7 +375,7 @@ impl Database {
                 if let Err(error) = self.reserve.import(&conn, false) {
                     tracing::debug!("the reserve for intents cannot be read: {error}");
                 }
-                Backend::Memory {
+                DatabaseBackend::Memory {
                     conn,
                     source,
                     retry: Instant::now() + FIRST_RETRY,
@@ -382,7 +384,7 @@ impl Database {
             }
             Err(fault) => {
                 tracing::error!("no memory for what cannot be stored: {}", fault.detail);
-                Backend::None
+                DatabaseBackend::None
             }
         };
     }

@@ -15,16 +15,16 @@ use super::schema;
 use super::trouble::{FileFault, StoreTroubleKind};
 
 /// An open database and which file it is.
-pub(super) struct Opened {
+pub(super) struct OpenDatabase {
     pub conn: Connection,
-    pub identity: Identity,
+    pub identity: FileIdentity,
     /// The damaged one that it took the place of, and what was wrong with it.
     pub replaced: Option<(PathBuf, String)>,
 }
 
 /// A file, whatever its name becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct FileIdentity {
     device: u64,
     inode: u64,
 }
@@ -35,9 +35,9 @@ pub(super) fn database(dir: &Path) -> PathBuf {
 }
 
 /// Which file is at `path` now.
-pub(super) fn identity(path: &Path) -> io::Result<Identity> {
+pub(super) fn identity(path: &Path) -> io::Result<FileIdentity> {
     let meta = fs::metadata(path)?;
-    Ok(Identity {
+    Ok(FileIdentity {
         device: meta.dev(),
         inode: meta.ino(),
     })
@@ -54,8 +54,8 @@ pub(super) fn free(dir: &Path) -> Option<u64> {
 /// happens under a lock, so that of several watchdogs only one makes, migrates or replaces it.
 pub(super) fn open(
     dir: &Path,
-    broken: Option<(Identity, &FileFault)>,
-) -> Result<Opened, FileFault> {
+    broken: Option<(FileIdentity, &FileFault)>,
+) -> Result<OpenDatabase, FileFault> {
     make_private_dir(dir)?;
     let _lock = lock(dir)?;
     let path = database(dir);
@@ -73,7 +73,7 @@ pub(super) fn open(
         other => other?,
     };
     let identity = identity(&path)?;
-    Ok(Opened {
+    Ok(OpenDatabase {
         conn,
         identity,
         replaced,

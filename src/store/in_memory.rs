@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::rows::is_unreadable;
-use super::schema::{self, ENTRIES, INCIDENTS, INTENTS, MEMORIES, NOTES, OUTBOX, Table};
+use super::schema::{self, ENTRIES, INCIDENTS, INTENTS, MEMORIES, NOTES, OUTBOX, SchemaTable};
 use super::trouble::FileFault;
 
 /// A full outbox and as much again for all the rest, in pages of 4 KiB.
@@ -16,11 +16,11 @@ const LARGEST: u32 = 32_768;
 const NEVER: i64 = i64::MAX;
 
 /// What is shown of the incidents that go on.
-const OPEN_INCIDENTS: (&str, Table) = (
+const OPEN_INCIDENTS: (&str, SchemaTable) = (
     "SELECT id, watchdog, check_name, since, opened, ended, incident FROM incidents WHERE ended IS NULL",
     INCIDENTS,
 );
-const THEIR_ENTRIES: (&str, Table) = (
+const THEIR_ENTRIES: (&str, SchemaTable) = (
     "SELECT incident, number, entry FROM incident_entries \
      WHERE incident IN (SELECT id FROM incidents WHERE ended IS NULL)",
     ENTRIES,
@@ -152,7 +152,7 @@ impl Stop {
     }
 }
 
-fn salvage_table(from: &Connection, to: &Connection, table: &Table) -> Result<usize, Stop> {
+fn salvage_table(from: &Connection, to: &Connection, table: &SchemaTable) -> Result<usize, Stop> {
     copy_rows(from, &select(table), to, &insert("OR IGNORE", table))
 }
 
@@ -186,11 +186,11 @@ fn copy_rows(from: &Connection, select: &str, to: &Connection, put: &str) -> Res
     Ok(copied)
 }
 
-fn select(table: &Table) -> String {
+fn select(table: &SchemaTable) -> String {
     format!("SELECT {} FROM {}", table.columns, table.name)
 }
 
-fn insert(or: &str, table: &Table) -> String {
+fn insert(or: &str, table: &SchemaTable) -> String {
     format!(
         "INSERT {or} INTO {} ({}) VALUES ({})",
         table.name,
@@ -199,7 +199,7 @@ fn insert(or: &str, table: &Table) -> String {
     )
 }
 
-fn places(table: &Table) -> String {
+fn places(table: &SchemaTable) -> String {
     let places: Vec<String> = (1..=table.columns.split(',').count())
         .map(|number| format!("?{number}"))
         .collect();

@@ -13,7 +13,7 @@ pub fn fresh_intent_id() -> IntentId {
 
 /// What became of an intent that was to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Opened {
+pub enum OpenedIntent {
     /// It is open.
     Ours,
     /// This one is open for the same process.
@@ -72,7 +72,11 @@ const COLUMNS: &str =
     "id, process, check_name, incident, supervisor, pid_before, watchdog, pid, pid_started, opened";
 
 /// Opens an intent unless there is one for its process: one statement, so that of two watchdogs one is first.
-pub(super) fn open(conn: &Connection, intent: &Intent, process: &str) -> rusqlite::Result<Opened> {
+pub(super) fn open(
+    conn: &Connection,
+    intent: &Intent,
+    process: &str,
+) -> rusqlite::Result<OpenedIntent> {
     let owner = &intent.owner;
     conn.execute(
         &format!(
@@ -98,8 +102,8 @@ pub(super) fn open(conn: &Connection, intent: &Intent, process: &str) -> rusqlit
         from_row,
     );
     Ok(match held.optional()?.flatten() {
-        Some(held) if held.id != intent.id => Opened::Held(Box::new(held)),
-        Some(_) | None => Opened::Ours,
+        Some(held) if held.id != intent.id => OpenedIntent::Held(Box::new(held)),
+        Some(_) | None => OpenedIntent::Ours,
     })
 }
 
@@ -115,7 +119,7 @@ pub(super) fn take_over(
         "DELETE FROM intents WHERE id = ?1 AND watchdog = ?2 AND pid = ?3 AND pid_started = ?4",
         params![held.id.0, owner.watchdog, owner.pid, int(owner.pid_started)],
     )?;
-    Ok(removed == 1 && open(conn, intent, process)? == Opened::Ours)
+    Ok(removed == 1 && open(conn, intent, process)? == OpenedIntent::Ours)
 }
 
 pub(super) fn close(conn: &Connection, id: IntentId) -> rusqlite::Result<()> {

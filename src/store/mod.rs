@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use intents::{Intent, Opened, Owner, fresh_intent_id};
+pub use intents::{Intent, OpenedIntent, Owner, fresh_intent_id};
 pub use message::{
     Claim, DroppedMessage, MessageId, NextDelivery, NotifierCounts, OutboxCounts, OutboxMessage,
     QueuedMessage,
@@ -37,7 +37,7 @@ pub use trouble::{StoreError, StoreTrouble, StoreTroubleKind};
 
 use crate::health::{Incident, IntentId, Moment, Note};
 use database::Use;
-use outbox::Bounds;
+use outbox::OutboxBounds;
 use thread::Thread;
 
 /// A handle to the store; clones are the same store. Nothing happens on disk before the first request. When
@@ -83,7 +83,7 @@ impl Store {
 
     /// Opens an intent unless there is one for the same process. It is on disk before this returns, or in memory
     /// when the disk does not take it; in memory each watchdog sees only its own.
-    pub async fn open_intent(&self, intent: Intent) -> Result<Opened, StoreError> {
+    pub async fn open_intent(&self, intent: Intent) -> Result<OpenedIntent, StoreError> {
         let process = rows::json("a process's name", &intent.process)?;
         self.run(Use::Durable, move |conn| {
             intents::open(conn, &intent, &process)
@@ -143,7 +143,7 @@ impl Store {
         memories: Vec<(String, String)>,
         incidents: Vec<Incident>,
     ) -> Result<Vec<DroppedMessage>, StoreError> {
-        let bounds = Bounds::USUAL;
+        let bounds = OutboxBounds::USUAL;
         let most = bounds.largest();
         let bytes = messages.iter().map(|message| message.json.len() as u64);
         if let Some(bytes) = bytes.filter(|bytes| *bytes > most).max() {

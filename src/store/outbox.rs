@@ -22,12 +22,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 
 /// What the outbox may hold.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct OutboxBounds {
     pub rows: u64,
     pub bytes: u64,
 }
 
-impl Bounds {
+impl OutboxBounds {
     pub const USUAL: Self = Self {
         rows: 10_000,
         bytes: 64 << 20,
@@ -45,7 +45,7 @@ pub(super) fn enqueue(
     conn: &Connection,
     watchdog: &str,
     messages: &[OutboxMessage],
-    bounds: Bounds,
+    bounds: OutboxBounds,
 ) -> rusqlite::Result<Vec<DroppedMessage>> {
     let mut dropped = Vec::new();
     for message in messages {
@@ -82,7 +82,7 @@ pub(super) fn enqueue(
     Ok(dropped)
 }
 
-fn exceeds(conn: &Connection, bounds: Bounds) -> rusqlite::Result<bool> {
+fn exceeds(conn: &Connection, bounds: OutboxBounds) -> rusqlite::Result<bool> {
     conn.prepare_cached("SELECT messages, bytes FROM outbox_size")?
         .query_row([], |row| {
             Ok(whole(row, 0)? > bounds.rows || whole(row, 1)? > bounds.bytes)
@@ -437,7 +437,7 @@ mod tests {
             conn,
             "a",
             &[message(incident, number, created)],
-            Bounds::USUAL,
+            OutboxBounds::USUAL,
         )
         .expect("a row");
         id_of(conn, incident, number)
@@ -545,7 +545,7 @@ mod tests {
     #[test]
     fn too_many_drop_the_oldest_and_say_so() {
         let conn = outbox();
-        let bounds = Bounds {
+        let bounds = OutboxBounds {
             rows: 3,
             bytes: 100,
         };
@@ -588,7 +588,7 @@ mod tests {
             ..message("j", 1, 5)
         };
         for message in [old, new, message("other", 1, 12)] {
-            enqueue(&conn, "a", &[message], Bounds::USUAL).expect("a row");
+            enqueue(&conn, "a", &[message], OutboxBounds::USUAL).expect("a row");
         }
         assert_eq!(next(&conn, 20, "a"), "i 1");
         assert_eq!(
@@ -649,13 +649,13 @@ mod tests {
             address: "https://hooks.example.org".to_owned(),
             ..message("i", number, 10)
         };
-        enqueue(&conn, "a", &[gone(1), gone(2)], Bounds::USUAL).expect("rows");
+        enqueue(&conn, "a", &[gone(1), gone(2)], OutboxBounds::USUAL).expect("rows");
         assert_eq!(next(&conn, 20, "a"), "nothing", "mail does not claim it");
         give_up(&conn, id_of(&conn, "i", 1), "404").expect("kept");
         let now = Moment::from_secs(20);
         assert_eq!(redirect(&conn, "webhook", &claim("a"), now), Ok(2));
         assert_eq!(next(&conn, 20, "a"), "i 1");
-        enqueue(&conn, "a", &[gone(3)], Bounds::USUAL).expect("a row");
+        enqueue(&conn, "a", &[gone(3)], OutboxBounds::USUAL).expect("a row");
         assert_eq!(discard(&conn, "b", "webhook"), Ok(0), "another watchdog's");
         assert_eq!(discard(&conn, "a", "webhook"), Ok(1));
     }

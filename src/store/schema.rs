@@ -132,34 +132,34 @@ const ENTRIES_AS_ROWS: &str = "
 ";
 
 /// A table with its columns: what rows are copied by, from one database to another.
-pub(super) struct Table {
+pub(super) struct SchemaTable {
     pub name: &'static str,
     pub columns: &'static str,
 }
 
-pub(super) const INTENTS: Table = Table {
+pub(super) const INTENTS: SchemaTable = SchemaTable {
     name: "intents",
     columns: "id, process, check_name, incident, supervisor, pid_before, watchdog, pid, pid_started, opened",
 };
-pub(super) const OUTBOX: Table = Table {
+pub(super) const OUTBOX: SchemaTable = SchemaTable {
     name: "outbox",
     columns: "id, notifier, incident, number, message, bytes, created, attempts, next_attempt, \
               last_failure, state, owner, reserved_until, address, check_name, seq",
 };
-pub(super) const MEMORIES: Table = Table {
+pub(super) const MEMORIES: SchemaTable = SchemaTable {
     name: "memories",
     columns: "watchdog, check_name, memory, written",
 };
-pub(super) const INCIDENTS: Table = Table {
+pub(super) const INCIDENTS: SchemaTable = SchemaTable {
     name: "incidents",
     columns: "id, watchdog, check_name, since, opened, ended, incident",
 };
-pub(super) const ENTRIES: Table = Table {
+pub(super) const ENTRIES: SchemaTable = SchemaTable {
     name: "incident_entries",
     columns: "incident, number, entry",
 };
 /// Without the id, which each database counts for itself.
-pub(super) const NOTES: Table = Table {
+pub(super) const NOTES: SchemaTable = SchemaTable {
     name: "notes",
     columns: "watchdog, check_name, written, note",
 };

@@ -26,7 +26,7 @@ const ANSWER_WHILE_AWAY: Duration = Duration::from_millis(50);
 /// Requests that may wait for the thread; the others wait for their place.
 const MOST_REQUESTS: usize = 64;
 
-type Request = Box<dyn FnOnce(&mut Database) + Send>;
+type StoreJob = Box<dyn FnOnce(&mut Database) + Send>;
 
 pub(super) struct Thread {
     pub pending: Arc<Pending>,
@@ -39,7 +39,7 @@ pub(super) struct Thread {
 enum State {
     New,
     /// The thread ends when the last sender is gone.
-    Running(Sender<Request>),
+    Running(Sender<StoreJob>),
     Closed,
 }
 
@@ -102,7 +102,7 @@ impl Thread {
             return Ok(());
         };
         let (answer, answered) = oneshot::channel();
-        let last: Request = Box::new(move |database| {
+        let last: StoreJob = Box::new(move |database| {
             database.close();
             let _ = answer.send(());
         });
@@ -116,7 +116,7 @@ impl Thread {
         }
     }
 
-    fn send(&self, request: Request) -> Result<(), StoreError> {
+    fn send(&self, request: StoreJob) -> Result<(), StoreError> {
         let mut state = self.state();
         if let State::New = *state {
             *state = State::Running(self.start()?);
@@ -127,7 +127,7 @@ impl Thread {
         }
     }
 
-    fn start(&self) -> Result<Sender<Request>, StoreError> {
+    fn start(&self) -> Result<Sender<StoreJob>, StoreError> {
         let (requests, inbox) = mpsc::channel();
         let database = Database::new(self.dir.clone(), Arc::clone(&self.pending));
         std::thread::Builder::new()
@@ -143,7 +143,7 @@ impl Thread {
 }
 
 /// The life of the thread.
-fn serve(mut database: Database, inbox: &Receiver<Request>) {
+fn serve(mut database: Database, inbox: &Receiver<StoreJob>) {
     loop {
         let request = match database.due() {
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),

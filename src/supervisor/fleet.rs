@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Stream, Supervisor};
+use super::{OutputStream, Supervisor};
 use crate::health::{Backend, CallError, Process, ProcessName, Remedy};
 
 /// What the supervisors said that could be asked.
@@ -145,7 +145,7 @@ impl Supervisors {
     pub async fn log_tail(
         &self,
         name: &ProcessName,
-        stream: Stream,
+        stream: OutputStream,
         bytes: u16,
     ) -> Result<String, CallError> {
         let supervisor = self.of(name.backend)?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use http::HeaderValue;
 
 use crate::health::{CallError, bounded};
-use crate::net::http1::{HttpError, Request, Response};
+use crate::net::http1::{HttpError, HttpRequest, HttpResponse};
 use crate::net::trouble::words;
 use crate::net::{Connection, Endpoint};
 
@@ -47,10 +47,10 @@ pub fn unreachable(why: &str, shown: &str) -> CallError {
 
 /// Asks `request` over `connection`: an answer with its whole head.
 pub async fn send(
-    request: &Request<'_>,
+    request: &HttpRequest<'_>,
     connection: Connection,
     shown: &str,
-) -> Result<Response, CallError> {
+) -> Result<HttpResponse, CallError> {
     let answer = request.send(connection).await;
     let answer = answer.map_err(|error| broken(&error, shown))?;
     // a probe accepts an incomplete head; a call does not, because its success is not confirmed
@@ -62,7 +62,7 @@ pub async fn send(
 
 /// Passes all of `response`'s body to `take`, piece by piece; `shown` is the address for messages.
 pub async fn stream(
-    mut response: Response,
+    mut response: HttpResponse,
     shown: &str,
     mut take: impl FnMut(&[u8]) -> Result<(), CallError>,
 ) -> Result<(), CallError> {
@@ -77,7 +77,7 @@ pub async fn stream(
 }
 
 /// All of `response`'s body, if it is no larger than `most`.
-pub async fn body(response: Response, shown: &str, most: usize) -> Result<Vec<u8>, CallError> {
+pub async fn body(response: HttpResponse, shown: &str, most: usize) -> Result<Vec<u8>, CallError> {
     let mut whole = Vec::new();
     stream(response, shown, |piece| {
         if whole.len() + piece.len() > most {

@@ -66,7 +66,7 @@ pub trait Supervisor: Debug + Send + Sync {
     async fn log_tail(
         &self,
         _name: &ProcessName,
-        _stream: Stream,
+        _stream: OutputStream,
         _bytes: u16,
     ) -> Result<String, CallError> {
         Ok(String::new())
@@ -75,7 +75,7 @@ pub trait Supervisor: Debug + Send + Sync {
 
 /// One of a process's two outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use dxr::{TryFromValue, Value};
 
 use super::transport::Transport;
-use super::{Stream, Supervisor, xmlrpc};
+use super::{OutputStream, Supervisor, xmlrpc};
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
 pub use spec::SupervisordSpec;
@@ -126,12 +126,12 @@ impl Supervisor for SupervisordClient {
     async fn log_tail(
         &self,
         name: &ProcessName,
-        stream: Stream,
+        stream: OutputStream,
         bytes: u16,
     ) -> Result<String, CallError> {
         let method = match stream {
-            Stream::Stdout => "supervisor.tailProcessStdoutLog",
-            Stream::Stderr => "supervisor.tailProcessStderrLog",
+            OutputStream::Stdout => "supervisor.tailProcessStdoutLog",
+            OutputStream::Stderr => "supervisor.tailProcessStderrLog",
         };
         // supervisord fails on a tail that begins within a character (HTTP status 500). They are at most
         // four bytes long.

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 use super::http as link;
 use super::supervisord::spec::SupervisordSpec;
 use crate::health::CallError;
-use crate::net::http1::Request;
+use crate::net::http1::HttpRequest;
 use crate::net::{Connection, connect_to, http as values};
 
 /// The largest answer that is read: some 8000 processes.
@@ -46,7 +46,7 @@ impl Transport {
 
     async fn exchange(&self, body: &[u8], within: Duration) -> Result<Vec<u8>, CallError> {
         let shown = &self.spec.shown;
-        let request = Request {
+        let request = HttpRequest {
             method: &Method::POST,
             target: self.spec.endpoint.path(),
             headers: &self.headers,

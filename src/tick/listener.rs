@@ -42,12 +42,12 @@ pub enum ListenerEnd {
 
 /// The listener's receiving end. Dropping it ends the listener without further output.
 #[derive(Debug)]
-pub struct Listener {
+pub struct EventListener {
     ticks: mpsc::Receiver<Result<Tick, ListenerEnd>>,
     task: AbortHandle,
 }
 
-impl Listener {
+impl EventListener {
     /// Listens on standard input and answers on standard output, which belongs to it from now on.
     pub fn on_stdio() -> io::Result<Self> {
         Self::new(
@@ -84,7 +84,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for EventListener {
     fn drop(&mut self) {
         self.task.abort();
     }

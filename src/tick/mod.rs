@@ -10,7 +10,7 @@ mod signals;
 use std::time::{Duration, SystemTime};
 
 pub use interval::Interval;
-pub use listener::{Listener, ListenerEnd};
+pub use listener::{EventListener, ListenerEnd};
 pub use protocol::{ListenerEvent, ListenerItem, ListenerParser};
 pub use signals::{Signal, Signals};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use httpok::exec::CommandLine;
 use httpok::health::{Backend, CallError, ProcessName, ProcessState};
 use httpok::supervisor::command::{CommandClient, CommandSpec};
-use httpok::supervisor::{Stream, Supervisor};
+use httpok::supervisor::{OutputStream, Supervisor};
 use tempfile::TempDir;
 
 use crate::program::LIMIT;
@@ -131,7 +131,7 @@ async fn list_contains_only_named_processes() {
             .iter()
             .all(|process| process.state == ProcessState::Stopped)
     );
-    let tail = client.log_tail(&name("a"), Stream::Stdout, 100).await;
+    let tail = client.log_tail(&name("a"), OutputStream::Stdout, 100).await;
     assert_eq!(tail.unwrap(), "");
 }
 

@@ -11,20 +11,20 @@ use std::time::Duration;
 
 use httpok::action::{CaptureSpec, Dumper};
 use httpok::config::notify::NotifySettings;
-use httpok::config::settings::{Check, Settings};
+use httpok::config::settings::{CheckSettings, Settings};
 use httpok::config::supervisor::SupervisorSettings;
 use httpok::config::{Faults, load, parse};
 use httpok::exec::CommandLine;
 use httpok::health::{
-    Assertion, Backend, Backoff, Budget, Expectation, Fails, Policy, Reason, Rule, StatusSet,
-    Target, Verdict,
+    Assertion, Backend, Backoff, Budget, Expectation, Fails, Policy, Reason, StatusSet, Target,
+    Verdict, VerdictRule,
 };
 use httpok::net::http::{Header, header};
 use httpok::notify::spec::{MailSpec, MailVia, Security, SmtpSpec, WebhookSpec, WebhookUrl};
 use httpok::probe::http::{HttpSpec, Override, TlsSpec};
 use httpok::probe::line::{LineSpec, Peer, Until};
 use httpok::probe::spec::ExecSpec;
-use httpok::probe::{Family, ProbeSpec};
+use httpok::probe::{IpFamily, ProbeSpec};
 use httpok::secret::SecretBytes;
 use httpok::supervisor::command::CommandSpec;
 use httpok::supervisor::docker::spec::DockerSpec;
@@ -56,7 +56,7 @@ const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 #[test]
 fn minimal_example_has_one_check_and_a_mail() {
     let settings = load(Path::new("examples/minimal.toml"), &env).unwrap_or_else(|f| panic!("{f}"));
-    let mut shop = Check::of_url("shop", "http://127.0.0.1:8080/health").expect("a URL");
+    let mut shop = CheckSettings::of_url("shop", "http://127.0.0.1:8080/health").expect("a URL");
     shop.expectation.body = vec!["all fine".into()];
     shop.restart = vec![Target::new("shop")];
     let expected = Settings {
@@ -216,8 +216,8 @@ fn assertion(text: &str) -> Assertion {
 }
 
 /// `full.toml`'s check `shop`, which sets every key of its own.
-fn full_shop(base: &Path) -> Check {
-    let mut shop = Check::new(
+fn full_shop(base: &Path) -> CheckSettings {
+    let mut shop = CheckSettings::new(
         "shop",
         ProbeSpec::Http(HttpSpec {
             timeout: Duration::from_millis(500),
@@ -242,7 +242,7 @@ fn full_shop(base: &Path) -> Check {
                 port: 443,
                 address: "::1".parse().expect("an address"),
             }],
-            family: Some(Family::V6),
+            family: Some(IpFamily::V6),
             http2: true,
             unix_socket: Some("/run/shop.sock".into()),
             ..http_spec("https://shop.example.org/health")
@@ -258,7 +258,7 @@ fn full_shop(base: &Path) -> Check {
             assertion("header 'X-Up' exists"),
         ],
         degraded: vec![assertion("size <= 10KiB")],
-        verdicts: vec![Rule {
+        verdicts: vec![VerdictRule {
             when: assertion("line == 'Warmup in progress'"),
             is: Verdict::Starting,
         }],
@@ -403,14 +403,14 @@ fn plain_connections_have_their_keys() {
         send: Some(SecretBytes::new(b"auth a\\n\0\r\n".to_vec())),
         until: Some(Until::Texts(vec![b"OK".to_vec()])),
         max_body: 99,
-        family: Some(Family::V4),
+        family: Some(IpFamily::V4),
         ..LineSpec::new("tcp://zope.example.org:8160", tcp)
     };
     assert_eq!(zope.probe, ProbeSpec::Line(expected));
     assert!(!format!("{settings:?}").contains("auth"));
     let expected = LineSpec {
         until: Some(Until::Line),
-        family: Some(Family::V4),
+        family: Some(IpFamily::V4),
         ..LineSpec::new(
             "unix:///run/agent.sock",
             Peer::Unix("/run/agent.sock".into()),

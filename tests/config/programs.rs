@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use httpok::config::parse;
 use httpok::config::settings::{OnExit, Settings};
-use httpok::supervisor::Stream;
+use httpok::supervisor::OutputStream;
 use httpok::supervisor::embedded::{Autorestart, LogFile, Program, ProgramOutput, Rlimits, User};
 use nix::sys::signal::Signal;
 
@@ -29,7 +29,7 @@ fn a_program_has_supervisords_defaults_and_our_output() {
         (web.stopwaitsecs.as_secs(), web.stopsignal),
         (10, Signal::SIGTERM)
     );
-    assert_eq!(web.stderr, ProgramOutput::Inherit(Stream::Stderr));
+    assert_eq!(web.stderr, ProgramOutput::Inherit(OutputStream::Stderr));
     assert_eq!(settings.on_exit, OnExit::Stop);
     assert!(
         settings.checks.is_empty(),
@@ -108,8 +108,8 @@ fn every_key_of_a_program_arrives() {
 
 #[test]
 fn outputs_go_where_the_file_says() {
-    let stdout = ProgramOutput::Inherit(Stream::Stdout);
-    let stderr = ProgramOutput::Inherit(Stream::Stderr);
+    let stdout = ProgramOutput::Inherit(OutputStream::Stdout);
+    let stderr = ProgramOutput::Inherit(OutputStream::Stderr);
     let log = ProgramOutput::File(LogFile::new("/etc/x.log".into(), 50 << 20, 10));
     for (keys, one, two) in [
         ("", &stdout, &stderr),

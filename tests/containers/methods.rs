@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use httpok::health::{CallError, ProcessState};
-use httpok::supervisor::{Stream, Supervisor, docker};
+use httpok::supervisor::{OutputStream, Supervisor, docker};
 use nix::sys::signal::Signal;
 
 use crate::engine::engine;
@@ -84,7 +84,7 @@ async fn faults_have_supervisords_codes() {
         assert_eq!(code(client.info(&nobody).await.map(drop)), bad, "{nobody}");
         assert_eq!(code(client.stop(&nobody).await), bad, "{nobody}");
         assert_eq!(code(client.start(&nobody).await), bad, "{nobody}");
-        let tail = client.log_tail(&nobody, Stream::Stdout, 10).await;
+        let tail = client.log_tail(&nobody, OutputStream::Stdout, 10).await;
         assert_eq!(code(tail.map(drop)), bad, "{nobody}");
     }
     assert_eq!(
@@ -110,26 +110,33 @@ async fn the_end_of_each_output_is_read() {
         tail.unwrap().replace('\r', "")
     };
     let deadline = std::time::Instant::now() + crate::program::LIMIT;
-    while !tail("mlog", Stream::Stderr, 8).await.contains("err 9")
-        || !tail("mtty", Stream::Stdout, 8).await.contains("err 9")
+    while !tail("mlog", OutputStream::Stderr, 8)
+        .await
+        .contains("err 9")
+        || !tail("mtty", OutputStream::Stdout, 8)
+            .await
+            .contains("err 9")
     {
         assert!(std::time::Instant::now() < deadline, "nothing is written");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(
-        tail("mlog", Stream::Stdout, 18).await,
+        tail("mlog", OutputStream::Stdout, 18).await,
         "out 8 \u{e9}\nout 9 \u{e9}\n"
     );
-    assert_eq!(tail("mlog", Stream::Stderr, 12).await, "err 8\nerr 9\n");
-    let whole = tail("mlog", Stream::Stdout, 2000).await;
+    assert_eq!(
+        tail("mlog", OutputStream::Stderr, 12).await,
+        "err 8\nerr 9\n"
+    );
+    let whole = tail("mlog", OutputStream::Stdout, 2000).await;
     assert!(whole.starts_with("out 1 \u{e9}\nout 2"), "{whole}");
     assert!(
-        tail("mtty", Stream::Stdout, 2000)
+        tail("mtty", OutputStream::Stdout, 2000)
             .await
             .contains("out 9 \u{e9}\nerr 9\n")
     );
-    assert_eq!(tail("mtty", Stream::Stderr, 2000).await, "");
-    assert_eq!(tail("mnone", Stream::Stdout, 2000).await, "");
+    assert_eq!(tail("mtty", OutputStream::Stderr, 2000).await, "");
+    assert_eq!(tail("mnone", OutputStream::Stdout, 2000).await, "");
 }
 
 #[tokio::test]

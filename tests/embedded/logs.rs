@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use httpok::supervisor::Stream;
+use httpok::supervisor::OutputStream;
 use httpok::supervisor::embedded::{Autorestart, Embedded, LogFile, Program, ProgramOutput, User};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -39,12 +39,12 @@ async fn both_outputs_are_appended_to_their_files() {
     let web = named("web");
     embedded.over(&web).await.unwrap();
     let tail = async |stream, bytes| embedded.log_tail(&web, stream, bytes).await.unwrap();
-    assert_eq!(tail(Stream::Stdout, 1000).await, "before\none\n");
-    assert_eq!(tail(Stream::Stdout, 3).await, "ne\n");
-    assert_eq!(tail(Stream::Stderr, 1000).await, "two\n");
+    assert_eq!(tail(OutputStream::Stdout, 1000).await, "before\none\n");
+    assert_eq!(tail(OutputStream::Stdout, 3).await, "ne\n");
+    assert_eq!(tail(OutputStream::Stderr, 1000).await, "two\n");
     fs::remove_file(&out).unwrap();
     let error = embedded
-        .log_tail(&web, Stream::Stdout, 9)
+        .log_tail(&web, OutputStream::Stdout, 9)
         .await
         .unwrap_err();
     assert!(error.to_string().starts_with("cannot read \""), "{error}");
@@ -62,7 +62,9 @@ async fn discarded_output_is_not_kept_and_an_unusable_log_prevents_the_start() {
         },
     ]);
     embedded.begin(vec![]).await;
-    let tail = embedded.log_tail(&named("web"), Stream::Stdout, 9).await;
+    let tail = embedded
+        .log_tail(&named("web"), OutputStream::Stdout, 9)
+        .await;
     assert_eq!(tail, Ok(String::new()));
     let error = embedded.start(&named("lost")).await.unwrap_err();
     assert_eq!(
@@ -264,7 +266,9 @@ async fn a_program_opens_its_own_outputs_and_does_not_empty_its_log() {
     }]);
     embedded.begin(vec![]).await;
     assert_eq!(embedded.over(&named("web")).await, Ok(0));
-    let tail = embedded.log_tail(&named("web"), Stream::Stdout, 1000).await;
+    let tail = embedded
+        .log_tail(&named("web"), OutputStream::Stdout, 1000)
+        .await;
     assert_eq!(tail.unwrap(), "one\ntwo\nthree\nfour\n");
     assert_eq!(fs::metadata(&log).unwrap().uid(), 0);
 }
@@ -303,7 +307,7 @@ async fn links_created_by_a_program_are_not_followed() {
     };
     let embedded = Embedded::new(vec![program]);
     let why = embedded
-        .log_tail(&named("web"), Stream::Stdout, 99)
+        .log_tail(&named("web"), OutputStream::Stdout, 99)
         .await
         .unwrap_err();
     assert!(

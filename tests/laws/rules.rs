@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Backoff, Check, CheckView, Decision, Effect, Event, Fails, Limits, Moment, Monitor,
-    Observation, Outcome, Phase, Policy, Process, ProcessState, Reason, Skip, Step, Tick, Ticket,
-    Trouble,
+    ActionStep, Backoff, Check, CheckTick, CheckView, Decision, Effect, Event, Fails, Limits,
+    Moment, Monitor, Observation, Outcome, Phase, Policy, Process, ProcessState, Reason, Skip,
+    Step, Ticket, Trouble,
 };
 
 use super::world::{check, process};
@@ -29,7 +29,7 @@ fn one(index: usize, policy: Policy, targets: [bool; 3]) -> Check {
 }
 
 fn tick(check: &str, period: Option<u64>) -> Event {
-    Event::Tick(Tick {
+    Event::Tick(CheckTick {
         check: check.to_owned(),
         age: None,
         period: period.map(Duration::from_secs),

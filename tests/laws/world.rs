@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Backend, Backoff, Budget, CallError, Check, Counted, Decision, Effect, Event,
-    Expectation, Fails, IntentId, Limits, Moment, Monitor, NotifyMode, Observation, Outcome,
+    ActionStep, Backend, Backoff, Budget, CallError, Check, CheckTick, Counted, Decision, Effect,
+    Event, Expectation, Fails, IntentId, Limits, Moment, Monitor, NotifyMode, Observation, Outcome,
     PendingRestart, Phase, Plan, Policy, Process, ProcessName, ProcessState, Reason, Remedy,
-    ResumeResult, Scope, Selection, Skip, StatusLine, Step, Target, Tick, Trouble, Verdict, WarmUp,
+    ResumeResult, Scope, Selection, Skip, StatusLine, Step, Target, Trouble, Verdict, WarmUp,
 };
 use proptest::prelude::*;
 
@@ -241,7 +241,7 @@ impl World {
         let name = |index: &usize| format!("c{index}");
         match op {
             Op::Advance(millis) => self.now = self.now + Duration::from_millis((*millis).into()),
-            Op::Tick(check, age) => self.feed(Event::Tick(Tick {
+            Op::Tick(check, age) => self.feed(Event::Tick(CheckTick {
                 check: name(check),
                 age: age.map(|ms| Duration::from_millis(ms.into())),
                 period: Some(Duration::from_secs(5)),

@@ -8,7 +8,7 @@ use httpok::health::TEXT_MAX;
 use httpok::health::{DownState, ReportKind};
 use httpok::notify::mail::{self, Original, Via};
 use httpok::notify::sendmail::Pipe;
-use httpok::notify::smtp::Server;
+use httpok::notify::smtp::MailServer;
 use httpok::notify::spec::{Security, SmtpSpec};
 use httpok::notify::{DeliveryError, MAIL_DEADLINE, Notification, Notifier};
 use httpok::secret::Secret;
@@ -35,25 +35,25 @@ pub fn spec(port: u16) -> SmtpSpec {
     }
 }
 
-pub fn server_of(spec: SmtpSpec) -> Server {
-    Server {
+pub fn server_of(spec: SmtpSpec) -> MailServer {
+    MailServer {
         spec,
         hello: "box1.example.org".into(),
         deadline: MAIL_DEADLINE,
     }
 }
 
-pub fn server(port: u16) -> Server {
+pub fn server(port: u16) -> MailServer {
     server_of(spec(port))
 }
 
 fn notifier(to: &[&str], via: Via) -> Notifier {
     let to: Vec<_> = to.iter().map(|text| (*text).to_owned()).collect();
-    let notifier = mail::Notifier::new(&to, None, "box1.example.org", via);
+    let notifier = mail::MailNotifier::new(&to, None, "box1.example.org", via);
     Notifier::Mail(notifier.expect("addresses"))
 }
 
-pub async fn send(server: Server, message: &Notification) -> Result<(), DeliveryError> {
+pub async fn send(server: MailServer, message: &Notification) -> Result<(), DeliveryError> {
     notifier(&[TO], Via::Smtp(server)).deliver(message).await
 }
 
@@ -321,7 +321,7 @@ async fn a_server_that_hangs_is_left_at_the_deadline() {
     let silent = silent.local_addr().expect("bound").port();
     for port in [smtp.port, silent] {
         let started = Instant::now();
-        let hasty = Server {
+        let hasty = MailServer {
             deadline: Duration::from_millis(300),
             ..server(port)
         };
@@ -354,15 +354,15 @@ fn wrong_addresses_are_refused_at_once() {
         "<a@b",
         "@x",
     ] {
-        let made = mail::Notifier::new(&[wrong.to_owned()], None, "h", via());
+        let made = mail::MailNotifier::new(&[wrong.to_owned()], None, "h", via());
         let fault = made.expect_err(wrong);
         assert!(fault.contains(&format!("{wrong:?}")), "{fault}");
         assert!(
-            mail::Notifier::new(&[TO.to_owned()], Some(wrong), "h", via()).is_err(),
+            mail::MailNotifier::new(&[TO.to_owned()], Some(wrong), "h", via()).is_err(),
             "{wrong}"
         );
     }
-    assert!(mail::Notifier::new(&[], None, "h", via()).is_err());
+    assert!(mail::MailNotifier::new(&[], None, "h", via()).is_err());
 }
 
 /// A command that stands for sendmail, and where it writes what it reads.

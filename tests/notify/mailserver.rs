@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use httpok::notify::smtp::Server;
+use httpok::notify::smtp::MailServer;
 use httpok::notify::spec::{Security, SmtpSpec};
 use httpok::secret::Secret;
 
@@ -128,8 +128,8 @@ fn up_to_data() -> Vec<Act> {
     acts
 }
 
-fn hasty(port: u16) -> Server {
-    Server {
+fn hasty(port: u16) -> MailServer {
+    MailServer {
         deadline: Duration::from_secs(2),
         ..server(port)
     }

@@ -10,7 +10,7 @@ use httpok::health::{
 use httpok::notify::mail::Original;
 use httpok::notify::report::MailFormat;
 use httpok::notify::sendmail::Pipe;
-use httpok::notify::superlance::{self, Listener};
+use httpok::notify::superlance::{self, OriginalMail};
 use serde_json::Value;
 
 use crate::{answered, entry, listed, render_context, report, step, troubled};
@@ -35,7 +35,7 @@ const PROCESSES: [(&str, ProcessState); 13] = [
 /// A recorded command line, as far as it matters here.
 #[derive(Default)]
 struct Line {
-    listener: Listener,
+    listener: OriginalMail,
     url: String,
     body: Option<String>,
     codes: Vec<String>,
@@ -302,9 +302,9 @@ fn trouble_is_bad_status_and_secrets_stay_out() {
 
 #[test]
 fn no_value_begins_a_header_of_its_own() {
-    let listener = Listener {
+    let listener = OriginalMail {
         name: Some("x\nBcc: victim@example.com\r\n\r\nhello".into()),
-        ..Listener::default()
+        ..OriginalMail::default()
     };
     let look = answered(500, "Oops", b"", &Expectation::default());
     let report = report(ReportKind::Action, vec![listed(1, look)]);

@@ -29,7 +29,7 @@ async fn post(spec: WebhookSpec) -> Result<(), DeliveryError> {
 }
 
 async fn post_within(spec: WebhookSpec, deadline: Duration) -> Result<(), DeliveryError> {
-    let notifier = Notifier::Webhook(webhook::Notifier::new(spec, deadline));
+    let notifier = Notifier::Webhook(webhook::WebhookNotifier::new(spec, deadline));
     let down = message(ReportKind::Down {
         state: DownState::NotifyOnly,
     });

@@ -20,7 +20,7 @@ fn hang() -> CheckResult {
 }
 
 /// A whole episode up to the restart.
-fn restarted() -> Vec<crate::Entry> {
+fn restarted() -> Vec<crate::IncidentEntry> {
     let steps = vec![
         step(
             31,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use httpok::exec::CommandLine;
 use httpok::health::{BodyNeeds, Expectation, Observation, Phase, Reason, Verdict};
-use httpok::probe::exec::Probe;
+use httpok::probe::exec::ExecProbe;
 use httpok::probe::spec::ExecSpec;
 
 use super::{assert_trouble, kept, needs, run_alone};
@@ -22,7 +22,7 @@ async fn run(spec: ExecSpec) -> Observation {
 }
 
 async fn run_for(spec: ExecSpec, texts: &[&[u8]]) -> Observation {
-    let probe = Probe::new(spec, &needs(0, texts)).expect("a good spec");
+    let probe = ExecProbe::new(spec, &needs(0, texts)).expect("a good spec");
     let seen = probe.run(probe.timeout()).await;
     assert_eq!(seen.url, "exec:/bin/sh");
     seen
@@ -116,7 +116,7 @@ async fn what_cannot_be_started_is_our_own_trouble() {
         ..shell("")
     };
     let probe =
-        Probe::new(words("/nonexistent/check"), &BodyNeeds::default()).expect("a good spec");
+        ExecProbe::new(words("/nonexistent/check"), &BodyNeeds::default()).expect("a good spec");
     let seen = probe.run(probe.timeout()).await;
     assert_trouble(&seen, Reason::Spawn, Phase::Connect, "/nonexistent/check");
     assert_eq!(
@@ -124,7 +124,7 @@ async fn what_cannot_be_started_is_our_own_trouble() {
         Verdict::Unknown
     );
     assert!(!format!("{seen:?} {probe:?}").contains("hunter2"));
-    assert!(Probe::new(shell(" "), &BodyNeeds::default()).is_err());
+    assert!(ExecProbe::new(shell(" "), &BodyNeeds::default()).is_err());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use httpok::health::{BodyNeeds, Observation, Phase, Reason};
-use httpok::probe::line::{LineSpec, Peer, Probe, Until};
+use httpok::probe::line::{LineProbe, LineSpec, Peer, Until};
 use httpok::secret::SecretBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
@@ -33,7 +33,7 @@ async fn run(spec: LineSpec) -> Observation {
 /// The same, with what is needed of the answer.
 async fn run_for(spec: LineSpec, needs: &BodyNeeds) -> Observation {
     let most = spec.timeout;
-    let probe = Probe::new(spec, needs).expect("a good spec");
+    let probe = LineProbe::new(spec, needs).expect("a good spec");
     let begun = Instant::now();
     let seen = probe.run(most).await;
     assert!(begun.elapsed() < most + SLACK, "{seen:?}");
@@ -280,7 +280,7 @@ fn faults_are_told_before_anything_is_asked() {
     let with = |peer, change: fn(&mut LineSpec)| {
         let mut spec = LineSpec::new("tcp://h:1", peer);
         change(&mut spec);
-        Probe::new(spec, &BodyNeeds::default())
+        LineProbe::new(spec, &BodyNeeds::default())
             .expect_err("an error")
             .to_string()
     };
@@ -288,7 +288,7 @@ fn faults_are_told_before_anything_is_asked() {
         (with(tcp("h"), |spec| spec.timeout = Duration::ZERO), "zero"),
         (
             with(tcp("::1"), |spec| {
-                spec.family = Some(httpok::probe::Family::V4);
+                spec.family = Some(httpok::probe::IpFamily::V4);
             }),
             "not an IPv4 address",
         ),

@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use httpok::health::{BodyNeeds, Phase, Reason};
-use httpok::probe::Family;
-use httpok::probe::http::{HttpSpec, Override, Probe};
+use httpok::probe::IpFamily;
+use httpok::probe::http::{HttpProbe, HttpSpec, Override};
 
 use super::hostile::{self, Act, scripted};
 use super::{assert_trouble, code, hasty, kept, patient, run, run_alone, trouble};
@@ -44,7 +44,7 @@ async fn refused_is_tried_again_until_somebody_listens() {
     let address = port.local_addr().expect("bound");
     let mut spec = patient(&format!("http://{address}/"));
     spec.retry_refused = Some(Duration::from_millis(20));
-    let probe = Probe::new(spec, &BodyNeeds::default()).expect("a good spec");
+    let probe = HttpProbe::new(spec, &BodyNeeds::default()).expect("a good spec");
     let mut look = pin!(probe.run(probe.timeout()));
     let early = tokio::time::timeout(Duration::from_millis(100), &mut look).await;
     assert!(early.is_err(), "{early:?}");
@@ -124,7 +124,7 @@ async fn names_are_looked_up_and_families_chosen() {
     let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
     let url = format!("http://localhost:{}/", server.address.port());
     let mut spec = patient(&url);
-    spec.family = Some(Family::V4);
+    spec.family = Some(IpFamily::V4);
     let seen = run(spec).await;
     assert_eq!(
         (code(&seen), seen.peer),
@@ -133,7 +133,7 @@ async fn names_are_looked_up_and_families_chosen() {
     assert!(seen.phases.get(Phase::Dns).is_some());
 
     let mut spec = patient(&url);
-    spec.family = Some(Family::V6);
+    spec.family = Some(IpFamily::V6);
     let seen = run(spec).await;
     // where localhost is IPv4 only, it has no such address; else nobody listens on the other one
     let trouble = seen.trouble.expect("the server is on IPv4");

@@ -1,7 +1,7 @@
 //! Presets: every state that a product's endpoint can be in, as the product tells it, and what is made of it.
 
 use httpok::config::parse;
-use httpok::config::settings::Check;
+use httpok::config::settings::CheckSettings;
 use httpok::health::{Judgement, Verdict};
 use httpok::probe::Probe;
 
@@ -9,14 +9,14 @@ use super::hostile::{Act, Server, answering, talking};
 use Verdict::{Degraded, Draining, Fail, Pass, Starting, Unknown};
 
 /// A check of `url` with `preset` and `keys` of its own.
-fn check(preset: &str, url: &str, keys: &str) -> Check {
+fn check(preset: &str, url: &str, keys: &str) -> CheckSettings {
     let file =
         format!("[[check]]\nname = \"it\"\npreset = \"{preset}\"\nurl = \"{url}\"\n{keys}\n");
     let settings = parse(&file, "x", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     settings.checks[0].clone()
 }
 
-async fn judged(check: &Check) -> Judgement {
+async fn judged(check: &CheckSettings) -> Judgement {
     let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs());
     let seen = probe.expect("a good spec").run().await;
     check.expectation.judge(&seen)

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::{Duration, SystemTime};
 
-use httpok::tick::{Listener, ListenerEnd, Tick};
+use httpok::tick::{EventListener, ListenerEnd, Tick};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -48,18 +48,18 @@ impl Peer {
     }
 }
 
-fn over_pipes() -> (Listener, Peer) {
+fn over_pipes() -> (EventListener, Peer) {
     let (input, events) = nix::unistd::pipe().unwrap();
     let (answers, output) = nix::unistd::pipe().unwrap();
     let peer = Peer {
         events: Box::new(pipe::Sender::from_owned_fd(events).unwrap()),
         answers: Box::new(pipe::Receiver::from_owned_fd(answers).unwrap()),
     };
-    (Listener::new(input, output).unwrap(), peer)
+    (EventListener::new(input, output).unwrap(), peer)
 }
 
 /// One socket for both directions, as under inetd.
-fn over_a_socket() -> (Listener, Peer) {
+fn over_a_socket() -> (EventListener, Peer) {
     let (ours, theirs) = StdStream::pair().unwrap();
     let input = ours.try_clone().unwrap();
     theirs.set_nonblocking(true).unwrap();
@@ -68,7 +68,7 @@ fn over_a_socket() -> (Listener, Peer) {
         events: Box::new(events),
         answers: Box::new(answers),
     };
-    (Listener::new(input.into(), ours.into()).unwrap(), peer)
+    (EventListener::new(input.into(), ours.into()).unwrap(), peer)
 }
 
 /// An event as supervisord writes it.
@@ -84,11 +84,11 @@ fn tick(name: &str) -> String {
     event(name, &format!("when:{}", now.unwrap().as_secs() - 100))
 }
 
-async fn next(listener: &mut Listener) -> Result<Tick, ListenerEnd> {
+async fn next(listener: &mut EventListener) -> Result<Tick, ListenerEnd> {
     timeout(LIMIT, listener.next()).await.expect("no tick")
 }
 
-async fn expect_tick(listener: &mut Listener, name: &str, period: u64) {
+async fn expect_tick(listener: &mut EventListener, name: &str, period: u64) {
     let tick = next(listener).await.unwrap();
     assert_eq!(tick.name, name);
     assert_eq!(tick.period, Some(Duration::from_secs(period)));
@@ -232,7 +232,7 @@ async fn listener_accepts_regular_files() {
     let dir = tempfile::tempdir().unwrap();
     let (events, answers) = (dir.path().join("events"), dir.path().join("answers"));
     std::fs::write(&events, tick("TICK_5") + &tick("TICK_60")).unwrap();
-    let mut listener = Listener::new(
+    let mut listener = EventListener::new(
         File::open(events).unwrap().into(),
         File::create(&answers).unwrap().into(),
     )
@@ -256,7 +256,7 @@ async fn listener_accepts_regular_files() {
 async fn listener_process() {
     let output = File::options().write(true).open("/dev/fd/3").unwrap();
     let input = stdin().as_fd().try_clone_to_owned().unwrap();
-    let mut listener = Listener::new(input, output.into()).unwrap();
+    let mut listener = EventListener::new(input, output.into()).unwrap();
     loop {
         match listener.next().await {
             Ok(tick) => eprintln!("tick {} {:?}", tick.name, tick.period.unwrap()),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use httpok::health::{CallError, Process, ProcessName, ProcessState};
 use httpok::secret::Secret;
 use httpok::supervisor::supervisord::{Deadlines, SupervisordClient, SupervisordSpec};
-use httpok::supervisor::{Stream, Supervisor};
+use httpok::supervisor::{OutputStream, Supervisor};
 use tempfile::TempDir;
 
 use crate::hostile::{Act, counting, scripted};
@@ -189,7 +189,10 @@ async fn the_tail_of_a_log_is_read() {
     let client = client(&supervisord);
     let web = name("web");
     assert_eq!(
-        client.log_tail(&web, Stream::Stderr, 100).await.unwrap(),
+        client
+            .log_tail(&web, OutputStream::Stderr, 100)
+            .await
+            .unwrap(),
         "err\n"
     );
     // Also where it begins within a character.
@@ -197,12 +200,19 @@ async fn the_tail_of_a_log_is_read() {
         let expected = (0..=whole.len())
             .find(|&at| whole.is_char_boundary(at) && whole.len() - at <= usize::from(bytes))
             .map(|at| &whole[at..]);
-        let found = client.log_tail(&web, Stream::Stdout, bytes).await.unwrap();
+        let found = client
+            .log_tail(&web, OutputStream::Stdout, bytes)
+            .await
+            .unwrap();
         assert_eq!(Some(found.as_str()), expected, "{bytes}");
     }
-    let silent = client.log_tail(&name("silent"), Stream::Stdout, 100).await;
+    let silent = client
+        .log_tail(&name("silent"), OutputStream::Stdout, 100)
+        .await;
     assert_eq!(silent.unwrap(), "");
-    let nobody = client.log_tail(&name("nosuch"), Stream::Stdout, 100).await;
+    let nobody = client
+        .log_tail(&name("nosuch"), OutputStream::Stdout, 100)
+        .await;
     assert_eq!(nobody.unwrap_err(), fault(10, "BAD_NAME: nosuch"));
 }
 

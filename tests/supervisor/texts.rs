@@ -12,7 +12,7 @@ use httpok::supervisor::command::{CommandClient, CommandSpec};
 use httpok::supervisor::docker;
 use httpok::supervisor::supervisord::{Deadlines, SupervisordClient, SupervisordSpec};
 use httpok::supervisor::systemd::{ManagerScope, SystemdClient, SystemdSpec};
-use httpok::supervisor::{Stream, Supervisors};
+use httpok::supervisor::{OutputStream, Supervisors};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ async fn is_short(supervisors: &Supervisors, name: &ProcessName, what: &str) {
         ("start", longest(&supervisors.start(name).await)),
         (
             "tail",
-            longest(&supervisors.log_tail(name, Stream::Stdout, 512).await),
+            longest(&supervisors.log_tail(name, OutputStream::Stdout, 512).await),
         ),
     ];
     for (fact, length) in facts {

@@ -1,7 +1,7 @@
 //! Units as processes: which are listed, how they start and stop, and how instances are distinguished.
 
 use httpok::health::{CallError, Process, ProcessState, Target};
-use httpok::supervisor::Stream;
+use httpok::supervisor::OutputStream;
 use httpok::supervisor::Supervisor;
 use nix::sys::signal::Signal;
 
@@ -120,7 +120,7 @@ async fn stop_and_start_wait_for_the_job() {
     assert_eq!(second.is_still(&first), Some(false));
     assert_eq!(manager.lives("web.service"), 2);
     assert_eq!(
-        client.log_tail(&web, Stream::Stderr, 100).await,
+        client.log_tail(&web, OutputStream::Stderr, 100).await,
         Ok(String::new())
     );
 }

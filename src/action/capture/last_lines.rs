@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::health::{CallError, ProcessName};
-use crate::supervisor::{Stream, Supervisors};
+use crate::supervisor::{OutputStream, Supervisors};
 
 use super::deadline::Deadline;
 use super::found::{Evidence, tail};
@@ -28,8 +28,8 @@ pub(super) async fn collect(
         ..Evidence::default()
     };
     for (stream, title) in [
-        (Stream::Stdout, "standard output"),
-        (Stream::Stderr, "standard error"),
+        (OutputStream::Stdout, "standard output"),
+        (OutputStream::Stderr, "standard error"),
     ] {
         let asked = supervisors.log_tail(name, stream, BYTES);
         let answer = deadline.bound(asked).await;

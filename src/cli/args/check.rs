@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 
 use super::{AskArgs, WireArgs, examples};
-use crate::cli::range::Range;
+use crate::cli::range::AlertRange;
 use crate::cli::values;
 
 /// Ask URLs once and say what was seen
@@ -80,20 +80,20 @@ pub struct WaitArgs {
 pub struct OutputArgs {
     /// How the results are told [default: human on a terminal, else plain]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    pub format: Option<Format>,
+    pub format: Option<CheckFormat>,
 
     /// With --format nagios: a warning when the seconds taken are outside this range
     ///
     /// A range as Nagios has it: 0.5 is 0 to 0.5, 1: is 1 or more, ~:2 is up to 2, and @1:2 alerts
     /// inside instead of outside. Units such as 500ms are taken, too.
     #[arg(short, long, value_name = "RANGE")]
-    pub warn: Option<Range>,
+    pub warn: Option<AlertRange>,
 
     /// With --format nagios: critical when the seconds taken are outside this range
     ///
     /// It has no short form: -c is --code.
     #[arg(long, value_name = "RANGE")]
-    pub crit: Option<Range>,
+    pub crit: Option<AlertRange>,
 
     /// Print nothing; the exit status tells
     #[arg(short, long, conflicts_with = "format")]
@@ -109,7 +109,7 @@ pub struct OutputArgs {
 
 /// How results are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum CheckFormat {
     /// For people: every expectation, where the time went, the beginning of a bad answer
     Human,
     /// One line a URL: verdict, URL, what was seen

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use ask::{AskArgs, WireArgs};
-pub use check::{CheckArgs, Format, OutputArgs, WaitArgs};
+pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
     ExplainArgs, HealthSetArgs, MonitorArgs, OneArgs, PauseArgs, ProgramArgs, SimulateArgs,
     StatusArgs, WhereArgs,
@@ -37,11 +37,11 @@ const WIDEST: usize = 100;
 ///
 /// # Errors
 /// Also help, when that was asked for.
-pub fn parse(argv: Vec<OsString>) -> Result<Command, clap::Error> {
+pub fn parse(argv: Vec<OsString>) -> Result<CliCommand, clap::Error> {
     // what runs once a minute from cron does not set up the words of all the other commands first
     match argv.get(1) {
         Some(word) if word == "check" => {
-            CheckArgs::try_parse_from(&argv[1..]).map(|args| Command::Check(Box::new(args)))
+            CheckArgs::try_parse_from(&argv[1..]).map(|args| CliCommand::Check(Box::new(args)))
         }
         _ => Cli::try_parse_from(argv).map(|cli| cli.command),
     }
@@ -70,12 +70,12 @@ pub fn is_command(word: &str) -> bool {
 )]
 pub struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     Check(Box<CheckArgs>),
 
     /// Watch URLs and restart what has hung

@@ -5,7 +5,7 @@ mod probing;
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
-use crate::cli::args::{CheckArgs, Format, OutputArgs};
+use crate::cli::args::{CheckArgs, CheckFormat, OutputArgs};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::{render, say};
@@ -35,7 +35,7 @@ pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
         Ok(results) => print(&results, &args.output),
         Err(why) => {
             // Nagios shows standard output, and only its first line
-            if args.output.format == Some(Format::Nagios) {
+            if args.output.format == Some(CheckFormat::Nagios) {
                 let first = why.lines().next().unwrap_or_default();
                 say::out(&format!("HTTPOK UNKNOWN - {first}"));
             }
@@ -56,7 +56,7 @@ fn check_ranges(output: &OutputArgs) -> Result<(), String> {
     let ranges = [("--warn", output.warn), ("--crit", output.crit)];
     let given = ranges.iter().find(|(_, range)| range.is_some());
     match given {
-        Some((option, _)) if output.format != Some(Format::Nagios) => {
+        Some((option, _)) if output.format != Some(CheckFormat::Nagios) => {
             Err(format!("httpok check: {option} belongs to --format nagios"))
         }
         _ => Ok(()),
@@ -75,11 +75,11 @@ fn print(results: &[Checked], output: &OutputArgs) -> Exit {
     let stdout = std::io::stdout();
     let for_people = output.verbose || stdout.is_terminal();
     let format = output.format.unwrap_or(match for_people {
-        true => Format::Human,
-        false => Format::Plain,
+        true => CheckFormat::Human,
+        false => CheckFormat::Plain,
     });
     let (text, exit) = match format {
-        Format::Human => {
+        CheckFormat::Human => {
             let options = render::HumanOptions {
                 paint: Paint::of_stdout(),
                 columns: terminal::size(&stdout).map(|(columns, _)| columns),
@@ -87,10 +87,10 @@ fn print(results: &[Checked], output: &OutputArgs) -> Exit {
             };
             (render::human(results, options), exit)
         }
-        Format::Plain => (render::plain(results), exit),
-        Format::Json => (render::json(results), exit),
-        Format::Nagios => render::nagios(results, output.warn, output.crit),
-        Format::Openmetrics => (render::openmetrics(results), exit),
+        CheckFormat::Plain => (render::plain(results), exit),
+        CheckFormat::Json => (render::json(results), exit),
+        CheckFormat::Nagios => render::nagios(results, output.warn, output.crit),
+        CheckFormat::Openmetrics => (render::openmetrics(results), exit),
     };
     match stdout
         .lock()

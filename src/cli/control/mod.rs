@@ -24,7 +24,7 @@ use crate::health::counted;
 use crate::health::{CheckView, Moment};
 use crate::terminal;
 
-use place::{Found, said, watchdogs, with_check};
+use place::{FoundWatchdog, said, watchdogs, with_check};
 
 /// The version of the keys of `status --json`. Keys may be added to it; a change of meaning is another version.
 const SCHEMA: u32 = 1;
@@ -64,7 +64,7 @@ fn status_text(
                 return Err(place::no_such_check(name, names));
             }
         }
-        for Found {
+        for FoundWatchdog {
             snapshot, programs, ..
         } in &mut found
         {
@@ -82,7 +82,7 @@ fn status_text(
 }
 
 /// A line for each watchdog. The manual page of `status` describes the keys.
-fn status_json(found: &[Found]) -> String {
+fn status_json(found: &[FoundWatchdog]) -> String {
     let lines = found.iter().map(|found| {
         json!({
             "schema": SCHEMA,
@@ -216,7 +216,7 @@ fn command(args: &ProgramArgs, ask: ControlCommand, env: Env<'_>) -> Result<Stri
     let text = args.program.strip_prefix("program/");
     let name = text.unwrap_or(&args.program);
     let found = watchdogs(&args.place, env)?;
-    let has = |found: &&Found| found.programs.iter().any(|one| one.name.namespec() == name);
+    let has = |found: &&FoundWatchdog| found.programs.iter().any(|one| one.name.namespec() == name);
     let known = found.iter().flat_map(|found| &found.programs);
     let known: Vec<_> = known.map(|one| one.name.namespec()).collect();
     let found = match found.iter().filter(has).collect::<Vec<_>>()[..] {
@@ -258,7 +258,7 @@ pub fn set_health(args: &HealthSetArgs, env: Env<'_>) -> Exit {
     let set = || {
         let found = watchdogs(&args.place, env)?;
         let mut lines = Vec::new();
-        for Found {
+        for FoundWatchdog {
             target,
             watchdog,
             pid,
@@ -291,7 +291,7 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
     let reloaded = watchdogs(place, env).and_then(|found| {
         let mut lines = Vec::new();
         let mut faults = Vec::new();
-        for Found {
+        for FoundWatchdog {
             target,
             watchdog,
             pid,
@@ -342,7 +342,7 @@ fn moved(
     env: Env<'_>,
 ) -> Result<String, String> {
     let found = watchdogs(place, env)?;
-    let has = |found: &&Found| found.notifiers.iter().any(|known| known.name == from);
+    let has = |found: &&FoundWatchdog| found.notifiers.iter().any(|known| known.name == from);
     let with: Vec<_> = found.iter().filter(has).collect();
     if with.is_empty() {
         let known = found.iter().flat_map(|found| &found.notifiers);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::WhereArgs;
 use crate::config;
 use crate::config::settings::Settings;
-use crate::daemon::control::client::{self, ClientError, Target};
+use crate::daemon::control::client::{self, ClientError, ControlTarget};
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::control::remote::Remote;
 use crate::daemon::{NotifierStatus, state_dir};
@@ -14,8 +14,8 @@ use crate::secret::Secret;
 
 /// A watchdog that answers.
 #[derive(Debug)]
-pub struct Found {
-    pub target: Target,
+pub struct FoundWatchdog {
+    pub target: ControlTarget,
     pub watchdog: String,
     pub pid: u32,
     pub snapshot: Snapshot,
@@ -49,16 +49,19 @@ pub fn directory(
 pub fn watchdogs(
     place: &WhereArgs,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Found>, String> {
+) -> Result<Vec<FoundWatchdog>, String> {
     let (targets, looked) = match (&place.socket, &place.url) {
-        (_, Some(url)) => (vec![Target::Remote(remote(url, place)?)], url.clone()),
+        (_, Some(url)) => (
+            vec![ControlTarget::Remote(remote(url, place)?)],
+            url.clone(),
+        ),
         (Some(socket), None) => {
             let looked = socket.display().to_string();
-            (vec![Target::Socket(socket.clone())], looked)
+            (vec![ControlTarget::Socket(socket.clone())], looked)
         }
         (None, None) => {
             let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
-            let sockets = client::sockets(&dir).into_iter().map(Target::Socket);
+            let sockets = client::sockets(&dir).into_iter().map(ControlTarget::Socket);
             (sockets.collect(), dir.display().to_string())
         }
     };
@@ -72,7 +75,7 @@ pub fn watchdogs(
                 snapshot,
                 programs,
                 notifiers,
-            }) => found.push(Found {
+            }) => found.push(FoundWatchdog {
                 target,
                 watchdog,
                 pid,
@@ -118,8 +121,11 @@ fn remote(url: &str, place: &WhereArgs) -> Result<Remote, String> {
 ///
 /// # Errors
 /// Says which checks there are, or which watchdogs have it.
-pub fn with_check<'a>(found: &'a [Found], check: &str) -> Result<&'a Found, String> {
-    let has = |found: &&Found| {
+pub fn with_check<'a>(
+    found: &'a [FoundWatchdog],
+    check: &str,
+) -> Result<&'a FoundWatchdog, String> {
+    let has = |found: &&FoundWatchdog| {
         found
             .snapshot
             .checks

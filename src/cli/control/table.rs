@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::place::Found;
+use super::place::FoundWatchdog;
 use super::programs;
 use crate::cli::render::columns::{Cell, Column, table};
 use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::time::{near, span};
 use crate::cli::render::visible;
-use crate::health::{Busy, CheckResultView, CheckView, Moment, Spending, Status, Verdict};
+use crate::health::{ActivityView, CheckResultView, CheckView, Moment, Spending, Status, Verdict};
 use crate::terminal::cut;
 
 /// The most columns of what was wrong.
@@ -51,7 +51,7 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// The tables of all watchdogs, at most `most` columns wide.
-pub fn tables(found: &[Found], paint: Paint, most: Option<usize>) -> String {
+pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> String {
     let several = found.len() > 1;
     let tables = found.iter().map(|found| {
         let mut text = String::new();
@@ -81,7 +81,7 @@ pub fn tables(found: &[Found], paint: Paint, most: Option<usize>) -> String {
 }
 
 /// A line for every notifier for which notifications wait that nobody delivers without a person's help.
-fn waiting(found: &Found) -> String {
+fn waiting(found: &FoundWatchdog) -> String {
     let mut text = String::new();
     for known in &found.notifiers {
         let name = visible::line(&known.name);
@@ -158,7 +158,7 @@ fn last_probe(last: &CheckResultView, now: Moment) -> String {
 
 /// What will happen, or what keeps it from happening.
 fn next(check: &CheckView, now: Moment) -> String {
-    if let Some(Busy::Restarting { since, on }) = &check.busy {
+    if let Some(ActivityView::Restarting { since, on }) = &check.busy {
         let on = visible::line(&on.join(", "));
         return format!("restarting {on} for {}", span(now.since(*since)));
     }

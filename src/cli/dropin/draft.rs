@@ -14,8 +14,8 @@ use crate::probe::http::{HttpSpec, TlsSpec};
 use crate::supervisor::supervisord::SupervisordSpec;
 
 use super::flags::Key;
-use super::getopt::Given;
-use super::wish::{DropIn, Question, Refusal, Watched};
+use super::getopt::GivenOption;
+use super::wish::{DropIn, DropInProbe, DropInRefusal, Watched};
 
 /// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
 /// is there for bodies without an end.
@@ -26,7 +26,7 @@ const RETRY_REFUSED: Duration = Duration::from_secs(10);
 
 /// The options so far; the last one of a kind wins, but for those that add up.
 #[derive(Default)]
-pub struct Draft {
+pub struct DropInDraft {
     programs: Vec<String>,
     any: bool,
     not_eager: bool,
@@ -58,9 +58,9 @@ pub struct Draft {
     pub config: Option<PathBuf>,
 }
 
-impl Draft {
+impl DropInDraft {
     /// Takes `option`; its fault says what would be right.
-    pub fn take(&mut self, option: &Given<Key>) -> Result<(), String> {
+    pub fn take(&mut self, option: &GivenOption<Key>) -> Result<(), String> {
         let value = option.value.as_str();
         let text = || value.to_owned();
         match option.key {
@@ -105,12 +105,12 @@ impl Draft {
         asked: Option<(String, HttpSpec)>,
         server: SupervisordSpec,
         ourselves: Option<ProcessName>,
-    ) -> Result<DropIn, Refusal> {
+    ) -> Result<DropIn, DropInRefusal> {
         let codes = match self.codes.as_slice() {
             [] => StatusSet::default(),
-            words => StatusSet::from_words(words).map_err(Refusal::Usage)?,
+            words => StatusSet::from_words(words).map_err(DropInRefusal::Usage)?,
         };
-        let question = asked.map(|(url, http)| Question {
+        let question = asked.map(|(url, http)| DropInProbe {
             url,
             http: HttpSpec {
                 timeout: self.timeout.unwrap_or(http.timeout),

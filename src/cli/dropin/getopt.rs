@@ -22,7 +22,7 @@ pub struct Flag<K> {
 
 /// One option as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given<K> {
+pub struct GivenOption<K> {
     /// Which one.
     pub key: K,
     /// Its full name as told to people: `-t` or `--timeout`.
@@ -33,7 +33,7 @@ pub struct Given<K> {
 
 /// Why the words are no command line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Fault {
+pub enum OptionError {
     /// No such option.
     #[error("there is no option {0}")]
     Unknown(String),
@@ -55,7 +55,7 @@ pub enum Fault {
 pub fn parse<K: Copy>(
     flags: &[Flag<K>],
     words: &[String],
-) -> Result<(Vec<Given<K>>, Vec<String>), Fault> {
+) -> Result<(Vec<GivenOption<K>>, Vec<String>), OptionError> {
     let mut given = Vec::new();
     let mut words = words.iter();
     loop {
@@ -80,7 +80,7 @@ fn parse_long<'a, K: Copy>(
     flags: &[Flag<K>],
     text: &str,
     words: &mut impl Iterator<Item = &'a String>,
-) -> Result<Given<K>, Fault> {
+) -> Result<GivenOption<K>, OptionError> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (text, None),
@@ -91,12 +91,12 @@ fn parse_long<'a, K: Copy>(
         (true, Some(value)) => value.to_owned(),
         (true, None) => words
             .next()
-            .ok_or_else(|| Fault::NeedsValue(spelled.clone()))?
+            .ok_or_else(|| OptionError::NeedsValue(spelled.clone()))?
             .clone(),
         (false, None) => String::new(),
-        (false, Some(_)) => return Err(Fault::TakesNoValue(spelled)),
+        (false, Some(_)) => return Err(OptionError::TakesNoValue(spelled)),
     };
-    Ok(Given {
+    Ok(GivenOption {
         key: flag.key,
         spelled,
         value,
@@ -105,7 +105,7 @@ fn parse_long<'a, K: Copy>(
 
 /// The flag that `name` means: by its whole name, or by a beginning that is unique among the
 /// original's names, or else among the added ones.
-fn resolve<'a, K>(flags: &'a [Flag<K>], name: &str) -> Result<&'a Flag<K>, Fault> {
+fn resolve<'a, K>(flags: &'a [Flag<K>], name: &str) -> Result<&'a Flag<K>, OptionError> {
     if let Some(exact) = flags.iter().find(|flag| flag.long == name) {
         return Ok(exact);
     }
@@ -118,7 +118,7 @@ fn resolve<'a, K>(flags: &'a [Flag<K>], name: &str) -> Result<&'a Flag<K>, Fault
             [] => {}
             [one] => return Ok(one),
             many => {
-                return Err(Fault::Ambiguous {
+                return Err(OptionError::Ambiguous {
                     given: format!("--{name}"),
                     fitting: many.iter().map(|flag| format!("--{}", flag.long)).collect(),
                 });
@@ -130,7 +130,7 @@ fn resolve<'a, K>(flags: &'a [Flag<K>], name: &str) -> Result<&'a Flag<K>, Fault
         .map(|flag| (strsim::jaro_winkler(flag.long, name), flag.long))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    Err(Fault::Unknown(match near {
+    Err(OptionError::Unknown(match near {
         Some((_, near)) => format!("--{name}: did you mean --{near}?"),
         None => format!("--{name}"),
     }))
@@ -140,13 +140,13 @@ fn parse_cluster<'a, K: Copy>(
     flags: &[Flag<K>],
     cluster: &str,
     words: &mut impl Iterator<Item = &'a String>,
-    given: &mut Vec<Given<K>>,
-) -> Result<(), Fault> {
+    given: &mut Vec<GivenOption<K>>,
+) -> Result<(), OptionError> {
     let mut letters = cluster.chars();
     while let Some(letter) = letters.next() {
         let spelled = format!("-{letter}");
         let Some(flag) = flags.iter().find(|flag| flag.short == Some(letter)) else {
-            return Err(Fault::Unknown(spelled));
+            return Err(OptionError::Unknown(spelled));
         };
         let mut value = String::new();
         if flag.takes_value {
@@ -154,10 +154,10 @@ fn parse_cluster<'a, K: Copy>(
             letters = "".chars();
             if value.is_empty() {
                 let next = words.next();
-                value.clone_from(next.ok_or_else(|| Fault::NeedsValue(spelled.clone()))?);
+                value.clone_from(next.ok_or_else(|| OptionError::NeedsValue(spelled.clone()))?);
             }
         }
-        given.push(Given {
+        given.push(GivenOption {
             key: flag.key,
             spelled,
             value,
@@ -191,7 +191,7 @@ mod tests {
         flag(None, "timely", false),
     ];
 
-    fn parsed(line: &str) -> Result<String, Fault> {
+    fn parsed(line: &str) -> Result<String, OptionError> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let (given, rest) = parse(&FLAGS, &words)?;
         let given: Vec<_> = given

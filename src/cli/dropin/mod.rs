@@ -13,34 +13,37 @@ use crate::probe::http::HttpSpec;
 use crate::secret::{Secret, redact_url};
 use crate::supervisor::supervisord::SupervisordSpec;
 
-use draft::Draft;
+use draft::DropInDraft;
 use flags::{FLAGS, Key};
-use getopt::Given;
+use getopt::GivenOption;
 
 pub use flags::{HELP, USAGE};
 pub use settings::ListenerOptions;
-pub use wish::{DropIn, Refusal, Watched, Wish};
+pub use wish::{DropIn, DropInRefusal, DropInRequest, Watched};
 
 /// Reads the words after the program's name, and the environment.
 ///
 /// # Errors
 /// In the original's order: a wrong command line first, then no supervisord, then a URL of a scheme that
 /// cannot be asked.
-pub fn parse(words: &[String], env: impl Fn(&str) -> Option<String>) -> Result<Wish, Refusal> {
+pub fn parse(
+    words: &[String],
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<DropInRequest, DropInRefusal> {
     let (given, positional) =
-        getopt::parse(&FLAGS, words).map_err(|fault| Refusal::Usage(fault.to_string()))?;
+        getopt::parse(&FLAGS, words).map_err(|fault| DropInRefusal::Usage(fault.to_string()))?;
     // before the URL is looked for, so that `-h` works alone
     if given.iter().any(|option| option.key == Key::Help) {
-        return Ok(Wish::Help);
+        return Ok(DropInRequest::Help);
     }
     if given.iter().any(|option| option.key == Key::Version) {
-        return Ok(Wish::Version);
+        return Ok(DropInRequest::Version);
     }
-    let mut draft = Draft::default();
+    let mut draft = DropInDraft::default();
     for option in &given {
         draft
             .take(option)
-            .map_err(|why| Refusal::Usage(format!("option {}: {why}", option.spelled)))?;
+            .map_err(|why| DropInRefusal::Usage(format!("option {}: {why}", option.spelled)))?;
     }
     let url = match &draft.config {
         None => Some(only_url(&positional)?),
@@ -54,18 +57,18 @@ pub fn parse(words: &[String], env: impl Fn(&str) -> Option<String>) -> Result<W
         let group = env("SUPERVISOR_GROUP_NAME").unwrap_or_else(|| name.clone());
         ProcessName::supervisord(group, name)
     });
-    Ok(Wish::Listen(Box::new(
+    Ok(DropInRequest::Listen(Box::new(
         draft.finish(asked, server, ourselves)?,
     )))
 }
 
-fn only_url(positional: &[String]) -> Result<String, Refusal> {
+fn only_url(positional: &[String]) -> Result<String, DropInRefusal> {
     match positional {
         [url] => Ok(url.clone()),
-        [] => Err(Refusal::Usage(
+        [] => Err(DropInRefusal::Usage(
             "the URL is missing, such as http://localhost:8080/".to_owned(),
         )),
-        [url, next, ..] => Err(Refusal::Usage(format!(
+        [url, next, ..] => Err(DropInRefusal::Usage(format!(
             "{next:?} comes after the URL {:?}: options go before it, and there is just one URL",
             redact_url(url)
         ))),
@@ -73,28 +76,31 @@ fn only_url(positional: &[String]) -> Result<String, Refusal> {
 }
 
 /// With `--config` everything about the checks stands in the file.
-fn no_url(given: &[Given<Key>], positional: &[String]) -> Result<Option<String>, Refusal> {
+fn no_url(
+    given: &[GivenOption<Key>],
+    positional: &[String],
+) -> Result<Option<String>, DropInRefusal> {
     if let Some(word) = positional.first() {
-        return Err(Refusal::Usage(format!(
+        return Err(DropInRefusal::Usage(format!(
             "with --config there is no URL, but there is {word:?}"
         )));
     }
     let alone = [Key::Config, Key::DryRun, Key::StateDir];
     match given.iter().find(|option| !alone.contains(&option.key)) {
         None => Ok(None),
-        Some(option) => Err(Refusal::Usage(format!(
+        Some(option) => Err(DropInRefusal::Usage(format!(
             "option {} does not go with --config: it belongs into the file",
             option.spelled
         ))),
     }
 }
 
-fn server(env: &impl Fn(&str) -> Option<String>) -> Result<SupervisordSpec, Refusal> {
+fn server(env: &impl Fn(&str) -> Option<String>) -> Result<SupervisordSpec, DropInRefusal> {
     let Some(url) = env("SUPERVISOR_SERVER_URL") else {
-        return Err(Refusal::NotAListener);
+        return Err(DropInRefusal::NotAListener);
     };
     if !url.starts_with("unix://") && !url.starts_with("http://") {
-        return Err(Refusal::CannotListen(format!(
+        return Err(DropInRefusal::CannotListen(format!(
             "Unknown protocol for serverurl {}: expected unix:// or http:// in SUPERVISOR_SERVER_URL",
             redact_url(&url)
         )));
@@ -102,22 +108,22 @@ fn server(env: &impl Fn(&str) -> Option<String>) -> Result<SupervisordSpec, Refu
     let username = env("SUPERVISOR_USERNAME").unwrap_or_default();
     let password = Secret::new(env("SUPERVISOR_PASSWORD").unwrap_or_default());
     SupervisordSpec::new(&url, username, password)
-        .map_err(|error| Refusal::CannotListen(error.to_string()))
+        .map_err(|error| DropInRefusal::CannotListen(error.to_string()))
 }
 
 /// How `url` is asked when no option says anything else.
-fn askable(url: &str) -> Result<HttpSpec, Refusal> {
+fn askable(url: &str) -> Result<HttpSpec, DropInRefusal> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     if !["http", "https", "http+unix"].contains(&scheme.to_ascii_lowercase().as_str()) {
         let hint = match scheme {
             "" => format!("did you mean http://{}", redact_url(url)),
             _ => "expected http or https".to_owned(),
         };
-        return Err(Refusal::CannotListen(format!(
+        return Err(DropInRefusal::CannotListen(format!(
             "Bad scheme {scheme}: {hint}"
         )));
     }
-    HttpSpec::of_url(url).map_err(Refusal::CannotListen)
+    HttpSpec::of_url(url).map_err(DropInRefusal::CannotListen)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::action::{CaptureSpec, Dumper};
 use crate::config::notify::NotifySettings;
-use crate::config::settings::{Check, Settings};
+use crate::config::settings::{CheckSettings, Settings};
 use crate::config::supervisor::SupervisorSettings;
 use crate::health::{Backend, Fails, Policy, ProcessName, Target};
 use crate::notify::spec::{MailSpec, MailVia, WebhookSpec};
 use crate::probe::ProbeSpec;
 
-use super::wish::{DropIn, Question, Watched};
+use super::wish::{DropIn, DropInProbe, Watched};
 
 /// An original check is asked at every tick, whatever the ticks' period.
 const EVERY: Duration = Duration::ZERO;
@@ -94,10 +94,10 @@ impl DropIn {
         }
     }
 
-    fn check(&self, question: &Question) -> Check {
+    fn check(&self, question: &DropInProbe) -> CheckSettings {
         // `new` rather than `parse`: the original knows no supervisor's word before a slash
         let restart = self.programs.iter().map(Target::new).collect();
-        Check {
+        CheckSettings {
             name: self.name.clone().unwrap_or_else(|| question.url.clone()),
             probe: ProbeSpec::Http(question.http.clone()),
             every: EVERY,

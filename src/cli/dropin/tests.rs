@@ -16,7 +16,7 @@ fn env(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-fn parsed(words: &[&str]) -> Result<Wish, Refusal> {
+fn parsed(words: &[&str]) -> Result<DropInRequest, DropInRefusal> {
     let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
     parse(&words, env)
 }
@@ -247,12 +247,12 @@ fn what_was_added_stays_out_of_the_originals_way() {
 fn check(table: &[(&[&str], &str)]) {
     for (words, expected) in table {
         let got = match parsed(words) {
-            Ok(Wish::Help) => "HELP".to_owned(),
-            Ok(Wish::Version) => "VERSION".to_owned(),
-            Ok(Wish::Listen(listener)) => told(&listener),
-            Err(Refusal::CannotListen(why)) => format!("CANNOT {why}"),
-            Err(Refusal::Usage(_)) => "USAGE".to_owned(),
-            Err(Refusal::NotAListener) => "NO SUPERVISOR".to_owned(),
+            Ok(DropInRequest::Help) => "HELP".to_owned(),
+            Ok(DropInRequest::Version) => "VERSION".to_owned(),
+            Ok(DropInRequest::Listen(listener)) => told(&listener),
+            Err(DropInRefusal::CannotListen(why)) => format!("CANNOT {why}"),
+            Err(DropInRefusal::Usage(_)) => "USAGE".to_owned(),
+            Err(DropInRefusal::NotAListener) => "NO SUPERVISOR".to_owned(),
         };
         assert_eq!(&got, expected, "{words:?}");
     }
@@ -309,7 +309,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
     ];
     for (words, expected) in table {
         match parsed(words) {
-            Err(Refusal::Usage(why)) => assert!(why.contains(expected), "{words:?}: {why}"),
+            Err(DropInRefusal::Usage(why)) => assert!(why.contains(expected), "{words:?}: {why}"),
             other => panic!("{words:?}: {other:?}"),
         }
     }
@@ -317,7 +317,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
 
 #[test]
 fn the_environment_names_supervisord_and_ourselves() {
-    let Ok(Wish::Listen(listener)) = parsed(&["http://h/"]) else {
+    let Ok(DropInRequest::Listen(listener)) = parsed(&["http://h/"]) else {
         panic!("a listener");
     };
     assert_eq!(listener.server.shown, "unix:///run/supervisor.sock");
@@ -335,18 +335,18 @@ fn faults_come_in_the_originals_order() {
     let none = |_: &str| None;
     let words = |words: &[&str]| words.iter().map(|&w| w.to_owned()).collect::<Vec<_>>();
     let lone = parse(&words(&["http://h/"]), none);
-    assert_eq!(lone, Err(Refusal::NotAListener));
+    assert_eq!(lone, Err(DropInRefusal::NotAListener));
     // a bad URL is only looked at under supervisord, a bad option always
     assert_eq!(
         parse(&words(&["ftp://h/"]), none),
-        Err(Refusal::NotAListener)
+        Err(DropInRefusal::NotAListener)
     );
     assert!(matches!(
         parse(&words(&["-x", "ftp://h/"]), none),
-        Err(Refusal::Usage(_))
+        Err(DropInRefusal::Usage(_))
     ));
     let tcp = |name: &str| (name == "SUPERVISOR_SERVER_URL").then(|| "tcp://u:p@h".to_owned());
-    let Err(Refusal::CannotListen(why)) = parse(&words(&["http://h/"]), tcp) else {
+    let Err(DropInRefusal::CannotListen(why)) = parse(&words(&["http://h/"]), tcp) else {
         panic!("tcp is not a way to reach supervisord");
     };
     assert!(
@@ -368,7 +368,7 @@ fn settings_are_the_originals_policy_and_hide_userinfo() {
         "fine",
         "https://u:p%40@h/x",
     ];
-    let Ok(Wish::Listen(listener)) = parsed(&words) else {
+    let Ok(DropInRequest::Listen(listener)) = parsed(&words) else {
         panic!("a listener");
     };
     let (settings, options) = listener.into_settings();

@@ -10,7 +10,7 @@ use crate::supervisor::supervisord::SupervisordSpec;
 
 /// What a command line of the original's kind asks for.
 #[derive(Debug, PartialEq)]
-pub enum Wish {
+pub enum DropInRequest {
     /// `-h`.
     Help,
     /// `-V`.
@@ -21,7 +21,7 @@ pub enum Wish {
 
 /// Why it cannot be done.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum DropInRefusal {
     /// The command line is wrong; why, and what would be right.
     Usage(String),
     /// supervisord did not start us.
@@ -79,14 +79,14 @@ pub struct DropIn {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Watched {
     /// The one URL of the command line.
-    Url(Box<Question>),
+    Url(Box<DropInProbe>),
     /// All checks of a configuration file.
     File(PathBuf),
 }
 
 /// How the URL is asked, and what a good answer is.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct DropInProbe {
     /// As typed, but for its userinfo.
     pub url: String,
     /// How it is asked.

@@ -12,7 +12,7 @@ use crate::cli::render::paint::Paint;
 use crate::cli::render::time::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
-use crate::daemon::control::client::{self, Target};
+use crate::daemon::control::client::{self, ControlTarget};
 use crate::daemon::control::protocol::ControlCommand;
 use crate::health::{Decision, Incident, Moment, Note, counted};
 use crate::store::{ReadOnlyStore, Store};
@@ -44,7 +44,7 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
     let dir = directory(args.config.as_deref(), args.state_dir.as_deref(), env)?;
     for socket in client::sockets(&dir) {
         // a watchdog that does not answer has written, or will, what it can
-        let _ = client::ask(&Target::Socket(socket), ControlCommand::Flush);
+        let _ = client::ask(&ControlTarget::Socket(socket), ControlCommand::Flush);
     }
     let store = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
     if args.check.is_none() && args.incident.is_none() {

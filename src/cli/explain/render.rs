@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::time::{span, stamp, time};
 use crate::cli::render::visible;
-use crate::daemon::timeline::{Kind, Line, Timeline};
+use crate::daemon::timeline::{LineKind, Timeline, TimelineLine};
 use crate::health::{Incident, Moment, Outcome, Verdict};
 use crate::notify::transcript;
 
@@ -77,16 +77,16 @@ fn strip(timeline: &Timeline, paint: Paint) -> String {
         .lines
         .iter()
         .filter_map(|line| match line.kind {
-            Kind::CheckResult(verdict) => Some((mark(verdict).0.on_default(), letter(verdict))),
-            Kind::Acted => Some((Style::new().bold(), "R")),
-            Kind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
-            Kind::Decision
-            | Kind::Held
-            | Kind::ListFailed
-            | Kind::Step
-            | Kind::Recovered
-            | Kind::Report
-            | Kind::Person => None,
+            LineKind::CheckResult(verdict) => Some((mark(verdict).0.on_default(), letter(verdict))),
+            LineKind::Acted => Some((Style::new().bold(), "R")),
+            LineKind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
+            LineKind::Decision
+            | LineKind::Held
+            | LineKind::ListFailed
+            | LineKind::Step
+            | LineKind::Recovered
+            | LineKind::Report
+            | LineKind::Person => None,
         })
         .collect();
     let from = marks.len().saturating_sub(STRIP);
@@ -108,7 +108,8 @@ const fn letter(verdict: Verdict) -> &'static str {
 }
 
 fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Paint) {
-    let alike = |one: &Line, other: &Line| one.like.is_some() && one.like == other.like;
+    let alike =
+        |one: &TimelineLine, other: &TimelineLine| one.like.is_some() && one.like == other.like;
     for run in timeline.lines.chunk_by(alike) {
         line(out, &run[0], incident, paint);
         if let [_, .., last] = run {
@@ -122,22 +123,22 @@ fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Pain
     }
 }
 
-fn line(out: &mut String, line: &Line, incident: &Incident, paint: Paint) {
+fn line(out: &mut String, line: &TimelineLine, incident: &Incident, paint: Paint) {
     let (style, indent) = match line.kind {
-        Kind::CheckResult(verdict) => (mark(verdict).0.on_default(), ""),
-        Kind::Decision | Kind::Acted => (Style::new().bold(), ""),
-        Kind::Held | Kind::ListFailed => (AnsiColor::Yellow.on_default(), ""),
-        Kind::Step => (Style::new(), "  "),
-        Kind::GaveUp => (AnsiColor::Red.on_default().bold(), ""),
-        Kind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
-        Kind::Report | Kind::Person => (AnsiColor::Cyan.on_default(), ""),
+        LineKind::CheckResult(verdict) => (mark(verdict).0.on_default(), ""),
+        LineKind::Decision | LineKind::Acted => (Style::new().bold(), ""),
+        LineKind::Held | LineKind::ListFailed => (AnsiColor::Yellow.on_default(), ""),
+        LineKind::Step => (Style::new(), "  "),
+        LineKind::GaveUp => (AnsiColor::Red.on_default().bold(), ""),
+        LineKind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
+        LineKind::Report | LineKind::Person => (AnsiColor::Cyan.on_default(), ""),
     };
     let text = paint.with(style, &visible::line(&line.text));
     let when = paint.dim(&when(line, incident));
     let _ = writeln!(out, "  {when}  {indent}{text}");
 }
 
-fn when(line: &Line, incident: &Incident) -> String {
+fn when(line: &TimelineLine, incident: &Incident) -> String {
     let offset = offset(line.at, incident.since);
     format!("{}  {offset:>9}", time(line.at))
 }

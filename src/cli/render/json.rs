@@ -11,7 +11,7 @@ use crate::escape;
 use crate::health::{Phase, Phases, Reason, Verdict};
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonCheck<'a> {
     name: &'a str,
     url: &'a str,
     verdict: Verdict,
@@ -29,19 +29,19 @@ struct Line<'a> {
     size: Option<u64>,
     excerpt: Option<String>,
     headers: &'a [(String, String)],
-    expectations: Vec<Expectation<'a>>,
-    certificate: Option<Certificate<'a>>,
+    expectations: Vec<JsonExpectation<'a>>,
+    certificate: Option<JsonCertificate<'a>>,
 }
 
 #[derive(Serialize)]
-struct Expectation<'a> {
+struct JsonExpectation<'a> {
     expected: &'a str,
     actual: &'a str,
     met: bool,
 }
 
 #[derive(Serialize)]
-struct Certificate<'a> {
+struct JsonCertificate<'a> {
     subject: &'a str,
     issuer: &'a str,
     names: &'a [String],
@@ -59,10 +59,10 @@ pub fn json(results: &[Checked]) -> String {
     results.iter().map(line).collect()
 }
 
-fn of(checked: &Checked) -> Line<'_> {
+fn of(checked: &Checked) -> JsonCheck<'_> {
     let (seen, judgement) = (&checked.seen, &checked.judgement);
     let body = seen.body.as_ref();
-    Line {
+    JsonCheck {
         name: &checked.name,
         url: &checked.url,
         verdict: judgement.verdict,
@@ -89,13 +89,13 @@ fn of(checked: &Checked) -> Line<'_> {
         expectations: judgement
             .findings
             .iter()
-            .map(|finding| Expectation {
+            .map(|finding| JsonExpectation {
                 expected: &finding.expected,
                 actual: &finding.actual,
                 met: finding.met,
             })
             .collect(),
-        certificate: seen.certificates.first().map(|leaf| Certificate {
+        certificate: seen.certificates.first().map(|leaf| JsonCertificate {
             subject: &leaf.subject,
             issuer: &leaf.issuer,
             names: &leaf.names,

@@ -5,11 +5,15 @@ use super::plain::summary;
 use super::visible;
 use crate::cli::check::Checked;
 use crate::cli::exit::Exit;
-use crate::cli::range::Range;
+use crate::cli::range::AlertRange;
 use crate::health::Verdict;
 
 /// The text, and the exit status, which the ranges may have made worse than the verdicts are.
-pub fn nagios(results: &[Checked], warn: Option<Range>, crit: Option<Range>) -> (String, Exit) {
+pub fn nagios(
+    results: &[Checked],
+    warn: Option<AlertRange>,
+    crit: Option<AlertRange>,
+) -> (String, Exit) {
     let mut rows: Vec<Row> = results
         .iter()
         .map(|checked| row(checked, warn, crit))
@@ -53,10 +57,10 @@ struct Row {
     exit: Exit,
 }
 
-fn row(checked: &Checked, warn: Option<Range>, crit: Option<Range>) -> Row {
+fn row(checked: &Checked, warn: Option<AlertRange>, crit: Option<AlertRange>) -> Row {
     let verdict = checked.judgement.verdict;
     let seconds = checked.seen.duration.as_secs_f64();
-    let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(seconds));
+    let alerts = |range: Option<AlertRange>| range.is_some_and(|range| range.alerts(seconds));
     // how long it took says something only about an answer that is fine otherwise
     let (level, exit, note) = match verdict {
         Verdict::Pass if alerts(crit) => (Verdict::Fail.severity(), Exit::Fail, " (critical)"),

@@ -9,13 +9,13 @@ use crate::config::duration::parse_duration;
 
 /// One object, and what is wrong with it.
 #[derive(Debug)]
-pub struct Fields {
+pub struct TraceFields {
     left: Map<String, Value>,
     asked: Vec<&'static str>,
     pub faults: Vec<String>,
 }
 
-impl Fields {
+impl TraceFields {
     pub fn new(object: Map<String, Value>) -> Self {
         Self {
             left: object,

@@ -7,17 +7,17 @@ use crate::health::{Reason, Verdict};
 
 /// Something that happens in a written trace.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct TraceStep {
     /// After the trace's beginning.
     pub at: Duration,
-    pub what: What,
+    pub what: TraceEvent,
 }
 
 /// What happens.
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub enum TraceEvent {
     /// The check is asked, and from now on answers so.
-    Sample { check: String, sample: Sample },
+    Sample { check: String, sample: TraceSample },
     /// A person pauses a check.
     Pause {
         check: String,
@@ -50,14 +50,14 @@ pub enum What {
 
 /// How a check answers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    pub answer: Answer,
+pub struct TraceSample {
+    pub answer: SampleAnswer,
     pub took: Duration,
 }
 
 /// What comes back.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum SampleAnswer {
     /// A status and a body, to be judged by the check's own expectations.
     Status { code: u16, body: String },
     /// Judged already.

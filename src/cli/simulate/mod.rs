@@ -25,7 +25,7 @@ use trace::Trace;
 
 /// The decision core that a trace is run through, as configured.
 #[derive(Debug)]
-struct Setup {
+struct SimulatedConfig {
     checks: Vec<Check>,
     limits: Limits,
 }
@@ -56,7 +56,7 @@ fn simulated(
     let settings = config::load(&args.config, env).map_err(|faults| faults.styled())?;
     let parts = wiring::wire(&settings, &RunOptions::default())
         .map_err(|why| format!("httpok simulate: {why:#}"))?;
-    let setup = Setup {
+    let setup = SimulatedConfig {
         checks: parts.checks,
         limits: parts.limits,
     };

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::Setup;
+use super::SimulatedConfig;
 use super::tell::{Side, TracePrinter};
 use super::trace::Recorded;
 use crate::daemon::journal::{JournalEntry, JournalStart};
@@ -18,7 +18,7 @@ use crate::health::{
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Runs `lines`; whether a decision differs.
-pub fn run(setup: &Setup, lines: Vec<Recorded>, printer: &mut TracePrinter) -> bool {
+pub fn run(setup: &SimulatedConfig, lines: Vec<Recorded>, printer: &mut TracePrinter) -> bool {
     let mut replay = Replay {
         setup,
         monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
@@ -48,10 +48,10 @@ pub fn run(setup: &Setup, lines: Vec<Recorded>, printer: &mut TracePrinter) -> b
 }
 
 struct Replay<'a> {
-    setup: &'a Setup,
+    setup: &'a SimulatedConfig,
     monitor: Monitor,
     /// The question of each check that waits for an answer of the record.
-    asked: BTreeMap<String, (Question, Ticket)>,
+    asked: BTreeMap<String, (OpenEffect, Ticket)>,
     /// The warm-up of each check that waits for an answer of the record.
     warming: BTreeMap<String, Ticket>,
     /// The tries to finish a restart, and the timers, that wait for an answer of the record.
@@ -70,7 +70,7 @@ struct Replay<'a> {
 
 /// A kind of effect that waits for its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
+enum OpenEffect {
     List,
     Probe,
     Act,
@@ -149,18 +149,18 @@ impl Replay<'_> {
                 unasked,
                 ..
             } => Event::Listed {
-                ticket: ticket(&check, Question::List)?,
+                ticket: ticket(&check, OpenEffect::List)?,
                 check,
                 processes,
                 unasked,
             },
             Event::Observed { check, seen, .. } => Event::Observed {
-                ticket: ticket(&check, Question::Probe)?,
+                ticket: ticket(&check, OpenEffect::Probe)?,
                 check,
                 seen,
             },
             Event::Judged { check, result, .. } => Event::Judged {
-                ticket: ticket(&check, Question::Probe)?,
+                ticket: ticket(&check, OpenEffect::Probe)?,
                 check,
                 result,
             },
@@ -170,7 +170,7 @@ impl Replay<'_> {
                 pending,
                 ..
             } => Event::Acted {
-                ticket: ticket(&check, Question::Act)?,
+                ticket: ticket(&check, OpenEffect::Act)?,
                 check,
                 outcome,
                 pending,
@@ -213,15 +213,17 @@ impl Replay<'_> {
         for effect in effects {
             match effect {
                 Effect::List { check, ticket, .. } => {
-                    self.asked.insert(check.clone(), (Question::List, *ticket));
+                    self.asked
+                        .insert(check.clone(), (OpenEffect::List, *ticket));
                 }
                 Effect::Probe { check, ticket, .. } => {
-                    self.asked.insert(check.clone(), (Question::Probe, *ticket));
+                    self.asked
+                        .insert(check.clone(), (OpenEffect::Probe, *ticket));
                 }
                 Effect::Act { ticket, plan } => {
                     let acts = |other: &Effect| matches!(other, Effect::Act { plan: other, .. } if other.check == plan.check);
                     if recorded.iter().any(acts) {
-                        let question = (Question::Act, *ticket);
+                        let question = (OpenEffect::Act, *ticket);
                         self.asked.insert(plan.check.clone(), question);
                     } else {
                         let ends = self.at + RESTART;

@@ -18,7 +18,7 @@ const MEMBERS: usize = 3;
 pub struct Stock {
     processes: BTreeMap<ProcessName, Running>,
     /// How restarts go, the newest rule last.
-    rules: Vec<Rule>,
+    rules: Vec<RestartRule>,
 }
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ struct Running {
 
 /// How restarts go, of whom.
 #[derive(Debug)]
-struct Rule {
+struct RestartRule {
     check: Option<String>,
     process: Option<String>,
     go: Restarts,
@@ -56,12 +56,12 @@ impl Stock {
 
     /// From now on restarts for `check`, or for all, of `process`, or of all, go like this.
     pub fn rule(&mut self, check: Option<String>, process: Option<String>, go: Restarts) {
-        self.rules.push(Rule { check, process, go });
+        self.rules.push(RestartRule { check, process, go });
     }
 
     fn fails(&self, check: &str, name: &ProcessName) -> bool {
         let name = name.to_string();
-        let fits = |rule: &&Rule| {
+        let fits = |rule: &&RestartRule| {
             rule.check.as_ref().is_none_or(|meant| meant == check)
                 && rule.process.as_ref().is_none_or(|meant| *meant == name)
         };

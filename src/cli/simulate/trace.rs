@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::fields::Fields;
-use super::happening::{Answer, Sample, Step, What};
+use super::fields::TraceFields;
+use super::happening::{SampleAnswer, TraceEvent, TraceSample, TraceStep};
 use super::written;
 use crate::daemon::journal::{JournalEntry, JournalStart, VERSION};
 use crate::health::{Counted, Decision, Moment, Note, Verdict};
@@ -24,7 +24,7 @@ pub enum Trace {
     /// A journal.
     Recorded(Vec<Recorded>),
     /// Samples, and what else happens, in order.
-    Written(Vec<Step>),
+    Written(Vec<TraceStep>),
 }
 
 /// A line of a journal.
@@ -65,7 +65,7 @@ pub fn parse(text: &str, file: &str, known: &[&str]) -> Result<Trace, String> {
 struct Reader<'a> {
     known: &'a [&'a str],
     recorded: Vec<Recorded>,
-    written: Vec<Step>,
+    written: Vec<TraceStep>,
     /// When the first decision was, where they are what the trace is made of.
     origin: Option<Moment>,
     faults: Vec<String>,
@@ -117,7 +117,7 @@ impl Reader<'_> {
                 Err(why) => vec![why],
             };
         }
-        let mut fields = Fields::new(object);
+        let mut fields = TraceFields::new(object);
         let step = written::step(&mut fields, self.known);
         fields.finish();
         if let (true, Some(step)) = (fields.faults.is_empty(), step) {
@@ -176,10 +176,10 @@ impl Reader<'_> {
                 detail,
                 took,
                 ..
-            } => What::Sample {
+            } => TraceEvent::Sample {
                 check: check.clone(),
-                sample: Sample {
-                    answer: Answer::Verdict {
+                sample: TraceSample {
+                    answer: SampleAnswer::Verdict {
                         verdict,
                         reason,
                         detail,
@@ -187,14 +187,14 @@ impl Reader<'_> {
                     took,
                 },
             },
-            Decision::Paused { reason, until } => What::Pause {
+            Decision::Paused { reason, until } => TraceEvent::Pause {
                 check: check.clone(),
                 reason,
                 lasting: until.map(|until| until.since(note.at)),
             },
-            Decision::Resumed => What::Resume(check.clone()),
-            Decision::Reset => What::Reset(check.clone()),
-            Decision::RestartRequested => What::ManualRestart(check.clone()),
+            Decision::Resumed => TraceEvent::Resume(check.clone()),
+            Decision::Reset => TraceEvent::Reset(check.clone()),
+            Decision::RestartRequested => TraceEvent::ManualRestart(check.clone()),
             _ => return Vec::new(),
         };
         let mut faults = Vec::new();
@@ -204,16 +204,16 @@ impl Reader<'_> {
         }
         // a decision is made when the look is over, which began before
         let took = match &what {
-            What::Sample { sample, .. } => sample.took,
+            TraceEvent::Sample { sample, .. } => sample.took,
             _ => Duration::ZERO,
         };
         let at = note.at.since(origin).saturating_sub(took);
         let at = self.written.last().map_or(at, |last| last.at.max(at));
-        self.push(Step { at, what }, &mut faults);
+        self.push(TraceStep { at, what }, &mut faults);
         faults
     }
 
-    fn push(&mut self, step: Step, faults: &mut Vec<String>) {
+    fn push(&mut self, step: TraceStep, faults: &mut Vec<String>) {
         if let Some(last) = self.written.last().filter(|last| last.at > step.at) {
             faults.push(format!(
                 "\"at\" is {:?}, which is before the line above it ({:?}): expected the order of time",

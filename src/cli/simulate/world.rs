@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Setup;
-use super::happening::{Answer, Sample, Step, WarmUps, What};
+use super::SimulatedConfig;
+use super::happening::{SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps};
 use super::stock::Stock;
 use super::tell::TracePrinter;
 use crate::health::{
-    Body, Check, CheckResult, Effect, Event, Judgement, Moment, Monitor, Observation, Phase,
-    Reason, StatusLine, Tick, Trouble, Verdict,
+    Body, Check, CheckResult, CheckTick, Effect, Event, Judgement, Moment, Monitor, Observation,
+    Phase, Reason, StatusLine, Trouble, Verdict,
 };
 
 /// Traces begin here, so that there is a time before them.
@@ -26,7 +26,7 @@ const AFTER_THE_END: Duration = Duration::from_secs(600);
 const MOST_PER_STEP: usize = 100_000;
 
 /// Runs `steps`, telling every decision.
-pub fn run(setup: &Setup, steps: &[Step], printer: &mut TracePrinter) {
+pub fn run(setup: &SimulatedConfig, steps: &[TraceStep], printer: &mut TracePrinter) {
     let mut world = World::new(setup, printer);
     for step in steps {
         let at = ORIGIN + step.at;
@@ -40,7 +40,7 @@ pub fn run(setup: &Setup, steps: &[Step], printer: &mut TracePrinter) {
     world.before(end);
     world
         .agenda
-        .retain(|_, due| !matches!(due, Due::Event(Event::Woken { .. })));
+        .retain(|_, due| !matches!(due, QueuedEvent::Event(Event::Woken { .. })));
     world.before(Moment::from_millis(u64::MAX));
 }
 
@@ -49,14 +49,14 @@ struct World<'a> {
     printer: &'a mut TracePrinter,
     now: Moment,
     /// What comes when; the number keeps the order of one moment.
-    agenda: BTreeMap<(Moment, u64), Due>,
+    agenda: BTreeMap<(Moment, u64), QueuedEvent>,
     number: u64,
     services: BTreeMap<String, Service>,
     stock: Stock,
 }
 
 /// Something that ends later.
-enum Due {
+enum QueuedEvent {
     List(Effect),
     Probe(Effect),
     Event(Event),
@@ -67,17 +67,17 @@ enum Due {
 
 struct Service {
     check: Check,
-    sample: Sample,
+    sample: TraceSample,
     warm_ups: (WarmUps, Duration),
 }
 
 impl<'a> World<'a> {
-    fn new(setup: &Setup, printer: &'a mut TracePrinter) -> Self {
+    fn new(setup: &SimulatedConfig, printer: &'a mut TracePrinter) -> Self {
         printer.begin(ORIGIN);
         let service = |check: &Check| Service {
             check: check.clone(),
-            sample: Sample {
-                answer: Answer::Verdict {
+            sample: TraceSample {
+                answer: SampleAnswer::Verdict {
                     verdict: Verdict::Pass,
                     reason: None,
                     detail: String::new(),
@@ -101,22 +101,22 @@ impl<'a> World<'a> {
         }
     }
 
-    fn perform(&mut self, what: &What) {
+    fn perform(&mut self, what: &TraceEvent) {
         match what {
-            What::Sample { check, sample } => {
+            TraceEvent::Sample { check, sample } => {
                 if let Some(service) = self.services.get_mut(check) {
                     service.sample = sample.clone();
                 }
                 if self.is_about_to_look(check) {
                     return;
                 }
-                self.feed(Event::Tick(Tick {
+                self.feed(Event::Tick(CheckTick {
                     check: check.clone(),
                     age: None,
                     period: None,
                 }));
             }
-            What::Pause {
+            TraceEvent::Pause {
                 check,
                 reason,
                 lasting,
@@ -125,40 +125,40 @@ impl<'a> World<'a> {
                 reason: reason.clone(),
                 lasting: *lasting,
             }),
-            What::Resume(check) => self.feed(Event::Resume {
+            TraceEvent::Resume(check) => self.feed(Event::Resume {
                 check: check.clone(),
             }),
-            What::Reset(check) => self.feed(Event::Reset {
+            TraceEvent::Reset(check) => self.feed(Event::Reset {
                 check: check.clone(),
             }),
-            What::ManualRestart(check) => self.feed(Event::Restart {
+            TraceEvent::ManualRestart(check) => self.feed(Event::Restart {
                 check: check.clone(),
             }),
-            What::Restarts { check, process, go } => {
+            TraceEvent::Restarts { check, process, go } => {
                 self.stock.rule(check.clone(), process.clone(), *go);
             }
-            What::Processes { check, are } => {
+            TraceEvent::Processes { check, are } => {
                 if let Some(service) = self.services.get(check) {
                     self.stock.change(self.now, &service.check, *are);
                 }
             }
-            What::WarmUps { check, go, took } => {
+            TraceEvent::WarmUps { check, go, took } => {
                 if let Some(service) = self.services.get_mut(check) {
                     service.warm_ups = (*go, *took);
                 }
             }
-            What::Shutdown => self.feed(Event::Shutdown),
+            TraceEvent::Shutdown => self.feed(Event::Shutdown),
         }
     }
 
     /// Whether a look after a restart is due anyway, so that nobody has to ask for one.
     fn is_about_to_look(&self, check: &str) -> bool {
         self.agenda.values().any(|due| match due {
-            Due::List(effect) | Due::Probe(effect) => matches!(
+            QueuedEvent::List(effect) | QueuedEvent::Probe(effect) => matches!(
                 effect,
                 Effect::List { check: about, .. } | Effect::Probe { check: about, .. } if about == check
             ),
-            Due::Event(_) | Due::WarmUp(_) | Due::Act(_) => false,
+            QueuedEvent::Event(_) | QueuedEvent::WarmUp(_) | QueuedEvent::Act(_) => false,
         })
     }
 
@@ -180,10 +180,10 @@ impl<'a> World<'a> {
         self.agenda.clear();
     }
 
-    fn happen(&mut self, due: Due) {
+    fn happen(&mut self, due: QueuedEvent) {
         match due {
-            Due::Event(event) => self.feed(event),
-            Due::List(Effect::List { check, ticket, .. }) => {
+            QueuedEvent::Event(event) => self.feed(event),
+            QueuedEvent::List(Effect::List { check, ticket, .. }) => {
                 let processes = Ok(self.stock.list(self.now));
                 self.feed(Event::Listed {
                     check,
@@ -192,15 +192,15 @@ impl<'a> World<'a> {
                     unasked: Vec::new(),
                 });
             }
-            Due::Probe(Effect::Probe { check, ticket, .. }) => {
+            QueuedEvent::Probe(Effect::Probe { check, ticket, .. }) => {
                 let Some(service) = self.services.get(&check) else {
                     return;
                 };
                 let (sample, ends) = (service.sample.clone(), self.now + service.sample.took);
                 let event = answer(check, ticket, sample);
-                self.at(ends, Due::Event(event));
+                self.at(ends, QueuedEvent::Event(event));
             }
-            Due::WarmUp(Effect::WarmUp {
+            QueuedEvent::WarmUp(Effect::WarmUp {
                 check,
                 ticket,
                 within,
@@ -215,9 +215,9 @@ impl<'a> World<'a> {
                     ticket,
                     seen: Box::new(warmth(go, took > within)),
                 };
-                self.at(self.now + took.min(within), Due::Event(event));
+                self.at(self.now + took.min(within), QueuedEvent::Event(event));
             }
-            Due::Act(Effect::Act { ticket, plan }) => {
+            QueuedEvent::Act(Effect::Act { ticket, plan }) => {
                 let (outcome, pending) = self.stock.act(self.now, &plan);
                 self.feed(Event::Acted {
                     check: plan.check,
@@ -226,7 +226,7 @@ impl<'a> World<'a> {
                     pending,
                 });
             }
-            Due::Act(Effect::Resume {
+            QueuedEvent::Act(Effect::Resume {
                 ticket,
                 restart,
                 may_start,
@@ -240,7 +240,10 @@ impl<'a> World<'a> {
                 });
             }
             // only these are put there
-            Due::List(_) | Due::Probe(_) | Due::WarmUp(_) | Due::Act(_) => {}
+            QueuedEvent::List(_)
+            | QueuedEvent::Probe(_)
+            | QueuedEvent::WarmUp(_)
+            | QueuedEvent::Act(_) => {}
         }
     }
 
@@ -250,20 +253,24 @@ impl<'a> World<'a> {
         for effect in effects {
             match effect {
                 Effect::Note(_) => {}
-                Effect::List { after, .. } => self.at(self.now + after, Due::List(effect)),
-                Effect::Probe { after, .. } => self.at(self.now + after, Due::Probe(effect)),
-                Effect::WarmUp { after, .. } => self.at(self.now + after, Due::WarmUp(effect)),
+                Effect::List { after, .. } => self.at(self.now + after, QueuedEvent::List(effect)),
+                Effect::Probe { after, .. } => {
+                    self.at(self.now + after, QueuedEvent::Probe(effect))
+                }
+                Effect::WarmUp { after, .. } => {
+                    self.at(self.now + after, QueuedEvent::WarmUp(effect))
+                }
                 Effect::Act { ref plan, .. } => {
                     let takes = if plan.dry_run {
                         Duration::ZERO
                     } else {
                         RESTART
                     };
-                    self.at(self.now + takes, Due::Act(effect));
+                    self.at(self.now + takes, QueuedEvent::Act(effect));
                 }
                 Effect::Resume { may_start, .. } => {
                     let takes = if may_start { RESTART } else { Duration::ZERO };
-                    self.at(self.now + takes, Due::Act(effect));
+                    self.at(self.now + takes, QueuedEvent::Act(effect));
                 }
                 Effect::Wake {
                     process,
@@ -271,7 +278,7 @@ impl<'a> World<'a> {
                     after,
                 } => {
                     let event = Event::Woken { process, ticket };
-                    self.at(self.now + after, Due::Event(event));
+                    self.at(self.now + after, QueuedEvent::Event(event));
                 }
                 Effect::Report(report) => {
                     let delivered = Event::Delivered {
@@ -280,13 +287,13 @@ impl<'a> World<'a> {
                         kind: report.kind.clone(),
                         failure: None,
                     };
-                    self.at(self.now, Due::Event(delivered));
+                    self.at(self.now, QueuedEvent::Event(delivered));
                 }
             }
         }
     }
 
-    fn at(&mut self, at: Moment, due: Due) {
+    fn at(&mut self, at: Moment, due: QueuedEvent) {
         self.number += 1;
         self.agenda.insert((at, self.number), due);
     }
@@ -322,10 +329,10 @@ fn status(code: u16) -> StatusLine {
 }
 
 /// What a service says, as the event that ends a look.
-fn answer(check: String, ticket: crate::health::Ticket, sample: Sample) -> Event {
+fn answer(check: String, ticket: crate::health::Ticket, sample: TraceSample) -> Event {
     let duration = sample.took;
     match sample.answer {
-        Answer::Status { code, body } => {
+        SampleAnswer::Status { code, body } => {
             let seen = Observation {
                 duration,
                 status: Some(status(code)),
@@ -342,7 +349,7 @@ fn answer(check: String, ticket: crate::health::Ticket, sample: Sample) -> Event
                 seen: Box::new(seen),
             }
         }
-        Answer::Verdict {
+        SampleAnswer::Verdict {
             verdict,
             reason,
             detail,

@@ -1,37 +1,41 @@
 //! One line of a trace that a person wrote: what happens, and when. Pure.
 
-use super::fields::Fields;
-use super::happening::{Answer, Processes, Restarts, Sample, Step, WarmUps, What};
+use super::fields::TraceFields;
+use super::happening::{
+    Processes, Restarts, SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps,
+};
 use crate::health::{Reason, Verdict};
 
 /// One thing that happens.
-pub fn step(fields: &mut Fields, known: &[&str]) -> Option<Step> {
+pub fn step(fields: &mut TraceFields, known: &[&str]) -> Option<TraceStep> {
     if !fields.has("at") {
         fields.wrong("\"at\" is missing: expected when it happens, such as \"10s\" or 10");
     }
     let at = fields.span("at");
     let what = if fields.has("pause") {
-        fields.check("pause", known).map(|check| What::Pause {
+        fields.check("pause", known).map(|check| TraceEvent::Pause {
             check,
             reason: fields.text("reason").unwrap_or_default(),
             lasting: fields.span("for"),
         })
     } else if fields.has("resume") {
-        fields.check("resume", known).map(What::Resume)
+        fields.check("resume", known).map(TraceEvent::Resume)
     } else if fields.has("reset") {
-        fields.check("reset", known).map(What::Reset)
+        fields.check("reset", known).map(TraceEvent::Reset)
     } else if fields.has("manual_restart") {
         let check = fields.check("manual_restart", known);
-        check.map(What::ManualRestart)
+        check.map(TraceEvent::ManualRestart)
     } else if fields.has("by_hand") {
         // the first name of "manual_restart"
-        fields.check("by_hand", known).map(What::ManualRestart)
+        fields
+            .check("by_hand", known)
+            .map(TraceEvent::ManualRestart)
     } else if fields.has("restart") {
         let words = [("succeeds", Restarts::Succeed), ("fails", Restarts::Fail)];
         let go = fields.word("restart", &words);
         let check = fields.check("check", known);
         let process = fields.text("process");
-        go.map(|go| What::Restarts { check, process, go })
+        go.map(|go| TraceEvent::Restarts { check, process, go })
     } else if fields.has("warmup") {
         let words = [
             ("answered", WarmUps::Answered),
@@ -45,7 +49,7 @@ pub fn step(fields: &mut Fields, known: &[&str]) -> Option<Step> {
             fields.wrong("\"check\" is missing: expected whose warm-ups");
         }
         go.zip(check)
-            .map(|(go, check)| What::WarmUps { check, go, took })
+            .map(|(go, check)| TraceEvent::WarmUps { check, go, took })
     } else if fields.has("processes") {
         let words = [
             ("replaced", Processes::Replaced),
@@ -58,19 +62,19 @@ pub fn step(fields: &mut Fields, known: &[&str]) -> Option<Step> {
             fields.wrong("\"check\" is missing: expected whose processes");
         }
         are.zip(check)
-            .map(|(are, check)| What::Processes { check, are })
+            .map(|(are, check)| TraceEvent::Processes { check, are })
     } else if fields.has("shutdown") {
-        fields.word_true("shutdown").then_some(What::Shutdown)
+        fields.word_true("shutdown").then_some(TraceEvent::Shutdown)
     } else {
         sample(fields, known)
     };
-    Some(Step {
+    Some(TraceStep {
         at: at?,
         what: what?,
     })
 }
 
-fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
+fn sample(fields: &mut TraceFields, known: &[&str]) -> Option<TraceEvent> {
     if !fields.has("check") {
         fields.wrong(
             "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
@@ -85,18 +89,18 @@ fn sample(fields: &mut Fields, known: &[&str]) -> Option<What> {
         true => answered(fields),
         false => judged(fields),
     };
-    let sample = Sample {
+    let sample = TraceSample {
         answer: answer?,
         took,
     };
-    Some(What::Sample {
+    Some(TraceEvent::Sample {
         check: check?,
         sample,
     })
 }
 
 /// What the check itself judges.
-fn answered(fields: &mut Fields) -> Option<Answer> {
+fn answered(fields: &mut TraceFields) -> Option<SampleAnswer> {
     let judged = [fields.text("verdict"), fields.text("reason")];
     if judged.iter().any(Option::is_some) {
         fields.wrong(
@@ -105,11 +109,11 @@ fn answered(fields: &mut Fields) -> Option<Answer> {
     }
     let code = fields.code("code");
     let body = fields.text("body").unwrap_or_default();
-    code.map(|code| Answer::Status { code, body })
+    code.map(|code| SampleAnswer::Status { code, body })
 }
 
 /// What is judged already.
-fn judged(fields: &mut Fields) -> Option<Answer> {
+fn judged(fields: &mut TraceFields) -> Option<SampleAnswer> {
     let verdicts = Verdict::ALL.map(|verdict| (verdict.as_str(), verdict));
     let reasons = Reason::ALL.map(|reason| (reason.as_str(), reason));
     let named = fields.has("verdict") || fields.has("reason");
@@ -129,7 +133,7 @@ fn judged(fields: &mut Fields) -> Option<Answer> {
         (None, Some(_)) => Verdict::Fail,
         (None, None) => return None,
     };
-    Some(Answer::Verdict {
+    Some(SampleAnswer::Verdict {
         verdict,
         reason,
         detail,

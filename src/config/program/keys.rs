@@ -4,8 +4,8 @@ use nix::sys::signal::Signal;
 use toml::de::DeValue;
 
 use crate::config::diagnostics::Diagnostic;
-use crate::config::table::Table;
-use crate::config::value::Value;
+use crate::config::table::TomlTable;
+use crate::config::value::TomlValue;
 use crate::health::suggest::nearest;
 use crate::supervisor::embedded::spec::{Autorestart, Rlimits};
 
@@ -15,7 +15,7 @@ const STOP_SIGNALS: [&str; 7] = ["term", "hup", "int", "quit", "kill", "usr1", "
 const MOST_FILES: u32 = 1 << 30;
 
 /// `rlimits = { nofile = 4096, core = "unlimited" }`.
-pub fn read_limits(table: &Table<'_>) -> Rlimits {
+pub fn read_limits(table: &TomlTable<'_>) -> Rlimits {
     let Some(table) = table.table("rlimits") else {
         return Rlimits::default();
     };
@@ -28,7 +28,7 @@ pub fn read_limits(table: &Table<'_>) -> Rlimits {
 }
 
 /// When a program is started again.
-pub fn autorestart(value: &Value<'_>) -> Option<Autorestart> {
+pub fn autorestart(value: &TomlValue<'_>) -> Option<Autorestart> {
     let expected = "expected true, false or \"unexpected\"";
     match value.found {
         DeValue::Boolean(true) => Some(Autorestart::Always),
@@ -46,7 +46,7 @@ pub fn autorestart(value: &Value<'_>) -> Option<Autorestart> {
 }
 
 /// `TERM`, `SIGTERM`, or a number.
-pub fn signal(value: &Value<'_>) -> Option<Signal> {
+pub fn signal(value: &TomlValue<'_>) -> Option<Signal> {
     let text = match value.found {
         DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
         _ => value.text()?,
@@ -68,7 +68,7 @@ pub fn signal(value: &Value<'_>) -> Option<Signal> {
 }
 
 /// An octal mask.
-pub fn umask(value: &Value<'_>) -> Option<u32> {
+pub fn umask(value: &TomlValue<'_>) -> Option<u32> {
     let digits = match value.found {
         DeValue::String(text) => text.as_ref(),
         DeValue::Integer(number) if number.radix() == 8 => number.as_str(),
@@ -86,11 +86,11 @@ pub fn umask(value: &Value<'_>) -> Option<u32> {
     mask
 }
 
-fn files(value: &Value<'_>) -> Option<u64> {
+fn files(value: &TomlValue<'_>) -> Option<u64> {
     value.count(1, MOST_FILES).map(u64::from)
 }
 
-fn core(value: &Value<'_>) -> Option<u64> {
+fn core(value: &TomlValue<'_>) -> Option<u64> {
     match value.plain() {
         Some("unlimited") => Some(u64::MAX),
         _ => value.size(),

@@ -2,9 +2,9 @@
 
 use super::names::Names;
 use crate::config::diagnostics::Diagnostic;
-use crate::config::table::Table;
-use crate::config::value::Value;
-use crate::supervisor::embedded::spec::{LogFile, ProgramOutput, Stream};
+use crate::config::table::TomlTable;
+use crate::config::value::TomlValue;
+use crate::supervisor::embedded::spec::{LogFile, OutputStream, ProgramOutput};
 
 /// supervisord's defaults.
 const MAXBYTES: u64 = 50 << 20;
@@ -13,29 +13,35 @@ const BACKUPS: u32 = 10;
 const MOST: u32 = 10_000;
 
 /// The keys of one output.
-pub struct Keys {
+pub struct OutputKeys {
     file: &'static str,
     maxbytes: &'static str,
     backups: &'static str,
 }
 
-pub const STDOUT: Keys = Keys {
+pub const STDOUT: OutputKeys = OutputKeys {
     file: "stdout_logfile",
     maxbytes: "stdout_logfile_maxbytes",
     backups: "stdout_logfile_backups",
 };
 
-pub const STDERR: Keys = Keys {
+pub const STDERR: OutputKeys = OutputKeys {
     file: "stderr_logfile",
     maxbytes: "stderr_logfile_maxbytes",
     backups: "stderr_logfile_backups",
 };
 
 /// Where the output with these `keys` goes; `None`: the table does not say.
-pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<ProgramOutput> {
+pub fn read_output(
+    table: &TomlTable<'_>,
+    keys: &OutputKeys,
+    names: &Names<'_>,
+) -> Option<ProgramOutput> {
     let file = table.get(keys.file);
     let bounds = [table.get(keys.maxbytes), table.get(keys.backups)];
-    let maxbytes = table.read(keys.maxbytes, Value::size).unwrap_or(MAXBYTES);
+    let maxbytes = table
+        .read(keys.maxbytes, TomlValue::size)
+        .unwrap_or(MAXBYTES);
     let backups = table
         .read(keys.backups, |value| value.count(0, MOST))
         .unwrap_or(BACKUPS);
@@ -51,8 +57,8 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
     let text = value.some_text()?;
     match text.as_str() {
         "NONE" | "/dev/null" => Some(ProgramOutput::Null),
-        "/dev/stdout" | "/dev/fd/1" => Some(ProgramOutput::Inherit(Stream::Stdout)),
-        "/dev/stderr" | "/dev/fd/2" => Some(ProgramOutput::Inherit(Stream::Stderr)),
+        "/dev/stdout" | "/dev/fd/1" => Some(ProgramOutput::Inherit(OutputStream::Stdout)),
+        "/dev/stderr" | "/dev/fd/2" => Some(ProgramOutput::Inherit(OutputStream::Stderr)),
         "AUTO" | "syslog" => {
             value.wrong(Diagnostic::new(
                 format!("{text:?} names no file"),
@@ -70,14 +76,14 @@ pub fn read_output(table: &Table<'_>, keys: &Keys, names: &Names<'_>) -> Option<
 
 /// Where standard error goes: with `redirect_stderr` to where `stdout` does.
 pub fn read_stderr(
-    table: &Table<'_>,
-    keys: &Keys,
+    table: &TomlTable<'_>,
+    keys: &OutputKeys,
     names: &Names<'_>,
     stdout: &ProgramOutput,
 ) -> Option<ProgramOutput> {
     let own = read_output(table, keys, names);
     if !table
-        .read("redirect_stderr", Value::flag)
+        .read("redirect_stderr", TomlValue::flag)
         .unwrap_or_default()
     {
         return own;

@@ -45,14 +45,14 @@ impl From<io::Error> for ClientError {
 
 /// How a watchdog is reached.
 #[derive(Clone, Debug)]
-pub enum Target {
+pub enum ControlTarget {
     /// Over its socket on this host.
     Socket(PathBuf),
     /// Over HTTP.
     Remote(Remote),
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ControlTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => path.display().fmt(f),
@@ -65,10 +65,10 @@ impl fmt::Display for Target {
 ///
 /// # Errors
 /// When it does not answer, or not in words that we know.
-pub fn ask(target: &Target, ask: ControlCommand) -> Result<ControlReply, ClientError> {
+pub fn ask(target: &ControlTarget, ask: ControlCommand) -> Result<ControlReply, ClientError> {
     match target {
-        Target::Socket(path) => ask_socket(path, ask),
-        Target::Remote(remote) => remote.ask(ask),
+        ControlTarget::Socket(path) => ask_socket(path, ask),
+        ControlTarget::Remote(remote) => remote.ask(ask),
     }
 }
 

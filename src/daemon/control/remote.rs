@@ -10,7 +10,7 @@ use url::Url;
 
 use super::client::ClientError;
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
-use crate::net::http1::Request;
+use crate::net::http1::HttpRequest;
 use crate::net::{connect_to_url, http as values, tls};
 use crate::secret::Secret;
 
@@ -80,7 +80,7 @@ impl Remote {
             ("Content-Type", HeaderValue::from_static("application/json")),
             ("X-API-Key", key),
         ];
-        let request = Request {
+        let request = HttpRequest {
             method: &Method::POST,
             target: &values::target(&url),
             headers: &headers.map(|(name, value)| (name.to_owned(), value)),

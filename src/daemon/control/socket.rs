@@ -24,12 +24,12 @@ const BACKLOG: i32 = 16;
 #[derive(Debug)]
 pub struct Bound {
     path: PathBuf,
-    file: Identity,
+    file: SocketIdentity,
 }
 
 /// A file, whatever its name becomes. Its number may be given to another one, its age not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
+struct SocketIdentity {
     device: u64,
     inode: u64,
     changed: (i64, i64),
@@ -128,9 +128,9 @@ fn stream(flags: SockFlag) -> nix::Result<std::os::fd::OwnedFd> {
     socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)
 }
 
-fn identity(path: &Path) -> io::Result<Identity> {
+fn identity(path: &Path) -> io::Result<SocketIdentity> {
     let meta = fs::symlink_metadata(path)?;
-    Ok(Identity {
+    Ok(SocketIdentity {
         device: meta.dev(),
         inode: meta.ino(),
         changed: (meta.ctime(), meta.ctime_nsec()),

@@ -34,14 +34,14 @@ use super::programs::{Definitions, Programs};
 use super::run_lock::{LockError, RunLock};
 use super::sd_notify::{self, SdNotify};
 use super::serving::Serving;
-use super::ticks::{Due, Ticks};
+use super::ticks::{CheckPeriod, Ticks};
 use super::wiring::Parts;
 use passes::Passes;
 use reload::{FixedKeys, Reloader};
 
 pub use reload::Reload;
 pub use shutdown::Ending;
-pub use tally::Tally;
+pub use tally::RunCounts;
 
 /// How long an earlier run may take to be gone.
 const LOCK_WITHIN: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ pub struct Watchdog {
     ended: mpsc::UnboundedReceiver<Ended>,
     delivered: mpsc::UnboundedReceiver<Event>,
     ticks: Ticks,
-    due: Vec<Due>,
+    due: Vec<CheckPeriod>,
     once: bool,
     reloader: Reloader,
     fixed: FixedKeys,
@@ -70,7 +70,7 @@ pub struct Watchdog {
     defined: Definitions,
     /// The fingerprint of each check's memory as it was last written down.
     written: BTreeMap<String, u64>,
-    tally: Tally,
+    tally: RunCounts,
     passes: Passes,
     /// How far the wall clock was from ours when that was last noticed, in milliseconds.
     wall_offset: i64,
@@ -152,7 +152,7 @@ impl Watchdog {
             programs,
             defined: parts.programs,
             written: BTreeMap::new(),
-            tally: Tally::default(),
+            tally: RunCounts::default(),
             passes: Passes::default(),
             wall_offset: clock.wall_offset(),
         }
@@ -169,13 +169,13 @@ impl Watchdog {
         mut self,
         signals: Signals,
         over: impl Future<Output = ()>,
-    ) -> (Ending, Tally) {
+    ) -> (Ending, RunCounts) {
         let begun = self.executor.clock.now();
         let ending = self.watch(signals, over).await;
         let lasted = self.executor.clock.now().since(begun);
         (
             ending,
-            Tally {
+            RunCounts {
                 lasted,
                 ..self.tally
             },

@@ -4,8 +4,8 @@ use super::Watchdog;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{self, ControlFault, ControlReply};
 use crate::daemon::serving::Incoming;
-use crate::daemon::timeline::{Line, Timeline};
-use crate::serve::hub::{Controlled, Outcome, Request, Story};
+use crate::daemon::timeline::{Timeline, TimelineLine};
+use crate::serve::hub::{ControlOutcome, Controlled, ServeRequest, Story};
 use crate::serve::view::View;
 use crate::store::Store;
 
@@ -32,11 +32,11 @@ impl Watchdog {
                 self.serving.levels = levels;
                 self.serving.health.measured(levels);
             }
-            Incoming::Asked(Request::View(answer)) => {
+            Incoming::Asked(ServeRequest::View(answer)) => {
                 // who asked may be gone
                 let _ = answer.send(self.view());
             }
-            Incoming::Asked(Request::Incidents { check, answer }) => {
+            Incoming::Asked(ServeRequest::Incidents { check, answer }) => {
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
                     let found = store.incidents(&watchdog, check.as_deref(), INCIDENTS);
@@ -44,14 +44,14 @@ impl Watchdog {
                     let _ = answer.send(found.await.unwrap_or_default());
                 });
             }
-            Incoming::Asked(Request::Story { id, answer }) => {
+            Incoming::Asked(ServeRequest::Story { id, answer }) => {
                 self.write_passes();
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
                     let _ = answer.send(story(&store, &watchdog, &id).await);
                 });
             }
-            Incoming::Asked(Request::Control { request, answer }) => {
+            Incoming::Asked(ServeRequest::Control { request, answer }) => {
                 match protocol::read(&request) {
                     Err(refused) => drop(answer.send(controlled(refused))),
                     Ok(command) => {
@@ -107,7 +107,8 @@ async fn story(store: &Store, watchdog: &str, id: &str) -> Option<Story> {
     let timeline = Timeline::of(&incident, None, &notes.unwrap_or_default());
     let mut lines = Vec::new();
     // fails beyond the threshold are one like the other
-    let alike = |one: &Line, other: &Line| one.like.is_some() && one.like == other.like;
+    let alike =
+        |one: &TimelineLine, other: &TimelineLine| one.like.is_some() && one.like == other.like;
     for run in timeline.lines.chunk_by(alike) {
         lines.push((run[0].at, run[0].text.clone()));
         if let [_, .., last] = run {
@@ -120,12 +121,12 @@ async fn story(store: &Store, watchdog: &str, id: &str) -> Option<Story> {
 fn controlled(reply: ControlReply) -> Controlled {
     let outcome = match &reply {
         ControlReply::Error { fault, .. } => match fault {
-            ControlFault::BadRequest | ControlFault::Version => Outcome::BadRequest,
-            ControlFault::UnknownCheck | ControlFault::UnknownProgram => Outcome::NotFound,
-            ControlFault::Refused | ControlFault::NotReloaded => Outcome::Conflict,
-            ControlFault::Busy => Outcome::Unavailable,
+            ControlFault::BadRequest | ControlFault::Version => ControlOutcome::BadRequest,
+            ControlFault::UnknownCheck | ControlFault::UnknownProgram => ControlOutcome::NotFound,
+            ControlFault::Refused | ControlFault::NotReloaded => ControlOutcome::Conflict,
+            ControlFault::Busy => ControlOutcome::Unavailable,
         },
-        _ => Outcome::Done,
+        _ => ControlOutcome::Done,
     };
     Controlled {
         json: protocol::write(reply),

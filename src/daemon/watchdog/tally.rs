@@ -6,7 +6,7 @@ use crate::health::{Decision, Verdict};
 
 /// Counters of one run, for the summary at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct RunCounts {
     /// Probes that were judged.
     pub probes: u64,
     /// Those that failed.
@@ -19,7 +19,7 @@ pub struct Tally {
     pub lasted: Duration,
 }
 
-impl Tally {
+impl RunCounts {
     /// Takes what was decided into account.
     pub(super) fn count(&mut self, decision: &Decision) {
         match decision {

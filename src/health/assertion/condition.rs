@@ -5,10 +5,10 @@ use std::fmt;
 
 use super::literal::{Literal, Number};
 use super::pattern::Pattern;
-use super::query::{Kind, Query};
+use super::query::{Query, ValueKind};
 use super::scan::{ParseError, Scanner, is_of_word, quote};
 use super::suggest::suggest;
-use super::value::Value;
+use super::value::FoundValue;
 
 /// A condition that one value can meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,14 +75,16 @@ impl Condition {
             word,
             "contains" | "startsWith" | "endsWith" | "matches" | "isEmpty"
         );
-        if of_text && !matches!(query.kind(), Kind::Text | Kind::Json) {
+        if of_text && !matches!(query.kind(), ValueKind::Text | ValueKind::Json) {
             let help = "it is compared with ==, !=, <, <=, >, >= or in";
             let message = format!("{word:?} is for texts, and \"{query}\" is none");
             return Err(scan.error(start..behind, message, help));
         }
         match word {
             "in" => set(scan, query).map(Self::In),
-            "contains" if query.kind() == Kind::Json => Literal::parse(scan).map(Self::Contains),
+            "contains" if query.kind() == ValueKind::Json => {
+                Literal::parse(scan).map(Self::Contains)
+            }
             "contains" => text(scan, word).map(|text| Self::Contains(Literal::Text(text))),
             "startsWith" => text(scan, word).map(Self::StartsWith),
             "endsWith" => text(scan, word).map(Self::EndsWith),
@@ -96,7 +98,7 @@ impl Condition {
     }
 
     /// Whether `value` passes, or why that cannot be said.
-    pub fn passes(&self, value: &Value<'_>) -> Result<bool, String> {
+    pub fn passes(&self, value: &FoundValue<'_>) -> Result<bool, String> {
         match self {
             Self::Compare(op, literal) => value.compare(literal).map(|order| op.holds(order)),
             Self::In(members) => is_member(value, members),
@@ -109,7 +111,7 @@ impl Condition {
     }
 }
 
-fn is_member(value: &Value<'_>, members: &[Member]) -> Result<bool, String> {
+fn is_member(value: &FoundValue<'_>, members: &[Member]) -> Result<bool, String> {
     let mut sayable = Err(String::new());
     for member in members {
         let is = match member {
@@ -162,20 +164,20 @@ fn literal(scan: &mut Scanner<'_>, query: &Query, op: Option<Op>) -> Result<Lite
         (_, Literal::Text(_) | Literal::Bool(_) | Literal::Null) if ordered => {
             "only numbers, durations and sizes are less or greater: use == or !="
         }
-        (Kind::Code, Literal::Number(_)) => return Ok(value),
-        (Kind::Code, _) => "expected a number, such as 200, without quotes",
-        (Kind::Text, Literal::Text(_) | Literal::Number(_)) => return Ok(value),
-        (Kind::Text, _) => "expected a text in quotes, or a number",
-        (Kind::Time, Literal::Time(_)) => return Ok(value),
+        (ValueKind::Code, Literal::Number(_)) => return Ok(value),
+        (ValueKind::Code, _) => "expected a number, such as 200, without quotes",
+        (ValueKind::Text, Literal::Text(_) | Literal::Number(_)) => return Ok(value),
+        (ValueKind::Text, _) => "expected a text in quotes, or a number",
+        (ValueKind::Time, Literal::Time(_)) => return Ok(value),
         // seconds to some, milliseconds to others: asked rather than guessed
-        (Kind::Time, _) => "expected a number with a unit, such as 500ms, 5s or 14d",
-        (Kind::Size, Literal::Number(_) | Literal::Size(_)) => return Ok(value),
-        (Kind::Size, _) => "expected a number of bytes, or a size such as 10KiB",
-        (Kind::Sample, Literal::Number(_) | Literal::Time(_) | Literal::Size(_)) => {
+        (ValueKind::Time, _) => "expected a number with a unit, such as 500ms, 5s or 14d",
+        (ValueKind::Size, Literal::Number(_) | Literal::Size(_)) => return Ok(value),
+        (ValueKind::Size, _) => "expected a number of bytes, or a size such as 10KiB",
+        (ValueKind::Sample, Literal::Number(_) | Literal::Time(_) | Literal::Size(_)) => {
             return Ok(value);
         }
-        (Kind::Sample, _) => "expected a number, or a number with a unit, such as 5s or 2GiB",
-        (Kind::Json, _) => return Ok(value),
+        (ValueKind::Sample, _) => "expected a number, or a number with a unit, such as 5s or 2GiB",
+        (ValueKind::Json, _) => return Ok(value),
     };
     let message = format!("\"{query}\" cannot be compared with {}", value.kind());
     Err(scan.error(start..scan.at(), message, help))

@@ -5,9 +5,9 @@ use super::series::{Series, is_name, is_of_name};
 use super::value::excerpt;
 
 /// The samples of a body, by their names.
-pub struct Samples<'a>(Vec<Line<'a>>);
+pub struct Samples<'a>(Vec<MetricLine<'a>>);
 
-struct Line<'a> {
+struct MetricLine<'a> {
     number: usize,
     name: &'a str,
     /// Labels, value and what may follow.
@@ -31,7 +31,7 @@ impl<'a> Samples<'a> {
                 let end = line.find(|c| !is_of_name(c)).unwrap_or(line.len());
                 let (name, rest) = line.split_at(end);
                 let named = is_name(name) && rest.starts_with(['{', ' ', '\t']);
-                let found = Line { number, name, rest };
+                let found = MetricLine { number, name, rest };
                 named.then_some(found).ok_or_else(|| {
                     let line = excerpt(line.as_bytes());
                     format!("a body that is not metrics text: line {number} is {line}")

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::condition::{Condition, Op};
 use super::query::Query;
 use super::scan::{ParseError, Scanner};
-use super::value::Value;
+use super::value::FoundValue;
 
 /// What must hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +99,7 @@ impl Predicate {
     }
 
     /// Whether it holds for what `query` found, and what that was.
-    pub fn check(&self, query: &Query, found: &[Value<'_>]) -> (bool, String) {
+    pub fn check(&self, query: &Query, found: &[FoundValue<'_>]) -> (bool, String) {
         match self {
             Self::Exists { not } => match found {
                 [] => (*not, query.nothing()),
@@ -108,8 +108,8 @@ impl Predicate {
             },
             Self::Count { not, op, wanted } => {
                 let count = match found {
-                    [Value::Json(Json::Array(items))] => items.len(),
-                    [Value::Json(Json::Object(members))] => members.len(),
+                    [FoundValue::Json(Json::Array(items))] => items.len(),
+                    [FoundValue::Json(Json::Object(members))] => members.len(),
                     values => values.len(),
                 };
                 let holds = op.holds(u64::try_from(count).unwrap_or(u64::MAX).cmp(wanted));
@@ -139,11 +139,15 @@ fn no_list(scan: &Scanner<'_>, query: &Query, message: &str) -> ParseError {
 type Passed = Result<bool, String>;
 
 impl Over {
-    fn check(self, found: &[Value<'_>], passes: impl Fn(&Value<'_>) -> Passed) -> (bool, String) {
+    fn check(
+        self,
+        found: &[FoundValue<'_>],
+        passes: impl Fn(&FoundValue<'_>) -> Passed,
+    ) -> (bool, String) {
         let items;
         let values = match found {
-            [Value::Json(Json::Array(list))] if self != Self::Each => {
-                items = list.iter().map(Value::Json).collect::<Vec<_>>();
+            [FoundValue::Json(Json::Array(list))] if self != Self::Each => {
+                items = list.iter().map(FoundValue::Json).collect::<Vec<_>>();
                 items.as_slice()
             }
             values => values,
@@ -161,7 +165,7 @@ impl Over {
     }
 }
 
-fn all(values: &[Value<'_>], passed: &[Passed]) -> (bool, String) {
+fn all(values: &[FoundValue<'_>], passed: &[Passed]) -> (bool, String) {
     let bad = passed.iter().position(|passed| *passed != Ok(true));
     match bad {
         Some(at) => (false, told(values, passed, at)),
@@ -172,7 +176,7 @@ fn all(values: &[Value<'_>], passed: &[Passed]) -> (bool, String) {
     }
 }
 
-fn any(values: &[Value<'_>], passed: &[Passed]) -> (bool, String) {
+fn any(values: &[FoundValue<'_>], passed: &[Passed]) -> (bool, String) {
     if let Some(at) = passed.iter().position(|passed| *passed == Ok(true)) {
         return (true, told(values, passed, at));
     }
@@ -196,7 +200,7 @@ fn negated(passed: &[Passed], (holds, actual): (bool, String)) -> (bool, String)
     }
 }
 
-fn told(values: &[Value<'_>], passed: &[Passed], at: usize) -> String {
+fn told(values: &[FoundValue<'_>], passed: &[Passed], at: usize) -> String {
     let shown = match &passed[at] {
         Ok(_) => values[at].show(),
         Err(why) => why.clone(),

@@ -9,7 +9,7 @@ use super::path::Path;
 use super::scan::{ParseError, Scanner, is_of_word, quote};
 use super::series::Series;
 use super::suggest::suggest;
-use super::value::{Value, whole};
+use super::value::{FoundValue, whole};
 
 const WORDS: [&str; 11] = [
     "status",
@@ -43,7 +43,7 @@ pub enum Query {
 
 /// What kind of values a query finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// A number without a unit.
     Code,
     /// Text without a type: a number can be read from it.
@@ -90,14 +90,16 @@ impl Query {
         .inspect(|_| scan.skip_blanks())
     }
 
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ValueKind {
         match self {
-            Self::Status => Kind::Code,
-            Self::Header(_) | Self::Body | Self::Line | Self::Version | Self::Url => Kind::Text,
-            Self::JsonPath(_) => Kind::Json,
-            Self::Metric(_) => Kind::Sample,
-            Self::Duration | Self::Expires => Kind::Time,
-            Self::Size => Kind::Size,
+            Self::Status => ValueKind::Code,
+            Self::Header(_) | Self::Body | Self::Line | Self::Version | Self::Url => {
+                ValueKind::Text
+            }
+            Self::JsonPath(_) => ValueKind::Json,
+            Self::Metric(_) => ValueKind::Sample,
+            Self::Duration | Self::Expires => ValueKind::Time,
+            Self::Size => ValueKind::Size,
         }
     }
 
@@ -121,39 +123,39 @@ impl Query {
     }
 
     /// All that is found, which may be nothing, or why nothing can be looked for.
-    pub fn find<'f>(&'f self, facts: &'f Facts<'_>) -> Result<Vec<Value<'f>>, String> {
+    pub fn find<'f>(&'f self, facts: &'f Facts<'_>) -> Result<Vec<FoundValue<'f>>, String> {
         let seen = facts.seen;
         let text = text_value;
         let one = match self {
             Self::Status => {
                 let code = seen.status.as_ref().map(|line| i128::from(line.code));
                 let code = code.or(seen.exit.map(i128::from));
-                code.map(|code| Value::Number(Number::Whole(code)))
+                code.map(|code| FoundValue::Number(Number::Whole(code)))
             }
             Self::Version => seen.status.as_ref().map(|line| text(&line.version)),
             Self::Url => Some(text(&seen.url)).filter(|_| !seen.url.is_empty()),
-            Self::Body => seen.body.as_ref().map(Value::Body),
+            Self::Body => seen.body.as_ref().map(FoundValue::Body),
             Self::Line => match &seen.body {
-                Some(body) => Some(Value::Text(without_line_end(whole(body)?))),
+                Some(body) => Some(FoundValue::Text(without_line_end(whole(body)?))),
                 None => None,
             },
-            Self::Size => seen.body.as_ref().map(|body| Value::Size(body.size)),
+            Self::Size => seen.body.as_ref().map(|body| FoundValue::Size(body.size)),
             Self::Duration => i128::try_from(seen.duration.as_nanos())
                 .ok()
-                .map(Value::Time),
+                .map(FoundValue::Time),
             Self::Expires => facts
                 .expires_in()?
-                .map(|left| Value::Time(i128::from(left) * 1_000_000_000)),
+                .map(|left| FoundValue::Time(i128::from(left) * 1_000_000_000)),
             Self::Header(name) => {
                 return Ok(facts.headers(name).map(text).collect());
             }
             Self::JsonPath(path) => {
                 let nodes = path.nodes(facts.json()?);
-                return Ok(nodes.into_iter().map(Value::Json).collect());
+                return Ok(nodes.into_iter().map(FoundValue::Json).collect());
             }
             Self::Metric(series) => {
                 let values = facts.samples()?.values(series)?;
-                let number = |value| Value::Number(Number::Float(value));
+                let number = |value| FoundValue::Number(Number::Float(value));
                 return Ok(values.into_iter().map(number).collect());
             }
         };
@@ -176,8 +178,8 @@ impl Query {
     }
 }
 
-fn text_value(text: &str) -> Value<'_> {
-    Value::Text(text.as_bytes())
+fn text_value(text: &str) -> FoundValue<'_> {
+    FoundValue::Text(text.as_bytes())
 }
 
 fn unknown(scan: &Scanner<'_>) -> ParseError {

@@ -10,7 +10,7 @@ use super::literal::{Literal, Number};
 
 /// One value that a query found.
 #[derive(Clone, Copy)]
-pub enum Value<'a> {
+pub enum FoundValue<'a> {
     /// Bytes of the answer, of no type yet.
     Text(&'a [u8]),
     /// The body, which may not have been kept as a whole.
@@ -25,7 +25,7 @@ pub enum Value<'a> {
 /// So much of a text is shown.
 const SHOWN: usize = 120;
 
-impl<'a> Value<'a> {
+impl<'a> FoundValue<'a> {
     /// How it stands to `literal`, or why they cannot be compared.
     pub fn compare(&self, literal: &Literal) -> Result<Ordering, String> {
         let wanted = match literal {

@@ -26,7 +26,7 @@ pub struct Ticket(pub u64);
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Time to look at a check.
-    Tick(Tick),
+    Tick(CheckTick),
     /// The supervisor answered [`Effect::List`].
     Listed {
         check: String,
@@ -111,7 +111,7 @@ pub enum Event {
 
 /// Time to look at a check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
+pub struct CheckTick {
     /// Which.
     pub check: String,
     /// How old the tick is, when its source knows.

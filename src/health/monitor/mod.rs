@@ -28,7 +28,7 @@ use super::step::Halt;
 use pending::Pending;
 use shared::{Context, Shared};
 
-pub use event::{Effect, Event, Limits, Tick, Ticket};
+pub use event::{CheckTick, Effect, Event, Limits, Ticket};
 
 /// All checks and what they share.
 #[derive(Clone, Debug)]

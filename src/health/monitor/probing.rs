@@ -9,10 +9,10 @@ use super::super::policy::NotifyMode;
 use super::super::process::{Backend, Process, ProcessState};
 use super::super::step::CallError;
 use super::shared::Context;
-use super::{Effect, Tick, Ticket};
+use super::{CheckTick, Effect, Ticket};
 
 impl CheckState {
-    pub(super) fn tick(&mut self, tick: &Tick, cx: &mut Context<'_>) {
+    pub(super) fn tick(&mut self, tick: &CheckTick, cx: &mut Context<'_>) {
         if cx.shared.shutting_down {
             return;
         }
@@ -39,7 +39,7 @@ impl CheckState {
     }
 
     /// A tick is stale when it is older than its period, or was made before the last action ended.
-    fn is_stale(&self, now: Moment, tick: &Tick) -> bool {
+    fn is_stale(&self, now: Moment, tick: &CheckTick) -> bool {
         let Some(age) = tick.age else {
             return false;
         };

@@ -7,8 +7,8 @@ use super::super::expectation::Expectation;
 use super::super::gate::Gate;
 use super::super::moment::Moment;
 use super::super::snapshot::{
-    Busy, CheckResultView, CheckView, IncidentView, PauseView, RollingView, Snapshot, Spending,
-    StreakView, Totals,
+    ActivityView, CheckResultView, CheckView, IncidentView, PauseView, RollingView, Snapshot,
+    Spending, StreakView, Totals,
 };
 use super::super::threshold::{Status, Streak};
 use super::Monitor;
@@ -144,12 +144,12 @@ impl CheckState {
         }
     }
 
-    fn busy(&self) -> Option<Busy> {
+    fn busy(&self) -> Option<ActivityView> {
         match &self.activity {
             Activity::Idle => None,
-            Activity::Listing { .. } => Some(Busy::Listing),
-            Activity::Probing { .. } => Some(Busy::Probing),
-            Activity::Acting { begun, on, .. } => Some(Busy::Restarting {
+            Activity::Listing { .. } => Some(ActivityView::Listing),
+            Activity::Probing { .. } => Some(ActivityView::Probing),
+            Activity::Acting { begun, on, .. } => Some(ActivityView::Restarting {
                 since: *begun,
                 on: on.iter().flatten().map(ToString::to_string).collect(),
             }),

@@ -10,7 +10,7 @@ use super::super::note::Decision;
 use super::super::observation::Observation;
 use super::super::process::Process;
 use super::super::verdict::Verdict;
-use super::super::warmup::{Answer, Warmed, Warming, life, read, running};
+use super::super::warmup::{WarmUpAnswer, Warmed, Warming, life, read, running};
 use super::shared::Context;
 use super::{Effect, Ticket};
 
@@ -67,10 +67,10 @@ impl CheckState {
         let took = cx.now.since(warming.since);
         let left = timeout.saturating_sub(took + ASK_EVERY);
         let decision = match read(seen) {
-            Answer::NotYet(_) if !left.is_zero() => None,
+            WarmUpAnswer::NotYet(_) if !left.is_zero() => None,
             _ if again => None,
-            Answer::Warm { code } => Some(Decision::WarmedUp { took, code }),
-            Answer::NotYet(detail) | Answer::Failed(detail) => {
+            WarmUpAnswer::Warm { code } => Some(Decision::WarmedUp { took, code }),
+            WarmUpAnswer::NotYet(detail) | WarmUpAnswer::Failed(detail) => {
                 Some(Decision::NotWarmedUp { took, detail })
             }
         };

@@ -73,7 +73,7 @@ fn read_length(text: &str) -> Option<u64> {
 
 /// What comes next of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum BodyStep {
     /// A piece of it, at this place of the input.
     Piece(Range<usize>),
     /// More input is needed.
@@ -84,10 +84,10 @@ pub enum Step {
 
 /// A body on its way in.
 #[derive(Debug)]
-pub struct Decoder(State);
+pub struct Decoder(BodyState);
 
 #[derive(Debug)]
-enum State {
+enum BodyState {
     /// So many bytes are left.
     Length(u64),
     Close,
@@ -109,10 +109,10 @@ impl Decoder {
     /// Nothing came so far.
     pub fn new(framing: Framing) -> Self {
         Self(match framing {
-            Framing::Length(0) => State::Done,
-            Framing::Length(left) => State::Length(left),
-            Framing::Chunked => State::Size(Vec::new()),
-            Framing::Close => State::Close,
+            Framing::Length(0) => BodyState::Done,
+            Framing::Length(left) => BodyState::Length(left),
+            Framing::Chunked => BodyState::Size(Vec::new()),
+            Framing::Close => BodyState::Close,
         })
     }
 
@@ -120,35 +120,35 @@ impl Decoder {
     ///
     /// # Errors
     /// Says what is wrong with a chunk.
-    pub fn take(&mut self, input: &[u8]) -> Result<(usize, Step), String> {
+    pub fn take(&mut self, input: &[u8]) -> Result<(usize, BodyStep), String> {
         let mut at = 0;
         loop {
             let rest = &input[at..];
             match &mut self.0 {
-                State::Done => return Ok((at, Step::Done)),
-                _ if rest.is_empty() => return Ok((at, Step::More)),
-                State::Close => return Ok((input.len(), Step::Piece(at..input.len()))),
-                State::Length(left) | State::Chunk(left) => {
+                BodyState::Done => return Ok((at, BodyStep::Done)),
+                _ if rest.is_empty() => return Ok((at, BodyStep::More)),
+                BodyState::Close => return Ok((input.len(), BodyStep::Piece(at..input.len()))),
+                BodyState::Length(left) | BodyState::Chunk(left) => {
                     let most = usize::try_from(*left).unwrap_or(usize::MAX);
                     let end = at + rest.len().min(most);
                     *left -= (end - at) as u64;
                     if *left == 0 {
                         self.0 = match self.0 {
-                            State::Chunk(_) => State::ChunkEnd,
-                            _ => State::Done,
+                            BodyState::Chunk(_) => BodyState::ChunkEnd,
+                            _ => BodyState::Done,
                         };
                     }
-                    return Ok((end, Step::Piece(at..end)));
+                    return Ok((end, BodyStep::Piece(at..end)));
                 }
-                State::ChunkEnd => {
+                BodyState::ChunkEnd => {
                     at += 1;
                     match rest[0] {
                         b'\r' => {}
-                        b'\n' => self.0 = State::Size(Vec::new()),
+                        b'\n' => self.0 = BodyState::Size(Vec::new()),
                         _ => return Err("a chunk is longer than its size says".to_owned()),
                     }
                 }
-                State::Size(line) => {
+                BodyState::Size(line) => {
                     let end = memchr(b'\n', rest);
                     let part = &rest[..end.unwrap_or(rest.len())];
                     if line.len() + part.len() > LINE_MAX {
@@ -158,21 +158,21 @@ impl Decoder {
                     at += part.len() + usize::from(end.is_some());
                     if end.is_some() {
                         self.0 = match chunk_size(line)? {
-                            0 => State::Trailers { came: 0, line: 0 },
-                            size => State::Chunk(size),
+                            0 => BodyState::Trailers { came: 0, line: 0 },
+                            size => BodyState::Chunk(size),
                         };
                     }
                 }
-                State::Trailers { came, line } => {
+                BodyState::Trailers { came, line } => {
                     at += 1;
                     *came += 1;
                     match rest[0] {
-                        b'\n' if *line == 0 => self.0 = State::Done,
+                        b'\n' if *line == 0 => self.0 = BodyState::Done,
                         b'\n' => *line = 0,
                         b'\r' => {}
                         _ => *line += 1,
                     }
-                    if let State::Trailers { came, .. } = self.0
+                    if let BodyState::Trailers { came, .. } = self.0
                         && came > TRAILERS_MAX
                     {
                         return Err("trailers without end behind the last chunk".to_owned());
@@ -185,10 +185,10 @@ impl Decoder {
     /// The peer closed. Whether the body is complete.
     pub fn close(&mut self) -> bool {
         match &self.0 {
-            State::Done | State::Close | State::Trailers { .. } => true,
+            BodyState::Done | BodyState::Close | BodyState::Trailers { .. } => true,
             // the last chunk without its line end
-            State::Size(line) => chunk_size(line) == Ok(0),
-            State::Length(_) | State::Chunk(_) | State::ChunkEnd => false,
+            BodyState::Size(line) => chunk_size(line) == Ok(0),
+            BodyState::Length(_) | BodyState::Chunk(_) | BodyState::ChunkEnd => false,
         }
     }
 }
@@ -269,9 +269,9 @@ mod tests {
             loop {
                 let (used, step) = decoder.take(rest)?;
                 match step {
-                    Step::Piece(range) => body.extend_from_slice(&rest[range]),
-                    Step::More => break,
-                    Step::Done => return Ok((String::from_utf8(body).expect("text"), true)),
+                    BodyStep::Piece(range) => body.extend_from_slice(&rest[range]),
+                    BodyStep::More => break,
+                    BodyStep::Done => return Ok((String::from_utf8(body).expect("text"), true)),
                 }
                 rest = &rest[used..];
             }

@@ -17,7 +17,7 @@ use http::Method;
 use http::header::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub use body::{Decoder, Framing, Step};
+pub use body::{BodyStep, Decoder, Framing};
 pub use head::{Boundary, Head, parse};
 
 use super::Connection;
@@ -34,7 +34,7 @@ const PIECE: usize = 16 * 1024;
 
 /// What is asked.
 #[derive(Clone, Debug)]
-pub struct Request<'a> {
+pub struct HttpRequest<'a> {
     /// For example `GET`.
     pub method: &'a Method,
     /// Path and query.
@@ -66,14 +66,14 @@ pub enum HttpError {
 }
 
 /// An answer whose head is there and whose body is read piece by piece. Dropping it ends the connection.
-pub struct Response {
+pub struct HttpResponse {
     head: Head,
     framing: Framing,
     link: Link,
     decoder: Decoder,
 }
 
-impl std::fmt::Debug for Response {
+impl std::fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Response")
             .field("head", &self.head)
@@ -81,18 +81,18 @@ impl std::fmt::Debug for Response {
     }
 }
 
-impl Request<'_> {
+impl HttpRequest<'_> {
     /// Asks over `connection`. Nothing is read before something was sent: what a peer that talks first says is its
     /// answer.
     ///
     /// # Errors
     /// Whatever keeps a complete head from coming.
-    pub async fn send(&self, connection: Connection) -> Result<Response, HttpError> {
+    pub async fn send(&self, connection: Connection) -> Result<HttpResponse, HttpError> {
         let mut link = Link::new(connection, self.encode());
         let mut head = link.head().await?;
         let framing = Framing::of(&mut head, self.method == Method::HEAD);
         let framing = framing.map_err(HttpError::Malformed)?;
-        Ok(Response {
+        Ok(HttpResponse {
             head,
             framing,
             link,
@@ -119,7 +119,7 @@ impl Request<'_> {
     }
 }
 
-impl Response {
+impl HttpResponse {
     /// The status line, the headers, and what is odd about the answer so far.
     pub const fn head(&self) -> &Head {
         &self.head
@@ -144,15 +144,15 @@ impl Response {
                 .take(self.link.unread())
                 .map_err(HttpError::Malformed)?;
             match step {
-                Step::Piece(range) => {
+                BodyStep::Piece(range) => {
                     let start = self.link.start;
                     self.link.start += used;
                     return Ok(Some(
                         &self.link.buffer[start + range.start..start + range.end],
                     ));
                 }
-                Step::Done => return Ok(None),
-                Step::More => self.link.start += used,
+                BodyStep::Done => return Ok(None),
+                BodyStep::More => self.link.start += used,
             }
             match self.link.fill().await? {
                 Fill::Some => {}

@@ -19,14 +19,14 @@ use crate::secret;
 use super::message::DeliveryError;
 use super::spec::{Security, SmtpSpec};
 use crate::blocking;
-use session::{Session, SessionError};
+use session::{SessionError, SmtpSession};
 
 /// The message is taken by then: a server that is slow to say goodbye is not waited for longer.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// An SMTP server and how we talk to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct MailServer {
     /// The server.
     pub spec: SmtpSpec,
     /// The name we greet with.
@@ -35,7 +35,7 @@ pub struct Server {
     pub deadline: Duration,
 }
 
-impl Server {
+impl MailServer {
     /// Hands `mail` over for the recipients `to`. It counts as delivered when at least one of them was taken;
     /// the others are named in the log, so that one stale address does not keep a report from everybody.
     ///
@@ -67,7 +67,7 @@ impl Server {
         Ok(())
     }
 
-    async fn open(&self) -> Result<Session, DeliveryError> {
+    async fn open(&self) -> Result<SmtpSession, DeliveryError> {
         let tls = self.tls().await?;
         let (direct, upgrade) = match self.spec.security {
             Security::Plain => (None, None),
@@ -75,7 +75,7 @@ impl Server {
             Security::Tls => (tls, None),
         };
         let stream = self.connect().await?;
-        let greeted = Session::begin(stream, direct).await;
+        let greeted = SmtpSession::begin(stream, direct).await;
         let mut session = greeted.map_err(|error| link("cannot connect", &error))?;
         let refused = |error| link("the greeting was refused", &error);
         session.hello(&self.hello).await.map_err(refused)?;
@@ -150,7 +150,7 @@ impl Server {
 }
 
 async fn transact(
-    session: &mut Session,
+    session: &mut SmtpSession,
     from: &Address,
     to: &[Address],
     mail: &[u8],
@@ -191,7 +191,7 @@ async fn transact(
 }
 
 /// What the server has to know of beforehand, as far as it knows of it at all.
-fn options(session: &Session, from: &Address, to: &[Address], mail: &[u8]) -> String {
+fn options(session: &SmtpSession, from: &Address, to: &[Address], mail: &[u8]) -> String {
     let ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
     let international = !ascii(from) || !to.iter().all(ascii);
     let mut options = String::new();

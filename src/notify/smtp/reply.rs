@@ -17,14 +17,14 @@ const MAX_TEXT: usize = 500;
 
 /// A whole reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct SmtpReply {
     /// Three digits, 200 to 599.
     pub code: u16,
     /// The text of each line, without control characters.
     pub lines: Vec<String>,
 }
 
-impl Reply {
+impl SmtpReply {
     /// Whether it would refuse the same thing again.
     pub const fn is_permanent(&self) -> bool {
         self.code >= 500
@@ -68,7 +68,7 @@ impl Parser {
     ///
     /// # Errors
     /// The line does not continue the reply.
-    pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, Malformed> {
+    pub fn line(&mut self, line: &[u8]) -> Result<Option<SmtpReply>, Malformed> {
         if line.len() > MAX_LINE {
             return Err(Malformed::LongLine);
         }
@@ -96,7 +96,7 @@ impl Parser {
         }
         self.code = None;
         let lines = std::mem::take(&mut self.lines);
-        Ok(Some(Reply { code, lines }))
+        Ok(Some(SmtpReply { code, lines }))
     }
 }
 
@@ -112,7 +112,7 @@ fn number(digits: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn read(lines: &[&str]) -> Result<Option<Reply>, Malformed> {
+    fn read(lines: &[&str]) -> Result<Option<SmtpReply>, Malformed> {
         let mut parser = Parser::default();
         let mut reply = None;
         for line in lines {
@@ -154,7 +154,7 @@ mod tests {
         for (lines, expected) in cases {
             let found = read(lines);
             let expected = expected.map(|reply| {
-                reply.map(|(code, lines)| Reply {
+                reply.map(|(code, lines)| SmtpReply {
                     code,
                     lines: lines.iter().map(|&line| line.to_owned()).collect(),
                 })

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::reply::{MAX_LINE, Malformed, Parser, Reply};
+use super::reply::{MAX_LINE, Malformed, Parser, SmtpReply};
 
 /// What is read at once.
 const CHUNK: usize = 2048;
@@ -30,7 +30,7 @@ const MORE: u16 = 3;
 pub enum SessionError {
     /// The server refused.
     #[error("{}", .0.text())]
-    Refused(Reply),
+    Refused(SmtpReply),
     /// The connection failed.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -52,7 +52,7 @@ pub enum SessionError {
 }
 
 #[derive(Debug)]
-enum Stream {
+enum SmtpStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     /// A handshake failed on it.
@@ -61,14 +61,14 @@ enum Stream {
 
 /// A connection.
 #[derive(Debug)]
-pub struct Session {
-    stream: Stream,
+pub struct SmtpSession {
+    stream: SmtpStream,
     /// Read and not yet taken.
     buffer: Vec<u8>,
     extensions: Vec<String>,
 }
 
-impl Session {
+impl SmtpSession {
     /// Over a connection that was just made; with `tls`, secured from the first byte. Reads the greeting.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl Session {
         tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     ) -> Result<Self, SessionError> {
         let stream = match tls {
-            None => Stream::Plain(stream),
+            None => SmtpStream::Plain(stream),
             Some((config, name)) => secured(stream, config, name).await?,
         };
         let mut session = Self {
@@ -128,9 +128,9 @@ impl Session {
         }
         self.command("STARTTLS").await?;
         self.expect_nothing()?;
-        self.stream = match mem::replace(&mut self.stream, Stream::Broken) {
-            Stream::Plain(stream) => secured(stream, config, name).await?,
-            Stream::Tls(_) | Stream::Broken => return Err(SessionError::Early),
+        self.stream = match mem::replace(&mut self.stream, SmtpStream::Broken) {
+            SmtpStream::Plain(stream) => secured(stream, config, name).await?,
+            SmtpStream::Tls(_) | SmtpStream::Broken => return Err(SessionError::Early),
         };
         // What was said in the clear is forgotten.
         self.extensions.clear();
@@ -163,7 +163,7 @@ impl Session {
     ///
     /// # Errors
     /// It does not.
-    pub async fn command(&mut self, line: &str) -> Result<Reply, SessionError> {
+    pub async fn command(&mut self, line: &str) -> Result<SmtpReply, SessionError> {
         self.ask(line, DONE).await
     }
 
@@ -171,11 +171,11 @@ impl Session {
     ///
     /// # Errors
     /// It does not.
-    pub async fn prompt(&mut self, line: &str) -> Result<Reply, SessionError> {
+    pub async fn prompt(&mut self, line: &str) -> Result<SmtpReply, SessionError> {
         self.ask(line, MORE).await
     }
 
-    async fn ask(&mut self, line: &str, class: u16) -> Result<Reply, SessionError> {
+    async fn ask(&mut self, line: &str, class: u16) -> Result<SmtpReply, SessionError> {
         if line.chars().any(char::is_control) {
             return Err(SessionError::Unsendable);
         }
@@ -186,16 +186,16 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::command`].
-    pub async fn message(&mut self, mail: &[u8]) -> Result<Reply, SessionError> {
+    pub async fn message(&mut self, mail: &[u8]) -> Result<SmtpReply, SessionError> {
         self.send(&stuffed(mail), DONE).await
     }
 
-    async fn send(&mut self, bytes: &[u8], class: u16) -> Result<Reply, SessionError> {
+    async fn send(&mut self, bytes: &[u8], class: u16) -> Result<SmtpReply, SessionError> {
         self.expect_nothing()?;
         match &mut self.stream {
-            Stream::Plain(stream) => write(stream, bytes).await?,
-            Stream::Tls(stream) => write(stream, bytes).await?,
-            Stream::Broken => return Err(SessionError::Closed),
+            SmtpStream::Plain(stream) => write(stream, bytes).await?,
+            SmtpStream::Tls(stream) => write(stream, bytes).await?,
+            SmtpStream::Broken => return Err(SessionError::Closed),
         }
         self.reply(class).await
     }
@@ -207,7 +207,7 @@ impl Session {
         }
     }
 
-    async fn reply(&mut self, class: u16) -> Result<Reply, SessionError> {
+    async fn reply(&mut self, class: u16) -> Result<SmtpReply, SessionError> {
         let mut parser = Parser::default();
         loop {
             let line = self.line().await?;
@@ -230,9 +230,9 @@ impl Session {
                 return Err(Malformed::LongLine.into());
             }
             let count = match &mut self.stream {
-                Stream::Plain(stream) => read(stream, &mut self.buffer).await?,
-                Stream::Tls(stream) => read(stream, &mut self.buffer).await?,
-                Stream::Broken => 0,
+                SmtpStream::Plain(stream) => read(stream, &mut self.buffer).await?,
+                SmtpStream::Tls(stream) => read(stream, &mut self.buffer).await?,
+                SmtpStream::Broken => 0,
             };
             if count == 0 {
                 return Err(SessionError::Closed);
@@ -245,9 +245,9 @@ async fn secured(
     stream: TcpStream,
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
-) -> io::Result<Stream> {
+) -> io::Result<SmtpStream> {
     let stream = TlsConnector::from(config).connect(name, stream).await?;
-    Ok(Stream::Tls(Box::new(stream)))
+    Ok(SmtpStream::Tls(Box::new(stream)))
 }
 
 async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {

@@ -9,9 +9,9 @@ use crate::net::http1::{self, Head};
 /// An answer.
 pub enum HttpAnswer {
     /// Over HTTP/1.
-    Http1(http1::Response),
+    Http1(http1::HttpResponse),
     /// Over HTTP/2.
-    Http2(http2::Response),
+    Http2(http2::Http2Response),
 }
 
 impl HttpAnswer {

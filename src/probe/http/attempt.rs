@@ -11,8 +11,8 @@ use tokio_rustls::TlsConnector;
 use super::answer::HttpAnswer;
 use super::http2;
 use super::redirect::Hop;
-use super::request::Request;
-use super::trace::{Marks, Trace};
+use super::request::ProbeRequest;
+use super::trace::{HttpTrace, Marks};
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
 use crate::net::http::target;
@@ -20,8 +20,8 @@ use crate::net::trouble::of_timeout;
 use crate::net::{Connection, Endpoint, connect, http1};
 
 /// One attempt, about to begin.
-pub struct Attempt<'a> {
-    pub request: &'a Request,
+pub struct HttpAttempt<'a> {
+    pub request: &'a ProbeRequest,
     pub hop: &'a Hop,
     /// Where to connect: whoever lets us in first.
     pub endpoints: &'a [Endpoint],
@@ -31,15 +31,15 @@ pub struct Attempt<'a> {
     pub deadline: Instant,
 }
 
-impl Attempt<'_> {
+impl HttpAttempt<'_> {
     /// The answer's head, with the notes of the way there.
     pub async fn run(&self) -> (Marks, Result<HttpAnswer, Trouble>) {
-        let trace = Trace::default();
+        let trace = HttpTrace::default();
         let answer = self.walk(&trace).await;
         (trace.take(), answer)
     }
 
-    async fn walk(&self, trace: &Trace) -> Result<HttpAnswer, Trouble> {
+    async fn walk(&self, trace: &HttpTrace) -> Result<HttpAnswer, Trouble> {
         trace.enter(Phase::Connect);
         let (connection, endpoint) = connect(self.endpoints, self.timeout, self.deadline).await?;
         trace.note_peer(&endpoint);
@@ -62,7 +62,7 @@ impl Attempt<'_> {
         trouble
     }
 
-    async fn ask(&self, connection: Connection, trace: &Trace) -> Result<HttpAnswer, Trouble> {
+    async fn ask(&self, connection: Connection, trace: &HttpTrace) -> Result<HttpAnswer, Trouble> {
         let (connection, is_http2) = match self.hop.url.scheme() {
             "https" => self.shake_hands(connection, trace).await?,
             _ => (connection, false),
@@ -77,7 +77,7 @@ impl Attempt<'_> {
             let asked = http2::request(self.hop, &headers, data).map_err(unaskable)?;
             return http2::send(connection, asked).await.map(HttpAnswer::Http2);
         }
-        let asked = http1::Request {
+        let asked = http1::HttpRequest {
             method: &self.hop.method,
             target: &target(&self.hop.url),
             headers: &headers,
@@ -93,7 +93,7 @@ impl Attempt<'_> {
     async fn shake_hands(
         &self,
         connection: Connection,
-        trace: &Trace,
+        trace: &HttpTrace,
     ) -> Result<(Connection, bool), Trouble> {
         trace.enter(Phase::Tls);
         let host = self.hop.url.host_str().unwrap_or_default();

@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
 use super::answer::HttpAnswer;
-use super::attempt::Attempt;
+use super::attempt::HttpAttempt;
 use super::redirect::{self, Hop};
-use super::request::Request;
+use super::request::ProbeRequest;
 use crate::health::{
     Body, Observation, Phase, Reason, StatusLine, TEXT_MAX, Trouble, bounded, bounded_to,
 };
@@ -25,7 +25,7 @@ const HEADERS_KEPT: usize = 100;
 
 /// A probe under way.
 pub struct Exchange<'a> {
-    request: &'a Request,
+    request: &'a ProbeRequest,
     started: Instant,
     timeout: Duration,
     deadline: Instant,
@@ -40,7 +40,7 @@ fn unix_time() -> Option<i64> {
 
 impl<'a> Exchange<'a> {
     /// The clock starts now. All must be done within `timeout`.
-    pub fn new(request: &'a Request, timeout: Duration) -> Self {
+    pub fn new(request: &'a ProbeRequest, timeout: Duration) -> Self {
         Self {
             request,
             started: Instant::now(),
@@ -155,7 +155,7 @@ impl<'a> Exchange<'a> {
     }
 
     async fn attempt(&mut self, hop: &Hop, endpoints: &[Endpoint]) -> Result<HttpAnswer, Trouble> {
-        let attempt = Attempt {
+        let attempt = HttpAttempt {
             request: self.request,
             hop,
             endpoints,

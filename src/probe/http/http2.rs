@@ -28,7 +28,7 @@ type Asked = hyper::Request<Full<Bytes>>;
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An answer whose head is there.
-pub struct Response {
+pub struct Http2Response {
     head: Head,
     body: Incoming,
     driver: Option<Driver>,
@@ -64,9 +64,9 @@ pub fn request(
 ///
 /// # Errors
 /// Whatever keeps a head from coming.
-pub async fn send(connection: Connection, request: Asked) -> Result<Response, Trouble> {
+pub async fn send(connection: Connection, request: Asked) -> Result<Http2Response, Trouble> {
     let arrived = Arc::new(AtomicBool::new(false));
-    let wire = Wire {
+    let wire = H2Wire {
         connection,
         read: 0,
         arrived: arrived.clone(),
@@ -87,7 +87,7 @@ pub async fn send(connection: Connection, request: Asked) -> Result<Response, Tr
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         (name.to_string(), value)
     });
-    Ok(Response {
+    Ok(Http2Response {
         head: Head {
             version: "HTTP/2".to_owned(),
             code: parts.status.as_u16(),
@@ -100,7 +100,7 @@ pub async fn send(connection: Connection, request: Asked) -> Result<Response, Tr
     })
 }
 
-impl Response {
+impl Http2Response {
     /// The status and the headers.
     pub const fn head(&self) -> &Head {
         &self.head
@@ -147,7 +147,7 @@ async fn driven<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -
 }
 
 /// A connection as hyper reads it.
-struct Wire {
+struct H2Wire {
     connection: Connection,
     read: usize,
     /// The answer's head is there: what is read from now on is the body's.
@@ -159,7 +159,7 @@ struct Wire {
 #[error("more than {} KiB before the answer", HEAD_MAX / 1024)]
 pub struct Flood;
 
-impl Read for Wire {
+impl Read for H2Wire {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -178,7 +178,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl Write for H2Wire {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

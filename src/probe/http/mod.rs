@@ -28,11 +28,11 @@ use std::time::Duration;
 use crate::health::{BodyNeeds, Observation};
 
 use exchange::Exchange;
-use request::Request;
+use request::ProbeRequest;
 
 /// Why there can be no probe for a spec: what shows only when it is made.
 #[derive(Debug, thiserror::Error)]
-pub enum SpecError {
+pub enum HttpSpecError {
     /// No time at all.
     #[error("a timeout of zero leaves no time to ask")]
     Timeout,
@@ -66,18 +66,18 @@ pub enum SpecError {
 }
 
 /// An HTTP probe, ready to be used as often as wanted.
-pub struct Probe {
-    request: Box<Request>,
+pub struct HttpProbe {
+    request: Box<ProbeRequest>,
 }
 
-impl Probe {
+impl HttpProbe {
     /// A probe for what `spec` asks, which keeps what `needs` says of the body. Reads the certificate files
     /// that the spec names.
     ///
     /// # Errors
     /// Says what cannot be read or used.
-    pub fn new(spec: HttpSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
-        let request = Box::new(Request::new(spec, needs)?);
+    pub fn new(spec: HttpSpec, needs: &BodyNeeds) -> Result<Self, HttpSpecError> {
+        let request = Box::new(ProbeRequest::new(spec, needs)?);
         Ok(Self { request })
     }
 
@@ -97,7 +97,7 @@ impl Probe {
     }
 }
 
-impl std::fmt::Debug for Probe {
+impl std::fmt::Debug for HttpProbe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Probe").field(&self.url()).finish()
     }

@@ -7,14 +7,14 @@ use std::path::Path;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::SpecError;
+use super::HttpSpecError;
 
 /// More than any bundle of certificates has.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 
 /// What is wrong with the file `path`, which is read for `what`.
-pub fn fault(what: &'static str, path: &Path, why: String) -> SpecError {
-    SpecError::File {
+pub fn fault(what: &'static str, path: &Path, why: String) -> HttpSpecError {
+    HttpSpecError::File {
         what,
         path: path.to_owned(),
         why,
@@ -22,7 +22,7 @@ pub fn fault(what: &'static str, path: &Path, why: String) -> SpecError {
 }
 
 /// The bytes of the file `path`.
-pub fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, SpecError> {
+pub fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, HttpSpecError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(FILE_MAX).read_to_end(&mut bytes))
@@ -35,7 +35,7 @@ pub fn certificates(
     what: &'static str,
     path: &Path,
     text: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, SpecError> {
+) -> Result<Vec<CertificateDer<'static>>, HttpSpecError> {
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
         .map_err(|broken| fault(what, path, broken.to_string()))?;

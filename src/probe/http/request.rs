@@ -6,16 +6,16 @@ use http::header::{self, HeaderValue};
 use http::uri::Authority;
 use url::Url;
 
-use super::SpecError;
+use super::HttpSpecError;
 use super::redirect::Hop;
 use super::spec::HttpSpec;
-use super::tls::Tls;
+use super::tls::ProbeTls;
 use crate::health::BodyNeeds;
 use crate::net::http::{Header, authority, basic, capitals};
 use crate::probe::intake::Needle;
 
 /// What every probe of one URL has in common.
-pub struct Request {
+pub struct ProbeRequest {
     pub spec: HttpSpec,
     /// The URL for people.
     pub shown: String,
@@ -25,27 +25,28 @@ pub struct Request {
     host: Option<HeaderValue>,
     /// Headers of the answer whose values are kept whole.
     pub asked_headers: Vec<String>,
-    pub tls: Tls,
+    pub tls: ProbeTls,
     /// So many bytes of the body are kept.
     pub keep: usize,
     /// Looked for in the whole body while it streams by.
     pub needles: Vec<Needle>,
 }
 
-impl Request {
+impl ProbeRequest {
     /// Reads the certificate files that `spec` names.
-    pub fn new(spec: HttpSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
+    pub fn new(spec: HttpSpec, needs: &BodyNeeds) -> Result<Self, HttpSpecError> {
         if spec.timeout.is_zero() {
-            return Err(SpecError::Timeout);
+            return Err(HttpSpecError::Timeout);
         }
-        spec.check_family(spec.family).map_err(SpecError::Family)?;
+        spec.check_family(spec.family)
+            .map_err(HttpSpecError::Family)?;
         let (headers, host) = headers(&spec)?;
         Ok(Self {
             shown: spec.url.to_string(),
             headers,
             host,
             asked_headers: needs.headers.clone(),
-            tls: Tls::new(&spec.tls, spec.http2)?,
+            tls: ProbeTls::new(&spec.tls, spec.http2)?,
             keep: needs.keep,
             needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
             spec,
@@ -81,7 +82,7 @@ impl Request {
 }
 
 /// All that is sent, in order, and what is sent as `Host` if that is not the URL's.
-fn headers(spec: &HttpSpec) -> Result<(Vec<Header>, Option<HeaderValue>), SpecError> {
+fn headers(spec: &HttpSpec) -> Result<(Vec<Header>, Option<HeaderValue>), HttpSpecError> {
     let mut headers = vec![
         (
             header::USER_AGENT,
@@ -107,7 +108,7 @@ fn headers(spec: &HttpSpec) -> Result<(Vec<Header>, Option<HeaderValue>), SpecEr
         }
         let valid = Authority::try_from(value.as_bytes()).is_ok();
         if !valid || host.replace(value.clone()).is_some() {
-            return Err(SpecError::Host);
+            return Err(HttpSpecError::Host);
         }
     }
     Ok((headers, host))
@@ -135,7 +136,7 @@ mod tests {
 
     use super::*;
     use crate::net::http::header;
-    use crate::probe::http::spec::Family;
+    use crate::probe::http::spec::IpFamily;
 
     fn spec() -> HttpSpec {
         HttpSpec::of_url("http://127.0.0.1/").expect("a URL")
@@ -150,7 +151,7 @@ mod tests {
                 "\"Host\" must be given once",
             ),
             (|spec| spec.timeout = Duration::ZERO, "timeout of zero"),
-            (|spec| spec.family = Some(Family::V6), "IPv6"),
+            (|spec| spec.family = Some(IpFamily::V6), "IPv6"),
             (
                 |spec| spec.tls.cacert = Some("/nonexistent/ca".into()),
                 "cacert \"/nonexistent/ca\"",
@@ -160,13 +161,13 @@ mod tests {
         for (change, part) in table {
             let mut spec = spec();
             change(&mut spec);
-            let refused = Request::new(spec, &BodyNeeds::default());
+            let refused = ProbeRequest::new(spec, &BodyNeeds::default());
             let error = refused.err().expect("an error").to_string();
             assert!(error.contains(part), "{error}");
         }
     }
 
-    fn sent(request: &Request, url: &str) -> Vec<String> {
+    fn sent(request: &ProbeRequest, url: &str) -> Vec<String> {
         let hop = Hop {
             url: url.parse().expect("a URL"),
             method: http::Method::GET,
@@ -190,7 +191,7 @@ mod tests {
             spec.headers.push(header(name, value).expect("a header"));
         }
         spec.user_agent = "a";
-        let request = Request::new(spec, &BodyNeeds::default()).expect("valid");
+        let request = ProbeRequest::new(spec, &BodyNeeds::default()).expect("valid");
         assert_eq!(
             sent(&request, "http://127.0.0.1/"),
             [
@@ -211,7 +212,7 @@ mod tests {
         for (name, value) in [("X", "1"), ("host", "app.test:81")] {
             spec.headers.push(header(name, value).expect("a header"));
         }
-        let request = Request::new(spec, &BodyNeeds::default()).expect("valid");
+        let request = ProbeRequest::new(spec, &BodyNeeds::default()).expect("valid");
         let lines = sent(&request, "http://127.0.0.1:8080/");
         assert_eq!(lines[0], "Host: app.test:81");
         assert_eq!(
@@ -229,7 +230,7 @@ mod tests {
         for name in ["X-API-Key", "Cookie", "X-Trace"] {
             spec.headers.push(header(name, "v").expect("a header"));
         }
-        let request = Request::new(spec, &BodyNeeds::default()).expect("valid");
+        let request = ProbeRequest::new(spec, &BodyNeeds::default()).expect("valid");
         for (url, credentials) in [
             ("http://127.0.0.1/on", true),
             ("http://127.0.0.1:8080/", false),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 use url::Url;
 
-pub use crate::net::Family;
+pub use crate::net::IpFamily;
 use crate::net::http::Header;
 use crate::net::{is_socket_path, lookup};
 use crate::probe::spec;
@@ -39,7 +39,7 @@ pub struct HttpSpec {
     /// Addresses to use instead of asking the resolver.
     pub resolve: Vec<Override>,
     /// Use addresses of this family only.
-    pub family: Option<Family>,
+    pub family: Option<IpFamily>,
     /// Offer HTTP/2 in the TLS handshake.
     pub http2: bool,
     /// Connect to this socket instead of the URL's host.
@@ -96,7 +96,7 @@ impl HttpSpec {
     ///
     /// # Errors
     /// Says that the URL names an address of the other family.
-    pub fn check_family(&self, family: Option<Family>) -> Result<(), String> {
+    pub fn check_family(&self, family: Option<IpFamily>) -> Result<(), String> {
         let host = self.url.url.host_str().unwrap_or_default();
         spec::check_family(host, family)
     }

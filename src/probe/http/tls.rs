@@ -10,36 +10,36 @@ use rustls::client::Resumption;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::SpecError;
+use super::HttpSpecError;
 use super::pem;
 use super::spec::TlsSpec;
-use super::trace::Trace;
+use super::trace::HttpTrace;
 use crate::net::tls::trusting_nobody;
 
-use super::trust::{Given, Judge, Trust};
+use super::trust::{Judge, Trust, TrustedCertificates};
 
 /// The configuration of those who show no certificate.
 static NOBODY: LazyLock<ClientConfig> = LazyLock::new(|| trusting_nobody().with_no_client_auth());
 
 /// One probe's side of TLS.
-pub struct Tls {
+pub struct ProbeTls {
     /// With our certificate, if we have one.
     own: Option<ClientConfig>,
     http2: bool,
     trust: Trust,
 }
 
-impl Tls {
+impl ProbeTls {
     /// Reads the files that `spec` names.
-    pub fn new(spec: &TlsSpec, http2: bool) -> Result<Self, SpecError> {
+    pub fn new(spec: &TlsSpec, http2: bool) -> Result<Self, HttpSpecError> {
         let trust = match &spec.cacert {
             _ if spec.insecure => Trust::Anyone,
             None => Trust::System,
-            Some(path) => Trust::Given(Given::read(path)?),
+            Some(path) => Trust::Given(TrustedCertificates::read(path)?),
         };
         let own = match (&spec.cert, &spec.key) {
             (None, None) => None,
-            (None, Some(key)) => return Err(SpecError::KeyAlone(key.clone())),
+            (None, Some(key)) => return Err(HttpSpecError::KeyAlone(key.clone())),
             (Some(cert), Some(key)) => Some(identified(cert, "key", key)?),
             (Some(cert), None) => Some(identified(cert, "cert", cert)?),
         };
@@ -52,7 +52,7 @@ impl Tls {
     }
 
     /// The configuration for one attempt, which `trace` watches.
-    pub fn config(&self, trace: &Trace) -> ClientConfig {
+    pub fn config(&self, trace: &HttpTrace) -> ClientConfig {
         let mut config = self.own.as_ref().unwrap_or(&NOBODY).clone();
         config.alpn_protocols = match self.http2 {
             true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
@@ -70,14 +70,14 @@ impl Tls {
 }
 
 /// The configuration of whom the certificate in `cert` names. `what` says which file `key` is.
-fn identified(cert: &Path, what: &'static str, key: &Path) -> Result<ClientConfig, SpecError> {
+fn identified(cert: &Path, what: &'static str, key: &Path) -> Result<ClientConfig, HttpSpecError> {
     let chain = pem::certificates("cert", cert, &pem::read("cert", cert)?)?;
     let text = pem::read(what, key)?;
     let secret = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|broken| pem::fault(what, key, format!("no private key in it: {broken}")))?;
     trusting_nobody()
         .with_client_auth_cert(chain, secret)
-        .map_err(|fault| SpecError::Cert {
+        .map_err(|fault| HttpSpecError::Cert {
             path: cert.to_owned(),
             why: fault.to_string(),
         })

@@ -15,7 +15,7 @@ const CHAIN_MAX: usize = 10;
 
 /// The notes of one attempt.
 #[derive(Clone, Debug, Default)]
-pub struct Trace(Arc<Mutex<Marks>>);
+pub struct HttpTrace(Arc<Mutex<Marks>>);
 
 /// What was noted.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl Marks {
     }
 }
 
-impl Trace {
+impl HttpTrace {
     fn marks(&self) -> MutexGuard<'_, Marks> {
         // plain values: a panic elsewhere cannot leave them half-written
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

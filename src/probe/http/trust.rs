@@ -15,10 +15,10 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 use rustls_platform_verifier::Verifier;
 use tokio::sync::OnceCell;
 
-use super::SpecError;
+use super::HttpSpecError;
 use super::certificate;
 use super::pem;
-use super::trace::Trace;
+use super::trace::HttpTrace;
 use crate::blocking;
 use crate::net::tls::PROVIDER;
 
@@ -26,7 +26,8 @@ use crate::net::tls::PROVIDER;
 static SYSTEM: OnceCell<Verifier> = OnceCell::const_new();
 
 /// The roots of files that are in use, by what is in the file: one that was changed is another one.
-static GIVEN: LazyLock<Mutex<HashMap<Digest, Weak<Given>>>> = LazyLock::new(Mutex::default);
+static GIVEN: LazyLock<Mutex<HashMap<Digest, Weak<TrustedCertificates>>>> =
+    LazyLock::new(Mutex::default);
 
 type Digest = Vec<u8>;
 
@@ -38,12 +39,12 @@ pub enum Trust {
     /// Whom the system trusts.
     System,
     /// Whom the certificates of a file vouch for.
-    Given(Arc<Given>),
+    Given(Arc<TrustedCertificates>),
 }
 
 /// The certificates of a file.
 #[derive(Debug)]
-pub struct Given {
+pub struct TrustedCertificates {
     roots: Arc<WebPkiServerVerifier>,
     certificates: Vec<CertificateDer<'static>>,
 }
@@ -66,9 +67,9 @@ impl Trust {
     }
 }
 
-impl Given {
+impl TrustedCertificates {
     /// The certificates in the file `path`.
-    pub fn read(path: &Path) -> Result<Arc<Self>, SpecError> {
+    pub fn read(path: &Path) -> Result<Arc<Self>, HttpSpecError> {
         let text = pem::read("cacert", path)?;
         let digest = ring::digest::digest(&ring::digest::SHA256, &text);
         let digest = digest.as_ref().to_vec();
@@ -83,7 +84,7 @@ impl Given {
         Ok(given)
     }
 
-    fn parse(path: &Path, text: &[u8]) -> Result<Self, SpecError> {
+    fn parse(path: &Path, text: &[u8]) -> Result<Self, HttpSpecError> {
         let certificates = pem::certificates("cacert", path, text)?;
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(certificates.iter().cloned());
@@ -121,7 +122,7 @@ impl Given {
 #[derive(Debug)]
 pub struct Judge {
     pub trust: Trust,
-    pub trace: Trace,
+    pub trace: HttpTrace,
 }
 
 impl Judge {
@@ -260,14 +261,14 @@ mod tests {
         };
         let (ours, other) = (pem("a.example"), pem("b.example"));
         let path = file("one", &ours);
-        let one = Given::read(&path).expect("right");
-        let same = Given::read(&file("two", &ours)).expect("right");
+        let one = TrustedCertificates::read(&path).expect("right");
+        let same = TrustedCertificates::read(&file("two", &ours)).expect("right");
         assert!(Arc::ptr_eq(&one, &same));
         // a file that was changed is read anew
-        let changed = Given::read(&file("one", &other)).expect("right");
+        let changed = TrustedCertificates::read(&file("one", &other)).expect("right");
         assert!(!Arc::ptr_eq(&one, &changed));
         drop((one, same, changed));
-        let again = Given::read(&path).expect("right");
+        let again = TrustedCertificates::read(&path).expect("right");
         assert_eq!(Arc::strong_count(&again), 1);
     }
 }

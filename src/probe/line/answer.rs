@@ -6,13 +6,13 @@ use crate::probe::intake::{Intake, Needle};
 use super::spec::Until;
 
 /// An answer as far as it came.
-pub struct Answer<'a> {
+pub struct LineAnswer<'a> {
     until: &'a Until,
     intake: Intake<'a>,
     max: u64,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> LineAnswer<'a> {
     /// Nothing so far.
     pub fn new(until: &'a Until, needles: &'a [Needle], keep: usize, max: u64) -> Self {
         Self {
@@ -91,7 +91,7 @@ mod tests {
     /// What is kept of `stream`, which then closes, and how that went.
     fn read(until: &Until, stream: &[u8], step: usize) -> (String, Option<Reason>) {
         let needles = [Needle::new(b"two"), Needle::new(b"one")];
-        let mut answer = Answer::new(until, &needles, 100, 20);
+        let mut answer = LineAnswer::new(until, &needles, 100, 20);
         let mut outcome = None;
         for piece in stream.chunks(step) {
             match answer.take(piece) {

@@ -20,7 +20,7 @@ use talk::Talk;
 
 /// Why there can be no probe for a spec.
 #[derive(Debug, thiserror::Error)]
-pub enum SpecError {
+pub enum LineSpecError {
     /// No time at all.
     #[error("a timeout of zero leaves no time to ask")]
     Timeout,
@@ -30,7 +30,7 @@ pub enum SpecError {
 }
 
 /// A line probe, ready to be used as often as wanted.
-pub struct Probe {
+pub struct LineProbe {
     spec: LineSpec,
     /// When the answer is complete; `None`: none is waited for.
     until: Option<Until>,
@@ -39,16 +39,17 @@ pub struct Probe {
     needles: Vec<Needle>,
 }
 
-impl Probe {
+impl LineProbe {
     /// A probe for what `spec` asks, which keeps what `needs` says of the answer.
     ///
     /// # Errors
     /// Says what of `spec` does not fit together.
-    pub fn new(spec: LineSpec, needs: &BodyNeeds) -> Result<Self, SpecError> {
+    pub fn new(spec: LineSpec, needs: &BodyNeeds) -> Result<Self, LineSpecError> {
         if spec.timeout.is_zero() {
-            return Err(SpecError::Timeout);
+            return Err(LineSpecError::Timeout);
         }
-        spec.check_family(spec.family).map_err(SpecError::Family)?;
+        spec.check_family(spec.family)
+            .map_err(LineSpecError::Family)?;
         let expects_answer = spec.send.is_some() || needs.is_read;
         let usual = expects_answer.then_some(Until::LineOrClose);
         Ok(Self {
@@ -75,7 +76,7 @@ impl Probe {
     }
 }
 
-impl std::fmt::Debug for Probe {
+impl std::fmt::Debug for LineProbe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Probe").field(&self.url()).finish()
     }

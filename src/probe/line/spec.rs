@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::net::Address;
 use crate::net::address::percent_decoded;
-use crate::net::{Family, is_socket_path};
+use crate::net::{IpFamily, is_socket_path};
 use crate::probe::spec;
 use crate::secret::{SecretBytes, without_login};
 
@@ -26,7 +26,7 @@ pub struct LineSpec {
     /// An answer of more bytes than this is `too_large`.
     pub max_body: u64,
     /// Use addresses of this family only.
-    pub family: Option<Family>,
+    pub family: Option<IpFamily>,
 }
 
 impl LineSpec {
@@ -83,7 +83,7 @@ impl LineSpec {
     ///
     /// # Errors
     /// Says that the URL names an address of the other family.
-    pub fn check_family(&self, family: Option<Family>) -> Result<(), String> {
+    pub fn check_family(&self, family: Option<IpFamily>) -> Result<(), String> {
         match &self.peer {
             Peer::Tcp { host, .. } => spec::check_family(host, family),
             Peer::Unix(_) => Ok(()),

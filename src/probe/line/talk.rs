@@ -12,13 +12,13 @@ use crate::health::{Observation, Phase, Trouble};
 use crate::net::trouble::{of_io, of_timeout};
 use crate::net::{self, Connection, Endpoint, connect, lookup};
 
-use super::Probe;
-use super::answer::Answer;
+use super::LineProbe;
+use super::answer::LineAnswer;
 use super::spec::{LineSpec, Peer};
 
 /// An exchange under way.
 pub struct Talk<'a> {
-    probe: &'a Probe,
+    probe: &'a LineProbe,
     spec: &'a LineSpec,
     started: Instant,
     timeout: Duration,
@@ -28,7 +28,7 @@ pub struct Talk<'a> {
 
 impl<'a> Talk<'a> {
     /// The clock starts now. All must be done within `timeout`.
-    pub fn new(probe: &'a Probe, timeout: Duration) -> Self {
+    pub fn new(probe: &'a LineProbe, timeout: Duration) -> Self {
         let spec = &probe.spec;
         Self {
             probe,
@@ -92,7 +92,8 @@ impl<'a> Talk<'a> {
                 let _ = writer.write_all(question.expose()).await;
             }
         };
-        let mut answer = Answer::new(until, &self.probe.needles, self.probe.keep, spec.max_body);
+        let mut answer =
+            LineAnswer::new(until, &self.probe.needles, self.probe.keep, spec.max_body);
         let outcome = {
             let mut sending = pin!(sending);
             let mut reading = pin!(self.read(&mut reader, &mut answer));
@@ -108,7 +109,7 @@ impl<'a> Talk<'a> {
     async fn read<R: AsyncRead + Unpin>(
         &mut self,
         reader: &mut R,
-        answer: &mut Answer<'_>,
+        answer: &mut LineAnswer<'_>,
     ) -> Result<(), Trouble> {
         let mut piece = [0; 4096];
         let mut since = Instant::now();
@@ -137,7 +138,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    fn late(&self, answer: &Answer<'_>) -> Trouble {
+    fn late(&self, answer: &LineAnswer<'_>) -> Trouble {
         let mut trouble = of_timeout(answer.phase(), self.timeout, "");
         if answer.phase() == Phase::Body {
             let within = humantime::format_duration(self.timeout);

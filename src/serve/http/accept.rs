@@ -1,6 +1,6 @@
 //! What a client takes, by its `Accept` headers.
 
-use crate::serve::openmetrics::Format;
+use crate::serve::openmetrics::MetricsFormat;
 
 /// One member of an `Accept` header.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,19 +38,21 @@ fn range(text: &str) -> Option<Range<'_>> {
 
 /// The format of metrics. What matches nothing gets the older one, not an error: so do browsers, curl, and those
 /// who ask for versions that are not spoken here.
-pub fn metrics(accept: &str) -> Format {
+pub fn metrics(accept: &str) -> MetricsFormat {
     let fits = |range: &Range<'_>| match range.media.as_str() {
         "application/openmetrics-text" => {
-            matches!(range.version, None | Some("1.0.0")).then_some(Format::OpenMetrics)
+            matches!(range.version, None | Some("1.0.0")).then_some(MetricsFormat::OpenMetrics)
         }
-        "text/plain" => matches!(range.version, None | Some("0.0.4")).then_some(Format::Prometheus),
-        "text/*" | "*/*" => Some(Format::Prometheus),
+        "text/plain" => {
+            matches!(range.version, None | Some("0.0.4")).then_some(MetricsFormat::Prometheus)
+        }
+        "text/*" | "*/*" => Some(MetricsFormat::Prometheus),
         _ => None,
     };
     ranges(accept)
         .iter()
         .find_map(fits)
-        .unwrap_or(Format::Prometheus)
+        .unwrap_or(MetricsFormat::Prometheus)
 }
 
 /// Whether `media` is wanted rather than what is sent to those who do not ask.
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn metrics_are_negotiated_by_weight_and_version() {
-        use Format::{OpenMetrics, Prometheus};
+        use MetricsFormat::{OpenMetrics, Prometheus};
         for (accept, format) in [
             (PROMETHEUS, OpenMetrics),
             ("", Prometheus),

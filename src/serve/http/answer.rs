@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::route::{Route, allow};
 use super::{App, Terms, accept, gzip, key, query};
 use crate::serve::reply::Reply;
-use crate::serve::roadrunner::{self, Question};
+use crate::serve::roadrunner::{self, PluginQuery};
 use crate::serve::view::View;
 use crate::serve::{api, health_json, metrics, own, page};
 
@@ -90,8 +90,8 @@ fn show(route: &Route, view: &View, terms: &Terms, head: &request::Parts, body: 
         Route::Health if accept::prefers(&accepts(), health_json::MEDIA_TYPE) => {
             health_json::answer(view, &plugins(), unavailable)
         }
-        Route::Health => roadrunner::answer(Question::Health, view, &plugins(), unavailable),
-        Route::Ready => roadrunner::answer(Question::Ready, view, &plugins(), unavailable),
+        Route::Health => roadrunner::answer(PluginQuery::Health, view, &plugins(), unavailable),
+        Route::Ready => roadrunner::answer(PluginQuery::Ready, view, &plugins(), unavailable),
         Route::Jobs => roadrunner::jobs(view, unavailable),
         Route::Healthy => own::healthy(view, unavailable),
         Route::Liveness => own::liveness(view, unavailable),

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::App;
 use super::answer::respond;
 use super::wire::Wire;
-use crate::serve::listener::{Busy, Stream};
+use crate::serve::listener::{ClientBusy, ClientStream};
 
 /// No head is longer, in bytes.
 const HEAD: usize = 16 * 1024;
@@ -35,7 +35,12 @@ const DRAINED: usize = 1 << 20;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves one client to its end.
-pub async fn talk(stream: Stream, tls: Option<Arc<ServerConfig>>, app: App, busy: Busy) {
+pub async fn talk(
+    stream: ClientStream,
+    tls: Option<Arc<ServerConfig>>,
+    app: App,
+    busy: ClientBusy,
+) {
     let Some(tls) = tls else {
         return serve(stream, app, busy).await;
     };
@@ -60,7 +65,7 @@ async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn serve<S>(stream: S, app: App, busy: Busy)
+async fn serve<S>(stream: S, app: App, busy: ClientBusy)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -17,12 +17,12 @@ pub const CHALLENGE: &str = "Basic realm=\"httpok\", charset=\"UTF-8\"";
 
 /// The keys that are known, as tags under a secret of this run, which all have the same length.
 #[derive(Debug)]
-pub struct Keys {
+pub struct ApiKeys {
     under: hmac::Key,
     tags: Vec<hmac::Tag>,
 }
 
-impl Keys {
+impl ApiKeys {
     pub fn new(keys: &[Secret]) -> Self {
         let mut secret = [0; 32];
         // without randomness from the system the comparison is still right, and the keys are as good as they are
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn any_of_several_keys_opens_in_any_of_three_ways() {
-        let keys = Keys::new(&["old".into(), "new key".into()]);
+        let keys = ApiKeys::new(&["old".into(), "new key".into()]);
         let basic = |login: &str| format!("Basic {}", STANDARD.encode(login));
         for (name, value, admitted) in [
             ("X-API-Key", "old".to_owned(), true),
@@ -111,6 +111,6 @@ mod tests {
             assert_eq!(keys.admit(&headers), admitted, "{name}: {:?}", headers);
         }
         assert!(!keys.admit(&HeaderMap::new()));
-        assert!(!Keys::new(&[]).admit(&HeaderMap::new()));
+        assert!(!ApiKeys::new(&[]).admit(&HeaderMap::new()));
     }
 }

@@ -15,7 +15,7 @@ use super::hub::Source;
 use super::spec::ServeSpec;
 
 pub use connection::talk;
-pub use key::Keys;
+pub use key::ApiKeys;
 pub use route::Api;
 
 /// Connections at a time.
@@ -25,13 +25,13 @@ pub const CLIENTS: usize = 256;
 #[derive(Debug)]
 pub struct Terms {
     pub spec: ServeSpec,
-    pub keys: Keys,
+    pub keys: ApiKeys,
 }
 
 impl Terms {
     pub fn new(spec: ServeSpec) -> Self {
         Self {
-            keys: Keys::new(&spec.api_keys),
+            keys: ApiKeys::new(&spec.api_keys),
             spec,
         }
     }

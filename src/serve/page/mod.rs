@@ -11,7 +11,7 @@ use super::view::{Standing, View, one_line};
 use crate::clock::WallClock;
 use crate::health::{CheckView, Incident, Process, ProcessState, Spending, Unhealthy, Verdict};
 pub use row::href;
-use row::{Row, class, span};
+use row::{CheckRow, class, span};
 
 /// What the page may load, and who may show it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -73,7 +73,7 @@ struct Overview<'a> {
     query: &'a str,
     total: usize,
     options: Vec<StatusOption>,
-    rows: Vec<Row>,
+    rows: Vec<CheckRow>,
     programs: Vec<ProgramRow>,
 }
 
@@ -119,7 +119,10 @@ pub fn overview(view: &View, query: &str, status: &str) -> Reply {
         query,
         total,
         options,
-        rows: checks.iter().map(|check| Row::of(check, now)).collect(),
+        rows: checks
+            .iter()
+            .map(|check| CheckRow::of(check, now))
+            .collect(),
         programs: view.programs.iter().map(program).collect(),
     })
 }
@@ -222,7 +225,7 @@ fn program(process: &Process) -> ProgramRow {
     }
 }
 
-struct Action {
+struct PageAction {
     word: &'static str,
     label: &'static str,
     about: &'static str,
@@ -241,10 +244,10 @@ struct CheckPage<'a> {
     pid: u32,
     uptime: &'a str,
     version: &'a str,
-    row: Row,
+    row: CheckRow,
     /// Empty: nothing can be done from here.
     token: &'a str,
-    actions: Vec<Action>,
+    actions: Vec<PageAction>,
     facts: Vec<(&'static str, String)>,
     incidents: Vec<IncidentLine>,
 }
@@ -258,7 +261,7 @@ pub fn check(view: &View, check: &CheckView, incidents: &[Incident], token: Opti
         pid: frame.pid,
         uptime: &frame.uptime,
         version: frame.version,
-        row: Row::of(check, view.snapshot.at),
+        row: CheckRow::of(check, view.snapshot.at),
         token: token.unwrap_or_default(),
         actions: actions(check),
         facts: facts(view, check),
@@ -272,27 +275,27 @@ pub fn check(view: &View, check: &CheckView, incidents: &[Incident], token: Opti
     })
 }
 
-fn actions(check: &CheckView) -> Vec<Action> {
+fn actions(check: &CheckView) -> Vec<PageAction> {
     let mut actions = vec![match check.pause {
-        Some(_) => Action {
+        Some(_) => PageAction {
             word: "resume",
             label: "Resume",
             about: "Let it be restarted again",
         },
-        None => Action {
+        None => PageAction {
             word: "pause",
             label: "Pause",
             about: "Probe it, but restart nothing",
         },
     }];
     if !check.targets.is_empty() {
-        actions.push(Action {
+        actions.push(PageAction {
             word: "restart",
             label: "Restart now",
             about: "Restart its processes",
         });
     }
-    actions.push(Action {
+    actions.push(PageAction {
         word: "reset",
         label: "Reset",
         about: "Begin back-off and budget anew",

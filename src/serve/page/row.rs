@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::health::{Busy, CheckResultView, CheckView, Moment, Verdict};
+use crate::health::{ActivityView, CheckResultView, CheckView, Moment, Verdict};
 use crate::serve::view::{Standing, one_line, trouble};
 
 /// The width and height of a curve, in units of its drawing.
@@ -14,7 +14,7 @@ const CURVE: (f64, f64) = (60.0, 16.0);
 
 /// One check, ready to be shown.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct CheckRow {
     pub id: String,
     pub name: String,
     pub href: String,
@@ -41,7 +41,7 @@ pub struct Run {
     pub path: String,
 }
 
-impl Row {
+impl CheckRow {
     pub fn of(check: &CheckView, now: Moment) -> Self {
         let standing = Standing::of(check);
         let class = class(standing);
@@ -193,7 +193,7 @@ pub fn note(check: &CheckView, now: Moment) -> String {
     if !trouble.is_empty() && trouble != "not probed yet" {
         parts.push(trouble);
     }
-    if let Some(Busy::Restarting { since, on }) = &check.busy {
+    if let Some(ActivityView::Restarting { since, on }) = &check.busy {
         let what = match on.as_slice() {
             [] => "its processes".to_owned(),
             on => on.join(", "),
@@ -254,7 +254,7 @@ mod tests {
             .snapshot
             .checks
             .iter()
-            .map(|check| Row::of(check, view.snapshot.at))
+            .map(|check| CheckRow::of(check, view.snapshot.at))
             .collect();
         assert_eq!(
             (rows[0].href.as_str(), rows[0].class),

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::sleep;
 
-use super::{Stream, Supervisor};
+use super::{OutputStream, Supervisor};
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 use called::Listed;
 use container::{Container, UP_AFTER};
@@ -294,16 +294,16 @@ impl Supervisor for DockerClient {
     async fn log_tail(
         &self,
         name: &ProcessName,
-        stream: Stream,
+        stream: OutputStream,
         bytes: u16,
     ) -> Result<String, CallError> {
         let container = self.find(name).await?;
         let tty = container.config.tty;
         let stream = match stream {
-            Stream::Stdout => "stdout",
+            OutputStream::Stdout => "stdout",
             // a terminal has but one output
-            Stream::Stderr if tty => return Ok(String::new()),
-            Stream::Stderr => "stderr",
+            OutputStream::Stderr if tty => return Ok(String::new()),
+            OutputStream::Stderr => "stderr",
         };
         if container.host_config.log_config.r#type == "none" {
             return Ok(String::new());

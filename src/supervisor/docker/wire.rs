@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::health::{CallError, bounded};
 use crate::net::Connection;
-use crate::net::http1::{Request, Response};
+use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::supervisor::http as link;
 
 /// The largest answer that is read: some thousands of containers.
@@ -97,8 +97,8 @@ impl DockerConnection {
         bound(within, asked).await
     }
 
-    async fn send(&self, method: Method, path: &str) -> Result<Response, CallError> {
-        let request = Request {
+    async fn send(&self, method: Method, path: &str) -> Result<HttpResponse, CallError> {
+        let request = HttpRequest {
             method: &method,
             target: path,
             headers: &self.headers,
@@ -121,7 +121,7 @@ impl DockerConnection {
             })
     }
 
-    async fn answer(&self, response: Response) -> Result<DockerResponse, CallError> {
+    async fn answer(&self, response: HttpResponse) -> Result<DockerResponse, CallError> {
         Ok(DockerResponse {
             status: response.head().code,
             body: link::body(response, &self.shown, MAX_ANSWER).await?,

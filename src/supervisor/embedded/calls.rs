@@ -17,7 +17,7 @@ use super::status::ProgramStatus;
 use super::unit::KILL_WAIT;
 use crate::blocking;
 use crate::health::{CallError, Process, ProcessName};
-use crate::supervisor::{Stream, Supervisor};
+use crate::supervisor::{OutputStream, Supervisor};
 
 #[async_trait]
 impl Supervisor for Embedded {
@@ -54,13 +54,13 @@ impl Supervisor for Embedded {
     async fn log_tail(
         &self,
         name: &ProcessName,
-        stream: Stream,
+        stream: OutputStream,
         bytes: u16,
     ) -> Result<String, CallError> {
         let program = self.handle(name)?.program;
         let output = match stream {
-            Stream::Stdout => &program.stdout,
-            Stream::Stderr => &program.stderr,
+            OutputStream::Stdout => &program.stdout,
+            OutputStream::Stderr => &program.stderr,
         };
         let ProgramOutput::File(log) = output else {
             return Ok(String::new());

@@ -27,7 +27,7 @@ use super::log_writer::{FINISH, arguments, reader_of, unread};
 use super::spec::{LogFile, Program, ProgramOutput, User};
 use crate::exec::{children, open_files};
 use crate::safe_path::{SafeDir, is};
-use crate::supervisor::Stream;
+use crate::supervisor::OutputStream;
 
 /// A new log file's mode, but for the file mode creation mask.
 const MODE: u32 = 0o644;
@@ -299,8 +299,8 @@ fn target(output: &ProgramOutput) -> Result<OutputTarget, Unconnected> {
         ProgramOutput::Null => OutputTarget::Ready(Stdio::null()),
         ProgramOutput::Inherit(stream) => {
             let ours = match stream {
-                Stream::Stdout => io::stdout().as_fd().try_clone_to_owned(),
-                Stream::Stderr => io::stderr().as_fd().try_clone_to_owned(),
+                OutputStream::Stdout => io::stdout().as_fd().try_clone_to_owned(),
+                OutputStream::Stderr => io::stderr().as_fd().try_clone_to_owned(),
             };
             OutputTarget::Ready(ours.map_err(|error| (None, error))?.into())
         }

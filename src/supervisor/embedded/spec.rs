@@ -11,7 +11,7 @@ pub use super::unit::Autorestart;
 use super::unit::Rules;
 use crate::health::ProcessName;
 use crate::secret::Secret;
-pub use crate::supervisor::Stream;
+pub use crate::supervisor::OutputStream;
 
 /// One program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub enum ProgramOutput {
     /// `/dev/null`.
     Null,
     /// The same place as that output of httpok. Not for a program that must outlive the reader of that output.
-    Inherit(Stream),
+    Inherit(OutputStream),
     /// To a file.
     File(LogFile),
 }
@@ -144,8 +144,8 @@ impl Program {
             umask: None,
             rlimits: Rlimits::default(),
             stdin: ProgramInput::Null,
-            stdout: ProgramOutput::Inherit(Stream::Stdout),
-            stderr: ProgramOutput::Inherit(Stream::Stderr),
+            stdout: ProgramOutput::Inherit(OutputStream::Stdout),
+            stderr: ProgramOutput::Inherit(OutputStream::Stderr),
             autostart: true,
             autorestart: Autorestart::Unexpected,
             exitcodes: vec![0],
@@ -242,8 +242,8 @@ impl Program {
         }
         print.add("stdin", &[u8::from(self.stdin == ProgramInput::Inherit)]);
         for (key, output, own) in [
-            ("stdout", &self.stdout, Stream::Stdout),
-            ("stderr", &self.stderr, Stream::Stderr),
+            ("stdout", &self.stdout, OutputStream::Stdout),
+            ("stderr", &self.stderr, OutputStream::Stderr),
         ] {
             match output {
                 ProgramOutput::Null => print.add(key, b""),
@@ -303,7 +303,7 @@ mod tests {
             ("stderr", |p| p.stderr = ProgramOutput::Null, true),
             (
                 "the other",
-                |p| p.stderr = ProgramOutput::Inherit(Stream::Stdout),
+                |p| p.stderr = ProgramOutput::Inherit(OutputStream::Stdout),
                 true,
             ),
             (

@@ -23,7 +23,7 @@ use tokio::time::sleep;
 use self::dependents::dependents;
 use self::systemctl::Systemctl;
 use self::unit::SystemdUnit;
-use super::{Stream, Supervisor};
+use super::{OutputStream, Supervisor};
 use crate::health::unit::is_name;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
@@ -230,14 +230,14 @@ impl Supervisor for SystemdClient {
     async fn log_tail(
         &self,
         name: &ProcessName,
-        stream: Stream,
+        stream: OutputStream,
         bytes: u16,
     ) -> Result<String, CallError> {
         Ok(match stream {
-            Stream::Stdout if is_name(&name.name) => {
+            OutputStream::Stdout if is_name(&name.name) => {
                 journal::tail(self.systemctl.scope(), &name.name, bytes).await
             }
-            Stream::Stdout | Stream::Stderr => String::new(),
+            OutputStream::Stdout | OutputStream::Stderr => String::new(),
         })
     }
 }
