@@ -103,8 +103,8 @@ fn a_large_body_is_judged_beside_the_loop() {
         // the small one comes to the loop as it was seen, the large one with what it came to
         let (seen, judged) = (events("observed"), events("judged"));
         assert_eq!((seen.len(), judged.len()), (1, 1), "{text}");
-        assert_eq!(judged[0]["look"]["judgement"]["verdict"], verdict);
-        let body = &judged[0]["look"]["seen"]["body"];
+        assert_eq!(judged[0]["result"]["judgement"]["verdict"], verdict);
+        let body = &judged[0]["result"]["seen"]["body"];
         assert!(body["size"].as_u64() > Some(2 << 20), "{}", body["size"]);
         assert!(text.len() < 1 << 20, "{}", text.len());
     }
