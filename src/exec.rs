@@ -187,7 +187,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
             prepared
         }
     };
-    for name in secret::withheld() {
+    for name in secret::registered() {
         prepared.env_remove(name);
     }
     // SAFETY: between fork and exec only system calls are made, without memory of their own.
@@ -209,7 +209,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
         .kill_on_drop(true);
     let (mut child, awaited) = children::start(|| prepared.spawn(), Child::id)?;
     let pipes = Pipes {
-        stdin: Feed {
+        stdin: StdinFeed {
             pipe: child.stdin.take(),
             bytes: command.stdin.clone().unwrap_or_default(),
             written: 0,
@@ -297,7 +297,7 @@ impl Drop for Group {
 
 /// The parent's side of a child's pipes. Every method may be dropped halfway and called again.
 struct Pipes {
-    stdin: Feed,
+    stdin: StdinFeed,
     stdout: Drain<ChildStdout>,
     stderr: Drain<ChildStderr>,
 }
@@ -315,13 +315,13 @@ impl Pipes {
     }
 }
 
-struct Feed {
+struct StdinFeed {
     pipe: Option<ChildStdin>,
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl Feed {
+impl StdinFeed {
     async fn run(&mut self) {
         while let Some(pipe) = &mut self.pipe {
             let rest = &self.bytes[self.written..];

@@ -425,7 +425,7 @@ mod tests {
 
     const NOBODY: u32 = 65534;
 
-    fn nobodys(path: &Path) {
+    fn owned_by_other(path: &Path) {
         lchown(path, Some(NOBODY), Some(NOBODY)).expect("these tests run as root");
     }
 
@@ -456,8 +456,8 @@ mod tests {
             assert_eq!(read(&at(path)).unwrap(), "text", "{path}");
         }
         assert!(read(&at("loop")).is_err());
-        nobodys(&at("dir"));
-        nobodys(&at("file"));
+        owned_by_other(&at("dir"));
+        owned_by_other(&at("file"));
         for path in ["dir/log", "file", "real/relative"] {
             let why = read(&at(path)).unwrap_err().to_string();
             assert!(
@@ -499,7 +499,7 @@ mod tests {
             "secret",
             "the directory is ours"
         );
-        nobodys(&theirs);
+        owned_by_other(&theirs);
         let why = read(&theirs.join("log")).unwrap_err().to_string();
         assert!(why.contains("has a second name"), "{why}");
     }
@@ -544,12 +544,12 @@ mod tests {
             ),
             (
                 "another's",
-                |at| nobodys(&at.join("a/b")),
+                |at| owned_by_other(&at.join("a/b")),
                 Some("belongs to user 65534"),
             ),
             (
                 "another's above",
-                |at| nobodys(&at.join("a")),
+                |at| owned_by_other(&at.join("a")),
                 Some("belongs to user 65534"),
             ),
         ];

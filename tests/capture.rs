@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use httpok::action::{self, CaptureSpec, Dumper, Intents, Tools};
+use httpok::action::{self, ActionTools, CaptureSpec, Dumper, Intents};
 use httpok::clock::Clock;
 use httpok::exec::CommandLine;
 use httpok::health::{
@@ -155,7 +155,7 @@ impl CaptureStage {
             dry_run: false,
             capture: true,
         };
-        let tools = Tools {
+        let tools = ActionTools {
             supervisors: &supervisors,
             clock: &Clock::start(),
             capture: Some(spec),

@@ -124,5 +124,5 @@ fn message(kind: ReportKind) -> Notification {
         Phase::FirstByte,
         "no answer within 3s",
     );
-    MailFormat::Full.tell(&report(kind, vec![listed(10, hang)]), &render_context())
+    MailFormat::Full.render(&report(kind, vec![listed(10, hang)]), &render_context())
 }

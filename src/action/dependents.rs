@@ -3,15 +3,15 @@
 
 use crate::health::{ActionStep, IntentId, Plan, Process, ProcessState};
 
-use super::Tools;
+use super::ActionTools;
 use super::log::StepLog;
-use super::start::bring_up;
+use super::start::start_and_wait;
 
 /// Processes as they were before, and their intents.
 pub(super) type Dependents = Vec<(Process, IntentId)>;
 
 /// Notes what will be stopped with `process`.
-pub(super) async fn note(process: &Process, plan: &Plan, tools: &Tools<'_>) -> Dependents {
+pub(super) async fn note(process: &Process, plan: &Plan, tools: &ActionTools<'_>) -> Dependents {
     let listed = tools.supervisors.dependents(&process.name).await;
     let mut dependents = Vec::new();
     // a supervisor that does not answer this query will not answer the stop either
@@ -25,22 +25,29 @@ pub(super) async fn note(process: &Process, plan: &Plan, tools: &Tools<'_>) -> D
 }
 
 /// Starts again those that were stopped.
-pub(super) async fn bring_back(dependents: Dependents, tools: &Tools<'_>, log: &mut StepLog<'_>) {
+pub(super) async fn start_dependents(
+    dependents: Dependents,
+    tools: &ActionTools<'_>,
+    log: &mut StepLog<'_>,
+) {
     for (process, intent) in dependents {
         let name = &process.name;
         let found = tools.supervisors.info(name).await.ok();
-        if found.as_ref().is_some_and(|found| stands(found, &process)) {
+        if found
+            .as_ref()
+            .is_some_and(|found| is_as_before(found, &process))
+        {
             tools.record.close(intent);
             continue;
         }
         let state = found.map_or(ProcessState::Unknown, |found| found.state);
-        log.say(Some(name), ActionStep::Starting { state });
-        bring_up(&process, None, intent, tools, log).await;
+        log.record(Some(name), ActionStep::Starting { state });
+        start_and_wait(&process, None, intent, tools, log).await;
     }
 }
 
 /// Whether it was not stopped after all.
-fn stands(found: &Process, before: &Process) -> bool {
+fn is_as_before(found: &Process, before: &Process) -> bool {
     let up = matches!(
         found.state,
         ProcessState::Running | ProcessState::Starting | ProcessState::Backoff

@@ -4,7 +4,7 @@
 use crate::health::{IntentId, PendingRestart, Plan, Process};
 use crate::store::{Intent, OpenedIntent, Owner, Store, fresh_intent_id};
 
-use super::Tools;
+use super::ActionTools;
 use super::capture::stat;
 
 /// Opens intents in the name of one run of a watchdog.
@@ -52,7 +52,7 @@ impl Intents {
         &self,
         process: &Process,
         plan: &Plan,
-        tools: &Tools<'_>,
+        tools: &ActionTools<'_>,
     ) -> Result<IntentId, String> {
         let address = tools.supervisors.address(process.name.backend);
         let intent = Intent {

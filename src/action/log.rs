@@ -34,7 +34,7 @@ impl StepLog<'_> {
     }
 
     /// Notes a step that took no time.
-    pub fn say(&mut self, process: Option<&ProcessName>, action: ActionStep) {
+    pub fn record(&mut self, process: Option<&ProcessName>, action: ActionStep) {
         self.note(self.clock.now(), process, action);
     }
 }

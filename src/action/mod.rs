@@ -24,11 +24,11 @@ pub use capture::spec;
 pub use capture::spec::{CaptureSpec, Dumper};
 pub use capture::{DUMP, run_dump};
 pub use intents::Intents;
-pub use record::{ActionRecord, Performed};
+pub use record::{ActionRecord, PerformedAction};
 pub use resume::resume;
 
 /// What an action works with.
-pub struct Tools<'a> {
+pub struct ActionTools<'a> {
     /// The supervisors that stop and start processes.
     pub supervisors: &'a Supervisors,
     /// The clock that dates the steps.
@@ -49,9 +49,9 @@ const LIST_FOR: Duration = Duration::from_secs(60);
 /// Performs `plan`; says each step as soon as it is done. Never fails: what goes wrong is a step.
 pub async fn perform(
     plan: &Plan,
-    tools: &Tools<'_>,
+    tools: &ActionTools<'_>,
     report: &mut (dyn FnMut(&Step) + Send),
-) -> Performed {
+) -> PerformedAction {
     let mut log = StepLog {
         clock: tools.clock,
         record: tools.record,
@@ -68,10 +68,10 @@ pub async fn perform(
         }
         match skip(plan, &process) {
             Some(Skip::Ourselves) if plan.remedy.selection == Selection::All => {}
-            Some(why) => log.say(Some(&process.name), ActionStep::Skipped(why)),
+            Some(why) => log.record(Some(&process.name), ActionStep::Skipped(why)),
             None if enough => {
                 let why = Skip::Halted(Halt::OneIsEnough);
-                log.say(Some(&process.name), ActionStep::Skipped(why));
+                log.record(Some(&process.name), ActionStep::Skipped(why));
             }
             None => {
                 restart::restart(&process, plan, tools, &mut log).await;
@@ -81,13 +81,13 @@ pub async fn perform(
     }
     let targets = plan.remedy.missing(&listing.processes, &listing.unasked());
     if plan.scope.is_first() && !targets.is_empty() {
-        log.say(None, ActionStep::Missing { targets });
+        log.record(None, ActionStep::Missing { targets });
     }
     tools.record.finish()
 }
 
 /// Asks those supervisors that this plan is about; `None` when none of them could be asked.
-async fn list(plan: &Plan, tools: &Tools<'_>, log: &mut StepLog<'_>) -> Option<Listing> {
+async fn list(plan: &Plan, tools: &ActionTools<'_>, log: &mut StepLog<'_>) -> Option<Listing> {
     let begun = log.clock.now();
     let backends = plan.scope.backends(&plan.remedy);
     let supervisors = tools.supervisors;

@@ -8,7 +8,7 @@ use crate::health::{ActionStep, CallError, IntentId, Outcome, PendingRestart, St
 
 /// What an action did.
 #[derive(Clone, Debug, Default)]
-pub struct Performed {
+pub struct PerformedAction {
     /// All that was done.
     pub outcome: Outcome,
     /// The intents of processes that run again, or were left alone after all: to be closed as soon as
@@ -20,7 +20,7 @@ pub struct Performed {
 
 /// What an action has done so far. Clones are the same record.
 #[derive(Clone, Debug, Default)]
-pub struct ActionRecord(Arc<Mutex<Performed>>);
+pub struct ActionRecord(Arc<Mutex<PerformedAction>>);
 
 impl ActionRecord {
     /// Notes a step.
@@ -57,12 +57,12 @@ impl ActionRecord {
     }
 
     /// The action has ended.
-    pub fn finish(&self) -> Performed {
+    pub fn finish(&self) -> PerformedAction {
         self.lock().clone()
     }
 
     /// The action broke off because of an internal error. The processes that it had stopped are pending.
-    pub fn broke_off(&self, clock: &Clock, detail: String) -> Performed {
+    pub fn broke_off(&self, clock: &Clock, detail: String) -> PerformedAction {
         self.step(Step {
             at: clock.now(),
             took: std::time::Duration::ZERO,
@@ -72,7 +72,7 @@ impl ActionRecord {
         self.finish()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Performed> {
+    fn lock(&self) -> MutexGuard<'_, PerformedAction> {
         // the value is consistent after a panic, because each method makes one change
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

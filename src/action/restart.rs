@@ -4,17 +4,17 @@
 use crate::health::{ActionStep, CallError, Plan, Process, ProcessName, ProcessState, Skip};
 use crate::supervisor::Supervisors;
 
-use super::Tools;
+use super::ActionTools;
 use super::capture;
 use super::dependents::{self, Dependents};
 use super::log::StepLog;
-use super::start::bring_up;
+use super::start::start_and_wait;
 
 /// Restarts `process`, or starts it when it does not run.
 pub(super) async fn restart(
     process: &Process,
     plan: &Plan,
-    tools: &Tools<'_>,
+    tools: &ActionTools<'_>,
     log: &mut StepLog<'_>,
 ) {
     let name = &process.name;
@@ -22,14 +22,14 @@ pub(super) async fn restart(
         Ok(intent) => intent,
         Err(watchdog) => {
             let why = Skip::OtherWatchdog { watchdog };
-            return log.say(Some(name), ActionStep::Skipped(why));
+            return log.record(Some(name), ActionStep::Skipped(why));
         }
     };
     let mut dependents = Vec::new();
     let stopped = match process.state {
         ProcessState::Running => stop(process, plan, tools, log, &mut dependents).await,
         state => {
-            log.say(Some(name), ActionStep::Starting { state });
+            log.record(Some(name), ActionStep::Starting { state });
             Stopped::Yes
         }
     };
@@ -44,8 +44,8 @@ pub(super) async fn restart(
         Stopped::Yes => None,
         Stopped::Unclear => Some(process),
     };
-    bring_up(process, unstopped, intent, tools, log).await;
-    dependents::bring_back(dependents, tools, log).await;
+    start_and_wait(process, unstopped, intent, tools, log).await;
+    dependents::start_dependents(dependents, tools, log).await;
 }
 
 /// Whether a process has stopped, so that it can be started.
@@ -62,7 +62,7 @@ enum Stopped {
 async fn stop(
     process: &Process,
     plan: &Plan,
-    tools: &Tools<'_>,
+    tools: &ActionTools<'_>,
     log: &mut StepLog<'_>,
     dependents: &mut Dependents,
 ) -> Stopped {
@@ -81,12 +81,12 @@ async fn stop(
         .await;
         // evidence takes time, in which an operator may have restarted the process
         if let Some(why) = changed(tools.supervisors, process).await {
-            log.say(Some(name), ActionStep::Skipped(why));
+            log.record(Some(name), ActionStep::Skipped(why));
             return Stopped::NotOurs;
         }
     }
     *dependents = dependents::note(process, plan, tools).await;
-    log.say(Some(name), ActionStep::Restarting { pid: process.pid });
+    log.record(Some(name), ActionStep::Restarting { pid: process.pid });
     let begun = log.clock.now();
     let error = tools.supervisors.stop(name).await.err();
     let not_running = error
@@ -99,7 +99,7 @@ async fn stop(
     };
     log.note(begun, Some(name), ActionStep::Stopped { error });
     if not_running && let Some(state) = stopped_by_someone(tools.supervisors, name).await {
-        log.say(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
+        log.record(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
         return Stopped::NotOurs;
     }
     stopped

@@ -69,7 +69,7 @@ async fn finish(
         ProcessState::Stopping => return not_yet("it is still stopping".to_owned()),
         state if !may_start => return not_yet(format!("it is {state}")),
         state => {
-            log.say(Some(name), ActionStep::Resumed { state });
+            log.record(Some(name), ActionStep::Resumed { state });
             let error = start(supervisors, name, None).await.err();
             let failed = error.clone();
             log.note(begun, Some(name), ActionStep::Started { error });
@@ -110,8 +110,8 @@ fn note_running(found: &Process, restart: &PendingRestart, log: &mut StepLog<'_>
     if !untouched {
         let name = Some(&restart.process);
         let (state, pid) = (ProcessState::Running, found.pid);
-        log.say(name, ActionStep::Resumed { state });
-        log.say(name, ActionStep::Settled { state, pid });
+        log.record(name, ActionStep::Resumed { state });
+        log.record(name, ActionStep::Settled { state, pid });
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::health::{ActionStep, CallError, IntentId, Process, ProcessName, ProcessState};
 use crate::supervisor::Supervisors;
 
-use super::Tools;
+use super::ActionTools;
 use super::log::StepLog;
 
 /// How long a process may take to stop when the supervisor did not say that it has.
@@ -24,11 +24,11 @@ const SETTLE_FOR: Duration = Duration::from_secs(10);
 const SETTLE_EVERY: Duration = Duration::from_millis(200);
 
 /// Starts `process` and waits until it is RUNNING. Its restart stays pending in the record when it is not.
-pub(super) async fn bring_up(
+pub(super) async fn start_and_wait(
     process: &Process,
     unstopped: Option<&Process>,
     intent: IntentId,
-    tools: &Tools<'_>,
+    tools: &ActionTools<'_>,
     log: &mut StepLog<'_>,
 ) {
     let name = &process.name;

@@ -1,6 +1,6 @@
 //! A URL and the options beside it, as `check` and `watch` take them, in the terms of the configuration.
 
-use crate::cli::args::{AskArgs, WireArgs};
+use crate::cli::args::{AskArgs, ConnectionArgs};
 use crate::config::presets;
 use crate::config::settings::CheckSettings;
 use crate::health::{Expectation, StatusSet};
@@ -15,7 +15,7 @@ use http::Method;
 pub fn checks(
     urls: &[String],
     ask: &AskArgs,
-    wire: &WireArgs,
+    wire: &ConnectionArgs,
 ) -> (Vec<Result<CheckSettings, String>>, Option<String>) {
     let checks: Vec<_> = urls.iter().map(|url| check_of(url, ask, wire)).collect();
     let all = |is: fn(&ProbeSpec) -> bool| {
@@ -39,7 +39,7 @@ pub fn checks(
 ///
 /// # Errors
 /// Says what is wrong with the URL or the options.
-pub fn check(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<CheckSettings, String> {
+pub fn check(url: &str, ask: &AskArgs, wire: &ConnectionArgs) -> Result<CheckSettings, String> {
     let (mut checks, fault) = checks(&[url.to_owned()], ask, wire);
     match fault {
         Some(fault) => Err(fault),
@@ -47,7 +47,7 @@ pub fn check(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<CheckSettings,
     }
 }
 
-fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<CheckSettings, String> {
+fn check_of(url: &str, ask: &AskArgs, wire: &ConnectionArgs) -> Result<CheckSettings, String> {
     let CheckSettings {
         probe, expectation, ..
     } = match ask.preset {
@@ -65,7 +65,7 @@ fn check_of(url: &str, ask: &AskArgs, wire: &WireArgs) -> Result<CheckSettings, 
     })
 }
 
-fn http(asked: HttpSpec, ask: &AskArgs, wire: &WireArgs) -> HttpSpec {
+fn http(asked: HttpSpec, ask: &AskArgs, wire: &ConnectionArgs) -> HttpSpec {
     let data = ask.data.clone().map(SecretBytes::new);
     let usual = match data {
         Some(_) => Method::POST,
@@ -97,7 +97,7 @@ fn http(asked: HttpSpec, ask: &AskArgs, wire: &WireArgs) -> HttpSpec {
     }
 }
 
-fn line(asked: LineSpec, ask: &AskArgs, wire: &WireArgs) -> Result<LineSpec, String> {
+fn line(asked: LineSpec, ask: &AskArgs, wire: &ConnectionArgs) -> Result<LineSpec, String> {
     let until = match &ask.until {
         Some(Until::Texts(_)) if ask.body.is_empty() => {
             return Err("--until text waits for the texts of --body, and there is none".to_owned());
@@ -115,7 +115,7 @@ fn line(asked: LineSpec, ask: &AskArgs, wire: &WireArgs) -> Result<LineSpec, Str
     })
 }
 
-fn family(wire: &WireArgs) -> Option<IpFamily> {
+fn family(wire: &ConnectionArgs) -> Option<IpFamily> {
     match (wire.ipv4, wire.ipv6) {
         (true, _) => Some(IpFamily::V4),
         (_, true) => Some(IpFamily::V6),
@@ -124,7 +124,7 @@ fn family(wire: &WireArgs) -> Option<IpFamily> {
 }
 
 /// The first option given that only HTTP has a use for.
-fn for_http(ask: &AskArgs, wire: &WireArgs) -> Option<&'static str> {
+fn for_http(ask: &AskArgs, wire: &ConnectionArgs) -> Option<&'static str> {
     let given = [
         ("--code", !ask.codes.is_empty()),
         ("--header", !ask.headers.is_empty()),

@@ -155,7 +155,7 @@ impl WatchdogParts {
     /// # Errors
     /// The exit status, when that cannot be done; why was said.
     pub fn start(settings: &Settings, run_options: &RunOptions) -> Result<Self, Exit> {
-        open_files::raise();
+        open_files::raise_limit();
         let parts =
             wiring::wire(settings, run_options).map_err(|why| refuse(&format!("{why:#}")))?;
         let stderr = Stderr::start().map_err(|why| refuse(&format!("cannot start: {why}")))?;

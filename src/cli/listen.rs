@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::dropin::{self, DropIn, DropInRefusal, DropInRequest, HELP, USAGE, Watched};
+use super::dropin::{self, DropIn, DropInRefusal, DropInRequest, HELP, USAGE, WatchedUrls};
 use super::exit::Exit;
 use super::handover::{self, SettingsFile};
 use super::help;
@@ -25,14 +25,14 @@ pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
         Ok(DropInRequest::Help) => help(env),
         Ok(DropInRequest::Version) => {
             let version = concat!("httpok ", env!("CARGO_PKG_VERSION"));
-            tell(supervised, version, Exit::Ok)
+            answer(supervised, version, Exit::Ok)
         }
         Ok(DropInRequest::Listen(listener)) => listen(*listener),
         Err(DropInRefusal::Usage(why)) => {
             let text = format!(
                 "{USAGE}\nhttpok: {why}\nTry `httpok --help`, or `httpok check URL` to ask once."
             );
-            tell(supervised, &say::masked(&text), Exit::DropInUsage)
+            answer(supervised, &say::masked(&text), Exit::DropInUsage)
         }
         Err(DropInRefusal::NotAListener) => {
             say::err("httpok must be run as a supervisor event listener");
@@ -49,13 +49,13 @@ pub fn run(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Exit {
 /// Every command, and the listener's options.
 pub fn help(env: &dyn Fn(&str) -> Option<String>) -> Exit {
     let page = match env("SUPERVISOR_ENABLED") {
-        Some(_) => return tell(true, &format!("{USAGE}\n\n{}", HELP.trim_end()), Exit::Ok),
+        Some(_) => return answer(true, &format!("{USAGE}\n\n{}", HELP.trim_end()), Exit::Ok),
         None => {
             let columns = terminal::size(&std::io::stdout()).map(|(columns, _)| columns);
             help::page(Paint::of_stdout(), columns)
         }
     };
-    tell(false, page.trim_end(), Exit::Ok)
+    answer(false, page.trim_end(), Exit::Ok)
 }
 
 /// What is wrong with a first word that is neither an option nor a URL, in a shell: there it was meant to be a command.
@@ -71,7 +71,7 @@ fn mistyped(words: &[String], env: &dyn Fn(&str) -> Option<String>) -> Option<St
     Some(help::neither_command_nor_url(word))
 }
 
-fn tell(supervised: bool, text: &str, exit: Exit) -> Exit {
+fn answer(supervised: bool, text: &str, exit: Exit) -> Exit {
     match supervised {
         true => say::err(text),
         false => say::out(text),
@@ -81,8 +81,8 @@ fn tell(supervised: bool, text: &str, exit: Exit) -> Exit {
 
 fn listen(listener: DropIn) -> Exit {
     let file = match &listener.watched {
-        Watched::Url(_) => None,
-        Watched::File(path) => Some(path.clone()),
+        WatchedUrls::Url(_) => None,
+        WatchedUrls::File(path) => Some(path.clone()),
     };
     let (line, options) = listener.into_settings();
     let Some(path) = file else {

@@ -59,7 +59,7 @@ pub fn main(argv: Vec<OsString>) -> i32 {
         match args::parse(argv) {
             // its exit status is the command's, which may be any
             Ok(CliCommand::Run(args)) => return run::run(&args),
-            Ok(command) => obey(command),
+            Ok(command) => run_command(command),
             Err(fault) => explain(&fault, &family),
         }
     } else {
@@ -70,7 +70,7 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     i32::from(exit.code())
 }
 
-fn obey(command: CliCommand) -> Exit {
+fn run_command(command: CliCommand) -> Exit {
     match command {
         CliCommand::Check(args) => check::run(&args, &env),
         CliCommand::Watch(args) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::cli::args::{AskArgs, MailArgs, PolicyArgs, WatchArgs, WireArgs};
+use crate::cli::args::{AskArgs, ConnectionArgs, MailArgs, PolicyArgs, WatchArgs};
 use crate::cli::asked;
 use crate::config::{
     self,
@@ -42,7 +42,7 @@ pub fn settings(
         None => Settings {
             checks: checks(args)?,
             supervisor: SupervisorSettings {
-                supervisord: Some(supervisord(args, env, exists).map_err(told)?),
+                supervisord: Some(supervisord(args, env, exists).map_err(usage)?),
                 ..SupervisorSettings::default()
             },
             notify: notify(&args.mail),
@@ -83,7 +83,7 @@ fn name(args: &WatchArgs, settings: &Settings) -> String {
     }
 }
 
-fn told(why: String) -> String {
+fn usage(why: String) -> String {
     format!("httpok watch: {why}")
 }
 
@@ -94,9 +94,9 @@ fn checks(args: &WatchArgs) -> Result<Vec<CheckSettings>, String> {
     let mut faults = Vec::new();
     for check in found {
         match check {
-            Err(why) => faults.push(told(why)),
+            Err(why) => faults.push(usage(why)),
             Ok(check) if !names.insert(check.name.clone()) => {
-                faults.push(told(format!("{:?} is given twice", check.name)));
+                faults.push(usage(format!("{:?} is given twice", check.name)));
             }
             Ok(check) => checks.push(CheckSettings {
                 every: args.every,
@@ -106,7 +106,7 @@ fn checks(args: &WatchArgs) -> Result<Vec<CheckSettings>, String> {
             }),
         }
     }
-    faults.extend(fault.map(told));
+    faults.extend(fault.map(usage));
     if faults.is_empty() {
         Ok(checks)
     } else {
@@ -120,7 +120,7 @@ fn checks(args: &WatchArgs) -> Result<Vec<CheckSettings>, String> {
 /// Says what is wrong with the URL or an expectation.
 pub fn check_of(
     ask: &AskArgs,
-    wire: &WireArgs,
+    wire: &ConnectionArgs,
     policy: &PolicyArgs,
     url: &str,
 ) -> Result<CheckSettings, String> {

@@ -18,7 +18,7 @@ use crate::health::Backend;
 
 /// What the rest of the file says about every check.
 #[derive(Clone, Copy, Debug)]
-pub struct Around {
+pub struct CheckContext {
     /// How often a check is asked that does not say.
     pub every: Duration,
     /// Where targets without a backend's word live.
@@ -26,7 +26,7 @@ pub struct Around {
 }
 
 /// Reads `[defaults]` on its own, so that what is wrong there is reported once, even if no check uses it.
-pub fn read_defaults(table: &TomlTable<'_>, around: Around) {
+pub fn read_defaults(table: &TomlTable<'_>, context: CheckContext) {
     for key in ["name", "url", "command", "preset", "warmup"] {
         if let Some(value) = table.own(key) {
             value.wrong(Diagnostic::new(
@@ -35,14 +35,14 @@ pub fn read_defaults(table: &TomlTable<'_>, around: Around) {
             ));
         }
     }
-    read_keys(table, None, around, None);
+    read_keys(table, None, context, None);
     table.finish();
 }
 
 /// One check. What cannot be read is reported, and stands in the draft as the default.
 pub fn read_check<'a>(
     table: &TomlTable<'a>,
-    around: Around,
+    context: CheckContext,
     preset: Option<&Preset>,
 ) -> CheckDraft<'a> {
     let name = table.required("name", "\"shop\"");
@@ -53,7 +53,7 @@ pub fn read_check<'a>(
         }
         url => url,
     };
-    let mut draft = read_keys(table, url, around, preset);
+    let mut draft = read_keys(table, url, context, preset);
     if let Some(value) = name
         && let Some(name) = check_name(&value)
     {
@@ -68,7 +68,7 @@ pub fn read_check<'a>(
 fn read_keys<'a>(
     table: &TomlTable<'a>,
     url: Option<TomlValue<'a>>,
-    around: Around,
+    context: CheckContext,
     preset: Option<&Preset>,
 ) -> CheckDraft<'a> {
     let requires = table.get("requires").map_or_else(Vec::new, |value| {
@@ -79,13 +79,13 @@ fn read_keys<'a>(
         })
     });
     let targets = table.get("restart").map_or_else(Vec::new, |value| {
-        value.each(|item| Some((read_target(item, around.backend)?, item.clone())))
+        value.each(|item| Some((read_target(item, context.backend)?, item.clone())))
     });
     let probe = read_probe(table, url, preset);
     let check = CheckSettings {
         every: table
             .read("every", TomlValue::some_duration)
-            .unwrap_or(around.every),
+            .unwrap_or(context.every),
         expectation: read_expectation(table),
         policy: read_policy(table),
         restart: targets.iter().map(|(target, _)| target.clone()).collect(),

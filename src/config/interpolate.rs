@@ -71,7 +71,7 @@ impl Sources<'_> {
     fn look_up(&self, name: &str) -> Result<String, Diagnostic> {
         match name.split_once(':') {
             Some(("env", name)) => {
-                secret::withhold(name);
+                secret::register(name);
                 (self.env)(name).ok_or_else(|| {
                     Diagnostic::new(
                         format!("environment variable {name:?} is not set"),

@@ -12,11 +12,11 @@ pub struct ParseContext<'a> {
     text: &'a str,
     pub sources: Sources<'a>,
     faults: RefCell<Vec<FileDiagnostic>>,
-    elsewhere: RefCell<Vec<Elsewhere>>,
+    misplaced: RefCell<Vec<MisplacedKeys>>,
 }
 
 /// Keys that belong to one place, for the help where they stand in another.
-struct Elsewhere {
+struct MisplacedKeys {
     keys: Vec<&'static str>,
     place: &'static str,
 }
@@ -27,7 +27,7 @@ impl<'a> ParseContext<'a> {
             text,
             sources,
             faults: RefCell::default(),
-            elsewhere: RefCell::default(),
+            misplaced: RefCell::default(),
         }
     }
 
@@ -64,16 +64,18 @@ impl<'a> ParseContext<'a> {
 
     /// Remembers that `keys` belong to `place`, such as `belongs to a check: ...`.
     pub fn belong(&self, keys: Vec<&'static str>, place: &'static str) {
-        self.elsewhere.borrow_mut().push(Elsewhere { keys, place });
+        self.misplaced
+            .borrow_mut()
+            .push(MisplacedKeys { keys, place });
     }
 
     /// Notes that the key at `span` is unknown, and the likeliest of what was meant: the key of another place,
     /// a misspelled key of this place, any of this place's.
     pub fn unknown_key(&self, span: Range<usize>, path: &str, key: &str, known: &[&'static str]) {
-        let elsewhere = self.elsewhere.borrow();
-        let moved = elsewhere.iter().find(|place| place.keys.contains(&key));
+        let misplaced = self.misplaced.borrow();
+        let moved = misplaced.iter().find(|place| place.keys.contains(&key));
         let help = match moved {
-            Some(elsewhere) => format!("{key:?} {}", elsewhere.place),
+            Some(misplaced) => format!("{key:?} {}", misplaced.place),
             None => suggest(key, known),
         };
         let wrong = Diagnostic::new(format!("unknown key {key:?}"), help);

@@ -21,13 +21,13 @@ pub struct Preset {
     /// Its keys, in TOML.
     keys: &'static str,
     /// Other keys where the URL's path ends like this.
-    elsewhere: Option<(&'static str, &'static str)>,
-    place: Place,
+    misplaced: Option<(&'static str, &'static str)>,
+    place: UrlPlace,
 }
 
 /// How the URL is understood.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum UrlPlace {
     /// HTTP; a URL without a path gets the preset's.
     Path,
     /// A plain connection, so many ports above the HTTP port; or the connection itself.
@@ -40,44 +40,44 @@ static PRESETS: [Preset; 7] = [
     Preset {
         name: "roadrunner",
         keys: include_str!("presets/roadrunner.toml"),
-        elsewhere: Some(("/jobs", include_str!("presets/roadrunner-jobs.toml"))),
-        place: Place::Path,
+        misplaced: Some(("/jobs", include_str!("presets/roadrunner-jobs.toml"))),
+        place: UrlPlace::Path,
     },
     Preset {
         name: "halon",
         keys: include_str!("presets/halon.toml"),
-        elsewhere: None,
-        place: Place::Path,
+        misplaced: None,
+        place: UrlPlace::Path,
     },
     Preset {
         name: "kumomta",
         keys: include_str!("presets/kumomta.toml"),
-        elsewhere: None,
-        place: Place::Path,
+        misplaced: None,
+        place: UrlPlace::Path,
     },
     Preset {
         name: "ftw-monitor",
         keys: include_str!("presets/ftw-monitor.toml"),
-        elsewhere: None,
-        place: Place::PortAbove(80),
+        misplaced: None,
+        place: UrlPlace::PortAbove(80),
     },
     Preset {
         name: "spring",
         keys: include_str!("presets/spring.toml"),
-        elsewhere: None,
-        place: Place::Path,
+        misplaced: None,
+        place: UrlPlace::Path,
     },
     Preset {
         name: "health-json",
         keys: include_str!("presets/health-json.toml"),
-        elsewhere: None,
-        place: Place::Path,
+        misplaced: None,
+        place: UrlPlace::Path,
     },
     Preset {
         name: "haproxy-agent",
         keys: include_str!("presets/haproxy-agent.toml"),
-        elsewhere: None,
-        place: Place::Plain,
+        misplaced: None,
+        place: UrlPlace::Plain,
     },
 ];
 
@@ -104,7 +104,7 @@ impl Preset {
         let url = check.own("url");
         let url = url.as_ref().and_then(TomlValue::plain).unwrap_or_default();
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let keys = match self.elsewhere {
+        let keys = match self.misplaced {
             Some((end, keys)) if path.ends_with(end) => keys,
             _ => self.keys,
         };
@@ -130,16 +130,16 @@ impl Preset {
         let address = Address::parse(url, "http://127.0.0.1:8080")?;
         let is_http = address.scheme.starts_with("http");
         match self.place {
-            Place::Path if !is_http => Err(format!(
+            UrlPlace::Path if !is_http => Err(format!(
                 "{} is asked over HTTP: expected a URL of http or https",
                 self.name
             )),
-            Place::Path if has_path(url) => Ok(url.to_owned()),
-            Place::Path => {
+            UrlPlace::Path if has_path(url) => Ok(url.to_owned()),
+            UrlPlace::Path => {
                 let usual = own_path(self.keys);
                 Ok(format!("{}{usual}", url.trim_end_matches('/')))
             }
-            Place::PortAbove(above) if is_http => {
+            UrlPlace::PortAbove(above) if is_http => {
                 let usual = if address.scheme == "https" { 443 } else { 80 };
                 let port = address.port.unwrap_or(usual);
                 let port = port.checked_add(above);
@@ -151,11 +151,11 @@ impl Preset {
                 };
                 Ok(format!("tcp://{host}:{port}"))
             }
-            Place::PortAbove(_) | Place::Plain if is_http => Err(format!(
+            UrlPlace::PortAbove(_) | UrlPlace::Plain if is_http => Err(format!(
                 "{} is asked over a plain connection: expected a URL of tcp or unix",
                 self.name
             )),
-            Place::PortAbove(_) | Place::Plain => Ok(url.to_owned()),
+            UrlPlace::PortAbove(_) | UrlPlace::Plain => Ok(url.to_owned()),
         }
     }
 }
@@ -177,8 +177,8 @@ pub fn check(preset: &Preset, url: &str) -> Result<CheckSettings, String> {
         Ok(settings) => settings.checks.into_iter().next().ok_or_else(String::new),
         Err(faults) => {
             let first = faults.iter().next();
-            let told = first.map(|fault| format!("{}: {}", fault.message, fault.help));
-            Err(told.unwrap_or_default())
+            let text = first.map(|fault| format!("{}: {}", fault.message, fault.help));
+            Err(text.unwrap_or_default())
         }
     }
 }
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn every_preset_is_toml() {
         for preset in &PRESETS {
-            let others = preset.elsewhere.map(|(_, keys)| keys);
+            let others = preset.misplaced.map(|(_, keys)| keys);
             for keys in others.into_iter().chain([preset.keys]) {
                 let keys = keys.replace("{plugins}", "1").replace("{lines}", "{1}");
                 let broken = DeTable::parse_recoverable(&keys).1;

@@ -81,7 +81,7 @@ pub fn read_probe(
             if let Ok(http) = HttpSpec::of_url(NO_URL) {
                 read_http(table, http, &common);
             }
-            ProbeSpec::Line(read_line(table, nowhere(), &common))
+            ProbeSpec::Line(read_line(table, placeholder_spec(), &common))
         }
     }
 }
@@ -96,11 +96,11 @@ struct Kind {
 fn kinds(table: &TomlTable<'_>) -> [Kind; 3] {
     let common = Common::default();
     let http = table.without_keys();
-    if let Ok(nowhere) = HttpSpec::of_url(NO_URL) {
-        read_http(&http, nowhere, &common);
+    if let Ok(placeholder_spec) = HttpSpec::of_url(NO_URL) {
+        read_http(&http, placeholder_spec, &common);
     }
     let line = table.without_keys();
-    read_line(&line, nowhere(), &common);
+    read_line(&line, placeholder_spec(), &common);
     let kind = |name, keys| Kind { name, keys };
     [
         // only HTTP has a status
@@ -111,7 +111,7 @@ fn kinds(table: &TomlTable<'_>) -> [Kind; 3] {
 }
 
 /// What the keys of a plain connection are read for where there is no URL.
-fn nowhere() -> LineSpec {
+fn placeholder_spec() -> LineSpec {
     LineSpec::new("", Peer::Unix("/".into()))
 }
 

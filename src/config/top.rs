@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use super::checks::{Around, read_check, read_defaults};
+use super::checks::{CheckContext, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
 use super::notify::read_notify;
 use super::presets;
@@ -49,11 +49,11 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
         "belongs to the whole file: move it above the first [section]",
     );
     read.supervisor = read_supervisor(table);
-    let around = Around {
+    let context = CheckContext {
         every,
         backend: read.supervisor.default,
     };
-    let defaults = defaults(table, around);
+    let defaults = defaults(table, context);
     read.notify = read_notify(table);
     read.serve = read_serve(table);
     read.programs = read_programs(table);
@@ -68,9 +68,9 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
         .map(|check| match presets::of_check(&check) {
             Some(preset) => {
                 let below = preset.below(&check).over(&defaults);
-                read_check(&check.over(&below), around, Some(preset))
+                read_check(&check.over(&below), context, Some(preset))
             }
-            None => read_check(&check.over(&defaults), around, None),
+            None => read_check(&check.over(&defaults), context, None),
         })
         .collect();
     resolve(&mut drafts);
@@ -94,11 +94,11 @@ fn report_no_check(table: &TomlTable<'_>) {
 }
 
 /// `[defaults]`, read once; from here on the keys of checks are known, also in a file without defaults.
-fn defaults<'a>(table: &TomlTable<'a>, around: Around) -> TomlTable<'a> {
+fn defaults<'a>(table: &TomlTable<'a>, context: CheckContext) -> TomlTable<'a> {
     let defaults = table
         .table("defaults")
         .unwrap_or_else(|| TomlTable::new(table.parse_context, "defaults".to_owned(), 0..0, None));
-    read_defaults(&defaults, around);
+    read_defaults(&defaults, context);
     table.parse_context.belong(
         defaults.asked(),
         "belongs to a check: move it below its [[check]], or below [defaults]",

@@ -33,12 +33,12 @@ pub struct Console {
     colour: bool,
     /// Every pass has a line as well.
     verbose: bool,
-    said: Arc<Mutex<Said>>,
+    state: Arc<Mutex<ConsoleState>>,
 }
 
 /// What was said last, so that it is not said again.
 #[derive(Debug, Default)]
-struct Said {
+struct ConsoleState {
     /// The date of the last line.
     date: String,
     /// The widest name of a check so far.
@@ -70,7 +70,7 @@ impl Console {
             stderr,
             colour,
             verbose,
-            said: Arc::default(),
+            state: Arc::default(),
         }
     }
 
@@ -78,16 +78,16 @@ impl Console {
     pub fn note(&self, note: &Note) {
         let check = note.check.as_str();
         let news = {
-            let mut said = self.said();
+            let mut state = self.state();
             match &note.decision {
                 // while it is down every failing probe is held back anew
                 Decision::Held(gate) => {
-                    said.held.insert(check.to_owned(), discriminant(gate))
+                    state.held.insert(check.to_owned(), discriminant(gate))
                         != Some(discriminant(gate))
                 }
                 Decision::Judged { .. } => true,
                 _ => {
-                    said.held.remove(check);
+                    state.held.remove(check);
                     true
                 }
             }
@@ -99,7 +99,7 @@ impl Console {
 
     /// An action begins; what it did is said when it is over.
     pub fn action(&self) -> ConsoleAction {
-        self.said().actions += 1;
+        self.state().actions += 1;
         ConsoleAction {
             console: self.clone(),
             check: String::new(),
@@ -126,17 +126,17 @@ impl Console {
         let (date, time) = terminal::local(SystemTime::now());
         let check = brief(check, BRIEF);
         let mut out = String::new();
-        let mut said = self.said();
-        if said.date != date {
+        let mut state = self.state();
+        if state.date != date {
             let _ = writeln!(out, "{}", self.paint(Style::new().dimmed(), &date));
-            said.date = date;
+            state.date = date;
         }
-        said.name = said.name.max(width(&check)).min(NAME);
+        state.name = state.name.max(width(&check)).min(NAME);
         let name = match check.is_empty() {
             true => String::new(),
-            false => pad(&check, said.name) + "  ",
+            false => pad(&check, state.name) + "  ",
         };
-        drop(said);
+        drop(state);
         // time, two spaces, sign, space
         let indent = width(&time) + 4 + width(&name);
         let room = terminal::size(&std::io::stderr()).map_or(usize::MAX, |(columns, _)| columns);
@@ -157,8 +157,8 @@ impl Console {
         self.stderr.write(out);
     }
 
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ConsoleState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -188,7 +188,7 @@ impl ConsoleAction {
 /// However it ends, also by a panic, what was done is said.
 impl Drop for ConsoleAction {
     fn drop(&mut self) {
-        self.console.said().actions -= 1;
+        self.console.state().actions -= 1;
         for (mark, text) in action(&self.steps) {
             self.console.line(mark, &self.check, &text);
         }
@@ -201,7 +201,7 @@ impl<S: Subscriber> Layer<S> for Console {
         let metadata = event.metadata();
         let by_supervisor = metadata.target().starts_with("httpok::supervisor");
         let news = *metadata.level() > Level::WARN;
-        if news && by_supervisor && !self.verbose && self.said().actions > 0 {
+        if news && by_supervisor && !self.verbose && self.state().actions > 0 {
             return;
         }
         let mut fields = LogFields::default();
@@ -255,7 +255,7 @@ fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)> {
             return None;
         }
         // the action says what it did
-        Decision::Acted { .. } | Decision::Passed { .. } => return None,
+        Decision::Acted { .. } | Decision::PredicateResult { .. } => return None,
         Decision::TickDropped(_) | Decision::Reporting { .. } => (NEWS, plain()),
         Decision::Judged {
             verdict,

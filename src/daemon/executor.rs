@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::action::{self, ActionRecord, CaptureSpec, Intents, Tools};
+use crate::action::{self, ActionRecord, ActionTools, CaptureSpec, Intents};
 use crate::clock::Clock;
 use crate::health::{
     CallError, CheckResult, Effect, Event, Expectation, IntentId, Observation, Outcome,
@@ -39,14 +39,14 @@ pub struct Clients {
 /// The end of an effect: an event for the decision core, and the intents that are closed once the event's effects
 /// are safe.
 #[derive(Debug)]
-pub struct Ended {
+pub struct FinishedEffect {
     pub event: Event,
     /// The check of an action, whose memory is written before its intents are closed.
     pub acted_for: Option<String>,
     pub done: Vec<IntentId>,
 }
 
-impl From<Event> for Ended {
+impl From<Event> for FinishedEffect {
     fn from(event: Event) -> Self {
         Self {
             event,
@@ -65,7 +65,7 @@ pub struct Executor {
     pub intents: Intents,
     /// Bounded by what the decision core allows to be under way: one probe or action, and one warm-up, per check,
     /// and one try or timer per pending restart.
-    pub ended: mpsc::UnboundedSender<Ended>,
+    pub ended: mpsc::UnboundedSender<FinishedEffect>,
 }
 
 impl Executor {
@@ -106,7 +106,7 @@ impl Executor {
                 after,
             } => {
                 self.spawn(wait(after), move |_| {
-                    Ended::from(Event::Woken { process, ticket })
+                    FinishedEffect::from(Event::Woken { process, ticket })
                 });
             }
         }
@@ -128,7 +128,7 @@ impl Executor {
         self.spawn(work, move |result| {
             let (processes, unasked) =
                 result.unwrap_or_else(|detail| (Err(CallError::Malformed { detail }), Vec::new()));
-            Ended::from(Event::Listed {
+            FinishedEffect::from(Event::Listed {
                 check,
                 ticket,
                 processes,
@@ -147,7 +147,7 @@ impl Executor {
             }
         };
         self.spawn(work, move |result| {
-            Ended::from(Event::Observed {
+            FinishedEffect::from(Event::Observed {
                 check,
                 ticket,
                 seen: Box::new(result.unwrap_or_else(ours)),
@@ -168,7 +168,7 @@ impl Executor {
         let name = check.clone();
         let work = async move { judging::judge(&name, expectation, *seen, timeout).await };
         self.spawn(work, move |result| {
-            Ended::from(match result {
+            FinishedEffect::from(match result {
                 Ok(result) => Event::Judged {
                     check,
                     ticket,
@@ -197,7 +197,7 @@ impl Executor {
             }
         };
         self.spawn(work, move |result| {
-            Ended::from(Event::WarmedUp {
+            FinishedEffect::from(Event::WarmedUp {
                 check,
                 ticket,
                 seen: Box::new(result.unwrap_or_else(ours)),
@@ -214,7 +214,7 @@ impl Executor {
         let record = ActionRecord::default();
         let kept = record.clone();
         let work = async move {
-            let tools = Tools {
+            let tools = ActionTools {
                 supervisors: &clients.supervisors,
                 clock: &clock,
                 capture: clients.captures.get(&plan.check),
@@ -222,14 +222,14 @@ impl Executor {
                 intents: &intents,
                 record: &record,
             };
-            let mut tell = |step: &Step| action.step(&plan.check, step);
-            let performed = action::perform(&plan, &tools, &mut tell).await;
+            let mut report_step = |step: &Step| action.step(&plan.check, step);
+            let performed = action::perform(&plan, &tools, &mut report_step).await;
             action.end(performed.outcome.list_failed());
             performed
         };
         self.spawn(work, move |result| {
             let performed = result.unwrap_or_else(|detail| kept.broke_off(&clock, detail));
-            Ended {
+            FinishedEffect {
                 acted_for: Some(check.clone()),
                 event: Event::Acted {
                     check,
@@ -255,8 +255,8 @@ impl Executor {
         } = restart.clone();
         let work = async move {
             let supervisors = &clients.supervisors;
-            let mut tell = |step: &Step| action.step(&restart.check, step);
-            action::resume(&restart, may_start, supervisors, &clock, &mut tell).await
+            let mut report_step = |step: &Step| action.step(&restart.check, step);
+            action::resume(&restart, may_start, supervisors, &clock, &mut report_step).await
         };
         self.spawn(work, move |ended| {
             let (outcome, result) = ended.unwrap_or_else(|why| {
@@ -268,7 +268,7 @@ impl Executor {
                 (Outcome::default(), result)
             });
             let over = !matches!(result, ResumeResult::NotYet { .. });
-            Ended {
+            FinishedEffect {
                 event: Event::Resumed {
                     process,
                     ticket,
@@ -285,7 +285,7 @@ impl Executor {
     fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-        end: impl FnOnce(Result<T, String>) -> Ended + Send + 'static,
+        end: impl FnOnce(Result<T, String>) -> FinishedEffect + Send + 'static,
     ) {
         let ended = self.ended.clone();
         let task = tokio::spawn(work);

@@ -73,7 +73,7 @@ fn begin(
     expectation: Expectation,
     seen: Observation,
 ) -> Result<oneshot::Receiver<Judgement>, Box<Judgement>> {
-    let place = Arc::new(Place::take(check)?);
+    let place = Arc::new(JudgingSlot::take(check)?);
     let (sender, judged) = oneshot::channel();
     let held = Arc::clone(&place);
     let started = thread::Builder::new().name("judge".into()).spawn(move || {
@@ -92,9 +92,9 @@ fn begin(
 }
 
 /// A check's place among those that are judged now.
-struct Place(String);
+struct JudgingSlot(String);
 
-impl Place {
+impl JudgingSlot {
     fn take(check: &str) -> Result<Self, Box<Judgement>> {
         let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
         if under_way.contains(check) {
@@ -110,7 +110,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for JudgingSlot {
     fn drop(&mut self) {
         let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
         under_way.remove(&self.0);

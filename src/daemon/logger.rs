@@ -198,7 +198,7 @@ fn log(note: &Note) {
             verdict: Verdict::Pass,
             ..
         }
-        | Decision::Passed { .. }
+        | Decision::PredicateResult { .. }
         | Decision::TickDropped(_)
         | Decision::Reporting { .. } => {
             tracing::debug!(check, "{text}");

@@ -133,7 +133,7 @@ impl Outbox {
             clock: self.clock.wall_clock(),
             ..self.render_context.clone()
         };
-        let message = self.format.tell(report, &render_context);
+        let message = self.format.render(report, &render_context);
         let queued_notification = QueuedNotification {
             kind: report.kind.clone(),
             message,

@@ -122,7 +122,7 @@ impl Programs {
     }
 
     /// Where checks find the programs.
-    pub fn lend(&self, supervisors: &mut Supervisors) {
+    pub fn register_with(&self, supervisors: &mut Supervisors) {
         if let Some(supervisor) = &self.supervisor {
             supervisors.insert(Backend::Embedded, supervisor.clone());
         }

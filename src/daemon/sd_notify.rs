@@ -82,7 +82,7 @@ impl SdNotify {
     }
 
     /// Sends the status line when it has changed.
-    pub fn tell(&mut self, status: String) {
+    pub fn set_status(&mut self, status: String) {
         if self.socket.is_some() && status != self.status {
             self.send(&format!("STATUS={status}"));
             self.status = status;
@@ -95,7 +95,7 @@ impl SdNotify {
     }
 
     /// Gives the next sign of life when it is due; may be dropped halfway and called again.
-    pub async fn beat(&mut self) {
+    pub async fn run(&mut self) {
         let (Some(next), Some(every)) = (self.next, self.every) else {
             return std::future::pending().await;
         };
@@ -171,7 +171,7 @@ mod tests {
         (socket, sd_notify)
     }
 
-    fn heard(socket: &UnixDatagram) -> Vec<String> {
+    fn received(socket: &UnixDatagram) -> Vec<String> {
         let mut chunk = [0; 256];
         std::iter::from_fn(|| socket.recv(&mut chunk).ok().map(|n| chunk[..n].to_vec()))
             .map(|bytes| String::from_utf8(bytes).expect("text"))
@@ -183,17 +183,17 @@ mod tests {
         let (socket, mut sd_notify) = manager("10000000");
         tokio::select! {
             biased;
-            () = sd_notify.beat() => panic!("not before we are ready"),
+            () = sd_notify.run() => panic!("not before we are ready"),
             () = tokio::time::sleep(Duration::from_secs(60)) => {}
         }
         sd_notify.ready();
         let begun = Instant::now();
         for _ in 0..3 {
-            sd_notify.beat().await;
+            sd_notify.run().await;
         }
         assert_eq!(begun.elapsed().as_secs(), 15);
         assert_eq!(
-            heard(&socket),
+            received(&socket),
             ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]
         );
     }
@@ -202,15 +202,15 @@ mod tests {
     async fn a_status_is_sent_once() {
         let (socket, mut sd_notify) = manager("0");
         for text in ["a", "a", "b", "a"] {
-            sd_notify.tell(text.to_owned());
+            sd_notify.set_status(text.to_owned());
         }
         sd_notify.stopping();
         assert_eq!(
-            heard(&socket),
+            received(&socket),
             ["STATUS=a", "STATUS=b", "STATUS=a", "STOPPING=1"]
         );
         sd_notify.reloading();
-        assert!(heard(&socket)[0].starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        assert!(received(&socket)[0].starts_with("RELOADING=1\nMONOTONIC_USEC="));
         assert_eq!(sd_notify.every, None);
     }
 
@@ -218,9 +218,9 @@ mod tests {
     fn a_manager_that_does_not_read_or_is_gone_delays_nothing() {
         let (socket, mut sd_notify) = manager("0");
         for number in 0..10_000 {
-            sd_notify.tell(number.to_string());
+            sd_notify.set_status(number.to_string());
         }
-        let said = heard(&socket).len();
+        let said = received(&socket).len();
         assert!((1..10_000).contains(&said), "{said}");
         drop(socket);
         sd_notify.stopping();

@@ -23,7 +23,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// What has come for the loop.
 #[derive(Debug)]
 pub enum Incoming {
-    Asked(ServeRequest),
+    H2Request(ServeRequest),
     Measured(Levels),
 }
 
@@ -109,7 +109,7 @@ impl Serving {
             return std::future::pending().await;
         };
         tokio::select! {
-            Some(request) = live.requests.recv() => Incoming::Asked(request),
+            Some(request) = live.requests.recv() => Incoming::H2Request(request),
             Some(levels) = live.measured.recv() => Incoming::Measured(levels),
             else => std::future::pending().await,
         }

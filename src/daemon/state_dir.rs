@@ -13,14 +13,14 @@ const SYSTEM: &str = "/var/lib/httpok";
 pub fn state_dir(settings: &Settings, env: &dyn Fn(&str) -> Option<String>) -> PathBuf {
     match &settings.state_dir {
         Some(dir) => dir.clone(),
-        None => default_state_dir(nix::unistd::geteuid().is_root(), env, home),
+        None => default_state_dir(nix::unistd::geteuid().is_root(), env, base),
     }
 }
 
 fn default_state_dir(
     root: bool,
     env: &dyn Fn(&str) -> Option<String>,
-    home: impl FnOnce() -> Option<PathBuf>,
+    base: impl FnOnce() -> Option<PathBuf>,
 ) -> PathBuf {
     // with several StateDirectory= systemd joins them with colons
     let of_systemd = env("STATE_DIRECTORY").and_then(|dirs| {
@@ -36,8 +36,8 @@ fn default_state_dir(
     env("XDG_STATE_HOME")
         .and_then(|dir| absolute(&dir))
         .or_else(|| {
-            let home = env("HOME").and_then(|dir| absolute(&dir)).or_else(home);
-            home.map(|home| home.join(".local/state"))
+            let base = env("HOME").and_then(|dir| absolute(&dir)).or_else(base);
+            base.map(|base| base.join(".local/state"))
         })
         .map_or_else(|| PathBuf::from(SYSTEM), |dir| dir.join("httpok"))
 }
@@ -62,7 +62,7 @@ fn absolute(dir: &str) -> Option<PathBuf> {
 }
 
 /// A daemon's environment may lack HOME; its user has one all the same.
-fn home() -> Option<PathBuf> {
+fn base() -> Option<PathBuf> {
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid());
     user.ok().flatten().map(|user| user.dir)
 }

@@ -182,7 +182,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         | Decision::RestartRequested
         | Decision::Refused(_) => Some(line(at, 1, LineKind::Person, said())),
         Decision::Up
-        | Decision::Passed { .. }
+        | Decision::PredicateResult { .. }
         | Decision::Opened { .. }
         | Decision::TickDropped(_)
         | Decision::Held(_)

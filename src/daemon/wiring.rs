@@ -284,11 +284,11 @@ fn mail_notifier(
             };
             if matches!(run_options.words, MailFormat::Original(_)) {
                 let to = spec.to.join(", ");
-                return Ok(Notifier::Original(mail::Original { to, pipe }));
+                return Ok(Notifier::Original(mail::OriginalMailer { to, pipe }));
             }
-            mail::Via::Sendmail(pipe)
+            mail::MailRoute::Sendmail(pipe)
         }
-        MailVia::Smtp(server) => mail::Via::Smtp(smtp::MailServer {
+        MailVia::Smtp(server) => mail::MailRoute::Smtp(smtp::MailServer {
             spec: server.clone(),
             hello: host.to_owned(),
             deadline: MAIL_DEADLINE,

@@ -10,7 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 static GIVEN: OnceLock<libc::rlimit> = OnceLock::new();
 
 /// Raises our soft limit to the hard one. What is not allowed is left as it is.
-pub fn raise() {
+pub fn raise_limit() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return;
     };

@@ -1,7 +1,7 @@
 //! Answers over plain connections: any bytes, in any pieces, waited for in any way.
 
 use crate::health::Reason;
-use crate::probe::intake::Needle;
+use crate::probe::body_reader::Needle;
 use crate::probe::line::Until;
 use crate::probe::line::answer::LineAnswer;
 

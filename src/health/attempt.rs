@@ -88,7 +88,7 @@ pub(super) enum Next {
     /// The next part, when the check passes after this process was restarted.
     AwaitHealthy(ProcessName),
     /// Nothing: all is done, or it stops here.
-    Over(Option<Halt>),
+    Quantifier(Option<Halt>),
 }
 
 impl Part {
@@ -219,13 +219,13 @@ impl Attempt {
         self.parts.retain(|part| !begun(part));
         let halt = self.halt.take();
         let Some(next) = self.next_member() else {
-            return Next::Over(None);
+            return Next::Quantifier(None);
         };
         if let Some(halt) = halt {
-            return Next::Over(Some(halt));
+            return Next::Quantifier(Some(halt));
         }
-        if let Some(process) = outcome.stuck().cloned() {
-            return Next::Over(Some(Halt::NotBack { process }));
+        if let Some(process) = outcome.not_running().cloned() {
+            return Next::Quantifier(Some(Halt::NotBack { process }));
         }
         let stands_in = |process: &&ProcessName| {
             (process.backend, &process.group) == (next.backend, &next.group)
@@ -389,20 +389,35 @@ mod tests {
         fell.steps.extend(settled_of("g:1").steps);
         let name = process("g:0").name;
         let await_healthy = Next::AwaitHealthy(name.clone());
-        let stop = Next::Over(Some(Halt::NotBack { process: name }));
+        let stop = Next::Quantifier(Some(Halt::NotBack { process: name }));
         for (what, chosen, came, expected) in [
             ("a member of its group", ["g:0", "g:1"], &up, await_healthy),
             ("another program", ["g:0", "h"], &up, Next::Continue),
-            ("nothing to restart", ["g:0", "g:1-"], &up, Next::Over(None)),
+            (
+                "nothing to restart",
+                ["g:0", "g:1-"],
+                &up,
+                Next::Quantifier(None),
+            ),
             ("it is FATAL", ["g:0", "h"], &fatal, stop),
-            ("it fell, too", ["g:0", "g:1"], &fell, Next::Over(None)),
+            (
+                "it fell, too",
+                ["g:0", "g:1"],
+                &fell,
+                Next::Quantifier(None),
+            ),
             (
                 "someone was faster",
                 ["g:0", "g:1"],
                 &faster,
                 Next::Continue,
             ),
-            ("nobody to ask", ["g:0", "g:1"], &gone, Next::Over(None)),
+            (
+                "nobody to ask",
+                ["g:0", "g:1"],
+                &gone,
+                Next::Quantifier(None),
+            ),
         ] {
             let mut attempt = attempt(&chosen, &[], AttemptMode::default());
             attempt.next(true);

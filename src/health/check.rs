@@ -470,7 +470,7 @@ impl CheckState {
     }
 
     /// Stands at `status` from now on, unless it does already.
-    pub fn stand(&mut self, now: Moment, status: Status) {
+    pub fn set_status(&mut self, now: Moment, status: Status) {
         if self.memory.status != status {
             self.memory.status = status;
             self.memory.status_since = Some(now);

@@ -18,14 +18,14 @@ const fn verdict(code: i32) -> Verdict {
 pub fn finding(code: i32, body: Option<&Body>) -> Finding {
     Finding {
         expected: "exit 0".to_owned(),
-        actual: told(code, body),
+        actual: code_text(code, body),
         met: code == 0,
         otherwise: verdict(code),
     }
 }
 
 /// The exit code and the first line of what was printed.
-pub fn told(code: i32, body: Option<&Body>) -> String {
+pub fn code_text(code: i32, body: Option<&Body>) -> String {
     match body.and_then(Body::first_line) {
         Some(line) => format!("exit {code}: {line}"),
         None => format!("exit {code}"),

@@ -89,7 +89,7 @@ impl Default for BodyNeeds {
 }
 
 /// A finding, and what it is called when it decides.
-struct Ground {
+struct FailedFinding {
     finding: Finding,
     reason: Reason,
     phase: Phase,
@@ -166,7 +166,7 @@ impl Expectation {
         }
     }
 
-    fn opinion(&self, facts: &Facts<'_>, grounds: &[Ground]) -> Opinion {
+    fn opinion(&self, facts: &Facts<'_>, grounds: &[FailedFinding]) -> Opinion {
         if let Some(trouble) = &facts.seen.trouble {
             let verdict = match trouble.reason.is_ours() {
                 true => Verdict::Unknown,
@@ -180,8 +180,9 @@ impl Expectation {
             return (rule.is, None, None, detail);
         }
         let unmet = |otherwise| {
-            let is =
-                |ground: &&Ground| !ground.finding.met && ground.finding.otherwise == otherwise;
+            let is = |ground: &&FailedFinding| {
+                !ground.finding.met && ground.finding.otherwise == otherwise
+            };
             grounds.iter().find(is)
         };
         // the worst of what is not met decides
@@ -197,11 +198,11 @@ impl Expectation {
         }
     }
 
-    fn grounds(&self, facts: &Facts<'_>) -> Vec<Ground> {
+    fn grounds(&self, facts: &Facts<'_>) -> Vec<FailedFinding> {
         let seen = facts.seen;
         let mut grounds = Vec::new();
         if let Some(line) = &seen.status {
-            grounds.push(Ground {
+            grounds.push(FailedFinding {
                 finding: Finding {
                     expected: format!("status {}", self.status),
                     actual: line.to_string(),
@@ -217,7 +218,7 @@ impl Expectation {
             });
         }
         if let Some(code) = seen.exit {
-            grounds.push(Ground {
+            grounds.push(FailedFinding {
                 finding: exit::finding(code, seen.body.as_ref()),
                 reason: Reason::Status,
                 phase: Phase::FirstByte,
@@ -235,7 +236,7 @@ impl Expectation {
             let sayable = |one: &&Assertion| whole || one.is_settled(facts);
             grounds.extend(assertions.iter().filter(sayable).map(|assertion| {
                 let (met, actual) = assertion.check(facts);
-                Ground {
+                FailedFinding {
                     finding: Finding {
                         expected: assertion.to_string(),
                         actual,
@@ -253,7 +254,7 @@ impl Expectation {
         grounds
     }
 
-    fn texts(&self, body: &Body) -> impl Iterator<Item = Ground> {
+    fn texts(&self, body: &Body) -> impl Iterator<Item = FailedFinding> {
         let size = body.size;
         let wanted = self.body.iter().map(|text| (text, true));
         let unwanted = self.not_body.iter().map(|text| (text, false));
@@ -269,7 +270,7 @@ impl Expectation {
                 met: occurs == want,
                 otherwise: Verdict::Fail,
             };
-            Ground {
+            FailedFinding {
                 finding,
                 reason: Reason::Assertion,
                 phase: Phase::Body,

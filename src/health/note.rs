@@ -45,7 +45,7 @@ pub enum Decision {
         counted: Counted,
     },
     /// It passed so often in a row, with nothing else to tell: passes are summed up before they are written down.
-    Passed {
+    PredicateResult {
         count: u64,
         /// When the first of them ended; the last one is the note's own time.
         since: Moment,
@@ -220,7 +220,7 @@ impl fmt::Display for Decision {
                 }
                 write!(f, "{counted}")
             }
-            Self::Passed {
+            Self::PredicateResult {
                 count,
                 shortest,
                 longest,

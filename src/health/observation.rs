@@ -107,7 +107,7 @@ impl Observation {
     pub fn gist(&self) -> String {
         match (&self.status, self.exit) {
             (Some(line), _) => format!("status {line}"),
-            (None, Some(code)) => exit::told(code, self.body.as_ref()),
+            (None, Some(code)) => exit::code_text(code, self.body.as_ref()),
             (None, None) => match self.body.as_ref().and_then(Body::first_line) {
                 Some(line) => format!("answer {line:?}"),
                 None if self.phases.get(Phase::Connect).is_some() => "connected".to_owned(),

@@ -281,7 +281,7 @@ impl Outcome {
     }
 
     /// A process that was to be started and was not RUNNING in the end.
-    pub fn stuck(&self) -> Option<&ProcessName> {
+    pub fn not_running(&self) -> Option<&ProcessName> {
         self.begun()
             .find(|process| !self.restarted().any(|restarted| restarted == *process))
     }

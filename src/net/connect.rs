@@ -98,7 +98,7 @@ struct Race {
 impl Race {
     fn new(endpoints: &[Endpoint]) -> Self {
         Self {
-            waiting: interleaved(endpoints),
+            waiting: alternating_families(endpoints),
             running: JoinSet::new(),
             begun: Vec::new(),
             worst: None,
@@ -162,7 +162,7 @@ impl Race {
 }
 
 /// The families take turns, beginning with the first one's, so that one that is dead costs one head start.
-fn interleaved(endpoints: &[Endpoint]) -> VecDeque<Endpoint> {
+fn alternating_families(endpoints: &[Endpoint]) -> VecDeque<Endpoint> {
     let is_v6 =
         |endpoint: &&Endpoint| matches!(endpoint, Endpoint::Tcp(address) if address.is_ipv6());
     let first_is_v6 = endpoints.first().as_ref().is_some_and(is_v6);
@@ -199,7 +199,7 @@ mod tests {
             (&["1.1.1.1:1"], &["1.1.1.1:1"]),
             (&[], &[]),
         ] {
-            assert_eq!(interleaved(&endpoints(given)), endpoints(expected));
+            assert_eq!(alternating_families(&endpoints(given)), endpoints(expected));
         }
     }
 }

@@ -45,7 +45,7 @@ const HOSTS_MAX: u64 = 1 << 20;
 static LOOKUPS: Lookups = Lookups::new(resolve, read_hosts);
 
 type LookupAnswer = Result<Vec<SocketAddr>, Trouble>;
-type Flight = watch::Receiver<Option<LookupAnswer>>;
+type PendingLookup = watch::Receiver<Option<LookupAnswer>>;
 
 /// Addresses of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ struct Lookups {
     hosts: fn() -> String,
     slots: Semaphore,
     threads: Semaphore,
-    flights: Mutex<BTreeMap<String, Flight>>,
+    flights: Mutex<BTreeMap<String, PendingLookup>>,
     /// What names resolved to last, and when.
     known: Mutex<BTreeMap<String, (Instant, Vec<SocketAddr>)>>,
 }
@@ -143,7 +143,7 @@ impl Lookups {
     }
 
     async fn asked(&'static self, name: &str, until: Instant, timeout: Duration) -> LookupAnswer {
-        let in_words = humantime::format_duration(timeout);
+        let limit = humantime::format_duration(timeout);
         let joined = self.flights().get(name).cloned();
         let mut flight = match joined {
             Some(flight) => flight,
@@ -151,16 +151,16 @@ impl Lookups {
                 Ok(slot) => self.join_or_start(name, slot)?,
                 // nothing is known about this name: other look-ups are in its way
                 Err(_) => {
-                    let detail = format!("{name:?} not looked up within {in_words}: others hang");
+                    let detail = format!("{name:?} not looked up within {limit}: others hang");
                     return Err(Trouble::new(Reason::Cancelled, Phase::Dns, detail));
                 }
             },
         };
         match timeout_at(until, flight.wait_for(Option::is_some)).await {
-            Ok(Ok(answer)) => answer.clone().unwrap_or_else(|| Err(broke_down(name))),
-            Ok(Err(_)) => Err(broke_down(name)),
+            Ok(Ok(answer)) => answer.clone().unwrap_or_else(|| Err(lookup_panicked(name))),
+            Ok(Err(_)) => Err(lookup_panicked(name)),
             Err(_) => {
-                let detail = format!("{NO_ANSWER} of {name:?} within {in_words}");
+                let detail = format!("{NO_ANSWER} of {name:?} within {limit}");
                 Err(Trouble::new(Reason::Dns, Phase::Dns, detail))
             }
         }
@@ -188,7 +188,7 @@ impl Lookups {
         &'static self,
         name: &str,
         slot: Option<SemaphorePermit<'static>>,
-    ) -> Result<Flight, Trouble> {
+    ) -> Result<PendingLookup, Trouble> {
         let Ok(thread) = self.threads.try_acquire() else {
             let detail = format!("{name:?} not looked up: {THREADS} other look-ups hang");
             return Err(Trouble::new(Reason::Cancelled, Phase::Dns, detail));
@@ -198,15 +198,15 @@ impl Lookups {
             Entry::Occupied(joined) => return Ok(joined.get().clone()),
             Entry::Vacant(place) => drop(place.insert(flight.clone())),
         }
-        let landing = Landing {
+        let guard = LookupGuard {
             lookups: self,
             name: name.to_owned(),
         };
         // no lock is held here: where there is no thread to be had, all that was to run on it is dropped at once
         let started = thread::Builder::new().name("lookup".into()).spawn(move || {
-            let answer = (self.resolve)(&landing.name);
+            let answer = (self.resolve)(&guard.name);
             // in this order: whoever asks after the answer is known starts anew
-            drop(landing);
+            drop(guard);
             drop(thread);
             sender.send_replace(Some(answer));
         });
@@ -222,7 +222,7 @@ impl Lookups {
         Ok(flight)
     }
 
-    fn flights(&self) -> MutexGuard<'_, BTreeMap<String, Flight>> {
+    fn flights(&self) -> MutexGuard<'_, BTreeMap<String, PendingLookup>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -280,12 +280,12 @@ fn lists(hosts: &str, name: &str) -> bool {
 }
 
 /// Takes a look-up off the list when it is done, or panicked, or was never begun.
-struct Landing {
+struct LookupGuard {
     lookups: &'static Lookups,
     name: String,
 }
 
-impl Drop for Landing {
+impl Drop for LookupGuard {
     fn drop(&mut self) {
         self.lookups.flights().remove(&self.name);
     }
@@ -306,7 +306,7 @@ fn resolve(name: &str) -> LookupAnswer {
     Ok(addresses)
 }
 
-fn broke_down(name: &str) -> Trouble {
+fn lookup_panicked(name: &str) -> Trouble {
     let detail = format!("the look-up of {name:?} broke down");
     Trouble::new(Reason::Cancelled, Phase::Dns, detail)
 }

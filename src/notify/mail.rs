@@ -19,12 +19,12 @@ const FIRST: u64 = 1;
 pub struct MailNotifier {
     to: Vec<Mailbox>,
     from: Mailbox,
-    via: Via,
+    via: MailRoute,
 }
 
 /// On which way mails leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
+pub enum MailRoute {
     /// A command that reads them.
     Sendmail(Pipe),
     /// An SMTP server.
@@ -37,7 +37,12 @@ impl MailNotifier {
     ///
     /// # Errors
     /// Says which address is none.
-    pub fn new(to: &[String], from: Option<&str>, host: &str, via: Via) -> Result<Self, String> {
+    pub fn new(
+        to: &[String],
+        from: Option<&str>,
+        host: &str,
+        via: MailRoute,
+    ) -> Result<Self, String> {
         let host = domain(host);
         let mut recipients = Vec::new();
         for text in to {
@@ -68,8 +73,8 @@ impl MailNotifier {
         let mail = mail.formatted();
         match &self.via {
             // a sendmail reads local lines and makes them CRLF itself
-            Via::Sendmail(pipe) => pipe.send(local_lines(&mail)).await,
-            Via::Smtp(server) => {
+            MailRoute::Sendmail(pipe) => pipe.send(local_lines(&mail)).await,
+            MailRoute::Smtp(server) => {
                 let to: Vec<Address> = self
                     .to
                     .iter()
@@ -109,14 +114,14 @@ impl MailNotifier {
 
 /// The drop-in listener's mail: the original's bytes on the original's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Original {
+pub struct OriginalMailer {
     /// What `-m` says, as it says it.
     pub to: String,
     /// What `-s` says.
     pub pipe: Pipe,
 }
 
-impl Original {
+impl OriginalMailer {
     /// The bytes that sendmail reads.
     pub fn bytes(&self, message: &Notification) -> Vec<u8> {
         superlance::mail(&self.to, &message.subject, &message.text)

@@ -30,7 +30,7 @@ pub enum Notifier {
     /// Mail with all its headers, through SMTP or a sendmail.
     Mail(mail::MailNotifier),
     /// The drop-in listener's mail.
-    Original(mail::Original),
+    Original(mail::OriginalMailer),
     /// A JSON POST.
     Webhook(webhook::WebhookNotifier),
 }

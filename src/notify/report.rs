@@ -29,7 +29,7 @@ pub enum MailFormat {
 
 impl MailFormat {
     /// `report` as text.
-    pub fn tell(&self, report: &Report, render_context: &RenderContext) -> Notification {
+    pub fn render(&self, report: &Report, render_context: &RenderContext) -> Notification {
         let (subject, text) = match (self, &report.kind) {
             (Self::Original(listener), ReportKind::Action) => listener.mail(report),
             (Self::Original(_) | Self::Full, _) => (
@@ -152,7 +152,7 @@ fn head(report: &Report, render_context: &RenderContext) -> String {
         ("since", since),
     ];
     rows.extend(now(report).map(|now| ("now", now)));
-    rows.push(("to do", todo(report)));
+    rows.push(("to do", advice(report)));
     let mut head = format!("{}.\n", headline(report, &why(report)));
     for (name, value) in rows {
         head.push_str(&format!("\n{name:<7}{value}"));
@@ -175,9 +175,9 @@ fn now(report: &Report) -> Option<String> {
 }
 
 /// What is left for a person.
-fn todo(report: &Report) -> String {
+fn advice(report: &Report) -> String {
     let check = word(&report.incident.check);
-    let stuck = stuck(&report.incident);
+    let stuck = not_running(&report.incident);
     let passes = matches!(
         report.kind,
         ReportKind::Recovered { .. }
@@ -192,7 +192,7 @@ fn todo(report: &Report) -> String {
     match &report.kind {
         ReportKind::Down { state } => match state {
             DownState::NotifyOnly => "see to it: the watchdog only watches it".to_owned(),
-            DownState::Held(gate) => held_todo(gate, &check),
+            DownState::Held(gate) => advice_when_held(gate, &check),
             DownState::Back { .. } => {
                 "nothing now; find out by day why, or it may come again".to_owned()
             }
@@ -219,7 +219,7 @@ fn todo(report: &Report) -> String {
     }
 }
 
-fn held_todo(gate: &Gate, check: &str) -> String {
+fn advice_when_held(gate: &Gate, check: &str) -> String {
     match gate {
         Gate::Paused { .. } => format!("when you are done with it: httpok resume {check}"),
         Gate::Requires { check: required } => format!("look at {} first", word(required)),
@@ -242,7 +242,7 @@ fn held_todo(gate: &Gate, check: &str) -> String {
 }
 
 /// The processes that were stopped and do not run again, as far as the incident tells.
-fn stuck(incident: &Incident) -> Vec<String> {
+fn not_running(incident: &Incident) -> Vec<String> {
     let mut stuck: Vec<&ProcessName> = Vec::new();
     for (_, outcome) in incident.actions() {
         stuck.extend(outcome.begun());
@@ -255,7 +255,7 @@ fn stuck(incident: &Incident) -> Vec<String> {
 }
 
 fn but_for(incident: &Incident) -> String {
-    match stuck(incident).as_slice() {
+    match not_running(incident).as_slice() {
         [] => String::new(),
         stuck => format!(" but for {}", stuck.join(", ")),
     }

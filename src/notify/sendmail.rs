@@ -49,10 +49,10 @@ impl Pipe {
                 stdout,
                 stderr,
             }) => {
-                let said = said(&stderr.text(), &stdout.text());
+                let error_text = error_text(&stderr.text(), &stdout.text());
                 let after = after.as_secs_f32();
                 Err(DeliveryError::Temporary(format!(
-                    "sendmail was killed: not done within {after} s{said}"
+                    "sendmail was killed: not done within {after} s{error_text}"
                 )))
             }
         }
@@ -60,26 +60,26 @@ impl Pipe {
 }
 
 fn judge(finished: &Finished) -> Result<(), DeliveryError> {
-    let said = said(&finished.stderr.text(), &finished.stdout.text());
+    let error_text = error_text(&finished.stderr.text(), &finished.stdout.text());
     match finished.status.code() {
         Some(0) => Ok(()),
         Some(code) if PERMANENT.contains(&code) => Err(DeliveryError::Permanent(format!(
-            "sendmail refused the message with exit status {code}{said}"
+            "sendmail refused the message with exit status {code}{error_text}"
         ))),
         Some(code) => Err(DeliveryError::Temporary(format!(
-            "sendmail failed with exit status {code}{said}"
+            "sendmail failed with exit status {code}{error_text}"
         ))),
         None => {
             let signal = finished.status.signal().unwrap_or_default();
             Err(DeliveryError::Temporary(format!(
-                "sendmail was ended by signal {signal}{said}"
+                "sendmail was ended by signal {signal}{error_text}"
             )))
         }
     }
 }
 
 /// What it had to say, standard error first.
-fn said(stderr: &str, stdout: &str) -> String {
+fn error_text(stderr: &str, stdout: &str) -> String {
     [stderr.trim(), stdout.trim()]
         .into_iter()
         .find(|text| !text.is_empty())

@@ -2,9 +2,9 @@
 //! [`Observation`]. Dispatch only: how a kind asks lives with the kind, what the kinds share stands
 //! beside them, and what an observation means lives in [`crate::health`].
 
+pub(crate) mod body_reader;
 pub mod exec;
 pub mod http;
-pub(crate) mod intake;
 pub mod line;
 mod pace;
 pub mod spec;

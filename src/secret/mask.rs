@@ -96,13 +96,13 @@ fn add(secrets: impl IntoIterator<Item = String>) {
 }
 
 /// From now on children do not get the environment variable `name`: its value is a secret of ours.
-pub fn withhold(name: &str) {
+pub fn register(name: &str) {
     let mut names = VARIABLES.write().unwrap_or_else(PoisonError::into_inner);
     names.insert(name.to_owned());
 }
 
 /// The variables that children do not get.
-pub fn withheld() -> Vec<String> {
+pub fn registered() -> Vec<String> {
     let names = VARIABLES.read().unwrap_or_else(PoisonError::into_inner);
     names.iter().cloned().collect()
 }

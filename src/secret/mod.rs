@@ -5,7 +5,7 @@ mod mask;
 use std::fmt;
 
 pub use mask::{
-    conceal, conceal_header, conceal_login, conceal_variable, mask, mask_json, withheld, withhold,
+    conceal, conceal_header, conceal_login, conceal_variable, mask, mask_json, register, registered,
 };
 
 /// A secret. There is no way to print it but [`Secret::expose`], which is for the wire alone.

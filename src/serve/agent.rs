@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::hub::Source;
 use super::listener::{ClientBusy, ClientStream};
-use super::view::{Standing, View, one_line, trouble};
+use super::view::{ServedState, View, one_line, trouble};
 use crate::health::{CheckView, Unhealthy};
 
 /// Clients at a time.
@@ -73,7 +73,7 @@ pub fn line(view: &View, name: Option<&str>) -> String {
         },
         None => {
             let checks = view.snapshot.checks.iter();
-            state(checks.max_by_key(|check| Standing::of(check)))
+            state(checks.max_by_key(|check| ServedState::of(check)))
         }
     }
 }
@@ -82,26 +82,26 @@ fn state(check: Option<&CheckView>) -> String {
     let Some(check) = check else {
         return "ready up 100%\n".to_owned();
     };
-    match Standing::of(check) {
-        Standing::Up => "ready up 100%\n".to_owned(),
-        Standing::Degraded => "ready up 50%\n".to_owned(),
-        Standing::Draining => "drain up\n".to_owned(),
-        Standing::Pending | Standing::Starting => "down #starting\n".to_owned(),
-        Standing::Down => format!("down #{}: {}\n", one_line(&check.name), trouble(check)),
+    match ServedState::of(check) {
+        ServedState::Up => "ready up 100%\n".to_owned(),
+        ServedState::Degraded => "ready up 50%\n".to_owned(),
+        ServedState::Draining => "drain up\n".to_owned(),
+        ServedState::Pending | ServedState::Starting => "down #starting\n".to_owned(),
+        ServedState::Down => format!("down #{}: {}\n", one_line(&check.name), trouble(check)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
     #[test]
     fn each_line_is_the_whole_state() {
         let view = testing::view(&[
-            ("shop", Saw::Code(200)),
-            ("db", Saw::Refused),
-            ("new", Saw::Nothing),
+            ("shop", SeenResult::Code(200)),
+            ("db", SeenResult::Refused),
+            ("new", SeenResult::Nothing),
         ]);
         for (name, expected) in [
             (Some("shop"), "ready up 100%\n"),
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_watchdog_set_unhealthy_by_hand_is_in_maintenance() {
-        let mut view = testing::view(&[("shop", Saw::Code(200))]);
+        let mut view = testing::view(&[("shop", SeenResult::Code(200))]);
         view.reasons = vec![Unhealthy::SetByPerson {
             reason: "deploy".to_owned(),
         }];
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_watchdog_that_ends_alone_drains_nobody() {
-        let mut view = testing::view(&[("shop", Saw::Code(200))]);
+        let mut view = testing::view(&[("shop", SeenResult::Code(200))]);
         view.snapshot.shutting_down = true;
         assert_eq!(line(&view, Some("shop")), "ready up 100%\n");
     }

@@ -5,8 +5,8 @@ use hyper::StatusCode;
 use hyper::http::request;
 use serde_json::{Map, Value, json};
 
-use super::http::{Api, App, Terms, query};
-use super::hub::{ControlOutcome, Controlled};
+use super::http::{Api, App, ServerSettings, query};
+use super::hub::{ControlAnswer, ControlOutcome};
 use super::page;
 use super::reply::Reply;
 
@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 pub async fn answer(
     api: Api,
     app: &App,
-    terms: &Terms,
+    settings: &ServerSettings,
     _head: &request::Parts,
     body: &[u8],
 ) -> Reply {
@@ -52,22 +52,24 @@ pub async fn answer(
             Some(incidents) => Reply::json(StatusCode::OK, &incidents),
             None => busy(),
         },
-        Api::Incident(id) => match app.source.story(id).await {
-            Some(Some(story)) => Reply::json(StatusCode::OK, &story.incident),
+        Api::Incident(id) => match app.source.incident_text(id).await {
+            Some(Some(incident_text)) => Reply::json(StatusCode::OK, &incident_text.incident),
             Some(None) => Reply::error(
                 StatusCode::NOT_FOUND,
                 "there is no such incident, or it is too long ago",
             ),
             None => busy(),
         },
-        Api::Control => match may_change(terms) {
+        Api::Control => match may_change(settings) {
             Ok(()) => change(app, body.to_vec()).await,
             Err(refused) => refused,
         },
-        Api::SetHealth => act(app, terms, "health", None, body).await,
-        Api::Reload => act(app, terms, "reload", None, body).await,
+        Api::SetHealth => act(app, settings, "health", None, body).await,
+        Api::Reload => act(app, settings, "reload", None, body).await,
         Api::Act { check, action } => match action.as_str() {
-            known if ACTIONS.contains(&known) => act(app, terms, known, Some(&check), body).await,
+            known if ACTIONS.contains(&known) => {
+                act(app, settings, known, Some(&check), body).await
+            }
             other => Reply::error(
                 StatusCode::NOT_FOUND,
                 format!("no action {other:?}: expected pause, resume, restart or reset"),
@@ -77,8 +79,8 @@ pub async fn answer(
 }
 
 /// A watchdog without keys is changed over its socket alone.
-fn may_change(terms: &Terms) -> Result<(), Reply> {
-    if terms.keys.is_empty() {
+fn may_change(settings: &ServerSettings) -> Result<(), Reply> {
+    if settings.keys.is_empty() {
         let text = "without api_keys changes are made over the control socket only";
         return Err(Reply::error(StatusCode::FORBIDDEN, text));
     }
@@ -86,8 +88,14 @@ fn may_change(terms: &Terms) -> Result<(), Reply> {
 }
 
 /// `action`, with what the body adds to it.
-async fn act(app: &App, terms: &Terms, action: &str, check: Option<&str>, body: &[u8]) -> Reply {
-    if let Err(refused) = may_change(terms) {
+async fn act(
+    app: &App,
+    settings: &ServerSettings,
+    action: &str,
+    check: Option<&str>,
+    body: &[u8],
+) -> Reply {
+    if let Err(refused) = may_change(settings) {
         return refused;
     }
     let mut request = match body.trim_ascii() {
@@ -110,7 +118,7 @@ async fn act(app: &App, terms: &Terms, action: &str, check: Option<&str>, body: 
 
 async fn change(app: &App, request: Vec<u8>) -> Reply {
     match app.source.control(request).await {
-        Some(Controlled { json, outcome }) => Reply::new(status(outcome), Reply::JSON, json),
+        Some(ControlAnswer { json, outcome }) => Reply::new(status(outcome), Reply::JSON, json),
         None => busy(),
     }
 }
@@ -122,17 +130,23 @@ fn busy() -> Reply {
 
 /// A form of a check's page: with a key, which the browser sends by itself, and with the page's token, which no
 /// other site can read. Leads back to the page.
-pub async fn form(app: &App, terms: &Terms, check: &str, action: &str, body: &[u8]) -> Reply {
+pub async fn form(
+    app: &App,
+    settings: &ServerSettings,
+    check: &str,
+    action: &str,
+    body: &[u8],
+) -> Reply {
     let fields = String::from_utf8_lossy(body);
     let token = query::values(Some(fields.trim()), "token");
-    if terms.keys.is_empty() || token.first() != Some(&terms.keys.form_token()) {
+    if settings.keys.is_empty() || token.first() != Some(&settings.keys.form_token()) {
         let text = "this form is too old: load its page again";
         return Reply::text(StatusCode::FORBIDDEN, format!("{text}\n"));
     }
     if !ACTIONS.contains(&action) {
         return Reply::text(StatusCode::NOT_FOUND, "there is no such action\n");
     }
-    let done = act(app, terms, action, Some(check), b"").await;
+    let done = act(app, settings, action, Some(check), b"").await;
     if done.status != StatusCode::OK {
         return done;
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
 use super::roadrunner::code;
-use super::view::{Standing, View, trouble};
+use super::view::{ServedState, View, trouble};
 use crate::clock::WallClock;
 use crate::health::CheckView;
 
@@ -18,20 +18,25 @@ pub fn answer(view: &View, plugins: &[String], unavailable: u16) -> Reply {
         names => names.iter().filter_map(|name| view.check(name)).collect(),
     };
     let unknown = plugins.iter().find(|name| view.check(name).is_none());
-    let worst = chosen.iter().map(|check| status(Standing::of(check))).max();
+    let worst = chosen
+        .iter()
+        .map(|check| status(ServedState::of(check)))
+        .max();
     let shutting_down = view.snapshot.shutting_down;
     let overall = match worst {
-        _ if shutting_down || unknown.is_some() => Status::Fail,
+        _ if shutting_down || unknown.is_some() => HealthJsonStatus::Fail,
         Some(worst) => worst,
-        None => Status::Pass,
+        None => HealthJsonStatus::Pass,
     };
     let http = match overall {
-        Status::Pass | Status::Warn => StatusCode::OK,
-        Status::Fail if unknown.is_some() && worst != Some(Status::Fail) && !shutting_down => {
+        HealthJsonStatus::Pass | HealthJsonStatus::Warn => StatusCode::OK,
+        HealthJsonStatus::Fail
+            if unknown.is_some() && worst != Some(HealthJsonStatus::Fail) && !shutting_down =>
+        {
             StatusCode::NOT_FOUND
         }
-        Status::Fail if unavailable >= 400 => code(unavailable),
-        Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
+        HealthJsonStatus::Fail if unavailable >= 400 => code(unavailable),
+        HealthJsonStatus::Fail => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut checks = Map::new();
     for check in &chosen {
@@ -68,13 +73,13 @@ pub fn answer(view: &View, plugins: &[String], unavailable: u16) -> Reply {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
+enum HealthJsonStatus {
     Pass,
     Warn,
     Fail,
 }
 
-impl Status {
+impl HealthJsonStatus {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -84,13 +89,14 @@ impl Status {
     }
 }
 
-const fn status(standing: Standing) -> Status {
-    match standing {
-        Standing::Up => Status::Pass,
-        Standing::Degraded | Standing::Pending | Standing::Draining | Standing::Starting => {
-            Status::Warn
-        }
-        Standing::Down => Status::Fail,
+const fn status(state: ServedState) -> HealthJsonStatus {
+    match state {
+        ServedState::Up => HealthJsonStatus::Pass,
+        ServedState::Degraded
+        | ServedState::Pending
+        | ServedState::Draining
+        | ServedState::Starting => HealthJsonStatus::Warn,
+        ServedState::Down => HealthJsonStatus::Fail,
     }
 }
 
@@ -100,18 +106,18 @@ fn component(name: &str) -> String {
 }
 
 fn of_check(check: &CheckView) -> Value {
-    let standing = status(Standing::of(check));
+    let state = status(ServedState::of(check));
     let mut entry = json!({
         "componentId": check.name,
         "componentType": "component",
         "observedUnit": "ms",
-        "status": standing.as_str(),
+        "status": state.as_str(),
     });
     if let Some(last) = &check.last {
         entry["observedValue"] = ((last.took * 1e6).round() / 1e3).into();
         entry["time"] = date(WallClock::AT_START.at(last.at)).into();
     }
-    if standing != Status::Pass {
+    if state != HealthJsonStatus::Pass {
         entry["output"] = trouble(check).into();
         entry["affectedEndpoints"] = json!([check.url]);
     }
@@ -135,9 +141,9 @@ fn date(time: std::time::SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
-    fn told(view: &View, plugins: &[&str], unavailable: u16) -> (u16, Value) {
+    fn parsed_answer(view: &View, plugins: &[&str], unavailable: u16) -> (u16, Value) {
         let plugins: Vec<_> = plugins.iter().map(|&name| name.to_owned()).collect();
         let reply = answer(view, &plugins, unavailable);
         assert_eq!(reply.content_type, MEDIA_TYPE);
@@ -148,11 +154,11 @@ mod tests {
     #[test]
     fn the_worst_check_is_the_status_and_a_fail_is_never_2xx() {
         let view = testing::view(&[
-            ("up", Saw::Code(200)),
-            ("a:b", Saw::Code(500)),
-            ("new", Saw::Nothing),
+            ("up", SeenResult::Code(200)),
+            ("a:b", SeenResult::Code(500)),
+            ("new", SeenResult::Nothing),
         ]);
-        let (code, body) = told(&view, &[], 200);
+        let (code, body) = parsed_answer(&view, &[], 200);
         assert_eq!((code, &body["status"]), (503, &json!("fail")));
         let checks = body["checks"].as_object().expect("an object");
         assert!(checks.keys().all(|key| key.matches(':').count() <= 1));
@@ -170,7 +176,7 @@ mod tests {
             (&["nope"], 404, "fail"),
             (&["nope", "a:b"], 500, "fail"),
         ] {
-            let (found, body) = told(&view, plugins, 500);
+            let (found, body) = parsed_answer(&view, plugins, 500);
             assert_eq!(
                 (found, &body["status"]),
                 (code, &json!(status)),

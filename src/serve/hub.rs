@@ -23,7 +23,7 @@ const ASK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An incident, told.
 #[derive(Clone, Debug)]
-pub struct Story {
+pub struct IncidentText {
     pub incident: Incident,
     /// What happened, in order.
     pub lines: Vec<(Moment, String)>,
@@ -38,22 +38,22 @@ pub enum ServeRequest {
         answer: oneshot::Sender<Vec<Incident>>,
     },
     /// One incident.
-    Story {
+    IncidentText {
         id: String,
-        answer: oneshot::Sender<Option<Story>>,
+        answer: oneshot::Sender<Option<IncidentText>>,
     },
     /// How things are.
     View(oneshot::Sender<View>),
     /// One request of the control protocol, as JSON; answered in the same words.
     Control {
         request: Vec<u8>,
-        answer: oneshot::Sender<Controlled>,
+        answer: oneshot::Sender<ControlAnswer>,
     },
 }
 
 /// The answer to [`ServeRequest::Control`].
 #[derive(Debug)]
-pub struct Controlled {
+pub struct ControlAnswer {
     /// JSON, one line.
     pub json: Vec<u8>,
     pub outcome: ControlOutcome,
@@ -72,18 +72,18 @@ pub enum ControlOutcome {
 
 /// The asking end. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Source(Arc<Shared>);
+pub struct Source(Arc<HubState>);
 
 #[derive(Debug)]
-struct Shared {
+struct HubState {
     requests: mpsc::Sender<ServeRequest>,
-    kept: Mutex<Kept>,
+    kept: Mutex<CachedView>,
     /// Held by the one who asks the loop for a view, so that the others wait for that one.
     asking: AsyncMutex<()>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedView {
     view: Arc<View>,
     made: Instant,
     /// The loop is not asked before.
@@ -96,9 +96,9 @@ struct Kept {
 pub fn hub(first: View) -> (Source, mpsc::Receiver<ServeRequest>) {
     let (requests, receiver) = mpsc::channel(WAITING);
     let now = Instant::now();
-    let shared = Shared {
+    let shared = HubState {
         requests,
-        kept: Mutex::new(Kept {
+        kept: Mutex::new(CachedView {
             view: Arc::new(first),
             made: now,
             not_before: now,
@@ -139,7 +139,7 @@ impl Source {
     }
 
     /// Has the loop do what `request`, a line of the control protocol, says. `None`: it did not answer.
-    pub async fn control(&self, request: Vec<u8>) -> Option<Controlled> {
+    pub async fn control(&self, request: Vec<u8>) -> Option<ControlAnswer> {
         let asked = self.ask(|answer| ServeRequest::Control { request, answer });
         let controlled = asked.await;
         // whoever changed something sees it
@@ -154,8 +154,9 @@ impl Source {
     }
 
     /// The incident `id`, if it is remembered. `None`: the store did not answer.
-    pub async fn story(&self, id: String) -> Option<Option<Story>> {
-        self.ask(|answer| ServeRequest::Story { id, answer }).await
+    pub async fn incident_text(&self, id: String) -> Option<Option<IncidentText>> {
+        self.ask(|answer| ServeRequest::IncidentText { id, answer })
+            .await
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> ServeRequest) -> Option<T> {
@@ -172,7 +173,7 @@ impl Source {
         let view = Arc::new(view);
         let now = Instant::now();
         let mut kept = self.kept();
-        *kept = Kept {
+        *kept = CachedView {
             view: Arc::clone(&view),
             made: now,
             not_before: now,
@@ -195,13 +196,13 @@ impl Source {
     }
 
     /// What is behind the lock is whole after every statement.
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, CachedView> {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The view, with what its age says about the loop.
-fn aged(kept: &Kept) -> Arc<View> {
+fn aged(kept: &CachedView) -> Arc<View> {
     if kept.made.elapsed() < OLD {
         return Arc::clone(&kept.view);
     }

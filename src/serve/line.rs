@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::hub::Source;
 use super::listener::{ClientBusy, ClientStream};
-use super::view::{Standing, View, one_line, trouble};
+use super::view::{ServedState, View, one_line, trouble};
 use crate::health::{ActivityView as Doing, Unhealthy, Verdict};
 use crate::{escape, secret};
 
@@ -211,8 +211,8 @@ fn quoted(word: &str) -> String {
 /// One line. HAProxy's `tcp-check expect string OK` finds an `OK` anywhere, so that no other line has one.
 fn health_check(view: &View) -> String {
     let error = |text: &str| format!("Error: {}", one_line(text).replace("OK", "ok"));
-    let told = |reason: &&Unhealthy| !matches!(reason, Unhealthy::NotReady);
-    if let Some(reason) = view.reasons.iter().find(told) {
+    let is_shown = |reason: &&Unhealthy| !matches!(reason, Unhealthy::NotReady);
+    if let Some(reason) = view.reasons.iter().find(is_shown) {
         return error(&reason.to_string());
     }
     if !view.ready {
@@ -236,14 +236,10 @@ fn status(view: &View, names: &[&str]) -> String {
     }
     for check in &view.snapshot.checks {
         if names.is_empty() || names.contains(&check.name.as_str()) {
-            let standing = Standing::of(check).as_str();
+            let state = ServedState::of(check).as_str();
             let trouble = trouble(check);
             let name = one_line(&check.name);
-            let _ = writeln!(
-                text,
-                "{}",
-                format!("{name} {standing} {trouble}").trim_end()
-            );
+            let _ = writeln!(text, "{}", format!("{name} {state} {trouble}").trim_end());
         }
     }
     text
@@ -333,7 +329,7 @@ fn resident_bytes() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
     fn say(view: &View, line: &str) -> LineReply {
         LineSession::default().answer(line, view)
@@ -341,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_command_is_answered_and_the_talk_is_over() {
-        let view = testing::view(&[("shop", Saw::Code(200)), ("db", Saw::Refused)]);
+        let view = testing::view(&[("shop", SeenResult::Code(200)), ("db", SeenResult::Refused)]);
         for (line, text) in [
             ("quit", "Goodbye.\n"),
             ("  status\t\r\n", "shop up\ndb down connection refused\n"),
@@ -374,7 +370,7 @@ mod tests {
 
     #[test]
     fn interactive_mode_stays_and_an_empty_line_repeats() {
-        let view = testing::view(&[("shop", Saw::Code(200))]);
+        let view = testing::view(&[("shop", SeenResult::Code(200))]);
         let mut session = LineSession::default();
         let nothing = session.answer("\r\n", &view);
         assert_eq!((nothing.text.as_str(), nothing.closes), ("", false));
@@ -389,14 +385,14 @@ mod tests {
 
     #[test]
     fn the_health_check_is_one_line_and_only_one_has_ok_in_it() {
-        let booting = testing::view(&[("new", Saw::Nothing)]);
+        let booting = testing::view(&[("new", SeenResult::Nothing)]);
         assert_eq!(health_check(&booting), "Instance is booting");
-        let mut view = testing::view(&[("BOOK", Saw::Code(200))]);
+        let mut view = testing::view(&[("BOOK", SeenResult::Code(200))]);
         assert_eq!(health_check(&view), "OK");
         view.snapshot.checks[0].warming = Some(view.snapshot.at);
         assert_eq!(health_check(&view), "Warmup in progress");
         assert_eq!(say(&view, "warmup_state").text, "0 1\n");
-        let down = health_check(&testing::view(&[("BOOK\nOK", Saw::Refused)]));
+        let down = health_check(&testing::view(&[("BOOK\nOK", SeenResult::Refused)]));
         assert!(
             down.starts_with("Error: ") && !down.contains("OK") && !down.contains('\n'),
             "{down}"
@@ -405,7 +401,7 @@ mod tests {
 
     #[test]
     fn perf_metrics_are_one_line_of_json() {
-        let view = testing::view(&[("shop", Saw::Code(200))]);
+        let view = testing::view(&[("shop", SeenResult::Code(200))]);
         let text = say(&view, "perf_metrics").text;
         assert_eq!(text.lines().count(), 1);
         let metrics: serde_json::Value = serde_json::from_str(&text).expect("JSON");

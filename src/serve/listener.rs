@@ -69,10 +69,12 @@ impl ServeListener {
         }
     }
 
-    fn into_async(self) -> io::Result<Accepting> {
+    fn into_async(self) -> io::Result<BoundListener> {
         Ok(match self {
-            Self::Tcp(listener) => Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?),
-            Self::Unix(listener) => Accepting::Unix(tokio::net::UnixListener::from_std(listener)?),
+            Self::Tcp(listener) => BoundListener::Tcp(tokio::net::TcpListener::from_std(listener)?),
+            Self::Unix(listener) => {
+                BoundListener::Unix(tokio::net::UnixListener::from_std(listener)?)
+            }
         })
     }
 }
@@ -96,12 +98,12 @@ fn unix(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-enum Accepting {
+enum BoundListener {
     Tcp(tokio::net::TcpListener),
     Unix(tokio::net::UnixListener),
 }
 
-impl Accepting {
+impl BoundListener {
     async fn next(&self) -> io::Result<ClientStream> {
         match self {
             Self::Tcp(listener) => {
@@ -190,17 +192,17 @@ pub async fn accept<F>(
         Err(why) => return tracing::warn!("cannot serve: {why}"),
     };
     let mut tasks = JoinSet::new();
-    let mut crowd: VecDeque<(AbortHandle, ClientBusy)> = VecDeque::new();
+    let mut connections: VecDeque<(AbortHandle, ClientBusy)> = VecDeque::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.next() => accepted,
             Some(_) = tasks.join_next() => continue,
         };
         match accepted {
-            Ok(stream) if make_room(&mut crowd, most) => {
+            Ok(stream) if make_room(&mut connections, most) => {
                 let busy = ClientBusy::default();
                 let task = tasks.spawn(client(stream, busy.clone()));
-                crowd.push_back((task, busy));
+                connections.push_back((task, busy));
             }
             // all are being answered: whoever comes now has to come again
             Ok(_) => {}
@@ -212,16 +214,16 @@ pub async fn accept<F>(
     }
 }
 
-fn make_room(crowd: &mut VecDeque<(AbortHandle, ClientBusy)>, most: usize) -> bool {
-    if crowd.len() < most {
+fn make_room(connections: &mut VecDeque<(AbortHandle, ClientBusy)>, most: usize) -> bool {
+    if connections.len() < most {
         return true;
     }
-    crowd.retain(|(task, _)| !task.is_finished());
-    if crowd.len() < most {
+    connections.retain(|(task, _)| !task.is_finished());
+    if connections.len() < most {
         return true;
     }
-    let silent = crowd.iter().position(|(_, busy)| !busy.is_set());
-    let Some((task, _)) = silent.and_then(|index| crowd.remove(index)) else {
+    let silent = connections.iter().position(|(_, busy)| !busy.is_set());
+    let Some((task, _)) = silent.and_then(|index| connections.remove(index)) else {
         return false;
     };
     task.abort();

@@ -135,11 +135,14 @@ fn seconds(moment: Moment) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
     #[test]
     fn every_promised_name_is_there_in_both_formats() {
-        let view = testing::view(&[("shop", Saw::Code(200)), ("db", Saw::Code(500))]);
+        let view = testing::view(&[
+            ("shop", SeenResult::Code(200)),
+            ("db", SeenResult::Code(500)),
+        ]);
         for format in [MetricsFormat::OpenMetrics, MetricsFormat::Prometheus] {
             let reply = answer(&view, format);
             assert_eq!(reply.content_type, format.content_type());
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_open_incident_is_an_exemplar() {
-        let view = testing::view(&[("db", Saw::Code(500))]);
+        let view = testing::view(&[("db", SeenResult::Code(500))]);
         let text = String::from_utf8(answer(&view, MetricsFormat::OpenMetrics).body).expect("text");
         let line =
             "httpok_incidents_total{check=\"db\"} 1 # {incident=\"00000001-1\"} 1 1700000000";

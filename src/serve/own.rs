@@ -68,9 +68,9 @@ fn line(reason: &Unhealthy) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
-    fn told(reply: Reply) -> (u16, String) {
+    fn text(reply: Reply) -> (u16, String) {
         (
             reply.status.as_u16(),
             String::from_utf8(reply.body).expect("text"),
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn all_is_well() {
-        let view = testing::view(&[("shop", Saw::Code(200))]);
-        assert_eq!(told(healthy(&view, 503)), (200, "healthy\n".to_owned()));
-        assert_eq!(told(liveness(&view, 503)), (200, "OK".to_owned()));
-        let (code, body) = told(status(&view, false));
+        let view = testing::view(&[("shop", SeenResult::Code(200))]);
+        assert_eq!(text(healthy(&view, 503)), (200, "healthy\n".to_owned()));
+        assert_eq!(text(liveness(&view, 503)), (200, "OK".to_owned()));
+        let (code, body) = text(status(&view, false));
         let body: Value = serde_json::from_str(&body).expect("JSON");
         let version = env!("CARGO_PKG_VERSION");
         let information = json!({"product":"httpok","build":version,"uptime":60,"status":"OK"});
@@ -91,15 +91,16 @@ mod tests {
 
     #[test]
     fn reasons_are_lines_and_the_first_is_the_liveness() {
-        let mut view = testing::view(&[("shop", Saw::Refused), ("new", Saw::Nothing)]);
+        let mut view =
+            testing::view(&[("shop", SeenResult::Refused), ("new", SeenResult::Nothing)]);
         let lines = "not ready\nchecks down: shop\n".to_owned();
-        assert_eq!(told(healthy(&view, 500)), (500, lines));
-        assert_eq!(told(liveness(&view, 503)), (503, "not ready".to_owned()));
+        assert_eq!(text(healthy(&view, 500)), (500, lines));
+        assert_eq!(text(liveness(&view, 503)), (503, "not ready".to_owned()));
         view.reasons = vec![Unhealthy::SetByPerson {
             reason: "a\nb".to_owned(),
         }];
         assert_eq!(
-            told(healthy(&view, 503)).1,
+            text(healthy(&view, 503)).1,
             "set by hand: a b\n",
             "one reason a line"
         );
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn the_host_is_told_on_request_only() {
         let view = testing::view(&[]);
-        let (_, body) = told(status(&view, true));
+        let (_, body) = text(status(&view, true));
         let body: Value = serde_json::from_str(&body).expect("JSON");
         let environment = body["environment"].as_object().expect("an object");
         let mut keys: Vec<_> = environment.keys().map(String::as_str).collect();

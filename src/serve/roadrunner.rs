@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::reply::Reply;
-use super::view::{Standing, View, trouble};
+use super::view::{ServedState, View, trouble};
 use crate::health::{ActivityView, CheckView};
 
 /// The body while shutting down.
@@ -77,23 +77,23 @@ fn named(
 }
 
 fn entry(question: PluginQuery, check: &CheckView, unavailable: u16) -> PluginStatus {
-    let standing = Standing::of(check);
-    let well = is_well(question, standing);
+    let state = ServedState::of(check);
+    let well = is_well(question, state);
     PluginStatus {
         plugin_name: check.name.clone(),
-        error_message: match standing {
+        error_message: match state {
             // known to be up, or nothing known against it
-            Standing::Pending if question == PluginQuery::Health => String::new(),
+            ServedState::Pending if question == PluginQuery::Health => String::new(),
             _ => trouble(check),
         },
         status_code: if well { 200 } else { unavailable },
     }
 }
 
-const fn is_well(question: PluginQuery, standing: Standing) -> bool {
+const fn is_well(question: PluginQuery, state: ServedState) -> bool {
     match question {
-        PluginQuery::Health => !matches!(standing, Standing::Down),
-        PluginQuery::Ready => standing.is_ready(),
+        PluginQuery::Health => !matches!(state, ServedState::Down),
+        PluginQuery::Ready => state.is_ready(),
     }
 }
 
@@ -129,7 +129,7 @@ fn job(view: &View, check: &CheckView) -> Job {
     Job {
         pipeline: check.name.clone(),
         priority: PRIORITY,
-        ready: Standing::of(check).is_ready(),
+        ready: ServedState::of(check).is_ready(),
         queue: check.url.clone(),
         active: i64::from(matches!(
             check.busy,
@@ -240,12 +240,12 @@ pub fn code(status: u16) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
-    const ALL: &[(&str, Saw)] = &[
-        ("shop", Saw::Code(200)),
-        ("db", Saw::Refused),
-        ("new", Saw::Nothing),
+    const ALL: &[(&str, SeenResult)] = &[
+        ("shop", SeenResult::Code(200)),
+        ("db", SeenResult::Refused),
+        ("new", SeenResult::Nothing),
     ];
 
     fn asked(question: PluginQuery, view: &View, plugins: &[&str]) -> (u16, String) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::http::{self, App, Terms};
+use super::http::{self, App, ServerSettings};
 use super::hub::Source;
 use super::listener::{ServeListener, accept};
 use super::spec::ServeAddress;
@@ -24,11 +24,11 @@ pub struct Server {
 /// One listener, if there is one.
 #[derive(Debug, Default)]
 struct Slot {
-    running: Option<Running>,
+    running: Option<RunningServer>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningServer {
     /// As configured.
     address: ServeAddress,
     task: JoinHandle<()>,
@@ -37,7 +37,7 @@ struct Running {
 
 type ServerTls = Arc<std::sync::Mutex<Option<Arc<rustls::ServerConfig>>>>;
 
-impl Drop for Running {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         self.task.abort();
         if let ServeAddress::Unix(path) = &self.address {
@@ -54,7 +54,7 @@ impl Server {
     /// Names the first address that cannot be had, and why.
     pub fn start(setup: ServeSetup, source: Source) -> Result<Self, String> {
         let mut server = Self {
-            app: App::new(source.clone(), Terms::new(setup.spec.clone())),
+            app: App::new(source.clone(), ServerSettings::new(setup.spec.clone())),
             source,
             http: Slot::default(),
             line: Slot::default(),
@@ -68,7 +68,8 @@ impl Server {
 
     /// Takes a new setup. An address that cannot be had leaves the old listener where it is; returns why, for each.
     pub fn change(&mut self, setup: ServeSetup) -> Vec<String> {
-        self.app.set_terms(Terms::new(setup.spec.clone()));
+        self.app
+            .set_settings(ServerSettings::new(setup.spec.clone()));
         self.bind(&setup)
     }
 
@@ -134,7 +135,7 @@ impl Slot {
         let listener = ServeListener::bind(address)?;
         let bound = listener.address().unwrap_or_else(|| address.clone());
         let setup = ServerTls::default();
-        self.running = Some(Running {
+        self.running = Some(RunningServer {
             address: address.clone(),
             task: run(listener, Arc::clone(&setup)),
             setup,

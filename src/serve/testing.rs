@@ -11,7 +11,7 @@ use crate::health::{
 
 /// What a check's probe saw.
 #[derive(Clone, Copy, Debug)]
-pub enum Saw {
+pub enum SeenResult {
     Nothing,
     Code(u16),
     Refused,
@@ -39,13 +39,13 @@ pub fn check(name: &str) -> Check {
 }
 
 /// A watchdog of these checks, each of which saw the same three times, a second apart.
-pub fn view(checks: &[(&str, Saw)]) -> View {
+pub fn view(checks: &[(&str, SeenResult)]) -> View {
     let definitions = checks.iter().map(|(name, _)| check(name)).collect();
     let mut monitor = Monitor::new(Limits::default(), 1, definitions);
     let start = 1_700_000_000;
     for second in start..start + 3 {
-        for (name, saw) in checks {
-            probe(&mut monitor, Moment::from_secs(second), name, *saw);
+        for (name, seen) in checks {
+            probe(&mut monitor, Moment::from_secs(second), name, *seen);
         }
     }
     view_of(
@@ -74,10 +74,10 @@ pub fn view_of(monitor: &Monitor, started: Moment, now: Moment) -> View {
 }
 
 /// One tick of `check`, which ends with what it saw.
-pub fn probe(monitor: &mut Monitor, now: Moment, check: &str, saw: Saw) {
-    let seen = match saw {
-        Saw::Nothing => return,
-        Saw::Code(code) => Observation {
+pub fn probe(monitor: &mut Monitor, now: Moment, check: &str, seen: SeenResult) {
+    let seen = match seen {
+        SeenResult::Nothing => return,
+        SeenResult::Code(code) => Observation {
             duration: Duration::from_millis(40),
             status: Some(StatusLine {
                 version: "HTTP/1.1".to_owned(),
@@ -86,7 +86,7 @@ pub fn probe(monitor: &mut Monitor, now: Moment, check: &str, saw: Saw) {
             }),
             ..Observation::default()
         },
-        Saw::Refused => {
+        SeenResult::Refused => {
             let trouble = Trouble::new(Reason::Refused, Phase::Connect, "connection refused");
             Observation::of_trouble(trouble)
         }

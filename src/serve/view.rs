@@ -58,7 +58,7 @@ impl View {
 
 /// How a check stands, in the one word that all contracts are spelled from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum ServedState {
     /// It passes.
     Up,
     /// It answers, but not as it should; or it fails and the threshold is not reached.
@@ -73,7 +73,7 @@ pub enum Standing {
     Down,
 }
 
-impl Standing {
+impl ServedState {
     /// Of `check`.
     pub fn of(check: &CheckView) -> Self {
         let verdict = check.last.as_ref().map(|last| last.verdict);
@@ -108,28 +108,28 @@ impl Standing {
 /// Why a check does not stand well, in one line; empty when it does.
 pub fn trouble(check: &CheckView) -> String {
     let last = check.last.as_ref();
-    let words = |standing: Standing| {
+    let words = |state: ServedState| {
         let detail = last.map(|last| last.detail.as_str()).unwrap_or_default();
         let reason = last.and_then(|last| last.reason);
         let text = match (detail, reason) {
             ("", Some(reason)) => reason.to_string(),
-            ("", None) => standing.as_str().to_owned(),
+            ("", None) => state.as_str().to_owned(),
             (detail, _) => detail.to_owned(),
         };
         one_line(&text)
     };
-    match Standing::of(check) {
-        Standing::Up => String::new(),
-        standing @ (Standing::Degraded | Standing::Starting | Standing::Draining) => {
-            words(standing)
+    match ServedState::of(check) {
+        ServedState::Up => String::new(),
+        state @ (ServedState::Degraded | ServedState::Starting | ServedState::Draining) => {
+            words(state)
         }
-        Standing::Pending => match last {
+        ServedState::Pending => match last {
             None => "not probed yet".to_owned(),
-            Some(_) => words(Standing::Pending),
+            Some(_) => words(ServedState::Pending),
         },
         // a check that passes again and has not passed often enough has nothing wrong to tell
-        Standing::Down if last.is_some_and(|last| last.reason.is_none()) => "down".to_owned(),
-        Standing::Down => words(Standing::Down),
+        ServedState::Down if last.is_some_and(|last| last.reason.is_none()) => "down".to_owned(),
+        ServedState::Down => words(ServedState::Down),
     }
 }
 

@@ -26,7 +26,7 @@ const PRUNE_EVERY: u32 = 128;
 
 /// How a request uses the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum DatabaseUse {
     /// It only reads.
     Read,
     /// It writes, and may be lost when the power fails; not when the watchdog dies.
@@ -72,8 +72,8 @@ impl Database {
     }
 
     /// Has `trouble` reported.
-    pub fn tell(&self, trouble: StoreTrouble) {
-        self.pending.tell(trouble);
+    pub fn report(&self, trouble: StoreTrouble) {
+        self.pending.report(trouble);
     }
 
     /// The database's path.
@@ -85,13 +85,13 @@ impl Database {
     /// the same.
     pub fn run<T>(
         &mut self,
-        how: Use,
+        how: DatabaseUse,
         request: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         self.settle();
-        if how == Use::Durable {
+        if how == DatabaseUse::Durable {
             // The disk is at work anyway: what waits goes along, right behind.
-            self.pending.hurry();
+            self.pending.retry_soon();
         }
         // Once more after a damaged file was replaced; not for ever, on a disk that damages them all.
         for _ in 0..2 {
@@ -119,7 +119,7 @@ impl Database {
         match &self.backend {
             DatabaseBackend::Memory { conn, .. } => {
                 let done = transact(conn, how, &request).map_err(|error| refused(&error))?;
-                if how != Use::Read
+                if how != DatabaseUse::Read
                     && let Err(error) = self.reserve.follow(conn)
                 {
                     // the trouble with the file itself is reported
@@ -169,7 +169,7 @@ impl Database {
     }
 
     /// Sees to what is due.
-    pub fn tend(&mut self) {
+    pub fn maintain(&mut self) {
         if !matches!(self.backend, DatabaseBackend::None) {
             self.settle();
         }
@@ -198,7 +198,7 @@ impl Database {
             DatabaseBackend::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
             DatabaseBackend::None | DatabaseBackend::File { .. } => history::KEPT_NOTES,
         };
-        let written = self.run(Use::Write, |conn| {
+        let written = self.run(DatabaseUse::Write, |conn| {
             for ((watchdog, check), memory) in &waiting.memories {
                 history::save_memory(conn, watchdog, check, memory, now)?;
             }
@@ -320,13 +320,13 @@ impl Database {
             let rescued = rescue(&aside, &conn);
             let rows = *rescued.as_ref().unwrap_or(&0);
             let trouble = trouble::set_aside(&self.path(), &aside, rows, &detail);
-            self.pending.tell(trouble);
+            self.pending.report(trouble);
             rescued?;
         }
         // Opening alone needs no sync; what comes from memory was promised to be on disk.
         let how = match self.backend {
-            DatabaseBackend::None => Use::Write,
-            DatabaseBackend::File { .. } | DatabaseBackend::Memory { .. } => Use::Durable,
+            DatabaseBackend::None => DatabaseUse::Write,
+            DatabaseBackend::File { .. } | DatabaseBackend::Memory { .. } => DatabaseUse::Durable,
         };
         transact(&conn, how, &|file| {
             match &self.backend {
@@ -348,7 +348,7 @@ impl Database {
     fn fall_back_to_memory(&mut self, fault: &FileFault) {
         let fault = fault.clone().or_full(files::free(&self.dir));
         let trouble = fault.message(&self.path());
-        self.pending.tell(trouble.clone());
+        self.pending.report(trouble.clone());
         self.pending.show(Some(trouble));
         let (built, source) = match &mut self.backend {
             DatabaseBackend::Memory { retry, pause, .. } => {
@@ -395,7 +395,7 @@ fn rescue(aside: &Path, fresh: &Connection) -> Result<usize, FileFault> {
     let Ok(damaged) = files::open_damaged(aside) else {
         return Ok(0);
     };
-    Ok(transact(fresh, Use::Durable, &|fresh| {
+    Ok(transact(fresh, DatabaseUse::Durable, &|fresh| {
         in_memory::salvage(&damaged, fresh)
     })?)
 }
@@ -404,17 +404,17 @@ fn rescue(aside: &Path, fresh: &Connection) -> Result<usize, FileFault> {
 /// can fail at once where a writer waits.
 fn transact<T>(
     conn: &Connection,
-    how: Use,
+    how: DatabaseUse,
     request: &impl Fn(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let behavior = match how {
-        Use::Read => TransactionBehavior::Deferred,
-        Use::Write | Use::Durable => TransactionBehavior::Immediate,
+        DatabaseUse::Read => TransactionBehavior::Deferred,
+        DatabaseUse::Write | DatabaseUse::Durable => TransactionBehavior::Immediate,
     };
     // With a log, NORMAL syncs it only before it is folded into the file, and a commit may be lost when the
     // power fails; FULL syncs it with each commit, and with that all earlier ones
     // (https://www.sqlite.org/pragma.html#pragma_synchronous). It cannot be changed in a transaction.
-    if how == Use::Durable {
+    if how == DatabaseUse::Durable {
         conn.execute_batch("PRAGMA synchronous = FULL")?;
     }
     let done = Transaction::new_unchecked(conn, behavior).and_then(|tx| {
@@ -422,7 +422,7 @@ fn transact<T>(
         tx.commit()?;
         Ok(done)
     });
-    if how == Use::Durable {
+    if how == DatabaseUse::Durable {
         conn.execute_batch("PRAGMA synchronous = NORMAL")?;
     }
     done

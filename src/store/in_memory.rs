@@ -75,7 +75,7 @@ pub(super) fn build(file: Option<&Connection>) -> Result<Connection, FileFault> 
 /// Carries all that must not be lost over from `before` into `file`, which never held it.
 pub(super) fn carry_over(before: &Connection, file: &Connection) -> rusqlite::Result<()> {
     for table in [INTENTS, OUTBOX, MEMORIES, INCIDENTS, ENTRIES] {
-        salvage_table(before, file, &table).or_else(Stop::unless_writing)?;
+        salvage_table(before, file, &table).or_else(CopyEnd::unless_writing)?;
     }
     file.execute(
         "UPDATE outbox SET reserved_until = next_attempt WHERE reserved_until = ?1",
@@ -137,12 +137,12 @@ pub(super) fn salvage(damaged: &Connection, fresh: &Connection) -> rusqlite::Res
 }
 
 /// What ended a copy, after how many rows.
-enum Stop {
+enum CopyEnd {
     Reading(usize),
     Writing(rusqlite::Error),
 }
 
-impl Stop {
+impl CopyEnd {
     /// What cannot be read is lost; what cannot be written is an error.
     fn unless_writing(self) -> rusqlite::Result<usize> {
         match self {
@@ -152,35 +152,44 @@ impl Stop {
     }
 }
 
-fn salvage_table(from: &Connection, to: &Connection, table: &SchemaTable) -> Result<usize, Stop> {
+fn salvage_table(
+    from: &Connection,
+    to: &Connection,
+    table: &SchemaTable,
+) -> Result<usize, CopyEnd> {
     copy_rows(from, &select(table), to, &insert("OR IGNORE", table))
 }
 
 fn copy(from: &Connection, select: &str, to: &Connection, put: &str) -> rusqlite::Result<usize> {
-    copy_rows(from, select, to, put).or_else(Stop::unless_writing)
+    copy_rows(from, select, to, put).or_else(CopyEnd::unless_writing)
 }
 
 /// Row by row, so that a damaged page costs only the rows behind it.
-fn copy_rows(from: &Connection, select: &str, to: &Connection, put: &str) -> Result<usize, Stop> {
-    let reading = |_: rusqlite::Error| Stop::Reading(0);
+fn copy_rows(
+    from: &Connection,
+    select: &str,
+    to: &Connection,
+    put: &str,
+) -> Result<usize, CopyEnd> {
+    let reading = |_: rusqlite::Error| CopyEnd::Reading(0);
     let mut select = from.prepare(select).map_err(reading)?;
     let width = select.column_count();
     let mut rows = select.query([]).map_err(reading)?;
-    let mut put = to.prepare(put).map_err(Stop::Writing)?;
+    let mut put = to.prepare(put).map_err(CopyEnd::Writing)?;
     let mut copied = 0;
-    while let Some(row) = rows.next().map_err(|_| Stop::Reading(copied))? {
+    while let Some(row) = rows.next().map_err(|_| CopyEnd::Reading(copied))? {
         let values: rusqlite::Result<Vec<Value>> =
             (0..width).map(|column| row.get(column)).collect();
         let values = match values {
             Ok(values) => values,
             Err(error) if is_unreadable(&error) => continue,
-            Err(_) => return Err(Stop::Reading(copied)),
+            Err(_) => return Err(CopyEnd::Reading(copied)),
         };
         match put.execute(params_from_iter(values)) {
             Ok(changed) => copied += changed,
             // A damaged row may break the rules of its table.
             Err(error) if FileFault::of(&error).is_none() => {}
-            Err(error) => return Err(Stop::Writing(error)),
+            Err(error) => return Err(CopyEnd::Writing(error)),
         }
     }
     Ok(copied)

@@ -36,22 +36,22 @@ pub use read_only::ReadOnlyStore;
 pub use trouble::{StoreError, StoreTrouble, StoreTroubleKind};
 
 use crate::health::{Incident, IntentId, Moment, Note};
-use database::Use;
+use database::DatabaseUse;
 use outbox::OutboxBounds;
-use thread::Thread;
+use thread::StoreThread;
 
 /// A handle to the store; clones are the same store. Nothing happens on disk before the first request. When
 /// the last handle is gone the store writes what waits and ends.
 #[derive(Clone)]
 pub struct Store {
-    thread: Arc<Thread>,
+    thread: Arc<StoreThread>,
 }
 
 impl Store {
     /// The store in `dir`, which is made when it is first used.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
-            thread: Arc::new(Thread::new(dir.into())),
+            thread: Arc::new(StoreThread::new(dir.into())),
         }
     }
 
@@ -85,7 +85,7 @@ impl Store {
     /// when the disk does not take it; in memory each watchdog sees only its own.
     pub async fn open_intent(&self, intent: Intent) -> Result<OpenedIntent, StoreError> {
         let process = rows::json("a process's name", &intent.process)?;
-        self.run(Use::Durable, move |conn| {
+        self.run(DatabaseUse::Durable, move |conn| {
             intents::open(conn, &intent, &process)
         })
         .await
@@ -94,7 +94,7 @@ impl Store {
     /// Puts `intent` in the place of `held`, of the same process. Of several that try, one gets `true`.
     pub async fn take_over_intent(&self, held: Intent, intent: Intent) -> Result<bool, StoreError> {
         let process = rows::json("a process's name", &intent.process)?;
-        self.run(Use::Durable, move |conn| {
+        self.run(DatabaseUse::Durable, move |conn| {
             intents::take_over(conn, &held, &intent, &process)
         })
         .await
@@ -102,7 +102,7 @@ impl Store {
 
     /// The process runs again.
     pub async fn close_intent(&self, id: IntentId) -> Result<(), StoreError> {
-        self.run(Use::Write, move |conn| intents::close(conn, id))
+        self.run(DatabaseUse::Write, move |conn| intents::close(conn, id))
             .await
     }
 
@@ -110,9 +110,9 @@ impl Store {
     pub async fn open_intents(&self) -> Result<Vec<Intent>, StoreError> {
         self.thread
             .call(|database| {
-                let (intents, unreadable) = database.run(Use::Read, intents::all)?;
+                let (intents, unreadable) = database.run(DatabaseUse::Read, intents::all)?;
                 if unreadable > 0 {
-                    database.tell(trouble::unreadable_intents(&database.path(), unreadable));
+                    database.report(trouble::unreadable_intents(&database.path(), unreadable));
                 }
                 Ok(intents)
             })
@@ -127,7 +127,7 @@ impl Store {
         gone: Owner,
         heir: Owner,
     ) -> Result<bool, StoreError> {
-        self.run(Use::Write, move |conn| {
+        self.run(DatabaseUse::Write, move |conn| {
             intents::adopt(conn, id, &gone, &heir)
         })
         .await
@@ -153,7 +153,7 @@ impl Store {
             self.thread.pending.forget_memory(watchdog, check);
         }
         let watchdog = watchdog.to_owned();
-        self.run(Use::Durable, move |conn| {
+        self.run(DatabaseUse::Durable, move |conn| {
             let now = database::unix_millis();
             for incident in &incidents {
                 history::save_incident(conn, &watchdog, incident)?;
@@ -177,11 +177,11 @@ impl Store {
         let claim = claim.clone();
         self.thread
             .call(move |database| {
-                let (next, set_aside) = database.run(Use::Write, |conn| {
+                let (next, set_aside) = database.run(DatabaseUse::Write, |conn| {
                     outbox::next_due(conn, now, &claim, lease)
                 })?;
                 if set_aside > 0 {
-                    database.tell(trouble::unreadable_messages(&database.path(), set_aside));
+                    database.report(trouble::unreadable_messages(&database.path(), set_aside));
                 }
                 Ok(next)
             })
@@ -191,7 +191,7 @@ impl Store {
     /// The watchdogs whose messages wait for the notifier and the address of `claim`.
     pub async fn owners_of(&self, claim: &Claim) -> Result<Vec<String>, StoreError> {
         let claim = claim.clone();
-        self.run(Use::Read, move |conn| {
+        self.run(DatabaseUse::Read, move |conn| {
             outbox::owners(conn, &claim.notifier, &claim.address)
         })
         .await
@@ -200,8 +200,10 @@ impl Store {
     /// Hands the messages of `gone`, which does not run any more, to `claim` where they go to the same address.
     pub async fn inherit_messages(&self, gone: &str, claim: &Claim) -> Result<usize, StoreError> {
         let (gone, claim) = (gone.to_owned(), claim.clone());
-        self.run(Use::Write, move |conn| outbox::inherit(conn, &gone, &claim))
-            .await
+        self.run(DatabaseUse::Write, move |conn| {
+            outbox::inherit(conn, &gone, &claim)
+        })
+        .await
     }
 
     /// What waits for a notifier that had failed is due at `now`.
@@ -212,7 +214,7 @@ impl Store {
         now: Moment,
     ) -> Result<(), StoreError> {
         let (owner, notifier) = (owner.to_owned(), notifier.to_owned());
-        self.run(Use::Write, move |conn| {
+        self.run(DatabaseUse::Write, move |conn| {
             outbox::retry_now(conn, &owner, &notifier, now)
         })
         .await
@@ -226,7 +228,7 @@ impl Store {
         now: Moment,
     ) -> Result<usize, StoreError> {
         let (from, to) = (from.to_owned(), to.clone());
-        self.run(Use::Durable, move |conn| {
+        self.run(DatabaseUse::Durable, move |conn| {
             outbox::redirect(conn, &from, &to, now)
         })
         .await
@@ -235,7 +237,7 @@ impl Store {
     /// Drops the messages of `owner` for `notifier`. Returns how many.
     pub async fn drop_messages(&self, owner: &str, notifier: &str) -> Result<usize, StoreError> {
         let (owner, notifier) = (owner.to_owned(), notifier.to_owned());
-        self.run(Use::Durable, move |conn| {
+        self.run(DatabaseUse::Durable, move |conn| {
             outbox::discard(conn, &owner, &notifier)
         })
         .await
@@ -247,20 +249,24 @@ impl Store {
         watchdog: &str,
     ) -> Result<BTreeMap<String, NotifierCounts>, StoreError> {
         let watchdog = watchdog.to_owned();
-        self.run(Use::Read, move |conn| outbox::by_notifier(conn, &watchdog))
-            .await
+        self.run(DatabaseUse::Read, move |conn| {
+            outbox::by_notifier(conn, &watchdog)
+        })
+        .await
     }
 
     /// A new run of `watchdog` begins: what the old one had taken and not answered for is due again.
     pub async fn reclaim(&self, watchdog: &str) -> Result<(), StoreError> {
         let watchdog = watchdog.to_owned();
-        self.run(Use::Write, move |conn| outbox::reclaim(conn, &watchdog))
-            .await
+        self.run(DatabaseUse::Write, move |conn| {
+            outbox::reclaim(conn, &watchdog)
+        })
+        .await
     }
 
     /// A message has reached its notifier.
     pub async fn delivered(&self, id: MessageId) -> Result<(), StoreError> {
-        self.run(Use::Write, move |conn| outbox::delivered(conn, id))
+        self.run(DatabaseUse::Write, move |conn| outbox::delivered(conn, id))
             .await
     }
 
@@ -272,7 +278,7 @@ impl Store {
         why: &str,
     ) -> Result<(), StoreError> {
         let why = why.to_owned();
-        self.run(Use::Write, move |conn| {
+        self.run(DatabaseUse::Write, move |conn| {
             outbox::failed(conn, id, next_attempt, &why)
         })
         .await
@@ -281,13 +287,15 @@ impl Store {
     /// A message is not tried again: it is kept, and later ones of its check go on.
     pub async fn give_up(&self, id: MessageId, why: &str) -> Result<(), StoreError> {
         let why = why.to_owned();
-        self.run(Use::Write, move |conn| outbox::give_up(conn, id, &why))
-            .await
+        self.run(DatabaseUse::Write, move |conn| {
+            outbox::give_up(conn, id, &why)
+        })
+        .await
     }
 
     /// How full the outbox is.
     pub async fn counts(&self) -> Result<OutboxCounts, StoreError> {
-        self.run(Use::Read, outbox::counts).await
+        self.run(DatabaseUse::Read, outbox::counts).await
     }
 
     /// Has the state of a check, as JSON, written with the next batch; a newer one takes its place.
@@ -311,7 +319,7 @@ impl Store {
         incident: Incident,
     ) -> Result<(), StoreError> {
         let watchdog = watchdog.to_owned();
-        self.run(Use::Write, move |conn| {
+        self.run(DatabaseUse::Write, move |conn| {
             history::save_incident(conn, &watchdog, &incident)
         })
         .await
@@ -325,7 +333,7 @@ impl Store {
         known: Vec<String>,
     ) -> Result<usize, StoreError> {
         let watchdog = watchdog.to_owned();
-        self.run(Use::Write, move |conn| {
+        self.run(DatabaseUse::Write, move |conn| {
             history::end_forgotten(conn, &watchdog, &known)
         })
         .await
@@ -392,7 +400,7 @@ impl Store {
 
     async fn run<T: Send + 'static>(
         &self,
-        how: Use,
+        how: DatabaseUse,
         request: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.thread
@@ -408,7 +416,7 @@ impl Store {
         self.thread
             .call(move |database| {
                 database.write_waiting();
-                database.run(Use::Read, request)
+                database.run(DatabaseUse::Read, request)
             })
             .await
     }

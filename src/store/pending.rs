@@ -26,14 +26,14 @@ const REPORT_AGAIN: Duration = Duration::from_secs(3600);
 const MOST_UNREPORTED: usize = 32;
 
 pub(super) struct Pending {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<WaitingWrites>,
     troubles: Mutex<Troubles>,
     current: watch::Sender<Option<StoreTrouble>>,
 }
 
 /// Writes that can wait.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct WaitingWrites {
     /// Decisions, by watchdog.
     pub notes: VecDeque<(String, Note)>,
     /// The newest state of each check, by watchdog and check.
@@ -41,7 +41,7 @@ pub(super) struct Waiting {
     /// When the first of them came.
     since: Option<Instant>,
     /// Someone wants them written now.
-    hurry: bool,
+    retry_soon: bool,
 }
 
 #[derive(Default)]
@@ -90,28 +90,28 @@ impl Pending {
     }
 
     /// Has what waits written as soon as the thread has nothing else to do.
-    pub fn hurry(&self) {
+    pub fn retry_soon(&self) {
         let mut waiting = guard(&self.waiting);
-        waiting.hurry = waiting.since.is_some();
+        waiting.retry_soon = waiting.since.is_some();
     }
 
     /// When what waits is due.
     pub fn due(&self) -> Option<Instant> {
         let waiting = guard(&self.waiting);
         let since = waiting.since?;
-        if waiting.hurry || waiting.notes.len() >= BATCH_SIZE {
+        if waiting.retry_soon || waiting.notes.len() >= BATCH_SIZE {
             return Some(since);
         }
         Some(since + BATCH_AFTER)
     }
 
     /// Takes what waits.
-    pub fn take(&self) -> Waiting {
+    pub fn take(&self) -> WaitingWrites {
         std::mem::take(&mut guard(&self.waiting))
     }
 
     /// Has `trouble` reported, unless that was just done.
-    pub fn tell(&self, trouble: StoreTrouble) {
+    pub fn report(&self, trouble: StoreTrouble) {
         let mut troubles = guard(&self.troubles);
         let now = Instant::now();
         troubles
@@ -146,7 +146,7 @@ impl Pending {
     }
 }
 
-impl Waiting {
+impl WaitingWrites {
     pub fn is_empty(&self) -> bool {
         self.notes.is_empty() && self.memories.is_empty()
     }

@@ -28,7 +28,7 @@ const MOST_REQUESTS: usize = 64;
 
 type StoreJob = Box<dyn FnOnce(&mut Database) + Send>;
 
-pub(super) struct Thread {
+pub(super) struct StoreThread {
     pub pending: Arc<Pending>,
     dir: PathBuf,
     state: Mutex<State>,
@@ -43,7 +43,7 @@ enum State {
     Closed,
 }
 
-impl Thread {
+impl StoreThread {
     pub fn new(dir: PathBuf) -> Self {
         Self {
             pending: Arc::new(Pending::new()),
@@ -82,7 +82,7 @@ impl Thread {
             Err(_) => {
                 self.is_away.store(true, Ordering::Relaxed);
                 let path = files::database(&self.dir);
-                self.pending.tell(trouble::slow(&path, ANSWER_WITHIN));
+                self.pending.report(trouble::slow(&path, ANSWER_WITHIN));
                 Err(StoreError::Slow(ANSWER_WITHIN))
             }
         }
@@ -161,7 +161,7 @@ fn serve(mut database: Database, inbox: &Receiver<StoreJob>) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        database.tend();
+        database.maintain();
     }
     database.close();
 }
@@ -173,7 +173,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_disk_that_hangs_is_waited_for_once() {
         let dir = tempfile::tempdir().expect("a directory");
-        let thread = Thread::new(dir.path().to_owned());
+        let thread = StoreThread::new(dir.path().to_owned());
         let (release, hang) = mpsc::channel::<()>();
         let hung = thread.call(move |_| {
             // ends when the test drops the other end

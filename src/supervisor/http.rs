@@ -30,7 +30,7 @@ pub async fn open(path: &str) -> io::Result<Connection> {
 }
 
 /// The error for a socket that cannot be connected to; `shown` is the address for messages.
-pub fn unopened(error: &io::Error, shown: &str) -> CallError {
+pub fn not_connected(error: &io::Error, shown: &str) -> CallError {
     let why = match error.kind() {
         ErrorKind::NotFound => "no such socket".to_owned(),
         _ => words(error),

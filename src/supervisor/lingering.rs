@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// The stops of one supervisor, by the name or id of what was to stop.
 #[derive(Clone, Debug, Default)]
-pub struct Lingering(Arc<Mutex<HashMap<String, LingeringStop>>>);
+pub struct LingeringStops(Arc<Mutex<HashMap<String, LingeringStop>>>);
 
 #[derive(Debug)]
 struct LingeringStop {
@@ -21,7 +21,7 @@ struct LingeringStop {
     until: Option<Instant>,
 }
 
-impl Lingering {
+impl LingeringStops {
     /// `life` of `what` is about to be asked to stop, which takes so long at most.
     pub fn asked(&self, what: &str, life: &str, takes: Duration) {
         let stop = LingeringStop {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn lingering_stop_is_timed_from_the_first_observation() {
-        let lingering = Lingering::default();
+        let lingering = LingeringStops::default();
         let seen = Instant::now() + Duration::from_secs(1000);
         let second = Duration::from_secs(1);
         assert!(!lingering.holds("a", "1", seen));
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn new_instance_is_not_stopping() {
-        let lingering = Lingering::default();
+        let lingering = LingeringStops::default();
         let now = Instant::now();
         lingering.asked("a", "1", Duration::from_secs(1));
         assert!(!lingering.holds("b", "1", now));

@@ -62,7 +62,7 @@ impl SupervisordClient {
             Value::Integer(bytes.into()),
         ];
         let answer = self.ask(method, params, self.deadlines.question).await?;
-        let (text, _, _) = <(String, Value, bool)>::try_from_value(&answer).map_err(misfit)?;
+        let (text, _, _) = <(String, Value, bool)>::try_from_value(&answer).map_err(malformed)?;
         Ok(text)
     }
 
@@ -150,12 +150,12 @@ impl Supervisor for SupervisordClient {
 type Info = HashMap<String, Value>;
 
 pub(crate) fn processes(answer: &Value) -> Result<Vec<Process>, CallError> {
-    let infos = Vec::<Value>::try_from_value(answer).map_err(misfit)?;
+    let infos = Vec::<Value>::try_from_value(answer).map_err(malformed)?;
     infos.iter().map(process).collect()
 }
 
 pub(crate) fn process(answer: &Value) -> Result<Process, CallError> {
-    let info = &Info::try_from_value(answer).map_err(misfit)?;
+    let info = &Info::try_from_value(answer).map_err(malformed)?;
     let (start, now) = (number(info, "start")?, number(info, "now")?);
     let spawn_error = text(info, "spawnerr")?;
     Ok(Process {
@@ -179,13 +179,13 @@ pub(crate) fn process(answer: &Value) -> Result<Process, CallError> {
 
 fn text(info: &Info, key: &str) -> Result<String, CallError> {
     let value = info.get(key).ok_or_else(|| lacking(key))?;
-    String::try_from_value(value).map_err(misfit)
+    String::try_from_value(value).map_err(malformed)
 }
 
 fn number(info: &Info, key: &str) -> Result<i64, CallError> {
     match info.get(key).ok_or_else(|| lacking(key))? {
         Value::Integer(number) => Ok((*number).into()),
-        value => i64::try_from_value(value).map_err(misfit),
+        value => i64::try_from_value(value).map_err(malformed),
     }
 }
 
@@ -195,7 +195,7 @@ fn lacking(key: &str) -> CallError {
     }
 }
 
-fn misfit(error: dxr::Error) -> CallError {
+fn malformed(error: dxr::Error) -> CallError {
     CallError::Malformed {
         detail: format!("an unexpected answer: {error}"),
     }

@@ -68,7 +68,7 @@ impl Transport {
         let shown = &self.spec.shown;
         if let Some(path) = &self.spec.socket {
             let opened = link::open(path).await;
-            return opened.map_err(|error| link::unopened(&error, shown));
+            return opened.map_err(|error| link::not_connected(&error, shown));
         }
         let host = self.spec.endpoint.host_str().unwrap_or_default();
         let port = self.spec.endpoint.port_or_known_default().unwrap_or(80);

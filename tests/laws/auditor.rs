@@ -590,7 +590,7 @@ impl Auditor {
         assert_eq!(announced, books.rest, "the roll is another than it was");
         let last = books.last.as_ref().expect("a part before");
         assert_eq!(
-            last.stuck(),
+            last.not_running(),
             None,
             "law 12: the one before did not come back"
         );

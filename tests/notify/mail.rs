@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use httpok::health::TEXT_MAX;
 use httpok::health::{DownState, ReportKind};
-use httpok::notify::mail::{self, Original, Via};
+use httpok::notify::mail::{self, MailRoute, OriginalMailer};
 use httpok::notify::sendmail::Pipe;
 use httpok::notify::smtp::MailServer;
 use httpok::notify::spec::{Security, SmtpSpec};
@@ -47,14 +47,16 @@ pub fn server(port: u16) -> MailServer {
     server_of(spec(port))
 }
 
-fn notifier(to: &[&str], via: Via) -> Notifier {
+fn notifier(to: &[&str], via: MailRoute) -> Notifier {
     let to: Vec<_> = to.iter().map(|text| (*text).to_owned()).collect();
     let notifier = mail::MailNotifier::new(&to, None, "box1.example.org", via);
     Notifier::Mail(notifier.expect("addresses"))
 }
 
 pub async fn send(server: MailServer, message: &Notification) -> Result<(), DeliveryError> {
-    notifier(&[TO], Via::Smtp(server)).deliver(message).await
+    notifier(&[TO], MailRoute::Smtp(server))
+        .deliver(message)
+        .await
 }
 
 fn only(server: &SmtpServer) -> Taken {
@@ -84,7 +86,7 @@ async fn a_mail_arrives_with_its_headers() {
     message.number = 1;
     message.text.push_str("\ncafé ✓\n.\nfrom a line of a dot");
     let to = ["Ops <ops@example.org>, night@example.org", "root"];
-    let via = Via::Smtp(server(smtp.port));
+    let via = MailRoute::Smtp(server(smtp.port));
     notifier(&to, via).deliver(&message).await.expect("taken");
     let taken = only(&smtp);
     assert_eq!(taken.facts["from"], "httpok@box1.example.org");
@@ -306,7 +308,7 @@ async fn answers_of_4xx_are_temporary_and_of_5xx_permanent() {
 #[tokio::test]
 async fn one_bad_address_does_not_keep_a_report_from_the_others() {
     let smtp = SmtpServer::start(&["--rcpt", "gone@example.org=550 no such user"]);
-    let via = Via::Smtp(server(smtp.port));
+    let via = MailRoute::Smtp(server(smtp.port));
     let both = notifier(&["gone@example.org", TO], via);
     both.deliver(&down()).await.expect("taken for one");
     assert_eq!(only(&smtp).facts["to"], serde_json::json!([TO]));
@@ -345,7 +347,7 @@ async fn a_server_that_hangs_is_left_at_the_deadline() {
 
 #[test]
 fn wrong_addresses_are_refused_at_once() {
-    let via = || Via::Smtp(server(25));
+    let via = || MailRoute::Smtp(server(25));
     for wrong in [
         "",
         "a@b@c",
@@ -390,7 +392,7 @@ fn pipe(command: String) -> Pipe {
 async fn sendmail_reads_the_whole_mail_in_local_lines() {
     let dir = TempDir::new().expect("a directory");
     let command = script(&dir, "echo noise; [ \"$*\" = '-t -i' ] && cat > \"$MAIL\"");
-    let full = notifier(&[TO], Via::Sendmail(pipe(command)));
+    let full = notifier(&[TO], MailRoute::Sendmail(pipe(command)));
     full.deliver(&down()).await.expect("taken");
     let mail = std::fs::read_to_string(dir.path().join("mail")).expect("it was written");
     assert!(!mail.contains('\r'), "{mail}");
@@ -411,7 +413,7 @@ async fn sendmail_reads_the_whole_mail_in_local_lines() {
 async fn the_originals_mail_goes_through_byte_for_byte() {
     let dir = TempDir::new().expect("a directory");
     let command = script(&dir, "cat > \"$MAIL\"");
-    let original = Original {
+    let original = OriginalMailer {
         to: "ops team".into(),
         pipe: pipe(command),
     };
@@ -453,7 +455,7 @@ async fn sendmails_exit_status_is_honoured() {
         ),
     ] {
         let dir = TempDir::new().expect("a directory");
-        let failing = notifier(&[TO], Via::Sendmail(pipe(script(&dir, body))));
+        let failing = notifier(&[TO], MailRoute::Sendmail(pipe(script(&dir, body))));
         let error = failing.deliver(&down()).await.expect_err(body);
         assert_eq!(error.is_temporary(), temporary, "{body}: {error}");
         assert!(error.to_string().contains(said), "{body}: {error}");
@@ -463,7 +465,7 @@ async fn sendmails_exit_status_is_honoured() {
 
 #[tokio::test]
 async fn a_sendmail_that_is_killed_may_work_the_next_time() {
-    let killed = notifier(&[TO], Via::Sendmail(pipe("kill -9 $$".into())));
+    let killed = notifier(&[TO], MailRoute::Sendmail(pipe("kill -9 $$".into())));
     let error = killed.deliver(&down()).await.expect_err("killed");
     assert!(
         error.is_temporary() && error.to_string().contains("signal 9"),
@@ -475,7 +477,7 @@ async fn a_sendmail_that_is_killed_may_work_the_next_time() {
 async fn a_sendmail_that_reads_nothing_but_succeeds_has_taken_it() {
     let mut long = down();
     long.text = "x".repeat(1 << 20);
-    let deaf = notifier(&[TO], Via::Sendmail(pipe("exit 0".into())));
+    let deaf = notifier(&[TO], MailRoute::Sendmail(pipe("exit 0".into())));
     deaf.deliver(&long).await.expect("its word counts");
 }
 
@@ -487,7 +489,7 @@ async fn a_slow_sendmail_is_killed_and_delays_nobody() {
         command,
         deadline: Duration::from_millis(400),
     };
-    let slow = notifier(&[TO], Via::Sendmail(slow));
+    let slow = notifier(&[TO], MailRoute::Sendmail(slow));
     let message = down();
     let started = Instant::now();
     let mut ticks = 0;

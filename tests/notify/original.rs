@@ -7,7 +7,7 @@ use httpok::health::{
     ActionStep, CallError, Capture, CheckResult, Expectation, IncidentEvent, Moment, Outcome,
     Phase, ProcessState, Reason, ReportKind, Skip, Step,
 };
-use httpok::notify::mail::Original;
+use httpok::notify::mail::OriginalMailer;
 use httpok::notify::report::MailFormat;
 use httpok::notify::sendmail::Pipe;
 use httpok::notify::superlance::{self, OriginalMail};
@@ -163,8 +163,8 @@ fn every_recorded_action_is_told_byte_for_byte() {
                 ],
             );
             report.url.clone_from(&line.url);
-            let message = MailFormat::Original(line.listener).tell(&report, &render_context());
-            let mail = Original {
+            let message = MailFormat::Original(line.listener).render(&report, &render_context());
+            let mail = OriginalMailer {
                 to: "ops@example.com".into(),
                 pipe: Pipe {
                     command: "cat >&2".into(),
@@ -308,7 +308,7 @@ fn no_value_begins_a_header_of_its_own() {
     };
     let look = answered(500, "Oops", b"", &Expectation::default());
     let report = report(ReportKind::Action, vec![listed(1, look)]);
-    let message = MailFormat::Original(listener).tell(&report, &render_context());
+    let message = MailFormat::Original(listener).render(&report, &render_context());
     let mail = superlance::mail("a@b\nCc: c@d", &message.subject, &message.text);
     let mail = String::from_utf8(mail).expect("UTF-8");
     let (headers, _) = crate::smtp::parse(&mail, "\n");

@@ -114,7 +114,7 @@ fn every_subject_says_what_is_the_matter() {
     ];
     for (kind, said) in table {
         let message =
-            MailFormat::Full.tell(&report(kind, vec![listed(10, hang())]), &render_context());
+            MailFormat::Full.render(&report(kind, vec![listed(10, hang())]), &render_context());
         assert_eq!(message.subject, format!("[httpok box1.example.org] {said}"));
         assert!(
             message.text.starts_with(&format!("{said}.\n")),
@@ -132,7 +132,7 @@ fn the_first_lines_say_what_where_since_and_what_to_do() {
         },
     };
     let text = MailFormat::Full
-        .tell(&report(kind, restarted()), &render_context())
+        .render(&report(kind, restarted()), &render_context())
         .text;
     let head: Vec<_> = text.lines().take(7).collect();
     assert_eq!(
@@ -157,7 +157,7 @@ fn the_body_tells_what_was_seen_and_done_step_by_step() {
         },
     };
     let text = MailFormat::Full
-        .tell(&report(kind, restarted()), &render_context())
+        .render(&report(kind, restarted()), &render_context())
         .text;
     for part in [
         "What was seen at 2026-05-01T03:12:34Z\n  fail: first_byte_timeout, in phase first_byte\n",
@@ -204,7 +204,7 @@ fn a_roll_is_told_in_its_order_and_who_does_not_run_again() {
         let after = Duration::from_secs(4);
         let state = DownState::Back { after };
         let report = report(ReportKind::Down { state }, entries);
-        MailFormat::Full.tell(&report, &render_context()).text
+        MailFormat::Full.render(&report, &render_context()).text
     };
 
     let text = told(vec![seen(), first.clone(), second.clone(), halted.clone()]);
@@ -248,7 +248,7 @@ fn an_answer_is_shown_with_expectations_headers_and_a_bounded_excerpt() {
         state: DownState::NotifyOnly,
     };
     let text = MailFormat::Full
-        .tell(&report(kind, vec![listed(30, look)]), &render_context())
+        .render(&report(kind, vec![listed(30, look)]), &render_context())
         .text;
     for part in [
         "\n  NOT  expected status 200\n       got      500 Internal Server Error\n",
@@ -277,7 +277,7 @@ fn a_huge_body_of_one_line_is_cut() {
     let kind = ReportKind::Down {
         state: DownState::NotifyOnly,
     };
-    let message = MailFormat::Full.tell(&report(kind, vec![listed(30, look)]), &render_context());
+    let message = MailFormat::Full.render(&report(kind, vec![listed(30, look)]), &render_context());
     assert_eq!(message.text.matches('z').count(), 512);
     assert!(message.text.contains("body, 10.0 MiB:"), "{}", message.text);
     assert!(message.event.to_string().len() < 5000);
@@ -297,7 +297,7 @@ fn what_held_it_back_and_what_comes_next_is_said() {
         },
     };
     let text = MailFormat::Full
-        .tell(&report(kind, entries), &render_context())
+        .render(&report(kind, entries), &render_context())
         .text;
     assert!(
         text.contains(
@@ -313,7 +313,7 @@ fn what_held_it_back_and_what_comes_next_is_said() {
         rearm: Some(Duration::from_secs(1800)),
     };
     let text = MailFormat::Full
-        .tell(&report(gave_up, restarted()), &render_context())
+        .render(&report(gave_up, restarted()), &render_context())
         .text;
     assert!(
         text.contains("no restart before 2026-05-01T03:43:04Z (30 m from now)"),
@@ -383,7 +383,7 @@ fn failed_steps_say_why() {
         state: DownState::NothingRestarted,
     };
     let text = MailFormat::Full
-        .tell(&report(kind, entries), &render_context())
+        .render(&report(kind, entries), &render_context())
         .text;
     for part in [
         "no process is called shop2\n",
@@ -409,7 +409,7 @@ fn a_recovery_shows_the_look_that_passed_and_the_fail_it_ends() {
     };
     let mut report = report(kind, entries);
     report.incident.ended = Some(httpok::health::Moment::from_secs(50));
-    let text = MailFormat::Full.tell(&report, &render_context()).text;
+    let text = MailFormat::Full.render(&report, &render_context()).text;
     for part in [
         "shop recovered after 40 s.\n",
         "\nwhy    first_byte_timeout: no answer within 3s\nsince  2026-05-01T03:12:14Z, for 40 s\n",
@@ -425,7 +425,7 @@ fn degraded_and_unknown_reports_are_about_the_probes_they_name() {
     let mut entries = restarted();
     let blind = troubled(Reason::NoFds, Phase::Connect, "too many open files");
     entries.push(listed(50, blind));
-    let message = MailFormat::Full.tell(&report(ReportKind::Unknown, entries), &render_context());
+    let message = MailFormat::Full.render(&report(ReportKind::Unknown, entries), &render_context());
     assert!(
         message.subject.ends_with("shop cannot be checked: no_fds"),
         "{}",
@@ -440,7 +440,7 @@ fn degraded_and_unknown_reports_are_about_the_probes_they_name() {
     let mut degraded = answered(200, "OK", b"", &Expectation::default());
     degraded.judgement.verdict = httpok::health::Verdict::Degraded;
     degraded.judgement.detail = "expected duration < 200ms, got 213ms".into();
-    let message = MailFormat::Full.tell(
+    let message = MailFormat::Full.render(
         &report(ReportKind::Degraded, vec![listed(9, degraded)]),
         &render_context(),
     );
@@ -462,7 +462,7 @@ fn a_report_without_any_look_is_still_told() {
         },
         ReportKind::Action,
     ] {
-        let message = MailFormat::Full.tell(&report(kind, vec![]), &render_context());
+        let message = MailFormat::Full.render(&report(kind, vec![]), &render_context());
         assert!(message.subject.contains("shop"), "{}", message.subject);
         assert!(
             message.text.contains("What happens next"),
@@ -487,7 +487,7 @@ fn names_cannot_break_out_and_secrets_stay_in() {
     let mut report = report(kind, vec![listed(1, look)]);
     report.url = "http://me:hunter2@h/".into();
     report.incident.check = "my shop's\r\nBcc: victim@example.com".into();
-    let message = MailFormat::Full.tell(&report, &render_context());
+    let message = MailFormat::Full.render(&report, &render_context());
     assert!(
         !message.subject.contains(['\r', '\n']),
         "{:?}",
@@ -522,7 +522,7 @@ fn what_reached_nobody_is_told_by_the_next_report() {
     let kind = ReportKind::Recovered {
         down: Duration::from_secs(50),
     };
-    let message = MailFormat::Full.tell(&report(kind, entries), &render_context());
+    let message = MailFormat::Full.render(&report(kind, entries), &render_context());
     assert!(
         message
             .text

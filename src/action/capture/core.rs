@@ -17,7 +17,7 @@ use super::staging::Staging;
 use super::stat;
 use super::stem::Stem;
 use super::subject::CaptureSubject;
-use super::tool::{self, Ran};
+use super::tool::{self, ToolRun};
 
 /// What is kept of each of a dumper's outputs.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -142,7 +142,7 @@ fn core_of(dumper: &Dumper, staging: &Staging, stem: &Stem, pid: u32) -> CorePat
     }
 }
 
-async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Duration) -> Ran {
+async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Duration) -> ToolRun {
     let requested = core.requested.to_string_lossy().into_owned();
     let arguments = match dumper {
         Dumper::Builtin(program) => vec![

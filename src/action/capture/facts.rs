@@ -88,18 +88,18 @@ fn read(pid: u32, send: &UnboundedSender<FactSection>) -> Result<(), String> {
         )
     };
     let brief = status.as_ref().ok().map(|status| state(status));
-    emit(&format!("/proc/{pid}/status"), said(status), brief);
+    emit(&format!("/proc/{pid}/status"), text_or_error(status), brief);
     let (title, waits) = file("wchan");
     let brief = waits
         .as_deref()
         .ok()
         .filter(|wchan| !matches!(*wchan, "" | "0"));
     let brief = brief.map(|wchan| format!("waits in the kernel's {wchan}"));
-    emit(&title, said(waits), brief);
+    emit(&title, text_or_error(waits), brief);
     emit(&format!("threads of {pid}"), threads(pid), None);
     for name in ["stack", "limits", "io"] {
         let (title, text) = file(name);
-        emit(&title, said(text), None);
+        emit(&title, text_or_error(text), None);
     }
     let title = format!("file descriptors of {pid}");
     match files::read(pid) {
@@ -113,7 +113,7 @@ fn read(pid: u32, send: &UnboundedSender<FactSection>) -> Result<(), String> {
     let (title, cmdline) = file("cmdline");
     emit(
         &title,
-        said(cmdline.map(|cmdline| cmdline.replace('\0', " "))),
+        text_or_error(cmdline.map(|cmdline| cmdline.replace('\0', " "))),
         None,
     );
     Ok(())
@@ -138,7 +138,7 @@ fn text(path: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn said(text: io::Result<String>) -> String {
+fn text_or_error(text: io::Result<String>) -> String {
     text.unwrap_or_else(|why| unreadable(&why))
 }
 

@@ -5,13 +5,13 @@
 
 mod core;
 mod deadline;
-mod dossier;
 mod dump;
 #[cfg(all(
     feature = "core-dump",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod elf;
+mod evidence_file;
 #[cfg(not(all(
     feature = "core-dump",
     any(target_arch = "x86_64", target_arch = "aarch64")
@@ -52,7 +52,7 @@ pub use dump::{DUMP, run_dump};
 
 use super::log::StepLog;
 use deadline::Deadline;
-use dossier::Dossier;
+use evidence_file::EvidenceFile;
 use folder::Folder;
 use found::Evidence;
 use spec::CaptureSpec;
@@ -95,19 +95,21 @@ pub(super) async fn capture(
         &plan.incident,
         &name.namespec(),
     );
-    let mut dossier = Dossier::new(&folder, &stem, &subject, &plan.incident);
+    let mut evidence_file = EvidenceFile::new(&folder, &stem, &subject, &plan.incident);
     let sources = [EvidenceSource::Facts, EvidenceSource::LastLines].into_iter();
     for source in sources.chain(spec.run.iter().map(EvidenceSource::Tool)) {
         let begun = log.clock.now();
         let found = collect(source, &subject, supervisors, &deadline).await;
-        dossier.add(WallClock::AT_START.at(begun), &found).await;
+        evidence_file
+            .add(WallClock::AT_START.at(begun), &found)
+            .await;
         log.note(
             begun,
             Some(name),
             ActionStep::Captured(found.into_capture()),
         );
     }
-    log.say(Some(name), ActionStep::Captured(dossier.to_capture()));
+    log.record(Some(name), ActionStep::Captured(evidence_file.to_capture()));
     if let Some(dumper) = &spec.core {
         let begun = log.clock.now();
         let capture = core::capture(dumper, &subject, &folder, &stem, &deadline).await;

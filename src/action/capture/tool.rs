@@ -12,7 +12,7 @@ use super::subject::CaptureSubject;
 const MAX_OUTPUT: usize = 1 << 20;
 
 /// How a tool ended.
-pub(super) struct Ran {
+pub(super) struct ToolRun {
     pub stdout: Output,
     pub stderr: Output,
     /// Its exit status, unless that was 0.
@@ -22,7 +22,7 @@ pub(super) struct Ran {
 }
 
 /// Runs `program` to its end, or until it is killed with all it started.
-pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usize) -> Ran {
+pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usize) -> ToolRun {
     let command = Command {
         program,
         stdin: None,
@@ -36,7 +36,7 @@ pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usi
             stdout,
             stderr,
             ..
-        }) => Ran {
+        }) => ToolRun {
             stdout,
             stderr,
             code: status.code().filter(|&code| code != 0),
@@ -46,7 +46,7 @@ pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usi
             after,
             stdout,
             stderr,
-        }) => Ran {
+        }) => ToolRun {
             stdout,
             stderr,
             code: None,
@@ -55,7 +55,7 @@ pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usi
                 after.as_secs_f32()
             )),
         },
-        Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => Ran {
+        Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => ToolRun {
             stdout: Output::default(),
             stderr: Output::default(),
             code: None,

@@ -114,7 +114,7 @@ pub struct AskArgs {
 #[derive(Args, Debug)]
 #[group(id = "wire", multiple = true)]
 #[command(next_help_heading = "How to connect")]
-pub struct WireArgs {
+pub struct ConnectionArgs {
     /// Our own certificate and its chain, a PEM file
     #[arg(long, value_name = "FILE")]
     pub cert: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
-use super::{AskArgs, WireArgs, examples};
+use super::{AskArgs, ConnectionArgs, examples};
 use crate::cli::range::AlertRange;
 use crate::cli::values;
 
@@ -42,7 +42,7 @@ pub struct CheckArgs {
     pub ask: AskArgs,
 
     #[command(flatten)]
-    pub wire: WireArgs,
+    pub wire: ConnectionArgs,
 
     #[command(flatten)]
     pub wait: WaitArgs,

@@ -11,7 +11,7 @@ use crate::cli::values;
 #[derive(Args, Debug)]
 #[group(skip)]
 #[command(next_help_heading = "Which watchdog")]
-pub struct WhereArgs {
+pub struct WatchdogArgs {
     /// Talk to the watchdog at this socket
     #[arg(long, value_name = "PATH", conflicts_with_all = ["config", "state_dir"])]
     pub socket: Option<PathBuf>,
@@ -59,7 +59,7 @@ pub struct StatusArgs {
     pub interval: Duration,
 
     #[command(flatten)]
-    pub place: WhereArgs,
+    pub place: WatchdogArgs,
 }
 
 /// `httpok pause`.
@@ -83,7 +83,7 @@ pub struct PauseArgs {
     pub reason: String,
 
     #[command(flatten)]
-    pub place: WhereArgs,
+    pub place: WatchdogArgs,
 }
 
 /// `httpok resume`, `restart` and `reset`.
@@ -94,7 +94,7 @@ pub struct OneArgs {
     pub check: String,
 
     #[command(flatten)]
-    pub place: WhereArgs,
+    pub place: WatchdogArgs,
 }
 
 /// `httpok start` and `stop`.
@@ -105,7 +105,7 @@ pub struct ProgramArgs {
     pub program: String,
 
     #[command(flatten)]
-    pub place: WhereArgs,
+    pub place: WatchdogArgs,
 }
 
 /// `httpok health set`.
@@ -130,7 +130,7 @@ pub struct HealthSetArgs {
     pub reason: String,
 
     #[command(flatten)]
-    pub place: WhereArgs,
+    pub place: WatchdogArgs,
 }
 
 /// `httpok monitor`.

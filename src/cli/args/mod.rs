@@ -13,11 +13,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub use ask::{AskArgs, WireArgs};
+pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
     ExplainArgs, HealthSetArgs, MonitorArgs, OneArgs, PauseArgs, ProgramArgs, SimulateArgs,
-    StatusArgs, WhereArgs,
+    StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
@@ -173,7 +173,7 @@ pub enum CliCommand {
     ///
     /// Does what SIGHUP does, and says what came of it. A file that is wrong changes nothing.
     #[command(after_long_help = examples::help(examples::RELOAD))]
-    Reload(WhereArgs),
+    Reload(WatchdogArgs),
 
     /// Work with notifications that wait
     #[command(subcommand, arg_required_else_help = true)]
@@ -240,7 +240,7 @@ pub enum NotifyCommand {
         to: String,
 
         #[command(flatten)]
-        place: WhereArgs,
+        place: WatchdogArgs,
     },
 
     /// Drop the notifications for a notifier
@@ -251,7 +251,7 @@ pub enum NotifyCommand {
         from: String,
 
         #[command(flatten)]
-        place: WhereArgs,
+        place: WatchdogArgs,
     },
 }
 
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn every_option_is_documented() {
-        fn look(command: &clap::Command) {
+        fn check_help(command: &clap::Command) {
             for arg in command.get_arguments() {
                 let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
                 assert!(help.len() >= 10, "{} {}", command.get_name(), arg.get_id());
@@ -353,10 +353,10 @@ mod tests {
             command
                 .get_subcommands()
                 .filter(|child| child.get_name() != "help")
-                .for_each(look);
+                .for_each(check_help);
         }
         let mut cli = Cli::command();
         cli.build();
-        look(&cli);
+        check_help(&cli);
     }
 }

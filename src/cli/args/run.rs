@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::watch::MailArgs;
-use super::{AskArgs, PolicyArgs, WireArgs};
+use super::{AskArgs, ConnectionArgs, PolicyArgs};
 use crate::cli::values;
 
 /// `httpok run`.
@@ -34,7 +34,7 @@ pub struct RunArgs {
     pub ask: AskArgs,
 
     #[command(flatten)]
-    pub wire: WireArgs,
+    pub wire: ConnectionArgs,
 
     #[command(flatten)]
     pub policy: PolicyArgs,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{AskArgs, WireArgs};
+use super::{AskArgs, ConnectionArgs};
 use crate::cli::values;
 use crate::config::supervisor::supervisord_url;
 use crate::health::{Backoff, Budget, Target};
@@ -97,7 +97,7 @@ pub struct WatchArgs {
     pub ask: AskArgs,
 
     #[command(flatten)]
-    pub wire: WireArgs,
+    pub wire: ConnectionArgs,
 
     #[command(flatten)]
     pub policy: PolicyArgs,

@@ -30,7 +30,7 @@ pub struct Checked {
 
 /// Runs `httpok check` with `args`.
 pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
-    open_files::raise();
+    open_files::raise_limit();
     match probe(args, env) {
         Ok(results) => print(&results, &args.output),
         Err(why) => {

@@ -1,7 +1,7 @@
 //! The commands that talk to a running watchdog. Each asks over the control socket and says in one line
 //! what is true now; the watchdog decides.
 
-pub mod place;
+pub mod find;
 mod programs;
 mod screen;
 mod table;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::cli::args::{
-    HealthSetArgs, NotifyCommand, OneArgs, PauseArgs, ProgramArgs, StatusArgs, WhereArgs,
+    HealthSetArgs, NotifyCommand, OneArgs, PauseArgs, ProgramArgs, StatusArgs, WatchdogArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
@@ -24,7 +24,7 @@ use crate::health::counted;
 use crate::health::{CheckView, Moment};
 use crate::terminal;
 
-use place::{FoundWatchdog, said, watchdogs, with_check};
+use find::{FoundWatchdog, reply_text, watchdogs, with_check};
 
 /// The version of the keys of `status --json`. Keys may be added to it; a change of meaning is another version.
 const SCHEMA: u32 = 1;
@@ -61,7 +61,7 @@ fn status_text(
             if !known.any(|check| check.name == *name) {
                 let known = found.iter().flat_map(|found| &found.snapshot.checks);
                 let names = known.map(|check| check.name.as_str());
-                return Err(place::no_such_check(name, names));
+                return Err(find::no_such_check(name, names));
             }
         }
         for FoundWatchdog {
@@ -148,7 +148,7 @@ pub fn resume(args: &OneArgs, env: Env<'_>) -> Exit {
     );
     finish(
         "resume",
-        done.map(|(_, check)| stands(&check, "is not paused")),
+        done.map(|(_, check)| paused_text(&check, "is not paused")),
     )
 }
 
@@ -164,7 +164,7 @@ pub fn reset(args: &OneArgs, env: Env<'_>) -> Exit {
     finish(
         "reset",
         done.map(|(_, check)| {
-            stands(
+            paused_text(
                 &check,
                 "may be restarted again: back-off and budget begin anew",
             )
@@ -248,7 +248,7 @@ fn command(args: &ProgramArgs, ask: ControlCommand, env: Env<'_>) -> Result<Stri
                 program.state
             ))
         }
-        Ok(other) => Err(said(&other)),
+        Ok(other) => Err(reply_text(&other)),
         Err(why) => Err(format!("{}: {why}", found.target)),
     }
 }
@@ -277,7 +277,7 @@ pub fn set_health(args: &HealthSetArgs, env: Env<'_>) -> Exit {
                     };
                     lines.push(format!("{watchdog} (pid {pid}) is {how}"));
                 }
-                Ok(other) => return Err(format!("{watchdog} (pid {pid}): {}", said(&other))),
+                Ok(other) => return Err(format!("{watchdog} (pid {pid}): {}", reply_text(&other))),
                 Err(why) => return Err(format!("{}: {why}", target)),
             }
         }
@@ -287,7 +287,7 @@ pub fn set_health(args: &HealthSetArgs, env: Env<'_>) -> Exit {
 }
 
 /// `httpok reload`.
-pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
+pub fn reload(place: &WatchdogArgs, env: Env<'_>) -> Exit {
     let reloaded = watchdogs(place, env).and_then(|found| {
         let mut lines = Vec::new();
         let mut faults = Vec::new();
@@ -305,7 +305,7 @@ pub fn reload(place: &WhereArgs, env: Env<'_>) -> Exit {
                         "{watchdog} (pid {pid}) has the new configuration: {checks}"
                     ));
                 }
-                Ok(other) => faults.push(format!("{watchdog} (pid {pid}): {}", said(&other))),
+                Ok(other) => faults.push(format!("{watchdog} (pid {pid}): {}", reply_text(&other))),
                 Err(why) => faults.push(format!("{}: {why}", target)),
             }
         }
@@ -332,11 +332,11 @@ pub fn notify(command: &NotifyCommand, env: Env<'_>) -> Exit {
             (place, from.clone(), ControlCommand::Drop { from })
         }
     };
-    finish("notify", moved(place, &from, &ask, env))
+    finish("notify", state_change_text(place, &from, &ask, env))
 }
 
-fn moved(
-    place: &WhereArgs,
+fn state_change_text(
+    place: &WatchdogArgs,
     from: &str,
     ask: &ControlCommand,
     env: Env<'_>,
@@ -360,7 +360,7 @@ fn moved(
     for found in with {
         match client::ask(&found.target, ask.clone()) {
             Ok(ControlReply::Moved { messages }) => count += messages,
-            Ok(other) => return Err(said(&other)),
+            Ok(other) => return Err(reply_text(&other)),
             Err(why) => return Err(format!("{}: {why}", found.target)),
         }
     }
@@ -370,7 +370,7 @@ fn moved(
 
 /// Asks the watchdog that has the check; how the check stands then.
 fn done(
-    place: &WhereArgs,
+    place: &WatchdogArgs,
     check: &str,
     ask: ControlCommand,
     env: Env<'_>,
@@ -379,12 +379,12 @@ fn done(
     let found = with_check(&found, check)?;
     match client::ask(&found.target, ask) {
         Ok(ControlReply::Done { at, check }) => Ok((at, *check)),
-        Ok(other) => Err(format!("{check}: {}", said(&other))),
+        Ok(other) => Err(format!("{check}: {}", reply_text(&other))),
         Err(why) => Err(format!("{}: {why}", found.target)),
     }
 }
 
-fn stands(check: &CheckView, what: &str) -> String {
+fn paused_text(check: &CheckView, what: &str) -> String {
     let (name, status) = (visible::line(&check.name), check.status.as_str());
     format!("{name} {what}; it is {status}")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::place::FoundWatchdog;
+use super::find::FoundWatchdog;
 use super::programs;
 use crate::cli::render::columns::{Cell, Column, table};
 use crate::cli::render::paint::{Paint, mark};

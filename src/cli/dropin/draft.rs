@@ -15,7 +15,7 @@ use crate::supervisor::supervisord::SupervisordSpec;
 
 use super::flags::Key;
 use super::getopt::GivenOption;
-use super::wish::{DropIn, DropInProbe, DropInRefusal, Watched};
+use super::request::{DropIn, DropInProbe, DropInRefusal, WatchedUrls};
 
 /// A body beyond this fails. The original had no limit; a body is only searched, not kept, so this one
 /// is there for bodies without an end.
@@ -138,8 +138,8 @@ impl DropInDraft {
         });
         Ok(DropIn {
             watched: match question {
-                Some(question) => Watched::Url(Box::new(question)),
-                None => Watched::File(self.config.unwrap_or_default()),
+                Some(question) => WatchedUrls::Url(Box::new(question)),
+                None => WatchedUrls::File(self.config.unwrap_or_default()),
             },
             name: self.name,
             programs: self.programs,

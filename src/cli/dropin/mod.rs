@@ -5,8 +5,8 @@
 mod draft;
 mod flags;
 mod getopt;
+mod request;
 mod settings;
-mod wish;
 
 use crate::health::ProcessName;
 use crate::probe::http::HttpSpec;
@@ -18,8 +18,8 @@ use flags::{FLAGS, Key};
 use getopt::GivenOption;
 
 pub use flags::{HELP, USAGE};
+pub use request::{DropIn, DropInRefusal, DropInRequest, WatchedUrls};
 pub use settings::ListenerOptions;
-pub use wish::{DropIn, DropInRefusal, DropInRequest, Watched};
 
 /// Reads the words after the program's name, and the environment.
 ///
@@ -51,7 +51,7 @@ pub fn parse(
     };
     let server = server(&env)?;
     let asked = url
-        .map(|url| Ok((redact_url(&url), askable(&url)?)))
+        .map(|url| Ok((redact_url(&url), usable_url(&url)?)))
         .transpose()?;
     let ourselves = env("SUPERVISOR_PROCESS_NAME").map(|name| {
         let group = env("SUPERVISOR_GROUP_NAME").unwrap_or_else(|| name.clone());
@@ -112,7 +112,7 @@ fn server(env: &impl Fn(&str) -> Option<String>) -> Result<SupervisordSpec, Drop
 }
 
 /// How `url` is asked when no option says anything else.
-fn askable(url: &str) -> Result<HttpSpec, DropInRefusal> {
+fn usable_url(url: &str) -> Result<HttpSpec, DropInRefusal> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     if !["http", "https", "http+unix"].contains(&scheme.to_ascii_lowercase().as_str()) {
         let hint = match scheme {

@@ -11,7 +11,7 @@ use crate::health::{Backend, Fails, Policy, ProcessName, Target};
 use crate::notify::spec::{MailSpec, MailVia, WebhookSpec};
 use crate::probe::ProbeSpec;
 
-use super::wish::{DropIn, DropInProbe, Watched};
+use super::request::{DropIn, DropInProbe, WatchedUrls};
 
 /// An original check is asked at every tick, whatever the ticks' period.
 const EVERY: Duration = Duration::ZERO;
@@ -45,12 +45,12 @@ pub struct ListenerOptions {
 impl DropIn {
     /// The daemon's terms for a listener with one URL.
     ///
-    /// For [`Watched::File`] the checks are those of the file, which is the caller's to read.
+    /// For [`WatchedUrls::File`] the checks are those of the file, which is the caller's to read.
     pub fn into_settings(self) -> (Settings, ListenerOptions) {
         let mut options = self.options();
         let check = match &self.watched {
-            Watched::File(_) => None,
-            Watched::Url(question) => {
+            WatchedUrls::File(_) => None,
+            WatchedUrls::Url(question) => {
                 options.url.clone_from(&question.url);
                 options.unverified =
                     question.http.tls.insecure && question.http.url.url.scheme() == "https";

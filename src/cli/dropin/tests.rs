@@ -22,7 +22,7 @@ fn parsed(words: &[&str]) -> Result<DropInRequest, DropInRefusal> {
 }
 
 /// The differences to a plain `httpok http://h/`, in a short form of their own.
-fn told(listener: &DropIn) -> String {
+fn printed(listener: &DropIn) -> String {
     let mut words = Vec::new();
     let mut say = |differs: bool, word: String| {
         if differs {
@@ -30,8 +30,8 @@ fn told(listener: &DropIn) -> String {
         }
     };
     match &listener.watched {
-        Watched::File(path) => say(true, format!("file={}", path.display())),
-        Watched::Url(question) => {
+        WatchedUrls::File(path) => say(true, format!("file={}", path.display())),
+        WatchedUrls::Url(question) => {
             let (asked, wanted) = (&question.http, &question.expectation);
             let url = asked.url.to_string();
             say(url != "http://h/", format!("url={url}"));
@@ -249,7 +249,7 @@ fn check(table: &[(&[&str], &str)]) {
         let got = match parsed(words) {
             Ok(DropInRequest::Help) => "HELP".to_owned(),
             Ok(DropInRequest::Version) => "VERSION".to_owned(),
-            Ok(DropInRequest::Listen(listener)) => told(&listener),
+            Ok(DropInRequest::Listen(listener)) => printed(&listener),
             Err(DropInRefusal::CannotListen(why)) => format!("CANNOT {why}"),
             Err(DropInRefusal::Usage(_)) => "USAGE".to_owned(),
             Err(DropInRefusal::NotAListener) => "NO SUPERVISOR".to_owned(),

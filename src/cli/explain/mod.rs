@@ -6,7 +6,7 @@ mod list;
 mod render;
 
 use crate::cli::args::ExplainArgs;
-use crate::cli::control::place::{directory, no_such_check};
+use crate::cli::control::find::{directory, no_such_check};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::render::time::stamp;
@@ -96,7 +96,7 @@ fn of_all_checks(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<String, St
 }
 
 /// A check of a watchdog: two watchdogs in a state directory may have checks of the same name.
-struct Subject {
+struct ExplainedCheck {
     watchdog: String,
     check: String,
     incidents: Vec<Explained>,
@@ -108,7 +108,11 @@ struct Explained {
     begin: Option<Moment>,
 }
 
-fn explain(args: &ExplainArgs, subject: &Subject, store: &ReadOnlyStore) -> Result<String, String> {
+fn explain(
+    args: &ExplainArgs,
+    subject: &ExplainedCheck,
+    store: &ReadOnlyStore,
+) -> Result<String, String> {
     let notes = store
         .notes(&subject.watchdog, &subject.check, ALL)
         .map_err(|why| why.to_string())?;
@@ -124,7 +128,7 @@ fn explain(args: &ExplainArgs, subject: &Subject, store: &ReadOnlyStore) -> Resu
         return Ok(lines.collect::<Vec<_>>().join("\n"));
     }
     if subject.incidents.is_empty() {
-        return quiet(&subject.check, &notes, store);
+        return no_incident_text(&subject.check, &notes, store);
     }
     let paint = Paint::of_stdout();
     let texts = incidents.map(|Explained { incident, begin }| {
@@ -134,7 +138,7 @@ fn explain(args: &ExplainArgs, subject: &Subject, store: &ReadOnlyStore) -> Resu
 }
 
 /// What is asked for, each with its incidents, the oldest first.
-fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<Subject>, String> {
+fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<ExplainedCheck>, String> {
     let why = |why: crate::store::StoreError| why.to_string();
     if let Some(id) = &args.incident {
         let Some((watchdog, incident)) = store.incident(id).map_err(why)? else {
@@ -157,7 +161,7 @@ fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<Subject>, S
             .filter_map(|before| before.ended)
             .filter(|ended| *ended <= incident.since)
             .max();
-        return Ok(vec![Subject {
+        return Ok(vec![ExplainedCheck {
             watchdog,
             check: incident.check.clone(),
             incidents: vec![Explained { incident, begin }],
@@ -197,7 +201,7 @@ fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<Subject>, S
             .collect();
         incidents.truncate(if args.all { usize::MAX } else { 1 });
         incidents.reverse();
-        subjects.push(Subject {
+        subjects.push(ExplainedCheck {
             watchdog,
             check,
             incidents,
@@ -218,19 +222,19 @@ fn traced(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, 
 }
 
 /// What is known of a check that had no incident.
-fn quiet(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, String> {
+fn no_incident_text(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, String> {
     let Some(newest) = notes.last() else {
         return Err(unknown(check, store)?);
     };
     let mut text = format!("{}: no incident is remembered.\n", visible::line(check));
     let probes = notes.iter().map(|note| match note.decision {
         Decision::Judged { .. } => 1,
-        Decision::Passed { count, .. } => count,
+        Decision::PredicateResult { count, .. } => count,
         _ => 0,
     });
     let first = notes.first().unwrap_or(newest);
     let since = match first.decision {
-        Decision::Passed { since, .. } => since,
+        Decision::PredicateResult { since, .. } => since,
         _ => first.at,
     };
     text += &format!(

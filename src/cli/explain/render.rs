@@ -42,8 +42,8 @@ pub fn incident(incident: &Incident, timeline: &Timeline, paint: Paint) -> Strin
 
 fn heading(incident: &Incident, paint: Paint) -> String {
     let name = paint.bold(&visible::line(&incident.check));
-    let hand = if incident.manual { ", by hand" } else { "" };
-    let mut out = format!("{name}: incident {}{hand}\n", visible::line(&incident.id));
+    let manual = if incident.manual { ", by hand" } else { "" };
+    let mut out = format!("{name}: incident {}{manual}\n", visible::line(&incident.id));
     let _ = match incident.ended {
         Some(ended) => writeln!(
             out,

@@ -107,7 +107,7 @@ impl TraceFields {
         let name = self.text(key)?;
         if !known.contains(&name.as_str()) {
             let known = known.iter().copied();
-            self.wrong(crate::cli::control::place::no_such_check(&name, known));
+            self.wrong(crate::cli::control::find::no_such_check(&name, known));
         }
         Some(name)
     }

@@ -1,13 +1,13 @@
 //! `httpok simulate`: the decision core alone over a trace. `trace` reads the lines, `written` those that a person wrote
-//! (`fields` has one object's keys), into the words of `happening`. `world` completes what a written trace
+//! (`fields` has one object's keys), into the words of `trace_event`. `world` completes what a written trace
 //! leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
 
 mod fields;
-mod happening;
+mod print;
+mod processes;
 mod replay;
-mod stock;
-mod tell;
 mod trace;
+mod trace_event;
 mod world;
 mod written;
 
@@ -20,7 +20,7 @@ use crate::cli::say;
 use crate::config;
 use crate::daemon::wiring::{self, RunOptions};
 use crate::health::{Check, Limits};
-use tell::TracePrinter;
+use print::TracePrinter;
 use trace::Trace;
 
 /// The decision core that a trace is run through, as configured.
@@ -72,7 +72,7 @@ fn simulated(
             world::run(&setup, &steps, printer);
             Ok(Exit::Ok)
         }
-        Trace::Recorded(lines) => match replay::run(&setup, lines, printer) {
+        Trace::RecordedLine(lines) => match replay::run(&setup, lines, printer) {
             true => Ok(Exit::Differs),
             false => Ok(Exit::Ok),
         },

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::SimulatedConfig;
-use super::tell::{Side, TracePrinter};
-use super::trace::Recorded;
+use super::print::{Side, TracePrinter};
+use super::trace::RecordedLine;
 use crate::daemon::journal::{JournalEntry, JournalStart};
 use crate::health::{
     ActionStep, Decision, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan,
@@ -18,7 +18,7 @@ use crate::health::{
 const RESTART: Duration = Duration::from_secs(1);
 
 /// Runs `lines`; whether a decision differs.
-pub fn run(setup: &SimulatedConfig, lines: Vec<Recorded>, printer: &mut TracePrinter) -> bool {
+pub fn run(setup: &SimulatedConfig, lines: Vec<RecordedLine>, printer: &mut TracePrinter) -> bool {
     let mut replay = Replay {
         setup,
         monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
@@ -35,15 +35,15 @@ pub fn run(setup: &SimulatedConfig, lines: Vec<Recorded>, printer: &mut TracePri
     };
     for line in lines {
         match line {
-            Recorded::Beginning(begun) => replay.begin(*begun),
-            Recorded::Lost(lines) => {
+            RecordedLine::Beginning(begun) => replay.begin(*begun),
+            RecordedLine::Lost(lines) => {
                 let text = format!("{lines} lines of the journal were lost here");
                 replay.printer.remark(replay.at, &text);
             }
-            Recorded::Entry(entry) => replay.entry(*entry),
+            RecordedLine::Entry(entry) => replay.entry(*entry),
         }
     }
-    replay.invent(Moment::from_millis(u64::MAX));
+    replay.simulate_missing(Moment::from_millis(u64::MAX));
     replay.differs
 }
 
@@ -83,7 +83,7 @@ impl Replay<'_> {
         let (limits, checks) = (self.setup.limits.clone(), self.setup.checks.clone());
         self.monitor = Monitor::new(limits, begun.seed, checks);
         for (check, memory) in begun.memories {
-            self.monitor.recall(&check, memory);
+            self.monitor.restore(&check, memory);
         }
         self.asked.clear();
         self.warming.clear();
@@ -97,7 +97,7 @@ impl Replay<'_> {
 
     fn entry(&mut self, entry: JournalEntry) {
         self.printer.begin(entry.at);
-        self.invent(entry.at);
+        self.simulate_missing(entry.at);
         self.resume(entry.at);
         self.at = entry.at;
         let then: Vec<Note> = notes(&entry.effects);
@@ -286,7 +286,7 @@ impl Replay<'_> {
     }
 
     /// Ends the restarts that the record does not have, as if they had helped.
-    fn invent(&mut self, limit: Moment) {
+    fn simulate_missing(&mut self, limit: Moment) {
         while self
             .invented
             .front()
@@ -322,14 +322,14 @@ impl Replay<'_> {
             };
             for gone in then.drain(..index) {
                 self.differs = true;
-                self.printer.note(gone, Side::Then);
+                self.printer.note(gone, Side::Recorded);
             }
             then.pop_front();
             self.printer.note(note, Side::Same);
         }
         for gone in then {
             self.differs = true;
-            self.printer.note(gone, Side::Then);
+            self.printer.note(gone, Side::Recorded);
         }
     }
 }

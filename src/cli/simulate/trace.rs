@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::fields::TraceFields;
-use super::happening::{SampleAnswer, TraceEvent, TraceSample, TraceStep};
+use super::trace_event::{SampleAnswer, TraceEvent, TraceSample, TraceStep};
 use super::written;
 use crate::daemon::journal::{JournalEntry, JournalStart, VERSION};
 use crate::health::{Counted, Decision, Moment, Note, Verdict};
@@ -22,14 +22,14 @@ const TOLD: usize = 50;
 #[derive(Debug)]
 pub enum Trace {
     /// A journal.
-    Recorded(Vec<Recorded>),
+    RecordedLine(Vec<RecordedLine>),
     /// Samples, and what else happens, in order.
     Written(Vec<TraceStep>),
 }
 
 /// A line of a journal.
 #[derive(Debug)]
-pub enum Recorded {
+pub enum RecordedLine {
     Beginning(Box<JournalStart>),
     Entry(Box<JournalEntry>),
     /// Lines that were lost there.
@@ -64,7 +64,7 @@ pub fn parse(text: &str, file: &str, known: &[&str]) -> Result<Trace, String> {
 
 struct Reader<'a> {
     known: &'a [&'a str],
-    recorded: Vec<Recorded>,
+    recorded: Vec<RecordedLine>,
     written: Vec<TraceStep>,
     /// When the first decision was, where they are what the trace is made of.
     origin: Option<Moment>,
@@ -95,7 +95,7 @@ impl Reader<'_> {
         if self.recorded.is_empty() {
             return Ok(Trace::Written(self.written));
         }
-        Ok(Trace::Recorded(self.recorded))
+        Ok(Trace::RecordedLine(self.recorded))
     }
 
     /// One line; what is wrong with it.
@@ -105,11 +105,11 @@ impl Reader<'_> {
         }
         if object.contains_key("event") {
             let entry = typed::<JournalEntry>(object, "a journal entry");
-            return self.record(entry.map(|entry| Recorded::Entry(Box::new(entry))));
+            return self.record(entry.map(|entry| RecordedLine::Entry(Box::new(entry))));
         }
         if let Some(lost) = object.get("lost") {
             let lost = lost.as_u64().unwrap_or_default();
-            return self.record(Ok(Recorded::Lost(lost)));
+            return self.record(Ok(RecordedLine::Lost(lost)));
         }
         if object.contains_key("decision") {
             return match typed::<Note>(object, "a decision") {
@@ -134,10 +134,10 @@ impl Reader<'_> {
             )];
         }
         let begun = typed::<JournalStart>(object, "a journal's beginning");
-        self.record(begun.map(|begun| Recorded::Beginning(Box::new(begun))))
+        self.record(begun.map(|begun| RecordedLine::Beginning(Box::new(begun))))
     }
 
-    fn record(&mut self, line: Result<Recorded, String>) -> Vec<String> {
+    fn record(&mut self, line: Result<RecordedLine, String>) -> Vec<String> {
         match line {
             Ok(line) => {
                 self.recorded.push(line);
@@ -149,7 +149,7 @@ impl Reader<'_> {
 
     /// What an earlier decision says about the world; the others are made anew.
     fn decision(&mut self, note: Note) -> Vec<String> {
-        if let Decision::Passed {
+        if let Decision::PredicateResult {
             count,
             since,
             shortest,
@@ -200,7 +200,7 @@ impl Reader<'_> {
         let mut faults = Vec::new();
         if !self.known.contains(&check.as_str()) {
             let known = self.known.iter().copied();
-            faults.push(crate::cli::control::place::no_such_check(&check, known));
+            faults.push(crate::cli::control::find::no_such_check(&check, known));
         }
         // a decision is made when the look is over, which began before
         let took = match &what {

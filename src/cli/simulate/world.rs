@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::SimulatedConfig;
-use super::happening::{SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps};
-use super::stock::Stock;
-use super::tell::TracePrinter;
+use super::print::TracePrinter;
+use super::processes::SimulatedProcesses;
+use super::trace_event::{SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps};
 use crate::health::{
     Body, Check, CheckResult, CheckTick, Effect, Event, Judgement, Moment, Monitor, Observation,
     Phase, Reason, StatusLine, Trouble, Verdict,
@@ -52,7 +52,7 @@ struct World<'a> {
     agenda: BTreeMap<(Moment, u64), QueuedEvent>,
     number: u64,
     services: BTreeMap<String, Service>,
-    stock: Stock,
+    stock: SimulatedProcesses,
 }
 
 /// Something that ends later.
@@ -97,7 +97,7 @@ impl<'a> World<'a> {
                 .iter()
                 .map(|check| (check.name.clone(), service(check)))
                 .collect(),
-            stock: Stock::of(&setup.checks),
+            stock: SimulatedProcesses::of(&setup.checks),
         }
     }
 
@@ -107,7 +107,7 @@ impl<'a> World<'a> {
                 if let Some(service) = self.services.get_mut(check) {
                     service.sample = sample.clone();
                 }
-                if self.is_about_to_look(check) {
+                if self.is_about_to_probe(check) {
                     return;
                 }
                 self.feed(Event::Tick(CheckTick {
@@ -152,7 +152,7 @@ impl<'a> World<'a> {
     }
 
     /// Whether a look after a restart is due anyway, so that nobody has to ask for one.
-    fn is_about_to_look(&self, check: &str) -> bool {
+    fn is_about_to_probe(&self, check: &str) -> bool {
         self.agenda.values().any(|due| match due {
             QueuedEvent::List(effect) | QueuedEvent::Probe(effect) => matches!(
                 effect,
@@ -173,14 +173,14 @@ impl<'a> World<'a> {
             }
             let ((at, _), due) = entry.remove_entry();
             self.now = self.now.max(at);
-            self.happen(due);
+            self.apply(due);
         }
         self.printer
             .remark(self.now, "it goes on like this for ever");
         self.agenda.clear();
     }
 
-    fn happen(&mut self, due: QueuedEvent) {
+    fn apply(&mut self, due: QueuedEvent) {
         match due {
             QueuedEvent::Event(event) => self.feed(event),
             QueuedEvent::List(Effect::List { check, ticket, .. }) => {
@@ -213,7 +213,7 @@ impl<'a> World<'a> {
                 let event = Event::WarmedUp {
                     check,
                     ticket,
-                    seen: Box::new(warmth(go, took > within)),
+                    seen: Box::new(warmup_observation(go, took > within)),
                 };
                 self.at(self.now + took.min(within), QueuedEvent::Event(event));
             }
@@ -300,7 +300,7 @@ impl<'a> World<'a> {
 }
 
 /// What a warm-up comes to.
-fn warmth(go: WarmUps, late: bool) -> Observation {
+fn warmup_observation(go: WarmUps, late: bool) -> Observation {
     let code = match go {
         _ if late => {
             let detail = "no answer in time";

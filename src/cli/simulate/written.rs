@@ -1,7 +1,7 @@
 //! One line of a trace that a person wrote: what happens, and when. Pure.
 
 use super::fields::TraceFields;
-use super::happening::{
+use super::trace_event::{
     Processes, Restarts, SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps,
 };
 use crate::health::{Reason, Verdict};

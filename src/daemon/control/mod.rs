@@ -19,11 +19,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-pub use request::{Handling, PendingRequest};
+pub use request::{PendingRequest, RequestAction};
 
 use super::logger::Logger;
 use super::state_dir::short;
-use socket::Bound;
+use socket::BoundSocket;
 
 /// Requests that may wait for the loop.
 const WAITING: usize = 16;
@@ -105,7 +105,7 @@ async fn keep_serving(path: PathBuf, requests: mpsc::Sender<PendingRequest>, log
     }
 }
 
-fn listen(path: &Path) -> io::Result<(UnixListener, Bound)> {
+fn listen(path: &Path) -> io::Result<(UnixListener, BoundSocket)> {
     let (listener, bound) = socket::bind(path)?;
     Ok((UnixListener::from_std(listener)?, bound))
 }

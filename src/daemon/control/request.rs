@@ -14,7 +14,7 @@ pub struct PendingRequest {
 
 /// What the loop is to do about a request.
 #[derive(Debug)]
-pub enum Handling {
+pub enum RequestAction {
     /// Show everything.
     ShowStatus,
     /// Read the configuration again.
@@ -30,7 +30,7 @@ pub enum Handling {
     /// Have a check's processes restarted, and answer when it is known whether that can be done.
     Restart { check: String },
     /// Tell the decision core, and show the check as it stands then.
-    Feed { check: String, event: Event },
+    StdinFeed { check: String, event: Event },
     /// Nothing: this is the answer.
     Refuse(ControlReply),
 }
@@ -43,30 +43,30 @@ impl PendingRequest {
     }
 
     /// What to do about it.
-    pub fn order(&self, monitor: &Monitor) -> Handling {
+    pub fn order(&self, monitor: &Monitor) -> RequestAction {
         let check = match &self.ask {
-            ControlCommand::Status => return Handling::ShowStatus,
-            ControlCommand::Reload => return Handling::Reload,
+            ControlCommand::Status => return RequestAction::ShowStatus,
+            ControlCommand::Reload => return RequestAction::Reload,
             ControlCommand::Start { program } | ControlCommand::Stop { program } => {
-                return Handling::Program {
+                return RequestAction::Program {
                     name: program.clone(),
                     start: matches!(self.ask, ControlCommand::Start { .. }),
                 };
             }
             ControlCommand::Health { healthy, reason } => {
-                return Handling::SetHealth {
+                return RequestAction::SetHealth {
                     unhealthy: (!healthy).then(|| reason.clone()),
                 };
             }
-            ControlCommand::Flush => return Handling::Flush,
+            ControlCommand::Flush => return RequestAction::Flush,
             ControlCommand::Send { from, to } => {
-                return Handling::Redirect {
+                return RequestAction::Redirect {
                     from: from.clone(),
                     to: Some(to.clone()),
                 };
             }
             ControlCommand::Drop { from } => {
-                return Handling::Redirect {
+                return RequestAction::Redirect {
                     from: from.clone(),
                     to: None,
                 };
@@ -78,14 +78,17 @@ impl PendingRequest {
         };
         if !monitor.checks().any(|known| known.name == check) {
             let known = monitor.checks().map(|known| known.name.clone());
-            return Handling::Refuse(ControlReply::Error {
+            return RequestAction::Refuse(ControlReply::Error {
                 fault: ControlFault::UnknownCheck,
                 text: format!("there is no check {check:?}"),
                 checks: known.collect(),
             });
         }
         if let (ControlCommand::Restart { .. }, Some(why)) = (&self.ask, monitor.refusal(&check)) {
-            return Handling::Refuse(ControlReply::error(ControlFault::Refused, why.to_string()));
+            return RequestAction::Refuse(ControlReply::error(
+                ControlFault::Refused,
+                why.to_string(),
+            ));
         }
         let event = match &self.ask {
             ControlCommand::Pause {
@@ -101,7 +104,7 @@ impl PendingRequest {
             ControlCommand::Reset { .. } => Event::Reset {
                 check: check.clone(),
             },
-            ControlCommand::Restart { .. } => return Handling::Restart { check },
+            ControlCommand::Restart { .. } => return RequestAction::Restart { check },
             ControlCommand::Status
             | ControlCommand::Start { .. }
             | ControlCommand::Stop { .. }
@@ -109,9 +112,9 @@ impl PendingRequest {
             | ControlCommand::Health { .. }
             | ControlCommand::Flush
             | ControlCommand::Send { .. }
-            | ControlCommand::Drop { .. } => return Handling::ShowStatus,
+            | ControlCommand::Drop { .. } => return RequestAction::ShowStatus,
         };
-        Handling::Feed { check, event }
+        RequestAction::StdinFeed { check, event }
     }
 
     /// Answers.

@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Serves for as long as it is let.
 pub async fn serve(listener: UnixListener, requests: mpsc::Sender<PendingRequest>) {
     let mut tasks = JoinSet::new();
-    let mut crowd = Crowd::default();
+    let mut connections = Connections::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -41,11 +41,11 @@ pub async fn serve(listener: UnixListener, requests: mpsc::Sender<PendingRequest
         match accepted {
             Ok((stream, _)) if !may_ask(&stream) => {}
             Ok((stream, _)) => {
-                let crowded = !crowd.make_room();
+                let too_many = !connections.make_room();
                 let asking = Arc::new(AtomicBool::new(false));
-                let client = client(stream, requests.clone(), crowded, Arc::clone(&asking));
+                let client = client(stream, requests.clone(), too_many, Arc::clone(&asking));
                 let task = tasks.spawn(client);
-                crowd.clients.push_back(Client { task, asking });
+                connections.clients.push_back(Client { task, asking });
             }
             Err(why) => {
                 tracing::debug!("control socket: {why}");
@@ -65,7 +65,7 @@ fn may_ask(stream: &UnixStream) -> bool {
 
 /// The connected clients, the oldest first.
 #[derive(Default)]
-struct Crowd {
+struct Connections {
     clients: VecDeque<Client>,
 }
 
@@ -75,7 +75,7 @@ struct Client {
     asking: Arc<AtomicBool>,
 }
 
-impl Crowd {
+impl Connections {
     /// Whether there is room for one more client; the oldest silent one is disconnected for it if need be.
     fn make_room(&mut self) -> bool {
         self.clients.retain(|client| !client.task.is_finished());
@@ -96,14 +96,14 @@ impl Crowd {
 async fn client(
     stream: UnixStream,
     requests: mpsc::Sender<PendingRequest>,
-    crowded: bool,
+    too_many: bool,
     asking: Arc<AtomicBool>,
 ) {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
-    let mut over = crowded;
+    let mut over = too_many;
     loop {
-        let answer = if crowded {
+        let answer = if too_many {
             ControlReply::error(ControlFault::Busy, "too many ask at once")
         } else {
             match timeout(IDLE, line(&mut read)).await {

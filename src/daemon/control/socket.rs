@@ -22,7 +22,7 @@ const BACKLOG: i32 = 16;
 
 /// A socket's file. It is removed with this, unless it is another one by then.
 #[derive(Debug)]
-pub struct Bound {
+pub struct BoundSocket {
     path: PathBuf,
     file: SocketIdentity,
 }
@@ -35,7 +35,7 @@ struct SocketIdentity {
     changed: (i64, i64),
 }
 
-impl Drop for Bound {
+impl Drop for BoundSocket {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|found| found == self.file) {
             // at the end nothing is left to be done about it
@@ -45,13 +45,13 @@ impl Drop for Bound {
 }
 
 /// Listens at `path`, for our own user alone. The directory is made where it is missing.
-pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
+pub fn bind(path: &Path) -> io::Result<(UnixListener, BoundSocket)> {
     if let Some(dir) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
     let listener = match listen(path) {
         Err(Errno::EADDRINUSE) => {
-            match knock(path) {
+            match probe_socket(path) {
                 Ok(()) => {
                     return Err(io::Error::other(
                         "another watchdog of this name answers there",
@@ -73,14 +73,14 @@ pub fn bind(path: &Path) -> io::Result<(UnixListener, Bound)> {
     };
     let file = identity(path)?;
     let path = path.to_path_buf();
-    Ok((listener, Bound { path, file }))
+    Ok((listener, BoundSocket { path, file }))
 }
 
 /// Removes what watchdogs that were killed have left among `paths`: sockets on which no process listens,
 /// and not because the process that made them is just about to listen.
 pub fn sweep(paths: &[PathBuf]) {
     for path in paths {
-        let dead = knock(path)
+        let dead = probe_socket(path)
             .err()
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
         let old = fs::symlink_metadata(path).is_ok_and(|meta| {
@@ -114,7 +114,7 @@ pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
 }
 
 /// Whether a process listens at `path`; does not wait for anything.
-fn knock(path: &Path) -> io::Result<()> {
+fn probe_socket(path: &Path) -> io::Result<()> {
     let fd = stream(SockFlag::SOCK_NONBLOCK)?;
     match socket::connect(fd.as_raw_fd(), &UnixAddr::new(path)?) {
         // so many want to be heard that the next had to wait

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Watchdog;
-use crate::daemon::executor::Ended;
+use crate::daemon::executor::FinishedEffect;
 use crate::daemon::judging;
 use crate::daemon::notification_queue::ReportBatch;
 use crate::daemon::persist_queue::PersistEntry;
@@ -12,7 +12,7 @@ use crate::health::{CheckResult, Decision, Effect, Event, Note, Report};
 
 impl Watchdog {
     /// An effect has ended. Its intents are closed only after what follows from it is safe.
-    pub(super) fn effect_ended(&mut self, ended: Ended) {
+    pub(super) fn effect_ended(&mut self, ended: FinishedEffect) {
         if let Some(event) = self.judge_off_loop(ended.event) {
             self.feed(event);
         }

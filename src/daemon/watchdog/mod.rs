@@ -25,7 +25,7 @@ use crate::store::Store;
 use crate::tick::{Signal, Signals};
 
 use super::control::{Control, PendingRequest};
-use super::executor::{Ended, Executor};
+use super::executor::{Executor, FinishedEffect};
 use super::journal::Journal;
 use super::logger::Logger;
 use super::notification_queue::{Delivery, NotificationQueue, NotificationQueueConfig};
@@ -52,7 +52,7 @@ pub struct Watchdog {
     executor: Executor,
     notification_queue: NotificationQueue,
     store: Store,
-    ended: mpsc::UnboundedReceiver<Ended>,
+    ended: mpsc::UnboundedReceiver<FinishedEffect>,
     delivered: mpsc::UnboundedReceiver<Event>,
     ticks: Ticks,
     due: Vec<CheckPeriod>,
@@ -226,7 +226,7 @@ impl Watchdog {
                     Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
                     Signal::Shutdown { .. } => return Ending::Hurried,
                 },
-                () = self.sd_notify.beat() => {}
+                () = self.sd_notify.run() => {}
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
                 Some(ended) = self.ended.recv() => self.effect_ended(ended),
                 Some(event) = self.delivered.recv() => self.feed(event),
@@ -312,7 +312,7 @@ impl Watchdog {
     fn update_sd_notify(&mut self) {
         if self.sd_notify.is_there() {
             let snapshot = self.monitor.snapshot(self.executor.clock.now());
-            self.sd_notify.tell(sd_notify::status(&snapshot));
+            self.sd_notify.set_status(sd_notify::status(&snapshot));
         }
     }
 }

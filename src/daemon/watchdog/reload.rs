@@ -72,7 +72,7 @@ impl FixedKeys {
 /// the file may have been read before it was changed.
 pub(super) struct Reloader {
     reload: Option<Reload>,
-    running: Option<JoinHandle<Result<New, String>>>,
+    running: Option<JoinHandle<Result<NewParts, String>>>,
     /// Requests that wait for the reload under way, and for the one after it.
     asked: Vec<PendingRequest>,
     next: Option<Vec<PendingRequest>>,
@@ -80,7 +80,7 @@ pub(super) struct Reloader {
 }
 
 /// Everything new, ready to be swapped in.
-pub(super) struct New {
+pub(super) struct NewParts {
     pub parts: Parts,
     pub programs: Prepared,
 }
@@ -113,7 +113,7 @@ impl Reloader {
     }
 
     /// The end of the first half; pending while none is under way. May be dropped halfway and called again.
-    pub(super) async fn ready(&mut self) -> Result<New, String> {
+    pub(super) async fn ready(&mut self) -> Result<NewParts, String> {
         let Some(running) = self.running.as_mut() else {
             return std::future::pending().await;
         };
@@ -145,7 +145,7 @@ async fn new_parts(
     reload: Option<Reload>,
     hung: Arc<AtomicUsize>,
     preparer: Preparer,
-) -> Result<New, String> {
+) -> Result<NewParts, String> {
     let Some(reload) = reload else {
         return Err("nothing to reload: there is no configuration file".to_owned());
     };
@@ -153,7 +153,7 @@ async fn new_parts(
     let programs = preparer
         .prepare(std::mem::take(&mut parts.programs))
         .await?;
-    Ok(New { parts, programs })
+    Ok(NewParts { parts, programs })
 }
 
 /// Has `reload` done by a thread. One that hangs is left to itself: it cannot be ended, and is not waited for.
@@ -168,7 +168,7 @@ async fn read<T: Send + 'static>(
         ));
     }
     let (sender, read) = oneshot::channel();
-    let alive = Alive::one_of(hung);
+    let alive = ReloadThread::one_of(hung);
     thread::Builder::new()
         .name("reload".to_owned())
         .spawn(move || {
@@ -189,16 +189,16 @@ async fn read<T: Send + 'static>(
 }
 
 /// Counts a thread for as long as it is there, also when it panics.
-struct Alive(Arc<AtomicUsize>);
+struct ReloadThread(Arc<AtomicUsize>);
 
-impl Alive {
+impl ReloadThread {
     fn one_of(count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(count))
     }
 }
 
-impl Drop for Alive {
+impl Drop for ReloadThread {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -214,7 +214,7 @@ impl Watchdog {
     }
 
     /// The first half of a reload has ended: takes what is new, or says why not.
-    pub(super) fn end_reload(&mut self, new: Result<New, String>) {
+    pub(super) fn end_reload(&mut self, new: Result<NewParts, String>) {
         let has_file = self.reloader.reload.is_some();
         let taken = new
             .and_then(|new| self.swap(new))
@@ -244,8 +244,8 @@ impl Watchdog {
     }
 
     /// The second half: nothing in it waits, and nothing in it fails after the first change.
-    fn swap(&mut self, new: New) -> Result<(), String> {
-        let New {
+    fn swap(&mut self, new: NewParts) -> Result<(), String> {
+        let NewParts {
             mut parts,
             programs,
         } = new;
@@ -266,7 +266,7 @@ impl Watchdog {
         self.programs.apply(programs);
         let supervisors = &mut parts.clients.supervisors;
         let forgot = supervisors.keep_equal(&self.executor.clients.supervisors);
-        self.programs.lend(supervisors);
+        self.programs.register_with(supervisors);
         self.executor.clients = Arc::new(parts.clients);
         let outbox = self.notification_queue.reconfigure(Delivery {
             format: parts.words,

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Watchdog;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
-use crate::daemon::control::{Handling, PendingRequest};
+use crate::daemon::control::{PendingRequest, RequestAction};
 use crate::health::{CallError, Decision, Event};
 use crate::supervisor::Supervisor;
 
@@ -20,8 +20,8 @@ impl Watchdog {
     /// Does what a person asks for.
     pub(super) fn answer(&mut self, asked: PendingRequest) {
         let answer = match asked.order(&self.monitor) {
-            Handling::Refuse(answer) => answer,
-            Handling::ShowStatus => {
+            RequestAction::Refuse(answer) => answer,
+            RequestAction::ShowStatus => {
                 let watchdog = self.executor.intents.owner().watchdog.clone();
                 let snapshot = Box::new(self.monitor.snapshot(self.executor.clock.now()));
                 let programs = self.programs.list();
@@ -39,7 +39,7 @@ impl Watchdog {
                 });
                 return;
             }
-            Handling::Redirect { from, to } => {
+            RequestAction::Redirect { from, to } => {
                 let moved = self.notification_queue.redirect(from, to);
                 tokio::spawn(async move {
                     asked.answer(match moved.await {
@@ -49,7 +49,7 @@ impl Watchdog {
                 });
                 return;
             }
-            Handling::Flush => {
+            RequestAction::Flush => {
                 self.write_passes();
                 let (persist_queue, store) =
                     (self.executor.persist_queue.clone(), self.store.clone());
@@ -61,7 +61,7 @@ impl Watchdog {
                 });
                 return;
             }
-            Handling::SetHealth { unhealthy } => {
+            RequestAction::SetHealth { unhealthy } => {
                 let snapshot = self.monitor.snapshot(self.executor.clock.now());
                 let health = &mut self.serving.health;
                 health.set_unhealthy(unhealthy);
@@ -71,9 +71,11 @@ impl Watchdog {
                     reasons: reasons.iter().map(ToString::to_string).collect(),
                 }
             }
-            Handling::Reload => return self.begin_reload(Some(asked)),
-            Handling::Program { name, start } => return self.command_program(&name, start, asked),
-            Handling::Restart { check } => {
+            RequestAction::Reload => return self.begin_reload(Some(asked)),
+            RequestAction::Program { name, start } => {
+                return self.command_program(&name, start, asked);
+            }
+            RequestAction::Restart { check } => {
                 let event = Event::Restart {
                     check: check.clone(),
                 };
@@ -82,7 +84,7 @@ impl Watchdog {
                 self.feed(event);
                 return;
             }
-            Handling::Feed { check, event } => {
+            RequestAction::StdinFeed { check, event } => {
                 self.feed(event);
                 let now = self.executor.clock.now();
                 match self.monitor.view(now, &check) {

@@ -5,7 +5,7 @@ use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{self, ControlFault, ControlReply};
 use crate::daemon::serving::Incoming;
 use crate::daemon::timeline::{Timeline, TimelineLine};
-use crate::serve::hub::{ControlOutcome, Controlled, ServeRequest, Story};
+use crate::serve::hub::{ControlAnswer, ControlOutcome, IncidentText, ServeRequest};
 use crate::serve::view::View;
 use crate::store::Store;
 
@@ -32,11 +32,11 @@ impl Watchdog {
                 self.serving.levels = levels;
                 self.serving.health.measured(levels);
             }
-            Incoming::Asked(ServeRequest::View(answer)) => {
+            Incoming::H2Request(ServeRequest::View(answer)) => {
                 // who asked may be gone
                 let _ = answer.send(self.view());
             }
-            Incoming::Asked(ServeRequest::Incidents { check, answer }) => {
+            Incoming::H2Request(ServeRequest::Incidents { check, answer }) => {
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
                     let found = store.incidents(&watchdog, check.as_deref(), INCIDENTS);
@@ -44,14 +44,14 @@ impl Watchdog {
                     let _ = answer.send(found.await.unwrap_or_default());
                 });
             }
-            Incoming::Asked(ServeRequest::Story { id, answer }) => {
+            Incoming::H2Request(ServeRequest::IncidentText { id, answer }) => {
                 self.write_passes();
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
-                    let _ = answer.send(story(&store, &watchdog, &id).await);
+                    let _ = answer.send(incident_text(&store, &watchdog, &id).await);
                 });
             }
-            Incoming::Asked(ServeRequest::Control { request, answer }) => {
+            Incoming::H2Request(ServeRequest::Control { request, answer }) => {
                 match protocol::read(&request) {
                     Err(refused) => drop(answer.send(controlled(refused))),
                     Ok(command) => {
@@ -101,7 +101,7 @@ impl Watchdog {
 }
 
 /// An incident with what was decided around it.
-async fn story(store: &Store, watchdog: &str, id: &str) -> Option<Story> {
+async fn incident_text(store: &Store, watchdog: &str, id: &str) -> Option<IncidentText> {
     let incident = store.incident(id).await.ok().flatten()?;
     let notes = store.notes(watchdog, &incident.check, NOTES).await;
     let timeline = Timeline::of(&incident, None, &notes.unwrap_or_default());
@@ -115,10 +115,10 @@ async fn story(store: &Store, watchdog: &str, id: &str) -> Option<Story> {
             lines.push((last.at, format!("{} more like that", run.len() - 1)));
         }
     }
-    Some(Story { incident, lines })
+    Some(IncidentText { incident, lines })
 }
 
-fn controlled(reply: ControlReply) -> Controlled {
+fn controlled(reply: ControlReply) -> ControlAnswer {
     let outcome = match &reply {
         ControlReply::Error { fault, .. } => match fault {
             ControlFault::BadRequest | ControlFault::Version => ControlOutcome::BadRequest,
@@ -128,7 +128,7 @@ fn controlled(reply: ControlReply) -> Controlled {
         },
         _ => ControlOutcome::Done,
     };
-    Controlled {
+    ControlAnswer {
         json: protocol::write(reply),
         outcome,
     }

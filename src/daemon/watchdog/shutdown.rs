@@ -53,7 +53,7 @@ impl Watchdog {
             tokio::select! {
                 biased;
                 () = signals.stop() => return false,
-                () = self.sd_notify.beat() => {}
+                () = self.sd_notify.run() => {}
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
                 () = &mut ended => return true,

@@ -23,7 +23,7 @@ impl Watchdog {
         self.programs.apply(prepared);
         self.programs.begun().await;
         let clients = Arc::make_mut(&mut self.executor.clients);
-        self.programs.lend(&mut clients.supervisors);
+        self.programs.register_with(&mut clients.supervisors);
         Ok(())
     }
 
@@ -39,7 +39,7 @@ impl Watchdog {
                     self.recall_entries(&mut memory).await;
                     self.correct(&check, &mut memory);
                     remembered.extend(memory.incident.as_ref().map(|open| open.id.clone()));
-                    self.monitor.recall(&check, memory);
+                    self.monitor.restore(&check, memory);
                 }
                 Err(error) => {
                     let text = format!("what was remembered of {check:?} cannot be read: {error}");

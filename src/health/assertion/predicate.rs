@@ -19,7 +19,7 @@ pub enum Predicate {
     Count { not: bool, op: Op, wanted: u64 },
     /// The values are as wanted.
     Holds {
-        over: Over,
+        over: Quantifier,
         /// Negates the condition of each value.
         not: bool,
         condition: Condition,
@@ -28,7 +28,7 @@ pub enum Predicate {
 
 /// Which of the values must pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum Quantifier {
     /// Nothing was said. All of them: a check that passes by the luck of one value is worse than one that
     /// asks to be put more exactly. A list that is one JSON value is a list.
     Each,
@@ -53,11 +53,11 @@ impl Predicate {
             return Self::count(scan, not);
         }
         let over = match (scan.eat_word("every"), scan.eat_word("any")) {
-            (true, _) => Over::Every { not },
-            (_, true) => Over::Any { not },
-            _ => Over::Each,
+            (true, _) => Quantifier::Every { not },
+            (_, true) => Quantifier::Any { not },
+            _ => Quantifier::Each,
         };
-        if over == Over::Each {
+        if over == Quantifier::Each {
             let condition = Condition::parse(scan, query)?;
             return Ok(Self::Holds {
                 over,
@@ -136,13 +136,13 @@ fn no_list(scan: &Scanner<'_>, query: &Query, message: &str) -> ParseError {
     scan.here(message, help)
 }
 
-type Passed = Result<bool, String>;
+type PredicateResult = Result<bool, String>;
 
-impl Over {
+impl Quantifier {
     fn check(
         self,
         found: &[FoundValue<'_>],
-        passes: impl Fn(&FoundValue<'_>) -> Passed,
+        passes: impl Fn(&FoundValue<'_>) -> PredicateResult,
     ) -> (bool, String) {
         let items;
         let values = match found {
@@ -165,10 +165,10 @@ impl Over {
     }
 }
 
-fn all(values: &[FoundValue<'_>], passed: &[Passed]) -> (bool, String) {
+fn all(values: &[FoundValue<'_>], passed: &[PredicateResult]) -> (bool, String) {
     let bad = passed.iter().position(|passed| *passed != Ok(true));
     match bad {
-        Some(at) => (false, told(values, passed, at)),
+        Some(at) => (false, values_text(values, passed, at)),
         None => match values {
             [one] => (true, one.show()),
             several => (true, format!("all of {} values", several.len())),
@@ -176,12 +176,12 @@ fn all(values: &[FoundValue<'_>], passed: &[Passed]) -> (bool, String) {
     }
 }
 
-fn any(values: &[FoundValue<'_>], passed: &[Passed]) -> (bool, String) {
+fn any(values: &[FoundValue<'_>], passed: &[PredicateResult]) -> (bool, String) {
     if let Some(at) = passed.iter().position(|passed| *passed == Ok(true)) {
-        return (true, told(values, passed, at));
+        return (true, values_text(values, passed, at));
     }
     if values.len() == 1 {
-        return (false, told(values, passed, 0));
+        return (false, values_text(values, passed, 0));
     }
     let shown = (0..values.len().min(5)).map(|at| values[at].show());
     let mut shown: Vec<_> = shown.collect();
@@ -193,14 +193,14 @@ fn any(values: &[FoundValue<'_>], passed: &[Passed]) -> (bool, String) {
 }
 
 /// `not` turns what was said about the values around; what could not be said stays unsaid.
-fn negated(passed: &[Passed], (holds, actual): (bool, String)) -> (bool, String) {
+fn negated(passed: &[PredicateResult], (holds, actual): (bool, String)) -> (bool, String) {
     match passed.iter().find_map(|passed| passed.as_ref().err()) {
         Some(why) => (false, why.clone()),
         None => (!holds, actual),
     }
 }
 
-fn told(values: &[FoundValue<'_>], passed: &[Passed], at: usize) -> String {
+fn values_text(values: &[FoundValue<'_>], passed: &[PredicateResult], at: usize) -> String {
     let shown = match &passed[at] {
         Ok(_) => values[at].show(),
         Err(why) => why.clone(),
@@ -223,9 +223,9 @@ impl fmt::Display for Predicate {
                 condition,
             } => {
                 match over {
-                    Over::Each => {}
-                    Over::Every { not } => write!(f, "{}every ", no(not))?,
-                    Over::Any { not } => write!(f, "{}any ", no(not))?,
+                    Quantifier::Each => {}
+                    Quantifier::Every { not } => write!(f, "{}every ", no(not))?,
+                    Quantifier::Any { not } => write!(f, "{}any ", no(not))?,
                 }
                 write!(f, "{}{condition}", no(not))
             }

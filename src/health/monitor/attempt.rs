@@ -128,12 +128,12 @@ impl CheckState {
             return;
         };
         let mut next = attempt.part_ended(cx.now, &mut outcome);
-        if !matches!(next, Next::Over(_))
+        if !matches!(next, Next::Quantifier(_))
             && let Some(gate) = self.gate_between_parts(attempt.manual, cx)
         {
-            next = Next::Over(Some(Halt::Held(gate)));
+            next = Next::Quantifier(Some(Halt::Held(gate)));
         }
-        if let Next::Over(Some(halt)) = &next {
+        if let Next::Quantifier(Some(halt)) = &next {
             let left = attempt.left();
             outcome.steps.extend(left_alone(cx.now, left, halt));
         }
@@ -152,7 +152,7 @@ impl CheckState {
         match next {
             Next::Continue => self.go_on(attempt, cx),
             Next::AwaitHealthy(process) => self.await_healthy(attempt, process, cx),
-            Next::Over(halt) => {
+            Next::Quantifier(halt) => {
                 if let Some(why) = halt {
                     let left = attempt.left();
                     cx.note(&self.check.name, Decision::RollStopped { why, left });

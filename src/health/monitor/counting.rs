@@ -91,7 +91,7 @@ impl CheckState {
         if self.memory.status == Status::Pending {
             cx.note(&self.check.name, Decision::Up);
         }
-        self.stand(cx.now, Status::Up);
+        self.set_status(cx.now, Status::Up);
         self.held = None;
         cx.shared.waiting.remove(&self.check.name);
         self.recovered(cx);
@@ -99,7 +99,7 @@ impl CheckState {
 
     /// The threshold is reached: opens an incident if there is none, and considers an action.
     fn is_down(&mut self, result: CheckResult, listed: Option<Vec<Process>>, cx: &mut Context<'_>) {
-        self.stand(cx.now, Status::Down);
+        self.set_status(cx.now, Status::Down);
         let reason = result.judgement.reason;
         if let Some(incident) = self.memory.incident.as_mut() {
             if std::mem::take(&mut incident.manual) {

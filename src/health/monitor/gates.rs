@@ -62,8 +62,8 @@ impl CheckState {
             })
             .or_else(|| self.gate_of_overall_budget(cx))
             .or_else(|| {
-                let clash = cx.shared.clash(&self.check.name, listed);
-                clash.map(|check| Gate::SameProcess { check })
+                let conflicting_check = cx.shared.conflicting_check(&self.check.name, listed);
+                conflicting_check.map(|check| Gate::SameProcess { check })
             })
             .or_else(|| cx.shared.concurrency(&self.check.name))
     }

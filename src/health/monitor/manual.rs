@@ -74,7 +74,7 @@ impl CheckState {
             Err(error) => Refusal::ListFailed { error },
             Ok(listed) => {
                 let chosen = self.check.remedy.select(&listed);
-                match cx.shared.clash(&self.check.name, Some(&chosen)) {
+                match cx.shared.conflicting_check(&self.check.name, Some(&chosen)) {
                     Some(check) => Refusal::SameProcess { check },
                     None => match nothing_to_do(&self.check.remedy, &chosen) {
                         Some(refusal) => refusal,

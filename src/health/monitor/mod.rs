@@ -54,7 +54,7 @@ impl Monitor {
     }
 
     /// Takes over what an earlier run remembered of a check.
-    pub fn recall(&mut self, check: &str, memory: Memory) {
+    pub fn restore(&mut self, check: &str, memory: Memory) {
         if let Some(state) = self.checks.get_mut(check) {
             state.memory = memory;
             let newest = state.memory.samples.back().map(|sample| sample.at);

@@ -561,7 +561,7 @@ impl CheckState {
             .get_or_insert_with(|| Incident::open(id, name, cx.now, cx.now));
         incident.attempts = incident.attempts.max(1);
         incident.note(cx.now, IncidentEvent::Acted(outcome.clone()));
-        self.stand(cx.now, Status::Down);
+        self.set_status(cx.now, Status::Down);
         self.action_ended_at(cx.now, begun, !restarted.is_empty());
         match restarted.is_empty() {
             true => self.counts.failed += 1,

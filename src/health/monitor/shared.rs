@@ -192,14 +192,14 @@ impl Shared {
     }
 
     /// The other check whose attempt is under way on one of the processes that `check` would act on.
-    pub fn clash(&self, check: &str, listed: Option<&[Process]>) -> Option<String> {
+    pub fn conflicting_check(&self, check: &str, listed: Option<&[Process]>) -> Option<String> {
         let mut others = self.attempts.iter().filter(|(other, _)| *other != check);
-        let clash = others.find(|(_, theirs)| match (theirs, listed) {
+        let conflicting_check = others.find(|(_, theirs)| match (theirs, listed) {
             (Some(theirs), Some(ours)) => ours.iter().any(|process| theirs.contains(&process.name)),
             // processes that cannot be told apart must not be touched
             (None, _) | (_, None) => true,
         });
-        clash.map(|(other, _)| other.clone())
+        conflicting_check.map(|(other, _)| other.clone())
     }
 
     /// Whether as many restarts are under way as allowed, beside those of `check` itself.

@@ -10,9 +10,9 @@ use tokio_rustls::TlsConnector;
 
 use super::answer::HttpAnswer;
 use super::http2;
-use super::redirect::Hop;
+use super::redirect::RequestHop;
 use super::request::ProbeRequest;
-use super::trace::{HttpTrace, Marks};
+use super::trace::{HttpTimes, HttpTrace};
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
 use crate::net::http::target;
@@ -22,7 +22,7 @@ use crate::net::{Connection, Endpoint, connect, http1};
 /// One attempt, about to begin.
 pub struct HttpAttempt<'a> {
     pub request: &'a ProbeRequest,
-    pub hop: &'a Hop,
+    pub hop: &'a RequestHop,
     /// Where to connect: whoever lets us in first.
     pub endpoints: &'a [Endpoint],
     /// How the time until `deadline` is called in messages.
@@ -33,7 +33,7 @@ pub struct HttpAttempt<'a> {
 
 impl HttpAttempt<'_> {
     /// The answer's head, with the notes of the way there.
-    pub async fn run(&self) -> (Marks, Result<HttpAnswer, Trouble>) {
+    pub async fn run(&self) -> (HttpTimes, Result<HttpAnswer, Trouble>) {
         let trace = HttpTrace::default();
         let answer = self.walk(&trace).await;
         (trace.take(), answer)
@@ -74,7 +74,7 @@ impl HttpAttempt<'_> {
         };
         let headers = self.request.headers_for(self.hop);
         if is_http2 {
-            let asked = http2::request(self.hop, &headers, data).map_err(unaskable)?;
+            let asked = http2::request(self.hop, &headers, data).map_err(not_requestable)?;
             return http2::send(connection, asked).await.map(HttpAnswer::Http2);
         }
         let asked = http1::HttpRequest {
@@ -98,7 +98,7 @@ impl HttpAttempt<'_> {
         trace.enter(Phase::Tls);
         let host = self.hop.url.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(bare.to_owned()).map_err(unaskable)?;
+        let name = ServerName::try_from(bare.to_owned()).map_err(not_requestable)?;
         let connector = TlsConnector::from(Arc::new(self.request.tls.config(trace)));
         match connector.connect(name, connection).await {
             Ok(stream) => {
@@ -114,7 +114,7 @@ impl HttpAttempt<'_> {
 }
 
 /// The request could not even be made, for example because its URL is too long.
-fn unaskable(fault: impl Error) -> Trouble {
+fn not_requestable(fault: impl Error) -> Trouble {
     let detail = format!("cannot ask: {fault}");
     Trouble::new(Reason::Config, Phase::Connect, detail)
 }

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::answer::HttpAnswer;
 use super::attempt::HttpAttempt;
-use super::redirect::{self, Hop};
+use super::redirect::{self, RequestHop};
 use super::request::ProbeRequest;
 use crate::health::{
     Body, Observation, Phase, Reason, StatusLine, TEXT_MAX, Trouble, bounded, bounded_to,
@@ -18,7 +18,7 @@ use crate::health::{
 use crate::net::http1::Head;
 use crate::net::trouble::of_timeout;
 use crate::net::{self, Endpoint, lookup};
-use crate::probe::intake::Intake;
+use crate::probe::body_reader::BodyReader;
 
 /// More headers than this are not kept, but for those that the check asks about.
 const HEADERS_KEPT: usize = 100;
@@ -62,7 +62,7 @@ impl<'a> Exchange<'a> {
     }
 
     async fn walk(&mut self) -> Result<(), Trouble> {
-        let mut hop = Hop {
+        let mut hop = RequestHop {
             url: self.request.spec.url.url.clone(),
             method: self.request.spec.method.clone(),
             data: self.request.spec.data.is_some(),
@@ -89,7 +89,7 @@ impl<'a> Exchange<'a> {
     /// Whether `url` answers 2xx; `None` when it does not answer.
     async fn is_ready(&mut self, url: Url) -> Option<bool> {
         let peer = self.seen.peer.clone();
-        let hop = Hop {
+        let hop = RequestHop {
             url,
             method: Method::GET,
             data: false,
@@ -102,7 +102,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Where the answer sends us, if it does and we follow.
-    fn next(&self, hop: &Hop, head: &Head) -> Result<Option<Hop>, Trouble> {
+    fn next(&self, hop: &RequestHop, head: &Head) -> Result<Option<RequestHop>, Trouble> {
         if !self.request.spec.follow {
             return Ok(None);
         }
@@ -119,7 +119,7 @@ impl<'a> Exchange<'a> {
 
     /// The head of an answer from whoever lets us in first. Where all refuse, they are asked again after a while,
     /// if the probe says so and there is time.
-    async fn reach(&mut self, hop: &Hop) -> Result<HttpAnswer, Trouble> {
+    async fn reach(&mut self, hop: &RequestHop) -> Result<HttpAnswer, Trouble> {
         if hop.url.scheme() == "https" {
             self.prepare_tls().await?;
         }
@@ -154,7 +154,11 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn attempt(&mut self, hop: &Hop, endpoints: &[Endpoint]) -> Result<HttpAnswer, Trouble> {
+    async fn attempt(
+        &mut self,
+        hop: &RequestHop,
+        endpoints: &[Endpoint],
+    ) -> Result<HttpAnswer, Trouble> {
         let attempt = HttpAttempt {
             request: self.request,
             hop,
@@ -172,7 +176,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Where `hop` can be asked. Never empty.
-    async fn endpoints(&mut self, hop: &Hop) -> Result<Vec<Endpoint>, Trouble> {
+    async fn endpoints(&mut self, hop: &RequestHop) -> Result<Vec<Endpoint>, Trouble> {
         if let Some(path) = self.request.socket() {
             return Ok(vec![Endpoint::Unix(path.to_owned())]);
         }
@@ -235,41 +239,48 @@ impl<'a> Exchange<'a> {
     async fn read(&mut self, mut answer: HttpAnswer) -> Result<(), Trouble> {
         let begun = Instant::now();
         let request = self.request;
-        let mut intake = Intake::new(&request.needles, request.keep, request.spec.max_body);
-        let outcome = self.drain(&mut answer, &mut intake).await;
-        self.seen.body = Some(intake.finish());
+        let mut body_reader =
+            BodyReader::new(&request.needles, request.keep, request.spec.max_body);
+        let outcome = self.drain(&mut answer, &mut body_reader).await;
+        self.seen.body = Some(body_reader.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
         self.note_oddities(answer.head());
         outcome
     }
 
-    async fn drain(&self, answer: &mut HttpAnswer, intake: &mut Intake<'_>) -> Result<(), Trouble> {
+    async fn drain(
+        &self,
+        answer: &mut HttpAnswer,
+        body_reader: &mut BodyReader<'_>,
+    ) -> Result<(), Trouble> {
         loop {
-            match timeout_at(self.deadline, answer.piece(intake.size())).await {
-                Err(_) => return Err(self.late(answer, intake)),
+            match timeout_at(self.deadline, answer.piece(body_reader.size())).await {
+                Err(_) => return Err(self.late(answer, body_reader)),
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Err(trouble)) => return Err(trouble),
-                Ok(Ok(Some(piece))) => intake.take(piece).map_err(|_| {
+                Ok(Ok(Some(piece))) => body_reader.take(piece).map_err(|_| {
                     let max = self.request.spec.max_body;
                     let detail = format!("the body is larger than {max} bytes");
                     Trouble::new(Reason::TooLarge, Phase::Body, detail)
                 })?,
             }
             // a peer that always has more at hand never lets the timer have its turn
-            let all = answer.announced().is_some_and(|size| size == intake.size());
+            let all = answer
+                .announced()
+                .is_some_and(|size| size == body_reader.size());
             if Instant::now() >= self.deadline && !all {
-                return Err(self.late(answer, intake));
+                return Err(self.late(answer, body_reader));
             }
         }
     }
 
-    fn late(&self, answer: &HttpAnswer, intake: &Intake<'_>) -> Trouble {
+    fn late(&self, answer: &HttpAnswer, body_reader: &BodyReader<'_>) -> Trouble {
         let mut trouble = of_timeout(Phase::Body, self.timeout, "");
         let of = match answer.announced() {
             Some(total) => format!(" of {total}"),
             None => String::new(),
         };
-        trouble.detail += &format!(", got {}{of} bytes", intake.size());
+        trouble.detail += &format!(", got {}{of} bytes", body_reader.size());
         // what is odd about the head may be why the end of the body is not known
         for note in &answer.head().notes {
             trouble.detail += &format!("; {note}");

@@ -16,13 +16,13 @@ use hyper::rt::{Executor, Read, ReadBufCursor, Write};
 use hyper::{HeaderMap, Uri};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::redirect::Hop;
+use super::redirect::RequestHop;
 use super::trouble;
 use crate::health::Trouble;
 use crate::net::Connection;
 use crate::net::http1::{HEAD_MAX, Head};
 
-type Asked = hyper::Request<Full<Bytes>>;
+type H2Request = hyper::Request<Full<Bytes>>;
 
 /// Moves bytes between the connection and the answer; done when the connection is.
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -40,11 +40,11 @@ pub struct Http2Response {
 /// # Errors
 /// When the URL is too long.
 pub fn request(
-    hop: &Hop,
+    hop: &RequestHop,
     headers: &[(String, HeaderValue)],
     data: &[u8],
-) -> Result<Asked, hyper::http::Error> {
-    let mut request = Asked::new(Full::from(data.to_vec()));
+) -> Result<H2Request, hyper::http::Error> {
+    let mut request = H2Request::new(Full::from(data.to_vec()));
     *request.method_mut() = hop.method.clone();
     let mut uri = Uri::try_from(hop.url.as_str())?.into_parts();
     let mut map = HeaderMap::new();
@@ -64,7 +64,7 @@ pub fn request(
 ///
 /// # Errors
 /// Whatever keeps a head from coming.
-pub async fn send(connection: Connection, request: Asked) -> Result<Http2Response, Trouble> {
+pub async fn send(connection: Connection, request: H2Request) -> Result<Http2Response, Trouble> {
     let arrived = Arc::new(AtomicBool::new(false));
     let wire = H2Wire {
         connection,
@@ -157,7 +157,7 @@ struct H2Wire {
 /// Too much was sent before an answer's head was complete.
 #[derive(Debug, thiserror::Error)]
 #[error("more than {} KiB before the answer", HEAD_MAX / 1024)]
-pub struct Flood;
+pub struct HeadTooLarge;
 
 impl Read for H2Wire {
     fn poll_read(
@@ -166,7 +166,7 @@ impl Read for H2Wire {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if self.read > HEAD_MAX && !self.arrived.load(Ordering::Relaxed) {
-            return Poll::Ready(Err(io::Error::other(Flood)));
+            return Poll::Ready(Err(io::Error::other(HeadTooLarge)));
         }
         let mut piece = [0; 16 * 1024];
         let room = buffer.remaining().min(piece.len());

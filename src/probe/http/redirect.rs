@@ -15,14 +15,14 @@ pub const MAX: u32 = 10;
 
 /// One request on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hop {
+pub struct RequestHop {
     pub url: Url,
     pub method: Method,
     /// Whether the probe's data is sent.
     pub data: bool,
 }
 
-impl Hop {
+impl RequestHop {
     /// The hop that an answer of `status` with `location` asks for; `None` when it asks for none.
     pub fn after(
         &self,
@@ -75,8 +75,8 @@ impl Hop {
 mod tests {
     use super::*;
 
-    fn hop(url: &str, method: Method) -> Hop {
-        Hop {
+    fn hop(url: &str, method: Method) -> RequestHop {
+        RequestHop {
             url: url.parse().expect(url),
             method,
             data: true,

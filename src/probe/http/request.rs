@@ -7,12 +7,12 @@ use http::uri::Authority;
 use url::Url;
 
 use super::HttpSpecError;
-use super::redirect::Hop;
+use super::redirect::RequestHop;
 use super::spec::HttpSpec;
 use super::tls::ProbeTls;
 use crate::health::BodyNeeds;
 use crate::net::http::{Header, authority, basic, capitals};
-use crate::probe::intake::Needle;
+use crate::probe::body_reader::Needle;
 
 /// What every probe of one URL has in common.
 pub struct ProbeRequest {
@@ -63,7 +63,7 @@ impl ProbeRequest {
 
     /// What is sent to `hop`, in the usual capitals: `Host` first, then ours, then the spec's. Credentials go only
     /// where they were meant to go.
-    pub fn headers_for(&self, hop: &Hop) -> Vec<(String, HeaderValue)> {
+    pub fn headers_for(&self, hop: &RequestHop) -> Vec<(String, HeaderValue)> {
         let origin = |url: &Url| (url.scheme().to_owned(), url.port_or_known_default());
         let trusted = origin(&hop.url) == origin(&self.spec.url.url);
         let url_host = || HeaderValue::from_str(&authority(&hop.url)).ok();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn sent(request: &ProbeRequest, url: &str) -> Vec<String> {
-        let hop = Hop {
+        let hop = RequestHop {
             url: url.parse().expect("a URL"),
             method: http::Method::GET,
             data: false,

@@ -15,11 +15,11 @@ const CHAIN_MAX: usize = 10;
 
 /// The notes of one attempt.
 #[derive(Clone, Debug, Default)]
-pub struct HttpTrace(Arc<Mutex<Marks>>);
+pub struct HttpTrace(Arc<Mutex<HttpTimes>>);
 
 /// What was noted.
 #[derive(Debug, Default)]
-pub struct Marks {
+pub struct HttpTimes {
     connecting: Option<Instant>,
     handshaking: Option<Instant>,
     connected: Option<Instant>,
@@ -31,7 +31,7 @@ pub struct Marks {
     pub distrust: Option<rustls::Error>,
 }
 
-impl Marks {
+impl HttpTimes {
     /// How far the attempt came.
     pub fn phase(&self) -> Phase {
         match (self.handshaking, self.connected) {
@@ -58,7 +58,7 @@ impl Marks {
 }
 
 impl HttpTrace {
-    fn marks(&self) -> MutexGuard<'_, Marks> {
+    fn marks(&self) -> MutexGuard<'_, HttpTimes> {
         // plain values: a panic elsewhere cannot leave them half-written
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,12 +82,12 @@ impl HttpTrace {
     }
 
     /// What `read` makes of the notes so far.
-    pub fn peek<T>(&self, read: impl FnOnce(&Marks) -> T) -> T {
+    pub fn peek<T>(&self, read: impl FnOnce(&HttpTimes) -> T) -> T {
         read(&self.marks())
     }
 
     /// The notes, which start anew.
-    pub fn take(&self) -> Marks {
+    pub fn take(&self) -> HttpTimes {
         std::mem::take(&mut self.marks())
     }
 

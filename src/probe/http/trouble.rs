@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::CertificateError;
 
-use super::http2::Flood;
+use super::http2::HeadTooLarge;
 use crate::health::{Certificate, Phase, Reason, Trouble};
 use crate::net::http1::HttpError;
 use crate::net::trouble::{io_reason, of_io};
@@ -50,8 +50,8 @@ pub fn of_body(error: HttpError, got: u64, announced: Option<u64>) -> Trouble {
 /// The error of a request over HTTP/2 that got no head.
 pub fn of_http2(error: &hyper::Error) -> Trouble {
     let phase = Phase::FirstByte;
-    if let Some(flood) = find::<Flood>(error) {
-        return Trouble::new(Reason::TooLarge, phase, flood.to_string());
+    if let Some(too_large) = find::<HeadTooLarge>(error) {
+        return Trouble::new(Reason::TooLarge, phase, too_large.to_string());
     }
     match http2_end(error) {
         Some(Http2End::Broken(fault)) => of_broken(fault, phase),

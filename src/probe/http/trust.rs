@@ -190,7 +190,7 @@ impl Judge {
     }
 
     /// That the peer has the certificate's key. Where any certificate will do nobody cares.
-    fn proven(
+    fn verified(
         &self,
         verify: impl FnOnce(&WebPkiSupportedAlgorithms) -> Result<HandshakeSignatureValid, Error>,
     ) -> Result<HandshakeSignatureValid, Error> {
@@ -221,7 +221,7 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.proven(|algorithms| {
+        self.verified(|algorithms| {
             rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms)
         })
     }
@@ -232,7 +232,7 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.proven(|algorithms| {
+        self.verified(|algorithms| {
             rustls::crypto::verify_tls13_signature(message, leaf, signed, algorithms)
         })
     }

@@ -1,14 +1,14 @@
 //! An answer on its way in: how much of each piece belongs to it, and whether it is complete. Pure.
 
 use crate::health::{Body, Phase, Reason, Trouble};
-use crate::probe::intake::{Intake, Needle};
+use crate::probe::body_reader::{BodyReader, Needle};
 
 use super::spec::Until;
 
 /// An answer as far as it came.
 pub struct LineAnswer<'a> {
     until: &'a Until,
-    intake: Intake<'a>,
+    body_reader: BodyReader<'a>,
     max: u64,
 }
 
@@ -17,7 +17,7 @@ impl<'a> LineAnswer<'a> {
     pub fn new(until: &'a Until, needles: &'a [Needle], keep: usize, max: u64) -> Self {
         Self {
             until,
-            intake: Intake::new(needles, keep, max),
+            body_reader: BodyReader::new(needles, keep, max),
             max,
         }
     }
@@ -29,14 +29,14 @@ impl<'a> LineAnswer<'a> {
             Until::Close | Until::Texts(_) => None,
         };
         let piece = line_end.map_or(piece, |at| &piece[..=at]);
-        self.intake.take(piece).map_err(|_| {
+        self.body_reader.take(piece).map_err(|_| {
             let detail = format!("the answer is larger than {} bytes", self.max);
             Trouble::new(Reason::TooLarge, Phase::Body, detail)
         })?;
         Ok(match self.until {
             Until::LineOrClose | Until::Line => line_end.is_some(),
             Until::Close => false,
-            Until::Texts(texts) => texts.iter().all(|text| self.intake.has(text)),
+            Until::Texts(texts) => texts.iter().all(|text| self.body_reader.has(text)),
         })
     }
 
@@ -67,7 +67,7 @@ impl<'a> LineAnswer<'a> {
 
     /// Bytes taken so far.
     pub fn size(&self) -> u64 {
-        self.intake.size()
+        self.body_reader.size()
     }
 
     /// How far the answer is.
@@ -80,7 +80,7 @@ impl<'a> LineAnswer<'a> {
 
     /// The answer as far as it came; `None` when nothing came.
     pub fn finish(self) -> Option<Body> {
-        Some(self.intake.finish()).filter(|body| body.size > 0)
+        Some(self.body_reader.finish()).filter(|body| body.size > 0)
     }
 }
 

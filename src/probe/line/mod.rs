@@ -6,17 +6,17 @@
 //! connection that opens is all that is asked.
 
 pub(crate) mod answer;
+mod exchange;
 pub mod spec;
-mod talk;
 
 pub use spec::{LineSpec, Peer, Until};
 
 use std::time::Duration;
 
 use crate::health::{BodyNeeds, Observation};
-use crate::probe::intake::Needle;
+use crate::probe::body_reader::Needle;
 
-use talk::Talk;
+use exchange::LineExchange;
 
 /// Why there can be no probe for a spec.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ impl LineProbe {
 
     /// Asks once, within `timeout`, whatever the peer does.
     pub async fn run(&self, timeout: Duration) -> Observation {
-        Talk::new(self, timeout).run().await
+        LineExchange::new(self, timeout).run().await
     }
 }
 

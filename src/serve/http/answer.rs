@@ -9,7 +9,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::route::{Route, allow};
-use super::{App, Terms, accept, gzip, key, query};
+use super::{App, ServerSettings, accept, gzip, key, query};
 use crate::serve::reply::Reply;
 use crate::serve::roadrunner::{self, PluginQuery};
 use crate::serve::view::View;
@@ -46,33 +46,33 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
     if head.method == Method::OPTIONS && !route.is_liveness() {
         return Reply::text(StatusCode::NO_CONTENT, "").with("Allow", allow(methods));
     }
-    let terms = app.terms();
-    if !route.is_liveness() && !terms.keys.is_empty() && !terms.keys.admit(&head.headers) {
+    let settings = app.settings();
+    if !route.is_liveness() && !settings.keys.is_empty() && !settings.keys.admit(&head.headers) {
         return Reply::error(StatusCode::UNAUTHORIZED, "this needs a key: X-API-Key")
             .with("WWW-Authenticate", key::CHALLENGE);
     }
     let body = match head.method {
-        Method::POST => match read(body, &terms).await {
+        Method::POST => match read(body, &settings).await {
             Ok(body) => body,
             Err(refused) => return refused,
         },
         _ => Bytes::new(),
     };
     let reply = match route {
-        Route::Api(api) => api::answer(api, app, &terms, head, &body).await,
-        Route::CheckPage(name) => check_page(app, &terms, &name).await,
+        Route::Api(api) => api::answer(api, app, &settings, head, &body).await,
+        Route::CheckPage(name) => check_page(app, &settings, &name).await,
         Route::IncidentPage(id) => {
             let view = app.source.view().await;
-            match app.source.story(id).await {
-                Some(Some(story)) => page::incident(&view, &story),
+            match app.source.incident_text(id).await {
+                Some(Some(incident_text)) => page::incident(&view, &incident_text),
                 Some(None) => page::missing("there is no such incident, or it is too long ago"),
                 None => busy(),
             }
         }
-        Route::Form { check, action } => api::form(app, &terms, &check, &action, &body).await,
+        Route::Form { check, action } => api::form(app, &settings, &check, &action, &body).await,
         route => {
             let view = app.source.view().await;
-            show(&route, &view, &terms, head, &body)
+            show(&route, &view, &settings, head, &body)
         }
     };
     match head.method {
@@ -82,8 +82,14 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
 }
 
 /// What is answered from the view alone.
-fn show(route: &Route, view: &View, terms: &Terms, head: &request::Parts, body: &[u8]) -> Reply {
-    let unavailable = terms.spec.unavailable;
+fn show(
+    route: &Route,
+    view: &View,
+    settings: &ServerSettings,
+    head: &request::Parts,
+    body: &[u8],
+) -> Reply {
+    let unavailable = settings.spec.unavailable;
     let plugins = || query::values(head.uri.query(), "plugin");
     let accepts = || joined(&head.headers);
     match route {
@@ -96,7 +102,7 @@ fn show(route: &Route, view: &View, terms: &Terms, head: &request::Parts, body: 
         Route::Healthy => own::healthy(view, unavailable),
         Route::Liveness => own::liveness(view, unavailable),
         Route::Metrics => metrics::answer(view, accept::metrics(&accepts())),
-        Route::StatusJson => own::status(view, terms.spec.environment),
+        Route::StatusJson => own::status(view, settings.spec.environment),
         Route::Rpc => match roadrunner::rpc(view, body, unavailable) {
             Some(answer) => Reply::json(StatusCode::OK, &answer),
             None => Reply::text(StatusCode::NO_CONTENT, ""),
@@ -113,13 +119,13 @@ fn show(route: &Route, view: &View, terms: &Terms, head: &request::Parts, body: 
     }
 }
 
-async fn check_page(app: &App, terms: &Terms, name: &str) -> Reply {
+async fn check_page(app: &App, settings: &ServerSettings, name: &str) -> Reply {
     let view = app.source.view().await;
     let Some(check) = view.check(name) else {
         return page::missing(&view.no_such_check(name));
     };
     let incidents = app.source.incidents(Some(name.to_owned())).await;
-    let token = (!terms.keys.is_empty()).then(|| terms.keys.form_token());
+    let token = (!settings.keys.is_empty()).then(|| settings.keys.form_token());
     page::check(
         &view,
         check,
@@ -143,7 +149,7 @@ fn joined(headers: &HeaderMap) -> String {
 }
 
 /// The body, within its bounds.
-async fn read(body: Incoming, terms: &Terms) -> Result<Bytes, Reply> {
+async fn read(body: Incoming, settings: &ServerSettings) -> Result<Bytes, Reply> {
     let too_large = || {
         let text = format!("a request's body has at most {BODY} bytes");
         Reply::error(StatusCode::PAYLOAD_TOO_LARGE, text).with("Connection", "close")
@@ -153,7 +159,7 @@ async fn read(body: Incoming, terms: &Terms) -> Result<Bytes, Reply> {
         return Err(too_large());
     }
     let collected = Limited::new(body, BODY).collect();
-    match timeout(terms.spec.check_timeout, collected).await {
+    match timeout(settings.spec.check_timeout, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(why)) if why.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(why)) => Err(Reply::error(StatusCode::BAD_REQUEST, why.to_string())),

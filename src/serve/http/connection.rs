@@ -69,7 +69,7 @@ async fn serve<S>(stream: S, app: App, busy: ClientBusy)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let patience = app.terms().spec.check_timeout;
+    let patience = app.settings().spec.check_timeout;
     let service = service_fn(move |request: Request<Incoming>| {
         let (app, busy) = (app.clone(), busy.clone());
         Box::pin(async move {

@@ -23,12 +23,12 @@ pub const CLIENTS: usize = 256;
 
 /// What can change while clients are connected.
 #[derive(Debug)]
-pub struct Terms {
+pub struct ServerSettings {
     pub spec: ServeSpec,
     pub keys: ApiKeys,
 }
 
-impl Terms {
+impl ServerSettings {
     pub fn new(spec: ServeSpec) -> Self {
         Self {
             keys: ApiKeys::new(&spec.api_keys),
@@ -41,24 +41,27 @@ impl Terms {
 #[derive(Clone, Debug)]
 pub struct App {
     pub source: Source,
-    terms: Arc<RwLock<Arc<Terms>>>,
+    settings: Arc<RwLock<Arc<ServerSettings>>>,
 }
 
 impl App {
-    pub fn new(source: Source, terms: Terms) -> Self {
+    pub fn new(source: Source, settings: ServerSettings) -> Self {
         Self {
             source,
-            terms: Arc::new(RwLock::new(Arc::new(terms))),
+            settings: Arc::new(RwLock::new(Arc::new(settings))),
         }
     }
 
     /// The terms of the next request.
-    pub fn terms(&self) -> Arc<Terms> {
-        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn settings(&self) -> Arc<ServerSettings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes new terms, for open connections, too.
-    pub fn set_terms(&self, terms: Terms) {
-        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
+    pub fn set_settings(&self, settings: ServerSettings) {
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 }

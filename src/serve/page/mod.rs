@@ -5,9 +5,9 @@ mod row;
 use askama::Template;
 use hyper::StatusCode;
 
-use super::hub::Story;
+use super::hub::IncidentText;
 use super::reply::Reply;
-use super::view::{Standing, View, one_line};
+use super::view::{ServedState, View, one_line};
 use crate::clock::WallClock;
 use crate::health::{CheckView, Incident, Process, ProcessState, Spending, Unhealthy, Verdict};
 pub use row::href;
@@ -83,27 +83,27 @@ pub fn overview(view: &View, query: &str, status: &str) -> Reply {
     let mut checks: Vec<&CheckView> = view.snapshot.checks.iter().collect();
     let total = checks.len();
     let options = [
-        Standing::Down,
-        Standing::Degraded,
-        Standing::Starting,
-        Standing::Draining,
-        Standing::Pending,
-        Standing::Up,
+        ServedState::Down,
+        ServedState::Degraded,
+        ServedState::Starting,
+        ServedState::Draining,
+        ServedState::Pending,
+        ServedState::Up,
     ];
-    let options = options.into_iter().map(|standing| StatusOption {
-        word: standing.as_str(),
+    let options = options.into_iter().map(|state| StatusOption {
+        word: state.as_str(),
         count: checks
             .iter()
-            .filter(|check| Standing::of(check) == standing)
+            .filter(|check| ServedState::of(check) == state)
             .count(),
-        chosen: standing.as_str() == status,
+        chosen: state.as_str() == status,
     });
     let options: Vec<_> = options
         .filter(|option| option.count > 0 || option.chosen)
         .collect();
     let wanted = query.to_lowercase();
     checks.retain(|check| {
-        let stands = status.is_empty() || Standing::of(check).as_str() == status;
+        let stands = status.is_empty() || ServedState::of(check).as_str() == status;
         stands && check.name.to_lowercase().contains(&wanted)
     });
     // stable: within a standing, the file's order
@@ -129,27 +129,27 @@ pub fn overview(view: &View, query: &str, status: &str) -> Reply {
 
 /// What a person should look at first.
 fn weight(check: &CheckView) -> u8 {
-    match Standing::of(check) {
-        Standing::Down if check.gave_up.is_some() => 6,
-        Standing::Down => 5,
-        Standing::Degraded => 4,
-        Standing::Draining | Standing::Starting => 3,
-        Standing::Pending => 2,
-        Standing::Up => u8::from(check.pause.is_some()),
+    match ServedState::of(check) {
+        ServedState::Down if check.gave_up.is_some() => 6,
+        ServedState::Down => 5,
+        ServedState::Degraded => 4,
+        ServedState::Draining | ServedState::Starting => 3,
+        ServedState::Pending => 2,
+        ServedState::Up => u8::from(check.pause.is_some()),
     }
 }
 
 fn headline(view: &View) -> Headline {
     let now = view.snapshot.at;
     let checks = &view.snapshot.checks;
-    let of = |standing: Standing| {
+    let of = |state: ServedState| {
         checks
             .iter()
-            .filter(move |check| Standing::of(check) == standing)
+            .filter(move |check| ServedState::of(check) == state)
     };
-    let down: Vec<_> = of(Standing::Down).collect();
-    let degraded = of(Standing::Degraded).count();
-    let waiting = checks.len() - down.len() - degraded - of(Standing::Up).count();
+    let down: Vec<_> = of(ServedState::Down).collect();
+    let degraded = of(ServedState::Degraded).count();
+    let waiting = checks.len() - down.len() - degraded - of(ServedState::Up).count();
     let counted = |count: usize, what: &str| match (count, checks.len()) {
         (1, 1) => format!("The check {what}"),
         (1, all) => format!("1 of {all} checks {what}"),
@@ -185,13 +185,13 @@ fn headline(view: &View) -> Headline {
             count => format!("{count} checks pass."),
         });
     }
-    let told = |reason: &&Unhealthy| {
+    let is_shown = |reason: &&Unhealthy| {
         !matches!(
             reason,
             Unhealthy::ChecksDown { .. } | Unhealthy::ShuttingDown | Unhealthy::NotReady
         )
     };
-    let own = view.reasons.iter().filter(told);
+    let own = view.reasons.iter().filter(is_shown);
     lines.extend(own.map(|reason| {
         format!(
             "The watchdog itself is unhealthy: {}",
@@ -201,7 +201,7 @@ fn headline(view: &View) -> Headline {
     Headline {
         mark,
         class: match (class, lines.is_empty()) {
-            ("up", false) if view.reasons.iter().any(|reason| told(&reason)) => "warn",
+            ("up", false) if view.reasons.iter().any(|reason| is_shown(&reason)) => "warn",
             (class, _) => class,
         },
         title,
@@ -269,7 +269,7 @@ pub fn check(view: &View, check: &CheckView, incidents: &[Incident], token: Opti
             .iter()
             .map(|incident| IncidentLine {
                 id: incident.id.clone(),
-                text: incident_text(view, incident),
+                text: duration_text(view, incident),
             })
             .collect(),
     })
@@ -372,7 +372,7 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn incident_text(view: &View, incident: &Incident) -> String {
+fn duration_text(view: &View, incident: &Incident) -> String {
     let began = humantime::format_rfc3339_seconds(WallClock::AT_START.at(incident.since));
     let lasted = match incident.ended {
         Some(ended) => format!("over after {}", span(ended.since(incident.since))),
@@ -403,9 +403,9 @@ struct IncidentPage<'a> {
 }
 
 /// The page of one incident.
-pub fn incident(view: &View, story: &Story) -> Reply {
+pub fn incident(view: &View, incident_text: &IncidentText) -> Reply {
     let frame = Frame::of(view);
-    let incident = &story.incident;
+    let incident = &incident_text.incident;
     let line = |(at, text): &(crate::health::Moment, String)| {
         let at = humantime::format_rfc3339_seconds(WallClock::AT_START.at(*at));
         (at.to_string(), one_line(text))
@@ -420,11 +420,11 @@ pub fn incident(view: &View, story: &Story) -> Reply {
         check: one_line(&incident.check),
         href: href(&incident.check),
         class: match incident.ended {
-            Some(_) => class(Standing::Up),
-            None => class(Standing::Down),
+            Some(_) => class(ServedState::Up),
+            None => class(ServedState::Down),
         },
-        text: incident_text(view, incident),
-        lines: story.lines.iter().map(line).collect(),
+        text: duration_text(view, incident),
+        lines: incident_text.lines.iter().map(line).collect(),
     })
 }
 
@@ -462,7 +462,7 @@ fn page(template: &impl Template) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
     fn html(reply: Reply) -> String {
         assert_eq!(
@@ -475,23 +475,23 @@ mod tests {
     #[test]
     fn the_worst_comes_first_and_the_headline_says_it() {
         let view = testing::view(&[
-            ("fine", Saw::Code(200)),
-            ("<b>", Saw::Refused),
-            ("new", Saw::Nothing),
+            ("fine", SeenResult::Code(200)),
+            ("<b>", SeenResult::Refused),
+            ("new", SeenResult::Nothing),
         ]);
         let page = html(overview(&view, "", ""));
         assert!(page.contains("<h1>1 of 3 checks is down</h1>"), "{page}");
         assert!(!page.contains("<b>"), "names are text: {page}");
         let place = |id: &str| page.find(&format!("id=\"c-{id}\"")).expect(id);
         assert!(place("%3Cb%3E") < place("new") && place("new") < place("fine"));
-        let well = testing::view(&[("fine", Saw::Code(200))]);
+        let well = testing::view(&[("fine", SeenResult::Code(200))]);
         assert!(html(overview(&well, "", "")).contains("<h1>All is well</h1>"));
         assert!(html(overview(&testing::view(&[]), "", "")).contains("Nothing is watched"));
     }
 
     #[test]
     fn rows_are_filtered_by_name_and_status() {
-        let view = testing::view(&[("shop", Saw::Code(200)), ("db", Saw::Refused)]);
+        let view = testing::view(&[("shop", SeenResult::Code(200)), ("db", SeenResult::Refused)]);
         for (query, status, shown) in [
             ("", "", &["shop", "db"][..]),
             ("SHO", "", &["shop"]),
@@ -509,7 +509,7 @@ mod tests {
 
     #[test]
     fn buttons_are_there_only_with_a_token() {
-        let view = testing::view(&[("shop", Saw::Code(200))]);
+        let view = testing::view(&[("shop", SeenResult::Code(200))]);
         let shown = |token| html(check(&view, &view.snapshot.checks[0], &[], token));
         assert!(!shown(None).contains("<form"));
         let page = shown(Some("0123"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::health::{ActivityView, CheckResultView, CheckView, Moment, Verdict};
-use crate::serve::view::{Standing, one_line, trouble};
+use crate::serve::view::{ServedState, one_line, trouble};
 
 /// The width and height of a curve, in units of its drawing.
 const CURVE: (f64, f64) = (60.0, 16.0);
@@ -22,7 +22,7 @@ pub struct CheckRow {
     pub class: &'static str,
     /// A shape for each colour, for those who do not see colours.
     pub shape: &'static str,
-    pub standing: &'static str,
+    pub state: &'static str,
     pub since: String,
     /// The strip's width: one unit a probe.
     pub width: usize,
@@ -43,15 +43,15 @@ pub struct Run {
 
 impl CheckRow {
     pub fn of(check: &CheckView, now: Moment) -> Self {
-        let standing = Standing::of(check);
-        let class = class(standing);
+        let state = ServedState::of(check);
+        let class = class(state);
         Self {
             id: format!("c-{}", encoded(&check.name)),
             href: href(&check.name),
             name: one_line(&check.name),
             class,
             shape: shape(class),
-            standing: standing.as_str(),
+            state: state.as_str(),
             since: match check.since {
                 Some(since) => format!("for {}", span(now.since(since))),
                 None => String::new(),
@@ -75,12 +75,12 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-pub const fn class(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Up => "up",
-        Standing::Degraded => "warn",
-        Standing::Pending | Standing::Draining | Standing::Starting => "wait",
-        Standing::Down => "down",
+pub const fn class(state: ServedState) -> &'static str {
+    match state {
+        ServedState::Up => "up",
+        ServedState::Degraded => "warn",
+        ServedState::Pending | ServedState::Draining | ServedState::Starting => "wait",
+        ServedState::Down => "down",
     }
 }
 
@@ -245,11 +245,11 @@ pub fn note(check: &CheckView, now: Moment) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::testing::{self, Saw};
+    use crate::serve::testing::{self, SeenResult};
 
     #[test]
     fn a_row_says_how_it_stands_and_why() {
-        let view = testing::view(&[("a/b", Saw::Code(200)), ("db", Saw::Refused)]);
+        let view = testing::view(&[("a/b", SeenResult::Code(200)), ("db", SeenResult::Refused)]);
         let rows: Vec<_> = view
             .snapshot
             .checks
@@ -268,7 +268,7 @@ mod tests {
             path: "M0 0h3v10h-3z".to_owned(),
         };
         assert_eq!(rows[0].runs, [strip]);
-        assert_eq!((rows[1].class, rows[1].standing), ("down", "down"));
+        assert_eq!((rows[1].class, rows[1].state), ("down", "down"));
         assert!(
             rows[1].note.starts_with("connection refused"),
             "{}",

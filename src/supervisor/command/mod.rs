@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 
 use super::Supervisor;
-use super::lingering::Lingering;
+use super::lingering::LingeringStops;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output, template};
 use crate::health::{Backend, CallError, Process, ProcessName, ProcessState};
 use pidfile::LiveProcess;
@@ -44,7 +44,7 @@ pub struct CommandClient {
     spec: Arc<CommandSpec>,
     address: String,
     /// Stops that were not confirmed.
-    stops: Lingering,
+    stops: LingeringStops,
     /// Processes that a start by httpok did not bring up.
     ends: Arc<Mutex<HashMap<ProcessName, ProcessState>>>,
 }
@@ -62,7 +62,7 @@ impl CommandClient {
         Self {
             address: template::shown(&spec.start, &[]),
             spec: Arc::new(spec),
-            stops: Lingering::default(),
+            stops: LingeringStops::default(),
             ends: Arc::default(),
         }
     }
@@ -86,7 +86,7 @@ impl CommandClient {
                 // a name must not lead to another directory
                 match places.iter().any(|(_, value)| value.contains('/')) {
                     true => None,
-                    false => pidfile::look(template::pasted(file, &places)).await,
+                    false => pidfile::read_pid_file(template::pasted(file, &places)).await,
                 }
             }
             _ => None,

@@ -30,7 +30,7 @@ impl LiveProcess {
 }
 
 /// The process of the pid file `path`. Reading is done beside everything else: the disk may hang.
-pub async fn look(path: String) -> Option<LiveProcess> {
+pub async fn read_pid_file(path: String) -> Option<LiveProcess> {
     let read = blocking::run("pidfile", move || alive(read(path.into())?));
     read.await.ok().flatten()
 }
@@ -82,13 +82,13 @@ mod tests {
             (format!("{own}{}", "0".repeat(5000)), None),
         ] {
             std::fs::write(&path, &written).unwrap();
-            let found = look(text.clone()).await.map(|alive| alive.pid);
+            let found = read_pid_file(text.clone()).await.map(|alive| alive.pid);
             assert_eq!(found, pid, "{written}");
         }
-        assert_eq!(look(format!("{text}.no")).await, None);
+        assert_eq!(read_pid_file(format!("{text}.no")).await, None);
         let fifo = dir.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert_eq!(look(fifo.to_str().unwrap().to_owned()).await, None);
-        assert_eq!(look("/dev/zero".to_owned()).await, None);
+        assert_eq!(read_pid_file(fifo.to_str().unwrap().to_owned()).await, None);
+        assert_eq!(read_pid_file("/dev/zero".to_owned()).await, None);
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use super::called::name;
 use super::date::moment;
+use super::names::name;
 use crate::health::{Process, ProcessName, ProcessState};
 
 /// A container that runs for less than this is not up yet: one that crashes at its start over and over is never

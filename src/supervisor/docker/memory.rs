@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use super::container::Container;
 use crate::health::{ProcessName, ProcessState};
-use crate::supervisor::lingering::Lingering;
+use crate::supervisor::lingering::LingeringStops;
 
 /// What the client remembers.
 #[derive(Clone, Debug, Default)]
 pub struct ContainerMemory {
     /// Stops without an answer.
-    pub stops: Lingering,
+    pub stops: LingeringStops,
     facts: Arc<Mutex<KnownStates>>,
 }
 

@@ -8,11 +8,11 @@
 //! The engine reports neither "stopping" nor the cause of a container's end. What a stop or a start by
 //! httpok has shown is therefore remembered (`memory`), for as long as the container stays in that state.
 
-mod called;
 mod container;
 mod date;
 mod frames;
 mod memory;
+mod names;
 mod ourselves;
 pub mod spec;
 mod wire;
@@ -25,10 +25,10 @@ use tokio::time::sleep;
 
 use super::{OutputStream, Supervisor};
 use crate::health::{CallError, Process, ProcessName, ProcessState};
-use called::Listed;
 use container::{Container, UP_AFTER};
 use frames::Tail;
 use memory::ContainerMemory;
+use names::Listed;
 use wire::{DockerConnection, DockerResponse};
 
 /// For questions, which an engine answers at once.

@@ -117,7 +117,7 @@ impl DockerConnection {
                         self.shown
                     ),
                 },
-                _ => link::unopened(&error, &self.shown),
+                _ => link::not_connected(&error, &self.shown),
             })
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::ProgramError;
-use super::handle::Handle;
+use super::handle::JobHandle;
 use super::handle::{JobRequest, Replies, ReplySender, settle};
 use super::logs;
 use super::programs::Embedded;
@@ -65,7 +65,7 @@ impl Supervisor for Embedded {
         let ProgramOutput::File(log) = output else {
             return Ok(String::new());
         };
-        self.keeper().settle(log).await;
+        self.log_writers().settle(log).await;
         let path = log.path.clone();
         let tail = blocking::run("log", move || logs::tail(&path, bytes)).await;
         tail.unwrap_or_else(|error| Err(std::io::Error::other(error)))
@@ -104,7 +104,7 @@ impl Embedded {
     pub async fn shutdown(&self, within: Duration) {
         self.close();
         self.stop_all(within).await;
-        self.keeper().finish(LAST_OUTPUT).await;
+        self.log_writers().finish(LAST_OUTPUT).await;
     }
 
     async fn stop_all(&self, within: Duration) {
@@ -167,7 +167,7 @@ async fn in_time(deadline: Option<Instant>, work: impl Future<Output = ()>) -> b
     }
 }
 
-async fn ask_all(handles: &[Handle], request: fn(ReplySender) -> JobRequest) -> Replies {
+async fn ask_all(handles: &[JobHandle], request: fn(ReplySender) -> JobRequest) -> Replies {
     let mut receipts = Vec::with_capacity(handles.len());
     for handle in handles {
         receipts.extend(handle.ask(request).await);

@@ -48,7 +48,7 @@ pub enum JobRequest {
 
 /// The handle of a job. The job ends with its last handle, and leaves the process running.
 #[derive(Clone, Debug)]
-pub struct Handle {
+pub struct JobHandle {
     /// The definition it was last given.
     pub program: Arc<Program>,
     /// The program is no longer defined: it is being stopped and then removed.
@@ -57,7 +57,7 @@ pub struct Handle {
     status: watch::Receiver<ProgramStatus>,
 }
 
-impl Handle {
+impl JobHandle {
     /// A job for `program`, which begins when asked to. Needs a runtime.
     pub fn new(program: Arc<Program>, shared: Arc<JobContext>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE);

@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::child::Child;
+use super::cleanup::{AfterCleanup, CleanupResult, Leftovers};
 use super::family::ProcessFamily;
 use super::fault::{ProcessExit, ProgramError};
 use super::handle::{JobRequest, ReplySender};
 use super::identity::{self, ProcessRecord};
-use super::logs::Keeper;
-use super::notes::Notes;
-use super::rest::{AfterCleanup, CleanupResult, Leftovers};
+use super::logs::LogWriters;
+use super::notes::ProcessNotes;
 use super::spawn::spawn;
 use super::spec::Program;
 use super::status::{ProgramStatus, ending};
@@ -29,9 +29,9 @@ use crate::health::Moment;
 #[derive(Debug)]
 pub struct JobContext {
     /// Connects them to their logs.
-    pub keeper: Keeper,
+    pub log_writers: LogWriters,
     /// The notes of their processes, for the next watchdog.
-    pub notes: Option<Notes>,
+    pub notes: Option<ProcessNotes>,
     /// One more whenever a record is another.
     pub changes: watch::Sender<u64>,
 }
@@ -146,7 +146,7 @@ impl ProgramJob {
                 let now_due = program.autostart && !self.program.autostart;
                 self.program = program;
                 self.unit.set_rules(self.program.rules());
-                self.shared.keeper.redefine(&self.program);
+                self.shared.log_writers.redefine(&self.program);
                 self.replace_if_unfit();
                 if now_due && *self.unit.state() == UnitState::Stopped {
                     self.start(ignored_reply());
@@ -173,7 +173,7 @@ impl ProgramJob {
         if let Some(child) = adopted {
             let up = identity::uptime(child.started());
             self.started = Some(child.started());
-            self.shared.keeper.adopt(child.pid(), &self.program);
+            self.shared.log_writers.adopt(child.pid(), &self.program);
             self.child = Some(child);
             self.handle(UnitEvent::Adopted { up });
             if record.is_some_and(|record| record.stopping) {
@@ -408,7 +408,7 @@ impl ProgramJob {
         self.left = None;
         self.fingerprint = self.program.fingerprint();
         let shared = &self.shared;
-        match spawn(&self.program, shared.notes.as_ref(), &shared.keeper) {
+        match spawn(&self.program, shared.notes.as_ref(), &shared.log_writers) {
             Ok(child) => {
                 self.started = Some(child.started());
                 self.child = Some(child);

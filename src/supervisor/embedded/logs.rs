@@ -41,7 +41,7 @@ const STEP: Duration = Duration::from_millis(5);
 
 /// Starts log writer processes and supervises them until it is dropped. The processes then continue.
 #[derive(Debug, Default)]
-pub struct Keeper {
+pub struct LogWriters {
     writers: Mutex<Vec<Arc<Writer>>>,
     guards: Mutex<JoinSet<()>>,
 }
@@ -75,7 +75,7 @@ enum OutputTarget {
     Pipe(LogFile),
 }
 
-impl Keeper {
+impl LogWriters {
     /// Opens the outputs of `program` and starts what writes them. Needs a runtime.
     ///
     /// # Errors

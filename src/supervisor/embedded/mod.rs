@@ -19,6 +19,7 @@
 
 mod calls;
 mod child;
+mod cleanup;
 mod family;
 mod fault;
 mod foreground;
@@ -30,7 +31,6 @@ mod logs;
 mod notes;
 mod programs;
 mod reaper;
-mod rest;
 mod signal;
 mod spawn;
 pub mod spec;

@@ -22,7 +22,7 @@ const STAT: usize = 2048;
 
 /// A directory of notes, one for each program that runs.
 #[derive(Debug)]
-pub struct Notes {
+pub struct ProcessNotes {
     directory: PathBuf,
 }
 
@@ -45,7 +45,7 @@ struct NotesHead {
     fingerprint: u64,
 }
 
-impl Notes {
+impl ProcessNotes {
     /// The notes in `directory`, which is made if it is not there.
     pub fn new(directory: PathBuf) -> io::Result<Self> {
         DirBuilder::new()
@@ -221,7 +221,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("notes");
         assert_eq!(read_notes(&place).unwrap(), []);
-        let notes = Notes::new(place.clone()).unwrap();
+        let notes = ProcessNotes::new(place.clone()).unwrap();
         let program = Program {
             group: "../a b".to_owned(),
             ..Program::new("caf\u{e9}/.".repeat(200), vec!["true".to_owned()])

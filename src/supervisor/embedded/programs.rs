@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::fault::ProgramError;
-use super::handle::Handle;
+use super::handle::JobHandle;
 use super::handle::{JobRequest, settle};
 use super::identity::ProcessRecord;
 use super::job::JobContext;
-use super::logs::Keeper;
-use super::notes::Notes;
+use super::logs::LogWriters;
+use super::notes::ProcessNotes;
 use super::spec::Program;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};
@@ -29,7 +29,7 @@ pub struct Embedded {
 
 #[derive(Debug)]
 struct Inner {
-    jobs: Mutex<BTreeMap<ProcessName, Handle>>,
+    jobs: Mutex<BTreeMap<ProcessName, JobHandle>>,
     shared: Arc<JobContext>,
     address: String,
     closing: AtomicBool,
@@ -46,10 +46,10 @@ impl Embedded {
     /// The same, and each process is noted in `directory` before it does anything, for the next watchdog
     /// to [read](super::read_notes).
     pub fn noting(programs: Vec<Program>, directory: PathBuf) -> io::Result<Self> {
-        Ok(Self::made(programs, Some(Notes::new(directory)?)))
+        Ok(Self::made(programs, Some(ProcessNotes::new(directory)?)))
     }
 
-    fn made(programs: Vec<Program>, notes: Option<Notes>) -> Self {
+    fn made(programs: Vec<Program>, notes: Option<ProcessNotes>) -> Self {
         let address = match &notes {
             Some(notes) => format!("embedded in {}", notes.directory().display()),
             None => "embedded".to_owned(),
@@ -58,7 +58,7 @@ impl Embedded {
             inner: Arc::new(Inner {
                 jobs: Mutex::default(),
                 shared: Arc::new(JobContext {
-                    keeper: Keeper::default(),
+                    log_writers: LogWriters::default(),
                     notes,
                     changes: watch::Sender::new(0),
                 }),
@@ -98,7 +98,7 @@ impl Embedded {
                 .ask(|ticket| JobRequest::Begin(Some(record), ticket))
                 .await;
             settle(begun).await;
-            self.retire(name);
+            self.stop_removed(name);
         }
     }
 
@@ -115,7 +115,7 @@ impl Embedded {
             .collect();
         let gone: Vec<_> = self.jobs().keys().cloned().collect();
         let gone = gone.into_iter().filter(|name| !wanted.contains_key(name));
-        let retired: Vec<_> = gone.map(|name| self.retire(name)).collect();
+        let retired: Vec<_> = gone.map(|name| self.stop_removed(name)).collect();
         let mut wanted: Vec<_> = wanted.into_values().collect();
         wanted.sort_by_key(|program| program.priority);
         let changes: Vec<_> = wanted
@@ -147,7 +147,7 @@ impl Embedded {
     }
 
     /// The job of `program`, and whether there was one before.
-    fn define(&self, program: Program) -> (Handle, bool) {
+    fn define(&self, program: Program) -> (JobHandle, bool) {
         if let Some(known) = self.jobs().get_mut(&program.full_name()) {
             known.program = Arc::new(program);
             known.retired = false;
@@ -157,7 +157,7 @@ impl Embedded {
     }
 
     /// Whether its job is still current, and not about to end.
-    fn is_current(&self, handle: &Handle) -> bool {
+    fn is_current(&self, handle: &JobHandle) -> bool {
         let jobs = self.jobs();
         let now = jobs.get(&handle.program.full_name());
         now.is_some_and(|now| !now.retired && now.is_same_job(handle))
@@ -194,11 +194,11 @@ impl Embedded {
         self.inner.shared.changes.subscribe()
     }
 
-    pub(super) fn keeper(&self) -> &Keeper {
-        &self.inner.shared.keeper
+    pub(super) fn log_writers(&self) -> &LogWriters {
+        &self.inner.shared.log_writers
     }
 
-    pub(super) fn jobs(&self) -> MutexGuard<'_, BTreeMap<ProcessName, Handle>> {
+    pub(super) fn jobs(&self) -> MutexGuard<'_, BTreeMap<ProcessName, JobHandle>> {
         self.inner
             .jobs
             .lock()
@@ -214,21 +214,21 @@ impl Embedded {
         self.inner.closing.load(Ordering::Relaxed)
     }
 
-    pub(super) fn handle(&self, name: &ProcessName) -> Result<Handle, CallError> {
+    pub(super) fn handle(&self, name: &ProcessName) -> Result<JobHandle, CallError> {
         let handle = self.jobs().get(name).cloned();
         handle.ok_or_else(|| ProgramError::BadName.about(name))
     }
 
-    fn add(&self, program: Program) -> Handle {
+    fn add(&self, program: Program) -> JobHandle {
         let name = program.full_name();
-        let handle = Handle::new(Arc::new(program), Arc::clone(&self.inner.shared));
+        let handle = JobHandle::new(Arc::new(program), Arc::clone(&self.inner.shared));
         self.jobs().insert(name, handle.clone());
         handle
     }
 
     /// Stops `name`, and forgets it when it is gone. Until then its record is kept, and it cannot be
     /// started a second time.
-    fn retire(&self, name: ProcessName) -> JoinHandle<()> {
+    fn stop_removed(&self, name: ProcessName) -> JoinHandle<()> {
         if let Some(handle) = self.jobs().get_mut(&name) {
             handle.retired = true;
         }
@@ -266,7 +266,7 @@ impl Embedded {
         same
     }
 
-    pub(super) fn by_priority(&self) -> Vec<Handle> {
+    pub(super) fn by_priority(&self) -> Vec<JobHandle> {
         let mut handles: Vec<_> = self.jobs().values().cloned().collect();
         handles.sort_by_key(|handle| handle.program.priority);
         handles

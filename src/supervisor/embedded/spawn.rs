@@ -19,8 +19,8 @@ use nix::unistd::Pid;
 use super::child::Child;
 use super::family;
 use super::fault::SpawnError;
-use super::logs::{Keeper, Unconnected};
-use super::notes::{self, Notes};
+use super::logs::{LogWriters, Unconnected};
+use super::notes::{self, ProcessNotes};
 use super::spec::{Program, ProgramInput, Rlimits};
 use crate::exec::{children, open_files};
 use crate::secret;
@@ -46,8 +46,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// "when the parent dies" to be about the thread.
 pub fn spawn(
     program: &Program,
-    notes: Option<&Notes>,
-    keeper: &Keeper,
+    notes: Option<&ProcessNotes>,
+    log_writers: &LogWriters,
 ) -> Result<Child, SpawnError> {
     let failed = |step| {
         move |error: io::Error| SpawnError::Prepare {
@@ -66,7 +66,7 @@ pub fn spawn(
         begun.map_err(|error| unnoted(&os_message(&error))).ok()
     });
     let is_noted = note.is_some();
-    let outputs = keeper.connect(program).map_err(unconnected)?;
+    let outputs = log_writers.connect(program).map_err(unconnected)?;
     let prepare = Preparation::new(program, note).map_err(failed("use its directory"))?;
     let mut command = Command::new(&path);
     // Both are there: a command was found.
@@ -76,7 +76,7 @@ pub fn spawn(
     for name in NOT_INHERITED {
         command.env_remove(name);
     }
-    for name in secret::withheld() {
+    for name in secret::registered() {
         command.env_remove(name);
     }
     command

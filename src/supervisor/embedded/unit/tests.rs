@@ -331,7 +331,7 @@ fn adopted_process_within_startsecs_stays_starting() {
 
 /// What the world does next.
 #[derive(Clone, Copy, Debug)]
-enum Whim {
+enum RandomEvent {
     Start,
     Stop,
     Kill,
@@ -433,52 +433,52 @@ impl World {
         }
     }
 
-    fn whim(&mut self, whim: Whim) {
-        match whim {
-            Whim::Start => {
+    fn random_event(&mut self, random_event: RandomEvent) {
+        match random_event {
+            RandomEvent::Start => {
                 self.starts += 1;
                 self.feed(UnitEvent::Start);
             }
-            Whim::Stop => {
+            RandomEvent::Stop => {
                 self.stops += 1;
                 self.feed(UnitEvent::Stop);
             }
-            Whim::Kill => {
+            RandomEvent::Kill => {
                 self.stops += 1;
                 self.feed(UnitEvent::Kill);
             }
-            Whim::Wait => {
+            RandomEvent::Wait => {
                 if let Some(at) = self.timer.take() {
                     self.now = at;
                     self.feed(UnitEvent::Elapsed);
                 }
             }
-            Whim::Die(code) => {
+            RandomEvent::Die(code) => {
                 if std::mem::take(&mut self.process) {
                     self.feed(UnitEvent::Exited(Some(ProcessExit::Code(code))));
                 }
             }
-            Whim::Break => self.broken = true,
+            RandomEvent::Break => self.broken = true,
         }
     }
 }
 
-fn whims() -> impl Strategy<Value = Vec<Whim>> {
-    let whim = prop_oneof![
-        2 => Just(Whim::Start),
-        2 => Just(Whim::Stop),
-        1 => Just(Whim::Kill),
-        3 => Just(Whim::Wait),
-        3 => (0..3).prop_map(Whim::Die),
-        1 => Just(Whim::Break),
+fn random_events() -> impl Strategy<Value = Vec<RandomEvent>> {
+    let random_event = prop_oneof![
+        2 => Just(RandomEvent::Start),
+        2 => Just(RandomEvent::Stop),
+        1 => Just(RandomEvent::Kill),
+        3 => Just(RandomEvent::Wait),
+        3 => (0..3).prop_map(RandomEvent::Die),
+        1 => Just(RandomEvent::Break),
     ];
-    proptest::collection::vec(whim, 0..60)
+    proptest::collection::vec(random_event, 0..60)
 }
 
 proptest! {
     #[test]
     fn there_is_never_more_than_one_child_and_a_stop_ends_it(
-        whims in whims(),
+        random_events in random_events(),
         startsecs in 0_u64..2,
         startretries in 0_u32..3,
         deaf: bool,
@@ -497,16 +497,16 @@ proptest! {
             starts: 0,
             stops: 0,
         };
-        for whim in whims {
-            world.whim(whim);
+        for random_event in random_events {
+            world.random_event(random_event);
         }
-        world.whim(Whim::Stop);
+        world.random_event(RandomEvent::Stop);
         // Nobody asks for anything any more: it ends on the signal, or on the kill.
         for _ in 0..3 {
             if world.process && !world.deaf {
-                world.whim(Whim::Die(0));
+                world.random_event(RandomEvent::Die(0));
             }
-            world.whim(Whim::Wait);
+            world.random_event(RandomEvent::Wait);
             world.deaf = false;
         }
         prop_assert!(!world.process);

@@ -18,7 +18,7 @@ use super::subject::CaptureSubject;
 const WHAT: &str = "evidence file";
 
 /// An evidence file that is being written.
-pub(super) struct Dossier {
+pub(super) struct EvidenceFile {
     folder: Folder,
     path: PathBuf,
     /// What is to be written before the next piece.
@@ -27,7 +27,7 @@ pub(super) struct Dossier {
     state: Result<u64, String>,
 }
 
-impl Dossier {
+impl EvidenceFile {
     /// One about `subject`. Nothing is written yet.
     pub(super) fn new(
         folder: &Folder,

@@ -23,7 +23,7 @@ impl Needle {
 pub struct TooLarge;
 
 /// A body on its way in.
-pub struct Intake<'a> {
+pub struct BodyReader<'a> {
     body: Body,
     keep: usize,
     max: u64,
@@ -35,7 +35,7 @@ pub struct Intake<'a> {
     overlap: usize,
 }
 
-impl<'a> Intake<'a> {
+impl<'a> BodyReader<'a> {
     /// Keeps the first `keep` bytes of a body of at most `max`.
     pub fn new(needles: &'a [Needle], keep: usize, max: u64) -> Self {
         let longest = needles.iter().map(Needle::len).max().unwrap_or(0);
@@ -112,14 +112,14 @@ mod tests {
     }
 
     /// `text` taken in chunks of `step` bytes.
-    fn intake<'a>(needles: &'a [Needle], text: &str, step: usize, max: u64) -> Intake<'a> {
-        let mut intake = Intake::new(needles, 4, max);
+    fn body_reader<'a>(needles: &'a [Needle], text: &str, step: usize, max: u64) -> BodyReader<'a> {
+        let mut body_reader = BodyReader::new(needles, 4, max);
         for chunk in text.as_bytes().chunks(step) {
-            if intake.take(chunk).is_err() {
+            if body_reader.take(chunk).is_err() {
                 break;
             }
         }
-        intake
+        body_reader
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let needles = needles(&texts);
         let body = "aaab everything-is-fine, xx and a tail";
         for step in 1..=body.len() {
-            let seen = intake(&needles, body, step, 1000).finish();
+            let seen = body_reader(&needles, body, step, 1000).finish();
             assert_eq!(seen.kept, b"aaab", "{step}");
             assert_eq!(seen.size, body.len() as u64, "{step}");
             for text in texts {
@@ -149,12 +149,12 @@ mod tests {
     fn a_body_of_exactly_the_limit_is_allowed_and_one_byte_more_is_not() {
         let needles = needles(&["end"]);
         for step in 1..=7 {
-            let mut fits = Intake::new(&needles, 100, 6);
+            let mut fits = BodyReader::new(&needles, 100, 6);
             let all = b"at end"
                 .chunks(step)
                 .try_for_each(|chunk| fits.take(chunk));
             assert_eq!((all, fits.finish().found.len()), (Ok(()), 1));
-            let mut over = Intake::new(&needles, 100, 5);
+            let mut over = BodyReader::new(&needles, 100, 5);
             let all = b"at end"
                 .chunks(step)
                 .try_for_each(|chunk| over.take(chunk));
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn memory_does_not_grow_with_the_body() {
         let needles = needles(&["needle"]);
-        let mut intake = Intake::new(&needles, 4, u64::MAX);
+        let mut body_reader = BodyReader::new(&needles, 4, u64::MAX);
         for _ in 0..1000 {
-            assert_eq!(intake.take(&[b'n'; 4096]), Ok(()));
+            assert_eq!(body_reader.take(&[b'n'; 4096]), Ok(()));
         }
-        assert!(intake.tail.capacity() < 100 && intake.body.kept.capacity() < 100);
-        assert_eq!(intake.size(), 4_096_000);
+        assert!(body_reader.tail.capacity() < 100 && body_reader.body.kept.capacity() < 100);
+        assert_eq!(body_reader.size(), 4_096_000);
     }
 }

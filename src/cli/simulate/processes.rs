@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::happening::{Processes, Restarts};
+use super::trace_event::{Processes, Restarts};
 use crate::health::{
     ActionStep, CallError, Check, Halt, IntentId, Moment, Outcome, PendingRestart, Plan, Process,
     ProcessName, ProcessState, Remedy, ResumeResult, Scope, Selection, Skip, Step, Target,
@@ -15,7 +15,7 @@ const MEMBERS: usize = 3;
 
 /// Every process that some check restarts.
 #[derive(Debug)]
-pub struct Stock {
+pub struct SimulatedProcesses {
     processes: BTreeMap<ProcessName, Running>,
     /// How restarts go, the newest rule last.
     rules: Vec<RestartRule>,
@@ -36,7 +36,7 @@ struct RestartRule {
     go: Restarts,
 }
 
-impl Stock {
+impl SimulatedProcesses {
     /// All of them run, and for long.
     pub fn of(checks: &[Check]) -> Self {
         let names: BTreeSet<ProcessName> = checks.iter().flat_map(processes).collect();
@@ -74,13 +74,13 @@ impl Stock {
         for name in processes(check) {
             match are {
                 Processes::Replaced => self.start(now, &name),
-                Processes::Stopped => self.stand(&name, ProcessState::Stopped),
-                Processes::Running => self.stand(&name, ProcessState::Running),
+                Processes::Stopped => self.set_state(&name, ProcessState::Stopped),
+                Processes::Running => self.set_state(&name, ProcessState::Running),
             }
         }
     }
 
-    fn stand(&mut self, name: &ProcessName, state: ProcessState) {
+    fn set_state(&mut self, name: &ProcessName, state: ProcessState) {
         if let Some(process) = self.processes.get_mut(name) {
             process.state = state;
         }
@@ -195,7 +195,7 @@ impl Stock {
 
     fn restart(&mut self, now: Moment, check: &str, name: &ProcessName) -> Vec<ActionStep> {
         if self.fails(check, name) {
-            self.stand(name, ProcessState::Fatal);
+            self.set_state(name, ProcessState::Fatal);
             let error = CallError::Fault {
                 code: 50,
                 text: "SPAWN_ERROR".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::WhereArgs;
+use crate::cli::args::WatchdogArgs;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::daemon::control::client::{self, ClientError, ControlTarget};
@@ -47,17 +47,17 @@ pub fn directory(
 /// # Errors
 /// Says that none answers, or what is wrong with those that are there.
 pub fn watchdogs(
-    place: &WhereArgs,
+    place: &WatchdogArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<FoundWatchdog>, String> {
-    let (targets, looked) = match (&place.socket, &place.url) {
+    let (targets, searched) = match (&place.socket, &place.url) {
         (_, Some(url)) => (
             vec![ControlTarget::Remote(remote(url, place)?)],
             url.clone(),
         ),
         (Some(socket), None) => {
-            let looked = socket.display().to_string();
-            (vec![ControlTarget::Socket(socket.clone())], looked)
+            let searched = socket.display().to_string();
+            (vec![ControlTarget::Socket(socket.clone())], searched)
         }
         (None, None) => {
             let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
@@ -83,7 +83,7 @@ pub fn watchdogs(
                 programs,
                 notifiers,
             }),
-            Ok(other) => troubles.push(format!("{target}: {}", said(&other))),
+            Ok(other) => troubles.push(format!("{target}: {}", reply_text(&other))),
             // a socket that a killed watchdog left behind
             Err(ClientError::Nobody) => {}
             Err(why) => troubles.push(format!("{target}: {why}")),
@@ -93,13 +93,13 @@ pub fn watchdogs(
         return Ok(found);
     }
     if troubles.is_empty() {
-        return Err(format!("no watchdog answers at {looked}: is it running?"));
+        return Err(format!("no watchdog answers at {searched}: is it running?"));
     }
     Err(troubles.join("\n"))
 }
 
 /// The watchdog at `url`, with its key.
-fn remote(url: &str, place: &WhereArgs) -> Result<Remote, String> {
+fn remote(url: &str, place: &WatchdogArgs) -> Result<Remote, String> {
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(format!(
             "{url:?} is not where a watchdog serves: expected a URL such as \"https://host:9181\""
@@ -165,7 +165,7 @@ pub fn no_such_check<'a>(check: &str, known: impl Iterator<Item = &'a str>) -> S
 }
 
 /// An answer that was not the wanted one, in words.
-pub fn said(answer: &ControlReply) -> String {
+pub fn reply_text(answer: &ControlReply) -> String {
     match answer {
         ControlReply::Error { text, .. } => text.clone(),
         ControlReply::Status { .. }

@@ -17,7 +17,7 @@ use super::answer::LineAnswer;
 use super::spec::{LineSpec, Peer};
 
 /// An exchange under way.
-pub struct Talk<'a> {
+pub struct LineExchange<'a> {
     probe: &'a LineProbe,
     spec: &'a LineSpec,
     started: Instant,
@@ -26,7 +26,7 @@ pub struct Talk<'a> {
     seen: Observation,
 }
 
-impl<'a> Talk<'a> {
+impl<'a> LineExchange<'a> {
     /// The clock starts now. All must be done within `timeout`.
     pub fn new(probe: &'a LineProbe, timeout: Duration) -> Self {
         let spec = &probe.spec;

@@ -38,7 +38,7 @@ pub enum Side {
     /// It is decided now and was not then.
     Now,
     /// It was decided then and is not now.
-    Then,
+    Recorded,
 }
 
 impl Side {
@@ -46,7 +46,7 @@ impl Side {
         match self {
             Self::Same => "same",
             Self::Now => "now",
-            Self::Then => "then",
+            Self::Recorded => "then",
         }
     }
 }
@@ -74,7 +74,7 @@ impl TracePrinter {
     }
 
     pub fn note(&mut self, note: &Note, side: Side) {
-        if side != Side::Then {
+        if side != Side::Recorded {
             self.count(&note.decision);
         }
         self.differences += u32::from(side != Side::Same);
@@ -94,7 +94,7 @@ impl TracePrinter {
         let mark = match side {
             Side::Same => "",
             Side::Now => "+ now  ",
-            Side::Then => "- then ",
+            Side::Recorded => "- then ",
         };
         let said = visible::line(&words(&note.decision));
         let line = format!("{mark}{}: {said}", visible::line(&note.check));

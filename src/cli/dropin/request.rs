@@ -34,7 +34,7 @@ pub enum DropInRefusal {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DropIn {
     /// What it watches.
-    pub watched: Watched,
+    pub watched: WatchedUrls,
     /// `-n`.
     pub name: Option<String>,
     /// `-p`, in order, as typed.
@@ -77,7 +77,7 @@ pub struct DropIn {
 
 /// What a listener watches.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Watched {
+pub enum WatchedUrls {
     /// The one URL of the command line.
     Url(Box<DropInProbe>),
     /// All checks of a configuration file.
