@@ -69,6 +69,24 @@ pub struct ReportBatch {
     pub incidents: Vec<Incident>,
 }
 
+impl ReportBatch {
+    /// Whether it says something about the state of `check`.
+    pub fn is_about(&self, check: &str) -> bool {
+        self.memories.iter().any(|(name, _)| name == check)
+            || self
+                .incidents
+                .iter()
+                .any(|incident| incident.check == check)
+    }
+
+    /// Takes in what `later` says, which is about other checks.
+    pub fn append(&mut self, later: Self) {
+        self.reports.extend(later.reports);
+        self.memories.extend(later.memories);
+        self.incidents.extend(later.incidents);
+    }
+}
+
 /// Puts reports into the outbox, in words.
 #[derive(Clone)]
 pub struct Outbox {
@@ -604,7 +622,7 @@ impl Worker {
                 }
                 let subject = &queued_notification.message.subject;
                 tracing::info!("notified {}: {subject}", self.name);
-                self.report_delivery(queued_notification, None);
+                self.report_delivery(queued.message.check.clone(), queued_notification, None);
             }
             Err(error) => self.failed(&queued, queued_notification, &error).await,
         }
@@ -629,7 +647,11 @@ impl Worker {
             ));
             let why = error.to_string();
             self.store_result(config.store.give_up(queued.id, &why).await);
-            return self.report_delivery(queued_notification, Some(why));
+            return self.report_delivery(
+                queued.message.check.clone(),
+                queued_notification,
+                Some(why),
+            );
         }
         if queued.attempts == 0 {
             config.logger.trouble(&format!(
@@ -647,9 +669,15 @@ impl Worker {
     }
 
     /// Tells the decision core that a notification was delivered, or was given up.
-    fn report_delivery(&self, queued_notification: QueuedNotification, failure: Option<String>) {
+    fn report_delivery(
+        &self,
+        check: String,
+        queued_notification: QueuedNotification,
+        failure: Option<String>,
+    ) {
         // after the end of the watchdog there is no receiver
         let _ = self.shared.config.events.send(Event::Delivered {
+            check,
             incident: queued_notification.message.incident,
             report: queued_notification.message.number,
             kind: queued_notification.kind,

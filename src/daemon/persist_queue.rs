@@ -17,6 +17,9 @@ use super::notification_queue::{Outbox, ReportBatch};
 /// When so many entries wait for a slow disk, those that can be done without are left out.
 const CROWDED: usize = 1000;
 
+/// So many reports are written in one step at most.
+const MOST_TOGETHER: usize = 100;
+
 /// Takes entries, and never blocks.
 #[derive(Clone, Debug)]
 pub struct PersistQueue {
@@ -102,22 +105,16 @@ struct PersistWriter {
 impl PersistWriter {
     async fn write_all(mut self, mut entries: mpsc::UnboundedReceiver<PersistEntry>) {
         let mut trouble = self.store.watch();
+        let mut batch = ReportBatch::default();
         loop {
             tokio::select! {
                 entry = entries.recv() => match entry {
-                    Some(PersistEntry::Outbox(outbox)) => {
-                        self.outbox = *outbox;
-                        self.waiting.fetch_sub(1, Ordering::Relaxed);
-                    }
                     Some(entry) => {
-                        // a task of its own: what breaks costs this entry, and not those behind it
-                        let written = tokio::spawn(self.clone().write(entry));
-                        if let Err(error) = written.await {
-                            self.logger.trouble(&format!(
-                                "httpok: internal error while writing to the store: {error}"
-                            ));
+                        self.take(entry, &mut batch).await;
+                        while let Ok(entry) = entries.try_recv() {
+                            self.take(entry, &mut batch).await;
                         }
-                        self.waiting.fetch_sub(1, Ordering::Relaxed);
+                        self.write_batch(&mut batch).await;
                     }
                     None => return,
                 },
@@ -126,6 +123,47 @@ impl PersistWriter {
             for trouble in self.store.take_troubles() {
                 self.logger.trouble(&format!("httpok: {}", trouble.text));
             }
+        }
+    }
+
+    /// Writes `entry`. Reports that wait together are written together, for each time waits for the disk; but before
+    /// anything that must come after them.
+    async fn take(&mut self, entry: PersistEntry, batch: &mut ReportBatch) {
+        let comes_after = match &entry {
+            PersistEntry::Reports(more) => {
+                batch.reports.len() >= MOST_TOGETHER
+                    || more.memories.iter().any(|(check, _)| batch.is_about(check))
+            }
+            PersistEntry::Memory { check, .. } => batch.is_about(check),
+            PersistEntry::Incident(incident) => batch.is_about(&incident.check),
+            PersistEntry::Notes(_) => false,
+            PersistEntry::Done(_) | PersistEntry::Outbox(_) | PersistEntry::Sync(_) => true,
+        };
+        if comes_after {
+            self.write_batch(batch).await;
+        }
+        match entry {
+            PersistEntry::Reports(more) => batch.append(more),
+            PersistEntry::Outbox(outbox) => self.outbox = *outbox,
+            entry => self.write_apart(entry).await,
+        }
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    async fn write_batch(&self, batch: &mut ReportBatch) {
+        if !batch.reports.is_empty() {
+            let batch = std::mem::take(batch);
+            self.write_apart(PersistEntry::Reports(batch)).await;
+        }
+    }
+
+    /// Writes in a task of its own: what breaks costs this entry, and not those behind it.
+    async fn write_apart(&self, entry: PersistEntry) {
+        let written = tokio::spawn(self.clone().write(entry));
+        if let Err(error) = written.await {
+            self.logger.trouble(&format!(
+                "httpok: internal error while writing to the store: {error}"
+            ));
         }
     }
 

@@ -412,6 +412,7 @@ impl World {
                 Event::Woken { process, ticket }
             }
             Effect::Report(report) => Event::Delivered {
+                check: report.incident.check,
                 incident: report.incident.id,
                 report: report.number,
                 kind: report.kind,

@@ -282,6 +282,7 @@ impl<'a> World<'a> {
                 }
                 Effect::Report(report) => {
                     let delivered = Event::Delivered {
+                        check: report.incident.check.clone(),
                         incident: report.incident.id.clone(),
                         report: report.number,
                         kind: report.kind.clone(),

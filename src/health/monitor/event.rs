@@ -79,6 +79,9 @@ pub enum Event {
     },
     /// [`Effect::Report`] was handed over, or could not be.
     Delivered {
+        /// Empty in journals of older versions.
+        #[serde(default)]
+        check: String,
         incident: String,
         report: u64,
         kind: ReportKind,

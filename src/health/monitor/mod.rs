@@ -183,6 +183,7 @@ impl Monitor {
                 result,
             } => self.resumed(now, &process, ticket, outcome, result, &mut effects),
             Event::Delivered {
+                check,
                 incident,
                 report,
                 kind,
@@ -193,7 +194,7 @@ impl Monitor {
                     kind,
                     failure,
                 };
-                self.delivered(now, &incident, delivered);
+                self.delivered(now, &check, &incident, delivered);
             }
             Event::Pause {
                 check,
@@ -361,24 +362,30 @@ impl Monitor {
         self.start_once_more(now, effects);
     }
 
-    /// A report was delivered, or could not be: noted in its incident, also after its end.
-    fn delivered(&mut self, now: Moment, id: &str, delivered: IncidentEvent) {
-        let is_it = |incident: &Option<Incident>| {
-            incident.as_ref().is_some_and(|incident| incident.id == id)
+    /// A report about `check` was delivered, or could not be: noted in its incident, also after its end. An empty name
+    /// is looked for: older journals have none.
+    fn delivered(&mut self, now: Moment, check: &str, id: &str, delivered: IncidentEvent) {
+        let is_it =
+            |incident: &Option<Incident>| incident.as_ref().is_some_and(|known| known.id == id);
+        let found = match check {
+            "" => self
+                .checks
+                .values_mut()
+                .find(|state| is_it(&state.memory.incident) || is_it(&state.closed)),
+            check => self.checks.get_mut(check),
         };
-        let open = self
-            .checks
-            .values_mut()
-            .find(|state| is_it(&state.memory.incident));
-        if let Some(incident) = open.and_then(|state| state.memory.incident.as_mut()) {
-            incident.note(now, delivered);
+        let Some(state) = found else {
             return;
-        }
-        let closed = self.checks.values_mut().find(|state| is_it(&state.closed));
-        if let Some(state) = closed
-            && let Some(incident) = state.closed.as_mut()
-        {
-            incident.note(now, delivered);
+        };
+        if is_it(&state.memory.incident) {
+            let open = state.memory.incident.as_mut();
+            open.into_iter()
+                .for_each(|incident| incident.note(now, delivered.clone()));
+        } else if is_it(&state.closed) {
+            let closed = state.closed.as_mut();
+            closed
+                .into_iter()
+                .for_each(|incident| incident.note(now, delivered.clone()));
             state.unwritten = true;
             self.noted_after_end.push(state.check.name.clone());
         }
