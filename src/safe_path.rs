@@ -20,7 +20,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 /// Links on the way to one file. The kernel follows as many.
 const MAX_LINKS: usize = 40;
 
-/// Entries of a directory that are looked at.
+/// Entries of a directory that are read.
 const MAX_ENTRIES: usize = 10_000;
 
 /// Writable by the group or by everybody.
@@ -63,7 +63,7 @@ impl SafeDir {
         }
     }
 
-    /// Opens the directory that the file at `path` is in, or is to be in, and tells the file's name there.
+    /// Opens the directory that the file at `path` is in, or is to be in, and returns the file's name there.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -330,7 +330,7 @@ fn unsafe_because(owner: u32, mode: u32) -> Option<String> {
     }
 }
 
-/// Walks `path`. With `to_file`, its last name is not opened but told; where that is a link that may be
+/// Walks `path`. With `to_file`, its last name is not opened but returned; where that is a link that may be
 /// followed, the walk goes on to where it leads.
 fn walk(path: &Path, to_file: bool) -> io::Result<(SafeDir, Option<OsString>)> {
     let mut rest = names(path);

@@ -15,7 +15,7 @@ pub enum Exit {
     Fail,
     /// `simulate`: a journal's decisions are others now.
     Differs,
-    /// It could not be told: wrong usage, a wrong configuration, our own trouble.
+    /// The result is unknown: wrong usage, a wrong configuration, our own trouble.
     Unknown,
     /// The drop-in listener cannot work here: no supervisord, or a URL it cannot ask.
     CannotListen,

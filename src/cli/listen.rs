@@ -1,4 +1,4 @@
-//! The drop-in listener's entry: what [`crate::cli::dropin`] read is told to people, or handed on.
+//! The drop-in listener's entry: what [`crate::cli::dropin`] read is shown, or passed on.
 
 use std::sync::Arc;
 

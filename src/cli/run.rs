@@ -1,5 +1,5 @@
 //! `httpok run`: starts one command under our own supervisor and watches it. No other software is needed.
-//! When the command ends by itself so do we, with its exit code; when we are told to end, it is stopped.
+//! When the command ends by itself so do we, with its exit code; when a signal asks us to end, it is stopped.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl From<Exit> for FinishedRun {
     }
 }
 
-/// Runs the command of `args`, and returns its exit code, or ours when we are told to end.
+/// Runs the command of `args`, and returns its exit code, or ours when a signal asks us to end.
 pub fn run(args: &RunArgs) -> i32 {
     let name = name(args);
     let settings = match settings(args, &name) {

@@ -1,5 +1,5 @@
 //! Text for people, on either stream. A reader that is gone is no reason to panic, as the standard
-//! macros would: nothing is to be done about it, and the exit status still tells. Secrets are masked here: those
+//! macros would: nothing is to be done about it, and the exit status still says it. Secrets are masked here: those
 //! of the command line, which a usage error repeats, and those that are known to be secrets.
 
 use std::ffi::OsString;

@@ -7,7 +7,7 @@ use super::table::TomlTable;
 use super::value::TomlValue;
 use crate::health::{Backoff, Fails, Policy, Reason};
 
-/// More than anybody counts to; and a window of looks is kept in memory.
+/// More than anybody counts to; and a window of results is kept in memory.
 const MOST: u32 = 1000;
 
 /// When fails lead to an action.

@@ -25,13 +25,13 @@ const MOST: u32 = 1000;
 /// Priorities are small numbers in supervisord, too.
 const LAST: u32 = 1_000_000;
 
-/// What becomes of the programs when the watchdog is told to end.
+/// What becomes of the programs when the watchdog is asked to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnExit {
     /// They are stopped.
     #[default]
     Stop,
-    /// They run on, and the next watchdog looks after them.
+    /// They run on, and the next watchdog supervises them.
     Leave,
 }
 

@@ -1,5 +1,5 @@
 //! Reads a TOML table key by key: remembers which keys were asked for, so that the rest can be reported,
-//! and falls back to a table of defaults. What a value must look like is in `value`.
+//! and falls back to a table of defaults. What a value must be is in `value`.
 
 use std::cell::RefCell;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! What a value of the file must look like: one method per type that a key can have. A value that is not
+//! What a value of the file must be: one method per type that a key can have. A value that is not
 //! right is reported where it stands, and `None`.
 
 use std::ops::Range;

@@ -43,7 +43,7 @@ struct ConsoleState {
     date: String,
     /// The widest name of a check so far.
     name: usize,
-    /// Actions under way: what their supervisor logs meanwhile is told by their own line.
+    /// Actions under way: what their supervisor logs meanwhile is part of their own line.
     actions: usize,
     /// The gate that held each check back.
     held: BTreeMap<String, Discriminant<Gate>>,

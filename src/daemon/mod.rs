@@ -1,7 +1,7 @@
-//! Floor 4: the living watchdog. `wiring` turns settings into live parts; `watchdog` is the loop that feeds
-//! events to the decision core; `executor` turns its effects into deeds and the deeds' ends into events; `notification_queue`
-//! carries reports; `logger` says what happens while it happens, `console` to a person at a terminal; `programs` looks after the file's programs;
-//! `control` is how a person talks to it; `sd_notify` is the service manager that watches over the watchdog.
+//! Floor 4: the watchdog. `wiring` turns settings into live parts; `watchdog` is the loop that feeds events to the
+//! decision core; `executor` turns effects into tasks and their ends into events; `notification_queue` sends reports;
+//! `logger` writes log lines, `console` lines for a person at a terminal; `programs` supervises the programs of the file;
+//! `control` serves the control socket; `sd_notify` talks to the service manager.
 
 mod console;
 pub mod control;

@@ -3,7 +3,7 @@
 //! it runs is its supervisor's business.
 //!
 //! Each watchdog has notes of its own in the state directory, and a lock beside them: two that were started
-//! with the same file must not both look after its programs. The lock goes with the process that holds it,
+//! with the same file must not both supervise its programs. The lock goes with the process that holds it,
 //! and with what that was just about to start, so that whoever gets it finds every note finished.
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -36,11 +36,11 @@ const LOCK_EVERY: Duration = Duration::from_millis(20);
 pub struct Definitions {
     /// The programs.
     pub programs: Vec<Program>,
-    /// They run on when we are told to end.
+    /// They run on when we end.
     pub leave: bool,
 }
 
-/// Looks after the programs, if there are any.
+/// Supervises the programs, if there are any.
 #[derive(Debug)]
 pub struct Programs {
     notes: PathBuf,
@@ -128,7 +128,7 @@ impl Programs {
         }
     }
 
-    /// Who looks after them, when there are any.
+    /// Their supervisor, when there are any.
     pub const fn supervisor(&self) -> Option<&Embedded> {
         self.supervisor.as_ref()
     }
@@ -192,7 +192,7 @@ impl Preparer {
     /// Prepares `wanted`. Needs a runtime.
     ///
     /// # Errors
-    /// Another watchdog looks after the programs.
+    /// Another watchdog supervises the programs.
     pub async fn prepare(self, wanted: Definitions) -> Result<Prepared, String> {
         let is_new = !self.taken_over && (!wanted.programs.is_empty() || self.notes.exists());
         let taken_over = match is_new {

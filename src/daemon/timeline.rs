@@ -1,5 +1,5 @@
-//! One incident and the decisions around it as lines in order. The incident has the looks since the
-//! threshold was reached, the steps and the deliveries; the decisions have the looks before it, the
+//! One incident and the decisions around it as lines in order. The incident has the results since the
+//! threshold was reached, the steps and the deliveries; the decisions have the results before it, the
 //! threshold's arithmetic and what people did. Pure.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::health::{
 };
 use crate::notify::transcript;
 
-/// Decisions so long before the first counted fail belong to the story: such as a pause, or a new process.
+/// Decisions so long before the first counted fail belong to it, such as a pause, or a new process.
 const BEFORE: Duration = Duration::from_secs(60);
 
 /// An incident's lines.
@@ -26,18 +26,18 @@ pub struct TimelineLine {
     order: u8,
     pub kind: LineKind,
     pub text: String,
-    /// Lines with the same one say the same, and are told once.
+    /// Lines with the same one say the same, and are shown once.
     pub like: Option<String>,
 }
 
 /// What a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
-    /// A look.
+    /// A probe.
     CheckResult(Verdict),
     /// What was decided.
     Decision,
-    /// The supervisor could not be asked before a look.
+    /// The supervisor could not be asked before a probe.
     ListFailed,
     /// What held an action back.
     Held,
@@ -111,7 +111,7 @@ fn line(at: Moment, order: u8, kind: LineKind, text: impl Into<String>) -> Timel
     }
 }
 
-/// A look. Beyond the threshold one fail is like the other.
+/// A probe. Beyond the threshold one fail is like the other.
 fn result_line(at: Moment, judged: &Decision) -> Option<TimelineLine> {
     let Decision::Judged {
         verdict,
@@ -138,7 +138,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
     let at = note.at;
     let said = || note.decision.to_string();
     match &note.decision {
-        // from the opening on the incident has the looks in full
+        // from the opening on the incident has the results in full
         Decision::Judged { verdict, .. } => {
             let delivery = |entry: &crate::health::IncidentEntry| {
                 entry.at == at && matches!(entry.event, IncidentEvent::Probed(_))

@@ -28,7 +28,7 @@ use super::ticks::CheckPeriod;
 /// How a watchdog behaves beyond its settings: what the original command line asks for.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// In whose words people are told.
+    /// The format of notifications.
     pub words: MailFormat,
     /// Restart every process but ourselves.
     pub all: bool,

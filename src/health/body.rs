@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The longest line that is told as a part of another, in characters.
+/// The longest line that is quoted as a part of another, in characters.
 const LINE_MAX: usize = 120;
 
 /// A body: its beginning, its size, and which of the wanted texts were seen anywhere in it.

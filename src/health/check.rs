@@ -28,7 +28,7 @@ use super::warmup::{WarmUp, Warmed, Warming};
 /// Samples that are kept of a check, for strips on pages and in mails.
 const KEPT_SAMPLES: usize = 60;
 
-/// What is kept of a look's words, in characters.
+/// What is kept of a result's text, in characters.
 const KEPT_DETAIL: usize = 300;
 
 /// After a restart a service gets at least so long before it is called "not back".
@@ -68,7 +68,7 @@ pub struct Memory {
     /// Since when it stands there.
     #[serde(default, alias = "stands_since")]
     pub status_since: Option<Moment>,
-    /// The counted looks since the last action.
+    /// The counted results since the last action.
     pub streak: Streak,
     /// When the first fail of the current streak was seen.
     pub failing_since: Option<Moment>,
@@ -100,15 +100,15 @@ pub struct Memory {
     pub warmed: Option<Warmed>,
     /// The open episode.
     pub incident: Option<Incident>,
-    /// When people were last told about the open episode.
+    /// When people were last notified about the open episode.
     #[serde(alias = "told_at")]
     pub notified_at: Option<Moment>,
-    /// Degraded looks in a row, and whether that was told.
+    /// Degraded results in a row, and whether that was reported.
     pub degraded: Episode,
-    /// Looks in a row that nobody could judge, and whether that was told.
+    /// Results in a row that were unknown, and whether that was reported.
     #[serde(alias = "blind")]
     pub unknown: Episode,
-    /// The last looks, newest last.
+    /// The last results, newest last.
     pub samples: VecDeque<ResultSample>,
 }
 
@@ -189,13 +189,13 @@ impl Memory {
     }
 }
 
-/// A run of like looks that is told once.
+/// A run of like results that is reported once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Episode {
-    /// Looks in a row.
+    /// Results in a row.
     #[serde(alias = "looks")]
     pub results: u32,
-    /// Whether people were told.
+    /// Whether people were notified.
     #[serde(alias = "told")]
     pub notified: bool,
 }
@@ -225,7 +225,7 @@ pub struct Verifying {
     pub until: Moment,
 }
 
-/// One look, in short.
+/// One result, in short.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResultSample {
     /// When it ended.
@@ -238,7 +238,7 @@ pub struct ResultSample {
     pub took: Duration,
     /// The status code, when one came.
     pub code: Option<u16>,
-    /// What was wrong, in words, shortened; kept of the newest look only.
+    /// What was wrong, as text, shortened; kept of the newest result only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::verdict::{Finding, Verdict};
 
-/// 0 is fine, 1 a warning, 3 says that the command could not tell; anything else is a fail, also the end
+/// 0 is fine, 1 a warning, 3 says that the command does not know; anything else is a fail, also the end
 /// by a signal.
 const fn verdict(code: i32) -> Verdict {
     match code {

@@ -12,7 +12,7 @@ use super::observation::{Observation, StatusLine};
 use super::reason::{Phase, Reason};
 use super::verdict::{Finding, Judgement, Verdict};
 
-/// What an answer must look like to pass.
+/// What an answer must be to pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
     /// Codes that are fine.
@@ -152,7 +152,7 @@ impl Expectation {
         self.expect.iter().chain(&self.degraded).chain(rules)
     }
 
-    /// The opinion about `seen`. Every expectation is looked at, so that one look tells all that is wrong.
+    /// The opinion about `seen`. Every expectation is looked at, so that one probe reports all that is wrong.
     pub fn judge(&self, seen: &Observation) -> Judgement {
         let facts = Facts::new(seen, self.max_parsed);
         let grounds = self.grounds(&facts);

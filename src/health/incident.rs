@@ -11,10 +11,10 @@ use super::observation::Observation;
 use super::step::Outcome;
 use super::verdict::{Judgement, Verdict};
 
-/// The looks that an incident keeps in full; of longer ones the middle is dropped.
+/// The results that an incident keeps in full; of longer ones the middle is dropped.
 const KEPT_ENTRIES: usize = 100;
 
-/// Of these the first, which tell how it began, are never dropped.
+/// Of these the first, which say how it began, are never dropped.
 const KEPT_FIRST: usize = 10;
 
 /// What is kept of a body and of each header in an incident, in bytes: an excerpt for people.
@@ -37,7 +37,7 @@ pub struct Incident {
     pub attempts: u32,
     /// Reports that were made about it.
     pub reports: u64,
-    /// Whether people were told that it is down.
+    /// Whether people were notified that it is down.
     #[serde(alias = "told")]
     pub notified: bool,
     /// It was opened by a restart by hand, and the threshold was not reached since.
@@ -124,7 +124,7 @@ impl Incident {
         }
     }
 
-    /// Every look that is remembered, in order.
+    /// Every result that is remembered, in order.
     pub fn results(&self) -> impl DoubleEndedIterator<Item = &CheckResult> {
         self.entries.iter().filter_map(|entry| match &entry.event {
             IncidentEvent::Probed(result) => Some(&**result),
@@ -132,7 +132,7 @@ impl Incident {
         })
     }
 
-    /// The last look that failed.
+    /// The last result that failed.
     pub fn last_fail(&self) -> Option<&CheckResult> {
         self.results()
             .rfind(|result| result.judgement.verdict == Verdict::Fail)
@@ -205,7 +205,7 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
-    /// The look without what is too long to be remembered.
+    /// The result without what is too long to be remembered.
     #[must_use]
     pub fn brief(mut self) -> Self {
         if let Some(body) = &mut self.seen.body {
@@ -220,7 +220,7 @@ impl CheckResult {
     }
 }
 
-/// What people are told, once.
+/// One notification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Counts up within its incident, from 1; together with the incident's id it is unique for ever.
@@ -236,7 +236,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The look that it is about.
+    /// The result that it is about.
     pub fn result(&self) -> Option<&CheckResult> {
         let wanted = match self.kind {
             ReportKind::Degraded => Verdict::Degraded,
@@ -280,7 +280,7 @@ pub enum ReportKind {
     },
     /// It answers, but not as it should; nothing is restarted for it.
     Degraded,
-    /// For a long time nobody could tell whether it is well: the watchdog's own trouble.
+    /// For a long time its state was unknown: the watchdog's own trouble.
     #[serde(alias = "blind")]
     Unknown,
 }
@@ -300,7 +300,7 @@ impl ReportKind {
     }
 }
 
-/// What is known of a check that is down when it is first told.
+/// What is known of a check that is down in the first report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DownState {

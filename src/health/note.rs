@@ -31,11 +31,11 @@ pub struct Note {
 pub enum Decision {
     /// A tick led to nothing.
     TickDropped(Dropped),
-    /// The supervisor could not be asked before the look.
+    /// The supervisor could not be asked before the probe.
     ListFailed { error: CallError },
-    /// One of several supervisors could not be asked before the look.
+    /// One of several supervisors could not be asked before the probe.
     Unasked { backend: Backend, error: CallError },
-    /// A look was judged.
+    /// A probe was judged.
     Judged {
         verdict: Verdict,
         reason: Option<Reason>,
@@ -44,7 +44,7 @@ pub enum Decision {
         took: Duration,
         counted: Counted,
     },
-    /// It passed so often in a row, with nothing else to tell: passes are summed up before they are written down.
+    /// It passed so often in a row, with nothing else to report: passes are summed up before they are written down.
     PredicateResult {
         count: u64,
         /// When the first of them ended; the last one is the note's own time.
@@ -52,7 +52,7 @@ pub enum Decision {
         shortest: Duration,
         longest: Duration,
     },
-    /// Another process than last time is looked at: counting starts anew.
+    /// Another process than last time is there: counting starts anew.
     Replaced { process: String },
     /// An action would be due and is held back.
     Held(Gate),
@@ -98,7 +98,7 @@ pub enum Decision {
     Up,
     /// It passes again, so long after the first fail.
     Recovered { down: Duration },
-    /// People are told.
+    /// People are notified.
     #[serde(alias = "telling")]
     Reporting { report: u64, kind: ReportKind },
     /// A person paused it.
@@ -174,7 +174,7 @@ pub enum Dropped {
     SupervisorShutdown,
 }
 
-/// Whether and how a look counted.
+/// Whether and how a probe counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {

@@ -16,7 +16,7 @@ pub struct Observation {
     /// From the start of the probe to its end, all phases and redirects included.
     #[serde(with = "seconds")]
     pub duration: Duration,
-    /// The wall clock's time of the look, in seconds since the Unix epoch: certificates expire by it.
+    /// The wall clock's time of the probe, in seconds since the Unix epoch: certificates expire by it.
     #[serde(default)]
     pub at_unix: Option<i64>,
     /// How long each phase took, summed over redirects.
@@ -205,7 +205,7 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Trouble of `reason` in `phase`, told as `detail`.
+    /// Trouble of `reason` in `phase`, described by `detail`.
     pub fn new(reason: Reason, phase: Phase, detail: impl Into<String>) -> Self {
         Self {
             reason,

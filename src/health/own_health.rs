@@ -1,4 +1,4 @@
-//! The watchdog's own health, as it tells load balancers and monitors: ready once, and healthy for as long as no
+//! The watchdog's own health, as load balancers and monitors see it: ready once, and healthy for as long as no
 //! reason speaks against it. Readiness is a latch, and levels have a hysteresis, as Halon's monitor has it
 //! (`/ready`, `/healthy`, `monitor.healthy.*.{upper,lower}`).
 

@@ -11,7 +11,7 @@ use super::target::Target;
 pub enum Selection {
     /// Every process of the default supervisor but ourselves (`-a`).
     All,
-    /// Those that a target matches. Empty: nothing is restarted, it is only told.
+    /// Those that a target matches. Empty: nothing is restarted, people are only notified.
     Targets(Vec<Target>),
 }
 
@@ -65,7 +65,7 @@ pub struct Remedy {
 }
 
 impl Remedy {
-    /// Tell, but restart nothing.
+    /// Notify, but restart nothing.
     pub const NONE: Self = Self {
         selection: Selection::NONE,
         default: Backend::Supervisord,
@@ -158,7 +158,7 @@ impl Remedy {
     }
 }
 
-/// One action to perform: restart the remedy's processes, if they are still those the check looked at.
+/// One action to perform: restart the remedy's processes, if they are still those the check probed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The check whose remedy this is.
@@ -170,7 +170,7 @@ pub struct Plan {
     /// Which part of it now.
     #[serde(default)]
     pub scope: Scope,
-    /// The processes as they were before the check looked; `None` when the supervisor did not say, so
+    /// The processes as they were before the probe; `None` when the supervisor did not say, so
     /// that there is nothing to compare with.
     pub listed: Option<Vec<Process>>,
     /// Processes whose restart is unfinished: they are left alone, because they are tried again by themselves.

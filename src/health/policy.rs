@@ -26,12 +26,12 @@ pub struct Policy {
     pub rearm: Option<Duration>,
     /// Which fails lead to an action. `None` is all.
     pub act_on: Option<BTreeSet<Reason>>,
-    /// When people are told.
+    /// When people are notified.
     pub notify: NotifyMode,
 }
 
 impl Policy {
-    /// The original's: act whenever this tick's verdict is fail, tell every time.
+    /// The original's: act whenever this tick's verdict is fail, notify every time.
     pub fn drop_in() -> Self {
         Self {
             fail: Fails::InARow(1),
@@ -78,11 +78,11 @@ impl Default for Policy {
 pub enum Fails {
     /// So many in a row. At least 1.
     InARow(u32),
-    /// `fails` of the last `of` looks; `1 <= fails <= of`.
+    /// `fails` of the last `of` results; `1 <= fails <= of`.
     Within { fails: u32, of: u32 },
 }
 
-/// When people are told.
+/// When people are notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotifyMode {

@@ -222,7 +222,7 @@ impl Process {
         self
     }
 
-    /// Whether this is the life that `before` was; `None` when nothing tells.
+    /// Whether this is the life that `before` was; `None` when that is unknown.
     pub fn is_still(&self, before: &Self) -> Option<bool> {
         let lives = self.instance.as_ref().zip(before.instance.as_ref());
         let same_life = lives.map(|(now, then)| now == then);

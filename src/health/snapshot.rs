@@ -35,7 +35,7 @@ pub struct Totals {
     pub pending: usize,
     pub paused: usize,
     pub gave_up: usize,
-    /// Looks under way.
+    /// Probes under way.
     pub probing: usize,
     /// Restarts under way.
     pub acting: usize,
@@ -53,7 +53,7 @@ pub struct CheckView {
     pub status: Status,
     #[serde(with = "rfc3339::optional")]
     pub since: Option<Moment>,
-    /// The newest look.
+    /// The newest probe.
     pub last: Option<CheckResultView>,
     /// What else was seen then, by this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,18 +97,18 @@ pub struct CheckView {
     pub dry_run: bool,
     /// Since the start of the watchdog.
     pub counts: CheckCounts,
-    /// The last looks, newest last.
+    /// The last results, newest last.
     pub samples: Vec<CheckResultView>,
 }
 
-/// One look.
+/// One probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResultView {
     #[serde(with = "rfc3339")]
     pub at: Moment,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
-    /// Empty but for the newest look.
+    /// Empty but for the newest probe.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
     pub took: f64,
@@ -149,7 +149,7 @@ pub struct IncidentView {
     #[serde(with = "rfc3339")]
     pub since: Moment,
     pub attempts: u32,
-    /// Whether people were told.
+    /// Whether people were notified.
     pub notified: bool,
     /// Reports about it that were made and are not known to be delivered.
     #[serde(default)]

@@ -63,7 +63,7 @@ pub enum ActionStep {
 pub enum Skip {
     /// It is not RUNNING: whoever stopped it, or its supervisor, is at work on it.
     NotRunning { state: ProcessState },
-    /// It is another process than the check looked at: someone restarted it meanwhile.
+    /// It is another process than the check probed: someone restarted it meanwhile.
     Replaced {
         #[serde(alias = "looked")]
         probed: Option<u32>,
@@ -98,7 +98,7 @@ pub enum Halt {
     Held(Gate),
     /// Its supervisor could not be asked.
     Unasked,
-    /// Before the look nobody could say which processes there are, so one is enough for this attempt.
+    /// Before the probe nobody could say which processes there are, so one is enough for this attempt.
     OneIsEnough,
     /// The check was changed or taken away.
     Changed,

@@ -1,4 +1,4 @@
-//! Counting: how many looks it takes to call a check down, and up again.
+//! Counting: how many results it takes to call a check down, and up again.
 
 use std::collections::VecDeque;
 
@@ -30,12 +30,12 @@ impl Status {
     }
 }
 
-/// The counted looks since the last action.
+/// The counted results since the last action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streak {
     fails: u32,
     passes: u32,
-    /// The last looks, newest last, `true` for a fail; as many as `fail_within` looks at.
+    /// The last results, newest last, `true` for a fail; as many as `fail_within` covers.
     window: VecDeque<bool>,
 }
 
@@ -54,7 +54,7 @@ impl Streak {
         self.push(false, policy);
     }
 
-    /// Forgets all: after an action, or when another process is looked at.
+    /// Forgets all: after an action, or when the process is another one.
     pub fn reset(&mut self) {
         *self = Self::default();
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::{Phase, Reason};
 
-/// What one look came to. Only [`Verdict::Fail`] counts towards a restart.
+/// What the result of one probe means. Only [`Verdict::Fail`] counts towards a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -20,7 +20,7 @@ pub enum Verdict {
     Draining,
     /// It is not well.
     Fail,
-    /// We could not tell, and it is our own trouble: the look is discarded.
+    /// The state is unknown because of our own trouble: the result is discarded.
     Unknown,
 }
 
@@ -84,7 +84,7 @@ pub struct Judgement {
     pub phase: Option<Phase>,
     /// One line for people, such as `status 500 Internal Server Error, expected 200`.
     pub detail: String,
-    /// Every expectation that could be looked at, met or not.
+    /// Every expectation that could be checked, met or not.
     pub findings: Vec<Finding>,
 }
 

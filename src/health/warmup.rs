@@ -83,7 +83,7 @@ impl Warmed {
     }
 }
 
-/// Which of its lives `process` is; `None` when nothing tells.
+/// Which of its lives `process` is; `None` when that is unknown.
 pub(super) fn life(process: &Process) -> Option<String> {
     let pid = || process.pid.map(|pid| pid.to_string());
     process.instance.clone().or_else(pid)

@@ -138,7 +138,7 @@ impl Race {
     fn note(&mut self, endpoint: &Endpoint, fault: &io::Error) {
         self.begun.retain(|begun| begun != endpoint);
         let trouble = of_io(fault, Phase::Connect, &endpoint.to_string());
-        // an address that this machine has no way to reach tells less than any other; a shortage of ours more
+        // an address that this machine has no way to reach says less than any other; a shortage of ours more
         let weight = match (fault.raw_os_error(), trouble.reason) {
             (Some(libc::EADDRNOTAVAIL), _) => 0,
             (_, Reason::Unreachable) => 1,

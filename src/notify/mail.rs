@@ -62,7 +62,7 @@ impl MailNotifier {
         })
     }
 
-    /// Sends `message`. Sent twice it has the same Message-ID, so that a retry can be told from a new mail.
+    /// Sends `message`. Sent twice it has the same Message-ID, so that a retry can be distinguished from a new mail.
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.

@@ -160,7 +160,7 @@ fn head(report: &Report, render_context: &RenderContext) -> String {
     head
 }
 
-/// The newest look, when it is another than the one the report is about.
+/// The newest probe, when it is another than the one the report is about.
 fn now(report: &Report) -> Option<String> {
     let newest = report.incident.results().next_back()?;
     if report
@@ -241,7 +241,7 @@ fn advice_when_held(gate: &Gate, check: &str) -> String {
     }
 }
 
-/// The processes that were stopped and do not run again, as far as the incident tells.
+/// The processes that were stopped and do not run again, as far as the incident shows.
 fn not_running(incident: &Incident) -> Vec<String> {
     let mut stuck: Vec<&ProcessName> = Vec::new();
     for (_, outcome) in incident.actions() {

@@ -131,7 +131,7 @@ impl WebhookSpec {
         self.name.clone().unwrap_or_else(|| self.address())
     }
 
-    /// The origin of its URL, and a few letters that tell it from others there: the rest may be a secret.
+    /// The origin of its URL, and a few letters that distinguish it from others there: the rest may be a secret.
     pub fn address(&self) -> String {
         let url = self.url.url.expose();
         let scheme = if self.url.is_secure { "https" } else { "http" };

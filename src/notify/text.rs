@@ -1,5 +1,5 @@
-//! Text for people: spans of time, sizes, text made safe to look at and to put into a header, and
-//! the excerpt of a body. Pure; nothing here knows what is told.
+//! Text for people: spans of time, sizes, text made safe for terminals and headers, and
+//! the excerpt of a body. Pure; nothing here knows what the texts say.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! The evidence of an incident as text: what was seen, what was done, what was kept, what held an action back,
-//! and its looks as a strip. Each section is one function; `report` puts them together.
+//! and its results as a strip. Each section is one function; `report` puts them together.
 
 use std::fmt::Write as _;
 
@@ -28,13 +28,13 @@ const HEADERS: [&str; 9] = [
 /// The most characters of a header's value or a finding.
 const BRIEF: usize = 200;
 
-/// The most looks in a strip.
+/// The most results in a strip.
 const STRIP: usize = 60;
 
 /// The most actions that are shown step by step: of a roll, each process is one.
 const ACTIONS: usize = 10;
 
-/// What the report is about: one look with its grounds.
+/// What the report is about: one probe with its grounds.
 pub(super) fn seen(
     report: &Report,
     result: &CheckResult,

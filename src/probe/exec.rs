@@ -79,7 +79,7 @@ impl ExecProbe {
         };
         match exec::run(&command).await {
             Ok(finished) => {
-                // as shells tell it: a signal counts from 128 on
+                // as in shells: a signal counts from 128 on
                 let signal = finished.status.signal().map(|signal| 128 + signal);
                 seen.exit = finished.status.code().or(signal);
                 self.note_output(&mut seen, &finished.stdout, &finished.stderr);
@@ -116,7 +116,7 @@ impl ExecProbe {
         let occurs = |needle: &&Vec<u8>| memmem::find(&kept, needle).is_some();
         let found: Vec<_> = self.needles.iter().filter(occurs).cloned().collect();
         if output.is_truncated() && found.len() < self.needles.len() {
-            // it may stand in what was dropped, so nobody can tell
+            // it may stand in what was dropped, so the answer is not known
             let detail = format!("it prints more than {} bytes", self.spec.max_body);
             seen.trouble = Some(Trouble::new(Reason::TooLarge, Phase::FirstByte, detail));
         }

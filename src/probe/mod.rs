@@ -109,7 +109,7 @@ impl Probe {
     }
 }
 
-/// What was `seen`, unless nobody can tell: a probe that failed and woke up long after its deadline was not scheduled
+/// What was `seen`, unless it is not known: a probe that failed and woke up long after its deadline was not scheduled
 /// (a stopped process, a paused machine, an overload of our own), which says nothing about the service.
 fn in_time(mut seen: Observation, timeout: Duration) -> Observation {
     let slack = (timeout / 10).clamp(Duration::from_millis(100), Duration::from_secs(1));

@@ -1,5 +1,5 @@
 //! Between those who ask and the loop. Views are kept for a moment, so that many requests cost the loop one view; a
-//! loop that does not answer makes no request wait for long, and is told once its last view is old.
+//! loop that does not answer makes no request wait for long, and is reported as unhealthy once its last view is old.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const OLD: Duration = Duration::from_secs(30);
 /// What is to be changed or read from the disk may take longer.
 const ASK_PATIENCE: Duration = Duration::from_secs(10);
 
-/// An incident, told.
+/// An incident and its timeline.
 #[derive(Clone, Debug)]
 pub struct IncidentText {
     pub incident: Incident,

@@ -315,7 +315,7 @@ fn perf_metrics(view: &View) -> String {
     format!("{metrics}\n")
 }
 
-/// What of our memory is in use; -1 where the kernel does not tell.
+/// What of our memory is in use; -1 where the kernel does not say.
 fn resident_bytes() -> i64 {
     let pages = fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<i64>().ok());

@@ -1,4 +1,4 @@
-//! Where clients come in: sockets that are bound before anything is served, and a bounded crowd of clients on each.
+//! Where clients come in: sockets that are bound before anything is served, and a bounded number of clients on each.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -179,7 +179,7 @@ impl ClientBusy {
 }
 
 /// Accepts clients for as long as it is let, `most` at a time. When there are more, the one that came first and asks
-/// nothing just now is hung up on: a crowd that says nothing keeps out nobody who wants to know.
+/// nothing just now is disconnected first: silent clients keep out no other.
 pub async fn accept<F>(
     listener: ServeListener,
     most: usize,

@@ -1,5 +1,5 @@
 //! Metrics as text, in OpenMetrics 1.0 or in Prometheus's older format (0.0.4): families with their metadata,
-//! samples with escaped labels, the end mark. Which families there are is told by `super::metrics` and
+//! samples with escaped labels, the end mark. Which families there are is in `super::metrics` and
 //! [`super::probes`].
 //!
 //! States are gauges of 0 and 1 and no `stateset`, so that the OpenMetrics text of a one-shot check, which has

@@ -2,7 +2,7 @@
 //! existing rules and dashboards fit; with the check's name as label `check`.
 //!
 //! What was not seen is not written: no status without an answer, no phase that was not reached. A zero in its
-//! place could not be told from a measured one.
+//! place would look like a measured one.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ impl<'a> ProbeSample<'a> {
     }
 }
 
-/// Writes `samples` in families. Of checks that have the same name all but the first are told apart by a number.
+/// Writes `samples` in families. Of checks that have the same name all but the first get a number.
 pub fn write(samples: &[ProbeSample<'_>], page: &mut Exposition) {
     let names = names(samples);
     let named = || names.iter().map(String::as_str).zip(samples);

@@ -25,7 +25,7 @@ pub struct ServeSpec {
     pub unavailable: u16,
     /// A request is to be complete within so long.
     pub check_timeout: Duration,
-    /// Whether `/status.json` tells about the host.
+    /// Whether `/status.json` shows the host.
     pub environment: bool,
     /// When the watchdog itself is unhealthy.
     pub healthy: OwnLimits,

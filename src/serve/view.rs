@@ -26,7 +26,7 @@ pub struct View {
     pub outbox: u64,
     /// How late the newest tick was.
     pub tick_lag: Duration,
-    /// The programs that the watchdog looks after itself.
+    /// The programs that the watchdog supervises itself.
     pub programs: Vec<Process>,
 }
 
@@ -127,7 +127,7 @@ pub fn trouble(check: &CheckView) -> String {
             None => "not probed yet".to_owned(),
             Some(_) => words(ServedState::Pending),
         },
-        // a check that passes again and has not passed often enough has nothing wrong to tell
+        // a check that passes again and has not passed often enough has no trouble to show
         ServedState::Down if last.is_some_and(|last| last.reason.is_none()) => "down".to_owned(),
         ServedState::Down => words(ServedState::Down),
     }

@@ -111,7 +111,7 @@ fn read(path: &Path) -> Result<Connection, FileFault> {
     }
 }
 
-/// `path` as a URI that tells SQLite that no process writes the file.
+/// `path` as a URI that says to SQLite that no process writes the file.
 fn immutable(path: &Path) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {

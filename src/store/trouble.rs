@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
-/// Why the store cannot keep things on disk. Told once, by the sentence in `text`.
+/// Why the store cannot keep things on disk. Reported once, with the text in `text`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreTrouble {
     /// Of which kind.

@@ -16,7 +16,7 @@ use crate::cli::values;
 /// them or those named.
 ///
 /// The exit status is 0 when all pass, 1 when the worst is degraded, starting or draining, 2 when
-/// one fails, and 3 when it could not be told: wrong usage, a wrong configuration, or trouble of
+/// one fails, and 3 when the result is unknown: wrong usage, a wrong configuration, or trouble of
 /// our own. The numbers are those of Nagios.
 #[derive(Parser, Debug)]
 #[command(
@@ -68,17 +68,17 @@ pub struct WaitArgs {
 
     /// Pass when the check fails, and fail when it passes
     ///
-    /// For making sure that something is down or forbidden. What could not be told stays so.
+    /// For making sure that something is down or forbidden. An unknown result stays unknown.
     #[arg(long)]
     pub invert: bool,
 }
 
-/// How the results are told.
+/// How the results are shown.
 #[derive(Args, Debug)]
 #[group(skip)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// How the results are told [default: human on a terminal, else plain]
+    /// How the results are shown [default: human on a terminal, else plain]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<CheckFormat>,
 
@@ -95,7 +95,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "RANGE")]
     pub crit: Option<AlertRange>,
 
-    /// Print nothing; the exit status tells
+    /// Print nothing; the result is the exit status
     #[arg(short, long, conflicts_with = "format")]
     pub quiet: bool,
 
@@ -107,7 +107,7 @@ pub struct OutputArgs {
     pub verbose: bool,
 }
 
-/// How results are told.
+/// How results are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CheckFormat {
     /// For people: every expectation, where the time went, the beginning of a bad answer

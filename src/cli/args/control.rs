@@ -1,4 +1,4 @@
-//! The options of the commands that talk to a running watchdog, or look at what it left.
+//! The options of the commands that talk to a running watchdog, or read what it left.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -160,7 +160,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "ID", conflicts_with_all = ["all", "trace"])]
     pub incident: Option<String>,
 
-    /// All incidents that are remembered: with NAME told oldest first, without it listed newest first
+    /// All incidents that are remembered: with NAME shown oldest first, without it listed newest first
     #[arg(long, conflicts_with = "trace")]
     pub all: bool,
 

@@ -55,7 +55,7 @@ pub fn is_command(word: &str) -> bool {
 /// Asks URLs whether they are well, and restarts what has hung
 ///
 /// httpok asks URLs whether they are well. When a service has hung it keeps the evidence, restarts the
-/// right process through whatever supervises it, makes sure that it came back, and tells people.
+/// right process through whatever supervises it, makes sure that it came back, and notifies people.
 ///
 /// Under supervisord it is an event listener that takes the command line of superlance's httpok, which
 /// it replaces. In a shell it asks once (check) or is a watchdog of its own (watch).
@@ -82,7 +82,7 @@ pub enum CliCommand {
     ///
     /// A watchdog in the foreground, for systemd, a container or a terminal. Every check is asked on
     /// its own beat; after enough failures in a row its processes are restarted through whatever
-    /// supervises them, and people are told.
+    /// supervises them, and people are notified.
     ///
     /// No program that was stopped for a restart is ever left stopped: what is about to be done is on
     /// disk before it happens, and the next run finishes what this one could not.
@@ -112,7 +112,7 @@ pub enum CliCommand {
     /// Show how the checks of a running watchdog stand
     ///
     /// Prints a row for every check: where it stands and since when, the restarts within the budget's
-    /// window, the last look, and what comes next or is held back. With several watchdogs in the state
+    /// window, the last probe, and what comes next or is held back. With several watchdogs in the state
     /// directory it shows them all.
     ///
     /// The exit status is 0 when a watchdog answered, however its checks stand, and 3 when none did or a
@@ -120,10 +120,10 @@ pub enum CliCommand {
     #[command(after_long_help = examples::help(examples::STATUS))]
     Status(StatusArgs),
 
-    /// Tell the story of a check's last incident
+    /// Show the timeline of a check's last incident
     ///
     /// Prints the timeline of an incident from what the watchdog has written down, whether it runs or
-    /// not: every look with the threshold's arithmetic, what held a restart back, every step with how long
+    /// not: every probe with the threshold's arithmetic, what held a restart back, every step with how long
     /// it took, the evidence and where it is, and which reports were made and delivered. Times are UTC, and
     /// relative to the first fail.
     #[command(after_long_help = examples::help(examples::EXPLAIN))]
@@ -131,7 +131,7 @@ pub enum CliCommand {
 
     /// Keep a check from restarting anything for a while
     ///
-    /// The check is still asked and still told about. Nothing is restarted for it until the pause is over,
+    /// The check is still probed and still reported. Nothing is restarted for it until the pause is over,
     /// is ended by resume, or a person says restart. A pause outlives the watchdog.
     #[command(after_long_help = examples::help(examples::PAUSE))]
     Pause(PauseArgs),
@@ -143,9 +143,9 @@ pub enum CliCommand {
     /// Restart a check's processes now
     ///
     /// By hand: thresholds, grace, pauses, back-off, budgets and other checks do not hold it back. It is
-    /// done as any other restart: looked at again, evidence kept, stopped, started, watched until it
+    /// done as any other restart: probed again, evidence kept, stopped, started, watched until it
     /// passes; and it counts against the budget. It is refused while one of the processes is being
-    /// restarted already, and while the watchdog is ending. People are told only when it does not come
+    /// restarted already, and while the watchdog is ending. People are notified only when it does not come
     /// back.
     #[command(after_long_help = examples::help(examples::RESTART))]
     Restart(OneArgs),
@@ -260,7 +260,7 @@ pub enum NotifyCommand {
 pub enum ConfigCommand {
     /// Say whether a configuration file is valid
     ///
-    /// Reads FILE as watch would and tells everything that is wrong with it at once, each with its
+    /// Reads FILE as watch would and reports everything that is wrong with it at once, each with its
     /// line and what would be right. Nothing is asked or touched.
     ///
     /// The exit status is 0 when the file is valid and 3 when it is not.

@@ -12,7 +12,7 @@ use crate::cli::values;
 /// `httpok run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// The URL that tells whether the command is well
+    /// The URL that shows whether the command is healthy
     #[arg(long, value_name = "URL")]
     pub url: String,
 

@@ -1,5 +1,5 @@
 //! The options of `watch`. What the file of `--config` would say is refused beside it, so that there is
-//! one place to look.
+//! one place.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct WatchArgs {
     /// Restart this process when a URL is down; may be given again
     ///
     /// web is that process in any group, app:web one member of a group, app:* a whole group, systemd/nginx
-    /// a unit of systemd, docker/redis a container. Without it nothing is restarted and people are only told.
+    /// a unit of systemd, docker/redis a container. Without it nothing is restarted and people are only notified.
     #[arg(
         short,
         long = "program",
@@ -138,7 +138,7 @@ pub struct PolicyArgs {
     pub backoff: Backoff,
 }
 
-/// Who is told, and how.
+/// Who is notified, and how.
 #[derive(Args, Debug)]
 #[group(id = "mail", multiple = true)]
 #[command(next_help_heading = "Mail")]

@@ -31,7 +31,7 @@ impl Drop for Screen {
     }
 }
 
-/// Shows what `draw` makes, every `interval`, until a signal ends it or nobody reads any more. `draw` is told how
+/// Shows what `draw` makes, every `interval`, until a signal ends it or nobody reads any more. `draw` gets
 /// many columns there are, when that is known.
 ///
 /// # Errors

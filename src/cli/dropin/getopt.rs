@@ -25,7 +25,7 @@ pub struct Flag<K> {
 pub struct GivenOption<K> {
     /// Which one.
     pub key: K,
-    /// Its full name as told to people: `-t` or `--timeout`.
+    /// Its full name as shown to people: `-t` or `--timeout`.
     pub spelled: String,
     /// Its value; empty for an option without one.
     pub value: String,

@@ -1,4 +1,4 @@
-//! An incident as text for people: what it was, a strip of its looks, its timeline, what was kept. Pure.
+//! An incident as text for people: what it was, a strip of its results, its timeline, what was kept. Pure.
 
 use crate::health::counted;
 use std::fmt::Write as _;
@@ -71,7 +71,7 @@ fn heading(incident: &Incident, paint: Paint) -> String {
     out
 }
 
-/// One character a look or action, the newest last.
+/// One character per result or action, the newest last.
 fn strip(timeline: &Timeline, paint: Paint) -> String {
     let marks: Vec<_> = timeline
         .lines

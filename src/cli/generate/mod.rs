@@ -51,7 +51,7 @@ fn pages() -> Vec<(String, String)> {
 }
 
 fn collect(command: &Command, found: &mut Vec<Command>) {
-    // a command that only holds others has nothing to tell
+    // a command that only holds others has no page
     if !command.has_subcommands() || name(command) == "httpok" {
         found.push(command.clone());
     }

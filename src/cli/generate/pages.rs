@@ -1,4 +1,4 @@
-//! The manual pages' sections that no option tells: exit status, files, environment, formats. Here is which page
+//! The manual pages' sections that are about no option: exit status, files, environment, formats. Here is which page
 //! has which, and what several pages have.
 
 mod check;

@@ -1,7 +1,7 @@
 //! One JSON object a line and URL (JSON lines), in the order of the command line.
 //!
 //! The schema is a promise: keys are added, never renamed or removed, and every key is always there.
-//! Times are seconds. It is told to users in the manual page of `check`.
+//! Times are seconds. It is described in the manual page of `check`.
 
 use serde::Serialize;
 

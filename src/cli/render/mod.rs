@@ -1,4 +1,4 @@
-//! How results are told. Every format is a function from results to text: no IO, no terminal, no clock.
+//! How results are shown. Every format is a function from results to text: no IO, no terminal, no clock.
 
 pub mod columns;
 mod human;

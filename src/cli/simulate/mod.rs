@@ -1,6 +1,6 @@
 //! `httpok simulate`: the decision core alone over a trace. `trace` reads the lines, `written` those that a person wrote
 //! (`fields` has one object's keys), into the words of `trace_event`. `world` completes what a written trace
-//! leaves out (with its processes in `stock`), `replay` runs a journal, `tell` prints decisions.
+//! leaves out (with its processes in `processes`), `replay` runs a journal, `print` prints decisions.
 
 mod fields;
 mod print;

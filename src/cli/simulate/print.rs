@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::render::visible;
 use crate::health::{Decision, Effect, Moment, Note};
 
-/// Collects what is told.
+/// Collects what is printed.
 #[derive(Debug, Default)]
 pub struct TracePrinter {
     json: bool,
@@ -59,12 +59,12 @@ impl TracePrinter {
         }
     }
 
-    /// The moment that is told as zero.
+    /// The moment that is printed as zero.
     pub fn begin(&mut self, at: Moment) {
         self.origin.get_or_insert(at);
     }
 
-    /// Tells what was decided.
+    /// Prints what was decided.
     pub fn effects(&mut self, effects: &[Effect]) {
         for effect in effects {
             if let Effect::Note(note) = effect {

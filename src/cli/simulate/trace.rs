@@ -15,7 +15,7 @@ use crate::health::{Counted, Decision, Moment, Note, Verdict};
 /// The history sums passes up. So many of a run are played: what comes of more is the same.
 const MOST_PASSES: u64 = 1000;
 
-/// More faults than these are not told.
+/// More faults than these are not shown.
 const TOLD: usize = 50;
 
 /// What a trace is.
@@ -202,7 +202,7 @@ impl Reader<'_> {
             let known = self.known.iter().copied();
             faults.push(crate::cli::control::find::no_such_check(&check, known));
         }
-        // a decision is made when the look is over, which began before
+        // a decision is made when the probe ends, which began before
         let took = match &what {
             TraceEvent::Sample { sample, .. } => sample.took,
             _ => Duration::ZERO,
@@ -224,7 +224,7 @@ impl Reader<'_> {
     }
 }
 
-/// A pass without anything to tell.
+/// A pass without anything to report.
 fn pass(took: Duration) -> Decision {
     Decision::Judged {
         verdict: Verdict::Pass,

@@ -44,7 +44,7 @@ pub enum TraceEvent {
     },
     /// What someone else does to a check's processes.
     Processes { check: String, are: Processes },
-    /// The watchdog is told to end.
+    /// The watchdog is asked to end.
     Shutdown,
 }
 

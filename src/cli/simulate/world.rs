@@ -25,7 +25,7 @@ const AFTER_THE_END: Duration = Duration::from_secs(600);
 /// No trace leads to more events than this many per line: they would never end.
 const MOST_PER_STEP: usize = 100_000;
 
-/// Runs `steps`, telling every decision.
+/// Runs `steps`, printing every decision.
 pub fn run(setup: &SimulatedConfig, steps: &[TraceStep], printer: &mut TracePrinter) {
     let mut world = World::new(setup, printer);
     for step in steps {
@@ -151,7 +151,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether a look after a restart is due anyway, so that nobody has to ask for one.
+    /// Whether a probe after a restart is due anyway.
     fn is_about_to_probe(&self, check: &str) -> bool {
         self.agenda.values().any(|due| match due {
             QueuedEvent::List(effect) | QueuedEvent::Probe(effect) => matches!(
@@ -329,7 +329,7 @@ fn status(code: u16) -> StatusLine {
     }
 }
 
-/// What a service says, as the event that ends a look.
+/// What a service says, as the event that ends a probe.
 fn answer(check: String, ticket: crate::health::Ticket, sample: TraceSample) -> Event {
     let duration = sample.took;
     match sample.answer {

@@ -19,7 +19,7 @@ pub enum RequestAction {
     ShowStatus,
     /// Read the configuration again.
     Reload,
-    /// Be unhealthy for this reason until told otherwise, or not any more.
+    /// Be unhealthy for this reason until set otherwise, or not any more.
     SetHealth { unhealthy: Option<String> },
     /// Write to the store what waits for its turn.
     Flush,
@@ -29,7 +29,7 @@ pub enum RequestAction {
     Program { name: String, start: bool },
     /// Have a check's processes restarted, and answer when it is known whether that can be done.
     Restart { check: String },
-    /// Tell the decision core, and show the check as it stands then.
+    /// Feed the decision core, and show the check as it stands then.
     StdinFeed { check: String, event: Event },
     /// Nothing: this is the answer.
     Refuse(ControlReply),

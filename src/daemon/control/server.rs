@@ -16,7 +16,7 @@ use super::protocol::{self, ControlCommand, ControlFault, ControlReply};
 use super::request::PendingRequest;
 
 /// Clients at a time. When there are more, the one that came first and asks nothing just now is hung up on: a
-/// crowd of silent clients keeps out no other.
+/// number of silent clients keeps out no other.
 const CLIENTS: usize = 16;
 /// The longest request, in bytes.
 const LONGEST: usize = 16 * 1024;

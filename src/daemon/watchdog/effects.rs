@@ -177,7 +177,7 @@ impl Watchdog {
             .write(PersistEntry::Reports(batch));
     }
 
-    /// Writes down the episodes that have ended, with whom was told of it.
+    /// Writes down the episodes that have ended, with the reports that were sent.
     fn write_ended(&mut self) {
         for name in self.monitor.take_noted_after_end() {
             if let Some(ended) = self.monitor.take_closed(&name) {
@@ -216,7 +216,7 @@ impl Watchdog {
         self.written.insert(check.to_owned(), fingerprint);
     }
 
-    /// The URL of a check and the look that led to an action.
+    /// The URL of a check and the probe that led to an action.
     fn cause(&self, check: &str) -> (String, Option<CheckResult>) {
         let url = self.monitor.check(check);
         let incident = self

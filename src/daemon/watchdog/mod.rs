@@ -308,7 +308,7 @@ impl Watchdog {
         }
     }
 
-    /// Tells the service manager above us how things stand.
+    /// Sends our status to the service manager above us.
     fn update_sd_notify(&mut self) {
         if self.sd_notify.is_there() {
             let snapshot = self.monitor.snapshot(self.executor.clock.now());

@@ -44,7 +44,7 @@ impl Passes {
             .collect()
     }
 
-    /// Adds `note` to its check's run, if it is a pass without anything to tell.
+    /// Adds `note` to its check's run, if it is a pass without anything to report.
     fn add(&mut self, note: &Note) -> bool {
         let Decision::Judged {
             verdict: Verdict::Pass,

@@ -55,7 +55,7 @@ impl Watchdog {
                     (self.executor.persist_queue.clone(), self.store.clone());
                 tokio::spawn(async move {
                     persist_queue.sync().await;
-                    // what cannot be written is the store's to tell
+                    // the store reports what cannot be written
                     let _ = store.flush().await;
                     asked.answer(ControlReply::Flushed);
                 });
@@ -143,7 +143,7 @@ impl Watchdog {
                     false => supervisor.stop(&name).await,
                 }
             };
-            // who asked is told how it is, even when it takes longer
+            // the client gets the current state, even when it takes longer
             let done = timeout(PROGRAM_ANSWERS_WITHIN, done)
                 .await
                 .unwrap_or(Ok(()));

@@ -40,7 +40,7 @@ impl Watchdog {
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
                     let found = store.incidents(&watchdog, check.as_deref(), INCIDENTS);
-                    // what cannot be read is the store's to tell
+                    // the store reports what cannot be read
                     let _ = answer.send(found.await.unwrap_or_default());
                 });
             }

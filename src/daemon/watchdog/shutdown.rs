@@ -13,20 +13,20 @@ const CLOSE_FOR: Duration = Duration::from_secs(5);
 /// Why a watchdog has ended.
 #[derive(Debug)]
 pub enum Ending {
-    /// It was told to.
+    /// A signal asked for it.
     Stopped,
-    /// It was told to a second time, and left work behind.
+    /// A second signal asked for it, and work was left behind.
     Hurried,
     /// Once was asked for and is done: the worst verdict.
     Once(Verdict),
     /// No more ticks will come.
     NoTicks(tick::ListenerEnd),
-    /// It could not even begin: another one looks after its programs, or a port is taken.
+    /// It could not even begin: another one supervises its programs, or a port is taken.
     CannotBegin(String),
 }
 
 impl Ending {
-    /// How long open mails may hold up the end: little when we are told to stop, for who told us counts the
+    /// How long open mails may hold up the end: little when a signal asks us to stop, for its sender counts the
     /// seconds.
     pub(super) const fn last_mails(&self) -> Duration {
         match self {
@@ -61,13 +61,13 @@ impl Watchdog {
         }
     }
 
-    /// What is safe, and what could be told, before the end. A further signal cuts it short.
+    /// What is safe, and what could be sent, before the end. A further signal cuts it short.
     pub(super) async fn finish(&mut self, ending: &Ending, mut signals: Signals) {
         let orderly = async {
             self.executor.persist_queue.sync().await;
             self.notification_queue.finish(ending.last_mails()).await;
             while let Ok(event) = self.delivered.try_recv() {
-                // the end of an incident's transcript: who was told
+                // the end of an incident's transcript: which reports were sent
                 let _ = self.monitor.handle(self.executor.clock.now(), event);
             }
             let names: Vec<_> = self
@@ -78,7 +78,7 @@ impl Watchdog {
             names.iter().for_each(|name| self.write_down(name, false));
             self.write_passes();
             self.executor.persist_queue.sync().await;
-            // the store has told its own trouble
+            // the store has reported its own trouble
             let _ = self.store.close(CLOSE_FOR).await;
         };
         tokio::select! {

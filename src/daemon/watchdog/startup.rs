@@ -12,7 +12,7 @@ use crate::health::{Event, Memory};
 const RECOVER_FOR: Duration = Duration::from_secs(10);
 
 impl Watchdog {
-    /// Takes over the programs that an earlier run left, and starts the others. One look alone starts none.
+    /// Takes over the programs that an earlier run left, and starts the others. `--once` starts none.
     pub(super) async fn begin_programs(&mut self) -> Result<(), String> {
         self.programs.reap_as_init();
         let defined = std::mem::take(&mut self.defined);
@@ -47,7 +47,7 @@ impl Watchdog {
                 }
             }
         }
-        // the store has told its own trouble
+        // the store has reported its own trouble
         let _ = self
             .store
             .end_forgotten_incidents(watchdog, remembered)

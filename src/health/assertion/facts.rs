@@ -1,4 +1,4 @@
-//! One look as assertions see it: what is asked of it more than once, such as its JSON, is read once.
+//! One observation as assertions see it: what is asked of it more than once, such as its JSON, is read once.
 
 use std::cell::OnceCell;
 
@@ -10,7 +10,7 @@ use super::json;
 use super::metric::Samples;
 use super::value::{excerpt, whole};
 
-/// One look.
+/// One observation.
 pub struct Facts<'a> {
     pub seen: &'a Observation,
     /// A body of more bytes is not parsed.

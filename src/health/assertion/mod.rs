@@ -1,7 +1,7 @@
 //! The language of `expect`: a query, a predicate, a value, as in `jsonpath "$.status" == "UP"`.
 //!
 //! A query finds values: none, one, or several (header, jsonpath, metric). A condition must hold for each of
-//! them, unless `any` says that one is enough; `every` and `any` also look into a JSON list. Where nothing
+//! them, unless `any` says that one is enough; `every` and `any` also read a JSON list. Where nothing
 //! is found only `not exists` and `count` can hold. What cannot be said, such as whether `"x" < 5`, is not
 //! met, with `not` before it or without.
 
@@ -66,7 +66,7 @@ impl Assertion {
         }
     }
 
-    /// Whether there is what it asks about, although the look as a whole came to trouble: the head of an
+    /// Whether there is what it asks about, although the probe as a whole came to trouble: the head of an
     /// answer that broke off, the certificate that was not trusted.
     pub(super) fn is_settled(&self, facts: &Facts<'_>) -> bool {
         self.phase() < Phase::Body && self.query.find(facts).is_ok_and(|found| !found.is_empty())

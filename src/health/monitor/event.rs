@@ -25,7 +25,7 @@ pub struct Ticket(pub u64);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// Time to look at a check.
+    /// Time to probe a check.
     Tick(CheckTick),
     /// The supervisor answered [`Effect::List`].
     Listed {
@@ -112,7 +112,7 @@ pub enum Event {
     Shutdown,
 }
 
-/// Time to look at a check.
+/// Time to probe a check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckTick {
     /// Which.
@@ -151,7 +151,7 @@ pub enum Effect {
     Resume {
         ticket: Ticket,
         restart: Box<PendingRestart>,
-        /// Whether it may be started; otherwise it is only looked at, because it was seen running.
+        /// Whether it may be started; otherwise it is only listed, because it was seen running.
         may_start: bool,
     },
     /// Say when so much time is over: a pending restart waits for it.
@@ -162,7 +162,7 @@ pub enum Effect {
     },
     /// Perform a plan.
     Act { ticket: Ticket, plan: Box<Plan> },
-    /// Tell people.
+    /// Notify people.
     Report(Box<Report>),
     /// Nothing to do: what was decided, for logs and `explain`.
     Note(Note),

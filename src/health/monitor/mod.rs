@@ -1,5 +1,5 @@
 //! The only place where anything is decided: events in, effects out. Each check is a state machine of its own
-//! ([`CheckState`]), told in one file per kind of decision: `probing` begins probes, `counting` counts their
+//! ([`CheckState`]), split into one file per kind of decision: `probing` begins probes, `counting` counts their
 //! results, `gates` says whether to act, `attempt` acts, `rolling` goes from one process to the next, `manual`
 //! restarts by hand, `pending` finishes restarts that were left unfinished, `warmup` warms up, `reporting`
 //! reports. `shared` is what the checks share. Here is the monitor, which routes; `view` only shows.
@@ -406,7 +406,7 @@ impl CheckState {
         self.memory.attempts = 0;
         self.memory.next_attempt = None;
         self.memory.spent.clear();
-        // a service that a person looks after may use the whole budget again
+        // a service that a person takes care of may use the whole budget again
         cx.shared.spent.clear();
         self.held = None;
         self.retry_at_once(cx);

@@ -52,7 +52,7 @@ pub(in crate::health) struct Pending {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Until `due`, which an [`Effect::Wake`] tells.
+    /// Until `due`, when [`Effect::Wake`] ends.
     Waiting { due: Moment, timer: Option<Ticket> },
     /// One try is under way; `spent` when it counts as an attempt of its own. It was due at `due`.
     Trying {
@@ -352,7 +352,7 @@ impl Monitor {
                 if ending {
                     pending.owed = Owed::Nothing;
                 }
-                // a look that could not start it changes nothing about when it is due
+                // a try that could not start it changes nothing about when it is due
                 let due = due.max(now + pause);
                 pending.stage = Stage::Waiting { due, timer: None };
                 cx.shared.pending.insert(process.clone(), pending);
@@ -506,7 +506,7 @@ impl CheckState {
     }
 
     /// The processes were listed. One that runs although its restart is unfinished, because somebody else started
-    /// it, is looked at, which finishes its restart.
+    /// it, is checked, which finishes its restart.
     pub(super) fn see_pending(&mut self, chosen: &[Process], cx: &mut Context<'_>) {
         if cx.shared.pending.is_empty() || cx.shared.shutting_down {
             return;

@@ -65,7 +65,7 @@ impl CheckState {
         let verifying = self.memory.verifying.take();
         self.memory.gave_up = None;
         self.memory.tried.clear();
-        // one pass is no cure: the back-off starts small again only after a stable run
+        // one pass does not show that it is stable: the back-off starts small again only after a stable run
         let stable = self.check.policy.backoff.max;
         let acted = self.memory.acted;
         if acted.is_none_or(|acted| cx.now.since(acted) >= stable) {

@@ -196,7 +196,7 @@ impl Shared {
         let mut others = self.attempts.iter().filter(|(other, _)| *other != check);
         let conflicting_check = others.find(|(_, theirs)| match (theirs, listed) {
             (Some(theirs), Some(ours)) => ours.iter().any(|process| theirs.contains(&process.name)),
-            // processes that cannot be told apart must not be touched
+            // processes that cannot be distinguished must not be touched
             (None, _) | (_, None) => true,
         });
         conflicting_check.map(|(other, _)| other.clone())

@@ -272,7 +272,7 @@ impl Link {
                 match sending {
                     Poll::Ready(Ok(0)) if left.is_empty() => self.flushed = true,
                     Poll::Ready(Ok(sent)) if sent > 0 => self.sent += sent,
-                    // a peer that does not want to read on may have answered: reading tells
+                    // a peer that does not want to read on may have answered: reading shows it
                     Poll::Ready(Ok(_) | Err(_)) => {
                         self.sent = self.unsent.len();
                         self.flushed = true;

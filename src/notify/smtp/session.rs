@@ -1,6 +1,6 @@
 //! One connection to an SMTP server: commands go out, bounded replies come in. A reply that comes before its
 //! command is an error: with it we would be one reply behind from then on, and could take the answer to one
-//! command for the answer to another (RFC 3207, section 6, tells what that is good for in STARTTLS).
+//! command for the answer to another (RFC 3207, section 6, describes the attack on STARTTLS).
 
 use std::io;
 use std::mem;

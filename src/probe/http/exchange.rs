@@ -1,5 +1,5 @@
 //! One HTTP probe from start to end: addresses, attempts, redirects, body. Gathers facts as it goes, so that
-//! a probe that breaks off still tells what it saw. Every wait ends at the one deadline.
+//! a probe that breaks off still returns what it saw. Every wait ends at the one deadline.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -74,7 +74,7 @@ pub async fn send(connection: Connection, request: H2Request) -> Result<Http2Res
     let asked = async {
         let (mut sender, connection) = http2::handshake(Tasks, wire).await?;
         let mut driver: Option<Driver> = Some(Box::pin(async {
-            // what went wrong is told to who waits for the answer
+            // the error goes to the task that waits for the answer
             let _ = connection.await;
         }));
         let response = driven(&mut driver, sender.send_request(request)).await?;

@@ -46,7 +46,7 @@ impl ProbeTls {
         Ok(Self { own, http2, trust })
     }
 
-    /// Makes what is needed to trust. Told in words when that cannot be had.
+    /// Makes what is needed to trust. Returns an error text when that cannot be had.
     pub async fn prepare(&self) -> Result<(), String> {
         self.trust.prepare().await
     }

@@ -50,7 +50,7 @@ pub struct TrustedCertificates {
 }
 
 impl Trust {
-    /// Loads the system's roots where they are needed and not there yet. Told in words when there
+    /// Loads the system's roots where they are needed and not there yet. Returns an error text when there
     /// are none.
     pub async fn prepare(&self) -> Result<(), String> {
         if !matches!(self, Self::System) {

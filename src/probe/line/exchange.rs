@@ -1,5 +1,5 @@
 //! One exchange from start to end: addresses, connection, question, answer. Gathers facts as it goes,
-//! so that one that breaks off still tells what it saw. Every wait ends at the one deadline.
+//! so that one that breaks off still returns what it saw. Every wait ends at the one deadline.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -88,7 +88,7 @@ impl<'a> LineExchange<'a> {
         let (mut reader, mut writer) = tokio::io::split(connection);
         let sending = async {
             if let Some(question) = &spec.send {
-                // a peer that does not want to read on may have answered: reading tells
+                // a peer that does not want to read on may have answered: reading shows it
                 let _ = writer.write_all(question.expose()).await;
             }
         };

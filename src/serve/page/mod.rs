@@ -127,7 +127,7 @@ pub fn overview(view: &View, query: &str, status: &str) -> Reply {
     })
 }
 
-/// What a person should look at first.
+/// What needs attention.
 fn weight(check: &CheckView) -> u8 {
     match ServedState::of(check) {
         ServedState::Down if check.gave_up.is_some() => 6,
