@@ -770,7 +770,7 @@ fn the_phase_of_an_unmet_assertion_is_where_its_fact_comes_from() {
 }
 
 #[test]
-fn trouble_outranks_rules_and_tells_what_is_settled_all_the_same() {
+fn trouble_outranks_rules_and_keeps_settled_findings() {
     let mut expectation = rules();
     expectation.expect.push(assertion("header 'X-None' exists"));
     expectation
@@ -794,7 +794,7 @@ fn trouble_outranks_rules_and_tells_what_is_settled_all_the_same() {
 }
 
 #[test]
-fn the_probe_learns_what_to_look_for_and_how_much_to_keep() {
+fn probe_gets_texts_to_search_and_bytes_to_keep() {
     let needing = |text: &str| {
         let expectation = expecting(text);
         let needles: Vec<String> = expectation.needles().map(str::to_owned).collect();

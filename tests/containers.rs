@@ -3,22 +3,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
-#[path = "containers/changes.rs"]
-mod changes;
-#[path = "containers/cure.rs"]
-mod cure;
 #[path = "support/engine.rs"]
 mod engine;
 #[path = "containers/methods.rs"]
 mod methods;
-#[path = "containers/poor.rs"]
-mod poor;
+#[path = "containers/operator_changes.rs"]
+mod operator_changes;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod program;
+#[path = "containers/restarts.rs"]
+mod restarts;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;
+#[path = "containers/stopping_state.rs"]
+mod stopping_state;
 mod support;
 #[path = "support/watched.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]

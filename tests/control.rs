@@ -236,7 +236,7 @@ fn nobody_answers_where_nobody_listens() {
 }
 
 #[test]
-fn a_person_can_look_pause_resume_and_reset() {
+fn operator_can_list_pause_resume_and_reset() {
     let service = Service::start();
     let shop = check("shop", &service.server.url("/"), "");
     let watchdog = Watchdog::start(&shop);
@@ -345,7 +345,7 @@ fn a_pause_keeps_a_restart_back_and_outlives_the_watchdog() {
 }
 
 #[test]
-fn a_well_service_is_restarted_by_hand_and_its_story_is_told() {
+fn healthy_service_is_restarted_manually_and_explained() {
     let service = Service::start();
     let supervisord = Supervisord::with()
         .program("shop", "command=sleep 1000")
@@ -610,7 +610,7 @@ fn the_socket_speaks_lines_and_bears_nonsense() {
 }
 
 #[test]
-fn a_socket_that_cannot_be_made_is_told_and_stops_nothing() {
+fn unusable_control_socket_is_reported_and_stops_nothing() {
     let service = Service::start();
     let dir = tempfile::tempdir().expect("a directory");
     let state = dir.path().join("a".repeat(120));

@@ -8,6 +8,8 @@
 mod eventlistener;
 #[path = "dropin/evidence.rs"]
 mod evidence;
+#[path = "dropin/fixture.rs"]
+mod fixture;
 #[path = "dropin/policy.rs"]
 mod policy;
 #[path = "support/program.rs"]
@@ -31,8 +33,6 @@ mod site;
 #[path = "support/smtp.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod smtp;
-#[path = "dropin/stage.rs"]
-mod stage;
 mod support;
 #[path = "dropin/table.rs"]
 mod table;

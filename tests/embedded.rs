@@ -5,29 +5,23 @@
 
 #[path = "embedded/adopt.rs"]
 mod adopt;
-#[path = "embedded/alike.rs"]
-mod alike;
-#[path = "embedded/around.rs"]
-mod around;
-#[path = "embedded/crowd.rs"]
-mod crowd;
-#[path = "embedded/cure.rs"]
-mod cure;
-#[path = "embedded/ends.rs"]
-mod ends;
+#[path = "embedded/compatibility.rs"]
+mod compatibility;
+#[path = "embedded/environment.rs"]
+mod environment;
 #[path = "support/eventlistener.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod eventlistener;
+#[path = "embedded/fixture.rs"]
+mod fixture;
 #[path = "embedded/group.rs"]
 mod group;
-#[path = "embedded/hand.rs"]
-mod hand;
-#[path = "embedded/host.rs"]
-mod host;
-#[path = "embedded/life.rs"]
-mod life;
 #[path = "embedded/logs.rs"]
 mod logs;
+#[path = "embedded/manual.rs"]
+mod manual;
+#[path = "embedded/many_programs.rs"]
+mod many_programs;
 #[path = "embedded/process.rs"]
 mod process;
 #[path = "support/program.rs"]
@@ -35,14 +29,20 @@ mod process;
 mod program;
 #[path = "embedded/reload.rs"]
 mod reload;
+#[path = "embedded/restarts.rs"]
+mod restarts;
 #[path = "embedded/run.rs"]
 mod run;
+#[path = "embedded/shutdown.rs"]
+mod shutdown;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod site;
-#[path = "embedded/stage.rs"]
-mod stage;
+#[path = "embedded/states.rs"]
+mod states;
 mod support;
+#[path = "embedded/test_host.rs"]
+mod test_host;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -11,10 +11,10 @@ mod mail;
 mod mailserver;
 #[path = "notify/original.rs"]
 mod original;
+#[path = "notify/report_text.rs"]
+mod report_text;
 #[path = "notify/webhook.rs"]
 mod webhook;
-#[path = "notify/words.rs"]
-mod words;
 
 use std::time::{Duration, SystemTime};
 

@@ -132,7 +132,7 @@ impl Stage {
 /// What a report rests on is as safe as the report: a kill right behind it makes the next run neither tell it again
 /// nor forget that people wait for the end.
 #[test]
-fn down_is_told_once_and_recovered_follows_whatever_kills_the_watchdog() {
+fn down_is_reported_once_and_recovered_follows_despite_kills() {
     let stage = Stage::new();
     stage.configure(SENDMAIL, "");
     for _ in 0..3 {

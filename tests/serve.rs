@@ -10,20 +10,20 @@ mod config;
 mod contracts;
 #[path = "serve/examples.rs"]
 mod examples;
+#[path = "serve/fixture.rs"]
+mod fixture;
 #[path = "serve/keys.rs"]
 mod keys;
 #[path = "serve/lines.rs"]
 mod lines;
+#[path = "serve/other_clients.rs"]
+mod other_clients;
 #[path = "serve/page.rs"]
 mod page;
-#[path = "serve/peers.rs"]
-mod peers;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod program;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;
-#[path = "serve/stage.rs"]
-mod stage;
 mod support;

@@ -557,7 +557,7 @@ fn mount(args: &[&str], at: &Path) {
 }
 
 #[test]
-fn a_full_disk_is_told_once_and_left_behind() {
+fn full_disk_is_reported_once_and_recovers() {
     now(async {
         let base = scratch();
         let _mount = Mount::new(&["-t", "tmpfs", "-o", "size=512k", "none"], base.path());
@@ -669,7 +669,7 @@ fn fill(path: &Path) {
 }
 
 #[test]
-fn a_read_only_directory_is_read_and_told_once() {
+fn read_only_directory_is_read_and_reported_once() {
     now(async {
         let base = scratch();
         let dir = base.path().to_owned();
@@ -706,7 +706,7 @@ fn a_read_only_directory_is_read_and_told_once() {
 }
 
 #[test]
-fn a_file_that_others_hold_is_told_once_and_left_behind() {
+fn locked_file_is_reported_once_and_recovers() {
     now(async {
         let dir = scratch();
         let store = Store::new(dir.path());
@@ -728,7 +728,7 @@ fn a_file_that_others_hold_is_told_once_and_left_behind() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_told_once() {
+fn uncreatable_directory_is_reported_once() {
     now(async {
         let base = scratch();
         let file = base.path().join("file");
@@ -975,7 +975,7 @@ async fn ticks(dir: &Path) {
 }
 
 #[test]
-fn a_passing_look_writes_nothing_and_a_batch_syncs_nothing() {
+fn pass_writes_nothing_and_batch_does_not_sync() {
     let dir = scratch();
     let log = dir.path().join("trace");
     let ours = command("ticks", &dir.path().join("state"));

@@ -3,17 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
-#[path = "systemd/cure.rs"]
-mod cure;
-#[path = "systemd/guard.rs"]
-mod guard;
 #[path = "systemd/manager.rs"]
 mod manager;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod program;
-#[path = "systemd/refuse.rs"]
-mod refuse;
+#[path = "systemd/refusals.rs"]
+mod refusals;
+#[path = "systemd/restarts.rs"]
+mod restarts;
+#[path = "systemd/service_unit.rs"]
+mod service_unit;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;

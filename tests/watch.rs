@@ -3,14 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
-#[path = "watch/away.rs"]
-mod away;
-#[path = "watch/cure.rs"]
-mod cure;
 #[path = "watch/examples.rs"]
 mod examples;
-#[path = "watch/hostile.rs"]
-mod hostile;
+#[path = "watch/fixture.rs"]
+mod fixture;
+#[path = "watch/independence.rs"]
+mod independence;
+#[path = "watch/large_answers.rs"]
+mod large_answers;
+#[path = "watch/mail_server_down.rs"]
+mod mail_server_down;
 #[path = "watch/once.rs"]
 mod once;
 #[path = "support/program.rs"]
@@ -18,18 +20,16 @@ mod once;
 mod program;
 #[path = "watch/reload.rs"]
 mod reload;
-#[path = "watch/roll.rs"]
-mod roll;
+#[path = "watch/restarts.rs"]
+mod restarts;
+#[path = "watch/rolling.rs"]
+mod rolling;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;
 #[path = "support/smtp.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod smtp;
-#[path = "watch/stage.rs"]
-mod stage;
 mod support;
-#[path = "watch/time.rs"]
-mod time;
-#[path = "watch/warm.rs"]
-mod warm;
+#[path = "watch/warmup.rs"]
+mod warmup;

@@ -69,7 +69,7 @@ fn what_cannot_be_asked_is_3_and_says_why() {
 }
 
 #[test]
-fn every_fault_of_a_command_line_is_told_at_once() {
+fn every_error_of_a_command_line_is_printed_at_once() {
     let run = run(&["check", "one", "http://127.0.0.1:1/", "two"]);
     assert!(
         run.err.contains("\"one\"") && run.err.contains("\"two\""),
@@ -324,7 +324,7 @@ fn wait_goes_on_while_a_socket_cannot_be_used() {
 }
 
 #[test]
-fn every_format_tells_the_same() {
+fn every_format_shows_the_same_result() {
     let server = Server::usual();
     let (fine, bad) = (server.url("/"), server.url("/500"));
     let told = |format: &str| run(&["check", "--format", format, &fine, &bad]);

@@ -57,7 +57,7 @@ fn configured_checks_are_asked_by_name() {
 }
 
 #[test]
-fn a_configuration_is_right_or_all_its_faults_are_told() {
+fn configuration_is_valid_or_all_diagnostics_are_printed() {
     let dir = tempfile::tempdir().expect("a directory");
     let right = write(dir.path(), "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n");
     let run_right = run(&["config", "check", &right]);

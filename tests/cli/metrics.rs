@@ -75,7 +75,7 @@ fn value(family: &Family, labels: &[(&str, &str)]) -> Option<f64> {
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<f64>);
 
 #[test]
-fn prometheus_reads_what_openmetrics_tells() {
+fn prometheus_parses_the_openmetrics_format() {
     let server = Server::usual();
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("httpok.toml");

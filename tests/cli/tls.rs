@@ -85,7 +85,7 @@ fn serve(
 }
 
 #[test]
-fn a_strange_certificate_is_accepted_only_when_told_so() {
+fn untrusted_certificate_is_accepted_only_when_asked() {
     let dir = tempfile::tempdir().expect("a directory");
     let own = identity(dir.path(), "server");
     let (url, _) = serve(&own, None, b"http/1.1");
@@ -125,7 +125,7 @@ fn we_say_who_we_are_when_asked() {
 }
 
 #[test]
-fn http2_is_offered_when_told_so() {
+fn http2_is_offered_when_asked() {
     let dir = tempfile::tempdir().expect("a directory");
     let own = identity(dir.path(), "server");
     let (url, asked) = serve(&own, None, b"h2");

@@ -1,7 +1,7 @@
 //! Configuration files: good ones become settings, bad ones are told with all their faults.
 
-mod hardness;
 mod programs;
+mod robustness;
 mod rules;
 
 use std::collections::BTreeSet;

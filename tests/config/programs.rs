@@ -184,7 +184,7 @@ const PROGRAM_FAULTS: &[Rule] = &[
 ];
 
 #[test]
-fn each_wrong_key_of_a_program_is_told_where_it_stands() {
+fn each_invalid_program_key_is_reported_in_place() {
     for (keys, place, key, message, help) in PROGRAM_FAULTS {
         // twice the same process has the same faults, once
         for text in [program(keys), program(&format!("{keys}\nnumprocs = 2"))] {
@@ -219,7 +219,7 @@ const FILE_FAULTS: &[Rule] = &[
 ];
 
 #[test]
-fn each_wrong_program_is_told() {
+fn each_invalid_program_is_reported() {
     for (section, place, key, message, help) in FILE_FAULTS {
         let text = format!("{section}\n{}", file("", ""));
         expect_one(&faults(&text), &text, *place, key, message, help);

@@ -133,7 +133,7 @@ const CHECK_FAULTS: &[Rule] = &[
 ];
 
 #[test]
-fn each_wrong_key_of_a_check_is_told_where_it_stands() {
+fn each_invalid_check_key_is_reported_in_place() {
     for (keys, place, key, message, help) in CHECK_FAULTS {
         let faults = faults(&file(keys, ""));
         let key = format!("check[0].{key}");
@@ -179,7 +179,7 @@ const FILE_FAULTS: &[Rule] = &[
 ];
 
 #[test]
-fn each_wrong_file_is_told() {
+fn each_invalid_file_is_reported() {
     for (text, place, key, message, help) in FILE_FAULTS {
         expect_one(&faults(text), text, *place, key, message, help);
     }
@@ -252,7 +252,7 @@ const SECTION_FAULTS: &[Rule] = &[
 ];
 
 #[test]
-fn each_wrong_section_is_told() {
+fn each_invalid_section_is_reported() {
     for (section, place, key, message, help) in SECTION_FAULTS {
         let text = format!("{section}{}", file("", ""));
         expect_one(&faults(&text), &text, *place, key, message, help);
@@ -289,7 +289,7 @@ pub fn expect_one(
 }
 
 #[test]
-fn circles_of_requirements_are_told_once_each() {
+fn cyclic_requires_are_reported_once_each() {
     let check = |name: &str, requires: &str| {
         format!("[[check]]\nname = \"{name}\"\nurl = \"http://h\"\nrequires = [{requires}]\n")
     };
@@ -314,7 +314,7 @@ fn circles_of_requirements_are_told_once_each() {
 }
 
 #[test]
-fn a_wrong_default_is_told_once_however_many_inherit_it() {
+fn invalid_default_is_reported_once() {
     let one = "[[check]]\nurl = \"http://h\"\nname = ";
     let text =
         format!("[defaults]\nevery = \"x\"\n{one}\"a\"\n{one}\"b\"\n{one}\"c\"\nevery = 5\n");

@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::fixture::{RESTARTED, Stage};
 use crate::program::LIMIT;
 use crate::site::{Site, says};
 use crate::smtp::SmtpServer;
-use crate::stage::{RESTARTED, Stage};
 use crate::support::{alive, wait_until};
 
 const WEB: &str = "httpok=RUNNING web=RUNNING";
@@ -123,7 +123,7 @@ fn a_sendmail_may_do_what_it_likes() {
 }
 
 #[test]
-fn a_missing_sendmail_is_told() {
+fn missing_sendmail_is_reported() {
     let stage = Stage::with(WEB);
     let mut listener = stage.listen(&words(&["-m", "a@b", "-s", "/no/such/sendmail -t"]));
     listener.tick();
@@ -159,7 +159,7 @@ fn a_sendmail_that_hangs_holds_up_nothing() {
 }
 
 #[test]
-fn smtp_and_webhooks_tell_as_well() {
+fn smtp_and_webhook_deliver_reports() {
     let server = SmtpServer::start(&[]);
     let hooks = Site::start();
     hooks.answer("/hook", || says("200 OK", ""));

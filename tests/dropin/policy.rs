@@ -9,9 +9,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::eventlistener::EventListener;
+use crate::fixture::{RESTARTED, Stage};
 use crate::program::LIMIT;
 use crate::site::says;
-use crate::stage::{RESTARTED, Stage};
 use crate::support::{alive, wait_until};
 
 const WEB: &str = "httpok=RUNNING web=RUNNING";
@@ -89,7 +89,7 @@ fn an_old_process_has_no_grace() {
 }
 
 #[test]
-fn used_up_restarts_are_told_once_and_it_gives_up() {
+fn exhausted_budget_is_reported_once_and_gives_up() {
     let (stage, _) = switched();
     let words = [
         "--max-restarts",

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::eventlistener::{EventListener, event, now};
+use crate::fixture::{RESTARTED, Stage};
 use crate::program::LIMIT;
 use crate::scripted::Mishap;
 use crate::site::{Answer, says};
-use crate::stage::{RESTARTED, Stage};
 use crate::support::wait_until;
 
 const WEB: &str = "httpok=RUNNING web=RUNNING";

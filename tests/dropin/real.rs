@@ -61,7 +61,7 @@ impl Home {
 }
 
 #[test]
-fn each_kind_of_illness_is_cured_by_one_restart() {
+fn each_kind_of_failure_ends_after_one_restart() {
     let (site, home) = (Site::start(), Home::default());
     let origin = site.origin();
     let ill = [

@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::eventlistener::EventListener;
-use crate::stage::Stage;
+use crate::fixture::Stage;
 
 const PROCESSES: &str = "backoff=BACKOFF exited=EXITED fatal=FATAL grp:pa=RUNNING grp:pb=RUNNING \
     httpok=RUNNING missing=FATAL multi:multi_00=RUNNING multi:multi_01=RUNNING quick1=RUNNING \

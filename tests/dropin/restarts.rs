@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use crate::fixture::{RESTARTED, Stage};
 use crate::program::LIMIT;
 use crate::scripted::{Call, Mishap, set};
-use crate::stage::{RESTARTED, Stage};
 use crate::support::wait_until;
 
 const WEB: &str = "httpok=RUNNING web=RUNNING";
@@ -85,7 +85,7 @@ fn a_process_that_was_never_stopped_is_not_called_restarted() {
 }
 
 #[test]
-fn faults_are_told_in_the_originals_words() {
+fn faults_are_reported_as_the_original_does() {
     let table = [
         (
             "stop",
@@ -153,7 +153,7 @@ fn a_start_that_was_refused_comes_later() {
 
 /// After a start that failed supervisord has it FATAL: told, and left alone.
 #[test]
-fn what_could_not_be_started_is_told_again_at_the_next_tick() {
+fn failed_start_is_reported_again_at_the_next_tick() {
     let stage = Stage::with(WEB);
     stage
         .supervisord
@@ -173,7 +173,7 @@ fn what_could_not_be_started_is_told_again_at_the_next_tick() {
 }
 
 #[test]
-fn a_group_that_vanishes_is_told() {
+fn vanished_group_is_reported() {
     let stage = Stage::with(WEB);
     stage.supervisord.before("stop", |processes| {
         processes.retain(|entry| entry.name != "web")
@@ -194,7 +194,7 @@ fn someone_who_starts_it_faster_is_welcome() {
 }
 
 #[test]
-fn what_someone_replaced_during_the_look_is_not_touched() {
+fn process_replaced_during_the_probe_is_not_touched() {
     let stage = Stage::with(WEB);
     stage.supervisord.before("list", |_| {});
     stage

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::eventlistener::EventListener;
+use crate::fixture::{RESTARTED, Stage};
 use crate::program::LIMIT;
 use crate::scripted::{Mishap, set};
-use crate::stage::{RESTARTED, Stage};
 use crate::support::wait_until;
 
 const WEB: &str = "httpok=RUNNING web=RUNNING";
@@ -141,7 +141,7 @@ fn a_supervisord_that_shuts_down_is_left_in_peace() {
 }
 
 #[test]
-fn a_shutdown_between_look_and_action_is_told_as_ever() {
+fn shutdown_between_probe_and_action_is_reported() {
     let stage = Stage::with(WEB);
     stage.supervisord.mishap("list", FINE);
     stage

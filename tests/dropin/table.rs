@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 use std::thread;
 
-use crate::stage::{RESTARTED, Stage};
+use crate::fixture::{RESTARTED, Stage};
 
 /// Name; processes; words, separated by `|`; all of standard error, where `RESTARTED` stands for a plain
 /// restart of `web`; what is stopped and started; how many requests the service sees.

@@ -9,8 +9,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
 use crate::eventlistener::EventListener;
+use crate::fixture::Stage;
 use crate::site::Site;
-use crate::stage::Stage;
 
 /// A server with a certificate that it signed itself, and that certificate.
 fn server(name: &str) -> (Site, String) {

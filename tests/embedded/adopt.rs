@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::tempdir;
 
-use super::host::{Host, NOTES};
+use super::test_host::{Host, NOTES};
 use super::{LIMIT, code, line, lives, named, reaches, script, until};
 
 const TEXT: &str = "echo $$ >> starts; exec sleep 1000";

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::tempdir;
 
-use super::stage::{QUICK, Stage};
+use super::fixture::{QUICK, Stage};
 use super::{LIMIT, named, script, until};
 
 fn file(path: &Path, maxbytes: u64) -> ProgramOutput {

@@ -2,9 +2,9 @@
 
 use nix::sys::signal::Signal;
 
+use crate::fixture::{QUICK, Stage, is_gone, unwatched};
 use crate::lives;
 use crate::program::{LIMIT, Program};
-use crate::stage::{QUICK, Stage, is_gone, unwatched};
 use crate::support::wait_until;
 
 fn reload(watchdog: &Program, said: &str, times: usize) {

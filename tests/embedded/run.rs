@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::tempdir;
 
-use super::host::Host;
+use super::test_host::Host;
 use super::{line, lives, until};
 
 #[test]

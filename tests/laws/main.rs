@@ -34,7 +34,7 @@ proptest! {
 
     /// Law 8: the drop-in preset acts exactly when this tick's verdict is fail.
     #[test]
-    fn the_drop_in_acts_exactly_when_a_look_fails(mut world in worlds(), ops in ops()) {
+    fn the_drop_in_acts_exactly_when_a_probe_fails(mut world in worlds(), ops in ops()) {
         world.make_drop_in();
         // what a person does is beside this law
         let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::ByHand(_) | Op::Change(_) | Op::Toggle(_) | Op::Inherit(_, 1..) | Op::Shutdown);

@@ -130,7 +130,7 @@ fn steps(line: &Line) -> Vec<Step> {
 }
 
 #[test]
-fn every_recorded_action_is_told_byte_for_byte() {
+fn every_recorded_action_is_printed_byte_for_byte() {
     let fixture = include_str!("../fixtures/httpok/acts.json");
     let fixture: Value = serde_json::from_str(fixture).expect("the fixture is JSON");
     let cases = fixture["cases"].as_array().expect("cases");
@@ -191,7 +191,7 @@ fn every_recorded_action_is_told_byte_for_byte() {
 }
 
 #[test]
-fn faults_are_told_as_python_prints_them() {
+fn faults_are_printed_as_python_does() {
     let fault = |code, text: &str| CallError::Fault {
         code,
         text: text.into(),

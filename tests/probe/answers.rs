@@ -317,7 +317,7 @@ async fn the_answer_to_head_has_no_body() {
 }
 
 #[tokio::test]
-async fn the_head_is_told_as_it_was_sent() {
+async fn head_is_shown_as_it_was_sent() {
     for (line, version, reason) in [
         ("HTTP/1.1 200 OK", "HTTP/1.1", "OK"),
         ("HTTP/1.0 200 Very well", "HTTP/1.0", "Very well"),

@@ -272,7 +272,7 @@ async fn names_and_unix_sockets_are_places_too() {
 }
 
 #[test]
-fn faults_are_told_before_anything_is_asked() {
+fn spec_errors_are_reported_before_any_connection() {
     let tcp = |host: &str| Peer::Tcp {
         host: host.to_owned(),
         port: 1,

@@ -152,7 +152,7 @@ async fn old_roadrunners_answer_in_text() {
 }
 
 #[tokio::test]
-async fn roadrunners_pipelines_are_told_and_not_restarted() {
+async fn roadrunner_pipelines_are_reported_and_not_restarted() {
     let jobs = |ready: bool, error: &str| {
         format!(
             r#"[{{"pipeline":"p","priority":10,"ready":{ready},"queue":"q","active":1,"delayed":0,"reserved":0,"driver":"memory","error_message":"{error}"}}]"#

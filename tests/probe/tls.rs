@@ -141,7 +141,7 @@ pub fn spec(server: &Server, authority: &Authority) -> HttpSpec {
 }
 
 #[tokio::test]
-async fn a_certificate_of_a_trusted_authority_is_fine_and_is_told() {
+async fn trusted_certificate_passes_and_is_recorded() {
     let authority = Authority::new();
     let server = serve(&authority.issue("127.0.0.1", 2100), None).await;
     let seen = run(spec(&server, &authority)).await;
@@ -254,7 +254,7 @@ async fn a_certificate_that_signed_itself_is_trusted_when_it_is_the_given_one() 
 }
 
 #[tokio::test]
-async fn a_server_that_asks_who_we_are_is_told() {
+async fn client_certificate_is_sent_when_asked() {
     let authority = Authority::new();
     let server = serve(&authority.issue("127.0.0.1", 2100), Some(&authority)).await;
     let seen = run(spec(&server, &authority)).await;

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::fixture::{Answer, Stage};
 use crate::program::LIMIT;
-use crate::stage::{Answer, Stage};
 
 fn connect(stage: &Stage) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", stage.port)).unwrap();
@@ -21,7 +21,7 @@ fn rest(mut stream: TcpStream) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_too_slow_is_told_so() {
+fn slow_client_gets_408() {
     let stage = Stage::start("check_timeout = \"1s\"");
     let mut head = connect(&stage);
     head.write_all(b"GET /health HT").unwrap();

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
-use crate::stage::{Answer, Stage, free_port};
+use crate::fixture::{Answer, Stage, free_port};
 
 #[test]
 fn a_taken_port_ends_the_start_and_is_named() {

@@ -3,8 +3,8 @@
 use nix::sys::signal::Signal;
 use serde_json::json;
 
+use crate::fixture::Stage;
 use crate::site::{Answer as Says, says};
-use crate::stage::Stage;
 
 #[test]
 fn every_path_answers_get_head_and_options_and_refuses_the_rest() {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::stage::{Stage, free_port};
+use crate::fixture::{Stage, free_port};
 
 fn example(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -104,7 +104,7 @@ fn a_prometheus_server_scrapes_with_a_key_and_default_settings() {
     let query = |query: &str| {
         let request = format!("GET /api/v1/query?query={query} HTTP/1.0\r\n\r\n");
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-        let bytes = crate::stage::exchange(port, request.as_bytes());
+        let bytes = crate::fixture::exchange(port, request.as_bytes());
         let text = String::from_utf8(bytes).ok()?;
         serde_json::from_str::<Value>(text.split_once("\r\n\r\n")?.1).ok()
     };

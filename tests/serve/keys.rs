@@ -1,6 +1,6 @@
 //! Keys: what is open, what is not, and what can be changed with one.
 
-use crate::stage::{Stage, exchange};
+use crate::fixture::{Stage, exchange};
 
 const KEYS: &str = "api_keys = [\"old-key\", \"new-key\"]";
 
@@ -98,7 +98,7 @@ fn a_check_is_paused_and_resumed_over_http() {
 }
 
 #[test]
-fn a_watchdog_is_set_unhealthy_by_hand_from_a_shell_and_over_http() {
+fn watchdog_is_set_unhealthy_from_a_shell_and_over_http() {
     let stage = Stage::start(&format!(
         "{KEYS}\nline = true\n[serve.healthy]\nchecks = false"
     ));

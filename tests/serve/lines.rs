@@ -3,9 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
+use crate::fixture::{Stage, exchange, free_port, half_closed};
 use crate::program::LIMIT;
 use crate::site::says;
-use crate::stage::{Stage, exchange, free_port, half_closed};
 
 #[test]
 fn the_line_protocol_is_on_the_port_80_above() {

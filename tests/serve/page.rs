@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::stage::Stage;
+use crate::fixture::Stage;
 
 /// Loads `url` in a headless browser of its own; its console and the document as it is then.
 fn browse(stage: &Stage, url: &str, more: &[&str]) -> (String, String) {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use crate::fixture::Stage;
 use crate::program::{LIMIT, Program};
 use crate::site::says;
-use crate::stage::Stage;
 use crate::support::supervisord::Supervisord;
 use crate::support::wait_until;
 

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::fixture::Stage;
 use crate::site::says;
-use crate::stage::Stage;
 
 #[test]
 fn once_ends_with_the_status_of_check() {

@@ -4,9 +4,9 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
+use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::smtp::SmtpServer;
-use crate::stage::Stage;
 use crate::support::wait_until;
 
 const HEAD: &str = "[defaults]\nevery = \"200ms\"\nfail_after = 1000\ngrace = 0\nbackoff = { min = \"1h\", max = \"1h\" }\n";
@@ -84,7 +84,7 @@ fn the_streak_of_an_unchanged_check_survives() {
 
 /// Reading the file again is no look: otherwise three reloads made a fail out of one bad moment.
 #[test]
-fn reloading_makes_no_look() {
+fn reload_causes_no_probe() {
     let stage = Stage::with(&[]);
     let text = [HEAD, ILL, WELL].concat();
     stage.configure(&text.replace("every = \"200ms\"", "every = \"1h\""));
@@ -109,7 +109,7 @@ fn reloading_makes_no_look() {
 
 /// Whom to tell and how much to do at a time are part of the file, too.
 #[test]
-fn who_is_told_changes_with_the_file() {
+fn recipients_change_with_a_reload() {
     let stage = Stage::with(&[]);
     let servers = [SmtpServer::start(&[]), SmtpServer::start(&[])];
     let mail = |server: &SmtpServer| {

@@ -9,10 +9,10 @@ use std::thread;
 
 use nix::sys::signal::Signal;
 
+use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::site::says;
 use crate::smtp::SmtpServer;
-use crate::stage::Stage;
 use crate::support::wait_until;
 
 /// A mail server's address behind which nobody is yet: whoever comes is hung up on.

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::site::says;
 use crate::smtp::SmtpServer;
-use crate::stage::Stage;
 use crate::support::wait_until;
 
 const EVERY: Duration = Duration::from_millis(200);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::site::{Answer, says};
-use crate::stage::Stage;
 use crate::support::wait_until;
 
 const DEFAULTS: &str = "every = \"100ms\"\nfail_after = 1\ngrace = 0\nrestart = [\"shop\"]\n\

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::site::{Site, says};
 use crate::smtp::SmtpServer;
-use crate::stage::Stage;
 use crate::support::supervisord::Supervisord;
 use crate::support::wait_until;
 

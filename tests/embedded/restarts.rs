@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
+use crate::fixture::{QUICK, Stage, ends_after, is_gone, watched};
 use crate::lives;
 use crate::program::LIMIT;
 use crate::site::{Answer, says};
-use crate::stage::{QUICK, Stage, ends_after, is_gone, watched};
 use crate::support::wait_until;
 
 const MAIL: &str = "[mail]\nto = \"ops@example.org\"\nsendmail = \"cat >> mails\"\n";

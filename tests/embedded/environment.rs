@@ -8,9 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::eventlistener::EventListener;
+use crate::fixture::{QUICK, Stage, unwatched};
 use crate::lives;
 use crate::program::{LIMIT, Program};
-use crate::stage::{QUICK, Stage, unwatched};
 use crate::support::wait_until;
 
 /// The first process of a new PID namespace.

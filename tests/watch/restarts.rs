@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::site::{Answer, says};
 use crate::smtp::{SmtpServer, Taken};
-use crate::stage::Stage;
 use crate::support::wait_until;
 
 const DEFAULTS: &str = r#"
@@ -29,7 +29,7 @@ fn subjects(taken: &[Taken]) -> Vec<&str> {
 }
 
 #[test]
-fn a_service_that_hangs_is_restarted_once_and_told_in_one_thread() {
+fn hung_service_is_restarted_once_and_reported_in_one_thread() {
     let stage = Stage::with(&["shop"]);
     let server = SmtpServer::start(&[]);
     stage.ill_until("shop", 2, Answer::Hang(Vec::new()));
@@ -180,7 +180,7 @@ fn a_restart_under_way_is_ended_first() {
 }
 
 #[test]
-fn a_mail_server_with_roots_of_its_own_is_trusted_when_told_to() {
+fn mail_server_with_private_roots_is_trusted_with_cacert() {
     let stage = Stage::with(&["shop"]);
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (cert, key) = (stage.dir().join("cert.pem"), stage.dir().join("key.pem"));

@@ -3,10 +3,10 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::fixture::{QUICK, Stage, is_gone, unwatched, watched};
 use crate::lives;
 use crate::program::LIMIT;
 use crate::site::says;
-use crate::stage::{QUICK, Stage, is_gone, unwatched, watched};
 use crate::support::wait_until;
 
 fn shoot(pid: u32) {

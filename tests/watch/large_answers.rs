@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::site::Answer;
-use crate::stage::Stage;
 use crate::support::wait_until;
 
 /// How long it goes on, at ten probes a second of each check.

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
+use crate::fixture::{Stage, exchange, free_port};
 use crate::site::says;
-use crate::stage::{Stage, exchange, free_port};
 
 #[test]
 fn curl_and_nc_are_answered() {

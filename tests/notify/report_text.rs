@@ -150,7 +150,7 @@ fn the_first_lines_say_what_where_since_and_what_to_do() {
 }
 
 #[test]
-fn the_body_tells_what_was_seen_and_done_step_by_step() {
+fn body_lists_what_was_seen_and_each_step() {
     let kind = ReportKind::Down {
         state: DownState::Back {
             after: Duration::from_secs(12),
@@ -177,7 +177,7 @@ fn the_body_tells_what_was_seen_and_done_step_by_step() {
 }
 
 #[test]
-fn a_roll_is_told_in_its_order_and_who_does_not_run_again() {
+fn rolling_restart_is_reported_in_order_with_processes_that_failed() {
     let name = |name: &str| step(0, 0, Some(name), ActionStep::Missing { targets: vec![] }).process;
     let process = name("b").expect("a name");
     let started = |text| step(40, 4, Some(text), ActionStep::Started { error: None });
@@ -399,7 +399,7 @@ fn failed_steps_say_why() {
 }
 
 #[test]
-fn a_recovery_shows_the_look_that_passed_and_the_fail_it_ends() {
+fn recovery_shows_the_pass_and_the_fail_before_it() {
     let mut entries = restarted();
     let expectation = Expectation::default();
     entries.push(listed(50, answered(200, "OK", b"fine", &expectation)));
@@ -421,7 +421,7 @@ fn a_recovery_shows_the_look_that_passed_and_the_fail_it_ends() {
 }
 
 #[test]
-fn degraded_and_unknown_reports_are_about_the_probes_they_name() {
+fn degraded_and_unknown_reports_name_their_probe() {
     let mut entries = restarted();
     let blind = troubled(Reason::NoFds, Phase::Connect, "too many open files");
     entries.push(listed(50, blind));
@@ -454,7 +454,7 @@ fn degraded_and_unknown_reports_are_about_the_probes_they_name() {
 }
 
 #[test]
-fn a_report_without_any_look_is_still_told() {
+fn report_without_any_probe_is_sent() {
     for kind in [
         ReportKind::Unknown,
         ReportKind::Recovered {
@@ -511,7 +511,7 @@ fn names_cannot_break_out_and_secrets_stay_in() {
 }
 
 #[test]
-fn what_reached_nobody_is_told_by_the_next_report() {
+fn undelivered_report_is_mentioned_in_the_next() {
     let told = |report| IncidentEvent::Delivered {
         report,
         kind: ReportKind::Unknown,

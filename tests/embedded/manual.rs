@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use crate::fixture::{QUICK, Stage, is_gone, watched};
 use crate::program::LIMIT;
 use crate::site::says;
-use crate::stage::{QUICK, Stage, is_gone, watched};
 use crate::support::wait_until;
 
 const PLACE: [&str; 2] = ["--config", "httpok.toml"];
