@@ -5,6 +5,7 @@
 mod args;
 mod asked;
 mod check;
+mod config;
 mod control;
 mod dropin;
 mod exit;
@@ -30,11 +31,9 @@ use std::path::Path;
 use anstream::adapter::strip_str;
 
 use crate::action;
-use crate::config::settings::Settings;
-use crate::health::counted;
-use crate::supervisor::embedded::{LOG_WRITER, find_command, run_log_writer};
+use crate::supervisor::embedded::{LOG_WRITER, run_log_writer};
 
-use args::{CliCommand, ConfigCommand, GenerateCommand, HealthCommand};
+use args::{CliCommand, GenerateCommand, HealthCommand};
 use exit::Exit;
 
 /// Runs the program whose command line is `argv`, its own name first; returns its exit status.
@@ -103,23 +102,7 @@ fn run_command(command: CliCommand) -> Exit {
         CliCommand::Health(HealthCommand::Set(args)) => control::set_health(&args, &env),
         CliCommand::Monitor(args) => monitor::run(&args),
         CliCommand::Simulate(args) => simulate::run(&args, &env),
-        CliCommand::Config(ConfigCommand::Check { file }) => match crate::config::load(&file, &env)
-        {
-            Ok(settings) => {
-                say::out(&format!("{} is valid: {}", file.display(), size(&settings)));
-                for program in &settings.programs {
-                    // no fault: it may be deployed later, and then it is started
-                    if let Err(why) = find_command(program) {
-                        say::err(&format!("program {:?}: {why}", program.name));
-                    }
-                }
-                for warning in settings.warnings() {
-                    say::err(&format!("warning: {warning}"));
-                }
-                Exit::Ok
-            }
-            Err(faults) => refuse(&faults.styled()),
-        },
+        CliCommand::Config(command) => config::run(&command, &env),
         CliCommand::Generate(GenerateCommand::Man { dir }) => match generate::man(&dir) {
             Ok(()) => Exit::Ok,
             Err(why) => refuse(&format!("httpok generate: cannot write to {dir:?}: {why}")),
@@ -128,15 +111,6 @@ fn run_command(command: CliCommand) -> Exit {
             let _ = std::io::stdout().write_all(&generate::completions(shell));
             Exit::Ok
         }
-    }
-}
-
-/// How much there is in a file, for people.
-fn size(settings: &Settings) -> String {
-    let checks = counted(settings.checks.len(), "check", "checks");
-    match settings.programs.len() {
-        0 => checks,
-        programs => format!("{checks}, {}", counted(programs, "program", "programs")),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod escape;
 mod expectation;
 mod http;
 mod interpolate;
+pub mod keys;
 mod mask;
 pub mod notify;
 mod parse_context;
@@ -87,6 +88,7 @@ pub fn parse(
     let document = document.get_ref();
     let settings = top::read_settings(&TomlTable::new(
         &parse_context,
+        Some(&keys::ROOT),
         String::new(),
         0..0,
         Some(document),

@@ -5,20 +5,14 @@ use std::ops::Range;
 
 use super::diagnostics::{Diagnostic, FileDiagnostic};
 use super::interpolate::Sources;
-use crate::health::suggest::suggest;
+use super::keys;
+use crate::health::suggest::{nearest, suggest};
 
 /// One file under examination.
 pub struct ParseContext<'a> {
     text: &'a str,
     pub sources: Sources<'a>,
     faults: RefCell<Vec<FileDiagnostic>>,
-    misplaced: RefCell<Vec<MisplacedKeys>>,
-}
-
-/// Keys that belong to one place, for the help where they stand in another.
-struct MisplacedKeys {
-    keys: Vec<&'static str>,
-    place: &'static str,
 }
 
 impl<'a> ParseContext<'a> {
@@ -27,7 +21,6 @@ impl<'a> ParseContext<'a> {
             text,
             sources,
             faults: RefCell::default(),
-            misplaced: RefCell::default(),
         }
     }
 
@@ -62,23 +55,38 @@ impl<'a> ParseContext<'a> {
         self.faults.into_inner()
     }
 
-    /// Remembers that `keys` belong to `place`, such as `belongs to a check: ...`.
-    pub fn belong(&self, keys: Vec<&'static str>, place: &'static str) {
-        self.misplaced
-            .borrow_mut()
-            .push(MisplacedKeys { keys, place });
-    }
-
-    /// Notes that the key at `span` is unknown, and the likeliest of what was meant: the key of another place,
-    /// a misspelled key of this place, any of this place's.
+    /// Notes that the key at `span` is unknown, and the likeliest of what was meant: a key of the whole file or of a
+    /// check, a misspelled key of this place, a key of another table, any of this place's.
     pub fn unknown_key(&self, span: Range<usize>, path: &str, key: &str, known: &[&'static str]) {
-        let misplaced = self.misplaced.borrow();
-        let moved = misplaced.iter().find(|place| place.keys.contains(&key));
-        let help = match moved {
-            Some(misplaced) => format!("{key:?} {}", misplaced.place),
-            None => suggest(key, known),
+        let help = if let Some(found) = keys::ROOT.find(key) {
+            match found.kind.section() {
+                Some((_, true)) => {
+                    format!("{key:?} is a list of tables: begin each with [[{key}]]")
+                }
+                Some((_, false)) => {
+                    format!("{key:?} is a table of the whole file: begin it with [{key}]")
+                }
+                None => {
+                    format!("{key:?} belongs to the whole file: move it above the first [section]")
+                }
+            }
+        } else if keys::CHECK.find(key).is_some_and(|found| !found.is_own) {
+            format!("{key:?} belongs to a check: move it below its [[check]], or below [defaults]")
+        } else {
+            match (nearest(key, known), elsewhere(key)) {
+                (None, Some(section)) => format!("{key:?} belongs to [{}]", section.path),
+                _ => suggest(key, known),
+            }
         };
         let wrong = Diagnostic::new(format!("unknown key {key:?}"), help);
         self.fault(span, path, wrong);
     }
+}
+
+/// The table that has `key`, if one alone has it.
+fn elsewhere(key: &str) -> Option<&'static keys::Section> {
+    let places = keys::sections().into_iter();
+    let mut having = places.filter(|place| place.section.find(key).is_some());
+    let first = having.next()?;
+    having.next().is_none().then_some(first.section)
 }

@@ -98,7 +98,25 @@ pub fn find(name: &str) -> Result<&'static Preset, String> {
     })
 }
 
+/// The names of all presets.
+pub fn names() -> Vec<&'static str> {
+    all().map(|preset| preset.name).collect()
+}
+
+/// Every preset.
+pub fn all() -> impl Iterator<Item = &'static Preset> {
+    PRESETS.iter()
+}
+
 impl Preset {
+    /// Its keys in TOML, and those for another path with its end.
+    pub fn texts(&self) -> Vec<(&'static str, &'static str)> {
+        [("", self.keys)]
+            .into_iter()
+            .chain(self.misplaced)
+            .collect()
+    }
+
     /// The preset's keys as a table below `check`, whose URL they depend on.
     pub fn below<'a>(&self, check: &TomlTable<'a>) -> TomlTable<'a> {
         let url = check.own("url");

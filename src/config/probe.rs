@@ -23,9 +23,9 @@ const EXEC: &str = "exec:";
 const NO_URL: &str = "http://localhost/";
 
 /// The kinds of checks, as people know them.
-const HTTP: &str = "HTTP";
-const LINE: &str = "tcp or unix";
-const COMMAND: &str = "exec";
+pub const HTTP: &str = "HTTP";
+pub const LINE: &str = "tcp or unix";
+pub const COMMAND: &str = "exec";
 
 /// The keys that every kind of probe has.
 #[derive(Default)]

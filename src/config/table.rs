@@ -7,6 +7,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostics::Diagnostic;
+use super::keys::{Key, Section};
 use super::parse_context::ParseContext;
 use super::value::TomlValue;
 
@@ -15,6 +16,8 @@ use super::value::TomlValue;
 #[derive(Clone)]
 pub struct TomlTable<'a> {
     pub parse_context: &'a ParseContext<'a>,
+    /// The keys that it may have. `None`: they are the user's own.
+    section: Option<&'static Section>,
     path: String,
     /// Where a missing key is reported: the table's header.
     span: Range<usize>,
@@ -30,12 +33,14 @@ pub struct TomlTable<'a> {
 impl<'a> TomlTable<'a> {
     pub fn new(
         parse_context: &'a ParseContext<'a>,
+        section: Option<&'static Section>,
         path: String,
         span: Range<usize>,
         own: Option<&'a DeTable<'a>>,
     ) -> Self {
         Self {
             parse_context,
+            section,
             path,
             span,
             own,
@@ -53,10 +58,12 @@ impl<'a> TomlTable<'a> {
             _ => (None, Some(value.clone())),
         };
         let (path, span) = (value.path.clone(), value.span.clone());
+        let section = value.key.and_then(|key| key.kind.section());
+        let section = section.map(|(section, _)| section);
         Self {
             inherited: value.inherited,
             mistyped,
-            ..Self::new(value.parse_context, path, span, own)
+            ..Self::new(value.parse_context, section, path, span, own)
         }
     }
 
@@ -73,6 +80,7 @@ impl<'a> TomlTable<'a> {
     pub fn of_preset(&self, keys: &'static DeTable<'static>) -> Self {
         Self::new(
             self.parse_context,
+            self.section,
             self.path.clone(),
             self.span.clone(),
             Some(keys),
@@ -88,6 +96,7 @@ impl<'a> TomlTable<'a> {
     pub fn without_keys(&self) -> Self {
         Self::new(
             self.parse_context,
+            self.section,
             self.path.clone(),
             self.span.clone(),
             None,
@@ -114,8 +123,14 @@ impl<'a> TomlTable<'a> {
             path: self.path_of(key),
             span: found.span(),
             inherited: self.inherited,
+            key: self.described(key),
             found: found.get_ref(),
         })
+    }
+
+    /// What is described of `key`.
+    fn described(&self, key: &str) -> Option<&'static Key> {
+        self.section.and_then(|section| section.find(key))
     }
 
     /// What `read` makes of `key`'s value.
@@ -210,6 +225,7 @@ impl<'a> TomlTable<'a> {
                     path: self.path_of(key.get_ref()),
                     span: found.span(),
                     inherited: self.inherited,
+                    key: None,
                     found: found.get_ref(),
                 };
                 (key.get_ref().as_ref(), value)
@@ -230,9 +246,9 @@ impl<'a> TomlTable<'a> {
     fn report_mistyped(&self) {
         const SHOWN: usize = 6;
         let Some(value) = &self.mistyped else { return };
-        let asked = self.asked.borrow();
-        let mut keys: Vec<_> = asked.iter().take(SHOWN).copied().collect();
-        match asked.len() {
+        let known = self.known();
+        let mut keys: Vec<_> = known.iter().take(SHOWN).copied().collect();
+        match known.len() {
             0 => keys.push("NAME"),
             count if count > SHOWN => keys.push("..."),
             _ => {}
@@ -256,13 +272,30 @@ impl<'a> TomlTable<'a> {
         for (key, _) in self.own.into_iter().flatten() {
             let name: &str = key.get_ref();
             if !asked.contains(&name) {
-                self.parse_context
-                    .unknown_key(key.span(), &self.path_of(name), name, &asked);
+                self.parse_context.unknown_key(
+                    key.span(),
+                    &self.path_of(name),
+                    name,
+                    &self.known(),
+                );
             }
         }
     }
 
+    /// The names of the keys that it may have.
+    fn known(&self) -> Vec<&'static str> {
+        self.section.map(Section::names).unwrap_or_default()
+    }
+
+    /// Remembers that `key` is read. A key that nobody described is a mistake of ours, which any test finds that
+    /// reads a table of this section.
     fn ask(&self, key: &'static str) {
+        debug_assert!(
+            self.described(key).is_some(),
+            "{:?} of [{}] has no description: add it to src/config/keys",
+            key,
+            self.section.map_or("...", |section| section.path),
+        );
         let mut asked = self.asked.borrow_mut();
         if !asked.contains(&key) {
             asked.push(key);

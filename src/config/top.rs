@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::checks::{CheckContext, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
+use super::keys;
 use super::notify::read_notify;
 use super::presets;
 use super::program::{read_embedded, read_programs};
@@ -44,10 +45,6 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
         dry_run: table.read("dry_run", TomlValue::flag).unwrap_or_default(),
         ..usual
     };
-    table.parse_context.belong(
-        table.asked(),
-        "belongs to the whole file: move it above the first [section]",
-    );
     read.supervisor = read_supervisor(table);
     let context = CheckContext {
         every,
@@ -93,16 +90,18 @@ fn report_no_check(table: &TomlTable<'_>) {
     }
 }
 
-/// `[defaults]`, read once; from here on the keys of checks are known, also in a file without defaults.
+/// `[defaults]`, read once.
 fn defaults<'a>(table: &TomlTable<'a>, context: CheckContext) -> TomlTable<'a> {
-    let defaults = table
-        .table("defaults")
-        .unwrap_or_else(|| TomlTable::new(table.parse_context, "defaults".to_owned(), 0..0, None));
+    let defaults = table.table("defaults").unwrap_or_else(|| {
+        TomlTable::new(
+            table.parse_context,
+            Some(&keys::CHECK),
+            "defaults".to_owned(),
+            0..0,
+            None,
+        )
+    });
     read_defaults(&defaults, context);
-    table.parse_context.belong(
-        defaults.asked(),
-        "belongs to a check: move it below its [[check]], or below [defaults]",
-    );
     defaults
 }
 

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
+use super::keys::Key;
 use super::parse_context::ParseContext;
 use crate::exec::CommandLine;
 use crate::health::suggest::{nearest, suggest};
@@ -24,6 +25,8 @@ pub struct TomlValue<'a> {
     pub span: Range<usize>,
     /// It is a default, not the table's own.
     pub inherited: bool,
+    /// What is described of its key; none of what a user named.
+    pub key: Option<&'static Key>,
     pub found: &'a DeValue<'a>,
 }
 

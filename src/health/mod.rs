@@ -37,7 +37,7 @@ pub mod unit;
 mod verdict;
 mod warmup;
 
-pub use assertion::{Assertion, ParseError};
+pub use assertion::{Assertion, PREDICATES, ParseError, QUERIES};
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};

@@ -159,6 +159,35 @@ impl Reason {
         }
     }
 
+    /// What it means, for the manual.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Dns => "the name did not resolve",
+            Self::Refused => "nobody listens there",
+            Self::Unreachable => "no route, or the network says no",
+            Self::ConnectTimeout => "the connection was not opened within the deadline",
+            Self::TlsHandshake => "the handshake failed or was not done within the deadline",
+            Self::TlsUntrusted => "the certificate's chain leads to no trusted root",
+            Self::TlsExpired => "the certificate is not valid now",
+            Self::TlsName => "the certificate is for another name",
+            Self::Closed => "the connection was closed without an answer",
+            Self::Reset => "the connection was reset",
+            Self::FirstByteTimeout => "the answer's head was not complete within the deadline",
+            Self::BodyTimeout => "the answer's body was not complete within the deadline",
+            Self::Truncated => "the body ended before its announced end",
+            Self::Malformed => "the answer is not the protocol asked for",
+            Self::TooLarge => "the answer is larger than allowed",
+            Self::RedirectLoop => "too many redirects, or one that may not be followed",
+            Self::Status => "the status is not among the expected ones",
+            Self::Assertion => "an expectation of the answer's content was not met",
+            Self::NoFds => "out of file descriptors",
+            Self::NoMemory => "out of memory",
+            Self::Spawn => "a command could not be started",
+            Self::Cancelled => "the probe was given up or broke down",
+            Self::Config => "the check asks for something that cannot be done",
+        }
+    }
+
     /// The reason with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)

@@ -1,24 +1,52 @@
 //! `/metrics`: the watchdog, its checks, and the newest probe of each.
 
-use super::openmetrics::{Exemplar, Exposition, MetricsFormat};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::openmetrics::{Exemplar, Exposition, MetricFamilyName, MetricsFormat};
 use super::probes::{self, ProbeSample};
 use super::reply::Reply;
 use super::view::View;
-use crate::health::{CheckView, Moment, Status, Verdict};
+use crate::health::{CheckView, Limits, Moment, Monitor, Status, Verdict};
 
 /// All metrics.
 pub fn answer(view: &View, format: MetricsFormat) -> Reply {
     let mut page = Exposition::new(format);
-    watchdog(view, &mut page);
-    checks(&view.snapshot.checks, seconds(view.started), &mut page);
+    write(view, &mut page);
+    page.reply()
+}
+
+/// Every metric that there is, for the manual.
+pub fn catalogue() -> Vec<MetricFamilyName> {
+    let began = Moment::from_secs(0);
+    let nothing = View {
+        snapshot: Monitor::new(Limits::default(), 0, Vec::new()).snapshot(began),
+        ready: false,
+        reasons: Vec::new(),
+        watchdog: String::new(),
+        host: String::new(),
+        pid: 0,
+        started: began,
+        next: BTreeMap::new(),
+        outbox: 0,
+        tick_lag: Duration::ZERO,
+        programs: Vec::new(),
+    };
+    let mut page = Exposition::default();
+    write(&nothing, &mut page);
+    page.families().to_vec()
+}
+
+fn write(view: &View, page: &mut Exposition) {
+    watchdog(view, page);
+    checks(&view.snapshot.checks, seconds(view.started), page);
     let samples: Vec<_> = view
         .snapshot
         .checks
         .iter()
         .filter_map(ProbeSample::newest)
         .collect();
-    probes::write(&samples, &mut page);
-    page.reply()
+    probes::write(&samples, page);
 }
 
 fn watchdog(view: &View, page: &mut Exposition) {

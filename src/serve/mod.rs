@@ -9,7 +9,7 @@ pub mod http;
 pub mod hub;
 pub mod line;
 pub mod listener;
-mod metrics;
+pub mod metrics;
 pub mod openmetrics;
 mod own;
 mod page;

@@ -40,6 +40,18 @@ impl MetricsFormat {
 pub struct Exposition {
     text: String,
     format: MetricsFormat,
+    /// Every family, also those without a sample.
+    families: Vec<MetricFamilyName>,
+}
+
+/// What a family is, without its samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricFamilyName {
+    /// As samples have it, but for the suffixes of a histogram.
+    pub name: &'static str,
+    /// What its samples end with: `_total`, `_info` or nothing.
+    pub suffix: &'static str,
+    pub help: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +76,13 @@ impl Exposition {
         Self {
             text: String::new(),
             format,
+            families: Vec::new(),
         }
+    }
+
+    /// Every family that was begun, also those without a sample.
+    pub fn families(&self) -> &[MetricFamilyName] {
+        &self.families
     }
 
     /// A family of gauges. A family is written when its first sample comes, since one without samples says nothing.
@@ -93,6 +111,12 @@ impl Exposition {
         name: &'static str,
         help: &'static str,
     ) -> MetricFamily<'_> {
+        let suffix = match kind {
+            MetricType::Counter => "_total",
+            MetricType::Info => "_info",
+            MetricType::Gauge | MetricType::Histogram => "",
+        };
+        self.families.push(MetricFamilyName { name, suffix, help });
         MetricFamily {
             format: self.format,
             text: &mut self.text,

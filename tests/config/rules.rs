@@ -17,7 +17,7 @@ pub type Rule = (
 #[rustfmt::skip] // one line each
 const CHECK_FAULTS: &[Rule] = &[
     ("timeot = 1", (4, 1), "timeot", "unknown key \"timeot\"", "did you mean \"timeout\"?"),
-    ("zzz = 1", (4, 1), "zzz", "unknown key", "expected one of preset, name, url"),
+    ("zzz = 1", (4, 1), "zzz", "unknown key", "expected one of name, url"),
     ("\"a.b\" = 1", (4, 1), "\"a.b\"", "unknown key \"a.b\"", ""),
     ("dry_runs = true", (4, 1), "dry_runs", "unknown key", "\"dry_run\""),
     ("max_restarts = \"1/1h\"", (4, 1), "max_restarts", "unknown key", "above the first [section]"),

@@ -163,6 +163,16 @@ pub const CONFIG_CHECK: &[Example] = &[(
     "httpok config check /etc/httpok.toml && systemctl reload httpok",
 )];
 
+pub const CONFIG_EXAMPLE: &[Example] = &[(
+    "Begin a configuration",
+    "httpok config example > httpok.toml",
+)];
+
+pub const CONFIG_SCHEMA: &[Example] = &[(
+    "For an editor with taplo, whose files begin with #:schema ./httpok.schema.json",
+    "httpok config schema > httpok.schema.json",
+)];
+
 pub const MAN: &[Example] = &[(
     "For this machine",
     "httpok generate man /usr/local/share/man/man1",
@@ -196,6 +206,8 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-monitor" => MONITOR,
         "httpok-simulate" => SIMULATE,
         "httpok-config-check" => CONFIG_CHECK,
+        "httpok-config-example" => CONFIG_EXAMPLE,
+        "httpok-config-schema" => CONFIG_SCHEMA,
         "httpok-generate-man" => MAN,
         "httpok-generate-completions" => COMPLETIONS,
         _ => &[],

@@ -270,6 +270,18 @@ pub enum ConfigCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+
+    /// Print a configuration file with every key
+    ///
+    /// Every key stands there as a comment, with its meaning, type, default and an example.
+    #[command(after_long_help = examples::help(examples::CONFIG_EXAMPLE))]
+    Example,
+
+    /// Print the JSON Schema of configuration files
+    ///
+    /// Editors use it to complete keys and to mark what is wrong while it is written.
+    #[command(after_long_help = examples::help(examples::CONFIG_SCHEMA))]
+    Schema,
 }
 
 /// What can be generated.
@@ -277,7 +289,7 @@ pub enum ConfigCommand {
 pub enum GenerateCommand {
     /// Write the manual pages into a directory
     ///
-    /// Writes httpok.1 and one page per command, such as httpok-check.1. The directory is made when it
+    /// Writes httpok.1, one page per command, such as httpok-check.1, httpok.toml.5 and httpok-expect.7. The directory is made when it
     /// does not exist.
     #[command(after_long_help = examples::help(examples::MAN))]
     Man {

@@ -21,7 +21,7 @@ use roff::Roff;
 pub fn man(dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     for (name, page) in pages() {
-        std::fs::write(dir.join(format!("{name}.1")), page)?;
+        std::fs::write(dir.join(name), page)?;
     }
     Ok(())
 }
@@ -33,21 +33,38 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// Every manual page with its name.
+/// Every manual page with its file's name.
 fn pages() -> Vec<(String, String)> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
     let mut commands = Vec::new();
     collect(&root, &mut commands);
-    let names: Vec<String> = commands.iter().map(name).collect();
-    let page = |command: &Command| {
-        let others = names.iter().filter(|other| **other != name(command));
-        (
-            name(command),
-            render(command, &others.cloned().collect::<Vec<_>>()),
-        )
+    let names = commands.iter().map(|command| (name(command), 1));
+    let others = pages::OTHERS.iter();
+    let names: Vec<(String, u8)> = names
+        .chain(others.map(|page| (page.name.to_owned(), page.section)))
+        .collect();
+    let references = |own: &str| -> Vec<String> {
+        let others = names.iter().filter(|(name, _)| name != own);
+        others
+            .map(|(name, section)| format!("{name}({section})"))
+            .collect()
     };
-    commands.iter().map(page).collect()
+    let commands = commands.iter().map(|command| {
+        let name = name(command);
+        let page = render(command, &references(&name));
+        (format!("{name}.1"), page)
+    });
+    let others = pages::OTHERS.iter().map(|page| {
+        let mut roff = Roff::titled(&page.name.to_uppercase(), page.section);
+        roff.heading("NAME");
+        roff.text(&format!("{} - {}", page.name, page.about));
+        (page.write)(&mut roff);
+        roff.heading("SEE ALSO");
+        roff.references(&references(page.name), &[]);
+        (format!("{}.{}", page.name, page.section), roff.finish())
+    });
+    commands.chain(others).collect()
 }
 
 fn collect(command: &Command, found: &mut Vec<Command>) {
@@ -67,7 +84,7 @@ fn name(command: &Command) -> String {
 
 fn render(command: &Command, others: &[String]) -> String {
     let name = name(command);
-    let mut page = Roff::titled(&name.to_uppercase());
+    let mut page = Roff::titled(&name.to_uppercase(), 1);
     page.raw(&clap_parts(command));
     if name == "httpok" {
         page.heading("LISTENER");
@@ -115,35 +132,25 @@ mod tests {
     #[test]
     fn every_command_has_a_page_with_its_sections() {
         let pages = pages();
-        let names: Vec<_> = pages.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "httpok",
-                "httpok-check",
-                "httpok-watch",
-                "httpok-run",
-                "httpok-sample",
-                "httpok-status",
-                "httpok-explain",
-                "httpok-pause",
-                "httpok-resume",
-                "httpok-restart",
-                "httpok-start",
-                "httpok-stop",
-                "httpok-reset",
-                "httpok-reload",
-                "httpok-notify-send",
-                "httpok-notify-drop",
-                "httpok-health-set",
-                "httpok-monitor",
-                "httpok-simulate",
-                "httpok-config-check",
-                "httpok-generate-man",
-                "httpok-generate-completions",
-            ]
-        );
-        for (name, page) in &pages {
+        let mut cli = Cli::command();
+        cli.build();
+        let mut commands = vec!["httpok.1".to_owned()];
+        for command in cli.get_subcommands().filter(|one| one.get_name() != "help") {
+            let members: Vec<_> = command
+                .get_subcommands()
+                .map(Command::get_name)
+                .filter(|&name| name != "help")
+                .collect();
+            let own = command.get_name();
+            match members.is_empty() {
+                true => commands.push(format!("httpok-{own}.1")),
+                false => commands.extend(members.iter().map(|one| format!("httpok-{own}-{one}.1"))),
+            }
+        }
+        let names: Vec<_> = pages.iter().map(|(name, _)| name.clone()).collect();
+        let others = ["httpok.toml.5", "httpok-expect.7"].map(str::to_owned);
+        assert_eq!(names, [commands, others.to_vec()].concat());
+        for (name, page) in pages.iter().filter(|(name, _)| name.ends_with(".1")) {
             for section in [
                 "NAME",
                 "SYNOPSIS",

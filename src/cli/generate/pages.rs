@@ -3,10 +3,38 @@
 
 mod check;
 mod control;
+mod expect;
 mod simulate;
+mod toml;
 mod watch;
 
 use super::roff::Paragraph::{self, Term, Text};
+use super::roff::Roff;
+
+/// A page that is not of a command.
+pub struct OtherPage {
+    pub name: &'static str,
+    pub section: u8,
+    /// What follows its name.
+    pub about: &'static str,
+    /// Its sections.
+    pub write: fn(&mut Roff),
+}
+
+pub const OTHERS: [OtherPage; 2] = [
+    OtherPage {
+        name: "httpok.toml",
+        section: 5,
+        about: "configuration file of httpok",
+        write: toml::write,
+    },
+    OtherPage {
+        name: "httpok-expect",
+        section: 7,
+        about: "what httpok expects of answers: assertions, presets, verdicts, reasons, exit statuses and metrics",
+        write: expect::write,
+    },
+];
 
 /// One section of a page.
 pub struct Section {

@@ -15,11 +15,16 @@ pub enum Paragraph {
 }
 
 impl Roff {
-    /// An empty page with `title` in its head line.
-    pub fn titled(title: &str) -> Self {
+    /// An empty page of the manual's `section` with `title` in its head line.
+    pub fn titled(title: &str, section: u8) -> Self {
         let version = env!("CARGO_PKG_VERSION");
+        let manual = match section {
+            5 => "File Formats",
+            7 => "Miscellaneous",
+            _ => "User Commands",
+        };
         Self(format!(
-            ".TH {} 1 {DATE} \"httpok {version}\" \"User Commands\"\n",
+            ".TH {} {section} {DATE} \"httpok {version}\" \"{manual}\"\n",
             escaped(title)
         ))
     }
@@ -52,12 +57,26 @@ impl Roff {
     pub fn paragraph(&mut self, paragraph: &Paragraph) {
         match paragraph {
             Paragraph::Text(text) => self.text(text),
-            Paragraph::Term(term, meaning) => {
-                self.line(".TP");
-                self.line(&format!("\\fB{}\\fR", escaped(term)));
-                self.line(&escaped(meaning));
-            }
+            Paragraph::Term(term, meaning) => self.term(term, meaning),
         }
+    }
+
+    /// A term and what it means.
+    pub fn term(&mut self, term: &str, meaning: &str) {
+        self.line(".TP");
+        self.line(&format!("\\fB{}\\fR", escaped(term)));
+        self.line(&escaped(meaning));
+    }
+
+    /// A heading within a section.
+    pub fn subheading(&mut self, title: &str) {
+        self.line(&format!(".SS \"{}\"", escaped(title)));
+    }
+
+    /// More about the term before.
+    pub fn more(&mut self, text: &str) {
+        self.line(".br");
+        self.line(&escaped(text));
     }
 
     /// Running text.
@@ -76,10 +95,11 @@ impl Roff {
         self.line(".fi\n.RE");
     }
 
-    /// Names of other pages: ours, and those of others with their section.
+    /// Names of other pages with their sections: ours, and those of others.
     pub fn references(&mut self, ours: &[String], others: &[&str]) {
-        let ours = ours.iter().map(|name| format!("{name}(1)"));
         let all: Vec<String> = ours
+            .iter()
+            .cloned()
             .chain(others.iter().map(|&name| name.to_owned()))
             .collect();
         self.text(&all.join(", "));
@@ -93,7 +113,7 @@ impl Roff {
     /// A heading begins a paragraph already.
     fn begin(&mut self) {
         let last = self.0.trim_end().rsplit('\n').next();
-        if !last.is_some_and(|line| line.starts_with(".SH ")) {
+        if !last.is_some_and(|line| line.starts_with(".SH ") || line.starts_with(".SS ")) {
             self.line(".PP");
         }
     }

@@ -41,7 +41,8 @@ pub enum Op {
     AtLeast,
 }
 
-const WORDS: [&str; 17] = [
+/// The words of predicates.
+pub const PREDICATES: [&str; 17] = [
     "==",
     "!=",
     "<",
@@ -137,7 +138,7 @@ fn unknown(scan: &Scanner<'_>) -> ParseError {
         ),
         token => {
             let message = format!("{token:?} is not a predicate");
-            scan.here(message, suggest(token, &WORDS))
+            scan.here(message, suggest(token, &PREDICATES))
         }
     }
 }

@@ -34,7 +34,9 @@ use predicate::Predicate;
 use query::Query;
 use scan::Scanner;
 
+pub use condition::PREDICATES;
 pub(super) use facts::Facts;
+pub use query::QUERIES;
 pub use scan::ParseError;
 
 /// One assertion about an answer.

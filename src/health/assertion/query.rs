@@ -11,7 +11,8 @@ use super::series::Series;
 use super::suggest::suggest;
 use super::value::{FoundValue, whole};
 
-const WORDS: [&str; 11] = [
+/// The words that queries begin with.
+pub const QUERIES: [&str; 11] = [
     "status",
     "header",
     "body",
@@ -191,7 +192,7 @@ fn unknown(scan: &Scanner<'_>) -> ParseError {
         ),
         token => {
             let word = token.trim_matches(|c: char| !c.is_alphanumeric());
-            let help = suggest(word, &WORDS);
+            let help = suggest(word, &QUERIES);
             scan.here(
                 format!("{token:?} is nothing that can be asked about"),
                 help,

@@ -1,0 +1,242 @@
+//! The keys of `[[program]]` and `[embedded]`, named as supervisord names them.
+
+use super::kind::{Kind, SPAN_OR_ZERO};
+use super::{Key, Section, defaulted, optional, required, table};
+
+pub static PROGRAM: Section = Section::new(
+    "program",
+    "A program that httpok itself starts and keeps running, with the keys of supervisord. Checks restart it as \
+     program/NAME. In command, directory, environment and the paths of logs %(program_name)s, %(group_name)s, \
+     %(process_num)d and %(here)s are filled in.",
+    &[&WHAT, &WHEN, &OUTPUT],
+);
+
+static WHAT: [Key; 11] = [
+    required(
+        "name",
+        Kind::Named("name"),
+        "\"worker\"",
+        "What the program is called.",
+    ),
+    optional(
+        "group",
+        Kind::Named("name"),
+        "\"workers\"",
+        "The group that it belongs to: program/GROUP:* restarts all of them.",
+    )
+    .default_words("its name"),
+    defaulted(
+        "numprocs",
+        Kind::Count {
+            least: 1,
+            most: 1000,
+            of: "processes",
+        },
+        "1",
+        "So many processes of it run; with more than one they are called NAME_0, NAME_1 and so on.",
+    ),
+    required(
+        "command",
+        Kind::Command,
+        "[\"python3\", \"worker.py\"]",
+        "What is run: a list of words, or one string that is split into words without a shell.",
+    ),
+    defaulted(
+        "stopasgroup",
+        Kind::Flag,
+        "false",
+        "Send the stop signal to the whole group of processes, not to the first one alone.",
+    ),
+    defaulted(
+        "killasgroup",
+        Kind::Flag,
+        "true",
+        "Kill all that the program started, not the first process alone.",
+    ),
+    optional(
+        "directory",
+        Kind::Path,
+        "\"/srv/worker\"",
+        "Where it is run.",
+    )
+    .default_words("the working directory of httpok"),
+    optional(
+        "environment",
+        Kind::Map(&Kind::Secret),
+        "{ LANG = \"C.UTF-8\", TOKEN = \"${env:WORKER_TOKEN}\" }",
+        "Variables that it gets besides those of httpok.",
+    ),
+    optional(
+        "user",
+        Kind::Named("user's name or number"),
+        "\"nobody\"",
+        "The user that it runs as.",
+    )
+    .default_words("the user of httpok"),
+    optional(
+        "umask",
+        Kind::Named("octal mask"),
+        "\"022\"",
+        "Its mask for new files.",
+    )
+    .default_words("that of httpok"),
+    table("rlimits", Kind::Table(&RLIMITS), "Its limits of resources."),
+];
+
+static RLIMITS: Section = Section::new(
+    "program.rlimits",
+    "Limits of resources.",
+    &[&[
+        optional(
+            "nofile",
+            Kind::Count {
+                least: 1,
+                most: 1 << 30,
+                of: "open files",
+            },
+            "4096",
+            "So many files may be open.",
+        )
+        .default_words("that of httpok"),
+        optional(
+            "core",
+            Kind::Any(&[Kind::Size { zero: true }, Kind::Words(&["unlimited"])]),
+            "\"unlimited\"",
+            "How large a core file may be.",
+        )
+        .default_words("that of httpok"),
+    ]],
+);
+
+static WHEN: [Key; 8] = [
+    defaulted(
+        "autostart",
+        Kind::Flag,
+        "true",
+        "Start it with the watchdog.",
+    ),
+    defaulted(
+        "autorestart",
+        Kind::Any(&[Kind::Flag, Kind::Words(&["unexpected"])]),
+        "\"unexpected\"",
+        "Start it again when it ends: always, never, or only after an exit code that is not among exitcodes.",
+    ),
+    defaulted(
+        "exitcodes",
+        Kind::Each(&Kind::Count {
+            least: 0,
+            most: 255,
+            of: "the exit code",
+        }),
+        "[0]",
+        "Exit codes that are expected.",
+    ),
+    defaulted(
+        "startsecs",
+        SPAN_OR_ZERO,
+        "\"1s\"",
+        "A program that runs for so long has started.",
+    ),
+    defaulted(
+        "startretries",
+        Kind::Count {
+            least: 0,
+            most: 1000,
+            of: "attempts",
+        },
+        "3",
+        "So many more attempts to start it, with growing pauses, before it is FATAL.",
+    ),
+    defaulted(
+        "stopsignal",
+        Kind::Named("signal"),
+        "\"TERM\"",
+        "The signal that asks it to end.",
+    ),
+    defaulted(
+        "stopwaitsecs",
+        SPAN_OR_ZERO,
+        "\"10s\"",
+        "What runs so long after the stop signal is killed.",
+    ),
+    defaulted(
+        "priority",
+        Kind::Count {
+            least: 0,
+            most: 1_000_000,
+            of: "the place",
+        },
+        "999",
+        "Low numbers are started first and stopped last.",
+    ),
+];
+
+static OUTPUT: [Key; 7] = [
+    optional(
+        "stdout_logfile",
+        Kind::Named("path, \"NONE\", \"/dev/stdout\" or \"/dev/stderr\""),
+        "\"/var/log/worker.log\"",
+        "Where its standard output goes.",
+    )
+    .default_words("where that of httpok goes"),
+    defaulted(
+        "stdout_logfile_maxbytes",
+        Kind::Size { zero: true },
+        "\"50MiB\"",
+        "A log of this size is renamed and a new one begun; 0 is never.",
+    )
+    .beside("stdout_logfile = \"/var/log/worker.log\""),
+    defaulted(
+        "stdout_logfile_backups",
+        Kind::Count {
+            least: 0,
+            most: 10_000,
+            of: "files",
+        },
+        "10",
+        "So many old logs are kept.",
+    )
+    .beside("stdout_logfile = \"/var/log/worker.log\""),
+    optional(
+        "stderr_logfile",
+        Kind::Named("path, \"NONE\", \"/dev/stdout\" or \"/dev/stderr\""),
+        "\"/var/log/worker.err\"",
+        "Where its standard error goes.",
+    )
+    .default_words("where that of httpok goes"),
+    defaulted(
+        "stderr_logfile_maxbytes",
+        Kind::Size { zero: true },
+        "\"50MiB\"",
+        "The same for standard error.",
+    )
+    .beside("stderr_logfile = \"/var/log/worker.err\""),
+    defaulted(
+        "stderr_logfile_backups",
+        Kind::Count {
+            least: 0,
+            most: 10_000,
+            of: "files",
+        },
+        "10",
+        "The same for standard error.",
+    )
+    .beside("stderr_logfile = \"/var/log/worker.err\""),
+    defaulted(
+        "redirect_stderr",
+        Kind::Flag,
+        "false",
+        "Standard error goes where standard output goes.",
+    ),
+];
+
+pub static EMBEDDED: Section = Section::new(
+    "embedded",
+    "What becomes of the programs.",
+    &[&[defaulted(
+        "on_exit",
+        Kind::Words(&["stop", "leave"]),
+        "\"stop\"",
+        "Whether programs are stopped when the watchdog ends, or left running for the next one to take over.",
+    )]],
+);
