@@ -21,6 +21,8 @@ need() { # need COMMAND PACKAGE
 need gcore gdb
 need curl curl
 need mandoc mandoc
+need man man-db
+need groff groff-base
 need strace strace
 need systemctl systemd
 need ps procps

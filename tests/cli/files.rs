@@ -153,12 +153,20 @@ fn manual_pages_are_flawless() {
     for page in std::fs::read_dir(&man).expect("the directory was made") {
         let path = page.expect("a page").path();
         let lint = Command::new("mandoc")
-            .args(["-T", "lint", "-W", "warning"])
+            .args(["-T", "lint"])
             .arg(&path)
             .output()
             .expect("mandoc is provisioned");
         let found = String::from_utf8_lossy(&lint.stdout).into_owned();
         assert!(lint.status.success() && found.is_empty(), "{found}");
+        let man = Command::new("man")
+            .args(["--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z"])
+            .arg(&path)
+            .env("MANWIDTH", "80")
+            .output()
+            .expect("man is provisioned");
+        let said = String::from_utf8_lossy(&man.stderr).into_owned();
+        assert!(man.status.success() && said.is_empty(), "{path:?}: {said}");
         pages += 1;
     }
     let committed = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/man"));

@@ -58,7 +58,7 @@ pub struct CheckArgs {
 pub struct WaitArgs {
     /// Probe again until all pass, for at most this long: 30s, 5m [default: probe once]
     ///
-    /// The last probe begins when this time is over, and has a second at most.
+    /// The last probe begins when this time is over, and has a second at most: --wait 1m ends after 61 seconds at the latest.
     #[arg(long, value_name = "DURATION", value_parser = values::timeout)]
     pub wait: Option<Duration>,
 

@@ -57,7 +57,7 @@ pub struct WatchArgs {
     /// Then it is not one of them that is broken, but the network, the machine or what all of them need. Checks that
     /// restart the same process are one service; those that are paused or have given up do not count. Restarts go on
     /// by themselves as soon as fewer fail; status says how many that is. The key of a file is panic_threshold, also
-    /// for httpok listen --config; a listener with a URL has one check, and nothing to compare it with.
+    /// for a listener with --config; a listener with a URL has one check, and nothing to compare it with.
     #[arg(long, value_name = "SHARE", default_value = "60%", value_parser = values::panic_threshold, conflicts_with = "config")]
     pub panic_threshold: values::PanicThreshold,
 

@@ -6,7 +6,7 @@ mod roff;
 use std::io;
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_complete::Shell;
 
 use crate::cli::args::{self, Cli};
@@ -85,7 +85,25 @@ fn name(command: &Command) -> String {
 fn render(command: &Command, others: &[String]) -> String {
     let name = name(command);
     let mut page = Roff::titled(&name.to_uppercase(), 1);
-    page.raw(&clap_parts(command));
+    page.raw(&clap_part(|man, out| man.render_name_section(out), command));
+    synopsis(&mut page, command, &name);
+    page.raw(&clap_part(
+        |man, out| man.render_description_section(out),
+        command,
+    ));
+    if command.has_subcommands() {
+        page.heading("COMMANDS");
+        for leaf in leaves(command) {
+            let about = leaf.get_about().map(ToString::to_string);
+            let shown = leaf.get_display_name().unwrap_or(leaf.get_name());
+            page.term(&format!("{shown}(1)"), &about.unwrap_or_default());
+        }
+    } else {
+        page.raw(&clap_part(
+            |man, out| man.render_options_section(out),
+            command,
+        ));
+    }
     if name == "httpok" {
         page.heading("LISTENER");
         page.code(&format!("{USAGE}\n\n{HELP}"));
@@ -109,19 +127,86 @@ fn render(command: &Command, others: &[String]) -> String {
     page.finish()
 }
 
-/// The sections that clap's own description of the command makes.
-fn clap_parts(command: &Command) -> String {
-    let man = clap_mangen::Man::new(command.clone());
+/// The commands below `command` that are no groups of others, which have no page.
+fn leaves(command: &Command) -> Vec<&Command> {
+    let children = command
+        .get_subcommands()
+        .filter(|child| child.get_name() != "help");
+    children
+        .flat_map(|child| match child.has_subcommands() {
+            true => leaves(child),
+            false => vec![child],
+        })
+        .collect()
+}
+
+/// Every option with its value, and what stands without one.
+fn synopsis(page: &mut Roff, command: &Command, name: &str) {
+    if name == "httpok" {
+        page.synopsis("httpok", &["COMMAND [OPTIONS]...\n.br".to_owned()]);
+        page.raw(".B httpok\n[OPTIONS]... URL");
+        return;
+    }
+    let shown = command.get_bin_name().unwrap_or(name);
+    let options = command.get_opts().chain(
+        command
+            .get_arguments()
+            .filter(|arg| !arg.is_positional() && !arg.get_action().takes_values()),
+    );
+    let mut parts: Vec<_> = options
+        .filter(|arg| !arg.is_hide_set())
+        .map(option)
+        .collect();
+    parts.extend(command.get_positionals().map(positional));
+    page.synopsis(shown, &parts);
+}
+
+/// `[--timeout DURATION]`, in roff.
+fn option(arg: &Arg) -> String {
+    let dashed = |text: String| text.replace('-', "\\-");
+    let short = arg.get_short().map(|short| dashed(format!("-{short}")));
+    let long = arg.get_long().map(|long| dashed(format!("--{long}")));
+    let flags: Vec<_> = short.into_iter().chain(long).collect();
+    let values = arg.get_value_names().unwrap_or_default();
+    let value = match arg.get_action().takes_values() {
+        true => values
+            .iter()
+            .map(|value| format!(" \\fI{value}\\fR"))
+            .collect(),
+        false => String::new(),
+    };
+    let again = match matches!(arg.get_action(), ArgAction::Append) {
+        true => "...",
+        false => "",
+    };
+    let part = format!("\\fB{}\\fR{value}", flags.join("\\fR|\\fB"));
+    match arg.is_required_set() {
+        true => format!("{part}{again}"),
+        false => format!("[{part}]{again}"),
+    }
+}
+
+fn positional(arg: &Arg) -> String {
+    let name = arg.get_value_names().and_then(|names| names.first());
+    let name = name.map_or_else(|| arg.get_id().to_string(), ToString::to_string);
+    let again = arg
+        .get_num_args()
+        .is_some_and(|number| number.max_values() > 1);
+    let part = format!("\\fI{name}\\fR{}", if again { "..." } else { "" });
+    match arg.is_required_set() {
+        true => part,
+        false => format!("[{part}]"),
+    }
+}
+
+/// A section that clap's own description of the command makes.
+fn clap_part(
+    write: impl Fn(&clap_mangen::Man, &mut Vec<u8>) -> io::Result<()>,
+    command: &Command,
+) -> String {
     let mut out = Vec::new();
     // writing to memory cannot fail
-    let _ = man.render_name_section(&mut out);
-    let _ = man.render_synopsis_section(&mut out);
-    let _ = man.render_description_section(&mut out);
-    if command.has_subcommands() {
-        let _ = man.render_subcommands_section(&mut out);
-    } else {
-        let _ = man.render_options_section(&mut out);
-    }
+    let _ = write(&clap_mangen::Man::new(command.clone()), &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -163,6 +248,20 @@ mod tests {
                     section.replace("EXIT STATUS", "\"EXIT STATUS\"")
                 );
                 assert!(page.contains(&heading), "{name}: {section}");
+            }
+        }
+        // no page refers to one that is not there
+        for (name, page) in &pages {
+            let plain = page.replace("\\-", "-");
+            for word in plain.split(|c: char| c.is_whitespace() || matches!(c, ',' | '\\' | '.')) {
+                let ours = word.trim_start_matches("fB").strip_suffix("(1)");
+                let ours = ours.filter(|word| word.starts_with("httpok"));
+                let Some(ours) = ours else { continue };
+                let file = format!("{ours}.1");
+                assert!(
+                    pages.iter().any(|(page, _)| *page == file),
+                    "{name}: {ours}"
+                );
             }
         }
         assert!(pages[0].1.contains(".SH FILES") && pages[0].1.contains(".SH ENVIRONMENT"));

@@ -50,6 +50,7 @@ const fn section(title: &'static str, paragraphs: &'static [Paragraph]) -> Secti
 pub fn sections(page: &str) -> Vec<Section> {
     match page {
         "httpok" => vec![
+            section("DEFAULTS", watch::DEFAULTS),
             section("EXIT STATUS", MAIN_STATUS),
             section("FILES", FILES),
             section("ENVIRONMENT", ENVIRONMENT),
@@ -69,7 +70,9 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("ENVIRONMENT", ENVIRONMENT),
         ],
         "httpok-watch" => vec![
+            section("DEFAULTS", watch::DEFAULTS),
             section("PROGRAMS", watch::PROGRAMS),
+            section("WHEN MOST SERVICES FAIL", watch::PANIC),
             section("SYSTEMD", watch::SYSTEMD),
             section("SIGNALS", watch::SIGNALS),
             section("EXIT STATUS", watch::WATCH_STATUS),
@@ -80,17 +83,21 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("JSON", control::STATUS_JSON),
             section("EXIT STATUS", control::STATUS),
             section("FILES", control::FILES),
+            section("ENVIRONMENT", control::ENVIRONMENT),
         ],
         "httpok-pause" | "httpok-resume" | "httpok-restart" | "httpok-reset" | "httpok-reload"
-        | "httpok-notify-send" | "httpok-notify-drop" | "httpok-health-set" => {
+        | "httpok-start" | "httpok-stop" | "httpok-notify-send" | "httpok-notify-drop"
+        | "httpok-health-set" => {
             vec![
                 section("EXIT STATUS", control::STATUS),
                 section("FILES", control::FILES),
+                section("ENVIRONMENT", control::ENVIRONMENT),
             ]
         }
         "httpok-explain" => vec![
             section("EXIT STATUS", control::EXPLAIN_STATUS),
             section("FILES", control::EXPLAIN_FILES),
+            section("ENVIRONMENT", control::ENVIRONMENT),
         ],
         "httpok-simulate" => vec![
             section("TRACES", simulate::TRACES),
@@ -142,6 +149,11 @@ const FILES: &[Paragraph] = &[
     ),
 ];
 
+const STATE_DIRECTORY: Paragraph = Term(
+    "STATE_DIRECTORY",
+    "Where state is kept, unless --state-dir or state_dir say otherwise. systemd sets it for a unit with StateDirectory=; of several directories the first counts, and a relative one is passed over. A shell does not have it: there the commands that connect to a watchdog look in the usual place, in --state-dir, or in that of --config.",
+);
+
 const ENVIRONMENT: &[Paragraph] = &[
     Term(
         "SUPERVISOR_SERVER_URL",
@@ -171,7 +183,11 @@ const ENVIRONMENT: &[Paragraph] = &[
         "HTTPOK_AUTOWARMUP",
         "0, false, no or off: no program is warmed up, whatever the configuration says.",
     ),
-    Term("STATE_DIRECTORY", "Where state is kept. systemd sets it."),
+    STATE_DIRECTORY,
+    Term(
+        "XDG_STATE_HOME, HOME",
+        "Where state is kept for users who are not root: httpok in the first, or in .local/state of the second.",
+    ),
     Term(
         "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID",
         "Where and how often watch and run tell a service manager that they are well. systemd sets them; commands that httpok runs do not get them.",

@@ -1,7 +1,7 @@
 //! A manual page as text: just enough of the man macros.
 
 /// When the pages' words last changed.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-28";
 
 /// A page that is being written.
 pub struct Roff(String);
@@ -38,7 +38,8 @@ impl Roff {
             match line {
                 ".br" if beside_blank => {}
                 "" => self.line(".sp"),
-                line => self.line(line),
+                line if line.starts_with(['.', '\'']) => self.line(line),
+                line => short_lines(line).iter().for_each(|line| self.line(line)),
             }
         }
     }
@@ -65,7 +66,7 @@ impl Roff {
     pub fn term(&mut self, term: &str, meaning: &str) {
         self.line(".TP");
         self.line(&format!("\\fB{}\\fR", escaped(term)));
-        self.line(&escaped(meaning));
+        self.filled(meaning);
     }
 
     /// A heading within a section.
@@ -76,13 +77,27 @@ impl Roff {
     /// More about the term before.
     pub fn more(&mut self, text: &str) {
         self.line(".br");
-        self.line(&escaped(text));
+        self.filled(text);
     }
 
     /// Running text.
     pub fn text(&mut self, text: &str) {
         self.begin();
-        self.line(&escaped(text));
+        self.filled(text);
+    }
+
+    /// The command line: what begins it, and its parts, each of which stays on one line.
+    pub fn synopsis(&mut self, command: &str, parts: &[String]) {
+        self.heading("SYNOPSIS");
+        self.line(&format!(".B {}", escaped(command)));
+        parts.iter().for_each(|part| self.line(part));
+    }
+
+    /// Text that is filled, in short lines.
+    fn filled(&mut self, text: &str) {
+        for line in short_lines(&escaped(text)) {
+            self.line(&line);
+        }
     }
 
     /// Lines that stay as they are.
@@ -122,6 +137,29 @@ impl Roff {
         self.0.push_str(line);
         self.0.push('\n');
     }
+}
+
+/// `text` in lines of fewer than 80 bytes where its words allow it; no line begins with a request's sign.
+fn short_lines(text: &str) -> Vec<String> {
+    const WIDEST: usize = 78;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let fits = lines
+            .last()
+            .is_some_and(|line| line.is_empty() || line.len() + 1 + word.len() <= WIDEST);
+        if !fits {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            } else if word.starts_with(['.', '\'']) {
+                line.push_str("\\&");
+            }
+            line.push_str(word);
+        }
+    }
+    lines
 }
 
 /// `text` without meaning to roff.

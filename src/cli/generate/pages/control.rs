@@ -15,6 +15,8 @@ pub const FILES: &[Paragraph] = &[Term(
     "The sockets of the watchdogs, one each. Only the watchdog's own user and root may use them. They take one JSON object a line, such as {\"version\":1,\"ask\":\"status\"}, and answer each with one.",
 )];
 
+pub const ENVIRONMENT: &[Paragraph] = &[super::STATE_DIRECTORY];
+
 pub const STATUS_JSON: &[Paragraph] = &[
     Text(
         "Each line is one watchdog. Moments are RFC 3339 in UTC with milliseconds, such as 2026-05-01T03:12:04.250Z; spans are seconds, such as 1.5.",

@@ -14,15 +14,52 @@ pub const PROGRAMS: &[Paragraph] = &[
     ),
 ];
 
+/// The listener's defaults are the original's; those of watch and run are what a new installation should have.
+pub const DEFAULTS: &[Paragraph] = &[
+    Text(
+        "The listener under supervisord has the defaults of the program that it replaces, watch, run and configuration files have others:",
+    ),
+    Term(
+        "fails until a restart (--fail-after, fail_after)",
+        "listener 1; else 3",
+    ),
+    Term(
+        "grace after the start of a program (--grace, grace)",
+        "listener none; else 30s",
+    ),
+    Term(
+        "pause between attempts (backoff)",
+        "listener none, each tick is an attempt; else 10s, growing to 5m",
+    ),
+    Term(
+        "attempts until it gives up (--max-restarts, restarts)",
+        "listener no limit; else 5/10m, and again after 30m (rearm)",
+    ),
+    Term("time for a probe (-t, timeout)", "10s"),
+    Term(
+        "pause between probes (--every, every)",
+        "listener that of its TICK event; else 60s",
+    ),
+    Term(
+        "reports",
+        "listener after each restart; else when something changes: down, recovered, given up",
+    ),
+    Term(
+        "certificates of https",
+        "listener not verified without --verify; else verified",
+    ),
+];
+
+pub const PANIC: &[Paragraph] = &[Text(
+    "When most services begin to fail at once, it is the network, the machine or what all of them need, and a restart of each makes it worse. So when 60 % of them (panic_threshold), at least 3 in all, began to fail within 2 minutes of each other (panic_window), none is restarted; status and reports say how many may fail for restarts to go on, and a restart by hand is done all the same.",
+)];
+
 pub const SYSTEMD: &[Paragraph] = &[
     Text(
         "A check restarts units when its file says so, with systemd/ before their names or [supervisor] default = \"systemd\": nginx, nginx.service, app@1.service, or app@:* for all instances of a template that are loaded. [supervisor.systemd] scope = \"user\" means the units of the user that httpok runs as.",
     ),
     Text(
         "What systemd is about to start again, or has started again since the check looked, is left to it. So is what somebody stopped, also when systemd calls it failed because it had to be killed or ended with an exit code. What could not be started again (a transient unit, one that is masked or refuses it) is not stopped. Units that fall with the one that is restarted, because they require it, are started again, too. Start limits are reset before a start: httpok has its own budget.",
-    ),
-    Text(
-        "When most services begin to fail at once, it is the network, the machine or what all of them need, and a restart of each makes it worse. So when 60 % of them (panic_threshold), at least 3 in all, began to fail within 2 minutes of each other (panic_window), none is restarted; status and reports say how many may fail for restarts to go on, and a restart by hand is done all the same.",
     ),
     Text(
         "As a unit, httpok is of Type=notify: it tells when it watches, in STATUS how many checks are up and which are down, when it reads its file again and when it ends; with WatchdogSec= its loop gives signs of life, so that systemd starts it anew when it hangs.",
@@ -68,3 +105,48 @@ pub const RUN_SIGNALS: &[Paragraph] = &[
 pub const RUN_STATUS: &[Paragraph] = &[Text(
     "That of the command when it ended, 128 and the signal's number when a signal ended it; 3 when httpok was used wrongly.",
 )];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{Backoff, Budget, Fails, Policy};
+    use std::time::Duration;
+
+    #[test]
+    fn the_defaults_are_those_of_the_policies() {
+        let text: String = DEFAULTS
+            .iter()
+            .map(|paragraph| match paragraph {
+                Text(text) => format!("{text}\n"),
+                Term(term, meaning) => format!("{term}: {meaning}\n"),
+            })
+            .collect();
+        let seconds = |span: Duration| humantime::format_duration(span).to_string();
+        let (original, usual) = (Policy::drop_in(), Policy::default());
+        let (Fails::InARow(one), Fails::InARow(many)) = (original.fail, usual.fail) else {
+            panic!("fails in a row");
+        };
+        assert!(text.contains(&format!("listener {one}; else {many}\n")));
+        assert_eq!(original.grace, Duration::ZERO);
+        let grace = seconds(usual.grace);
+        assert!(text.contains(&format!("grace): listener none; else {grace}\n")));
+        assert_eq!(original.backoff, Backoff::NONE);
+        let (min, max) = (seconds(usual.backoff.min), seconds(usual.backoff.max));
+        assert!(
+            text.contains(&format!("else {min}, growing to {max}\n")),
+            "{text}"
+        );
+        let Some(Budget { count, window }) = usual.restarts else {
+            panic!("a budget");
+        };
+        let rearm = seconds(usual.rearm.expect("it is armed again"));
+        let budget = format!(
+            "no limit; else {count}/{}, and again after {rearm}",
+            seconds(window)
+        );
+        assert!(
+            original.restarts.is_none() && text.contains(&budget),
+            "{text}"
+        );
+    }
+}
