@@ -6,7 +6,6 @@
 //! What a child's output means is the caller's business.
 
 pub mod children;
-pub mod open_files;
 pub mod template;
 
 use std::fmt;
@@ -193,7 +192,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
     // SAFETY: between fork and exec only system calls are made, without memory of their own.
     unsafe {
         prepared.pre_exec(|| {
-            open_files::give_back();
+            children::restore_open_files();
             close_inherited()
         });
     }

@@ -4,7 +4,7 @@
 use crate::health::{ActionStep, IntentId, Plan, Process, ProcessState};
 
 use super::ActionTools;
-use super::log::StepLog;
+use super::record::StepLog;
 use super::start::start_and_wait;
 
 /// Processes as they were before, and their intents.

@@ -4,7 +4,6 @@
 mod capture;
 mod dependents;
 mod intents;
-mod log;
 mod record;
 mod restart;
 mod resume;
@@ -17,7 +16,7 @@ use crate::clock::Clock;
 use crate::health::{ActionStep, Halt, Plan, Process, Scope, Selection, Skip, Step};
 use crate::supervisor::{Listing, Supervisors};
 
-use log::StepLog;
+use record::StepLog;
 use restart::replaced;
 
 pub use capture::spec;

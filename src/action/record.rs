@@ -1,10 +1,12 @@
 //! What an action has done so far, kept where it survives a panic of the action: its steps, and the restarts that it
-//! has begun and not finished.
+//! has begun and not finished; and the log that its steps are written to.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::health::{ActionStep, CallError, IntentId, Outcome, PendingRestart, Step};
+use crate::health::{
+    ActionStep, CallError, IntentId, Moment, Outcome, PendingRestart, ProcessName, Step,
+};
 
 /// What an action did.
 #[derive(Clone, Debug, Default)]
@@ -75,5 +77,39 @@ impl ActionRecord {
     fn lock(&self) -> MutexGuard<'_, PerformedAction> {
         // the value is consistent after a panic, because each method makes one change
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records steps, and passes each at once to a callback.
+pub(super) struct StepLog<'a> {
+    pub clock: &'a Clock,
+    pub record: &'a ActionRecord,
+    pub report: &'a mut (dyn FnMut(&Step) + Send),
+}
+
+impl StepLog<'_> {
+    /// Notes a step that began at `begun`.
+    pub fn note(&mut self, begun: Moment, process: Option<&ProcessName>, action: ActionStep) {
+        let at = self.clock.now();
+        let step = Step {
+            at,
+            took: at.since(begun),
+            process: process.cloned(),
+            action,
+        };
+        (self.report)(&step);
+        self.record.step(step);
+    }
+
+    /// Whether `name` was started already.
+    pub fn has_started(&self, name: &ProcessName) -> bool {
+        self.record.has_step(|step| {
+            step.process.as_ref() == Some(name) && matches!(step.action, ActionStep::Started { .. })
+        })
+    }
+
+    /// Notes a step that took no time.
+    pub fn record(&mut self, process: Option<&ProcessName>, action: ActionStep) {
+        self.note(self.clock.now(), process, action);
     }
 }

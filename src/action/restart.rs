@@ -7,7 +7,7 @@ use crate::supervisor::Supervisors;
 use super::ActionTools;
 use super::capture;
 use super::dependents::{self, Dependents};
-use super::log::StepLog;
+use super::record::StepLog;
 use super::start::start_and_wait;
 
 /// Restarts `process`, or starts it when it does not run.

@@ -11,8 +11,8 @@ use crate::health::{
 };
 use crate::supervisor::Supervisors;
 
-use super::log::StepLog;
 use super::record::ActionRecord;
+use super::record::StepLog;
 use super::start::{settle, start};
 
 /// How often it is checked whether a stop that an earlier run had asked for is done.

@@ -9,7 +9,7 @@ use crate::health::{ActionStep, CallError, IntentId, Process, ProcessName, Proce
 use crate::supervisor::Supervisors;
 
 use super::ActionTools;
-use super::log::StepLog;
+use super::record::StepLog;
 
 /// How long a process may take to stop when the supervisor did not say that it has.
 const STOP_FOR: Duration = Duration::from_secs(600);

@@ -13,7 +13,7 @@ use crate::cli::watch::WatchOptions;
 use crate::config::settings::Settings;
 use crate::daemon::wiring::{self, Parts, RunOptions};
 use crate::daemon::{Ending, Logger, Reload, SdNotify, Stderr, Ticks, Watchdog};
-use crate::exec::open_files;
+use crate::exec::children;
 use crate::notify::report::MailFormat;
 use crate::notify::superlance::OriginalMail;
 use crate::tick::{ListenerEnd, Signals};
@@ -155,7 +155,7 @@ impl WatchdogParts {
     /// # Errors
     /// The exit status, when that cannot be done; why was said.
     pub fn start(settings: &Settings, run_options: &RunOptions) -> Result<Self, Exit> {
-        open_files::raise_limit();
+        children::raise_open_files();
         let parts =
             wiring::wire(settings, run_options).map_err(|why| refuse(&format!("{why:#}")))?;
         let stderr = Stderr::start().map_err(|why| refuse(&format!("cannot start: {why}")))?;

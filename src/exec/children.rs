@@ -1,8 +1,12 @@
 //! The children that this process itself waits for. As the first process of a container, and as a subreaper,
 //! it also becomes the parent of orphans, which it must collect; this list distinguishes the two kinds.
+//! And their limit on open files: a watchdog of many services needs more than the usual soft limit (1024), so it raises
+//! its own to the hard one; its children get the first one back, because programs that use `select` break with more.
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static AWAITED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -45,4 +49,33 @@ pub fn for_orphans(pids: impl IntoIterator<Item = u32>, collect: impl FnMut(u32)
     pids.into_iter()
         .filter(|pid| !awaited.contains(pid))
         .for_each(collect);
+}
+
+/// What we were started with, once it was raised.
+static FIRST_LIMIT: OnceLock<libc::rlimit> = OnceLock::new();
+
+/// Raises our soft limit to the hard one. What is not allowed is left as it is.
+pub fn raise_open_files() {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    // noted first: from here on a child may be started
+    let given = libc::rlimit {
+        rlim_cur: soft,
+        rlim_max: hard,
+    };
+    if soft < hard && FIRST_LIMIT.set(given).is_ok() {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Gives the limit back that we were started with: to be called in a new process before it executes its program.
+/// Makes one system call, without memory or locks. A limit that was lowered from outside meanwhile is left as it is.
+pub fn restore_open_files() {
+    if let Some(given) = FIRST_LIMIT.get() {
+        // SAFETY: a pointer to a static.
+        unsafe {
+            libc::setrlimit(libc::RLIMIT_NOFILE, given);
+        }
+    }
 }

@@ -7,13 +7,9 @@ mod assertion;
 mod chance;
 mod http1;
 mod line;
-mod listener;
-mod smtp;
-mod xmlrpc;
+mod protocols;
 
 pub use assertion::assertion;
 pub use http1::http1;
 pub use line::line;
-pub use listener::listener;
-pub use smtp::smtp;
-pub use xmlrpc::xmlrpc;
+pub use protocols::{listener, smtp, xmlrpc};

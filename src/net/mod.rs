@@ -1,9 +1,10 @@
 //! Floor 1: the network, as adapters and configuration share it. URLs taken apart ([`Address`]) and values of HTTP
-//! read from text ([`http`]); TLS for clients ([`tls`]); names to addresses ([`lookup`]), addresses to a connection ([`connect()`]), and the one
-//! HTTP/1 client ([`http1`]), whose every buffer has a bound, because peers may be hostile: probes, webhooks and
-//! supervisors all ask through it. What is asked and what an answer means is not known here.
+//! read from text ([`http`]); TLS for clients ([`tls`]); names to addresses ([`lookup`]), addresses to a connection
+//! ([`connect()`]), the one HTTP/1 client ([`http1`]), and bounded clients of our servers ([`clients`]). Every buffer has
+//! a bound, because peers may be hostile. What is asked and what an answer means is not known here.
 
 pub mod address;
+pub mod clients;
 mod connect;
 mod endpoint;
 pub mod http;

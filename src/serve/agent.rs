@@ -7,9 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::hub::Source;
-use super::listener::{ClientBusy, ClientStream};
+use super::listener::ClientStream;
 use super::view::{ServedState, View, one_line, trouble};
 use crate::health::{CheckView, Unhealthy};
+use crate::net::clients::ClientBusy;
 
 /// Clients at a time.
 pub const CLIENTS: usize = 64;

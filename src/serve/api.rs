@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use hyper::http::request;
 use serde_json::{Map, Value, json};
 
-use super::http::{Api, App, ServerSettings, query};
+use super::http::{Api, App, ServerSettings, route};
 use super::hub::{ControlAnswer, ControlOutcome};
 use super::page;
 use super::reply::Reply;
@@ -138,7 +138,7 @@ pub async fn form(
     body: &[u8],
 ) -> Reply {
     let fields = String::from_utf8_lossy(body);
-    let token = query::values(Some(fields.trim()), "token");
+    let token = route::values(Some(fields.trim()), "token");
     if settings.keys.is_empty() || token.first() != Some(&settings.keys.form_token()) {
         let text = "this form is too old: load its page again";
         return Reply::text(StatusCode::FORBIDDEN, format!("{text}\n"));

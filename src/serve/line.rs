@@ -11,9 +11,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::hub::Source;
-use super::listener::{ClientBusy, ClientStream};
+use super::listener::ClientStream;
 use super::view::{ServedState, View, one_line, trouble};
 use crate::health::{ActivityView as Doing, Unhealthy, Verdict};
+use crate::net::clients::ClientBusy;
 use crate::{escape, secret};
 
 /// Clients at a time.

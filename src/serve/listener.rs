@@ -1,6 +1,5 @@
 //! Where clients come in: sockets that are bound before anything is served, and a bounded number of clients on each.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::net::TcpListener;
@@ -8,23 +7,17 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
 
 use super::spec::ServeAddress;
+use crate::net::clients::{self, Accept, Admission, ClientBusy};
 
 /// Connections that may wait to be accepted: a burst is not to wait for a lost SYN.
 const BACKLOG: i32 = 1024;
 /// Whoever may open the socket's file may ask.
 const SOCKET_MODE: u32 = 0o660;
-/// The pause after a connection could not be accepted, such as when there are no file descriptors left.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -103,8 +96,10 @@ enum BoundListener {
     Unix(tokio::net::UnixListener),
 }
 
-impl BoundListener {
-    async fn next(&self) -> io::Result<ClientStream> {
+impl Accept for BoundListener {
+    type Stream = ClientStream;
+
+    async fn accept(&self) -> io::Result<ClientStream> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
@@ -164,22 +159,8 @@ impl AsyncWrite for ClientStream {
     }
 }
 
-/// Whether a client's request is being answered.
-#[derive(Clone, Debug, Default)]
-pub struct ClientBusy(Arc<AtomicBool>);
-
-impl ClientBusy {
-    pub fn set(&self, busy: bool) {
-        self.0.store(busy, Ordering::Relaxed);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Accepts clients for as long as it is let, `most` at a time. When there are more, the one that came first and asks
-/// nothing just now is disconnected first: silent clients keep out no other.
+/// Serves the clients of `listener` with `client`, `most` at a time. Those beyond are disconnected: they have to come
+/// again.
 pub async fn accept<F>(
     listener: ServeListener,
     most: usize,
@@ -191,43 +172,18 @@ pub async fn accept<F>(
         Ok(listener) => listener,
         Err(why) => return tracing::warn!("cannot serve: {why}"),
     };
-    let mut tasks = JoinSet::new();
-    let mut connections: VecDeque<(AbortHandle, ClientBusy)> = VecDeque::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.next() => accepted,
-            Some(_) = tasks.join_next() => continue,
+    let admitted = |stream, admission| {
+        let client = match admission {
+            Admission::Admitted(busy) => Some(client(stream, busy)),
+            Admission::Full => None,
         };
-        match accepted {
-            Ok(stream) if make_room(&mut connections, most) => {
-                let busy = ClientBusy::default();
-                let task = tasks.spawn(client(stream, busy.clone()));
-                connections.push_back((task, busy));
-            }
-            // all are being answered: whoever comes now has to come again
-            Ok(_) => {}
-            Err(why) => {
-                tracing::debug!("cannot accept a connection: {why}");
-                sleep(PAUSE).await;
+        async move {
+            if let Some(client) = client {
+                client.await;
             }
         }
-    }
-}
-
-fn make_room(connections: &mut VecDeque<(AbortHandle, ClientBusy)>, most: usize) -> bool {
-    if connections.len() < most {
-        return true;
-    }
-    connections.retain(|(task, _)| !task.is_finished());
-    if connections.len() < most {
-        return true;
-    }
-    let silent = connections.iter().position(|(_, busy)| !busy.is_set());
-    let Some((task, _)) = silent.and_then(|index| connections.remove(index)) else {
-        return false;
     };
-    task.abort();
-    true
+    clients::serve(listener, most, admitted).await;
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::spec::Dumper;
 use super::staging::Staging;
 use super::stat;
 use super::stem::Stem;
-use super::subject::CaptureSubject;
+use super::tool::CaptureSubject;
 use super::tool::{self, ToolRun};
 
 /// What is kept of each of a dumper's outputs.

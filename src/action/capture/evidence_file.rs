@@ -13,7 +13,7 @@ use super::deadline::write;
 use super::folder::Folder;
 use super::found::{Evidence, nothing};
 use super::stem::Stem;
-use super::subject::CaptureSubject;
+use super::tool::CaptureSubject;
 
 const WHAT: &str = "evidence file";
 

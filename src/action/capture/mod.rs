@@ -38,7 +38,6 @@ pub mod spec;
 mod staging;
 pub(super) mod stat;
 mod stem;
-mod subject;
 mod tool;
 
 use std::path::Path;
@@ -50,14 +49,14 @@ use crate::supervisor::Supervisors;
 
 pub use dump::{DUMP, run_dump};
 
-use super::log::StepLog;
+use super::record::StepLog;
 use deadline::Deadline;
 use evidence_file::EvidenceFile;
 use folder::Folder;
 use found::Evidence;
 use spec::CaptureSpec;
 use stem::Stem;
-use subject::CaptureSubject;
+use tool::CaptureSubject;
 
 /// The sources of evidence other than the core.
 enum EvidenceSource<'a> {

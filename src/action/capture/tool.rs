@@ -6,7 +6,8 @@ use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output};
 
 use super::deadline::Deadline;
 use super::found::{Evidence, head};
-use super::subject::CaptureSubject;
+use crate::exec::template::{self, Placeholder, UnsafeValue};
+use crate::health::ProcessName;
 
 /// What is kept of each of a tool's two outputs.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -112,5 +113,33 @@ pub(super) fn because(failure: String, errors: &str) -> String {
     match errors.lines().rev().find(|line| !line.trim().is_empty()) {
         Some(line) => format!("{failure}: {}", line.trim()),
         None => failure,
+    }
+}
+
+/// A process, and the check that restarts it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CaptureSubject<'a> {
+    pub name: &'a ProcessName,
+    pub pid: u32,
+    pub check: &'a str,
+}
+
+impl CaptureSubject<'_> {
+    /// The command line to run: `line` with `{name}`, `{check}` and `{pid}` filled in.
+    pub(super) fn fill(&self, line: &CommandLine) -> Result<CommandLine, UnsafeValue> {
+        template::fill(line, &self.placeholders())
+    }
+
+    /// `line` with the values filled in, for display only.
+    pub(super) fn shown(&self, line: &CommandLine) -> String {
+        template::shown(line, &self.placeholders())
+    }
+
+    fn placeholders(&self) -> [Placeholder<'static>; 3] {
+        [
+            ("{name}", self.name.namespec()),
+            ("{check}", self.check.to_owned()),
+            ("{pid}", self.pid.to_string()),
+        ]
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::args::{CheckArgs, CheckFormat, OutputArgs};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::{render, say};
-use crate::exec::open_files;
+use crate::exec::children;
 use crate::health::{Judgement, Observation};
 use crate::terminal;
 
@@ -30,7 +30,7 @@ pub struct Checked {
 
 /// Runs `httpok check` with `args`.
 pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
-    open_files::raise_limit();
+    children::raise_open_files();
     match probe(args, env) {
         Ok(results) => print(&results, &args.output),
         Err(why) => {

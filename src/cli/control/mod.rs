@@ -15,7 +15,7 @@ use crate::cli::args::{
 };
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
-use crate::cli::render::time::stamp;
+use crate::cli::render::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;

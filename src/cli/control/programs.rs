@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::render::columns::{self, Cell, Column};
 use crate::cli::render::paint::Paint;
-use crate::cli::render::time::span;
+use crate::cli::render::span;
 use crate::cli::render::visible;
 use crate::health::{Process, ProcessState};
 

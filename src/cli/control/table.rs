@@ -8,8 +8,8 @@ use super::find::FoundWatchdog;
 use super::programs;
 use crate::cli::render::columns::{Cell, Column, table};
 use crate::cli::render::paint::{Paint, mark};
-use crate::cli::render::time::{near, span};
 use crate::cli::render::visible;
+use crate::cli::render::{near, span};
 use crate::health::{ActivityView, CheckResultView, CheckView, Moment, Spending, Status, Verdict};
 use crate::terminal::cut;
 

@@ -4,8 +4,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::render::columns::{Cell, Column, table};
 use crate::cli::render::paint::Paint;
-use crate::cli::render::time::{span, stamp};
 use crate::cli::render::visible;
+use crate::cli::render::{span, stamp};
 use crate::health::{Incident, Moment};
 
 const COLUMNS: [Column; 6] = [

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use crate::cli::render::paint::{Paint, mark};
-use crate::cli::render::time::{span, stamp, time};
 use crate::cli::render::visible;
+use crate::cli::render::{span, stamp, time};
 use crate::daemon::timeline::{LineKind, Timeline, TimelineLine};
 use crate::health::{Incident, Moment, Outcome, Verdict};
 use crate::notify::transcript;

@@ -1,55 +1,46 @@
 //! The watchdog's end of the control socket: accepts a few clients at a time, reads their lines with bounds
 //! and deadlines, hands them to the loop and writes its answers. Decides nothing.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::protocol::{self, ControlCommand, ControlFault, ControlReply};
 use super::request::PendingRequest;
+use crate::net::clients::{self, Accept, Admission};
 
-/// Clients at a time. When there are more, the one that came first and asks nothing just now is hung up on: a
-/// number of silent clients keeps out no other.
+/// Clients at a time.
 const CLIENTS: usize = 16;
 /// The longest request, in bytes.
 const LONGEST: usize = 16 * 1024;
-/// A client that says nothing for so long is hung up on.
+/// A client that says nothing for so long is disconnected.
 const IDLE: Duration = Duration::from_secs(30);
 /// An answer is to be made, and read, within so long each,
 const PATIENCE: Duration = Duration::from_secs(5);
 /// but for a reload: it waits for files and name services.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(25);
-/// The pause after a connection could not be accepted, such as when there are no file descriptors left.
-const PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves for as long as it is let.
+/// Serves the clients of `listener` until it is dropped.
 pub async fn serve(listener: UnixListener, requests: mpsc::Sender<PendingRequest>) {
-    let mut tasks = JoinSet::new();
-    let mut connections = Connections::default();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = tasks.join_next() => continue,
-        };
-        match accepted {
-            Ok((stream, _)) if !may_ask(&stream) => {}
-            Ok((stream, _)) => {
-                let too_many = !connections.make_room();
-                let asking = Arc::new(AtomicBool::new(false));
-                let client = client(stream, requests.clone(), too_many, Arc::clone(&asking));
-                let task = tasks.spawn(client);
-                connections.clients.push_back(Client { task, asking });
-            }
-            Err(why) => {
-                tracing::debug!("control socket: {why}");
-                sleep(PAUSE).await;
+    let client = |stream, admission| client(stream, requests.clone(), admission);
+    clients::serve(ControlListener(listener), CLIENTS, client).await;
+}
+
+/// The socket, for our own user and root alone.
+struct ControlListener(UnixListener);
+
+impl Accept for ControlListener {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        loop {
+            let (stream, _) = self.0.accept().await?;
+            if may_ask(&stream) {
+                return Ok(stream);
             }
         }
     }
@@ -63,67 +54,34 @@ fn may_ask(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-/// The connected clients, the oldest first.
-#[derive(Default)]
-struct Connections {
-    clients: VecDeque<Client>,
-}
-
-struct Client {
-    task: AbortHandle,
-    /// Whether a request of its is being answered.
-    asking: Arc<AtomicBool>,
-}
-
-impl Connections {
-    /// Whether there is room for one more client; the oldest silent one is disconnected for it if need be.
-    fn make_room(&mut self) -> bool {
-        self.clients.retain(|client| !client.task.is_finished());
-        if self.clients.len() < CLIENTS {
-            return true;
-        }
-        let silent = |client: &Client| !client.asking.load(Ordering::Relaxed);
-        let Some(index) = self.clients.iter().position(silent) else {
-            return false;
-        };
-        if let Some(client) = self.clients.remove(index) {
-            client.task.abort();
-        }
-        true
-    }
-}
-
-async fn client(
-    stream: UnixStream,
-    requests: mpsc::Sender<PendingRequest>,
-    too_many: bool,
-    asking: Arc<AtomicBool>,
-) {
+async fn client(stream: UnixStream, requests: mpsc::Sender<PendingRequest>, admission: Admission) {
     let (read, mut write) = stream.into_split();
+    let Admission::Admitted(busy) = admission else {
+        let answer = ControlReply::error(ControlFault::Busy, "too many ask at once");
+        // one that does not read its answer is sent away, too
+        let _ = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
+        return;
+    };
     let mut read = BufReader::new(read);
-    let mut over = too_many;
+    let mut over = false;
     loop {
-        let answer = if too_many {
-            ControlReply::error(ControlFault::Busy, "too many ask at once")
-        } else {
-            match timeout(IDLE, line(&mut read)).await {
-                Ok(ReadLine::Whole(line)) => {
-                    asking.store(true, Ordering::Relaxed);
-                    match protocol::read(&line) {
-                        Ok(ask) => ask_loop(ask, &requests).await,
-                        Err(answer) => answer,
-                    }
+        let answer = match timeout(IDLE, line(&mut read)).await {
+            Ok(ReadLine::Whole(line)) => {
+                busy.set(true);
+                match protocol::read(&line) {
+                    Ok(ask) => ask_loop(ask, &requests).await,
+                    Err(answer) => answer,
                 }
-                Ok(ReadLine::TooLong) => {
-                    over = true;
-                    let text = format!("a request is no longer than {LONGEST} bytes");
-                    ControlReply::error(ControlFault::BadRequest, text)
-                }
-                Ok(ReadLine::End) | Err(_) => return,
             }
+            Ok(ReadLine::TooLong) => {
+                over = true;
+                let text = format!("a request is no longer than {LONGEST} bytes");
+                ControlReply::error(ControlFault::BadRequest, text)
+            }
+            Ok(ReadLine::End) | Err(_) => return,
         };
         let written = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
-        asking.store(false, Ordering::Relaxed);
+        busy.set(false);
         if over || !matches!(written, Ok(Ok(()))) {
             return;
         }

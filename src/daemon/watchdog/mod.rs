@@ -9,7 +9,6 @@ mod requests;
 mod served;
 mod shutdown;
 mod startup;
-mod tally;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -39,9 +38,9 @@ use super::wiring::Parts;
 use passes::Passes;
 use reload::{FixedKeys, Reloader};
 
+pub use effects::RunCounts;
 pub use reload::Reload;
 pub use shutdown::Ending;
-pub use tally::RunCounts;
 
 /// How long an earlier run may take to be gone.
 const LOCK_WITHIN: Duration = Duration::from_secs(5);

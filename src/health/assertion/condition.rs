@@ -7,8 +7,8 @@ use super::literal::{Literal, Number};
 use super::pattern::Pattern;
 use super::query::{Query, ValueKind};
 use super::scan::{ParseError, Scanner, is_of_word, quote};
-use super::suggest::suggest;
 use super::value::FoundValue;
+use crate::health::suggest;
 
 /// A condition that one value can meet.
 #[derive(Clone, Debug, PartialEq)]
@@ -300,3 +300,29 @@ impl fmt::Display for Condition {
         }
     }
 }
+
+/// `did you mean ...?`, or all of `words`; knows what other languages call them.
+pub fn suggest(text: &str, words: &[&str]) -> String {
+    let lower = text.to_ascii_lowercase();
+    let alias = ALIASES.iter().find(|(other, _)| *other == lower);
+    match alias.filter(|(_, meant)| words.contains(meant)) {
+        Some((_, meant)) => format!("did you mean {meant:?}?"),
+        None => suggest::suggest(text, words),
+    }
+}
+
+const ALIASES: [(&str, &str); 13] = [
+    ("=", "=="),
+    ("===", "=="),
+    ("is", "=="),
+    ("equals", "=="),
+    ("<>", "!="),
+    ("!==", "!="),
+    ("=~", "matches"),
+    ("~", "matches"),
+    ("regex", "matches"),
+    ("includes", "contains"),
+    ("code", "status"),
+    ("latency", "duration"),
+    ("response_time", "duration"),
+];

@@ -16,8 +16,6 @@ mod predicate;
 mod query;
 mod scan;
 mod series;
-mod suggest;
-
 mod value;
 
 use std::fmt;

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::super::reason::Phase;
+use super::condition::suggest;
 use super::facts::Facts;
 use super::literal::Number;
 use super::path::Path;
 use super::scan::{ParseError, Scanner, is_of_word, quote};
 use super::series::Series;
-use super::suggest::suggest;
 use super::value::{FoundValue, whole};
 
 /// The words that queries begin with.

@@ -8,8 +8,8 @@ use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
-use super::route::{Route, allow};
-use super::{App, ServerSettings, accept, gzip, key, query};
+use super::route::{self, Route, allow};
+use super::{App, ServerSettings, accept, gzip, key};
 use crate::serve::reply::Reply;
 use crate::serve::roadrunner::{self, PluginQuery};
 use crate::serve::view::View;
@@ -90,7 +90,7 @@ fn show(
     body: &[u8],
 ) -> Reply {
     let unavailable = settings.spec.unavailable;
-    let plugins = || query::values(head.uri.query(), "plugin");
+    let plugins = || route::values(head.uri.query(), "plugin");
     let accepts = || joined(&head.headers);
     match route {
         Route::Health if accept::prefers(&accepts(), health_json::MEDIA_TYPE) => {
@@ -108,7 +108,7 @@ fn show(
             None => Reply::text(StatusCode::NO_CONTENT, ""),
         },
         Route::Page => {
-            let first = |key| query::values(head.uri.query(), key).into_iter().next();
+            let first = |key| route::values(head.uri.query(), key).into_iter().next();
             let (name, status) = (first("q"), first("status"));
             page::overview(view, &name.unwrap_or_default(), &status.unwrap_or_default())
         }

@@ -18,7 +18,8 @@ use tokio_rustls::TlsAcceptor;
 use super::App;
 use super::answer::respond;
 use super::wire::Wire;
-use crate::serve::listener::{ClientBusy, ClientStream};
+use crate::net::clients::ClientBusy;
+use crate::serve::listener::ClientStream;
 
 /// No head is longer, in bytes.
 const HEAD: usize = 16 * 1024;

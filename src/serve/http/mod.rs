@@ -5,8 +5,7 @@ mod answer;
 mod connection;
 mod gzip;
 mod key;
-pub mod query;
-mod route;
+pub mod route;
 mod wire;
 
 use std::sync::{Arc, PoisonError, RwLock};

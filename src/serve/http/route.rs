@@ -1,8 +1,8 @@
-//! Which path means what, who may ask for it, and how.
+//! Which path means what, who may ask for it, and how. Paths and queries are decoded here.
 
 use hyper::Method;
 
-use super::query::decoded;
+use percent_encoding::percent_decode_str;
 
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +140,22 @@ pub fn allow(methods: &[Method]) -> String {
     names.join(", ")
 }
 
+/// The values of `key` in `query`, in order. Other keys are ignored.
+pub fn values(query: Option<&str>, key: &str) -> Vec<String> {
+    let pairs = query.unwrap_or_default().split('&');
+    pairs
+        .filter_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(&name.replace('+', " ")) == key).then(|| decoded(&value.replace('+', " ")))
+        })
+        .collect()
+}
+
+/// `text` without its percent signs; what is no UTF-8 is replaced.
+pub fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +185,23 @@ mod tests {
         ] {
             assert_eq!(Route::of(path), route, "{path}");
         }
+    }
+
+    #[test]
+    fn repeated_keys_are_all_there_and_others_are_ignored() {
+        for (query, expected) in [
+            ("plugin=a&plugin=b", &["a", "b"][..]),
+            ("x=1&plugin=a%26b&y", &["a&b"]),
+            ("plugin=a+b&plugin=a%2Bb", &["a b", "a+b"]),
+            ("plugin=", &[""]),
+            ("plugin", &[""]),
+            ("plugin=a,b", &["a,b"]),
+            ("plugins=a&Plugin=b", &[]),
+            ("plugin=%ff", &["\u{fffd}"]),
+            ("", &[]),
+        ] {
+            assert_eq!(values(Some(query), "plugin"), expected, "{query}");
+        }
+        assert!(values(None, "plugin").is_empty());
     }
 }

@@ -9,7 +9,6 @@
 //! httpok has shown is therefore remembered (`memory`), for as long as the container stays in that state.
 
 mod container;
-mod date;
 mod frames;
 mod memory;
 mod names;

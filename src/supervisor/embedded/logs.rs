@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 use super::child::Child;
 use super::log_writer::{FINISH, arguments, reader_of, unread};
 use super::spec::{LogFile, Program, ProgramOutput, User};
-use crate::exec::{children, open_files};
+use crate::exec::children;
 use crate::safe_path::{SafeDir, is};
 use crate::supervisor::OutputStream;
 
@@ -357,7 +357,7 @@ fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
             if libc::setsid() == -1 {
                 return Err(io::Error::last_os_error());
             }
-            open_files::give_back();
+            children::restore_open_files();
             libc::syscall(
                 libc::SYS_close_range,
                 3_u32,

@@ -31,7 +31,6 @@ mod logs;
 mod notes;
 mod programs;
 mod reaper;
-mod signal;
 mod spawn;
 pub mod spec;
 mod status;

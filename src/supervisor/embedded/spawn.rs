@@ -22,7 +22,7 @@ use super::fault::SpawnError;
 use super::logs::{LogWriters, Unconnected};
 use super::notes::{self, ProcessNotes};
 use super::spec::{Program, ProgramInput, Rlimits};
-use crate::exec::{children, open_files};
+use crate::exec::children;
 use crate::secret;
 
 /// Variables about the supervisor of httpok, with its password: programs must not inherit them.
@@ -240,7 +240,7 @@ impl Preparation {
             for number in 1..=64 {
                 libc::signal(number, libc::SIG_DFL);
             }
-            open_files::give_back();
+            children::restore_open_files();
             for (limit, value) in [
                 (libc::RLIMIT_NOFILE, self.limits.nofile),
                 (libc::RLIMIT_CORE, self.limits.core),
