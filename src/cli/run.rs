@@ -23,14 +23,14 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// How it ended, and what a run came to.
 struct FinishedRun {
     code: i32,
-    tally: RunCounts,
+    counts: RunCounts,
 }
 
 impl From<Exit> for FinishedRun {
     fn from(exit: Exit) -> Self {
         Self {
             code: exit.code().into(),
-            tally: RunCounts::default(),
+            counts: RunCounts::default(),
         }
     }
 }
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs) -> i32 {
         Ok(live) => live,
         Err(exit) => return exit.code().into(),
     };
-    let FinishedRun { code, tally } = live.block_on(|parts, stderr, logger| async move {
+    let FinishedRun { code, counts } = live.block_on(|parts, stderr, logger| async move {
         embedded::become_subreaper()?;
         let program = Program::foreground(&name, args.command.clone());
         let process = program.full_name();
@@ -77,7 +77,7 @@ pub fn run(args: &RunArgs) -> i32 {
                 _ = embedded::reap_orphans() => {}
             }
         };
-        let (ending, tally) = watchdog.run_until(signals, over).await;
+        let (ending, counts) = watchdog.run_until(signals, over).await;
         let mut again = Signals::stop_only()?;
         tokio::select! {
             () = embedded.shutdown(STOP_WITHIN) => {}
@@ -87,10 +87,10 @@ pub fn run(args: &RunArgs) -> i32 {
         let code = embedded.exit_code(&process);
         let exit = handover::exit_of(ending, &stderr);
         let code = code.unwrap_or_else(|| exit.code().into());
-        Ok(FinishedRun { code, tally })
+        Ok(FinishedRun { code, counts })
     });
     let columns = terminal::size(&std::io::stderr()).map_or(usize::MAX, |(columns, _)| columns);
-    for line in terminal::wrap(&summary(args, &tally), columns) {
+    for line in terminal::wrap(&summary(args, &counts), columns) {
         say::err(&line);
     }
     code
@@ -126,14 +126,14 @@ fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
     Ok(settings)
 }
 
-fn summary(args: &RunArgs, tally: &RunCounts) -> String {
+fn summary(args: &RunArgs, counts: &RunCounts) -> String {
     format!(
         "httpok: watched {} for {}: {}, {} of them failed; {}, {}",
         args.url,
-        humantime::format_duration(Duration::from_secs(tally.lasted.as_secs())),
-        counted(tally.probes, "probe", "probes"),
-        tally.fails,
-        counted(tally.restarts, "restart", "restarts"),
-        counted(tally.recoveries, "recovery", "recoveries"),
+        humantime::format_duration(Duration::from_secs(counts.lasted.as_secs())),
+        counted(counts.probes, "probe", "probes"),
+        counts.fails,
+        counted(counts.restarts, "restart", "restarts"),
+        counted(counts.recoveries, "recovery", "recoveries"),
     )
 }

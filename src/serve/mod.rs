@@ -18,7 +18,7 @@ mod reply;
 mod roadrunner;
 pub mod spec;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 mod tls;
 pub mod view;
 

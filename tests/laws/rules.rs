@@ -1,11 +1,11 @@
-//! Rules that random worlds seldom come to, each as a small story.
+//! Rules for situations that are rare in random worlds, one table or sequence of events each.
 
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Backoff, Check, CheckTick, CheckView, Decision, Effect, Event, Fails, Limits,
-    Moment, Monitor, Observation, Outcome, Phase, Policy, Process, ProcessState, Reason, Skip,
-    Step, Ticket, Trouble,
+    ActionStep, Backend, Backoff, Check, CheckTick, CheckView, Decision, Effect, Event, Fails,
+    IntentId, Limits, Moment, Monitor, Observation, Outcome, PendingRestart, Phase, Policy,
+    Process, ProcessState, Reason, ResumeResult, Skip, Step, Ticket, Trouble,
 };
 
 use super::world::{check, process};
@@ -136,7 +136,7 @@ fn attempts_are_numbered_without_those_that_touched_nothing() {
         let mut monitor = Monitor::new(limits, 1, checks);
         let mut seen = Vec::new();
         let mut now = 0;
-        for deed in actions {
+        for action in actions {
             let (number, ticket) = (0..100)
                 .find_map(|_| {
                     now += 60_000;
@@ -149,7 +149,7 @@ fn attempts_are_numbered_without_those_that_touched_nothing() {
                 at: at(now),
                 took: Duration::ZERO,
                 process: Some(process(0)),
-                action: deed.clone(),
+                action: action.clone(),
             };
             let ended = Event::Acted {
                 check: "c0".to_owned(),
@@ -335,4 +335,123 @@ fn a_check_that_restarts_nothing_counts_during_the_restarts_of_others() {
     )));
     let _ = fail(&mut monitor, at(10), "c1", ProcessState::Running, 900);
     assert_eq!(view(&monitor, at(10), "c1").streak.fails, 1);
+}
+
+/// The restart that is tried next, after the timer of `effects`.
+fn tried_next(monitor: &mut Monitor, now: u64, effects: &[Effect]) -> (u64, Ticket, bool) {
+    let (ticket, after) = effects
+        .iter()
+        .find_map(|effect| match effect {
+            Effect::Wake { ticket, after, .. } => Some((*ticket, *after)),
+            _ => None,
+        })
+        .expect("it is tried again");
+    let now = now + u64::try_from(after.as_millis()).expect("a short pause") + 1;
+    let process = process(0);
+    let effects = monitor.handle(at(now), Event::Woken { process, ticket });
+    let next = effects.iter().find_map(|effect| match effect {
+        Effect::Resume {
+            ticket, restart, ..
+        } => Some((now, *ticket, restart.start_begun)),
+        _ => None,
+    });
+    next.expect("nothing holds it")
+}
+
+/// A client that a reload replaced does not remember the start that failed, so a process that is STOPPED was not
+/// stopped by an operator. The columns: when the reload comes, which clients it replaces, and what the next try knows.
+#[test]
+fn failed_start_is_forgotten_when_its_client_was_replaced_during_it() {
+    #[derive(Debug, PartialEq)]
+    enum When {
+        Before,
+        During,
+        After,
+    }
+    for (when, replaced, begun) in [
+        (When::Before, vec![Backend::Supervisord], true),
+        (When::During, vec![], true),
+        (When::During, vec![Backend::Docker], true),
+        (When::During, vec![Backend::Supervisord], false),
+        (When::After, vec![Backend::Docker], true),
+        (When::After, vec![Backend::Supervisord], false),
+    ] {
+        // the start of an action, and that of a try to finish it
+        for in_action in [true, false] {
+            let policy = Policy {
+                fail: Fails::InARow(1),
+                grace: Duration::ZERO,
+                restarts: None,
+                ..policy()
+            };
+            let limits = Limits {
+                max_restarts: None,
+                panic_threshold: None,
+                ..Limits::default()
+            };
+            let checks = vec![one(0, policy, [true, false, false])];
+            let mut monitor = Monitor::new(limits.clone(), 1, checks.clone());
+            let reload = |monitor: &mut Monitor, here: bool, now: u64| {
+                if here {
+                    let reload = Event::Reload {
+                        checks: checks.clone(),
+                        limits: limits.clone(),
+                        forgot: replaced.clone(),
+                    };
+                    let _ = monitor.handle(at(now), reload);
+                }
+            };
+            let (before, during) = (when == When::Before, when == When::During);
+            reload(&mut monitor, in_action && before, 100);
+            let running = ProcessState::Running;
+            let (_, ticket) =
+                attempt(&fail(&mut monitor, at(1000), "c0", running, 900)).expect("an attempt");
+            reload(&mut monitor, in_action && during, 1100);
+            let restart = PendingRestart {
+                intent: IntentId(1),
+                check: "c0".to_owned(),
+                incident: String::new(),
+                process: process(0),
+                pid_before: Some(7),
+                stop_unclear: false,
+                start_answered: true,
+                start_begun: in_action,
+            };
+            let acted = Event::Acted {
+                check: "c0".to_owned(),
+                ticket,
+                outcome: Outcome {
+                    steps: vec![Step {
+                        at: at(2000),
+                        took: Duration::ZERO,
+                        process: Some(process(0)),
+                        action: ActionStep::Stopped { error: None },
+                    }],
+                },
+                pending: vec![restart],
+            };
+            let mut effects = monitor.handle(at(2000), acted);
+            let mut now = 2000;
+            if !in_action {
+                reload(&mut monitor, before, 2100);
+                let (tried, ticket, _) = tried_next(&mut monitor, now, &effects);
+                now = tried + 1000;
+                reload(&mut monitor, during, tried + 100);
+                let resumed = Event::Resumed {
+                    process: process(0),
+                    ticket,
+                    outcome: Outcome::default(),
+                    result: ResumeResult::NotYet {
+                        why: "it crashed".to_owned(),
+                        start_answered: true,
+                        start_begun: true,
+                    },
+                };
+                effects = monitor.handle(at(now), resumed);
+            }
+            reload(&mut monitor, when == When::After, now + 100);
+            let (_, _, known) = tried_next(&mut monitor, now, &effects);
+            assert_eq!(known, begun, "{when:?}, {replaced:?}, {in_action}");
+        }
+    }
 }

@@ -20,9 +20,7 @@ impl Watchdog {
             self.write_down(check, true);
         }
         if !ended.done.is_empty() {
-            self.executor
-                .persist_queue
-                .write(PersistEntry::Done(ended.done));
+            self.persist_queue.write(PersistEntry::Done(ended.done));
         }
     }
 
@@ -92,7 +90,7 @@ impl Watchdog {
                     (String::new(), None)
                 }
                 Effect::Note(note) => {
-                    self.tally.count(&note.decision);
+                    self.counts.count(&note.decision);
                     notes.push(note.clone());
                     (String::new(), None)
                 }
@@ -133,9 +131,7 @@ impl Watchdog {
 
     fn write_notes(&self, notes: Vec<Note>) {
         if !notes.is_empty() {
-            self.executor
-                .persist_queue
-                .write(PersistEntry::Notes(notes));
+            self.persist_queue.write(PersistEntry::Notes(notes));
         }
     }
 
@@ -172,17 +168,14 @@ impl Watchdog {
                 .push((check.clone(), memory.without_entries()));
             self.written.insert(check, fingerprint);
         }
-        self.executor
-            .persist_queue
-            .write(PersistEntry::Reports(batch));
+        self.persist_queue.write(PersistEntry::Reports(batch));
     }
 
     /// Writes down the episodes that have ended, with the reports that were sent.
     fn write_ended(&mut self) {
         for name in self.monitor.take_noted_after_end() {
             if let Some(ended) = self.monitor.take_closed(&name) {
-                self.executor
-                    .persist_queue
+                self.persist_queue
                     .write(PersistEntry::Incident(Box::new(ended)));
             }
         }
@@ -191,8 +184,7 @@ impl Watchdog {
     /// Writes down what is to be remembered of a check, when more than its samples has changed.
     pub(super) fn write_down(&mut self, check: &str, now: bool) {
         if let Some(closed) = self.monitor.take_closed(check) {
-            self.executor
-                .persist_queue
+            self.persist_queue
                 .write(PersistEntry::Incident(Box::new(closed)));
         }
         let (Some(fingerprint), Some(memory)) =
@@ -204,11 +196,10 @@ impl Watchdog {
             return;
         }
         if let Some(incident) = &memory.incident {
-            self.executor
-                .persist_queue
+            self.persist_queue
                 .write(PersistEntry::Incident(Box::new(incident.clone())));
         }
-        self.executor.persist_queue.write(PersistEntry::Memory {
+        self.persist_queue.write(PersistEntry::Memory {
             check: check.to_owned(),
             memory: Box::new(memory.without_entries()),
             now,

@@ -49,6 +49,7 @@ const LOCK_WITHIN: Duration = Duration::from_secs(5);
 pub struct Watchdog {
     monitor: Monitor,
     executor: Executor,
+    persist_queue: PersistQueue,
     notification_queue: NotificationQueue,
     store: Store,
     ended: mpsc::UnboundedReceiver<FinishedEffect>,
@@ -69,7 +70,7 @@ pub struct Watchdog {
     defined: Definitions,
     /// The fingerprint of each check's memory as it was last written down.
     written: BTreeMap<String, u64>,
-    tally: RunCounts,
+    counts: RunCounts,
     passes: Passes,
     /// How far the wall clock was from ours when that was last noticed, in milliseconds.
     wall_offset: i64,
@@ -130,10 +131,10 @@ impl Watchdog {
                 clients: Arc::new(parts.clients),
                 clock,
                 logger,
-                persist_queue,
                 intents: Intents::new(store.clone(), parts.key),
                 ended: ended_sender,
             },
+            persist_queue,
             notification_queue,
             store,
             restarts: Vec::new(),
@@ -151,7 +152,7 @@ impl Watchdog {
             programs,
             defined: parts.programs,
             written: BTreeMap::new(),
-            tally: RunCounts::default(),
+            counts: RunCounts::default(),
             passes: Passes::default(),
             wall_offset: clock.wall_offset(),
         }
@@ -176,7 +177,7 @@ impl Watchdog {
             ending,
             RunCounts {
                 lasted,
-                ..self.tally
+                ..self.counts
             },
         )
     }

@@ -273,8 +273,7 @@ impl Watchdog {
             render_context: parts.render_context,
             notifiers: parts.notifiers,
         });
-        self.executor
-            .persist_queue
+        self.persist_queue
             .write(PersistEntry::Outbox(Box::new(outbox)));
         self.feed(Event::Reload {
             checks: parts.checks,

@@ -51,8 +51,7 @@ impl Watchdog {
             }
             RequestAction::Flush => {
                 self.write_passes();
-                let (persist_queue, store) =
-                    (self.executor.persist_queue.clone(), self.store.clone());
+                let (persist_queue, store) = (self.persist_queue.clone(), self.store.clone());
                 tokio::spawn(async move {
                     persist_queue.sync().await;
                     // the store reports what cannot be written

@@ -64,7 +64,7 @@ impl Watchdog {
     /// What is safe, and what could be sent, before the end. A further signal cuts it short.
     pub(super) async fn finish(&mut self, ending: &Ending, mut signals: Signals) {
         let orderly = async {
-            self.executor.persist_queue.sync().await;
+            self.persist_queue.sync().await;
             self.notification_queue.finish(ending.last_mails()).await;
             while let Ok(event) = self.delivered.try_recv() {
                 // the end of an incident's transcript: which reports were sent
@@ -77,7 +77,7 @@ impl Watchdog {
                 .collect();
             names.iter().for_each(|name| self.write_down(name, false));
             self.write_passes();
-            self.executor.persist_queue.sync().await;
+            self.persist_queue.sync().await;
             // the store has reported its own trouble
             let _ = self.store.close(CLOSE_FOR).await;
         };
