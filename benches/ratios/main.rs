@@ -4,8 +4,8 @@
 //! Each row is measured in rounds, ours and the peer's in turn; told are the medians, and the median of the
 //! rounds' ratios. Time is the processor's, of the measuring thread or the measured process.
 
+mod decision_core;
 mod handshake;
-mod heart;
 mod judge;
 mod list;
 mod meter;
@@ -19,7 +19,7 @@ fn main() {
         return;
     }
     let mut table = Table::begin();
-    heart::measure(&mut table);
+    decision_core::measure(&mut table);
     judge::measure(&mut table);
     list::measure(&mut table);
     handshake::measure(&mut table);

@@ -1,4 +1,4 @@
-//! The decision core: from a tick to a judged and counted look.
+//! The decision core: from a tick to a judged and counted result.
 
 use std::hint::black_box;
 use std::time::Duration;
