@@ -4,6 +4,7 @@
 //! `control` serves the control socket; `sd_notify` talks to the service manager.
 
 mod console;
+mod console_text;
 pub mod control;
 mod executor;
 pub mod journal;

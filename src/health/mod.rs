@@ -16,6 +16,7 @@ mod expectation;
 mod gate;
 mod histogram;
 mod incident;
+mod memory;
 mod moment;
 mod moments;
 mod monitor;
@@ -41,7 +42,7 @@ pub use assertion::{Assertion, PREDICATES, ParseError, QUERIES};
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
-pub use check::{Check, CheckCounts, Episode, Memory, Pause, ResultSample, Verifying};
+pub use check::{Check, CheckCounts};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, VerdictRule};
 pub use gate::Gate;
@@ -49,6 +50,7 @@ pub use histogram::Histogram;
 pub use incident::{
     CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind,
 };
+pub use memory::{Episode, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
 pub use monitor::{CheckTick, Effect, Event, Limits, Monitor, Ticket};
 pub use note::{Counted, Decision, Dropped, Note, Refusal};

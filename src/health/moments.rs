@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use super::budget::Spent;
-use super::check::{Memory, Pause, ResultSample, Verifying};
 use super::incident::{Incident, IncidentEntry, IncidentEvent};
+use super::memory::{Memory, Pause, ResultSample, Verifying};
 use super::moment::Moment;
 use super::policy::Policy;
 use super::step::Outcome;

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
-use super::check::{CheckCounts, ResultSample};
+use super::check::CheckCounts;
 use super::incident::Incident;
+use super::memory::ResultSample;
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
 use super::reason::Reason;

@@ -19,9 +19,10 @@ mod warmup;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Activity, Check, CheckState, Memory, Pause};
+use super::check::{Activity, Check, CheckState};
 use super::gate::Gate;
 use super::incident::{Incident, IncidentEvent};
+use super::memory::{Memory, Pause};
 use super::moment::Moment;
 use super::note::Decision;
 use super::step::Halt;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::check::{CheckState, Episode, Verifying};
+use super::super::check::CheckState;
 use super::super::incident::{CheckResult, DownState, Incident, IncidentEvent, Report, ReportKind};
+use super::super::memory::{Episode, Verifying};
 use super::super::note::Decision;
 use super::super::policy::NotifyMode;
 use super::super::threshold::Streak;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::super::backoff::Backoff;
 use super::super::budget::Spent;
-use super::super::check::{CheckState, Pause};
+use super::super::check::CheckState;
 use super::super::gate::Gate;
+use super::super::memory::Pause;
 use super::super::moment::Moment;
 use super::super::note::{Decision, Note};
 use super::super::plan::Selection;

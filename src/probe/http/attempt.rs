@@ -12,6 +12,7 @@ use super::answer::HttpAnswer;
 use super::http2;
 use super::redirect::RequestHop;
 use super::request::ProbeRequest;
+use super::tls_trouble;
 use super::trace::{HttpTimes, HttpTrace};
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
@@ -106,8 +107,8 @@ impl HttpAttempt<'_> {
                 Ok((Box::new(stream), is_http2))
             }
             Err(fault) => Err(trace.peek(|marks| match &marks.distrust {
-                Some(distrust) => trouble::of_distrust(distrust, &marks.certificates, host),
-                None => trouble::of_handshake(&fault),
+                Some(distrust) => tls_trouble::of_distrust(distrust, &marks.certificates, host),
+                None => tls_trouble::of_handshake(&fault),
             })),
         }
     }

@@ -15,6 +15,7 @@ mod redirect;
 mod request;
 pub mod spec;
 mod tls;
+mod tls_trouble;
 mod trace;
 mod trouble;
 mod trust;
