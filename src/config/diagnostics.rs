@@ -5,6 +5,7 @@ use crate::health::counted;
 use std::fmt;
 use std::ops::Range;
 
+use super::source::SourceMap;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 /// One thing that is wrong.
@@ -49,11 +50,11 @@ impl From<String> for Diagnostic {
     }
 }
 
-/// All that is wrong with one file. Never empty. Displayed, it shows each fault with its line of the file.
+/// All that is wrong with a configuration. Never empty. Displayed, it shows each fault with its line of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
-    file: String,
-    /// The file's text, as long as the text itself, with secrets hidden.
+    map: SourceMap,
+    /// The files' text, as long as the text itself, with secrets hidden.
     shown: String,
     faults: Vec<FileDiagnostic>,
 }
@@ -61,14 +62,15 @@ pub struct Faults {
 impl Faults {
     /// A fault of `file` as a whole: it cannot be read.
     pub(super) fn whole(file: &str, wrong: Diagnostic) -> Self {
-        Self::of(file, String::new(), vec![FileDiagnostic::whole("", wrong)])
+        let map = SourceMap::of(file);
+        Self::of(map, String::new(), vec![FileDiagnostic::whole("", wrong)])
     }
 
     /// What was found, at least one fault.
-    pub(super) fn of(file: &str, shown: String, mut found: Vec<FileDiagnostic>) -> Self {
+    pub(super) fn of(map: SourceMap, shown: String, mut found: Vec<FileDiagnostic>) -> Self {
         found.sort_by_key(|fault| (fault.span.start, fault.span.end));
         Self {
-            file: file.to_owned(),
+            map,
             shown,
             faults: found,
         }
@@ -98,14 +100,21 @@ impl Faults {
             text.push_str("\n\n");
         }
         let count = counted(self.faults.len(), "fault", "faults");
-        text.push_str(&format!("{count} in {}", self.file.escape_debug()));
+        let file = self.map.main().name.escape_debug();
+        let others = if self.map.is_one() {
+            ""
+        } else {
+            " and the files that it includes"
+        };
+        text.push_str(&format!("{count} in {file}{others}"));
         text
     }
 
     fn render_one(&self, fault: &FileDiagnostic, renderer: &Renderer) -> String {
+        let file = &self.map.at(fault.span.start).name;
         let title = Level::ERROR.primary_title(fault.message.as_str());
         let mut group = if fault.line == 0 {
-            title.element(Origin::path(self.file.as_str()))
+            title.element(Origin::path(self.map.main().name.as_str()))
         } else {
             let (line, span) = self.line_of(fault);
             let mark = AnnotationKind::Primary.span(span);
@@ -115,7 +124,7 @@ impl Faults {
             };
             title.element(
                 Snippet::source(line)
-                    .path(self.file.as_str())
+                    .path(file.as_str())
                     .line_start(fault.line)
                     .annotation(mark),
             )
@@ -159,12 +168,19 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 impl FileDiagnostic {
-    /// A fault at `span` of `text`.
-    pub(super) fn at(text: &str, span: Range<usize>, key: &str, wrong: Diagnostic) -> Self {
-        let before = &text[..floor(text, span.start)];
+    /// A fault at `span` of `text`, whose files `map` knows.
+    pub(super) fn at(
+        text: &str,
+        map: &SourceMap,
+        span: Range<usize>,
+        key: &str,
+        wrong: Diagnostic,
+    ) -> Self {
+        let start = floor(text, span.start);
+        let before = &text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Self {
-            line: 1 + before.matches('\n').count(),
+            line: map.at(start).line(text, start),
             column: 1 + before[line_start..].chars().count(),
             span,
             ..Self::whole(key, wrong)

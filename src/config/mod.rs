@@ -9,6 +9,7 @@ pub mod duration;
 pub mod escape;
 mod expectation;
 mod http;
+mod include;
 mod interpolate;
 pub mod keys;
 mod mask;
@@ -21,6 +22,7 @@ mod program;
 mod requires;
 mod serve;
 pub mod settings;
+mod source;
 pub mod supervisor;
 mod table;
 mod targets;
@@ -28,31 +30,26 @@ mod top;
 mod value;
 mod warnings;
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
-
-use toml::de::DeTable;
 
 pub use diagnostics::{Faults, FileDiagnostic};
 pub use top::parse_share;
 
 use diagnostics::Diagnostic;
-use interpolate::Sources;
+use include::{Gathered, Twice};
 use parse_context::ParseContext;
 use settings::Settings;
+use source::SourceMap;
 use table::TomlTable;
 
-/// A configuration file is no larger.
-const LARGEST: u64 = 1 << 20;
-
-/// Reads the file `path`; `env` is the environment for `${env:NAME}`. Blocks as long as the file system does.
+/// Reads the file `path` and those that it includes; `env` is the environment for `${env:NAME}`. Blocks as long as the
+/// file system does.
 ///
 /// # Errors
-/// All that is wrong with the file, or that it cannot be read.
+/// All that is wrong with the files, or that they cannot be read.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
     let file = path.to_string_lossy();
-    match read(path) {
+    match include::read(path) {
         Ok(text) => parse(&text, &file, env),
         Err(why) => {
             let wrong = Diagnostic::new(
@@ -74,30 +71,57 @@ pub fn parse(
     file: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Settings, Faults> {
-    let (document, broken) = DeTable::parse_recoverable(text);
-    if !broken.is_empty() {
-        let faults = broken.iter().map(|error| {
-            let span = error.span().unwrap_or(text.len()..text.len());
-            FileDiagnostic::at(text, span, "", no_toml(error.message()))
-        });
-        let shown = mask::hide_broken(text);
-        return Err(Faults::of(file, shown, faults.collect()));
+    examine(text, file, env, top::read_settings)
+}
+
+/// What `read` makes of the configuration `text`, which is that of `file`.
+fn examine<T>(
+    text: &str,
+    file: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: impl FnOnce(&TomlTable<'_>) -> T,
+) -> Result<T, Faults> {
+    let gathered = Gathered::of(file, text);
+    let (map, whole) = SourceMap::join(&gathered.texts);
+    let (document, twice) = match include::parse(&whole, &map) {
+        Ok(parsed) => parsed,
+        Err(broken) => {
+            let faults = broken.into_iter().map(|(span, message)| {
+                FileDiagnostic::at(&whole, &map, span, "", no_toml(&message))
+            });
+            let faults = faults.collect();
+            return Err(Faults::of(map, mask::hide_broken(&whole), faults));
+        }
+    };
+    let context = ParseContext::new(&whole, &map, env);
+    for (number, span, wrong) in gathered.wrong {
+        context.fault(map.shifted(number, &span), include::INCLUDE, wrong);
     }
-    let base = Path::new(file).parent().unwrap_or(Path::new(""));
-    let parse_context = ParseContext::new(text, Sources { env, base });
-    let document = document.get_ref();
-    let settings = top::read_settings(&TomlTable::new(
-        &parse_context,
+    for Twice { key, second, first } in twice {
+        let name = key.rsplit('.').next().unwrap_or_default();
+        let wrong = Diagnostic::new(
+            format!(
+                "{name:?} is there already, on {}",
+                context.place(first.start, second.start)
+            ),
+            "each key, and each table in single brackets, stands in one file only",
+        );
+        context.fault(second, &key, wrong);
+    }
+    let root = TomlTable::new(
+        &context,
         Some(&keys::ROOT),
         String::new(),
         0..0,
-        Some(document),
-    ));
-    let faults = parse_context.into_faults();
+        Some(&document),
+    );
+    let read = read(&root);
+    let faults = context.into_faults();
     if faults.is_empty() {
-        return Ok(settings);
+        return Ok(read);
     }
-    Err(Faults::of(file, mask::hide(text, document), faults))
+    let shown = mask::hide(&whole, &document);
+    Err(Faults::of(map, shown, faults))
 }
 
 /// The TOML parser's words, with what would be right apart.
@@ -114,15 +138,4 @@ fn no_toml(message: &str) -> Diagnostic {
         (_, expected) => format!("expected {expected}"),
     };
     Diagnostic::new(format!("not TOML: {what}"), help)
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(text)
 }

@@ -1,32 +1,36 @@
-//! One file under examination: its text, what substitutions are made from, and the faults found so far.
+//! A configuration under examination: its text, what substitutions are made from, and the faults found so far.
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::path::Path;
 
 use super::diagnostics::{Diagnostic, FileDiagnostic};
 use super::interpolate::Sources;
 use super::keys;
+use super::source::SourceMap;
 use crate::health::suggest::{nearest, suggest};
 
-/// One file under examination.
+/// A configuration under examination.
 pub struct ParseContext<'a> {
     text: &'a str,
-    pub sources: Sources<'a>,
+    map: &'a SourceMap,
+    env: &'a dyn Fn(&str) -> Option<String>,
     faults: RefCell<Vec<FileDiagnostic>>,
 }
 
 impl<'a> ParseContext<'a> {
-    pub fn new(text: &'a str, sources: Sources<'a>) -> Self {
+    pub fn new(text: &'a str, map: &'a SourceMap, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             text,
-            sources,
+            map,
+            env,
             faults: RefCell::default(),
         }
     }
 
     /// Notes a fault, once: a wrong default is met again by every check that inherits it.
     pub fn fault(&self, span: Range<usize>, key: &str, wrong: Diagnostic) {
-        self.note(FileDiagnostic::at(self.text, span, key, wrong));
+        self.note(FileDiagnostic::at(self.text, self.map, span, key, wrong));
     }
 
     /// Notes a fault of the file as a whole.
@@ -46,9 +50,33 @@ impl<'a> ParseContext<'a> {
         self.text.get(span).unwrap_or_default()
     }
 
-    /// The line of the byte `at`, counted from 1.
-    pub fn line(&self, at: usize) -> usize {
-        1 + self.text[..at].matches('\n').count()
+    /// Where relative paths start in the file that has the byte `at`.
+    pub fn base(&self, at: usize) -> &'a Path {
+        &self.map.at(at).base
+    }
+
+    /// What substitutions are made from in the file that has the byte `at`.
+    pub fn sources(&self, at: usize) -> Sources<'a> {
+        Sources {
+            env: self.env,
+            base: self.base(at),
+        }
+    }
+
+    /// `line 7` for the byte `at`, with its file when that is another than the one with the byte `seen_from`.
+    pub fn place(&self, at: usize, seen_from: usize) -> String {
+        let file = self.map.at(at);
+        let line = file.line(self.text, at);
+        match *file == *self.map.at(seen_from) {
+            true => format!("line {line}"),
+            false => format!("line {line} of {}", file.name),
+        }
+    }
+
+    /// `FILE:LINE` for the byte `at`.
+    pub fn origin(&self, at: usize) -> String {
+        let file = self.map.at(at);
+        format!("{}:{}", file.name, file.line(self.text, at))
     }
 
     pub fn into_faults(self) -> Vec<FileDiagnostic> {

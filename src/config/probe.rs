@@ -207,8 +207,7 @@ fn read_line(table: &TomlTable<'_>, line: LineSpec, common: &Common) -> LineSpec
 fn payload(value: &TomlValue<'_>) -> Option<SecretBytes> {
     let text = value.some_text()?;
     let filled = value
-        .parse_context
-        .sources
+        .sources()
         .fill_with(&text, |secret| secret.replace('\\', r"\\"));
     match filled {
         Ok(filled) => value.accept(unescape(&filled)).map(SecretBytes::new),

@@ -38,24 +38,25 @@ pub enum OnExit {
 /// Every process that the file defines; names are unique, or that is reported.
 pub fn read_programs(table: &TomlTable<'_>) -> Vec<Program> {
     let mut programs = Vec::new();
-    let mut lines = BTreeMap::new();
+    let mut places: BTreeMap<_, TomlValue<'_>> = BTreeMap::new();
     for table in table.tables("program") {
         let Some((value, processes)) = read_program(&table) else {
             continue;
         };
         for process in processes {
             let name = (process.group.clone(), process.name.clone());
-            if let Some(line) = lines.get(&name) {
+            if let Some(first) = places.get(&name) {
                 value.wrong(Diagnostic::new(
                     format!(
-                        "there is a program {:?} already, on line {line}",
-                        process.name
+                        "there is a program {:?} already, on {}",
+                        process.name,
+                        first.place(&value)
                     ),
                     "give each program a name of its own",
                 ));
                 break;
             }
-            lines.insert(name, value.line());
+            places.insert(name, value.clone());
             programs.push(process);
         }
     }
@@ -122,7 +123,7 @@ fn read_process(table: &TomlTable<'_>, name: &str, names: &Names<'_>) -> Program
     Program {
         directory: table.read("directory", |value| {
             let text = value.accept(names.fill(&value.some_text()?))?;
-            Some(value.parse_context.sources.base.join(text))
+            Some(value.base().join(text))
         }),
         environment: table
             .table("environment")
@@ -219,7 +220,7 @@ fn environment(table: &TomlTable<'_>, names: &Names<'_>) -> BTreeMap<String, Sec
             return None;
         }
         let text = value.accept(names.fill(&value.text()?))?;
-        let filled = value.parse_context.sources.fill(&text);
+        let filled = value.sources().fill(&text);
         let text = filled.map_err(|faults| faults.into_iter().for_each(|wrong| value.wrong(wrong)));
         let text = value.accept(without_nul(text.ok()?))?;
         secret::conceal_variable(name, &text);

@@ -73,9 +73,12 @@ fn unique_names<'d>(drafts: &'d [CheckDraft<'_>]) -> BTreeMap<&'d str, usize> {
             continue;
         };
         let first: &CheckDraft<'_> = &drafts[first];
-        let line = first.name.as_ref().map_or(0, TomlValue::line);
+        let place = first.name.as_ref().map(|first| first.place(value));
         value.wrong(Diagnostic::new(
-            format!("there is a check {name:?} already, on line {line}"),
+            format!(
+                "there is a check {name:?} already, on {}",
+                place.unwrap_or_default()
+            ),
             "give each check a name of its own",
         ));
     }

@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::checks::{CheckContext, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
+use super::include;
 use super::keys;
 use super::notify::read_notify;
 use super::presets;
@@ -22,6 +23,11 @@ const MOST: u32 = 1000;
 /// Everything. What cannot be read is reported, and stands there as the default.
 pub fn read_settings(table: &TomlTable<'_>) -> Settings {
     let usual = Settings::default();
+    // `include` has read them; here is said what is no name of a file
+    table.read(include::INCLUDE, |value| {
+        value.each(TomlValue::some_text);
+        Some(())
+    });
     let every = table
         .read("every", TomlValue::some_duration)
         .unwrap_or(CheckSettings::EVERY);

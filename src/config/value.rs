@@ -2,7 +2,7 @@
 //! right is reported where it stands, and `None`.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -10,6 +10,7 @@ use toml::de::DeValue;
 
 use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
+use super::interpolate::Sources;
 use super::keys::Key;
 use super::parse_context::ParseContext;
 use crate::exec::CommandLine;
@@ -31,9 +32,19 @@ pub struct TomlValue<'a> {
 }
 
 impl<'a> TomlValue<'a> {
-    /// The line it begins on, counted from 1.
-    pub fn line(&self) -> usize {
-        self.parse_context.line(self.span.start)
+    /// `line 7`: where it begins, as it is told to people at `other`.
+    pub fn place(&self, other: &Self) -> String {
+        self.parse_context.place(self.span.start, other.span.start)
+    }
+
+    /// Where relative paths start.
+    pub fn base(&self) -> &'a Path {
+        self.parse_context.base(self.span.start)
+    }
+
+    /// What substitutions are made from.
+    pub fn sources(&self) -> Sources<'a> {
+        self.parse_context.sources(self.span.start)
     }
 
     /// Reports `wrong` here.
@@ -143,7 +154,7 @@ impl<'a> TomlValue<'a> {
     /// A string with substitutions, which is never shown but may be a plain word, such as a user's name.
     pub fn hidden(&self) -> Option<Secret> {
         let text = self.text()?;
-        match self.parse_context.sources.fill(&text) {
+        match self.sources().fill(&text) {
             Ok(filled) => Some(Secret::new(filled)),
             Err(faults) => {
                 faults.into_iter().for_each(|wrong| self.wrong(wrong));
@@ -216,8 +227,7 @@ impl<'a> TomlValue<'a> {
 
     /// A path; a relative one starts at the file's directory.
     pub fn path(&self) -> Option<PathBuf> {
-        self.some_text()
-            .map(|text| self.parse_context.sources.base.join(text))
+        self.some_text().map(|text| self.base().join(text))
     }
 
     /// True or false.

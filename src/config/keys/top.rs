@@ -20,7 +20,14 @@ pub static ROOT: Section = Section {
     )
 };
 
-static KEYS: [Key; 8] = [
+static KEYS: [Key; 9] = [
+    optional(
+        "include",
+        Kind::Each(&Kind::Named("path, or pattern with *, ? and [ ]")),
+        "[\"conf.d/*.toml\"]",
+        "More files, relative to this one and in the order of their names: lists of tables such as [[check]] are joined, \
+         every other key stands in one file only.",
+    ),
     optional(
         "state_dir",
         Kind::Path,

@@ -68,7 +68,7 @@ pub fn read_output(
         }
         _ => {
             let path = value.accept(names.fill(&text))?;
-            let path = value.parse_context.sources.base.join(path);
+            let path = value.base().join(path);
             Some(ProgramOutput::File(LogFile::new(path, maxbytes, backups)))
         }
     }
