@@ -7,6 +7,8 @@ use super::exit::Exit;
 use super::{refuse, say};
 use crate::config::keys;
 use crate::config::settings::Settings;
+use crate::config::show::Override;
+use crate::daemon::state_dir;
 use crate::health::counted;
 use crate::supervisor::embedded::find_command;
 
@@ -14,6 +16,27 @@ use crate::supervisor::embedded::find_command;
 pub fn run(command: &ConfigCommand, env: &dyn Fn(&str) -> Option<String>) -> Exit {
     match command {
         ConfigCommand::Check { file } => check(file, env),
+        ConfigCommand::Show {
+            file,
+            state_dir,
+            journal,
+            dry_run,
+        } => {
+            let flags = overrides(state_dir.as_deref(), journal.as_deref(), *dry_run);
+            let all = |settings: &Settings| {
+                let mut all = flags.clone();
+                all.push(usual_state_dir(settings, env));
+                all
+            };
+            match crate::config::show(file, env, &all) {
+                Ok(text) => {
+                    say::out(text.trim_end());
+                    Exit::Ok
+                }
+                Err(faults) => refuse(&faults.styled()),
+            }
+        }
+        ConfigCommand::Import { file } => import(file, env),
         ConfigCommand::Example => {
             say::out(keys::example().trim_end());
             Exit::Ok
@@ -22,6 +45,66 @@ pub fn run(command: &ConfigCommand, env: &dyn Fn(&str) -> Option<String>) -> Exi
             say::out(&format!("{:#}", keys::schema()));
             Exit::Ok
         }
+    }
+}
+
+/// Prints the configuration that `file` becomes, which is one that can be read.
+fn import(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    let imported = match super::import::import(file, env) {
+        Ok(imported) => imported,
+        Err(why) => return refuse(&format!("httpok config import: {why}")),
+    };
+    if let Err(faults) = crate::config::parse(&imported.text, "httpok.toml", env) {
+        return refuse(&format!(
+            "httpok config import: what it becomes is not valid: {}",
+            faults.styled()
+        ));
+    }
+    say::out(imported.text.trim_end());
+    for line in &imported.left {
+        say::err(&format!("not taken over: {line}"));
+    }
+    Exit::Ok
+}
+
+/// What the flags of `watch` say instead of the file.
+fn overrides(state_dir: Option<&Path>, journal: Option<&Path>, dry_run: bool) -> Vec<Override> {
+    let flag = |key, value: String, flag: &str| Override {
+        key,
+        value,
+        origin: format!("flag {flag}"),
+        is_weak: false,
+    };
+    let quoted = |path: &Path| format!("{:?}", path.display().to_string());
+    let state_dir = state_dir.map(|dir| flag("state_dir", quoted(dir), "--state-dir"));
+    let journal = journal.map(|file| flag("journal", quoted(file), "--journal"));
+    let dry_run = dry_run.then(|| flag("dry_run", "true".to_owned(), "--dry-run"));
+    state_dir
+        .into_iter()
+        .chain(journal)
+        .chain(dry_run)
+        .collect()
+}
+
+/// Where state is kept when neither a flag nor the file says so.
+fn usual_state_dir(settings: &Settings, env: &dyn Fn(&str) -> Option<String>) -> Override {
+    let nothing = Settings {
+        state_dir: None,
+        ..settings.clone()
+    };
+    let dir = state_dir(&nothing, env);
+    let without = state_dir(&nothing, &|name| {
+        env(name).filter(|_| name != "STATE_DIRECTORY")
+    });
+    let origin = match dir == without {
+        true => "default",
+        false => "environment STATE_DIRECTORY",
+    };
+    Override {
+        key: "state_dir",
+        value: format!("{:?}", dir.display().to_string()),
+        origin: origin.to_owned(),
+        is_weak: true,
     }
 }
 

@@ -13,6 +13,7 @@ mod explain;
 mod generate;
 mod handover;
 mod help;
+mod import;
 mod listen;
 mod monitor;
 mod range;

@@ -22,6 +22,7 @@ mod program;
 mod requires;
 mod serve;
 pub mod settings;
+pub mod show;
 mod source;
 pub mod supervisor;
 mod table;
@@ -30,6 +31,7 @@ mod top;
 mod value;
 mod warnings;
 
+use std::io;
 use std::path::Path;
 
 pub use diagnostics::{Faults, FileDiagnostic};
@@ -51,14 +53,16 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Setting
     let file = path.to_string_lossy();
     match include::read(path) {
         Ok(text) => parse(&text, &file, env),
-        Err(why) => {
-            let wrong = Diagnostic::new(
-                format!("cannot read the configuration: {why}"),
-                "expected a TOML file in UTF-8 that httpok may read",
-            );
-            Err(Faults::whole(&file, wrong))
-        }
+        Err(why) => Err(unreadable(&file, &why)),
     }
+}
+
+fn unreadable(file: &str, why: &io::Error) -> Faults {
+    let wrong = Diagnostic::new(
+        format!("cannot read the configuration: {why}"),
+        "expected a TOML file in UTF-8 that httpok may read",
+    );
+    Faults::whole(file, wrong)
 }
 
 /// Reads the configuration `text`, which is that of `file`: its name in faults, and its directory is where
@@ -72,6 +76,37 @@ pub fn parse(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Settings, Faults> {
     examine(text, file, env, top::read_settings)
+}
+
+/// The effective configuration of the file `path`, with where each value comes from.
+///
+/// # Errors
+/// All that is wrong with the files, or that they cannot be read.
+pub fn show(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    overrides: &dyn Fn(&Settings) -> Vec<show::Override>,
+) -> Result<String, Faults> {
+    let file = path.to_string_lossy();
+    let text = include::read(path).map_err(|why| unreadable(&file, &why))?;
+    examine(&text, &file, env, |root| {
+        let settings = top::read_settings(root);
+        let layered = top::LayeredCheck::all(root);
+        // what is wrong is told instead
+        if layered.len() != settings.checks.len() {
+            return String::new();
+        }
+        let checks: Vec<_> = layered.into_iter().zip(&settings.checks).collect();
+        show::show(root, &checks, &overrides(&settings))
+    })
+}
+
+/// The words of a command line in quotes and backslashes as a shell has them, without being one.
+///
+/// # Errors
+/// A quote that is not closed, or a backslash at the end.
+pub fn split_words(line: &str) -> Result<Vec<String>, String> {
+    program::split::split(line).map_err(|wrong| wrong.message)
 }
 
 /// What `read` makes of the configuration `text`, which is that of `file`.

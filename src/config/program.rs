@@ -4,7 +4,7 @@
 mod keys;
 mod names;
 mod output;
-mod split;
+pub mod split;
 mod user;
 
 use std::collections::BTreeMap;

@@ -25,6 +25,8 @@ pub struct TomlTable<'a> {
     own: Option<&'a DeTable<'a>>,
     fallback: Option<Box<TomlTable<'a>>>,
     inherited: bool,
+    /// It is what a preset says.
+    is_preset: bool,
     /// What stands in the table's place instead of it: reported by [`TomlTable::finish`], which knows the keys.
     mistyped: Option<TomlValue<'a>>,
     asked: RefCell<Vec<&'static str>>,
@@ -46,6 +48,7 @@ impl<'a> TomlTable<'a> {
             own,
             fallback: None,
             inherited: false,
+            is_preset: false,
             mistyped: None,
             asked: RefCell::default(),
         }
@@ -62,6 +65,7 @@ impl<'a> TomlTable<'a> {
         let section = section.map(|(section, _)| section);
         Self {
             inherited: value.inherited,
+            is_preset: value.is_preset,
             mistyped,
             ..Self::new(value.parse_context, section, path, span, own)
         }
@@ -78,13 +82,16 @@ impl<'a> TomlTable<'a> {
 
     /// The `keys` of a preset, to stand below this table. They are right, so their places do not matter.
     pub fn of_preset(&self, keys: &'static DeTable<'static>) -> Self {
-        Self::new(
-            self.parse_context,
-            self.section,
-            self.path.clone(),
-            self.span.clone(),
-            Some(keys),
-        )
+        let (path, span) = (self.path.clone(), self.span.clone());
+        Self {
+            is_preset: true,
+            ..Self::new(self.parse_context, self.section, path, span, Some(keys))
+        }
+    }
+
+    /// Whether it stands in the defaults, not here.
+    pub fn is_inherited(&self) -> bool {
+        self.inherited
     }
 
     /// Where the table begins.
@@ -123,6 +130,7 @@ impl<'a> TomlTable<'a> {
             path: self.path_of(key),
             span: found.span(),
             inherited: self.inherited,
+            is_preset: self.is_preset,
             key: self.described(key),
             found: found.get_ref(),
         })
@@ -225,6 +233,7 @@ impl<'a> TomlTable<'a> {
                     path: self.path_of(key.get_ref()),
                     span: found.span(),
                     inherited: self.inherited,
+                    is_preset: self.is_preset,
                     key: None,
                     found: found.get_ref(),
                 };

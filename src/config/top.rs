@@ -7,7 +7,7 @@ use super::diagnostics::Diagnostic;
 use super::include;
 use super::keys;
 use super::notify::read_notify;
-use super::presets;
+use super::presets::{self, Preset};
 use super::program::{read_embedded, read_programs};
 use super::requires::{CheckDraft, resolve};
 use super::serve::read_serve;
@@ -19,6 +19,33 @@ use super::value::TomlValue;
 
 /// More restarts at once than any machine should see.
 const MOST: u32 = 1000;
+
+/// A check with its preset and the defaults below it.
+pub struct LayeredCheck<'a> {
+    pub table: TomlTable<'a>,
+    pub preset: Option<&'static Preset>,
+}
+
+impl<'a> LayeredCheck<'a> {
+    fn of(check: TomlTable<'a>, defaults: &TomlTable<'a>) -> Self {
+        let preset = presets::of_check(&check);
+        let table = match preset {
+            Some(preset) => {
+                let below = preset.below(&check).over(defaults);
+                check.over(&below)
+            }
+            None => check.over(defaults),
+        };
+        Self { table, preset }
+    }
+
+    /// Those of the file, whose root is `table`.
+    pub fn all(table: &TomlTable<'a>) -> Vec<Self> {
+        let defaults = defaults_of(table);
+        let checks = table.tables("check").into_iter();
+        checks.map(|check| Self::of(check, &defaults)).collect()
+    }
+}
 
 /// Everything. What cannot be read is reported, and stands there as the default.
 pub fn read_settings(table: &TomlTable<'_>) -> Settings {
@@ -68,12 +95,9 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
     }
     let mut drafts: Vec<CheckDraft<'_>> = tables
         .into_iter()
-        .map(|check| match presets::of_check(&check) {
-            Some(preset) => {
-                let below = preset.below(&check).over(&defaults);
-                read_check(&check.over(&below), context, Some(preset))
-            }
-            None => read_check(&check.over(&defaults), context, None),
+        .map(|check| {
+            let check = LayeredCheck::of(check, &defaults);
+            read_check(&check.table, context, check.preset)
         })
         .collect();
     resolve(&mut drafts);
@@ -98,7 +122,14 @@ fn report_no_check(table: &TomlTable<'_>) {
 
 /// `[defaults]`, read once.
 fn defaults<'a>(table: &TomlTable<'a>, context: CheckContext) -> TomlTable<'a> {
-    let defaults = table.table("defaults").unwrap_or_else(|| {
+    let defaults = defaults_of(table);
+    read_defaults(&defaults, context);
+    defaults
+}
+
+/// The table of `[defaults]`, which may be an empty one.
+fn defaults_of<'a>(table: &TomlTable<'a>) -> TomlTable<'a> {
+    table.table("defaults").unwrap_or_else(|| {
         TomlTable::new(
             table.parse_context,
             Some(&keys::CHECK),
@@ -106,9 +137,7 @@ fn defaults<'a>(table: &TomlTable<'a>, context: CheckContext) -> TomlTable<'a> {
             0..0,
             None,
         )
-    });
-    read_defaults(&defaults, context);
-    defaults
+    })
 }
 
 /// `"60%"` or 0.6: more than nothing, at most all.

@@ -26,6 +26,8 @@ pub struct TomlValue<'a> {
     pub span: Range<usize>,
     /// It is a default, not the table's own.
     pub inherited: bool,
+    /// It is what a preset says.
+    pub is_preset: bool,
     /// What is described of its key; none of what a user named.
     pub key: Option<&'static Key>,
     pub found: &'a DeValue<'a>,

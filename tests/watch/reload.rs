@@ -222,3 +222,44 @@ fn signals_for_logs_open_the_journal_again_and_sigquit_stops() {
     watchdog.signal(Signal::SIGQUIT);
     assert!(watchdog.wait().status.success());
 }
+
+/// A file that is included is read again with the file that includes it.
+#[test]
+fn a_reload_reads_included_files_again() {
+    let stage = Stage::with(&[]);
+    fs::create_dir(stage.dir().join("conf.d")).unwrap();
+    let more = |name: &str, path: &str| {
+        let check = format!(
+            "[[check]]\nname = \"{name}\"\nurl = \"{}{path}\"\n",
+            stage.site.origin()
+        );
+        fs::write(stage.dir().join(format!("conf.d/{name}.toml")), check).unwrap();
+    };
+    more("first", "/ok");
+    stage.configure(&["include = \"conf.d/*.toml\"\n", HEAD, ILL].concat());
+    let watchdog = stage.watch_file();
+    wait_until("the included check is probed", LIMIT, || {
+        stage.site.count("/ok") > 1
+    });
+    // a changed one and a new one
+    more("first", "/200");
+    more("second", "/204");
+    watchdog.signal(Signal::SIGHUP);
+    wait_until("both are probed", LIMIT, || {
+        stage.site.count("/200") > 1 && stage.site.count("/204") > 1
+    });
+    // a wrong one changes nothing, and is named
+    fs::write(
+        stage.dir().join("conf.d/second.toml"),
+        "[[check]]\nnmae = 1\n",
+    )
+    .unwrap();
+    watchdog.signal(Signal::SIGHUP);
+    watchdog.err.wait("it is refused by name", |said| {
+        said.contains("conf.d/second.toml:2:1") && said.contains("the old one stays")
+    });
+    let before = stage.site.count("/204");
+    wait_until("the old check is probed on", LIMIT, || {
+        stage.site.count("/204") > before + 1
+    });
+}

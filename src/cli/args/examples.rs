@@ -163,6 +163,22 @@ pub const CONFIG_CHECK: &[Example] = &[(
     "httpok config check /etc/httpok.toml && systemctl reload httpok",
 )];
 
+pub const CONFIG_SHOW: &[Example] = &[(
+    "Which timeout holds for shop, and who says so?",
+    "httpok config show /etc/httpok/httpok.toml",
+)];
+
+pub const CONFIG_IMPORT: &[Example] = &[
+    (
+        "Replace the listeners of supervisord by one watchdog",
+        "httpok config import /etc/supervisor/supervisord.conf > httpok.toml",
+    ),
+    (
+        "And the services of Monit",
+        "httpok config import /etc/monit/monitrc > httpok.toml",
+    ),
+];
+
 pub const CONFIG_EXAMPLE: &[Example] = &[(
     "Begin a configuration",
     "httpok config example > httpok.toml",
@@ -206,6 +222,8 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-monitor" => MONITOR,
         "httpok-simulate" => SIMULATE,
         "httpok-config-check" => CONFIG_CHECK,
+        "httpok-config-show" => CONFIG_SHOW,
+        "httpok-config-import" => CONFIG_IMPORT,
         "httpok-config-example" => CONFIG_EXAMPLE,
         "httpok-config-schema" => CONFIG_SCHEMA,
         "httpok-generate-man" => MAN,

@@ -271,6 +271,44 @@ pub enum ConfigCommand {
         file: PathBuf,
     },
 
+    /// Show the effective configuration, and where each value comes from
+    ///
+    /// Reads FILE and all that it includes as watch would, and prints every key that holds with its origin: a file and
+    /// line, a preset, the default, a flag or the environment. Secrets are masked. Nothing is probed or touched.
+    ///
+    /// The exit status is 0 when the file is valid and 3 when it is not.
+    #[command(after_long_help = examples::help(examples::CONFIG_SHOW))]
+    Show {
+        /// The file to read.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// As with watch: keep state in this directory
+        #[arg(long, value_name = "DIR")]
+        state_dir: Option<PathBuf>,
+
+        /// As with watch: write the journal to this file
+        #[arg(long, value_name = "FILE")]
+        journal: Option<PathBuf>,
+
+        /// As with watch: say what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+
+    /// Make a configuration file of one of supervisord or Monit
+    ///
+    /// Of a supervisord.conf the event listeners that are httpok become checks that do the same; other listeners, such
+    /// as memmon, stay where they are. Of a monitrc each test of a port, socket or URL of a process or host becomes a
+    /// check, and the command that starts the service what is restarted. The file is printed on standard output; it says
+    /// of each line what became of it. What has no counterpart is on standard error, too.
+    #[command(after_long_help = examples::help(examples::CONFIG_IMPORT))]
+    Import {
+        /// A supervisord.conf or a monitrc.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+
     /// Print a configuration file with every key
     ///
     /// Every key stands there as a comment, with its meaning, type, default and an example.

@@ -4,7 +4,7 @@
 
 mod draft;
 mod flags;
-mod getopt;
+pub mod getopt;
 mod request;
 mod settings;
 
@@ -14,10 +14,9 @@ use crate::secret::{Secret, redact_url};
 use crate::supervisor::supervisord::SupervisordSpec;
 
 use draft::DropInDraft;
-use flags::{FLAGS, Key};
 use getopt::GivenOption;
 
-pub use flags::{HELP, USAGE};
+pub use flags::{FLAGS, HELP, Key, USAGE};
 pub use request::{DropIn, DropInRefusal, DropInRequest, WatchedUrls};
 pub use settings::ListenerOptions;
 

@@ -79,6 +79,16 @@ impl Kind {
         matches!(self, Self::Table(_) | Self::Tables(_))
     }
 
+    /// Whether its value, or a part of it, is never shown.
+    pub fn is_secret(&self) -> bool {
+        match self {
+            Self::Secret => true,
+            Self::Each(kind) | Self::Map(kind) => kind.is_secret(),
+            Self::Any(kinds) => kinds.iter().any(Self::is_secret),
+            _ => false,
+        }
+    }
+
     /// The type with its unit, for people.
     pub fn name(&self) -> String {
         match self {

@@ -1,0 +1,313 @@
+//! The listeners of a supervisord.conf: those of httpok become checks with the same behaviour; those of others stay.
+
+use std::path::Path;
+
+use super::draft::{CheckDraft, Draft, list, quoted};
+use super::ini::{self, IniSection};
+use crate::cli::dropin::{FLAGS, Key, getopt};
+use crate::config::split_words;
+
+/// What `text`, the file at `path`, has for httpok.
+pub fn take(text: &str, path: &Path, env: &dyn Fn(&str) -> Option<String>, draft: &mut Draft) {
+    let mut sections = ini::parse(text);
+    let here = path.parent().unwrap_or(Path::new("")).display().to_string();
+    for section in &mut sections {
+        let name = section
+            .header
+            .split_once(':')
+            .map_or("", |(_, name)| name)
+            .to_owned();
+        for (_, value, _) in &mut section.keys {
+            *value = expanded(value, &here, &name, env);
+        }
+    }
+    let programs: Vec<String> = sections
+        .iter()
+        .filter_map(|section| section.header.strip_prefix("program:"))
+        .map(|name| format!("{}:*", name.trim()))
+        .collect();
+    server(&sections, draft);
+    for section in &sections {
+        match section.header.split_once(':') {
+            Some(("eventlistener", name)) => listener(section, name.trim(), &programs, draft),
+            _ if section.header == "include" => {
+                draft.leave(section.line, "[include]: import each of those files, too");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `%(here)s`, `%(program_name)s`, `%(ENV_X)s` and `%%`. What is not known stays as it is.
+fn expanded(value: &str, here: &str, name: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = rest.find(")s").map(|end| end + 2);
+        let known = rest.strip_prefix("%(").and(end).and_then(|end| {
+            let word = &rest[2..end - 2];
+            let text = match word {
+                "here" => Some(here.to_owned()),
+                "program_name" | "group_name" => Some(name.to_owned()),
+                word => word.strip_prefix("ENV_").and_then(env),
+            };
+            text.map(|text| (text, end))
+        });
+        let (text, length) = match known {
+            Some((text, end)) => (text, end),
+            None if rest.starts_with("%%") => ("%".to_owned(), 2),
+            None => ("%".to_owned(), 1),
+        };
+        out.push_str(&text);
+        rest = &rest[length..];
+    }
+    out + rest
+}
+
+/// Where supervisord listens itself.
+fn server(sections: &[IniSection], draft: &mut Draft) {
+    const TABLE: &str = "[supervisor.supervisord]";
+    let find = |name: &str| sections.iter().find(|section| section.header == name);
+    let unix = find("unix_http_server").and_then(|section| Some((section, section.get("file")?)));
+    let inet = find("inet_http_server").and_then(|section| Some((section, section.get("port")?)));
+    let (section, url, line) = match (unix, inet) {
+        (Some((section, (file, line))), _) => (section, format!("unix://{file}"), line),
+        (None, Some((section, (port, line)))) => {
+            let (host, port) = port.rsplit_once(':').unwrap_or(("", port));
+            let host = if matches!(host, "" | "*") {
+                "127.0.0.1"
+            } else {
+                host
+            };
+            (section, format!("http://{host}:{port}"), line)
+        }
+        (None, None) => return,
+    };
+    draft.remark(line, "how supervisord is reached");
+    draft.table(TABLE, "url", &quoted(&url));
+    if let (Some((user, _)), Some((password, _))) =
+        (section.get("username"), section.get("password"))
+    {
+        draft.table(TABLE, "username", &quoted(user));
+        draft.table(TABLE, "password", &quoted(password));
+    }
+}
+
+fn listener(section: &IniSection, name: &str, programs: &[String], draft: &mut Draft) {
+    let Some((command, line)) = section.get("command") else {
+        return;
+    };
+    let words = match split_words(command) {
+        Ok(words) => words,
+        Err(why) => return draft.leave(line, &format!("[{}]: {why}", section.header)),
+    };
+    let is = |word: &String, name: &str| word.rsplit('/').next() == Some(name);
+    if words.iter().take(2).any(|word| is(word, "memmon")) {
+        return draft.leave(
+            line,
+            &format!(
+                "[{}]: memmon restarts programs by their memory, which httpok does not measure: leave it there",
+                section.header
+            ),
+        );
+    }
+    let Some(at) = words.iter().take(3).position(|word| is(word, "httpok")) else {
+        return draft.leave(
+            line,
+            &format!(
+                "[{}]: not a listener of httpok: leave it there",
+                section.header
+            ),
+        );
+    };
+    let every = section.get("events").and_then(|(events, _)| every(events));
+    match check(&words[at + 1..], name, line, programs, draft) {
+        Ok(None) => {}
+        Ok(Some(mut check)) => {
+            check
+                .lines
+                .push(format!("every = {}", every.unwrap_or("\"60s\"")));
+            draft.remark(
+                line,
+                &format!(
+                    "[{}] is the check {}; take the section out",
+                    section.header,
+                    quoted(&check.name)
+                ),
+            );
+            draft.check(check);
+        }
+        Err(why) => draft.leave(line, &format!("[{}]: {why}", section.header)),
+    }
+}
+
+fn every(events: &str) -> Option<&'static str> {
+    let first = events
+        .split(',')
+        .map(str::trim)
+        .find(|event| event.starts_with("TICK_"))?;
+    match first {
+        "TICK_5" => Some("\"5s\""),
+        "TICK_3600" => Some("\"1h\""),
+        _ => Some("\"60s\""),
+    }
+}
+
+/// The check that the command line `words` is. Nothing when its checks stand in a file, which is included.
+fn check(
+    words: &[String],
+    name: &str,
+    line: usize,
+    programs: &[String],
+    draft: &mut Draft,
+) -> Result<Option<CheckDraft>, String> {
+    let (given, positional) = getopt::parse(&FLAGS, words).map_err(|fault| fault.to_string())?;
+    let mut check = CheckDraft {
+        name: name.to_owned(),
+        line,
+        ..CheckDraft::default()
+    };
+    let last = |key: Key| {
+        given
+            .iter()
+            .rev()
+            .find(|option| option.key == key)
+            .map(|option| option.value.as_str())
+    };
+    let all = |key: Key| -> Vec<String> {
+        let those = given.iter().filter(|option| option.key == key);
+        those.map(|option| option.value.clone()).collect()
+    };
+    if let Some(dir) = last(Key::StateDir) {
+        draft.top("state_dir", &quoted(dir));
+    }
+    if let Some(file) = last(Key::Config) {
+        draft.top("include", &list(&[file.to_owned()]));
+        draft.remark(
+            line,
+            "its checks stand in the file of --config, which is included",
+        );
+        return Ok(None);
+    }
+    let [url] = positional.as_slice() else {
+        return Err("its command has no URL".to_owned());
+    };
+    if let Some(name) = last(Key::Name).filter(|name| !name.is_empty()) {
+        name.clone_into(&mut check.name);
+    }
+    let mut add = |text: String| check.lines.push(text);
+    add(format!("url = {}", quoted(url)));
+    let codes = all(Key::Code);
+    if !codes.is_empty() {
+        add(format!("status = {}", list(&codes)));
+    }
+    for (key, name) in [
+        (Key::Timeout, "timeout"),
+        (Key::Body, "body"),
+        (Key::Cacert, "cacert"),
+        (Key::Method, "method"),
+    ] {
+        if let Some(value) = last(key).filter(|value| !value.is_empty()) {
+            add(format!("{name} = {}", quoted(value)));
+        }
+    }
+    for (key, name) in [(Key::NotBody, "not_body"), (Key::Expect, "expect")] {
+        if !all(key).is_empty() {
+            add(format!("{name} = {}", list(&all(key))));
+        }
+    }
+    let headers = all(Key::Header);
+    let headers: Vec<_> = headers
+        .iter()
+        .filter_map(|header| header.split_once(':'))
+        .map(|(name, value)| format!("{} = {}", quoted(name.trim()), quoted(value.trim())))
+        .collect();
+    if !headers.is_empty() {
+        add(format!("headers = {{ {} }}", headers.join(", ")));
+    }
+    if last(Key::Follow).is_some() {
+        add("follow = true".to_owned());
+    }
+    let verifies = last(Key::Verify).is_some() || last(Key::Cacert).is_some();
+    if url.starts_with("https:") && !verifies {
+        add(
+            "insecure = true                     # the listener did not verify the certificate"
+                .to_owned(),
+        );
+    }
+    let any = last(Key::Any).is_some();
+    let restart = if any {
+        programs.to_vec()
+    } else {
+        all(Key::Program)
+    };
+    if !restart.is_empty() {
+        add(format!("restart = {}", list(&restart)));
+    }
+    if last(Key::StartStopped).is_some() {
+        add("start_stopped = true".to_owned());
+    }
+    if last(Key::DryRun).is_some() {
+        add("dry_run = true".to_owned());
+    }
+    add("# As the listener has it: a restart at the first fail, and at each after it. Without these lines the".to_owned());
+    add("# defaults hold: fail_after = 3, grace = \"30s\", growing pauses, 5 restarts in 10 minutes.".to_owned());
+    add(format!(
+        "fail_after = {}",
+        last(Key::FailAfter).unwrap_or("1")
+    ));
+    add(format!(
+        "grace = {}",
+        quoted(last(Key::Grace).unwrap_or("0s"))
+    ));
+    add(format!(
+        "restarts = {}",
+        quoted(last(Key::MaxRestarts).unwrap_or("unlimited"))
+    ));
+    add("backoff = { min = 0, max = 0 }".to_owned());
+    if let Some(dir) = last(Key::Coredir).filter(|dir| !dir.is_empty()) {
+        check.capture.push(format!("cores = {}", quoted(dir)));
+        if let Some(gcore) = last(Key::Gcore) {
+            check.capture.push(format!("gcore = {}", quoted(gcore)));
+        }
+    }
+    if any {
+        draft.remark(line, "-a: all programs of this file are named in restart");
+    }
+    if last(Key::NotEager).is_some() {
+        draft.leave(
+            line,
+            "-E: a check is probed also when its programs do not run",
+        );
+    }
+    mail(&last, line, draft);
+    if let Some(url) = last(Key::Webhook) {
+        draft.table("[[webhook]]", "url", &quoted(url));
+    }
+    Ok(Some(check))
+}
+
+fn mail<'g>(last: &impl Fn(Key) -> Option<&'g str>, line: usize, draft: &mut Draft) {
+    const TABLE: &str = "[mail]";
+    let Some(to) = last(Key::Email).filter(|to| !to.is_empty()) else {
+        return;
+    };
+    if draft.has(TABLE, "to") {
+        draft.remark(
+            line,
+            "-m: all checks send their mails to the address of the first listener",
+        );
+        return;
+    }
+    draft.table(TABLE, "to", &quoted(to));
+    for (key, name) in [(Key::Smtp, "smtp"), (Key::From, "from")] {
+        if let Some(value) = last(key) {
+            draft.table(TABLE, name, &quoted(value));
+        }
+    }
+    if let (Some(command), None) = (last(Key::Sendmail), last(Key::Smtp)) {
+        draft.table(TABLE, "sendmail", &quoted(command));
+    }
+}
