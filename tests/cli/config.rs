@@ -194,8 +194,8 @@ fn listeners_of_supervisord_become_checks_and_memmon_stays() {
     let server = settings.supervisor.supervisord.expect("it is reached");
     assert!(server.shown.contains("supervisor.sock"), "{}", server.shown);
     for part in [
-        "supervisord.conf:12: [eventlistener:memmon]: memmon restarts programs by their memory",
-        "supervisord.conf:15: [eventlistener:other]: not a listener of httpok",
+        "supervisord.conf:13: [eventlistener:memmon]: memmon restarts programs by their memory",
+        "supervisord.conf:16: [eventlistener:other]: not a listener of httpok",
         "supervisord.conf:6: -E: a check is probed also when",
     ] {
         assert!(
