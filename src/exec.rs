@@ -6,10 +6,12 @@
 //! What a child's output means is the caller's business.
 
 pub mod children;
+mod guard;
 pub mod template;
 
 use std::fmt;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -24,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
 use crate::secret;
+use guard::Guard;
 
 /// How long the pipes may stay open after the child's end, and again after its group was killed.
 const LINGER: Duration = Duration::from_millis(200);
@@ -62,6 +65,8 @@ pub struct Command {
     pub max_output: usize,
     /// Added to the environment of httpok.
     pub env: Vec<(String, String)>,
+    /// It is of no use without httpok: when httpok is killed, it is killed with its group.
+    pub ends_with_us: bool,
 }
 
 /// A child that ended by itself, with whatever status.
@@ -189,11 +194,17 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
     for name in secret::registered() {
         prepared.env_remove(name);
     }
+    let (guard, watched) = match command.ends_with_us {
+        true => Guard::new().map(|(guard, watched)| (Some(guard), Some(watched)))?,
+        false => (None, None),
+    };
+    let pipe = watched.as_ref().map(OwnedFd::as_raw_fd);
     // SAFETY: between fork and exec only system calls are made, without memory of their own.
     unsafe {
-        prepared.pre_exec(|| {
+        prepared.pre_exec(move || {
             children::restore_open_files();
-            close_inherited()
+            close_inherited()?;
+            pipe.map_or(Ok(()), guard::watch)
         });
     }
     prepared
@@ -227,6 +238,7 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
             child,
             leader,
             collected: false,
+            guard,
             _awaited: awaited,
         },
         pipes,
@@ -270,6 +282,7 @@ struct Group {
     child: Child,
     leader: Pid,
     collected: bool,
+    guard: Option<Guard>,
     _awaited: Option<children::Awaited>,
 }
 
@@ -282,6 +295,9 @@ impl Group {
     /// Collects the leader, which has ended. From here on the kernel may reuse the group's number.
     async fn collect(&mut self) -> io::Result<ExitStatus> {
         self.collected = true;
+        if let Some(guard) = self.guard.take() {
+            guard.dismiss();
+        }
         self.child.wait().await
     }
 }

@@ -162,6 +162,7 @@ impl CaptureStage {
             evidence: &self.evidence(),
             intents: &Intents::new(Store::new(self.dir.path().join("state")), "test"),
             record: &action::ActionRecord::default(),
+            shutdown: &action::Shutdown::default(),
         };
         action::perform(&plan, &tools, &mut |_| {}).await.outcome
     }

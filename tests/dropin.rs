@@ -27,6 +27,8 @@ mod restarts;
 mod rpc;
 #[path = "support/scripted.rs"]
 mod scripted;
+#[path = "dropin/shutdown.rs"]
+mod shutdown;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "when it was asked matters elsewhere")]
 mod site;

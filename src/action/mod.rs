@@ -7,13 +7,15 @@ mod intents;
 mod record;
 mod restart;
 mod resume;
+mod shutdown;
 mod start;
+mod watchdogs;
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::health::{ActionStep, Halt, Plan, Process, Scope, Selection, Skip, Step};
+use crate::health::{ActionStep, Gate, Halt, Plan, Process, Scope, Selection, Skip, Step};
 use crate::supervisor::{Listing, Supervisors};
 
 use record::StepLog;
@@ -25,6 +27,7 @@ pub use capture::{DUMP, run_dump};
 pub use intents::Intents;
 pub use record::{ActionRecord, PerformedAction};
 pub use resume::resume;
+pub use shutdown::Shutdown;
 
 /// What an action works with.
 pub struct ActionTools<'a> {
@@ -40,6 +43,16 @@ pub struct ActionTools<'a> {
     pub intents: &'a Intents,
     /// What the action has done so far.
     pub record: &'a ActionRecord,
+    /// Whether the watchdog is ending.
+    pub shutdown: &'a Shutdown,
+}
+
+impl ActionTools<'_> {
+    /// Why nothing new is begun any more, if so.
+    fn halt(&self) -> Option<Skip> {
+        let halt = Halt::Held(Gate::ShuttingDown);
+        self.shutdown.has_begun().then_some(Skip::Halted(halt))
+    }
 }
 
 /// How long one supervisor may take to list its processes, however patient its own client is.
@@ -70,6 +83,9 @@ pub async fn perform(
             Some(why) => log.record(Some(&process.name), ActionStep::Skipped(why)),
             None if enough => {
                 let why = Skip::Halted(Halt::OneIsEnough);
+                log.record(Some(&process.name), ActionStep::Skipped(why));
+            }
+            None if let Some(why) = tools.halt() => {
                 log.record(Some(&process.name), ActionStep::Skipped(why));
             }
             None => {
@@ -107,6 +123,11 @@ async fn list(plan: &Plan, tools: &ActionTools<'_>, log: &mut StepLog<'_>) -> Op
 fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     if plan.remedy.is_ourselves(&process.name) {
         return Some(Skip::Ourselves);
+    }
+    // whoever names a watchdog means it; nobody means one with "all"
+    let is_all = plan.remedy.selection == Selection::All;
+    if is_all && process.pid.is_some_and(watchdogs::is_watchdog) {
+        return Some(Skip::Watchdog);
     }
     if !plan.acts_on(process) {
         return Some(Skip::NotRunning {

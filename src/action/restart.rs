@@ -70,15 +70,11 @@ async fn stop(
     if plan.capture
         && let (Some(spec), Some(pid)) = (tools.capture, process.pid)
     {
-        capture::capture(
-            spec,
-            tools.evidence,
-            (name, pid),
-            plan,
-            tools.supervisors,
-            log,
-        )
-        .await;
+        capture::capture(spec, (name, pid), plan, tools, log).await;
+        if let Some(why) = tools.halt() {
+            log.record(Some(name), ActionStep::Skipped(why));
+            return Stopped::NotOurs;
+        }
         // evidence takes time, in which an operator may have restarted the process
         if let Some(why) = changed(tools.supervisors, process).await {
             log.record(Some(name), ActionStep::Skipped(why));

@@ -65,7 +65,10 @@ async fn finish(
             let why = "someone stopped it after we had started it".to_owned();
             return ResumeResult::NotOurs { why };
         }
-        ProcessState::Starting | ProcessState::Backoff => {}
+        // the run that was killed had started it, or its supervisor does: all that is known of it is named
+        state @ (ProcessState::Starting | ProcessState::Backoff) => {
+            log.record(Some(name), ActionStep::Resumed { state });
+        }
         ProcessState::Stopping => return not_yet("it is still stopping".to_owned()),
         state if !may_start => return not_yet(format!("it is {state}")),
         state => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::action::{self, ActionRecord, ActionTools, CaptureSpec, Intents};
+use crate::action::{self, ActionRecord, ActionTools, CaptureSpec, Intents, Shutdown};
 use crate::clock::Clock;
 use crate::health::{
     CallError, CheckResult, Effect, Event, Expectation, IntentId, Observation, Outcome,
@@ -61,6 +61,7 @@ pub struct Executor {
     pub clock: Clock,
     pub logger: Logger,
     pub intents: Intents,
+    pub shutdown: Shutdown,
     /// Bounded by what the decision core allows to be under way: one probe or action, and one warm-up, per check,
     /// and one try or timer per pending restart.
     pub ended: mpsc::UnboundedSender<FinishedEffect>,
@@ -207,6 +208,7 @@ impl Executor {
         let clients = Arc::clone(&self.clients);
         let clock = self.clock;
         let intents = self.intents.clone();
+        let shutdown = self.shutdown.clone();
         let mut action = self.logger.action(url, result.as_ref());
         let check = plan.check.clone();
         let record = ActionRecord::default();
@@ -219,6 +221,7 @@ impl Executor {
                 evidence: &clients.evidence,
                 intents: &intents,
                 record: &record,
+                shutdown: &shutdown,
             };
             let mut report_step = |step: &Step| action.step(&plan.check, step);
             let performed = action::perform(&plan, &tools, &mut report_step).await;

@@ -13,13 +13,14 @@ const SYSTEM: &str = "/var/lib/httpok";
 pub fn state_dir(settings: &Settings, env: &dyn Fn(&str) -> Option<String>) -> PathBuf {
     match &settings.state_dir {
         Some(dir) => dir.clone(),
-        None => default_state_dir(nix::unistd::geteuid().is_root(), env, base),
+        None => default_state_dir(nix::unistd::geteuid().is_root(), env, is_others, base),
     }
 }
 
 fn default_state_dir(
     root: bool,
     env: &dyn Fn(&str) -> Option<String>,
+    is_others: impl Fn(&Path) -> bool,
     base: impl FnOnce() -> Option<PathBuf>,
 ) -> PathBuf {
     // with several StateDirectory= systemd joins them with colons
@@ -36,8 +37,10 @@ fn default_state_dir(
     env("XDG_STATE_HOME")
         .and_then(|dir| absolute(&dir))
         .or_else(|| {
-            let base = env("HOME").and_then(|dir| absolute(&dir)).or_else(base);
-            base.map(|base| base.join(".local/state"))
+            // supervisord's `user =` leaves root's HOME as it is
+            let home = env("HOME").and_then(|dir| absolute(&dir));
+            let home = home.filter(|dir| !is_others(dir)).or_else(base);
+            home.map(|home| home.join(".local/state"))
         })
         .map_or_else(|| PathBuf::from(SYSTEM), |dir| dir.join("httpok"))
 }
@@ -61,6 +64,13 @@ fn absolute(dir: &str) -> Option<PathBuf> {
     dir.is_absolute().then(|| dir.to_path_buf())
 }
 
+/// Whether a directory belongs to another user. One that cannot be asked about may be ours.
+fn is_others(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = nix::unistd::geteuid().as_raw();
+    std::fs::metadata(dir).is_ok_and(|found| found.uid() != own)
+}
+
 /// A daemon's environment may lack HOME; its user has one all the same.
 fn base() -> Option<PathBuf> {
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid());
@@ -74,7 +84,7 @@ mod tests {
     #[test]
     fn the_first_place_that_is_named_is_taken() {
         type Row<'a> = (bool, &'a [(&'a str, &'a str)], Option<&'a str>, &'a str);
-        let table: [Row<'_>; 9] = [
+        let table: [Row<'_>; 11] = [
             (true, &[], Some("/root"), "/var/lib/httpok"),
             (true, &[("XDG_STATE_HOME", "/x")], None, "/var/lib/httpok"),
             (
@@ -108,6 +118,13 @@ mod tests {
                 "/h/.local/state/httpok",
             ),
             (false, &[], Some("/p"), "/p/.local/state/httpok"),
+            (
+                false,
+                &[("HOME", "/others")],
+                Some("/p"),
+                "/p/.local/state/httpok",
+            ),
+            (false, &[("HOME", "/others")], None, "/var/lib/httpok"),
             (false, &[], None, "/var/lib/httpok"),
         ];
         for (root, vars, passwd, dir) in table {
@@ -115,7 +132,12 @@ mod tests {
                 let found = vars.iter().find(|(key, _)| *key == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            let found = default_state_dir(root, &env, || passwd.map(PathBuf::from));
+            let found = default_state_dir(
+                root,
+                &env,
+                |dir| dir.starts_with("/others"),
+                || passwd.map(PathBuf::from),
+            );
             assert_eq!(found, Path::new(dir), "root: {root}, {vars:?}, {passwd:?}");
         }
     }

@@ -122,6 +122,8 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             max_concurrent_restarts: settings.max_concurrent_restarts,
             max_restarts: settings.max_restarts,
             reminder: settings.notify.reminder,
+            // known by the source of ticks
+            once: false,
         },
         clients: Clients {
             probes,

@@ -130,6 +130,8 @@ pub(super) struct CheckState {
     pub warming: Option<Warming>,
     /// The watchdog, or what it restarts, was started since the last warm-up.
     pub warm_due: bool,
+    /// It has acted in this run.
+    pub has_acted: bool,
     /// The gate that was noted last, so that it is noted once.
     pub held: Option<Gate>,
     /// The incident that ended last, and whether it changed since it was last written to the store.
@@ -157,6 +159,7 @@ impl CheckState {
             attempt: None,
             warming: None,
             warm_due: true,
+            has_acted: false,
             held: None,
             closed: None,
             unwritten: false,

@@ -31,6 +31,8 @@ pub enum Gate {
     },
     /// The pause after the last attempt is not over.
     Backoff { left: Duration },
+    /// This run is one of a single tick (`--once`), and has acted.
+    OnceOnly,
     /// The budget over all checks is used up.
     OverallBudget,
     /// As many restarts as allowed are under way.
@@ -70,6 +72,9 @@ impl fmt::Display for Gate {
                     "the next attempt is due in {:.0} s",
                     left.as_secs_f64().ceil()
                 )
+            }
+            Self::OnceOnly => {
+                f.write_str("this run of one tick has restarted it already, the next run goes on")
             }
             Self::OverallBudget => f.write_str("the restarts over all checks are used up for now"),
             Self::Concurrency { running } => {

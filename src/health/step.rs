@@ -71,6 +71,8 @@ pub enum Skip {
     },
     /// It is the watchdog itself.
     Ourselves,
+    /// It is another watchdog, and was not named.
+    Watchdog,
     /// Another watchdog on this host is restarting it just now.
     #[serde(alias = "in_other_hands")]
     OtherWatchdog { watchdog: String },

@@ -54,6 +54,11 @@ impl Streak {
         self.push(false, policy);
     }
 
+    /// Forgets the fails that `fail_within` covers: after a recovery an earlier episode's are over.
+    pub fn forget_fails(&mut self) {
+        self.window.clear();
+    }
+
     /// Forgets all: after an action, or when the process is another one.
     pub fn reset(&mut self) {
         *self = Self::default();

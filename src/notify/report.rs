@@ -235,6 +235,7 @@ fn advice_when_held(gate: &Gate, check: &str) -> String {
         }
         Gate::ShuttingDown => "start the watchdog again".to_owned(),
         Gate::Backoff { .. }
+        | Gate::OnceOnly
         | Gate::Concurrency { .. }
         | Gate::SameProcess { .. }
         | Gate::Unfinished { .. } => "nothing yet: it is tried again by itself".to_owned(),

@@ -37,6 +37,7 @@ impl Pipe {
             stdin: Some(mail),
             timeout: self.deadline,
             max_output: KEPT_OUTPUT,
+            ends_with_us: false,
             env: Vec::new(),
         };
         match exec::run(&command).await {

@@ -177,6 +177,7 @@ fn skipped(name: &str, skip: &Skip) -> String {
             format!("{name} was replaced since the check (pid {then}, now {now}), NOT restarting")
         }
         Skip::Ourselves => format!("{name} is this listener, NOT restarting"),
+        Skip::Watchdog => format!("{name} is a watchdog, NOT restarting"),
         Skip::OtherWatchdog { watchdog } => {
             format!("{name} is being restarted by {watchdog}, NOT restarting")
         }

@@ -221,6 +221,7 @@ fn skipped(skip: &Skip) -> String {
             )
         }
         Skip::Ourselves => "it is the watchdog itself".to_owned(),
+        Skip::Watchdog => "it is another watchdog; name it to have it restarted".to_owned(),
         Skip::OtherWatchdog { watchdog } => {
             format!("another watchdog is restarting it: {}", visible(watchdog))
         }

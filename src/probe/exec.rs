@@ -70,6 +70,7 @@ impl ExecProbe {
             stdin: None,
             timeout,
             max_output: usize::try_from(self.spec.max_body).unwrap_or(usize::MAX),
+            ends_with_us: true,
             env: Vec::new(),
         };
         let started = tokio::time::Instant::now();

@@ -100,16 +100,16 @@ impl FileFault {
             StoreTroubleKind::Full => ("cannot be written, the disk is full", "make room"),
             StoreTroubleKind::ReadOnly => (
                 "cannot be written",
-                "make the directory writable for this user, or set another \"state_dir\"",
+                "make the directory writable for this user, or name another one: \"state_dir\" in the file, --state-dir, or STATE_DIRECTORY",
             ),
             StoreTroubleKind::Unreachable => (
                 "cannot be opened",
-                "make the directory accessible for this user, or set another \"state_dir\"",
+                "make the directory accessible for this user, or name another one: \"state_dir\" in the file, --state-dir, or STATE_DIRECTORY",
             ),
             StoreTroubleKind::Corrupt => ("is damaged", "check the disk"),
             StoreTroubleKind::Newer => (
                 "was written by a newer httpok and is not touched",
-                "update this httpok, or set another \"state_dir\"",
+                "update this httpok, or name another one: \"state_dir\" in the file, --state-dir, or STATE_DIRECTORY",
             ),
             StoreTroubleKind::Locked => (
                 "is held by another program",

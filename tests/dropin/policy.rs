@@ -202,3 +202,19 @@ fn a_file_that_is_wrong_is_refused_with_all_its_faults() {
     assert!(said.contains("urk") && said.contains("x.toml"), "{said}");
     assert!(output.stdout.is_empty());
 }
+
+/// The columns: how often the check is due, and whether ticks every five seconds are too rare for that.
+#[test]
+fn a_check_that_is_due_more_often_than_ticks_come_is_named_at_the_first_tick() {
+    for (every, rare) in [("2s", true), ("5s", false)] {
+        let stage = Stage::with(WEB);
+        let text = format!(
+            "[[check]]\nname = \"blog\"\nurl = \"{}/ok\"\nevery = \"{every}\"\n",
+            stage.site.origin()
+        );
+        fs::write(stage.dir().join("httpok.toml"), text).unwrap();
+        let end = stage.one_tick(&["--config", "DIR/httpok.toml"]);
+        let named = "ticks come every 5s, so no check is probed more often: \"blog\" (every = 2s)";
+        assert_eq!(end.err.contains(named), rare, "{}", end.err);
+    }
+}

@@ -305,6 +305,31 @@ fn supervisord_may_vanish_and_end_at_any_time() {
     );
 }
 
+/// Two listeners with `-a`, each of which finds the other RUNNING: each would wait in `stopProcess` for the other's end.
+#[test]
+fn two_listeners_with_all_leave_each_other_alone_and_restart_the_rest() {
+    let site = Site::start();
+    site.answer("/500", || says("500 Oh", ""));
+    let words = format!("-a {}/500", site.origin());
+    let builder = program(Supervisord::with(), "app", "");
+    let builder = program(builder, "idle", "autostart=false");
+    let builder = listener(builder, "one", &words, "");
+    let supervisord = listener(builder, "two", &words, "").start();
+    for name in ["app", "one", "two"] {
+        supervisord.wait_for(name, "RUNNING");
+    }
+    let before = ["one", "two"].map(|name| supervisord.pid(name));
+    for (name, other) in [("one", "two"), ("two", "one")] {
+        let skipped = format!("{other} is a watchdog, NOT restarting");
+        wait_until("both have acted twice", LIMIT, || {
+            supervisord.stderr(name).matches(&skipped).count() >= 2
+        });
+    }
+    assert_eq!(["one", "two"].map(|name| supervisord.pid(name)), before);
+    assert!(lives(supervisord.dir(), "app") > 1, "it was restarted");
+    assert_eq!(supervisord.state("idle"), "STOPPED");
+}
+
 /// A process that is really stuck, a true gcore, and a true service that comes back.
 #[test]
 fn a_stuck_process_leaves_its_core_and_comes_back() {

@@ -4,6 +4,7 @@
 //! `make laws` runs 100,000 worlds; `make test` a few hundred. A failure prints its seed and shrinks.
 
 mod auditor;
+mod episodes;
 mod rules;
 mod world;
 

@@ -10,11 +10,11 @@ use httpok::health::{
 
 use super::world::{check, process};
 
-fn at(millis: u64) -> Moment {
+pub fn at(millis: u64) -> Moment {
     Moment::from_millis(100_000_000 + millis)
 }
 
-fn policy() -> Policy {
+pub fn policy() -> Policy {
     Policy {
         fail: Fails::InARow(3),
         grace: Duration::from_secs(60),
@@ -24,11 +24,11 @@ fn policy() -> Policy {
 }
 
 /// The check `c{index}` that restarts those of p0, docker/p1 and the group g that `targets` says.
-fn one(index: usize, policy: Policy, targets: [bool; 3]) -> Check {
+pub fn one(index: usize, policy: Policy, targets: [bool; 3]) -> Check {
     check(index, (policy, 9, targets, true, None))
 }
 
-fn tick(check: &str, period: Option<u64>) -> Event {
+pub fn tick(check: &str, period: Option<u64>) -> Event {
     Event::Tick(CheckTick {
         check: check.to_owned(),
         age: None,
@@ -36,7 +36,7 @@ fn tick(check: &str, period: Option<u64>) -> Event {
     })
 }
 
-fn refused(check: &str, ticket: Ticket) -> Event {
+pub fn refused(check: &str, ticket: Ticket) -> Event {
     let trouble = Trouble::new(Reason::Refused, Phase::Connect, "refused");
     Event::Observed {
         check: check.to_owned(),
@@ -45,21 +45,21 @@ fn refused(check: &str, ticket: Ticket) -> Event {
     }
 }
 
-fn asked(effects: &[Effect]) -> Option<Ticket> {
+pub fn asked(effects: &[Effect]) -> Option<Ticket> {
     effects.iter().find_map(|effect| match effect {
         Effect::List { ticket, .. } | Effect::Probe { ticket, .. } => Some(*ticket),
         _ => None,
     })
 }
 
-fn acts(effects: &[Effect]) -> bool {
+pub fn acts(effects: &[Effect]) -> bool {
     effects
         .iter()
         .any(|effect| matches!(effect, Effect::Act { .. }))
 }
 
 /// One probe that fails, of a check whose processes are in `state`, started so many seconds ago.
-fn fail(
+pub fn fail(
     monitor: &mut Monitor,
     now: Moment,
     check: &str,
@@ -89,12 +89,12 @@ fn fail(
     monitor.handle(now, refused(check, ticket))
 }
 
-fn view(monitor: &Monitor, now: Moment, check: &str) -> CheckView {
+pub fn view(monitor: &Monitor, now: Moment, check: &str) -> CheckView {
     monitor.view(now, check).expect("it is known")
 }
 
 /// The number of the attempt that `effects` begin, and the action's ticket.
-fn attempt(effects: &[Effect]) -> Option<(u32, Ticket)> {
+pub fn attempt(effects: &[Effect]) -> Option<(u32, Ticket)> {
     let number = effects.iter().find_map(|effect| match effect {
         Effect::Note(note) => match note.decision {
             Decision::Acting { attempt, .. } => Some(attempt),

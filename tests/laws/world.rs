@@ -106,6 +106,7 @@ pub fn worlds() -> impl Strategy<Value = World> {
                 max_concurrent_restarts,
                 max_restarts,
                 reminder: reminder.map(Duration::from_secs),
+                once: false,
             },
         );
     let checks = prop::collection::vec(

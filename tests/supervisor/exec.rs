@@ -20,6 +20,7 @@ fn shell(line: &str) -> Command {
         stdin: None,
         timeout: LIMIT,
         max_output: 4096,
+        ends_with_us: true,
         env: Vec::new(),
     }
 }

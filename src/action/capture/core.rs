@@ -61,7 +61,7 @@ pub(super) async fn capture(
             Ok(left) => left,
             Err(why) => return nothing(WHAT, why),
         };
-        let ran = dump(dumper, &core, pid, room, left).await;
+        let ran = dump(dumper, &core, pid, room, (left, deadline)).await;
         tries += 1;
         if ran.code != Some(RACE) || tries == TRIES {
             break ran;
@@ -142,7 +142,13 @@ fn core_of(dumper: &Dumper, staging: &Staging, stem: &Stem, pid: u32) -> CorePat
     }
 }
 
-async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Duration) -> ToolRun {
+async fn dump(
+    dumper: &Dumper,
+    core: &CorePaths,
+    pid: u32,
+    room: u64,
+    (left, deadline): (Duration, &Deadline),
+) -> ToolRun {
     let requested = core.requested.to_string_lossy().into_owned();
     let arguments = match dumper {
         Dumper::Builtin(program) => vec![
@@ -163,7 +169,7 @@ async fn dump(dumper: &Dumper, core: &CorePaths, pid: u32, room: u64, left: Dura
             (room / UNIT).to_string(),
         ],
     };
-    tool::run(CommandLine::Argv(arguments), left, MAX_OUTPUT).await
+    tool::run(CommandLine::Argv(arguments), left, MAX_OUTPUT, deadline).await
 }
 
 /// The size of the core that was made, in bytes; without one worth keeping, nothing is left. `gcore` says that

@@ -1,4 +1,4 @@
-//! The end of all evidence of one process, and work on files that must not outlast it.
+//! The end of all evidence of one process, at a time or with the watchdog, and work on files that must not outlast it.
 
 use std::time::Duration;
 
@@ -7,28 +7,46 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::blocking;
 
+use super::super::Shutdown;
+
 /// A text that was found may be written down for so long, even when finding it took all the time.
 const WRITE_FOR: Duration = Duration::from_secs(1);
 
+/// Why there is no evidence when the watchdog ends.
+pub(super) const ENDING: &str = "the watchdog is ending";
+
 /// When the restart goes on, with or without evidence.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Instant);
+#[derive(Clone, Debug)]
+pub(super) struct Deadline {
+    at: Instant,
+    shutdown: Shutdown,
+}
 
 impl Deadline {
-    /// So long from now.
-    pub(super) fn after(span: Duration) -> Self {
+    /// So long from now, or when the watchdog ends.
+    pub(super) fn after(span: Duration, shutdown: &Shutdown) -> Self {
         let now = Instant::now();
-        Self(now.checked_add(span).unwrap_or(now))
+        Self {
+            at: now.checked_add(span).unwrap_or(now),
+            shutdown: shutdown.clone(),
+        }
     }
 
     /// This one, or so long from now when that is sooner.
     pub(super) fn or_after(&self, span: Duration) -> Self {
-        Self(self.0.min(Self::after(span).0))
+        let sooner = Self::after(span, &self.shutdown);
+        Self {
+            at: self.at.min(sooner.at),
+            ..sooner
+        }
     }
 
     /// The time that is left; none says so.
     pub(super) fn left(&self) -> Result<Duration, String> {
-        let left = self.0.saturating_duration_since(Instant::now());
+        if self.shutdown.has_begun() {
+            return Err(ENDING.to_owned());
+        }
+        let left = self.at.saturating_duration_since(Instant::now());
         match left.is_zero() {
             true => Err("no time was left for it".to_owned()),
             false => Ok(left),
@@ -37,7 +55,16 @@ impl Deadline {
 
     /// The end of `work`, if it comes in time.
     pub(super) async fn bound<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        timeout_at(self.0, work).await.ok()
+        self.until_shutdown(timeout_at(self.at, work)).await?.ok()
+    }
+
+    /// The end of `work`, if it comes before that of the watchdog.
+    pub(super) async fn until_shutdown<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.shutdown.begun() => None,
+        }
     }
 }
 

@@ -209,7 +209,11 @@ mod tests {
     async fn missing_process_is_reported() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
-        let found = collect(child.id(), &Deadline::after(FOR)).await;
+        let found = collect(
+            child.id(),
+            &Deadline::after(FOR, &crate::action::Shutdown::default()),
+        )
+        .await;
         let expected = format!("there is no process {} any more", child.id());
         assert_eq!(found.failure, Some(expected));
     }

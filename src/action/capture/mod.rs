@@ -40,8 +40,6 @@ pub(super) mod stat;
 mod stem;
 mod tool;
 
-use std::path::Path;
-
 use crate::clock::WallClock;
 use crate::exec::CommandLine;
 use crate::health::{ActionStep, Plan, ProcessName};
@@ -49,6 +47,7 @@ use crate::supervisor::Supervisors;
 
 pub use dump::{DUMP, run_dump};
 
+use super::ActionTools;
 use super::record::StepLog;
 use deadline::Deadline;
 use evidence_file::EvidenceFile;
@@ -65,20 +64,20 @@ enum EvidenceSource<'a> {
     Tool(&'a CommandLine),
 }
 
-/// Keeps evidence of the process `name` with `pid` for `plan`, each piece a step of `log`; in `usual_dir` where
-/// `spec` names no directory.
+/// Keeps evidence of the process `name` with `pid` for `plan`, each piece a step of `log`; in the usual directory where
+/// `spec` names none. It ends early when the watchdog does.
 pub(super) async fn capture(
     spec: &CaptureSpec,
-    usual_dir: &Path,
     (name, pid): (&ProcessName, u32),
     plan: &Plan,
-    supervisors: &Supervisors,
+    tools: &ActionTools<'_>,
     log: &mut StepLog<'_>,
 ) {
     let begun = log.clock.now();
-    let dir = spec.dir.as_deref().unwrap_or(usual_dir);
+    let dir = spec.dir.as_deref().unwrap_or(tools.evidence);
+    let deadline = Deadline::after(spec.timeout, tools.shutdown);
     if spec.original {
-        let capture = original::capture(spec, dir, name, pid).await;
+        let capture = original::capture(spec, dir, (name, pid), &deadline).await;
         log.note(begun, Some(name), ActionStep::Captured(capture));
         return;
     }
@@ -87,7 +86,6 @@ pub(super) async fn capture(
         pid,
         check: &plan.check,
     };
-    let deadline = Deadline::after(spec.timeout);
     let folder = Folder::new(dir, spec);
     let stem = Stem::new(
         WallClock::AT_START.at(begun),
@@ -98,7 +96,7 @@ pub(super) async fn capture(
     let sources = [EvidenceSource::Facts, EvidenceSource::LastLines].into_iter();
     for source in sources.chain(spec.run.iter().map(EvidenceSource::Tool)) {
         let begun = log.clock.now();
-        let found = collect(source, &subject, supervisors, &deadline).await;
+        let found = collect(source, &subject, tools.supervisors, &deadline).await;
         evidence_file
             .add(WallClock::AT_START.at(begun), &found)
             .await;

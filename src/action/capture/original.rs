@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::exec::CommandLine;
 use crate::health::{Capture, ProcessName};
 
+use super::deadline::Deadline;
 use super::found::nothing;
 use super::spec::{CaptureSpec, Dumper};
 use super::staging::Staging;
@@ -19,8 +20,8 @@ const MAX_OUTPUT: usize = 64 * 1024;
 pub(super) async fn capture(
     spec: &CaptureSpec,
     dir: &Path,
-    name: &ProcessName,
-    pid: u32,
+    (name, pid): (&ProcessName, u32),
+    deadline: &Deadline,
 ) -> Capture {
     let Some(Dumper::Command(gcore)) = &spec.core else {
         return nothing("gcore", "no command makes a core".to_owned());
@@ -37,7 +38,13 @@ pub(super) async fn capture(
         None => dir.join(&file),
     };
     let before = stat::read(pid);
-    let ran = tool::run(line(gcore, &prefix, pid), spec.timeout, MAX_OUTPUT).await;
+    let ran = tool::run(
+        line(gcore, &prefix, pid),
+        spec.timeout,
+        MAX_OUTPUT,
+        deadline,
+    )
+    .await;
     if ran.failure.is_some() {
         stat::wake(pid, before).await;
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output};
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, ENDING};
 use super::found::{Evidence, head};
 use crate::exec::template::{self, Placeholder, UnsafeValue};
 use crate::health::ProcessName;
@@ -22,16 +22,30 @@ pub(super) struct ToolRun {
     pub failure: Option<String>,
 }
 
-/// Runs `program` to its end, or until it is killed with all it started.
-pub(super) async fn run(program: CommandLine, timeout: Duration, max_output: usize) -> ToolRun {
+/// Runs `program` to its end, or until it is killed with all it started: after `timeout`, or when the watchdog ends.
+pub(super) async fn run(
+    program: CommandLine,
+    timeout: Duration,
+    max_output: usize,
+    deadline: &Deadline,
+) -> ToolRun {
     let command = Command {
         program,
         stdin: None,
         timeout,
         max_output,
+        ends_with_us: true,
         env: Vec::new(),
     };
-    match exec::run(&command).await {
+    let Some(ended) = deadline.until_shutdown(exec::run(&command)).await else {
+        return ToolRun {
+            stdout: Output::default(),
+            stderr: Output::default(),
+            code: None,
+            failure: Some(format!("{ENDING}, so it was killed")),
+        };
+    };
+    match ended {
         Ok(Finished {
             status,
             stdout,
@@ -80,7 +94,7 @@ pub(super) async fn collect(
         Ok(line) => line,
         Err(why) => return Evidence::nothing(&what, why.to_string()),
     };
-    let ran = run(line, left, MAX_OUTPUT).await;
+    let ran = run(line, left, MAX_OUTPUT, deadline).await;
     let mut text = whole(&ran.stdout);
     let errors = whole(&ran.stderr);
     let brief = head(&text);

@@ -16,10 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::action::Intents;
+use crate::action::{Intents, Shutdown};
 use crate::clock::Clock;
-use crate::health::{Event, Monitor};
+use crate::health::{CheckTick, Event, Limits, Monitor};
 use crate::store::Store;
 use crate::tick::{Signal, Signals};
 
@@ -74,6 +75,10 @@ pub struct Watchdog {
     passes: Passes,
     /// How far the wall clock was from ours when that was last noticed, in milliseconds.
     wall_offset: i64,
+    /// How often supervisord's ticks come, once it was said which checks are due more often.
+    tick_period: Option<Duration>,
+    /// When the end must have come, once it was asked for and somebody counts the seconds.
+    ends_by: Option<Instant>,
 }
 
 impl Watchdog {
@@ -106,6 +111,10 @@ impl Watchdog {
             // a run of one tick cannot wait for a warm-up, which may take minutes
             checks.iter_mut().for_each(|check| check.warmup = None);
         }
+        let limits = Limits {
+            once,
+            ..parts.limits
+        };
         let state_dir = parts.state_dir.clone();
         let serving = Serving::new(parts.serve, parts.render_context.host.clone(), clock.now());
         let store = Store::new(parts.state_dir);
@@ -126,12 +135,13 @@ impl Watchdog {
         let persist_queue =
             PersistQueue::start(store.clone(), parts.key.clone(), outbox, logger.clone());
         Self {
-            monitor: Monitor::new(parts.limits, seed, checks),
+            monitor: Monitor::new(limits, seed, checks),
             executor: Executor {
                 clients: Arc::new(parts.clients),
                 clock,
                 logger,
                 intents: Intents::new(store.clone(), parts.key),
+                shutdown: Shutdown::default(),
                 ended: ended_sender,
             },
             persist_queue,
@@ -155,6 +165,8 @@ impl Watchdog {
             counts: RunCounts::default(),
             passes: Passes::default(),
             wall_offset: clock.wall_offset(),
+            tick_period: None,
+            ends_by: None,
         }
     }
 
@@ -217,6 +229,7 @@ impl Watchdog {
         }
         let mut asked = self.due.len();
         let ending = loop {
+            let actions_end_by = self.actions_end_by();
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
@@ -228,6 +241,10 @@ impl Watchdog {
                 },
                 () = self.sd_notify.run() => {}
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
+                () = shutdown::passed(actions_end_by) => {
+                    self.leave_actions();
+                    break Ending::Stopped;
+                }
                 Some(ended) = self.ended.recv() => self.effect_ended(ended),
                 Some(event) = self.delivered.recv() => self.feed(event),
                 Some(asked) = self.control.next() => self.answer(asked),
@@ -236,6 +253,7 @@ impl Watchdog {
                 ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());
+                        self.warn_of_rare_ticks(&ticks);
                         for tick in ticks {
                             self.serving.ticked(self.executor.clock.now(), &tick);
                             self.feed(Event::Tick(tick));
@@ -305,6 +323,35 @@ impl Watchdog {
                 self.executor.logger.trouble(&format!("httpok: {why}"));
                 Ok(None)
             }
+        }
+    }
+
+    /// Says which checks are to be probed more often than supervisord's ticks come: nobody else would.
+    fn warn_of_rare_ticks(&mut self, ticks: &[CheckTick]) {
+        let period = ticks.iter().find_map(|tick| tick.period);
+        if !self.ticks.is_listener() || period.is_none() || self.tick_period == period {
+            return;
+        }
+        self.tick_period = period;
+        let period = period.unwrap_or_default();
+        let rare = self
+            .due
+            .iter()
+            .filter(|(_, every)| !every.is_zero() && *every < period);
+        let rare: Vec<_> = rare
+            .map(|(check, every)| format!("{check:?} (every = {every:?})"))
+            .collect();
+        if !rare.is_empty() {
+            let (named, more) = rare.split_at(rare.len().min(5));
+            let more = match more.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.executor.logger.trouble(&format!(
+                "httpok: supervisord's ticks come every {period:?}, so no check is probed more often: {}{more}; \
+                 subscribe this listener to events=TICK_5 for that",
+                named.join(", ")
+            ));
         }
     }
 

@@ -257,6 +257,7 @@ impl Watchdog {
             return Err(changed);
         }
         self.due = parts.due;
+        self.tick_period = None;
         self.ticks.set(&self.due);
         self.serving.set_due(&self.due);
         for why in self.serving.change(parts.serve) {

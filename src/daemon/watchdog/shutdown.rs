@@ -3,12 +3,28 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
+
 use super::Watchdog;
 use crate::health::{Event, Verdict};
 use crate::tick::{self, Signals};
 
 /// How long the store may hold up the end.
 const CLOSE_FOR: Duration = Duration::from_secs(5);
+
+/// supervisord kills a listener 10 s after it has asked it to end: so long before that, restarts under way are left to
+/// the next run, mails too, and the end comes.
+const LISTENER_ENDS_WITHIN: Duration = Duration::from_secs(9);
+const LEFT_FOR_MAILS: Duration = Duration::from_secs(4);
+const LEFT_FOR_STORE: Duration = Duration::from_secs(1);
+
+/// Waits until `end`, for ever when there is none.
+pub(super) async fn passed(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Why a watchdog has ended.
 #[derive(Debug)]
@@ -40,9 +56,25 @@ impl Watchdog {
     /// The end begins: nothing new is done from now on.
     pub(super) fn stop(&mut self) -> Ending {
         self.sd_notify.stopping();
+        self.executor.shutdown.begin();
+        if self.ticks.is_listener() {
+            self.ends_by = Some(Instant::now() + LISTENER_ENDS_WITHIN);
+        }
         self.feed(Event::Shutdown);
         self.keep_view(false);
         Ending::Stopped
+    }
+
+    /// Until when actions under way are waited for; as long as they take, when nobody kills us for that.
+    pub(super) fn actions_end_by(&self) -> Option<Instant> {
+        self.ends_by.map(|end| end - LEFT_FOR_MAILS)
+    }
+
+    /// The restarts that are under way now are the next run's, which finds their intents.
+    pub(super) fn leave_actions(&self) {
+        self.executor.logger.trouble(
+            "httpok: asked to end, which cannot wait for the restart under way: the next run goes on with it",
+        );
     }
 
     /// Stops the programs, or leaves them. That may take its time, in which one can still ask how things
@@ -63,9 +95,15 @@ impl Watchdog {
 
     /// What is safe, and what could be sent, before the end. A further signal cuts it short.
     pub(super) async fn finish(&mut self, ending: &Ending, mut signals: Signals) {
+        let mut patience = ending.last_mails();
+        if let Some(end) = self.ends_by {
+            let left = end.saturating_duration_since(Instant::now());
+            patience = patience.min(left.saturating_sub(LEFT_FOR_STORE));
+        }
+        let end = passed(self.ends_by);
         let orderly = async {
             self.persist_queue.sync().await;
-            self.notification_queue.finish(ending.last_mails()).await;
+            self.notification_queue.finish(patience).await;
             while let Ok(event) = self.delivered.try_recv() {
                 // the end of an incident's transcript: which reports were sent
                 let _ = self.monitor.handle(self.executor.clock.now(), event);
@@ -84,6 +122,7 @@ impl Watchdog {
         tokio::select! {
             () = orderly => {}
             () = signals.stop() => {}
+            () = end => {}
         }
     }
 

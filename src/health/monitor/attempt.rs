@@ -21,6 +21,7 @@ impl CheckState {
     /// Begins an attempt.
     pub(super) fn act(&mut self, listed: Option<Vec<Process>>, manual: bool, cx: &mut Context<'_>) {
         self.spend_attempt(cx);
+        self.has_acted = true;
         self.memory.verifying = None;
         // evidence is kept once an incident: the second core says what the first one said
         let incident = self.memory.incident.as_ref();

@@ -183,6 +183,9 @@ pub struct Limits {
     pub max_restarts: Option<Budget>,
     /// A still-down reminder is sent so often.
     pub reminder: Option<Duration>,
+    /// A check acts once at most: the run is over after one tick (`--once`).
+    #[serde(default)]
+    pub once: bool,
 }
 
 /// Long enough for the slowest of the usual intervals to see a common cause.
@@ -200,6 +203,7 @@ impl Default for Limits {
             max_concurrent_restarts: 1,
             max_restarts: None,
             reminder: None,
+            once: false,
         }
     }
 }

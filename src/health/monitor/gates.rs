@@ -52,6 +52,9 @@ impl CheckState {
         if self.memory.gave_up.is_some() {
             return Some(Gate::GaveUp);
         }
+        if cx.shared.limits.once && self.has_acted {
+            return Some(Gate::OnceOnly);
+        }
         self.gate_of_others(cx)
             .or_else(|| self.gate_of_unfinished(listed, cx))
             .or_else(|| {
@@ -133,16 +136,24 @@ impl CheckState {
         let (Some(gave_up), Some(rearm)) = (self.memory.gave_up, policy.rearm) else {
             return;
         };
-        if cx.now.since(gave_up) >= rearm && !self.is_budget_exhausted(cx) {
-            self.memory.gave_up = None;
-            self.memory.attempts = 0;
-            self.memory.next_attempt = None;
-            self.held = None;
-            if let Some(incident) = self.memory.incident.as_mut() {
-                incident.note(cx.now, IncidentEvent::Rearmed);
-            }
-            cx.note(&self.check.name, Decision::Rearmed);
+        if cx.now.since(gave_up) >= rearm {
+            self.try_again(cx);
         }
+    }
+
+    /// Takes back the giving up when the budget allows another attempt: also one that a reload has made bigger.
+    pub(super) fn try_again(&mut self, cx: &mut Context<'_>) {
+        if self.memory.gave_up.is_none() || self.is_budget_exhausted(cx) {
+            return;
+        }
+        self.memory.gave_up = None;
+        self.memory.attempts = 0;
+        self.memory.next_attempt = None;
+        self.held = None;
+        if let Some(incident) = self.memory.incident.as_mut() {
+            incident.note(cx.now, IncidentEvent::Rearmed);
+        }
+        cx.note(&self.check.name, Decision::Rearmed);
     }
 
     pub(super) fn is_budget_exhausted(&self, cx: &Context<'_>) -> bool {
@@ -190,7 +201,11 @@ impl CheckState {
             incident.note(cx.now, IncidentEvent::Held(gate.clone()));
         }
         cx.note(&self.check.name, Decision::Held(gate.clone()));
-        let passes = waits || matches!(gate, Gate::Backoff { .. } | Gate::ShuttingDown);
+        let passes = waits
+            || matches!(
+                gate,
+                Gate::Backoff { .. } | Gate::OnceOnly | Gate::ShuttingDown
+            );
         if !passes {
             self.report_down(DownState::Held(gate), cx);
         }

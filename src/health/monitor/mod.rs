@@ -296,7 +296,19 @@ impl Monitor {
         }
         self.shared.limits = limits;
         let owned = self.pending_with_check();
+        let budgets: Vec<_> = self
+            .checks
+            .iter()
+            .map(|(name, state)| (name.clone(), state.check.policy.restarts))
+            .collect();
         self.define(checks);
+        for (name, budget) in budgets {
+            self.with(now, &name, effects, |check, cx| {
+                if check.check.policy.restarts != budget {
+                    check.try_again(cx);
+                }
+            });
+        }
         for process in owned {
             // a check that is gone holds its pending restarts no longer
             if !self.has_check(&process) {

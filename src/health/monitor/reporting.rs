@@ -75,6 +75,7 @@ impl CheckState {
         let Some(incident) = self.memory.incident.as_mut() else {
             return;
         };
+        self.memory.streak.forget_fails();
         incident.note(cx.now, IncidentEvent::Recovered);
         incident.ended = Some(cx.now);
         let down = cx.now.since(incident.since);

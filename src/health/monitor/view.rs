@@ -138,6 +138,7 @@ impl CheckState {
             | Gate::NotActedOn { .. }
             | Gate::Requires { .. }
             | Gate::Panic { .. }
+            | Gate::OnceOnly
             | Gate::OverallBudget
             | Gate::Concurrency { .. }
             | Gate::SameProcess { .. }) => Some(gate),

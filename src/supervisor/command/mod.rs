@@ -110,6 +110,7 @@ impl CommandClient {
             stdin: None,
             timeout: self.spec.timeout,
             max_output: MAX_OUTPUT,
+            ends_with_us: false,
             env: Vec::new(),
         };
         let unreachable = |why: String| CallError::Unreachable {

@@ -34,6 +34,7 @@ pub(super) async fn tail(scope: ManagerScope, unit: &str, bytes: u16) -> String 
         stdin: None,
         timeout: FOR,
         max_output: MOST,
+        ends_with_us: false,
         env: environment(scope),
     };
     match exec::run(&command).await {

@@ -102,6 +102,7 @@ impl Systemctl {
             stdin: None,
             timeout: within,
             max_output: LONGEST,
+            ends_with_us: false,
             env: environment(self.spec.scope),
         };
         let done = exec::run(&command).await.map_err(no_answer)?;
