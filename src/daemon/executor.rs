@@ -410,6 +410,7 @@ mod tests {
             clock: Clock::start(),
             logger: Logger::Log,
             intents: Intents::new(store.clone(), "test"),
+            shutdown: Shutdown::default(),
             ended,
         };
         let mut monitor = Monitor::new(Limits::default(), 1, vec![check()]);
