@@ -4,12 +4,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
+#[path = "dropin/beside.rs"]
+mod beside;
 #[path = "support/eventlistener.rs"]
 mod eventlistener;
 #[path = "dropin/evidence.rs"]
 mod evidence;
 #[path = "dropin/fixture.rs"]
 mod fixture;
+#[path = "support/openssl.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod openssl;
 #[path = "dropin/policy.rs"]
 mod policy;
 #[path = "support/program.rs"]

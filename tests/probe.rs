@@ -15,6 +15,8 @@ mod lenient;
 mod lines;
 #[path = "probe/matrix.rs"]
 mod matrix;
+#[path = "support/openssl.rs"]
+mod openssl;
 #[path = "probe/places.rs"]
 mod places;
 #[path = "probe/presets.rs"]

@@ -42,7 +42,7 @@ fn read(stream: &[u8], step: usize) -> Result<(Head, Vec<u8>), String> {
         seen = stream.len().min(seen.saturating_add(step));
     };
     let mut head = parse(&stream[..end])?;
-    let framing = Framing::of(&mut head, false)?;
+    let framing = Framing::of(&mut head, false);
     let mut decoder = Decoder::new(framing);
     let mut body = Vec::new();
     for piece in stream[end..].chunks(step) {

@@ -57,6 +57,12 @@ fn heads() -> Vec<Row> {
         ("control character in the phrase", after(b"HTTP/1.1 200 a\x01b\r\n"), None),
         ("nothing behind the code", after(b"HTTP/1.1 200OK\r\n"), None),
         ("equal lengths", with(b"Content-Length: 5\r\n"), None),
+        (
+            "different lengths",
+            vec![Say(OK), Say(b"Content-Length: 5\r\nContent-Length: 7\r\n\r\nhello"), Hang],
+            Some("Content-Length says both 5 and 7"),
+        ),
+        ("a version that is none", after(b"HTTP/1.x 200 OK\r\n"), None),
         ("a list of equal lengths", vec![Say(OK), Say(b"Content-Length: 5, 5\r\n\r\nhello"), Hang], None),
         ("a signed length", vec![Say(OK), Say(b"Content-Length: +5\r\n\r\nhello"), Hang], None),
         ("a length with more behind", vec![Say(OK), Say(b"Content-Length: 5 x\r\n\r\nhello"), Hang], None),
@@ -156,6 +162,24 @@ fn bodies() -> Vec<Row> {
             Some("within the end of the last chunk"),
         ),
         (
+            "a length that is more than one number",
+            vec![Say(OK), Say(b"Content-Length: 9, 9\r\n\r\nhello")],
+            Some("closed before the body was as long as Content-Length says"),
+        ),
+        (
+            "a length behind a line that is no header",
+            vec![Say(OK), Say(b"garbage\r\nContent-Length: 9\r\n\r\nhello")],
+            Some("not a header: \"garbage\""),
+        ),
+        (
+            "two codings, and no chunks",
+            vec![
+                Say(OK),
+                Say(b"Transfer-Encoding: gzip, chunked\r\n\r\nhello"),
+            ],
+            Some("closed before an end that Transfer-Encoding says"),
+        ),
+        (
             "chunks over HTTP/1.0",
             vec![
                 Say(
@@ -196,6 +220,7 @@ async fn what_curl_or_python_get_along_with_passes() {
 #[tokio::test]
 async fn a_head_that_ends_with_the_connection_is_taken_as_it_is() {
     for script in [
+        vec![Say(b"HTTP/1.1 200")],
         vec![Say(OK)],
         vec![Say(OK), Say(b"Server: x\r\n")],
         vec![Say(OK), Say(b"Ser")],

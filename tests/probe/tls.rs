@@ -1,5 +1,6 @@
 //! TLS: whom a probe trusts, what it says when it does not, and what it tells of the certificate.
 
+use std::fs;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::hostile::{self, Act, Server};
+use super::openssl::Openssl;
 use super::{assert_trouble, code, hasty, kept, patient, run};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -406,4 +408,51 @@ async fn an_expired_intermediate_is_named_with_its_date() {
     let seen = run(spec(&server, &root)).await;
     let says = "the issuer's certificate \"CN=middle\" expired on 2021-01-01T00:00:00Z";
     assert_trouble(&seen, Reason::TlsExpired, Phase::Tls, says);
+}
+
+/// Peers that our TLS library cannot judge: what is our limit is no failure of theirs.
+#[tokio::test]
+async fn certificates_beyond_our_library_are_our_own_trouble() {
+    const P521: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"];
+    const P256: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let limit = "beyond what httpok's TLS library can do";
+    let of = |server: &Openssl, cacert: Option<std::path::PathBuf>| {
+        let mut spec = patient(&format!("https://127.0.0.1:{}/", server.port));
+        spec.tls.insecure = cacert.is_none();
+        spec.tls.cacert = cacert;
+        spec
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let in_dir = |name: &str| Some(dir.path().join(name));
+    // the server's own key
+    let server = Openssl::start(dir.path(), &P521, &["-sha512"], &[]);
+    assert_trouble(
+        &run(of(&server, in_dir("cert.pem"))).await,
+        Reason::Config,
+        Phase::Tls,
+        limit,
+    );
+    // which does not matter where nothing is verified
+    assert_eq!(code(&run(of(&server, None)).await), 200);
+    // the authority's key
+    let server = Openssl::signed(dir.path(), &P256, &P521);
+    assert_trouble(
+        &run(of(&server, in_dir("ca.pem"))).await,
+        Reason::Config,
+        Phase::Tls,
+        limit,
+    );
+    // X.509 version 1
+    let server = Openssl::start(dir.path(), &P256, &["-sha256"], &[]);
+    fs::write(dir.path().join("other.pem"), Authority::new().issuer.pem()).expect("written");
+    assert_trouble(
+        &run(of(&server, in_dir("other.pem"))).await,
+        Reason::Config,
+        Phase::Tls,
+        limit,
+    );
+    assert_eq!(code(&run(of(&server, None)).await), 200);
+    // as a check on the comparison
+    let server = Openssl::signed(dir.path(), &P256, &P256);
+    assert_eq!(code(&run(of(&server, in_dir("ca.pem"))).await), 200);
 }

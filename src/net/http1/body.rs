@@ -18,45 +18,77 @@ const TRAILERS_MAX: usize = 64 * 1024;
 pub enum Framing {
     /// So many bytes, which may be none.
     Length(u64),
+    /// The same, or fewer: what says so is odd, and others read it as nothing.
+    UpTo(u64),
     /// In chunks.
     Chunked,
+    /// The same, or as it comes: what says so is odd, and others read it as nothing.
+    PerhapsChunked,
     /// When the peer closes.
     Close,
 }
 
 impl Framing {
-    /// How the body behind `head` ends. `is_head`: HEAD was asked, whose answers have none.
-    ///
-    /// # Errors
-    /// When lengths contradict each other: says which.
-    pub fn of(head: &mut Head, is_head: bool) -> Result<Self, String> {
+    /// How the body behind `head` ends. `is_head`: HEAD was asked, whose answers have none. What is odd is noted.
+    pub fn of(head: &mut Head, is_head: bool) -> Self {
         if is_head || head.code < 200 || matches!(head.code, 204 | 304) {
-            return Ok(Self::Length(0));
+            return Self::Length(0);
         }
-        let coding = head.values("transfer-encoding").last();
-        let coding = coding.and_then(|value| value.rsplit(',').next());
-        if coding.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked")) {
-            return Ok(Self::Chunked);
+        // behind a line that is no header Python finds no further ones
+        let is_plain = !head.is_garbled;
+        let codings = head.values("transfer-encoding");
+        let codings: Vec<_> = codings.flat_map(|value| value.split(',')).collect();
+        let is_chunked = |coding: &&str| coding.trim().eq_ignore_ascii_case("chunked");
+        if codings.last().is_some_and(is_chunked) {
+            return match codings.len() == 1 && is_plain {
+                true => Self::Chunked,
+                false => Self::PerhapsChunked,
+            };
         }
-        let mut length = None;
-        let mut unread = None;
-        for value in head.values("content-length") {
-            for one in value.split(',').map(str::trim) {
-                match (read_length(one), length) {
-                    (None, _) => unread = Some(bounded_to(one.to_owned(), 80)),
-                    (Some(new), Some(old)) if new != old => {
-                        return Err(format!("Content-Length says both {old} and {new}"));
-                    }
-                    (Some(new), _) => length = Some(new),
-                }
-            }
-        }
+        let lengths = head.values("content-length");
+        let lengths: Vec<_> = lengths
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .collect();
+        let shown = |text: &str| bounded_to(text.to_owned(), 80);
+        let unread = lengths.iter().find(|text| read_length(text).is_none());
+        let unread = unread.map(|text| shown(text));
+        let read: Vec<_> = lengths
+            .iter()
+            .filter_map(|text| read_length(text))
+            .collect();
+        // as Python has it: the first one counts
+        let length = read.first().copied();
+        let other = read.iter().find(|other| Some(**other) != length).copied();
+        let is_number = |text: &&str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'+')
+        };
+        let is_sure = is_plain && other.is_none() && lengths.iter().all(is_number);
+        let is_list = head
+            .values("content-length")
+            .any(|value| value.contains(','));
         if let Some(unread) = unread {
             head.note(format!(
                 "Content-Length {unread:?} is not a number of bytes"
             ));
         }
-        Ok(length.map_or(Self::Close, Self::Length))
+        if let (Some(length), Some(other)) = (length, other) {
+            head.note(format!("Content-Length says both {length} and {other}"));
+        }
+        match length {
+            Some(length) if is_sure && !is_list => Self::Length(length),
+            Some(length) => Self::UpTo(length),
+            None => Self::Close,
+        }
+    }
+
+    /// The size that the body is said to have.
+    pub const fn announced(self) -> Option<u64> {
+        match self {
+            Self::Length(length) | Self::UpTo(length) => Some(length),
+            Self::Chunked | Self::PerhapsChunked | Self::Close => None,
+        }
     }
 }
 
@@ -84,7 +116,11 @@ pub enum BodyStep {
 
 /// A body on its way in.
 #[derive(Debug)]
-pub struct Decoder(BodyState);
+pub struct Decoder {
+    state: BodyState,
+    /// That it ends earlier, or is not in chunks, is no fault.
+    is_lenient: bool,
+}
 
 #[derive(Debug)]
 enum BodyState {
@@ -95,8 +131,8 @@ enum BodyState {
     Size(Vec<u8>),
     /// So many bytes of a chunk are left.
     Chunk(u64),
-    /// The line end behind a chunk.
-    ChunkEnd,
+    /// The line end behind a chunk, of which so many bytes came. Python skips two bytes, whatever they are.
+    ChunkEnd(u8),
     /// Behind the last chunk: so many bytes came, and so many of them since the last line end.
     Trailers {
         came: usize,
@@ -108,12 +144,15 @@ enum BodyState {
 impl Decoder {
     /// Nothing came so far.
     pub fn new(framing: Framing) -> Self {
-        Self(match framing {
-            Framing::Length(0) => BodyState::Done,
-            Framing::Length(left) => BodyState::Length(left),
-            Framing::Chunked => BodyState::Size(Vec::new()),
-            Framing::Close => BodyState::Close,
-        })
+        Self {
+            state: match framing {
+                Framing::Length(0) | Framing::UpTo(0) => BodyState::Done,
+                Framing::Length(left) | Framing::UpTo(left) => BodyState::Length(left),
+                Framing::Chunked | Framing::PerhapsChunked => BodyState::Size(Vec::new()),
+                Framing::Close => BodyState::Close,
+            },
+            is_lenient: matches!(framing, Framing::UpTo(_) | Framing::PerhapsChunked),
+        }
     }
 
     /// Takes what it can from the front of `input`: so many bytes, and what they are.
@@ -121,10 +160,20 @@ impl Decoder {
     /// # Errors
     /// Says what is wrong with a chunk.
     pub fn take(&mut self, input: &[u8]) -> Result<(usize, BodyStep), String> {
+        match self.decode(input) {
+            Err(_) if self.is_lenient => {
+                self.state = BodyState::Close;
+                self.decode(input)
+            }
+            other => other,
+        }
+    }
+
+    fn decode(&mut self, input: &[u8]) -> Result<(usize, BodyStep), String> {
         let mut at = 0;
         loop {
             let rest = &input[at..];
-            match &mut self.0 {
+            match &mut self.state {
                 BodyState::Done => return Ok((at, BodyStep::Done)),
                 _ if rest.is_empty() => return Ok((at, BodyStep::More)),
                 BodyState::Close => return Ok((input.len(), BodyStep::Piece(at..input.len()))),
@@ -133,20 +182,27 @@ impl Decoder {
                     let end = at + rest.len().min(most);
                     *left -= (end - at) as u64;
                     if *left == 0 {
-                        self.0 = match self.0 {
-                            BodyState::Chunk(_) => BodyState::ChunkEnd,
+                        self.state = match self.state {
+                            BodyState::Chunk(_) => BodyState::ChunkEnd(0),
                             _ => BodyState::Done,
                         };
                     }
                     return Ok((end, BodyStep::Piece(at..end)));
                 }
-                BodyState::ChunkEnd => {
+                BodyState::ChunkEnd(came) => {
                     at += 1;
                     match rest[0] {
                         b'\r' => {}
-                        b'\n' => self.0 = BodyState::Size(Vec::new()),
-                        _ => return Err("a chunk is longer than its size says".to_owned()),
+                        b'\n' => self.state = BodyState::Size(Vec::new()),
+                        _ if *came == 0 => *came = 1,
+                        _ => self.state = BodyState::Size(Vec::new()),
                     }
+                }
+                // nothing of a body that is in no chunks is lost
+                BodyState::Size(line)
+                    if self.is_lenient && line.is_empty() && !begins_size(rest[0]) =>
+                {
+                    return Err("not in chunks".to_owned());
                 }
                 BodyState::Size(line) => {
                     let end = memchr(b'\n', rest);
@@ -157,7 +213,7 @@ impl Decoder {
                     line.extend_from_slice(part);
                     at += part.len() + usize::from(end.is_some());
                     if end.is_some() {
-                        self.0 = match chunk_size(line)? {
+                        self.state = match chunk_size(line)? {
                             0 => BodyState::Trailers { came: 0, line: 0 },
                             size => BodyState::Chunk(size),
                         };
@@ -167,12 +223,12 @@ impl Decoder {
                     at += 1;
                     *came += 1;
                     match rest[0] {
-                        b'\n' if *line == 0 => self.0 = BodyState::Done,
+                        b'\n' if *line == 0 => self.state = BodyState::Done,
                         b'\n' => *line = 0,
                         b'\r' => {}
                         _ => *line += 1,
                     }
-                    if let BodyState::Trailers { came, .. } = self.0
+                    if let BodyState::Trailers { came, .. } = self.state
                         && came > TRAILERS_MAX
                     {
                         return Err("trailers without end behind the last chunk".to_owned());
@@ -184,13 +240,18 @@ impl Decoder {
 
     /// The peer closed. Whether the body is complete.
     pub fn close(&mut self) -> bool {
-        match &self.0 {
+        match &self.state {
+            _ if self.is_lenient => true,
             BodyState::Done | BodyState::Close | BodyState::Trailers { .. } => true,
             // the last chunk without its line end
             BodyState::Size(line) => chunk_size(line) == Ok(0),
-            BodyState::Length(_) | BodyState::Chunk(_) | BodyState::ChunkEnd => false,
+            BodyState::Length(_) | BodyState::Chunk(_) | BodyState::ChunkEnd(_) => false,
         }
     }
+}
+
+fn begins_size(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || byte.is_ascii_whitespace() || byte == b'+'
 }
 
 /// The size in the line before a chunk; what follows it is not looked at, be it an extension or not.
@@ -214,7 +275,7 @@ fn chunk_size(line: &[u8]) -> Result<u64, String> {
 mod tests {
     use super::*;
 
-    fn framing(headers: &[(&str, &str)]) -> Result<Framing, String> {
+    fn framing(headers: &[(&str, &str)]) -> (Framing, Vec<String>) {
         let mut head = Head {
             code: 200,
             ..Head::default()
@@ -222,7 +283,7 @@ mod tests {
         for (name, value) in headers {
             head.headers.push(((*name).into(), (*value).into()));
         }
-        Framing::of(&mut head, false)
+        (Framing::of(&mut head, false), head.notes)
     }
 
     #[test]
@@ -236,33 +297,58 @@ mod tests {
                 vec![(length, "5"), ("content-length", "5")],
                 Framing::Length(5),
             ),
-            (vec![(length, "5, 5")], Framing::Length(5)),
+            (vec![(length, "5, 5")], Framing::UpTo(5)),
             (vec![(length, "+5")], Framing::Length(5)),
             (vec![(length, "05")], Framing::Length(5)),
-            (vec![(length, "5 x")], Framing::Length(5)),
-            (vec![(length, "5.0")], Framing::Length(5)),
+            (vec![(length, "5 x")], Framing::UpTo(5)),
+            (vec![(length, "5.0")], Framing::UpTo(5)),
+            (vec![(length, "5"), (length, "7")], Framing::UpTo(5)),
             (vec![(length, "")], Framing::Close),
             (vec![(length, "abc")], Framing::Close),
             (vec![(length, "-5")], Framing::Close),
             (vec![(length, "99999999999999999999999")], Framing::Close),
             (vec![(coding, "Chunked"), (length, "5")], Framing::Chunked),
             (vec![(coding, " chunked ")], Framing::Chunked),
-            (vec![(coding, "gzip, chunked")], Framing::Chunked),
+            (vec![(coding, "gzip, chunked")], Framing::PerhapsChunked),
+            (vec![(coding, "chunked, chunked")], Framing::PerhapsChunked),
+            (
+                vec![(coding, "identity"), (coding, "chunked")],
+                Framing::PerhapsChunked,
+            ),
+            (vec![(coding, "chunked, gzip")], Framing::Close),
             (
                 vec![(coding, "identity"), (length, "5")],
                 Framing::Length(5),
             ),
             (vec![(coding, "xchunked")], Framing::Close),
         ] {
-            assert_eq!(framing(&headers), Ok(expected), "{headers:?}");
+            assert_eq!(framing(&headers).0, expected, "{headers:?}");
         }
-        let fault = framing(&[(length, "5"), (length, "7")]).expect_err("which?");
-        assert_eq!(fault, "Content-Length says both 5 and 7");
+        let notes = framing(&[(length, "5"), (length, "7")]).1;
+        assert_eq!(notes, ["Content-Length says both 5 and 7"]);
+    }
+
+    #[test]
+    fn where_others_read_no_end_an_earlier_one_is_fine() {
+        for (framing, stream, body) in [
+            (Framing::UpTo(9), "hello", "hello"),
+            (Framing::UpTo(5), "hello, and more", "hello"),
+            (Framing::PerhapsChunked, "plain text", "plain text"),
+            (Framing::PerhapsChunked, "5\r\nhello\r\n0\r\n\r\n", "hello"),
+            (Framing::PerhapsChunked, "5\r\nhel", "hel"),
+        ] {
+            let got = decoded(framing, stream.as_bytes(), stream.len());
+            assert_eq!(got, Ok((body.to_owned(), true)), "{framing:?} {stream:?}");
+        }
     }
 
     /// The body in `stream`, taken in pieces, whether it is complete when the peer closes then, or what is wrong.
     fn chunked(stream: &[u8], step: usize) -> Result<(String, bool), String> {
-        let mut decoder = Decoder::new(Framing::Chunked);
+        decoded(Framing::Chunked, stream, step)
+    }
+
+    fn decoded(framing: Framing, stream: &[u8], step: usize) -> Result<(String, bool), String> {
+        let mut decoder = Decoder::new(framing);
         let mut body = Vec::new();
         for piece in stream.chunks(step) {
             let mut rest = piece;
@@ -297,6 +383,7 @@ mod tests {
             ("5 6\r\nhello\r\n0\r\n\r\n", "hello", true),
             ("A\r\nhellohello\r\n0\r\n\r\n", "hellohello", true),
             ("5\r\nhello\r\n0\r\nX: y\r\nz\r\n\r\njunk", "hello", true),
+            ("5\r\nhello--0\r\n\r\n", "hello", true),
             ("5\r\nhello\r\n0\r\nX: y\r\n", "hello", true),
             ("5\r\nhello\r\n0\r\n", "hello", true),
             ("5\r\nhello\r\n0", "hello", true),
@@ -314,7 +401,7 @@ mod tests {
             ("\r\nhello\r\n", "size of a chunk: \"\""),
             ("-5\r\nhello\r\n", "size of a chunk"),
             ("FFFFFFFFFFFFFFFFFF\r\nhello\r\n", "size of a chunk"),
-            ("5\r\nhello0\r\n\r\n", "longer than its size"),
+            ("5\r\nhello0\r\n\r\n", "size of a chunk"),
         ] {
             let fault = chunked(stream.as_bytes(), 3).expect_err(stream);
             assert!(fault.contains(says), "{stream:?}: {fault}");

@@ -13,6 +13,9 @@ const NOTES_MAX: usize = 5;
 /// So many bytes without a line end are read before they are refused as no status line.
 const FIRST_LINE_MAX: usize = 256;
 
+/// How much of the version is kept, in bytes.
+const VERSION_MAX: usize = 16;
+
 /// How much of a line is shown in a note or an error, in bytes.
 const SHOWN: usize = 80;
 
@@ -29,6 +32,8 @@ pub struct Head {
     pub headers: Vec<(String, String)>,
     /// What is odd about the answer, in words.
     pub notes: Vec<String>,
+    /// A line is no header, or has an odd name: others find no headers behind it.
+    pub is_garbled: bool,
     /// The peer closed before the head's end.
     pub is_cut: bool,
 }
@@ -114,6 +119,7 @@ pub fn parse(bytes: &[u8]) -> Result<Head, String> {
         if line.starts_with(b" ") || line.starts_with(b"\t") {
             open = open && unfold(&mut head, line);
             if !open {
+                head.is_garbled = true;
                 head.note(format!("not a header: {}", show(line)));
             }
         } else {
@@ -141,6 +147,7 @@ fn unfold(head: &mut Head, line: &[u8]) -> bool {
 fn header(head: &mut Head, line: &[u8]) -> bool {
     let has_name = |colon: &usize| !line[..*colon].trim_ascii().is_empty();
     let Some(colon) = memchr(b':', line).filter(has_name) else {
+        head.is_garbled = true;
         head.note(format!("not a header: {}", show(line)));
         return false;
     };
@@ -148,8 +155,10 @@ fn header(head: &mut Head, line: &[u8]) -> bool {
     let name = given.trim_ascii_end();
     let value = line[colon + 1..].trim_ascii();
     if name.len() < given.len() {
+        head.is_garbled = true;
         head.note(format!("blank before the colon of header {}", shown(name)));
     } else if !line[..colon].iter().copied().all(is_token) {
+        head.is_garbled = true;
         head.note(format!("not a header name: {}", shown(name)));
     }
     if value
@@ -197,20 +206,16 @@ fn status_line(line: &[u8]) -> Result<Head, String> {
         ));
     }
     Ok(Head {
-        version: version.to_ascii_uppercase(),
+        version: bounded_to(version.to_ascii_uppercase(), VERSION_MAX),
         code,
         reason: reason.trim_ascii().to_owned(),
         ..Head::default()
     })
 }
 
-/// HTTP/1.x and 0.9 (Python), and 2 in the words of HTTP/1 (curl).
+/// Anything that begins with 1, and 0.9 (Python), and 2 in the words of HTTP/1 (curl).
 fn is_version(number: &str) -> bool {
-    let minor = number.strip_prefix("1.");
-    matches!(number, "2" | "2.0" | "0.9")
-        || minor.is_some_and(|minor| {
-            !minor.is_empty() && minor.len() <= 3 && minor.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    matches!(number, "2" | "2.0" | "0.9") || number.starts_with("1.")
 }
 
 /// That `line`, which may still grow, can be a status line.
@@ -266,6 +271,8 @@ mod tests {
             (" HTTP/1.1 200 OK", "HTTP/1.1", 200, "OK"),
             ("http/1.1 200 OK", "HTTP/1.1", 200, "OK"),
             ("HTTP/1.10 200 OK", "HTTP/1.10", 200, "OK"),
+            ("HTTP/1.x 200 OK", "HTTP/1.X", 200, "OK"),
+            ("HTTP/1.1.1 200 OK", "HTTP/1.1.1", 200, "OK"),
             ("HTTP/0.9 200 OK", "HTTP/0.9", 200, "OK"),
             ("HTTP/2 200 OK", "HTTP/2", 200, "OK"),
             ("HTTP/1.1 0200 OK", "HTTP/1.1", 200, "OK"),

@@ -91,7 +91,6 @@ impl HttpRequest<'_> {
         let mut link = Link::new(connection, self.encode());
         let mut head = link.head().await?;
         let framing = Framing::of(&mut head, self.method == Method::HEAD);
-        let framing = framing.map_err(HttpError::Malformed)?;
         Ok(HttpResponse {
             head,
             framing,
@@ -127,10 +126,7 @@ impl HttpResponse {
 
     /// The size that the body is said to have.
     pub const fn announced(&self) -> Option<u64> {
-        match self.framing {
-            Framing::Length(length) => Some(length),
-            Framing::Chunked | Framing::Close => None,
-        }
+        self.framing.announced()
     }
 
     /// The next piece of the body; `None` when it is complete.
@@ -163,10 +159,17 @@ impl HttpResponse {
                     if matches!(end, Fill::Cut) {
                         self.head.note("TLS ended without close_notify".to_owned());
                     }
-                    if self.framing == Framing::Chunked {
-                        self.head
-                            .note("closed within the end of the last chunk".to_owned());
-                    }
+                    let note = match self.framing {
+                        Framing::Chunked => "closed within the end of the last chunk",
+                        Framing::UpTo(_) => {
+                            "closed before the body was as long as Content-Length says"
+                        }
+                        Framing::PerhapsChunked => {
+                            "closed before an end that Transfer-Encoding says"
+                        }
+                        Framing::Length(_) | Framing::Close => return Ok(None),
+                    };
+                    self.head.note(note.to_owned());
                     return Ok(None);
                 }
             }
@@ -212,6 +215,7 @@ impl Link {
     /// The head of the answer, behind interim ones.
     async fn head(&mut self) -> Result<Head, HttpError> {
         let mut before = 0;
+        let mut interim = None;
         let mut boundary = Boundary::default();
         loop {
             let found = boundary.find(self.unread()).map_err(HttpError::Malformed)?;
@@ -225,8 +229,10 @@ impl Link {
                 return Err(HttpError::TooLarge(detail));
             }
             let closed = found.is_none() && !matches!(self.fill().await?, Fill::Some);
-            if closed && !boundary.has_status() {
-                return Err(HttpError::Closed);
+            // a status line is one without its line end, too
+            if closed && !boundary.has_status() && parse(self.unread()).is_err() {
+                // as Python has it, only 100 is no answer
+                return interim.take().ok_or(HttpError::Closed);
             }
             if found.is_none() && !closed {
                 continue;
@@ -237,12 +243,11 @@ impl Link {
                 return Err(HttpError::TooLarge(detail));
             }
             self.start += end;
-            if head.is_interim() && closed {
-                return Err(HttpError::Closed);
-            }
-            if head.is_interim() {
+            if head.is_interim() && !closed {
                 before += end;
                 boundary = Boundary::default();
+                head.note("closed behind an interim answer".to_owned());
+                interim = (head.code != 100).then_some(head);
                 continue;
             }
             if closed {

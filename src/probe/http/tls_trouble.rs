@@ -103,33 +103,50 @@ fn innermost(text: &str) -> &str {
     word.rsplit('(').next().unwrap_or_default().trim()
 }
 
-/// What went wrong in TLS itself, but for the trust in a certificate.
+/// What went wrong in TLS itself, but for the trust in a certificate. That there is no cipher, curve, signature or
+/// version that both sides know is a limit of our library before it is a fault of the service.
 pub(super) fn of_tls(error: &rustls::Error) -> Trouble {
-    let detail = match error {
-        rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
-            "the peer does not speak TLS".to_owned()
+    use rustls::AlertDescription as Alert;
+    const LIMIT: &str = "beyond what httpok's TLS library can do";
+    let (reason, detail) = match error {
+        rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => (
+            Reason::TlsHandshake,
+            "the peer does not speak TLS".to_owned(),
+        ),
+        rustls::Error::AlertReceived(
+            alert
+            @ (Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity),
+        ) => {
+            let alert = spaced(&format!("{alert:?}"));
+            let detail = format!(
+                "the peer refuses the handshake: {alert}: it may want a version, cipher, curve or certificate that is {LIMIT}"
+            );
+            (Reason::Config, detail)
         }
         rustls::Error::AlertReceived(alert) => {
-            format!(
-                "the peer refuses the handshake: {}",
-                spaced(&format!("{alert:?}"))
+            let alert = spaced(&format!("{alert:?}"));
+            (
+                Reason::TlsHandshake,
+                format!("the peer refuses the handshake: {alert}"),
             )
         }
         rustls::Error::PeerIncompatible(why) => {
-            format!(
-                "no way to speak TLS with the peer: {}",
-                spaced(&format!("{why:?}"))
+            let why = spaced(&format!("{why:?}"));
+            (
+                Reason::Config,
+                format!("no way to speak TLS with the peer: {why}: {LIMIT}"),
             )
         }
         rustls::Error::PeerMisbehaved(why) => {
-            format!(
-                "the peer breaks the rules of TLS: {}",
-                spaced(&format!("{why:?}"))
+            let why = spaced(&format!("{why:?}"));
+            (
+                Reason::TlsHandshake,
+                format!("the peer breaks the rules of TLS: {why}"),
             )
         }
-        other => plain(&other.to_string()),
+        other => (Reason::TlsHandshake, plain(&other.to_string())),
     };
-    Trouble::new(Reason::TlsHandshake, Phase::Tls, detail)
+    Trouble::new(reason, Phase::Tls, detail)
 }
 
 /// `name`, which is one word of a program, as words: `HandshakeFailure` is `handshake failure`.
@@ -175,31 +192,38 @@ mod tests {
     #[test]
     fn tls_errors_are_said_in_plain_words() {
         use rustls::{AlertDescription, PeerIncompatible};
-        for (error, detail) in [
+        let (theirs, ours) = (Reason::TlsHandshake, Reason::Config);
+        for (error, reason, detail) in [
             (
                 rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
-                "the peer refuses the handshake: handshake failure",
+                ours,
+                "the peer refuses the handshake: handshake failure: it may want a version, cipher, curve or certificate \
+                 that is beyond what httpok's TLS library can do",
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+                theirs,
                 "the peer refuses the handshake: unknown ca",
             ),
             (
                 PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig.into(),
-                "no way to speak TLS with the peer: server tls version is disabled by our config",
+                ours,
+                "no way to speak TLS with the peer: server tls version is disabled by our config: beyond what \
+                 httpok's TLS library can do",
             ),
             (
                 rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+                theirs,
                 "the peer does not speak TLS",
             ),
-            (rustls::Error::DecryptError, "cannot decrypt peer's message"),
+            (
+                rustls::Error::DecryptError,
+                theirs,
+                "cannot decrypt peer's message",
+            ),
         ] {
             let trouble = of_broken(&io::Error::other(error), Phase::FirstByte);
-            assert_eq!(
-                (trouble.reason, trouble.phase),
-                (Reason::TlsHandshake, Phase::Tls)
-            );
-            assert_eq!(trouble.detail, detail);
+            assert_eq!(trouble, Trouble::new(reason, Phase::Tls, detail));
         }
     }
 

@@ -31,6 +31,14 @@ static GIVEN: LazyLock<Mutex<HashMap<Digest, Weak<TrustedCertificates>>>> =
 
 type Digest = Vec<u8>;
 
+/// Signatures that the library cannot verify, and OpenSSL can.
+const UNVERIFIED: [SignatureScheme; 4] = [
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED448,
+    SignatureScheme::ECDSA_SHA1_Legacy,
+    SignatureScheme::RSA_PKCS1_SHA1,
+];
+
 /// Whom a probe trusts.
 #[derive(Clone, Debug)]
 pub enum Trust {
@@ -239,7 +247,12 @@ impl ServerCertVerifier for Judge {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let algorithms = &PROVIDER.signature_verification_algorithms;
-        algorithms.supported_schemes()
+        let mut schemes = algorithms.supported_schemes();
+        if matches!(self.trust, Trust::Anyone) {
+            // what nobody verifies need not be understood
+            schemes.extend(UNVERIFIED);
+        }
+        schemes
     }
 }
 
