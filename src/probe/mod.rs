@@ -84,9 +84,10 @@ impl Probe {
     pub async fn run_within(&self, most: Duration) -> Observation {
         let timeout = most.min(self.timeout());
         match self {
-            Self::Http(probe) => in_time(pace::in_turn(|| probe.run(timeout)).await, timeout),
-            Self::Line(probe) => in_time(pace::in_turn(|| probe.run(timeout)).await, timeout),
-            Self::Exec(probe) => probe.run(timeout).await,
+            Self::Http(probe) => attended(pace::in_turn(|| probe.run(timeout)).await, timeout),
+            Self::Line(probe) => attended(pace::in_turn(|| probe.run(timeout)).await, timeout),
+            // on the heap, so that what waits for its turn is small
+            Self::Exec(probe) => Box::pin(probe.run(timeout)).await,
         }
     }
 
@@ -109,18 +110,20 @@ impl Probe {
     }
 }
 
-/// What was `seen`, unless it is not known: a probe that failed and woke up long after its deadline was not scheduled
-/// (a stopped process, a paused machine, an overload of our own), which says nothing about the service.
-fn in_time(mut seen: Observation, timeout: Duration) -> Observation {
+/// What was `seen`, unless it is not known: a probe whose time ran out while httpok itself was not scheduled (a stopped process,
+/// a paused machine, an overload of our own) for a good part of its time says nothing about the service.
+fn attended((mut seen, lost): (Observation, Duration), timeout: Duration) -> Observation {
     let slack = (timeout / 10).clamp(Duration::from_millis(100), Duration::from_secs(1));
     let late = seen.duration.saturating_sub(timeout);
+    let lost = lost.max(late);
     if let Some(trouble) = &seen.trouble
         && !trouble.reason.is_ours()
-        && late > slack
+        && seen.duration >= timeout
+        && lost > slack
     {
-        let late = humantime::format_duration(Duration::from_millis(late.as_millis() as u64));
+        let lost = humantime::format_duration(Duration::from_millis(lost.as_millis() as u64));
         let detail = format!(
-            "httpok itself was not scheduled: it woke up {late} after the deadline ({})",
+            "httpok itself was not scheduled for {lost} meanwhile ({})",
             trouble.detail
         );
         seen.trouble = Some(Trouble::new(Reason::Cancelled, trouble.phase, detail));
@@ -134,19 +137,34 @@ mod tests {
     use crate::health::Phase;
 
     #[test]
-    fn a_probe_that_wakes_up_long_after_its_deadline_is_our_own_trouble() {
-        for (timeout, took, reason) in [
-            (1000, 1020, Reason::FirstByteTimeout),
-            (1000, 1500, Reason::Cancelled),
-            (60_000, 60_900, Reason::FirstByteTimeout),
-            (60_000, 300_000, Reason::Cancelled),
+    fn a_probe_that_waits_for_its_turn_is_small() {
+        let spec = HttpSpec::of_url("http://127.0.0.1:1/").expect("a URL");
+        let probe = Probe::new(ProbeSpec::Http(spec), &BodyNeeds::default()).expect("a probe");
+        let size = size_of_val(&probe.run());
+        assert!(size < 4096, "{size}");
+    }
+
+    #[test]
+    fn a_probe_that_was_not_attended_to_is_our_own_trouble() {
+        for (timeout, took, lost, reason) in [
+            (1000, 1020, 0, Reason::FirstByteTimeout),
+            (1000, 1500, 0, Reason::Cancelled),
+            // in time, but only just, and not for long
+            (1000, 1010, 300, Reason::Cancelled),
+            (1000, 1010, 90, Reason::FirstByteTimeout),
+            (60_000, 60_900, 0, Reason::FirstByteTimeout),
+            (60_000, 60_000, 900, Reason::FirstByteTimeout),
+            (60_000, 300_000, 0, Reason::Cancelled),
+            // what came before the time was over is a fact
+            (1000, 700, 600, Reason::FirstByteTimeout),
         ] {
             let trouble = Trouble::new(Reason::FirstByteTimeout, Phase::FirstByte, "no answer");
             let seen = Observation {
                 duration: Duration::from_millis(took),
                 ..Observation::of_trouble(trouble)
             };
-            let seen = in_time(seen, Duration::from_millis(timeout));
+            let lost = Duration::from_millis(lost);
+            let seen = attended((seen, lost), Duration::from_millis(timeout));
             assert_eq!(seen.trouble.expect("it failed").reason, reason, "{took}");
         }
     }

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// So many begin at the same time.
 const BEGINNING: usize = 128;
 
 /// A probe that is not done after so long hangs, or waits for its peer.
 const BEGINNING_TAKES: Duration = Duration::from_millis(50);
+
+/// How often a probe under way notices that the loop runs. What is lost is known to within that.
+const BEAT: Duration = Duration::from_millis(100);
 
 /// Descriptors that are left for everything else.
 const RESERVED: usize = 28;
@@ -28,18 +31,52 @@ fn open_at_once() -> usize {
     (soft.saturating_sub(RESERVED) / 2).clamp(2, Semaphore::MAX_PERMITS)
 }
 
-/// Runs a probe when it is its turn; its clock starts then.
-pub async fn in_turn<F: Future>(probe: impl FnOnce() -> F) -> F::Output {
+/// Runs a probe when it is its turn; its clock starts then. Tells, too, for how long the loop did not run meanwhile.
+pub async fn in_turn<F: Future>(probe: impl FnOnce() -> F) -> (F::Output, Duration) {
     // neither is ever closed
     let _open: Option<SemaphorePermit<'_>> = OPEN.acquire().await.ok();
     let begin = BEGIN.acquire().await.ok();
-    let mut running = std::pin::pin!(probe());
+    // made now and on the heap: thousands that wait would take the memory of thousands under way
+    let mut running = Box::pin(probe());
+    let mut beats = Beats::new();
     tokio::select! {
         biased;
-        done = &mut running => return done,
+        done = &mut running => return (done, beats.lost()),
         () = sleep(BEGINNING_TAKES) => drop(begin),
     }
-    running.await
+    loop {
+        beats.beat();
+        tokio::select! {
+            biased;
+            done = &mut running => return (done, beats.lost()),
+            () = sleep(BEAT) => {}
+        }
+    }
+}
+
+/// Notices when the loop did not run: a beat comes late then.
+struct Beats {
+    last: Instant,
+    lost: Duration,
+}
+
+impl Beats {
+    fn new() -> Self {
+        Self {
+            last: Instant::now(),
+            lost: Duration::ZERO,
+        }
+    }
+
+    fn beat(&mut self) {
+        self.lost = self.lost();
+        self.last = Instant::now();
+    }
+
+    /// What was lost so far.
+    fn lost(&self) -> Duration {
+        self.lost + self.last.elapsed().saturating_sub(BEAT)
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +97,17 @@ mod tests {
             "{:?}",
             began.elapsed()
         );
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_did_not_run_is_noticed() {
+        let (_, lost) = in_turn(|| sleep(Duration::from_millis(250))).await;
+        assert!(lost < Duration::from_millis(200), "{lost:?}");
+        let blocked = || async {
+            sleep(Duration::from_millis(120)).await;
+            std::thread::sleep(Duration::from_millis(600));
+        };
+        let (_, lost) = in_turn(blocked).await;
+        assert!(lost >= Duration::from_millis(400), "{lost:?}");
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::route::{self, Route, allow};
 use super::{App, ServerSettings, accept, gzip, key};
+use crate::blocking;
 use crate::serve::reply::Reply;
 use crate::serve::roadrunner::{self, PluginQuery};
 use crate::serve::view::View;
@@ -17,6 +18,9 @@ use crate::serve::{api, health_json, metrics, own, page};
 
 /// No request's body is longer, in bytes.
 const BODY: usize = 64 * 1024;
+
+/// So many checks take longer to show than other probes should wait.
+const MANY: usize = 200;
 
 /// The methods of what is there for everyone, for `OPTIONS *`.
 const ANY: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
@@ -72,7 +76,16 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
         Route::Form { check, action } => api::form(app, &settings, &check, &action, &body).await,
         route => {
             let view = app.source.view().await;
-            show(&route, &view, &settings, head, &body)
+            if view.snapshot.checks.len() < MANY {
+                show(&route, &view, &settings, head, &body)
+            } else {
+                // beside the loop, which has probes to run
+                let (head, body) = (head.clone(), body.clone());
+                let work = move || show(&route, &view, &settings, &head, &body);
+                blocking::run("render", work)
+                    .await
+                    .unwrap_or_else(|_| busy())
+            }
         }
     };
     match head.method {
