@@ -13,7 +13,7 @@ mod program;
 mod site;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -174,6 +174,56 @@ fn a_journal_that_others_can_read_or_lead_elsewhere_is_not_written() {
     let meta = fs::metadata(at("new")).expect("it is made");
     assert_eq!(meta.permissions().mode() & 0o777, 0o600);
     chown(at("new"), None, None).expect("ours");
+}
+
+#[test]
+fn what_a_programs_user_links_to_is_neither_written_nor_read() {
+    let dir = directory();
+    let (theirs, precious) = (dir.path().join("theirs"), dir.path().join("precious"));
+    fs::create_dir(&theirs).expect("made");
+    nobodys(&theirs);
+    fs::write(&precious, "precious").expect("written");
+    set(&precious, 0o600);
+    // the program plants links where its log's backups are or will be, again and again, and writes on
+    let script = theirs.join("program");
+    let text = "#!/bin/sh\ncd \"$(dirname \"$0\")\"\n\
+                (until [ -e stop ]; do for n in .1 .2 .3; do ln -sfn ../precious \"log$n\"; done; done) &\n\
+                until [ -e stop ]; do echo planted; done\nsleep 1000\n";
+    fs::write(&script, text).expect("written");
+    set(&script, 0o755);
+    let program = |name: &str, command: &str, log: &str| {
+        format!(
+            "[[program]]\nname = \"{name}\"\ncommand = [\"{command}\"]\nuser = \"nobody\"\n\
+             stdout_logfile = \"{}\"\nstdout_logfile_maxbytes = \"64KiB\"\nstdout_logfile_backups = 3\n",
+            theirs.join(log).display()
+        )
+    };
+    let keys = format!(
+        "state_dir = \"state\"\n{}",
+        program("worker", &script.display().to_string(), "log")
+    );
+    configure(dir.path(), &keys, "command = [\"true\"]");
+    let watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    let (mut links, mut logs) = (0, Vec::new());
+    wait_until("the log was rotated among the links", LIMIT, || {
+        let of = |name: &str| fs::symlink_metadata(theirs.join(name));
+        links += usize::from(of("log.1").is_ok_and(|meta| meta.file_type().is_symlink()));
+        if let Ok(inode) = of("log").map(|meta| meta.ino()) {
+            logs.push(inode);
+            logs.dedup();
+        }
+        let harmed = fs::read(&precious).expect("text") != b"precious";
+        harmed || (links >= 10 && logs.len() >= 10)
+    });
+    fs::write(theirs.join("stop"), "").expect("written");
+    watchdog.signal(nix::sys::signal::Signal::SIGTERM);
+    watchdog.wait();
+    assert_eq!(fs::read_to_string(&precious).expect("text"), "precious");
+    let mode = fs::metadata(&precious).expect("it is there").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
 }
 
 #[test]

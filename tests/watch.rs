@@ -7,6 +7,8 @@
 mod examples;
 #[path = "watch/fixture.rs"]
 mod fixture;
+#[path = "watch/healthy_services.rs"]
+mod healthy_services;
 #[path = "watch/independence.rs"]
 mod independence;
 #[path = "watch/large_answers.rs"]

@@ -11,8 +11,11 @@ use super::moment::Moment;
 use super::process::{Backend, ProcessName, ProcessState};
 use super::reason::{Phase, Reason};
 use super::step::{CallError, Halt, Outcome};
-use super::text::counted;
+use super::text::{bounded_to, counted};
 use super::verdict::Verdict;
+
+/// How much of a detail stands in a line of the log, in bytes: it comes with every fail.
+const DETAIL_MAX: usize = 480;
 
 /// One decision about one check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,7 +131,7 @@ impl Decision {
             verdict: judgement.verdict,
             reason: judgement.reason,
             phase: judgement.phase,
-            detail: judgement.detail.clone(),
+            detail: bounded_to(judgement.detail.clone(), DETAIL_MAX),
             took: result.seen.duration,
             counted,
         }
