@@ -187,8 +187,8 @@ fn what_a_programs_user_links_to_is_neither_written_nor_read() {
     // the program plants links where its log's backups are or will be, again and again, and writes on
     let script = theirs.join("program");
     let text = "#!/bin/sh\ncd \"$(dirname \"$0\")\"\n\
-                (until [ -e stop ]; do for n in .1 .2 .3; do ln -sfn ../precious \"log$n\"; done; done) &\n\
-                until [ -e stop ]; do echo planted; done\nsleep 1000\n";
+                (until [ -e stop ] || [ ! -e program ]; do for n in .1 .2 .3; do ln -sfn ../precious \"log$n\"; done; done) &\n\
+                until [ -e stop ] || [ ! -e program ]; do echo planted; done\nexec sleep 60\n";
     fs::write(&script, text).expect("written");
     set(&script, 0o755);
     let program = |name: &str, command: &str, log: &str| {

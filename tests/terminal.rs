@@ -135,7 +135,7 @@ fn help_lists_every_command_in_groups_and_fits() {
 #[test]
 fn typing_mistakes_lead_to_the_right_word() {
     let url = "http://127.0.0.1:1/";
-    let table: [(&[&str], &str); 14] = [
+    let table: [(&[&str], &str); 19] = [
         (&["stauts"], "did you mean \"status\"?"),
         (&["chekc", url], "did you mean \"check\"?"),
         (&["wacth", "--config", "x"], "did you mean \"watch\"?"),
@@ -153,6 +153,17 @@ fn typing_mistakes_lead_to_the_right_word() {
         (&["status", "--jsn"], "'--json'"),
         (&["pause", "shop", "--resaon", "x"], "'--reason'"),
         (&["generate", "completions", "bsh"], "'bash'"),
+        (&["check", "--preset", "roadruner", url], "'roadrunner'"),
+        (&["check", "htp://127.0.0.1/"], "expected http, https"),
+        (
+            &["check", "http//127.0.0.1/"],
+            "did you mean \"http://127.0.0.1/\"?",
+        ),
+        (
+            &["check", "https:/h.test/x"],
+            "did you mean \"https://h.test/x\"?",
+        ),
+        (&["run", "--evry", "1s"], "'--every'"),
     ];
     for (words, hint) in table {
         let output = httpok(words).stdin(Stdio::null()).output().unwrap();
@@ -547,4 +558,69 @@ fn piped_formats_are_as_scripts_know_them() {
         metrics.contains("\nprobe_success{") && metrics.ends_with("# EOF\n"),
         "{metrics}"
     );
+}
+
+#[test]
+fn the_story_of_an_incident_fits_the_terminal() {
+    let server = Server::usual();
+    let watchdog = Watchdog::start(&check("shop", &server.url("/500"), "fail_after = 2"));
+    let config = watchdog.config();
+    let words = ["explain", "shop", "--config", &config];
+    wait_until("it is down", LIMIT, || {
+        shown(&words, 200).1.contains("the threshold is reached")
+    });
+    for columns in [60, 80, 120] {
+        let (code, seen) = shown(&words, columns);
+        assert_eq!(code, Some(0), "{seen}");
+        assert_fits(&seen, columns.into());
+        let flat = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            flat.contains("expected status 200, got 500 Whatever [fail 1 of 2]"),
+            "{seen}"
+        );
+    }
+    // in a pipe each entry has one line
+    let piped = httpok(&words).output().unwrap();
+    let piped = String::from_utf8(piped.stdout).unwrap();
+    let entry = |line: &str| line.contains("got 500 Whatever [fail 1 of 2]");
+    assert!(piped.lines().any(entry), "{piped}");
+}
+
+#[test]
+fn bash_completes_presets_names_of_the_running_watchdog_and_the_original_options() {
+    let server = Server::usual();
+    let program = "[[program]]\nname = \"worker\"\ncommand = [\"sleep\", \"1000\"]\n";
+    let watchdog = Watchdog::start(&[&check("shop", &server.url("/"), ""), program].concat());
+    wait_until("it asks", LIMIT, || !server.asked().is_empty());
+    // the script asks `httpok`, as a shell finds it; here that is this build and this watchdog
+    let script = format!(
+        "httpok() {{ {program} \"$@\" $([ \"$1\" = status ] && echo --config {config}); }}\n\
+         source <(httpok generate completions bash)\n\
+         COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); COMPREPLY=()\n\
+         _httpok_all httpok \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\n\
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        program = env!("CARGO_BIN_EXE_httpok"),
+        config = watchdog.config()
+    );
+    for (words, expected) in [
+        (&["httpok", "sta"][..], "status start"),
+        (&["httpok", "check", "--preset", "roa"], "roadrunner"),
+        (&["httpok", "explain", "s"], "shop"),
+        (&["httpok", "stop", "w"], "worker"),
+        (&["httpok", "--prog"], "--program"),
+        (&["httpok", "check", "--format", "j"], "json"),
+    ] {
+        let output = Command::new("bash")
+            .args([&["-c", &script, "bash"][..], words].concat())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let found: Vec<_> = said.split_whitespace().collect();
+        assert_eq!(
+            found.join(" "),
+            expected,
+            "{words:?}: {:?}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
 }

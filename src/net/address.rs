@@ -35,6 +35,16 @@ impl Address {
             return Err(match text.split(['/', ':']).next() {
                 Some(host) if !host.is_empty() && !shown.contains('@') => {
                     let scheme = example.split("://").next().unwrap_or("http");
+                    // a colon or a slash too few, as in http//host and http:/host
+                    let rest = ["https", "http"].iter().find_map(|scheme| {
+                        let rest = shown.strip_prefix(scheme)?.strip_prefix([':', '/'])?;
+                        Some((scheme, rest.trim_start_matches('/')))
+                    });
+                    if let Some((scheme, rest)) = rest {
+                        return Err(format!(
+                            "{shown:?} is not a URL: did you mean \"{scheme}://{rest}\"?"
+                        ));
+                    }
                     format!(
                         "{shown:?} is not a URL: expected a scheme before it, such as \"{scheme}://{shown}\""
                     )

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::values;
 use crate::config::presets::{self, Preset};
@@ -31,7 +32,7 @@ pub struct AskArgs {
     ///
     /// It says what is sent, what a good answer is, and what others mean. A URL without a path gets the
     /// product's own; ftw-monitor is asked 80 ports above the URL's. Other options add to it.
-    #[arg(long, value_name = "NAME", value_parser = presets::find)]
+    #[arg(long, value_name = "NAME", value_parser = presets(), hide_possible_values = true)]
     pub preset: Option<&'static Preset>,
 
     /// A status that is fine: 200, 2xx or 200-299; may be given again [default: 200]
@@ -144,4 +145,9 @@ pub struct ConnectionArgs {
     /// Offer HTTP/2 in the TLS handshake
     #[arg(long)]
     pub http2: bool,
+}
+
+/// Their names are known to completions, and to whoever mistypes one.
+fn presets() -> impl TypedValueParser<Value = &'static Preset> {
+    PossibleValuesParser::new(presets::names()).try_map(|name| presets::find(&name))
 }

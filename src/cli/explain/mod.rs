@@ -130,9 +130,15 @@ fn explain(
     if subject.incidents.is_empty() {
         return no_incident_text(&subject.check, &notes, store);
     }
+    let columns = terminal::size(&std::io::stdout()).map(|(columns, _)| columns);
     let paint = Paint::of_stdout();
     let texts = incidents.map(|Explained { incident, begin }| {
-        render::incident(incident, &Timeline::of(incident, *begin, &notes), paint)
+        render::incident(
+            incident,
+            &Timeline::of(incident, *begin, &notes),
+            paint,
+            columns,
+        )
     });
     Ok(texts.collect::<Vec<_>>().join("\n"))
 }

@@ -11,19 +11,29 @@ use crate::cli::render::{span, stamp, time};
 use crate::daemon::timeline::{LineKind, Timeline, TimelineLine};
 use crate::health::{Incident, Moment, Outcome, Verdict};
 use crate::notify::transcript;
+use crate::terminal::wrap;
+
+/// What stands before the moments and behind them.
+const MARGIN: &str = "  ";
 
 /// Marks in a strip.
 const STRIP: usize = 70;
 
-/// All of an incident. Writing to a String cannot fail, so the results of `write!` are let go.
-pub fn incident(incident: &Incident, timeline: &Timeline, paint: Paint) -> String {
+/// All of an incident, in lines of at most `columns` where they can be broken between words. Writing to a String cannot
+/// fail, so the results of `write!` are let go.
+pub fn incident(
+    incident: &Incident,
+    timeline: &Timeline,
+    paint: Paint,
+    columns: Option<usize>,
+) -> String {
     let mut out = heading(incident, paint);
     let strip = strip(timeline, paint);
     if !strip.is_empty() {
         let _ = writeln!(out, "  {strip}");
     }
     out.push('\n');
-    lines(&mut out, incident, timeline, paint);
+    lines(&mut out, incident, timeline, paint, columns);
     if incident.dropped > 0 {
         let _ = writeln!(
             out,
@@ -107,11 +117,17 @@ const fn letter(verdict: Verdict) -> &'static str {
     }
 }
 
-fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Paint) {
+fn lines(
+    out: &mut String,
+    incident: &Incident,
+    timeline: &Timeline,
+    paint: Paint,
+    columns: Option<usize>,
+) {
     let alike =
         |one: &TimelineLine, other: &TimelineLine| one.like.is_some() && one.like == other.like;
     for run in timeline.lines.chunk_by(alike) {
-        line(out, &run[0], incident, paint);
+        line(out, &run[0], incident, paint, columns);
         if let [_, .., last] = run {
             let when = when(last, incident);
             let more = match run.len() - 1 {
@@ -123,7 +139,13 @@ fn lines(out: &mut String, incident: &Incident, timeline: &Timeline, paint: Pain
     }
 }
 
-fn line(out: &mut String, line: &TimelineLine, incident: &Incident, paint: Paint) {
+fn line(
+    out: &mut String,
+    line: &TimelineLine,
+    incident: &Incident,
+    paint: Paint,
+    columns: Option<usize>,
+) {
     let (style, indent) = match line.kind {
         LineKind::CheckResult(verdict) => (mark(verdict).0.on_default(), ""),
         LineKind::Decision | LineKind::Acted => (Style::new().bold(), ""),
@@ -133,9 +155,16 @@ fn line(out: &mut String, line: &TimelineLine, incident: &Incident, paint: Paint
         LineKind::Recovered => (AnsiColor::Green.on_default().bold(), ""),
         LineKind::Report | LineKind::Person => (AnsiColor::Cyan.on_default(), ""),
     };
-    let text = paint.with(style, &visible::line(&line.text));
-    let when = paint.dim(&when(line, incident));
-    let _ = writeln!(out, "  {when}  {indent}{text}");
+    let when = when(line, incident);
+    let before = MARGIN.len() + when.len() + MARGIN.len() + indent.len();
+    let most = columns.map_or(usize::MAX, |columns| columns.saturating_sub(before));
+    for (at, part) in wrap(&visible::line(&line.text), most).iter().enumerate() {
+        let text = paint.with(style, part);
+        let _ = match at {
+            0 => writeln!(out, "{MARGIN}{}{MARGIN}{indent}{text}", paint.dim(&when)),
+            _ => writeln!(out, "{}{text}", " ".repeat(before)),
+        };
+    }
 }
 
 fn when(line: &TimelineLine, incident: &Incident) -> String {

@@ -1,5 +1,6 @@
 //! What is generated from the one command line definition: manual pages and completions.
 
+mod completions;
 mod pages;
 mod roff;
 
@@ -7,10 +8,10 @@ use std::io;
 use std::path::Path;
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
-use clap_complete::Shell;
 
 use crate::cli::args::{self, Cli};
 use crate::cli::dropin::{HELP, USAGE};
+pub use completions::completions;
 use pages::{Section, sections};
 use roff::Roff;
 
@@ -24,13 +25,6 @@ pub fn man(dir: &Path) -> io::Result<()> {
         std::fs::write(dir.join(name), page)?;
     }
     Ok(())
-}
-
-/// The completions for `shell`.
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "httpok", &mut script);
-    script
 }
 
 /// Every manual page with its file's name.
@@ -265,16 +259,5 @@ mod tests {
             }
         }
         assert!(pages[0].1.contains(".SH FILES") && pages[0].1.contains(".SH ENVIRONMENT"));
-    }
-
-    #[test]
-    fn completions_know_the_commands() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let script = String::from_utf8(completions(shell)).expect("a script is text");
-            assert!(
-                script.contains("completions") && script.contains("unix-socket"),
-                "{shell}"
-            );
-        }
     }
 }

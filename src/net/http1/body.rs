@@ -160,37 +160,39 @@ impl Decoder {
     /// # Errors
     /// Says what is wrong with a chunk.
     pub fn take(&mut self, input: &[u8]) -> Result<(usize, BodyStep), String> {
-        match self.decode(input) {
+        let mut at = 0;
+        match self.decode(input, &mut at) {
+            // what was read of the line that is wrong is left out, wherever the pieces break
             Err(_) if self.is_lenient => {
                 self.state = BodyState::Close;
-                self.decode(input)
+                self.decode(input, &mut at)
             }
             other => other,
         }
     }
 
-    fn decode(&mut self, input: &[u8]) -> Result<(usize, BodyStep), String> {
-        let mut at = 0;
+    /// The same from `at` on, which is behind what was read when that is wrong.
+    fn decode(&mut self, input: &[u8], at: &mut usize) -> Result<(usize, BodyStep), String> {
         loop {
-            let rest = &input[at..];
+            let rest = &input[*at..];
             match &mut self.state {
-                BodyState::Done => return Ok((at, BodyStep::Done)),
-                _ if rest.is_empty() => return Ok((at, BodyStep::More)),
-                BodyState::Close => return Ok((input.len(), BodyStep::Piece(at..input.len()))),
+                BodyState::Done => return Ok((*at, BodyStep::Done)),
+                _ if rest.is_empty() => return Ok((*at, BodyStep::More)),
+                BodyState::Close => return Ok((input.len(), BodyStep::Piece(*at..input.len()))),
                 BodyState::Length(left) | BodyState::Chunk(left) => {
                     let most = usize::try_from(*left).unwrap_or(usize::MAX);
-                    let end = at + rest.len().min(most);
-                    *left -= (end - at) as u64;
+                    let end = *at + rest.len().min(most);
+                    *left -= (end - *at) as u64;
                     if *left == 0 {
                         self.state = match self.state {
                             BodyState::Chunk(_) => BodyState::ChunkEnd(0),
                             _ => BodyState::Done,
                         };
                     }
-                    return Ok((end, BodyStep::Piece(at..end)));
+                    return Ok((end, BodyStep::Piece(*at..end)));
                 }
                 BodyState::ChunkEnd(came) => {
-                    at += 1;
+                    *at += 1;
                     match rest[0] {
                         b'\r' => {}
                         b'\n' => self.state = BodyState::Size(Vec::new()),
@@ -208,10 +210,11 @@ impl Decoder {
                     let end = memchr(b'\n', rest);
                     let part = &rest[..end.unwrap_or(rest.len())];
                     if line.len() + part.len() > LINE_MAX {
+                        *at += LINE_MAX - line.len();
                         return Err("a chunk's size is a line without end".to_owned());
                     }
                     line.extend_from_slice(part);
-                    at += part.len() + usize::from(end.is_some());
+                    *at += part.len() + usize::from(end.is_some());
                     if end.is_some() {
                         self.state = match chunk_size(line)? {
                             0 => BodyState::Trailers { came: 0, line: 0 },
@@ -220,7 +223,7 @@ impl Decoder {
                     }
                 }
                 BodyState::Trailers { came, line } => {
-                    at += 1;
+                    *at += 1;
                     *came += 1;
                     match rest[0] {
                         b'\n' if *line == 0 => self.state = BodyState::Done,

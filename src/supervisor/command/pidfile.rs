@@ -1,12 +1,15 @@
 //! The process id in a pid file, if that process lives. Another program owns the file: it may be anything, and the
 //! process in it may have ended long ago.
 
-use std::fs::OpenOptions;
+use std::fs;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use nix::unistd::Uid;
+
 use crate::blocking;
+use crate::safe_path::SafeDir;
 use crate::supervisor::embedded::{started, uptime};
 
 /// A pid file is no longer: a number, and perhaps a line or two.
@@ -35,21 +38,23 @@ pub async fn read_pid_file(path: String) -> Option<LiveProcess> {
     read.await.ok().flatten()
 }
 
+/// The pid in the file, if whoever wrote it may speak for that process: evidence is taken of it, and signals are sent
+/// to it, with our rights.
 fn read(path: PathBuf) -> Option<u32> {
-    let file = OpenOptions::new()
-        .read(true)
-        // a pipe without a writer must not block the reader
-        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(path)
-        .ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let (dir, name) = SafeDir::of_file(&path).ok()?;
+    let file = dir.read(&name).ok()?;
+    let meta = file.metadata().ok()?;
     let mut text = String::new();
     file.take(MOST).read_to_string(&mut text).ok()?;
     let pid = text.split_ascii_whitespace().next()?.parse().ok()?;
     // 0 and 1 are no service's, and the kernel's are positive
-    (pid > 1 && i32::try_from(pid).is_ok()).then_some(pid)
+    if pid <= 1 || i32::try_from(pid).is_err() {
+        return None;
+    }
+    let is_trusted = meta.uid() == 0 || meta.uid() == Uid::effective().as_raw();
+    let is_everybodys = meta.mode() & 0o002 != 0;
+    let owner = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    (!is_everybodys && (is_trusted || owner == meta.uid())).then_some(pid)
 }
 
 fn alive(pid: u32) -> Option<LiveProcess> {
@@ -90,5 +95,40 @@ mod tests {
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert_eq!(read_pid_file(fifo.to_str().unwrap().to_owned()).await, None);
         assert_eq!(read_pid_file("/dev/zero".to_owned()).await, None);
+    }
+
+    /// Needs root, as the tests of the other supervisors do.
+    #[tokio::test]
+    async fn pidfile_of_another_user_names_only_processes_of_that_user() {
+        use std::os::unix::fs::{PermissionsExt, chown, symlink};
+        const NOBODY: Option<u32> = Some(65534);
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let found = async |name: &str| read_pid_file(at(name)).await.map(|alive| alive.pid);
+        let own = std::process::id();
+        let mut theirs = std::process::Command::new("sleep");
+        std::os::unix::process::CommandExt::uid(&mut theirs, 65534);
+        let mut theirs = theirs.arg("60").spawn().unwrap();
+        for (name, pid) in [("ours", own), ("planted", own), ("theirs", theirs.id())] {
+            fs::write(at(name), format!("{pid}\n")).unwrap();
+        }
+        for name in ["planted", "theirs"] {
+            chown(at(name), NOBODY, NOBODY).unwrap();
+        }
+        assert_eq!(found("ours").await, Some(own));
+        assert_eq!(found("planted").await, None);
+        assert_eq!(found("theirs").await, Some(theirs.id()));
+        // nor through a link, nor by way of a file that everybody may write
+        let place = dir.path().join("place");
+        fs::create_dir(&place).unwrap();
+        chown(&place, NOBODY, NOBODY).unwrap();
+        symlink("../ours", place.join("link")).unwrap();
+        std::os::unix::fs::lchown(place.join("link"), NOBODY, NOBODY).unwrap();
+        assert_eq!(found("place/link").await, None);
+        fs::set_permissions(at("ours"), fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(found("ours").await, None);
+        theirs.kill().unwrap();
+        theirs.wait().unwrap();
     }
 }
