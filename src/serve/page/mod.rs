@@ -170,12 +170,12 @@ fn headline(view: &View) -> Headline {
         .take(NAMED)
         .map(|check| {
             let since = match check.since {
-                Some(since) => format!(" for {}", span(now.since(since))),
-                None => String::new(),
+                Some(since) => format!("has been down for {}", span(now.since(since))),
+                None => "is down".to_owned(),
             };
             let note = row::note(check, now);
             let colon = if note.is_empty() { "" } else { ": " };
-            format!("{} is down{since}{colon}{note}", one_line(&check.name))
+            format!("{} {since}{colon}{note}", one_line(&check.name))
         })
         .collect();
     if down.len() > NAMED {

@@ -154,12 +154,9 @@ fn percentiles(samples: &[CheckResultView]) -> String {
     }
     took.sort_by(f64::total_cmp);
     let at = |percent: usize| took[((took.len() * percent).div_ceil(100)).max(1) - 1];
-    format!(
-        "p50 {} · p95 {} · p99 {}",
-        millis(at(50)),
-        millis(at(95)),
-        millis(at(99))
-    )
+    // a narrow page breaks between them, and not between a number and its unit
+    let shown = |percent| format!("p{percent} {}", millis(at(percent))).replace(' ', "\u{a0}");
+    format!("{} · {} · {}", shown(50), shown(95), shown(99))
 }
 
 /// A duration of a probe: `0.4 ms`, `12 ms`, `1.2 s`.
@@ -261,7 +258,8 @@ mod tests {
             ("/check/a%2Fb", "up")
         );
         assert_eq!(rows[0].note, "");
-        assert_eq!(rows[0].percentiles, "p50 40 ms · p95 40 ms · p99 40 ms");
+        let percentiles = rows[0].percentiles.replace('\u{a0}', " ");
+        assert_eq!(percentiles, "p50 40 ms · p95 40 ms · p99 40 ms");
         assert_eq!(rows[0].history, "last 3 probes: 3 pass");
         let strip = Run {
             class: "pass",
