@@ -67,6 +67,7 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
         Decision::GaveUp => (BAD, plain()),
         Decision::Up => (GOOD, "is up".to_owned()),
         Decision::Recovered { .. } | Decision::WarmedUp { .. } => (GOOD, plain()),
+        Decision::CheckRemoved => (BAD, plain()),
         Decision::Acting { .. } | Decision::ManualRestart { .. } | Decision::Rolling { .. } => {
             (RESTART, plain())
         }

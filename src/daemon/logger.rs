@@ -207,6 +207,7 @@ fn log(note: &Note) {
         | Decision::Replaced { .. }
         | Decision::Up
         | Decision::Recovered { .. }
+        | Decision::CheckRemoved
         | Decision::Rearmed
         | Decision::Acted { .. }
         | Decision::Rolling { .. }

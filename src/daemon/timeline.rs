@@ -191,6 +191,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         | Decision::GaveUp
         | Decision::Rearmed
         | Decision::Recovered { .. }
+        | Decision::CheckRemoved
         | Decision::ManualRestart { .. } => None,
     }
 }
@@ -228,6 +229,14 @@ fn of_entry(
                 6,
                 LineKind::GaveUp,
                 "given up: the restarts are used up",
+            ));
+        }
+        IncidentEvent::CheckRemoved => {
+            lines.push(line(
+                at,
+                7,
+                LineKind::Person,
+                "the check was taken out of the configuration",
             ));
         }
         IncidentEvent::Rearmed => {

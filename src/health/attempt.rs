@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::moment::Moment;
 use super::plan::{Remedy, Scope};
 use super::process::{Process, ProcessName};
-use super::step::{ActionStep, Halt, Outcome, Skip, Step};
+use super::step::{ActionStep, FailedStart, Halt, Outcome, Skip, Step};
 
 /// One attempt under way.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,7 @@ pub(super) struct Attempt {
 }
 
 /// The result of an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AttemptResult {
     /// A process was stopped or started.
     pub touched: bool,
@@ -47,6 +47,8 @@ pub(super) struct AttemptResult {
     pub unreachable: bool,
     /// Something would have been restarted, but for a dry run.
     pub dry_run: bool,
+    /// What does not run since.
+    pub failed_start: Option<FailedStart>,
 }
 
 /// How an attempt is made.
@@ -210,6 +212,9 @@ impl Attempt {
         self.result.restarted |= outcome.restarted().next().is_some();
         self.result.unreachable |= outcome.list_failed();
         self.result.dry_run |= outcome.steps.iter().any(dry);
+        if self.result.failed_start.is_none() {
+            self.result.failed_start = outcome.failed_start();
+        }
         self.leave_unreachable(now, outcome);
         // a dependent that was stopped with it was started with it, and has had its turn
         let begun = |part: &Part| {

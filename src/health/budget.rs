@@ -44,6 +44,12 @@ impl Spent {
         self.0.iter().filter(|&&at| at + window >= now).count()
     }
 
+    /// When the actions that count at `now` began.
+    pub fn used(&self, now: Moment, window: Duration) -> Vec<Moment> {
+        let counts = |at: &&Moment| **at + window >= now;
+        self.0.iter().filter(counts).copied().collect()
+    }
+
     /// Whether one more action at `now` would be one too many.
     pub fn exhausted(&self, now: Moment, budget: Budget) -> bool {
         self.within(now, budget.window) >= budget.count as usize

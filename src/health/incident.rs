@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::Budget;
 use super::gate::Gate;
 use super::moment::Moment;
 use super::observation::Observation;
-use super::step::Outcome;
+use super::step::{FailedStart, Outcome};
 use super::verdict::{Judgement, Verdict};
 
 /// The results that an incident keeps in full; of longer ones the middle is dropped.
@@ -138,6 +139,12 @@ impl Incident {
             .rfind(|result| result.judgement.verdict == Verdict::Fail)
     }
 
+    /// Whether it ended because its check was taken out of the configuration.
+    pub fn is_of_removed(&self) -> bool {
+        let mut ends = self.entries.iter().rev();
+        ends.any(|entry| matches!(entry.event, IncidentEvent::CheckRemoved))
+    }
+
     /// How many of its reports were handed over to anybody, or given up.
     pub fn delivered(&self) -> u64 {
         let reports = self.entries.iter().filter_map(|entry| match &entry.event {
@@ -186,6 +193,8 @@ pub enum IncidentEvent {
     Rearmed,
     /// It passes again.
     Recovered,
+    /// A reload has taken the check out of the configuration.
+    CheckRemoved,
     /// A report was handed over; with `failure`, it could not be.
     #[serde(alias = "told")]
     Delivered {
@@ -272,6 +281,12 @@ pub enum ReportKind {
     GaveUp {
         /// So long from now it is tried again; `None`: by hand only.
         rearm: Option<Duration>,
+        /// What is used up.
+        #[serde(default)]
+        budget: Option<Budget>,
+        /// When the attempts began that used it up.
+        #[serde(default)]
+        used: Vec<Moment>,
     },
     /// It is still down: said once in a while.
     Reminder {
@@ -315,6 +330,8 @@ pub enum DownState {
     NotBack { after: Duration },
     /// Nothing could be restarted: the action's steps say why.
     NothingRestarted,
+    /// What was to be restarted does not start.
+    NotStarted(FailedStart),
     /// Dry run: the action's steps say what would have been done.
     DryRun,
 }

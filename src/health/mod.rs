@@ -65,7 +65,7 @@ pub use snapshot::{
     ActivityView, CheckResultView, CheckView, IncidentView, PauseView, PendingView, ProbeFacts,
     RollingView, Snapshot, Spending, StreakView, Totals,
 };
-pub use step::{ActionStep, CallError, Capture, Halt, Outcome, Skip, Step};
+pub use step::{ActionStep, CallError, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;
 pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted};
 pub use threshold::{Status, Streak};

@@ -101,6 +101,8 @@ pub enum Decision {
     Up,
     /// It passes again, so long after the first fail.
     Recovered { down: Duration },
+    /// It was taken out of the configuration while it was down.
+    CheckRemoved,
     /// People are notified.
     #[serde(alias = "telling")]
     Reporting { report: u64, kind: ReportKind },
@@ -291,6 +293,9 @@ impl fmt::Display for Decision {
             Self::Rearmed => f.write_str("trying again after giving up"),
             Self::Up => f.write_str("passes"),
             Self::Recovered { down } => write!(f, "passes again after {:.1} s", down.as_secs_f64()),
+            Self::CheckRemoved => {
+                f.write_str("was taken out of the configuration while it was down")
+            }
             Self::Reporting { kind, .. } => write!(f, "reporting: {}", kind.as_str()),
             Self::Paused { reason, .. } if reason.is_empty() => f.write_str("paused"),
             Self::Paused { reason, .. } => write!(f, "paused: {reason}"),

@@ -34,6 +34,9 @@ pub struct PendingRestart {
     /// A start had an effect on the process. If it is STOPPED after that, an operator stopped it.
     #[serde(default)]
     pub start_begun: bool,
+    /// Its incident has ended, so that people know of the stop.
+    #[serde(default)]
+    pub incident_ended: bool,
 }
 
 /// The result of one try to finish a pending restart.

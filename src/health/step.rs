@@ -236,6 +236,17 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+/// A process that an action was to start, and that does not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedStart {
+    /// Its name, in its group.
+    pub process: String,
+    /// It ran before, and was stopped for this.
+    pub stopped: bool,
+    /// Why it does not run.
+    pub why: String,
+}
+
 /// How one action ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -286,6 +297,44 @@ impl Outcome {
     pub fn not_running(&self) -> Option<&ProcessName> {
         self.begun()
             .find(|process| !self.restarted().any(|restarted| restarted == *process))
+    }
+
+    /// The first process that was to be started and does not run, and why. One that was never stopped still runs.
+    pub fn failed_start(&self) -> Option<FailedStart> {
+        let process = self.not_running()?;
+        let mut stopped = false;
+        let mut why = String::new();
+        let steps = self.steps.iter();
+        for step in steps.filter(|step| step.process.as_ref() == Some(process)) {
+            match &step.action {
+                ActionStep::Stopped { .. } => stopped = true,
+                ActionStep::Started { error: Some(error) } => {
+                    if error.is_fault(CallError::ALREADY_STARTED) {
+                        return None;
+                    }
+                    why = match error {
+                        CallError::Fault { text, .. } if !text.is_empty() => text.clone(),
+                        error => error.to_string(),
+                    };
+                }
+                ActionStep::Settled { state, .. } => why = format!("it is {state}"),
+                ActionStep::ListFailed { .. }
+                | ActionStep::Unasked { .. }
+                | ActionStep::Skipped(_)
+                | ActionStep::Captured(_)
+                | ActionStep::Restarting { .. }
+                | ActionStep::Starting { .. }
+                | ActionStep::Resumed { .. }
+                | ActionStep::Started { error: None }
+                | ActionStep::Missing { .. }
+                | ActionStep::BrokeOff { .. } => {}
+            }
+        }
+        Some(FailedStart {
+            process: process.namespec(),
+            stopped,
+            why,
+        })
     }
 
     /// The processes that were started and were RUNNING in the end.

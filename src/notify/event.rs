@@ -62,12 +62,29 @@ fn details(kind: &ReportKind) -> Value {
             DownState::Back { after } => json!({ "state": "back", "after": seconds(after) }),
             DownState::NotBack { after } => json!({ "state": "not_back", "after": seconds(after) }),
             DownState::NothingRestarted => json!({ "state": "nothing_restarted" }),
+            DownState::NotStarted(failed) => json!({
+                "state": "not_started",
+                "process": failed.process,
+                "stopped": failed.stopped,
+                "why": failed.why,
+            }),
             DownState::DryRun => json!({ "state": "dry_run" }),
         },
         ReportKind::Recovered { down } | ReportKind::Reminder { down } => {
             json!({ "down": seconds(down) })
         }
-        ReportKind::GaveUp { rearm } => json!({ "rearm": rearm.as_ref().map(seconds) }),
+        ReportKind::GaveUp {
+            rearm,
+            budget,
+            used,
+        } => json!({
+            "rearm": rearm.as_ref().map(seconds),
+            "budget": budget.map(|budget| json!({
+                "count": budget.count,
+                "window": seconds(&budget.window),
+                "used": used.len(),
+            })),
+        }),
     }
 }
 

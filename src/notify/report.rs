@@ -5,8 +5,8 @@ use crate::health::counted;
 use std::time::Duration;
 
 use crate::health::{
-    CheckResult, DownState, Gate, Incident, IncidentEvent, Moment, ProcessName, Reason, Report,
-    ReportKind,
+    ActionStep, Budget, CheckResult, DownState, FailedStart, Gate, Incident, IncidentEvent, Moment,
+    ProcessName, Reason, Report, ReportKind,
 };
 use crate::secret::redact_url;
 
@@ -17,6 +17,9 @@ use super::{event, transcript};
 
 /// The most characters of a detail in a subject.
 const BRIEF: usize = 80;
+
+/// The most attempts whose times are shown.
+const SHOWN_TIMES: usize = 10;
 
 /// The format of a report's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +65,11 @@ fn subject(report: &Report, render_context: &RenderContext) -> String {
 /// Why, in a word where there is one.
 fn why(report: &Report) -> String {
     let Some(result) = report.result() else {
-        return "reason unknown".to_owned();
+        let mut steps = report.incident.actions().flat_map(|(_, done)| &done.steps);
+        return match steps.any(|step| matches!(step.action, ActionStep::Resumed { .. })) {
+            true => "a watchdog was killed in the middle of its restart".to_owned(),
+            false => "reason unknown".to_owned(),
+        };
     };
     match (result.judgement.reason, &result.seen.status) {
         (Some(Reason::Status), Some(line)) => format!("status {}", line.code),
@@ -90,11 +97,25 @@ fn headline(report: &Report, why: &str) -> String {
                     ("is", format!("restarted, NOT back after {}", span(*after)))
                 }
                 DownState::NothingRestarted => ("is", "nothing could be restarted".to_owned()),
+                DownState::NotStarted(failed) => {
+                    return not_started(&report.incident.check, failed);
+                }
                 DownState::DryRun => ("is", "dry run: nothing was touched".to_owned()),
             };
             format!("{check} {is} down: {why}, {became}")
         }
+        ReportKind::Recovered { down } if report.incident.is_of_removed() => format!(
+            "{check} is not watched any more: it was taken out of the configuration while it was down, for {}",
+            span(*down)
+        ),
         ReportKind::Recovered { down } => format!("{check} recovered after {}", span(*down)),
+        ReportKind::GaveUp {
+            budget: Some(budget),
+            ..
+        } if report.incident.attempts == 0 => format!(
+            "{check} is down: {why}, gave up before a restart: those allowed, {}, are used up",
+            allowed(*budget)
+        ),
         ReportKind::GaveUp { .. } => {
             let tries = counted(report.incident.attempts, "restart", "restarts");
             format!("{check} is NOT back after {tries}: {why}, gave up")
@@ -105,6 +126,54 @@ fn headline(report: &Report, why: &str) -> String {
         ReportKind::Degraded => format!("{check} is degraded: {why}"),
         ReportKind::Unknown => format!("{check} cannot be checked: {why}"),
     }
+}
+
+/// What was to be restarted does not start: that matters more than why it was to be.
+fn not_started(check: &str, failed: &FailedStart) -> String {
+    let name = match failed.process == *check {
+        true => String::new(),
+        false => format!("{} was ", visible(&failed.process)),
+    };
+    let did = match (failed.stopped, failed.process == *check) {
+        (true, _) => format!("{name}stopped for a restart and does not start"),
+        (false, true) => "does not start".to_owned(),
+        (false, false) => format!("{} does not start", visible(&failed.process)),
+    };
+    let why = brief(&failed.why, BRIEF);
+    format!("{} is down: {did}: {why}", visible(check))
+}
+
+/// A budget in words.
+fn allowed(budget: Budget) -> String {
+    format!("{} in {}", budget.count, span(budget.window))
+}
+
+/// What is used up, and by what.
+fn used_up(report: &Report, render_context: &RenderContext) -> Option<String> {
+    let ReportKind::GaveUp {
+        budget: Some(budget),
+        used,
+        ..
+    } = &report.kind
+    else {
+        return None;
+    };
+    let own = used.iter().filter(|at| **at >= report.incident.opened);
+    let (own, all) = (own.count(), used.len());
+    let times: Vec<_> = used
+        .iter()
+        .take(SHOWN_TIMES)
+        .map(|at| render_context.clock.time(*at))
+        .collect();
+    let more = if all > times.len() { ", ..." } else { "" };
+    let by = match all {
+        0 => "so none".to_owned(),
+        _ => format!(
+            "used up at {}{more}; {own} of them in this incident",
+            times.join(", ")
+        ),
+    };
+    Some(format!("{} (restarts), {by}", allowed(*budget)))
 }
 
 /// The body.
@@ -151,6 +220,7 @@ fn head(report: &Report, render_context: &RenderContext) -> String {
         ("why", detail),
         ("since", since),
     ];
+    rows.extend(used_up(report, render_context).map(|used| ("budget", used)));
     rows.extend(now(report).map(|now| ("now", now)));
     rows.push(("to do", advice(report)));
     let mut head = format!("{}.\n", headline(report, &why(report)));
@@ -202,10 +272,17 @@ fn advice(report: &Report) -> String {
             DownState::NothingRestarted => {
                 "see to it: the steps below say why nothing was restarted".to_owned()
             }
+            DownState::NotStarted(_) => {
+                "see to it now: it stays down until it can be started".to_owned()
+            }
             DownState::DryRun => {
                 "see to it: the watchdog only says what it would have done".to_owned()
             }
         },
+        ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
+            "nothing here; whoever took it out of the configuration knows whether it is to run"
+                .to_owned()
+        }
         ReportKind::Recovered { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
             format!("mend the cause, then let the watchdog work again: httpok reset {check}")
@@ -280,7 +357,9 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
                     .to_owned()
             }
             DownState::Back { .. } => "it is watched on; should it fail again you are notified".to_owned(),
-            DownState::NotBack { .. } | DownState::NothingRestarted => match due(&report.incident) {
+            DownState::NotBack { .. }
+            | DownState::NothingRestarted
+            | DownState::NotStarted(_) => match due(&report.incident) {
                 Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
                 None => {
                     "if it keeps failing, the next attempt comes after a pause; you are notified when it is back or the restarts are used up"
@@ -291,12 +370,14 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
         ReportKind::Recovered { .. } | ReportKind::Degraded | ReportKind::Action => {
             "it is watched on".to_owned()
         }
-        ReportKind::GaveUp { rearm: Some(pause) } => format!(
+        ReportKind::GaveUp {
+            rearm: Some(pause), ..
+        } => format!(
             "no restart before {} ({} from now); until then it is only watched",
             after(*pause),
             span(*pause)
         ),
-        ReportKind::GaveUp { rearm: None } => {
+        ReportKind::GaveUp { rearm: None, .. } => {
             "no more restarts until a person says so; it is only watched".to_owned()
         }
         ReportKind::Reminder { .. } => match due(&report.incident) {

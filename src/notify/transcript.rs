@@ -350,7 +350,10 @@ fn mark(event: &IncidentEvent) -> Option<(char, &'static str)> {
         IncidentEvent::ManualRestart => ('H', "restarted by hand"),
         IncidentEvent::GaveUp => ('G', "gave up"),
         IncidentEvent::Rearmed => ('A', "armed again"),
-        IncidentEvent::Held(_) | IncidentEvent::Recovered | IncidentEvent::Delivered { .. } => {
+        IncidentEvent::Held(_)
+        | IncidentEvent::Recovered
+        | IncidentEvent::CheckRemoved
+        | IncidentEvent::Delivered { .. } => {
             return None;
         }
     })

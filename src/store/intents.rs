@@ -52,6 +52,7 @@ impl Intent {
             stop_unclear: true,
             start_answered: false,
             start_begun: false,
+            incident_ended: false,
         }
     }
 }

@@ -146,6 +146,14 @@ impl Auditor {
             self.effect(now, event, effect);
             self.close_attempts();
         }
+        for books in self.checks.values() {
+            let is_closed = books.acting || !books.told_down;
+            let changes = books.check.policy.notify == NotifyMode::Changes;
+            assert!(
+                !books.gone || is_closed || !changes,
+                "law 7: the removed check is not closed"
+            );
+        }
         // what was reported of a removed check when its last action ended is of a check that is no more
         if let Event::Acted { check, .. } = event {
             self.forget_if_gone(check);
@@ -257,6 +265,7 @@ impl Auditor {
                 }
             }
             Event::Tick(_)
+            | Event::Removed { .. }
             | Event::Judged { .. }
             | Event::Delivered { .. }
             | Event::Woken { .. } => {}
@@ -285,6 +294,10 @@ impl Auditor {
         }
         *books = Books {
             gone: true,
+            // its pause is kept by name, and its incident is closed now
+            paused_until: books.paused_until,
+            told: std::mem::take(&mut books.told),
+            told_down: books.told_down,
             forgiven: actions,
             forgiven_tries: tries,
             ..Books::new(&books.check)

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Budget, Check, Effect, Event, Fails, Limits, Moment, Monitor, Observation, Outcome,
-    Policy, ProcessState, StatusLine, Step, Ticket,
+    ActionStep, Budget, CallError, Check, DownState, Effect, Event, FailedStart, Fails, IntentId,
+    Limits, Moment, Monitor, Observation, Outcome, PendingRestart, Policy, ProcessState, Report,
+    ReportKind, ResumeResult, StatusLine, Step, Ticket,
 };
 
 use super::rules::{acts, asked, at, attempt, fail, one, policy, tick, view};
@@ -143,4 +144,153 @@ fn a_bigger_budget_lifts_a_give_up_at_once() {
         let effects: Vec<Effect> = fail(&mut monitor, at(120_000), "c0", RUNNING, 9_000);
         assert_eq!(acts(&effects), lifted, "{count}");
     }
+}
+
+fn reports(effects: &[Effect]) -> Vec<&Report> {
+    let reports = effects.iter().filter_map(|effect| match effect {
+        Effect::Report(report) => Some(&**report),
+        _ => None,
+    });
+    reports.collect()
+}
+
+#[test]
+fn a_process_that_was_stopped_and_does_not_start_is_what_the_report_is_about() {
+    let checks = vec![one(0, at_once(), [true, false, false])];
+    let mut monitor = Monitor::new(limits(), 1, checks);
+    let effects = fail(&mut monitor, at(0), "c0", RUNNING, 9_000);
+    let (_, ticket) = attempt(&effects).expect("an attempt");
+    let step = |action| Step {
+        at: at(0),
+        took: Duration::ZERO,
+        process: Some(process(0)),
+        action,
+    };
+    let error = CallError::fault(CallError::SPAWN_ERROR, "SPAWN_ERROR: no file");
+    let steps = vec![
+        step(ActionStep::Stopped { error: None }),
+        step(ActionStep::Started { error: Some(error) }),
+    ];
+    let ended = Event::Acted {
+        check: "c0".to_owned(),
+        ticket,
+        outcome: Outcome { steps },
+        pending: vec![pending(false)],
+    };
+    let effects = monitor.handle(at(1000), ended);
+    let kinds: Vec<_> = reports(&effects).iter().map(|it| &it.kind).collect();
+    let expected = FailedStart {
+        process: "p0".to_owned(),
+        stopped: true,
+        why: "SPAWN_ERROR: no file".to_owned(),
+    };
+    assert!(
+        matches!(kinds[..], [ReportKind::Down { state: DownState::NotStarted(failed), .. }] if *failed == expected),
+        "{kinds:?}"
+    );
+}
+
+fn pending(incident_ended: bool) -> PendingRestart {
+    PendingRestart {
+        intent: IntentId(7),
+        check: "c0".to_owned(),
+        incident: "an-earlier-one".to_owned(),
+        process: process(0),
+        pid_before: Some(7),
+        stop_unclear: false,
+        start_answered: true,
+        start_begun: true,
+        incident_ended,
+    }
+}
+
+/// The columns: whether the incident of a pending restart has ended, and whether another one is opened by its end.
+#[test]
+fn the_end_of_a_pending_restart_opens_no_incident_when_its_own_was_reported_to_its_end() {
+    for (ended, opens) in [(true, false), (false, true)] {
+        let checks = vec![one(0, at_once(), [true, false, false])];
+        let mut monitor = Monitor::new(limits(), 1, checks);
+        let effects = monitor.handle(at(0), Event::Inherited(Box::new(pending(ended))));
+        let resume = effects.iter().find_map(|effect| match effect {
+            Effect::Resume { ticket, .. } => Some(*ticket),
+            _ => None,
+        });
+        let step = |action| Step {
+            at: at(0),
+            took: Duration::ZERO,
+            process: Some(process(0)),
+            action,
+        };
+        let finished = Event::Resumed {
+            process: process(0),
+            ticket: resume.expect("it is tried"),
+            outcome: Outcome {
+                steps: vec![
+                    step(ActionStep::Resumed { state: RUNNING }),
+                    step(ActionStep::Settled {
+                        state: RUNNING,
+                        pid: Some(8),
+                    }),
+                ],
+            },
+            result: ResumeResult::Finished,
+        };
+        let effects = monitor.handle(at(1000), finished);
+        assert_eq!(reports(&effects).len(), 0, "at the earliest when it passes");
+        let found = view(&monitor, at(1000), "c0");
+        assert_eq!(found.incident.is_some(), opens, "{ended}");
+        assert_eq!(found.counts.restarted, 1);
+    }
+}
+
+#[test]
+fn a_removed_check_is_closed_with_a_report_and_comes_back_with_its_pause() {
+    let checks = vec![one(0, at_once(), [false; 3])];
+    let reload = |checks: &[Check]| Event::Reload {
+        checks: checks.to_vec(),
+        limits: limits(),
+        forgot: Vec::new(),
+    };
+    let mut monitor = Monitor::new(limits(), 1, checks.clone());
+    let effects = fail(&mut monitor, at(0), "c0", RUNNING, 9_000);
+    let id = reports(&effects)[0].incident.id.clone();
+    let pause = Event::Pause {
+        check: "c0".to_owned(),
+        reason: "a test".to_owned(),
+        lasting: None,
+    };
+    let _ = monitor.handle(at(1000), pause);
+    let effects = monitor.handle(at(2000), reload(&[]));
+    let closing = reports(&effects);
+    assert_eq!(closing.len(), 1, "{closing:?}");
+    assert!(matches!(closing[0].kind, ReportKind::Recovered { .. }));
+    assert_eq!((&closing[0].incident.id, closing[0].number), (&id, 2));
+    assert!(closing[0].incident.is_of_removed());
+    let closed = monitor.take_closed("c0").expect("it is to be written");
+    assert!(closed.ended.is_some());
+    let effects = monitor.handle(at(3000), reload(&checks));
+    assert_eq!(reports(&effects).len(), 0);
+    let again = view(&monitor, at(3000), "c0");
+    assert!(again.pause.is_some() && again.incident.is_none());
+    pass(&mut monitor, at(4000), "c0");
+    let unchanged = monitor.take_closed("c0");
+    assert!(unchanged.is_none(), "its passes are not of the old one");
+}
+
+/// What an earlier run remembered of a check that the file does not have any more.
+#[test]
+fn an_incident_of_a_check_that_is_gone_at_the_start_is_closed_with_a_report() {
+    let mut before = Monitor::new(limits(), 1, vec![one(0, at_once(), [false; 3])]);
+    let _ = fail(&mut before, at(0), "c0", RUNNING, 9_000);
+    let memory = before.memory("c0").expect("it is known").clone();
+    let mut monitor = Monitor::new(limits(), 2, Vec::new());
+    monitor.restore("c0", memory);
+    let removed = Event::Removed {
+        check: "c0".to_owned(),
+    };
+    let effects = monitor.handle(at(5000), removed.clone());
+    assert_eq!(reports(&effects).len(), 1);
+    let memory = monitor.memory("c0").expect("it is written down");
+    assert!(memory.incident.is_none());
+    assert_eq!(reports(&monitor.handle(at(6000), removed)).len(), 0);
 }

@@ -285,6 +285,7 @@ impl World {
                 stop_unclear: true,
                 start_answered: false,
                 start_begun: false,
+                incident_ended: false,
                 ..self.unfinished(*index, "")
             }))),
             Op::Elsewhere(index, true) => self.start(*index),
@@ -464,6 +465,7 @@ impl World {
             stop_unclear: false,
             start_answered: true,
             start_begun: true,
+            incident_ended: false,
         }
     }
 
@@ -586,6 +588,7 @@ impl World {
                 pending.push(PendingRestart {
                     start_answered: false,
                     start_begun: false,
+                    incident_ended: false,
                     ..restart
                 });
                 self.states[index] = ProcessState::Stopped;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Body, CallError, Capture, CheckResult, DownState, Expectation, Gate, Halt,
-    IncidentEvent, Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
+    ActionStep, Body, Budget, CallError, Capture, CheckResult, DownState, Expectation, FailedStart,
+    Gate, Halt, IncidentEvent, Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
 };
 use httpok::notify::report::MailFormat;
 use httpok::secret::redact_url;
@@ -72,6 +72,44 @@ fn restarted() -> Vec<crate::IncidentEntry> {
     ]
 }
 
+fn not_started(process: &str, stopped: bool) -> DownState {
+    DownState::NotStarted(FailedStart {
+        process: process.into(),
+        stopped,
+        why: "SPAWN_ERROR: no file".into(),
+    })
+}
+
+/// A budget that earlier incidents have used up.
+#[test]
+fn giving_up_without_a_restart_names_the_budget_and_what_used_it_up() {
+    let kind = ReportKind::GaveUp {
+        rearm: None,
+        budget: Some(Budget {
+            count: 2,
+            window: Duration::from_secs(600),
+        }),
+        used: vec![
+            entry(0, IncidentEvent::GaveUp).at,
+            entry(1, IncidentEvent::GaveUp).at,
+        ],
+    };
+    let mut report = report(kind, vec![listed(10, hang())]);
+    report.incident.attempts = 0;
+    report.incident.opened = entry(10, IncidentEvent::GaveUp).at;
+    let message = MailFormat::Full.render(&report, &render_context());
+    let said = "shop is down: first_byte_timeout, gave up before a restart: those allowed, 2 in 10 m, are used up";
+    assert!(message.subject.ends_with(said), "{}", message.subject);
+    let row = message.text.lines().find(|line| line.starts_with("budget"));
+    let row = row.unwrap_or_default();
+    assert!(
+        row.starts_with("budget 2 in 10 m (restarts), used up at ")
+            && row.ends_with("; 0 of them in this incident"),
+        "{}",
+        message.text
+    );
+}
+
 #[test]
 fn every_subject_says_what_is_the_matter() {
     let down = |state| ReportKind::Down { state };
@@ -94,6 +132,18 @@ fn every_subject_says_what_is_the_matter() {
             "shop is down: first_byte_timeout, nothing could be restarted",
         ),
         (
+            down(not_started("shop", true)),
+            "shop is down: stopped for a restart and does not start: SPAWN_ERROR: no file",
+        ),
+        (
+            down(not_started("app:1", true)),
+            "shop is down: app:1 was stopped for a restart and does not start: SPAWN_ERROR: no file",
+        ),
+        (
+            down(not_started("app:1", false)),
+            "shop is down: app:1 does not start: SPAWN_ERROR: no file",
+        ),
+        (
             down(DownState::Held(Gate::Requires { check: "db".into() })),
             "shop is down: first_byte_timeout, not restarted: \"db\", which it requires, is failing too",
         ),
@@ -102,7 +152,11 @@ fn every_subject_says_what_is_the_matter() {
             "shop recovered after 3 m 4 s",
         ),
         (
-            ReportKind::GaveUp { rearm: None },
+            ReportKind::GaveUp {
+                rearm: None,
+                budget: None,
+                used: Vec::new(),
+            },
             "shop is NOT back after 1 restart: first_byte_timeout, gave up",
         ),
         (
@@ -311,6 +365,8 @@ fn what_held_it_back_and_what_comes_next_is_said() {
     );
     let gave_up = ReportKind::GaveUp {
         rearm: Some(Duration::from_secs(1800)),
+        budget: None,
+        used: Vec::new(),
     };
     let text = MailFormat::Full
         .render(&report(gave_up, restarted()), &render_context())

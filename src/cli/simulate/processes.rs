@@ -223,6 +223,7 @@ fn unfinished(plan: &Plan, process: &Process) -> PendingRestart {
         stop_unclear: false,
         start_answered: true,
         start_begun: true,
+        incident_ended: false,
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Watchdog {
     wall_offset: i64,
     /// How often supervisord's ticks come, once it was said which checks are due more often.
     tick_period: Option<Duration>,
+    /// Checks of an earlier run with an open incident, which are not defined any more.
+    removed: Vec<String>,
     /// When the end must have come, once it was asked for and somebody counts the seconds.
     ends_by: Option<Instant>,
 }
@@ -166,6 +168,7 @@ impl Watchdog {
             passes: Passes::default(),
             wall_offset: clock.wall_offset(),
             tick_period: None,
+            removed: Vec::new(),
             ends_by: None,
         }
     }
@@ -304,6 +307,7 @@ impl Watchdog {
         if let Some(journal) = &self.journal {
             journal.begin(self.executor.clock.now(), &self.monitor);
         }
+        self.close_removed();
         self.recover().await;
         Ok(lock)
     }

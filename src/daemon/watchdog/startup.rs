@@ -38,6 +38,9 @@ impl Watchdog {
                 Ok(mut memory) => {
                     self.recall_entries(&mut memory).await;
                     self.correct(&check, &mut memory);
+                    if self.monitor.check(&check).is_none() && memory.incident.is_some() {
+                        self.removed.push(check.clone());
+                    }
                     remembered.extend(memory.incident.as_ref().map(|open| open.id.clone()));
                     self.monitor.restore(&check, memory);
                 }
@@ -52,6 +55,13 @@ impl Watchdog {
             .store
             .end_forgotten_incidents(watchdog, remembered)
             .await;
+    }
+
+    /// Ends the incidents of checks that are not defined any more.
+    pub(super) fn close_removed(&mut self) {
+        for check in std::mem::take(&mut self.removed) {
+            self.feed(Event::Removed { check });
+        }
     }
 
     /// Puts the entries of an open incident back, which are stored apart from it and may be newer.
@@ -92,7 +102,11 @@ impl Watchdog {
             .intents
             .inherit(|intent| supervisors.address(intent.process.backend) == intent.supervisor);
         for intent in mine.await {
-            self.feed(Event::Inherited(Box::new(intent.pending())));
+            let mut restart = intent.pending();
+            let incident = self.store.incident(&restart.incident).await;
+            let incident = incident.ok().flatten();
+            restart.incident_ended = incident.is_some_and(|found| found.ended.is_some());
+            self.feed(Event::Inherited(Box::new(restart)));
         }
         let until = Instant::now() + RECOVER_FOR;
         while self.monitor.owes_start() {

@@ -197,10 +197,10 @@ impl CheckState {
             NotifyMode::EveryAction => self.report(ReportKind::Action, cx),
             NotifyMode::Changes if self.memory.verifying.is_some() => self.verify_again(cx),
             NotifyMode::Changes => {
-                let state = if result.dry_run && !result.touched {
-                    DownState::DryRun
-                } else {
-                    DownState::NothingRestarted
+                let state = match result.failed_start {
+                    _ if result.dry_run && !result.touched => DownState::DryRun,
+                    Some(failed) => DownState::NotStarted(failed),
+                    None => DownState::NothingRestarted,
                 };
                 self.report_down(state, cx);
             }

@@ -97,6 +97,8 @@ pub enum Event {
     Resume { check: String },
     /// A person says that it is fine to try again.
     Reset { check: String },
+    /// An earlier run watched this check, which is not defined any more.
+    Removed { check: String },
     /// A person wants a check's processes restarted, whatever the check says.
     Restart { check: String },
     /// There are new definitions.

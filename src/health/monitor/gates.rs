@@ -173,9 +173,16 @@ impl CheckState {
             // a person who hears that it was given up knows that it is down
             incident.notified = true;
         }
-        let rearm = self.check.policy.rearm;
+        let policy = &self.check.policy;
+        let window = policy.restarts.map(|budget| budget.window);
+        let used = window.map(|window| self.memory.spent.used(cx.now, window));
+        let kind = ReportKind::GaveUp {
+            rearm: policy.rearm,
+            budget: policy.restarts,
+            used: used.unwrap_or_default(),
+        };
         cx.note(&self.check.name, Decision::GaveUp);
-        self.report(ReportKind::GaveUp { rearm }, cx);
+        self.report(kind, cx);
         true
     }
 

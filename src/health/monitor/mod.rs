@@ -11,13 +11,14 @@ mod gates;
 mod manual;
 mod pending;
 mod probing;
+mod removed;
 mod reporting;
 mod rolling;
 mod shared;
 mod view;
 mod warmup;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::check::{Activity, Check, CheckState};
 use super::gate::Gate;
@@ -27,6 +28,7 @@ use super::moment::Moment;
 use super::note::Decision;
 use super::step::Halt;
 use pending::Pending;
+use removed::Removed;
 use shared::{Context, Shared};
 
 pub use event::{CheckTick, Effect, Event, Limits, Ticket};
@@ -37,6 +39,8 @@ pub struct Monitor {
     checks: BTreeMap<String, CheckState>,
     order: Vec<String>,
     shared: Shared,
+    /// Those that are not defined any more.
+    removed: Removed,
     noted_after_end: Vec<String>,
 }
 
@@ -48,6 +52,7 @@ impl Monitor {
             checks: BTreeMap::new(),
             order: Vec::new(),
             shared: Shared::new(limits, seed),
+            removed: Removed::new(),
             noted_after_end: Vec::new(),
         };
         monitor.define(checks);
@@ -61,18 +66,20 @@ impl Monitor {
             let newest = state.memory.samples.back().map(|sample| sample.at);
             self.shared
                 .define_failing(newest.unwrap_or_default(), state);
+        } else {
+            self.restore_removed(check, memory);
         }
     }
 
     /// What is to be remembered of a check.
     pub fn memory(&self, check: &str) -> Option<&Memory> {
-        self.checks.get(check).map(|state| &state.memory)
+        self.known(check).map(|state| &state.memory)
     }
 
     /// Stands for all of a check's memory that is worth writing to disk at once: everything but the samples, which
     /// change with every probe, and passes beyond those that count. Another number is another memory.
     pub fn fingerprint(&self, check: &str) -> Option<u64> {
-        let state = self.checks.get(check)?;
+        let state = self.known(check)?;
         Some(state.memory.fingerprint(state.check.policy.pass_after))
     }
 
@@ -84,7 +91,7 @@ impl Monitor {
 
     /// The incident of a check that has ended, or was added to after its end, since this was last called.
     pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
-        let state = self.checks.get_mut(check)?;
+        let state = self.known_mut(check)?;
         match std::mem::take(&mut state.unwritten) {
             true => state.closed.clone(),
             false => None,
@@ -173,7 +180,9 @@ impl Monitor {
                 self.with(now, &check, &mut effects, |check, cx| {
                     check.action_ended(ticket, outcome, pending, cx);
                 });
-                self.forget_if_gone(&check);
+                if self.checks.get(&check).is_some_and(|state| state.removed) {
+                    self.remove(now, &check, &mut effects);
+                }
             }
             Event::Inherited(restart) => self.inherit(now, *restart, &mut effects),
             Event::Woken { process, ticket } => self.woken(now, &process, ticket, &mut effects),
@@ -221,6 +230,7 @@ impl Monitor {
                 self.with(now, &check, &mut effects, CheckState::reset);
                 self.retry_of(now, &check, &mut effects);
             }
+            Event::Removed { check } => self.close_removed(now, &check, &mut effects),
             Event::Restart { check } => {
                 self.with(now, &check, &mut effects, CheckState::restart_manually);
             }
@@ -294,6 +304,11 @@ impl Monitor {
                 state.halt_between_parts_or_after(Halt::Changed, &mut cx);
             }
         }
+        let gone = |name: &&String| !new.contains_key(name.as_str());
+        let gone: Vec<_> = self.checks.keys().filter(gone).cloned().collect();
+        for name in &gone {
+            self.remove(now, name, effects);
+        }
         self.shared.limits = limits;
         let owned = self.pending_with_check();
         let budgets: Vec<_> = self
@@ -319,18 +334,10 @@ impl Monitor {
 
     fn define(&mut self, checks: Vec<Check>) {
         self.order = checks.iter().map(|check| check.name.clone()).collect();
-        let known: BTreeSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
-        let shared = &mut self.shared;
-        self.checks.retain(|name, state| {
-            let stays =
-                known.contains(name.as_str()) || matches!(state.activity, Activity::Acting { .. });
-            if !stays {
-                shared.define_targets(name, None);
-            }
-            state.removed = !known.contains(name.as_str());
-            stays
-        });
         for check in checks {
+            if let Some(state) = self.checks.get_mut(&check.name) {
+                state.removed = false;
+            }
             self.shared
                 .define_targets(&check.name, Some(&check.remedy.selection));
             match self.checks.get_mut(&check.name) {
@@ -348,7 +355,10 @@ impl Monitor {
                 }
                 None => {
                     let name = check.name.clone();
-                    let state = CheckState::new(check, Memory::default());
+                    let state = match self.removed.remove(&name) {
+                        Some((_, before)) => before.again(check),
+                        None => CheckState::new(check, Memory::default()),
+                    };
                     self.checks.insert(name, state);
                 }
             }
@@ -385,7 +395,7 @@ impl Monitor {
                 .checks
                 .values_mut()
                 .find(|state| is_it(&state.memory.incident) || is_it(&state.closed)),
-            check => self.checks.get_mut(check),
+            check => self.known_mut(check),
         };
         let Some(state) = found else {
             return;
@@ -400,14 +410,8 @@ impl Monitor {
                 .into_iter()
                 .for_each(|incident| incident.note(now, delivered.clone()));
             state.unwritten = true;
-            self.noted_after_end.push(state.check.name.clone());
-        }
-    }
-
-    fn forget_if_gone(&mut self, name: &str) {
-        if self.checks.get(name).is_some_and(|state| state.removed) {
-            self.checks.remove(name);
-            self.shared.define_targets(name, None);
+            let name = state.check.name.clone();
+            self.noted_after_end.push(name);
         }
     }
 }

@@ -16,6 +16,7 @@ use super::super::incident::{Incident, IncidentEvent};
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::pending::{PendingRestart, ResumeResult};
+use super::super::policy::NotifyMode;
 use super::super::process::{Backend, Process, ProcessName, ProcessState};
 use super::super::snapshot::PendingView;
 use super::super::step::Outcome;
@@ -549,6 +550,23 @@ impl CheckState {
             return;
         }
         let restarted: Vec<_> = outcome.restarted().cloned().collect();
+        let ended = self.closed.as_mut();
+        let ended = ended.filter(|ended| ended.id == restart.incident);
+        let is_over = ended.is_some() || restart.incident_ended;
+        let is_open = self.memory.incident.is_some();
+        if !is_open && is_over && self.check.policy.notify == NotifyMode::Changes {
+            // people were notified of the stop, and that the check passes all the same
+            if let Some(ended) = ended {
+                ended.note(cx.now, IncidentEvent::Acted(outcome.clone()));
+                self.unwritten = true;
+            }
+            self.action_ended_at(cx.now, begun, !restarted.is_empty());
+            self.memory.verifying = None;
+            self.counts.restarted += 1;
+            cx.shared.touched(cx.now, restarted);
+            cx.note(&self.check.name, Decision::Acted { outcome });
+            return;
+        }
         let ended = self.closed.as_ref();
         let id = match ended.is_some_and(|ended| ended.id == restart.incident) {
             true => cx.shared.next_incident(),

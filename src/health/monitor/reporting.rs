@@ -46,7 +46,10 @@ impl CheckState {
         }
         let expected = match down {
             DownState::Back { .. } | DownState::NothingRestarted | DownState::DryRun => true,
-            DownState::NotifyOnly | DownState::Held(_) | DownState::NotBack { .. } => false,
+            DownState::NotifyOnly
+            | DownState::Held(_)
+            | DownState::NotBack { .. }
+            | DownState::NotStarted(_) => false,
         };
         if expected && self.is_only_manual() {
             // the person who asked for it knows
@@ -92,6 +95,26 @@ impl CheckState {
         self.closed = self.memory.incident.take();
         self.unwritten = true;
         self.memory.notified_at = None;
+    }
+
+    /// The check is taken out of the configuration: closes its open incident, and says so to those who got a report that
+    /// it is down. Nobody else would, and a pager stays red.
+    pub(super) fn close_removed(&mut self, cx: &mut Context<'_>) {
+        let Some(incident) = self.memory.incident.as_mut() else {
+            return;
+        };
+        incident.note(cx.now, IncidentEvent::CheckRemoved);
+        incident.ended = Some(cx.now);
+        let down = cx.now.since(incident.since);
+        let reported = incident.notified;
+        cx.note(&self.check.name, Decision::CheckRemoved);
+        if reported && self.check.policy.notify == NotifyMode::Changes {
+            self.report(ReportKind::Recovered { down }, cx);
+        }
+        self.memory.verifying = None;
+        self.memory.notified_at = None;
+        self.closed = self.memory.incident.take();
+        self.unwritten = true;
     }
 
     /// It is not passing yet: goes on verifying, says "not back" when that took too long, reminds.

@@ -1,0 +1,119 @@
+//! Checks that are not defined any more. Their open incident is closed with a report, and what people and the past say of
+//! them is kept by name for a while: a check that a reload takes away by mistake comes back with its pause and budget.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::super::check::{Activity, Check, CheckState};
+use super::super::expectation::Expectation;
+use super::super::memory::Memory;
+use super::super::moment::Moment;
+use super::super::plan::Remedy;
+use super::super::policy::Policy;
+use super::shared::Context;
+use super::{Effect, Monitor};
+
+/// They are kept for so long, and so many of them.
+const KEEP_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+const MOST: usize = 100;
+
+/// The checks that were removed, by name, and when.
+pub(super) type Removed = BTreeMap<String, (Moment, CheckState)>;
+
+impl Monitor {
+    /// The state of a check that is defined, or was.
+    pub(super) fn known(&self, check: &str) -> Option<&CheckState> {
+        let removed = || self.removed.get(check).map(|(_, state)| state);
+        self.checks.get(check).or_else(removed)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn known_mut(&mut self, check: &str) -> Option<&mut CheckState> {
+        let removed = self.removed.get_mut(check).map(|(_, state)| state);
+        self.checks.get_mut(check).or(removed)
+    }
+
+    /// Keeps what an earlier run remembered of a check that is not defined any more.
+    pub(super) fn restore_removed(&mut self, check: &str, memory: Memory) {
+        let defined = Check {
+            name: check.to_owned(),
+            url: String::new(),
+            probe: String::new(),
+            expectation: Expectation::default(),
+            policy: Policy::default(),
+            remedy: Remedy::NONE,
+            requires: Vec::new(),
+            dry_run: false,
+            capture: false,
+            warmup: None,
+        };
+        let at = memory.status_since.unwrap_or_default();
+        let state = CheckState::new(defined, memory);
+        self.removed.insert(check.to_owned(), (at, state));
+    }
+
+    /// Removes a check, unless an action of it is under way, which is waited for.
+    pub(super) fn remove(&mut self, now: Moment, check: &str, effects: &mut Vec<Effect>) {
+        let acts = |state: &CheckState| matches!(state.activity, Activity::Acting { .. });
+        match self.checks.get_mut(check) {
+            Some(state) if acts(state) => state.removed = true,
+            Some(_) => {
+                let Some(state) = self.checks.remove(check) else {
+                    return;
+                };
+                self.shared.define_targets(check, None);
+                self.removed.insert(check.to_owned(), (now, state));
+                self.close_removed(now, check, effects);
+            }
+            None => {}
+        }
+        self.forget_long_removed(now);
+    }
+
+    /// Ends the incident of a check that is not defined any more.
+    pub(super) fn close_removed(&mut self, now: Moment, check: &str, effects: &mut Vec<Effect>) {
+        if let Some((_, state)) = self.removed.get_mut(check) {
+            let mut cx = Context {
+                now,
+                shared: &mut self.shared,
+                effects,
+            };
+            state.close_removed(&mut cx);
+        }
+    }
+
+    fn forget_long_removed(&mut self, now: Moment) {
+        self.removed.retain(|_, (at, _)| now.since(*at) < KEEP_FOR);
+        while self.removed.len() > MOST {
+            let oldest = self.removed.iter().min_by_key(|(_, (at, _))| *at);
+            let Some(name) = oldest.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            self.removed.remove(&name);
+        }
+    }
+}
+
+impl CheckState {
+    /// The state of `check`, whose name an earlier check had.
+    pub(super) fn again(self, check: Check) -> Self {
+        let Memory {
+            pause,
+            spent,
+            samples,
+            ..
+        } = self.memory;
+        let memory = Memory {
+            pause,
+            spent,
+            samples,
+            ..Memory::default()
+        };
+        Self {
+            counts: self.counts,
+            closed: self.closed,
+            unwritten: self.unwritten,
+            ..Self::new(check, memory)
+        }
+    }
+}
