@@ -4,7 +4,14 @@
 PYTHON ?= python3
 VENV   := .provision/venv
 
-.PHONY: test laws survival bench fuzz provision lint deny clean
+PREFIX  ?= /usr/local
+DESTDIR ?=
+# The binary to install or to package; built when it is not there.
+BIN     ?= target/dist/httpok
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+MACHINE := $(shell uname -m)
+
+.PHONY: install deb release test laws survival bench fuzz provision lint deny clean
 
 test: provision
 	cargo test --all-targets -- --test-threads=8
@@ -33,6 +40,40 @@ fuzz:
 		cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target tests/fixtures/fuzz/$$target \
 			-- -max_total_time=$(FUZZ_FOR) -max_len=16384 -timeout=10 || exit 1; \
 	done
+
+target/dist/httpok:
+	cargo build --profile dist --locked
+
+# Binary, manual, completions, and what systemd, sysusers and logrotate need. Starts nothing.
+install: $(BIN)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d \
+		$(DESTDIR)$(PREFIX)/share/doc/httpok $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/httpok
+	for section in 1 5 7; do install -m 644 man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section/ || exit 1; done
+	$(BIN) generate completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/httpok
+	$(BIN) generate completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_httpok
+	$(BIN) generate completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/httpok.fish
+	$(BIN) config schema > $(DESTDIR)$(PREFIX)/share/doc/httpok/httpok.schema.json
+	$(BIN) config example > $(DESTDIR)$(PREFIX)/share/doc/httpok/httpok.toml.example
+	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/httpok/
+	sed 's|/usr/bin/httpok|$(PREFIX)/bin/httpok|' packaging/httpok.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/httpok.service
+	install -m 644 packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/httpok.conf
+
+# A Debian package, by dpkg-deb alone.
+deb: $(BIN)
+	sh packaging/deb.sh $(BIN) $(VERSION) target/deb
+
+# An archive of what `make install` installs, with its checksum.
+release: $(BIN)
+	rm -rf target/release-archive
+	$(MAKE) install BIN=$(BIN) DESTDIR=target/release-archive/httpok-$(VERSION)-$(MACHINE) PREFIX=/usr
+	tar -C target/release-archive --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 \
+		-czf target/httpok-$(VERSION)-$(MACHINE).tar.gz httpok-$(VERSION)-$(MACHINE)
+	cd target && sha256sum httpok-$(VERSION)-$(MACHINE).tar.gz > httpok-$(VERSION)-$(MACHINE).tar.gz.sha256
 
 provision: .provision/done
 
