@@ -299,6 +299,73 @@ fn operator_can_list_pause_resume_and_reset() {
     assert!(run.err.contains("the check restarts nothing"), "{run:?}");
 }
 
+/// The names of the checks of all watchdogs that are paused, sorted.
+fn paused(watchdogs: &Watchdog) -> Vec<String> {
+    let status = watchdogs.done(&["status", "--json"]);
+    let mut names = Vec::new();
+    for line in status.lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let checks = line["snapshot"]["checks"].as_array().expect("checks");
+        let with_pause = checks.iter().filter(|check| !check["pause"].is_null());
+        names.extend(with_pause.map(|check| check["name"].as_str().expect("text").to_owned()));
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn commands_take_several_checks_patterns_and_all() {
+    let service = Service::start();
+    let url = service.server.url("/");
+    let checks = |names: &[&str]| {
+        let checks = names.iter().map(|name| check(name, &url, ""));
+        checks.collect::<Vec<_>>().join("\n")
+    };
+    let mut watchdogs = Watchdog::start(&checks(&["shop-1", "shop-2", "till"]));
+    watchdogs.launch("other.toml", &checks(&["shop-3", "database"]));
+
+    let said = watchdogs.done(&["pause", "till", "shop-1", "till", "--reason", "move"]);
+    assert_eq!(said.lines().count(), 2, "each once: {said}");
+    assert!(said.starts_with("till is probed"), "as asked: {said}");
+    assert_eq!(paused(&watchdogs), ["shop-1", "till"]);
+
+    // a pattern means the checks of every watchdog
+    let said = watchdogs.done(&["resume", "--all"]);
+    assert_eq!(said.lines().count(), 5, "{said}");
+    assert!(paused(&watchdogs).is_empty());
+    watchdogs.done(&["pause", "shop*", "--for", "30m"]);
+    assert_eq!(paused(&watchdogs), ["shop-1", "shop-2", "shop-3"]);
+    let said = watchdogs.done(&["reset", "shop-[12]", "data?ase"]);
+    assert_eq!(said.lines().count(), 3, "{said}");
+
+    // one wrong word, and nothing is changed
+    for (words, part) in [
+        (&["resume", "shop-1", "tilll"][..], "did you mean \"till\"?"),
+        (
+            &["resume", "shop*", "x*"],
+            "no check fits \"x*\"; there are: ",
+        ),
+        (&["resume", "shop*", "[x"], "\"[x\" is not a pattern"),
+    ] {
+        let run = watchdogs.ask(words);
+        assert_eq!(run.code, Some(3), "{run:?}");
+        assert!(run.err.contains(part), "{run:?}");
+        assert_eq!(paused(&watchdogs), ["shop-1", "shop-2", "shop-3"]);
+    }
+
+    // what is refused is said of every check
+    let run = watchdogs.ask(&["restart", "--all"]);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    let refused = run.err.matches("the check restarts nothing").count();
+    assert_eq!(refused, 5, "{run:?}");
+
+    for words in [&["pause"][..], &["pause", "--all", "till"]] {
+        let run = watchdogs.ask(words);
+        assert_ne!(run.code, Some(0), "{run:?}");
+        assert!(run.err.contains("--all"), "{run:?}");
+    }
+}
+
 #[test]
 fn a_pause_keeps_a_restart_back_and_outlives_the_watchdog() {
     let service = Service::start();

@@ -20,6 +20,7 @@ mod memory;
 mod moment;
 mod moments;
 mod monitor;
+mod notation;
 mod note;
 mod observation;
 mod own_health;
@@ -53,6 +54,7 @@ pub use incident::{
 pub use memory::{Episode, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
 pub use monitor::{CheckTick, Effect, Event, Limits, Monitor, Ticket};
+pub use notation::public_json;
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use own_health::{LevelBounds, Levels, OwnHealth, OwnLimits, Unhealthy};

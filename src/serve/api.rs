@@ -9,9 +9,13 @@ use super::http::{Api, App, ServerSettings, route};
 use super::hub::{ControlAnswer, ControlOutcome};
 use super::page;
 use super::reply::Reply;
+use crate::health::{Incident, public_json};
 
 /// What can be done about one check.
 const ACTIONS: [&str; 4] = ["pause", "resume", "restart", "reset"];
+
+/// The version of the keys of what is read. Keys may be added to it; a change of meaning is another version.
+const SCHEMA: u32 = 1;
 
 /// The version of the control protocol.
 const VERSION: u32 = 1;
@@ -30,6 +34,7 @@ pub async fn answer(
             Reply::json(
                 StatusCode::OK,
                 &json!({
+                    "schema": SCHEMA,
                     "watchdog": view.watchdog,
                     "pid": view.pid,
                     "ready": view.ready,
@@ -49,11 +54,14 @@ pub async fn answer(
             }
         }
         Api::Incidents => match app.source.incidents(None).await {
-            Some(incidents) => Reply::json(StatusCode::OK, &incidents),
+            Some(incidents) => {
+                let incidents: Vec<_> = incidents.iter().map(|one| public(one)).collect();
+                Reply::json(StatusCode::OK, &incidents)
+            }
             None => busy(),
         },
         Api::Incident(id) => match app.source.incident_text(id).await {
-            Some(Some(incident_text)) => Reply::json(StatusCode::OK, &incident_text.incident),
+            Some(Some(found)) => Reply::json(StatusCode::OK, &public(&found.incident)),
             Some(None) => Reply::error(
                 StatusCode::NOT_FOUND,
                 "there is no such incident, or it is too long ago",
@@ -76,6 +84,13 @@ pub async fn answer(
             ),
         },
     }
+}
+
+/// An incident in the notation of `explain --json`.
+fn public(incident: &Incident) -> Value {
+    let mut incident = public_json(json!(incident));
+    incident["schema"] = SCHEMA.into();
+    incident
 }
 
 /// A watchdog without keys is changed over its socket alone.

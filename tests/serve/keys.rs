@@ -98,6 +98,33 @@ fn a_check_is_paused_and_resumed_over_http() {
 }
 
 #[test]
+fn incidents_have_dates_seconds_and_a_schema() {
+    let stage = Stage::settled("");
+    let incidents = stage.get("/api/v1/incidents").json();
+    let listed = &incidents[0];
+    assert_eq!(listed["check"], "db", "{incidents}");
+    let id = listed["id"].as_str().unwrap();
+    let one = stage.get(&format!("/api/v1/incidents/{id}")).json();
+    for incident in [listed, &one] {
+        assert_eq!(incident["schema"], 1, "{incident}");
+        let mut moments = vec![&incident["since"], &incident["opened"]];
+        let entries = incident["entries"].as_array().unwrap();
+        moments.extend(entries.iter().map(|entry| &entry["at"]));
+        assert!(moments.len() > 2, "{incident}");
+        for moment in moments {
+            let text = moment.as_str().unwrap_or_default();
+            assert!(humantime::parse_rfc3339(text).is_ok(), "{moment}");
+        }
+        let mut probes = entries
+            .iter()
+            .filter_map(|entry| entry["event"].get("probed"));
+        let probe = probes.next().expect("a probe");
+        assert!(probe["seen"]["duration"].is_number(), "{probe}");
+    }
+    assert_eq!(stage.get("/api/v1/status").json()["schema"], 1);
+}
+
+#[test]
 fn watchdog_is_set_unhealthy_from_a_shell_and_over_http() {
     let stage = Stage::start(&format!(
         "{KEYS}\nline = true\n[serve.healthy]\nchecks = false"

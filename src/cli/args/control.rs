@@ -62,12 +62,24 @@ pub struct StatusArgs {
     pub place: WatchdogArgs,
 }
 
+/// Which checks a command is about.
+#[derive(Args, Debug)]
+#[group(id = "chosen", required = true, multiple = false)]
+pub struct ChosenArgs {
+    /// The checks: names, or patterns such as 'shop*', which mean all checks of all watchdogs that they fit
+    #[arg(value_name = "NAME")]
+    pub checks: Vec<String>,
+
+    /// All checks of all watchdogs
+    #[arg(long)]
+    pub all: bool,
+}
+
 /// `httpok pause`.
 #[derive(Args, Debug)]
 pub struct PauseArgs {
-    /// The check to pause
-    #[arg(value_name = "NAME")]
-    pub check: String,
+    #[command(flatten)]
+    pub chosen: ChosenArgs,
 
     /// End the pause by itself after so long: 30m, 2h [default: until resume]
     #[arg(long = "for", value_name = "DURATION", value_parser = values::timeout)]
@@ -88,10 +100,9 @@ pub struct PauseArgs {
 
 /// `httpok resume`, `restart` and `reset`.
 #[derive(Args, Debug)]
-pub struct OneArgs {
-    /// The check's name
-    #[arg(value_name = "NAME")]
-    pub check: String,
+pub struct ChecksArgs {
+    #[command(flatten)]
+    pub chosen: ChosenArgs,
 
     #[command(flatten)]
     pub place: WatchdogArgs,

@@ -119,12 +119,21 @@ pub const EXPLAIN: &[Example] = &[
     ),
 ];
 
-pub const PAUSE: &[Example] = &[(
-    "During a deployment",
-    "httpok pause shop --for 30m --reason 'deploying 2.1'",
-)];
+pub const PAUSE: &[Example] = &[
+    (
+        "During a deployment",
+        "httpok pause shop --for 30m --reason 'deploying 2.1'",
+    ),
+    (
+        "Everything whose name begins with shop, and the database",
+        "httpok pause 'shop*' database --for 1h",
+    ),
+];
 
-pub const RESUME: &[Example] = &[("When it is done", "httpok resume shop")];
+pub const RESUME: &[Example] = &[
+    ("When it is done", "httpok resume shop"),
+    ("Every pause on this host", "httpok resume --all"),
+];
 
 pub const START: &[Example] = &[(
     "A worker that failed, or was stopped",

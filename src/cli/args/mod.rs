@@ -16,8 +16,8 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
-    ExplainArgs, HealthSetArgs, MonitorArgs, OneArgs, PauseArgs, ProgramArgs, SimulateArgs,
-    StatusArgs, WatchdogArgs,
+    ChecksArgs, ChosenArgs, ExplainArgs, HealthSetArgs, MonitorArgs, PauseArgs, ProgramArgs,
+    SimulateArgs, StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
@@ -129,18 +129,18 @@ pub enum CliCommand {
     #[command(after_long_help = examples::help(examples::EXPLAIN))]
     Explain(ExplainArgs),
 
-    /// Keep a check from restarting anything for a while
+    /// Keep checks from restarting anything for a while
     ///
-    /// The check is still probed and still reported. Nothing is restarted for it until the pause is over,
+    /// A check that is paused is still probed and still reported. Nothing is restarted for it until the pause is over,
     /// is ended by resume, or a person says restart. A pause outlives the watchdog.
     #[command(after_long_help = examples::help(examples::PAUSE))]
     Pause(PauseArgs),
 
-    /// End a pause
+    /// End the pause of checks
     #[command(after_long_help = examples::help(examples::RESUME))]
-    Resume(OneArgs),
+    Resume(ChecksArgs),
 
-    /// Restart a check's processes now
+    /// Restart the processes of checks now
     ///
     /// By hand: thresholds, grace, pauses, back-off, budgets and other checks do not hold it back. It is
     /// done as any other restart: probed again, evidence kept, stopped, started, watched until it
@@ -148,7 +148,7 @@ pub enum CliCommand {
     /// restarted already, and while the watchdog is ending. People are notified only when it does not come
     /// back.
     #[command(after_long_help = examples::help(examples::RESTART))]
-    Restart(OneArgs),
+    Restart(ChecksArgs),
 
     /// Start one of the watchdog's own programs
     ///
@@ -163,11 +163,11 @@ pub enum CliCommand {
     #[command(after_long_help = examples::help(examples::STOP))]
     Stop(ProgramArgs),
 
-    /// Let a check that was given up be restarted again
+    /// Let checks that were given up be restarted again
     ///
-    /// The back-off begins anew and the restarts so far do not count against the check's budget any more.
+    /// The back-off begins anew and the restarts so far do not count against a check's budget any more.
     #[command(after_long_help = examples::help(examples::RESET))]
-    Reset(OneArgs),
+    Reset(ChecksArgs),
 
     /// Have the configuration file read again
     ///

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::WatchdogArgs;
+use crate::cli::args::{ChosenArgs, WatchdogArgs};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::daemon::control::client::{self, ClientError, ControlTarget};
@@ -117,14 +117,65 @@ fn remote(url: &str, place: &WatchdogArgs) -> Result<Remote, String> {
     })
 }
 
+/// The checks that `chosen` means, each with its watchdog, in the order of the words and once each. All words are
+/// resolved before anything is asked for, so that a wrong one changes nothing.
+///
+/// # Errors
+/// Says which word means no check, or more than one where it names one.
+pub fn chosen<'a>(
+    found: &'a [FoundWatchdog],
+    chosen: &ChosenArgs,
+) -> Result<Vec<(&'a FoundWatchdog, &'a str)>, String> {
+    let every = || {
+        let of = |one: &'a FoundWatchdog| {
+            let names = one.snapshot.checks.iter().map(|check| check.name.as_str());
+            names.map(move |name| (one, name))
+        };
+        found.iter().flat_map(of)
+    };
+    let mut checks: Vec<(&FoundWatchdog, &str)> = Vec::new();
+    let mut add = |one: &'a FoundWatchdog, name: &'a str| {
+        let known =
+            |(other, known): &(&FoundWatchdog, &str)| std::ptr::eq(*other, one) && *known == name;
+        if !checks.iter().any(known) {
+            checks.push((one, name));
+        }
+    };
+    if chosen.all {
+        every().for_each(|(one, name)| add(one, name));
+        return match checks.is_empty() {
+            true => Err("there are no checks".to_owned()),
+            false => Ok(checks),
+        };
+    }
+    for word in &chosen.checks {
+        // a check may be named with a pattern's characters
+        let is_name = every().any(|(_, name)| name == word);
+        if is_name || !word.contains(['*', '?', '[']) {
+            let one = with_check(found, word)?;
+            let named =
+                |(of, name): &(&FoundWatchdog, &str)| std::ptr::eq(*of, one) && name == word;
+            every().filter(named).for_each(|(one, name)| add(one, name));
+            continue;
+        }
+        let pattern =
+            glob::Pattern::new(word).map_err(|why| format!("{word:?} is not a pattern: {why}"))?;
+        let mut fitting = every().filter(|(_, name)| pattern.matches(name)).peekable();
+        if fitting.peek().is_none() {
+            let known: Vec<_> = every().map(|(_, name)| name).collect();
+            let known = known.join(", ");
+            return Err(format!("no check fits {word:?}; there are: {known}"));
+        }
+        fitting.for_each(|(one, name)| add(one, name));
+    }
+    Ok(checks)
+}
+
 /// The one of `found` that has the check.
 ///
 /// # Errors
 /// Says which checks there are, or which watchdogs have it.
-pub fn with_check<'a>(
-    found: &'a [FoundWatchdog],
-    check: &str,
-) -> Result<&'a FoundWatchdog, String> {
+fn with_check<'a>(found: &'a [FoundWatchdog], check: &str) -> Result<&'a FoundWatchdog, String> {
     let has = |found: &&FoundWatchdog| {
         found
             .snapshot

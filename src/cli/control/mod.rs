@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::cli::args::{
-    HealthSetArgs, NotifyCommand, OneArgs, PauseArgs, ProgramArgs, StatusArgs, WatchdogArgs,
+    ChecksArgs, ChosenArgs, HealthSetArgs, NotifyCommand, PauseArgs, ProgramArgs, StatusArgs,
+    WatchdogArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
@@ -20,11 +21,11 @@ use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
+use crate::health::CheckView;
 use crate::health::counted;
-use crate::health::{CheckView, Moment};
 use crate::terminal;
 
-use find::{FoundWatchdog, reply_text, watchdogs, with_check};
+use find::{FoundWatchdog, chosen, reply_text, watchdogs};
 
 /// The version of the keys of `status --json`. Keys may be added to it; a change of meaning is another version.
 const SCHEMA: u32 = 1;
@@ -100,90 +101,75 @@ fn status_json(found: &[FoundWatchdog]) -> String {
 
 /// `httpok pause`.
 pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {
-    let ask = ControlCommand::Pause {
-        check: args.check.clone(),
+    let ask = |check| ControlCommand::Pause {
+        check,
         reason: args.reason.clone(),
         lasting: args.lasting,
     };
-    let done = done(&args.place, &args.check, ask, env);
-    finish(
-        "pause",
-        done.map(|(_, check)| {
-            let pause = check.pause.unwrap_or_default();
-            let until = pause.until.map_or_else(
-                || format!("until httpok resume {}", visible::line(&check.name)),
-                |until| format!("until {}", stamp(until)),
-            );
-            let reason = match pause.reason.is_empty() {
-                true => String::new(),
-                false => format!(": {}", visible::line(&pause.reason)),
-            };
-            let name = visible::line(&check.name);
-            let owed: Vec<_> = check
-                .pending
-                .iter()
-                .filter(|pending| pending.owed)
-                .map(|pending| visible::line(&pending.process))
-                .collect();
-            let once_more = match owed.as_slice() {
-                [] => String::new(),
-                owed => format!(
-                    "; httpok stopped {}, so that is started once more, and then waits, too",
-                    owed.join(", ")
-                ),
-            };
-            format!("{name} is probed, but not restarted, {until}{reason}{once_more}")
-        }),
-    )
+    each("pause", (&args.place, &args.chosen), ask, pause_text, env)
+}
+
+fn pause_text(check: &CheckView) -> String {
+    let pause = check.pause.clone().unwrap_or_default();
+    let until = pause.until.map_or_else(
+        || format!("until httpok resume {}", visible::line(&check.name)),
+        |until| format!("until {}", stamp(until)),
+    );
+    let reason = match pause.reason.is_empty() {
+        true => String::new(),
+        false => format!(": {}", visible::line(&pause.reason)),
+    };
+    let name = visible::line(&check.name);
+    let owed: Vec<_> = check
+        .pending
+        .iter()
+        .filter(|pending| pending.owed)
+        .map(|pending| visible::line(&pending.process))
+        .collect();
+    let once_more = match owed.as_slice() {
+        [] => String::new(),
+        owed => format!(
+            "; httpok stopped {}, so that is started once more, and then waits, too",
+            owed.join(", ")
+        ),
+    };
+    format!("{name} is probed, but not restarted, {until}{reason}{once_more}")
 }
 
 /// `httpok resume`.
-pub fn resume(args: &OneArgs, env: Env<'_>) -> Exit {
-    let check = args.check.clone();
-    let done = done(
-        &args.place,
-        &args.check,
-        ControlCommand::Resume { check },
-        env,
-    );
-    finish(
+pub fn resume(args: &ChecksArgs, env: Env<'_>) -> Exit {
+    each(
         "resume",
-        done.map(|(_, check)| paused_text(&check, "is not paused")),
+        (&args.place, &args.chosen),
+        |check| ControlCommand::Resume { check },
+        |check| paused_text(check, "is not paused"),
+        env,
     )
 }
 
 /// `httpok reset`.
-pub fn reset(args: &OneArgs, env: Env<'_>) -> Exit {
-    let check = args.check.clone();
-    let done = done(
-        &args.place,
-        &args.check,
-        ControlCommand::Reset { check },
-        env,
-    );
-    finish(
+pub fn reset(args: &ChecksArgs, env: Env<'_>) -> Exit {
+    each(
         "reset",
-        done.map(|(_, check)| {
+        (&args.place, &args.chosen),
+        |check| ControlCommand::Reset { check },
+        |check| {
             paused_text(
-                &check,
+                check,
                 "may be restarted again: back-off and budget begin anew",
             )
-        }),
+        },
+        env,
     )
 }
 
 /// `httpok restart`.
-pub fn restart(args: &OneArgs, env: Env<'_>) -> Exit {
-    let check = args.check.clone();
-    let done = done(
-        &args.place,
-        &args.check,
-        ControlCommand::Restart { check },
-        env,
-    );
-    finish(
+pub fn restart(args: &ChecksArgs, env: Env<'_>) -> Exit {
+    each(
         "restart",
-        done.map(|(_, check)| {
+        (&args.place, &args.chosen),
+        |check| ControlCommand::Restart { check },
+        |check| {
             let name = visible::line(&check.name);
             let targets = visible::line(&check.targets.join(", "));
             let dry = if check.dry_run {
@@ -192,7 +178,8 @@ pub fn restart(args: &OneArgs, env: Env<'_>) -> Exit {
                 ""
             };
             format!("{name}: restarting {targets}{dry}; httpok status {name} says how it goes")
-        }),
+        },
+        env,
     )
 }
 
@@ -309,13 +296,7 @@ pub fn reload(place: &WatchdogArgs, env: Env<'_>) -> Exit {
                 Err(why) => faults.push(format!("{}: {why}", target)),
             }
         }
-        if faults.is_empty() {
-            return Ok(lines.join("\n"));
-        }
-        for line in lines {
-            say::out(&line);
-        }
-        Err(faults.join("\n"))
+        lines_or_faults(lines, &faults)
     });
     finish("reload", reloaded)
 }
@@ -368,20 +349,45 @@ fn state_change_text(
     Ok(format!("{notifications} for {from:?} {done}"))
 }
 
-/// Asks the watchdog that has the check; how the check stands then.
-fn done(
-    place: &WatchdogArgs,
-    check: &str,
-    ask: ControlCommand,
+/// Asks for every check that is chosen, and says of each how it stands then. A check for which it is refused holds
+/// back none of the others.
+fn each(
+    command: &str,
+    (place, wanted): (&WatchdogArgs, &ChosenArgs),
+    ask: impl Fn(String) -> ControlCommand,
+    text: impl Fn(&CheckView) -> String,
     env: Env<'_>,
-) -> Result<(Moment, CheckView), String> {
-    let found = watchdogs(place, env)?;
-    let found = with_check(&found, check)?;
-    match client::ask(&found.target, ask) {
-        Ok(ControlReply::Done { at, check }) => Ok((at, *check)),
-        Ok(other) => Err(format!("{check}: {}", reply_text(&other))),
-        Err(why) => Err(format!("{}: {why}", found.target)),
+) -> Exit {
+    let done = || {
+        let found = watchdogs(place, env)?;
+        let (mut lines, mut faults) = (Vec::new(), Vec::new());
+        for (found, check) in chosen(&found, wanted)? {
+            match client::ask(&found.target, ask(check.to_owned())) {
+                Ok(ControlReply::Done { check, .. }) => lines.push(text(&check)),
+                Ok(other) => {
+                    let why = reply_text(&other);
+                    faults.push(format!("{}: {why}", visible::line(check)));
+                }
+                Err(why) => {
+                    let check = visible::line(check);
+                    faults.push(format!("{check}: {}: {why}", found.target));
+                }
+            }
+        }
+        lines_or_faults(lines, &faults)
+    };
+    finish(command, done())
+}
+
+/// What was done and what was not: with a fault the lines are printed at once, and the faults are the error.
+fn lines_or_faults(lines: Vec<String>, faults: &[String]) -> Result<String, String> {
+    if faults.is_empty() {
+        return Ok(lines.join("\n"));
     }
+    for line in lines {
+        say::out(&line);
+    }
+    Err(faults.join("\n"))
 }
 
 fn paused_text(check: &CheckView, what: &str) -> String {
