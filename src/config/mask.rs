@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 use crate::secret::login_end;
 
 /// Words that make a key's value a secret, wherever in the key they stand. Too many rather than too few.
-const WORDS: [&str; 9] = [
-    "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook",
+const WORDS: [&str; 10] = [
+    "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook", "routing",
 ];
 
 /// Keys that hold secrets; what is nearly one of them is probably a misspelling.

@@ -1,7 +1,9 @@
-//! `[mail]` and `[[webhook]]`: where notifications go, and how.
+//! `[mail]`, `[[webhook]]` and `[[notify]]`: where notifications go, and how.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use http::header::CONTENT_TYPE;
 
 use lettre::Address as MailAddress;
 use lettre::message::Mailbox;
@@ -10,8 +12,12 @@ use super::diagnostics::Diagnostic;
 use super::http::read_headers;
 use super::table::TomlTable;
 use super::value::TomlValue;
+use crate::notify::format::{Template, WebhookFormat};
+use crate::notify::route::{Route, Topic};
+use crate::notify::sample;
 use crate::notify::spec::{
-    MailSpec, MailVia, SMTP_EXAMPLE, Security, SmtpSpec, WebhookSpec, WebhookUrl,
+    MailSpec, MailVia, NotifierSpec, NotifierVia, SMTP_EXAMPLE, Security, SmtpSpec, WebhookSpec,
+    WebhookUrl,
 };
 use crate::secret::Secret;
 
@@ -27,6 +33,8 @@ pub struct NotifySettings {
     pub reminder: Option<Duration>,
     /// The receivers of HTTP requests.
     pub webhooks: Vec<WebhookSpec>,
+    /// Those that get some reports only, by `[[notify]]`; their names are unique.
+    pub notifiers: Vec<NotifierSpec>,
 }
 
 /// Where notifications go.
@@ -36,13 +44,132 @@ pub fn read_notify(table: &TomlTable<'_>) -> NotifySettings {
     NotifySettings {
         mail,
         reminder: reminder.flatten(),
-        webhooks: webhooks.iter().filter_map(read_webhook).collect(),
+        webhooks: webhooks.iter().filter_map(read_named_webhook).collect(),
+        notifiers: read_notifiers(table),
     }
+}
+
+fn read_notifiers(table: &TomlTable<'_>) -> Vec<NotifierSpec> {
+    let mut notifiers: Vec<NotifierSpec> = Vec::new();
+    for table in table.tables("notify") {
+        let Some(name) = table.required("name", "\"on-call\"") else {
+            table.finish();
+            continue;
+        };
+        for notifier in read_notifier(&table, &name) {
+            if notifiers.iter().any(|other| other.name == notifier.name) {
+                name.wrong(Diagnostic::new(
+                    format!("there is another notifier {:?}", notifier.name),
+                    "give each [[notify]] a name of its own",
+                ));
+            }
+            notifiers.push(notifier);
+        }
+    }
+    notifiers
+}
+
+/// The ways of one `[[notify]]`: mostly one.
+fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpec> {
+    let called = name.parsed(notifier_name);
+    let on = table.get("on");
+    let topics = on.as_ref().map(|value| value.each(topic));
+    let route = Route {
+        on: topics,
+        checks: patterns(table, "checks"),
+        not_checks: patterns(table, "not_checks"),
+        pairs: false,
+    };
+    let mut ways = Vec::new();
+    if let Some(mail) = table.table("mail") {
+        ways.push(("mail", NotifierVia::Mail(mail_spec(&mail))));
+        mail.finish();
+    }
+    if let Some(webhook) = table.table("webhook") {
+        let spec = read_webhook(&webhook, None);
+        webhook.finish();
+        let pairs = spec.as_ref().is_some_and(|spec| spec.format.pairs());
+        if let (Some(value), true) = (&on, pairs) {
+            check_pairs(value);
+        }
+        ways.extend(spec.map(|spec| ("webhook", NotifierVia::Webhook(spec))));
+    }
+    if let Some(exec) = table.get("exec") {
+        let command = exec.program();
+        ways.extend(command.map(|command| ("exec", NotifierVia::Command(command))));
+    }
+    let has_way = ["mail", "webhook", "exec"]
+        .iter()
+        .any(|&key| table.own(key).is_some());
+    if !has_way {
+        name.wrong(Diagnostic::new(
+            "a notifier that nothing is sent through",
+            "add mail = { to = [\"ops@example.org\"] }, webhook = { url = \"https://hooks.example.org/x\" } or \
+             exec = [\"/usr/local/bin/page\"]",
+        ));
+    }
+    table.finish();
+    let Some(called) = called else {
+        return Vec::new();
+    };
+    let is_only = ways.len() == 1;
+    let notifiers = ways.into_iter().map(|(way, via)| NotifierSpec {
+        name: match is_only {
+            true => called.clone(),
+            false => format!("{called}/{way}"),
+        },
+        route: Route {
+            pairs: matches!(&via, NotifierVia::Webhook(spec) if spec.format.pairs()),
+            ..route.clone()
+        },
+        via,
+    });
+    notifiers.collect()
+}
+
+fn topic(value: &TomlValue<'_>) -> Option<Topic> {
+    let word = value.text()?;
+    let found = Topic::ALL.into_iter().find(|topic| topic.as_str() == word);
+    if found.is_none() {
+        value.none_of("report", &word, &Topic::ALL.map(Topic::as_str));
+    }
+    found
+}
+
+/// Reports what never ends: the receiver would show it for ever.
+fn check_pairs(on: &TomlValue<'_>) {
+    on.each(|value| {
+        let word = value.plain()?;
+        let ends = Topic::OF_INCIDENTS
+            .iter()
+            .any(|topic| topic.as_str() == word);
+        if !ends && Topic::ALL.iter().any(|topic| topic.as_str() == word) {
+            value.wrong(Diagnostic::new(
+                format!("{word:?} has no end that this format could report"),
+                "expected down, gave_up, reminder, recovered or cured here; send it through another notifier",
+            ));
+        }
+        None::<()>
+    });
+}
+
+fn patterns(table: &TomlTable<'_>, key: &'static str) -> Vec<String> {
+    let value = table.get(key);
+    value.map_or_else(Vec::new, |value| value.each(TomlValue::some_text))
 }
 
 /// Where mails go, and the pause between reminders; `None` without `[mail]`.
 fn read_mail(table: &TomlTable<'_>) -> Option<(MailSpec, Option<Duration>)> {
     let table = table.table("mail")?;
+    let mail = mail_spec(&table);
+    let reminder = table.read("reminder", |value| {
+        value.unless_off("never", TomlValue::some_duration)
+    });
+    table.finish();
+    Some((mail, reminder.flatten()))
+}
+
+fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
     let to = table.required("to", "[\"ops@example.org\"]");
     let to = to.map_or_else(Vec::new, |value| {
         let addresses = value.each(mailbox);
@@ -54,30 +181,42 @@ fn read_mail(table: &TomlTable<'_>) -> Option<(MailSpec, Option<Duration>)> {
         }
         addresses
     });
-    let mail = MailSpec {
+    MailSpec {
         to,
         from: table.read("from", mailbox),
-        via: via(&table),
-    };
-    let reminder = table.read("reminder", |value| {
-        value.unless_off("never", TomlValue::some_duration)
-    });
-    table.finish();
-    Some((mail, reminder.flatten()))
+        via: via(table),
+    }
 }
 
-fn read_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
+fn read_named_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
     let name = table.read("name", |value| value.parsed(notifier_name));
+    let spec = read_webhook(table, name);
+    table.finish();
+    spec
+}
+
+fn read_webhook(table: &TomlTable<'_>, name: Option<String>) -> Option<WebhookSpec> {
     let url = table.required("url", "\"https://hooks.example.org/x\"");
     let headers = read_headers(table);
     let secret = table.get("secret").and_then(|value| value.secret());
     let trusted = table.own("cacert");
     let cacert = trusted.as_ref().and_then(TomlValue::path);
-    table.finish();
+    let is_typed = headers.iter().any(|(name, _)| *name == CONTENT_TYPE);
+    let format = read_format(table, is_typed);
     let value = url?;
     let url = value.accept(WebhookUrl::parse(value.hidden()?.expose()))?;
     if let Some(cacert) = trusted.as_ref().filter(|_| !url.is_secure) {
         untrusting(cacert, "https://");
+    }
+    let format = format?;
+    if format == WebhookFormat::Ntfy {
+        let topic = url::Url::parse(url.url.expose()).ok();
+        if topic.is_none_or(|url| url.path().trim_end_matches('/').is_empty()) {
+            value.wrong(Diagnostic::new(
+                "the URL of ntfy has no topic",
+                "add it, such as \"https://ntfy.sh/mytopic\"",
+            ));
+        }
     }
     Some(WebhookSpec {
         name,
@@ -85,7 +224,81 @@ fn read_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
         headers,
         secret,
         cacert,
+        format,
     })
+}
+
+/// What is sent; `is_typed`: with a `Content-Type` of the user's own.
+fn read_format(table: &TomlTable<'_>, is_typed: bool) -> Option<WebhookFormat> {
+    let format = table.get("format");
+    let key = table.get("routing_key");
+    let body = table.get("body");
+    let word = match &format {
+        Some(value) => {
+            let word = value.text()?;
+            if !WebhookFormat::WORDS.contains(&word.as_str()) {
+                value.none_of("format", &word, &WebhookFormat::WORDS);
+                return None;
+            }
+            word
+        }
+        None if key.is_some() => "pagerduty".to_owned(),
+        None if body.is_some() => "template".to_owned(),
+        None => "json".to_owned(),
+    };
+    for (value, wanted) in [(&key, "pagerduty"), (&body, "template")] {
+        if let Some(value) = value.as_ref().filter(|_| word != wanted) {
+            value.wrong(Diagnostic::new(
+                format!("a key for the format {wanted} beside format = {word:?}"),
+                "keep one of them",
+            ));
+            return None;
+        }
+    }
+    let lacks = |what: &str| {
+        if let Some(value) = &format {
+            value.wrong(Diagnostic::new(
+                format!("the format {word} without its key"),
+                format!("add {what}"),
+            ));
+        }
+        None
+    };
+    Some(match word.as_str() {
+        "slack" => WebhookFormat::Slack,
+        "alertmanager" => WebhookFormat::Alertmanager,
+        "ntfy" => WebhookFormat::Ntfy,
+        "pagerduty" => match key {
+            Some(value) => WebhookFormat::PagerDuty {
+                routing_key: value.secret()?,
+            },
+            None => return lacks("routing_key = \"${env:PAGERDUTY_KEY}\""),
+        },
+        "template" => match body {
+            Some(value) => WebhookFormat::Template(template(&value, is_typed)?),
+            None => return lacks("body = '{\"text\": {{ subject | tojson }}}'"),
+        },
+        _ => WebhookFormat::Json,
+    })
+}
+
+/// The user's own body, tried with a sample. Without a `Content-Type` it is JSON.
+fn template(value: &TomlValue<'_>, is_typed: bool) -> Option<Template> {
+    let text = value.some_text()?;
+    let event = sample::notification("localhost", SystemTime::UNIX_EPOCH).event;
+    let template = value.accept(Template::parse(&text, &event))?;
+    let rendered = value.accept(template.render(&event))?;
+    if let (false, Err(error)) = (
+        is_typed,
+        serde_json::from_str::<serde_json::Value>(&rendered),
+    ) {
+        value.wrong(Diagnostic::new(
+            format!("the template gives no JSON: {error}"),
+            "write texts as {{ subject | tojson }}, or say what it is: headers = { Content-Type = \"text/plain\" }",
+        ));
+        return None;
+    }
+    Some(template)
 }
 
 /// The name of a notifier, under which its notifications wait.

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod judging;
 mod logger;
 mod notification_queue;
+mod open_incidents;
 mod persist_queue;
 mod programs;
 mod run_lock;

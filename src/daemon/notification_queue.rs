@@ -16,12 +16,17 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::clock::Clock;
 use crate::health::{Backoff, Event, Incident, Memory, Report, ReportKind};
 use crate::notify::report::MailFormat;
+use crate::notify::route::Route;
 use crate::notify::{DeliveryError, Notification, Notifier, RenderContext};
 use crate::secret;
 use crate::store::{self, NextDelivery, Store};
 
 use super::logger::Logger;
+use super::open_incidents::OpenIncidents;
 use super::run_lock;
+
+/// The pause between repetitions of what is open, for receivers that forget what is not repeated.
+const REPEAT: Duration = Duration::from_secs(60);
 
 /// The pauses between tries.
 const RETRY: Backoff = Backoff {
@@ -55,6 +60,8 @@ struct QueuedNotification {
 /// A notifier and where it delivers: two watchdogs deliver each other's messages only to the same address.
 pub struct Recipient {
     pub address: String,
+    /// Which reports it gets.
+    pub route: Route,
     pub notifier: Notifier,
 }
 
@@ -94,8 +101,9 @@ pub struct Outbox {
     watchdog: String,
     format: MailFormat,
     render_context: RenderContext,
-    /// Names and addresses of the notifiers.
-    notifiers: Vec<(String, String)>,
+    /// Names of the notifiers, where they deliver, and what.
+    notifiers: Vec<(String, String, Route)>,
+    open: Arc<OpenIncidents>,
     logger: Logger,
     clock: Clock,
     news: Arc<Notify>,
@@ -109,6 +117,9 @@ impl Outbox {
         for report in &batch.reports {
             messages.extend(self.messages(report));
         }
+        let ended = batch.incidents.iter();
+        let ended = ended.filter(|incident| incident.ended.is_some());
+        ended.for_each(|incident| self.open.remove(&incident.id));
         let memories = batch.memories.iter().filter_map(|(check, memory)| {
             match serde_json::to_string(memory) {
                 Ok(json) => Some((check.clone(), secret::mask_json(json))),
@@ -144,28 +155,21 @@ impl Outbox {
         self.news.notify_waiters();
     }
 
-    /// The rows of a report, one for each notifier.
+    /// The rows of a report, one for each notifier that gets it.
     fn messages(&self, report: &Report) -> Vec<store::OutboxMessage> {
-        let render_context = RenderContext {
-            // dates are right even when the clock was set after the start
-            clock: self.clock.wall_clock(),
-            ..self.render_context.clone()
-        };
-        let message = self.format.render(report, &render_context);
-        let queued_notification = QueuedNotification {
-            kind: report.kind.clone(),
-            message,
-        };
-        let json = match serde_json::to_string(&queued_notification) {
-            Ok(json) => secret::mask_json(json),
+        let json = match self.queued(report) {
+            Ok(json) => json,
             Err(error) => {
-                let subject = &queued_notification.message.subject;
-                self.logger
-                    .trouble(&format!("cannot keep {subject:?}: {error}"));
+                let (kind, check) = (report.kind.as_str(), &report.incident.check);
+                self.logger.trouble(&format!(
+                    "cannot keep report {} ({kind}) of {check:?}: {error}",
+                    report.number
+                ));
                 return Vec::new();
             }
         };
-        let row = |(notifier, address): &(String, String)| store::OutboxMessage {
+        self.note_open(report, &json);
+        let row = |(notifier, address, _): &(String, String, Route)| store::OutboxMessage {
             notifier: notifier.clone(),
             address: address.clone(),
             check: report.incident.check.clone(),
@@ -174,7 +178,43 @@ impl Outbox {
             json: json.clone(),
             created: report.at,
         };
-        self.notifiers.iter().map(row).collect()
+        self.getting(report).map(row).collect()
+    }
+
+    /// The notifiers that get `report`.
+    fn getting(&self, report: &Report) -> impl Iterator<Item = &(String, String, Route)> {
+        let all = self.notifiers.iter();
+        all.filter(|(_, _, route)| route.takes(report))
+    }
+
+    /// `report` in words, as JSON without secrets.
+    fn queued(&self, report: &Report) -> serde_json::Result<String> {
+        let render_context = RenderContext {
+            // dates are right even when the clock was set after the start
+            clock: self.clock.wall_clock(),
+            ..self.render_context.clone()
+        };
+        let queued_notification = QueuedNotification {
+            kind: report.kind.clone(),
+            message: self.format.render(report, &render_context),
+        };
+        serde_json::to_string(&queued_notification).map(secret::mask_json)
+    }
+
+    /// Remembers whether the incident of `report` is open; `json` is what was queued of it.
+    fn note_open(&self, report: &Report, json: &str) {
+        if let Ok(queued) = serde_json::from_str::<QueuedNotification>(json) {
+            let getting = self.getting(report).map(|(name, _, _)| name.as_str());
+            self.open.note(report, queued.message, getting);
+        }
+    }
+
+    /// An earlier run has reported that the incident of `report` is open: notifiers that repeat what is open go on.
+    pub fn recall(&self, report: &Report) {
+        if let Ok(json) = self.queued(report) {
+            self.note_open(report, &json);
+        }
+        self.news.notify_waiters();
     }
 }
 
@@ -213,6 +253,7 @@ pub struct NotificationQueue {
     workers: BTreeMap<String, RunningWorker>,
     /// Workers of notifiers that are gone: they finish the delivery under way.
     leaving: JoinSet<()>,
+    outbox: Outbox,
 }
 
 struct Shared {
@@ -220,6 +261,7 @@ struct Shared {
     news: Arc<Notify>,
     /// Notifiers that are paused after a failure.
     failing: Mutex<BTreeSet<String>>,
+    open: Arc<OpenIncidents>,
 }
 
 impl Shared {
@@ -238,15 +280,28 @@ struct RunningWorker {
 impl NotificationQueue {
     /// Starts a worker for each notifier. Needs a runtime.
     pub fn start(config: NotificationQueueConfig, delivery: Delivery) -> (Self, Outbox) {
-        let news = Arc::new(Notify::new());
+        let shared = Arc::new(Shared {
+            config,
+            news: Arc::default(),
+            failing: Mutex::default(),
+            open: Arc::default(),
+        });
+        let outbox = Outbox {
+            store: shared.config.store.clone(),
+            watchdog: shared.config.watchdog.clone(),
+            format: delivery.format.clone(),
+            render_context: delivery.render_context.clone(),
+            notifiers: Vec::new(),
+            open: Arc::clone(&shared.open),
+            logger: shared.config.logger.clone(),
+            clock: shared.config.clock,
+            news: Arc::clone(&shared.news),
+        };
         let mut queue = Self {
-            shared: Arc::new(Shared {
-                config,
-                news,
-                failing: Mutex::default(),
-            }),
+            shared,
             workers: BTreeMap::new(),
             leaving: JoinSet::new(),
+            outbox,
         };
         let outbox = queue.reconfigure(delivery);
         (queue, outbox)
@@ -262,7 +317,10 @@ impl NotificationQueue {
         } = delivery;
         let names = notifiers
             .iter()
-            .map(|(name, recipient)| (name.clone(), recipient.address.clone()))
+            .map(|(name, recipient)| {
+                let (address, route) = (recipient.address.clone(), recipient.route.clone());
+                (name.clone(), address, route)
+            })
             .collect();
         let before = std::mem::take(&mut self.workers);
         for (name, worker) in before {
@@ -287,17 +345,13 @@ impl NotificationQueue {
         }
         // of those that have left nothing is to be kept
         while self.leaving.try_join_next().is_some() {}
-        let config = &self.shared.config;
-        Outbox {
-            store: config.store.clone(),
-            watchdog: config.watchdog.clone(),
+        self.outbox = Outbox {
             format,
             render_context,
             notifiers: names,
-            logger: config.logger.clone(),
-            clock: config.clock,
-            news: Arc::clone(&self.shared.news),
-        }
+            ..self.outbox.clone()
+        };
+        self.outbox.clone()
     }
 
     fn start_worker(&self, name: String, recipient: Arc<Recipient>) -> RunningWorker {
@@ -308,6 +362,7 @@ impl NotificationQueue {
             shared: Arc::clone(&self.shared),
             failures: 0,
             paused_until: None,
+            repeat_at: Instant::now(),
         };
         let mut task = JoinSet::new();
         task.spawn(keep_working(worker));
@@ -348,6 +403,11 @@ impl NotificationQueue {
         }
         self.wake();
         self.report_unclaimed();
+    }
+
+    /// See [`Outbox::recall`].
+    pub fn recall(&self, report: &Report) {
+        self.outbox.recall(report);
     }
 
     /// Says which messages wait for notifiers that are not configured, if any. Does not wait for the store.
@@ -515,6 +575,8 @@ struct Worker {
     failures: u32,
     /// After a failure nothing is tried before this.
     paused_until: Option<Instant>,
+    /// Open incidents are sent again then, where the notifier wants that.
+    repeat_at: Instant,
 }
 
 /// What a worker waits for.
@@ -531,6 +593,11 @@ impl Worker {
         loop {
             // listen before asking, so that no news falls in between
             let news = shared.news.notified();
+            let is_repeated = self.recipient.borrow().notifier.is_repeated();
+            if is_repeated && self.repeat_at <= Instant::now() {
+                self.repeat().await;
+            }
+            let repeat_at = self.repeat_at;
             let wait = match self.paused_until.take() {
                 Some(until) if until > Instant::now() => {
                     self.paused_until = Some(until);
@@ -554,6 +621,29 @@ impl Worker {
                     Err(_) => return,
                 },
                 () = over => {}
+                () = sleep_until(repeat_at), if is_repeated => {}
+            }
+        }
+    }
+
+    /// Sends the open incidents again. Reports that wait are no hindrance: what is sent is how it is now.
+    async fn repeat(&mut self) {
+        self.repeat_at = Instant::now() + REPEAT;
+        let open = self.shared.open.of(&self.name);
+        if open.is_empty() {
+            return;
+        }
+        let recipient = Arc::clone(&self.recipient.borrow());
+        let mut task = JoinSet::new();
+        task.spawn(async move { recipient.notifier.repeat(&open).await });
+        match task.join_next().await {
+            Some(Ok(Ok(()))) if self.failures > 0 => self.works_again().await,
+            Some(Ok(Ok(()))) | None => {}
+            Some(Ok(Err(error))) => {
+                tracing::info!("cannot send open incidents to {} again: {error}", self.name);
+            }
+            Some(Err(error)) => {
+                tracing::warn!("cannot send open incidents to {} again: {error}", self.name);
             }
         }
     }
@@ -662,8 +752,10 @@ impl Worker {
         self.failures = self.failures.saturating_add(1);
         self.shared.failing().insert(self.name.clone());
         let seed = queued.message.number ^ now.as_millis();
-        self.paused_until = Some(Instant::now() + RETRY.pause(self.failures, seed));
-        let next = now + RETRY.pause(tries, seed);
+        // what the other side asks for is the least
+        let least = error.not_before().unwrap_or_default();
+        self.paused_until = Some(Instant::now() + RETRY.pause(self.failures, seed).max(least));
+        let next = now + RETRY.pause(tries, seed).max(least);
         let why = error.to_string();
         self.store_result(config.store.failed(queued.id, next, &why).await);
     }
@@ -681,6 +773,7 @@ impl Worker {
             incident: queued_notification.message.incident,
             report: queued_notification.message.number,
             kind: queued_notification.kind,
+            notifier: self.name.clone(),
             failure,
         });
     }

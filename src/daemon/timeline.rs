@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::health::{
     Counted, Decision, Incident, IncidentEvent, Moment, Note, Outcome, ReportKind, Verdict,
 };
+use crate::notify::text::visible;
 use crate::notify::transcript;
 
 /// Decisions so long before the first counted fail belong to it, such as a pause, or a new process.
@@ -251,12 +252,13 @@ fn of_entry(
         IncidentEvent::Delivered {
             report,
             kind,
+            notifier,
             failure,
         } => lines.push(line(
             at,
             8,
             LineKind::Report,
-            delivery(*report, kind, failure.as_deref()),
+            delivery(*report, kind, notifier, failure.as_deref()),
         )),
     }
 }
@@ -269,10 +271,14 @@ fn acted(outcome: &Outcome) -> String {
     }
 }
 
-fn delivery(report: u64, kind: &ReportKind, failure: Option<&str>) -> String {
+fn delivery(report: u64, kind: &ReportKind, notifier: &str, failure: Option<&str>) -> String {
     let kind = kind.as_str();
+    let to = match notifier {
+        "" => String::new(),
+        name => format!(" to {}", visible(name)),
+    };
     match failure {
-        None => format!("report {report} ({kind}) was delivered"),
-        Some(why) => format!("report {report} ({kind}) was NOT delivered: {why}"),
+        None => format!("report {report} ({kind}) was delivered{to}"),
+        Some(why) => format!("report {report} ({kind}) was NOT delivered{to}: {why}"),
     }
 }

@@ -9,9 +9,11 @@ use crate::clock::WallClock;
 use crate::config::settings::{CheckSettings, OnExit, Settings};
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
 use crate::notify::report::MailFormat;
-use crate::notify::spec::{MailSpec, MailVia};
+use crate::notify::route::Route;
+use crate::notify::spec::{MailSpec, MailVia, NotifierVia};
 use crate::notify::{
-    MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE, mail, sendmail, smtp, webhook,
+    COMMAND_DEADLINE, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE,
+    command as command_notifier, mail, sendmail, smtp, webhook,
 };
 use crate::probe::Probe;
 use crate::safe_path;
@@ -244,33 +246,57 @@ fn notifiers(
     host: &str,
 ) -> anyhow::Result<Notifiers> {
     let mut notifiers = Notifiers::new();
-    if let Some(spec) = &settings.notify.mail {
-        let via = match &spec.via {
-            MailVia::Sendmail(command) => command.clone(),
-            MailVia::Smtp(server) => format!("{}:{}", server.host, server.port),
+    let notify = &settings.notify;
+    let mut add = |name: String, route: Route, via: &NotifierVia| {
+        let (address, notifier) = match via {
+            NotifierVia::Mail(spec) => {
+                (mail_address(spec), mail_notifier(spec, run_options, host)?)
+            }
+            NotifierVia::Webhook(spec) => {
+                let notifier = webhook::WebhookNotifier::new(spec.clone(), WEBHOOK_DEADLINE);
+                (spec.address(), Notifier::Webhook(notifier))
+            }
+            NotifierVia::Command(line) => {
+                let notifier = command_notifier::CommandNotifier {
+                    command: line.clone(),
+                    deadline: COMMAND_DEADLINE,
+                };
+                (format!("exec {line:?}"), Notifier::Command(notifier))
+            }
         };
         let recipient = Recipient {
-            address: format!("mail to {} through {via}", spec.to.join(", ")),
-            notifier: mail_notifier(spec, run_options, host)?,
+            address,
+            route,
+            notifier,
         };
-        notifiers.insert("mail".to_owned(), recipient);
-    }
-    for spec in &settings.notify.webhooks {
-        let recipient = Recipient {
-            address: spec.address(),
-            notifier: Notifier::Webhook(webhook::WebhookNotifier::new(
-                spec.clone(),
-                WEBHOOK_DEADLINE,
-            )),
-        };
-        let name = spec.name();
         if notifiers.insert(name.clone(), recipient).is_some() {
-            anyhow::bail!(
-                "two notifiers are called {name:?}: give each webhook a `name` of its own"
-            );
+            anyhow::bail!("two notifiers are called {name:?}: give each a `name` of its own");
         }
+        Ok(())
+    };
+    if let Some(spec) = &notify.mail {
+        let via = NotifierVia::Mail(spec.clone());
+        add("mail".to_owned(), Route::default(), &via)?;
+    }
+    for spec in &notify.webhooks {
+        let route = Route {
+            pairs: spec.format.pairs(),
+            ..Route::default()
+        };
+        add(spec.name(), route, &NotifierVia::Webhook(spec.clone()))?;
+    }
+    for spec in &notify.notifiers {
+        add(spec.name.clone(), spec.route.clone(), &spec.via)?;
     }
     Ok(notifiers)
+}
+
+fn mail_address(spec: &MailSpec) -> String {
+    let via = match &spec.via {
+        MailVia::Sendmail(command) => command.clone(),
+        MailVia::Smtp(server) => format!("{}:{}", server.host, server.port),
+    };
+    format!("mail to {} through {via}", spec.to.join(", "))
 }
 
 fn mail_notifier(

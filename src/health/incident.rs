@@ -200,6 +200,9 @@ pub enum IncidentEvent {
     Delivered {
         report: u64,
         kind: ReportKind,
+        /// Through which notifier; empty in what older versions remembered.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        notifier: String,
         failure: Option<String>,
     },
 }

@@ -14,6 +14,7 @@ mod codes;
 mod exit;
 mod expectation;
 mod gate;
+pub mod glob;
 mod histogram;
 mod incident;
 mod memory;

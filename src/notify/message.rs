@@ -1,7 +1,7 @@
 //! What the reports and the notifiers share: the message between them, where and when the watchdog runs, and
 //! why a message was not taken.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -43,6 +43,14 @@ pub enum DeliveryError {
     /// The same message may well be taken later.
     #[error("{0}")]
     Temporary(String),
+    /// Likewise, and the other side has said when.
+    #[error("{why}")]
+    Later {
+        /// Why.
+        why: String,
+        /// Not before so long.
+        after: Duration,
+    },
     /// It will never be taken.
     #[error("{0}")]
     Permanent(String),
@@ -54,12 +62,24 @@ impl DeliveryError {
     pub fn bounded(self) -> Self {
         match self {
             Self::Temporary(why) => Self::Temporary(bounded(why)),
+            Self::Later { why, after } => Self::Later {
+                why: bounded(why),
+                after,
+            },
             Self::Permanent(why) => Self::Permanent(bounded(why)),
         }
     }
 
     /// Whether trying again is worth it.
     pub const fn is_temporary(&self) -> bool {
-        matches!(self, Self::Temporary(_))
+        matches!(self, Self::Temporary(_) | Self::Later { .. })
+    }
+
+    /// How long the other side wants to be left alone, if it has said so.
+    pub const fn not_before(&self) -> Option<Duration> {
+        match self {
+            Self::Later { after, .. } => Some(*after),
+            Self::Temporary(_) | Self::Permanent(_) => None,
+        }
     }
 }

@@ -2,10 +2,14 @@
 //! it. Nothing here waits without a deadline; when and how often a message
 //! is tried is the outbox's business.
 
+pub mod command;
 pub mod event;
+pub mod format;
 pub mod mail;
 mod message;
 pub mod report;
+pub mod route;
+pub mod sample;
 pub mod sendmail;
 pub mod smtp;
 pub mod spec;
@@ -24,6 +28,9 @@ pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);
 /// How long one webhook may take.
 pub const WEBHOOK_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long a command that takes a report may run.
+pub const COMMAND_DEADLINE: Duration = Duration::from_secs(30);
+
 /// One way to send notifications.
 #[derive(Clone, Debug)]
 pub enum Notifier {
@@ -31,7 +38,9 @@ pub enum Notifier {
     Mail(mail::MailNotifier),
     /// The drop-in listener's mail.
     Original(mail::OriginalMailer),
-    /// A JSON POST.
+    /// A command of the user's own.
+    Command(command::CommandNotifier),
+    /// A POST.
     Webhook(webhook::WebhookNotifier),
 }
 
@@ -44,8 +53,28 @@ impl Notifier {
         let taken = match self {
             Self::Mail(notifier) => notifier.deliver(message).await,
             Self::Original(notifier) => notifier.deliver(message).await,
+            Self::Command(notifier) => notifier.deliver(message).await,
             Self::Webhook(notifier) => notifier.deliver(message).await,
         };
         taken.map_err(DeliveryError::bounded)
+    }
+
+    /// Whether open incidents are sent again and again.
+    pub fn is_repeated(&self) -> bool {
+        match self {
+            Self::Webhook(notifier) => notifier.is_repeated(),
+            Self::Mail(_) | Self::Original(_) | Self::Command(_) => false,
+        }
+    }
+
+    /// Sends the open incidents `messages` again, where that is wanted.
+    ///
+    /// # Errors
+    /// Says why they were not taken.
+    pub async fn repeat(&self, messages: &[Notification]) -> Result<(), DeliveryError> {
+        match self {
+            Self::Webhook(notifier) => notifier.repeat(messages).await,
+            Self::Mail(_) | Self::Original(_) | Self::Command(_) => Ok(()),
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::message::DeliveryError;
 use super::text::brief;
 
 /// How much of the command's output is kept for the error.
-const KEPT_OUTPUT: usize = 4096;
+pub(super) const KEPT_OUTPUT: usize = 4096;
 
 /// The codes of sysexits.h that say it is the message itself: usage, data error, no input, no such user. Any
 /// other failure (no host, service unavailable, try again, not found, killed) can be mended while it waits.
@@ -40,40 +40,48 @@ impl Pipe {
             ends_with_us: false,
             env: Vec::new(),
         };
-        match exec::run(&command).await {
-            Ok(finished) => judge(&finished),
-            Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => {
-                Err(DeliveryError::Temporary(format!("sendmail: {error}")))
-            }
-            Err(ExecError::TimedOut {
-                after,
-                stdout,
-                stderr,
-            }) => {
-                let error_text = error_text(&stderr.text(), &stdout.text());
-                let after = after.as_secs_f32();
-                Err(DeliveryError::Temporary(format!(
-                    "sendmail was killed: not done within {after} s{error_text}"
-                )))
-            }
+        hand_over("sendmail", &command).await
+    }
+}
+
+/// Runs `command`, which takes a message and is called `what` in errors.
+///
+/// # Errors
+/// It could not be run, did not end in time, or did not succeed.
+pub(super) async fn hand_over(what: &str, command: &Command) -> Result<(), DeliveryError> {
+    match exec::run(command).await {
+        Ok(finished) => judge(what, &finished),
+        Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => {
+            Err(DeliveryError::Temporary(format!("{what}: {error}")))
+        }
+        Err(ExecError::TimedOut {
+            after,
+            stdout,
+            stderr,
+        }) => {
+            let error_text = error_text(&stderr.text(), &stdout.text());
+            let after = after.as_secs_f32();
+            Err(DeliveryError::Temporary(format!(
+                "{what} was killed: not done within {after} s{error_text}"
+            )))
         }
     }
 }
 
-fn judge(finished: &Finished) -> Result<(), DeliveryError> {
+fn judge(what: &str, finished: &Finished) -> Result<(), DeliveryError> {
     let error_text = error_text(&finished.stderr.text(), &finished.stdout.text());
     match finished.status.code() {
         Some(0) => Ok(()),
         Some(code) if PERMANENT.contains(&code) => Err(DeliveryError::Permanent(format!(
-            "sendmail refused the message with exit status {code}{error_text}"
+            "{what} refused the message with exit status {code}{error_text}"
         ))),
         Some(code) => Err(DeliveryError::Temporary(format!(
-            "sendmail failed with exit status {code}{error_text}"
+            "{what} failed with exit status {code}{error_text}"
         ))),
         None => {
             let signal = finished.status.signal().unwrap_or_default();
             Err(DeliveryError::Temporary(format!(
-                "sendmail was ended by signal {signal}{error_text}"
+                "{what} was ended by signal {signal}{error_text}"
             )))
         }
     }

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::format::WebhookFormat;
+use super::route::Route;
+use crate::exec::CommandLine;
 use crate::net::Address;
 use crate::net::http::Header;
 use crate::secret::{self, Secret, redact_url};
@@ -112,6 +115,8 @@ pub struct WebhookSpec {
     pub secret: Option<Secret>,
     /// Trust these roots (PEM) instead of the system's.
     pub cacert: Option<PathBuf>,
+    /// What is sent.
+    pub format: WebhookFormat,
 }
 
 impl WebhookSpec {
@@ -123,6 +128,7 @@ impl WebhookSpec {
             headers: Vec::new(),
             secret: None,
             cacert: None,
+            format: WebhookFormat::Json,
         }
     }
 
@@ -142,6 +148,28 @@ impl WebhookSpec {
         let letters: String = letters.collect();
         format!("{scheme}://{}#{letters}", self.url.host)
     }
+}
+
+/// A notifier with a name, and which reports it gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifierSpec {
+    /// Its reports wait under this name.
+    pub name: String,
+    /// Which reports it gets.
+    pub route: Route,
+    /// How it is reached.
+    pub via: NotifierVia,
+}
+
+/// How a notifier is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotifierVia {
+    /// By mail.
+    Mail(MailSpec),
+    /// By an HTTP request.
+    Webhook(WebhookSpec),
+    /// By a command of the user's own.
+    Command(CommandLine),
 }
 
 /// The URL of a webhook. It is a secret: with most services it is all that one needs to post.

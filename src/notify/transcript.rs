@@ -322,13 +322,18 @@ pub(super) fn history(incident: &Incident) -> Option<String> {
         if let IncidentEvent::Delivered {
             report,
             kind,
+            notifier,
             failure: Some(failure),
         } = &entry.event
         {
             let (kind, failure) = (kind.as_str(), brief(failure, BRIEF));
+            let to = match notifier.as_str() {
+                "" => String::new(),
+                name => format!(" to {}", visible(name)),
+            };
             let _ = write!(
                 text,
-                "\n  report {report} ({kind}) was not delivered: {failure}"
+                "\n  report {report} ({kind}) was not delivered{to}: {failure}"
             );
         }
     }

@@ -1,8 +1,7 @@
-//! A JSON POST per message. What is sent is the message's `event` (see `event`), byte for byte the same at
-//! every try. With a secret it is signed: `X-Httpok-Signature: sha256=HEX`, the HMAC of the body.
+//! A POST per message, in one of the formats of `format`. With a secret it is signed: `X-Httpok-Signature: sha256=HEX`, the HMAC of the body.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
@@ -17,12 +16,16 @@ use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::net::{Connection, connect_to_url, percent_decoded, tls};
 use crate::secret::Secret;
 
+use super::format::Payload;
 use super::message::{DeliveryError, Notification};
 use super::spec::WebhookSpec;
 use super::text::brief;
 
 /// How much of a refusal is read for the error.
 const KEPT_ANSWER: usize = 512;
+
+/// No receiver is left alone for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Where events are posted.
 #[derive(Clone, Debug)]
@@ -37,26 +40,56 @@ impl WebhookNotifier {
         Self { spec, deadline }
     }
 
+    /// Whether open incidents are sent again and again.
+    pub fn is_repeated(&self) -> bool {
+        self.spec.format.is_repeated()
+    }
+
     /// Posts `message`.
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
     pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
-        let body = message.event.to_string();
-        tokio::time::timeout(self.deadline, self.post(body.as_bytes()))
+        let payload = self
+            .spec
+            .format
+            .payload(self.url()?, message, SystemTime::now());
+        let payload = payload.map_err(|why| DeliveryError::Permanent(self.text(why)))?;
+        self.post(&payload).await
+    }
+
+    /// Posts the open incidents `messages` again.
+    ///
+    /// # Errors
+    /// Says why they were not taken.
+    pub async fn repeat(&self, messages: &[Notification]) -> Result<(), DeliveryError> {
+        let format = &self.spec.format;
+        match format.repeated(self.url()?, messages, SystemTime::now()) {
+            Some(payload) => self.post(&payload).await,
+            None => Ok(()),
+        }
+    }
+
+    fn url(&self) -> Result<Url, DeliveryError> {
+        Url::parse(self.spec.url.url.expose()).map_err(|error| self.temporary(error))
+    }
+
+    async fn post(&self, payload: &Payload) -> Result<(), DeliveryError> {
+        tokio::time::timeout(self.deadline, self.exchange(payload))
             .await
             .unwrap_or_else(|_| Err(self.temporary("not done in time")))
     }
 
-    async fn post(&self, body: &[u8]) -> Result<(), DeliveryError> {
-        let url = Url::parse(self.spec.url.url.expose()).map_err(|error| self.temporary(error))?;
+    async fn exchange(&self, payload: &Payload) -> Result<(), DeliveryError> {
+        let Payload { url, body } = payload;
+        let body = body.as_bytes();
         let request = HttpRequest {
             method: &Method::POST,
-            target: &target(&url),
-            headers: &self.headers(&url, body),
+            target: &target(url),
+            headers: &self.headers(url, body),
             body,
         };
-        let connection = self.connect(&url).await?;
+        let connection = self.connect(url).await?;
         let answer = request.send(connection).await;
         self.judge(answer.map_err(|error| self.temporary(error))?)
             .await
@@ -115,6 +148,8 @@ impl WebhookNotifier {
         if (200..300).contains(&code) {
             return Ok(());
         }
+        let after = answer.head().values("retry-after").next();
+        let after = after.and_then(|text| retry_after(text, SystemTime::now()));
         let mut said = Vec::new();
         while said.len() < KEPT_ANSWER {
             let Ok(Some(piece)) = answer.piece().await else {
@@ -130,18 +165,34 @@ impl WebhookNotifier {
             status(code)
         );
         // a timeout of theirs, or too many requests
-        Err(match matches!(code, 408 | 429) || code >= 500 {
-            true => DeliveryError::Temporary(why),
-            false => DeliveryError::Permanent(why),
+        let is_temporary = matches!(code, 408 | 425 | 429) || code >= 500;
+        Err(match (is_temporary, after) {
+            (true, Some(after)) => DeliveryError::Later { why, after },
+            (true, None) => DeliveryError::Temporary(why),
+            (false, _) => DeliveryError::Permanent(why),
         })
     }
 
     fn temporary(&self, why: impl std::fmt::Display) -> DeliveryError {
-        DeliveryError::Temporary(bounded(format!(
-            "webhook at \"{}\": {why}",
-            self.spec.url.host
-        )))
+        DeliveryError::Temporary(self.text(why))
     }
+
+    fn text(&self, why: impl std::fmt::Display) -> String {
+        bounded(format!("webhook at \"{}\": {why}", self.spec.url.host))
+    }
+}
+
+/// The pause that `Retry-After` asks for: seconds or a date. It is never longer than [`LONGEST_PAUSE`].
+fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    let pause = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            date.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(pause.min(LONGEST_PAUSE))
 }
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-httpok-signature");
@@ -166,5 +217,22 @@ mod tests {
             signature(&Secret::new("Jefe"), b"what do ya want for nothing?"),
             "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_bounded() {
+        let now = httpdate::parse_http_date("Fri, 01 May 2026 03:12:04 GMT").expect("a date");
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("Fri, 01 May 2026 03:12:34 GMT", Some(30)),
+            ("Fri, 01 May 2026 03:12:00 GMT", Some(0)),
+            ("999999", Some(3600)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(retry_after(text, now), expected, "{text}");
+        }
     }
 }

@@ -418,6 +418,7 @@ impl World {
                 incident: report.incident.id,
                 report: report.number,
                 kind: report.kind,
+                notifier: "mail".to_owned(),
                 failure: (how % 3 == 1).then(|| "no".to_owned()),
             },
             Effect::Note(_) => return,

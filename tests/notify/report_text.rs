@@ -571,6 +571,7 @@ fn undelivered_report_is_mentioned_in_the_next() {
     let told = |report| IncidentEvent::Delivered {
         report,
         kind: ReportKind::Unknown,
+        notifier: "pager".into(),
         failure: Some("mail.example.org is down".into()),
     };
     let mut entries = restarted();
@@ -582,7 +583,7 @@ fn undelivered_report_is_mentioned_in_the_next() {
     assert!(
         message
             .text
-            .contains("report 3 (unknown) was not delivered: mail.example.org is down"),
+            .contains("report 3 (unknown) was not delivered to pager: mail.example.org is down"),
         "{}",
         message.text
     );

@@ -286,6 +286,7 @@ impl<'a> World<'a> {
                         incident: report.incident.id.clone(),
                         report: report.number,
                         kind: report.kind.clone(),
+                        notifier: String::new(),
                         failure: None,
                     };
                     self.at(self.now, QueuedEvent::Event(delivered));

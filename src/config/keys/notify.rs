@@ -1,12 +1,19 @@
-//! The keys of `[mail]` and `[[webhook]]`.
+//! The keys of `[mail]`, `[[webhook]]` and `[[notify]]`.
 
 use super::kind::{Kind, SPAN};
-use super::{Section, defaulted, optional, required};
+use super::{Key, Section, defaulted, optional, required, table};
+use crate::notify::format::WebhookFormat;
+use crate::notify::route::Topic;
 
 pub static MAIL: Section = Section::new(
     "mail",
     "Reports by mail. They wait on disk until they are delivered, for five days if need be.",
-    &[&[
+    &[&MAIL_KEYS, &REMINDER],
+);
+
+static NOTIFY_MAIL: Section = Section::new("notify.mail", "Mails to these people.", &[&MAIL_KEYS]);
+
+static MAIL_KEYS: [Key; 6] = [
         required(
             "to",
             Kind::Each(&Kind::Named("mail address")),
@@ -49,51 +56,138 @@ pub static MAIL: Section = Section::new(
         )
         .default_words("those of the system")
         .beside("smtp = \"smtp+starttls://mail.example.org:587\""),
-        optional(
-            "reminder",
-            Kind::Any(&[SPAN, Kind::Off, Kind::Words(&["never"])]),
-            "\"1h\"",
-            "The pause between reminders that a check is still down.",
-        )
-        .default_words("no reminders"),
-    ]],
-);
+];
+
+static REMINDER: [Key; 1] = [optional(
+    "reminder",
+    Kind::Any(&[SPAN, Kind::Off, Kind::Words(&["never"])]),
+    "\"1h\"",
+    "The pause between reminders that a check is still down.",
+)
+.default_words("no reminders")];
 
 pub static WEBHOOK: Section = Section::new(
     "webhook",
-    "Reports by HTTP: a POST with a JSON object.",
-    &[&[
-        optional(
-            "name",
-            Kind::Named("1 to 64 characters"),
-            "\"pager\"",
-            "What it is called in status, and under which its reports wait when its other keys change.",
-        )
-        .default_words("one that is made from the URL"),
-        required(
-            "url",
-            Kind::Secret,
-            "\"https://hooks.example.org/httpok\"",
-            "Where the reports are sent.",
-        ),
-        optional(
-            "headers",
-            Kind::Map(&Kind::Secret),
-            "{ Authorization = \"Bearer ${env:HOOK_TOKEN}\" }",
-            "Headers that are sent besides.",
-        ),
-        optional(
-            "secret",
-            Kind::Secret,
-            "\"${env:HOOK_SECRET}\"",
-            "The key of the HMAC-SHA256 signature that is sent in a header.",
-        ),
-        optional(
-            "cacert",
-            Kind::Path,
-            "\"/etc/ssl/hooks-ca.pem\"",
-            "The certificates to trust, in PEM.",
-        )
-        .default_words("those of the system"),
-    ]],
+    "Reports by HTTP: a POST for each.",
+    &[&WEBHOOK_NAME, &WEBHOOK_KEYS],
 );
+
+static NOTIFY_WEBHOOK: Section = Section::new(
+    "notify.webhook",
+    "A POST for each report.",
+    &[&WEBHOOK_KEYS],
+);
+
+static WEBHOOK_NAME: [Key; 1] = [optional(
+    "name",
+    Kind::Named("1 to 64 characters"),
+    "\"pager\"",
+    "What it is called in status, and under which its reports wait when its other keys change.",
+)
+.default_words("one that is made from the URL")];
+
+static WEBHOOK_KEYS: [Key; 7] = [
+    required(
+        "url",
+        Kind::Secret,
+        "\"https://hooks.example.org/httpok\"",
+        "Where the reports are sent.",
+    ),
+    optional(
+        "headers",
+        Kind::Map(&Kind::Secret),
+        "{ Authorization = \"Bearer ${env:HOOK_TOKEN}\" }",
+        "Headers that are sent besides.",
+    ),
+    optional(
+        "secret",
+        Kind::Secret,
+        "\"${env:HOOK_SECRET}\"",
+        "The key of the HMAC-SHA256 signature that is sent in a header.",
+    ),
+    optional(
+        "cacert",
+        Kind::Path,
+        "\"/etc/ssl/hooks-ca.pem\"",
+        "The certificates to trust, in PEM.",
+    )
+    .default_words("those of the system"),
+    defaulted(
+        "format",
+        Kind::Words(&WebhookFormat::WORDS),
+        "\"json\"",
+        "What is sent: httpok's own JSON, what Slack (Mattermost, Rocket.Chat), Alertmanager, PagerDuty or ntfy \
+             take, or a body of your own.",
+    ),
+    optional(
+        "routing_key",
+        Kind::Secret,
+        "\"${env:PAGERDUTY_KEY}\"",
+        "The integration key of PagerDuty's Events API v2; the format is then pagerduty.",
+    )
+    .instead_of("format"),
+    optional(
+        "body",
+        Kind::Text,
+        "'{\"text\": {{ subject | tojson }}}'",
+        "A template in Jinja's syntax over the keys of httpok's JSON; the format is then template.",
+    )
+    .instead_of("format"),
+];
+
+pub static NOTIFY: Section = Section {
+    any_of: &["mail", "webhook", "exec"],
+    ..Section::new(
+        "notify",
+        "Who gets which reports: by mail, by HTTP, or by a command. [mail] and [[webhook]] get all of them.",
+        &[&NOTIFY_KEYS],
+    )
+};
+
+static NOTIFY_KEYS: [Key; 7] = [
+    required(
+        "name",
+        Kind::Named("1 to 64 characters"),
+        "\"on-call\"",
+        "What it is called in status and explain, and under which its reports wait.",
+    ),
+    optional(
+        "on",
+        Kind::Each(&Kind::Words(&TOPICS)),
+        "[\"down\", \"gave_up\", \"recovered\"]",
+        "The reports that it gets.",
+    )
+    .default_words("all"),
+    optional(
+        "checks",
+        Kind::Each(&Kind::Named("name or pattern with * and ?")),
+        "[\"shop*\"]",
+        "The checks whose reports it gets.",
+    )
+    .default_words("all"),
+    optional(
+        "not_checks",
+        Kind::Each(&Kind::Named("name or pattern with * and ?")),
+        "[\"*-test\"]",
+        "Checks whose reports it does not get.",
+    ),
+    optional(
+        "exec",
+        Kind::Command,
+        "[\"/usr/local/bin/page\", \"on-call\"]",
+        "A command that gets the report as JSON on standard input, and its main words as HTTPOK_CHECK, HTTPOK_KIND and so on.",
+    ),
+    table("mail", Kind::Table(&NOTIFY_MAIL), "By mail."),
+    table("webhook", Kind::Table(&NOTIFY_WEBHOOK), "By HTTP."),
+];
+
+/// The words of `on`.
+static TOPICS: [&str; 8] = {
+    let mut words = [""; 8];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = Topic::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};

@@ -2,7 +2,7 @@
 
 use super::check::CHECK;
 use super::kind::{Kind, SPAN};
-use super::notify::{MAIL, WEBHOOK};
+use super::notify::{MAIL, NOTIFY, WEBHOOK};
 use super::program::{EMBEDDED, PROGRAM};
 use super::serve::SERVE;
 use super::supervisor::SUPERVISOR;
@@ -86,7 +86,7 @@ static KEYS: [Key; 9] = [
     ),
 ];
 
-static TABLES: [Key; 8] = [
+static TABLES: [Key; 9] = [
     table(
         DEFAULTS,
         Kind::Table(&CHECK),
@@ -104,6 +104,7 @@ static TABLES: [Key; 8] = [
         Kind::Tables(&WEBHOOK),
         "Reports by HTTP requests.",
     ),
+    table("notify", Kind::Tables(&NOTIFY), "Who gets which reports."),
     table("serve", Kind::Table(&SERVE), "What is served where."),
     table(
         "program",

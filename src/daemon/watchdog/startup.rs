@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Watchdog;
-use crate::health::{Event, Memory};
+use crate::health::{DownState, Event, Memory, Report, ReportKind};
 
 /// How long the first probes wait for unfinished restarts of an earlier run.
 const RECOVER_FOR: Duration = Duration::from_secs(10);
@@ -42,6 +42,7 @@ impl Watchdog {
                         self.removed.push(check.clone());
                     }
                     remembered.extend(memory.incident.as_ref().map(|open| open.id.clone()));
+                    self.recall_report(&check, &memory);
                     self.monitor.restore(&check, memory);
                 }
                 Err(error) => {
@@ -75,6 +76,30 @@ impl Watchdog {
         {
             (open.entries, open.dropped) = (stored.entries, stored.dropped);
         }
+    }
+
+    /// What an earlier run has reported as open is open, for notifiers that repeat that.
+    fn recall_report(&self, check: &str, memory: &Memory) {
+        let Some((incident, known)) = memory.incident.as_ref().zip(self.monitor.check(check))
+        else {
+            return;
+        };
+        if !incident.notified {
+            return;
+        }
+        let kind = match memory.gave_up {
+            Some(_) => ReportKind::GaveUp { rearm: None },
+            None => ReportKind::Down {
+                state: DownState::NotifyOnly,
+            },
+        };
+        self.notification_queue.recall(&Report {
+            number: incident.reports,
+            kind,
+            at: self.executor.clock.now(),
+            url: known.url.clone(),
+            incident: incident.clone(),
+        });
     }
 
     /// Moves what a run with a wrong clock remembered of `check` to now, and says so.

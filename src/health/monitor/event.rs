@@ -85,6 +85,9 @@ pub enum Event {
         incident: String,
         report: u64,
         kind: ReportKind,
+        /// Through which notifier; empty in journals of older versions.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        notifier: String,
         failure: Option<String>,
     },
     /// A person holds a check's actions.

@@ -197,11 +197,13 @@ impl Monitor {
                 incident,
                 report,
                 kind,
+                notifier,
                 failure,
             } => {
                 let delivered = IncidentEvent::Delivered {
                     report,
                     kind,
+                    notifier,
                     failure,
                 };
                 self.delivered(now, &check, &incident, delivered);

@@ -144,6 +144,10 @@ impl MailServer {
         };
         match error {
             DeliveryError::Temporary(why) => DeliveryError::Temporary(name(why)),
+            DeliveryError::Later { why, after } => DeliveryError::Later {
+                why: name(why),
+                after,
+            },
             DeliveryError::Permanent(why) => DeliveryError::Permanent(name(why)),
         }
     }

@@ -1,0 +1,70 @@
+//! A report that nothing has caused: templates are tried with it, and `httpok notify test` sends it.
+
+use std::time::{Duration, SystemTime};
+
+use super::message::{Notification, RenderContext};
+use super::report::MailFormat;
+use crate::clock::WallClock;
+use crate::health::{
+    CheckResult, DownState, Expectation, Incident, IncidentEvent, Moment, Observation, Phase,
+    Reason, Report, ReportKind, Trouble,
+};
+
+/// The check that the report is about.
+pub const CHECK: &str = "httpok-test";
+
+/// A report from `host`, made at `at`, that a check is down.
+pub fn notification(host: &str, at: SystemTime) -> Notification {
+    render(
+        host,
+        at,
+        ReportKind::Down {
+            state: DownState::NotifyOnly,
+        },
+    )
+}
+
+/// The report that ends the incident of [`notification`].
+pub fn end(host: &str, at: SystemTime) -> Notification {
+    render(
+        host,
+        at,
+        ReportKind::Recovered {
+            down: Duration::from_secs(1),
+        },
+    )
+}
+
+fn render(host: &str, at: SystemTime, kind: ReportKind) -> Notification {
+    let trouble = Trouble::new(
+        Reason::Status,
+        Phase::FirstByte,
+        "this is a test of the notifier: nothing is down",
+    );
+    let seen = Observation::of_trouble(trouble);
+    let judgement = Expectation::default().judge(&seen);
+    let now = Moment::default();
+    let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH);
+    let id = format!("test-{}", since_1970.unwrap_or_default().as_millis());
+    let mut incident = Incident::open(id, CHECK, now, now);
+    incident.notified = true;
+    let number = match kind {
+        ReportKind::Recovered { .. } => 2,
+        _ => 1,
+    };
+    incident.reports = number;
+    let result = CheckResult { seen, judgement };
+    incident.note(now, IncidentEvent::Probed(Box::new(result)));
+    let report = Report {
+        number,
+        kind,
+        at: now,
+        url: "http://127.0.0.1/httpok-test".to_owned(),
+        incident,
+    };
+    let render_context = RenderContext {
+        host: host.to_owned(),
+        clock: WallClock { origin: at },
+    };
+    MailFormat::Full.render(&report, &render_context)
+}
