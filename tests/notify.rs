@@ -5,6 +5,8 @@ mod hostile;
 #[path = "support/smtp.rs"]
 mod smtp;
 
+#[path = "notify/formats.rs"]
+mod formats;
 #[path = "notify/mail.rs"]
 mod mail;
 #[path = "notify/mailserver.rs"]

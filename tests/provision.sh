@@ -30,6 +30,7 @@ need ps procps
 need podman podman
 need haproxy haproxy
 need promtool prometheus
+need prometheus-alertmanager prometheus-alertmanager
 need nc netcat-openbsd
 need chromium chromium
 need runc runc

@@ -1,7 +1,7 @@
 //! `[mail]`, `[[webhook]]` and `[[notify]]`: where notifications go, and how.
 
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 
@@ -12,12 +12,9 @@ use super::diagnostics::Diagnostic;
 use super::http::read_headers;
 use super::table::TomlTable;
 use super::value::TomlValue;
-use crate::notify::format::{Template, WebhookFormat};
-use crate::notify::route::{Route, Topic};
-use crate::notify::sample;
 use crate::notify::spec::{
-    MailSpec, MailVia, NotifierSpec, NotifierVia, SMTP_EXAMPLE, Security, SmtpSpec, WebhookSpec,
-    WebhookUrl,
+    MailSpec, MailVia, NotifierSpec, NotifierVia, Route, SMTP_EXAMPLE, Security, SmtpSpec,
+    Template, Topic, WebhookFormat, WebhookSpec, WebhookUrl,
 };
 use crate::secret::Secret;
 
@@ -285,9 +282,8 @@ fn read_format(table: &TomlTable<'_>, is_typed: bool) -> Option<WebhookFormat> {
 /// The user's own body, tried with a sample. Without a `Content-Type` it is JSON.
 fn template(value: &TomlValue<'_>, is_typed: bool) -> Option<Template> {
     let text = value.some_text()?;
-    let event = sample::notification("localhost", SystemTime::UNIX_EPOCH).event;
-    let template = value.accept(Template::parse(&text, &event))?;
-    let rendered = value.accept(template.render(&event))?;
+    let template = Template::new(text);
+    let rendered = value.accept(template.sample())?;
     if let (false, Err(error)) = (
         is_typed,
         serde_json::from_str::<serde_json::Value>(&rendered),

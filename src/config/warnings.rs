@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::settings::Settings;
-use crate::notify::spec::{MailVia, Security};
+use crate::notify::spec::{MailVia, NotifierVia, Security};
 use crate::secret::login_end;
 
 impl Settings {
@@ -28,18 +28,29 @@ impl Settings {
     /// What is sent in the clear to another machine, and what would be better.
     fn sent_in_the_clear(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let Some(mail) = &self.notify.mail
-            && let MailVia::Smtp(server) = &mail.via
-            && server.security == Security::Plain
-            && server.user.is_some()
-            && !is_here(&server.host)
-        {
-            let host = &server.host;
-            warnings.push(format!(
-                "mail: the password for {host:?} is sent in the clear: use smtps:// or smtp+starttls://"
-            ));
+        let mails = self.notify.notifiers.iter();
+        let mails = mails.filter_map(|notifier| match &notifier.via {
+            NotifierVia::Mail(mail) => Some(mail),
+            NotifierVia::Webhook(_) | NotifierVia::Command(_) => None,
+        });
+        for mail in self.notify.mail.iter().chain(mails) {
+            if let MailVia::Smtp(server) = &mail.via
+                && server.security == Security::Plain
+                && server.user.is_some()
+                && !is_here(&server.host)
+            {
+                let host = &server.host;
+                warnings.push(format!(
+                    "mail: the password for {host:?} is sent in the clear: use smtps:// or smtp+starttls://"
+                ));
+            }
         }
-        for webhook in &self.notify.webhooks {
+        let webhooks = self.notify.notifiers.iter();
+        let webhooks = webhooks.filter_map(|notifier| match &notifier.via {
+            NotifierVia::Webhook(webhook) => Some(webhook),
+            NotifierVia::Mail(_) | NotifierVia::Command(_) => None,
+        });
+        for webhook in self.notify.webhooks.iter().chain(webhooks) {
             let url = &webhook.url;
             let has_login = login_end(url.url.expose()).is_some();
             if !url.is_secure && has_login && !is_here(&url.host) {

@@ -240,7 +240,11 @@ fn is_named(backend: Backend, settings: &Settings) -> bool {
     targets.any(|target| target.backend.unwrap_or(default) == backend)
 }
 
-fn notifiers(
+/// Where notifications go, by the notifiers' names.
+///
+/// # Errors
+/// Says which notifier cannot be made, or has another's name.
+pub fn notifiers(
     settings: &Settings,
     run_options: &RunOptions,
     host: &str,

@@ -29,6 +29,7 @@ impl CommandNotifier {
             timeout: self.deadline,
             max_output: sendmail::KEPT_OUTPUT,
             env: environment(message),
+            ends_with_us: false,
         };
         sendmail::hand_over("the command", &command).await
     }

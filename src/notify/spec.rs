@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::format::WebhookFormat;
-use super::route::Route;
+pub use super::format::{Template, WebhookFormat};
+pub use super::route::{Route, Topic};
 use crate::exec::CommandLine;
 use crate::net::Address;
 use crate::net::http::Header;

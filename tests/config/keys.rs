@@ -24,6 +24,10 @@ fn needs(section: &'static Section, only: &str, there: &[&str]) -> String {
             lines.push_str(&format!("{} = {}\n", key.name, key.example));
         }
     }
+    let ways = ["mail", "webhook", "exec"];
+    if section.path == "notify" && !ways.iter().any(|key| there.contains(key)) {
+        lines.push_str("exec = [\"true\"]\n");
+    }
     if section.path == "check"
         && !["url", "command", "preset"]
             .iter()
@@ -275,6 +279,11 @@ fn the_schema_agrees_with_the_reader() {
         "[mail]\n",
         "[mail]\nto = 5\n",
         "[[webhook]]\n",
+        "[[notify]]\nexec = [\"true\"]\n",
+        "[[notify]]\nname = \"a\"\n",
+        "[[notify]]\nname = \"a\"\nexec = [\"true\"]\non = [\"lunch\"]\n",
+        "[[notify]]\nname = \"a\"\nwebhook = { url = \"http://h/\", format = \"smoke\" }\n",
+        "[[notify]]\nname = \"a\"\nmail = { to = \"a@h\", reminder = \"1h\" }\n",
         "[serve]\nunavailable_status_code = 99\n",
         "[serve.healthy]\noutbox = true\n",
         "[embedded]\non_exit = \"explode\"\n",

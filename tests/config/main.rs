@@ -355,6 +355,7 @@ fn every_key_arrives_in_the_settings() {
             headers: vec![sent("Authorization", "Bearer hunter2")],
             secret: Some("hunter2".into()),
             cacert: Some("/etc/ca.pem".into()),
+            format: httpok::notify::format::WebhookFormat::Json,
         },
         WebhookSpec::new(WebhookUrl::parse("http://127.0.0.1:1/x").expect("a URL")),
     ];

@@ -77,7 +77,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Posts to a server that gives `answer`: what it got, and what came of it.
-async fn exchange(
+pub async fn exchange(
     answer: &str,
     change: impl FnOnce(&mut WebhookSpec),
 ) -> (String, Vec<u8>, Result<(), DeliveryError>) {
@@ -91,6 +91,23 @@ async fn exchange(
     };
     let ((head, body), posted) = tokio::join!(server, post(target));
     (head, body, posted)
+}
+
+#[tokio::test]
+async fn a_pause_that_the_receiver_asks_for_is_known() {
+    for (answer, expected) in [
+        ("429 Too Many Requests\r\nRetry-After: 7", Some(7)),
+        ("503 Service Unavailable\r\nRetry-After: 99999", Some(3600)),
+        ("429 Too Many Requests", None),
+        ("404 Not Found\r\nRetry-After: 7", None),
+    ] {
+        let text = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+        let (_, _, posted) = exchange(&text, |_| {}).await;
+        let error = posted.expect_err("refused");
+        let pause = error.not_before();
+        assert_eq!(pause, expected.map(Duration::from_secs), "{answer}");
+        assert_eq!(error.is_temporary(), !answer.starts_with("404"), "{answer}");
+    }
 }
 
 #[tokio::test]

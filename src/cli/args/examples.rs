@@ -154,6 +154,17 @@ pub const NOTIFY_SEND: &[Example] = &[(
     "httpok notify send 'https://hooks.example.org#1f0c22ab' mail",
 )];
 
+pub const NOTIFY_TEST: &[Example] = &[
+    (
+        "Does everybody get what they should?",
+        "httpok notify test --config /etc/httpok.toml",
+    ),
+    (
+        "After a change of the mail server",
+        "httpok notify test mail --config /etc/httpok.toml",
+    ),
+];
+
 pub const NOTIFY_DROP: &[Example] = &[("Nobody needs to know any more", "httpok notify drop mail")];
 
 pub const SIMULATE: &[Example] = &[
@@ -226,6 +237,7 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-reset" => RESET,
         "httpok-reload" => RELOAD,
         "httpok-notify-send" => NOTIFY_SEND,
+        "httpok-notify-test" => NOTIFY_TEST,
         "httpok-notify-drop" => NOTIFY_DROP,
         "httpok-health-set" => HEALTH_SET,
         "httpok-monitor" => MONITOR,

@@ -225,6 +225,21 @@ pub enum HealthCommand {
 /// What can be done with notifications that wait.
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
+    /// Send a sample report through each notifier of a configuration file
+    ///
+    /// Says of each what the other side answered. A receiver that pairs what begins with what ends
+    /// (Alertmanager, PagerDuty) gets the end, too. The exit status is 3 when one did not take it.
+    #[command(after_long_help = examples::help(examples::NOTIFY_TEST))]
+    Test {
+        /// This notifier only, such as mail
+        #[arg(value_name = "NOTIFIER")]
+        name: Option<String>,
+
+        /// The file that the notifiers stand in
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+
     /// Have the notifications for one notifier delivered by another
     ///
     /// For those of a notifier that is not in the configuration any more, and for those that were given up.

@@ -2,6 +2,7 @@
 //! what is true now; the watchdog decides.
 
 pub mod find;
+mod notify_test;
 mod programs;
 mod screen;
 mod table;
@@ -304,6 +305,9 @@ pub fn reload(place: &WatchdogArgs, env: Env<'_>) -> Exit {
 /// `httpok notify`.
 pub fn notify(command: &NotifyCommand, env: Env<'_>) -> Exit {
     let (place, from, ask) = match command {
+        NotifyCommand::Test { name, config } => {
+            return notify_test::run(name.as_deref(), config, env);
+        }
         NotifyCommand::Send { from, to, place } => {
             let (from, to) = (from.clone(), to.clone());
             (place, from.clone(), ControlCommand::Send { from, to })

@@ -2,8 +2,7 @@
 
 use super::kind::{Kind, SPAN};
 use super::{Key, Section, defaulted, optional, required, table};
-use crate::notify::format::WebhookFormat;
-use crate::notify::route::Topic;
+use crate::notify::spec::{Topic, WebhookFormat};
 
 pub static MAIL: Section = Section::new(
     "mail",
@@ -177,8 +176,8 @@ static NOTIFY_KEYS: [Key; 7] = [
         "[\"/usr/local/bin/page\", \"on-call\"]",
         "A command that gets the report as JSON on standard input, and its main words as HTTPOK_CHECK, HTTPOK_KIND and so on.",
     ),
-    table("mail", Kind::Table(&NOTIFY_MAIL), "By mail."),
-    table("webhook", Kind::Table(&NOTIFY_WEBHOOK), "By HTTP."),
+    table("mail", Kind::Table(&NOTIFY_MAIL), "Reports by mail."),
+    table("webhook", Kind::Table(&NOTIFY_WEBHOOK), "Reports by HTTP."),
 ];
 
 /// The words of `on`.

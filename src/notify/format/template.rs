@@ -1,7 +1,11 @@
 //! The user's own body: a template in Jinja's syntax over the keys of a report's JSON.
 
+use std::time::SystemTime;
+
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::Value;
+
+use crate::notify::sample;
 
 /// A template may take so many steps: a loop without end is an error.
 const FUEL: u64 = 100_000;
@@ -9,19 +13,22 @@ const FUEL: u64 = 100_000;
 /// The longest body, in bytes.
 const LONGEST: usize = 256 * 1024;
 
-/// A template that was valid with a sample.
+/// A template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(String);
 
 impl Template {
-    /// The template `text`, tried with `sample`.
+    /// The template `text`, whatever is wrong with it.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The body for a sample.
     ///
     /// # Errors
-    /// Says what is wrong with it, and on which of its lines.
-    pub fn parse(text: &str, sample: &Value) -> Result<Self, String> {
-        let template = Self(text.to_owned());
-        template.render(sample)?;
-        Ok(template)
+    /// Says what is wrong with the template, and on which of its lines.
+    pub fn sample(&self) -> Result<String, String> {
+        self.render(&sample::notification("localhost", SystemTime::UNIX_EPOCH).event)
     }
 
     /// The body for the report `event`.

@@ -1,0 +1,268 @@
+//! Who gets which reports from a watchdog as a process: Debian's Alertmanager, which has to show exactly what is down
+//! while it is restarted, and commands with `on` and `checks`.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod program;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod site;
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use program::Program;
+use serde_json::Value;
+use site::{Site, says};
+use support::wait_until;
+
+/// Reports are sent again every minute.
+const LIMIT: Duration = Duration::from_secs(180);
+
+const CHECKS: usize = 20;
+const ROUNDS: usize = 10;
+
+/// Alertmanager on a port of its own; killed when dropped.
+struct Alertmanager(Child);
+
+impl Alertmanager {
+    fn start(dir: &Path, port: u16) -> Self {
+        let config = dir.join("alertmanager.yml");
+        fs::write(
+            &config,
+            "route: { receiver: none }\nreceivers: [{ name: none }]\n",
+        )
+        .unwrap();
+        let child = Command::new("prometheus-alertmanager")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.path={}", dir.join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--cluster.listen-address=")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let started = Self(child);
+        wait_until("Alertmanager answers", LIMIT, || active(port).is_some());
+        started
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The checks of the alerts that are active.
+fn active(port: u16) -> Option<BTreeSet<String>> {
+    let url = format!("http://127.0.0.1:{port}/api/v2/alerts?active=true");
+    let output = Command::new("curl").args(["-sf", &url]).output().unwrap();
+    let alerts: Value = serde_json::from_slice(&output.stdout).ok()?;
+    let checks = alerts.as_array()?.iter();
+    let checks = checks.map(|alert| alert["labels"]["check"].as_str().unwrap().to_owned());
+    Some(checks.collect())
+}
+
+fn httpok(dir: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+    command
+        .args(words)
+        .env("STATE_DIRECTORY", dir.join("state"))
+        .env_remove("SUPERVISOR_SERVER_URL")
+        .current_dir(dir);
+    command
+}
+
+#[test]
+fn alertmanager_shows_exactly_the_open_incidents_after_200_and_a_restart_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start();
+    // a bit for each check that fails
+    let failing = Arc::new(AtomicU64::new(0));
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let mut text = format!(
+        "panic_threshold = false\n[defaults]\nevery = \"100ms\"\nfail_after = 1\ngrace = 0\n\
+         [[webhook]]\nname = \"am\"\nurl = \"http://127.0.0.1:{port}\"\nformat = \"alertmanager\"\n"
+    );
+    for check in 0..CHECKS {
+        let failing = Arc::clone(&failing);
+        site.answer(&format!("/{check}"), move || {
+            match failing.load(Ordering::SeqCst) >> check & 1 {
+                0 => says("200 OK", "all fine"),
+                _ => says("500 Oh", "no"),
+            }
+        });
+        let url = site.origin();
+        text.push_str(&format!(
+            "[[check]]\nname = \"c{check}\"\nurl = \"{url}/{check}\"\n"
+        ));
+    }
+    fs::write(dir.path().join("httpok.toml"), text).unwrap();
+    let mut alertmanager = Some(Alertmanager::start(dir.path(), port));
+    let watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    let down = || {
+        let output = httpok(dir.path(), &["status", "--json"]).output().unwrap();
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let checks = status["snapshot"]["checks"].as_array().cloned();
+        let checks = checks.unwrap_or_default().into_iter();
+        let down = checks.filter(|check| check["status"] == "down");
+        down.map(|check| check["name"].as_str().unwrap().to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    for round in 0..ROUNDS {
+        if round == ROUNDS / 2 {
+            // it forgets what it knew
+            alertmanager = None;
+        }
+        failing.store((1 << CHECKS) - 1, Ordering::SeqCst);
+        wait_until("all are down", LIMIT, || down().len() == CHECKS);
+        if round + 1 < ROUNDS {
+            failing.store(0, Ordering::SeqCst);
+            wait_until("all are up", LIMIT, || down().is_empty());
+        }
+        if round == ROUNDS / 2 {
+            alertmanager = Some(Alertmanager::start(dir.path(), port));
+        }
+    }
+    // of the last round every other check stays down
+    failing.store(0x55555, Ordering::SeqCst);
+    let expected: BTreeSet<_> = (0..CHECKS)
+        .step_by(2)
+        .map(|check| format!("c{check}"))
+        .collect();
+    wait_until("half of them are down", LIMIT, || down() == expected);
+    wait_until("Alertmanager shows them", LIMIT, || {
+        active(port).as_ref() == Some(&expected)
+    });
+    // and one that comes back empty gets what is open, though nothing changes
+    drop(alertmanager);
+    let _ = fs::remove_dir_all(dir.path().join("data"));
+    let _alertmanager = Alertmanager::start(dir.path(), port);
+    wait_until("Alertmanager shows them again", LIMIT, || {
+        active(port).as_ref() == Some(&expected)
+    });
+    drop(watchdog);
+}
+
+#[test]
+fn each_notifier_gets_its_reports_and_explain_says_which() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start();
+    let failing = Arc::new(AtomicU64::new(1));
+    let mut text =
+        "panic_threshold = false\n[defaults]\nevery = \"100ms\"\nfail_after = 1\ngrace = 0\n"
+            .to_owned();
+    for check in ["shop", "db"] {
+        let failing = Arc::clone(&failing);
+        site.answer(&format!("/{check}"), move || {
+            match failing.load(Ordering::SeqCst) {
+                0 => says("200 OK", "all fine"),
+                _ => says("500 Oh", "no"),
+            }
+        });
+        let url = site.origin();
+        text.push_str(&format!(
+            "[[check]]\nname = \"{check}\"\nurl = \"{url}/{check}\"\n"
+        ));
+    }
+    for (name, more) in [
+        ("all", ""),
+        ("ends", "on = [\"recovered\"]"),
+        ("shops", "checks = \"sh*\""),
+        ("others", "not_checks = \"sh*\""),
+    ] {
+        let exec = format!("echo $HTTPOK_CHECK $HTTPOK_KIND >> {name}");
+        text.push_str(&format!(
+            "[[notify]]\nname = \"{name}\"\nexec = {exec:?}\n{more}\n"
+        ));
+    }
+    fs::write(dir.path().join("httpok.toml"), text).unwrap();
+    let watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    let got = |name: &str| {
+        let text = fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    wait_until("both are down", LIMIT, || got("all").len() == 2);
+    failing.store(0, Ordering::SeqCst);
+    wait_until("both are up", LIMIT, || got("all").len() == 4);
+    wait_until("all is sent", LIMIT, || {
+        got("ends").len() == 2 && got("shops").len() == 2 && got("others").len() == 2
+    });
+    assert_eq!(got("ends"), ["db recovered", "shop recovered"]);
+    assert_eq!(got("shops"), ["shop down", "shop recovered"]);
+    assert_eq!(got("others"), ["db down", "db recovered"]);
+    // the last delivery is remembered a moment after it
+    wait_until("explain says who got them", LIMIT, || {
+        let output = httpok(dir.path(), &["explain", "shop"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        [
+            "(down) was delivered to shops",
+            "(recovered) was delivered to ends",
+        ]
+        .iter()
+        .all(|line| text.contains(line))
+            && !text.contains("to others")
+    });
+    drop(watchdog);
+}
+
+#[test]
+fn notify_test_says_what_the_other_side_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start();
+    site.answer("/hook", || says("403 Forbidden", "who are you?"));
+    let url = site.origin();
+    let text = format!(
+        "[mail]\nto = \"ops@example.org\"\nsendmail = \"cat > mail\"\n\
+         [[webhook]]\nname = \"hook\"\nurl = \"{url}/hook\"\n\
+         [[notify]]\nname = \"page\"\nexec = \"cat > event\"\n\
+         [[check]]\nname = \"a\"\nurl = \"{url}/a\"\n"
+    );
+    fs::write(dir.path().join("httpok.toml"), text).unwrap();
+    let test = |words: &[&str]| {
+        let all = [&["notify", "test", "--config", "httpok.toml"], words].concat();
+        let output = httpok(dir.path(), &all).output().unwrap();
+        let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), texts[0].clone(), texts[1].clone())
+    };
+    let (code, out, err) = test(&[]);
+    assert_eq!(code, Some(3), "{out}{err}");
+    for line in ["mail: taken\n", "page: taken\n", "hook: NOT taken: ", "403"] {
+        assert!(out.contains(line), "{line} is missing from {out}");
+    }
+    assert!(out.contains("who are you?"), "{out}");
+    assert!(err.contains("1 notifier did not take it"), "{err}");
+    let mail = fs::read_to_string(dir.path().join("mail")).unwrap();
+    assert!(mail.contains("httpok-test is down"), "{mail}");
+    let event = fs::read_to_string(dir.path().join("event")).unwrap();
+    let event: Value = serde_json::from_str(&event).unwrap();
+    assert_eq!(event["check"], "httpok-test");
+    let (code, out, _) = test(&["page"]);
+    assert_eq!((code, out.as_str()), (Some(0), "page: taken\n"));
+    let (code, _, err) = test(&["pager"]);
+    assert_eq!(code, Some(3));
+    assert!(err.contains("there are: hook, mail, page"), "{err}");
+}
