@@ -153,7 +153,14 @@ mod tests {
             (down(DownState::NotifyOnly), Some(Topic::Down)),
             (down(DownState::Back { after: span }), Some(Topic::Cured)),
             (ReportKind::Recovered { down: span }, Some(Topic::Recovered)),
-            (ReportKind::GaveUp { rearm: None }, Some(Topic::GaveUp)),
+            (
+                ReportKind::GaveUp {
+                    rearm: None,
+                    budget: None,
+                    used: Vec::new(),
+                },
+                Some(Topic::GaveUp),
+            ),
             (ReportKind::Reminder { down: span }, Some(Topic::Reminder)),
             (ReportKind::Degraded, Some(Topic::Degraded)),
             (ReportKind::Unknown, Some(Topic::Watchdog)),

@@ -208,8 +208,16 @@ fn the_schema_of_reports_is_what_is_sent() {
             state: DownState::NotBack { after: span },
         },
         ReportKind::Recovered { down: span },
-        ReportKind::GaveUp { rearm: None },
-        ReportKind::GaveUp { rearm: Some(span) },
+        ReportKind::GaveUp {
+            rearm: None,
+            budget: None,
+            used: Vec::new(),
+        },
+        ReportKind::GaveUp {
+            rearm: Some(span),
+            budget: None,
+            used: Vec::new(),
+        },
         ReportKind::Reminder { down: span },
         ReportKind::Degraded,
         ReportKind::Unknown,

@@ -88,7 +88,11 @@ impl Watchdog {
             return;
         }
         let kind = match memory.gave_up {
-            Some(_) => ReportKind::GaveUp { rearm: None },
+            Some(_) => ReportKind::GaveUp {
+                rearm: None,
+                budget: None,
+                used: Vec::new(),
+            },
             None => ReportKind::Down {
                 state: DownState::NotifyOnly,
             },
