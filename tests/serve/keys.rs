@@ -85,6 +85,7 @@ fn a_check_is_paused_and_resumed_over_http() {
         ("/api/v1/checks/db/pause", r#"{"for":"long"}"#, 400),
         ("/api/v1/checks/db/restart", "", 409),
         ("/api/v1/health", "{}", 400),
+        ("/api/v1/reload", "", 200),
         ("/api/v1/control", "{}", 400),
         ("/api/v1/control", r#"{"version":1,"ask":"status"}"#, 200),
     ] {
@@ -208,6 +209,25 @@ fn commands_reach_a_watchdog_by_its_url_and_a_key() {
     assert_eq!(code, Some(0));
     assert!(out.contains("deploy"), "{out}");
     assert_eq!(httpok(&["resume", "db"], &key).0, Some(0));
+    // several at once, too
+    let names = |out: &str| -> Vec<String> {
+        let lines = out.lines().map(|line| line.split(' ').next());
+        lines
+            .map(|name| name.unwrap_or_default().to_owned())
+            .collect()
+    };
+    let (code, out, err) = httpok(&["pause", "db", "sh*"], &key);
+    assert_eq!(
+        (code, names(&out)),
+        (Some(0), vec!["db".to_owned(), "shop".to_owned()]),
+        "{err}"
+    );
+    let (code, out, err) = httpok(&["resume", "--all"], &key);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        names(&out).contains(&"shop".to_owned()) && names(&out).contains(&"db".to_owned()),
+        "{out}"
+    );
     assert_eq!(httpok(&["reset", "db"], &key).0, Some(0));
     assert_eq!(httpok(&["reload"], &key).0, Some(0));
     let (code, _, err) = httpok(&["pause", "dbb"], &key);
