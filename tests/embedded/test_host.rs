@@ -32,7 +32,7 @@ impl Host {
             None => Command::new(ourselves),
         };
         command
-            .args(["host::hosts", "--exact", "--ignored", "--nocapture"])
+            .args(["test_host::hosts", "--exact", "--ignored", "--nocapture"])
             .current_dir(directory)
             .env(ROLE, role)
             .env(SCRIPT, text)
