@@ -357,9 +357,11 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
                     .to_owned()
             }
             DownState::Back { .. } => "it is watched on; should it fail again you are notified".to_owned(),
-            DownState::NotBack { .. }
-            | DownState::NothingRestarted
-            | DownState::NotStarted(_) => match due(&report.incident) {
+            DownState::NotStarted(_) => {
+                "its start is tried again after a pause, as often as restarts are allowed; you are notified when it is back or they are used up"
+                    .to_owned()
+            }
+            DownState::NotBack { .. } | DownState::NothingRestarted => match due(&report.incident) {
                 Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
                 None => {
                     "if it keeps failing, the next attempt comes after a pause; you are notified when it is back or the restarts are used up"
@@ -367,6 +369,9 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
                 }
             },
         },
+        ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
+            "nothing: it is not watched any more".to_owned()
+        }
         ReportKind::Recovered { .. } | ReportKind::Degraded | ReportKind::Action => {
             "it is watched on".to_owned()
         }
