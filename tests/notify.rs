@@ -111,6 +111,7 @@ fn report(kind: ReportKind, entries: Vec<IncidentEntry>) -> Report {
             ended: None,
             attempts: 1,
             reports: 7,
+            restarting_reported: false,
             notified: true,
             manual: false,
             entries,

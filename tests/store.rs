@@ -79,6 +79,7 @@ fn message(incident: &str, number: u64) -> OutboxMessage {
         number,
         json: format!("{{\"number\":{number}}}"),
         created: Moment::from_secs(1_700_000_000 + number),
+        queueing: httpok::store::Queueing::AtOnce,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::config::{
     supervisor::{SupervisorSettings, supervisord_url},
 };
 use crate::health::{Fails, Policy};
+use crate::notify::policy::NotifierPolicy;
 use crate::notify::spec::{MailSpec, MailVia};
 use crate::secret::Secret;
 use crate::supervisor::supervisord::SupervisordSpec;
@@ -169,6 +170,7 @@ pub fn notify(mail: &MailArgs) -> NotifySettings {
         return NotifySettings::default();
     }
     let mail = MailSpec {
+        down_after: NotifierPolicy::FOR_PEOPLE.down_after,
         to: mail.mail_to.clone(),
         from: mail.from.clone(),
         via: match &mail.smtp {

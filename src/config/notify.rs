@@ -12,6 +12,7 @@ use super::diagnostics::Diagnostic;
 use super::http::read_headers;
 use super::table::TomlTable;
 use super::value::TomlValue;
+use crate::notify::policy::NotifierPolicy;
 use crate::notify::spec::{
     MailSpec, MailVia, NotifierSpec, NotifierVia, Route, SMTP_EXAMPLE, Security, SmtpSpec,
     Template, Topic, WebhookFormat, WebhookSpec, WebhookUrl,
@@ -20,6 +21,9 @@ use crate::secret::Secret;
 
 /// Ways to a mail server that are encrypted.
 const SECURE: &str = "smtp+starttls:// or smtps://";
+
+/// A report is not held for longer.
+const LONGEST_HELD: Duration = Duration::from_secs(3600);
 
 /// Where notifications go.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,6 +81,7 @@ fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpe
         not_checks: patterns(table, "not_checks"),
         pairs: false,
     };
+    let held = own_down_after(table);
     let mut ways = Vec::new();
     if let Some(mail) = table.table("mail") {
         ways.push(("mail", NotifierVia::Mail(mail_spec(&mail))));
@@ -119,6 +124,7 @@ fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpe
             pairs: matches!(&via, NotifierVia::Webhook(spec) if spec.format.pairs()),
             ..route.clone()
         },
+        down_after: held.unwrap_or(via.down_after()),
         via,
     });
     notifiers.collect()
@@ -182,6 +188,7 @@ fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
         to,
         from: table.read("from", mailbox),
         via: via(table),
+        down_after: down_after(table, NotifierPolicy::FOR_PEOPLE),
     }
 }
 
@@ -197,6 +204,7 @@ fn read_webhook(table: &TomlTable<'_>, name: Option<String>) -> Option<WebhookSp
     let headers = read_headers(table);
     let secret = table.get("secret").and_then(|value| value.secret());
     let trusted = table.own("cacert");
+    let down_after = down_after(table, NotifierPolicy::FOR_PROGRAMS);
     let cacert = trusted.as_ref().and_then(TomlValue::path);
     let is_typed = headers.iter().any(|(name, _)| *name == CONTENT_TYPE);
     let format = read_format(table, is_typed);
@@ -222,6 +230,7 @@ fn read_webhook(table: &TomlTable<'_>, name: Option<String>) -> Option<WebhookSp
         secret,
         cacert,
         format,
+        down_after,
     })
 }
 
@@ -295,6 +304,25 @@ fn template(value: &TomlValue<'_>, is_typed: bool) -> Option<Template> {
         return None;
     }
     Some(template)
+}
+
+/// How long "is being restarted" is held; `usual` without the key.
+fn down_after(table: &TomlTable<'_>, usual: NotifierPolicy) -> Duration {
+    own_down_after(table).unwrap_or(usual.down_after)
+}
+
+fn own_down_after(table: &TomlTable<'_>) -> Option<Duration> {
+    table.read("down_after", |value| {
+        let span = value.duration()?;
+        if span > LONGEST_HELD {
+            value.wrong(Diagnostic::new(
+                "a report that a check is down is held for too long",
+                "expected at most 1h; by default mails wait 30s and webhooks do not",
+            ));
+            return None;
+        }
+        Some(span)
+    })
 }
 
 /// The name of a notifier, under which its notifications wait.

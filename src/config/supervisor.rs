@@ -6,6 +6,7 @@ use super::value::TomlValue;
 use crate::exec::CommandLine;
 use crate::health::Backend;
 use crate::net::Address;
+use crate::secret::Secret;
 use crate::supervisor::command::spec::CommandSpec;
 use crate::supervisor::docker::spec::DockerSpec;
 use crate::supervisor::supervisord::spec::SupervisordSpec;
@@ -31,18 +32,36 @@ pub struct SupervisorSettings {
 
 /// How supervisors are reached.
 pub fn read_supervisor(table: &TomlTable<'_>) -> SupervisorSettings {
+    let ours = || started_by(table.parse_context.sources(0).env);
     let Some(table) = table.table("supervisor") else {
-        return SupervisorSettings::default();
+        return SupervisorSettings {
+            supervisord: ours(),
+            ..SupervisorSettings::default()
+        };
     };
     let read = SupervisorSettings {
         default: table.read("default", backend).unwrap_or_default(),
-        supervisord: table.table("supervisord").and_then(|t| supervisord(&t)),
+        supervisord: match table.table("supervisord") {
+            Some(table) => supervisord(&table),
+            None => ours(),
+        },
         systemd: table.table("systemd").map(|t| systemd(&t)),
         docker: table.table("docker").map(|t| docker(&t)),
         command: table.table("command").map(|t| command(&t)),
     };
     table.finish();
     read
+}
+
+/// The supervisord that started us, as its environment says: one that is not configured.
+fn started_by(env: &dyn Fn(&str) -> Option<String>) -> Option<SupervisordSpec> {
+    let spec = supervisord_url(&env("SUPERVISOR_SERVER_URL")?).ok()?;
+    if !spec.username.is_empty() {
+        return Some(spec);
+    }
+    let username = env("SUPERVISOR_USERNAME").unwrap_or_default();
+    let password = env("SUPERVISOR_PASSWORD").unwrap_or_default();
+    Some(spec.with_login(username, Secret::new(password)))
 }
 
 fn backend(value: &TomlValue<'_>) -> Option<Backend> {

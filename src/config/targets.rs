@@ -24,6 +24,10 @@ pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
         _ if target.backend.is_none() && default == Backend::Systemd => {
             return value.parsed(unit::pattern).map(Target::new);
         }
+        Some((word, rest)) if target.backend.is_none() => {
+            value.wrong(unknown_supervisor(word, rest, default));
+            return None;
+        }
         _ => return Some(target),
     };
     value.wrong(Diagnostic::new(
@@ -31,6 +35,19 @@ pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
         help,
     ));
     None
+}
+
+/// What stands before the slash is no supervisor: it would be found out when the process is to be restarted.
+fn unknown_supervisor(word: &str, rest: &str, default: Backend) -> Diagnostic {
+    let words = Backend::ALL.map(Backend::as_str);
+    let help = match nearest(word, &words) {
+        Some(near) => format!("did you mean \"{near}/{rest}\"?"),
+        None => format!("expected one of {}", words.join(", ")),
+    };
+    Diagnostic::new(
+        format!("{word:?} is not a supervisor"),
+        format!("{help} A name with a slash in it is written \"{default}/{word}/{rest}\""),
+    )
 }
 
 /// Reports every target of `drafts` that cannot exist: that names none of `programs`, or that the commands
@@ -46,12 +63,40 @@ pub fn check_targets(
         let wrong = match target.backend.unwrap_or(supervisor.default) {
             Backend::Embedded => no_program(target, &names, supervisor.default),
             Backend::Command => no_command(target, supervisor),
-            _ => None,
+            Backend::Supervisord if supervisor.supervisord.is_none() => {
+                Some(no_supervisord(target, &names))
+            }
+            Backend::Supervisord | Backend::Systemd | Backend::Docker => None,
         };
         if let Some(wrong) = wrong {
             value.wrong(wrong);
         }
     }
+}
+
+/// `names` are the programs of our own supervisor, one of which may be meant.
+fn no_supervisord(target: &Target, names: &[ProcessName]) -> Diagnostic {
+    let pattern = &target.pattern;
+    let patterns = patterns(names);
+    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
+    let meant = match patterns.contains(&pattern.as_str()) {
+        true => Some(pattern.as_str()),
+        false => nearest(pattern, &patterns),
+    };
+    let help = match meant {
+        Some(meant) => format!("did you mean \"program/{meant}\"?"),
+        None => format!(
+            "add [supervisor.supervisord] with its url, such as \"unix:///run/supervisor.sock\", or say whose process \
+             it is, such as \"systemd/{pattern}\" or \"docker/{pattern}\""
+        ),
+    };
+    Diagnostic::new(
+        format!(
+            "{:?} is a process of supervisord, and no supervisord is configured",
+            target.to_string()
+        ),
+        help,
+    )
 }
 
 fn no_program(target: &Target, names: &[ProcessName], default: Backend) -> Option<Diagnostic> {

@@ -42,7 +42,7 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
             return None;
         }
         // the action says what it did
-        Decision::Acted { .. } | Decision::PredicateResult { .. } => return None,
+        Decision::Acted { .. } | Decision::Passed { .. } => return None,
         Decision::TickDropped(_) | Decision::Reporting { .. } => (NEWS, plain()),
         Decision::Judged {
             verdict,
@@ -73,6 +73,7 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
         }
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
+        | Decision::UnknownTargets { .. }
         | Decision::RollStopped { .. }
         | Decision::NotWarmedUp { .. }
         | Decision::Held(_)

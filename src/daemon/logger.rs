@@ -198,7 +198,7 @@ fn log(note: &Note) {
             verdict: Verdict::Pass,
             ..
         }
-        | Decision::PredicateResult { .. }
+        | Decision::Passed { .. }
         | Decision::TickDropped(_)
         | Decision::Reporting { .. } => {
             tracing::debug!(check, "{text}");
@@ -223,6 +223,7 @@ fn log(note: &Note) {
         | Decision::RestartRequested => tracing::info!(check, "{text}"),
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
+        | Decision::UnknownTargets { .. }
         | Decision::RollStopped { .. }
         | Decision::NotWarmedUp { .. }
         | Decision::Held(_)

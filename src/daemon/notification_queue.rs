@@ -15,11 +15,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::clock::Clock;
 use crate::health::{Backoff, Event, Incident, Memory, Report, ReportKind};
+use crate::notify::policy::{self, NotifierPolicy};
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
 use crate::notify::{DeliveryError, Notification, Notifier, RenderContext};
 use crate::secret;
-use crate::store::{self, NextDelivery, Store};
+use crate::store::{self, NextDelivery, Queueing, Store};
 
 use super::logger::Logger;
 use super::open_incidents::OpenIncidents;
@@ -62,6 +63,8 @@ pub struct Recipient {
     pub address: String,
     /// Which reports it gets.
     pub route: Route,
+    /// When it gets them.
+    pub policy: NotifierPolicy,
     pub notifier: Notifier,
 }
 
@@ -94,6 +97,15 @@ impl ReportBatch {
     }
 }
 
+/// A notifier as the outbox knows it.
+#[derive(Clone)]
+struct Addressee {
+    name: String,
+    address: String,
+    route: Route,
+    policy: NotifierPolicy,
+}
+
 /// Puts reports into the outbox, in words.
 #[derive(Clone)]
 pub struct Outbox {
@@ -101,8 +113,7 @@ pub struct Outbox {
     watchdog: String,
     format: MailFormat,
     render_context: RenderContext,
-    /// Names of the notifiers, where they deliver, and what.
-    notifiers: Vec<(String, String, Route)>,
+    notifiers: Vec<Addressee>,
     open: Arc<OpenIncidents>,
     logger: Logger,
     clock: Clock,
@@ -169,22 +180,42 @@ impl Outbox {
             }
         };
         self.note_open(report, &json);
-        let row = |(notifier, address, _): &(String, String, Route)| store::OutboxMessage {
-            notifier: notifier.clone(),
-            address: address.clone(),
+        let message = |addressee: &Addressee, queueing, json: String| store::OutboxMessage {
+            notifier: addressee.name.clone(),
+            address: addressee.address.clone(),
             check: report.incident.check.clone(),
             incident: report.incident.id.clone(),
             number: report.number,
-            json: json.clone(),
+            json,
             created: report.at,
+            queueing,
         };
-        self.getting(report).map(row).collect()
-    }
-
-    /// The notifiers that get `report`.
-    fn getting(&self, report: &Report) -> impl Iterator<Item = &(String, String, Route)> {
-        let all = self.notifiers.iter();
-        all.filter(|(_, _, route)| route.takes(report))
+        // what was queued a moment ago in other words cannot fail now
+        let text = |kind: &ReportKind| match *kind == report.kind {
+            true => Some(json.clone()),
+            false => self.queued(&report.with_kind(kind.clone())).ok(),
+        };
+        let row = |addressee: &Addressee| {
+            let takes = |kind: &ReportKind| addressee.route.takes(&report.with_kind(kind.clone()));
+            match addressee.policy.delivery(&report.kind, &takes) {
+                policy::Delivery::None => None,
+                policy::Delivery::AtOnce(kind) => {
+                    Some(message(addressee, Queueing::AtOnce, text(&kind)?))
+                }
+                policy::Delivery::HeldFor(span) => {
+                    let queueing = Queueing::HeldUntil(report.at + span);
+                    Some(message(addressee, queueing, json.clone()))
+                }
+                policy::Delivery::TakesBack { instead, otherwise } => {
+                    let queueing = Queueing::TakesBack {
+                        instead: instead.as_ref().and_then(text),
+                        otherwise: otherwise.as_ref().and_then(text),
+                    };
+                    Some(message(addressee, queueing, String::new()))
+                }
+            }
+        };
+        self.notifiers.iter().filter_map(row).collect()
     }
 
     /// `report` in words, as JSON without secrets.
@@ -204,8 +235,10 @@ impl Outbox {
     /// Remembers whether the incident of `report` is open; `json` is what was queued of it.
     fn note_open(&self, report: &Report, json: &str) {
         if let Ok(queued) = serde_json::from_str::<QueuedNotification>(json) {
-            let getting = self.getting(report).map(|(name, _, _)| name.as_str());
-            self.open.note(report, queued.message, getting);
+            let all = self.notifiers.iter();
+            let getting = all.filter(|addressee| addressee.route.takes(report));
+            let names = getting.map(|addressee| addressee.name.as_str());
+            self.open.note(report, queued.message, names);
         }
     }
 
@@ -317,9 +350,11 @@ impl NotificationQueue {
         } = delivery;
         let names = notifiers
             .iter()
-            .map(|(name, recipient)| {
-                let (address, route) = (recipient.address.clone(), recipient.route.clone());
-                (name.clone(), address, route)
+            .map(|(name, recipient)| Addressee {
+                name: name.clone(),
+                address: recipient.address.clone(),
+                route: recipient.route.clone(),
+                policy: recipient.policy,
             })
             .collect();
         let before = std::mem::take(&mut self.workers);

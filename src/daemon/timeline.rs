@@ -174,16 +174,16 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
             Some(line(at, 7, LineKind::Held, said()))
         }
         Decision::Replaced { .. } => Some(line(at, 1, LineKind::Decision, said())),
-        Decision::ListFailed { .. } | Decision::Unasked { .. } => {
-            Some(line(at, 1, LineKind::ListFailed, said()))
-        }
+        Decision::ListFailed { .. }
+        | Decision::Unasked { .. }
+        | Decision::UnknownTargets { .. } => Some(line(at, 1, LineKind::ListFailed, said())),
         Decision::Paused { .. }
         | Decision::Resumed
         | Decision::Reset
         | Decision::RestartRequested
         | Decision::Refused(_) => Some(line(at, 1, LineKind::Person, said())),
         Decision::Up
-        | Decision::PredicateResult { .. }
+        | Decision::Passed { .. }
         | Decision::Opened { .. }
         | Decision::TickDropped(_)
         | Decision::Held(_)

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::WallClock;
 use crate::config::settings::{CheckSettings, OnExit, Settings};
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
+use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
 use crate::notify::spec::{MailSpec, MailVia, NotifierVia};
@@ -251,7 +253,7 @@ pub fn notifiers(
 ) -> anyhow::Result<Notifiers> {
     let mut notifiers = Notifiers::new();
     let notify = &settings.notify;
-    let mut add = |name: String, route: Route, via: &NotifierVia| {
+    let mut add = |name: String, route: Route, down_after: Duration, via: &NotifierVia| {
         let (address, notifier) = match via {
             NotifierVia::Mail(spec) => {
                 (mail_address(spec), mail_notifier(spec, run_options, host)?)
@@ -271,6 +273,7 @@ pub fn notifiers(
         let recipient = Recipient {
             address,
             route,
+            policy: NotifierPolicy { down_after },
             notifier,
         };
         if notifiers.insert(name.clone(), recipient).is_some() {
@@ -280,17 +283,27 @@ pub fn notifiers(
     };
     if let Some(spec) = &notify.mail {
         let via = NotifierVia::Mail(spec.clone());
-        add("mail".to_owned(), Route::default(), &via)?;
+        add("mail".to_owned(), Route::default(), spec.down_after, &via)?;
     }
     for spec in &notify.webhooks {
         let route = Route {
             pairs: spec.format.pairs(),
             ..Route::default()
         };
-        add(spec.name(), route, &NotifierVia::Webhook(spec.clone()))?;
+        add(
+            spec.name(),
+            route,
+            spec.down_after,
+            &NotifierVia::Webhook(spec.clone()),
+        )?;
     }
     for spec in &notify.notifiers {
-        add(spec.name.clone(), spec.route.clone(), &spec.via)?;
+        add(
+            spec.name.clone(),
+            spec.route.clone(),
+            spec.down_after,
+            &spec.via,
+        )?;
     }
     Ok(notifiers)
 }

@@ -90,7 +90,7 @@ pub(super) enum Next {
     /// The next part, when the check passes after this process was restarted.
     AwaitHealthy(ProcessName),
     /// Nothing: all is done, or it stops here.
-    Quantifier(Option<Halt>),
+    Over(Option<Halt>),
 }
 
 impl Part {
@@ -224,13 +224,13 @@ impl Attempt {
         self.parts.retain(|part| !begun(part));
         let halt = self.halt.take();
         let Some(next) = self.next_member() else {
-            return Next::Quantifier(None);
+            return Next::Over(None);
         };
         if let Some(halt) = halt {
-            return Next::Quantifier(Some(halt));
+            return Next::Over(Some(halt));
         }
         if let Some(process) = outcome.not_running().cloned() {
-            return Next::Quantifier(Some(Halt::NotBack { process }));
+            return Next::Over(Some(Halt::NotBack { process }));
         }
         let stands_in = |process: &&ProcessName| {
             (process.backend, &process.group) == (next.backend, &next.group)
@@ -394,35 +394,20 @@ mod tests {
         fell.steps.extend(settled_of("g:1").steps);
         let name = process("g:0").name;
         let await_healthy = Next::AwaitHealthy(name.clone());
-        let stop = Next::Quantifier(Some(Halt::NotBack { process: name }));
+        let stop = Next::Over(Some(Halt::NotBack { process: name }));
         for (what, chosen, came, expected) in [
             ("a member of its group", ["g:0", "g:1"], &up, await_healthy),
             ("another program", ["g:0", "h"], &up, Next::Continue),
-            (
-                "nothing to restart",
-                ["g:0", "g:1-"],
-                &up,
-                Next::Quantifier(None),
-            ),
+            ("nothing to restart", ["g:0", "g:1-"], &up, Next::Over(None)),
             ("it is FATAL", ["g:0", "h"], &fatal, stop),
-            (
-                "it fell, too",
-                ["g:0", "g:1"],
-                &fell,
-                Next::Quantifier(None),
-            ),
+            ("it fell, too", ["g:0", "g:1"], &fell, Next::Over(None)),
             (
                 "someone was faster",
                 ["g:0", "g:1"],
                 &faster,
                 Next::Continue,
             ),
-            (
-                "nobody to ask",
-                ["g:0", "g:1"],
-                &gone,
-                Next::Quantifier(None),
-            ),
+            ("nobody to ask", ["g:0", "g:1"], &gone, Next::Over(None)),
         ] {
             let mut attempt = attempt(&chosen, &[], AttemptMode::default());
             attempt.next(true);

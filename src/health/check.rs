@@ -13,7 +13,7 @@ use super::incident::{CheckResult, Incident};
 use super::memory::{Memory, Pause, ResultSample, Verifying};
 use super::moment::Moment;
 use super::monitor::Ticket;
-use super::plan::Remedy;
+use super::plan::{Remedy, UnknownTarget};
 use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::snapshot::ProbeFacts;
@@ -141,6 +141,8 @@ pub(super) struct CheckState {
     pub unlisted: Option<CallError>,
     /// The same for one of several supervisors.
     pub unasked: Vec<(Backend, CallError)>,
+    /// The targets of which no supervisor knows a process, as far as it was asked.
+    pub unknown_targets: Vec<UnknownTarget>,
     /// A tick to be made up for when the probe under way is over.
     pub missed: Option<MissedTick>,
     /// The newest definitions do not have this check: it is kept until its action has ended, and not probed.
@@ -165,6 +167,7 @@ impl CheckState {
             unwritten: false,
             unlisted: None,
             unasked: Vec::new(),
+            unknown_targets: Vec::new(),
             missed: None,
             removed: false,
             counts: CheckCounts::default(),

@@ -41,6 +41,9 @@ pub struct Incident {
     /// Whether people were notified that it is down.
     #[serde(alias = "told")]
     pub notified: bool,
+    /// They were notified that it is being restarted, and not yet how that went.
+    #[serde(default)]
+    pub restarting_reported: bool,
     /// It was opened by a restart by hand, and the threshold was not reached since.
     #[serde(default, alias = "by_hand")]
     pub manual: bool,
@@ -62,6 +65,7 @@ impl Incident {
             attempts: 0,
             reports: 0,
             notified: false,
+            restarting_reported: false,
             manual: false,
             entries: Vec::new(),
             dropped: 0,
@@ -248,6 +252,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// The same report, but of `kind`.
+    #[must_use]
+    pub fn with_kind(&self, kind: ReportKind) -> Self {
+        Self {
+            kind,
+            ..self.clone()
+        }
+    }
+
     /// The result that it is about.
     pub fn result(&self) -> Option<&CheckResult> {
         let wanted = match self.kind {
@@ -255,6 +268,7 @@ impl Report {
             ReportKind::Unknown => Verdict::Unknown,
             ReportKind::Action
             | ReportKind::Down { .. }
+            | ReportKind::Cured { .. }
             | ReportKind::Recovered { .. }
             | ReportKind::GaveUp { .. }
             | ReportKind::Reminder { .. } => Verdict::Fail,
@@ -274,6 +288,16 @@ pub enum ReportKind {
     Down {
         /// What became of it, as far as is known.
         state: DownState,
+        /// It follows the report that it is being restarted.
+        #[serde(default)]
+        update: bool,
+    },
+    /// A restart has cured it, and nothing but that it is being restarted was reported before.
+    Cured {
+        /// How long it was down, from the first fail.
+        down: Duration,
+        /// So long after the restart began it passed.
+        after: Duration,
     },
     /// It passes again, so long after the threshold was reached.
     Recovered {
@@ -309,6 +333,7 @@ impl ReportKind {
         match self {
             Self::Action => "action",
             Self::Down { .. } => "down",
+            Self::Cured { .. } => "cured",
             Self::Recovered { .. } => "recovered",
             Self::GaveUp { .. } => "gave_up",
             Self::Reminder { .. } => "reminder",
@@ -327,9 +352,10 @@ pub enum DownState {
     NotifyOnly,
     /// A restart would be due and is held back.
     Held(Gate),
-    /// It was restarted and passes again, so long after the action began.
-    Back { after: Duration },
+    /// It is being restarted.
+    Restarting,
     /// It was restarted and does not pass yet, so long after the action began.
+    #[serde(alias = "back")] // of older versions, in what waits in their outbox
     NotBack { after: Duration },
     /// Nothing could be restarted: the action's steps say why.
     NothingRestarted,

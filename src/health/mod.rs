@@ -60,7 +60,7 @@ pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use own_health::{LevelBounds, Levels, OwnHealth, OwnLimits, Unhealthy};
 pub use pending::{IntentId, PendingRestart, ResumeResult};
-pub use plan::{Plan, Remedy, Scope, Selection};
+pub use plan::{Plan, Remedy, Scope, Selection, UnknownTarget};
 pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};

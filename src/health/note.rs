@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::gate::Gate;
 use super::incident::{CheckResult, ReportKind};
 use super::moment::Moment;
+use super::plan::UnknownTarget;
 use super::process::{Backend, ProcessName, ProcessState};
 use super::reason::{Phase, Reason};
 use super::step::{CallError, Halt, Outcome};
@@ -38,6 +39,8 @@ pub enum Decision {
     ListFailed { error: CallError },
     /// One of several supervisors could not be asked before the probe.
     Unasked { backend: Backend, error: CallError },
+    /// No supervisor knows these targets of the check.
+    UnknownTargets { targets: Vec<UnknownTarget> },
     /// A probe was judged.
     Judged {
         verdict: Verdict,
@@ -48,7 +51,7 @@ pub enum Decision {
         counted: Counted,
     },
     /// It passed so often in a row, with nothing else to report: passes are summed up before they are written down.
-    PredicateResult {
+    Passed {
         count: u64,
         /// When the first of them ended; the last one is the note's own time.
         since: Moment,
@@ -225,7 +228,7 @@ impl fmt::Display for Decision {
                 }
                 write!(f, "{counted}")
             }
-            Self::PredicateResult {
+            Self::Passed {
                 count,
                 shortest,
                 longest,
@@ -237,6 +240,10 @@ impl fmt::Display for Decision {
                 shortest.as_secs_f64(),
                 longest.as_secs_f64()
             ),
+            Self::UnknownTargets { targets } => {
+                let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
+                f.write_str(&targets.join("; "))
+            }
             Self::Replaced { process } => {
                 write!(
                     f,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{CheckView, Snapshot};
 use super::threshold::Status;
 
 /// Checks that are named when they are down; more are counted.
@@ -75,6 +75,10 @@ pub enum Unhealthy {
     ChecksDown {
         checks: Vec<String>,
     },
+    /// Checks with a target that no supervisor knows.
+    UnknownTargets {
+        checks: Vec<String>,
+    },
 }
 
 impl fmt::Display for Unhealthy {
@@ -88,15 +92,21 @@ impl fmt::Display for Unhealthy {
             Self::Outbox { messages } => write!(f, "outbox: {messages} messages wait"),
             Self::StateFreeBytes { bytes } => write!(f, "state free bytes: {bytes}"),
             Self::StateFreeInodes { inodes } => write!(f, "state free inodes: {inodes}"),
-            Self::ChecksDown { checks } => {
-                let (named, more) = checks.split_at(checks.len().min(NAMED));
-                write!(f, "checks down: {}", named.join(", "))?;
-                match more.len() {
-                    0 => Ok(()),
-                    more => write!(f, " and {more} more"),
-                }
+            Self::ChecksDown { checks } => named(f, "checks down", checks),
+            Self::UnknownTargets { checks } => {
+                named(f, "checks with unknown restart targets", checks)
             }
         }
+    }
+}
+
+/// `checks` after `what`; of many, the first ones.
+fn named(f: &mut fmt::Formatter<'_>, what: &str, checks: &[String]) -> fmt::Result {
+    let (named, more) = checks.split_at(checks.len().min(NAMED));
+    write!(f, "{what}: {}", named.join(", "))?;
+    match more.len() {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
     }
 }
 
@@ -161,16 +171,15 @@ impl OwnHealth {
     pub fn reasons(&mut self, snapshot: &Snapshot) -> Vec<Unhealthy> {
         let ready = self.is_ready(snapshot);
         let level = |active: bool, level: Option<u64>| level.filter(|_| active);
-        let down = || {
-            let checks = snapshot.checks.iter();
-            let down = checks.filter(|check| check.status == Status::Down);
-            down.map(|check| check.name.clone()).collect::<Vec<_>>()
+        let those = |fits: fn(&CheckView) -> bool| {
+            let checks = snapshot.checks.iter().filter(|check| fits(check));
+            let names = checks.map(|check| check.name.clone());
+            names
+                .filter(|_| self.limits.checks)
+                .collect::<Vec<String>>()
         };
-        let checks = if self.limits.checks {
-            down()
-        } else {
-            Vec::new()
-        };
+        let down = those(|check| check.status == Status::Down);
+        let lost = those(|check| !check.unknown_targets.is_empty());
         [
             snapshot.shutting_down.then_some(Unhealthy::ShuttingDown),
             (!ready).then_some(Unhealthy::NotReady),
@@ -183,7 +192,8 @@ impl OwnHealth {
                 .map(|bytes| Unhealthy::StateFreeBytes { bytes }),
             level(self.inodes_short, self.levels.free_inodes)
                 .map(|inodes| Unhealthy::StateFreeInodes { inodes }),
-            (!checks.is_empty()).then_some(Unhealthy::ChecksDown { checks }),
+            (!down.is_empty()).then_some(Unhealthy::ChecksDown { checks: down }),
+            (!lost.is_empty()).then_some(Unhealthy::UnknownTargets { checks: lost }),
         ]
         .into_iter()
         .flatten()

@@ -1,8 +1,12 @@
 //! What to do about a check that is down: the remedy as configured, and the plan for one time.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::process::{Backend, Process, ProcessName, ProcessState};
+use super::step::CallError;
+use super::suggest::nearest;
 use super::target::Target;
 
 /// Which processes a check restarts.
@@ -49,6 +53,26 @@ impl Selection {
     }
 }
 
+/// A target of which its supervisor knows no process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownTarget {
+    /// As configured.
+    pub target: String,
+    /// The process that was most likely meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meant: Option<String>,
+}
+
+impl fmt::Display for UnknownTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no supervisor knows {:?}", self.target)?;
+        match &self.meant {
+            Some(meant) => write!(f, ": did you mean {meant:?}?"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a check does when it is down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
@@ -84,6 +108,40 @@ impl Remedy {
         chosen.sort_by(|a, b| a.name.cmp(&b.name));
         chosen.dedup_by(|a, b| a.name == b.name);
         chosen
+    }
+
+    /// The targets that mean none of `listed`, as written, each with the name that was most likely meant; but for those
+    /// of the supervisors in `unasked`.
+    pub fn unknown_targets(
+        &self,
+        listed: &[Process],
+        unasked: &[(Backend, CallError)],
+    ) -> Vec<UnknownTarget> {
+        let Selection::Targets(targets) = &self.selection else {
+            return Vec::new();
+        };
+        let unknown = targets.iter().filter(|target| {
+            let backend = target.backend.unwrap_or(self.default);
+            let was_asked = unasked.iter().all(|(known, _)| *known != backend);
+            let is_meant = |process: &Process| target.means(process, self.default);
+            was_asked && !listed.iter().any(is_meant)
+        });
+        let like = |target: &Target| {
+            let backend = target.backend.unwrap_or(self.default);
+            let names: Vec<_> = listed
+                .iter()
+                .filter(|process| process.name.backend == backend)
+                .map(|process| process.name.namespec())
+                .collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            nearest(&target.pattern, &names).map(str::to_owned)
+        };
+        unknown
+            .map(|target| UnknownTarget {
+                target: target.to_string(),
+                meant: like(target),
+            })
+            .collect()
     }
 
     /// The supervisors that have to be asked to select.

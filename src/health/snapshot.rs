@@ -9,6 +9,7 @@ use super::incident::Incident;
 use super::memory::ResultSample;
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
+use super::plan::UnknownTarget;
 use super::reason::Reason;
 use super::threshold::Status;
 use super::verdict::Verdict;
@@ -94,6 +95,9 @@ pub struct CheckView {
     pub pending: Vec<PendingView>,
     /// What it restarts, as configured.
     pub targets: Vec<String>,
+    /// Those of them that no supervisor knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_targets: Vec<UnknownTarget>,
     pub requires: Vec<String>,
     pub dry_run: bool,
     /// Since the start of the watchdog.

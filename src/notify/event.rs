@@ -56,10 +56,10 @@ fn details(kind: &ReportKind) -> Value {
     let seconds = Duration::as_secs_f64;
     match kind {
         ReportKind::Action | ReportKind::Degraded | ReportKind::Unknown => json!({}),
-        ReportKind::Down { state } => match state {
+        ReportKind::Down { state, .. } => match state {
             DownState::NotifyOnly => json!({ "state": "notify_only" }),
             DownState::Held(gate) => json!({ "state": "held", "gate": gate.to_string() }),
-            DownState::Back { after } => json!({ "state": "back", "after": seconds(after) }),
+            DownState::Restarting => json!({ "state": "restarting" }),
             DownState::NotBack { after } => json!({ "state": "not_back", "after": seconds(after) }),
             DownState::NothingRestarted => json!({ "state": "nothing_restarted" }),
             DownState::NotStarted(failed) => json!({
@@ -70,6 +70,9 @@ fn details(kind: &ReportKind) -> Value {
             }),
             DownState::DryRun => json!({ "state": "dry_run" }),
         },
+        ReportKind::Cured { down, after } => {
+            json!({ "down": seconds(down), "after": seconds(after) })
+        }
         ReportKind::Recovered { down } | ReportKind::Reminder { down } => {
             json!({ "down": seconds(down) })
         }

@@ -82,17 +82,14 @@ fn headline(report: &Report, why: &str) -> String {
     let check = visible(&report.incident.check);
     match &report.kind {
         ReportKind::Action => format!("{check} fails: {why}, acted on"),
-        ReportKind::Down { state } => {
+        ReportKind::Down { state, .. } => {
             let (is, became) = match state {
                 DownState::NotifyOnly => ("is", "nothing is restarted for it".to_owned()),
                 DownState::Held(gate) => (
                     "is",
                     format!("not restarted: {}", visible(&gate.to_string())),
                 ),
-                DownState::Back { after } => {
-                    let (but, after) = (but_for(&report.incident), span(*after));
-                    ("was", format!("restarted{but}, back after {after}"))
-                }
+                DownState::Restarting => ("is", "being restarted".to_owned()),
                 DownState::NotBack { after } => {
                     ("is", format!("restarted, NOT back after {}", span(*after)))
                 }
@@ -108,6 +105,10 @@ fn headline(report: &Report, why: &str) -> String {
             "{check} is not watched any more: it was taken out of the configuration while it was down, for {}",
             span(*down)
         ),
+        ReportKind::Cured { after, .. } => {
+            let (but, after) = (but_for(&report.incident), span(*after));
+            format!("{check} was down: {why}, restarted{but}, back after {after}")
+        }
         ReportKind::Recovered { down } => format!("{check} recovered after {}", span(*down)),
         ReportKind::GaveUp {
             budget: Some(budget),
@@ -250,22 +251,17 @@ fn advice(report: &Report) -> String {
     let stuck = not_running(&report.incident);
     let passes = matches!(
         report.kind,
-        ReportKind::Recovered { .. }
-            | ReportKind::Down {
-                state: DownState::Back { .. }
-            }
+        ReportKind::Recovered { .. } | ReportKind::Cured { .. }
     );
     if passes && !stuck.is_empty() {
         let stuck = stuck.join(", ");
         return format!("look at {stuck}: not running again, though the check passes");
     }
     match &report.kind {
-        ReportKind::Down { state } => match state {
+        ReportKind::Down { state, .. } => match state {
             DownState::NotifyOnly => "see to it: the watchdog only watches it".to_owned(),
             DownState::Held(gate) => advice_when_held(gate, &check),
-            DownState::Back { .. } => {
-                "nothing now; find out by day why, or it may come again".to_owned()
-            }
+            DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
             DownState::NotBack { .. } => {
                 "have a look soon: the restart did not help so far".to_owned()
             }
@@ -282,6 +278,9 @@ fn advice(report: &Report) -> String {
         ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
             "nothing here; whoever took it out of the configuration knows whether it is to run"
                 .to_owned()
+        }
+        ReportKind::Cured { .. } => {
+            "nothing now; find out by day why, or it may come again".to_owned()
         }
         ReportKind::Recovered { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
@@ -343,7 +342,7 @@ fn but_for(incident: &Incident) -> String {
 fn next(report: &Report, render_context: &RenderContext) -> String {
     let after = |pause: Duration| render_context.clock.stamp(report.at + pause);
     match &report.kind {
-        ReportKind::Down { state } => match state {
+        ReportKind::Down { state, .. } => match state {
             DownState::NotifyOnly
             | DownState::DryRun
             | DownState::Held(Gate::NotActedOn { .. }) => {
@@ -356,7 +355,9 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
                 "it is restarted as soon as nothing holds that back any more; you are notified when it is back"
                     .to_owned()
             }
-            DownState::Back { .. } => "it is watched on; should it fail again you are notified".to_owned(),
+            DownState::Restarting => {
+                "you are notified when it is back, or when the restart did not help".to_owned()
+            }
             DownState::NotStarted(_) => {
                 "its start is tried again after a pause, as often as restarts are allowed; you are notified when it is back or they are used up"
                     .to_owned()
@@ -371,6 +372,9 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
         },
         ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
             "nothing: it is not watched any more".to_owned()
+        }
+        ReportKind::Cured { .. } => {
+            "it is watched on; should it fail again you are notified".to_owned()
         }
         ReportKind::Recovered { .. } | ReportKind::Degraded | ReportKind::Action => {
             "it is watched on".to_owned()

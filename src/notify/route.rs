@@ -63,9 +63,7 @@ impl Topic {
     pub fn of(report: &Report) -> Option<Self> {
         Some(match &report.kind {
             ReportKind::Action => return None,
-            ReportKind::Down {
-                state: DownState::Back { .. },
-            } => Self::Cured,
+            ReportKind::Cured { .. } => Self::Cured,
             ReportKind::Down { .. } => Self::Down,
             ReportKind::Recovered { .. } => Self::Recovered,
             ReportKind::GaveUp { .. } => Self::GaveUp,

@@ -1,8 +1,10 @@
 //! Where notifications go, and how. Plain data.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use super::format::{Template, WebhookFormat};
+use super::policy::NotifierPolicy;
 pub use super::route::{Route, Topic};
 use crate::exec::CommandLine;
 use crate::net::Address;
@@ -21,6 +23,8 @@ pub struct MailSpec {
     pub from: Option<String>,
     /// How they are sent.
     pub via: MailVia,
+    /// See [`NotifierPolicy::down_after`].
+    pub down_after: Duration,
 }
 
 /// How mails are sent.
@@ -117,6 +121,8 @@ pub struct WebhookSpec {
     pub cacert: Option<PathBuf>,
     /// What is sent.
     pub format: WebhookFormat,
+    /// See [`NotifierPolicy::down_after`].
+    pub down_after: Duration,
 }
 
 impl WebhookSpec {
@@ -129,6 +135,7 @@ impl WebhookSpec {
             secret: None,
             cacert: None,
             format: WebhookFormat::Json,
+            down_after: NotifierPolicy::FOR_PROGRAMS.down_after,
         }
     }
 
@@ -157,8 +164,21 @@ pub struct NotifierSpec {
     pub name: String,
     /// Which reports it gets.
     pub route: Route,
+    /// How long it holds the report that a check is being restarted.
+    pub down_after: Duration,
     /// How it is reached.
     pub via: NotifierVia,
+}
+
+impl NotifierVia {
+    /// How long it holds the report that a check is being restarted.
+    pub const fn down_after(&self) -> Duration {
+        match self {
+            Self::Mail(spec) => spec.down_after,
+            Self::Webhook(spec) => spec.down_after,
+            Self::Command(_) => NotifierPolicy::FOR_PROGRAMS.down_after,
+        }
+    }
 }
 
 /// How a notifier is reached.

@@ -19,12 +19,44 @@ pub struct OutboxMessage {
     pub check: String,
     /// The incident that it is about.
     pub incident: String,
-    /// OutboxCounts up within the incident: later ones wait for earlier ones.
+    /// Counts up within the incident: later ones wait for earlier ones.
     pub number: u64,
     /// The notification as JSON.
     pub json: String,
     /// When it was made, in Unix time.
     pub created: Moment,
+    /// Its relation to the messages of its incident that are held.
+    pub queueing: Queueing,
+}
+
+impl OutboxMessage {
+    /// How much of the outbox it takes at most.
+    pub fn bytes(&self) -> u64 {
+        let queued = match &self.queueing {
+            Queueing::AtOnce | Queueing::HeldUntil(_) => 0,
+            Queueing::TakesBack { instead, otherwise } => {
+                let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+                length(instead).max(length(otherwise))
+            }
+        };
+        self.json.len().max(queued) as u64
+    }
+}
+
+/// How a message is queued.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Queueing {
+    /// As it is.
+    #[default]
+    AtOnce,
+    /// It is not delivered before this, and until then a later message of its incident may take it back.
+    HeldUntil(Moment),
+    /// It takes back the held message of its incident, and `instead` is queued. If none is held any more, `otherwise`
+    /// is.
+    TakesBack {
+        instead: Option<String>,
+        otherwise: Option<String>,
+    },
 }
 
 /// A notifier of a watchdog, which asks for its messages.
@@ -97,7 +129,7 @@ pub struct OutboxCounts {
 pub struct NotifierCounts {
     /// Messages that wait.
     pub pending: u64,
-    /// Those of them that were never tried.
+    /// Those of them that were never tried and are not held.
     pub untried: u64,
     /// Messages that were given up.
     pub kept: u64,

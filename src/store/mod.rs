@@ -30,7 +30,7 @@ use tokio::sync::watch;
 pub use intents::{Intent, OpenedIntent, Owner, fresh_intent_id};
 pub use message::{
     Claim, DroppedMessage, MessageId, NextDelivery, NotifierCounts, OutboxCounts, OutboxMessage,
-    QueuedMessage,
+    QueuedMessage, Queueing,
 };
 pub use read_only::ReadOnlyStore;
 pub use trouble::{StoreError, StoreTrouble, StoreTroubleKind};
@@ -145,7 +145,7 @@ impl Store {
     ) -> Result<Vec<DroppedMessage>, StoreError> {
         let bounds = OutboxBounds::USUAL;
         let most = bounds.largest();
-        let bytes = messages.iter().map(|message| message.json.len() as u64);
+        let bytes = messages.iter().map(OutboxMessage::bytes);
         if let Some(bytes) = bytes.filter(|bytes| *bytes > most).max() {
             return Err(StoreError::TooLarge { bytes, most });
         }
@@ -250,7 +250,7 @@ impl Store {
     ) -> Result<BTreeMap<String, NotifierCounts>, StoreError> {
         let watchdog = watchdog.to_owned();
         self.run(DatabaseUse::Read, move |conn| {
-            outbox::by_notifier(conn, &watchdog)
+            outbox::by_notifier(conn, &watchdog, database::unix_millis())
         })
         .await
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::message::{
     Claim, DroppedMessage, MessageId, NextDelivery, NotifierCounts, OutboxCounts, OutboxMessage,
-    QueuedMessage,
+    QueuedMessage, Queueing,
 };
 use super::rows::{each, execute, id, int, is_unreadable, moment, whole};
 use crate::health::Moment;
@@ -49,29 +49,16 @@ pub(super) fn enqueue(
 ) -> rusqlite::Result<Vec<DroppedMessage>> {
     let mut dropped = Vec::new();
     for message in messages {
-        let created = int(message.created.as_millis());
-        let reserved = int((message.created + HEADSTART).as_millis());
-        execute(
-            conn,
-            "INSERT INTO outbox (id, notifier, address, check_name, incident, number, message, bytes, \
-             created, seq, attempts, next_attempt, last_failure, state, owner, reserved_until) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT coalesce(max(seq), 0) + 1 FROM outbox), \
-             0, ?9, NULL, 'pending', ?10, ?11) \
-             ON CONFLICT (notifier, incident, number) DO NOTHING",
-            params![
-                id(),
-                message.notifier,
-                message.address,
-                message.check,
-                message.incident,
-                int(message.number),
-                message.json,
-                int(message.json.len() as u64),
-                created,
-                watchdog,
-                reserved,
-            ],
-        )?;
+        let json = match &message.queueing {
+            Queueing::AtOnce | Queueing::HeldUntil(_) => Some(&message.json),
+            Queueing::TakesBack { instead, otherwise } => match take_back(conn, message)? {
+                true => instead.as_ref(),
+                false => otherwise.as_ref(),
+            },
+        };
+        if let Some(json) = json {
+            insert(conn, watchdog, message, json)?;
+        }
     }
     while exceeds(conn, bounds)? {
         match drop_oldest(conn, messages)? {
@@ -80,6 +67,59 @@ pub(super) fn enqueue(
         }
     }
     Ok(dropped)
+}
+
+/// Takes back the message of the same incident that is still held. Returns whether there was one.
+fn take_back(conn: &Connection, message: &OutboxMessage) -> rusqlite::Result<bool> {
+    let taken = execute(
+        conn,
+        "DELETE FROM outbox WHERE notifier = ?1 AND incident = ?2 AND number < ?3 AND state = 'pending' \
+         AND held_until > ?4",
+        params![
+            message.notifier,
+            message.incident,
+            int(message.number),
+            int(message.created.as_millis()),
+        ],
+    )?;
+    Ok(taken > 0)
+}
+
+fn insert(
+    conn: &Connection,
+    watchdog: &str,
+    message: &OutboxMessage,
+    json: &str,
+) -> rusqlite::Result<()> {
+    let held_until = match message.queueing {
+        Queueing::HeldUntil(until) => until,
+        Queueing::AtOnce | Queueing::TakesBack { .. } => Moment::default(),
+    };
+    let due = message.created.max(held_until);
+    execute(
+        conn,
+        "INSERT INTO outbox (id, notifier, address, check_name, incident, number, message, bytes, \
+         created, seq, attempts, next_attempt, last_failure, state, owner, reserved_until, held_until) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT coalesce(max(seq), 0) + 1 FROM outbox), \
+         0, ?12, NULL, 'pending', ?10, ?11, ?13) \
+         ON CONFLICT (notifier, incident, number) DO NOTHING",
+        params![
+            id(),
+            message.notifier,
+            message.address,
+            message.check,
+            message.incident,
+            int(message.number),
+            json,
+            int(json.len() as u64),
+            int(message.created.as_millis()),
+            watchdog,
+            int((due + HEADSTART).as_millis()),
+            int(due.as_millis()),
+            int(held_until.as_millis()),
+        ],
+    )?;
+    Ok(())
 }
 
 fn exceeds(conn: &Connection, bounds: OutboxBounds) -> rusqlite::Result<bool> {
@@ -240,7 +280,7 @@ pub(super) fn owners(
 pub(super) fn inherit(conn: &Connection, gone: &str, claim: &Claim) -> rusqlite::Result<usize> {
     execute(
         conn,
-        "UPDATE outbox SET owner = ?1, next_attempt = iif(attempts = 0, created, next_attempt) \
+        "UPDATE outbox SET owner = ?1, next_attempt = iif(attempts = 0, max(created, held_until), next_attempt) \
          WHERE state = 'pending' AND owner = ?2 AND notifier = ?3 AND address = ?4",
         params![claim.owner, gone, claim.notifier, claim.address],
     )
@@ -298,7 +338,8 @@ pub(super) fn discard(conn: &Connection, owner: &str, notifier: &str) -> rusqlit
 pub(super) fn reclaim(conn: &Connection, watchdog: &str) -> rusqlite::Result<()> {
     execute(
         conn,
-        "UPDATE outbox SET next_attempt = created WHERE state = 'pending' AND attempts = 0 AND owner = ?1",
+        "UPDATE outbox SET next_attempt = max(created, held_until) \
+         WHERE state = 'pending' AND attempts = 0 AND owner = ?1",
         params![watchdog],
     )?;
     Ok(())
@@ -374,12 +415,13 @@ pub(super) fn counts(conn: &Connection) -> rusqlite::Result<OutboxCounts> {
 pub(super) fn by_notifier(
     conn: &Connection,
     watchdog: &str,
+    now: i64,
 ) -> rusqlite::Result<BTreeMap<String, NotifierCounts>> {
     let mut select = conn.prepare(
-        "SELECT notifier, sum(state = 'pending'), sum(state = 'pending' AND attempts = 0), \
+        "SELECT notifier, sum(state = 'pending'), sum(state = 'pending' AND attempts = 0 AND held_until <= ?2), \
          sum(state = 'kept') FROM outbox WHERE owner = ?1 GROUP BY notifier",
     )?;
-    let rows = each(select.query([watchdog])?, |row| {
+    let rows = each(select.query(params![watchdog, now])?, |row| {
         let counts = NotifierCounts {
             pending: whole(row, 1)?,
             untried: whole(row, 2)?,
@@ -401,6 +443,7 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
             number: whole(row, 5)?,
             json: row.get(6)?,
             created: moment(row, 7)?,
+            queueing: Queueing::AtOnce,
         },
         attempts: row.get(8)?,
         last_failure: row.get(9)?,
@@ -429,6 +472,7 @@ mod tests {
             number,
             json: format!("\"{incident} {number}\""),
             created: Moment::from_secs(created),
+            queueing: Queueing::AtOnce,
         }
     }
 

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     NAMED_NOTIFIERS,
     ONE_INTENT_FOR_EACH_PROCESS,
     ENTRIES_AS_ROWS,
+    HELD_MESSAGES,
 ];
 
 /// From this version on the entries of an incident are rows of their own.
@@ -131,6 +132,9 @@ const ENTRIES_AS_ROWS: &str = "
     END;
 ";
 
+/// A message may be held for a while, in which a later one can take it back.
+const HELD_MESSAGES: &str = "ALTER TABLE outbox ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;";
+
 /// A table with its columns: what rows are copied by, from one database to another.
 pub(super) struct SchemaTable {
     pub name: &'static str,
@@ -144,7 +148,7 @@ pub(super) const INTENTS: SchemaTable = SchemaTable {
 pub(super) const OUTBOX: SchemaTable = SchemaTable {
     name: "outbox",
     columns: "id, notifier, incident, number, message, bytes, created, attempts, next_attempt, \
-              last_failure, state, owner, reserved_until, address, check_name, seq",
+              last_failure, state, owner, reserved_until, address, check_name, seq, held_until",
 };
 pub(super) const MEMORIES: SchemaTable = SchemaTable {
     name: "memories",
@@ -270,6 +274,6 @@ mod tests {
             .expect("a newer version");
         let fault = migrate(&conn).expect_err("a refusal");
         assert_eq!(fault.kind, StoreTroubleKind::Newer);
-        assert_eq!(fault.detail, "its version is 5, this httpok knows up to 4");
+        assert_eq!(fault.detail, "its version is 6, this httpok knows up to 5");
     }
 }

@@ -31,11 +31,10 @@ fn a_service_that_hangs_is_restarted_with_evidence_of_its_process() {
     let stage = Stage::with("[check.capture]\nrun = [\"cat /proc/{pid}/cmdline\"]\nmin_free = 0");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));
     let watchdog = stage.watched.watch();
-    let words = [
-        "web was down: first_byte_timeout, restarted, back after",
-        "web recovered",
-    ];
-    stage.watched.told(&watchdog, &words);
+    stage.watched.told(
+        &watchdog,
+        &["web was down: first_byte_timeout, restarted, back after"],
+    );
     stage.watched.told(&watchdog, &["cmdline", "sleep"]);
     stage.watched.watched_on(5);
     assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
@@ -61,7 +60,10 @@ fn crashed_service_is_started_when_configured() {
     let pid = stage.script.pid("web").unwrap();
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
     let watchdog = stage.watched.watch();
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.told(
+        &watchdog,
+        &["web was down: status 502, restarted, back after"],
+    );
     assert_eq!(stage.watched.lives(), 2);
 }
 

@@ -12,8 +12,12 @@ use httpok::config::settings::Settings;
 /// A check for what needs one: other checks may require it.
 const CHECK: &str = "[[check]]\nname = \"db\"\nurl = \"http://h/\"\n";
 
-fn any(_: &str) -> Option<String> {
-    Some("x".to_owned())
+/// As under a supervisord: bare names in `restart` are its.
+fn any(name: &str) -> Option<String> {
+    Some(match name {
+        "SUPERVISOR_SERVER_URL" => "unix:///s".to_owned(),
+        _ => "x".to_owned(),
+    })
 }
 
 /// What a table with `key` needs beside it; `below` are keys that the table has anyway.

@@ -70,6 +70,7 @@ fn minimal_example_has_one_check_and_a_mail() {
         },
         notify: NotifySettings {
             mail: Some(MailSpec {
+                down_after: Duration::from_secs(30),
                 to: vec!["ops@example.org".into()],
                 from: None,
                 via: MailVia::Sendmail("/usr/sbin/sendmail -t -i".into()),
@@ -104,13 +105,16 @@ fn systemd_targets_take_every_name_of_a_unit() {
         restart.map(ToString::to_string).collect()
     };
     assert_eq!(
-        targets(r#"["web", "systemd/nginx", "systemd/app@:*"]"#, ""),
+        targets(
+            r#"["web", "systemd/nginx", "systemd/app@:*"]"#,
+            "[supervisor.supervisord]\nurl = \"unix:///s\""
+        ),
         ["web", "systemd/nginx.service", "systemd/app@:*"]
     );
     assert_eq!(
         targets(
             r#"["nginx", "app@1", "app@*", "supervisord/web"]"#,
-            "[supervisor]\ndefault = \"systemd\""
+            "[supervisor]\ndefault = \"systemd\"\n[supervisor.supervisord]\nurl = \"unix:///s\""
         ),
         [
             "nginx.service",
@@ -350,6 +354,7 @@ fn every_key_arrives_in_the_settings() {
     assert_eq!(mail.via, MailVia::Smtp(smtp));
     let hooks = [
         WebhookSpec {
+            down_after: Duration::ZERO,
             name: None,
             url: WebhookUrl::parse("https://hooks.example.org/hunter2").expect("a URL"),
             headers: vec![sent("Authorization", "Bearer hunter2")],

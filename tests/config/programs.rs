@@ -230,6 +230,7 @@ fn each_invalid_program_is_reported() {
 fn a_target_names_a_program_that_is_there() {
     let programs = "[[program]]\nname = \"worker\"\ncommand = \"x\"\n\
                     [[program]]\nname = \"app\"\nnumprocs = 2\ncommand = \"x\"\n";
+    let both = format!("{programs}[supervisor.supervisord]\nurl = \"unix:///s\"\n");
     let embedded = format!("[supervisor]\ndefault = \"embedded\"\n{programs}");
     for (target, rest) in [
         ("program/worker", programs),
@@ -240,8 +241,8 @@ fn a_target_names_a_program_that_is_there() {
         ("app:*", &embedded),
         ("worker", &embedded),
         // it may be supervisord's
-        ("wroker", programs),
-        ("supervisord/wroker", &embedded),
+        ("wroker", &both),
+        ("supervisord/wroker", &both),
     ] {
         settings(&file(&format!("restart = \"{target}\""), rest));
     }
@@ -251,6 +252,24 @@ fn a_target_names_a_program_that_is_there() {
             programs,
             "\"program/wroker\" is not a program",
             "\"program/worker\"",
+        ),
+        (
+            "wroker",
+            programs,
+            "\"wroker\" is a process of supervisord, and no supervisord is configured",
+            "did you mean \"program/worker\"?",
+        ),
+        (
+            "worker",
+            programs,
+            "no supervisord is configured",
+            "did you mean \"program/worker\"?",
+        ),
+        (
+            "supervisord/zzz",
+            &*embedded,
+            "no supervisord is configured",
+            "[supervisor.supervisord]",
         ),
         (
             "wroker",

@@ -27,7 +27,7 @@ fn hung_or_failed_program_is_restarted_with_evidence_and_a_report() {
     let watchdog = stage.watch();
     wait_until("both are told", LIMIT, || {
         let mails = stage.file("mails");
-        mails.contains("hangs recovered") && mails.contains("fails recovered")
+        mails.contains("hangs was down") && mails.contains("fails was down")
     });
     let mails = stage.file("mails");
     assert!(mails.contains("hangs was down: first_byte_timeout, restarted, back after"));
@@ -156,7 +156,7 @@ fn watchdog_killed_during_a_restart_leaves_no_process_stopped() {
             .wait("it passes", |said| said.contains("passes again"));
         assert!(stage.shows_running("slow", second));
         wait_until("it is told", LIMIT, || {
-            stage.file("mails").contains("slow recovered")
+            stage.file("mails").contains("slow was down")
         });
         assert_eq!(stage.pids("slow"), [first, second], "{gone}");
     }

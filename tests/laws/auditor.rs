@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Check, Counted, Decision, Effect, Event, Fails, Limits, Moment, Monitor,
+    ActionStep, Check, Counted, Decision, DownState, Effect, Event, Fails, Limits, Moment, Monitor,
     NotifyMode, Outcome, PendingRestart, Plan, ProcessName, ReportKind, ResumeResult, Scope, Skip,
     Ticket, Verdict,
 };
@@ -71,6 +71,7 @@ struct Books {
     counted: Vec<bool>,
     paused_until: Option<Option<Moment>>,
     told_down: bool,
+    told_restarting: bool,
     told: BTreeSet<(String, u64)>,
     /// So many actions had begun when it was last reset: they do not count any more.
     forgiven: usize,
@@ -92,6 +93,7 @@ impl Books {
             counted: Vec::new(),
             paused_until: None,
             told_down: false,
+            told_restarting: false,
             told: BTreeSet::new(),
             forgiven: 0,
             forgiven_tries: 0,
@@ -733,12 +735,30 @@ impl Auditor {
             "law 7: reported twice"
         );
         match kind {
-            ReportKind::Down { .. } => {
-                assert!(!books.told_down, "law 7: down told twice");
+            ReportKind::Down { state, update } => {
+                // what is reported of a removed check's last action is about what was forgotten with it
+                assert!(
+                    *update == books.told_restarting || books.gone,
+                    "law 7: down is reported once, or once more after \"being restarted\""
+                );
+                assert!(!books.told_down || *update, "law 7: down told twice");
                 books.told_down = true;
+                books.told_restarting = *state == DownState::Restarting;
             }
-            ReportKind::GaveUp { .. } => books.told_down = true,
+            ReportKind::GaveUp { .. } => {
+                books.told_down = true;
+                books.told_restarting = false;
+            }
+            ReportKind::Cured { .. } => {
+                assert!(
+                    books.told_restarting,
+                    "law 7: cured without having been restarted"
+                );
+                books.told_down = false;
+                books.told_restarting = false;
+            }
             ReportKind::Recovered { .. } => {
+                books.told_restarting = false;
                 assert!(books.told_down, "law 7: recovered without having been down");
                 books.told_down = false;
             }

@@ -22,6 +22,7 @@ const TO: &str = "ops@example.org";
 pub fn down() -> Notification {
     message(ReportKind::Down {
         state: DownState::NotifyOnly,
+        update: false,
     })
 }
 

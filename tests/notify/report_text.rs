@@ -112,11 +112,17 @@ fn giving_up_without_a_restart_names_the_budget_and_what_used_it_up() {
 
 #[test]
 fn every_subject_says_what_is_the_matter() {
-    let down = |state| ReportKind::Down { state };
+    let down = |state| ReportKind::Down {
+        state,
+        update: false,
+    };
     let seconds = Duration::from_secs;
     let table = [
         (
-            down(DownState::Back { after: seconds(12) }),
+            ReportKind::Cured {
+                down: seconds(40),
+                after: seconds(12),
+            },
             "shop was down: first_byte_timeout, restarted, back after 12 s",
         ),
         (
@@ -184,6 +190,7 @@ fn the_first_lines_say_what_where_since_and_what_to_do() {
         state: DownState::NotBack {
             after: Duration::from_secs(22),
         },
+        update: false,
     };
     let text = MailFormat::Full
         .render(&report(kind, restarted()), &render_context())
@@ -205,10 +212,9 @@ fn the_first_lines_say_what_where_since_and_what_to_do() {
 
 #[test]
 fn body_lists_what_was_seen_and_each_step() {
-    let kind = ReportKind::Down {
-        state: DownState::Back {
-            after: Duration::from_secs(12),
-        },
+    let kind = ReportKind::Cured {
+        down: Duration::from_secs(12),
+        after: Duration::from_secs(12),
     };
     let text = MailFormat::Full
         .render(&report(kind, restarted()), &render_context())
@@ -256,8 +262,8 @@ fn rolling_restart_is_reported_in_order_with_processes_that_failed() {
     let seen = || listed(10, hang());
     let told = |entries| {
         let after = Duration::from_secs(4);
-        let state = DownState::Back { after };
-        let report = report(ReportKind::Down { state }, entries);
+        let kind = ReportKind::Cured { down: after, after };
+        let report = report(kind, entries);
         MailFormat::Full.render(&report, &render_context()).text
     };
 
@@ -300,6 +306,7 @@ fn an_answer_is_shown_with_expectations_headers_and_a_bounded_excerpt() {
     ];
     let kind = ReportKind::Down {
         state: DownState::NotifyOnly,
+        update: false,
     };
     let text = MailFormat::Full
         .render(&report(kind, vec![listed(30, look)]), &render_context())
@@ -330,6 +337,7 @@ fn a_huge_body_of_one_line_is_cut() {
     });
     let kind = ReportKind::Down {
         state: DownState::NotifyOnly,
+        update: false,
     };
     let message = MailFormat::Full.render(&report(kind, vec![listed(30, look)]), &render_context());
     assert_eq!(message.text.matches('z').count(), 512);
@@ -349,6 +357,7 @@ fn what_held_it_back_and_what_comes_next_is_said() {
         state: DownState::NotBack {
             after: Duration::from_secs(22),
         },
+        update: false,
     };
     let text = MailFormat::Full
         .render(&report(kind, entries), &render_context())
@@ -437,6 +446,7 @@ fn failed_steps_say_why() {
     ];
     let kind = ReportKind::Down {
         state: DownState::NothingRestarted,
+        update: false,
     };
     let text = MailFormat::Full
         .render(&report(kind, entries), &render_context())
@@ -539,6 +549,7 @@ fn names_cannot_break_out_and_secrets_stay_in() {
     };
     let kind = ReportKind::Down {
         state: DownState::NotifyOnly,
+        update: false,
     };
     let mut report = report(kind, vec![listed(1, look)]);
     report.url = "http://me:hunter2@h/".into();

@@ -32,6 +32,7 @@ async fn post_within(spec: WebhookSpec, deadline: Duration) -> Result<(), Delive
     let notifier = Notifier::Webhook(webhook::WebhookNotifier::new(spec, deadline));
     let down = message(ReportKind::Down {
         state: DownState::NotifyOnly,
+        update: false,
     });
     notifier.deliver(&down).await
 }

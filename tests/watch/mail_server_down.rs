@@ -64,7 +64,7 @@ fn what_the_mail_server_missed_arrives_after_a_kill() {
     let door = Door::shut();
     stage.ill_until("shop", 2, says("500 Oh", ""));
     stage.configure(&format!(
-        "[mail]\nto = [\"ops@example.org\"]\nsmtp = \"smtp://127.0.0.1:{}\"\n\
+        "[mail]\nto = [\"ops@example.org\"]\ndown_after = 0\nsmtp = \"smtp://127.0.0.1:{}\"\n\
          [[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nrestart = [\"shop\"]\n\
          every = \"200ms\"\nfail_after = 1\ngrace = 0\nbackoff = {{ min = \"200ms\", max = \"200ms\" }}\n",
         door.port
@@ -86,7 +86,7 @@ fn what_the_mail_server_missed_arrives_after_a_kill() {
     let taken = server.taken();
     let subjects: Vec<_> = taken.iter().map(|mail| mail.header("Subject")).collect();
     assert!(
-        subjects[0].contains("shop was down") && subjects[1].contains("shop recovered"),
+        subjects[0].contains("shop is down") && subjects[1].contains("shop recovered"),
         "{subjects:?}"
     );
     assert_eq!(

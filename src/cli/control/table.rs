@@ -185,6 +185,9 @@ fn next(check: &CheckView, now: Moment) -> String {
     if let Some(held) = &check.held {
         return format!("no restart: {}", visible::line(held));
     }
+    if let Some(unknown) = check.unknown_targets.first() {
+        return visible::line(&unknown.to_string());
+    }
     if let Some(since) = check.warming {
         return format!("warming up for {}", span(now.since(since)));
     }

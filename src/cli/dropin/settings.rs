@@ -8,6 +8,7 @@ use crate::config::notify::NotifySettings;
 use crate::config::settings::{CheckSettings, Settings};
 use crate::config::supervisor::SupervisorSettings;
 use crate::health::{Backend, Fails, Policy, ProcessName, Target};
+use crate::notify::policy::NotifierPolicy;
 use crate::notify::spec::{MailSpec, MailVia, WebhookSpec};
 use crate::probe::ProbeSpec;
 
@@ -129,6 +130,7 @@ impl DropIn {
     fn mail(&self) -> Option<MailSpec> {
         let to = self.email.clone()?;
         Some(MailSpec {
+            down_after: NotifierPolicy::FOR_PEOPLE.down_after,
             to: vec![to],
             from: self.from.clone(),
             via: match &self.smtp {

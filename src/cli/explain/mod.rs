@@ -235,12 +235,12 @@ fn no_incident_text(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Resul
     let mut text = format!("{}: no incident is remembered.\n", visible::line(check));
     let probes = notes.iter().map(|note| match note.decision {
         Decision::Judged { .. } => 1,
-        Decision::PredicateResult { count, .. } => count,
+        Decision::Passed { count, .. } => count,
         _ => 0,
     });
     let first = notes.first().unwrap_or(newest);
     let since = match first.decision {
-        Decision::PredicateResult { since, .. } => since,
+        Decision::Passed { since, .. } => since,
         _ => first.at,
     };
     text += &format!(

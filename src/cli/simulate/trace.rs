@@ -149,7 +149,7 @@ impl Reader<'_> {
 
     /// What an earlier decision says about the world; the others are made anew.
     fn decision(&mut self, note: Note) -> Vec<String> {
-        if let Decision::PredicateResult {
+        if let Decision::Passed {
             count,
             since,
             shortest,

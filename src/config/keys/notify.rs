@@ -1,6 +1,6 @@
 //! The keys of `[mail]`, `[[webhook]]` and `[[notify]]`.
 
-use super::kind::{Kind, SPAN};
+use super::kind::{Kind, SPAN, SPAN_OR_ZERO};
 use super::{Key, Section, defaulted, optional, required, table};
 use crate::notify::spec::{Topic, WebhookFormat};
 
@@ -12,7 +12,7 @@ pub static MAIL: Section = Section::new(
 
 static NOTIFY_MAIL: Section = Section::new("notify.mail", "Mails to these people.", &[&MAIL_KEYS]);
 
-static MAIL_KEYS: [Key; 6] = [
+static MAIL_KEYS: [Key; 7] = [
         required(
             "to",
             Kind::Each(&Kind::Named("mail address")),
@@ -55,6 +55,13 @@ static MAIL_KEYS: [Key; 6] = [
         )
         .default_words("those of the system")
         .beside("smtp = \"smtp+starttls://mail.example.org:587\""),
+    defaulted(
+        "down_after",
+        SPAN_OR_ZERO,
+        "\"30s\"",
+        "That a check is down and being restarted is held for so long, at most 1h: a restart that cures it sooner is \
+         one report, at its end.",
+    ),
 ];
 
 static REMINDER: [Key; 1] = [optional(
@@ -85,7 +92,7 @@ static WEBHOOK_NAME: [Key; 1] = [optional(
 )
 .default_words("one that is made from the URL")];
 
-static WEBHOOK_KEYS: [Key; 7] = [
+static WEBHOOK_KEYS: [Key; 8] = [
     required(
         "url",
         Kind::Secret,
@@ -111,6 +118,12 @@ static WEBHOOK_KEYS: [Key; 7] = [
         "The certificates to trust, in PEM.",
     )
     .default_words("those of the system"),
+    defaulted(
+        "down_after",
+        SPAN_OR_ZERO,
+        "\"0s\"",
+        "The same as for mails; with 0s every incident is one report that it is down and one that it recovered.",
+    ),
     defaulted(
         "format",
         Kind::Words(&WebhookFormat::WORDS),
@@ -143,7 +156,7 @@ pub static NOTIFY: Section = Section {
     )
 };
 
-static NOTIFY_KEYS: [Key; 7] = [
+static NOTIFY_KEYS: [Key; 8] = [
     required(
         "name",
         Kind::Named("1 to 64 characters"),
@@ -170,6 +183,13 @@ static NOTIFY_KEYS: [Key; 7] = [
         "[\"*-test\"]",
         "Checks whose reports it does not get.",
     ),
+    optional(
+        "down_after",
+        SPAN_OR_ZERO,
+        "\"30s\"",
+        "That a check is down and being restarted is held for so long, at most 1h.",
+    )
+    .default_words("30s for mails, else 0s"),
     optional(
         "exec",
         Kind::Command,

@@ -91,7 +91,7 @@ impl PassRun {
         Note {
             at: self.last,
             check,
-            decision: Decision::PredicateResult {
+            decision: Decision::Passed {
                 count: self.count,
                 since: self.first,
                 shortest: self.shortest,
@@ -138,7 +138,7 @@ mod tests {
         Note {
             at: Moment::from_secs(span.1),
             check: check.to_owned(),
-            decision: Decision::PredicateResult {
+            decision: Decision::Passed {
                 count,
                 since: Moment::from_secs(span.0),
                 shortest: Duration::from_millis(millis.0),

@@ -48,6 +48,9 @@ impl CheckState {
             attempt: number,
         };
         cx.note(&self.check.name, decision);
+        if !self.check.dry_run {
+            self.report_down(DownState::Restarting, cx);
+        }
         self.begin_part(true, cx);
     }
 
@@ -129,12 +132,12 @@ impl CheckState {
             return;
         };
         let mut next = attempt.part_ended(cx.now, &mut outcome);
-        if !matches!(next, Next::Quantifier(_))
+        if !matches!(next, Next::Over(_))
             && let Some(gate) = self.gate_between_parts(attempt.manual, cx)
         {
-            next = Next::Quantifier(Some(Halt::Held(gate)));
+            next = Next::Over(Some(Halt::Held(gate)));
         }
-        if let Next::Quantifier(Some(halt)) = &next {
+        if let Next::Over(Some(halt)) = &next {
             let left = attempt.left();
             outcome.steps.extend(left_alone(cx.now, left, halt));
         }
@@ -153,7 +156,7 @@ impl CheckState {
         match next {
             Next::Continue => self.go_on(attempt, cx),
             Next::AwaitHealthy(process) => self.await_healthy(attempt, process, cx),
-            Next::Quantifier(halt) => {
+            Next::Over(halt) => {
                 if let Some(why) = halt {
                     let left = attempt.left();
                     cx.note(&self.check.name, Decision::RollStopped { why, left });

@@ -172,6 +172,7 @@ impl CheckState {
             incident.note(cx.now, IncidentEvent::GaveUp);
             // a person who hears that it was given up knows that it is down
             incident.notified = true;
+            incident.restarting_reported = false;
         }
         let policy = &self.check.policy;
         let window = policy.restarts.map(|budget| budget.window);

@@ -170,6 +170,7 @@ impl CheckState {
         match processes {
             Ok(listed) => {
                 self.unlisted = None;
+                self.note_unknown_targets(&listed, cx);
                 let remedy = &self.check.remedy;
                 let mut chosen = remedy.select(&listed);
                 // we are always RUNNING, and never acted on: how the others are is the question
@@ -210,6 +211,20 @@ impl CheckState {
                 let (backend, error) = (*backend, error.clone());
                 cx.note(&self.check.name, Decision::Unasked { backend, error });
             }
+        }
+    }
+
+    /// Notes the targets that no supervisor knows, once for as long as they are the same: else that is found out when
+    /// they are to be restarted. The original says nothing of them.
+    fn note_unknown_targets(&mut self, listed: &[Process], cx: &mut Context<'_>) {
+        let unknown = self.check.remedy.unknown_targets(listed, &self.unasked);
+        let known = std::mem::replace(&mut self.unknown_targets, unknown);
+        if self.check.policy.notify == NotifyMode::Changes
+            && !self.unknown_targets.is_empty()
+            && known != self.unknown_targets
+        {
+            let targets = self.unknown_targets.clone();
+            cx.note(&self.check.name, Decision::UnknownTargets { targets });
         }
     }
 }

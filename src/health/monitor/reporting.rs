@@ -13,7 +13,7 @@ use super::Effect;
 use super::shared::Context;
 
 /// However long the grace is, the first report after a restart comes within this much.
-pub(super) const REPORT_WITHIN: Duration = Duration::from_secs(60);
+const REPORT_WITHIN: Duration = Duration::from_secs(60);
 
 impl CheckState {
     /// Makes a report about the open incident.
@@ -39,13 +39,14 @@ impl CheckState {
         cx.effects.push(Effect::Report(Box::new(report)));
     }
 
-    /// Reports that the check is down, unless that was reported.
+    /// Reports that the check is down, unless that was reported: at most twice, first that it is being restarted and then
+    /// how that went. A notifier may hold the first back for a while, see `NotifierPolicy`.
     pub(super) fn report_down(&mut self, down: DownState, cx: &mut Context<'_>) {
         if self.check.policy.notify != NotifyMode::Changes {
             return;
         }
         let expected = match down {
-            DownState::Back { .. } | DownState::NothingRestarted | DownState::DryRun => true,
+            DownState::Restarting | DownState::NothingRestarted | DownState::DryRun => true,
             DownState::NotifyOnly
             | DownState::Held(_)
             | DownState::NotBack { .. }
@@ -58,10 +59,18 @@ impl CheckState {
         let Some(incident) = self.memory.incident.as_mut() else {
             return;
         };
-        if std::mem::replace(&mut incident.notified, true) {
+        let is_restarting = down == DownState::Restarting;
+        let update = incident.restarting_reported && !is_restarting;
+        if incident.notified && !update {
             return;
         }
-        self.report(ReportKind::Down { state: down }, cx);
+        incident.notified = true;
+        incident.restarting_reported = is_restarting;
+        let kind = ReportKind::Down {
+            state: down,
+            update,
+        };
+        self.report(kind, cx);
     }
 
     /// The check passes: closes the open incident, and reports that to those who got a report that it is down.
@@ -82,15 +91,19 @@ impl CheckState {
         incident.note(cx.now, IncidentEvent::Recovered);
         incident.ended = Some(cx.now);
         let down = cx.now.since(incident.since);
+        let (reported, restarting) = (incident.notified, incident.restarting_reported);
         cx.note(&self.check.name, Decision::Recovered { down });
-        if let Some(Verifying { begun, .. }) = verifying {
-            let after = cx.now.since(begun);
-            self.report_down(DownState::Back { after }, cx);
-        }
-        let incident = self.memory.incident.as_ref();
-        let reported = incident.is_some_and(|incident| incident.notified);
+        // an earlier run may have begun the restart, and this one finished it
+        let begun = verifying.map(|verifying| verifying.begun).or(acted);
+        let kind = match restarting {
+            true => ReportKind::Cured {
+                down,
+                after: cx.now.since(begun.unwrap_or(incident.opened)),
+            },
+            false => ReportKind::Recovered { down },
+        };
         if reported && self.check.policy.notify == NotifyMode::Changes {
-            self.report(ReportKind::Recovered { down }, cx);
+            self.report(kind, cx);
         }
         self.closed = self.memory.incident.take();
         self.unwritten = true;

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use super::super::attempt::{Attempt, AttemptMode, AwaitingHealthy, left_alone};
 use super::super::check::{Activity, CheckState};
-use super::super::incident::{DownState, IncidentEvent};
+use super::super::incident::IncidentEvent;
 use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::plan::Scope;
 use super::super::policy::NotifyMode;
 use super::super::process::{Process, ProcessName};
 use super::super::step::{Halt, Outcome};
-use super::reporting::REPORT_WITHIN;
 use super::shared::Context;
 
 /// However long a service says that it is starting, the rest of its group waits no longer for its pass.
@@ -52,10 +51,6 @@ impl CheckState {
         if let Some(gate) = self.gate_between_parts(attempt.manual, cx) {
             self.halt(Halt::Held(gate), cx);
             return false;
-        }
-        let after = cx.now.since(attempt.begun);
-        if after >= REPORT_WITHIN {
-            self.report_down(DownState::Back { after }, cx);
         }
         if let Some(attempt) = self.attempt.take() {
             self.go_on(attempt, cx);

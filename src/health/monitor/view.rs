@@ -115,6 +115,7 @@ impl CheckState {
                 .map(|pending| pending.view())
                 .collect(),
             targets: check.remedy.selection.words(),
+            unknown_targets: self.unknown_targets.clone(),
             requires: check.requires.clone(),
             dry_run: check.dry_run,
             counts: self.counts.clone(),

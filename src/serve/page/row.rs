@@ -226,6 +226,7 @@ pub fn note(check: &CheckView, now: Moment) -> String {
             span(next.since(now))
         ));
     }
+    parts.extend(check.unknown_targets.iter().map(ToString::to_string));
     if let Some(grace) = check.grace_left {
         let left = Duration::try_from_secs_f64(grace).unwrap_or_default();
         parts.push(format!("in grace for {}", span(left)));
