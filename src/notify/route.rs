@@ -1,6 +1,6 @@
 //! Which reports a notifier gets: by what they say and by the check they are about. Pure.
 
-use crate::health::{DownState, Reason, Report, ReportKind, glob};
+use crate::health::{Reason, Report, ReportKind, glob};
 
 /// What a report is about, in the words of `on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::health::{Incident, Moment};
+    use crate::health::{DownState, Incident, Moment};
 
     fn report(check: &str, kind: ReportKind) -> Report {
         let now = Moment::default();
@@ -145,11 +145,20 @@ mod tests {
 
     fn kinds() -> [(ReportKind, Option<Topic>); 8] {
         let span = Duration::from_secs(5);
-        let down = |state| ReportKind::Down { state };
+        let down = ReportKind::Down {
+            state: DownState::NotifyOnly,
+            update: false,
+        };
         [
             (ReportKind::Action, None),
-            (down(DownState::NotifyOnly), Some(Topic::Down)),
-            (down(DownState::Back { after: span }), Some(Topic::Cured)),
+            (down, Some(Topic::Down)),
+            (
+                ReportKind::Cured {
+                    down: span,
+                    after: span,
+                },
+                Some(Topic::Cured),
+            ),
             (ReportKind::Recovered { down: span }, Some(Topic::Recovered)),
             (
                 ReportKind::GaveUp {

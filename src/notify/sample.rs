@@ -20,6 +20,7 @@ pub fn notification(host: &str, at: SystemTime) -> Notification {
         at,
         ReportKind::Down {
             state: DownState::NotifyOnly,
+            update: false,
         },
     )
 }

@@ -20,6 +20,7 @@ const TAKEN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 fn down() -> Notification {
     message(ReportKind::Down {
         state: DownState::NotifyOnly,
+        update: false,
     })
 }
 

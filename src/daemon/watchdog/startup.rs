@@ -95,6 +95,7 @@ impl Watchdog {
             },
             None => ReportKind::Down {
                 state: DownState::NotifyOnly,
+                update: false,
             },
         };
         self.notification_queue.recall(&Report {
