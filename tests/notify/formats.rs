@@ -207,6 +207,7 @@ fn the_schema_of_reports_is_what_is_sent() {
     let kinds = [
         ReportKind::Down {
             state: DownState::NotBack { after: span },
+            update: false,
         },
         ReportKind::Recovered { down: span },
         ReportKind::GaveUp {
