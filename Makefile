@@ -14,7 +14,7 @@ MACHINE := $(shell uname -m)
 .PHONY: install deb release test laws survival bench fuzz provision lint deny clean
 
 test: provision
-	cargo test --all-targets -- --test-threads=8
+	cargo test --no-fail-fast --all-targets -- --test-threads=8
 	cargo test --doc
 
 # The long run of the heart's laws.

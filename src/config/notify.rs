@@ -12,10 +12,9 @@ use super::diagnostics::Diagnostic;
 use super::http::read_headers;
 use super::table::TomlTable;
 use super::value::TomlValue;
-use crate::notify::policy::NotifierPolicy;
 use crate::notify::spec::{
-    MailSpec, MailVia, NotifierSpec, NotifierVia, Route, SMTP_EXAMPLE, Security, SmtpSpec,
-    Template, Topic, WebhookFormat, WebhookSpec, WebhookUrl,
+    MailSpec, MailVia, NotifierPolicy, NotifierSpec, NotifierVia, Route, SMTP_EXAMPLE, Security,
+    SmtpSpec, Template, Topic, WebhookFormat, WebhookSpec, WebhookUrl,
 };
 use crate::secret::Secret;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use super::format::{Template, WebhookFormat};
-use super::policy::NotifierPolicy;
+pub use super::policy::NotifierPolicy;
 pub use super::route::{Route, Topic};
 use crate::exec::CommandLine;
 use crate::net::Address;
