@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
 
 use crate::action::{self, ActionRecord, ActionTools, CaptureSpec, Intents, Shutdown};
 use crate::clock::Clock;
@@ -20,6 +20,9 @@ use crate::supervisor::Supervisors;
 
 use super::judging;
 use super::logger::Logger;
+
+/// How long an action waits until it is on disk why it begins.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long the list before a probe may take: a supervisor that hangs must not keep us from probing.
 const LIST_FOR: Duration = Duration::from_secs(5);
@@ -67,9 +70,29 @@ pub struct Executor {
     pub ended: mpsc::UnboundedSender<FinishedEffect>,
 }
 
+/// Why an action begins, and what must be on disk before.
+#[derive(Debug, Default)]
+pub struct ActionCause {
+    pub url: String,
+    /// The result that led to it.
+    pub result: Option<CheckResult>,
+    /// Answers when the check's memory and the reports about it are on disk.
+    pub written: Option<oneshot::Receiver<()>>,
+}
+
+impl ActionCause {
+    /// Waits until it is on disk why a process is touched: whenever we are killed, the next run knows. A disk that hangs
+    /// does not hold the action up for long.
+    async fn is_written(written: Option<oneshot::Receiver<()>>) {
+        if let Some(written) = written {
+            let _ = timeout(WRITTEN_WITHIN, written).await;
+        }
+    }
+}
+
 impl Executor {
-    /// Performs `effect`. For an action, `result` is the result that led to it, at `url`.
-    pub fn perform(&self, effect: Effect, url: &str, result: Option<CheckResult>) {
+    /// Performs `effect`; `cause` is that of an action.
+    pub fn perform(&self, effect: Effect, cause: ActionCause) {
         match effect {
             Effect::Note(note) => self.logger.note(&note),
             // written down by the watchdog, with the memory that it rests on
@@ -93,12 +116,12 @@ impl Executor {
                 after,
                 within,
             } => self.warm_up(check, ticket, after, within),
-            Effect::Act { ticket, plan } => self.act(ticket, *plan, url, result),
+            Effect::Act { ticket, plan } => self.act(ticket, *plan, cause),
             Effect::Resume {
                 ticket,
                 restart,
                 may_start,
-            } => self.resume(ticket, *restart, may_start),
+            } => self.resume(ticket, *restart, may_start, cause),
             Effect::Wake {
                 process,
                 ticket,
@@ -204,16 +227,17 @@ impl Executor {
         });
     }
 
-    fn act(&self, ticket: Ticket, plan: Plan, url: &str, result: Option<CheckResult>) {
+    fn act(&self, ticket: Ticket, plan: Plan, cause: ActionCause) {
         let clients = Arc::clone(&self.clients);
         let clock = self.clock;
         let intents = self.intents.clone();
         let shutdown = self.shutdown.clone();
-        let mut action = self.logger.action(url, result.as_ref());
+        let mut action = self.logger.action(&cause.url, cause.result.as_ref());
         let check = plan.check.clone();
         let record = ActionRecord::default();
         let kept = record.clone();
         let work = async move {
+            ActionCause::is_written(cause.written).await;
             let tools = ActionTools {
                 supervisors: &clients.supervisors,
                 clock: &clock,
@@ -244,7 +268,7 @@ impl Executor {
     }
 
     /// Tries to finish a pending restart, with the supervisors of now: they may be others than when it began.
-    fn resume(&self, ticket: Ticket, restart: PendingRestart, may_start: bool) {
+    fn resume(&self, ticket: Ticket, restart: PendingRestart, may_start: bool, cause: ActionCause) {
         let clients = Arc::clone(&self.clients);
         let clock = self.clock;
         let mut action = self.logger.resumption();
@@ -255,6 +279,7 @@ impl Executor {
             ..
         } = restart.clone();
         let work = async move {
+            ActionCause::is_written(cause.written).await;
             let supervisors = &clients.supervisors;
             let mut report_step = |step: &Step| action.step(&restart.check, step);
             action::resume(&restart, may_start, supervisors, &clock, &mut report_step).await
@@ -424,7 +449,7 @@ mod tests {
         let all = async {
             loop {
                 for effect in std::mem::take(&mut effects) {
-                    executor.perform(effect, "", None);
+                    executor.perform(effect, ActionCause::default());
                 }
                 let mut finished: FinishedEffect = endings.recv().await.expect("an end");
                 match &mut finished.event {

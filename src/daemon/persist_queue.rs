@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::health::{Incident, IntentId, Memory, Note};
 use crate::secret;
@@ -46,7 +46,7 @@ pub enum PersistEntry {
     /// From now on reports go here.
     Outbox(Box<Outbox>),
     /// An answer when all before it is written.
-    Sync(tokio::sync::oneshot::Sender<()>),
+    Sync(oneshot::Sender<()>),
 }
 
 impl PersistEntry {
@@ -87,9 +87,14 @@ impl PersistQueue {
 
     /// Waits until all that was taken so far is written.
     pub async fn sync(&self) {
-        let (done, written) = tokio::sync::oneshot::channel();
+        let _ = self.written().await;
+    }
+
+    /// Answers when all that was taken so far is written.
+    pub fn written(&self) -> oneshot::Receiver<()> {
+        let (done, written) = oneshot::channel();
         self.write(PersistEntry::Sync(done));
-        let _ = written.await;
+        written
     }
 }
 

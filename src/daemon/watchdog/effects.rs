@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Watchdog;
-use crate::daemon::executor::FinishedEffect;
+use crate::daemon::executor::{ActionCause, FinishedEffect};
 use crate::daemon::judging;
 use crate::daemon::notification_queue::ReportBatch;
 use crate::daemon::persist_queue::PersistEntry;
-use crate::health::{CheckResult, Decision, Effect, Event, Note, Report, Verdict};
+use crate::health::{Decision, Effect, Event, Note, Report, Verdict};
 
 impl Watchdog {
     /// An effect has ended. Its intents are closed only after what follows from it is safe.
@@ -78,37 +78,40 @@ impl Watchdog {
         if let (Some(journal), Some(event)) = (&self.journal, recorded) {
             journal.write(now, &event, &effects);
         }
+        let mut actions = Vec::new();
         for effect in effects {
-            let (url, result) = match &effect {
+            match &effect {
                 Effect::Act { plan, .. } => {
-                    // before a process is touched it is on disk why
-                    self.write_down(&plan.check, true);
-                    self.cause(&plan.check)
+                    let cause = self.cause(&plan.check);
+                    actions.push((plan.check.clone(), effect, cause));
+                    continue;
                 }
                 Effect::Resume { restart, .. } => {
-                    self.write_down(&restart.check, true);
-                    (String::new(), None)
+                    actions.push((restart.check.clone(), effect, ActionCause::default()));
+                    continue;
                 }
                 Effect::Note(note) => {
                     self.counts.count(&note.decision);
                     notes.push(note.clone());
-                    (String::new(), None)
                 }
-                Effect::Report(report) => {
-                    reports.push((**report).clone());
-                    (String::new(), None)
-                }
+                Effect::Report(report) => reports.push((**report).clone()),
                 Effect::List { .. }
                 | Effect::Probe { .. }
                 | Effect::Wake { .. }
-                | Effect::WarmUp { .. } => (String::new(), None),
-            };
-            self.executor.perform(effect, &url, result);
+                | Effect::WarmUp { .. } => {}
+            }
+            self.executor.perform(effect, ActionCause::default());
         }
         for note in &notes {
             self.answer_restart(&note.check, &note.decision);
         }
         self.write_reports(reports);
+        for (check, effect, cause) in actions {
+            self.write_down(&check, true);
+            let written = Some(self.persist_queue.written());
+            self.executor
+                .perform(effect, ActionCause { written, ..cause });
+        }
         let checks: BTreeSet<_> = notes.iter().map(|note| note.check.clone()).collect();
         for check in checks {
             self.write_down(&check, false);
@@ -208,17 +211,18 @@ impl Watchdog {
     }
 
     /// The URL of a check and the probe that led to an action.
-    fn cause(&self, check: &str) -> (String, Option<CheckResult>) {
+    fn cause(&self, check: &str) -> ActionCause {
         let url = self.monitor.check(check);
         let incident = self
             .monitor
             .memory(check)
             .and_then(|memory| memory.incident.as_ref());
         let result = incident.and_then(|incident| incident.last_fail()).cloned();
-        (
-            url.map(|check| check.url.clone()).unwrap_or_default(),
+        ActionCause {
+            url: url.map(|check| check.url.clone()).unwrap_or_default(),
             result,
-        )
+            written: None,
+        }
     }
 }
 
