@@ -179,11 +179,14 @@ pub struct Twice {
     pub first: Range<usize>,
 }
 
+/// What the TOML parser says, and of which place.
+type Misread = (Range<usize>, String);
+
 /// The parts of `text`, one for each file, as one document; or what the TOML parser says of them, with places.
 pub fn parse<'a>(
     text: &'a str,
     map: &SourceMap,
-) -> Result<(DeTable<'a>, Vec<Twice>), Vec<(Range<usize>, String)>> {
+) -> Result<(DeTable<'a>, Vec<Twice>), Vec<Misread>> {
     let mut document = DeTable::new();
     let mut twice = Vec::new();
     let mut broken = Vec::new();

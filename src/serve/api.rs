@@ -55,7 +55,7 @@ pub async fn answer(
         }
         Api::Incidents => match app.source.incidents(None).await {
             Some(incidents) => {
-                let incidents: Vec<_> = incidents.iter().map(|one| public(one)).collect();
+                let incidents: Vec<_> = incidents.iter().map(public).collect();
                 Reply::json(StatusCode::OK, &incidents)
             }
             None => busy(),

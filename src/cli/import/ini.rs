@@ -59,8 +59,8 @@ fn uncommented(line: &str) -> &str {
     if line.starts_with([';', '#']) {
         return "";
     }
-    let end = line.match_indices(';').map(|(at, _)| at);
-    let end = end.filter(|&at| line[..at].ends_with([' ', '\t'])).next();
+    let mut comments = line.match_indices(';').map(|(at, _)| at);
+    let end = comments.find(|&at| line[..at].ends_with([' ', '\t']));
     line[..end.unwrap_or(line.len())].trim_end()
 }
 
