@@ -1,5 +1,5 @@
 //! Mails: a message becomes an RFC 5322 mail with a Message-ID of its own in its incident's thread, and goes
-//! to an SMTP server or a sendmail. The drop-in listener's bare two-header mail is [`Original`].
+//! to an SMTP server or a sendmail. The drop-in listener's bare two-header mail is [`OriginalMailer`].
 
 use lettre::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
