@@ -57,6 +57,9 @@ pub enum Decision {
         since: Moment,
         shortest: Duration,
         longest: Duration,
+        /// What the last of them saw.
+        #[serde(default)]
+        detail: String,
     },
     /// Another process than last time is there: counting starts anew.
     Replaced { process: String },
@@ -232,14 +235,17 @@ impl fmt::Display for Decision {
                 count,
                 shortest,
                 longest,
+                detail,
                 ..
-            } => write!(
-                f,
-                "{}, after {:.3} s to {:.3} s",
-                counted(*count, "pass", "passes in a row"),
-                shortest.as_secs_f64(),
-                longest.as_secs_f64()
-            ),
+            } => {
+                let passes = counted(*count, "pass", "passes in a row");
+                let (shortest, longest) = (shortest.as_secs_f64(), longest.as_secs_f64());
+                write!(f, "{passes}, after {shortest:.3} s to {longest:.3} s")?;
+                match detail.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, ": {detail}"),
+                }
+            }
             Self::UnknownTargets { targets } => {
                 let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
                 f.write_str(&targets.join("; "))
