@@ -190,6 +190,38 @@ fn a_process_that_was_stopped_and_does_not_start_is_what_the_report_is_about() {
     );
 }
 
+/// A process that was stopped by somebody is not restarted, and a name that no supervisor knows neither: nothing is
+/// "being restarted".
+#[test]
+fn only_what_can_be_restarted_is_reported_as_being_restarted() {
+    let unknown = httpok::health::Target::new("gone");
+    let mut none = one(0, at_once(), [false, false, false]);
+    none.remedy.selection = httpok::health::Selection::Targets(vec![unknown]);
+    for (check, state, restarting) in [
+        (one(0, at_once(), [true, false, false]), RUNNING, true),
+        (
+            one(0, at_once(), [true, false, false]),
+            ProcessState::Stopped,
+            false,
+        ),
+        (none, RUNNING, false),
+    ] {
+        let mut monitor = Monitor::new(limits(), 1, vec![check]);
+        let effects = fail(&mut monitor, at(0), "c0", state, 9_000);
+        assert!(attempt(&effects).is_some(), "an attempt begins");
+        let kinds: Vec<_> = reports(&effects).iter().map(|it| &it.kind).collect();
+        let is_reported = matches!(
+            kinds[..],
+            [ReportKind::Down {
+                state: DownState::Restarting,
+                update: false
+            }]
+        );
+        assert_eq!(is_reported, restarting, "{state:?}: {kinds:?}");
+        assert!(is_reported || kinds.is_empty(), "{kinds:?}");
+    }
+}
+
 fn pending(incident_ended: bool) -> PendingRestart {
     PendingRestart {
         intent: IntentId(7),

@@ -36,6 +36,13 @@ impl CheckState {
         self.held = None;
         cx.shared.waiting.remove(&self.check.name);
         cx.shared.begin_attempt(&self.check.name, listed.as_deref());
+        let remedy = &self.check.remedy;
+        let acts_on = |process: &Process| {
+            remedy.acts_on(process, manual) && !remedy.is_ourselves(&process.name)
+        };
+        let is_restarting = listed
+            .as_ref()
+            .is_none_or(|listed| listed.iter().any(acts_on));
         let unfinished = cx.shared.unfinished(None);
         let mut attempt = self.plan_attempt(cx.now, listed.as_deref(), unfinished, manual);
         attempt.manual = manual;
@@ -48,7 +55,7 @@ impl CheckState {
             attempt: number,
         };
         cx.note(&self.check.name, decision);
-        if !self.check.dry_run {
+        if is_restarting && !self.check.dry_run {
             self.report_down(DownState::Restarting, cx);
         }
         self.begin_part(true, cx);
