@@ -35,6 +35,8 @@ need nc netcat-openbsd
 need chromium chromium
 need runc runc
 need busybox busybox-static
+need zsh zsh
+need fish fish
 
 "$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
 "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" || fail "pip could not install $here/requirements.txt"

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "terminal/completions.rs"]
+mod completions;
 #[path = "support/pty.rs"]
 mod pty;
 #[allow(dead_code, reason = "not all of it is used here")]
@@ -584,43 +586,4 @@ fn the_story_of_an_incident_fits_the_terminal() {
     let piped = String::from_utf8(piped.stdout).unwrap();
     let entry = |line: &str| line.contains("got 500 Whatever [fail 1 of 2]");
     assert!(piped.lines().any(entry), "{piped}");
-}
-
-#[test]
-fn bash_completes_presets_names_of_the_running_watchdog_and_the_original_options() {
-    let server = Server::usual();
-    let program = "[[program]]\nname = \"worker\"\ncommand = [\"sleep\", \"1000\"]\n";
-    let watchdog = Watchdog::start(&[&check("shop", &server.url("/"), ""), program].concat());
-    wait_until("it asks", LIMIT, || !server.asked().is_empty());
-    // the script asks `httpok`, as a shell finds it; here that is this build and this watchdog
-    let script = format!(
-        "httpok() {{ {program} \"$@\" $([ \"$1\" = status ] && echo --config {config}); }}\n\
-         source <(httpok generate completions bash)\n\
-         COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); COMPREPLY=()\n\
-         _httpok_all httpok \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\n\
-         printf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
-        program = env!("CARGO_BIN_EXE_httpok"),
-        config = watchdog.config()
-    );
-    for (words, expected) in [
-        (&["httpok", "sta"][..], "status start"),
-        (&["httpok", "check", "--preset", "roa"], "roadrunner"),
-        (&["httpok", "explain", "s"], "shop"),
-        (&["httpok", "stop", "w"], "worker"),
-        (&["httpok", "--prog"], "--program"),
-        (&["httpok", "check", "--format", "j"], "json"),
-    ] {
-        let output = Command::new("bash")
-            .args([&["-c", &script, "bash"][..], words].concat())
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        let found: Vec<_> = said.split_whitespace().collect();
-        assert_eq!(
-            found.join(" "),
-            expected,
-            "{words:?}: {:?}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
 }

@@ -1,7 +1,7 @@
 //! A program on a terminal of its own: what it writes there, in a window of a chosen size.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
@@ -62,6 +62,12 @@ impl Terminal {
     pub fn text(&self) -> String {
         let written = self.written.lock().expect("no panic");
         String::from_utf8_lossy(&written).replace("\r\n", "\n")
+    }
+
+    /// Types `text`, as on a keyboard.
+    pub fn type_text(&self, text: &str) {
+        let written = (&self.terminal).write_all(text.as_bytes());
+        written.expect("the terminal takes it");
     }
 
     /// Waits until what was written fits.

@@ -103,7 +103,8 @@ fn fish() -> String {
         let commands = commands.join(" ");
         out += &format!(
             "complete -c httpok -n \"__fish_httpok_using_subcommand {commands}\" -f -a '({})'\n",
-            list.replace('\'', "\"")
+            // within single quotes, of which fish takes back-slashed ones; in double quotes $ is a variable
+            list.replace('\'', "\\'")
         );
     }
     for flag in FLAGS {
