@@ -290,7 +290,7 @@ fn a_body_that_was_not_kept_is_no_ground_for_anything_but_its_beginning() {
 }
 
 const TYPES: &[u8] = br#"{"s": "UP", "n": 5, "f": 0.5, "big": 18446744073709551615, "t": true, "z": null,
-    "huge": 18446744073709551616, "l": [1, 2, 3], "e": [], "o": {"a": 1}, "m": ["a", 5, null], "": "nameless", "deep": [[1], [2]]}"#;
+    "huge": 18446744073709551616, "halves": [0.5], "hl": [1, 18446744073709551616], "l": [1, 2, 3], "e": [], "o": {"a": 1}, "m": ["a", 5, null], "": "nameless", "deep": [[1], [2]]}"#;
 
 #[rustfmt::skip] // one line each
 const JSON: &[Row] = &[
@@ -322,6 +322,10 @@ const JSON: &[Row] = &[
     (r#"jsonpath "$.huge" == 18446744073709551616"#, false, "1.8446744073709552e+19, which cannot be compared exactly beyond 64 bits"),
     (r#"jsonpath "$.huge" != 18446744073709551617"#, false, "1.8446744073709552e+19, which cannot be compared exactly beyond 64 bits"),
     (r#"jsonpath "$.huge" > 5"#, true, "1.8446744073709552e+19"),
+    (r#"jsonpath "$.halves" contains "a""#, false, "[0.5]"),
+    (r#"jsonpath "$.hl" contains 1"#, true, "[1,1.8446744073709552e+19]"),
+    (r#"jsonpath "$.hl" contains 18446744073709551617"#, false, "1.8446744073709552e+19, which cannot be compared exactly beyond 64 bits"),
+    (r#"jsonpath "$.hl" not contains 18446744073709551617"#, false, "1.8446744073709552e+19, which cannot be compared exactly beyond 64 bits"),
     (r#"jsonpath "$.t" == true"#, true, "true"),
     (r#"jsonpath "$.t" != true"#, false, "true"),
     (r#"jsonpath "$.t" == "true""#, false, "true (a boolean, not a string)"),

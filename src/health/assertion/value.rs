@@ -98,8 +98,17 @@ impl<'a> FoundValue<'a> {
     /// Whether `literal` occurs in this text or is an item of this list, or why that cannot be said.
     pub fn contains(&self, literal: &Literal) -> Result<bool, String> {
         if let Self::Json(Json::Array(items)) = self {
-            let mut items = items.iter().map(Self::Json);
-            return Ok(items.any(|item| item.compare(literal) == Ok(Ordering::Equal)));
+            let mut unknown = None;
+            for item in items.iter().map(Self::Json) {
+                match item.compare(literal) {
+                    Ok(Ordering::Equal) => return Ok(true),
+                    Err(why) if item.has_lost_digits() && literal.number().is_some() => {
+                        unknown = Some(why);
+                    }
+                    _ => {}
+                }
+            }
+            return unknown.map_or(Ok(false), Err);
         }
         match (self, literal) {
             (Self::Body(body), Literal::Text(text)) => Ok(body.contains(text.as_bytes())),
@@ -123,12 +132,16 @@ impl<'a> FoundValue<'a> {
                 format!("{shown} ({kind}, not {wanted}: say every or any)")
             }
             Self::Json(Json::Null) => format!("{shown} (not {wanted})"),
-            // its digits are gone: JSON's numbers are floats beyond 64 bits
-            Self::Json(Json::Number(number)) if number.is_f64() && wanted == "a number" => {
+            _ if self.has_lost_digits() && wanted == "a number" => {
                 format!("{shown}, which cannot be compared exactly beyond 64 bits")
             }
             _ => format!("{shown} ({kind}, not {wanted})"),
         }
+    }
+
+    /// Whether its digits are gone: JSON's numbers are floats beyond 64 bits.
+    fn has_lost_digits(&self) -> bool {
+        matches!(self, Self::Json(Json::Number(number)) if number.is_f64())
     }
 
     fn kind(&self) -> &'static str {
