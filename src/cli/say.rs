@@ -10,9 +10,11 @@ use crate::escape::unhidden;
 use crate::secret::{mask, without_login};
 
 /// Options whose values are secrets, or may hold one.
-const SECRET_OPTIONS: [&str; 8] = [
+const SECRET_OPTIONS: [&str; 10] = [
     "--header",
     "-H",
+    "-u",
+    "-d",
     "--user",
     "--smtp",
     "--webhook",
@@ -37,10 +39,7 @@ fn secrets(words: &[&str]) -> Vec<(String, String)> {
     // the option that this word is the value of
     let mut is_value: Option<&str> = None;
     for word in words.iter().skip(1) {
-        let (option, value) = match word.split_once('=') {
-            Some((option, value)) if option.starts_with('-') => (option, Some(value)),
-            _ => (*word, None),
-        };
+        let (option, value) = option_and_value(word);
         let is_secret = is_secret_option(option);
         match value {
             _ if is_value.is_some() => found.push(hidden(is_value.unwrap_or_default(), word)),
@@ -54,6 +53,24 @@ fn secrets(words: &[&str]) -> Vec<(String, String)> {
     // one may be a part of another
     found.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
     found
+}
+
+/// The option that `word` is, and the value that it has in the same word: `--user=a:b`, `-ua:b`, `-kLua:b`.
+fn option_and_value(word: &str) -> (&str, Option<&str>) {
+    // short options without a value, which others may follow
+    const FLAGS: [char; 6] = ['k', 'L', '4', '6', 'v', 'q'];
+    if let Some(letters) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) {
+        let behind = letters.trim_start_matches(FLAGS);
+        for option in SECRET_OPTIONS.iter().filter(|option| option.len() == 2) {
+            if let Some(value) = behind.strip_prefix(&option[1..]) {
+                return (option, Some(value).filter(|value| !value.is_empty()));
+            }
+        }
+    }
+    match word.split_once('=') {
+        Some((option, value)) if option.starts_with('-') => (option, Some(value)),
+        _ => (word, None),
+    }
 }
 
 /// An abbreviation or a slip of the hand counts, too.
@@ -120,7 +137,7 @@ mod tests {
     #[test]
     fn secrets_of_a_command_line_are_found() {
         type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
-        let cases: [Case<'_>; 10] = [
+        let cases: [Case<'_>; 14] = [
             (
                 &["--header", "Authorization Bearer x"],
                 &[("Authorization Bearer x", "***")],
@@ -140,6 +157,10 @@ mod tests {
             (&["--smtp", "smtp://h"], &[]),
             (&["-t", "5", "--code", "200"], &[]),
             (&["--send", "AUTH hunter2"], &[("AUTH hunter2", "***")]),
+            (&["-u", "a:b"], &[("a:b", "***")]),
+            (&["-HX hunter2"], &[("X hunter2", "***")]),
+            (&["-kLdhunter2", "-k"], &[("hunter2", "***")]),
+            (&["-k4u", "a:b=c"], &[("a:b=c", "***")]),
         ];
         for (words, expected) in cases {
             let words = [&["httpok"], words].concat();

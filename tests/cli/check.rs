@@ -93,7 +93,8 @@ fn options_shape_the_request() {
             "x-key: a:b\r\n",
         ),
         (
-            &["--header", "User-Agent: other", &url],
+            // as curl has it
+            &["-H", "User-Agent: other", &url],
             "user-agent: other\r\n",
         ),
         (&["--method", "HEAD", &url], "HEAD /x"),

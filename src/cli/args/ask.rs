@@ -61,19 +61,19 @@ pub struct AskArgs {
     ///
     /// It replaces one that httpok sends itself, such as Host or User-Agent. Others on this machine can
     /// read a command line: a secret is better kept in a configuration file.
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = values::header, allow_hyphen_values = true)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::header, allow_hyphen_values = true)]
     pub headers: Vec<Header>,
 
     /// The request's method [default: GET, or POST with --data]
-    #[arg(long, value_name = "METHOD", value_parser = method)]
+    #[arg(short = 'X', long, value_name = "METHOD", value_parser = method)]
     pub method: Option<Method>,
 
     /// Send this text as the request's body
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
     pub data: Option<String>,
 
     /// Basic authentication; a user and password in the URL do the same
-    #[arg(long, value_name = "USER:PASSWORD", value_parser = values::user, allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "USER:PASSWORD", value_parser = values::user, allow_hyphen_values = true)]
     pub user: Option<(String, Secret)>,
 
     /// Trust the certificates in this PEM file instead of the system's
@@ -81,11 +81,11 @@ pub struct AskArgs {
     pub cacert: Option<PathBuf>,
 
     /// Accept any certificate
-    #[arg(long, conflicts_with = "cacert")]
+    #[arg(short = 'k', long, conflicts_with = "cacert")]
     pub insecure: bool,
 
     /// Follow redirects on the same host, ten at most
-    #[arg(long)]
+    #[arg(short = 'L', long)]
     pub follow: bool,
 
     /// Send this over a tcp:// or unix:// connection: \r \n \t \\ \xNN stand for bytes
