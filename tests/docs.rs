@@ -155,6 +155,7 @@ fn commands_of_the_examples_run() {
     );
     let cron = read("examples/cron");
     let (_, line) = cron.split_once(" root ").expect("a command");
+    let line = line.lines().next().expect("a line");
     let toml = format!(
         "state_dir = \"state\"\n[[check]]\nname = \"a\"\nurl = \"{}/health\"\n",
         site.origin()

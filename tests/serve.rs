@@ -12,6 +12,8 @@ mod contracts;
 mod examples;
 #[path = "serve/fixture.rs"]
 mod fixture;
+#[path = "serve/heartbeats.rs"]
+mod heartbeats;
 #[path = "serve/keys.rs"]
 mod keys;
 #[path = "serve/lines.rs"]

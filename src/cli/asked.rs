@@ -57,7 +57,7 @@ fn check_of(url: &str, ask: &AskArgs, wire: &ConnectionArgs) -> Result<CheckSett
     let probe = match probe {
         ProbeSpec::Http(asked) => ProbeSpec::Http(http(asked, ask, wire)),
         ProbeSpec::Line(asked) => ProbeSpec::Line(line(asked, ask, wire)?),
-        exec @ ProbeSpec::Exec(_) => exec,
+        other @ (ProbeSpec::Exec(_) | ProbeSpec::Heartbeat(_)) => other,
     };
     Ok(CheckSettings {
         expectation: expected(expectation, ask)?,

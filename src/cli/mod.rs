@@ -97,6 +97,7 @@ fn run_command(command: CliCommand) -> Exit {
         CliCommand::Restart(args) => control::restart(&args, &env),
         CliCommand::Start(args) => control::start(&args, &env),
         CliCommand::Stop(args) => control::stop(&args, &env),
+        CliCommand::Beat(args) => control::beat::run(&args, &env),
         CliCommand::Reset(args) => control::reset(&args, &env),
         CliCommand::Reload(place) => control::reload(&place, &env),
         CliCommand::Notify(command) => control::notify(&command, &env),

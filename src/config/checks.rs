@@ -14,7 +14,8 @@ use super::settings::CheckSettings;
 use super::table::TomlTable;
 use super::targets::read_target;
 use super::value::TomlValue;
-use crate::health::Backend;
+use crate::health::{Backend, Fails, Policy};
+use crate::probe::spec::ProbeSpec;
 
 /// What the rest of the file says about every check.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,15 @@ pub struct CheckContext {
 
 /// Reads `[defaults]` on its own, so that what is wrong there is reported once, even if no check uses it.
 pub fn read_defaults(table: &TomlTable<'_>, context: CheckContext) {
-    for key in ["name", "url", "command", "preset", "warmup"] {
+    for key in [
+        "name",
+        "url",
+        "command",
+        "preset",
+        "heartbeat",
+        "heartbeat_token",
+        "warmup",
+    ] {
         if let Some(value) = table.own(key) {
             value.wrong(Diagnostic::new(
                 format!("{key:?} cannot be a default"),
@@ -48,7 +57,7 @@ pub fn read_check<'a>(
     let name = table.required("name", "\"shop\"");
     let url = match table.own("url") {
         None if preset.is_some() => table.get("url"),
-        None if table.own("command").is_none() => {
+        None if table.own("command").is_none() && table.own("heartbeat").is_none() => {
             table.required("url", "\"http://127.0.0.1:8080/health\"")
         }
         url => url,
@@ -82,12 +91,21 @@ fn read_keys<'a>(
         value.each(|item| Some((read_target(item, context.backend)?, item.clone())))
     });
     let probe = read_probe(table, url, preset);
+    let heartbeat = match &probe {
+        ProbeSpec::Heartbeat(spec) => Some(spec.every),
+        ProbeSpec::Http(_) | ProbeSpec::Line(_) | ProbeSpec::Exec(_) => None,
+    };
+    let usual = Policy {
+        // it does not get truer by being seen again
+        fail: heartbeat.map_or(Policy::default().fail, |_| Fails::InARow(1)),
+        ..Policy::default()
+    };
     let check = CheckSettings {
         every: table
             .read("every", TomlValue::some_duration)
-            .unwrap_or(context.every),
+            .unwrap_or_else(|| noticed_within(heartbeat, context.every)),
         expectation: read_expectation(table),
-        policy: read_policy(table),
+        policy: read_policy(table, usual),
         restart: targets.iter().map(|(target, _)| target.clone()).collect(),
         start_stopped: table
             .read("start_stopped", TomlValue::flag)
@@ -102,6 +120,14 @@ fn read_keys<'a>(
         name: None,
         requires,
         targets,
+    }
+}
+
+/// How often a check is due that does not say: whether a heartbeat is overdue is noticed soon.
+fn noticed_within(heartbeat: Option<Duration>, every: Duration) -> Duration {
+    match heartbeat {
+        Some(period) => (period / 4).max(Duration::from_secs(1)).min(every),
+        None => every,
     }
 }
 

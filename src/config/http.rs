@@ -153,7 +153,7 @@ fn like(probe: &ProbeSpec, asked: HttpSpec, timeout: Duration) -> HttpSpec {
     let plain = HttpSpec::new(asked.url);
     let usual = match probe {
         ProbeSpec::Http(http) => http.clone(),
-        ProbeSpec::Line(_) | ProbeSpec::Exec(_) => plain.clone(),
+        ProbeSpec::Line(_) | ProbeSpec::Exec(_) | ProbeSpec::Heartbeat(_) => plain.clone(),
     };
     let names_its_socket = plain.url.socket.is_some();
     HttpSpec {

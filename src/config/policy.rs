@@ -11,8 +11,7 @@ use crate::health::{Backoff, Fails, Policy, Reason};
 const MOST: u32 = 1000;
 
 /// When fails lead to an action.
-pub fn read_policy(table: &TomlTable<'_>) -> Policy {
-    let usual = Policy::default();
+pub fn read_policy(table: &TomlTable<'_>, usual: Policy) -> Policy {
     Policy {
         fail: fails(table).unwrap_or(usual.fail),
         pass_after: table

@@ -14,7 +14,7 @@ use super::value::TomlValue;
 use crate::exec::CommandLine;
 use crate::probe::http::spec::{HttpSpec, IpFamily};
 use crate::probe::line::spec::{LineSpec, Peer, Until};
-use crate::probe::spec::{ExecSpec, ProbeSpec};
+use crate::probe::spec::{ExecSpec, HeartbeatSpec, ProbeSpec};
 use crate::secret::SecretBytes;
 
 /// The URL of a check that runs a command.
@@ -26,6 +26,23 @@ const NO_URL: &str = "http://localhost/";
 pub const HTTP: &str = "HTTP";
 pub const LINE: &str = "tcp or unix";
 pub const COMMAND: &str = "exec";
+pub const HEARTBEAT: &str = "heartbeat";
+
+/// What a check that is not probed has no use for, beside the keys of other kinds.
+const OF_PROBES: [&str; 12] = [
+    "timeout",
+    "max_body",
+    "body",
+    "not_body",
+    "expect",
+    "degraded",
+    "verdicts",
+    "max_parsed",
+    "grace",
+    "warmup",
+    "warmup_timeout",
+    "preset",
+];
 
 /// The keys that every kind of probe has.
 #[derive(Default)]
@@ -51,6 +68,18 @@ pub fn read_probe(
 ) -> ProbeSpec {
     let common = Common::read(table);
     let command = table.own("command");
+    if let Some(heartbeat) = table.own("heartbeat") {
+        let beside = url.as_ref().filter(|url| !url.is_preset);
+        if let Some(other) = beside.or(command.as_ref()) {
+            other.wrong(Diagnostic::new(
+                "a check that sends heartbeats is not probed",
+                "keep either of them: a service can have one check of each kind",
+            ));
+        }
+        refuse_others(table, HEARTBEAT);
+        refuse_of_probes(table);
+        return ProbeSpec::Heartbeat(read_heartbeat(table, &heartbeat));
+    }
     let named = url.as_ref().and_then(TomlValue::plain);
     if command.is_some() || named == Some(EXEC) {
         if let Some(url) = url.as_ref().filter(|_| named != Some(EXEC)) {
@@ -75,7 +104,7 @@ pub fn read_probe(
             refuse_others(table, HTTP);
             ProbeSpec::Http(read_http(table, http, &common))
         }
-        Some(exec @ ProbeSpec::Exec(_)) => exec,
+        Some(other @ (ProbeSpec::Exec(_) | ProbeSpec::Heartbeat(_))) => other,
         None => {
             // the defaults, or a wrong URL: what is wrong with any key is reported all the same
             if let Ok(http) = HttpSpec::of_url(NO_URL) {
@@ -93,7 +122,7 @@ struct Kind {
 }
 
 /// Every kind. Which keys it has is found by reading a table without any.
-fn kinds(table: &TomlTable<'_>) -> [Kind; 3] {
+fn kinds(table: &TomlTable<'_>) -> [Kind; 4] {
     let common = Common::default();
     let http = table.without_keys();
     if let Ok(placeholder_spec) = HttpSpec::of_url(NO_URL) {
@@ -107,6 +136,7 @@ fn kinds(table: &TomlTable<'_>) -> [Kind; 3] {
         kind(HTTP, [http.asked(), vec!["status"]].concat()),
         kind(LINE, line.asked()),
         kind(COMMAND, vec!["command"]),
+        kind(HEARTBEAT, vec!["heartbeat", "heartbeat_token"]),
     ]
 }
 
@@ -134,6 +164,32 @@ fn refuse_others(table: &TomlTable<'_>, name: &str) {
                 ));
             }
         }
+    }
+}
+
+/// Reports the table's own keys that only a probe has a use for.
+fn refuse_of_probes(table: &TomlTable<'_>) {
+    for key in OF_PROBES {
+        if let Some(value) = table.own(key) {
+            value.wrong(Diagnostic::new(
+                format!("{key:?} is for checks that are probed, and this one sends heartbeats"),
+                "leave it out",
+            ));
+        }
+    }
+}
+
+fn read_heartbeat(table: &TomlTable<'_>, every: &TomlValue<'_>) -> HeartbeatSpec {
+    let token = table.get("heartbeat_token").and_then(|value| {
+        let token = value.secret()?;
+        if token.expose().trim().is_empty() {
+            value.wrong(Diagnostic::new("an empty token", "leave it out"));
+        }
+        Some(token)
+    });
+    HeartbeatSpec {
+        every: every.some_duration().unwrap_or(Duration::from_secs(1)),
+        token,
     }
 }
 

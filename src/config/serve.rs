@@ -1,5 +1,6 @@
 //! `[serve]`: what is served where, and when the watchdog calls itself unhealthy.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -46,6 +47,8 @@ pub fn read_serve(table: &TomlTable<'_>) -> ServeSpec {
         agent,
         tls: tls.and_then(|tls| files(&tls)),
         api_keys: keys.map_or_else(Vec::new, |value| value.each(key)),
+        // the checks have them
+        heartbeat_tokens: BTreeMap::new(),
         unavailable: table
             .read("unavailable_status_code", |value| value.count(200, 599))
             .and_then(|code| u16::try_from(code).ok())

@@ -62,6 +62,7 @@ const fn kind(probe: &ProbeSpec) -> &'static str {
         ProbeSpec::Http(_) => super::probe::HTTP,
         ProbeSpec::Line(_) => super::probe::LINE,
         ProbeSpec::Exec(_) => super::probe::COMMAND,
+        ProbeSpec::Heartbeat(_) => super::probe::HEARTBEAT,
     }
 }
 

@@ -17,9 +17,10 @@ use crate::notify::{
     COMMAND_DEADLINE, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE,
     command as command_notifier, mail, sendmail, smtp, webhook,
 };
-use crate::probe::Probe;
+use crate::probe::{Probe, ProbeSpec};
 use crate::safe_path;
 use crate::serve;
+use crate::serve::spec::ServeSpec;
 use crate::supervisor::embedded::{Program, ProgramOutput};
 use crate::supervisor::{OutputStream, Supervisors, command, docker, supervisord, systemd};
 
@@ -89,6 +90,15 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     let warms_up = warms_up(&|name| std::env::var(name).ok());
     let mut checks = Vec::new();
     for check in &settings.checks {
+        if let ProbeSpec::Heartbeat(spec) = &check.probe {
+            let mut defined = define(check, &spec.url(), settings, run_options);
+            defined.heartbeat = Some(spec.every);
+            checks.push(defined);
+            if let Some(capture) = &check.capture {
+                captures.insert(check.name.clone(), capture.clone());
+            }
+            continue;
+        }
         let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs())
             .map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
         let mut defined = define(check, probe.url(), settings, run_options);
@@ -145,9 +155,24 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             .iter()
             .map(|check| (check.name.clone(), check.every))
             .collect(),
-        serve: serve::ServeSetup::new(settings.serve.clone())?,
+        serve: serve::ServeSetup::new(serve_spec(settings))?,
         checks,
     })
+}
+
+/// What is served, with the tokens of checks that send heartbeats.
+fn serve_spec(settings: &Settings) -> ServeSpec {
+    let tokens = settings
+        .checks
+        .iter()
+        .filter_map(|check| match &check.probe {
+            ProbeSpec::Heartbeat(spec) => Some((check.name.clone(), spec.token.clone()?)),
+            ProbeSpec::Http(_) | ProbeSpec::Line(_) | ProbeSpec::Exec(_) => None,
+        });
+    ServeSpec {
+        heartbeat_tokens: tokens.collect(),
+        ..settings.serve.clone()
+    }
 }
 
 /// Whether programs are warmed up: `HTTPOK_AUTOWARMUP` can turn that off.
@@ -184,6 +209,7 @@ fn define(
         dry_run: settings.dry_run || check.dry_run,
         capture: check.capture.is_some(),
         warmup: None,
+        heartbeat: None,
     }
 }
 

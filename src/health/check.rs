@@ -55,6 +55,9 @@ pub struct Check {
     /// What is asked once after each start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup: Option<WarmUp>,
+    /// It is not probed, but sends a heartbeat at least so often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Duration>,
 }
 
 /// What a check is doing just now. A probe and an action exclude each other.
@@ -130,6 +133,8 @@ pub(super) struct CheckState {
     pub warming: Option<Warming>,
     /// The watchdog, or what it restarts, was started since the last warm-up.
     pub warm_due: bool,
+    /// Heartbeats of this run could come already.
+    pub listening: bool,
     /// It has acted in this run.
     pub has_acted: bool,
     /// The gate that was noted last, so that it is noted once.
@@ -161,6 +166,7 @@ impl CheckState {
             attempt: None,
             warming: None,
             warm_due: true,
+            listening: false,
             has_acted: false,
             held: None,
             closed: None,
@@ -253,9 +259,12 @@ impl CheckState {
         self.memory.failing_since = None;
     }
 
-    /// Whether a fail at `now` is within the grace after the program's start.
+    /// Whether a fail at `now` is within the grace after the program's start. A heartbeat has a period of its own, and
+    /// one that reports a failure means it.
     pub fn in_grace(&self, now: Moment) -> bool {
-        !self.memory.settled && self.memory.grace_until.is_some_and(|until| now < until)
+        self.check.heartbeat.is_none()
+            && !self.memory.settled
+            && self.memory.grace_until.is_some_and(|until| now < until)
     }
 
     /// Whether a person's pause is in force.
@@ -270,7 +279,10 @@ impl CheckState {
             .probes
             .entry(result.judgement.verdict)
             .or_default() += 1;
-        self.counts.durations.add(result.seen.duration);
+        // a heartbeat takes no time
+        if self.check.heartbeat.is_none() {
+            self.counts.durations.add(result.seen.duration);
+        }
         self.seen = Some(ProbeFacts::from(&result.seen));
         let samples = &mut self.memory.samples;
         if samples.len() >= KEPT_SAMPLES {
@@ -323,9 +335,13 @@ impl CheckState {
             self.memory.pids.clear();
             let grace = self.check.policy.grace;
             self.memory.grace_until = Some(now + grace);
+            if let Some(heartbeats) = &mut self.memory.heartbeats {
+                heartbeats.restarted(now);
+            }
+            let patience = self.check.heartbeat.unwrap_or_default();
             self.memory.verifying = Some(Verifying {
                 begun,
-                until: now + grace.max(SHORTEST_VERIFICATION),
+                until: now + grace.max(SHORTEST_VERIFICATION).max(patience),
             });
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::budget::Spent;
+use super::heartbeat::Heartbeats;
 use super::incident::Incident;
 use super::moment::Moment;
 use super::process::ProcessName;
@@ -55,6 +56,9 @@ pub struct Memory {
     /// The processes that were warmed up.
     #[serde(default)]
     pub warmed: Option<Warmed>,
+    /// Of a check that is not probed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeats: Option<Heartbeats>,
     /// The open episode.
     pub incident: Option<Incident>,
     /// When people were last notified about the open episode.
@@ -103,6 +107,7 @@ impl Memory {
             verifying,
             tried,
             warmed,
+            heartbeats,
             incident,
             notified_at,
             degraded,
@@ -115,6 +120,11 @@ impl Memory {
         let appended = incident
             .as_ref()
             .map(|open| (open.entries.len(), open.dropped));
+        // the moment of each heartbeat is not worth it
+        let beats = heartbeats.as_ref().map(|known| {
+            let failure = known.last.as_ref().map(|last| &last.failure);
+            (known.stored, known.awaited, known.allowed, failure)
+        });
         let gist = (
             (status, status_since, counted, failing_since, pids, settled),
             (grace_until, attempts, acted, next_attempt, spent, gave_up),
@@ -127,7 +137,7 @@ impl Memory {
                 degraded,
                 unknown,
             ),
-            (incident.as_ref().map(Incident::head), appended),
+            (incident.as_ref().map(Incident::head), appended, beats),
         );
         let mut hashing = Hashing(DefaultHasher::new());
         // a hash takes whatever is written, and a memory is JSON

@@ -15,6 +15,7 @@ mod exit;
 mod expectation;
 mod gate;
 pub mod glob;
+mod heartbeat;
 mod histogram;
 mod incident;
 mod memory;
@@ -48,6 +49,7 @@ pub use check::{Check, CheckCounts};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, VerdictRule};
 pub use gate::Gate;
+pub use heartbeat::{Heartbeat, Heartbeats};
 pub use histogram::Histogram;
 pub use incident::{
     CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind,
@@ -65,8 +67,8 @@ pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    ActivityView, CheckResultView, CheckView, IncidentView, PauseView, PendingView, ProbeFacts,
-    RollingView, Snapshot, Spending, StreakView, Totals,
+    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, PendingView,
+    ProbeFacts, RollingView, Snapshot, Spending, StreakView, Totals,
 };
 pub use step::{ActionStep, CallError, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::budget::Spent;
+use super::heartbeat::{Heartbeat, Heartbeats};
 use super::incident::{Incident, IncidentEntry, IncidentEvent};
 use super::memory::{Memory, Pause, ResultSample, Verifying};
 use super::moment::Moment;
@@ -57,6 +58,7 @@ impl Memory {
             self.gave_up,
             self.notified_at,
             self.verifying.map(|verifying| verifying.begun),
+            self.heartbeats.as_ref().map(|known| known.since),
             incident.map(|incident| incident.opened),
             incident.and_then(|incident| incident.entries.last().map(|entry| entry.at)),
         ]
@@ -118,6 +120,7 @@ impl Moments for Memory {
             verifying,
             tried: _,
             warmed,
+            heartbeats,
             incident,
             notified_at,
             degraded: _,
@@ -139,6 +142,7 @@ impl Moments for Memory {
         pause.each_moment(change);
         verifying.each_moment(change);
         warmed.each_moment(change);
+        heartbeats.each_moment(change);
         incident.each_moment(change);
         samples.each_moment(change);
     }
@@ -168,6 +172,28 @@ impl Moments for Verifying {
 impl Moments for Warmed {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         let Self { lives: _, at } = self;
+        at.each_moment(change);
+    }
+}
+
+impl Moments for Heartbeats {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        let Self {
+            last,
+            since,
+            awaited: _,
+            allowed: _,
+            stored,
+        } = self;
+        last.each_moment(change);
+        since.each_moment(change);
+        stored.each_moment(change);
+    }
+}
+
+impl Moments for Heartbeat {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        let Self { at, failure: _ } = self;
         at.each_moment(change);
     }
 }

@@ -245,6 +245,7 @@ mod tests {
             dry_run: false,
             capture: false,
             warmup: None,
+            heartbeat: None,
         }
     }
 

@@ -90,6 +90,8 @@ pub enum Reason {
     Status,
     /// An expectation of the answer's content was not met.
     Assertion,
+    /// The next heartbeat is overdue.
+    NoHeartbeat,
     /// Ours: out of file descriptors.
     NoFds,
     /// Ours: out of memory.
@@ -104,7 +106,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the contract.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Dns,
         Self::Refused,
         Self::Unreachable,
@@ -123,6 +125,7 @@ impl Reason {
         Self::RedirectLoop,
         Self::Status,
         Self::Assertion,
+        Self::NoHeartbeat,
         Self::NoFds,
         Self::NoMemory,
         Self::Spawn,
@@ -151,6 +154,7 @@ impl Reason {
             Self::RedirectLoop => "redirect_loop",
             Self::Status => "status",
             Self::Assertion => "assertion",
+            Self::NoHeartbeat => "no_heartbeat",
             Self::NoFds => "no_fds",
             Self::NoMemory => "no_memory",
             Self::Spawn => "spawn",
@@ -180,6 +184,7 @@ impl Reason {
             Self::RedirectLoop => "too many redirects, or one that may not be followed",
             Self::Status => "the status is not among the expected ones",
             Self::Assertion => "an expectation of the answer's content was not met",
+            Self::NoHeartbeat => "the next heartbeat is overdue",
             Self::NoFds => "out of file descriptors",
             Self::NoMemory => "out of memory",
             Self::Spawn => "a command could not be started",
@@ -225,6 +230,6 @@ mod tests {
     #[test]
     fn exactly_the_last_five_are_ours() {
         let ours: Vec<_> = Reason::ALL.into_iter().filter(|r| r.is_ours()).collect();
-        assert_eq!(ours, Reason::ALL[18..]);
+        assert_eq!(ours, Reason::ALL[19..]);
     }
 }

@@ -55,8 +55,11 @@ pub struct CheckView {
     pub status: Status,
     #[serde(with = "rfc3339::optional")]
     pub since: Option<Moment>,
-    /// The newest probe.
+    /// The newest probe, or what was last said of the heartbeats.
     pub last: Option<CheckResultView>,
+    /// Of a check that is not probed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<HeartbeatView>,
     /// What else was seen then, by this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<ProbeFacts>,
@@ -136,6 +139,21 @@ impl From<&Observation> for ProbeFacts {
             certificate_expires: ends.min(),
         }
     }
+}
+
+/// The heartbeats of a check that is not probed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeartbeatView {
+    /// One is due every so many seconds.
+    pub every: f64,
+    /// When the newest one came.
+    #[serde(with = "rfc3339::optional")]
+    pub last: Option<Moment>,
+    /// What is wrong, as the newest one says.
+    pub failure: Option<String>,
+    /// When the next one is due; unknown before the first tick.
+    #[serde(with = "rfc3339::optional")]
+    pub due: Option<Moment>,
 }
 
 /// How near the thresholds are.

@@ -30,6 +30,9 @@ pub enum ProbeSpecError {
     /// Of a command.
     #[error(transparent)]
     Exec(#[from] exec::ExecSpecError),
+    /// It is not asked.
+    #[error("it sends heartbeats and cannot be asked: httpok status shows them")]
+    Heartbeat,
 }
 
 /// A probe of any kind, ready to ask as often as wanted.
@@ -54,6 +57,7 @@ impl Probe {
             ProbeSpec::Http(spec) => Self::Http(http::HttpProbe::new(spec, needs)?),
             ProbeSpec::Line(spec) => Self::Line(line::LineProbe::new(spec, needs)?),
             ProbeSpec::Exec(spec) => Self::Exec(exec::ExecProbe::new(spec, needs)?),
+            ProbeSpec::Heartbeat(_) => return Err(ProbeSpecError::Heartbeat),
         })
     }
 

@@ -8,6 +8,7 @@ use super::line::spec::LineSpec;
 use crate::exec::CommandLine;
 use crate::net::Address;
 use crate::net::{IpFamily, lookup};
+use crate::secret::Secret;
 
 /// How long an answer may take by default.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,6 +28,25 @@ pub enum ProbeSpec {
     Line(LineSpec),
     /// A command.
     Exec(ExecSpec),
+    /// Nothing: the service says by itself how it is.
+    Heartbeat(HeartbeatSpec),
+}
+
+/// A check that is not asked, but sends heartbeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeartbeatSpec {
+    /// One is due so often.
+    pub every: Duration,
+    /// Opens `/api/v1/heartbeat/NAME` for this check, and nothing else.
+    pub token: Option<Secret>,
+}
+
+impl HeartbeatSpec {
+    /// What stands where others have a URL, such as `heartbeat:1day1h`.
+    pub fn url(&self) -> String {
+        let every = humantime::format_duration(self.every).to_string();
+        format!("heartbeat:{}", every.replace(' ', ""))
+    }
 }
 
 /// A command whose exit code and output are the answer.

@@ -72,6 +72,10 @@ pub async fn answer(
             Ok(()) => change(app, body.to_vec()).await,
             Err(refused) => refused,
         },
+        Api::Heartbeat(_) => Reply::error(
+            StatusCode::FORBIDDEN,
+            "without api_keys a heartbeat needs the heartbeat_token of its check, or comes over the control socket",
+        ),
         Api::SetHealth => act(app, settings, "health", None, body).await,
         Api::Reload => act(app, settings, "reload", None, body).await,
         Api::Act { check, action } => match action.as_str() {
@@ -135,6 +139,55 @@ async fn change(app: &App, request: Vec<u8>) -> Reply {
     match app.source.control(request).await {
         Some(ControlAnswer { json, outcome }) => Reply::new(status(outcome), Reply::JSON, json),
         None => busy(),
+    }
+}
+
+/// A heartbeat of `check`, with the failure that the query or the body reports. The answer says no more than its
+/// sender needs.
+pub async fn heartbeat(app: &App, check: &str, query: Option<&str>, body: &[u8]) -> Reply {
+    let mut failure = route::values(query, "fail").into_iter().next();
+    match body.trim_ascii() {
+        b"" => {}
+        text => match serde_json::from_slice::<Value>(text) {
+            Ok(Value::Object(keys)) => match keys.get("fail") {
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) => failure = Some(text.clone()),
+                Some(_) => {
+                    return Reply::error(StatusCode::BAD_REQUEST, "\"fail\" is not a text");
+                }
+            },
+            Ok(_) => {
+                let text = "expected nothing, or a JSON object such as {\"fail\": \"disk full\"}";
+                return Reply::error(StatusCode::BAD_REQUEST, text);
+            }
+            Err(why) => return Reply::error(StatusCode::BAD_REQUEST, format!("not JSON: {why}")),
+        },
+    }
+    let mut request = json!({ "version": VERSION, "ask": "beat", "check": check });
+    if let Some(failure) = failure {
+        request["fail"] = failure.into();
+    }
+    let Some(answer) = app.source.control(request.to_string().into_bytes()).await else {
+        return busy();
+    };
+    let found = serde_json::from_slice::<Value>(&answer.json).unwrap_or_default();
+    match answer.outcome {
+        ControlOutcome::Done => {
+            let check = &found["check"];
+            let answer = json!({
+                "schema": SCHEMA,
+                "check": check["name"],
+                "status": check["status"],
+                "last": check["heartbeat"]["last"],
+                "due": check["heartbeat"]["due"],
+            });
+            Reply::json(StatusCode::OK, &answer)
+        }
+        ControlOutcome::NotFound => {
+            let view = app.source.view().await;
+            Reply::error(StatusCode::NOT_FOUND, view.no_such_check(check))
+        }
+        refused => Reply::error(status(refused), found["text"].as_str().unwrap_or_default()),
     }
 }
 

@@ -118,7 +118,8 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
         }
     }
     let mut family = page.histogram("httpok_check_duration_seconds", "How long probes took.");
-    for check in checks {
+    // a heartbeat takes no time
+    for check in checks.iter().filter(|check| check.heartbeat.is_none()) {
         family.buckets(&[("check", &check.name)], &check.counts.durations, started);
     }
     let mut family = page.counter(
@@ -136,6 +137,7 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
             family.count(&labels, count, started, None);
         }
     }
+    heartbeats(checks, page);
     let mut family = page.counter("httpok_incidents", "Incidents that were opened.");
     for check in checks {
         let exemplar = check.incident.as_ref().map(|incident| Exemplar {
@@ -149,6 +151,34 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
             started,
             exemplar,
         );
+    }
+}
+
+/// Of checks that are not probed.
+fn heartbeats(checks: &[CheckView], page: &mut Exposition) {
+    let known = || {
+        checks.iter().filter_map(|check| {
+            let heartbeat = check.heartbeat.as_ref()?;
+            Some((check.name.as_str(), heartbeat))
+        })
+    };
+    let mut family = page.gauge(
+        "httpok_heartbeat_last_timestamp_seconds",
+        "When the newest heartbeat came, in seconds since 1970.",
+    );
+    for (check, heartbeat) in known() {
+        if let Some(last) = heartbeat.last {
+            family.sample(&[("check", check)], seconds(last));
+        }
+    }
+    let mut family = page.gauge(
+        "httpok_heartbeat_due_timestamp_seconds",
+        "When the next heartbeat is due, in seconds since 1970.",
+    );
+    for (check, heartbeat) in known() {
+        if let Some(due) = heartbeat.due {
+            family.sample(&[("check", check)], seconds(due));
+        }
     }
 }
 

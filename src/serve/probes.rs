@@ -16,8 +16,8 @@ pub struct ProbeSample<'a> {
     pub check: &'a str,
     pub verdict: Verdict,
     pub reason: Option<Reason>,
-    /// In seconds.
-    pub took: f64,
+    /// In seconds; `None` where nothing was asked.
+    pub took: Option<f64>,
     pub code: Option<u16>,
     /// `None`: an earlier run probed it.
     pub facts: Option<ProbeFacts>,
@@ -30,7 +30,7 @@ impl<'a> ProbeSample<'a> {
             check,
             verdict: judgement.verdict,
             reason: judgement.reason,
-            took: seen.duration.as_secs_f64(),
+            took: Some(seen.duration.as_secs_f64()),
             code: seen.status.as_ref().map(|line| line.code),
             facts: Some(ProbeFacts::from(seen)),
         }
@@ -43,7 +43,7 @@ impl<'a> ProbeSample<'a> {
             check: &check.name,
             verdict: last.verdict,
             reason: last.reason,
-            took: last.took,
+            took: check.heartbeat.is_none().then_some(last.took),
             code: last.code,
             facts: check.seen,
         })
@@ -66,7 +66,9 @@ pub fn write(samples: &[ProbeSample<'_>], page: &mut Exposition) {
 
     let mut family = page.gauge("probe_duration_seconds", "How long the whole probe took.");
     for (check, sample) in named() {
-        family.sample(&[("check", check)], sample.took);
+        if let Some(took) = sample.took {
+            family.sample(&[("check", check)], took);
+        }
     }
 
     let mut family = page.gauge(

@@ -1,5 +1,6 @@
 //! What is served where: `[serve]` as validated data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ pub struct ServeSpec {
     pub tls: Option<TlsFiles>,
     /// Any of them opens what is not open to everyone; without keys nothing is closed, and nothing can be changed.
     pub api_keys: Vec<Secret>,
+    /// What opens the heartbeats of one check each, and nothing else.
+    pub heartbeat_tokens: BTreeMap<String, Secret>,
     /// The status of every "not well": 100 to 599.
     pub unavailable: u16,
     /// A request is to be complete within so long.
@@ -46,6 +49,7 @@ impl Default for ServeSpec {
             agent: None,
             tls: None,
             api_keys: Vec::new(),
+            heartbeat_tokens: BTreeMap::new(),
             unavailable: Self::UNAVAILABLE,
             check_timeout: Self::CHECK_TIMEOUT,
             environment: false,

@@ -33,13 +33,14 @@ fn needs(section: &'static Section, only: &str, there: &[&str]) -> String {
         lines.push_str("exec = [\"true\"]\n");
     }
     if section.path == "check"
-        && !["url", "command", "preset"]
+        && !["url", "command", "preset", "heartbeat"]
             .iter()
             .any(|key| there.contains(key))
     {
         lines.push_str(match only {
             "tcp or unix" => "url = \"tcp://h:1\"\n",
             "exec" => "command = \"true\"\n",
+            "heartbeat" => "heartbeat = \"25h\"\n",
             _ => "url = \"http://h/\"\n",
         });
     }

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use httpok::health::{
     ActionStep, Check, Counted, Decision, DownState, Effect, Event, Fails, Limits, Moment, Monitor,
-    NotifyMode, Outcome, PendingRestart, Plan, ProcessName, ReportKind, ResumeResult, Scope, Skip,
-    Ticket, Verdict,
+    NotifyMode, Outcome, PendingRestart, Plan, ProcessName, Reason, ReportKind, ResumeResult,
+    Scope, Skip, Ticket, Verdict,
 };
 
 use super::world::{PROCESSES, process};
@@ -70,6 +70,8 @@ struct Books {
     /// Counted looks since the last action, `true` for a fail.
     counted: Vec<bool>,
     paused_until: Option<Option<Moment>>,
+    /// The newest heartbeat, and whether it was a good one.
+    heartbeat: Option<(Moment, bool)>,
     told_down: bool,
     told_restarting: bool,
     told: BTreeSet<(String, u64)>,
@@ -92,6 +94,7 @@ impl Books {
             last: None,
             counted: Vec::new(),
             paused_until: None,
+            heartbeat: None,
             told_down: false,
             told_restarting: false,
             told: BTreeSet::new(),
@@ -103,6 +106,35 @@ impl Books {
     fn is_paused(&self, now: Moment) -> bool {
         let until = self.paused_until;
         until.is_some_and(|until| until.is_none_or(|until| now < until))
+    }
+}
+
+/// Law 15: nothing is overdue before its period is over, and nothing passes after it.
+fn law_15_heartbeats(now: Moment, books: &Books, decision: &Decision) {
+    let (
+        Some(every),
+        Decision::Judged {
+            verdict, reason, ..
+        },
+    ) = (books.check.heartbeat, decision)
+    else {
+        return;
+    };
+    let newest = books.heartbeat;
+    let in_time = newest.is_some_and(|(at, _)| now < at + every);
+    match (verdict, reason) {
+        (Verdict::Pass, _) => assert!(
+            in_time && newest.is_some_and(|(_, good)| good),
+            "law 15: passes without a heartbeat"
+        ),
+        (Verdict::Fail, Some(Reason::NoHeartbeat)) => {
+            assert!(!in_time, "law 15: a heartbeat in time fails");
+        }
+        (Verdict::Fail, _) => assert!(
+            newest.is_some_and(|(_, good)| !good),
+            "law 15: fails without a reported failure"
+        ),
+        (verdict, _) => assert_eq!(*verdict, Verdict::Starting, "law 15"),
     }
 }
 
@@ -224,6 +256,13 @@ impl Auditor {
             Event::Resume { check } => {
                 if let Some(books) = self.checks.get_mut(check) {
                     books.paused_until = None;
+                }
+            }
+            Event::Heartbeat { check, failure } => {
+                let known = self.checks.get_mut(check);
+                let takes = |books: &&mut Books| !books.gone && books.check.heartbeat.is_some();
+                if let Some(books) = known.filter(takes) {
+                    books.heartbeat = Some((now, failure.is_none()));
                 }
             }
             Event::Reset { check } => {
@@ -472,6 +511,10 @@ impl Auditor {
                 );
                 let books = self.checks.get_mut(check).expect("it is known");
                 assert!(
+                    books.check.heartbeat.is_none() || matches!(effect, Effect::List { .. }),
+                    "law 15: {check} is probed"
+                );
+                assert!(
                     books.probing.is_none() && !books.acting,
                     "law 1: {check} was busy"
                 );
@@ -513,6 +556,7 @@ impl Auditor {
                 let Some(books) = self.checks.get_mut(&note.check) else {
                     return;
                 };
+                law_15_heartbeats(now, books, &note.decision);
                 match &note.decision {
                     Decision::Judged {
                         verdict: Verdict::Pass | Verdict::Degraded | Verdict::Fail,

@@ -5,6 +5,7 @@
 
 mod auditor;
 mod episodes;
+mod heartbeats;
 mod rules;
 mod world;
 
@@ -23,7 +24,7 @@ proptest! {
         ..ProptestConfig::with_cases(cases())
     })]
 
-    /// Laws 1 to 7 and 11: the auditor looks at every effect; in the end everything comes to rest.
+    /// Laws 1 to 7 and 11 to 15: the auditor looks at every effect; in the end everything comes to rest.
     #[test]
     fn no_world_breaks_a_law(mut world in worlds(), ops in ops()) {
         for op in &ops {

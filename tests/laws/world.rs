@@ -25,6 +25,8 @@ pub enum Op {
     Answer(usize, u8),
     Pause(usize, Option<u16>),
     Resume(usize),
+    /// A heartbeat, which reports a failure or not.
+    Beat(usize, bool),
     Reset(usize),
     Replace(usize),
     ByHand(usize),
@@ -46,6 +48,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         14 => (0_usize..8, any::<u8>()).prop_map(|(i, how)| Op::Answer(i, how)),
         1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Pause(c, ms)),
         1 => (0_usize..4).prop_map(Op::Resume),
+        3 => (0_usize..4, prop::bool::weighted(0.2)).prop_map(|(c, failed)| Op::Beat(c, failed)),
         1 => (0_usize..4).prop_map(Op::Reset),
         1 => (0..PROCESSES).prop_map(Op::Replace),
         1 => (0_usize..4).prop_map(Op::ByHand),
@@ -119,11 +122,25 @@ pub fn worlds() -> impl Strategy<Value = World> {
         ),
         1..5,
     );
+    let checks = checks.prop_flat_map(|shapes| {
+        let count = shapes.len();
+        let heartbeats = prop::collection::vec(prop::option::weighted(0.25, 1_u64..60), count);
+        (Just(shapes), heartbeats)
+    });
     (any::<u64>(), limits, checks).prop_map(|(seed, limits, shapes)| {
+        let (shapes, heartbeats) = shapes;
         let checks = shapes
             .into_iter()
+            .zip(heartbeats)
             .enumerate()
-            .map(|(index, shape)| check(index, shape))
+            .map(|(index, (shape, heartbeat))| {
+                let mut check = check(index, shape);
+                if let Some(every) = heartbeat {
+                    check.heartbeat = Some(Duration::from_secs(every));
+                    check.warmup = None;
+                }
+                check
+            })
             .collect();
         World::new(seed, limits, checks)
     })
@@ -161,6 +178,7 @@ pub fn check(
             url: "http://127.0.0.1/warmup".into(),
             timeout: Duration::from_secs(timeout),
         }),
+        heartbeat: None,
     }
 }
 
@@ -234,6 +252,7 @@ impl World {
             check.requires.clear();
             check.remedy.eager = true;
             check.warmup = None;
+            check.heartbeat = None;
         }
         *self = Self::new(self.seed, Limits::default(), checks);
     }
@@ -259,6 +278,10 @@ impl World {
                 lasting: lasting.map(|ms| Duration::from_millis(ms.into())),
             }),
             Op::Resume(check) => self.feed(Event::Resume { check: name(check) }),
+            Op::Beat(check, failed) => self.feed(Event::Heartbeat {
+                check: name(check),
+                failure: failed.then(|| "disk full".to_owned()),
+            }),
             Op::Reset(check) => self.feed(Event::Reset { check: name(check) }),
             Op::Replace(process) => self.start(*process),
             Op::Toggle(check) => {

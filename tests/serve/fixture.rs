@@ -54,6 +54,12 @@ impl Stage {
         stage
     }
 
+    /// Starts the watchdog again, which is gone.
+    pub fn restart(&mut self) {
+        self.watchdog = start(&self.dir);
+        self.wait_for_listener();
+    }
+
     fn wait_for_listener(&self) {
         wait_until("it listens", LIMIT, || {
             let err = self.watchdog.err.text();

@@ -30,7 +30,7 @@ pub struct WatchdogArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["socket", "config", "state_dir"])]
     pub url: Option<String>,
 
-    /// With --url: the file with one of its api_keys
+    /// With --url: the file with one of its api_keys; for beat the check's heartbeat_token will do
     #[arg(long, value_name = "FILE", requires = "url")]
     pub key_file: Option<PathBuf>,
 
@@ -103,6 +103,27 @@ pub struct PauseArgs {
 pub struct ChecksArgs {
     #[command(flatten)]
     pub chosen: ChosenArgs,
+
+    #[command(flatten)]
+    pub place: WatchdogArgs,
+}
+
+/// `httpok beat`.
+#[derive(Args, Debug)]
+pub struct BeatArgs {
+    /// The check that says how it is
+    #[arg(value_name = "NAME")]
+    pub check: String,
+
+    /// Something is wrong: the check fails at once, with this text
+    #[arg(
+        long,
+        value_name = "TEXT",
+        num_args = 0..=1,
+        default_missing_value = "",
+        allow_hyphen_values = true
+    )]
+    pub fail: Option<String>,
 
     #[command(flatten)]
     pub place: WatchdogArgs,

@@ -130,6 +130,21 @@ pub const PAUSE: &[Example] = &[
     ),
 ];
 
+pub const BEAT: &[Example] = &[
+    (
+        "At the end of a backup, in crontab",
+        "0 3 * * * /usr/local/bin/backup && httpok beat backup || httpok beat backup --fail \"exit status $?\"",
+    ),
+    (
+        "From another host, with nothing but the check's token",
+        "httpok beat backup --url https://watchdog.example.org:9181 --key-file /etc/backup.token",
+    ),
+    (
+        "The same by curl",
+        "curl -fsS -X POST -H \"X-API-Key: $TOKEN\" https://watchdog.example.org:9181/api/v1/heartbeat/backup",
+    ),
+];
+
 pub const RESUME: &[Example] = &[
     ("When it is done", "httpok resume shop"),
     ("Every pause on this host", "httpok resume --all"),
@@ -239,6 +254,7 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-notify-send" => NOTIFY_SEND,
         "httpok-notify-test" => NOTIFY_TEST,
         "httpok-notify-drop" => NOTIFY_DROP,
+        "httpok-beat" => BEAT,
         "httpok-health-set" => HEALTH_SET,
         "httpok-monitor" => MONITOR,
         "httpok-simulate" => SIMULATE,

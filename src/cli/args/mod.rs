@@ -16,18 +16,18 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
-    ChecksArgs, ChosenArgs, ExplainArgs, HealthSetArgs, MonitorArgs, PauseArgs, ProgramArgs,
-    SimulateArgs, StatusArgs, WatchdogArgs,
+    BeatArgs, ChecksArgs, ChosenArgs, ExplainArgs, HealthSetArgs, MonitorArgs, PauseArgs,
+    ProgramArgs, SimulateArgs, StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "start",
-    "stop", "reset", "reload", "notify", "health", "monitor", "simulate", "config", "generate",
-    "help",
+    "stop", "beat", "reset", "reload", "notify", "health", "monitor", "simulate", "config",
+    "generate", "help",
 ];
 
 /// Help is no wider than this, however wide the terminal is.
@@ -162,6 +162,16 @@ pub enum CliCommand {
     /// of the watchdog.
     #[command(after_long_help = examples::help(examples::STOP))]
     Stop(ProgramArgs),
+
+    /// Say that a job or a program is well, or that it is not
+    ///
+    /// For a check with heartbeat = "25h": a cron job, a backup or a program that knows itself how it is sends one each
+    /// time. The check passes until the next one is overdue, and then fails with no_heartbeat. With --fail it fails
+    /// at once.
+    ///
+    /// The exit status is 0 when the watchdog took it, and 3 when it did not.
+    #[command(after_long_help = examples::help(examples::BEAT))]
+    Beat(BeatArgs),
 
     /// Let checks that were given up be restarted again
     ///

@@ -66,7 +66,11 @@ fn from_file(
     let chosen = settings
         .checks
         .into_iter()
-        .filter(|check| names.is_empty() || names.contains(&check.name));
+        // one that sends heartbeats cannot be asked, which is said only to those who name it
+        .filter(|check| match names.is_empty() {
+            true => !matches!(check.probe, ProbeSpec::Heartbeat(_)),
+            false => names.contains(&check.name),
+        });
     collect(chosen.map(|check| probe(check.name, check.probe, check.expectation)))
 }
 
@@ -96,7 +100,7 @@ fn fault(why: String) -> String {
 fn probe(name: String, spec: ProbeSpec, expectation: Expectation) -> Result<CheckProbe, String> {
     let probe = Probe::new(spec, &expectation.body_needs());
     Ok(CheckProbe {
-        probe: probe.map_err(|fault| fault.to_string())?,
+        probe: probe.map_err(|fault| format!("{name}: {fault}"))?,
         name,
         expectation,
     })

@@ -99,7 +99,7 @@ pub fn watchdogs(
 }
 
 /// The watchdog at `url`, with its key.
-fn remote(url: &str, place: &WatchdogArgs) -> Result<Remote, String> {
+pub fn remote(url: &str, place: &WatchdogArgs) -> Result<Remote, String> {
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(format!(
             "{url:?} is not where a watchdog serves: expected a URL such as \"https://host:9181\""
@@ -175,7 +175,10 @@ pub fn chosen<'a>(
 ///
 /// # Errors
 /// Says which checks there are, or which watchdogs have it.
-fn with_check<'a>(found: &'a [FoundWatchdog], check: &str) -> Result<&'a FoundWatchdog, String> {
+pub fn with_check<'a>(
+    found: &'a [FoundWatchdog],
+    check: &str,
+) -> Result<&'a FoundWatchdog, String> {
     let has = |found: &&FoundWatchdog| {
         found
             .snapshot

@@ -1,6 +1,7 @@
 //! The commands that talk to a running watchdog. Each asks over the control socket and says in one line
 //! what is true now; the watchdog decides.
 
+pub mod beat;
 pub mod find;
 mod notify_test;
 mod programs;

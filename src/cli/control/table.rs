@@ -118,6 +118,7 @@ fn row(check: &CheckView, now: Moment) -> [Cell; 6] {
         .map_or_else(|| "-".to_owned(), |since| span(now.since(since)));
     let (last, painted) = match &check.last {
         Some(last) => (last_probe(last, now), mark(last.verdict).0.on_default()),
+        None if check.heartbeat.is_some() => ("no heartbeat yet".to_owned(), plain),
         None => ("not probed yet".to_owned(), plain),
     };
     [
@@ -190,6 +191,11 @@ fn next(check: &CheckView, now: Moment) -> String {
     }
     if let Some(since) = check.warming {
         return format!("warming up for {}", span(now.since(since)));
+    }
+    if let Some(due) = check.heartbeat.as_ref().and_then(|known| known.due)
+        && due > now
+    {
+        return format!("heartbeat due by {}", near(due, now));
     }
     let streak = &check.streak;
     let grace = check.grace_left.map(Duration::try_from_secs_f64);

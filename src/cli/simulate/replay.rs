@@ -202,6 +202,7 @@ impl Replay<'_> {
             | Event::Delivered { .. }
             | Event::Pause { .. }
             | Event::Resume { .. }
+            | Event::Heartbeat { .. }
             | Event::Removed { .. }
             | Event::Reset { .. }
             | Event::Restart { .. }

@@ -3,7 +3,7 @@
 use super::kind::{Kind, SPAN, SPAN_OR_ZERO};
 use super::{Key, Section, Variant, defaulted, optional, required, table};
 use crate::config::presets;
-use crate::config::probe::{COMMAND, HTTP, LINE};
+use crate::config::probe::{COMMAND, HEARTBEAT, HTTP, LINE};
 use crate::health::{Reason, Verdict};
 
 const ASSERTIONS: Kind = Kind::Each(&Kind::Named("assertion, see httpok-expect(7)"));
@@ -16,7 +16,7 @@ const PROBES: Kind = Kind::Count {
 };
 
 pub static CHECK: Section = Section {
-    any_of: &["url", "command", "preset"],
+    any_of: &["url", "command", "preset", "heartbeat"],
     variants: &[
         Variant {
             only: LINE,
@@ -28,17 +28,23 @@ pub static CHECK: Section = Section {
             says: "A check that runs a command: exit status 0 passes, 1 is degraded, 3 is unknown, others fail.",
             lead: &["name = \"disk\""],
         },
+        Variant {
+            only: HEARTBEAT,
+            says: "A check that is not probed: a cron job, a backup or a program says by itself that all is well, with \
+                   httpok beat NAME or POST /api/v1/heartbeat/NAME.",
+            lead: &["name = \"backup\""],
+        },
     ],
     ..Section::new(
         "check",
         "One service: what is probed, what a good answer is, and what is restarted when it is down. \
-         All keys but name, url, command, preset and warmup may also stand in [defaults], for all checks that \
+         All keys but name, url, command, preset, heartbeat and warmup may also stand in [defaults], for all checks that \
          do not say otherwise.",
         &[&IDENTITY, &REQUEST, &ANSWER, &POLICY, &ACTION],
     )
 };
 
-static IDENTITY: [Key; 5] = [
+static IDENTITY: [Key; 7] = [
     required(
         "name",
         Kind::Text,
@@ -53,7 +59,7 @@ static IDENTITY: [Key; 5] = [
         "What is probed: http, https, http+unix://%2Frun%2Fapp.sock/PATH, tcp://HOST:PORT or unix:///PATH; it may hold \
          user:password@.",
     )
-    .default_words("required, unless command or preset says what is probed")
+    .default_words("required, unless command, preset or heartbeat stands in its place")
     .own(),
     optional(
         "command",
@@ -72,12 +78,30 @@ static IDENTITY: [Key; 5] = [
     )
     .own(),
     optional(
+        "heartbeat",
+        SPAN,
+        "\"25h\"",
+        "Nothing is probed: the check passes for so long after each heartbeat, and then fails with no_heartbeat; one \
+         with --fail fails at once.",
+    )
+    .only(HEARTBEAT)
+    .own(),
+    optional(
+        "heartbeat_token",
+        Kind::Secret,
+        "\"${env:BACKUP_TOKEN}\"",
+        "A key for X-API-Key that opens POST /api/v1/heartbeat/NAME for this check, and nothing else.",
+    )
+    .only(HEARTBEAT)
+    .beside("heartbeat = \"25h\"")
+    .own(),
+    optional(
         "every",
         SPAN,
         "\"10s\"",
-        "The pause between the beginnings of two probes.",
+        "The pause between the beginnings of two probes, or of looks whether a heartbeat is overdue.",
     )
-    .default_words("every of the whole file"),
+    .default_words("every of the whole file; with heartbeat a quarter of it at most"),
 ];
 
 static REQUEST: [Key; 21] = [
@@ -314,7 +338,8 @@ static POLICY: [Key; 9] = [
         PROBES,
         "3",
         "So many fails in a row make the check down.",
-    ),
+    )
+    .default_words("3; with heartbeat 1"),
     optional(
         "fail_within",
         Kind::Named("\"FAILS/PROBES\""),

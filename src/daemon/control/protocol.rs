@@ -5,6 +5,7 @@
 //! {"version":1,"ask":"status"}
 //! {"version":1,"ask":"pause","check":"shop","reason":"deploy","for":1800}    `for`: seconds, may be left out
 //! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
+//! {"version":1,"ask":"beat","check":"backup","fail":"disk full"}    `fail` may be left out
 //! {"version":1,"ask":"start","program":"worker"}     and likewise stop
 //! {"version":1,"ask":"reload"}
 //! {"version":1,"ask":"health","healthy":false,"reason":"deploy"}
@@ -68,6 +69,13 @@ pub enum ControlCommand {
     },
     Reset {
         check: String,
+    },
+    /// A check that is not probed says how it is.
+    Beat {
+        check: String,
+        /// What is wrong.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fail: Option<String>,
     },
     /// Start one of the watchdog's own programs.
     Start {

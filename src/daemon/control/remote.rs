@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use url::Url;
 
 use super::client::ClientError;
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
+use crate::health::{Moment, rfc3339};
 use crate::net::http1::HttpRequest;
 use crate::net::{connect_to_url, http as values, tls};
 use crate::secret::Secret;
@@ -29,6 +32,15 @@ pub struct Remote {
     pub cacert: Option<PathBuf>,
 }
 
+/// The answer to a heartbeat.
+#[derive(Debug, Deserialize)]
+pub struct HeartbeatReply {
+    /// How the check stands now.
+    pub status: String,
+    #[serde(default, with = "rfc3339::optional")]
+    pub due: Option<Moment>,
+}
+
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)
@@ -46,25 +58,46 @@ impl Remote {
             ask,
         };
         let line = serde_json::to_vec(&line).map_err(io::Error::other)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let asked =
-            runtime.block_on(async { tokio::time::timeout(DEADLINE, self.post(line)).await });
-        // a name look-up that hangs in the system's resolver must not hold us
-        runtime.shutdown_background();
-        let (status, body) = asked.map_err(|_| {
-            ClientError::Trouble(format!("it did not answer within {} s", DEADLINE.as_secs()))
-        })??;
+        let (status, body) = self.post_blocking("control", line)?;
         match serde_json::from_slice::<ReplyLine>(&body) {
             Ok(reply) => Ok(reply.answer),
             Err(_) => Err(ClientError::Trouble(refusal(status, &body))),
         }
     }
 
-    async fn post(&self, line: Vec<u8>) -> Result<(u16, Vec<u8>), ClientError> {
+    /// Sends a heartbeat of `check`; the check's own token will do as key. Blocks, with a deadline.
+    ///
+    /// # Errors
+    /// When it is not taken.
+    pub fn beat(&self, check: &str, fail: Option<&str>) -> Result<HeartbeatReply, ClientError> {
+        let name = utf8_percent_encode(check, NON_ALPHANUMERIC);
+        let body = match fail {
+            Some(text) => serde_json::json!({ "fail": text }).to_string(),
+            None => String::new(),
+        };
+        let (status, body) = self.post_blocking(&format!("heartbeat/{name}"), body.into_bytes())?;
+        match serde_json::from_slice(&body) {
+            Ok(reply) if status == 200 => Ok(reply),
+            _ => Err(ClientError::Trouble(refusal(status, &body))),
+        }
+    }
+
+    fn post_blocking(&self, path: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>), ClientError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let asked =
+            runtime.block_on(async { tokio::time::timeout(DEADLINE, self.post(path, body)).await });
+        // a name look-up that hangs in the system's resolver must not hold us
+        runtime.shutdown_background();
+        asked.map_err(|_| {
+            ClientError::Trouble(format!("it did not answer within {} s", DEADLINE.as_secs()))
+        })?
+    }
+
+    async fn post(&self, path: &str, line: Vec<u8>) -> Result<(u16, Vec<u8>), ClientError> {
         let trouble = |why: String| ClientError::Trouble(why);
-        let url = format!("{}/api/v1/control", self.url.trim_end_matches('/'));
+        let url = format!("{}/api/v1/{path}", self.url.trim_end_matches('/'));
         let url = Url::parse(&url).map_err(|why| trouble(why.to_string()))?;
         let tls = match url.scheme() {
             "https" => Some(tls::trusting(self.cacert.as_deref()).map_err(trouble)?),

@@ -74,6 +74,7 @@ impl PendingRequest {
             ControlCommand::Pause { check, .. }
             | ControlCommand::Resume { check }
             | ControlCommand::Restart { check }
+            | ControlCommand::Beat { check, .. }
             | ControlCommand::Reset { check } => check.clone(),
         };
         if !monitor.checks().any(|known| known.name == check) {
@@ -90,7 +91,19 @@ impl PendingRequest {
                 why.to_string(),
             ));
         }
+        let takes_heartbeats = || {
+            let known = monitor.check(&check);
+            known.is_some_and(|known| known.heartbeat.is_some())
+        };
+        if matches!(self.ask, ControlCommand::Beat { .. }) && !takes_heartbeats() {
+            let text = format!("check {check:?} is probed, and takes no heartbeats");
+            return RequestAction::Refuse(ControlReply::error(ControlFault::Refused, text));
+        }
         let event = match &self.ask {
+            ControlCommand::Beat { fail, .. } => Event::Heartbeat {
+                check: check.clone(),
+                failure: fail.clone(),
+            },
             ControlCommand::Pause {
                 reason, lasting, ..
             } => Event::Pause {

@@ -112,7 +112,11 @@ impl Watchdog {
         if once {
             // a run of one tick cannot wait for a warm-up, which may take minutes
             checks.iter_mut().for_each(|check| check.warmup = None);
+            // nor for heartbeats: nobody could send it one
+            checks.retain(|check| check.heartbeat.is_none());
         }
+        let is_checked = |(name, _): &CheckPeriod| checks.iter().any(|check| check.name == *name);
+        let due = parts.due.into_iter().filter(is_checked).collect();
         let limits = Limits {
             once,
             ..parts.limits
@@ -154,7 +158,7 @@ impl Watchdog {
             delivered,
             once,
             ticks,
-            due: parts.due,
+            due,
             reloader: Reloader::new(reload),
             fixed,
             sd_notify: SdNotify::default(),

@@ -219,7 +219,9 @@ impl CheckState {
 
     /// Probes a restarted service again soon, unless the watchdog is ending.
     pub(super) fn verify_again(&mut self, cx: &mut Context<'_>) {
-        let verifies = self.check.policy.notify == NotifyMode::Changes;
+        // a heartbeat says by itself that it is there again
+        let verifies =
+            self.check.policy.notify == NotifyMode::Changes && self.check.heartbeat.is_none();
         if verifies && self.activity == Activity::Idle && !cx.shared.shutting_down {
             self.probe(VERIFY_EVERY, cx);
         }

@@ -98,6 +98,12 @@ pub enum Event {
     },
     /// A person takes the hold back.
     Resume { check: String },
+    /// A check that is not probed says how it is; `failure` is what is wrong.
+    Heartbeat {
+        check: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     /// A person says that it is fine to try again.
     Reset { check: String },
     /// An earlier run watched this check, which is not defined any more.

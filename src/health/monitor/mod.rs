@@ -8,6 +8,7 @@ mod attempt;
 mod counting;
 mod event;
 mod gates;
+mod heartbeat;
 mod manual;
 mod pending;
 mod probing;
@@ -63,6 +64,9 @@ impl Monitor {
     pub fn restore(&mut self, check: &str, memory: Memory) {
         if let Some(state) = self.checks.get_mut(check) {
             state.memory = memory;
+            if state.check.heartbeat.is_none() {
+                state.memory.heartbeats = None;
+            }
             let newest = state.memory.samples.back().map(|sample| sample.at);
             self.shared
                 .define_failing(newest.unwrap_or_default(), state);
@@ -228,6 +232,11 @@ impl Monitor {
                 });
                 self.retry_of(now, &check, &mut effects);
             }
+            Event::Heartbeat { check, failure } => {
+                self.with(now, &check, &mut effects, |check, cx| {
+                    check.heartbeat(failure, cx);
+                });
+            }
             Event::Reset { check } => {
                 self.with(now, &check, &mut effects, CheckState::reset);
                 self.retry_of(now, &check, &mut effects);
@@ -347,6 +356,9 @@ impl Monitor {
                 Some(state) => {
                     if state.check.warmup != check.warmup {
                         state.warming = None;
+                    }
+                    if check.heartbeat.is_none() {
+                        state.memory.heartbeats = None;
                     }
                     state.check = check;
                     state.forget_streak();

@@ -83,6 +83,10 @@ impl CheckState {
         if self.removed {
             return;
         }
+        // what was not heard of needs no second look before the next tick
+        if self.check.heartbeat.is_some() && !self.lists_first() && !after.is_zero() {
+            return;
+        }
         let ticket = cx.shared.next_ticket();
         let check = self.check.name.clone();
         if self.lists_first() {
@@ -96,6 +100,8 @@ impl CheckState {
                 remedy: self.check.remedy.clone(),
                 after,
             });
+        } else if self.check.heartbeat.is_some() {
+            self.judge_heartbeats(ticket, None, cx);
         } else {
             self.activity = Activity::Probing {
                 ticket,
@@ -133,6 +139,12 @@ impl CheckState {
         }
         match self.processes_to_probe(processes, cx) {
             Ok(listed) => {
+                if self.check.heartbeat.is_some() {
+                    if let Some(chosen) = &listed {
+                        self.see_pending(chosen, cx);
+                    }
+                    return self.judge_heartbeats(ticket, listed, cx);
+                }
                 let chosen = listed.clone();
                 self.activity = Activity::Probing {
                     ticket,

@@ -46,6 +46,7 @@ impl Monitor {
             dry_run: false,
             capture: false,
             warmup: None,
+            heartbeat: None,
         };
         let at = memory.status_since.unwrap_or_default();
         let state = CheckState::new(defined, memory);

@@ -7,8 +7,8 @@ use super::super::expectation::Expectation;
 use super::super::gate::Gate;
 use super::super::moment::Moment;
 use super::super::snapshot::{
-    ActivityView, CheckResultView, CheckView, IncidentView, PauseView, RollingView, Snapshot,
-    Spending, StreakView, Totals,
+    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, RollingView,
+    Snapshot, Spending, StreakView, Totals,
 };
 use super::super::threshold::{Status, Streak};
 use super::Monitor;
@@ -77,6 +77,16 @@ impl CheckState {
                 _ => memory.status_since,
             },
             last: memory.samples.back().map(CheckResultView::from),
+            heartbeat: check.heartbeat.map(|every| {
+                let known = memory.heartbeats.as_ref();
+                let last = known.and_then(|known| known.last.as_ref());
+                HeartbeatView {
+                    every: seconds(every),
+                    last: last.map(|last| last.at),
+                    failure: last.and_then(|last| last.failure.clone()),
+                    due: known.map(|known| known.due(every)),
+                }
+            }),
             seen: self.seen,
             streak: StreakView {
                 fails: memory.streak.count(policy.fail),

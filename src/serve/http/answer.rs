@@ -8,7 +8,7 @@ use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
-use super::route::{self, Route, allow};
+use super::route::{self, Api, Route, allow};
 use super::{App, ServerSettings, accept, gzip, key};
 use crate::blocking;
 use crate::serve::reply::Reply;
@@ -51,7 +51,9 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
         return Reply::text(StatusCode::NO_CONTENT, "").with("Allow", allow(methods));
     }
     let settings = app.settings();
-    if !route.is_liveness() && !settings.keys.is_empty() && !settings.keys.admit(&head.headers) {
+    let has_token = matches!(&route, Route::Api(Api::Heartbeat(check)) if settings.admits_heartbeat(check, &head.headers));
+    let has_key = settings.keys.is_empty() || settings.keys.admit(&head.headers);
+    if !route.is_liveness() && !has_token && !has_key {
         return Reply::error(StatusCode::UNAUTHORIZED, "this needs a key: X-API-Key")
             .with("WWW-Authenticate", key::CHALLENGE);
     }
@@ -63,6 +65,10 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
         _ => Bytes::new(),
     };
     let reply = match route {
+        // without keys nothing else may change anything
+        Route::Api(Api::Heartbeat(check)) if has_token || !settings.keys.is_empty() => {
+            api::heartbeat(app, &check, head.uri.query(), &body).await
+        }
         Route::Api(api) => api::answer(api, app, &settings, head, &body).await,
         Route::CheckPage(name) => check_page(app, &settings, &name).await,
         Route::IncidentPage(id) => {

@@ -8,7 +8,10 @@ mod key;
 pub mod route;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use hyper::HeaderMap;
 
 use super::hub::Source;
 use super::spec::ServeSpec;
@@ -25,14 +28,26 @@ pub const CLIENTS: usize = 256;
 pub struct ServerSettings {
     pub spec: ServeSpec,
     pub keys: ApiKeys,
+    heartbeat_tokens: BTreeMap<String, ApiKeys>,
 }
 
 impl ServerSettings {
     pub fn new(spec: ServeSpec) -> Self {
         Self {
             keys: ApiKeys::new(&spec.api_keys),
+            heartbeat_tokens: spec
+                .heartbeat_tokens
+                .iter()
+                .map(|(check, token)| (check.clone(), ApiKeys::new(std::slice::from_ref(token))))
+                .collect(),
             spec,
         }
+    }
+
+    /// Whether a request with `headers` has the token of a check that sends heartbeats.
+    pub fn admits_heartbeat(&self, check: &str, headers: &HeaderMap) -> bool {
+        let token = self.heartbeat_tokens.get(check);
+        token.is_some_and(|token| token.admit(headers))
     }
 }
 

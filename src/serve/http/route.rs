@@ -43,6 +43,8 @@ pub enum Api {
         check: String,
         action: String,
     },
+    /// A heartbeat of a check.
+    Heartbeat(String),
     Reload,
     SetHealth,
 }
@@ -120,6 +122,7 @@ impl Api {
             ["control"] => Self::Control,
             ["incidents"] => Self::Incidents,
             ["incidents", id] => Self::Incident((*id).to_owned()),
+            ["heartbeat", name] => Self::Heartbeat((*name).to_owned()),
             ["reload"] => Self::Reload,
             ["health"] => Self::SetHealth,
             _ => return None,
@@ -128,7 +131,11 @@ impl Api {
 
     const fn methods(&self) -> &'static [Method] {
         match self {
-            Self::Control | Self::Act { .. } | Self::Reload | Self::SetHealth => WRITE,
+            Self::Control
+            | Self::Act { .. }
+            | Self::Heartbeat(_)
+            | Self::Reload
+            | Self::SetHealth => WRITE,
             _ => READ,
         }
     }

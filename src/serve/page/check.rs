@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::row::{CheckRow, millis, span};
+use super::row::{CheckRow, heartbeat_text, millis, span};
 use super::{Frame, page};
 use crate::clock::WallClock;
 use crate::health::{CheckView, Incident, Spending, Verdict};
@@ -103,10 +103,21 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
         Some(format!("{count} {verdict}"))
     });
     let mut facts = vec![
-        ("Asks", check.url.clone()),
+        match &check.heartbeat {
+            Some(heartbeat) => {
+                let every = std::time::Duration::try_from_secs_f64(heartbeat.every);
+                let every = span(every.unwrap_or_default());
+                let known = heartbeat_text(heartbeat, now).unwrap_or_default();
+                ("Heartbeat", format!("one is due every {every}; {known}"))
+            }
+            None => ("Asks", check.url.clone()),
+        },
         (
             "Last probe",
             match &check.last {
+                Some(last) if check.heartbeat.is_some() => {
+                    format!("{}, {} ago", last.verdict, span(now.since(last.at)))
+                }
                 Some(last) => format!(
                     "{} after {}, {} ago",
                     last.verdict,

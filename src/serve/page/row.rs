@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::health::{ActivityView, CheckResultView, CheckView, Moment, Verdict};
+use crate::health::{ActivityView, CheckResultView, CheckView, HeartbeatView, Moment, Verdict};
 use crate::serve::view::{ServedState, one_line, trouble};
 
 /// The width and height of a curve, in units of its drawing.
@@ -60,7 +60,11 @@ impl CheckRow {
             runs: runs(&check.samples),
             history: history(&check.samples),
             points: points(&check.samples),
-            percentiles: percentiles(&check.samples),
+            // a heartbeat takes no time
+            percentiles: match check.heartbeat {
+                Some(_) => String::new(),
+                None => percentiles(&check.samples),
+            },
             note: note(check, now),
         }
     }
@@ -234,10 +238,29 @@ pub fn note(check: &CheckView, now: Moment) -> String {
     if let Some(since) = check.warming {
         parts.push(format!("warming up for {}", span(now.since(since))));
     }
+    if let Some(heartbeat) = &check.heartbeat {
+        parts.extend(heartbeat_text(heartbeat, now));
+    }
     if let Some(acted) = check.acted {
         parts.push(format!("last restart {} ago", span(now.since(acted))));
     }
     one_line(&parts.join(" · "))
+}
+
+/// When the last heartbeat came, and when the next one is due.
+pub fn heartbeat_text(heartbeat: &HeartbeatView, now: Moment) -> Option<String> {
+    let due = heartbeat.due?;
+    let next = match due > now {
+        true => format!("due in {}", span(due.since(now))),
+        false => format!("overdue for {}", span(now.since(due))),
+    };
+    Some(match heartbeat.last {
+        Some(last) => format!(
+            "last heartbeat {} ago, the next is {next}",
+            span(now.since(last))
+        ),
+        None => format!("no heartbeat yet, {next}"),
+    })
 }
 
 #[cfg(test)]

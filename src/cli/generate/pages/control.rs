@@ -39,7 +39,7 @@ pub const STATUS_JSON: &[Paragraph] = &[
     ),
     Term(
         "snapshot.checks",
-        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when, last (the newest look), streak (fails, fail_after, passes, pass_after), incident, held (what held back the last restart that was due), grace_left, next_attempt, restarts (spent, of, window), gave_up, rearm, pause, busy, targets, requires, dry_run, tally (counts since the start), samples (the last looks, newest last).",
+        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when, last (the newest look), heartbeat (every, last, failure, due; of checks that are not probed), streak (fails, fail_after, passes, pass_after), incident, held (what held back the last restart that was due), grace_left, next_attempt, restarts (spent, of, window), gave_up, rearm, pause, busy, targets, requires, dry_run, tally (counts since the start), samples (the last looks, newest last).",
     ),
 ];
 
