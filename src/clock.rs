@@ -1,35 +1,57 @@
-//! The watchdog's clock, and the dates of its moments. The clock is monotonic and counts from the Unix epoch as the wall
-//! clock had it at the start: moments of one run never jump, and those of two runs can be compared.
+//! The watchdog's clock, and the dates of its moments. The clock is monotonic, also counts while the machine sleeps, and
+//! counts from the Unix epoch as the wall clock had it at the start. When the wall clock is set, the loop moves this one
+//! after it, with all moments that it keeps: spans stay as they are, and dates are right.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::health::Moment;
 
-/// Reads the time as a [`Moment`].
-#[derive(Clone, Copy, Debug)]
+/// Reads the time as a [`Moment`]. Clones are the same clock.
+#[derive(Clone, Debug)]
 pub struct Clock {
-    started: Instant,
-    since_epoch: Duration,
+    /// The date of the machine's start, in milliseconds since the Unix epoch, as far as it is known.
+    origin: Arc<AtomicI64>,
 }
 
 impl Clock {
     /// A clock that starts now.
     pub fn start() -> Self {
         Self {
-            started: Instant::now(),
-            since_epoch: SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default(),
+            origin: Arc::new(AtomicI64::new(wall_millis() - since_boot())),
         }
     }
 
     /// The time.
     pub fn now(&self) -> Moment {
-        Moment::from(self.since_epoch + self.started.elapsed())
+        let origin = self.origin.load(Ordering::Relaxed);
+        Moment::ZERO.moved(origin.saturating_add(since_boot()))
     }
 
-    /// The dates of this clock's moments by the wall clock as it is set now: the wall clock may have been set since the
-    /// start, this one never is.
+    /// Follows the wall clock, which was set by so many milliseconds.
+    pub fn move_by(&self, millis: i64) {
+        self.origin.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// The same clock as it is set now: spans that begin and end by it are right whenever the other is moved.
+    #[must_use]
+    pub fn pinned(&self) -> Self {
+        let origin = self.origin.load(Ordering::Relaxed);
+        Self {
+            origin: Arc::new(AtomicI64::new(origin)),
+        }
+    }
+
+    /// How many milliseconds this clock is ahead of `other`, or behind when that is negative.
+    pub fn ahead_of(&self, other: &Self) -> i64 {
+        self.origin.load(Ordering::Relaxed) - other.origin.load(Ordering::Relaxed)
+    }
+
+    /// The dates of this clock's moments by the wall clock as it is set now: this one follows it a moment later, and not
+    /// by less than seconds.
     pub fn wall_clock(&self) -> WallClock {
         let elapsed = Duration::from_millis(self.now().as_millis());
         let origin = SystemTime::now().checked_sub(elapsed);
@@ -40,11 +62,20 @@ impl Clock {
 
     /// How many milliseconds the wall clock is ahead of this one, or behind when that is negative.
     pub fn wall_offset(&self) -> i64 {
-        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH);
-        let wall = since(SystemTime::now()).unwrap_or_default().as_millis();
-        let wall = i64::try_from(wall).unwrap_or(i64::MAX);
-        wall - i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
+        let now = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
+        wall_millis() - now
     }
+}
+
+fn wall_millis() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    i64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since the machine's start, with the time that it slept.
+fn since_boot() -> i64 {
+    let now = clock_gettime(ClockId::Boottime);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
 /// Turns moments into dates.

@@ -35,6 +35,7 @@ need nc netcat-openbsd
 need chromium chromium
 need runc runc
 need busybox busybox-static
+need faketime faketime
 need zsh zsh
 need fish fish
 

@@ -229,18 +229,20 @@ impl Executor {
 
     fn act(&self, ticket: Ticket, plan: Plan, cause: ActionCause) {
         let clients = Arc::clone(&self.clients);
-        let clock = self.clock;
+        // a step of the wall clock in between leaves the spans of the steps right
+        let (clock, of_now) = (self.clock.pinned(), self.clock.clone());
         let intents = self.intents.clone();
         let shutdown = self.shutdown.clone();
         let mut action = self.logger.action(&cause.url, cause.result.as_ref());
         let check = plan.check.clone();
         let record = ActionRecord::default();
         let kept = record.clone();
+        let by = clock.clone();
         let work = async move {
             ActionCause::is_written(cause.written).await;
             let tools = ActionTools {
                 supervisors: &clients.supervisors,
-                clock: &clock,
+                clock: &by,
                 capture: clients.captures.get(&plan.check),
                 evidence: &clients.evidence,
                 intents: &intents,
@@ -259,7 +261,7 @@ impl Executor {
                 event: Event::Acted {
                     check,
                     ticket,
-                    outcome: performed.outcome,
+                    outcome: performed.outcome.moved(of_now.ahead_of(&clock)),
                     pending: performed.pending,
                 },
                 done: performed.done,
@@ -270,7 +272,8 @@ impl Executor {
     /// Tries to finish a pending restart, with the supervisors of now: they may be others than when it began.
     fn resume(&self, ticket: Ticket, restart: PendingRestart, may_start: bool, cause: ActionCause) {
         let clients = Arc::clone(&self.clients);
-        let clock = self.clock;
+        let (clock, of_now) = (self.clock.pinned(), self.clock.clone());
+        let by = clock.clone();
         let mut action = self.logger.resumption();
         let PendingRestart {
             intent,
@@ -282,7 +285,7 @@ impl Executor {
             ActionCause::is_written(cause.written).await;
             let supervisors = &clients.supervisors;
             let mut report_step = |step: &Step| action.step(&restart.check, step);
-            action::resume(&restart, may_start, supervisors, &clock, &mut report_step).await
+            action::resume(&restart, may_start, supervisors, &by, &mut report_step).await
         };
         self.spawn(work, move |ended| {
             let (outcome, result) = ended.unwrap_or_else(|why| {
@@ -298,7 +301,7 @@ impl Executor {
                 event: Event::Resumed {
                     process,
                     ticket,
-                    outcome,
+                    outcome: outcome.moved(of_now.ahead_of(&clock)),
                     result,
                 },
                 acted_for: Some(check),

@@ -327,7 +327,7 @@ impl NotificationQueue {
             notifiers: Vec::new(),
             open: Arc::clone(&shared.open),
             logger: shared.config.logger.clone(),
-            clock: shared.config.clock,
+            clock: shared.config.clock.clone(),
             news: Arc::clone(&shared.news),
         };
         let mut queue = Self {

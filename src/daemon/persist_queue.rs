@@ -41,6 +41,8 @@ pub enum PersistEntry {
     Incident(Box<Incident>),
     /// Decisions.
     Notes(Vec<Note>),
+    /// The wall clock was set by so many milliseconds: what waits to be sent and the incidents that are open follow it.
+    ClockSet { by: i64, open: Vec<Incident> },
     /// Restarts that have come to their end.
     Done(Vec<IntentId>),
     /// From now on reports go here.
@@ -142,7 +144,10 @@ impl PersistWriter {
             PersistEntry::Memory { check, .. } => batch.is_about(check),
             PersistEntry::Incident(incident) => batch.is_about(&incident.check),
             PersistEntry::Notes(_) => false,
-            PersistEntry::Done(_) | PersistEntry::Outbox(_) | PersistEntry::Sync(_) => true,
+            PersistEntry::ClockSet { .. }
+            | PersistEntry::Done(_)
+            | PersistEntry::Outbox(_)
+            | PersistEntry::Sync(_) => true,
         };
         if comes_after {
             self.write_batch(batch).await;
@@ -200,6 +205,9 @@ impl PersistWriter {
             PersistEntry::Notes(notes) => {
                 self.store.record(&self.watchdog, notes);
                 Ok(())
+            }
+            PersistEntry::ClockSet { by, open } => {
+                self.store.clock_set(&self.watchdog, by, open).await
             }
             PersistEntry::Done(intents) => {
                 let mut result = Ok(());

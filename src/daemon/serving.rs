@@ -73,6 +73,14 @@ impl Serving {
         }
     }
 
+    /// The wall clock was set by so many milliseconds.
+    pub fn clock_set(&mut self, by: i64) {
+        self.started = self.started.moved(by);
+        for at in self.ticked.values_mut() {
+            *at = at.moved(by);
+        }
+    }
+
     /// Begins to serve, with `first` until the loop runs. Needs a runtime.
     ///
     /// # Errors

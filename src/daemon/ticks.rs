@@ -8,8 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
-use crate::clock::Clock;
-use crate::health::{self, Moment};
+use crate::health;
 use crate::tick::{EventListener, Interval, ListenerEnd};
 
 /// All first probes are spread over so long: verdicts come soon.
@@ -24,7 +23,7 @@ pub enum Ticks {
     /// supervisord's events. A check that is due less often than they come skips some of them.
     Listener {
         listener: EventListener,
-        last: BTreeMap<String, Moment>,
+        last: BTreeMap<String, Instant>,
     },
     /// Our own timers.
     Timers(Timers),
@@ -89,17 +88,16 @@ impl Ticks {
     /// When supervisord will send no more.
     pub async fn next(
         &mut self,
-        clock: &Clock,
         due: &[CheckPeriod],
     ) -> Result<Vec<health::CheckTick>, ListenerEnd> {
         match self {
             Self::Listener { listener, last } => {
                 let tick = listener.next().await?;
-                let now = clock.now();
+                let now = Instant::now();
                 let fits = |check: &str, every: Duration| {
                     let half = tick.period.unwrap_or_default() / 2;
                     last.get(check)
-                        .is_none_or(|at| now.since(*at) + half >= every)
+                        .is_none_or(|at| now.duration_since(*at) + half >= every)
                 };
                 let chosen: Vec<_> = due
                     .iter()

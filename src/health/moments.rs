@@ -1,13 +1,14 @@
 //! Moments of a clock that was wrong: what an earlier run remembered is moved to where the clock is now, so that a
-//! pause lasts as long as it was meant to, and no attempt waits for the year 2036.
+//! pause lasts as long as it was meant to, and no attempt waits for the year 2036. The monitor's are in `monitor/moments`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::budget::Spent;
 use super::heartbeat::{Heartbeat, Heartbeats};
 use super::incident::{Incident, IncidentEntry, IncidentEvent};
 use super::memory::{Memory, Pause, ResultSample, Verifying};
 use super::moment::Moment;
+use super::note::{Decision, Note};
 use super::policy::Policy;
 use super::step::Outcome;
 use super::warmup::Warmed;
@@ -154,6 +155,13 @@ impl Moments for Spent {
     }
 }
 
+impl<K, V: Moments> Moments for BTreeMap<K, V> {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        self.values_mut()
+            .for_each(|value| value.each_moment(change));
+    }
+}
+
 impl Moments for Pause {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         let Self { reason: _, until } = self;
@@ -227,6 +235,36 @@ impl Moments for Outcome {
         for step in &mut self.steps {
             step.at.each_moment(change);
         }
+    }
+}
+
+impl Moments for Note {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        self.at.each_moment(change);
+        match &mut self.decision {
+            Decision::Passed { since, .. } => since.each_moment(change),
+            Decision::Paused { until, .. } => until.each_moment(change),
+            Decision::Acted { outcome } => outcome.each_moment(change),
+            _ => {}
+        }
+    }
+}
+
+impl Note {
+    /// The same, its moments so many milliseconds later.
+    #[must_use]
+    pub fn moved(mut self, by: i64) -> Self {
+        self.each_moment(&mut |moment| *moment = moment.moved(by));
+        self
+    }
+}
+
+impl Outcome {
+    /// The same, its moments so many milliseconds later.
+    #[must_use]
+    pub fn moved(mut self, by: i64) -> Self {
+        self.each_moment(&mut |moment| *moment = moment.moved(by));
+        self
     }
 }
 

@@ -142,6 +142,54 @@ fn forget_incidents(
     Ok(())
 }
 
+/// Gives an open incident, and the decisions since it began, the dates that they have since the clock was set by so many
+/// milliseconds.
+pub(super) fn redate(
+    conn: &Connection,
+    watchdog: &str,
+    incident: &Incident,
+    by: i64,
+) -> rusqlite::Result<()> {
+    execute(
+        conn,
+        "UPDATE incidents SET since = ?2, opened = ?3 WHERE id = ?1",
+        params![
+            incident.id,
+            int(incident.since.as_millis()),
+            int(incident.opened.as_millis())
+        ],
+    )?;
+    execute(
+        conn,
+        "DELETE FROM incident_entries WHERE incident = ?1",
+        [&incident.id],
+    )?;
+    save_incident(conn, watchdog, incident)?;
+    let mut select = conn.prepare_cached(
+        "SELECT id, note FROM notes WHERE watchdog = ?1 AND check_name = ?2 ORDER BY id DESC LIMIT ?3",
+    )?;
+    let rows = each(
+        select.query(params![watchdog, incident.check, KEPT_NOTES])?,
+        |row| Ok((row.get::<_, i64>(0)?, json_text(row, 1)?)),
+    )?;
+    for (id, text) in rows.into_iter().flatten() {
+        let Some(note) = parsed::<Note>(&text) else {
+            continue;
+        };
+        let note = note.moved(by);
+        if note.at < incident.since {
+            break;
+        }
+        let text = json("a decision", &note).map_err(cannot_store)?;
+        execute(
+            conn,
+            "UPDATE notes SET note = ?2 WHERE id = ?1",
+            params![id, text],
+        )?;
+    }
+    Ok(())
+}
+
 fn cannot_store(error: StoreError) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }

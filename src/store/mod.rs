@@ -325,6 +325,27 @@ impl Store {
         .await
     }
 
+    /// The wall clock was set by so many milliseconds: what waits to be sent, and the `open` incidents with the decisions
+    /// about them, follow it. What is over keeps the dates that it was given.
+    pub async fn clock_set(
+        &self,
+        watchdog: &str,
+        by: i64,
+        open: Vec<Incident>,
+    ) -> Result<(), StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.thread
+            .call(move |database| {
+                database.write_waiting();
+                database.run(DatabaseUse::Write, |conn| {
+                    outbox::clock_set(conn, &watchdog, by)?;
+                    let mut open = open.iter();
+                    open.try_for_each(|one| history::redate(conn, &watchdog, one, by))
+                })
+            })
+            .await
+    }
+
     /// Ends the incidents that a killed run of `watchdog` left open and that nothing is remembered of: all but
     /// those in `known`. Returns how many.
     pub async fn end_forgotten_incidents(

@@ -286,6 +286,18 @@ pub(super) fn inherit(conn: &Connection, gone: &str, claim: &Claim) -> rusqlite:
     )
 }
 
+/// The wall clock was set by so many milliseconds: what waits is due as much later by it.
+pub(super) fn clock_set(conn: &Connection, owner: &str, by: i64) -> rusqlite::Result<()> {
+    execute(
+        conn,
+        "UPDATE outbox SET created = max(created + ?2, 0), next_attempt = max(next_attempt + ?2, 0), \
+         held_until = iif(held_until > 0, max(held_until + ?2, 0), 0) \
+         WHERE state = 'pending' AND owner = ?1",
+        params![owner, by],
+    )?;
+    Ok(())
+}
+
 /// What waits for a notifier that had failed is due now: it has worked again, or has other settings.
 pub(super) fn retry_now(
     conn: &Connection,

@@ -307,6 +307,7 @@ impl Auditor {
             }
             Event::Tick(_)
             | Event::Removed { .. }
+            | Event::ClockSet { .. }
             | Event::Judged { .. }
             | Event::Delivered { .. }
             | Event::Woken { .. } => {}

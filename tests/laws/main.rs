@@ -12,9 +12,12 @@ mod world;
 use std::time::Duration;
 
 use httpok::health::{
-    Backoff, Budget, Effect, Event, Fails, Limits, Monitor, NotifyMode, Policy, Reason, Verdict,
+    Backoff, Budget, Effect, Event, Fails, Limits, Moment, Monitor, NotifyMode, Policy, Reason,
+    Verdict,
 };
 use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use world::{Op, World, check, worlds};
 
@@ -80,6 +83,29 @@ proptest! {
         }
     }
 
+    /// Law 16: a step of the wall clock changes the dates of what is decided, and nothing else.
+    #[test]
+    fn a_step_of_the_clock_moves_dates_and_decides_nothing(
+        mut world in worlds(), ops in ops(), more in ops(), by in -1_000_000_000_i64..1_000_000_000,
+    ) {
+        world.now = Moment::from_millis(1_780_000_000_000);
+        for op in &ops {
+            world.perform(op);
+        }
+        let mut twin = world.monitor.clone();
+        prop_assert_eq!(twin.handle(world.now.moved(by), Event::ClockSet { by }), vec![]);
+        let before = world.journal.len();
+        for op in &more {
+            world.perform(op);
+        }
+        for (now, event, effects) in &world.journal[before..] {
+            let decided = twin.handle(now.moved(by), moved(event, by));
+            prop_assert_eq!(moved(&decided, -by), effects.clone());
+        }
+        let dates = |monitor: &Monitor| monitor.snapshot(world.now);
+        prop_assert_eq!(twin.snapshot(world.now.moved(by)).totals, dates(&world.monitor).totals);
+    }
+
     /// Every event and effect survives being written down, which `simulate` and the store live by.
     #[test]
     fn a_journal_survives_json(mut world in worlds(), ops in ops()) {
@@ -93,6 +119,31 @@ proptest! {
             prop_assert_eq!(&back.1, effects);
         }
     }
+}
+
+/// The same with all its moments so many milliseconds later: no other number is as large as those of a world that began in
+/// our time.
+fn moved<T: Serialize + DeserializeOwned>(value: &T, by: i64) -> T {
+    fn each(value: &mut serde_json::Value, by: i64) {
+        match value {
+            serde_json::Value::Number(number) => {
+                let moment = number
+                    .as_i64()
+                    .filter(|moment| (1_770_000_000_000..1_800_000_000_000).contains(moment));
+                if let Some(moment) = moment {
+                    *value = (moment + by).into();
+                }
+            }
+            serde_json::Value::Array(values) => values.iter_mut().for_each(|value| each(value, by)),
+            serde_json::Value::Object(fields) => {
+                fields.values_mut().for_each(|value| each(value, by))
+            }
+            _ => {}
+        }
+    }
+    let mut json = serde_json::to_value(value).expect("it serializes");
+    each(&mut json, by);
+    serde_json::from_value(json).expect("it parses")
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {

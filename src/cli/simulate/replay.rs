@@ -204,6 +204,7 @@ impl Replay<'_> {
             | Event::Resume { .. }
             | Event::Heartbeat { .. }
             | Event::Removed { .. }
+            | Event::ClockSet { .. }
             | Event::Reset { .. }
             | Event::Restart { .. }
             | Event::Shutdown) => other,

@@ -49,26 +49,13 @@ impl Watchdog {
         }
     }
 
-    /// Notices that the wall clock was set, and says so. Spans are not touched by that: they are measured by a clock
-    /// that is never set.
-    fn watch_clock(&mut self) {
-        const NOTICED: u64 = 2000;
-        let offset = self.executor.clock.wall_offset();
-        let by = offset - self.wall_offset;
-        if by.unsigned_abs() < NOTICED {
-            return;
-        }
-        self.wall_offset = offset;
-        let span = Duration::from_secs(by.unsigned_abs() / 1000);
-        let direction = if by > 0 { "forward" } else { "back" };
-        self.executor.logger.trouble(&format!(
-            "httpok: the clock went {direction} by {}: it was set, or this machine slept",
-            humantime::format_duration(span)
-        ));
-    }
-
+    /// Has the decision core decide about `event`, and performs what follows.
     pub(super) fn feed(&mut self, event: Event) {
         self.watch_clock();
+        self.decide(event);
+    }
+
+    pub(super) fn decide(&mut self, event: Event) {
         let now = self.executor.clock.now();
         let delivered = matches!(event, Event::Delivered { .. });
         let mut notes: Vec<Note> = Vec::new();

@@ -2,6 +2,7 @@
 //! what must outlive us to the disk. Here is what a watchdog is made of and the loop itself; its start, what it does
 //! with an event, what it answers and its end have files of their own.
 
+mod clock_steps;
 mod effects;
 mod passes;
 mod reload;
@@ -73,7 +74,7 @@ pub struct Watchdog {
     written: BTreeMap<String, u64>,
     counts: RunCounts,
     passes: Passes,
-    /// How far the wall clock was from ours when that was last noticed, in milliseconds.
+    /// How far the wall clock is from ours unless it is set, in milliseconds.
     wall_offset: i64,
     /// How often supervisord's ticks come, once it was said which checks are due more often.
     tick_period: Option<Duration>,
@@ -129,7 +130,7 @@ impl Watchdog {
             state_dir,
             watchdog: parts.key.clone(),
             logger: logger.clone(),
-            clock,
+            clock: clock.clone(),
             events: delivered_sender,
         };
         let delivery = Delivery {
@@ -138,6 +139,7 @@ impl Watchdog {
             notifiers: parts.notifiers,
         };
         let (notification_queue, outbox) = NotificationQueue::start(config, delivery);
+        let wall_offset = clock.wall_offset();
         let persist_queue =
             PersistQueue::start(store.clone(), parts.key.clone(), outbox, logger.clone());
         Self {
@@ -170,7 +172,7 @@ impl Watchdog {
             written: BTreeMap::new(),
             counts: RunCounts::default(),
             passes: Passes::default(),
-            wall_offset: clock.wall_offset(),
+            wall_offset,
             tick_period: None,
             removed: Vec::new(),
             ends_by: None,
@@ -257,7 +259,7 @@ impl Watchdog {
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),
-                ticks = self.ticks.next(&self.executor.clock, &self.due), if ending.is_none() => match ticks {
+                ticks = self.ticks.next(&self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());
                         self.warn_of_rare_ticks(&ticks);

@@ -19,6 +19,7 @@ const PROGRAM_ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 impl Watchdog {
     /// Does what a person asks for.
     pub(super) fn answer(&mut self, asked: PendingRequest) {
+        self.watch_clock();
         let answer = match asked.order(&self.monitor) {
             RequestAction::Refuse(answer) => answer,
             RequestAction::ShowStatus => {

@@ -27,6 +27,7 @@ impl Watchdog {
 
     /// Answers what has come.
     pub(super) fn serve(&mut self, incoming: Incoming) {
+        self.watch_clock();
         match incoming {
             Incoming::Measured(levels) => {
                 self.serving.levels = levels;

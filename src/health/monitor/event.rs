@@ -119,6 +119,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         forgot: Vec<Backend>,
     },
+    /// The wall clock was set forward by so many milliseconds, or back when that is negative. Later moments count from there;
+    /// so do all that are kept.
+    ClockSet { by: i64 },
     /// The end is near: no new action.
     Shutdown,
 }

@@ -10,6 +10,7 @@ mod event;
 mod gates;
 mod heartbeat;
 mod manual;
+mod moments;
 mod pending;
 mod probing;
 mod removed;
@@ -26,6 +27,7 @@ use super::gate::Gate;
 use super::incident::{Incident, IncidentEvent};
 use super::memory::{Memory, Pause};
 use super::moment::Moment;
+use super::moments::Moments;
 use super::note::Decision;
 use super::step::Halt;
 use pending::Pending;
@@ -252,6 +254,11 @@ impl Monitor {
             } => {
                 self.shared.forget_starts(now, &forgot);
                 self.reload(now, checks, limits, &mut effects);
+            }
+            // nothing is decided: all moments are as far from now as before
+            Event::ClockSet { by } => {
+                self.each_moment(&mut |moment| *moment = moment.moved(by));
+                return effects;
             }
             Event::Shutdown => self.shut_down(now, &mut effects),
         }

@@ -14,6 +14,7 @@ use super::super::check::CheckState;
 use super::super::gate::Gate;
 use super::super::incident::{Incident, IncidentEvent};
 use super::super::moment::Moment;
+use super::super::moments::Moments;
 use super::super::note::Decision;
 use super::super::pending::{PendingRestart, ResumeResult};
 use super::super::policy::NotifyMode;
@@ -73,6 +74,18 @@ enum Owed {
     /// One more attempt, which a pause does not hold.
     OnceMore,
     Nothing,
+}
+
+impl Moments for Pending {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        match &mut self.stage {
+            Stage::Waiting { due, timer: _ } => due.each_moment(change),
+            Stage::Trying { begun, due, .. } => {
+                begun.each_moment(change);
+                due.each_moment(change);
+            }
+        }
+    }
 }
 
 impl Pending {

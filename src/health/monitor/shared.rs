@@ -10,6 +10,7 @@ use super::super::check::CheckState;
 use super::super::gate::Gate;
 use super::super::memory::Pause;
 use super::super::moment::Moment;
+use super::super::moments::Moments;
 use super::super::note::{Decision, Note};
 use super::super::plan::Selection;
 use super::super::process::{Backend, Process, ProcessName};
@@ -75,6 +76,42 @@ impl Context<'_> {
             check: check.to_owned(),
             decision,
         }));
+    }
+}
+
+impl Moments for Shared {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        let Self {
+            limits: _,
+            seed: _,
+            shutting_down: _,
+            spent,
+            pending,
+            forgot,
+            attempts: _,
+            actions: _,
+            acted_on,
+            acted,
+            failing,
+            targets: _,
+            waiting: _,
+            released: _,
+            tickets: _,
+            incidents: _,
+        } = self;
+        spent.each_moment(change);
+        pending.each_moment(change);
+        forgot.each_moment(change);
+        acted_on.each_moment(change);
+        acted.each_moment(change);
+        failing.each_moment(change);
+    }
+}
+
+impl Moments for Failing {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        self.since.each_moment(change);
+        self.pause.each_moment(change);
     }
 }
 
