@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::budget::Spent;
 use super::heartbeat::{Heartbeat, Heartbeats};
-use super::incident::{Incident, IncidentEntry, IncidentEvent};
+use super::incident::{Incident, IncidentEntry, IncidentEvent, ReportKind};
 use super::memory::{Memory, Pause, ResultSample, Verifying};
 use super::moment::Moment;
 use super::note::{Decision, Note};
@@ -224,8 +224,18 @@ impl Moments for Incident {
 impl Moments for IncidentEntry {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         self.at.each_moment(change);
-        if let IncidentEvent::Acted(outcome) = &mut self.event {
-            outcome.each_moment(change);
+        match &mut self.event {
+            IncidentEvent::Acted(outcome) => outcome.each_moment(change),
+            IncidentEvent::Delivered { kind, .. } => kind.each_moment(change),
+            _ => {}
+        }
+    }
+}
+
+impl Moments for ReportKind {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        if let Self::GaveUp { used, .. } = self {
+            used.each_moment(change);
         }
     }
 }
@@ -245,6 +255,7 @@ impl Moments for Note {
             Decision::Passed { since, .. } => since.each_moment(change),
             Decision::Paused { until, .. } => until.each_moment(change),
             Decision::Acted { outcome } => outcome.each_moment(change),
+            Decision::Reporting { kind, .. } => kind.each_moment(change),
             _ => {}
         }
     }
