@@ -42,7 +42,9 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
             return None;
         }
         // the action says what it did
-        Decision::Acted { .. } | Decision::Passed { .. } => return None,
+        Decision::Acted { .. } | Decision::Passed { .. } | Decision::ProgramEnded { .. } => {
+            return None;
+        }
         Decision::TickDropped(_) | Decision::Reporting { .. } => (NEWS, plain()),
         Decision::Judged {
             verdict,

@@ -200,6 +200,8 @@ fn log(note: &Note) {
         }
         | Decision::Passed { .. }
         | Decision::TickDropped(_)
+        // its supervisor has said it
+        | Decision::ProgramEnded { .. }
         | Decision::Reporting { .. } => {
             tracing::debug!(check, "{text}");
         }

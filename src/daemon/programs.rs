@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use tokio::sync::broadcast;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
 use crate::health::{Backend, Process};
 use crate::supervisor::Supervisors;
 use crate::supervisor::embedded::{
-    Embedded, ProcessRecord, Program, become_subreaper, read_notes, reap_orphans,
+    Embedded, ProcessRecord, Program, ProgramEnd, become_subreaper, read_notes, reap_orphans,
 };
 
 use super::logger::Logger;
@@ -46,6 +47,7 @@ pub struct Programs {
     notes: PathBuf,
     leave: bool,
     supervisor: Option<Embedded>,
+    ends: Option<broadcast::Receiver<ProgramEnd>>,
     reaper: Option<AbortHandle>,
     /// The last change of definitions, until every program of it was begun.
     changing: Option<JoinHandle<()>>,
@@ -60,6 +62,7 @@ impl Programs {
             notes: dir.join(format!("programs-{}", short(key))),
             leave: false,
             supervisor: None,
+            ends: None,
             reaper: None,
             changing: None,
             lock: None,
@@ -98,6 +101,7 @@ impl Programs {
                 self.reap();
                 self.lock = taken_over.lock;
                 let supervisor = taken_over.supervisor.clone();
+                self.ends = Some(supervisor.ends());
                 self.supervisor = Some(taken_over.supervisor);
                 tokio::spawn(async move { supervisor.begin(taken_over.records).await })
             }
@@ -131,6 +135,21 @@ impl Programs {
     /// Their supervisor, when there are any.
     pub const fn supervisor(&self) -> Option<&Embedded> {
         self.supervisor.as_ref()
+    }
+
+    /// The next program that has ended by itself. Cancel-safe.
+    pub async fn next_end(&mut self) -> ProgramEnd {
+        let Some(ends) = &mut self.ends else {
+            return std::future::pending().await;
+        };
+        loop {
+            match ends.recv().await {
+                Ok(end) => return end,
+                // thousands ended at once; its supervisor has logged each
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
     }
 
     /// Every program as it is now.

@@ -173,7 +173,9 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         Decision::NotRunningYet { .. } | Decision::ResumeHeld { .. } => {
             Some(line(at, 7, LineKind::Held, said()))
         }
-        Decision::Replaced { .. } => Some(line(at, 1, LineKind::Decision, said())),
+        Decision::Replaced { .. } | Decision::ProgramEnded { .. } => {
+            Some(line(at, 1, LineKind::Decision, said()))
+        }
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
         | Decision::UnknownTargets { .. } => Some(line(at, 1, LineKind::ListFailed, said())),

@@ -77,6 +77,8 @@ pub enum Decision {
     WarmedUp { took: Duration, code: u16 },
     /// It was not, or not well: the check counts as usual.
     NotWarmedUp { took: Duration, detail: String },
+    /// A program that was up has ended by itself, and how.
+    ProgramEnded { process: ProcessName, end: String },
     /// The attempt goes on with this process.
     Rolling { process: ProcessName },
     /// The attempt stops before these had their turn.
@@ -276,6 +278,7 @@ impl fmt::Display for Decision {
                 "NOT warmed up after {:.1} s, which is not tried again: {detail}",
                 took.as_secs_f64()
             ),
+            Self::ProgramEnded { process, end } => write!(f, "program {process} {end}"),
             Self::Rolling { process } => write!(f, "going on with {process}"),
             Self::RollStopped { why, left } => {
                 let left: Vec<_> = left.iter().map(ToString::to_string).collect();

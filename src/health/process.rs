@@ -132,6 +132,9 @@ pub struct ProcessName {
 }
 
 impl ProcessName {
+    /// What stands before the name of a program of ours, as a target and in the history.
+    pub const PROGRAM: &str = "program/";
+
     /// A process of `backend` on its own, in no group.
     pub fn alone(backend: Backend, name: impl Into<String>) -> Self {
         let name = name.into();

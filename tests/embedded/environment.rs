@@ -8,9 +8,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::eventlistener::EventListener;
-use crate::fixture::{QUICK, Stage, unwatched};
+use crate::fixture::{QUICK, Stage, unwatched, watched};
 use crate::lives;
 use crate::program::{LIMIT, Program};
+use crate::site::says;
 use crate::support::wait_until;
 
 /// The first process of a new PID namespace.
@@ -240,6 +241,41 @@ fn exit_of_a_running_program_is_logged_and_shown() {
     wait_until("it runs", LIMIT, || stage.shows_running("web", pid));
     let status = stage.status().unwrap().to_string();
     assert!(status.contains("exited: 7, not expected"), "{status}");
+    // the history has it, also after the watchdog
+    let asked = ["program/web", "web"];
+    let explained = |name: &&str| {
+        let end = stage.run(&["explain", name, "--state-dir", "state"]);
+        assert!(
+            end.out.contains("program web exited: 7, not expected"),
+            "{name}: {}{}",
+            end.out,
+            end.err
+        );
+    };
+    asked.iter().for_each(explained);
+    watchdog.signal(Signal::SIGTERM);
+    watchdog.wait();
+    asked.iter().for_each(explained);
+}
+
+/// In the incident that a crash belongs to, and without one, `explain` has the signal that ended the program.
+#[test]
+fn crash_of_a_running_program_is_in_its_checks_history() {
+    let stage = Stage::new();
+    let script = "[ -e again ] || { echo > again; sleep 1; kill -SEGV $$; }";
+    stage.configure(&[QUICK, &watched("web", script, "", "")]);
+    stage.site.answer("/web", || says("200 OK", "all fine"));
+    let _watchdog = stage.watch();
+    stage.started("web", 2);
+    let explained = || stage.run(&["explain", "web", "--state-dir", "state"]).out;
+    wait_until("it is in the history", LIMIT, || {
+        explained().contains("SIGSEGV, not expected")
+    });
+    stage.site.answer("/web", || says("500 Oh", "no"));
+    wait_until("it is in the incident", LIMIT, || {
+        let text = explained();
+        text.contains("the threshold is reached") && text.contains("SIGSEGV, not expected")
+    });
 }
 
 /// A second SIGTERM or Ctrl-C is obeyed at once: a command that does not listen is killed.

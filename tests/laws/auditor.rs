@@ -308,6 +308,7 @@ impl Auditor {
             Event::Tick(_)
             | Event::Removed { .. }
             | Event::ClockSet { .. }
+            | Event::ProgramEnded { .. }
             | Event::Judged { .. }
             | Event::Delivered { .. }
             | Event::Woken { .. } => {}

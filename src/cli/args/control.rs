@@ -184,7 +184,8 @@ pub struct MonitorArgs {
 /// `httpok explain`.
 #[derive(Args, Debug)]
 pub struct ExplainArgs {
-    /// The check to explain; without it the incidents of all checks are listed, newest first
+    /// The check to explain, or `program/NAME` for the ends of a program; without it the incidents of all checks are
+    /// listed, newest first
     #[arg(value_name = "NAME")]
     pub check: Option<String>,
 

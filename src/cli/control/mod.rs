@@ -24,6 +24,7 @@ use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::health::CheckView;
+use crate::health::ProcessName;
 use crate::health::counted;
 use crate::terminal;
 
@@ -202,7 +203,7 @@ pub fn stop(args: &ProgramArgs, env: Env<'_>) -> Exit {
 
 /// Asks the watchdog that has the program; how it is then.
 fn command(args: &ProgramArgs, ask: ControlCommand, env: Env<'_>) -> Result<String, String> {
-    let text = args.program.strip_prefix("program/");
+    let text = args.program.strip_prefix(ProcessName::PROGRAM);
     let name = text.unwrap_or(&args.program);
     let found = watchdogs(&args.place, env)?;
     let has = |found: &&FoundWatchdog| found.programs.iter().any(|one| one.name.namespec() == name);

@@ -14,7 +14,7 @@ use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client::{self, ControlTarget};
 use crate::daemon::control::protocol::ControlCommand;
-use crate::health::{Decision, Incident, Moment, Note, counted};
+use crate::health::{Decision, Incident, Moment, Note, ProcessName, counted};
 use crate::store::{ReadOnlyStore, Store};
 use crate::terminal;
 
@@ -25,6 +25,9 @@ const ALL: u32 = 100_000;
 
 /// So many incidents are listed unless all are asked for.
 const LISTED: u32 = 50;
+
+/// So many ends of programs are listed.
+const LISTED_ENDS: usize = 20;
 
 /// Does what `args` ask for.
 pub fn run(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
@@ -177,6 +180,10 @@ fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<ExplainedCh
         return Err("there is nothing to explain".to_owned());
     };
     let mut known = store.checks(Some(check)).map_err(why)?;
+    if known.is_empty() {
+        let program = format!("{}{check}", ProcessName::PROGRAM);
+        known = store.checks(Some(&program)).map_err(why)?;
+    }
     if let Some(file) = &args.config {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
         let key = format!("watch {}", file.display());
@@ -232,6 +239,10 @@ fn no_incident_text(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Resul
     let Some(newest) = notes.last() else {
         return Err(unknown(check, store)?);
     };
+    let ends = program_ends(notes);
+    if check.starts_with(ProcessName::PROGRAM) {
+        return Ok(format!("{}:\n{ends}", visible::line(check)));
+    }
     let mut text = format!("{}: no incident is remembered.\n", visible::line(check));
     let probes = notes.iter().map(|note| match note.decision {
         Decision::Judged { .. } => 1,
@@ -250,7 +261,21 @@ fn no_incident_text(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Resul
     );
     let decision = visible::line(&newest.decision.to_string());
     text += &format!("  newest decision, {}: {decision}\n", stamp(newest.at));
-    Ok(text)
+    Ok(text + &ends)
+}
+
+/// The last programs that have ended by themselves, as lines.
+fn program_ends(notes: &[Note]) -> String {
+    let is_end = |note: &&Note| matches!(note.decision, Decision::ProgramEnded { .. });
+    let newest = notes.iter().rev().filter(is_end).take(LISTED_ENDS);
+    let mut lines: Vec<_> = newest
+        .map(|note| {
+            let end = visible::line(&note.decision.to_string());
+            format!("  {}: {end}\n", stamp(note.at))
+        })
+        .collect();
+    lines.reverse();
+    lines.concat()
 }
 
 /// That nothing is known of a check, with the nearest name of which something is.

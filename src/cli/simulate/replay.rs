@@ -205,6 +205,7 @@ impl Replay<'_> {
             | Event::Heartbeat { .. }
             | Event::Removed { .. }
             | Event::ClockSet { .. }
+            | Event::ProgramEnded { .. }
             | Event::Reset { .. }
             | Event::Restart { .. }
             | Event::Shutdown) => other,

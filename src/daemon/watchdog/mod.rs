@@ -256,6 +256,10 @@ impl Watchdog {
                 }
                 Some(ended) = self.ended.recv() => self.effect_ended(ended),
                 Some(event) = self.delivered.recv() => self.feed(event),
+                ended = self.programs.next_end() => self.feed(Event::ProgramEnded {
+                    process: ended.name,
+                    end: ended.end,
+                }),
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::Watchdog;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
 use crate::daemon::control::{PendingRequest, RequestAction};
-use crate::health::{CallError, Decision, Event};
+use crate::health::{CallError, Decision, Event, ProcessName};
 use crate::supervisor::Supervisor;
 
 /// How long the number of waiting notifications may hold up a status.
@@ -123,7 +123,7 @@ impl Watchdog {
     /// Starts or stops one of our programs, and answers how it is then.
     fn command_program(&self, text: &str, start: bool, asked: PendingRequest) {
         let programs = self.programs.list();
-        let text = text.strip_prefix("program/").unwrap_or(text);
+        let text = text.strip_prefix(ProcessName::PROGRAM).unwrap_or(text);
         let named = programs.iter().find(|one| one.name.namespec() == text);
         let (Some(process), Some(supervisor)) = (named, self.programs.supervisor()) else {
             let known: Vec<_> = programs.iter().map(|one| one.name.namespec()).collect();

@@ -119,6 +119,12 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         forgot: Vec<Backend>,
     },
+    /// A program of ours that was up has ended by itself.
+    ProgramEnded {
+        process: ProcessName,
+        /// How, and whether that was expected: `exited: 7, not expected`.
+        end: String,
+    },
     /// The wall clock was set forward by so many milliseconds, or back when that is negative. Later moments count from there;
     /// so do all that are kept.
     ClockSet { by: i64 },

@@ -29,6 +29,7 @@ use super::memory::{Memory, Pause};
 use super::moment::Moment;
 use super::moments::Moments;
 use super::note::Decision;
+use super::process::ProcessName;
 use super::step::Halt;
 use pending::Pending;
 use removed::Removed;
@@ -255,6 +256,9 @@ impl Monitor {
                 self.shared.forget_starts(now, &forgot);
                 self.reload(now, checks, limits, &mut effects);
             }
+            Event::ProgramEnded { process, end } => {
+                self.program_ended(now, &process, &end, &mut effects);
+            }
             // nothing is decided: all moments are as far from now as before
             Event::ClockSet { by } => {
                 self.each_moment(&mut |moment| *moment = moment.moved(by));
@@ -383,6 +387,37 @@ impl Monitor {
                     self.checks.insert(name, state);
                 }
             }
+        }
+    }
+
+    /// Nothing follows from the end of a program: its supervisor starts it again, and its checks see what it does. It is noted
+    /// for them, and for itself.
+    fn program_ended(
+        &mut self,
+        now: Moment,
+        process: &ProcessName,
+        end: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let restarted_by = |name: &&String| {
+            let remedy = self.checks.get(*name).map(|state| &state.check.remedy);
+            remedy.is_some_and(|remedy| remedy.selection.matches(process, remedy.default))
+        };
+        let mut names: Vec<_> = self.order.iter().filter(restarted_by).cloned().collect();
+        names.push(format!("{}{process}", ProcessName::PROGRAM));
+        let mut cx = Context {
+            now,
+            shared: &mut self.shared,
+            effects,
+        };
+        for name in names {
+            cx.note(
+                &name,
+                Decision::ProgramEnded {
+                    process: process.clone(),
+                    end: end.to_owned(),
+                },
+            );
         }
     }
 

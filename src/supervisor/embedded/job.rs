@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::child::Child;
@@ -21,7 +21,7 @@ use super::logs::LogWriters;
 use super::notes::ProcessNotes;
 use super::spawn::spawn;
 use super::spec::Program;
-use super::status::{ProgramStatus, ending};
+use super::status::{ProgramEnd, ProgramStatus, ending};
 use super::unit::{Autorestart, ProgramUnit, UnitEffect, UnitEvent, UnitState};
 use crate::health::Moment;
 
@@ -34,6 +34,8 @@ pub struct JobContext {
     pub notes: Option<ProcessNotes>,
     /// One more whenever a record is another.
     pub changes: watch::Sender<u64>,
+    /// Programs that were up and have ended by themselves.
+    pub ends: broadcast::Sender<ProgramEnd>,
 }
 
 /// A program, its process, and the requests that wait for a result.
@@ -272,6 +274,8 @@ impl ProgramJob {
             false => tracing::warn!("program \"{name}\" (pid {pid}) {end}"),
         }
         self.crashes = self.crashes.saturating_add(1);
+        // nobody may listen
+        let _ = self.shared.ends.send(ProgramEnd { name, end });
     }
 
     /// Handles the result of one poll of the leftover processes.

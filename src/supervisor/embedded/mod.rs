@@ -46,4 +46,5 @@ pub use programs::Embedded;
 pub use reaper::{become_subreaper, reap_orphans};
 pub use spawn::find_command;
 pub use spec::{LogFile, Program, ProgramInput, ProgramOutput, Rlimits, User};
+pub use status::ProgramEnd;
 pub use unit::Autorestart;

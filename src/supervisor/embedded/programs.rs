@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use super::fault::ProgramError;
@@ -17,9 +17,13 @@ use super::job::JobContext;
 use super::logs::LogWriters;
 use super::notes::ProcessNotes;
 use super::spec::Program;
+use super::status::ProgramEnd;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};
 use crate::supervisor::Supervisor;
+
+/// So many ends are kept for a reader that is late.
+const ENDS: usize = 256;
 
 /// The programs. Clones are the same supervisor. With the last clone it ends, and its programs live on.
 #[derive(Clone, Debug)]
@@ -61,6 +65,7 @@ impl Embedded {
                     log_writers: LogWriters::default(),
                     notes,
                     changes: watch::Sender::new(0),
+                    ends: broadcast::Sender::new(ENDS),
                 }),
                 address,
                 closing: AtomicBool::new(false),
@@ -192,6 +197,11 @@ impl Embedded {
     /// Changes whenever [`Embedded::records`] does.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.shared.changes.subscribe()
+    }
+
+    /// Every end of a program that was up and was not asked to end, from now on.
+    pub fn ends(&self) -> broadcast::Receiver<ProgramEnd> {
+        self.inner.shared.ends.subscribe()
     }
 
     pub(super) fn log_writers(&self) -> &LogWriters {

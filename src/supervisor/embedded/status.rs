@@ -112,6 +112,14 @@ impl ProgramStatus {
     }
 }
 
+/// A program that was up has ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramEnd {
+    pub name: ProcessName,
+    /// How: `exited: 7, not expected`.
+    pub end: String,
+}
+
 /// How a program ended that was up: `exited: 7, not expected`.
 pub fn ending(exit: Option<ProcessExit>, expected: bool) -> String {
     let expected = if expected { "expected" } else { "not expected" };
