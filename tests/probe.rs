@@ -5,6 +5,8 @@
 mod answers;
 #[path = "probe/commands.rs"]
 mod commands;
+#[path = "probe/grpc.rs"]
+mod grpc;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "probe/http2.rs"]

@@ -4,6 +4,7 @@ use crate::cli::args::{AskArgs, ConnectionArgs};
 use crate::config::presets;
 use crate::config::settings::CheckSettings;
 use crate::health::{Expectation, StatusSet};
+use crate::probe::grpc::GrpcSpec;
 use crate::probe::http::{HttpSpec, TlsSpec};
 use crate::probe::line::{LineSpec, Until};
 use crate::probe::{IpFamily, ProbeSpec};
@@ -28,6 +29,9 @@ pub fn checks(
         for_lines(ask).map(|option| (option, "tcp:// and unix://"))
     } else if all(|probe| matches!(probe, ProbeSpec::Line(_))) {
         for_http(ask, wire).map(|option| (option, "HTTP"))
+    } else if all(|probe| matches!(probe, ProbeSpec::Grpc(_))) {
+        let other = for_lines(ask).map(|option| (option, "tcp:// and unix://"));
+        other.or_else(|| for_http_alone(ask, wire).map(|option| (option, "HTTP")))
     } else {
         None
     };
@@ -57,6 +61,7 @@ fn check_of(url: &str, ask: &AskArgs, wire: &ConnectionArgs) -> Result<CheckSett
     let probe = match probe {
         ProbeSpec::Http(asked) => ProbeSpec::Http(http(asked, ask, wire)),
         ProbeSpec::Line(asked) => ProbeSpec::Line(line(asked, ask, wire)?),
+        ProbeSpec::Grpc(asked) => ProbeSpec::Grpc(grpc(asked, ask, wire)),
         other @ (ProbeSpec::Exec(_) | ProbeSpec::Heartbeat(_)) => other,
     };
     Ok(CheckSettings {
@@ -81,12 +86,7 @@ fn http(asked: HttpSpec, ask: &AskArgs, wire: &ConnectionArgs) -> HttpSpec {
             .collect(),
         data,
         user: ask.user.clone().or(asked.user),
-        tls: TlsSpec {
-            insecure: ask.insecure,
-            cacert: ask.cacert.clone(),
-            cert: wire.cert.clone(),
-            key: wire.key.clone(),
-        },
+        tls: tls(ask, wire),
         follow: ask.follow,
         max_body: ask.max_body.unwrap_or(asked.max_body),
         resolve: wire.resolve.clone(),
@@ -94,6 +94,32 @@ fn http(asked: HttpSpec, ask: &AskArgs, wire: &ConnectionArgs) -> HttpSpec {
         http2: wire.http2,
         unix_socket: wire.unix_socket.clone(),
         ..asked
+    }
+}
+
+fn grpc(asked: GrpcSpec, ask: &AskArgs, wire: &ConnectionArgs) -> GrpcSpec {
+    let asked_http = asked.http;
+    let metadata = ask.headers.clone();
+    GrpcSpec {
+        http: HttpSpec {
+            timeout: ask.timeout,
+            headers: asked_http.headers.iter().cloned().chain(metadata).collect(),
+            tls: tls(ask, wire),
+            resolve: wire.resolve.clone(),
+            family: family(wire),
+            unix_socket: wire.unix_socket.clone(),
+            ..asked_http
+        },
+        ..asked
+    }
+}
+
+fn tls(ask: &AskArgs, wire: &ConnectionArgs) -> TlsSpec {
+    TlsSpec {
+        insecure: ask.insecure,
+        cacert: ask.cacert.clone(),
+        cert: wire.cert.clone(),
+        key: wire.key.clone(),
     }
 }
 
@@ -123,20 +149,28 @@ fn family(wire: &ConnectionArgs) -> Option<IpFamily> {
     }
 }
 
-/// The first option given that only HTTP has a use for.
+/// The first option given that only HTTP, and gRPC over it, has a use for.
 fn for_http(ask: &AskArgs, wire: &ConnectionArgs) -> Option<&'static str> {
     let given = [
-        ("--code", !ask.codes.is_empty()),
         ("--header", !ask.headers.is_empty()),
-        ("--method", ask.method.is_some()),
-        ("--data", ask.data.is_some()),
-        ("--user", ask.user.is_some()),
         ("--cacert", ask.cacert.is_some()),
         ("--insecure", ask.insecure),
-        ("--follow", ask.follow),
         ("--cert", wire.cert.is_some()),
         ("--resolve", !wire.resolve.is_empty()),
         ("--unix-socket", wire.unix_socket.is_some()),
+    ];
+    let given = given.into_iter().find(|(_, is)| *is).map(|(name, _)| name);
+    for_http_alone(ask, wire).or(given)
+}
+
+/// The first option given that gRPC has no use for.
+fn for_http_alone(ask: &AskArgs, wire: &ConnectionArgs) -> Option<&'static str> {
+    let given = [
+        ("--code", !ask.codes.is_empty()),
+        ("--method", ask.method.is_some()),
+        ("--data", ask.data.is_some()),
+        ("--user", ask.user.is_some()),
+        ("--follow", ask.follow),
         ("--http2", wire.http2),
     ];
     given.into_iter().find(|(_, is)| *is).map(|(name, _)| name)

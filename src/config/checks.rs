@@ -93,7 +93,7 @@ fn read_keys<'a>(
     let probe = read_probe(table, url, preset);
     let heartbeat = match &probe {
         ProbeSpec::Heartbeat(spec) => Some(spec.every),
-        ProbeSpec::Http(_) | ProbeSpec::Line(_) | ProbeSpec::Exec(_) => None,
+        ProbeSpec::Http(_) | ProbeSpec::Line(_) | ProbeSpec::Exec(_) | ProbeSpec::Grpc(_) => None,
     };
     let usual = Policy {
         // it does not get truer by being seen again

@@ -1,5 +1,6 @@
 //! The keys of an HTTP check, and its warm-up: a plain GET in the manner of the check itself.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::diagnostics::Diagnostic;
@@ -7,6 +8,7 @@ use super::probe::{Common, read_family};
 use super::table::TomlTable;
 use super::value::TomlValue;
 use crate::net::http::{Header, header, method};
+use crate::probe::grpc::GrpcSpec;
 use crate::probe::http::spec::{HttpSpec, Login, Override, TlsSpec, socket_path};
 use crate::probe::spec::ProbeSpec;
 use crate::secret::{self, Secret, SecretBytes};
@@ -30,19 +32,46 @@ pub fn read_http(table: &TomlTable<'_>, http: HttpSpec, common: &Common) -> Http
         tls: tls(table),
         follow: table.read("follow", TomlValue::flag).unwrap_or_default(),
         max_body: common.max_body.unwrap_or(http.max_body),
-        resolve: table.get("resolve").map_or_else(Vec::new, |value| {
-            value.each(|item| item.parsed(Override::parse))
-        }),
+        resolve: overrides(table),
         family,
         http2: table.read("http2", TomlValue::flag).unwrap_or_default(),
-        unix_socket: table.read("unix_socket", |value| {
-            let path = value.path()?;
-            value.accept(socket_path(&path))?;
-            Some(path)
-        }),
+        unix_socket: unix_socket(table),
         ready: table.read("ready", |value| value.parsed(|text| http.url.join(text))),
         ..http
     }
+}
+
+/// `grpc` with what the table says: of the keys of HTTP those that say how a peer is reached.
+pub fn read_grpc(table: &TomlTable<'_>, grpc: GrpcSpec, common: &Common) -> GrpcSpec {
+    let http = grpc.http;
+    let family = read_family(table, |family| http.check_family(family));
+    let metadata = read_headers(table);
+    GrpcSpec {
+        http: HttpSpec {
+            timeout: common.timeout.unwrap_or(http.timeout),
+            headers: http.headers.iter().cloned().chain(metadata).collect(),
+            tls: tls(table),
+            resolve: overrides(table),
+            family,
+            unix_socket: unix_socket(table),
+            ..http
+        },
+        ..grpc
+    }
+}
+
+fn overrides(table: &TomlTable<'_>) -> Vec<Override> {
+    table.get("resolve").map_or_else(Vec::new, |value| {
+        value.each(|item| item.parsed(Override::parse))
+    })
+}
+
+fn unix_socket(table: &TomlTable<'_>) -> Option<PathBuf> {
+    table.read("unix_socket", |value| {
+        let path = value.path()?;
+        value.accept(socket_path(&path))?;
+        Some(path)
+    })
 }
 
 fn tls(table: &TomlTable<'_>) -> TlsSpec {
@@ -153,7 +182,9 @@ fn like(probe: &ProbeSpec, asked: HttpSpec, timeout: Duration) -> HttpSpec {
     let plain = HttpSpec::new(asked.url);
     let usual = match probe {
         ProbeSpec::Http(http) => http.clone(),
-        ProbeSpec::Line(_) | ProbeSpec::Exec(_) | ProbeSpec::Heartbeat(_) => plain.clone(),
+        ProbeSpec::Line(_) | ProbeSpec::Exec(_) | ProbeSpec::Grpc(_) | ProbeSpec::Heartbeat(_) => {
+            plain.clone()
+        }
     };
     let names_its_socket = plain.url.socket.is_some();
     HttpSpec {

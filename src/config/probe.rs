@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::diagnostics::Diagnostic;
 use super::escape::unescape;
-use super::http::read_http;
+use super::http::{read_grpc, read_http};
 use super::presets::Preset;
 use super::table::TomlTable;
 use super::value::TomlValue;
@@ -19,13 +19,16 @@ use crate::secret::SecretBytes;
 
 /// The URL of a check that runs a command.
 const EXEC: &str = "exec:";
-/// What the keys of HTTP are read for where there is no URL.
+/// What the keys of HTTP, and those of gRPC, are read for where there is no URL.
 const NO_URL: &str = "http://localhost/";
+const NO_GRPC_URL: &str = "grpc://localhost:1";
 
 /// The kinds of checks, as people know them.
 pub const HTTP: &str = "HTTP";
 pub const LINE: &str = "tcp or unix";
 pub const COMMAND: &str = "exec";
+pub const GRPC: &str = "gRPC";
+pub const HTTP_AND_GRPC: &str = "HTTP and gRPC";
 pub const HEARTBEAT: &str = "heartbeat";
 
 /// What a check that is not probed has no use for, beside the keys of other kinds.
@@ -104,6 +107,10 @@ pub fn read_probe(
             refuse_others(table, HTTP);
             ProbeSpec::Http(read_http(table, http, &common))
         }
+        Some(ProbeSpec::Grpc(grpc)) => {
+            refuse_others(table, GRPC);
+            ProbeSpec::Grpc(read_grpc(table, grpc, &common))
+        }
         Some(other @ (ProbeSpec::Exec(_) | ProbeSpec::Heartbeat(_))) => other,
         None => {
             // the defaults, or a wrong URL: what is wrong with any key is reported all the same
@@ -122,11 +129,15 @@ struct Kind {
 }
 
 /// Every kind. Which keys it has is found by reading a table without any.
-fn kinds(table: &TomlTable<'_>) -> [Kind; 4] {
+fn kinds(table: &TomlTable<'_>) -> [Kind; 5] {
     let common = Common::default();
     let http = table.without_keys();
     if let Ok(placeholder_spec) = HttpSpec::of_url(NO_URL) {
         read_http(&http, placeholder_spec, &common);
+    }
+    let grpc = table.without_keys();
+    if let Ok(ProbeSpec::Grpc(placeholder_spec)) = ProbeSpec::of_url(NO_GRPC_URL) {
+        read_grpc(&grpc, placeholder_spec, &common);
     }
     let line = table.without_keys();
     read_line(&line, placeholder_spec(), &common);
@@ -136,6 +147,7 @@ fn kinds(table: &TomlTable<'_>) -> [Kind; 4] {
         kind(HTTP, [http.asked(), vec!["status"]].concat()),
         kind(LINE, line.asked()),
         kind(COMMAND, vec!["command"]),
+        kind(GRPC, grpc.asked()),
         kind(HEARTBEAT, vec!["heartbeat", "heartbeat_token"]),
     ]
 }
@@ -158,8 +170,11 @@ fn refuse_others(table: &TomlTable<'_>, name: &str) {
             }
             known.push(key);
             if let Some(value) = table.own(key) {
+                let only = value.key.map(|key| key.only);
+                let kinds = only.filter(|kinds| !kinds.is_empty());
+                let kinds = kinds.unwrap_or(other.name);
                 value.wrong(Diagnostic::new(
-                    format!("{key:?} is for {} checks, and this is not one", other.name),
+                    format!("{key:?} is for {kinds} checks, and this is not one"),
                     "leave it out",
                 ));
             }

@@ -62,6 +62,7 @@ const fn kind(probe: &ProbeSpec) -> &'static str {
         ProbeSpec::Http(_) => super::probe::HTTP,
         ProbeSpec::Line(_) => super::probe::LINE,
         ProbeSpec::Exec(_) => super::probe::COMMAND,
+        ProbeSpec::Grpc(_) => super::probe::GRPC,
         ProbeSpec::Heartbeat(_) => super::probe::HEARTBEAT,
     }
 }
@@ -80,7 +81,8 @@ impl Page<'_> {
         only: &str,
         root: &TomlTable<'_>,
     ) {
-        let mine = |key: &&Key| key.only.is_empty() || only.is_empty() || key.only == only;
+        let is_for = |key: &Key| key.only.split(" and ").any(|kind| kind == only);
+        let mine = |key: &&Key| key.only.is_empty() || only.is_empty() || is_for(key);
         for key in section
             .all()
             .filter(mine)

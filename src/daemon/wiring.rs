@@ -167,7 +167,9 @@ fn serve_spec(settings: &Settings) -> ServeSpec {
         .iter()
         .filter_map(|check| match &check.probe {
             ProbeSpec::Heartbeat(spec) => Some((check.name.clone(), spec.token.clone()?)),
-            ProbeSpec::Http(_) | ProbeSpec::Line(_) | ProbeSpec::Exec(_) => None,
+            ProbeSpec::Http(_) | ProbeSpec::Line(_) | ProbeSpec::Exec(_) | ProbeSpec::Grpc(_) => {
+                None
+            }
         });
     ServeSpec {
         heartbeat_tokens: tokens.collect(),

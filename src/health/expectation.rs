@@ -224,6 +224,13 @@ impl Expectation {
                 phase: Phase::FirstByte,
             });
         }
+        if let Some(answer) = &seen.grpc {
+            grounds.push(FailedFinding {
+                finding: answer.finding(),
+                reason: Reason::Status,
+                phase: Phase::Body,
+            });
+        }
         // a body that broke off is no ground to say that a text is missing from it
         let whole = seen.trouble.is_none();
         if let Some(body) = seen.body.as_ref().filter(|_| whole) {

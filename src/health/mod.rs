@@ -15,6 +15,7 @@ mod exit;
 mod expectation;
 mod gate;
 pub mod glob;
+mod grpc;
 mod heartbeat;
 mod histogram;
 mod incident;
@@ -49,6 +50,7 @@ pub use check::{Check, CheckCounts};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, VerdictRule};
 pub use gate::Gate;
+pub use grpc::GrpcAnswer;
 pub use heartbeat::{Heartbeat, Heartbeats};
 pub use histogram::Histogram;
 pub use incident::{

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::Body;
 use super::exit;
+use super::grpc::GrpcAnswer;
 use super::reason::{Phase, Reason};
 use super::text::bounded;
 
@@ -40,6 +41,9 @@ pub struct Observation {
     pub ready: Option<bool>,
     /// Exit code of an exec probe.
     pub exit: Option<i32>,
+    /// What gRPC's health service said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcAnswer>,
     /// What is odd about the answer and does not matter, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -79,6 +83,7 @@ impl Observation {
             status: self.status.clone(),
             headers: self.headers.clone(),
             certificates: self.certificates.clone(),
+            grpc: self.grpc.clone(),
             notes: self.notes.clone(),
             trouble: self.trouble.clone(),
             ..*self
@@ -105,6 +110,9 @@ impl Observation {
     /// What came, in a few words: the status, the exit code, or the first line of an answer that has
     /// neither, or just the connection.
     pub fn gist(&self) -> String {
+        if let Some(answer) = &self.grpc {
+            return answer.to_string();
+        }
         match (&self.status, self.exit) {
             (Some(line), _) => format!("status {line}"),
             (None, Some(code)) => exit::code_text(code, self.body.as_ref()),

@@ -4,6 +4,7 @@
 
 pub(crate) mod body_reader;
 pub mod exec;
+pub mod grpc;
 pub mod http;
 pub mod line;
 mod pace;
@@ -44,6 +45,8 @@ pub enum Probe {
     Line(line::LineProbe),
     /// One run of a command.
     Exec(exec::ExecProbe),
+    /// One question to gRPC's health service.
+    Grpc(grpc::GrpcProbe),
 }
 
 impl Probe {
@@ -57,6 +60,7 @@ impl Probe {
             ProbeSpec::Http(spec) => Self::Http(http::HttpProbe::new(spec, needs)?),
             ProbeSpec::Line(spec) => Self::Line(line::LineProbe::new(spec, needs)?),
             ProbeSpec::Exec(spec) => Self::Exec(exec::ExecProbe::new(spec, needs)?),
+            ProbeSpec::Grpc(spec) => Self::Grpc(grpc::GrpcProbe::new(spec, needs)?),
             ProbeSpec::Heartbeat(_) => return Err(ProbeSpecError::Heartbeat),
         })
     }
@@ -90,6 +94,7 @@ impl Probe {
         match self {
             Self::Http(probe) => attended(pace::in_turn(|| probe.run(timeout)).await, timeout),
             Self::Line(probe) => attended(pace::in_turn(|| probe.run(timeout)).await, timeout),
+            Self::Grpc(probe) => attended(pace::in_turn(|| probe.run(timeout)).await, timeout),
             // on the heap, so that what waits for its turn is small
             Self::Exec(probe) => Box::pin(probe.run(timeout)).await,
         }
@@ -101,6 +106,7 @@ impl Probe {
             Self::Http(probe) => probe.timeout(),
             Self::Line(probe) => probe.timeout(),
             Self::Exec(probe) => probe.timeout(),
+            Self::Grpc(probe) => probe.timeout(),
         }
     }
 
@@ -110,6 +116,7 @@ impl Probe {
             Self::Http(probe) => probe.url(),
             Self::Line(probe) => probe.url(),
             Self::Exec(probe) => probe.url(),
+            Self::Grpc(probe) => probe.url(),
         }
     }
 }

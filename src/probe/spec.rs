@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::grpc::GrpcSpec;
 use super::http::spec::{HttpSpec, HttpUrl};
 use super::line::spec::LineSpec;
 use crate::exec::CommandLine;
@@ -28,6 +29,8 @@ pub enum ProbeSpec {
     Line(LineSpec),
     /// A command.
     Exec(ExecSpec),
+    /// gRPC's health service.
+    Grpc(GrpcSpec),
     /// Nothing: the service says by itself how it is.
     Heartbeat(HeartbeatSpec),
 }
@@ -94,8 +97,9 @@ impl ProbeSpec {
                     ..HttpSpec::new(url)
                 }))
             }
+            "grpc" | "grpcs" => GrpcSpec::of_address(&address, url).map(Self::Grpc),
             scheme => Err(format!(
-                "scheme {scheme:?} is not supported: expected http, https, http+unix, tcp or unix"
+                "scheme {scheme:?} is not supported: expected http, https, http+unix, grpc, grpcs, tcp or unix"
             )),
         }
     }

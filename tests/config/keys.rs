@@ -180,7 +180,7 @@ fn a_key_for_some_checks_is_refused_by_the_others() {
         .filter(|key| !key.only.is_empty() && !key.is_own)
     {
         let url = match key.only {
-            "HTTP" => "tcp://h:1",
+            "HTTP" | "HTTP and gRPC" => "tcp://h:1",
             _ => "http://h/",
         };
         let text = format!(

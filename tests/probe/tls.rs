@@ -46,6 +46,11 @@ impl Authority {
         Self { issuer, file }
     }
 
+    /// The file with its certificate.
+    pub fn path(&self) -> &std::path::Path {
+        self.file.path()
+    }
+
     /// A certificate for `name`, valid from 2020 until `year`.
     pub fn issue(&self, name: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
@@ -66,6 +71,16 @@ pub struct Identity {
     der: CertificateDer<'static>,
     pem: String,
     key: KeyPair,
+}
+
+impl Identity {
+    pub fn cert_file(&self) -> NamedTempFile {
+        pem_file(&[&self.pem])
+    }
+
+    pub fn key_file(&self) -> NamedTempFile {
+        pem_file(&[&self.key.serialize_pem()])
+    }
 }
 
 fn pem_file(pems: &[&str]) -> NamedTempFile {

@@ -30,7 +30,8 @@ pub struct CheckArgs {
     /// The URLs to ask, all at the same time; with --config the names of checks
     ///
     /// http, https, or http+unix with the socket's path where the host would be:
-    /// http+unix://%2Frun%2Fapp.sock/health. Plain connections are tcp://HOST:PORT and unix:///PATH.
+    /// http+unix://%2Frun%2Fapp.sock/health. Plain connections are tcp://HOST:PORT and unix:///PATH; gRPC's health
+    /// service is grpc://HOST:PORT/SERVICE, with TLS grpcs.
     #[arg(value_name = "URL", required_unless_present = "config")]
     pub targets: Vec<String>,
 

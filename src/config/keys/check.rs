@@ -3,7 +3,7 @@
 use super::kind::{Kind, SPAN, SPAN_OR_ZERO};
 use super::{Key, Section, Variant, defaulted, optional, required, table};
 use crate::config::presets;
-use crate::config::probe::{COMMAND, HEARTBEAT, HTTP, LINE};
+use crate::config::probe::{COMMAND, HEARTBEAT, HTTP, HTTP_AND_GRPC, LINE};
 use crate::health::{Reason, Verdict};
 
 const ASSERTIONS: Kind = Kind::Each(&Kind::Named("assertion, see httpok-expect(7)"));
@@ -56,8 +56,8 @@ static IDENTITY: [Key; 7] = [
         "url",
         Kind::Named("URL"),
         "\"http://127.0.0.1:8080/health\"",
-        "What is probed: http, https, http+unix://%2Frun%2Fapp.sock/PATH, tcp://HOST:PORT or unix:///PATH; it may hold \
-         user:password@.",
+        "What is probed: http, https, http+unix://%2Frun%2Fapp.sock/PATH, grpc or grpcs://HOST:PORT/SERVICE, tcp://HOST:PORT \
+         or unix:///PATH; of HTTP it may hold user:password@.",
     )
     .default_words("required, unless command, preset or heartbeat stands in its place")
     .own(),
@@ -138,7 +138,7 @@ static REQUEST: [Key; 21] = [
         "{ X-API-Key = \"${env:SHOP_KEY}\" }",
         "Headers that are sent besides, or instead of, the usual ones.",
     )
-    .only(HTTP),
+    .only(HTTP_AND_GRPC),
     optional(
         "data",
         Kind::Text,
@@ -168,7 +168,7 @@ static REQUEST: [Key; 21] = [
         "false",
         "Accept any certificate.",
     )
-    .only(HTTP),
+    .only(HTTP_AND_GRPC),
     optional(
         "cacert",
         Kind::Path,
@@ -176,14 +176,14 @@ static REQUEST: [Key; 21] = [
         "The certificates to trust, in PEM.",
     )
     .default_words("those of the system")
-    .only(HTTP),
+    .only(HTTP_AND_GRPC),
     optional(
         "cert",
         Kind::Path,
         "\"/etc/httpok/client.pem\"",
         "The certificate that is shown to the service, with its chain, in PEM.",
     )
-    .only(HTTP),
+    .only(HTTP_AND_GRPC),
     optional(
         "key",
         Kind::Path,
@@ -191,7 +191,7 @@ static REQUEST: [Key; 21] = [
         "The key of cert, in PEM.",
     )
     .default_words("the file of cert")
-    .only(HTTP)
+    .only(HTTP_AND_GRPC)
     .beside("cert = \"/etc/httpok/client.pem\""),
     defaulted(
         "follow",
@@ -206,7 +206,7 @@ static REQUEST: [Key; 21] = [
         "\"shop.example.org:443:127.0.0.1\"",
         "The address to connect to for a host and port, instead of asking the resolver.",
     )
-    .only(HTTP),
+    .only(HTTP_AND_GRPC),
     defaulted(
         "http2",
         Kind::Flag,
@@ -220,7 +220,7 @@ static REQUEST: [Key; 21] = [
         "\"/run/shop.sock\"",
         "The socket to connect to, whatever the host of the URL.",
     )
-    .only(HTTP),
+    .only(HTTP_AND_GRPC),
     optional(
         "ready",
         Kind::Named("URL or path"),

@@ -23,6 +23,14 @@ impl HttpAnswer {
         }
     }
 
+    /// What came behind the body, where that is of interest: over HTTP/2.
+    pub fn trailers(&self) -> &[(String, String)] {
+        match self {
+            Self::Http1(_) => &[],
+            Self::Http2(answer) => answer.trailers(),
+        }
+    }
+
     /// The size that the body is said to have.
     pub fn announced(&self) -> Option<u64> {
         match self {

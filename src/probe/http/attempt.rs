@@ -74,7 +74,7 @@ impl HttpAttempt<'_> {
             _ => &[],
         };
         let headers = self.request.headers_for(self.hop);
-        if is_http2 {
+        if is_http2 || self.request.spec.grpc {
             let asked = http2::request(self.hop, &headers, data).map_err(not_requestable)?;
             return http2::send(connection, asked).await.map(HttpAnswer::Http2);
         }

@@ -245,6 +245,11 @@ impl<'a> Exchange<'a> {
         self.seen.body = Some(body_reader.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
         self.note_oddities(answer.head());
+        if request.spec.grpc {
+            let trailers = answer.trailers().iter().take(HEADERS_KEPT);
+            let kept = trailers.map(|(name, value)| (bounded(name), bounded(value)));
+            self.seen.headers.extend(kept);
+        }
         outcome
     }
 

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::redirect::RequestHop;
 use super::trouble;
-use crate::health::Trouble;
+use crate::health::{Phase, Reason, Trouble};
 use crate::net::Connection;
 use crate::net::http1::{HEAD_MAX, Head};
 
@@ -33,6 +33,7 @@ pub struct Http2Response {
     body: Incoming,
     driver: Option<Driver>,
     piece: Bytes,
+    trailers: Vec<(String, String)>,
 }
 
 /// The request for `hop` with `headers` as HTTP/1 would send them: `Host` becomes `:authority`.
@@ -66,10 +67,12 @@ pub fn request(
 /// Whatever keeps a head from coming.
 pub async fn send(connection: Connection, request: H2Request) -> Result<Http2Response, Trouble> {
     let arrived = Arc::new(AtomicBool::new(false));
+    let speaks_http1 = Arc::new(AtomicBool::new(false));
     let wire = H2Wire {
         connection,
         read: 0,
         arrived: arrived.clone(),
+        speaks_http1: speaks_http1.clone(),
     };
     let asked = async {
         let (mut sender, connection) = http2::handshake(Tasks, wire).await?;
@@ -80,30 +83,50 @@ pub async fn send(connection: Connection, request: H2Request) -> Result<Http2Res
         let response = driven(&mut driver, sender.send_request(request)).await?;
         Ok::<_, hyper::Error>((response, driver))
     };
-    let (response, driver) = asked.await.map_err(|error| trouble::of_http2(&error))?;
+    let (response, driver) = asked.await.map_err(|error| {
+        // errors of the connection lose their type on the way through hyper
+        match speaks_http1.load(Ordering::Relaxed) {
+            true => Trouble::new(
+                Reason::Malformed,
+                Phase::FirstByte,
+                "not HTTP/2: the answer is HTTP/1",
+            ),
+            false => trouble::of_http2(&error),
+        }
+    })?;
     arrived.store(true, Ordering::Relaxed);
     let (parts, body) = response.into_parts();
-    let headers = parts.headers.iter().map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        (name.to_string(), value)
-    });
     Ok(Http2Response {
         head: Head {
             version: "HTTP/2".to_owned(),
             code: parts.status.as_u16(),
-            headers: headers.collect(),
+            headers: texts(&parts.headers),
             ..Head::default()
         },
         body,
         driver,
         piece: Bytes::new(),
+        trailers: Vec::new(),
     })
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let texts = headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.to_string(), value)
+    });
+    texts.collect()
 }
 
 impl Http2Response {
     /// The status and the headers.
     pub const fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// What came behind the body.
+    pub fn trailers(&self) -> &[(String, String)] {
+        &self.trailers
     }
 
     /// The size that the body is said to have.
@@ -118,13 +141,16 @@ impl Http2Response {
             let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
             match driven(&mut self.driver, frame).await {
                 None => return Ok(None),
-                // trailers do not matter to anybody here
-                Some(Ok(frame)) => {
-                    if let Ok(piece) = frame.into_data() {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(piece) => {
                         self.piece = piece;
                         return Ok(Some(&self.piece));
                     }
-                }
+                    Err(frame) => {
+                        let trailers = frame.into_trailers();
+                        self.trailers = trailers.map_or_else(|_| Vec::new(), |map| texts(&map));
+                    }
+                },
                 Some(Err(error)) => {
                     return Err(trouble::of_http2_body(&error, got, self.announced()));
                 }
@@ -152,6 +178,8 @@ struct H2Wire {
     read: usize,
     /// The answer's head is there: what is read from now on is the body's.
     arrived: Arc<AtomicBool>,
+    /// The server was not asked which version it speaks, and answers in an older one.
+    speaks_http1: Arc<AtomicBool>,
 }
 
 /// Too much was sent before an answer's head was complete.
@@ -172,6 +200,10 @@ impl Read for H2Wire {
         let room = buffer.remaining().min(piece.len());
         let mut piece = ReadBuf::new(&mut piece[..room]);
         ready!(Pin::new(&mut self.connection).poll_read(context, &mut piece))?;
+        if self.read == 0 && piece.filled().starts_with(b"HTTP/1.") {
+            self.speaks_http1.store(true, Ordering::Relaxed);
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         self.read += piece.filled().len();
         buffer.put_slice(piece.filled());
         Poll::Ready(Ok(()))

@@ -46,7 +46,7 @@ impl ProbeRequest {
             headers,
             host,
             asked_headers: needs.headers.clone(),
-            tls: ProbeTls::new(&spec.tls, spec.http2)?,
+            tls: ProbeTls::new(&spec.tls, spec.versions())?,
             keep: needs.keep,
             needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
             spec,

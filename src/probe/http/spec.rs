@@ -42,6 +42,8 @@ pub struct HttpSpec {
     pub family: Option<IpFamily>,
     /// Offer HTTP/2 in the TLS handshake.
     pub http2: bool,
+    /// Speak HTTP/2 without asking, and keep the trailers among the headers, as gRPC needs it.
+    pub grpc: bool,
     /// Connect to this socket instead of the URL's host.
     pub unix_socket: Option<PathBuf>,
     /// Asked when the answer's status is 5xx: while this answers 2xx, that is degraded and no fail.
@@ -73,6 +75,7 @@ impl HttpSpec {
             resolve: Vec::new(),
             family: None,
             http2: false,
+            grpc: false,
             unix_socket: None,
             ready: None,
             user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")),
@@ -90,6 +93,15 @@ impl HttpSpec {
             user,
             ..Self::new(url)
         })
+    }
+
+    /// The versions of HTTP that are offered in the TLS handshake.
+    pub const fn versions(&self) -> &'static [&'static str] {
+        match (self.grpc, self.http2) {
+            (true, _) => &["h2"],
+            (false, true) => &["h2", "http/1.1"],
+            (false, false) => &["http/1.1"],
+        }
     }
 
     /// Whether addresses of `family` can reach the URL's host.

@@ -25,13 +25,13 @@ static NOBODY: LazyLock<ClientConfig> = LazyLock::new(|| trusting_nobody().with_
 pub struct ProbeTls {
     /// With our certificate, if we have one.
     own: Option<ClientConfig>,
-    http2: bool,
+    versions: &'static [&'static str],
     trust: Trust,
 }
 
 impl ProbeTls {
     /// Reads the files that `spec` names.
-    pub fn new(spec: &TlsSpec, http2: bool) -> Result<Self, HttpSpecError> {
+    pub fn new(spec: &TlsSpec, versions: &'static [&'static str]) -> Result<Self, HttpSpecError> {
         let trust = match &spec.cacert {
             _ if spec.insecure => Trust::Anyone,
             None => Trust::System,
@@ -43,7 +43,11 @@ impl ProbeTls {
             (Some(cert), Some(key)) => Some(identified(cert, "key", key)?),
             (Some(cert), None) => Some(identified(cert, "cert", cert)?),
         };
-        Ok(Self { own, http2, trust })
+        Ok(Self {
+            own,
+            versions,
+            trust,
+        })
     }
 
     /// Makes what is needed to trust. Returns an error text when that cannot be had.
@@ -54,10 +58,8 @@ impl ProbeTls {
     /// The configuration for one attempt, which `trace` watches.
     pub fn config(&self, trace: &HttpTrace) -> ClientConfig {
         let mut config = self.own.as_ref().unwrap_or(&NOBODY).clone();
-        config.alpn_protocols = match self.http2 {
-            true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            false => vec![b"http/1.1".to_vec()],
-        };
+        let versions = self.versions.iter();
+        config.alpn_protocols = versions.map(|name| name.as_bytes().to_vec()).collect();
         let judge = Judge {
             trust: self.trust.clone(),
             trace: trace.clone(),
