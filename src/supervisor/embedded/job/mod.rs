@@ -1,0 +1,247 @@
+//! The job, the task of one program, owns the state machine, the process and the timer. Other code has a handle, puts
+//! requests into the job's queue, reads the published status, and waits only for the reply to a request.
+
+mod adopt;
+mod ending;
+mod process;
+mod publish;
+mod redefine;
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::child::Child;
+use super::cleanup::{CleanupResult, Leftovers};
+use super::family::ProcessFamily;
+use super::fault::{ProcessExit, ProgramError};
+use super::handle::{JobRequest, ReplySender};
+use super::logs::LogWriters;
+use super::notes::ProcessNotes;
+use super::spec::Program;
+use super::status::{ProgramEnd, ProgramStatus};
+use super::unit::{ProgramUnit, UnitEffect, UnitEvent, UnitState};
+use crate::health::Moment;
+
+/// What all jobs share.
+#[derive(Debug)]
+pub struct JobContext {
+    /// Connects them to their logs.
+    pub log_writers: LogWriters,
+    /// The notes of their processes, for the next watchdog.
+    pub notes: Option<ProcessNotes>,
+    /// One more whenever a record is another.
+    pub changes: watch::Sender<u64>,
+    /// Programs that were up and have ended by themselves.
+    pub ends: broadcast::Sender<ProgramEnd>,
+}
+
+/// A program, its process, and the requests that wait for a result.
+pub struct ProgramJob {
+    program: Arc<Program>,
+    unit: ProgramUnit,
+    origin: Instant,
+    child: Option<Child>,
+    /// What the last process may have left behind when it ended.
+    left: Option<ProcessFamily>,
+    /// And what is done about it now.
+    rest: Option<Leftovers>,
+    /// Of the definition that the last process was started with.
+    fingerprint: u64,
+    timer: Option<Instant>,
+    last: Option<ProcessExit>,
+    /// How often in a row it ended by itself and was started again, since it was last started by request.
+    crashes: u32,
+    started: Option<u64>,
+    starting: Vec<ReplySender>,
+    stopping: Vec<ReplySender>,
+    answers: Vec<(ReplySender, Result<(), ProgramError>)>,
+    shared: Arc<JobContext>,
+    published: watch::Sender<ProgramStatus>,
+}
+
+impl ProgramJob {
+    /// The job of `program`, which shows itself in `published`.
+    pub fn new(
+        program: Arc<Program>,
+        shared: Arc<JobContext>,
+        published: watch::Sender<ProgramStatus>,
+    ) -> Self {
+        Self {
+            unit: ProgramUnit::new(program.rules()),
+            program,
+            origin: Instant::now(),
+            child: None,
+            left: None,
+            rest: None,
+            fingerprint: 0,
+            timer: None,
+            last: None,
+            crashes: 0,
+            started: None,
+            starting: Vec::new(),
+            stopping: Vec::new(),
+            answers: Vec::new(),
+            shared,
+            published,
+        }
+    }
+
+    /// Serves `queue` until all its senders are dropped.
+    pub async fn run(mut self, mut queue: mpsc::Receiver<JobRequest>) {
+        loop {
+            tokio::select! {
+                // a start that waits for its place is a matter of moments
+                request = queue.recv(), if !self.is_clearing() => match request {
+                    Some(request) => self.serve(request),
+                    None => return,
+                },
+                () = ended(self.child.as_ref()) => self.leader_ended(),
+                left = poll_leftovers(self.rest.as_mut()) => self.handle_cleanup(left),
+                () = elapsed(self.timer) => {
+                    self.timer = None;
+                    self.handle(UnitEvent::Elapsed);
+                }
+            }
+            self.publish();
+            if self.is_clearing() {
+                // the requester waits for the result of the start
+                continue;
+            }
+            for (ticket, answer) in mem::take(&mut self.answers) {
+                // The requester may have dropped its receiver.
+                let _ = ticket.send(answer);
+            }
+        }
+    }
+
+    fn serve(&mut self, request: JobRequest) {
+        match request {
+            JobRequest::Begin(record, ticket) => {
+                self.begin(record);
+                self.answers.push((ticket, Ok(())));
+            }
+            JobRequest::Start(ticket) => self.start(ticket),
+            JobRequest::Stop(ticket) => {
+                self.stopping.push(ticket);
+                self.handle(match self.left {
+                    Some(_) => UnitEvent::StopRest,
+                    None => UnitEvent::Stop,
+                });
+            }
+            JobRequest::Kill(ticket) => {
+                self.stopping.push(ticket);
+                self.handle(UnitEvent::Kill);
+            }
+            JobRequest::Signal(number, ticket) => {
+                let answer = match &self.child {
+                    Some(child) => child
+                        .signal(number)
+                        .map_err(|error| ProgramError::Unsignalled(error.to_string())),
+                    None => Err(ProgramError::NotRunning),
+                };
+                self.answers.push((ticket, answer));
+            }
+            JobRequest::Redefine(program, ticket) => {
+                let now_due = program.autostart && !self.program.autostart;
+                self.program = program;
+                self.unit.set_rules(self.program.rules());
+                self.shared.log_writers.redefine(&self.program);
+                self.replace_if_unfit();
+                if now_due && *self.unit.state() == UnitState::Stopped {
+                    self.start(ignored_reply());
+                }
+                self.start_what_failed();
+                self.answers.push((ticket, Ok(())));
+            }
+        }
+    }
+
+    fn start(&mut self, ticket: ReplySender) {
+        if self.child.is_none() {
+            self.crashes = 0;
+        }
+        self.starting.push(ticket);
+        self.handle(UnitEvent::Start);
+    }
+
+    /// Takes `event` in, and what its effects lead to.
+    fn handle(&mut self, event: UnitEvent) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let now = Moment::from(self.origin.elapsed());
+            for effect in self.unit.handle(now, event) {
+                next = self.perform(effect).or(next);
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: UnitEffect) -> Option<UnitEvent> {
+        match effect {
+            UnitEffect::Spawn => return self.clear_and_spawn(),
+            UnitEffect::Terminate => self.terminate(),
+            UnitEffect::Kill => self.kill(),
+            UnitEffect::SetTimer(after) => self.timer = deadline(after),
+            UnitEffect::ClearTimer => self.timer = None,
+            UnitEffect::Started(answer) => {
+                let told = self
+                    .starting
+                    .drain(..)
+                    .map(|ticket| (ticket, answer.clone()));
+                self.answers.extend(told);
+            }
+            UnitEffect::Stopped(answer) => {
+                let told = self
+                    .stopping
+                    .drain(..)
+                    .map(|ticket| (ticket, answer.clone()));
+                self.answers.extend(told);
+            }
+            UnitEffect::RefuseStart => {
+                let ticket = self.starting.pop();
+                self.answers
+                    .extend(ticket.map(|t| (t, Err(ProgramError::AlreadyStarted))));
+            }
+            UnitEffect::RefuseStop => {
+                let ticket = self.stopping.pop();
+                self.answers
+                    .extend(ticket.map(|t| (t, Err(ProgramError::NotRunning))));
+            }
+        }
+        None
+    }
+}
+
+/// A reply sender for a request whose result is not needed.
+fn ignored_reply() -> ReplySender {
+    oneshot::channel().0
+}
+
+async fn poll_leftovers(rest: Option<&mut Leftovers>) -> CleanupResult {
+    match rest {
+        Some(rest) => rest.poll().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn ended(child: Option<&Child>) {
+    match child {
+        Some(child) => child.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn elapsed(timer: Option<Instant>) {
+    match timer {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// `None`, which is never, for what the clock cannot hold.
+fn deadline(after: Duration) -> Option<Instant> {
+    Instant::now().checked_add(after)
+}
