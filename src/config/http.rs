@@ -8,7 +8,7 @@ use super::probe::{Common, read_family};
 use super::table::TomlTable;
 use super::value::TomlValue;
 use crate::net::http::{Header, header, method};
-use crate::probe::grpc::GrpcSpec;
+use crate::probe::grpc::spec::GrpcSpec;
 use crate::probe::http::spec::{HttpSpec, Login, Override, TlsSpec, socket_path};
 use crate::probe::spec::ProbeSpec;
 use crate::secret::{self, Secret, SecretBytes};
