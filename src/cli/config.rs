@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::config::show::Override;
 use crate::daemon::state_dir;
 use crate::health::counted;
-use crate::supervisor::embedded::find_command;
+use crate::supervisor::embedded::what_is_missing;
 
 /// Does what `command` says.
 pub fn run(command: &ConfigCommand, env: &dyn Fn(&str) -> Option<String>) -> Exit {
@@ -114,8 +114,8 @@ fn check(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Exit {
             say::out(&format!("{} is valid: {}", file.display(), size(&settings)));
             for program in &settings.programs {
                 // no fault: it may be deployed later, and then it is started
-                if let Err(why) = find_command(program) {
-                    say::err(&format!("program {:?}: {why}", program.name));
+                for what in what_is_missing(program) {
+                    say::err(&format!("warning: program {:?}: {what}", program.name));
                 }
             }
             for warning in settings.warnings() {

@@ -31,53 +31,29 @@ impl Sources<'_> {
         text: &str,
         adapt: impl Fn(String) -> String,
     ) -> Result<String, Vec<Diagnostic>> {
-        let mut filled = String::new();
-        let mut wrong = Vec::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            let before = &rest[..at];
-            rest = &rest[at + 2..];
-            if let Some(before) = before.strip_suffix('$') {
-                filled.push_str(before);
-                filled.push_str("${");
-                continue;
-            }
-            filled.push_str(before);
-            let Some((name, after)) = rest.split_once('}') else {
-                wrong.push(Diagnostic::new(
-                    "a substitution has no end",
-                    "close \"${\" with \"}\"; \"$${\" stands for a plain \"${\"",
-                ));
-                rest = "";
-                break;
-            };
-            rest = after;
-            match self.look_up(name) {
-                Ok(value) => {
-                    secret::conceal(&value);
-                    filled.push_str(&adapt(value));
-                }
-                Err(fault) => wrong.push(fault),
-            }
-        }
-        filled.push_str(rest);
-        if wrong.is_empty() {
-            Ok(filled)
-        } else {
-            Err(wrong)
-        }
+        fill_each(text, |name| {
+            let value = self.look_up(name)?;
+            secret::conceal(&value);
+            Ok(adapt(value))
+        })
+    }
+
+    /// A path with `${env:NAME}`, which is no secret there.
+    pub fn fill_path(&self, text: &str) -> Result<String, Vec<Diagnostic>> {
+        fill_each(text, |name| match name.split_once(':') {
+            Some(("env", name)) => (self.env)(name).ok_or_else(|| not_set(name)),
+            _ => Err(Diagnostic::new(
+                "a substitution of an unknown kind",
+                "expected \"${env:NAME}\" in a path; \"$${\" stands for a plain \"${\"",
+            )),
+        })
     }
 
     fn look_up(&self, name: &str) -> Result<String, Diagnostic> {
         match name.split_once(':') {
             Some(("env", name)) => {
                 secret::register(name);
-                (self.env)(name).ok_or_else(|| {
-                    Diagnostic::new(
-                        format!("environment variable {name:?} is not set"),
-                        "set it where httpok is started, or use \"${file:/path}\"",
-                    )
-                })
+                (self.env)(name).ok_or_else(|| not_set(name))
             }
             Some(("file", path)) => read(&self.base.join(path)).map_err(|why| {
                 Diagnostic::new(
@@ -90,6 +66,52 @@ impl Sources<'_> {
                 "expected \"${env:NAME}\" or \"${file:/path}\"; \"$${\" stands for a plain \"${\"",
             )),
         }
+    }
+}
+
+fn not_set(name: &str) -> Diagnostic {
+    Diagnostic::new(
+        format!("environment variable {name:?} is not set"),
+        "set it where httpok is started, or use \"${file:/path}\"",
+    )
+}
+
+/// `text` with each substitution as `fill` makes it, or all that is wrong with them.
+fn fill_each(
+    text: &str,
+    fill: impl Fn(&str) -> Result<String, Diagnostic>,
+) -> Result<String, Vec<Diagnostic>> {
+    let mut filled = String::new();
+    let mut wrong = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let before = &rest[..at];
+        rest = &rest[at + 2..];
+        if let Some(before) = before.strip_suffix('$') {
+            filled.push_str(before);
+            filled.push_str("${");
+            continue;
+        }
+        filled.push_str(before);
+        let Some((name, after)) = rest.split_once('}') else {
+            wrong.push(Diagnostic::new(
+                "a substitution has no end",
+                "close \"${\" with \"}\"; \"$${\" stands for a plain \"${\"",
+            ));
+            rest = "";
+            break;
+        };
+        rest = after;
+        match fill(name) {
+            Ok(value) => filled.push_str(&value),
+            Err(fault) => wrong.push(fault),
+        }
+    }
+    filled.push_str(rest);
+    if wrong.is_empty() {
+        Ok(filled)
+    } else {
+        Err(wrong)
     }
 }
 

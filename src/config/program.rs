@@ -86,30 +86,60 @@ fn read_program<'a>(table: &TomlTable<'a>) -> Option<(TomlValue<'a>, Vec<Program
     let name = place.as_ref().and_then(plain_name);
     let group = table.read("group", plain_name);
     let count = table.read("numprocs", |value| value.count(1, MOST));
-    let processes = (0..count.unwrap_or(1))
+    let count = count.unwrap_or(1);
+    let first = table.read("numprocs_start", |value| value.count(0, LAST));
+    let first = first.unwrap_or(0);
+    let program = name.as_deref().unwrap_or_default();
+    let processes = (first..first + count)
         .map(|number| {
-            let program = name.as_deref().unwrap_or_default();
-            let alone = count.is_none_or(|count| count == 1);
-            let usual = if alone {
-                program.to_owned()
-            } else {
-                format!("{program}_{number}")
-            };
-            let group = group.as_deref().unwrap_or(program);
-            let names = Names {
+            let mut names = Names {
                 program,
-                group,
+                group: group.as_deref().unwrap_or(program),
                 number,
+                count,
+                variables: BTreeMap::new(),
             };
+            let environment = table
+                .table("environment")
+                .map_or_else(BTreeMap::new, |table| environment(&table, &mut names));
+            let name = process_name(table, &names);
             Program {
-                group: group.to_owned(),
-                ..read_process(table, &usual, &names)
+                group: names.group.to_owned(),
+                environment,
+                ..read_process(table, &name, &names)
             }
         })
         .collect();
     table.finish();
     name?;
     Some((place?, processes))
+}
+
+/// What one process is called: as the key says, or like its program, with a number where there are several.
+fn process_name(table: &TomlTable<'_>, names: &Names<'_>) -> String {
+    let Names {
+        program,
+        number,
+        count,
+        ..
+    } = names;
+    let usual = match count {
+        1 => (*program).to_owned(),
+        _ => format!("{program}_{number}"),
+    };
+    let given = table.read("process_name", |value| {
+        let text = value.some_text()?;
+        if *count > 1 && !text.contains("%(process_num)") {
+            value.wrong(Diagnostic::new(
+                format!("one name for {count} processes"),
+                "put \"%(process_num)d\" into it: for example \"%(program_name)s_%(process_num)02d\"",
+            ));
+            return None;
+        }
+        let name = value.accept(names.fill(&text, &value.sources()))?;
+        is_plain(&value, &name).then_some(name)
+    });
+    given.unwrap_or(usual)
 }
 
 /// One process, called `name`. What cannot be read is reported, and stands there as the default.
@@ -122,12 +152,10 @@ fn read_process(table: &TomlTable<'_>, name: &str, names: &Names<'_>) -> Program
     let stdout = read_output(table, &STDOUT, names).unwrap_or(usual.stdout);
     Program {
         directory: table.read("directory", |value| {
-            let text = value.accept(names.fill(&value.some_text()?))?;
-            Some(value.base().join(text))
+            let text = value.some_text()?;
+            let text = value.accept(names.fill(&text, &value.sources()))?;
+            value.path_of(&text)
         }),
-        environment: table
-            .table("environment")
-            .map_or_else(BTreeMap::new, |table| environment(&table, names)),
         user: table.read("user", |value| value.parsed(user::look_up)),
         umask: table.read("umask", umask),
         rlimits: read_limits(table),
@@ -178,15 +206,19 @@ fn read_group_keys(table: &TomlTable<'_>, usual: &Program) -> (bool, bool) {
 /// A name as supervisord has them: it must be possible to write it in a target.
 fn plain_name(value: &TomlValue<'_>) -> Option<String> {
     let name = value.some_text()?;
+    is_plain(value, &name).then_some(name)
+}
+
+fn is_plain(value: &TomlValue<'_>, name: &str) -> bool {
     let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ':' | '/' | '*');
     if let Some(char) = name.chars().find(|&char| bad(char)) {
         value.wrong(Diagnostic::new(
             format!("a name with {char:?} in it"),
             "expected a name without blanks, \":\", \"/\" and \"*\": for example \"worker\"",
         ));
-        return None;
+        return false;
     }
-    Some(name)
+    true
 }
 
 /// A list of words, or one string that is split into them.
@@ -203,14 +235,22 @@ fn command(value: &TomlValue<'_>, names: &Names<'_>) -> Option<Vec<String>> {
     }
     let mut filled = Vec::with_capacity(words.len());
     for word in words {
-        let word = value.accept(names.fill(&word))?;
+        if word.contains("${env:") || word.contains("${file:") {
+            value.wrong(Diagnostic::new(
+                "a substitution for secrets in a command, which every user of the machine can read",
+                "put it into the program's environment, or write \"%(ENV_NAME)s\" for a variable that is no secret",
+            ));
+            return None;
+        }
+        let word = value.accept(names.fill(&word, &value.sources()))?;
         filled.push(value.accept(without_nul(word))?);
     }
     Some(filled)
 }
 
-/// Values may come from elsewhere, and are never shown.
-fn environment(table: &TomlTable<'_>, names: &Names<'_>) -> BTreeMap<String, Secret> {
+/// Values may come from elsewhere, and are never shown. `names` learns them, for the keys that come after.
+fn environment(table: &TomlTable<'_>, names: &mut Names<'_>) -> BTreeMap<String, Secret> {
+    let mut variables = BTreeMap::new();
     let entries = table.entries().into_iter().filter_map(|(name, value)| {
         if name.is_empty() || name.contains(['=', '\0']) {
             value.wrong(Diagnostic::new(
@@ -219,14 +259,18 @@ fn environment(table: &TomlTable<'_>, names: &Names<'_>) -> BTreeMap<String, Sec
             ));
             return None;
         }
-        let text = value.accept(names.fill(&value.text()?))?;
-        let filled = value.sources().fill(&text);
+        let sources = value.sources();
+        let plain = value.accept(names.fill(&value.text()?, &sources))?;
+        let filled = sources.fill(&plain);
         let text = filled.map_err(|faults| faults.into_iter().for_each(|wrong| value.wrong(wrong)));
         let text = value.accept(without_nul(text.ok()?))?;
         secret::conceal_variable(name, &text);
+        variables.insert(name.to_owned(), (text == plain).then_some(plain));
         Some((name.to_owned(), Secret::new(text)))
     });
-    entries.collect()
+    let environment = entries.collect();
+    names.variables = variables;
+    environment
 }
 
 /// What the system takes ends at a zero byte.

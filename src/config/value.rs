@@ -229,7 +229,16 @@ impl<'a> TomlValue<'a> {
 
     /// A path; a relative one starts at the file's directory.
     pub fn path(&self) -> Option<PathBuf> {
-        self.some_text().map(|text| self.base().join(text))
+        let text = self.some_text()?;
+        self.path_of(&text)
+    }
+
+    /// The path that `text`, which stands here, means: with `${env:NAME}` filled in.
+    pub fn path_of(&self, text: &str) -> Option<PathBuf> {
+        let filled = self.sources().fill_path(text);
+        let filled =
+            filled.map_err(|faults| faults.into_iter().for_each(|wrong| self.wrong(wrong)));
+        Some(self.base().join(filled.ok()?))
     }
 
     /// True or false.

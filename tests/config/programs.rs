@@ -1,5 +1,7 @@
 //! `[[program]]` and `[embedded]`: every key arrives, and what is wrong is told where it stands.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use httpok::config::parse;
@@ -106,6 +108,107 @@ fn every_key_of_a_program_arrives() {
     assert!(!format!("{settings:?}").contains("hunter2"));
 }
 
+/// A section of supervisord.conf can be carried over as it is: what its placeholders mean is asked of the real one.
+#[test]
+fn placeholders_mean_what_supervisord_makes_of_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let keys = [
+        ("numprocs", "2"),
+        ("numprocs_start", "3"),
+        ("process_name", "%(program_name)s_%(process_num)02d"),
+        (
+            "command",
+            "%(here)s/run --of %(numprocs)d --n %(process_num)s --rate 50%% --%(ENV_SHOP_KIND)s-%(ENV_COLOUR)s-%(host_node_name)s",
+        ),
+        ("directory", "%(here)s/%(group_name)s"),
+        (
+            "stdout_logfile",
+            "%(here)s/%(program_name)s_%(process_num)d_%(ENV_COLOUR)s.log",
+        ),
+    ];
+    let conf = dir.path().join("supervisord.conf");
+    let lines: Vec<_> = keys
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let text = format!(
+        "[supervisord]\n[program:app]\nenvironment=COLOUR=red\n{}\n",
+        lines.join("\n")
+    );
+    fs::write(&conf, text).expect("written");
+    let script = "import sys\nfrom supervisor.options import ServerOptions\no = ServerOptions()\n\
+                  o.realize(args=['-c', sys.argv[1]])\n\
+                  for g in o.process_group_configs:\n for p in g.process_configs:\n  \
+                  print('\\n'.join([p.name, p.command, p.directory, p.stdout_logfile]))";
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".provision/venv/bin/python");
+    let output = std::process::Command::new(python)
+        .args(["-c", script])
+        .arg(&conf)
+        .env("SHOP_KIND", "fast")
+        .output()
+        .expect("provisioned by make");
+    assert!(output.status.success(), "{output:?}");
+    let theirs = String::from_utf8(output.stdout).expect("text");
+
+    let lines: Vec<_> = keys
+        .iter()
+        .map(|(key, value)| match value.parse::<u32>() {
+            Ok(number) => format!("{key} = {number}"),
+            Err(_) => format!("{key} = '{value}'"),
+        })
+        .collect();
+    let text = format!(
+        "[[program]]\nname = 'app'\nenvironment = {{ COLOUR = 'red' }}\n{}\n",
+        lines.join("\n")
+    );
+    let env = |name: &str| (name == "SHOP_KIND").then(|| "fast".to_owned());
+    let file = dir.path().join("httpok.toml");
+    let settings =
+        parse(&text, &file.display().to_string(), &env).unwrap_or_else(|f| panic!("{f}"));
+    let ours: Vec<_> = settings
+        .programs
+        .iter()
+        .flat_map(|program| {
+            let ProgramOutput::File(log) = &program.stdout else {
+                panic!("{program:?}");
+            };
+            [
+                program.name.clone(),
+                program.command.join(" "),
+                program
+                    .directory
+                    .clone()
+                    .expect("one")
+                    .display()
+                    .to_string(),
+                log.path.display().to_string(),
+            ]
+        })
+        .collect();
+    assert_eq!(ours.len(), 8);
+    assert_eq!(ours, theirs.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn paths_take_variables_which_are_no_secrets() {
+    let env = |name: &str| (name == "APP_HOME").then(|| "/srv/app".to_owned());
+    let text = "[[program]]\nname = 'a'\ncommand = ['sh', '-c', 'echo ${HOME} $${x}']\n\
+                directory = '${env:APP_HOME}/run'\nstdout_logfile = '${env:APP_HOME}/a$${env:X}.log'\n";
+    let settings = parse(text, "/etc/httpok.toml", &env).unwrap_or_else(|f| panic!("{f}"));
+    let program = &settings.programs[0];
+    assert_eq!(
+        program.directory.as_deref(),
+        Some(Path::new("/srv/app/run"))
+    );
+    let log = LogFile::new("/srv/app/a${env:X}.log".into(), 50 << 20, 10);
+    assert_eq!(program.stdout, ProgramOutput::File(log));
+    assert_eq!(
+        program.command[2], "echo ${HOME} $${x}",
+        "a shell's own variables"
+    );
+    assert_eq!(httpok::secret::mask("/srv/app"), "/srv/app");
+}
+
 #[test]
 fn outputs_go_where_the_file_says() {
     let stdout = ProgramOutput::Inherit(OutputStream::Stdout);
@@ -163,7 +266,15 @@ const PROGRAM_FAULTS: &[Rule] = &[
     ("umask = \"1777\"", (4, 9), "umask", "is not a mask", "octal"),
     ("user = \"no-such-user\"", (4, 8), "user", "is not a user of this machine", "a number"),
     ("user = \"root:no-such-group\"", (4, 8), "user", "is not a group of this machine", "a number"),
-    ("directory = \"%(here)s\"", (4, 13), "directory", "unknown placeholder", "%(process_num)d"),
+    ("directory = \"%(there)s\"", (4, 13), "directory", "unknown placeholder", "%(here)s"),
+    ("directory = \"/srv/%(ENV_NONE)s\"", (4, 13), "directory", "\"NONE\" is not set", "environment"),
+    ("directory = \"/srv/${env:NONE}\"", (4, 13), "directory", "\"NONE\" is not set", "set it"),
+    ("directory = \"${file:/etc/hostname}\"", (4, 13), "directory", "unknown kind", "${env:NAME}"),
+    ("stdout_logfile = \"${env:NONE}.log\"", (4, 18), "stdout_logfile", "\"NONE\" is not set", "set it"),
+    ("process_name = \"a:%(process_num)d\"", (4, 16), "process_name", "a name with ':' in it", "\"worker\""),
+    ("numprocs_start = -1", (4, 18), "numprocs_start", "out of range", "from 0"),
+    ("environment = { TOKEN = \"${env:SHOP_KEY}\" }\ndirectory = \"/srv/%(ENV_TOKEN)s\"",
+        (5, 13), "directory", "\"TOKEN\" may be a secret", "read the variable itself"),
     ("numprocs = 0", (4, 12), "numprocs", "out of range", "from 1"),
     ("group = \"a:b\"", (4, 9), "group", "a name with ':' in it", "\"worker\""),
     ("priority = \"low\"", (4, 12), "priority", "a string where an integer", "whole number"),
@@ -208,6 +319,10 @@ const FILE_FAULTS: &[Rule] = &[
     ("[[program]]\nname = \"a\"\ncommand = \"it's\"", (3, 11), "program[0].command", "not closed", "as a list"),
     ("[[program]]\nname = \"a\"\ncommand = 5", (3, 11), "program[0].command", "an integer where a command", ""),
     ("[[program]]\nname = \"a\"\ncommand = \"x %(no)s\"", (3, 11), "program[0].command", "unknown placeholder", ""),
+    ("[[program]]\nname = \"a\"\ncommand = \"x ${env:SHOP_KEY}\"", (3, 11), "program[0].command",
+        "a substitution for secrets in a command", "%(ENV_NAME)s"),
+    ("[[program]]\nname = \"a\"\nnumprocs = 2\nprocess_name = \"b\"\ncommand = \"x\"", (4, 16), "program[0].process_name",
+        "one name for 2 processes", "%(process_num)d"),
     ("[[program]]\nname = \"a b\"\ncommand = \"x\"", (2, 8), "program[0].name", "a name with ' ' in it", ""),
     ("[[program]]\nname = \"a\"\ncommand = \"x\"\n[[program]]\nname = \"a\"\ncommand = \"y\"",
         (5, 8), "program[1].name", "there is a program \"a\" already, on line 2", "of its own"),

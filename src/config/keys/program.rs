@@ -6,12 +6,15 @@ use super::{Key, Section, defaulted, optional, required, table};
 pub static PROGRAM: Section = Section::new(
     "program",
     "A program that httpok itself starts and keeps running, with the keys of supervisord. Checks restart it as \
-     program/NAME. In command, directory, environment and the paths of logs %(program_name)s, %(group_name)s, \
-     %(process_num)d and %(here)s are filled in.",
+     program/NAME. In command, directory, environment, process_name and the paths of logs are filled in: \
+     %(program_name)s, %(group_name)s, %(process_num)d (also %(process_num)02d), %(numprocs)d, %(here)s (the directory of \
+     the file), %(host_node_name)s and %(ENV_NAME)s (a variable of httpok or of the program); %% is a percent sign. \
+     ${env:NAME} stands in environment, where it may be a secret, and in paths; a command, which every user can read, \
+     refuses it.",
     &[&WHAT, &WHEN, &OUTPUT],
 );
 
-static WHAT: [Key; 11] = [
+static WHAT: [Key; 13] = [
     required(
         "name",
         Kind::Named("name"),
@@ -35,6 +38,23 @@ static WHAT: [Key; 11] = [
         "1",
         "So many processes of it run; with more than one they are called NAME_0, NAME_1 and so on.",
     ),
+    defaulted(
+        "numprocs_start",
+        Kind::Count {
+            least: 0,
+            most: 1_000_000,
+            of: "the number",
+        },
+        "0",
+        "The number of the first process, for %(process_num)d.",
+    ),
+    optional(
+        "process_name",
+        Kind::Named("name"),
+        "\"%(program_name)s_%(process_num)02d\"",
+        "What each process is called; with more than one it contains %(process_num)d.",
+    )
+    .default_words("the program's name, with _0, _1 and so on where there are several"),
     required(
         "command",
         Kind::Command,

@@ -67,8 +67,8 @@ pub fn read_output(
             None
         }
         _ => {
-            let path = value.accept(names.fill(&text))?;
-            let path = value.base().join(path);
+            let text = value.accept(names.fill(&text, &value.sources()))?;
+            let path = value.path_of(&text)?;
             Some(ProgramOutput::File(LogFile::new(path, maxbytes, backups)))
         }
     }
