@@ -276,7 +276,7 @@ fn operator_can_list_pause_resume_and_reset() {
     assert!(
         watchdog
             .done(&["resume", "shop"])
-            .contains("shop is not paused")
+            .contains("shop is neither paused nor silenced")
     );
     assert_eq!(watchdog.check()["pause"], Value::Null);
     assert!(watchdog.done(&["reset", "shop"]).contains("begin anew"));

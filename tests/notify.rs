@@ -112,6 +112,7 @@ fn report(kind: ReportKind, entries: Vec<IncidentEntry>) -> Report {
             attempts: 1,
             reports: 7,
             restarting_reported: false,
+            withheld: None,
             notified: true,
             manual: false,
             entries,

@@ -26,6 +26,8 @@ mod reload;
 mod restarts;
 #[path = "watch/rolling.rs"]
 mod rolling;
+#[path = "watch/silences.rs"]
+mod silences;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;

@@ -20,8 +20,8 @@ const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Step in",
         &[
-            "pause", "resume", "restart", "reset", "start", "stop", "beat", "reload", "notify",
-            "health",
+            "pause", "silence", "resume", "restart", "reset", "start", "stop", "beat", "reload",
+            "notify", "health",
         ],
     ),
     ("Set it up", &["config", "generate"]),

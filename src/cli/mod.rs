@@ -93,6 +93,7 @@ fn run_command(command: CliCommand) -> Exit {
         CliCommand::Status(args) => control::status(&args, &env),
         CliCommand::Explain(args) => explain::run(&args, &env),
         CliCommand::Pause(args) => control::pause(&args, &env),
+        CliCommand::Silence(args) => control::silence(&args, &env),
         CliCommand::Resume(args) => control::resume(&args, &env),
         CliCommand::Restart(args) => control::restart(&args, &env),
         CliCommand::Start(args) => control::start(&args, &env),

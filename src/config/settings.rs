@@ -14,6 +14,7 @@ use crate::probe::http::spec::HttpSpec;
 use crate::probe::spec::ProbeSpec;
 use crate::serve::spec::ServeSpec;
 use crate::supervisor::embedded::spec::Program;
+use crate::tick::maintenance::MaintenanceSpec;
 
 /// Everything that one watchdog is configured with.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,8 @@ pub struct Settings {
     pub supervisor: SupervisorSettings,
     /// Where notifications go.
     pub notify: NotifySettings,
+    /// When restarts or reports are held back.
+    pub maintenance: Vec<MaintenanceSpec>,
     /// What is served where.
     pub serve: ServeSpec,
 }
@@ -64,6 +67,7 @@ impl Default for Settings {
             on_exit: OnExit::default(),
             supervisor: SupervisorSettings::default(),
             notify: NotifySettings::default(),
+            maintenance: Vec::new(),
             serve: ServeSpec::default(),
         }
     }

@@ -6,6 +6,7 @@ use super::checks::{CheckContext, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
 use super::include;
 use super::keys;
+use super::maintenance::read_maintenance;
 use super::notify::read_notify;
 use super::presets::{self, Preset};
 use super::program::{read_embedded, read_programs};
@@ -85,6 +86,7 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
     };
     let defaults = defaults(table, context);
     read.notify = read_notify(table);
+    read.maintenance = read_maintenance(table);
     read.serve = read_serve(table);
     read.programs = read_programs(table);
     read.on_exit = read_embedded(table);

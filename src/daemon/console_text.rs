@@ -86,7 +86,11 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
         | Decision::Rearmed
         | Decision::WarmingUp
         | Decision::Paused { .. }
+        | Decision::Silenced { .. }
+        | Decision::Withheld { .. }
         | Decision::Resumed
+        | Decision::MaintenanceBegan(_)
+        | Decision::MaintenanceOver
         | Decision::Reset
         | Decision::Inherited { .. }
         | Decision::Resuming { .. }

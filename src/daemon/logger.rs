@@ -216,7 +216,11 @@ fn log(note: &Note) {
         | Decision::WarmingUp
         | Decision::WarmedUp { .. }
         | Decision::Paused { .. }
+        | Decision::Silenced { .. }
+        | Decision::Withheld { .. }
         | Decision::Resumed
+        | Decision::MaintenanceBegan(_)
+        | Decision::MaintenanceOver
         | Decision::Reset
         | Decision::Inherited { .. }
         | Decision::Resuming { .. }

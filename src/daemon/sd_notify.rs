@@ -143,6 +143,7 @@ pub fn status(snapshot: &Snapshot) -> String {
         (totals.down, format!("down ({names})")),
         (totals.pending, "pending".to_owned()),
         (totals.paused, "paused".to_owned()),
+        (totals.silenced, "silenced".to_owned()),
         (totals.gave_up, "given up".to_owned()),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0);

@@ -180,7 +180,11 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         | Decision::Unasked { .. }
         | Decision::UnknownTargets { .. } => Some(line(at, 1, LineKind::ListFailed, said())),
         Decision::Paused { .. }
+        | Decision::Silenced { .. }
+        | Decision::Withheld { .. }
         | Decision::Resumed
+        | Decision::MaintenanceBegan(_)
+        | Decision::MaintenanceOver
         | Decision::Reset
         | Decision::RestartRequested
         | Decision::Refused(_) => Some(line(at, 1, LineKind::Person, said())),

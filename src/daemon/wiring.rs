@@ -23,6 +23,7 @@ use crate::serve;
 use crate::serve::spec::ServeSpec;
 use crate::supervisor::embedded::{Program, ProgramOutput};
 use crate::supervisor::{OutputStream, Supervisors, command, docker, supervisord, systemd};
+use crate::tick::maintenance::MaintenanceSpec;
 
 use super::executor::Clients;
 use super::notification_queue::{Notifiers, Recipient};
@@ -76,6 +77,7 @@ pub struct Parts {
     pub words: MailFormat,
     pub render_context: RenderContext,
     pub due: Vec<CheckPeriod>,
+    pub maintenance: Vec<MaintenanceSpec>,
     pub serve: serve::ServeSetup,
 }
 
@@ -155,6 +157,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             .iter()
             .map(|check| (check.name.clone(), check.every))
             .collect(),
+        maintenance: settings.maintenance.clone(),
         serve: serve::ServeSetup::new(serve_spec(settings))?,
         checks,
     })

@@ -10,9 +10,9 @@ use super::expectation::Expectation;
 use super::gate::Gate;
 use super::histogram::Histogram;
 use super::incident::{CheckResult, Incident};
-use super::memory::{Memory, Pause, ResultSample, Verifying};
+use super::memory::{Memory, ResultSample, Verifying};
 use super::moment::Moment;
-use super::monitor::Ticket;
+use super::monitor::{MaintenanceWindow, Ticket};
 use super::plan::{Remedy, UnknownTarget};
 use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
@@ -148,6 +148,8 @@ pub(super) struct CheckState {
     pub unasked: Vec<(Backend, CallError)>,
     /// The targets of which no supervisor knows a process, as far as it was asked.
     pub unknown_targets: Vec<UnknownTarget>,
+    /// The maintenance window that is open.
+    pub maintenance: Option<MaintenanceWindow>,
     /// A tick to be made up for when the probe under way is over.
     pub missed: Option<MissedTick>,
     /// The newest definitions do not have this check: it is kept until its action has ended, and not probed.
@@ -174,6 +176,7 @@ impl CheckState {
             unlisted: None,
             unasked: Vec::new(),
             unknown_targets: Vec::new(),
+            maintenance: None,
             missed: None,
             removed: false,
             counts: CheckCounts::default(),
@@ -265,11 +268,6 @@ impl CheckState {
         self.check.heartbeat.is_none()
             && !self.memory.settled
             && self.memory.grace_until.is_some_and(|until| now < until)
-    }
-
-    /// Whether a person's pause is in force.
-    pub fn paused(&self, now: Moment) -> Option<&Pause> {
-        self.memory.pause.as_ref().filter(|pause| pause.holds(now))
     }
 
     /// Remembers a result in short.

@@ -44,6 +44,9 @@ pub struct Incident {
     /// They were notified that it is being restarted, and not yet how that went.
     #[serde(default)]
     pub restarting_reported: bool,
+    /// The last report that a silence withheld: it is made when the silence is over, if it is still down then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<ReportKind>,
     /// It was opened by a restart by hand, and the threshold was not reached since.
     #[serde(default, alias = "by_hand")]
     pub manual: bool,
@@ -66,6 +69,7 @@ impl Incident {
             reports: 0,
             notified: false,
             restarting_reported: false,
+            withheld: None,
             manual: false,
             entries: Vec::new(),
             dropped: 0,
@@ -125,6 +129,7 @@ impl Incident {
             id: self.id.clone(),
             check: self.check.clone(),
             entries: Vec::new(),
+            withheld: self.withheld.clone(),
             ..*self
         }
     }
@@ -328,6 +333,11 @@ pub enum ReportKind {
 }
 
 impl ReportKind {
+    /// Whether it says that an incident has ended.
+    pub const fn ends_incident(&self) -> bool {
+        matches!(self, Self::Cured { .. } | Self::Recovered { .. })
+    }
+
     /// The word in JSON and subjects.
     pub const fn as_str(&self) -> &'static str {
         match self {

@@ -46,8 +46,11 @@ pub struct Memory {
     pub spent: Spent,
     /// When it was given up.
     pub gave_up: Option<Moment>,
-    /// Held by a person.
+    /// A person holds its restarts.
     pub pause: Option<Pause>,
+    /// A person holds its reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Pause>,
     /// An action whose success is not known yet.
     pub verifying: Option<Verifying>,
     /// Processes that were restarted in the open episode: the next attempt begins with the others.
@@ -104,6 +107,7 @@ impl Memory {
             spent,
             gave_up,
             pause,
+            silence,
             verifying,
             tried,
             warmed,
@@ -129,7 +133,7 @@ impl Memory {
             (status, status_since, counted, failing_since, pids, settled),
             (grace_until, attempts, acted, next_attempt, spent, gave_up),
             (
-                pause,
+                (pause, silence),
                 verifying,
                 tried,
                 warmed,
@@ -167,7 +171,7 @@ pub struct Episode {
     pub notified: bool,
 }
 
-/// A hold by a person.
+/// A hold on restarts or on reports, by a person or a maintenance window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
     /// As given.
@@ -177,6 +181,12 @@ pub struct Pause {
 }
 
 impl Pause {
+    /// One that begins now.
+    pub fn new(now: Moment, reason: String, lasting: Option<Duration>) -> Self {
+        let until = lasting.map(|span| now + span);
+        Self { reason, until }
+    }
+
     /// Whether it is in force.
     pub fn holds(&self, now: Moment) -> bool {
         self.until.is_none_or(|until| now < until)

@@ -58,7 +58,7 @@ pub use incident::{
 };
 pub use memory::{Episode, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
-pub use monitor::{CheckTick, Effect, Event, Limits, Monitor, Ticket};
+pub use monitor::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket};
 pub use notation::public_json;
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};

@@ -118,6 +118,7 @@ impl Moments for Memory {
             spent,
             gave_up,
             pause,
+            silence,
             verifying,
             tried: _,
             warmed,
@@ -141,6 +142,7 @@ impl Moments for Memory {
         }
         spent.each_moment(change);
         pause.each_moment(change);
+        silence.each_moment(change);
         verifying.each_moment(change);
         warmed.each_moment(change);
         heartbeats.each_moment(change);

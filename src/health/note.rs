@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::gate::Gate;
 use super::incident::{CheckResult, ReportKind};
 use super::moment::Moment;
+use super::monitor::MaintenanceWindow;
 use super::plan::UnknownTarget;
 use super::process::{Backend, ProcessName, ProcessState};
 use super::reason::{Phase, Reason};
@@ -119,8 +120,19 @@ pub enum Decision {
         reason: String,
         until: Option<Moment>,
     },
-    /// The pause is over.
+    /// Its reports are held back.
+    Silenced {
+        reason: String,
+        until: Option<Moment>,
+    },
+    /// This report is held back.
+    Withheld { kind: ReportKind },
+    /// A person took back what held its restarts or its reports.
     Resumed,
+    /// A maintenance window holds its restarts, its reports or both.
+    MaintenanceBegan(MaintenanceWindow),
+    /// The maintenance window is over.
+    MaintenanceOver,
     /// A person took back the giving up.
     Reset,
     /// A person wants it restarted.
@@ -315,7 +327,21 @@ impl fmt::Display for Decision {
             Self::Reporting { kind, .. } => write!(f, "reporting: {}", kind.as_str()),
             Self::Paused { reason, .. } if reason.is_empty() => f.write_str("paused"),
             Self::Paused { reason, .. } => write!(f, "paused: {reason}"),
+            Self::Silenced { reason, .. } if reason.is_empty() => f.write_str("silenced"),
+            Self::Silenced { reason, .. } => write!(f, "silenced: {reason}"),
+            Self::Withheld { kind } => {
+                write!(f, "not reported while it is silenced: {}", kind.as_str())
+            }
             Self::Resumed => f.write_str("resumed"),
+            Self::MaintenanceBegan(window) => {
+                let held = match (window.holds_restarts, window.holds_reports) {
+                    (true, true) => "restarts and reports are held back",
+                    (true, false) => "restarts are held back",
+                    (false, _) => "reports are held back",
+                };
+                write!(f, "{}: {held}", window.hold.reason)
+            }
+            Self::MaintenanceOver => f.write_str("maintenance is over"),
             Self::Reset => f.write_str("reset by hand"),
             Self::RestartRequested => f.write_str("a restart by hand is asked for"),
             Self::Refused(why) => write!(f, "not restarted by hand: {why}"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::Attempt;
 use super::check::CheckCounts;
 use super::incident::Incident;
-use super::memory::ResultSample;
+use super::memory::{Pause, ResultSample};
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
 use super::plan::UnknownTarget;
@@ -36,6 +36,8 @@ pub struct Totals {
     pub down: usize,
     pub pending: usize,
     pub paused: usize,
+    #[serde(default)]
+    pub silenced: usize,
     pub gave_up: usize,
     /// Probes under way.
     pub probing: usize,
@@ -83,8 +85,11 @@ pub struct CheckView {
     pub gave_up: Option<Moment>,
     #[serde(with = "rfc3339::optional")]
     pub rearm: Option<Moment>,
-    /// Held by a person.
+    /// What holds its restarts.
     pub pause: Option<PauseView>,
+    /// What holds its reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<PauseView>,
     /// What it is doing just now.
     pub busy: Option<ActivityView>,
     /// Since when it is warming up.
@@ -189,12 +194,21 @@ pub struct Spending {
     pub window: f64,
 }
 
-/// A hold by a person.
+/// A hold by a person or a maintenance window.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseView {
     pub reason: String,
     #[serde(with = "rfc3339::optional")]
     pub until: Option<Moment>,
+}
+
+impl From<&Pause> for PauseView {
+    fn from(pause: &Pause) -> Self {
+        Self {
+            reason: pause.reason.clone(),
+            until: pause.until,
+        }
+    }
 }
 
 /// A restart that was begun and is not finished.

@@ -12,7 +12,7 @@ use super::reply::Reply;
 use crate::health::{Incident, public_json};
 
 /// What can be done about one check.
-const ACTIONS: [&str; 4] = ["pause", "resume", "restart", "reset"];
+const ACTIONS: [&str; 5] = ["pause", "silence", "resume", "restart", "reset"];
 
 /// The version of the keys of what is read. Keys may be added to it; a change of meaning is another version.
 const SCHEMA: u32 = 1;
@@ -84,7 +84,7 @@ pub async fn answer(
             }
             other => Reply::error(
                 StatusCode::NOT_FOUND,
-                format!("no action {other:?}: expected pause, resume, restart or reset"),
+                format!("no action {other:?}: expected pause, silence, resume, restart or reset"),
             ),
         },
     }

@@ -90,9 +90,19 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
             family.sample(&labels, flag(check.status == status));
         }
     }
-    let mut family = page.gauge("httpok_check_paused", "Whether a person paused the check.");
+    let mut family = page.gauge(
+        "httpok_check_paused",
+        "Whether a person or a maintenance window holds the check's restarts.",
+    );
     for check in checks {
         family.sample(&[("check", &check.name)], flag(check.pause.is_some()));
+    }
+    let mut family = page.gauge(
+        "httpok_check_silenced",
+        "Whether a person or a maintenance window holds the check's reports.",
+    );
+    for check in checks {
+        family.sample(&[("check", &check.name)], flag(check.silence.is_some()));
     }
     let mut family = page.gauge(
         "httpok_check_gave_up",

@@ -1,9 +1,11 @@
 //! "Time to probe": from supervisord's TICK events or the watchdog's own timer; and the signals that ask the
 //! watchdog to stop or to read its configuration again. What follows from a tick is decided elsewhere.
 
+pub mod calendar;
 mod fd;
 mod interval;
 mod listener;
+pub mod maintenance;
 mod protocol;
 mod signals;
 

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Check, Counted, Decision, DownState, Effect, Event, Fails, Limits, Moment, Monitor,
-    NotifyMode, Outcome, PendingRestart, Plan, ProcessName, Reason, ReportKind, ResumeResult,
-    Scope, Skip, Ticket, Verdict,
+    ActionStep, Check, Counted, Decision, DownState, Effect, Event, Fails, Limits,
+    MaintenanceWindow, Moment, Monitor, NotifyMode, Outcome, PendingRestart, Plan, ProcessName,
+    Reason, ReportKind, ResumeResult, Scope, Skip, Ticket, Verdict,
 };
 
 use super::world::{PROCESSES, process};
@@ -72,6 +72,8 @@ struct Books {
     paused_until: Option<Option<Moment>>,
     /// The newest heartbeat, and whether it was a good one.
     heartbeat: Option<(Moment, bool)>,
+    silenced_until: Option<Option<Moment>>,
+    maintenance: Option<MaintenanceWindow>,
     told_down: bool,
     told_restarting: bool,
     told: BTreeSet<(String, u64)>,
@@ -95,6 +97,8 @@ impl Books {
             counted: Vec::new(),
             paused_until: None,
             heartbeat: None,
+            silenced_until: None,
+            maintenance: None,
             told_down: false,
             told_restarting: false,
             told: BTreeSet::new(),
@@ -104,8 +108,22 @@ impl Books {
     }
 
     fn is_paused(&self, now: Moment) -> bool {
-        let until = self.paused_until;
-        until.is_some_and(|until| until.is_none_or(|until| now < until))
+        self.is_held(now, self.paused_until, |window| window.holds_restarts)
+    }
+
+    fn is_silenced(&self, now: Moment) -> bool {
+        self.is_held(now, self.silenced_until, |window| window.holds_reports)
+    }
+
+    fn is_held(
+        &self,
+        now: Moment,
+        until: Option<Option<Moment>>,
+        holds: impl Fn(&MaintenanceWindow) -> bool,
+    ) -> bool {
+        let lasts = |until: Option<Moment>| until.is_none_or(|until| now < until);
+        let window = self.maintenance.as_ref().filter(|window| holds(window));
+        until.is_some_and(lasts) || window.is_some_and(|window| lasts(window.hold.until))
     }
 }
 
@@ -247,15 +265,37 @@ impl Auditor {
                 result,
                 ..
             } => self.resumed(now, process, outcome, result),
-            Event::Pause { check, lasting, .. } => {
+            Event::Pause {
+                check,
+                lasting,
+                silent,
+                ..
+            } => {
                 let known = self.checks.get_mut(check);
                 if let Some(books) = known.filter(|books| !books.gone || books.acting) {
-                    books.paused_until = Some(lasting.map(|span| now + span));
+                    let until = Some(lasting.map(|span| now + span));
+                    books.paused_until = until;
+                    if *silent {
+                        books.silenced_until = until;
+                    }
+                }
+            }
+            Event::Silence { check, lasting, .. } => {
+                let known = self.checks.get_mut(check);
+                if let Some(books) = known.filter(|books| !books.gone || books.acting) {
+                    books.silenced_until = Some(lasting.map(|span| now + span));
+                }
+            }
+            Event::Maintenance { check, window } => {
+                let known = self.checks.get_mut(check);
+                if let Some(books) = known.filter(|books| !books.gone || books.acting) {
+                    books.maintenance.clone_from(window);
                 }
             }
             Event::Resume { check } => {
                 if let Some(books) = self.checks.get_mut(check) {
                     books.paused_until = None;
+                    books.silenced_until = None;
                 }
             }
             Event::Heartbeat { check, failure } => {
@@ -337,8 +377,9 @@ impl Auditor {
         }
         *books = Books {
             gone: true,
-            // its pause is kept by name, and its incident is closed now
+            // its pause and silence are kept by name, and its incident is closed now
             paused_until: books.paused_until,
+            silenced_until: books.silenced_until,
             told: std::mem::take(&mut books.told),
             told_down: books.told_down,
             forgiven: actions,
@@ -552,6 +593,7 @@ impl Auditor {
                 &report.incident.id,
                 report.number,
                 &report.kind,
+                now,
             ),
             Effect::Note(note) => {
                 // a restart may be inherited for a check that is no more
@@ -773,9 +815,17 @@ impl Auditor {
         }
     }
 
-    /// Law 7: down and recovered alternate; nothing is reported twice.
-    fn report(&mut self, check: &str, incident: &str, number: u64, kind: &ReportKind) {
+    /// Law 7: down and recovered alternate; nothing is reported twice. Law 17: a silence holds.
+    fn report(&mut self, check: &str, incident: &str, number: u64, kind: &ReportKind, now: Moment) {
         let books = self.checks.get_mut(check).expect("it is known");
+        let ends = matches!(
+            kind,
+            ReportKind::Recovered { .. } | ReportKind::Cured { .. }
+        );
+        assert!(
+            ends || !books.is_silenced(now),
+            "law 17: reported during a silence"
+        );
         assert!(
             books.told.insert((incident.to_owned(), number)),
             "law 7: reported twice"

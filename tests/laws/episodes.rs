@@ -13,7 +13,7 @@ use super::world::process;
 
 const RUNNING: ProcessState = ProcessState::Running;
 
-fn at_once() -> Policy {
+pub fn at_once() -> Policy {
     Policy {
         fail: Fails::InARow(1),
         grace: Duration::ZERO,
@@ -22,7 +22,7 @@ fn at_once() -> Policy {
     }
 }
 
-fn limits() -> Limits {
+pub fn limits() -> Limits {
     Limits {
         max_restarts: None,
         panic_threshold: None,
@@ -31,9 +31,14 @@ fn limits() -> Limits {
 }
 
 /// A probe of a check that restarts nothing, which passes.
-fn pass(monitor: &mut Monitor, now: Moment, check: &str) {
+pub fn pass(monitor: &mut Monitor, now: Moment, check: &str) {
+    let _ = passes(monitor, now, check);
+}
+
+/// The same, and what follows.
+pub fn passes(monitor: &mut Monitor, now: Moment, check: &str) -> Vec<Effect> {
     let ticket = asked(&monitor.handle(now, tick(check, None))).expect("a probe begins");
-    let _ = monitor.handle(now, well(check, ticket));
+    monitor.handle(now, well(check, ticket))
 }
 
 fn well(check: &str, ticket: Ticket) -> Event {
@@ -52,7 +57,7 @@ fn well(check: &str, ticket: Ticket) -> Event {
 }
 
 /// The end of an action that has stopped `p0` in vain, so that no probe follows at once.
-fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) {
+pub fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) {
     let step = Step {
         at: now,
         took: Duration::ZERO,
@@ -146,7 +151,7 @@ fn a_bigger_budget_lifts_a_give_up_at_once() {
     }
 }
 
-fn reports(effects: &[Effect]) -> Vec<&Report> {
+pub fn reports(effects: &[Effect]) -> Vec<&Report> {
     let reports = effects.iter().filter_map(|effect| match effect {
         Effect::Report(report) => Some(&**report),
         _ => None,
@@ -290,6 +295,7 @@ fn a_removed_check_is_closed_with_a_report_and_comes_back_with_its_pause() {
         check: "c0".to_owned(),
         reason: "a test".to_owned(),
         lasting: None,
+        silent: true,
     };
     let _ = monitor.handle(at(1000), pause);
     let effects = monitor.handle(at(2000), reload(&[]));
@@ -303,7 +309,7 @@ fn a_removed_check_is_closed_with_a_report_and_comes_back_with_its_pause() {
     let effects = monitor.handle(at(3000), reload(&checks));
     assert_eq!(reports(&effects).len(), 0);
     let again = view(&monitor, at(3000), "c0");
-    assert!(again.pause.is_some() && again.incident.is_none());
+    assert!(again.pause.is_some() && again.silence.is_some() && again.incident.is_none());
     pass(&mut monitor, at(4000), "c0");
     let unchanged = monitor.take_closed("c0");
     assert!(unchanged.is_none(), "its passes are not of the old one");

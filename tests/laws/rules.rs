@@ -307,6 +307,7 @@ fn a_paused_check_does_not_hold_the_restarts_of_others() {
             check: "c0".to_owned(),
             reason: String::new(),
             lasting: None,
+            silent: false,
         },
     );
     let _ = fail(&mut monitor, at(0), "c0", ProcessState::Running, 900);

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use httpok::health::{
     ActionStep, Backend, Backoff, Budget, CallError, Check, CheckTick, Counted, Decision, Effect,
-    Event, Expectation, Fails, IntentId, Limits, Moment, Monitor, NotifyMode, Observation, Outcome,
-    PendingRestart, Phase, Plan, Policy, Process, ProcessName, ProcessState, Reason, Remedy,
-    ResumeResult, Scope, Selection, Skip, StatusLine, Step, Target, Trouble, Verdict, WarmUp,
+    Event, Expectation, Fails, IntentId, Limits, MaintenanceWindow, Moment, Monitor, NotifyMode,
+    Observation, Outcome, Pause, PendingRestart, Phase, Plan, Policy, Process, ProcessName,
+    ProcessState, Reason, Remedy, ResumeResult, Scope, Selection, Skip, StatusLine, Step, Target,
+    Trouble, Verdict, WarmUp,
 };
 use proptest::prelude::*;
 
@@ -24,6 +25,9 @@ pub enum Op {
     Tick(usize, Option<u16>),
     Answer(usize, u8),
     Pause(usize, Option<u16>),
+    Silence(usize, Option<u16>),
+    /// A maintenance window that holds restarts, reports, both or nothing: then it is over.
+    Maintenance(usize, bool, bool, Option<u16>),
     Resume(usize),
     /// A heartbeat, which reports a failure or not.
     Beat(usize, bool),
@@ -47,6 +51,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         6 => (0_usize..4, prop::option::weighted(0.3, 0_u16..20_000)).prop_map(|(c, age)| Op::Tick(c, age)),
         14 => (0_usize..8, any::<u8>()).prop_map(|(i, how)| Op::Answer(i, how)),
         1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Pause(c, ms)),
+        1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Silence(c, ms)),
+        1 => (0_usize..4, any::<bool>(), any::<bool>(), prop::option::of(any::<u16>()))
+            .prop_map(|(c, restarts, reports, ms)| Op::Maintenance(c, restarts, reports, ms)),
         1 => (0_usize..4).prop_map(Op::Resume),
         3 => (0_usize..4, prop::bool::weighted(0.2)).prop_map(|(c, failed)| Op::Beat(c, failed)),
         1 => (0_usize..4).prop_map(Op::Reset),
@@ -276,7 +283,25 @@ impl World {
                 check: name(check),
                 reason: "deploy".into(),
                 lasting: lasting.map(|ms| Duration::from_millis(ms.into())),
+                silent: lasting.is_some_and(|ms| ms % 3 == 0),
             }),
+            Op::Silence(check, lasting) => self.feed(Event::Silence {
+                check: name(check),
+                reason: "deploy".into(),
+                lasting: lasting.map(|ms| Duration::from_millis(ms.into())),
+            }),
+            Op::Maintenance(check, restarts, reports, lasting) => {
+                let lasting = lasting.map(|ms| Duration::from_millis(ms.into()));
+                let window = MaintenanceWindow {
+                    hold: Pause::new(self.now, "maintenance".into(), lasting),
+                    holds_restarts: *restarts,
+                    holds_reports: *reports,
+                };
+                self.feed(Event::Maintenance {
+                    check: name(check),
+                    window: (*restarts || *reports).then_some(window),
+                });
+            }
             Op::Resume(check) => self.feed(Event::Resume { check: name(check) }),
             Op::Beat(check, failed) => self.feed(Event::Heartbeat {
                 check: name(check),

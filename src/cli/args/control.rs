@@ -79,9 +79,20 @@ pub struct ChosenArgs {
 #[derive(Args, Debug)]
 pub struct PauseArgs {
     #[command(flatten)]
+    pub hold: HoldArgs,
+
+    /// Silence them, too: nothing is restarted and nothing is reported
+    #[arg(long)]
+    pub silent: bool,
+}
+
+/// `httpok silence`, and what `httpok pause` has in common with it.
+#[derive(Args, Debug)]
+pub struct HoldArgs {
+    #[command(flatten)]
     pub chosen: ChosenArgs,
 
-    /// End the pause by itself after so long: 30m, 2h [default: until resume]
+    /// End it by itself after so long: 30m, 2h [default: until resume]
     #[arg(long = "for", value_name = "DURATION", value_parser = values::timeout)]
     pub lasting: Option<Duration>,
 

@@ -128,6 +128,18 @@ pub const PAUSE: &[Example] = &[
         "Everything whose name begins with shop, and the database",
         "httpok pause 'shop*' database --for 1h",
     ),
+    (
+        "Without reports, too",
+        "httpok pause shop --silent --for 30m --reason 'deploying 2.1'",
+    ),
+];
+
+pub const SILENCE: &[Example] = &[
+    (
+        "During a deployment, after which it passes or is reported",
+        "httpok silence 'shop*' --for 20m --reason deploy",
+    ),
+    ("Before it is over", "httpok resume 'shop*'"),
 ];
 
 pub const BEAT: &[Example] = &[
@@ -245,6 +257,7 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-status" => STATUS,
         "httpok-explain" => EXPLAIN,
         "httpok-pause" => PAUSE,
+        "httpok-silence" => SILENCE,
         "httpok-resume" => RESUME,
         "httpok-restart" => RESTART,
         "httpok-start" => START,

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
-    BeatArgs, ChecksArgs, ChosenArgs, ExplainArgs, HealthSetArgs, MonitorArgs, PauseArgs,
+    BeatArgs, ChecksArgs, ChosenArgs, ExplainArgs, HealthSetArgs, HoldArgs, MonitorArgs, PauseArgs,
     ProgramArgs, SimulateArgs, StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
@@ -24,10 +24,10 @@ pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 21] = [
-    "check", "watch", "run", "sample", "status", "explain", "pause", "resume", "restart", "start",
-    "stop", "beat", "reset", "reload", "notify", "health", "monitor", "simulate", "config",
-    "generate", "help",
+const COMMANDS: [&str; 22] = [
+    "check", "watch", "run", "sample", "status", "explain", "pause", "silence", "resume",
+    "restart", "start", "stop", "beat", "reset", "reload", "notify", "health", "monitor",
+    "simulate", "config", "generate", "help",
 ];
 
 /// Help is no wider than this, however wide the terminal is.
@@ -132,11 +132,21 @@ pub enum CliCommand {
     /// Keep checks from restarting anything for a while
     ///
     /// A check that is paused is still probed and still reported. Nothing is restarted for it until the pause is over,
-    /// is ended by resume, or a person says restart. A pause outlives the watchdog.
+    /// is ended by resume, or a person says restart. A pause outlives the watchdog. --silent holds the reports, too.
     #[command(after_long_help = examples::help(examples::PAUSE))]
     Pause(PauseArgs),
 
-    /// End the pause of checks
+    /// Keep checks from being reported for a while
+    ///
+    /// A check that is silenced is still probed and still restarted, but nobody is notified of it until the silence is
+    /// over or is ended by resume; a check that is down then is reported once. That a check is up again is always
+    /// reported when it was reported to be down, so that no pager stays red. A silence outlives the watchdog.
+    #[command(after_long_help = examples::help(examples::SILENCE))]
+    Silence(HoldArgs),
+
+    /// End the pause and the silence of checks
+    ///
+    /// A maintenance window of the configuration file goes on.
     #[command(after_long_help = examples::help(examples::RESUME))]
     Resume(ChecksArgs),
 

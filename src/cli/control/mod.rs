@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::cli::args::{
-    ChecksArgs, ChosenArgs, HealthSetArgs, NotifyCommand, PauseArgs, ProgramArgs, StatusArgs,
-    WatchdogArgs,
+    ChecksArgs, ChosenArgs, HealthSetArgs, HoldArgs, NotifyCommand, PauseArgs, ProgramArgs,
+    StatusArgs, WatchdogArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
@@ -23,9 +23,7 @@ use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
-use crate::health::CheckView;
-use crate::health::ProcessName;
-use crate::health::counted;
+use crate::health::{CheckView, PauseView, ProcessName, counted};
 use crate::terminal;
 
 use find::{FoundWatchdog, chosen, reply_text, watchdogs};
@@ -104,23 +102,57 @@ fn status_json(found: &[FoundWatchdog]) -> String {
 
 /// `httpok pause`.
 pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {
+    let HoldArgs {
+        chosen,
+        lasting,
+        reason,
+        place,
+    } = &args.hold;
     let ask = |check| ControlCommand::Pause {
+        check,
+        reason: reason.clone(),
+        lasting: *lasting,
+        silent: args.silent,
+    };
+    each("pause", (place, chosen), ask, pause_text, env)
+}
+
+/// `httpok silence`.
+pub fn silence(args: &HoldArgs, env: Env<'_>) -> Exit {
+    let ask = |check| ControlCommand::Silence {
         check,
         reason: args.reason.clone(),
         lasting: args.lasting,
     };
-    each("pause", (&args.place, &args.chosen), ask, pause_text, env)
+    let text = |check: &CheckView| {
+        let name = visible::line(&check.name);
+        let silence = check.silence.clone().unwrap_or_default();
+        format!(
+            "{name} is probed, but not reported, {}",
+            hold_text(check, &silence)
+        )
+    };
+    each("silence", (&args.place, &args.chosen), ask, text, env)
+}
+
+/// Until when and why.
+fn hold_text(check: &CheckView, hold: &PauseView) -> String {
+    let until = hold.until.map_or_else(
+        || format!("until httpok resume {}", visible::line(&check.name)),
+        |until| format!("until {}", stamp(until)),
+    );
+    match hold.reason.is_empty() {
+        true => until,
+        false => format!("{until}: {}", visible::line(&hold.reason)),
+    }
 }
 
 fn pause_text(check: &CheckView) -> String {
     let pause = check.pause.clone().unwrap_or_default();
-    let until = pause.until.map_or_else(
-        || format!("until httpok resume {}", visible::line(&check.name)),
-        |until| format!("until {}", stamp(until)),
-    );
-    let reason = match pause.reason.is_empty() {
-        true => String::new(),
-        false => format!(": {}", visible::line(&pause.reason)),
+    let until = hold_text(check, &pause);
+    let what = match check.silence.as_ref() == Some(&pause) {
+        true => "neither restarted nor reported",
+        false => "not restarted",
     };
     let name = visible::line(&check.name);
     let owed: Vec<_> = check
@@ -136,7 +168,7 @@ fn pause_text(check: &CheckView) -> String {
             owed.join(", ")
         ),
     };
-    format!("{name} is probed, but not restarted, {until}{reason}{once_more}")
+    format!("{name} is probed, but {what}, {until}{once_more}")
 }
 
 /// `httpok resume`.
@@ -145,7 +177,7 @@ pub fn resume(args: &ChecksArgs, env: Env<'_>) -> Exit {
         "resume",
         (&args.place, &args.chosen),
         |check| ControlCommand::Resume { check },
-        |check| paused_text(check, "is not paused"),
+        |check| paused_text(check, "is neither paused nor silenced"),
         env,
     )
 }

@@ -10,7 +10,9 @@ use crate::cli::render::columns::{Cell, Column, table};
 use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::visible;
 use crate::cli::render::{near, span};
-use crate::health::{ActivityView, CheckResultView, CheckView, Moment, Spending, Status, Verdict};
+use crate::health::{
+    ActivityView, CheckResultView, CheckView, Moment, PauseView, Spending, Status, Verdict,
+};
 use crate::terminal::cut;
 
 /// The most columns of what was wrong.
@@ -157,6 +159,12 @@ fn last_probe(last: &CheckResultView, now: Moment) -> String {
     format!("{}{why} {ago}{colon}{detail}", last.verdict)
 }
 
+fn because(hold: &PauseView) -> String {
+    let reason = visible::line(&hold.reason);
+    let colon = if reason.is_empty() { "" } else { ": " };
+    format!("{colon}{reason}")
+}
+
 /// What will happen, or what keeps it from happening.
 fn next(check: &CheckView, now: Moment) -> String {
     if let Some(ActivityView::Restarting { since, on }) = &check.busy {
@@ -173,15 +181,24 @@ fn next(check: &CheckView, now: Moment) -> String {
             Some(until) => format!("paused until {}", near(until, now)),
             None => "paused".to_owned(),
         };
-        let reason = visible::line(&pause.reason);
-        let colon = if reason.is_empty() { "" } else { ": " };
-        return format!("{until}{colon}{reason}");
+        let and = match &check.silence {
+            Some(silence) if silence == pause => " and silenced",
+            _ => "",
+        };
+        return format!("{until}{and}{}", because(pause));
     }
     if check.gave_up.is_some() {
         return match check.rearm {
             Some(rearm) => format!("gave up; again from {}", near(rearm, now)),
             None => "gave up; by hand only".to_owned(),
         };
+    }
+    if let Some(silence) = &check.silence {
+        let until = match silence.until {
+            Some(until) => format!("silenced until {}", near(until, now)),
+            None => "silenced".to_owned(),
+        };
+        return format!("{until}{}", because(silence));
     }
     if let Some(held) = &check.held {
         return format!("no restart: {}", visible::line(held));

@@ -201,6 +201,8 @@ impl Replay<'_> {
             | Event::Inherited(_)
             | Event::Delivered { .. }
             | Event::Pause { .. }
+            | Event::Silence { .. }
+            | Event::Maintenance { .. }
             | Event::Resume { .. }
             | Event::Heartbeat { .. }
             | Event::Removed { .. }

@@ -192,6 +192,19 @@ impl Reader<'_> {
                 reason,
                 lasting: until.map(|until| until.since(note.at)),
             },
+            Decision::Silenced { reason, until } => TraceEvent::Silence {
+                check: check.clone(),
+                reason,
+                lasting: until.map(|until| until.since(note.at)),
+            },
+            Decision::MaintenanceBegan(window) => TraceEvent::Maintenance {
+                check: check.clone(),
+                window: Some(window),
+            },
+            Decision::MaintenanceOver => TraceEvent::Maintenance {
+                check: check.clone(),
+                window: None,
+            },
             Decision::Resumed => TraceEvent::Resume(check.clone()),
             Decision::Reset => TraceEvent::Reset(check.clone()),
             Decision::RestartRequested => TraceEvent::ManualRestart(check.clone()),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::health::{Reason, Verdict};
+use crate::health::{MaintenanceWindow, Reason, Verdict};
 
 /// Something that happens in a written trace.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,18 @@ pub enum TraceEvent {
         reason: String,
         lasting: Option<Duration>,
     },
-    /// A person ends the pause.
+    /// A person silences a check.
+    Silence {
+        check: String,
+        reason: String,
+        lasting: Option<Duration>,
+    },
+    /// A maintenance window begins, or is over.
+    Maintenance {
+        check: String,
+        window: Option<MaintenanceWindow>,
+    },
+    /// A person ends the pause and the silence.
     Resume(String),
     /// A person resets a check.
     Reset(String),

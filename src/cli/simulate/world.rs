@@ -124,6 +124,20 @@ impl<'a> World<'a> {
                 check: check.clone(),
                 reason: reason.clone(),
                 lasting: *lasting,
+                silent: false,
+            }),
+            TraceEvent::Silence {
+                check,
+                reason,
+                lasting,
+            } => self.feed(Event::Silence {
+                check: check.clone(),
+                reason: reason.clone(),
+                lasting: *lasting,
+            }),
+            TraceEvent::Maintenance { check, window } => self.feed(Event::Maintenance {
+                check: check.clone(),
+                window: window.clone(),
             }),
             TraceEvent::Resume(check) => self.feed(Event::Resume {
                 check: check.clone(),

@@ -18,6 +18,13 @@ pub fn step(fields: &mut TraceFields, known: &[&str]) -> Option<TraceStep> {
             reason: fields.text("reason").unwrap_or_default(),
             lasting: fields.span("for"),
         })
+    } else if fields.has("silence") {
+        let check = fields.check("silence", known);
+        check.map(|check| TraceEvent::Silence {
+            check,
+            reason: fields.text("reason").unwrap_or_default(),
+            lasting: fields.span("for"),
+        })
     } else if fields.has("resume") {
         fields.check("resume", known).map(TraceEvent::Resume)
     } else if fields.has("reset") {

@@ -5,6 +5,7 @@
 mod check;
 mod example;
 mod kind;
+mod maintenance;
 mod notify;
 mod program;
 mod schema;

@@ -2,6 +2,7 @@
 
 use super::check::CHECK;
 use super::kind::{Kind, SPAN};
+use super::maintenance::MAINTENANCE;
 use super::notify::{MAIL, NOTIFY, WEBHOOK};
 use super::program::{EMBEDDED, PROGRAM};
 use super::serve::SERVE;
@@ -86,7 +87,7 @@ static KEYS: [Key; 9] = [
     ),
 ];
 
-static TABLES: [Key; 9] = [
+static TABLES: [Key; 10] = [
     table(
         DEFAULTS,
         Kind::Table(&CHECK),
@@ -105,6 +106,11 @@ static TABLES: [Key; 9] = [
         "Reports by HTTP requests.",
     ),
     table("notify", Kind::Tables(&NOTIFY), "Who gets which reports."),
+    table(
+        "maintenance",
+        Kind::Tables(&MAINTENANCE),
+        "Recurring times in which restarts or reports are held back.",
+    ),
     table("serve", Kind::Table(&SERVE), "What is served where."),
     table(
         "program",

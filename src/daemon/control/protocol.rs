@@ -4,6 +4,7 @@
 //! ```text
 //! {"version":1,"ask":"status"}
 //! {"version":1,"ask":"pause","check":"shop","reason":"deploy","for":1800}    `for`: seconds, may be left out
+//!     likewise silence; with "silent":true a pause is a silence, too
 //! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
 //! {"version":1,"ask":"beat","check":"backup","fail":"disk full"}    `fail` may be left out
 //! {"version":1,"ask":"start","program":"worker"}     and likewise stop
@@ -49,6 +50,23 @@ pub struct RequestLine {
 pub enum ControlCommand {
     Status,
     Pause {
+        check: String,
+        #[serde(default)]
+        reason: String,
+        #[serde(
+            rename = "for",
+            default,
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "to_seconds",
+            deserialize_with = "from_seconds"
+        )]
+        lasting: Option<Duration>,
+        /// Hold its reports, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        silent: bool,
+    },
+    /// Hold a check's reports.
+    Silence {
         check: String,
         #[serde(default)]
         reason: String,
@@ -256,6 +274,7 @@ mod tests {
                     check: shop(),
                     reason: String::new(),
                     lasting: Some(Duration::from_millis(1500)),
+                    silent: false,
                 },
             ),
             (
@@ -264,6 +283,24 @@ mod tests {
                     check: shop(),
                     reason: "deploy".to_owned(),
                     lasting: None,
+                    silent: false,
+                },
+            ),
+            (
+                r#"{"version":1,"ask":"pause","check":"shop","silent":true}"#,
+                ControlCommand::Pause {
+                    check: shop(),
+                    reason: String::new(),
+                    lasting: None,
+                    silent: true,
+                },
+            ),
+            (
+                r#"{"version":1,"ask":"silence","check":"shop","for":60}"#,
+                ControlCommand::Silence {
+                    check: shop(),
+                    reason: String::new(),
+                    lasting: Some(Duration::from_secs(60)),
                 },
             ),
             (

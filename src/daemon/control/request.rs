@@ -72,6 +72,7 @@ impl PendingRequest {
                 };
             }
             ControlCommand::Pause { check, .. }
+            | ControlCommand::Silence { check, .. }
             | ControlCommand::Resume { check }
             | ControlCommand::Restart { check }
             | ControlCommand::Beat { check, .. }
@@ -105,8 +106,19 @@ impl PendingRequest {
                 failure: fail.clone(),
             },
             ControlCommand::Pause {
-                reason, lasting, ..
+                reason,
+                lasting,
+                silent,
+                ..
             } => Event::Pause {
+                check: check.clone(),
+                reason: reason.clone(),
+                lasting: *lasting,
+                silent: *silent,
+            },
+            ControlCommand::Silence {
+                reason, lasting, ..
+            } => Event::Silence {
                 check: check.clone(),
                 reason: reason.clone(),
                 lasting: *lasting,

@@ -4,6 +4,7 @@
 
 mod clock_steps;
 mod effects;
+mod maintenance;
 mod passes;
 mod reload;
 mod requests;
@@ -37,6 +38,7 @@ use super::sd_notify::{self, SdNotify};
 use super::serving::Serving;
 use super::ticks::{CheckPeriod, Ticks};
 use super::wiring::Parts;
+use maintenance::Maintenance;
 use passes::Passes;
 use reload::{FixedKeys, Reloader};
 
@@ -78,6 +80,7 @@ pub struct Watchdog {
     wall_offset: i64,
     /// How often supervisord's ticks come, once it was said which checks are due more often.
     tick_period: Option<Duration>,
+    maintenance: Maintenance,
     /// Checks of an earlier run with an open incident, which are not defined any more.
     removed: Vec<String>,
     /// When the end must have come, once it was asked for and somebody counts the seconds.
@@ -174,6 +177,7 @@ impl Watchdog {
             passes: Passes::default(),
             wall_offset,
             tick_period: None,
+            maintenance: Maintenance::new(parts.maintenance),
             removed: Vec::new(),
             ends_by: None,
         }
@@ -262,6 +266,7 @@ impl Watchdog {
                 }),
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
+                () = self.maintenance.due(), if ending.is_none() => self.keep_maintenance(),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),
                 ticks = self.ticks.next(&self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
@@ -318,6 +323,7 @@ impl Watchdog {
             journal.begin(self.executor.clock.now(), &self.monitor);
         }
         self.close_removed();
+        self.keep_maintenance();
         self.recover().await;
         Ok(lock)
     }

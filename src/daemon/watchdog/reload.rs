@@ -281,6 +281,7 @@ impl Watchdog {
             limits: parts.limits,
             forgot,
         });
+        self.set_maintenance(parts.maintenance);
         self.notification_queue.report_unclaimed();
         Ok(())
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::budget::Budget;
 use super::super::check::Check;
 use super::super::incident::{CheckResult, Report, ReportKind};
+use super::super::memory::Pause;
 use super::super::note::Note;
 use super::super::observation::Observation;
 use super::super::pending::{PendingRestart, ResumeResult};
@@ -95,14 +96,28 @@ pub enum Event {
         check: String,
         reason: String,
         lasting: Option<Duration>,
+        /// Its reports are held, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        silent: bool,
     },
-    /// A person takes the hold back.
+    /// A person holds a check's reports.
+    Silence {
+        check: String,
+        reason: String,
+        lasting: Option<Duration>,
+    },
+    /// A person takes back what holds its restarts and its reports.
     Resume { check: String },
     /// A check that is not probed says how it is; `failure` is what is wrong.
     Heartbeat {
         check: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<String>,
+    },
+    /// A maintenance window of a check has begun, is another one, or is over.
+    Maintenance {
+        check: String,
+        window: Option<MaintenanceWindow>,
     },
     /// A person says that it is fine to try again.
     Reset { check: String },
@@ -130,6 +145,17 @@ pub enum Event {
     ClockSet { by: i64 },
     /// The end is near: no new action.
     Shutdown,
+}
+
+/// A maintenance window that is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceWindow {
+    /// Why and until when.
+    pub hold: Pause,
+    /// Whether restarts are held back.
+    pub holds_restarts: bool,
+    /// Whether reports are.
+    pub holds_reports: bool,
 }
 
 /// Time to probe a check.

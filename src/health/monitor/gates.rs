@@ -82,13 +82,6 @@ impl CheckState {
         self.gate_of_pause(cx).or_else(|| self.gate_of_others(cx))
     }
 
-    pub(super) fn gate_of_pause(&self, cx: &Context<'_>) -> Option<Gate> {
-        let pause = self.paused(cx.now)?;
-        Some(Gate::Paused {
-            reason: pause.reason.clone(),
-        })
-    }
-
     pub(super) fn gate_of_overall_budget(&self, cx: &Context<'_>) -> Option<Gate> {
         let budget = cx.shared.limits.max_restarts?;
         let exhausted = cx.shared.spent.exhausted(cx.now, budget);
@@ -170,9 +163,6 @@ impl CheckState {
         self.memory.verifying = None;
         if let Some(incident) = self.memory.incident.as_mut() {
             incident.note(cx.now, IncidentEvent::GaveUp);
-            // a person who hears that it was given up knows that it is down
-            incident.notified = true;
-            incident.restarting_reported = false;
         }
         let policy = &self.check.policy;
         let window = policy.restarts.map(|budget| budget.window);

@@ -1,6 +1,6 @@
 //! The only place where anything is decided: events in, effects out. Each check is a state machine of its own
 //! ([`CheckState`]), split into one file per kind of decision: `probing` begins probes, `counting` counts their
-//! results, `gates` says whether to act, `attempt` acts, `rolling` goes from one process to the next, `manual`
+//! results, `gates` says whether to act, `holds` what a person or a maintenance window holds back, `attempt` acts, `rolling` goes from one process to the next, `manual`
 //! restarts by hand, `pending` finishes restarts that were left unfinished, `warmup` warms up, `reporting`
 //! reports. `shared` is what the checks share. Here is the monitor, which routes; `view` only shows.
 
@@ -9,6 +9,7 @@ mod counting;
 mod event;
 mod gates;
 mod heartbeat;
+mod holds;
 mod manual;
 mod moments;
 mod pending;
@@ -35,7 +36,7 @@ use pending::Pending;
 use removed::Removed;
 use shared::{Context, Shared};
 
-pub use event::{CheckTick, Effect, Event, Limits, Ticket};
+pub use event::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Ticket};
 
 /// All checks and what they share.
 #[derive(Clone, Debug)]
@@ -219,26 +220,38 @@ impl Monitor {
                 check,
                 reason,
                 lasting,
+                silent,
             } => self.with(now, &check, &mut effects, |check, cx| {
-                let until = lasting.map(|span| cx.now + span);
-                check.memory.pause = Some(Pause {
-                    reason: reason.clone(),
-                    until,
-                });
-                cx.note(&check.check.name, Decision::Paused { reason, until });
+                let hold = Pause::new(now, reason, lasting);
+                if silent {
+                    check.silence(hold.clone(), cx);
+                }
+                check.pause(hold, cx);
+            }),
+            Event::Silence {
+                check,
+                reason,
+                lasting,
+            } => self.with(now, &check, &mut effects, |check, cx| {
+                check.silence(Pause::new(now, reason, lasting), cx);
             }),
             Event::Resume { check } => {
-                self.with(now, &check, &mut effects, |check, cx| {
-                    if check.memory.pause.take().is_some() {
-                        cx.note(&check.check.name, Decision::Resumed);
-                    }
-                });
+                self.with(now, &check, &mut effects, CheckState::resume);
                 self.retry_of(now, &check, &mut effects);
             }
             Event::Heartbeat { check, failure } => {
                 self.with(now, &check, &mut effects, |check, cx| {
                     check.heartbeat(failure, cx);
                 });
+            }
+            Event::Maintenance { check, window } => {
+                let is_over = window.is_none();
+                self.with(now, &check, &mut effects, |check, cx| {
+                    check.maintenance(window, cx);
+                });
+                if is_over {
+                    self.retry_of(now, &check, &mut effects);
+                }
             }
             Event::Reset { check } => {
                 self.with(now, &check, &mut effects, CheckState::reset);

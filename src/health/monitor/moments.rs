@@ -44,6 +44,7 @@ impl Moments for CheckState {
             unlisted: _,
             unasked: _,
             unknown_targets: _,
+            maintenance,
             missed,
             removed: _,
             counts: _,
@@ -53,6 +54,9 @@ impl Moments for CheckState {
         activity.each_moment(change);
         attempt.each_moment(change);
         warming.each_moment(change);
+        if let Some(window) = maintenance {
+            window.hold.each_moment(change);
+        }
         missed.each_moment(change);
     }
 }

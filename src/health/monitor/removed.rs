@@ -100,12 +100,14 @@ impl CheckState {
     pub(super) fn again(self, check: Check) -> Self {
         let Memory {
             pause,
+            silence,
             spent,
             samples,
             ..
         } = self.memory;
         let memory = Memory {
             pause,
+            silence,
             spent,
             samples,
             ..Memory::default()

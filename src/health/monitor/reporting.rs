@@ -16,11 +16,26 @@ use super::shared::Context;
 const REPORT_WITHIN: Duration = Duration::from_secs(60);
 
 impl CheckState {
-    /// Makes a report about the open incident.
+    /// Makes a report about the open incident, unless it is withheld.
     pub(super) fn report(&mut self, kind: ReportKind, cx: &mut Context<'_>) {
+        if self.withholds(&kind, cx) {
+            return;
+        }
         let Some(incident) = self.memory.incident.as_mut() else {
             return;
         };
+        if let ReportKind::Down { .. } | ReportKind::GaveUp { .. } = kind {
+            // who hears that it was given up knows that it is down
+            incident.notified = true;
+            incident.restarting_reported = matches!(
+                kind,
+                ReportKind::Down {
+                    state: DownState::Restarting,
+                    ..
+                }
+            );
+            incident.withheld = None;
+        }
         incident.reports += 1;
         let report = Report {
             number: incident.reports,
@@ -56,7 +71,7 @@ impl CheckState {
             // the person who asked for it knows
             return;
         }
-        let Some(incident) = self.memory.incident.as_mut() else {
+        let Some(incident) = self.memory.incident.as_ref() else {
             return;
         };
         let is_restarting = down == DownState::Restarting;
@@ -64,8 +79,10 @@ impl CheckState {
         if incident.notified && !update {
             return;
         }
-        incident.notified = true;
-        incident.restarting_reported = is_restarting;
+        if let (DownState::Held(_), Some(ReportKind::GaveUp { .. })) = (&down, &incident.withheld) {
+            // that it was given up says more, and is reported when the silence is over
+            return;
+        }
         let kind = ReportKind::Down {
             state: down,
             update,
@@ -144,6 +161,7 @@ impl CheckState {
                 self.memory.verifying = None;
             }
         }
+        self.report_withheld(cx);
         self.remind(cx);
     }
 
@@ -165,7 +183,7 @@ impl CheckState {
 
     /// Degraded and unknown results lead to no action; when they last, that is reported once.
     pub(super) fn report_episodes(&mut self, result: &CheckResult, cx: &mut Context<'_>) {
-        let episode = self.count_episodes(result.judgement.verdict);
+        let episode = self.count_episodes(result.judgement.verdict, cx);
         let kind = match (episode, self.check.policy.notify) {
             (Some(kind), NotifyMode::Changes) => kind,
             (Some(_), NotifyMode::EveryAction) | (None, _) => return,
@@ -190,8 +208,12 @@ impl CheckState {
 
     /// Counts results that are degraded or unknown; says what is to be reported when one of them has lasted
     /// for as many probes as a fail must.
-    fn count_episodes(&mut self, verdict: Verdict) -> Option<ReportKind> {
-        let needed = Streak::needed(self.check.policy.fail);
+    fn count_episodes(&mut self, verdict: Verdict, cx: &Context<'_>) -> Option<ReportKind> {
+        // during a silence they are counted, and reported after it if they last until then
+        let needed = match self.silenced(cx.now) {
+            Some(_) => u32::MAX,
+            None => Streak::needed(self.check.policy.fail),
+        };
         if verdict == Verdict::Unknown {
             return self
                 .memory

@@ -282,7 +282,7 @@ impl Shared {
         let failing = Failing {
             since: known.or(opened).unwrap_or(now),
             gave_up: state.memory.gave_up.is_some(),
-            pause: state.memory.pause.clone(),
+            pause: state.paused(now).cloned(),
         };
         self.failing.insert(name.clone(), failing);
     }

@@ -41,6 +41,7 @@ impl Monitor {
                 down: stands(Status::Down),
                 pending: stands(Status::Pending),
                 paused: count(&|state| state.paused(now).is_some()),
+                silenced: count(&|state| state.silenced(now).is_some()),
                 gave_up: count(&|state| state.memory.gave_up.is_some()),
                 probing: count(&|state| {
                     matches!(
@@ -111,10 +112,8 @@ impl CheckState {
             rearm: memory
                 .gave_up
                 .and_then(|gave_up| Some(gave_up + policy.rearm?)),
-            pause: self.paused(now).map(|pause| PauseView {
-                reason: pause.reason.clone(),
-                until: pause.until,
-            }),
+            pause: self.paused(now).map(PauseView::from),
+            silence: self.silenced(now).map(PauseView::from),
             busy: self.busy(),
             warming: self.warming.as_ref().map(|warming| warming.since),
             rolling: self.attempt.as_ref().and_then(RollingView::of),

@@ -60,18 +60,28 @@ pub fn check(view: &View, check: &CheckView, incidents: &[Incident], token: Opti
 }
 
 fn actions(check: &CheckView) -> Vec<PageAction> {
-    let mut actions = vec![match check.pause {
-        Some(_) => PageAction {
+    let mut actions = Vec::new();
+    if check.pause.is_some() || check.silence.is_some() {
+        actions.push(PageAction {
             word: "resume",
             label: "Resume",
-            about: "Let it be restarted again",
-        },
-        None => PageAction {
+            about: "Let it be restarted and reported again",
+        });
+    }
+    if check.pause.is_none() {
+        actions.push(PageAction {
             word: "pause",
             label: "Pause",
             about: "Probe it, but restart nothing",
-        },
-    }];
+        });
+    }
+    if check.silence.is_none() {
+        actions.push(PageAction {
+            word: "silence",
+            label: "Silence",
+            about: "Probe and restart it, but report nothing",
+        });
+    }
     if !check.targets.is_empty() {
         actions.push(PageAction {
             word: "restart",

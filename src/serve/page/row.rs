@@ -207,14 +207,15 @@ pub fn note(check: &CheckView, now: Moment) -> String {
             roll.awaiting
         ));
     }
-    if let Some(pause) = &check.pause {
-        let until = match pause.until {
-            Some(until) => format!("paused for {} more", span(until.since(now))),
-            None => "paused".to_owned(),
+    for (word, hold) in [("paused", &check.pause), ("silenced", &check.silence)] {
+        let Some(hold) = hold else { continue };
+        let until = match hold.until {
+            Some(until) => format!("{word} for {} more", span(until.since(now))),
+            None => word.to_owned(),
         };
-        parts.push(match pause.reason.is_empty() {
+        parts.push(match hold.reason.is_empty() {
             true => until,
-            false => format!("{until}: {}", pause.reason),
+            false => format!("{until}: {}", hold.reason),
         });
     }
     if check.gave_up.is_some() {

@@ -1,0 +1,74 @@
+//! `[[maintenance]]`: recurring times in which restarts or reports are held back.
+
+use std::time::Duration;
+
+use super::diagnostics::Diagnostic;
+use super::table::TomlTable;
+use super::value::TomlValue;
+use crate::tick::calendar::{Calendar, EXAMPLES};
+use crate::tick::maintenance::MaintenanceSpec;
+
+/// Windows shorter than this are over before anybody begins.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// What lasts longer is no window.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+/// The windows of the file.
+pub fn read_maintenance(table: &TomlTable<'_>) -> Vec<MaintenanceSpec> {
+    let tables = table.tables("maintenance").into_iter();
+    tables.filter_map(|table| read_window(&table)).collect()
+}
+
+fn read_window(table: &TomlTable<'_>) -> Option<MaintenanceSpec> {
+    let checks = table.get("checks").map_or_else(
+        || vec!["*".to_owned()],
+        |value| value.each(TomlValue::some_text),
+    );
+    let at = table.required("at", "\"Sun 02:00\"");
+    let lasting = table.required("for", "\"2h\"");
+    let timezone = table.read("timezone", TomlValue::some_text);
+    let restart = table.read("restart", TomlValue::flag);
+    let notify = table.get("notify");
+    let notifies = notify.as_ref().and_then(TomlValue::flag);
+    table.finish();
+    if let (Some(true), Some(true), Some(value)) = (restart, notifies, &notify) {
+        value.wrong(Diagnostic::new(
+            "a window that holds nothing",
+            "leave restart or notify out: both are false by default",
+        ));
+    }
+    let at = calendar(&at?, timezone.as_deref());
+    let lasting = lasting.and_then(|value| span(&value));
+    Some(MaintenanceSpec {
+        checks,
+        at: at?,
+        lasting: lasting?,
+        restart: restart.unwrap_or(false),
+        notify: notifies.unwrap_or(false),
+    })
+}
+
+fn calendar(value: &TomlValue<'_>, timezone: Option<&str>) -> Option<Calendar> {
+    let text = value.text()?;
+    match Calendar::parse(&text, timezone) {
+        Ok(calendar) => Some(calendar),
+        Err(why) => {
+            let help = format!("expected such as {EXAMPLES}");
+            value.wrong(Diagnostic::new(format!("{text:?} {why}"), help));
+            None
+        }
+    }
+}
+
+fn span(value: &TomlValue<'_>) -> Option<Duration> {
+    let span = value.some_duration()?;
+    if (SHORTEST..=LONGEST).contains(&span) {
+        return Some(span);
+    }
+    value.wrong(Diagnostic::new(
+        "a window lasts for 1m to 7d",
+        "to hold back restarts for longer, use httpok pause, or restart = [] in the check",
+    ));
+    None
+}
