@@ -88,7 +88,7 @@ fn silence_holds_mails_and_resume_sends_what_is_still_so() {
     wait_until("its end is mailed", LIMIT, || subjects(&server).len() == 2);
     let subjects = subjects(&server);
     assert!(subjects[0].contains("down"), "{subjects:?}");
-    assert!(subjects[1].contains("up again"), "{subjects:?}");
+    assert!(subjects[1].contains("recovered"), "{subjects:?}");
 }
 
 #[test]
