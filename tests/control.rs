@@ -7,6 +7,8 @@
 #[path = "cli/server.rs"]
 mod server;
 mod support;
+#[path = "control/taken.rs"]
+mod taken;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -91,6 +93,12 @@ impl Watchdog {
     fn launch(&mut self, name: &str, text: &str) {
         self.write(name, text);
         let answering = self.answering();
+        self.spawn(name);
+        wait_until("a watchdog answers", LIMIT, || self.answering() > answering);
+    }
+
+    /// Starts one with the configuration that is there.
+    fn spawn(&mut self, name: &str) {
         let log = std::fs::File::create(self.dir.path().join("log")).expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_httpok"))
             .args(["watch", "--config"])
@@ -102,7 +110,6 @@ impl Watchdog {
             .spawn()
             .expect("the program starts");
         self.children.push(child);
-        wait_until("a watchdog answers", LIMIT, || self.answering() > answering);
     }
 
     fn answering(&self) -> usize {

@@ -6,6 +6,8 @@
 
 #[path = "dropin/beside.rs"]
 mod beside;
+#[path = "dropin/changed.rs"]
+mod changed;
 #[path = "support/eventlistener.rs"]
 mod eventlistener;
 #[path = "dropin/evidence.rs"]

@@ -21,6 +21,8 @@ mod matrix;
 mod openssl;
 #[path = "probe/places.rs"]
 mod places;
+#[path = "probe/ports.rs"]
+mod ports;
 #[path = "probe/presets.rs"]
 mod presets;
 #[path = "probe/redirects.rs"]

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
+#[path = "reports/interrupted.rs"]
+mod interrupted;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod program;

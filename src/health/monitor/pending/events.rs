@@ -16,12 +16,18 @@ impl Monitor {
     pub(in crate::health::monitor) fn inherit(
         &mut self,
         now: Moment,
-        restart: PendingRestart,
+        mut restart: PendingRestart,
         effects: &mut Vec<Effect>,
     ) {
         let process = restart.process.clone();
         if self.shared.pending.contains_key(&process) {
             return;
+        }
+        if let Some(heir) = self.heir_of(&restart) {
+            // an incident of its own: the numbers of the other one's reports are used up
+            restart.check = heir;
+            restart.incident = self.shared.next_incident();
+            restart.incident_ended = false;
         }
         let check = restart.check.clone();
         let pending = Pending::new(now, restart, now);
@@ -34,6 +40,19 @@ impl Monitor {
         let inherited = process.clone();
         cx.note(&check, Decision::Inherited { process: inherited });
         self.retry(now, &process, effects);
+    }
+
+    /// The check that restarts the process now, when the one that began the restart is not defined any more: its URL was
+    /// changed, or it was renamed, while no watchdog ran.
+    fn heir_of(&self, restart: &PendingRestart) -> Option<String> {
+        if self.checks.contains_key(&restart.check) {
+            return None;
+        }
+        let restarts = |name: &&String| {
+            let remedy = self.checks.get(*name).map(|state| &state.check.remedy);
+            remedy.is_some_and(|remedy| remedy.selection.matches(&restart.process, remedy.default))
+        };
+        self.order.iter().find(restarts).cloned()
     }
 
     /// The time is over for which a pending restart waited.
