@@ -16,6 +16,8 @@ mod eventlistener;
 mod fixture;
 #[path = "embedded/group.rs"]
 mod group;
+#[path = "embedded/hung_files.rs"]
+mod hung_files;
 #[path = "embedded/logs.rs"]
 mod logs;
 #[path = "embedded/manual.rs"]

@@ -15,10 +15,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::blocking;
 use crate::health::{Backend, Process};
 use crate::supervisor::Supervisors;
 use crate::supervisor::embedded::{
@@ -27,6 +29,9 @@ use crate::supervisor::embedded::{
 
 use super::logger::Logger;
 use super::state_dir::short;
+
+/// How long the state directory may take to open the lock, and to read the notes.
+const NOTES_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long an earlier run may take to be gone, and what it was just starting to be started.
 const LOCK_FOR: Duration = Duration::from_secs(5);
@@ -223,18 +228,26 @@ impl Preparer {
 
     async fn take_over(self, programs: Vec<Program>) -> Result<TakenOver, String> {
         let lock = self.locked().await?;
-        let records = read_notes(&self.notes).unwrap_or_else(|why| {
+        let (notes, noting) = (self.notes.clone(), programs.clone());
+        let runtime = Handle::current();
+        let read = beside_the_loop(move || {
+            let _context = runtime.enter();
+            Ok((read_notes(&notes), Embedded::noting(noting, notes)))
+        });
+        let (records, supervisor) = match read.await {
+            Ok(read) => read,
+            Err(why) => (Ok(Vec::new()), Err(why)),
+        };
+        let records = records.unwrap_or_else(|why| {
             self.unknown("what an earlier run left is not known", &why);
             Vec::new()
         });
-        let supervisor = match Embedded::noting(programs.clone(), self.notes.clone()) {
-            Ok(supervisor) => supervisor,
-            Err(why) => {
-                let text = "programs are started, but when httpok is killed the next run will not know them";
-                self.unknown(text, &why);
-                Embedded::new(programs)
-            }
-        };
+        let supervisor = supervisor.unwrap_or_else(|why| {
+            let text =
+                "programs are started, but when httpok is killed the next run will not know them";
+            self.unknown(text, &why);
+            Embedded::new(programs)
+        });
         Ok(TakenOver {
             lock,
             records,
@@ -247,7 +260,8 @@ impl Preparer {
     async fn locked(&self) -> Result<Option<Flock<File>>, String> {
         let path = self.notes.with_extension("lock");
         let until = Instant::now() + LOCK_FOR;
-        let mut file = match open(&path) {
+        let opened = path.clone();
+        let mut file = match beside_the_loop(move || open(&opened)).await {
             Ok(file) => file,
             Err(why) => {
                 self.unknown("programs are not locked", &why);
@@ -285,6 +299,19 @@ impl Drop for Programs {
         if let Some(reaper) = &self.reaper {
             reaper.abort();
         }
+    }
+}
+
+/// Does what may wait for the state directory on a thread of its own, and waits [`NOTES_WITHIN`] for it.
+async fn beside_the_loop<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match timeout(NOTES_WITHIN, blocking::run("notes", work)).await {
+        Ok(done) => done.map_err(io::Error::other)?,
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "it does not answer",
+        )),
     }
 }
 

@@ -9,10 +9,19 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-static AWAITED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+static CHILDREN: Mutex<Children> = Mutex::new(Children {
+    awaited: BTreeSet::new(),
+    starting: 0,
+});
 
-fn awaited() -> MutexGuard<'static, BTreeSet<u32>> {
-    AWAITED.lock().unwrap_or_else(PoisonError::into_inner)
+struct Children {
+    awaited: BTreeSet<u32>,
+    /// Starts under way: the new process has no number yet that is known here.
+    starting: usize,
+}
+
+fn children() -> MutexGuard<'static, Children> {
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As long as it is kept, the child is collected only by its owner.
@@ -21,34 +30,56 @@ pub struct Awaited(u32);
 
 impl Drop for Awaited {
     fn drop(&mut self) {
-        awaited().remove(&self.0);
+        children().awaited.remove(&self.0);
+    }
+}
+
+/// A start under way.
+struct Start;
+
+impl Start {
+    fn new() -> Self {
+        children().starting += 1;
+        Self
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        children().starting -= 1;
     }
 }
 
 /// Starts a child with `spawn`, whose process id is `id`, and puts it on the list. A child that ends at once
-/// is not taken for an orphan either: orphans are not collected meanwhile.
+/// is not taken for an orphan either: orphans are not collected meanwhile. A start may block, and holds up no other.
 pub fn start<T>(
     spawn: impl FnOnce() -> io::Result<T>,
     id: impl FnOnce(&T) -> Option<u32>,
 ) -> io::Result<(T, Option<Awaited>)> {
-    let mut awaited = awaited();
+    let start = Start::new();
     let child = spawn()?;
     let id = id(&child);
-    awaited.extend(id);
+    children().awaited.extend(id);
+    drop(start);
     Ok((child, id.map(Awaited)))
 }
 
 /// Whether a task waits for the child `pid`: then it is not an orphan.
 pub fn is_awaited(pid: u32) -> bool {
-    awaited().contains(&pid)
+    children().awaited.contains(&pid)
 }
 
-/// Has `collect` done with each of `pids` that is on no list. No child is started meanwhile.
-pub fn for_orphans(pids: impl IntoIterator<Item = u32>, collect: impl FnMut(u32)) {
-    let awaited = awaited();
+/// Has `collect` done with each of `pids` that is on no list. Returns false when a child is being started: nothing is
+/// collected then, as it could be one of them.
+pub fn for_orphans(pids: impl IntoIterator<Item = u32>, collect: impl FnMut(u32)) -> bool {
+    let children = children();
+    if children.starting > 0 {
+        return false;
+    }
     pids.into_iter()
-        .filter(|pid| !awaited.contains(pid))
+        .filter(|pid| !children.awaited.contains(pid))
         .for_each(collect);
+    true
 }
 
 /// What we were started with, once it was raised.

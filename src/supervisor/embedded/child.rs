@@ -94,6 +94,16 @@ impl Child {
         Ok(kill_process_group(self.pid, signal)?)
     }
 
+    /// Kills its whole group, and waits for its end. Blocks.
+    pub fn kill_and_collect(self) {
+        // it may have ended
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        let _ = waitid(
+            WaitId::PidFd(self.fd.get_ref().as_fd()),
+            WaitIdOptions::EXITED,
+        );
+    }
+
     /// Collects it after its end. `None`: it is another process's child, of which only its parent knows how
     /// it ended.
     pub fn collect(self) -> Option<ProcessExit> {

@@ -18,6 +18,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::SFlag;
 use nix::unistd::pipe2;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -25,6 +26,7 @@ use tokio::time::{Instant, sleep};
 use super::child::Child;
 use super::log_writer::{FINISH, arguments, reader_of, unread};
 use super::spec::{LogFile, Program, ProgramOutput, User};
+use crate::blocking;
 use crate::exec::children;
 use crate::safe_path::{SafeDir, is};
 use crate::supervisor::OutputStream;
@@ -76,7 +78,7 @@ enum OutputTarget {
 }
 
 impl LogWriters {
-    /// Opens the outputs of `program` and starts what writes them. Needs a runtime.
+    /// Opens the outputs of `program` and starts what writes them. Blocks. Needs a runtime.
     ///
     /// # Errors
     /// With the log that cannot be written.
@@ -241,10 +243,22 @@ impl Writer {
         }
     }
 
+    /// Starts a process beside the event loop.
+    async fn launch(&self) -> io::Result<Child> {
+        let logs = self.logs().clone();
+        let pipes = self.pipes.iter().map(OwnedFd::try_clone);
+        let pipes = pipes.collect::<io::Result<Vec<_>>>()?;
+        let runtime = Handle::current();
+        let launched = blocking::run("log writer", move || {
+            let _context = runtime.enter();
+            launch(&pipes, &logs)
+        });
+        launched.await.map_err(io::Error::other)?
+    }
+
     async fn next(&self) -> Child {
         loop {
-            let logs = self.logs().clone();
-            match launch(&self.pipes, &logs) {
+            match self.launch().await {
                 Ok(child) => return child,
                 Err(error) => tracing::warn!("cannot start a process that writes logs: {error}"),
             }
@@ -331,8 +345,7 @@ fn anchored(log: &LogFile) -> LogFile {
     }
 }
 
-/// Starts a process that reads `pipes` and writes `logs`. To be called on the thread that lives as long as we
-/// do. Needs a runtime.
+/// Starts a process that reads `pipes` and writes `logs`. Blocks. Needs a runtime.
 fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
     let Some(first) = logs.first() else {
         return Err(io::ErrorKind::InvalidInput.into());

@@ -8,6 +8,10 @@
 //! machine bounds both, so that no request waits without a bound. The status of a job can be read at any time
 //! without asking it: it publishes before it answers.
 //!
+//! What may block is done beside the event loop, with a deadline: a thread of `spawner` forks and waits for the new
+//! process to become its command, the thread of `note_writer` writes the notes. The job waits for both, and no other
+//! job does.
+//!
 //! A program leads a session and group of its own, and what it writes goes through a pipe to a process that
 //! writes the log files (`logs`, `log_writer`). Neither depends on the watchdog. When the watchdog ends,
 //! even when it is killed, the program lives on; the next watchdog finds it by its [`ProcessRecord`] (which
@@ -29,10 +33,12 @@ mod job;
 mod log_writer;
 mod logs;
 mod missing;
+mod note_writer;
 mod notes;
 mod programs;
 mod reaper;
 mod spawn;
+mod spawner;
 pub mod spec;
 mod status;
 mod unit;

@@ -15,7 +15,9 @@ use super::handle::{JobRequest, settle};
 use super::identity::ProcessRecord;
 use super::job::JobContext;
 use super::logs::LogWriters;
+use super::note_writer::NoteWriter;
 use super::notes::ProcessNotes;
+use super::spawner::Spawners;
 use super::spec::Program;
 use super::status::ProgramEnd;
 use super::unit::Autorestart;
@@ -48,12 +50,13 @@ impl Embedded {
     }
 
     /// The same, and each process is noted in `directory` before it does anything, for the next watchdog
-    /// to [read](super::read_notes).
+    /// to [read](super::read_notes). Blocks.
     pub fn noting(programs: Vec<Program>, directory: PathBuf) -> io::Result<Self> {
-        Ok(Self::made(programs, Some(ProcessNotes::new(directory)?)))
+        let notes = NoteWriter::new(ProcessNotes::new(directory)?)?;
+        Ok(Self::made(programs, Some(notes)))
     }
 
-    fn made(programs: Vec<Program>, notes: Option<ProcessNotes>) -> Self {
+    fn made(programs: Vec<Program>, notes: Option<NoteWriter>) -> Self {
         let address = match &notes {
             Some(notes) => format!("embedded in {}", notes.directory().display()),
             None => "embedded".to_owned(),
@@ -62,6 +65,7 @@ impl Embedded {
             inner: Arc::new(Inner {
                 jobs: Mutex::default(),
                 shared: Arc::new(JobContext {
+                    spawners: Spawners::default(),
                     log_writers: LogWriters::default(),
                     notes,
                     changes: watch::Sender::new(0),

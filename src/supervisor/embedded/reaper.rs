@@ -3,12 +3,17 @@
 
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use nix::sys::prctl;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 use crate::exec::children;
+
+/// The pause before orphans are collected that ended while a child was being started.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Makes this process a subreaper: orphaned descendants become its children, as they do for PID 1.
 pub fn become_subreaper() -> io::Result<()> {
@@ -19,11 +24,12 @@ pub fn become_subreaper() -> io::Result<()> {
 pub async fn reap_orphans() -> io::Result<()> {
     let mut ends = signal(SignalKind::child())?;
     loop {
-        if has_ended(WaitId::All) {
-            children::for_orphans(our_children(), collect);
-        }
-        if ends.recv().await.is_none() {
-            return std::future::pending().await;
+        let is_done = !has_ended(WaitId::All) || children::for_orphans(our_children(), collect);
+        tokio::select! {
+            end = ends.recv() => if end.is_none() {
+                return std::future::pending().await;
+            },
+            () = sleep(AGAIN), if !is_done => {}
         }
     }
 }

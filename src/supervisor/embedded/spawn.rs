@@ -20,7 +20,7 @@ use super::child::Child;
 use super::family;
 use super::fault::SpawnError;
 use super::logs::{LogWriters, Unconnected};
-use super::notes::{self, ProcessNotes};
+use super::notes;
 use super::spec::{Program, ProgramInput, Rlimits};
 use crate::exec::children;
 use crate::secret;
@@ -42,11 +42,11 @@ const NOT_INHERITED: [&str; 10] = [
 /// The search path for commands when `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Starts a process of `program`. Call it on a thread that lives as long as the process: the kernel takes
-/// "when the parent dies" to be about the thread.
+/// Starts a process of `program`, which finishes `note`. Blocks; call it on a thread that lives as long as the process:
+/// the kernel takes "when the parent dies" to be about the thread. Needs a runtime.
 pub fn spawn(
     program: &Program,
-    notes: Option<&ProcessNotes>,
+    note: Option<File>,
     log_writers: &LogWriters,
 ) -> Result<Child, SpawnError> {
     let failed = |step| {
@@ -56,16 +56,6 @@ pub fn spawn(
         }
     };
     let path = find_command(program)?;
-    let name = program.full_name();
-    // A full disk must not keep a program from running. It costs the next watchdog's knowing it.
-    let unnoted = |why: &str| {
-        tracing::warn!("cannot note \"{name}\", the next watchdog will not know it: {why}");
-    };
-    let note = notes.and_then(|notes| {
-        let begun = notes.begin(program);
-        begun.map_err(|error| unnoted(&os_message(&error))).ok()
-    });
-    let is_noted = note.is_some();
     let outputs = log_writers.connect(program).map_err(unconnected)?;
     let prepare = Preparation::new(program, note).map_err(failed("use its directory"))?;
     let mut command = Command::new(&path);
@@ -102,9 +92,6 @@ pub fn spawn(
     let started = children::start(|| command.spawn(), |child| Some(child.id()));
     let (child, awaited) = started.map_err(|error| failure(&path, &error))?;
     let pid = child.id();
-    if is_noted && !notes.is_some_and(|notes| notes.knows(&name)) {
-        unnoted("it could not be written");
-    }
     Child::of(pid, awaited).map_err(|error| {
         // Nothing would supervise it.
         if let Ok(group) = i32::try_from(pid) {
@@ -342,7 +329,7 @@ fn failure(path: &Path, error: &io::Error) -> SpawnError {
 }
 
 /// The system's message for `error`, without the number.
-fn os_message(error: &io::Error) -> String {
+pub(super) fn os_message(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => nix::Error::from_raw(number).desc().to_lowercase(),
         None => error.to_string(),

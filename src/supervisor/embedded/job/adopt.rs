@@ -8,7 +8,7 @@ use crate::supervisor::embedded::identity::{self, ProcessRecord};
 use crate::supervisor::embedded::unit::{Autorestart, UnitEvent, UnitState};
 
 impl ProgramJob {
-    pub(super) fn begin(&mut self, record: Option<ProcessRecord>) {
+    pub(super) async fn begin(&mut self, record: Option<ProcessRecord>) {
         if *self.unit.state() != UnitState::Stopped {
             return;
         }
@@ -26,37 +26,37 @@ impl ProgramJob {
             self.started = Some(child.started());
             self.shared.log_writers.adopt(child.pid(), &self.program);
             self.child = Some(child);
-            self.handle(UnitEvent::Adopted { up });
+            self.handle(UnitEvent::Adopted { up }).await;
             if record.is_some_and(|record| record.stopping) {
-                self.finish_stop(due);
+                self.finish_stop(due).await;
             } else {
-                self.replace_if_unfit();
+                self.replace_if_unfit().await;
             }
             return;
         }
         if let Some(record) = record {
-            self.remove_note();
+            self.remove_note().await;
             self.fingerprint = record.fingerprint;
             self.left = (record.boot == identity::boot() && self.program.killasgroup)
                 .then(|| self.family(record.pid, record.started));
             if record.stopping && self.left.is_some() && !due {
                 self.stopping.push(ignored_reply());
-                self.handle(UnitEvent::StopRest);
+                self.handle(UnitEvent::StopRest).await;
             }
         }
         if due {
-            self.start(ignored_reply());
+            self.start(ignored_reply()).await;
         } else if self.rest.is_none() {
             self.rest = self.left.clone().map(Leftovers::counted);
         }
     }
 
     /// An earlier watchdog had sent the stop signal, and its effect is unknown: the process is stopped again.
-    pub(super) fn finish_stop(&mut self, due: bool) {
+    pub(super) async fn finish_stop(&mut self, due: bool) {
         self.stopping.push(ignored_reply());
-        self.handle(UnitEvent::Stop);
+        self.handle(UnitEvent::Stop).await;
         if due {
-            self.start(ignored_reply());
+            self.start(ignored_reply()).await;
         }
     }
 }

@@ -18,7 +18,7 @@ impl ProgramJob {
 
     /// The process has ended. When it was asked to, it is waited for what it left; what a crash left is killed;
     /// and what it left when it ended as expected (a new master, after an upgrade in place) lives on.
-    pub(super) fn leader_ended(&mut self) {
+    pub(super) async fn leader_ended(&mut self) {
         let Some(child) = self.child.take() else {
             return;
         };
@@ -26,7 +26,7 @@ impl ProgramJob {
         self.last = child.collect();
         self.report_end(family.leader);
         if !self.program.killasgroup {
-            self.handle(UnitEvent::Exited(self.last));
+            self.handle(UnitEvent::Exited(self.last)).await;
             return;
         }
         self.left = Some(family.clone());
@@ -40,7 +40,7 @@ impl ProgramJob {
             });
             return;
         }
-        self.handle(UnitEvent::Exited(self.last));
+        self.handle(UnitEvent::Exited(self.last)).await;
         if self.rest.is_none() {
             let expected = matches!(self.unit.state(), UnitState::Exited { expected: true, .. });
             self.rest = Some(match expected {
@@ -67,7 +67,7 @@ impl ProgramJob {
     }
 
     /// Handles the result of one poll of the leftover processes.
-    pub(super) fn handle_cleanup(&mut self, left: CleanupResult) {
+    pub(super) async fn handle_cleanup(&mut self, left: CleanupResult) {
         let next = match (left, &self.rest) {
             (CleanupResult::Some, _) | (_, None) => return,
             (CleanupResult::Nothing, Some(rest)) => {
@@ -82,10 +82,10 @@ impl ProgramJob {
         };
         self.rest = None;
         match next {
-            AfterCleanup::Ended => self.handle(UnitEvent::Exited(self.last)),
+            AfterCleanup::Ended => self.handle(UnitEvent::Exited(self.last)).await,
             AfterCleanup::Spawn => {
-                let event = self.spawn();
-                self.handle(event);
+                let event = self.spawn().await;
+                self.handle(event).await;
             }
             AfterCleanup::Nothing => {}
         }
@@ -99,9 +99,9 @@ impl ProgramJob {
     }
 
     /// First what the last process left is killed: it may hold a port that the next one needs.
-    pub(super) fn clear_and_spawn(&mut self) -> Option<UnitEvent> {
+    pub(super) async fn clear_and_spawn(&mut self) -> Option<UnitEvent> {
         let Some(left) = self.left.clone() else {
-            return Some(self.spawn());
+            return Some(self.spawn().await);
         };
         self.rest = Some(Leftovers::killed(left, AfterCleanup::Spawn));
         None

@@ -20,7 +20,8 @@ use super::family::ProcessFamily;
 use super::fault::{ProcessExit, ProgramError};
 use super::handle::{JobRequest, ReplySender};
 use super::logs::LogWriters;
-use super::notes::ProcessNotes;
+use super::note_writer::NoteWriter;
+use super::spawner::{HungStart, Spawners};
 use super::spec::Program;
 use super::status::{ProgramEnd, ProgramStatus};
 use super::unit::{ProgramUnit, UnitEffect, UnitEvent, UnitState};
@@ -29,10 +30,12 @@ use crate::health::Moment;
 /// What all jobs share.
 #[derive(Debug)]
 pub struct JobContext {
+    /// Starts their processes.
+    pub spawners: Spawners,
     /// Connects them to their logs.
     pub log_writers: LogWriters,
     /// The notes of their processes, for the next watchdog.
-    pub notes: Option<ProcessNotes>,
+    pub notes: Option<NoteWriter>,
     /// One more whenever a record is another.
     pub changes: watch::Sender<u64>,
     /// Programs that were up and have ended by themselves.
@@ -51,6 +54,7 @@ pub struct ProgramJob {
     rest: Option<Leftovers>,
     /// Of the definition that the last process was started with.
     fingerprint: u64,
+    hung: HungStart,
     timer: Option<Instant>,
     last: Option<ProcessExit>,
     /// How often in a row it ended by itself and was started again, since it was last started by request.
@@ -78,6 +82,7 @@ impl ProgramJob {
             left: None,
             rest: None,
             fingerprint: 0,
+            hung: HungStart::default(),
             timer: None,
             last: None,
             crashes: 0,
@@ -96,17 +101,17 @@ impl ProgramJob {
             tokio::select! {
                 // a start that waits for its place is a matter of moments
                 request = queue.recv(), if !self.is_clearing() => match request {
-                    Some(request) => self.serve(request),
+                    Some(request) => self.serve(request).await,
                     None => return,
                 },
-                () = ended(self.child.as_ref()) => self.leader_ended(),
-                left = poll_leftovers(self.rest.as_mut()) => self.handle_cleanup(left),
+                () = ended(self.child.as_ref()) => self.leader_ended().await,
+                left = poll_leftovers(self.rest.as_mut()) => self.handle_cleanup(left).await,
                 () = elapsed(self.timer) => {
                     self.timer = None;
-                    self.handle(UnitEvent::Elapsed);
+                    self.handle(UnitEvent::Elapsed).await;
                 }
             }
-            self.publish();
+            self.publish().await;
             if self.is_clearing() {
                 // the requester waits for the result of the start
                 continue;
@@ -118,23 +123,24 @@ impl ProgramJob {
         }
     }
 
-    fn serve(&mut self, request: JobRequest) {
+    async fn serve(&mut self, request: JobRequest) {
         match request {
             JobRequest::Begin(record, ticket) => {
-                self.begin(record);
+                self.begin(record).await;
                 self.answers.push((ticket, Ok(())));
             }
-            JobRequest::Start(ticket) => self.start(ticket),
+            JobRequest::Start(ticket) => self.start(ticket).await,
             JobRequest::Stop(ticket) => {
                 self.stopping.push(ticket);
                 self.handle(match self.left {
                     Some(_) => UnitEvent::StopRest,
                     None => UnitEvent::Stop,
-                });
+                })
+                .await;
             }
             JobRequest::Kill(ticket) => {
                 self.stopping.push(ticket);
-                self.handle(UnitEvent::Kill);
+                self.handle(UnitEvent::Kill).await;
             }
             JobRequest::Signal(number, ticket) => {
                 let answer = match &self.child {
@@ -150,40 +156,40 @@ impl ProgramJob {
                 self.program = program;
                 self.unit.set_rules(self.program.rules());
                 self.shared.log_writers.redefine(&self.program);
-                self.replace_if_unfit();
+                self.replace_if_unfit().await;
                 if now_due && *self.unit.state() == UnitState::Stopped {
-                    self.start(ignored_reply());
+                    self.start(ignored_reply()).await;
                 }
-                self.start_what_failed();
+                self.start_what_failed().await;
                 self.answers.push((ticket, Ok(())));
             }
         }
     }
 
-    fn start(&mut self, ticket: ReplySender) {
+    async fn start(&mut self, ticket: ReplySender) {
         if self.child.is_none() {
             self.crashes = 0;
         }
         self.starting.push(ticket);
-        self.handle(UnitEvent::Start);
+        self.handle(UnitEvent::Start).await;
     }
 
     /// Takes `event` in, and what its effects lead to.
-    fn handle(&mut self, event: UnitEvent) {
+    async fn handle(&mut self, event: UnitEvent) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let now = Moment::from(self.origin.elapsed());
             for effect in self.unit.handle(now, event) {
-                next = self.perform(effect).or(next);
+                next = self.perform(effect).await.or(next);
             }
         }
     }
 
-    fn perform(&mut self, effect: UnitEffect) -> Option<UnitEvent> {
+    async fn perform(&mut self, effect: UnitEffect) -> Option<UnitEvent> {
         match effect {
-            UnitEffect::Spawn => return self.clear_and_spawn(),
-            UnitEffect::Terminate => self.terminate(),
-            UnitEffect::Kill => self.kill(),
+            UnitEffect::Spawn => return self.clear_and_spawn().await,
+            UnitEffect::Terminate => self.terminate().await,
+            UnitEffect::Kill => self.kill().await,
             UnitEffect::SetTimer(after) => self.timer = deadline(after),
             UnitEffect::ClearTimer => self.timer = None,
             UnitEffect::Started(answer) => {

@@ -1,42 +1,95 @@
 //! The process of a job: spawned, signalled, and noted on disk before its signal.
 
+use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
 use super::ProgramJob;
+use crate::health::ProcessName;
 use crate::supervisor::embedded::cleanup::Leftovers;
-use crate::supervisor::embedded::spawn::spawn;
+use crate::supervisor::embedded::notes::ProcessNotes;
+use crate::supervisor::embedded::spawn::{os_message, spawn};
 use crate::supervisor::embedded::unit::UnitEvent;
 
 impl ProgramJob {
-    pub(super) fn spawn(&mut self) -> UnitEvent {
+    pub(super) async fn spawn(&mut self) -> UnitEvent {
         self.left = None;
         self.fingerprint = self.program.fingerprint();
-        let shared = &self.shared;
-        match spawn(&self.program, shared.notes.as_ref(), &shared.log_writers) {
+        let note = self.begin_note().await;
+        let is_noted = note.is_some();
+        let (program, shared) = (Arc::clone(&self.program), Arc::clone(&self.shared));
+        let work = move || spawn(&program, note, &shared.log_writers);
+        match self.shared.spawners.spawn(&self.hung, work).await {
             Ok(child) => {
                 self.started = Some(child.started());
                 self.child = Some(child);
+                if is_noted {
+                    self.check_note().await;
+                }
                 UnitEvent::Spawned
             }
             Err(error) => {
-                self.remove_note();
+                self.remove_note().await;
                 UnitEvent::SpawnFailed(error)
             }
         }
     }
 
-    pub(super) fn remove_note(&self) {
-        if let Some(notes) = &self.shared.notes {
-            notes.remove(&self.program.full_name());
+    /// The note that the new process finishes. A full disk, or one that hangs, must not keep a program from running. It
+    /// costs the next watchdog's knowing it.
+    async fn begin_note(&self) -> Option<File> {
+        let notes = self.shared.notes.as_ref()?;
+        let program = Arc::clone(&self.program);
+        let begun = notes.run(move |notes| notes.begin(&program)).await;
+        match begun.flatten() {
+            Ok(note) => Some(note),
+            Err(error) => {
+                self.unnoted(&os_message(&error));
+                None
+            }
+        }
+    }
+
+    /// Warns when the new process could not finish its note.
+    async fn check_note(&self) {
+        let Some(notes) = &self.shared.notes else {
+            return;
+        };
+        let name = self.program.full_name();
+        match notes.run(move |notes| notes.knows(&name)).await {
+            Ok(true) => {}
+            Ok(false) => self.unnoted("it could not be written"),
+            Err(error) => self.unnoted(&error.to_string()),
+        }
+    }
+
+    fn unnoted(&self, why: &str) {
+        let name = self.program.full_name();
+        tracing::warn!("cannot note \"{name}\", the next watchdog will not know it: {why}");
+    }
+
+    pub(super) async fn remove_note(&self) {
+        self.change_note("is removed", ProcessNotes::remove).await;
+    }
+
+    /// Has the note of the program changed, after all changes before.
+    pub(super) async fn change_note(&self, what: &str, change: fn(&ProcessNotes, &ProcessName)) {
+        let Some(notes) = &self.shared.notes else {
+            return;
+        };
+        let name = self.program.full_name();
+        let about = name.clone();
+        if let Err(error) = notes.run(move |notes| change(notes, &about)).await {
+            tracing::warn!("the note on \"{name}\" {what} late: {error}");
         }
     }
 
     /// Sends the stop signal. The note records it first: the next watchdog must not treat the process as running.
-    pub(super) fn terminate(&mut self) {
-        self.mark_stopping();
+    pub(super) async fn terminate(&mut self) {
+        self.mark_stopping().await;
         let signal = self.program.stopsignal;
         match (&self.child, &self.left) {
             (Some(child), _) => {
@@ -51,8 +104,8 @@ impl ProgramJob {
         }
     }
 
-    pub(super) fn kill(&mut self) {
-        self.mark_stopping();
+    pub(super) async fn kill(&mut self) {
+        self.mark_stopping().await;
         if let Some(child) = &self.child {
             let number = Signal::SIGKILL as i32;
             let sent = match self.program.killasgroup {
@@ -66,10 +119,9 @@ impl ProgramJob {
         }
     }
 
-    pub(super) fn mark_stopping(&self) {
-        if let Some(notes) = &self.shared.notes {
-            notes.mark_stopping(&self.program.full_name());
-        }
+    async fn mark_stopping(&self) {
+        self.change_note("is marked", ProcessNotes::mark_stopping)
+            .await;
     }
 
     /// That a process ends before it is signalled is no trouble.

@@ -2,12 +2,13 @@
 
 use super::ProgramJob;
 use crate::supervisor::embedded::identity::{self, ProcessRecord};
+use crate::supervisor::embedded::notes::ProcessNotes;
 use crate::supervisor::embedded::status::ProgramStatus;
 use crate::supervisor::embedded::unit::UnitState;
 
 impl ProgramJob {
     /// Publishes a changed status before any request is answered.
-    pub(super) fn publish(&self) {
+    pub(super) async fn publish(&self) {
         let lives = self.child.as_ref().map(|c| (c.pid(), c.started(), false));
         let left = self.left.as_ref().map(|f| (f.leader, f.started, true));
         let record = lives.or(left).map(|(pid, started, ended)| ProcessRecord {
@@ -27,6 +28,20 @@ impl ProgramJob {
             crashes: self.crashes,
             expected: self.program.is_expected(self.last),
         };
+        let change = self.replace_status(status);
+        if change.is_other {
+            self.shared.changes.send_modify(|count| *count += 1);
+        }
+        if change.is_gone {
+            self.remove_note().await;
+        } else if change.has_ended {
+            self.change_note("is marked", ProcessNotes::mark_ended)
+                .await;
+        }
+    }
+
+    /// Publishes `status`, and logs another state.
+    fn replace_status(&self, status: ProgramStatus) -> RecordChange {
         let before = self.published.send_replace(status);
         let after = self.published.borrow();
         if before.state != after.state {
@@ -47,16 +62,20 @@ impl ProgramJob {
             }
         }
         let has_ended = |status: &ProgramStatus| status.record.as_ref().is_some_and(|r| r.ended);
-        if before.record.is_some() && after.record.is_none() {
-            self.remove_note();
-        } else if has_ended(&after)
-            && !has_ended(&before)
-            && let Some(notes) = &self.shared.notes
-        {
-            notes.mark_ended(&self.program.full_name());
-        }
-        if before.record != after.record {
-            self.shared.changes.send_modify(|count| *count += 1);
+        RecordChange {
+            is_other: before.record != after.record,
+            is_gone: before.record.is_some() && after.record.is_none(),
+            has_ended: has_ended(&after) && !has_ended(&before),
         }
     }
+}
+
+/// What is new of a program's record.
+struct RecordChange {
+    /// Anything.
+    is_other: bool,
+    /// There is none any more.
+    is_gone: bool,
+    /// Its process has ended, and has left others.
+    has_ended: bool,
 }

@@ -6,18 +6,18 @@ use crate::supervisor::embedded::unit::{UnitEvent, UnitState};
 impl ProgramJob {
     /// A process of another definition makes way for one of this. One that could not be started, or has
     /// ended by itself, gets another chance.
-    pub(super) fn replace_if_unfit(&mut self) {
+    pub(super) async fn replace_if_unfit(&mut self) {
         let unfit = self.fingerprint != self.program.fingerprint();
         match self.unit.state() {
             UnitState::Starting { .. } | UnitState::Running { .. } | UnitState::Backoff { .. }
                 if unfit =>
             {
                 self.stopping.push(ignored_reply());
-                self.handle(UnitEvent::Stop);
-                self.start(ignored_reply());
+                self.handle(UnitEvent::Stop).await;
+                self.start(ignored_reply()).await;
             }
             UnitState::Exited { .. } if unfit && self.program.autostart => {
-                self.start(ignored_reply())
+                self.start(ignored_reply()).await
             }
             UnitState::Stopped
             | UnitState::Spawning { .. }
@@ -31,12 +31,12 @@ impl ProgramJob {
     }
 
     /// After a reload what has failed gets another chance: what it lacked may be there now.
-    pub(super) fn start_what_failed(&mut self) {
+    pub(super) async fn start_what_failed(&mut self) {
         match self.unit.state() {
-            UnitState::Fatal { .. } => self.start(ignored_reply()),
+            UnitState::Fatal { .. } => self.start(ignored_reply()).await,
             UnitState::Exited {
                 expected: false, ..
-            } if self.program.autostart => self.start(ignored_reply()),
+            } if self.program.autostart => self.start(ignored_reply()).await,
             UnitState::Stopped
             | UnitState::Spawning { .. }
             | UnitState::Starting { .. }
