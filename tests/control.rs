@@ -3,6 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "control/confirm.rs"]
+mod confirm;
+#[allow(dead_code, reason = "not all of it is used here")]
+#[path = "support/pty.rs"]
+mod pty;
 #[allow(dead_code, reason = "not all of it is used here")]
 #[path = "cli/server.rs"]
 mod server;
@@ -361,7 +366,7 @@ fn commands_take_several_checks_patterns_and_all() {
     }
 
     // what is refused is said of every check
-    let run = watchdogs.ask(&["restart", "--all"]);
+    let run = watchdogs.ask(&["restart", "--all", "--yes"]);
     assert_eq!(run.code, Some(3), "{run:?}");
     let refused = run.err.matches("the check restarts nothing").count();
     assert_eq!(refused, 5, "{run:?}");

@@ -25,6 +25,8 @@ mod page;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod program;
+#[path = "serve/remote.rs"]
+mod remote;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;

@@ -15,7 +15,7 @@ use crate::health::{Incident, public_json};
 const ACTIONS: [&str; 5] = ["pause", "silence", "resume", "restart", "reset"];
 
 /// The version of the keys of what is read. Keys may be added to it; a change of meaning is another version.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// The version of the control protocol.
 const VERSION: u32 = 1;
@@ -45,18 +45,32 @@ pub async fn answer(
                 }),
             )
         }
-        Api::Checks => Reply::json(StatusCode::OK, &app.source.view().await.snapshot.checks),
+        Api::Checks => {
+            let view = app.source.view().await;
+            let checks = &view.snapshot.checks;
+            Reply::json(
+                StatusCode::OK,
+                &json!({ "schema": SCHEMA, "checks": checks }),
+            )
+        }
         Api::Check(name) => {
             let view = app.source.view().await;
             match view.check(&name) {
-                Some(check) => Reply::json(StatusCode::OK, check),
+                Some(check) => {
+                    let mut check = json!(check);
+                    check["schema"] = SCHEMA.into();
+                    Reply::json(StatusCode::OK, &check)
+                }
                 None => Reply::error(StatusCode::NOT_FOUND, view.no_such_check(&name)),
             }
         }
         Api::Incidents => match app.source.incidents(None).await {
             Some(incidents) => {
                 let incidents: Vec<_> = incidents.iter().map(public).collect();
-                Reply::json(StatusCode::OK, &incidents)
+                Reply::json(
+                    StatusCode::OK,
+                    &json!({ "schema": SCHEMA, "incidents": incidents }),
+                )
             }
             None => busy(),
         },
@@ -137,7 +151,16 @@ async fn act(
 
 async fn change(app: &App, request: Vec<u8>) -> Reply {
     match app.source.control(request).await {
-        Some(ControlAnswer { json, outcome }) => Reply::new(status(outcome), Reply::JSON, json),
+        Some(ControlAnswer { json, outcome }) => {
+            // the protocol's own words have a version of their own
+            let schema = format!("{{\"schema\":{SCHEMA},");
+            let rest = json.strip_prefix(b"{").unwrap_or_default();
+            Reply::new(
+                status(outcome),
+                Reply::JSON,
+                [schema.as_bytes(), rest].concat(),
+            )
+        }
         None => busy(),
     }
 }

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::health_json;
+use super::{api, health_json};
 use crate::{escape, secret};
 
 /// An HTTP answer.
@@ -45,9 +45,12 @@ impl Reply {
         }
     }
 
-    /// An error of the API: `{"error": "..."}`.
+    /// An error of the API: `{"error": "...", "schema": 1}`.
     pub fn error(status: StatusCode, text: impl Into<String>) -> Self {
-        Self::json(status, &serde_json::json!({ "error": text.into() }))
+        Self::json(
+            status,
+            &serde_json::json!({ "schema": api::SCHEMA, "error": text.into() }),
+        )
     }
 
     /// The same as it may be shown: known secrets are masked, and what hides or turns the direction of writing is

@@ -102,7 +102,8 @@ fn a_check_is_paused_and_resumed_over_http() {
 fn incidents_have_dates_seconds_and_a_schema() {
     let stage = Stage::settled("");
     let incidents = stage.get("/api/v1/incidents").json();
-    let listed = &incidents[0];
+    assert_eq!(incidents["schema"], 1);
+    let listed = &incidents["incidents"][0];
     assert_eq!(listed["check"], "db", "{incidents}");
     let id = listed["id"].as_str().unwrap();
     let one = stage.get(&format!("/api/v1/incidents/{id}")).json();

@@ -73,7 +73,7 @@ fn a_browser_has_nothing_to_complain_about() {
 fn axe_finds_nothing_in_light_and_dark_wide_and_narrow() {
     let stage = Stage::settled("");
     let style = stage.get("/style.css").body;
-    let incident = stage.get("/api/v1/incidents").json()[0]["id"]
+    let incident = stage.get("/api/v1/incidents").json()["incidents"][0]["id"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -13,7 +13,7 @@ use crate::cli::values;
 #[command(next_help_heading = "Which watchdog")]
 pub struct WatchdogArgs {
     /// Talk to the watchdog at this socket
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["config", "state_dir"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["config", "state_dir", "url"])]
     pub socket: Option<PathBuf>,
 
     /// Look in the state directory that this configuration file names
@@ -26,8 +26,17 @@ pub struct WatchdogArgs {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub access: RemoteArgs,
+}
+
+/// A watchdog that serves over HTTP.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Which watchdog")]
+pub struct RemoteArgs {
     /// Talk to the watchdog that serves at this URL, such as https://host:9181
-    #[arg(long, value_name = "URL", conflicts_with_all = ["socket", "config", "state_dir"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "state_dir"])]
     pub url: Option<String>,
 
     /// With --url: the file with one of its api_keys; for beat the check's heartbeat_token will do
@@ -109,7 +118,21 @@ pub struct HoldArgs {
     pub place: WatchdogArgs,
 }
 
-/// `httpok resume`, `restart` and `reset`.
+/// `httpok restart`.
+#[derive(Args, Debug)]
+pub struct RestartArgs {
+    #[command(flatten)]
+    pub chosen: ChosenArgs,
+
+    /// With --all: do not ask before
+    #[arg(short, long)]
+    pub yes: bool,
+
+    #[command(flatten)]
+    pub place: WatchdogArgs,
+}
+
+/// `httpok resume` and `reset`.
 #[derive(Args, Debug)]
 pub struct ChecksArgs {
     #[command(flatten)]
@@ -225,6 +248,9 @@ pub struct ExplainArgs {
     /// Default: $STATE_DIRECTORY; for root /var/lib/httpok; else httpok in $XDG_STATE_HOME.
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub access: RemoteArgs,
 }
 
 /// `httpok simulate`.

@@ -17,7 +17,7 @@ pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
     BeatArgs, ChecksArgs, ChosenArgs, ExplainArgs, HealthSetArgs, HoldArgs, MonitorArgs, PauseArgs,
-    ProgramArgs, SimulateArgs, StatusArgs, WatchdogArgs,
+    ProgramArgs, RemoteArgs, RestartArgs, SimulateArgs, StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
@@ -157,8 +157,10 @@ pub enum CliCommand {
     /// passes; and it counts against the budget. It is refused while one of the processes is being
     /// restarted already, and while the watchdog is ending. People are notified only when it does not come
     /// back.
+    ///
+    /// With --all it asks on a terminal before anything is done; without one it wants --yes.
     #[command(after_long_help = examples::help(examples::RESTART))]
-    Restart(ChecksArgs),
+    Restart(RestartArgs),
 
     /// Start one of the watchdog's own programs
     ///

@@ -13,7 +13,7 @@ use crate::health::{CheckView, Moment};
 
 /// `httpok beat`.
 pub fn run(args: &BeatArgs, env: Env<'_>) -> Exit {
-    let sent = match &args.place.url {
+    let sent = match &args.place.access.url {
         Some(url) => over_http(url, args),
         None => over_socket(args, env),
     };
@@ -21,7 +21,7 @@ pub fn run(args: &BeatArgs, env: Env<'_>) -> Exit {
 }
 
 fn over_http(url: &str, args: &BeatArgs) -> Result<String, String> {
-    let remote = find::remote(url, &args.place)?;
+    let remote = find::remote(url, &args.place.access)?;
     let HeartbeatReply { status, due } = remote
         .beat(&args.check, args.fail.as_deref())
         .map_err(|why| format!("{url}: {why}"))?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::{ChosenArgs, WatchdogArgs};
+use crate::cli::args::{ChosenArgs, RemoteArgs, WatchdogArgs};
 use crate::config;
 use crate::config::settings::Settings;
 use crate::daemon::control::client::{self, ClientError, ControlTarget};
@@ -50,9 +50,9 @@ pub fn watchdogs(
     place: &WatchdogArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<FoundWatchdog>, String> {
-    let (targets, searched) = match (&place.socket, &place.url) {
+    let (targets, searched) = match (&place.socket, &place.access.url) {
         (_, Some(url)) => (
-            vec![ControlTarget::Remote(remote(url, place)?)],
+            vec![ControlTarget::Remote(remote(url, &place.access)?)],
             url.clone(),
         ),
         (Some(socket), None) => {
@@ -99,13 +99,13 @@ pub fn watchdogs(
 }
 
 /// The watchdog at `url`, with its key.
-pub fn remote(url: &str, place: &WatchdogArgs) -> Result<Remote, String> {
+pub fn remote(url: &str, access: &RemoteArgs) -> Result<Remote, String> {
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(format!(
             "{url:?} is not where a watchdog serves: expected a URL such as \"https://host:9181\""
         ));
     }
-    let key = match &place.key_file {
+    let key = match &access.key_file {
         Some(file) => std::fs::read_to_string(file)
             .map_err(|why| format!("cannot read the key in {}: {why}", file.display()))?,
         None => String::new(),
@@ -113,7 +113,7 @@ pub fn remote(url: &str, place: &WatchdogArgs) -> Result<Remote, String> {
     Ok(Remote {
         url: url.to_owned(),
         key: Secret::new(key.trim()),
-        cacert: place.cacert.clone(),
+        cacert: access.cacert.clone(),
     })
 }
 
@@ -228,6 +228,7 @@ pub fn reply_text(answer: &ControlReply) -> String {
         | ControlReply::Reloaded { .. }
         | ControlReply::Moved { .. }
         | ControlReply::Health { .. }
+        | ControlReply::Remembered { .. }
         | ControlReply::Flushed => "an answer to something else".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 //! what is true now; the watchdog decides.
 
 pub mod beat;
+mod confirm;
 pub mod find;
 mod notify_test;
 mod programs;
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use crate::cli::args::{
     ChecksArgs, ChosenArgs, HealthSetArgs, HoldArgs, NotifyCommand, PauseArgs, ProgramArgs,
-    StatusArgs, WatchdogArgs,
+    RestartArgs, StatusArgs, WatchdogArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
@@ -199,7 +200,13 @@ pub fn reset(args: &ChecksArgs, env: Env<'_>) -> Exit {
 }
 
 /// `httpok restart`.
-pub fn restart(args: &ChecksArgs, env: Env<'_>) -> Exit {
+pub fn restart(args: &RestartArgs, env: Env<'_>) -> Exit {
+    if args.chosen.all && !args.yes {
+        let sure = || confirm::restart(&chosen(&watchdogs(&args.place, env)?, &args.chosen)?);
+        if let Err(why) = sure() {
+            return finish("restart", Err(why));
+        }
+    }
     each(
         "restart",
         (&args.place, &args.chosen),

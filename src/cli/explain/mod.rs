@@ -4,9 +4,10 @@
 mod json;
 mod list;
 mod render;
+mod source;
 
 use crate::cli::args::ExplainArgs;
-use crate::cli::control::find::{directory, no_such_check};
+use crate::cli::control::find::{directory, no_such_check, remote};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::render::stamp;
@@ -15,10 +16,11 @@ use crate::cli::say;
 use crate::daemon::control::client::{self, ControlTarget};
 use crate::daemon::control::protocol::ControlCommand;
 use crate::health::{Decision, Incident, Moment, Note, ProcessName, counted};
-use crate::store::{ReadOnlyStore, Store};
+use crate::store::Store;
 use crate::terminal;
 
 use crate::daemon::timeline::{self, Timeline};
+use source::ExplainSource;
 
 /// More than the store keeps.
 const ALL: u32 = 100_000;
@@ -44,12 +46,10 @@ pub fn run(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
 }
 
 fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
-    let dir = directory(args.config.as_deref(), args.state_dir.as_deref(), env)?;
-    for socket in client::sockets(&dir) {
-        // a watchdog that does not answer has written, or will, what it can
-        let _ = client::ask(&ControlTarget::Socket(socket), ControlCommand::Flush);
-    }
-    let store = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
+    let store = match &args.access.url {
+        Some(url) => ExplainSource::Remote(remote(url, &args.access)?),
+        None => on_this_host(args, env)?,
+    };
     if args.check.is_none() && args.incident.is_none() {
         return of_all_checks(args, &store);
     }
@@ -65,11 +65,23 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
     Ok(texts.join("\n"))
 }
 
+fn on_this_host(
+    args: &ExplainArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<ExplainSource, String> {
+    let dir = directory(args.config.as_deref(), args.state_dir.as_deref(), env)?;
+    for socket in client::sockets(&dir) {
+        // a watchdog that does not answer has written, or will, what it can
+        let _ = client::ask(&ControlTarget::Socket(socket), ControlCommand::Flush);
+    }
+    let store = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
+    Ok(ExplainSource::Store(Box::new(store)))
+}
+
 /// The incidents of all checks, newest first.
-fn of_all_checks(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<String, String> {
+fn of_all_checks(args: &ExplainArgs, store: &ExplainSource) -> Result<String, String> {
     let limit = if args.all { ALL } else { LISTED + 1 };
-    let found = store.incidents(None, None, limit);
-    let mut found = found.map_err(|why| why.to_string())?;
+    let mut found = store.incidents(None, None, limit)?;
     let more = !args.all && found.len() > LISTED as usize;
     if more {
         found.truncate(LISTED as usize);
@@ -77,8 +89,7 @@ fn of_all_checks(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<String, St
     if args.json {
         let mut lines = Vec::new();
         for (watchdog, incident) in &found {
-            let notes = store.notes(watchdog, &incident.check, ALL);
-            let notes = notes.map_err(|why| why.to_string())?;
+            let notes = store.notes(watchdog, &incident.check)?;
             let around = timeline::around(incident, None, &notes);
             lines.push(json::line(watchdog, incident, &around));
         }
@@ -114,11 +125,9 @@ struct Explained {
 fn explain(
     args: &ExplainArgs,
     subject: &ExplainedCheck,
-    store: &ReadOnlyStore,
+    store: &ExplainSource,
 ) -> Result<String, String> {
-    let notes = store
-        .notes(&subject.watchdog, &subject.check, ALL)
-        .map_err(|why| why.to_string())?;
+    let notes = store.notes(&subject.watchdog, &subject.check)?;
     if args.trace {
         return traced(&subject.check, &notes, store);
     }
@@ -147,10 +156,9 @@ fn explain(
 }
 
 /// What is asked for, each with its incidents, the oldest first.
-fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<ExplainedCheck>, String> {
-    let why = |why: crate::store::StoreError| why.to_string();
+fn subjects(args: &ExplainArgs, store: &ExplainSource) -> Result<Vec<ExplainedCheck>, String> {
     if let Some(id) = &args.incident {
-        let Some((watchdog, incident)) = store.incident(id).map_err(why)? else {
+        let Some((watchdog, incident)) = store.incident(id)? else {
             return Err(format!(
                 "there is no incident {id:?}, or it is too long ago"
             ));
@@ -162,9 +170,7 @@ fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<ExplainedCh
         {
             return Err(format!("incident {id:?} is one of {:?}", incident.check));
         }
-        let before = store
-            .incidents(Some(&watchdog), Some(&incident.check), ALL)
-            .map_err(why)?;
+        let before = store.incidents(Some(&watchdog), Some(&incident.check), ALL)?;
         let before = before.iter().map(|(_, before)| before);
         let begin = before
             .filter_map(|before| before.ended)
@@ -179,10 +185,10 @@ fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<ExplainedCh
     let Some(check) = &args.check else {
         return Err("there is nothing to explain".to_owned());
     };
-    let mut known = store.checks(Some(check)).map_err(why)?;
+    let mut known = store.checks(Some(check))?;
     if known.is_empty() {
         let program = format!("{}{check}", ProcessName::PROGRAM);
-        known = store.checks(Some(&program)).map_err(why)?;
+        known = store.checks(Some(&program))?;
     }
     if let Some(file) = &args.config {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
@@ -199,9 +205,7 @@ fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<ExplainedCh
     for (watchdog, check) in known {
         // one more than is shown: its end is where the next one begins
         let limit = if args.all { ALL } else { 2 };
-        let found = store
-            .incidents(Some(&watchdog), Some(&check), limit)
-            .map_err(why)?;
+        let found = store.incidents(Some(&watchdog), Some(&check), limit)?;
         let ends: Vec<_> = found
             .iter()
             .skip(1)
@@ -224,7 +228,7 @@ fn subjects(args: &ExplainArgs, store: &ReadOnlyStore) -> Result<Vec<ExplainedCh
 }
 
 /// Every decision as a line of JSON, for `simulate` and for other programs.
-fn traced(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, String> {
+fn traced(check: &str, notes: &[Note], store: &ExplainSource) -> Result<String, String> {
     if notes.is_empty() {
         return Err(unknown(check, store)?);
     }
@@ -235,7 +239,7 @@ fn traced(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, 
 }
 
 /// What is known of a check that had no incident.
-fn no_incident_text(check: &str, notes: &[Note], store: &ReadOnlyStore) -> Result<String, String> {
+fn no_incident_text(check: &str, notes: &[Note], store: &ExplainSource) -> Result<String, String> {
     let Some(newest) = notes.last() else {
         return Err(unknown(check, store)?);
     };
@@ -279,8 +283,8 @@ fn program_ends(notes: &[Note]) -> String {
 }
 
 /// That nothing is known of a check, with the nearest name of which something is.
-fn unknown(check: &str, store: &ReadOnlyStore) -> Result<String, String> {
-    let known = store.checks(None).map_err(|why| why.to_string())?;
+fn unknown(check: &str, store: &ExplainSource) -> Result<String, String> {
+    let known = store.checks(None)?;
     let mut known: Vec<_> = known.iter().map(|(_, check)| check.as_str()).collect();
     known.dedup();
     let known = known.into_iter();

@@ -1,10 +1,12 @@
 //! The control socket, for commands to a running watchdog. `protocol` has the messages, `socket` the file,
-//! `server` the watchdog's end, `client` the commands' end, `remote` the same over HTTP, `request` a request on its
+//! `server` the watchdog's end, `client` the commands' end, `remote` the same over HTTP, `remembered` what is
+//! asked of its store, `request` a request on its
 //! way through the loop. What is asked goes to the loop as [`PendingRequest`], and
 //! is done there; a watchdog without a socket watches just the same.
 
 pub mod client;
 pub mod protocol;
+pub mod remembered;
 pub mod remote;
 mod request;
 mod server;

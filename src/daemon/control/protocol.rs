@@ -11,6 +11,7 @@
 //! {"version":1,"ask":"reload"}
 //! {"version":1,"ask":"health","healthy":false,"reason":"deploy"}
 //! {"version":1,"ask":"flush"}      write to the store what waits for its turn
+//! {"version":1,"ask":"remembered","query":{"of":"incident","id":"..."}}    what the store has, see `remembered`
 //! {"version":1,"ask":"send","from":"old","to":"mail"}    has notifications delivered by another notifier
 //! {"version":1,"ask":"drop","from":"old"}                drops those of a notifier
 //!
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::remembered::{StoreQuery, StoreReply};
 use crate::daemon::notification_queue::NotifierStatus;
 use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
 use crate::{escape, secret};
@@ -112,6 +114,10 @@ pub enum ControlCommand {
     },
     /// Write to the store what waits for its turn.
     Flush,
+    /// Read what is remembered.
+    Remembered {
+        query: StoreQuery,
+    },
     /// Have the notifications for one notifier delivered by another.
     Send {
         from: String,
@@ -166,6 +172,11 @@ pub enum ControlReply {
         reasons: Vec<String>,
     },
     Flushed,
+    /// What the store has.
+    Remembered {
+        watchdog: String,
+        found: StoreReply,
+    },
     /// So many notifications were sent on their way, or dropped.
     Moved {
         messages: usize,

@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::protocol::{ControlCommand, ControlFault, ControlReply};
+use super::remembered::StoreQuery;
 use crate::health::{Event, Monitor};
 
 /// One request, and where its answer goes.
@@ -23,6 +24,8 @@ pub enum RequestAction {
     SetHealth { unhealthy: Option<String> },
     /// Write to the store what waits for its turn.
     Flush,
+    /// The same, and read what is remembered.
+    Remembered(StoreQuery),
     /// Have the notifications for one notifier delivered by another, or dropped.
     Redirect { from: String, to: Option<String> },
     /// Start or stop a program.
@@ -59,6 +62,9 @@ impl PendingRequest {
                 };
             }
             ControlCommand::Flush => return RequestAction::Flush,
+            ControlCommand::Remembered { query } => {
+                return RequestAction::Remembered(query.clone());
+            }
             ControlCommand::Send { from, to } => {
                 return RequestAction::Redirect {
                     from: from.clone(),
@@ -136,6 +142,7 @@ impl PendingRequest {
             | ControlCommand::Reload
             | ControlCommand::Health { .. }
             | ControlCommand::Flush
+            | ControlCommand::Remembered { .. }
             | ControlCommand::Send { .. }
             | ControlCommand::Drop { .. } => return RequestAction::ShowStatus,
         };

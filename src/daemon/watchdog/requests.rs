@@ -6,6 +6,7 @@ use tokio::time::timeout;
 
 use super::Watchdog;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
+use crate::daemon::control::remembered;
 use crate::daemon::control::{PendingRequest, RequestAction};
 use crate::health::{CallError, Decision, Event, ProcessName};
 use crate::supervisor::Supervisor;
@@ -58,6 +59,18 @@ impl Watchdog {
                     // the store reports what cannot be written
                     let _ = store.flush().await;
                     asked.answer(ControlReply::Flushed);
+                });
+                return;
+            }
+            RequestAction::Remembered(query) => {
+                self.write_passes();
+                let (persist_queue, store) = (self.persist_queue.clone(), self.store.clone());
+                let watchdog = self.executor.intents.owner().watchdog.clone();
+                tokio::spawn(async move {
+                    persist_queue.sync().await;
+                    // the store reports what cannot be written
+                    let _ = store.flush().await;
+                    asked.answer(remembered::answer(&store, watchdog, query).await);
                 });
                 return;
             }

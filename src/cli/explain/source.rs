@@ -1,0 +1,104 @@
+//! Where incidents and decisions are read from: the store on this host, which needs no watchdog, or a watchdog that serves
+//! at a URL.
+
+use crate::cli::control::find::reply_text;
+use crate::daemon::control::client::{self, ControlTarget};
+use crate::daemon::control::protocol::{ControlCommand, ControlReply};
+use crate::daemon::control::remembered::{StoreQuery, StoreReply};
+use crate::daemon::control::remote::Remote;
+use crate::health::{Incident, Note};
+use crate::store::{ReadOnlyStore, StoreError};
+
+/// More than the store keeps.
+const ALL: u32 = 100_000;
+
+pub enum ExplainSource {
+    Store(Box<ReadOnlyStore>),
+    Remote(Remote),
+}
+
+impl ExplainSource {
+    /// The last incidents, of one watchdog and one check or of all, newest first, each with its watchdog.
+    pub fn incidents(
+        &self,
+        watchdog: Option<&str>,
+        check: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Incident)>, String> {
+        match self {
+            Self::Store(store) => store.incidents(watchdog, check, limit).map_err(why),
+            Self::Remote(remote) => {
+                let check = check.map(str::to_owned);
+                let query = StoreQuery::Incidents { check, most: limit };
+                with_watchdog(ask(remote, query)?)
+            }
+        }
+    }
+
+    /// One incident, and the watchdog that it belongs to.
+    pub fn incident(&self, id: &str) -> Result<Option<(String, Incident)>, String> {
+        match self {
+            Self::Store(store) => store.incident(id).map_err(why),
+            Self::Remote(remote) => {
+                let query = StoreQuery::Incident { id: id.to_owned() };
+                Ok(with_watchdog(ask(remote, query)?)?.pop())
+            }
+        }
+    }
+
+    /// The checks of which anything is remembered, each with its watchdog: all, or those of one name.
+    pub fn checks(&self, check: Option<&str>) -> Result<Vec<(String, String)>, String> {
+        match self {
+            Self::Store(store) => store.checks(check).map_err(why),
+            Self::Remote(remote) => {
+                let (watchdog, StoreReply::Checks(known)) = ask(remote, StoreQuery::Checks)? else {
+                    return Err(other());
+                };
+                let wanted = |known: &String| check.is_none_or(|check| check == known);
+                let known = known.into_iter().filter(wanted);
+                Ok(known.map(|check| (watchdog.clone(), check)).collect())
+            }
+        }
+    }
+
+    /// The decisions of `watchdog` about `check`, oldest first.
+    pub fn notes(&self, watchdog: &str, check: &str) -> Result<Vec<Note>, String> {
+        match self {
+            Self::Store(store) => store.notes(watchdog, check, ALL).map_err(why),
+            Self::Remote(remote) => {
+                let check = check.to_owned();
+                match ask(remote, StoreQuery::Notes { check })? {
+                    (_, StoreReply::Notes(notes)) => Ok(notes),
+                    _ => Err(other()),
+                }
+            }
+        }
+    }
+}
+
+fn ask(remote: &Remote, query: StoreQuery) -> Result<(String, StoreReply), String> {
+    let target = ControlTarget::Remote(remote.clone());
+    match client::ask(&target, ControlCommand::Remembered { query }) {
+        Ok(ControlReply::Remembered { watchdog, found }) => Ok((watchdog, found)),
+        Ok(reply) => Err(reply_text(&reply)),
+        Err(why) => Err(format!("{remote}: {why}")),
+    }
+}
+
+fn with_watchdog(
+    (watchdog, found): (String, StoreReply),
+) -> Result<Vec<(String, Incident)>, String> {
+    let StoreReply::Incidents(incidents) = found else {
+        return Err(other());
+    };
+    let with = |incident| (watchdog.clone(), incident);
+    Ok(incidents.into_iter().map(with).collect())
+}
+
+fn other() -> String {
+    "an answer to something else".to_owned()
+}
+
+fn why(why: StoreError) -> String {
+    why.to_string()
+}
