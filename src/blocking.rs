@@ -9,7 +9,10 @@ use tokio::sync::{Semaphore, oneshot};
 /// Threads at the same time, over the whole process. One that hangs keeps its place.
 const MOST: usize = 16;
 
-static PLACES: Semaphore = Semaphore::const_new(MOST);
+static SHARED: Places = Places::new(MOST);
+
+/// Places for threads of one kind of work.
+pub struct Places(Semaphore);
 
 /// Why a piece of work has no result.
 #[derive(Debug, thiserror::Error)]
@@ -31,19 +34,38 @@ pub async fn run<T: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, BlockingError> {
-    // it is never closed
-    let place = PLACES.acquire().await;
-    let (sender, done) = oneshot::channel();
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            let done = work();
-            drop(place);
-            // nobody may be waiting any more
-            let _ = sender.send(done);
-        })
-        .map_err(BlockingError::Thread)?;
-    done.await.map_err(|_| BlockingError::Panicked)
+    SHARED.run(name, work).await
+}
+
+impl Places {
+    /// So many.
+    pub const fn new(count: usize) -> Self {
+        Self(Semaphore::const_new(count))
+    }
+
+    /// As [`run`], in one of these places.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn run<T: Send + 'static>(
+        &'static self,
+        name: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, BlockingError> {
+        // it is never closed
+        let place = self.0.acquire().await;
+        let (sender, done) = oneshot::channel();
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let done = work();
+                drop(place);
+                // nobody may be waiting any more
+                let _ = sender.send(done);
+            })
+            .map_err(BlockingError::Thread)?;
+        done.await.map_err(|_| BlockingError::Panicked)
+    }
 }
 
 #[cfg(test)]

@@ -22,9 +22,11 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::blocking::Places;
 use crate::secret;
 use guard::Guard;
 
@@ -33,6 +35,9 @@ const LINGER: Duration = Duration::from_millis(200);
 
 /// How long a killed child may take to end; one in uninterruptible sleep may never end.
 const REAP: Duration = Duration::from_secs(1);
+
+/// Starts at the same time. Those that hang take no place from other work that blocks.
+static STARTS: Places = Places::new(16);
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,12 +144,30 @@ pub async fn run(command: &Command) -> Result<Finished, ExecError> {
         program: command.program.program().to_owned(),
         source,
     };
-    let (mut group, mut pipes) = start(command).map_err(|source| ExecError::Spawn {
+    let unable = |source| ExecError::Spawn {
         program: command.program.program().to_owned(),
         source,
-    })?;
+    };
+    let deadline = started + command.timeout;
+    let start = prepare(command).map_err(unable)?;
+    let runtime = Handle::current();
+    // The fork, and the wait until the child is its program, may block for as long as a file system does not answer.
+    let start = STARTS.run("exec", move || {
+        let _context = runtime.enter();
+        start()
+    });
+    let Ok(start) = timeout_at(deadline, start).await else {
+        // a child that starts later is killed with its group
+        return Err(ExecError::TimedOut {
+            after: command.timeout,
+            stdout: Output::default(),
+            stderr: Output::default(),
+        });
+    };
+    let start = start.map_err(io::Error::other).flatten();
+    let (mut group, mut pipes) = start.map_err(unable)?;
 
-    let mut end = pin!(timeout(command.timeout, ended(group.leader)));
+    let mut end = pin!(timeout_at(deadline, ended(group.leader)));
     let ended = tokio::select! {
         ended = &mut end => ended,
         () = pipes.drained() => end.await,
@@ -175,7 +198,10 @@ pub async fn run(command: &Command) -> Result<Finished, ExecError> {
     })
 }
 
-fn start(command: &Command) -> io::Result<(Group, Pipes)> {
+/// What starts `command`: blocks, and needs a runtime.
+fn prepare(
+    command: &Command,
+) -> io::Result<impl FnOnce() -> io::Result<(Group, Pipes)> + Send + use<>> {
     let mut prepared = match &command.program {
         CommandLine::Shell(line) => {
             let mut shell = tokio::process::Command::new("/bin/sh");
@@ -217,32 +243,34 @@ fn start(command: &Command) -> io::Result<(Group, Pipes)> {
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let (mut child, awaited) = children::start(|| prepared.spawn(), Child::id)?;
-    let pipes = Pipes {
-        stdin: StdinFeed {
-            pipe: child.stdin.take(),
-            bytes: command.stdin.clone().unwrap_or_default(),
-            written: 0,
-        },
-        stdout: Drain::new(child.stdout.take(), command.max_output),
-        stderr: Drain::new(child.stderr.take(), command.max_output),
-    };
-    // A child that was not waited for has an id; without one there is no group to supervise.
-    let id = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .ok_or(Errno::ESRCH)?;
-    let leader = Pid::from_raw(id);
-    Ok((
-        Group {
+    let (stdin, max_output) = (command.stdin.clone(), command.max_output);
+    Ok(move || {
+        let (mut child, awaited) = children::start(|| prepared.spawn(), Child::id)?;
+        // it is the child's from here on
+        drop(watched);
+        let pipes = Pipes {
+            stdin: StdinFeed {
+                pipe: child.stdin.take(),
+                bytes: stdin.unwrap_or_default(),
+                written: 0,
+            },
+            stdout: Drain::new(child.stdout.take(), max_output),
+            stderr: Drain::new(child.stderr.take(), max_output),
+        };
+        // A child that was not waited for has an id; without one there is no group to supervise.
+        let id = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .ok_or(Errno::ESRCH)?;
+        let group = Group {
             child,
-            leader,
+            leader: Pid::from_raw(id),
             collected: false,
             guard,
             _awaited: awaited,
-        },
-        pipes,
-    ))
+        };
+        Ok((group, pipes))
+    })
 }
 
 /// Runs in the new process: descriptors that httpok inherited, or that another thread opened meanwhile, are not its

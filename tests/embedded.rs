@@ -18,6 +18,8 @@ mod fixture;
 mod group;
 #[path = "embedded/hung_files.rs"]
 mod hung_files;
+#[path = "support/lease.rs"]
+mod lease;
 #[path = "embedded/logs.rs"]
 mod logs;
 #[path = "embedded/manual.rs"]

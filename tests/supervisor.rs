@@ -7,6 +7,8 @@
 mod exec;
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "support/lease.rs"]
+mod lease;
 #[path = "supervisor/listener.rs"]
 mod listener;
 #[path = "supervisor/rpc.rs"]

@@ -2,7 +2,7 @@
 //! is a lease on the command's file, which the kernel has openers wait for, and a guard of fanotify on the directory of
 //! the notes.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use httpok::health::ProcessState;
 use httpok::supervisor::Supervisor;
 use httpok::supervisor::embedded::{Embedded, Program};
-use nix::sys::signal::{SigHandler, Signal, signal};
 use tempfile::tempdir;
 
+use super::lease::Lease;
 use super::{LIMIT, lives, named, reaches, script, until, words};
 
 /// Far less than anything that hangs here does, and enough for a busy machine.
@@ -36,29 +36,6 @@ fn command(directory: &Path) -> PathBuf {
 fn starts(directory: &Path) -> Vec<u32> {
     let text = fs::read_to_string(directory.join("starts")).unwrap_or_default();
     text.lines().map(|line| line.parse().unwrap()).collect()
-}
-
-/// Has everyone who opens `path` wait until this is dropped, or for 45 s (`fs.lease-break-time`).
-struct Lease(File);
-
-impl Lease {
-    fn on(path: &Path) -> Self {
-        // SAFETY: the signal that asks for the lease back is ignored, no handler runs.
-        unsafe { signal(Signal::SIGIO, SigHandler::SigIgn) }.unwrap();
-        let file = File::open(path).unwrap();
-        // SAFETY: integers.
-        let leased = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) };
-        assert_eq!(leased, 0, "{}", std::io::Error::last_os_error());
-        Self(file)
-    }
-}
-
-impl Drop for Lease {
-    /// Closing would not do: a process that waits for the file has inherited the descriptor.
-    fn drop(&mut self) {
-        // SAFETY: integers.
-        unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
-    }
 }
 
 /// Has everyone who opens a file in a directory wait until this is dropped.

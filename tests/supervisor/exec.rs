@@ -1,6 +1,7 @@
 //! One child, run to its end.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use httpok::exec::{Command, CommandLine, ExecError, Finished, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::lease::Lease;
 use crate::support::{alive, wait_until};
 
 /// Only a failing test waits for so long.
@@ -205,4 +207,43 @@ async fn dropping_the_future_kills_the_group() {
     }
     let grandchild = pid_in(&file);
     wait_until("the grandchild is killed", LIMIT, || !alive(grandchild));
+}
+
+#[tokio::test]
+async fn hung_exec_ends_at_the_deadline_and_its_child_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (program, started) = (
+        directory.path().join("program"),
+        directory.path().join("pid"),
+    );
+    let text = format!(
+        "#!/bin/sh\necho $$ > {}\nexec sleep 1000\n",
+        started.display()
+    );
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let lease = Lease::on(&program);
+    let command = Command {
+        program: CommandLine::Argv(vec![program.display().to_string()]),
+        timeout: Duration::from_secs(3),
+        ..shell("")
+    };
+    let begun = Instant::now();
+    let hung = tokio::spawn(async move { run(&command).await });
+    // the loop goes on
+    finish(&shell("true")).await;
+    assert!(!hung.is_finished());
+    match hung.await.unwrap() {
+        Err(ExecError::TimedOut { after, .. }) => assert_eq!(after, Duration::from_secs(3)),
+        other => panic!("{other:?}"),
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10));
+
+    drop(lease);
+    // it has become its program too late: it is killed before or after it has noted its id
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let noted = fs::read_to_string(&started).unwrap_or_default();
+    if let Ok(pid) = noted.trim().parse() {
+        wait_until("the child is killed", LIMIT, || !alive(pid));
+    }
 }
