@@ -67,9 +67,45 @@ fn crashed_service_is_started_when_configured() {
     assert_eq!(stage.watched.lives(), 2);
 }
 
-/// It ends right after each start. Every start is counted, and it is given up.
+/// It ends right after each start. Every start is counted, the pauses between them grow, and it is given up.
 #[test]
-fn crash_loop_is_restarted_with_growing_pauses() {
+fn crash_loop_is_restarted_with_growing_pauses_and_given_up() {
+    let keys = "fail_after = 1\nrestarts = \"3/1h\"\n\
+                backoff = { min = \"500ms\", max = \"1m\", factor = 4 }";
+    let stage = Stage::with(keys);
+    stage.watched.ill_until(usize::MAX, says("502 Oh", ""));
+    stage.script.spoil("crash");
+    let watchdog = stage.watched.watch();
+    stage.watched.told(
+        &watchdog,
+        &["web is NOT back after 3 restarts: status 502, gave up"],
+    );
+    let said = watchdog.err.text();
+    assert!(said.contains("it is EXITED"), "{said}");
+    stage.watched.watched_on(5);
+    let starts: Vec<u64> = stage
+        .script
+        .file("lives")
+        .lines()
+        .map(|at| at.parse().unwrap())
+        .collect();
+    assert_eq!(
+        starts.len(),
+        4,
+        "the first life and three restarts: {starts:?}"
+    );
+    let pauses: Vec<_> = starts[1..]
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .collect();
+    // half of a pause is left to chance, so that no two watchdogs act together
+    assert!(pauses[0] >= 250 && pauses[1] >= 1000, "{pauses:?}");
+    assert!(!stage.script.is_alive("web"));
+}
+
+/// It ends right after each start until it is mended: the next start within the budget brings it up.
+#[test]
+fn crash_loop_that_is_mended_in_time_recovers() {
     let stage = Stage::with("fail_after = 1");
     stage.watched.ill_until(3, says("502 Oh", ""));
     stage.script.spoil("crash");
@@ -164,7 +200,7 @@ fn watchdog_killed_during_a_restart_leaves_no_process_stopped() {
 }
 
 #[test]
-fn missing_scripts_are_retried() {
+fn service_runs_on_while_its_scripts_are_missing_and_is_restarted_when_they_are_back() {
     let stage = Stage::with("");
     stage.watched.ill_until(2, says("500 Oh", ""));
     stage.script.remove();
@@ -172,11 +208,14 @@ fn missing_scripts_are_retried() {
     watchdog
         .err
         .wait("it says so", |said| said.contains("cannot run"));
+    let pid = stage.script.pid("web");
     stage.watched.watched_on(3);
     assert!(stage.script.is_alive("web"));
+    assert_eq!((stage.watched.lives(), stage.script.pid("web")), (1, pid));
     stage.script.install();
     stage.watched.told(&watchdog, &["web recovered"]);
-    assert_eq!(stage.watched.lives(), 2);
+    assert_eq!(stage.watched.lives(), 2, "one restart was enough");
+    assert!(stage.script.is_alive("web") && stage.script.pid("web") != pid);
 }
 
 #[test]

@@ -36,10 +36,16 @@ async fn left(directory: &Path) -> ProcessRecord {
 }
 
 /// The same program, to be started from here, where the directory is another. That alone makes it
-/// another definition.
+/// another definition. Another test of this process, whose program has the same name, must not take a process that
+/// nobody supervises for an orphan of its own.
 fn here(directory: &Path) -> Program {
+    let mark = (
+        "HTTPOK_PROGRAM".to_owned(),
+        directory.display().to_string().into(),
+    );
     Program {
         directory: Some(directory.to_owned()),
+        environment: [mark].into(),
         ..script("web", TEXT)
     }
 }

@@ -54,16 +54,36 @@ fn a_crash_loop_ends_in_fatal_and_the_check_gives_up() {
     let check = "start_stopped = true\nrestarts = \"1/1h\"\n";
     stage.configure(&[QUICK, &watched("loops", "exit 3", program, check)]);
     let watchdog = stage.watch();
-    watchdog.err.wait("all of it is told", |said| {
-        [
-            "program \"loops\" is BACKOFF: exited too quickly (exit status 3)",
-            "program \"loops\" is FATAL: exited too quickly (exit status 3)",
-            "is down",
-            "gave up: the restarts are used up",
-        ]
-        .iter()
-        .all(|line| said.contains(line))
+    let said = watchdog.err.wait("it is given up", |said| {
+        said.contains("gave up: the restarts are used up")
     });
+    // its supervisor's tries, and then those of the one restart that the check may make
+    let mut rest = said.as_str();
+    for line in [
+        "program \"loops\" is BACKOFF: exited too quickly (exit status 3)",
+        "program \"loops\" is FATAL: exited too quickly (exit status 3)",
+        "program \"loops\" is BACKOFF: exited too quickly (exit status 3)",
+        "gave up: the restarts are used up",
+    ] {
+        let at = rest.find(line);
+        let at = at.unwrap_or_else(|| panic!("{line:?} is not said in its turn: {said}"));
+        rest = &rest[at + line.len()..];
+    }
+    assert!(said.contains("is down"), "{said}");
+    wait_until("it is FATAL again", LIMIT, || {
+        watchdog
+            .err
+            .text()
+            .matches("program \"loops\" is FATAL")
+            .count()
+            == 2
+    });
+    assert_eq!(stage.pids("loops").len(), 4, "twice two tries");
+    let probes = stage.site.count("/loops");
+    wait_until("it is probed on", LIMIT, || {
+        stage.site.count("/loops") > probes + 10
+    });
+    assert_eq!(stage.pids("loops").len(), 4, "nothing more is tried");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use httpok::health::{
     Reason, ReportKind, ResumeResult, Scope, Skip, Ticket, Verdict,
 };
 
+use super::grace::law_18;
 use super::world::{PROCESSES, process};
 
 pub struct Auditor {
@@ -194,6 +195,8 @@ impl Auditor {
         self.event(now, event);
         self.close_attempts();
         self.law_3_streaks(event, effects, before, after);
+        let check = |name: &str| Some(self.checks.get(name)?.check.clone());
+        law_18(now, event, effects, check, before, after);
         for effect in effects {
             self.effect(now, event, effect);
             self.close_attempts();

@@ -5,6 +5,7 @@
 
 mod auditor;
 mod episodes;
+mod grace;
 mod heartbeats;
 mod holds;
 mod rules;

@@ -42,6 +42,8 @@ pub enum Op {
     Inherit(usize, usize),
     /// Someone else starts a process, or stops it.
     Elsewhere(usize, bool),
+    /// A process crashes and is being started anew, or waits for that.
+    Crashes(usize, bool),
     Shutdown,
 }
 
@@ -63,6 +65,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0_usize..4).prop_map(Op::Toggle),
         1 => (0..PROCESSES, 0_usize..5).prop_map(|(process, check)| Op::Inherit(process, check)),
         1 => (0..PROCESSES, any::<bool>()).prop_map(|(process, up)| Op::Elsewhere(process, up)),
+        1 => (0..PROCESSES, any::<bool>()).prop_map(|(process, waits)| Op::Crashes(process, waits)),
         1 => Just(Op::Shutdown),
     ]
 }
@@ -337,6 +340,13 @@ impl World {
                 ..self.unfinished(*index, "")
             }))),
             Op::Elsewhere(index, true) => self.start(*index),
+            Op::Crashes(index, waits) => {
+                self.pids[*index] += 1;
+                self.states[*index] = match waits {
+                    true => ProcessState::Backoff,
+                    false => ProcessState::Starting,
+                };
+            }
             Op::Elsewhere(index, false) => self.states[*index] = ProcessState::Stopped,
             Op::ByHand(check) => self.feed(Event::Restart { check: name(check) }),
             Op::Change(check) => {

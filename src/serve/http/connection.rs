@@ -32,8 +32,8 @@ const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 /// What a client may have sent on while it was refused, in bytes.
 const DRAINED: usize = 1 << 20;
-/// How long we try to say so.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long we try to say so, and how long a client may take to hear it: one that is starved for a second has not read yet.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Serves one client to its end.
 pub async fn talk(
