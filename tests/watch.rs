@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
+#[path = "watch/dead_mans_switch.rs"]
+mod dead_mans_switch;
 #[path = "watch/examples.rs"]
 mod examples;
 #[path = "watch/fixture.rs"]

@@ -16,6 +16,7 @@ mod maintenance;
 mod mask;
 pub mod notify;
 mod parse_context;
+mod ping;
 mod policy;
 pub mod presets;
 mod probe;

@@ -10,11 +10,12 @@ use lettre::message::Mailbox;
 
 use super::diagnostics::Diagnostic;
 use super::http::read_headers;
+use super::ping::read_ping;
 use super::table::TomlTable;
 use super::value::TomlValue;
 use crate::notify::spec::{
-    MailSpec, MailVia, NotifierPolicy, NotifierSpec, NotifierVia, Route, SMTP_EXAMPLE, Security,
-    SmtpSpec, Template, Topic, WebhookFormat, WebhookSpec, WebhookUrl,
+    MailSpec, MailVia, NotifierPolicy, NotifierSpec, NotifierVia, PingSpec, Route, SMTP_EXAMPLE,
+    Security, SmtpSpec, Template, Topic, WebhookFormat, WebhookSpec, WebhookUrl,
 };
 use crate::secret::Secret;
 
@@ -33,6 +34,8 @@ pub struct NotifySettings {
     pub reminder: Option<Duration>,
     /// The receivers of HTTP requests.
     pub webhooks: Vec<WebhookSpec>,
+    /// The dead man's switch.
+    pub ping: Option<PingSpec>,
     /// Those that get some reports only, by `[[notify]]`; their names are unique.
     pub notifiers: Vec<NotifierSpec>,
 }
@@ -45,6 +48,7 @@ pub fn read_notify(table: &TomlTable<'_>) -> NotifySettings {
         mail,
         reminder: reminder.flatten(),
         webhooks: webhooks.iter().filter_map(read_named_webhook).collect(),
+        ping: read_ping(table),
         notifiers: read_notifiers(table),
     }
 }

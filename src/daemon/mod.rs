@@ -13,6 +13,7 @@ mod logger;
 mod notification_queue;
 mod open_incidents;
 mod persist_queue;
+mod pings;
 mod programs;
 mod run_lock;
 mod sd_notify;

@@ -12,7 +12,7 @@ use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmU
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
-use crate::notify::spec::{MailSpec, MailVia, NotifierVia};
+use crate::notify::spec::{MailSpec, MailVia, NotifierVia, PingSpec};
 use crate::notify::{
     COMMAND_DEADLINE, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE,
     command as command_notifier, mail, sendmail, smtp, webhook,
@@ -78,6 +78,7 @@ pub struct Parts {
     pub render_context: RenderContext,
     pub due: Vec<CheckPeriod>,
     pub maintenance: Vec<MaintenanceSpec>,
+    pub ping: Option<PingSpec>,
     pub serve: serve::ServeSetup,
 }
 
@@ -158,6 +159,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             .map(|check| (check.name.clone(), check.every))
             .collect(),
         maintenance: settings.maintenance.clone(),
+        ping: settings.notify.ping.clone(),
         serve: serve::ServeSetup::new(serve_spec(settings))?,
         checks,
     })

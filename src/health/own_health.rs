@@ -81,6 +81,23 @@ pub enum Unhealthy {
     },
 }
 
+impl Unhealthy {
+    /// Whether it is trouble of the watchdog itself, and neither of what it watches nor of its beginning or end.
+    pub const fn is_own(&self) -> bool {
+        match self {
+            Self::NotAnswering
+            | Self::SetByPerson { .. }
+            | Self::Outbox { .. }
+            | Self::StateFreeBytes { .. }
+            | Self::StateFreeInodes { .. } => true,
+            Self::ShuttingDown
+            | Self::NotReady
+            | Self::ChecksDown { .. }
+            | Self::UnknownTargets { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Unhealthy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -7,6 +7,7 @@ pub mod event;
 pub mod format;
 pub mod mail;
 mod message;
+pub mod ping;
 pub mod policy;
 pub mod report;
 pub mod route;

@@ -192,6 +192,37 @@ pub enum NotifierVia {
     Command(CommandLine),
 }
 
+/// Where the dead man's switch is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PingSpec {
+    /// What is asked.
+    pub url: WebhookUrl,
+    /// Sent besides ours, or in the place of ours.
+    pub headers: Vec<Header>,
+    /// The certificates to trust instead of the system's.
+    pub cacert: Option<PathBuf>,
+    /// The pause between two requests.
+    pub every: Duration,
+    /// What the receiver understands.
+    pub format: PingFormat,
+}
+
+/// What the receiver of a dead man's switch understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PingFormat {
+    /// A GET of its URL.
+    #[default]
+    Plain,
+    /// Healthchecks.io's convention: a POST, `/start` and `/fail` behind the path.
+    Healthchecks,
+}
+
+impl PingFormat {
+    /// All, by their words in `format`.
+    pub const ALL: [(&str, Self); 2] =
+        [("plain", Self::Plain), ("healthchecks", Self::Healthchecks)];
+}
+
 /// The URL of a webhook. It is a secret: with most services it is all that one needs to post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookUrl {

@@ -32,12 +32,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub struct WebhookNotifier {
     spec: WebhookSpec,
     deadline: Duration,
+    /// What it is, before its host in errors.
+    called: &'static str,
 }
 
 impl WebhookNotifier {
     /// A notifier for `spec`. `deadline` is from the connection to the end of the answer.
     pub const fn new(spec: WebhookSpec, deadline: Duration) -> Self {
-        Self { spec, deadline }
+        Self {
+            spec,
+            deadline,
+            called: "webhook at",
+        }
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn called(self, called: &'static str) -> Self {
+        Self { called, ..self }
     }
 
     /// Whether open incidents are sent again and again.
@@ -55,7 +67,7 @@ impl WebhookNotifier {
             .format
             .payload(self.url()?, message, SystemTime::now());
         let payload = payload.map_err(|why| DeliveryError::Permanent(self.text(why)))?;
-        self.post(&payload).await
+        self.request(&Method::POST, &payload).await
     }
 
     /// Posts the open incidents `messages` again.
@@ -65,7 +77,7 @@ impl WebhookNotifier {
     pub async fn repeat(&self, messages: &[Notification]) -> Result<(), DeliveryError> {
         let format = &self.spec.format;
         match format.repeated(self.url()?, messages, SystemTime::now()) {
-            Some(payload) => self.post(&payload).await,
+            Some(payload) => self.request(&Method::POST, &payload).await,
             None => Ok(()),
         }
     }
@@ -74,17 +86,25 @@ impl WebhookNotifier {
         Url::parse(self.spec.url.url.expose()).map_err(|error| self.temporary(error))
     }
 
-    async fn post(&self, payload: &Payload) -> Result<(), DeliveryError> {
-        tokio::time::timeout(self.deadline, self.exchange(payload))
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// Says why it was not taken.
+    pub(super) async fn request(
+        &self,
+        method: &Method,
+        payload: &Payload,
+    ) -> Result<(), DeliveryError> {
+        tokio::time::timeout(self.deadline, self.exchange(method, payload))
             .await
             .unwrap_or_else(|_| Err(self.temporary("not done in time")))
     }
 
-    async fn exchange(&self, payload: &Payload) -> Result<(), DeliveryError> {
+    async fn exchange(&self, method: &Method, payload: &Payload) -> Result<(), DeliveryError> {
         let Payload { url, body } = payload;
         let body = body.as_bytes();
         let request = HttpRequest {
-            method: &Method::POST,
+            method,
             target: &target(url),
             headers: &self.headers(url, body),
             body,
@@ -160,7 +180,8 @@ impl WebhookNotifier {
         let said = brief(String::from_utf8_lossy(&said).trim(), 200);
         let separator = if said.is_empty() { "" } else { ": " };
         let why = format!(
-            "webhook at \"{}\" answered {}{separator}{said}",
+            "{} \"{}\" answered {}{separator}{said}",
+            self.called,
             self.spec.url.host,
             status(code)
         );
@@ -178,7 +199,7 @@ impl WebhookNotifier {
     }
 
     fn text(&self, why: impl std::fmt::Display) -> String {
-        bounded(format!("webhook at \"{}\": {why}", self.spec.url.host))
+        bounded(format!("{} \"{}\": {why}", self.called, self.spec.url.host))
     }
 }
 

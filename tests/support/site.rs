@@ -34,6 +34,8 @@ pub fn says(status: &str, body: impl AsRef<[u8]>) -> Answer {
 pub struct Asked {
     pub path: String,
     pub head: String,
+    /// As long as `Content-Length` says.
+    pub body: String,
     pub at: Instant,
 }
 
@@ -124,10 +126,18 @@ fn talk(shared: &Shared, mut stream: impl Read + Write) -> io::Result<()> {
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        value.trim().parse().ok().filter(|_| is_length)
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body)?;
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     shared.asked.lock().unwrap().push(Asked {
         path: path.clone(),
         head,
+        body: String::from_utf8_lossy(&body).into_owned(),
         at: Instant::now(),
     });
     // not held while it is answered: one slow answer must not hold up another

@@ -4,6 +4,7 @@
 
 mod check;
 mod example;
+mod heartbeat;
 mod kind;
 mod maintenance;
 mod notify;

@@ -1,6 +1,7 @@
 //! The keys above the first table, and the tables of the file.
 
 use super::check::CHECK;
+use super::heartbeat::HEARTBEAT;
 use super::kind::{Kind, SPAN};
 use super::maintenance::MAINTENANCE;
 use super::notify::{MAIL, NOTIFY, WEBHOOK};
@@ -87,7 +88,7 @@ static KEYS: [Key; 9] = [
     ),
 ];
 
-static TABLES: [Key; 10] = [
+static TABLES: [Key; 11] = [
     table(
         DEFAULTS,
         Kind::Table(&CHECK),
@@ -106,6 +107,11 @@ static TABLES: [Key; 10] = [
         "Reports by HTTP requests.",
     ),
     table("notify", Kind::Tables(&NOTIFY), "Who gets which reports."),
+    table(
+        "heartbeat",
+        Kind::Table(&HEARTBEAT),
+        "A dead man's switch, which tells somebody elsewhere when this host is gone.",
+    ),
     table(
         "maintenance",
         Kind::Tables(&MAINTENANCE),

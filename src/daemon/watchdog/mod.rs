@@ -32,6 +32,7 @@ use super::journal::Journal;
 use super::logger::Logger;
 use super::notification_queue::{Delivery, NotificationQueue, NotificationQueueConfig};
 use super::persist_queue::PersistQueue;
+use super::pings::Pings;
 use super::programs::{Definitions, Programs};
 use super::run_lock::{LockError, RunLock};
 use super::sd_notify::{self, SdNotify};
@@ -81,6 +82,7 @@ pub struct Watchdog {
     /// How often supervisord's ticks come, once it was said which checks are due more often.
     tick_period: Option<Duration>,
     maintenance: Maintenance,
+    pings: Pings,
     /// Checks of an earlier run with an open incident, which are not defined any more.
     removed: Vec<String>,
     /// When the end must have come, once it was asked for and somebody counts the seconds.
@@ -141,6 +143,7 @@ impl Watchdog {
             render_context: parts.render_context,
             notifiers: parts.notifiers,
         };
+        let pings = Pings::new(parts.ping.filter(|_| !once), logger.clone());
         let (notification_queue, outbox) = NotificationQueue::start(config, delivery);
         let wall_offset = clock.wall_offset();
         let persist_queue =
@@ -178,6 +181,7 @@ impl Watchdog {
             wall_offset,
             tick_period: None,
             maintenance: Maintenance::new(parts.maintenance),
+            pings,
             removed: Vec::new(),
             ends_by: None,
         }
@@ -266,6 +270,7 @@ impl Watchdog {
                 }),
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
+                () = self.pings.due(), if ending.is_none() => self.ping(),
                 () = self.maintenance.due(), if ending.is_none() => self.keep_maintenance(),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),
                 ticks = self.ticks.next(&self.due), if ending.is_none() => match ticks {
@@ -373,6 +378,15 @@ impl Watchdog {
                 named.join(", ")
             ));
         }
+    }
+
+    /// Asks the dead man's switch. Checks that are down are the matter of notifiers; this is about the watchdog.
+    fn ping(&mut self) {
+        let view = self.view();
+        let own = view.reasons.iter().filter(|reason| reason.is_own());
+        let own: Vec<_> = own.map(ToString::to_string).collect();
+        let trouble = (!own.is_empty()).then(|| own.join("\n"));
+        self.pings.send(trouble, sd_notify::status(&view.snapshot));
     }
 
     /// Sends our status to the service manager above us.

@@ -282,6 +282,7 @@ impl Watchdog {
             forgot,
         });
         self.set_maintenance(parts.maintenance);
+        self.pings.change(parts.ping);
         self.notification_queue.report_unclaimed();
         Ok(())
     }

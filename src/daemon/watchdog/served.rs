@@ -81,7 +81,7 @@ impl Watchdog {
         self.executor.intents.owner().watchdog.clone()
     }
 
-    fn view(&mut self) -> View {
+    pub(super) fn view(&mut self) -> View {
         let snapshot = self.monitor.snapshot(self.executor.clock.now());
         let watchdog = self.key();
         let serving = &mut self.serving;
