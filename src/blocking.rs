@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_is_done_beside_the_loop_and_a_panic_is_an_error() {
+    async fn work_runs_off_the_loop_and_a_panic_is_an_error() {
         let thread = run("test", || thread::current().name().map(str::to_owned)).await;
         assert_eq!(thread.expect("done").as_deref(), Some("test"));
         for _ in 0..2 * MOST {

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_trick_a_reader_is_made_visible() {
+    fn misleading_characters_are_escaped() {
         for (text, shown) in [
             ("plain café ✓ \"'\\", "plain café ✓ \"'\\"),
             ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_keeps_its_colours_and_loses_what_no_log_needs() {
+    fn log_keeps_colours_and_drops_control_characters() {
         let line = "\x1b[32m INFO\x1b[0m fine \u{2713}\n";
         assert_eq!(unhidden(line.to_owned()), line);
         assert_eq!(

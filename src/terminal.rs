@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_text_fits_and_says_that_it_was_cut() {
+    fn cut_text_fits_and_is_marked() {
         for (text, most, expected) in [
             ("shop", 4, "shop"),
             ("shops", 4, "sho…"),

@@ -85,7 +85,7 @@ fn httpok(dir: &Path, words: &[&str]) -> Command {
 }
 
 #[test]
-fn alertmanager_shows_exactly_the_open_incidents_after_200_and_a_restart_of_its_own() {
+fn alertmanager_shows_exactly_the_open_incidents_after_200_and_its_restart() {
     let dir = tempfile::tempdir().unwrap();
     let site = Site::start();
     // a bit for each check that fails
@@ -230,7 +230,7 @@ fn each_notifier_gets_its_reports_and_explain_says_which() {
 }
 
 #[test]
-fn notify_test_says_what_the_other_side_answered() {
+fn notify_test_shows_the_receivers_response() {
     let dir = tempfile::tempdir().unwrap();
     let site = Site::start();
     site.answer("/hook", || says("403 Forbidden", "who are you?"));

@@ -133,7 +133,7 @@ const HEAD: &[Row] = &[
 ];
 
 #[test]
-fn heads_are_asserted_about() {
+fn assertions_read_heads() {
     let mut seen = answer(503, b"");
     seen.headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
@@ -156,7 +156,7 @@ fn heads_are_asserted_about() {
 }
 
 #[test]
-fn what_is_not_there_meets_nothing_but_its_absence() {
+fn missing_value_meets_only_its_absence() {
     let seen = Observation::default();
     check(
         &seen,
@@ -212,7 +212,7 @@ const BODIES: &[Row] = &[
 ];
 
 #[test]
-fn bodies_are_asserted_about() {
+fn assertions_read_bodies() {
     check(&answer(200, b"all fine\r\n"), BODIES);
     check(
         &answer(200, b"17\n"),
@@ -239,7 +239,7 @@ fn bodies_are_asserted_about() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_compared_as_bytes() {
+fn binary_bodies_are_compared_as_bytes() {
     let seen = answer(200, b"\xff\xfena\xc3\xafve\x00");
     check(
         &seen,
@@ -259,7 +259,7 @@ fn bytes_that_are_no_text_are_compared_as_bytes() {
 }
 
 #[test]
-fn a_body_that_was_not_kept_is_no_ground_for_anything_but_its_beginning() {
+fn truncated_body_decides_only_about_its_beginning() {
     let mut seen = answer(200, b"{\"status\": ");
     let cut = seen.body.as_mut().expect("there is one");
     cut.size = 1_000_000;
@@ -373,7 +373,7 @@ const JSON: &[Row] = &[
 ];
 
 #[test]
-fn json_is_asserted_about_with_its_types() {
+fn assertions_read_json_with_types() {
     check(&answer(200, TYPES), JSON);
     let marked = [b"\xef\xbb\xbf", TYPES].concat();
     check(
@@ -430,7 +430,7 @@ const METRICS: &[Row] = &[
 ];
 
 #[test]
-fn metrics_are_asserted_about() {
+fn assertions_read_metrics() {
     check(&answer(200, EXPOSITION), METRICS);
     check(
         &answer(200, b"<html>\n<p>up 1\n"),
@@ -443,7 +443,7 @@ fn metrics_are_asserted_about() {
 }
 
 #[test]
-fn openmetrics_ends_with_a_line_that_says_so() {
+fn openmetrics_requires_its_eof_line() {
     let whole =
         b"# TYPE jobs counter\njobs_total{a=\"b\"} 17.0 # {id=\"x\"} 1.0 1520879607.789\n# EOF\n";
     let mut seen = answer(200, whole);
@@ -513,7 +513,7 @@ const KUMOMTA: &str = r#"{"connection_count":{"help":"","type":"gauge","value":{
     "latency":{"type":"histogram","value":{"count":2,"sum":0.1,"avg":0.05,"bucket":[[0.005,0],[0.1,2]]}}}"#;
 
 #[test]
-fn real_systems_are_asserted_about() {
+fn assertions_read_real_systems() {
     for (text, wanted, met) in SYSTEMS {
         let finding = find(wanted, &answer(200, text.as_bytes()));
         assert_eq!(finding.met, *met, "{wanted}\n{finding:?}");
@@ -587,7 +587,7 @@ const FAULTS: &[(&str, usize, usize, &str, &str)] = &[
 ];
 
 #[test]
-fn faults_point_at_what_is_wrong_and_say_what_is_right() {
+fn diagnostics_point_at_the_fault_and_name_a_fix() {
     for (text, column, length, message, help) in FAULTS {
         let why = match Assertion::parse(text) {
             Err(why) => why,
@@ -672,7 +672,7 @@ fn rules() -> Expectation {
 }
 
 #[test]
-fn the_first_rule_that_matches_decides_then_fails_then_what_is_degraded() {
+fn first_matching_rule_decides_then_fails_then_degraded() {
     let quick = |mut seen: Observation| {
         seen.duration = Duration::from_millis(100);
         seen
@@ -749,7 +749,7 @@ fn the_first_rule_that_matches_decides_then_fails_then_what_is_degraded() {
 }
 
 #[test]
-fn the_phase_of_an_unmet_assertion_is_where_its_fact_comes_from() {
+fn unmet_assertion_names_the_phase_of_its_fact() {
     let mut seen = answer(200, b"");
     seen.certificates = vec![certificate(0)];
     seen.at_unix = Some(0);
@@ -900,17 +900,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_text_is_read_or_refused(text in "\\PC{0,60}|(jsonpath|header|metric|body|status) [\\PC\n]{0,40}") {
+    fn any_text_is_parsed_or_rejected(text in "\\PC{0,60}|(jsonpath|header|metric|body|status) [\\PC\n]{0,40}") {
         read_or_refused(&text)?;
     }
 
     #[test]
-    fn any_path_is_read_or_refused(path in "\\$[\\[\\]().*?@!=<>&|'a-c0-9:, -]{0,40}") {
+    fn any_path_is_parsed_or_rejected(path in "\\$[\\[\\]().*?@!=<>&|'a-c0-9:, -]{0,40}") {
         read_or_refused(&format!("jsonpath \"{path}\" exists"))?;
     }
 
     #[test]
-    fn whatever_is_read_judges_whatever_is_seen(
+    fn any_parsed_assertion_judges_any_observation(
         text in nearly(),
         bytes in any_body(),
         cut in prop::option::of(0_usize..20),

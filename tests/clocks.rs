@@ -142,7 +142,7 @@ fn hour(ahead: i64) -> String {
 }
 
 #[test]
-fn dates_follow_a_clock_that_is_set_and_nothing_else_does() {
+fn set_clock_moves_dates_only() {
     let stage = Stage::new();
     let behind = -10 * HOUR;
     stage.set_clock(behind);

@@ -220,7 +220,7 @@ fn supervised(supervisord: &Supervisord, check: &str) -> String {
 }
 
 #[test]
-fn nobody_answers_where_nobody_listens() {
+fn command_without_a_watchdog_reports_that_none_runs() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().to_str().expect("text");
     for words in [
@@ -379,7 +379,7 @@ fn commands_take_several_checks_patterns_and_all() {
 }
 
 #[test]
-fn a_pause_keeps_a_restart_back_and_outlives_the_watchdog() {
+fn pause_holds_a_restart_and_outlives_the_watchdog() {
     let service = Service::start();
     let supervisord = Supervisord::with()
         .program("shop", "command=sleep 1000")
@@ -546,7 +546,7 @@ fn replayed(watchdog: &Watchdog, journal: &Path) {
 }
 
 #[test]
-fn a_new_configuration_is_taken_when_it_is_right() {
+fn reload_applies_only_a_valid_configuration() {
     let service = Service::start();
     let shop = check("shop", &service.server.url("/"), "");
     let watchdog = Watchdog::start(&shop);
@@ -581,7 +581,7 @@ fn a_new_configuration_is_taken_when_it_is_right() {
 }
 
 #[test]
-fn two_watchdogs_share_a_directory_and_a_killed_one_leaves_no_trouble() {
+fn two_watchdogs_share_a_state_directory_after_one_is_killed() {
     let service = Service::start();
     let (shop, till) = (
         check("shop", &service.server.url("/"), ""),
@@ -628,7 +628,7 @@ fn two_watchdogs_share_a_directory_and_a_killed_one_leaves_no_trouble() {
 }
 
 #[test]
-fn the_socket_speaks_lines_and_bears_nonsense() {
+fn control_socket_speaks_lines_and_survives_garbage() {
     let service = Service::start();
     let watchdog = Watchdog::start(&check("shop", &service.server.url("/"), ""));
     let socket = &watchdog.sockets()[0];

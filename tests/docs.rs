@@ -52,7 +52,7 @@ fn shell(line: &str, dir: &Path) -> Output {
 }
 
 #[test]
-fn each_task_of_the_cookbook_works() {
+fn cookbook_tasks_work() {
     let text = read("docs/cookbook.md");
     let tasks: Vec<_> = text.split("\n## ").skip(1).collect();
     assert_eq!(tasks.len(), 20);

@@ -200,7 +200,7 @@ fn corrected_mail_settings_deliver_what_waits_in_the_next_run() {
 }
 
 #[test]
-fn what_waits_for_a_webhook_that_is_gone_is_said_and_can_be_sent_or_dropped() {
+fn messages_of_a_removed_webhook_are_reported_and_can_be_sent_or_dropped() {
     let stage = Stage::new();
     let hooks = "[[webhook]]\nurl = \"http://127.0.0.1:1/secret-token\"\n\
                  [[webhook]]\nurl = \"http://127.0.0.1:1/other-token\"\n";
@@ -271,7 +271,7 @@ fn what_waits_for_a_webhook_that_is_gone_is_said_and_can_be_sent_or_dropped() {
 
 /// The last word is the newest one, also when the mail server was away in between.
 #[test]
-fn what_waited_arrives_in_order() {
+fn waiting_messages_arrive_in_order() {
     let stage = Stage::new();
     stage.configure("test -e open && cat >> mails || exit 75", "");
     let watchdog = stage.watch();
@@ -294,7 +294,7 @@ fn what_waited_arrives_in_order() {
 
 /// One row that cannot be read is set aside, and said; the others are delivered.
 #[test]
-fn an_unreadable_row_holds_up_no_other() {
+fn unreadable_row_delays_no_other() {
     let stage = Stage::new();
     stage.configure(BROKEN, "");
     let watchdog = stage.watch();
@@ -315,7 +315,7 @@ fn an_unreadable_row_holds_up_no_other() {
 }
 
 #[test]
-fn a_second_watchdog_of_one_file_refuses_to_start_and_names_the_first() {
+fn second_watchdog_of_one_file_refuses_to_start_and_names_the_first() {
     let stage = Stage::new();
     stage.configure(SENDMAIL, "");
     let first = stage.watch();
@@ -362,7 +362,7 @@ fn move_moments(value: &mut serde_json::Value, millis: i64) {
 
 /// The run before had a clock that was years ahead: what it remembered counts from now on.
 #[test]
-fn what_a_run_with_a_wrong_clock_remembered_counts_from_now() {
+fn memory_of_a_run_with_a_wrong_clock_counts_from_now() {
     const TEN_YEARS: i64 = 10 * 365 * 24 * 3600 * 1000;
     let stage = Stage::new();
     stage.configure(BROKEN, "");
@@ -406,7 +406,7 @@ fn what_a_run_with_a_wrong_clock_remembered_counts_from_now() {
 
 /// No thread can be started for a while: that costs the tries of that time, and nothing after it.
 #[test]
-fn a_shortage_of_threads_is_over_when_it_is_over() {
+fn shortage_of_threads_ends_without_a_restart() {
     use std::os::unix::process::CommandExt;
     assert!(
         nix::unistd::geteuid().is_root(),

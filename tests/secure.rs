@@ -64,7 +64,7 @@ fn configure(dir: &Path, keys: &str, check: &str) {
 }
 
 #[test]
-fn a_state_directory_that_others_can_change_is_refused() {
+fn state_directory_writable_by_others_is_refused() {
     type Case = (&'static str, fn(&Path), Option<&'static str>);
     let mode =
         |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).expect("ours");
@@ -135,7 +135,7 @@ fn set(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_journal_that_others_can_read_or_lead_elsewhere_is_not_written() {
+fn journal_readable_or_redirectable_by_others_is_not_written() {
     let dir = directory();
     let theirs = dir.path().join("theirs");
     fs::create_dir(&theirs).expect("made");
@@ -177,7 +177,7 @@ fn a_journal_that_others_can_read_or_lead_elsewhere_is_not_written() {
 }
 
 #[test]
-fn what_a_programs_user_links_to_is_neither_written_nor_read() {
+fn links_of_a_programs_user_are_not_followed() {
     let dir = directory();
     let (theirs, precious) = (dir.path().join("theirs"), dir.path().join("precious"));
     fs::create_dir(&theirs).expect("made");
@@ -323,7 +323,7 @@ fn children_get_three_descriptors_and_no_secret_variable() {
 }
 
 #[test]
-fn a_secret_that_a_service_sends_back_is_kept_and_shown_nowhere() {
+fn echoed_secret_is_stored_and_shown_nowhere() {
     let dir = directory();
     let site = Site::start();
     site.answer("/echo", || {
@@ -382,7 +382,7 @@ fn a_secret_that_a_service_sends_back_is_kept_and_shown_nowhere() {
 }
 
 #[test]
-fn what_is_invisible_or_turns_the_direction_is_shown_raw_nowhere() {
+fn invisible_and_bidi_characters_are_escaped_everywhere() {
     const TRICKS: [char; 6] = [
         '\u{9b}', '\u{202e}', '\u{200b}', '\u{2028}', '\u{feff}', '\u{2066}',
     ];
@@ -433,7 +433,7 @@ fn what_is_invisible_or_turns_the_direction_is_shown_raw_nowhere() {
 }
 
 #[test]
-fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
+fn configured_secrets_are_masked_in_every_served_format() {
     const KEYS: [&str; 5] = [
         "api-key-4711",
         "supervisor-4711",
@@ -516,7 +516,7 @@ fn every_secret_of_the_file_is_masked_in_all_that_is_served() {
 }
 
 #[test]
-fn a_password_that_is_sent_in_the_clear_is_warned_of() {
+fn cleartext_password_is_warned_about() {
     let dir = directory();
     for (mail, warned) in [
         (

@@ -52,7 +52,7 @@ fn decided(trace: &str) -> String {
 }
 
 #[test]
-fn every_trace_leads_to_its_decisions() {
+fn traces_lead_to_their_decisions() {
     let mut count = 0;
     for entry in std::fs::read_dir(traces()).expect("traces") {
         let path = entry.expect("an entry").path();
@@ -73,13 +73,13 @@ fn every_trace_leads_to_its_decisions() {
 }
 
 #[test]
-fn the_same_trace_gives_the_same_decisions() {
+fn same_trace_gives_the_same_decisions() {
     let trace = std::fs::read_to_string(traces().join("wall_time.jsonl")).expect("a trace");
     assert_eq!(decided(&trace), decided(&trace));
 }
 
 #[test]
-fn decisions_can_be_read_by_programs() {
+fn decisions_are_machine_readable() {
     let trace = std::fs::read_to_string(traces().join("consecutive.jsonl")).expect("a trace");
     let run = simulate(&traces().join("watchdog.toml"), &trace, &["--json"]);
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -98,7 +98,7 @@ fn decisions_can_be_read_by_programs() {
 }
 
 #[test]
-fn wrong_input_is_said_and_nothing_is_simulated() {
+fn invalid_input_is_reported_and_not_simulated() {
     let config = traces().join("watchdog.toml");
     let trace = "{\"at\":0,\"check\":\"shop\",\"verdict\":\"fial\"}\n{\"at\":1,\"check\":\"shoop\",\"code\":1}\n";
     let run = simulate(&config, trace, &[]);

@@ -268,7 +268,7 @@ fn an_intent_survives_kill_9() {
 }
 
 #[test]
-fn everything_is_there_in_the_next_run() {
+fn store_survives_a_restart() {
     now(async {
         let dir = scratch();
         let mut incident = Incident::open(
@@ -358,7 +358,7 @@ fn decisions_of_a_check_are_bounded() {
 }
 
 #[test]
-fn the_last_handle_writes_what_waits() {
+fn last_handle_writes_pending_rows() {
     now(async {
         let dir = scratch();
         let store = Store::new(dir.path());
@@ -375,7 +375,7 @@ fn the_last_handle_writes_what_waits() {
 }
 
 #[test]
-fn files_are_private_whatever_the_umask() {
+fn files_are_private_under_any_umask() {
     let parent = scratch();
     let dir = parent.path().join("new/state");
     let (mut child, _) = started(command("umask", &dir), "opened");
@@ -391,7 +391,7 @@ fn files_are_private_whatever_the_umask() {
 }
 
 #[test]
-fn a_message_too_large_is_refused() {
+fn oversized_message_is_refused() {
     now(async {
         let dir = scratch();
         let store = Store::new(dir.path());
@@ -848,7 +848,7 @@ fn page_of(path: &Path, table: &str) -> u64 {
 const ALL: [&str; 3] = ["app:p-000", "app:p-001", "app:p-002"];
 
 #[test]
-fn a_damaged_header_costs_the_file_and_nothing_else() {
+fn damaged_header_costs_only_the_file() {
     now(async {
         let (intents, pending, trouble) =
             damaged(|path| overwrite(path, 0, b"this is no database at all")).await;
@@ -872,7 +872,7 @@ fn a_damaged_page_of_decisions_costs_only_decisions() {
 }
 
 #[test]
-fn an_incident_is_read_as_it_was_saved_however_often_it_was_added_to() {
+fn incident_round_trips_after_many_updates() {
     now(async {
         let dir = scratch();
         let store = Store::new(dir.path());
@@ -913,7 +913,7 @@ fn a_damaged_page_of_intents_costs_only_intents() {
 }
 
 #[test]
-fn of_a_truncated_file_the_rest_is_kept() {
+fn truncated_file_keeps_its_readable_rows() {
     now(async {
         let (intents, pending, _) = damaged(|path| {
             let file = OpenOptions::new().write(true).open(path).expect("the file");
@@ -928,7 +928,7 @@ fn of_a_truncated_file_the_rest_is_kept() {
 }
 
 #[test]
-fn a_file_that_is_removed_is_made_again_with_what_it_held() {
+fn removed_file_is_recreated_with_its_content() {
     now(async {
         let dir = scratch();
         let store = Store::new(dir.path());
@@ -1055,7 +1055,7 @@ fn an_idle_store_is_small() {
 }
 
 #[test]
-fn one_intent_per_process_is_open_whoever_asks() {
+fn process_has_one_open_intent_over_all_watchdogs() {
     let dir = tempfile::tempdir().expect("a directory");
     now(async {
         let stores = [Store::new(dir.path()), Store::new(dir.path())];
@@ -1105,7 +1105,7 @@ fn one_intent_per_process_is_open_whoever_asks() {
 
 /// A database of an earlier version may hold several intents of one process: the first says how it was.
 #[test]
-fn of_several_old_intents_of_a_process_the_first_stays() {
+fn oldest_of_several_intents_of_a_process_stays() {
     let dir = tempfile::tempdir().expect("a directory");
     now(async {
         let store = Store::new(dir.path());

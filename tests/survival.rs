@@ -48,7 +48,7 @@ const START: Duration = Duration::from_millis(20);
 const SPAN: u64 = 200;
 
 #[test]
-fn nothing_is_left_down_and_nobody_untold() {
+fn every_fault_ends_with_services_up_and_reports_sent() {
     let rounds = number("SURVIVAL", 48);
     let seed = number("SURVIVAL_SEED", 1);
     println!("SURVIVAL={rounds} SURVIVAL_SEED={seed}");
@@ -77,7 +77,7 @@ fn nothing_is_left_down_and_nobody_untold() {
 
 /// The same under real supervisords, one for each thread; their program takes a while to stop.
 #[test]
-fn nothing_is_left_down_under_a_real_supervisord() {
+fn every_fault_ends_with_services_up_under_a_real_supervisord() {
     let rounds = number("SURVIVAL_REAL", 16);
     let seed = number("SURVIVAL_SEED", 1);
     println!("SURVIVAL_REAL={rounds} SURVIVAL_SEED={seed}");

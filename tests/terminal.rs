@@ -135,7 +135,7 @@ fn help_lists_every_command_in_groups_and_fits() {
 }
 
 #[test]
-fn typing_mistakes_lead_to_the_right_word() {
+fn mistyped_words_are_corrected() {
     let url = "http://127.0.0.1:1/";
     let table: [(&[&str], &str); 19] = [
         (&["stauts"], "did you mean \"status\"?"),
@@ -296,7 +296,7 @@ fn begins_with_a_time(line: &str) -> bool {
 }
 
 #[test]
-fn run_writes_lines_for_people_on_a_terminal_and_for_machines_elsewhere() {
+fn run_output_is_plain_text_on_a_terminal_and_structured_elsewhere() {
     let well = Arc::new(AtomicBool::new(true));
     let says = Arc::clone(&well);
     let server = Server::answering(move |_| match says.load(Ordering::SeqCst) {
@@ -391,7 +391,7 @@ fn run_writes_lines_for_people_on_a_terminal_and_for_machines_elsewhere() {
 }
 
 #[test]
-fn no_escape_code_reaches_a_log_when_a_reload_is_wrong() {
+fn failed_reload_writes_no_escape_code_to_a_log() {
     let server = Server::usual();
     let watchdog = Watchdog::start(&check("shop", &server.url("/"), ""));
     wait_until("it asks", LIMIT, || !server.asked().is_empty());
@@ -509,7 +509,7 @@ fn timeless(text: &str, server: &Server) -> String {
 
 /// What scripts read: one form for each format, to the letter.
 #[test]
-fn piped_formats_are_as_scripts_know_them() {
+fn piped_formats_are_unchanged() {
     let server = Server::usual();
     let (fine, bad) = (server.url("/"), server.url("/500"));
     let table = [
@@ -563,7 +563,7 @@ fn piped_formats_are_as_scripts_know_them() {
 }
 
 #[test]
-fn the_story_of_an_incident_fits_the_terminal() {
+fn incident_timeline_fits_the_terminal() {
     let server = Server::usual();
     let watchdog = Watchdog::start(&check("shop", &server.url("/500"), "fail_after = 2"));
     let config = watchdog.config();

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_run_of_the_same_program_is_a_watchdog_and_a_shell_is_not() {
+    fn process_matcher_accepts_httpok_and_rejects_a_shell() {
         assert!(is_watchdog(std::process::id()));
         let child = std::process::Command::new("sleep").arg("1000").spawn();
         let mut child = child.expect("a child");

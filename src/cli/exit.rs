@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_are_the_promised_ones() {
+    fn exit_codes_are_the_documented_ones() {
         let numbers = Exit::ALL.map(Exit::code);
         assert_eq!(numbers, [0, 1, 2, 1, 3, 1, 255]);
     }

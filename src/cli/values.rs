@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_is_more_than_nothing() {
+    fn zero_timeout_is_refused() {
         assert_eq!(timeout("2.5"), Ok(Duration::from_millis(2500)));
         for nothing in ["0", "0s", "0.0"] {
             assert!(timeout(nothing).is_err(), "{nothing}");

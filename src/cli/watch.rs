@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_flags_are_reported() {
         for (words, expected) in [
             ("h:80", "such as \"http://h:80\""),
             ("http://h/ http://h/", "given twice"),

@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "[0-9a-zA-Z .]{0,30}|\\PC{0,20}") {
+        fn any_text_is_parsed_or_rejected(text in "[0-9a-zA-Z .]{0,30}|\\PC{0,20}") {
             if let Ok(duration) = parse_duration(&text) {
                 prop_assert!(duration <= LONGEST);
             }

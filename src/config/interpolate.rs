@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn substitutes_once_and_tells_all_that_is_wrong() {
+    fn placeholders_are_substituted_once_and_all_errors_reported() {
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::write(dir.path().join("k"), "from a file\r\n").expect("written");
         for (text, filled) in [

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_sound_secret_are_and_the_others_are_not() {
+    fn secret_keys_are_recognized_by_name() {
         for key in [
             "password",
             "pasword",
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_text_is_as_long_and_says_nothing() {
+    fn hidden_text_keeps_only_its_length() {
         let text = "a = 'seen'\n[[check]]\nurl = \"http://u:hunter2@h/\"\nuser='hunter2'\n\
                     headers = { A = \"\"\"hunter\n2hunter2\"\"\", B = ['é'] } # seen too\n";
         let document = DeTable::parse(text).expect("it is TOML");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_toml_hides_by_words() {
+    fn invalid_toml_is_hidden_word_by_word() {
         for text in [
             "password = \"hunter2\nevery = 60s\n",
             "password hunter2\nevery = 60s",

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_lines_are_counted_where_they_are_missing() {
+    fn lost_lines_are_counted_in_place() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("journal");
         let journal = Journal::open(&path, 1, &Logger::Log).expect("a journal");

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn judging_that_takes_too_long_is_abandoned_and_does_not_pile_up() {
+    async fn slow_judging_is_abandoned_and_bounded() {
         // minutes of work
         let slow = || expecting("body matches /\\w{200}\\d/");
         let total = Duration::from_millis(300);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_little_work_is_judged_at_once() {
+    fn small_bodies_are_judged_on_the_loop() {
         for (text, size, light) in [
             ("body matches /a/", 100, true),
             ("body matches /a/", 100_000, false),

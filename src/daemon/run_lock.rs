@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_run_of_a_watchdog_holds_its_lock_and_is_named() {
+    async fn run_lock_is_exclusive_and_names_its_holder() {
         let dir = tempfile::tempdir().expect("a directory");
         let dir = dir.path().join("state");
         assert!(!is_running(&dir, "a"));

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manager_that_does_not_read_or_is_gone_delays_nothing() {
+    fn unresponsive_manager_delays_nothing() {
         let (socket, mut sd_notify) = manager("0");
         for number in 0..10_000 {
             sd_notify.set_status(number.to_string());

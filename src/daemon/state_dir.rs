@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_place_that_is_named_is_taken() {
+    fn first_named_state_directory_is_used() {
         type Row<'a> = (bool, &'a [(&'a str, &'a str)], Option<&'a str>, &'a str);
         let table: [Row<'_>; 11] = [
             (true, &[], Some("/root"), "/var/lib/httpok"),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_wins() {
+    fn explicit_setting_wins() {
         let settings = Settings {
             state_dir: Some(PathBuf::from("/set")),
             ..Settings::default()

@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_part_depends_on_its_outcome() {
+    fn next_part_depends_on_the_outcome() {
         let settled = |state| {
             let actions = [
                 ActionStep::Stopped { error: None },

@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn judge_tells_all_that_is_wrong_and_names_the_first() {
+    fn judge_reports_all_faults_and_names_the_first() {
         let expectation = Expectation {
             body: vec!["all fine".into()],
             not_body: vec!["panic".into()],

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_in_time_passes_and_a_late_one_does_not() {
+    fn heartbeat_in_time_passes_and_late_one_fails() {
         let mut restarted = beat(0, None);
         restarted.restarted(at(50));
         let mut again = beat(0, None);

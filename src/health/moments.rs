@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memory_of_a_wrong_clock_is_moved_to_now_and_keeps_its_spans() {
+    fn memory_of_a_wrong_clock_moves_to_now_and_keeps_spans() {
         let policy = Policy::default();
         for (clock, expected) in [
             // an hour ago: the clock was right, and so is all of it
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_come_is_no_later_than_the_policy_can_make_it() {
+    fn future_moments_are_bounded_by_the_policy() {
         let policy = Policy::default();
         let mut recalled = Memory {
             next_attempt: Some(NOW + Duration::from_secs(TEN_YEARS)),

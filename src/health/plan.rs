@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn each_supervisor_is_asked_for_what_is_its_own() {
+    fn each_supervisor_lists_only_its_own_processes() {
         let targets = [
             "web",
             "systemd/nginx.service",
@@ -390,7 +390,7 @@ mod tests {
     /// What an operator stopped is started by hand alone. The columns: usually, with `start_stopped`, a program
     /// of ours, by hand.
     #[test]
-    fn what_is_acted_on_depends_on_its_state_and_supervisor() {
+    fn action_depends_on_state_and_supervisor() {
         let bold = Remedy {
             start_stopped: true,
             ..Remedy::NONE

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_told_by_its_pid_and_by_what_its_supervisor_calls_it() {
+    fn instance_is_identified_by_pid_and_supervisor_id() {
         let is_still = |now: (Option<u32>, Option<&str>), then: (Option<u32>, Option<&str>)| {
             unit("x.service", now.0, now.1).is_still(&unit("x.service", then.0, then.1))
         };

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_last_five_are_ours() {
+    fn exactly_the_last_five_reasons_are_unknown() {
         let ours: Vec<_> = Reason::ALL.into_iter().filter(|r| r.is_ours()).collect();
         assert_eq!(ours, Reason::ALL[19..]);
     }

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn misspelled_words_find_their_like() {
+    fn misspelled_words_get_suggestions() {
         let words = ["status", "startsWith", "duration", "<", "<="];
         for (text, near) in [
             ("statsu", Some("status")),

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_choose_as_the_original_and_a_little_more() {
+    fn targets_select_as_in_the_original() {
         let web = ProcessName::supervisord("web", "web");
         let member = ProcessName::supervisord("app", "web");
         let table = [

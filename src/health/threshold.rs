@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_row_means_in_a_row() {
+    fn consecutive_fails_must_be_consecutive() {
         assert_eq!(
             down_after(Fails::InARow(3), "ffpffpfff"),
             [false, false, false, false, false, false, false, false, true]
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn m_of_n_forgets_what_is_older() {
+    fn m_of_n_ignores_older_results() {
         let policy = Fails::Within { fails: 3, of: 5 };
         assert_eq!(
             down_after(policy, "fpfpfpppf"),

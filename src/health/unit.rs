@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_person_writes_becomes_one_pattern() {
+    fn target_text_becomes_one_pattern() {
         for (text, expected) in [
             ("nginx", "nginx.service"),
             ("nginx.service", "nginx.service"),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_told() {
+    fn invalid_name_is_reported() {
         for (text, expected) in [
             ("", "is not the name of a unit"),
             (".service", "is not the name of a unit"),

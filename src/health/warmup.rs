@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_warms_unless_it_is_an_error_of_the_server() {
+    fn response_other_than_a_server_error_ends_the_warm_up() {
         let answer = |code, trouble: Option<Reason>| {
             read(&Observation {
                 status: (code > 0).then(|| StatusLine {

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_families_take_turns() {
+    fn address_families_alternate() {
         let endpoints = |texts: &[&str]| -> Vec<Endpoint> {
             let parse = |text: &&str| Endpoint::Tcp(text.parse().expect("an address"));
             texts.iter().map(parse).collect()

@@ -347,7 +347,7 @@ mod tests {
 
     #[tokio::test]
     #[allow(clippy::await_holding_lock)] // other threads wait for it, this one does not
-    async fn names_that_hang_keep_no_others_waiting_and_cost_a_thread_each() {
+    async fn hung_lookups_delay_no_other_and_cost_one_thread_each() {
         assert_eq!(
             ask("panic", PATIENT).await.expect_err("broke").reason,
             Reason::Cancelled

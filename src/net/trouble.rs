@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_look_up_is_ours_only_when_it_is() {
+    fn failed_lookup_is_unknown_only_for_local_causes() {
         let none =
             io::Error::other("failed to lookup address information: Name or service not known");
         let trouble = of_lookup("h", &none);

@@ -185,7 +185,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_notifier_that_takes_some_kinds_gets_only_these_and_misses_none_of_them() {
+    fn notifier_with_a_filter_gets_exactly_its_kinds() {
         let span = Duration::from_secs(5);
         let cured = ReportKind::Cured {
             down: span,

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notifier_gets_what_it_is_on() {
+    fn notifier_gets_the_kinds_of_on() {
         for (kind, topic) in kinds() {
             let report = report("shop", kind);
             assert_eq!(Topic::of(&report), topic);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notifier_that_pairs_gets_every_end_and_nothing_without_one() {
+    fn pairing_notifier_gets_only_matching_begins_and_ends() {
         let only_gave_up = Route {
             on: Some(vec![Topic::GaveUp]),
             pairs: true,

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn webhook_urls_are_of_the_web_and_never_shown() {
+    fn webhook_urls_are_http_and_never_shown() {
         let url = WebhookUrl::parse("https://u:p@hooks.example.org/T0KEN").expect("a URL");
         assert!(url.is_secure && url.host == "hooks.example.org");
         assert!(!format!("{url:?}").contains("T0KEN"));

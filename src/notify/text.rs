@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_sizes_are_as_accurate_as_a_person_needs() {
+    fn spans_and_sizes_are_rounded_for_people() {
         for (millis, long, short) in [
             (0, "0 s", "0.0 ms"),
             (350, "350 ms", "350.0 ms"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_begins_a_header_of_its_own() {
+    fn values_cannot_inject_headers() {
         assert_eq!(header_value("a\r\nBcc: x\0y"), "a  Bcc: x y");
     }
 }

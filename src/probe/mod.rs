@@ -148,7 +148,7 @@ mod tests {
     use crate::health::Phase;
 
     #[test]
-    fn a_probe_that_waits_for_its_turn_is_small() {
+    fn waiting_probe_is_small() {
         let spec = HttpSpec::of_url("http://127.0.0.1:1/").expect("a URL");
         let probe = Probe::new(ProbeSpec::Http(spec), &BodyNeeds::default()).expect("a probe");
         let size = size_of_val(&probe.run());
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_was_not_attended_to_is_our_own_trouble() {
+    fn unpolled_probe_is_unknown() {
         for (timeout, took, lost, reason) in [
             (1000, 1020, 0, Reason::FirstByteTimeout),
             (1000, 1500, 0, Reason::Cancelled),

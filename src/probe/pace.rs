@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn those_that_hang_keep_nobody_from_beginning() {
+    async fn hung_probes_do_not_block_new_ones() {
         let mut hung = tokio::task::JoinSet::new();
         for _ in 0..2 * BEGINNING {
             hung.spawn(in_turn(|| sleep(Duration::from_secs(60))));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_loop_that_did_not_run_is_noticed() {
+    async fn stalled_loop_is_noticed() {
         let (_, lost) = in_turn(|| sleep(Duration::from_millis(250))).await;
         assert!(lost < Duration::from_millis(200), "{lost:?}");
         let blocked = || async {

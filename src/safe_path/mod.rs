@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_takes_the_place_of_what_was_found_is_refused() {
+    fn replaced_file_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (directory, name) = SafeDir::of_file(&dir.path().join("log")).unwrap();
         let secret = dir.path().join("secret");

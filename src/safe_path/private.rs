@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_does_not_exist_is_as_private_as_what_is_above_it() {
+    fn missing_directory_is_as_private_as_its_parent() {
         let dir = tempfile::tempdir().unwrap();
         let wanted = dir.path().join("a/b");
         check_private_dir(&wanted).unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_directory_is_for_others_to_complain_of() {
+    fn non_directory_is_not_judged() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();

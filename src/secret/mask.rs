@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_secret_is_masked_however_it_is_sent() {
+    fn known_secret_is_masked_in_every_encoding() {
         conceal_login("mask-me", "s3cr\u{e9}t/pw");
         conceal_header("X-Api-Key", "mask-key-4711");
         conceal_header("Authorization", "Bearer mask-token-4711");

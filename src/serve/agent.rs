@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watchdog_set_unhealthy_by_hand_is_in_maintenance() {
+    fn watchdog_set_unhealthy_manually_is_in_maintenance() {
         let mut view = testing::view(&[("shop", SeenResult::Code(200))]);
         view.reasons = vec![Unhealthy::SetByPerson {
             reason: "deploy".to_owned(),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watchdog_that_ends_alone_drains_nobody() {
+    fn ending_watchdog_does_not_drain_checks() {
         let mut view = testing::view(&[("shop", SeenResult::Code(200))]);
         view.snapshot.shutting_down = true;
         assert_eq!(line(&view, Some("shop")), "ready up 100%\n");

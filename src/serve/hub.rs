@@ -217,7 +217,7 @@ mod tests {
     use crate::serve::testing;
 
     #[tokio::test(start_paused = true)]
-    async fn many_ask_and_the_loop_is_asked_once() {
+    async fn concurrent_requests_share_one_snapshot() {
         let (source, mut requests) = hub(testing::view(&[]));
         tokio::time::advance(FRESH).await;
         let all = (0..50).map(|_| {
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_that_hangs_holds_nobody_up_and_is_told() {
+    async fn hung_loop_delays_no_response_and_is_reported() {
         let (source, _requests) = hub(testing::view(&[]));
         tokio::time::advance(FRESH).await;
         let begun = Instant::now();

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_answered_and_the_talk_is_over() {
+    fn command_is_answered_and_the_connection_closed() {
         let view = testing::view(&[("shop", SeenResult::Code(200)), ("db", SeenResult::Refused)]);
         for (line, text) in [
             ("quit", "Goodbye.\n"),

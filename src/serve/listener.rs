@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_file_is_taken_over_from_the_dead_only() {
+    fn only_a_stale_socket_file_is_replaced() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("serve.sock");
         let address = ServeAddress::Unix(path.clone());

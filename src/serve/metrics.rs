@@ -206,7 +206,7 @@ mod tests {
     use crate::serve::testing::{self, SeenResult};
 
     #[test]
-    fn every_promised_name_is_there_in_both_formats() {
+    fn documented_metrics_exist_in_both_formats() {
         let view = testing::view(&[
             ("shop", SeenResult::Code(200)),
             ("db", SeenResult::Code(500)),

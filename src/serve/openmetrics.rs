@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_format_has_full_names_and_nothing_that_it_does_not_know() {
+    fn prometheus_format_has_full_names_and_no_openmetrics_syntax() {
         let text = all(MetricsFormat::Prometheus);
         for part in [
             "\n# HELP seen_total Looks \"so far\".\n# TYPE seen_total counter\nseen_total{check=\"a\"} 3\n",

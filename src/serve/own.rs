@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_well() {
+    fn healthy_watchdog_has_no_reasons() {
         let view = testing::view(&[("shop", SeenResult::Code(200))]);
         assert_eq!(text(healthy(&view, 503)), (200, "healthy\n".to_owned()));
         assert_eq!(text(liveness(&view, 503)), (200, "OK".to_owned()));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_told_on_request_only() {
+    fn host_is_shown_on_request_only() {
         let view = testing::view(&[]);
         let (_, body) = text(status(&view, true));
         let body: Value = serde_json::from_str(&body).expect("JSON");

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_written_with_all_that_was_seen_of_it() {
+    fn response_is_written_with_all_observed_facts() {
         let mut seen = Observation {
             duration: Duration::from_millis(1500),
             status: Some(StatusLine {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_has_its_reason_and_nothing_that_was_not_seen() {
+    fn trouble_has_its_reason_and_only_observed_facts() {
         let trouble = Trouble::new(Reason::Refused, Phase::Connect, "nobody");
         let text = written(&[("db", Observation::of_trouble(trouble))]);
         let samples = samples(&text);

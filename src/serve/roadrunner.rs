@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shutdown_is_told_by_all_three_in_plain_text() {
+    fn shutdown_is_reported_by_all_three_paths_in_plain_text() {
         let mut view = testing::view(ALL);
         view.snapshot.shutting_down = true;
         for reply in [

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_ends_in_time_and_begins_anew() {
+    fn busy_wait_is_bounded_and_resets() {
         with(Duration::from_millis(20), || {
             for _ in 0..2 {
                 let begun = Instant::now();

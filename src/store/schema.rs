@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_column_lists_name_every_column() {
+    fn column_lists_are_complete() {
         let conn = Connection::open_in_memory().expect("a database");
         migrate(&conn).expect("the schema");
         for table in [INTENTS, OUTBOX, MEMORIES, INCIDENTS, ENTRIES, NOTES] {

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_disk_that_hangs_is_waited_for_once() {
+    async fn hung_disk_is_waited_for_once() {
         let dir = tempfile::tempdir().expect("a directory");
         let thread = StoreThread::new(dir.path().to_owned());
         let (release, hang) = mpsc::channel::<()>();

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn calendar_events_of_systemd_and_cron_come_when_they_say() {
+    fn calendar_events_match_systemd_and_cron() {
         for (text, next) in [
             ("Sun 02:00", FRIDAY + 2 * DAY + 2 * HOUR),
             ("sunday 02:00:00", FRIDAY + 2 * DAY + 2 * HOUR),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_calendar_events_are_refused_with_the_reason() {
+    fn invalid_calendar_events_are_refused_with_the_reason() {
         for (text, why) in [
             ("", "has no time of day"),
             ("Sun", "has no time of day"),

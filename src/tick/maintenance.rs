@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn open_windows_hold_what_they_say_of_their_checks() {
+    fn open_windows_hold_effects_of_their_checks() {
         let specs = [
             spec(&["*"], "02:00", 2, true, false),
             spec(&["shop*"], "03:00", 4, false, true),

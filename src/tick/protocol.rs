@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_read_with_whatever_tokens_they_have() {
+    fn headers_with_any_tokens_are_parsed() {
         for (header, name) in [
             (
                 "ver:3.0 server:supervisor serial:21 pool:p poolserial:1 eventname:TICK_5 len:3",
@@ -360,7 +360,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn how_the_bytes_arrive_does_not_matter(
+        fn events_are_parsed_for_any_chunking(
             pieces in prop::collection::vec(piece(), 0..8),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..16),
         ) {
@@ -380,7 +380,7 @@ mod tests {
         }
 
         #[test]
-        fn what_supervisord_writes_is_read(
+        fn events_of_supervisord_are_parsed(
             events in prop::collection::vec(("[A-Z_5]{1,8}", any::<String>()), 0..8),
         ) {
             let stream: String =

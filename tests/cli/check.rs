@@ -27,7 +27,7 @@ fn the_exit_status_is_the_worst_verdict() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_3_and_says_why() {
+fn unusable_url_exits_3_with_the_reason() {
     let url = "http://127.0.0.1:1/";
     let table: [(&[&str], &str); 20] = [
         (&[], "<URL>"),
@@ -120,7 +120,7 @@ fn options_shape_the_request() {
 }
 
 #[test]
-fn options_say_what_a_good_answer_is() {
+fn options_define_the_expectation() {
     let server = Server::usual();
     let (fine, moved) = (server.url("/"), server.url("/moved"));
     let created = server.url("/204");
@@ -188,7 +188,7 @@ fn a_socket_is_asked_by_option_and_by_url() {
 }
 
 #[test]
-fn hanging_urls_hang_together_and_results_keep_their_order() {
+fn hung_urls_share_one_deadline_and_results_keep_their_order() {
     let server = Server::usual();
     let (slow, fine) = (server.url("/slow"), server.url("/"));
     let begun = Instant::now();
@@ -211,7 +211,7 @@ fn hanging_urls_hang_together_and_results_keep_their_order() {
 }
 
 #[test]
-fn waiting_ends_with_the_first_pass_or_in_time() {
+fn wait_ends_with_the_first_pass_or_the_deadline() {
     let asked = AtomicU32::new(0);
     let server = Server::answering(move |_| {
         let code = if asked.fetch_add(1, Ordering::SeqCst) < 3 {
@@ -278,7 +278,7 @@ fn values_of_options_may_begin_with_a_dash() {
 }
 
 #[test]
-fn nagios_has_w_and_says_what_to_write_for_c() {
+fn nagios_explains_the_option_for_c() {
     let server = Server::usual();
     let url = server.url("/");
     let warned = run(&["check", "--format", "nagios", "-w", "60:", &url]);
@@ -394,7 +394,7 @@ fn nagios_ranges_decide_the_exit_status() {
 }
 
 #[test]
-fn colour_is_for_terminals_and_those_who_ask() {
+fn colour_is_used_on_terminals_and_on_request() {
     let server = Server::usual();
     let words = ["check", "--format", "human", &server.url("/")];
     let forced = ran(httpok(&words).env("CLICOLOR_FORCE", "1"));
@@ -415,7 +415,7 @@ fn quiet_says_nothing() {
 }
 
 #[test]
-fn a_reader_that_is_gone_is_no_trouble() {
+fn closed_output_is_ignored() {
     let server = Server::usual();
     for (path, code) in [("/", 0), ("/500", 2)] {
         let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -24,7 +24,7 @@ fn line(text: &str, key: &str) -> String {
 }
 
 #[test]
-fn config_show_says_where_each_value_comes_from_and_masks_secrets() {
+fn config_show_names_value_sources_and_masks_secrets() {
     let dir = tempfile::tempdir().expect("a directory");
     let main = file(
         dir.path(),
@@ -268,7 +268,7 @@ fn services_of_monit_become_checks_and_the_rest_is_named_by_line() {
 }
 
 #[test]
-fn a_file_with_nothing_for_httpok_is_refused() {
+fn import_of_an_unrelated_file_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     for (name, text, why) in [
         (

@@ -87,7 +87,7 @@ fn configuration_is_valid_or_all_diagnostics_are_printed() {
 }
 
 #[test]
-fn config_check_warns_of_a_degraded_assertion_that_no_good_answer_meets() {
+fn config_check_warns_about_a_degraded_assertion_that_every_pass_fails() {
     let dir = tempfile::tempdir().expect("a directory");
     for (assertion, warns) in [
         ("certificate expires < 14d", true),
@@ -125,7 +125,7 @@ fn wrong_flags_of_watch_are_3() {
 }
 
 #[test]
-fn asked_for_help_is_no_fault() {
+fn requested_help_exits_with_success() {
     for words in [
         &["help"][..],
         &["help", "check"],

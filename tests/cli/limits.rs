@@ -93,7 +93,7 @@ fn wait_until_asked(server: &Server, times: usize) {
 }
 
 #[test]
-fn fewer_descriptors_than_urls_are_no_ones_trouble() {
+fn fewer_descriptors_than_urls_fail_no_check() {
     let server = Server::usual();
     let urls: Vec<_> = (0..100).map(|_| server.url("/")).collect();
     let mut words = vec!["check", "-t", "30s"];
@@ -114,7 +114,7 @@ fn fewer_descriptors_than_urls_are_no_ones_trouble() {
 }
 
 #[test]
-fn a_watchdog_that_was_stopped_for_longer_than_the_deadline_counts_no_fail() {
+fn suspended_watchdog_counts_no_fail() {
     let server = Server::answering(|_| {
         // so that a probe is under way at nearly any time
         sleep(Duration::from_millis(200));
@@ -137,7 +137,7 @@ fn a_watchdog_that_was_stopped_for_longer_than_the_deadline_counts_no_fail() {
 }
 
 #[test]
-fn children_get_the_limit_back_that_we_were_given() {
+fn children_get_the_original_descriptor_limit() {
     let server = Server::usual();
     let show = "ulimit -Sn; ulimit -Hn; grep 'open files' /proc/$PPID/limits";
     let limits = ["-Sn 50", "-Hn 60"];

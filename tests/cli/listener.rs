@@ -3,7 +3,7 @@
 use super::{httpok, ran, run};
 
 #[test]
-fn without_supervisord_it_says_so() {
+fn missing_supervisord_is_reported() {
     let run = run(&["http://127.0.0.1:1/"]);
     assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
     assert_eq!(
@@ -13,7 +13,7 @@ fn without_supervisord_it_says_so() {
 }
 
 #[test]
-fn usage_goes_where_nobody_takes_it_for_the_protocol() {
+fn usage_is_written_to_standard_error() {
     let table: [(&[&str], &str); 6] = [
         (&[], "the URL is missing"),
         (&["-x", "http://h/"], "no option -x"),
@@ -62,7 +62,7 @@ fn help_and_version_need_no_url() {
 }
 
 #[test]
-fn a_url_that_cannot_be_asked_ends_it_before_it_is_ready() {
+fn unusable_url_ends_the_listener_before_ready() {
     for (url, expected) in [
         ("ftp://h/", "Bad scheme ftp: expected http or https\n"),
         (
@@ -86,7 +86,7 @@ fn a_url_that_cannot_be_asked_ends_it_before_it_is_ready() {
 }
 
 #[test]
-fn a_wrong_configuration_ends_it_with_its_faults() {
+fn invalid_configuration_ends_with_its_diagnostics() {
     let run = ran(httpok(&["--config", "/nonexistent.toml"])
         .env("SUPERVISOR_SERVER_URL", "unix:///run/supervisor.sock"));
     assert_eq!((run.code, run.out.as_str()), (Some(3), ""));

@@ -183,7 +183,7 @@ fn the_same_url_twice_is_still_valid() {
 }
 
 #[test]
-fn the_reader_would_find_fault() {
+fn test_reader_rejects_invalid_metrics() {
     for broken in [
         "# TYPE a gauge\na 1\n",
         "# TYPE a gauge\na{b=\"\"c\"} 1\n# EOF\n",

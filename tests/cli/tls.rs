@@ -107,7 +107,7 @@ fn untrusted_certificate_is_accepted_only_when_asked() {
 }
 
 #[test]
-fn we_say_who_we_are_when_asked() {
+fn client_certificate_is_presented_on_request() {
     let dir = tempfile::tempdir().expect("a directory");
     let (own, client) = (
         identity(dir.path(), "server"),

@@ -170,7 +170,7 @@ async fn crashed_service_is_not_an_operators_stop() {
 
 /// A list of words takes any name as it is; a line for the shell refuses what a shell could take for a command.
 #[tokio::test]
-async fn a_name_is_never_read_by_a_shell() {
+async fn names_are_not_interpreted_by_a_shell() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path().to_str().unwrap();
     let hostile = "a b'c\"d$(touch owned)`touch owned`; touch owned #\\";

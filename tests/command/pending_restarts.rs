@@ -63,7 +63,7 @@ impl Stage {
 }
 
 #[test]
-fn pause_lets_the_process_start_once_more_and_then_holds_it_until_resume() {
+fn pause_allows_one_more_start_and_then_holds_until_resume() {
     let stage = Stage::with_failing_start("fail_after = 1\nrestarts = \"50/1h\"");
     let watchdog = stage.watched.watch();
     stage.until_started(1);
@@ -83,7 +83,7 @@ fn pause_lets_the_process_start_once_more_and_then_holds_it_until_resume() {
 }
 
 #[test]
-fn starts_that_fail_use_up_the_budget_like_any_attempt() {
+fn failed_starts_use_the_budget() {
     let stage =
         Stage::with_failing_start("fail_after = 1\nrestarts = \"2/1h\"\nstart_stopped = true");
     let watchdog = stage.watched.watch();
@@ -157,7 +157,7 @@ fn sigterm_tries_a_pending_start_and_the_next_run_finishes_it() {
 
 /// Both see the same service fail at the same time. One of them restarts it, and the other says so.
 #[test]
-fn of_two_watchdogs_one_restarts_a_process_and_the_other_says_which() {
+fn one_of_two_watchdogs_restarts_and_the_other_names_it() {
     let stage = Stage::with_failing_start("fail_after = 1");
     stage.script.mend("fail-start");
     stage.script.spoil("slow-stop");

@@ -27,7 +27,7 @@ impl Stage {
 }
 
 #[test]
-fn a_service_that_hangs_is_restarted_with_evidence_of_its_process() {
+fn hung_service_is_restarted_with_evidence_of_its_process() {
     let stage = Stage::with("[check.capture]\nrun = [\"cat /proc/{pid}/cmdline\"]\nmin_free = 0");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));
     let watchdog = stage.watched.watch();

@@ -121,7 +121,7 @@ fn an_included_file_includes_others() {
 }
 
 #[test]
-fn a_fault_names_its_file_and_line() {
+fn diagnostic_names_its_file_and_line() {
     let faults = wrong(&[
         (
             "httpok.toml",
@@ -150,7 +150,7 @@ fn a_fault_names_its_file_and_line() {
 }
 
 #[test]
-fn what_is_not_toml_names_its_file_and_shows_no_secret() {
+fn invalid_toml_names_its_file_and_shows_no_secret() {
     let faults = wrong(&[
         (
             "httpok.toml",
@@ -169,7 +169,7 @@ fn what_is_not_toml_names_its_file_and_shows_no_secret() {
 }
 
 #[test]
-fn wrong_includes_are_told() {
+fn invalid_includes_are_reported() {
     let a = check("a");
     for (files, part) in [
         (

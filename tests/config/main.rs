@@ -470,7 +470,7 @@ fn limits_are_switched_off_by_false_or_a_word() {
 }
 
 #[test]
-fn ten_faults_are_reported_in_order() {
+fn ten_diagnostics_are_reported_in_order() {
     let faults = load(&fixture("ten-faults.toml"), &env).expect_err("it is bad");
     let places: Vec<_> = faults
         .iter()
@@ -497,7 +497,7 @@ fn ten_faults_are_reported_in_order() {
 }
 
 #[test]
-fn a_fault_is_shown_with_its_line_and_what_would_be_right() {
+fn diagnostic_shows_its_line_and_a_fix() {
     let shown =
         faults("every = \"10 parsecs\"\n[[check]]\nname = \"é\"\nurl = \"http://h\"").to_string();
     let expected = r#"error: "10 parsecs" is not a duration
@@ -513,7 +513,7 @@ fn a_fault_is_shown_with_its_line_and_what_would_be_right() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_its_one_fault() {
+fn unreadable_file_is_one_diagnostic() {
     let dir = tempfile::tempdir().expect("a directory");
     let latin = dir.path().join("latin.toml");
     fs::write(&latin, b"name = \"\xe9\"").expect("written");

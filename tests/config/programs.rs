@@ -110,7 +110,7 @@ fn every_key_of_a_program_arrives() {
 
 /// A section of supervisord.conf can be carried over as it is: what its placeholders mean is asked of the real one.
 #[test]
-fn placeholders_mean_what_supervisord_makes_of_them() {
+fn placeholders_expand_as_in_supervisord() {
     let dir = tempfile::tempdir().expect("a directory");
     let keys = [
         ("numprocs", "2"),
@@ -190,7 +190,7 @@ fn placeholders_mean_what_supervisord_makes_of_them() {
 }
 
 #[test]
-fn paths_take_variables_which_are_no_secrets() {
+fn paths_expand_variables_that_are_not_secrets() {
     let env = |name: &str| (name == "APP_HOME").then(|| "/srv/app".to_owned());
     let text = "[[program]]\nname = 'a'\ncommand = ['sh', '-c', 'echo ${HOME} $${x}']\n\
                 directory = '${env:APP_HOME}/run'\nstdout_logfile = '${env:APP_HOME}/a$${env:X}.log'\n";

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{env, faults, file};
 
 #[test]
-fn faults_show_no_secret() {
+fn diagnostics_show_no_secret() {
     for text in [
         file("user = \"hunter2\"", ""),
         file("pasword = \"hunter2\"", ""),
@@ -79,12 +79,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn any_text_is_read_or_refused(text in "\\PC{0,80}|[\\[\\]{}=\"'.,#a-c0-9 \r\n\\\\é]{0,60}") {
+    fn any_text_is_parsed_or_rejected(text in "\\PC{0,80}|[\\[\\]{}=\"'.,#a-c0-9 \r\n\\\\é]{0,60}") {
         survive(&text);
     }
 
     #[test]
-    fn any_mutation_of_a_file_is_read_or_refused(
+    fn any_mutated_file_is_parsed_or_rejected(
         cuts in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "\\PC{0,3}|[\"'\\[\\]{}=\n\r]{1,3}"), 1..6)
     ) {
         let mut text: Vec<char> = include_str!("../fixtures/config/full.toml").chars().collect();
@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn any_value_of_any_key_is_read_or_refused(
+    fn any_value_of_any_key_is_parsed_or_rejected(
         key in "every|timeout|status|body|headers|method|user|max_body|fail_within|backoff|restarts|rearm|restart|requires|act_on|capture|expect|degraded|verdicts",
         value in "-?[0-9]{1,20}|[0-9]{1,3}\\.[0-9]{1,3}|true|\"[0-9a-z/%:${}]{0,9}\"|\\[\"[a-z]{0,3}\", 5\\]|\\{ min = 1, a = 2 \\}|nan|inf|1979-05-27|0xFF",
     ) {
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn any_value_of_any_key_of_a_program_is_read_or_refused(
+    fn any_value_of_any_program_key_is_parsed_or_rejected(
         key in "name|group|numprocs|command|directory|environment|user|umask|rlimits|autostart|autorestart|exitcodes|startsecs|startretries|stopsignal|stopwaitsecs|stopasgroup|priority|redirect_stderr|stdout_logfile|stdout_logfile_maxbytes|stderr_logfile_backups",
         value in "-?[0-9]{1,20}|[0-9]{1,3}\\.[0-9]{1,3}|true|\"[0-9a-z/%:${}()_ '\\\\]{0,12}\"|'[%(a-z_)0-9ds\"é]{0,20}'|\\[\"[a-z%(]{0,3}\", 5\\]|\\{ nofile = 1, A = \"2\" \\}|nan|inf|1979-05-27|0xFF|0o17",
     ) {

@@ -72,7 +72,7 @@ impl Stage {
 }
 
 #[test]
-fn a_container_that_hangs_is_restarted_with_evidence_of_its_process() {
+fn hung_container_is_restarted_with_evidence_of_its_process() {
     let keys = "[check.capture]\nrun = [\"cat /proc/{pid}/cmdline\"]\nmin_free = 0";
     let stage = Stage::with("whang", &[], &format!("echo said; {LIVES}"), keys).up("whang");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));

@@ -334,7 +334,7 @@ fn both(stage: &Stage, options: &[&str], url: &str) -> (bool, bool, String) {
 }
 
 #[test]
-fn no_odd_answer_leads_to_a_restart_that_the_original_would_not_do() {
+fn odd_responses_cause_no_restart_beyond_the_originals() {
     let rows = rows();
     assert!(rows.len() > 100, "{}", rows.len());
     let left = Mutex::new(rows.iter());
@@ -379,7 +379,7 @@ fn no_odd_answer_leads_to_a_restart_that_the_original_would_not_do() {
 
 /// What both agree to be bad: or the test above would hold for a listener that never restarts.
 #[test]
-fn what_is_bad_for_the_original_and_for_curl_is_bad() {
+fn responses_rejected_by_the_original_and_curl_fail() {
     let stage = Stage::with("httpok=RUNNING web=RUNNING");
     for path in ["/500", "/close", "/garbage", "/short", "/hang", "/hangbody"] {
         let (original, ours, said) = both(&stage, &[], &format!("URL{path}"));
@@ -405,7 +405,7 @@ fn abrupt() -> Site {
 }
 
 #[test]
-fn the_end_of_tls_leads_to_no_restart_that_the_original_would_not_do() {
+fn tls_close_causes_no_restart_beyond_the_originals() {
     let (site, stage) = (abrupt(), Stage::with("httpok=RUNNING web=RUNNING"));
     for (name, answer, is_bad) in [
         ("no length", &b"HTTP/1.0 200 OK\r\n\r\nhello"[..], false),
@@ -455,7 +455,7 @@ fn the_end_of_tls_leads_to_no_restart_that_the_original_would_not_do() {
 /// Peers that OpenSSL, and so the original, speaks with, and our TLS library does not: our own limit, and no reason to
 /// restart.
 #[test]
-fn tls_that_only_openssl_speaks_leads_to_no_restart() {
+fn openssl_only_tls_causes_no_restart() {
     const RSA: [&str; 4] = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
     const P256: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let stage = Stage::with("httpok=RUNNING web=RUNNING");

@@ -40,7 +40,7 @@ fn every_failing_tick_is_mailed_and_each_mail_ends_its_line() {
 }
 
 #[test]
-fn a_mail_is_sent_although_nothing_was_restarted() {
+fn mail_is_sent_without_a_restart() {
     let stage = Stage::with("web=STOPPED");
     let end = stage.one_tick(&words(&["-m", "a@b", "-s", "DIR/sendmail", "-n", "Shop"]));
     let mail = "To: a@b\nSubject: httpok [Shop]: URL/500: bad status returned\n\n\
@@ -93,7 +93,7 @@ fn no_option_adds_a_header() {
 
 /// What sendmail prints must not get into the protocol; it is ours to say when it goes wrong.
 #[test]
-fn a_sendmail_may_do_what_it_likes() {
+fn misbehaving_sendmail_is_survived() {
     for (script, says) in [
         (
             "cat > $DIR/mail.1; echo To: x@y; echo READY; echo RESULT 2; echo oh >&2",
@@ -135,7 +135,7 @@ fn missing_sendmail_is_reported() {
 }
 
 #[test]
-fn a_sendmail_that_hangs_holds_up_nothing() {
+fn hung_sendmail_delays_nothing() {
     let stage = Stage::with(WEB);
     stage.script("slow", "echo $$ > $DIR/slow.pid; exec sleep 1000");
     let mut listener = stage.listen(&words(&["-m", "a@b", "-s", "DIR/slow"]));
@@ -227,7 +227,7 @@ fn no_core_without_a_directory() {
 
 /// Whatever gcore does, the restart comes, supervisord's events stay ours, and what it printed is told.
 #[test]
-fn a_gcore_may_do_what_it_likes() {
+fn misbehaving_gcore_is_survived() {
     for (script, says) in [
         (
             "exit 3",
@@ -255,7 +255,7 @@ fn a_gcore_may_do_what_it_likes() {
 }
 
 #[test]
-fn what_is_replaced_while_its_core_is_written_is_left_alone() {
+fn process_replaced_during_its_core_is_left_alone() {
     let stage = Stage::with(WEB);
     stage.script("gcore", "exit 0");
     stage.supervisord.before("info", |processes| {

@@ -64,7 +64,7 @@ fn fails_in_a_row_are_counted() {
 }
 
 #[test]
-fn a_young_process_is_left_to_come_up() {
+fn young_process_is_in_its_grace() {
     let (stage, _) = switched();
     stage
         .supervisord
@@ -126,7 +126,7 @@ fn exhausted_budget_is_reported_once_and_gives_up() {
 }
 
 #[test]
-fn giving_up_is_said_without_mail_too() {
+fn giving_up_is_logged_without_mail() {
     let (stage, _) = switched();
     let mut listener = stage.listen(&["--max-restarts", "1/1h", "-p", "web", "URL/500"]);
     listener.tick_until("one restart", || stage.supervisord.count("start") == 1);
@@ -193,7 +193,7 @@ fn a_file_of_checks_in_one_listener() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_refused_with_all_its_faults() {
+fn invalid_file_is_refused_with_all_diagnostics() {
     let stage = Stage::with(WEB);
     fs::write(stage.dir().join("x.toml"), "[[check]]\nname = 7\nurk = 1\n").unwrap();
     let output = stage.httpok(&["--config", "DIR/x.toml"]).output().unwrap();
@@ -205,7 +205,7 @@ fn a_file_that_is_wrong_is_refused_with_all_its_faults() {
 
 /// The columns: how often the check is due, and whether ticks every five seconds are too rare for that.
 #[test]
-fn a_check_that_is_due_more_often_than_ticks_come_is_named_at_the_first_tick() {
+fn check_due_more_often_than_ticks_is_named_at_the_first_tick() {
     for (every, rare) in [("2s", true), ("5s", false)] {
         let stage = Stage::with(WEB);
         let text = format!(

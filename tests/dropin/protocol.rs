@@ -17,7 +17,7 @@ const WORDS: [&str; 3] = ["-p", "web", "URL/500"];
 
 /// Events of every kind, well-formed and not; in the end the listener still works.
 #[test]
-fn no_event_confuses_it() {
+fn unexpected_events_are_ignored() {
     let stage = Stage::with(WEB);
     let mut listener = stage.listen(&["-p", "web", "URL/ok"]);
     listener.event(
@@ -79,7 +79,7 @@ impl EventListener {
 
 /// An event that never becomes whole is given up, and acknowledged, lest supervisord waits for ever.
 #[test]
-fn half_an_event_is_given_up() {
+fn incomplete_event_is_abandoned() {
     let stage = Stage::with(WEB);
     let mut listener = stage.listen(&["-p", "web", "URL/ok"]);
     listener.raw(event("PROCESS_LOG", "short", 500).as_bytes(), 1);
@@ -90,7 +90,7 @@ fn half_an_event_is_given_up() {
 }
 
 #[test]
-fn ticks_that_come_too_late_are_dropped() {
+fn stale_ticks_are_dropped() {
     let stage = Stage::with(WEB);
     let mut listener = stage.listen(&["-p", "web", "URL/ok"]);
     for late in [6, 60, 100_000] {
@@ -149,7 +149,7 @@ fn a_tick_for_a_busy_check_is_skipped() {
 
 /// Reads no tick for a long time, as a supervisord that is busy itself.
 #[test]
-fn the_end_of_input_ends_it_when_the_check_is_done() {
+fn end_of_input_ends_the_listener_after_the_check() {
     let stage = Stage::with(WEB);
     stage.site.answer("/slow", || {
         std::thread::sleep(Duration::from_millis(700));
@@ -163,7 +163,7 @@ fn the_end_of_input_ends_it_when_the_check_is_done() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_ends_it() {
+fn unread_output_ends_the_listener() {
     let stage = Stage::with(WEB);
     let mut child = stage
         .httpok(&["-p", "web", "URL/ok"])
@@ -184,7 +184,7 @@ fn an_output_that_nobody_reads_ends_it() {
 }
 
 #[test]
-fn sigterm_ends_it_at_once() {
+fn sigterm_ends_the_listener_at_once() {
     for path in ["URL/ok", "URL/hang"] {
         let stage = Stage::with(WEB);
         let mut listener = stage.listen(&["-t", "60", "-p", "web", path]);
@@ -228,7 +228,7 @@ fn a_restart_under_way_is_finished_before_the_end() {
 }
 
 #[test]
-fn a_second_sigterm_ends_it_at_once() {
+fn second_sigterm_ends_the_listener_at_once() {
     let stage = Stage::with(WEB);
     stage.supervisord.mishap("stop", Mishap::Hang);
     let mut listener = stage.listen(&WORDS);
@@ -246,7 +246,7 @@ fn a_second_sigterm_ends_it_at_once() {
 }
 
 #[test]
-fn sighup_is_no_end() {
+fn sighup_does_not_end_the_listener() {
     let stage = Stage::with(WEB);
     let mut listener = stage.listen(&["-p", "web", "URL/ok"]);
     listener.signal(Signal::SIGHUP);
@@ -310,7 +310,7 @@ const REFUSALS: &[Refusal] = &[
 ];
 
 #[test]
-fn what_cannot_work_is_refused_before_ready() {
+fn unusable_options_are_refused_before_ready() {
     for (words, unset, code, out, err) in REFUSALS {
         let stage = Stage::with("");
         let mut command = stage.httpok(words);

@@ -277,7 +277,7 @@ fn install(path: &Path) {
 
 /// The socket is gone for a tick; then a slow restart meets supervisord's own end.
 #[test]
-fn supervisord_may_vanish_and_end_at_any_time() {
+fn supervisord_lost_at_any_step_is_survived() {
     let site = Site::start();
     let stubborn =
         "command=/bin/sh -c \"trap '' TERM; while :; do sleep 0.2; done\"\nstopwaitsecs=3";
@@ -332,7 +332,7 @@ fn two_listeners_with_all_leave_each_other_alone_and_restart_the_rest() {
 
 /// A process that is really stuck, a true gcore, and a true service that comes back.
 #[test]
-fn a_stuck_process_leaves_its_core_and_comes_back() {
+fn hung_process_leaves_a_core_and_is_restarted() {
     // an address that no other test uses, so that nobody else takes the port
     let listener_of_port = TcpListener::bind("127.0.0.3:0").unwrap();
     let port = listener_of_port.local_addr().unwrap().port();

@@ -82,7 +82,7 @@ fn words(case: &Case) -> Vec<&str> {
 }
 
 #[test]
-fn the_original_on_this_stage_does_what_was_recorded() {
+fn original_reproduces_the_recordings() {
     let chosen = [
         "act-500",
         "act-404-name",
@@ -112,7 +112,7 @@ fn the_original_on_this_stage_does_what_was_recorded() {
 }
 
 #[test]
-fn every_recorded_command_line_does_what_was_recorded() {
+fn recorded_command_lines_reproduce_the_recordings() {
     let cases = cases();
     assert_eq!(cases.len(), 25);
     each(&cases, |case| {

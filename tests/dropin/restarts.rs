@@ -12,7 +12,7 @@ const WEB: &str = "httpok=RUNNING web=RUNNING";
 const WORDS: [&str; 3] = ["-p", "web", "URL/500"];
 
 #[test]
-fn a_start_is_tried_until_there_is_an_answer() {
+fn start_is_retried_until_supervisord_responds() {
     for mishap in [
         Mishap::Status(500),
         Mishap::DropBefore,
@@ -47,7 +47,7 @@ fn a_start_is_tried_until_there_is_an_answer() {
 }
 
 #[test]
-fn a_stop_whose_answer_is_lost_is_followed_by_a_start() {
+fn stop_with_a_lost_response_is_followed_by_a_start() {
     for mishap in [Mishap::DropAfter, Mishap::StatusAfter(500)] {
         let stage = Stage::with(WEB);
         stage.supervisord.mishap("stop", mishap);
@@ -61,7 +61,7 @@ fn a_stop_whose_answer_is_lost_is_followed_by_a_start() {
 
 /// The link breaks while the process takes its time to stop: a start in that moment would fail for good.
 #[test]
-fn a_stop_that_goes_on_without_us_is_waited_for() {
+fn stop_that_outlives_the_call_is_waited_for() {
     let stage = Stage::with(WEB);
     let stop = Mishap::DropWhile(Duration::from_millis(700));
     stage.supervisord.mishap("stop", stop);
@@ -73,7 +73,7 @@ fn a_stop_that_goes_on_without_us_is_waited_for() {
 
 /// The stop did not get through, so the process is the same as before: that is no restart.
 #[test]
-fn a_process_that_was_never_stopped_is_not_called_restarted() {
+fn process_never_stopped_is_not_reported_as_restarted() {
     let stage = Stage::with(WEB);
     stage.supervisord.mishap("stop", Mishap::DropBefore);
     let said = stage.one_tick(&WORDS).err;
@@ -85,7 +85,7 @@ fn a_process_that_was_never_stopped_is_not_called_restarted() {
 }
 
 #[test]
-fn faults_are_reported_as_the_original_does() {
+fn faults_are_reported_as_by_the_original() {
     let table = [
         (
             "stop",
@@ -131,7 +131,7 @@ fn faults_are_reported_as_the_original_does() {
 /// A file that is missing for a moment, as in a deployment: supervisord refuses the start and the process is as we
 /// left it. So it is ours to start.
 #[test]
-fn a_start_that_was_refused_comes_later() {
+fn refused_start_is_retried() {
     let stage = Stage::with(WEB);
     let no_file = Mishap::Fault(20, "NO_FILE: can't find command '/x'");
     stage.supervisord.mishap("start", no_file);
@@ -185,7 +185,7 @@ fn vanished_group_is_reported() {
 }
 
 #[test]
-fn someone_who_starts_it_faster_is_welcome() {
+fn start_by_an_operator_ends_the_restart() {
     let stage = Stage::with(WEB);
     stage
         .supervisord
@@ -209,7 +209,7 @@ fn process_replaced_during_the_probe_is_not_touched() {
 }
 
 #[test]
-fn what_an_operator_stops_stays_stopped() {
+fn process_stopped_by_an_operator_stays_stopped() {
     // during the look
     let stage = Stage::with(WEB);
     stage.supervisord.before("list", |_| {});
@@ -237,7 +237,7 @@ fn what_an_operator_stops_stays_stopped() {
 }
 
 #[test]
-fn what_crashes_just_before_the_stop_is_started() {
+fn process_that_crashes_before_the_stop_is_started() {
     let stage = Stage::with(WEB);
     stage
         .supervisord

@@ -108,7 +108,7 @@ fn survives(call: &str, mishap: Mishap) {
 }
 
 #[test]
-fn a_supervisord_that_is_gone_is_survived() {
+fn absent_supervisord_is_survived() {
     let stage = Stage::with(WEB);
     let (socket, away) = (stage.supervisord.socket(), stage.dir().join("away"));
     std::fs::rename(&socket, &away).unwrap();
@@ -124,7 +124,7 @@ fn a_supervisord_that_is_gone_is_survived() {
 }
 
 #[test]
-fn a_supervisord_that_shuts_down_is_left_in_peace() {
+fn supervisord_shutting_down_is_left_alone() {
     let stage = Stage::with(WEB);
     stage.supervisord.shut_down(true);
     let mut listener = stage.listen(&WORDS);
@@ -159,7 +159,7 @@ fn shutdown_between_probe_and_action_is_reported() {
 
 /// Without the list nobody knows whether one of them runs: then nothing is asked, and that is said.
 #[test]
-fn a_listener_that_cannot_see_says_so_once() {
+fn listener_without_a_process_list_reports_it_once() {
     let stage = Stage::with(WEB);
     stage.supervisord.want("Basic dTpw");
     let mut listener = stage.listen(&["-E", "-p", "web", "URL/500"]);

@@ -77,7 +77,7 @@ fn sigkill_during_evidence_kills_the_tool_with_its_children() {
 
 /// A stop that takes longer than supervisord waits for us: it goes on without us, and the next run starts the process.
 #[test]
-fn a_stop_that_takes_long_does_not_hold_up_the_end_and_the_next_run_starts_the_process() {
+fn long_stop_does_not_delay_the_end_and_the_next_run_starts_the_process() {
     let stage = Stage::with("httpok=RUNNING web=RUNNING");
     stage
         .supervisord

@@ -123,7 +123,7 @@ const ROWS: &[Row] = &[
 ];
 
 #[test]
-fn each_row_does_what_it_says() {
+fn option_table_behaves_as_documented() {
     let rows = Mutex::new(ROWS.iter());
     let work = || {
         loop {
@@ -216,7 +216,7 @@ fn proxies_of_the_environment_are_not_asked() {
 
 /// The words of an error are our own; its frame is the original's.
 #[test]
-fn trouble_has_its_true_name() {
+fn trouble_has_its_exact_reason() {
     thread::scope(|scope| {
         for (path, says) in [
             ("URL/close", "closed"),

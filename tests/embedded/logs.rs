@@ -93,7 +93,7 @@ fn numbers(path: &Path) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_log_that_grows_is_rotated_and_no_line_is_lost_or_broken() {
+async fn log_rotation_loses_and_breaks_no_line() {
     let directory = tempdir().unwrap();
     let log = directory.path().join("log");
     let embedded = Embedded::new(vec![Program {
@@ -342,7 +342,7 @@ fn writers(path: &Path) -> Vec<Pid> {
 }
 
 #[tokio::test]
-async fn a_writer_that_is_killed_is_replaced() {
+async fn killed_writer_is_replaced() {
     let directory = tempdir().unwrap();
     let log = directory.path().join("log");
     let embedded = Embedded::new(vec![Program {
@@ -375,7 +375,7 @@ async fn a_writer_that_is_killed_is_replaced() {
 }
 
 #[tokio::test]
-async fn new_bounds_hold_for_a_program_that_runs() {
+async fn new_bounds_apply_to_a_running_program() {
     let directory = tempdir().unwrap();
     let log = directory.path().join("log");
     let program = |maxbytes| Program {

@@ -74,7 +74,7 @@ pub fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) {
 }
 
 #[test]
-fn a_single_fail_after_a_recovery_is_no_next_incident_with_fail_within() {
+fn single_fail_after_a_recovery_opens_no_incident_with_fail_within() {
     let within = Policy {
         fail: Fails::Within { fails: 3, of: 5 },
         ..at_once()
@@ -160,7 +160,7 @@ pub fn reports(effects: &[Effect]) -> Vec<&Report> {
 }
 
 #[test]
-fn a_process_that_was_stopped_and_does_not_start_is_what_the_report_is_about() {
+fn report_names_the_process_that_was_stopped_and_does_not_start() {
     let checks = vec![one(0, at_once(), [true, false, false])];
     let mut monitor = Monitor::new(limits(), 1, checks);
     let effects = fail(&mut monitor, at(0), "c0", RUNNING, 9_000);
@@ -198,7 +198,7 @@ fn a_process_that_was_stopped_and_does_not_start_is_what_the_report_is_about() {
 /// A process that was stopped by somebody is not restarted, and a name that no supervisor knows neither: nothing is
 /// "being restarted".
 #[test]
-fn only_what_can_be_restarted_is_reported_as_being_restarted() {
+fn unrestartable_check_is_not_reported_as_being_restarted() {
     let unknown = httpok::health::Target::new("gone");
     let mut none = one(0, at_once(), [false, false, false]);
     none.remedy.selection = httpok::health::Selection::Targets(vec![unknown]);
@@ -243,7 +243,7 @@ fn pending(incident_ended: bool) -> PendingRestart {
 
 /// The columns: whether the incident of a pending restart has ended, and whether another one is opened by its end.
 #[test]
-fn the_end_of_a_pending_restart_opens_no_incident_when_its_own_was_reported_to_its_end() {
+fn end_of_a_pending_restart_reopens_no_reported_incident() {
     for (ended, opens) in [(true, false), (false, true)] {
         let checks = vec![one(0, at_once(), [true, false, false])];
         let mut monitor = Monitor::new(limits(), 1, checks);
@@ -317,7 +317,7 @@ fn a_removed_check_is_closed_with_a_report_and_comes_back_with_its_pause() {
 
 /// What an earlier run remembered of a check that the file does not have any more.
 #[test]
-fn an_incident_of_a_check_that_is_gone_at_the_start_is_closed_with_a_report() {
+fn incident_of_a_removed_check_is_closed_with_a_report_at_the_start() {
     let mut before = Monitor::new(limits(), 1, vec![one(0, at_once(), [false; 3])]);
     let _ = fail(&mut before, at(0), "c0", RUNNING, 9_000);
     let memory = before.memory("c0").expect("it is known").clone();

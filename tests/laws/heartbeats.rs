@@ -126,7 +126,7 @@ fn heartbeats_in_time_never_fail_and_none_is_probed() {
 }
 
 #[test]
-fn an_overdue_heartbeat_restarts_and_the_next_one_is_the_recovery() {
+fn overdue_heartbeat_restarts_and_the_next_one_recovers() {
     let mut monitor = monitor([true, false, false]);
     let _ = beat(&mut monitor, 0, None);
     let _ = look(&mut monitor, 99);
@@ -181,7 +181,7 @@ fn a_long_failure_text_is_cut() {
 }
 
 #[test]
-fn a_heartbeat_that_changes_nothing_costs_nothing() {
+fn unchanged_heartbeat_writes_nothing() {
     let mut monitor = monitor([true, false, false]);
     let _ = beat(&mut monitor, 0, None);
     let before = monitor.fingerprint("c0");
@@ -240,7 +240,7 @@ fn next_run(memory: &Memory) -> Monitor {
 }
 
 #[test]
-fn the_first_start_of_the_watchdog_after_a_heartbeat_gives_a_period_and_no_other_does() {
+fn only_the_first_watchdog_start_after_a_heartbeat_gives_a_period() {
     let mut first = monitor([false; 3]);
     let _ = beat(&mut first, 0, None);
     // it was not there from 50 on: what was sent meanwhile is lost
@@ -276,7 +276,7 @@ fn a_reported_failure_outlives_the_watchdog() {
 }
 
 #[test]
-fn a_check_that_is_probed_takes_no_heartbeat() {
+fn probed_check_takes_no_heartbeat() {
     let mut probed = checks([false; 3]);
     probed[0].heartbeat = None;
     let mut monitor = Monitor::new(Limits::default(), 1, probed);

@@ -142,7 +142,7 @@ fn silent_pause_holds_restarts_and_reports() {
 
 /// The columns: what the window holds, and what follows in it and after it.
 #[test]
-fn maintenance_window_holds_what_it_says() {
+fn maintenance_window_holds_its_configured_effects() {
     for (holds_restarts, holds_reports) in [(true, true), (true, false), (false, true)] {
         let mut monitor = Monitor::new(limits(), 1, vec![one(0, at_once(), [true, false, false])]);
         let hold = Pause::new(at(0), "maintenance (Sun 02:00)".to_owned(), None);

@@ -31,7 +31,7 @@ proptest! {
 
     /// Laws 1 to 7 and 11 to 15 and 17: the auditor looks at every effect; in the end everything comes to rest.
     #[test]
-    fn no_world_breaks_a_law(mut world in worlds(), ops in ops()) {
+    fn laws_hold_in_every_world(mut world in worlds(), ops in ops()) {
         for op in &ops {
             world.perform(op);
         }
@@ -41,7 +41,7 @@ proptest! {
 
     /// Law 8: the drop-in preset acts exactly when this tick's verdict is fail.
     #[test]
-    fn the_drop_in_acts_exactly_when_a_probe_fails(mut world in worlds(), ops in ops()) {
+    fn drop_in_acts_exactly_when_a_probe_fails(mut world in worlds(), ops in ops()) {
         world.make_drop_in();
         // what a person does is beside this law
         let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::Silence(..) | Op::Maintenance(..) | Op::ByHand(_) | Op::Change(_) | Op::Toggle(_) | Op::Inherit(_, 1..) | Op::Shutdown);
@@ -87,7 +87,7 @@ proptest! {
 
     /// Law 16: a step of the wall clock changes the dates of what is decided, and nothing else.
     #[test]
-    fn a_step_of_the_clock_moves_dates_and_decides_nothing(
+    fn clock_step_moves_dates_and_decides_nothing(
         mut world in worlds(), ops in ops(), more in ops(), by in -1_000_000_000_i64..1_000_000_000,
     ) {
         world.now = Moment::from_millis(1_780_000_000_000);
@@ -199,7 +199,7 @@ fn a_reset_also_clears_the_budget_over_all_checks() {
 }
 
 #[test]
-fn the_preset_is_what_the_drop_in_promises() {
+fn drop_in_preset_has_the_documented_policy() {
     let policy = Policy::drop_in();
     assert_eq!(policy.notify, NotifyMode::EveryAction);
     assert!(policy.restarts.is_none() && policy.grace.is_zero());

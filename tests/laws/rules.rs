@@ -111,7 +111,7 @@ pub fn attempt(effects: &[Effect]) -> Option<(u32, Ticket)> {
 
 /// The columns: what each attempt did, and the numbers of the attempts.
 #[test]
-fn attempts_are_numbered_without_those_that_touched_nothing() {
+fn attempts_without_effect_are_not_numbered() {
     let touched = ActionStep::Stopped { error: None };
     let skipped = ActionStep::Skipped(Skip::DryRun);
     let table: [(Vec<&ActionStep>, Vec<u32>); 4] = [
@@ -167,7 +167,7 @@ fn attempts_are_numbered_without_those_that_touched_nothing() {
 }
 
 #[test]
-fn a_process_that_is_not_running_yet_is_in_its_grace() {
+fn process_not_running_yet_is_in_its_grace() {
     for (state, is_down) in [
         (ProcessState::Starting, false),
         (ProcessState::Backoff, false),
@@ -187,7 +187,7 @@ fn a_process_that_is_not_running_yet_is_in_its_grace() {
 
 /// The columns: how long the tick waits, its period, and whether it is made up for.
 #[test]
-fn a_tick_that_came_during_a_probe_is_made_up_for_unless_it_is_stale() {
+fn tick_during_a_probe_is_made_up_for_unless_stale() {
     for (waits, period, made_up) in [
         (400, Some(1), true),
         (1500, Some(1), false),
@@ -227,7 +227,7 @@ fn a_tick_that_came_during_a_probe_is_made_up_for_unless_it_is_stale() {
 type Row = (&'static str, Vec<([bool; 3], u64)>, bool);
 
 #[test]
-fn many_checks_that_fail_hold_restarts_only_when_they_are_many_services() {
+fn panic_counts_services_not_checks() {
     const P0: [bool; 3] = [true, false, false];
     const P1: [bool; 3] = [false, true, false];
     const G: [bool; 3] = [false, false, true];
@@ -284,7 +284,7 @@ fn many_checks_that_fail_hold_restarts_only_when_they_are_many_services() {
 }
 
 #[test]
-fn a_paused_check_does_not_hold_the_restarts_of_others() {
+fn paused_check_does_not_hold_restarts_of_others() {
     let usual = Policy {
         fail: Fails::InARow(1),
         grace: Duration::ZERO,
@@ -316,7 +316,7 @@ fn a_paused_check_does_not_hold_the_restarts_of_others() {
 }
 
 #[test]
-fn a_check_that_restarts_nothing_counts_during_the_restarts_of_others() {
+fn check_without_a_remedy_counts_during_restarts_of_others() {
     let usual = Policy {
         fail: Fails::InARow(1),
         grace: Duration::ZERO,

@@ -97,7 +97,7 @@ fn ntfy_gets_its_topic_from_the_url() {
 }
 
 #[test]
-fn slack_gets_a_text_that_mentions_nobody() {
+fn slack_text_contains_no_mention() {
     let mut message = down();
     message.subject = "<!channel> & <@U1>".to_owned();
     let (_, body) = made(&WebhookFormat::Slack, "http://h/", &message);
@@ -126,7 +126,7 @@ async fn a_template_is_sent_as_the_user_wrote_it() {
 }
 
 #[test]
-fn a_template_that_does_not_work_is_refused_with_its_line() {
+fn invalid_template_is_refused_with_its_line() {
     for (text, why) in [
         ("a\n{{ subjct }}", "line 2"),
         ("{{ subject | nofilter }}", "nofilter"),
@@ -202,7 +202,7 @@ fn validate(instances: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn the_schema_of_reports_is_what_is_sent() {
+fn reports_match_their_schema() {
     let span = Duration::from_secs(5);
     let kinds = [
         ReportKind::Down {

@@ -156,7 +156,7 @@ async fn later_mails_are_in_the_thread_and_a_retry_is_the_same_mail() {
 }
 
 #[tokio::test]
-async fn no_name_begins_a_header_of_its_own() {
+async fn names_cannot_inject_headers() {
     let smtp = SmtpServer::start(&[]);
     let mut message = down();
     message.number = 1;
@@ -316,7 +316,7 @@ async fn one_bad_address_does_not_keep_a_report_from_the_others() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_is_left_at_the_deadline() {
+async fn hung_server_is_abandoned_at_the_deadline() {
     let smtp = SmtpServer::start(&["--hang"]);
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
@@ -411,7 +411,7 @@ async fn sendmail_reads_the_whole_mail_in_local_lines() {
 }
 
 #[tokio::test]
-async fn the_originals_mail_goes_through_byte_for_byte() {
+async fn original_mail_is_passed_on_unchanged() {
     let dir = TempDir::new().expect("a directory");
     let command = script(&dir, "cat > \"$MAIL\"");
     let original = OriginalMailer {
@@ -465,7 +465,7 @@ async fn sendmails_exit_status_is_honoured() {
 }
 
 #[tokio::test]
-async fn a_sendmail_that_is_killed_may_work_the_next_time() {
+async fn killed_sendmail_is_a_temporary_failure() {
     let killed = notifier(&[TO], MailRoute::Sendmail(pipe("kill -9 $$".into())));
     let error = killed.deliver(&down()).await.expect_err("killed");
     assert!(
@@ -475,7 +475,7 @@ async fn a_sendmail_that_is_killed_may_work_the_next_time() {
 }
 
 #[tokio::test]
-async fn a_sendmail_that_reads_nothing_but_succeeds_has_taken_it() {
+async fn sendmail_that_succeeds_without_reading_is_a_success() {
     let mut long = down();
     long.text = "x".repeat(1 << 20);
     let deaf = notifier(&[TO], MailRoute::Sendmail(pipe("exit 0".into())));
@@ -483,7 +483,7 @@ async fn a_sendmail_that_reads_nothing_but_succeeds_has_taken_it() {
 }
 
 #[tokio::test]
-async fn a_slow_sendmail_is_killed_and_delays_nobody() {
+async fn slow_sendmail_is_killed_and_delays_no_other() {
     let dir = TempDir::new().expect("a directory");
     let command = script(&dir, "echo working >&2; sleep 600");
     let slow = Pipe {

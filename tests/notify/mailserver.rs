@@ -136,7 +136,7 @@ fn hasty(port: u16) -> MailServer {
 }
 
 #[tokio::test]
-async fn nothing_that_a_server_says_is_unbounded() {
+async fn server_replies_are_bounded() {
     let then = |begin: &[Act], act: Act| [begin, &[act]].concat();
     let ehlo = &EHLO[..2];
     let data = up_to_data();
@@ -176,7 +176,7 @@ async fn nothing_that_a_server_says_is_unbounded() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_at_any_stage_is_tried_again() {
+async fn server_that_closes_at_any_stage_is_retried() {
     let mut whole = up_to_data();
     whole.push(HearMail);
     for stage in 0..=whole.len() {
@@ -194,7 +194,7 @@ async fn a_server_that_closes_at_any_stage_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_down_at_any_stage_is_tried_again() {
+async fn server_that_goes_down_at_any_stage_is_retried() {
     let whole = [up_to_data(), vec![HearMail]].concat();
     for stage in (0..=whole.len()).filter(|stage| matches!(whole.get(*stage), None | Some(Say(_))))
     {
@@ -211,7 +211,7 @@ async fn a_server_that_goes_down_at_any_stage_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_reply_that_comes_before_its_command_is_refused() {
+async fn early_reply_is_refused() {
     let early = ["250 ok\r\n250 ok\r\n", "250 ok\r\n250-", "250 ok\r\nx"];
     for early in early {
         let mut acts = EHLO.to_vec();
@@ -247,7 +247,7 @@ async fn a_reply_that_comes_before_its_command_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_said_in_the_clear_behind_starttls_is_refused() {
+async fn cleartext_behind_starttls_is_refused() {
     let replies = [
         "220 go\r\n250-evil\r\n250 AUTH PLAIN\r\n",
         "220 go\r\n2",
@@ -279,7 +279,7 @@ async fn what_is_said_in_the_clear_behind_starttls_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_echoes_the_password_does_not_make_it_public() {
+async fn echoed_password_is_masked() {
     let mut acts = EHLO.to_vec();
     acts.extend([Hear, Say("535 AG1lAGh1bnRlcjI= is me hunter2\r\n"), Close]);
     let (port, _) = play(acts);

@@ -301,7 +301,7 @@ fn trouble_is_bad_status_and_secrets_stay_out() {
 }
 
 #[test]
-fn no_value_begins_a_header_of_its_own() {
+fn values_cannot_inject_headers() {
     let listener = OriginalMail {
         name: Some("x\nBcc: victim@example.com\r\n\r\nhello".into()),
         ..OriginalMail::default()
@@ -320,7 +320,7 @@ fn no_value_begins_a_header_of_its_own() {
 /// Every character that this Python knows, and some texts, through its own `repr`. All in hexadecimal, so that
 /// nothing on the way can change a byte.
 #[test]
-fn repr_is_pythons() {
+fn repr_matches_python() {
     let program = "
 import sys, unicodedata
 for code in range(0x110000):

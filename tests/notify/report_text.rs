@@ -111,7 +111,7 @@ fn giving_up_without_a_restart_names_the_budget_and_what_used_it_up() {
 }
 
 #[test]
-fn every_subject_says_what_is_the_matter() {
+fn subjects_name_the_state() {
     let down = |state| ReportKind::Down {
         state,
         update: false,
@@ -185,7 +185,7 @@ fn every_subject_says_what_is_the_matter() {
 }
 
 #[test]
-fn the_first_lines_say_what_where_since_and_what_to_do() {
+fn first_lines_name_problem_place_time_and_next_step() {
     let kind = ReportKind::Down {
         state: DownState::NotBack {
             after: Duration::from_secs(22),
@@ -346,7 +346,7 @@ fn a_huge_body_of_one_line_is_cut() {
 }
 
 #[test]
-fn what_held_it_back_and_what_comes_next_is_said() {
+fn report_names_the_gate_and_the_next_step() {
     let mut entries = restarted();
     entries.push(listed(50, hang()));
     for left in [8, 5, 2] {
@@ -539,7 +539,7 @@ fn report_without_any_probe_is_sent() {
 }
 
 #[test]
-fn names_cannot_break_out_and_secrets_stay_in() {
+fn names_are_escaped_and_secrets_masked() {
     let look = CheckResult {
         seen: Observation {
             url: redact_url("http://me:hunter2@h/"),

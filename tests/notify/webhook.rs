@@ -95,7 +95,7 @@ pub async fn exchange(
 }
 
 #[tokio::test]
-async fn a_pause_that_the_receiver_asks_for_is_known() {
+async fn retry_after_of_the_receiver_is_read() {
     for (answer, expected) in [
         ("429 Too Many Requests\r\nRetry-After: 7", Some(7)),
         ("503 Service Unavailable\r\nRetry-After: 99999", Some(3600)),
@@ -182,7 +182,7 @@ print(hmac.new(b'signing', sys.stdin.buffer.read(), 'sha256').hexdigest(), end='
 }
 
 #[tokio::test]
-async fn answers_decide_whether_it_is_worth_trying_again() {
+async fn responses_decide_between_retry_and_giving_up() {
     for (status, temporary) in [
         ("400 Bad Request", false),
         ("404 Not Found", false),
@@ -212,7 +212,7 @@ async fn answers_decide_whether_it_is_worth_trying_again() {
 }
 
 #[tokio::test]
-async fn trouble_on_the_way_is_temporary_bounded_and_keeps_the_secret() {
+async fn transport_trouble_is_temporary_bounded_and_masked() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();
     let url = || format!("http://me:hunter2@127.0.0.1:{port}/T0KEN");
@@ -282,7 +282,7 @@ async fn https_is_verified() {
 
 /// Were an answer read for as long as there is some, nobody else would have a turn.
 #[tokio::test]
-async fn answers_without_end_are_given_up_and_cut() {
+async fn endless_responses_are_aborted_and_truncated() {
     const MANY: usize = 64 << 20;
     let times = |bytes: &'static [u8]| Act::Times(MANY / bytes.len(), bytes);
     let refused = Act::Say(b"HTTP/1.1 500 No\r\n\r\n");
@@ -321,7 +321,7 @@ async fn answers_without_end_are_given_up_and_cut() {
 }
 
 #[tokio::test]
-async fn an_answer_that_drips_ends_at_the_deadline() {
+async fn dripping_response_ends_at_the_deadline() {
     let server = scripted(vec![Act::Drip(b"HTTP/1.1 103 E\r\n\r\n")]).await;
     let late = post_within(target(server.url("/")), Duration::from_millis(300)).await;
     let said = late.expect_err("it never ends").to_string();
@@ -329,7 +329,7 @@ async fn an_answer_that_drips_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn the_urls_login_is_sent_unless_a_header_takes_its_place() {
+async fn login_of_the_url_is_sent_unless_a_header_replaces_it() {
     let answer = "HTTP/1.1 204 No Content\r\n\r\n";
     let with_login = |target: &mut WebhookSpec| {
         let url = target.url.url.expose().replace("//", "//me:p%3Aw@");

@@ -17,7 +17,7 @@ const OK_5: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
 
 #[tokio::test]
-async fn every_slow_answer_ends_at_the_deadline() {
+async fn slow_responses_end_at_the_deadline() {
     let mut cases = JoinSet::new();
     for (script, reason, phase, says) in [
         (
@@ -100,7 +100,7 @@ async fn an_endless_body_at_full_speed_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_flood_of_interim_answers_is_too_large_and_holds_up_nobody() {
+async fn flood_of_interim_responses_is_too_large_and_delays_no_probe() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
     let url = format!("http://{}/", listener.local_addr().expect("bound"));
     // a thread of its own, so that there is always more to read
@@ -135,7 +135,7 @@ async fn a_flood_of_interim_answers_is_too_large_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_server_that_talks_first_is_heard_after_it_was_asked() {
+async fn early_server_output_is_read_after_the_request() {
     let server = super::hostile::talking(|mut stream| async move {
         super::hostile::play(&mut stream, Say(b"SSH-2.0-OpenSSH_9.9\r\n")).await?;
         super::hostile::play(&mut stream, Hang).await
@@ -148,7 +148,7 @@ async fn a_server_that_talks_first_is_heard_after_it_was_asked() {
 }
 
 #[tokio::test]
-async fn every_broken_answer_has_its_reason() {
+async fn broken_responses_have_their_reasons() {
     let mut cases = JoinSet::new();
     for (script, reason, phase, says) in [
         (
@@ -392,7 +392,7 @@ async fn texts_are_found_across_chunks_and_beyond_the_kept_part() {
 }
 
 #[tokio::test]
-async fn gzip_that_nobody_asked_for_is_just_bytes() {
+async fn unrequested_gzip_is_not_decoded() {
     const ANSWER: &[u8] =
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00";
     let server = scripted(vec![Say(ANSWER), Hang]).await;
@@ -402,7 +402,7 @@ async fn gzip_that_nobody_asked_for_is_just_bytes() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_too_large_and_its_start_is_kept() {
+async fn oversized_body_is_too_large_and_its_start_is_kept() {
     let server = scripted(vec![
         Say(b"HTTP/1.1 200 OK\r\n\r\nstart"),
         Times(1000, &[b'.'; 1024]),
@@ -417,9 +417,9 @@ async fn a_body_over_the_limit_is_too_large_and_its_start_is_kept() {
 }
 
 #[tokio::test]
-async fn three_hundred_megabytes_take_no_memory() {
+async fn body_of_300_megabytes_takes_no_memory() {
     const MIB: usize = 1024 * 1024;
-    if run_alone("answers::three_hundred_megabytes_take_no_memory").await {
+    if run_alone("answers::body_of_300_megabytes_takes_no_memory").await {
         return;
     }
     let block: &'static [u8] = vec![b'.'; MIB].leak();
@@ -442,7 +442,7 @@ async fn three_hundred_megabytes_take_no_memory() {
 }
 
 #[tokio::test]
-async fn twenty_probes_at_once_do_not_wait_for_each_other() {
+async fn twenty_probes_run_at_once() {
     let hung = scripted(vec![Hang]).await;
     let well = scripted(vec![Say(b"HTTP/1.1 204 No Content\r\n\r\n"), Hang]).await;
     let mut looks: JoinSet<Observation> = JoinSet::new();

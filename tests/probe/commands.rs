@@ -29,7 +29,7 @@ async fn run_for(spec: ExecSpec, texts: &[&[u8]]) -> Observation {
 }
 
 #[tokio::test]
-async fn the_exit_code_is_the_verdict_and_the_output_its_grounds() {
+async fn exit_code_is_the_verdict_and_output_its_detail() {
     for (line, verdict, detail) in [
         ("echo DISK OK", Verdict::Pass, "exit 0: DISK OK"),
         ("exit 0", Verdict::Pass, "exit 0"),
@@ -64,7 +64,7 @@ async fn the_exit_code_is_the_verdict_and_the_output_its_grounds() {
 }
 
 #[tokio::test]
-async fn texts_are_expected_of_the_output_and_the_worst_decides() {
+async fn expected_texts_and_exit_code_give_the_worse_verdict() {
     let expectation = Expectation {
         body: vec!["fine".into()],
         ..Expectation::default()
@@ -82,7 +82,7 @@ async fn texts_are_expected_of_the_output_and_the_worst_decides() {
 }
 
 #[tokio::test]
-async fn output_is_bounded_and_what_was_dropped_is_not_judged() {
+async fn output_is_bounded_and_dropped_output_not_judged() {
     let seen = run(shell("yes | head -c 5000; exit 1")).await;
     let body = seen.body.as_ref().expect("output");
     assert_eq!((body.kept.len(), body.size), (1024, 5000));
@@ -94,7 +94,7 @@ async fn output_is_bounded_and_what_was_dropped_is_not_judged() {
 }
 
 #[tokio::test]
-async fn a_command_that_does_not_end_is_killed_with_all_that_it_started() {
+async fn endless_command_is_killed_with_its_group() {
     let mut spec = shell("echo begun; sleep 1000 & sleep 1000");
     spec.timeout = Duration::from_millis(300);
     let begun = Instant::now();
@@ -110,7 +110,7 @@ async fn a_command_that_does_not_end_is_killed_with_all_that_it_started() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_is_our_own_trouble() {
+async fn unstartable_command_is_unknown() {
     let words = |program: &str| ExecSpec {
         command: CommandLine::Argv(vec![program.to_owned(), "hunter2".to_owned()]),
         ..shell("")
@@ -128,8 +128,8 @@ async fn what_cannot_be_started_is_our_own_trouble() {
 }
 
 #[tokio::test]
-async fn out_of_descriptors_is_our_own_trouble() {
-    if run_alone("commands::out_of_descriptors_is_our_own_trouble").await {
+async fn exhausted_descriptors_are_unknown() {
+    if run_alone("commands::exhausted_descriptors_are_unknown").await {
         return;
     }
     use nix::sys::resource::{Resource, getrlimit, setrlimit};

@@ -199,7 +199,7 @@ async fn over_tls_certificates_count_as_for_https() {
 }
 
 #[tokio::test]
-async fn a_service_that_hangs_ends_with_the_timeout() {
+async fn hung_service_ends_with_the_timeout() {
     let google = Google::start();
     let url = format!("grpc://127.0.0.1:{}/hang", google.plain);
     let (_, judged) = ask(&url, |http| http.timeout = Duration::from_millis(400)).await;
@@ -280,7 +280,7 @@ async fn playing(play: Play) -> Server {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_grpcs_says_what_it_is() {
+async fn non_grpc_response_is_named() {
     for (play, reason, says) in [
         (GOOD, None, "SERVING"),
         // trailers alone, as a call that fails at once is answered
@@ -387,7 +387,7 @@ async fn an_answer_that_is_not_grpcs_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_http2_fails_with_words() {
+async fn server_without_http2_fails_with_a_message() {
     const HTTP1: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
     for (script, reasons, says) in [
         (

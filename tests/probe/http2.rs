@@ -105,7 +105,7 @@ async fn a_given_host_is_the_authority_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_ends_early_has_the_reasons_of_http1() {
+async fn early_end_has_the_reasons_of_http1() {
     let authority = Authority::new();
     for (play, reason, phase, says) in [
         (

@@ -205,7 +205,7 @@ fn assert_well(name: &str, seen: &Observation, body: &str, note: Option<&str>) {
 }
 
 #[tokio::test]
-async fn what_curl_or_python_get_along_with_passes() {
+async fn responses_accepted_by_curl_or_python_pass() {
     let mut cases = JoinSet::new();
     for (name, script, note) in heads().into_iter().chain(bodies()) {
         cases.spawn(async move {
@@ -218,7 +218,7 @@ async fn what_curl_or_python_get_along_with_passes() {
 }
 
 #[tokio::test]
-async fn a_head_that_ends_with_the_connection_is_taken_as_it_is() {
+async fn head_ended_by_a_close_is_accepted() {
     for script in [
         vec![Say(b"HTTP/1.1 200")],
         vec![Say(OK)],
@@ -241,7 +241,7 @@ async fn a_head_that_ends_with_the_connection_is_taken_as_it_is() {
 }
 
 #[tokio::test]
-async fn texts_from_outside_are_cut_where_they_come_in() {
+async fn external_texts_are_bounded_on_input() {
     let server = scripted(vec![
         Say(b"HTTP/1.1 500 "),
         Times(100, &[b'r'; 1000]),

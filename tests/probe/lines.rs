@@ -128,7 +128,7 @@ async fn zopes_monitor_is_asked_with_its_discipline() {
 }
 
 #[tokio::test]
-async fn every_trick_has_its_reason_in_time() {
+async fn hostile_servers_have_their_reasons_in_time() {
     let mut cases = JoinSet::new();
     for (script, until, reason, phase, says) in [
         (
@@ -224,7 +224,7 @@ async fn a_peer_may_answer_before_it_was_asked_or_without_reading() {
 }
 
 #[tokio::test]
-async fn with_nothing_to_wait_for_a_connection_is_enough() {
+async fn connection_is_enough_without_expectations() {
     let server = saying(vec![Hang]).await;
     let seen = run(spec(&server, None)).await;
     assert_eq!((seen.trouble, seen.body), (None, None));
@@ -243,7 +243,7 @@ async fn with_nothing_to_wait_for_a_connection_is_enough() {
 }
 
 #[tokio::test]
-async fn names_and_unix_sockets_are_places_too() {
+async fn host_names_and_unix_sockets_are_addresses() {
     let server = saying(vec![Say(b"OK\n")]).await;
     let mut by_name = spec(&server, Some(Until::Line));
     by_name.peer = Peer::Tcp {

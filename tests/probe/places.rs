@@ -28,7 +28,7 @@ fn at(port: u16, addresses: &[&str]) -> HttpSpec {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_refused_at_once() {
+async fn closed_port_is_refused_at_once() {
     let port = hostile::refusing("127.0.0.1");
     let address = port.local_addr().expect("bound");
     let seen = run(patient(&format!("http://u:hunter2@{address}/"))).await;
@@ -39,7 +39,7 @@ async fn nobody_listening_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn refused_is_tried_again_until_somebody_listens() {
+async fn refused_connection_is_retried_until_the_port_opens() {
     let port = hostile::refusing("127.0.0.1");
     let address = port.local_addr().expect("bound");
     let mut spec = patient(&format!("http://{address}/"));
@@ -78,7 +78,7 @@ async fn every_address_is_tried() {
 }
 
 #[tokio::test]
-async fn an_address_that_says_nothing_costs_a_quarter_of_a_second() {
+async fn silent_address_costs_a_quarter_of_a_second() {
     // it needs more than half of the timeout: an equal share for each address would not do
     let answer = vec![
         Act::Pause(Duration::from_millis(2500)),
@@ -108,7 +108,7 @@ async fn an_address_that_says_nothing_costs_a_quarter_of_a_second() {
 }
 
 #[tokio::test]
-async fn addresses_that_say_nothing_are_all_named() {
+async fn all_silent_addresses_are_named() {
     let address = SocketAddr::new("127.0.0.2".parse().expect("ip"), 0);
     let (listener, _queue) = hostile::full(address).await;
     let port = listener.local_addr().expect("bound").port();
@@ -147,7 +147,7 @@ async fn names_are_looked_up_and_families_chosen() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist_is_dns_trouble() {
+async fn unknown_host_name_is_dns_trouble() {
     let seen = run(hasty("http://nosuch.invalid/")).await;
     assert_trouble(&seen, Reason::Dns, Phase::Dns, "\"nosuch.invalid\"");
     assert_eq!(seen.phases.get(Phase::Connect), None);
@@ -182,8 +182,8 @@ async fn unix_sockets_are_asked_by_url_and_by_option() {
 }
 
 #[tokio::test]
-async fn out_of_descriptors_is_our_own_trouble() {
-    if run_alone("places::out_of_descriptors_is_our_own_trouble").await {
+async fn exhausted_descriptors_are_unknown() {
+    if run_alone("places::exhausted_descriptors_are_unknown").await {
         return;
     }
     use nix::sys::resource::{Resource, getrlimit, setrlimit};

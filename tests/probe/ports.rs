@@ -19,7 +19,7 @@ sys.exit(subprocess.run([sys.argv[1], "check", "-t", "5", "--format", "json", "h
 "#;
 
 #[test]
-fn missing_local_port_is_our_own_trouble() {
+fn missing_local_port_is_unknown() {
     let output = Command::new("unshare")
         .args(["-n", "python3", "-c", SCRIPT, env!("CARGO_BIN_EXE_httpok")])
         .env_remove("SUPERVISOR_SERVER_URL")

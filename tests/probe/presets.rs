@@ -206,7 +206,7 @@ async fn kumomtas_first_reason_decides() {
 }
 
 #[tokio::test]
-async fn halon_is_not_restarted_while_it_is_ready() {
+async fn ready_halon_is_not_restarted() {
     for (healthy, ready, verdict) in [
         ("200 OK", "200 OK", Pass),
         ("204 No Content", "503 Not Ready", Pass),
@@ -243,7 +243,7 @@ async fn halon_is_not_restarted_while_it_is_ready() {
 }
 
 #[tokio::test]
-async fn a_halon_that_cannot_say_whether_it_is_ready_fails() {
+async fn halon_without_a_readiness_response_fails() {
     let server = answering(|head| match head.starts_with("GET /ready") {
         true => vec![Act::Hang],
         false => vec![Act::Say(b"HTTP/1.1 503 X\r\nConnection: close\r\n\r\n")],
@@ -257,7 +257,7 @@ async fn a_halon_that_cannot_say_whether_it_is_ready_fails() {
 }
 
 #[tokio::test]
-async fn zopes_monitor_says_what_a_restart_would_not_mend() {
+async fn zope_monitor_distinguishes_faults_that_a_restart_does_not_fix() {
     for (answer, verdict) in [
         ("OK", Pass),
         ("Instance is booting", Starting),

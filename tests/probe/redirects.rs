@@ -25,7 +25,7 @@ async fn server() -> Server {
 }
 
 #[tokio::test]
-async fn nothing_is_followed_unless_asked_for() {
+async fn redirects_are_not_followed_by_default() {
     let server = server().await;
     let mut spec = patient(&server.url("/away"));
     spec.max_body = 0;
@@ -35,7 +35,7 @@ async fn nothing_is_followed_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn the_same_host_is_followed_with_all_that_was_asked() {
+async fn redirect_to_the_same_host_keeps_the_request() {
     let server = server().await;
     let mut spec = patient(&server.url("/a").replace("http://", "http://me:pw@"));
     spec.follow = true;

@@ -173,7 +173,7 @@ async fn trusted_certificate_passes_and_is_recorded() {
 }
 
 #[tokio::test]
-async fn every_distrust_has_its_reason_and_still_shows_the_certificate() {
+async fn untrusted_certificates_have_their_reasons_and_are_shown() {
     let (authority, twin) = (Authority::new(), Authority::new());
     let other = Authority::named("another");
     for (name, year, trusted, reason, says) in [
@@ -221,7 +221,7 @@ async fn every_distrust_has_its_reason_and_still_shows_the_certificate() {
 }
 
 #[tokio::test]
-async fn the_systems_roots_do_not_vouch_for_us() {
+async fn system_roots_do_not_trust_the_test_server() {
     let authority = Authority::new();
     let server = serve(&authority.issue("127.0.0.1", 2100), None).await;
     let seen = run(patient(&format!("https://{}/", server.address))).await;
@@ -239,7 +239,7 @@ async fn the_systems_roots_do_not_vouch_for_us() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_signed_itself_is_trusted_when_it_is_the_given_one() {
+async fn self_signed_certificate_is_trusted_as_cacert() {
     for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
         for (name, year, reason) in [
             ("127.0.0.1", 2100, None),
@@ -294,7 +294,7 @@ async fn client_certificate_is_sent_when_asked() {
 }
 
 #[tokio::test]
-async fn what_is_no_handshake_is_said() {
+async fn non_tls_response_is_named() {
     let authority = Authority::new();
     let silent =
         hostile::talking(|mut stream| async move { hostile::wait_until_gone(&mut stream).await })
@@ -393,7 +393,7 @@ async fn answering(identity: &Identity, rest: &[CertificateDer<'static>]) -> Ser
 }
 
 #[tokio::test]
-async fn certificates_that_verification_does_not_use_do_not_count() {
+async fn unused_certificates_do_not_count() {
     let (old, new) = (Authority::named("old root"), Authority::named("new root"));
     let key = || KeyPair::generate().expect("a key");
     let middle = between(&new, "middle", key(), 2090);
@@ -427,7 +427,7 @@ async fn an_expired_intermediate_is_named_with_its_date() {
 
 /// Peers that our TLS library cannot judge: what is our limit is no failure of theirs.
 #[tokio::test]
-async fn certificates_beyond_our_library_are_our_own_trouble() {
+async fn unsupported_certificates_are_unknown() {
     const P521: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"];
     const P256: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
     let limit = "beyond what httpok's TLS library can do";

@@ -12,7 +12,7 @@ use super::{SENDMAIL, Stage};
 /// A reload with other mail settings in the middle of a delivery: it ends as it began, once, and the next report waits for
 /// nothing but it.
 #[test]
-fn a_reload_in_the_middle_of_a_delivery_neither_ends_nor_delays_it() {
+fn reload_during_a_delivery_neither_ends_nor_delays_it() {
     let stage = Stage::new();
     let slow = "touch begun; while [ ! -e go ]; do sleep 0.05; done; cat >> mails";
     stage.configure(slow, "from = \"old@example.org\"");
@@ -52,7 +52,7 @@ fn catches_sigterm(pid: u32) -> bool {
 /// A start that waits (here for another run, which holds the lock) is ended by a second signal, and after one it ends as
 /// soon as it can.
 #[test]
-fn a_second_sigterm_during_the_start_is_obeyed() {
+fn second_sigterm_during_the_start_ends_the_watchdog() {
     let stage = Stage::new();
     stage.configure(SENDMAIL, "");
     let _first = stage.watch();

@@ -35,7 +35,7 @@ fn slow_client_gets_408() {
 }
 
 #[test]
-fn what_is_too_large_or_not_http_is_refused() {
+fn oversized_or_non_http_requests_are_refused() {
     let stage = Stage::start("");
     let long = "x".repeat(20_000);
     let many = "X-A: b\r\n".repeat(100);
@@ -64,7 +64,7 @@ fn what_is_too_large_or_not_http_is_refused() {
 }
 
 #[test]
-fn many_slow_clients_keep_nobody_out_and_delay_no_probe() {
+fn slow_clients_block_no_client_and_delay_no_probe() {
     let stage = Stage::settled("");
     let slow: Vec<_> = (0..500)
         .map(|_| {
@@ -96,7 +96,7 @@ fn many_slow_clients_keep_nobody_out_and_delay_no_probe() {
 }
 
 #[test]
-fn one_connection_may_ask_again_and_again_and_pipeline() {
+fn connections_are_kept_alive_and_pipelined() {
     let stage = Stage::settled("");
     let mut stream = connect(&stage);
     let request = "GET /health?plugin=shop HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -32,7 +32,7 @@ fn a_taken_port_ends_the_start_and_is_named() {
 }
 
 #[test]
-fn a_port_that_is_taken_on_reload_leaves_the_old_listener_and_is_said() {
+fn port_taken_on_reload_keeps_the_old_listener_and_is_reported() {
     let stage = Stage::settled("");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -92,7 +92,7 @@ fn tls_is_served_with_the_configured_certificate() {
 }
 
 #[test]
-fn what_is_wrong_with_the_section_is_said_in_place() {
+fn invalid_section_is_reported_in_place() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("httpok.toml");
     for (serve, expected) in [
@@ -137,7 +137,7 @@ fn what_is_wrong_with_the_section_is_said_in_place() {
 }
 
 #[test]
-fn an_answer_is_parsed_strictly_here() {
+fn test_client_parses_responses_strictly() {
     let answer = Answer::parse(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nc");
     assert_eq!(
         (answer.status, answer.header("a"), answer.body.as_str()),

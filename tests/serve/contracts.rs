@@ -7,7 +7,7 @@ use crate::fixture::Stage;
 use crate::site::{Answer as Says, says};
 
 #[test]
-fn every_path_answers_get_head_and_options_and_refuses_the_rest() {
+fn paths_accept_get_head_and_options_only() {
     let stage = Stage::settled("");
     for (path, status) in [
         ("/health", 503),
@@ -88,7 +88,7 @@ fn http_1_0_without_a_host_is_answered() {
 }
 
 #[test]
-fn roadrunner_entries_are_in_order_and_say_what_is_wrong() {
+fn roadrunner_entries_are_in_order_and_name_the_fault() {
     let stage = Stage::settled("");
     let all = stage.get("/health");
     assert_eq!(all.header("content-type"), Some("application/json"));
@@ -133,7 +133,7 @@ fn ready_waits_for_the_first_verdict_of_every_check_and_then_stays() {
 }
 
 #[test]
-fn a_target_that_hangs_hangs_no_answer() {
+fn hung_target_delays_no_response() {
     let stage = Stage::settled("");
     stage.site.answer("/shop", || Says::Hang(Vec::new()));
     let begun = std::time::Instant::now();
@@ -151,7 +151,7 @@ fn a_target_that_hangs_hangs_no_answer() {
 }
 
 #[test]
-fn halon_and_kumomta_hear_why() {
+fn halon_and_kumomta_endpoints_give_reasons() {
     let stage = Stage::settled("");
     let healthy = stage.get("/healthy");
     assert_eq!(
@@ -177,7 +177,7 @@ fn halon_and_kumomta_hear_why() {
 }
 
 #[test]
-fn checks_that_are_down_make_us_unhealthy_only_if_wanted() {
+fn down_checks_make_the_watchdog_unhealthy_only_when_configured() {
     let stage = Stage::start("environment = true\n[serve.healthy]\nchecks = false");
     stage.wait("db is down", |stage| stage.get("/health").status == 503);
     stage.wait("ready", |stage| stage.get("/ready").status == 200);
@@ -231,7 +231,7 @@ fn json_rpc_is_answered_over_http() {
 }
 
 #[test]
-fn while_programs_are_stopped_everything_is_unavailable_and_answered() {
+fn endpoints_respond_unavailable_during_shutdown() {
     let program = "[[program]]\nname = \"slow\"\ncommand = [\"/bin/sh\", \"-c\", \"trap '' TERM; while :; do sleep \
                    1; done\"]\nstopwaitsecs = \"4s\"\n";
     let stage = Stage::with("", program);

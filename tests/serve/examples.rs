@@ -133,7 +133,7 @@ fn a_prometheus_server_scrapes_with_a_key_and_default_settings() {
 }
 
 #[test]
-fn the_example_is_a_right_configuration() {
+fn example_configuration_is_valid() {
     runs(
         env!("CARGO_BIN_EXE_httpok"),
         &["config", "check", "serve.toml"],

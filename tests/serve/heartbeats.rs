@@ -125,7 +125,7 @@ fn a_heartbeat_needs_the_token_of_its_check_or_a_key() {
 }
 
 #[test]
-fn without_keys_a_token_is_still_enough_and_nothing_else_is() {
+fn heartbeat_token_works_without_api_keys() {
     let stage = Stage::with("", CHECKS);
     let header = "X-API-Key: backup-token\r\n";
     assert_eq!(stage.send("POST", BACKUP, header, "").status, 200);
@@ -141,7 +141,7 @@ fn without_keys_a_token_is_still_enough_and_nothing_else_is() {
 }
 
 #[test]
-fn beat_says_what_came_of_it() {
+fn beat_reports_the_result() {
     let stage = Stage::with("api_keys = [\"key\"]", CHECKS);
     let token = stage.dir.path().join("token");
     fs::write(&token, "backup-token\n").unwrap();
@@ -190,7 +190,7 @@ fn beat_says_what_came_of_it() {
 }
 
 #[test]
-fn a_heartbeat_that_does_not_come_is_seen_everywhere() {
+fn missing_heartbeat_is_shown_everywhere() {
     let stage = Stage::with("api_keys = [\"key\"]", CHECKS);
     assert_eq!(stage.beat(&["feed"]).status.code(), Some(0));
     stage.wait("it is overdue", |stage| {
@@ -243,7 +243,7 @@ fn a_heartbeat_that_does_not_come_is_seen_everywhere() {
 }
 
 #[test]
-fn what_the_last_heartbeat_said_outlives_a_kill() {
+fn last_heartbeat_outlives_a_kill() {
     let mut stage = Stage::with("", CHECKS);
     assert_eq!(
         stage
@@ -276,7 +276,7 @@ fn what_the_last_heartbeat_said_outlives_a_kill() {
 }
 
 #[test]
-fn a_one_shot_check_leaves_heartbeats_out_unless_they_are_named() {
+fn one_shot_check_skips_unnamed_heartbeats() {
     let stage = Stage::with("", CHECKS);
     let check = |words: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
@@ -299,7 +299,7 @@ fn a_one_shot_check_leaves_heartbeats_out_unless_they_are_named() {
 }
 
 #[test]
-fn what_was_decided_about_heartbeats_can_be_simulated_again() {
+fn heartbeat_decisions_can_be_replayed() {
     let stage = Stage::with("", CHECKS);
     assert_eq!(stage.beat(&["feed"]).status.code(), Some(0));
     stage.wait("it is overdue", |stage| {

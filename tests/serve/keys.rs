@@ -5,7 +5,7 @@ use crate::fixture::{Stage, exchange};
 const KEYS: &str = "api_keys = [\"old-key\", \"new-key\"]";
 
 #[test]
-fn five_paths_are_open_and_everything_else_wants_a_key() {
+fn five_paths_are_open_and_all_others_require_a_key() {
     let stage = Stage::settled(KEYS);
     for path in [
         "/health",
@@ -55,7 +55,7 @@ fn five_paths_are_open_and_everything_else_wants_a_key() {
 }
 
 #[test]
-fn changes_want_a_key_to_exist() {
+fn changes_require_a_configured_key() {
     let stage = Stage::settled("");
     let refused = stage.send("POST", "/api/v1/checks/db/pause", "", "");
     assert_eq!(refused.status, 403, "{refused:?}");

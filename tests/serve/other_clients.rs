@@ -45,7 +45,7 @@ fn curl_and_nc_are_answered() {
 }
 
 #[test]
-fn promtool_finds_nothing_wrong_with_the_metrics() {
+fn promtool_accepts_the_metrics() {
     let stage = Stage::settled("");
     let metrics = stage.get("/metrics");
     assert_eq!(

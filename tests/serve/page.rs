@@ -56,7 +56,7 @@ fn axe() -> String {
 }
 
 #[test]
-fn a_browser_has_nothing_to_complain_about() {
+fn page_has_no_browser_errors() {
     let stage = Stage::settled("");
     for path in ["/", "/check/db", "/?q=sho&status=up"] {
         let (console, document) = browse(&stage, &stage.url(path), &[]);
@@ -70,7 +70,7 @@ fn a_browser_has_nothing_to_complain_about() {
 }
 
 #[test]
-fn axe_finds_nothing_in_light_and_dark_wide_and_narrow() {
+fn axe_finds_no_violation_in_any_theme_or_width() {
     let stage = Stage::settled("");
     let style = stage.get("/style.css").body;
     let incident = stage.get("/api/v1/incidents").json()["incidents"][0]["id"]
@@ -121,7 +121,7 @@ fn axe_finds_nothing_in_light_and_dark_wide_and_narrow() {
 }
 
 #[test]
-fn it_loads_nothing_from_elsewhere_and_says_so() {
+fn page_loads_no_external_resource_and_forbids_it() {
     let stage = Stage::settled("");
     let page = stage.get("/");
     assert_eq!(
@@ -162,7 +162,7 @@ fn it_loads_nothing_from_elsewhere_and_says_so() {
 }
 
 #[test]
-fn forms_want_the_browsers_key_and_the_pages_token() {
+fn forms_require_the_api_key_and_the_page_token() {
     let stage = Stage::settled("api_keys = [\"new-key\"]");
     // anyone:new-key
     let key = "Authorization: Basic YW55b25lOm5ldy1rZXk=\r\n";

@@ -442,7 +442,7 @@ async fn hostile(script: Vec<Act>) -> (CallError, u64) {
 /// Were an answer read for as long as there is some, nobody else would have a turn: every call here ends by a bound
 /// of its own, long before its deadline.
 #[tokio::test]
-async fn answers_without_end_are_given_up() {
+async fn endless_responses_are_aborted() {
     const MANY: usize = 64 << 20;
     let times = |bytes: &'static [u8]| Act::Times(MANY / bytes.len(), bytes);
     let ok = Act::Say(b"HTTP/1.1 200 OK\r\n");
@@ -495,7 +495,7 @@ async fn answers_without_end_are_given_up() {
 }
 
 #[tokio::test]
-async fn an_answer_that_drips_ends_at_the_deadline() {
+async fn dripping_response_ends_at_the_deadline() {
     let server = scripted(vec![Act::Drip(b"HTTP/1.1 103 E\r\n\r\n")]).await;
     let deadlines = Deadlines {
         question: Duration::from_millis(300),

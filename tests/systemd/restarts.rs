@@ -88,7 +88,7 @@ fn end(watchdog: Program) {
 }
 
 #[test]
-fn a_unit_that_hangs_is_restarted_once() {
+fn hung_unit_is_restarted_once() {
     let stage = Stage::with(&[("shop.service", SIMPLE)], &Answer::Hang(Vec::new()));
     let watchdog = stage.watch();
     let said = stage.is_cured(&watchdog, "shop.service");
@@ -136,7 +136,7 @@ fn crash_looping_unit_is_left_to_systemd() {
 }
 
 #[test]
-fn a_unit_that_does_not_stop_is_killed_by_systemd() {
+fn unstoppable_unit_is_killed_by_systemd() {
     let text = "[Service]\nTimeoutStopSec=1s\nExecStart=/bin/sh -c 'trap \"\" TERM; \
                 echo up >> DIR/deaf.service.lives; while :; do sleep 0.1; done'\n";
     let stage = Stage::with(&[("deaf.service", text)], &Answer::Hang(Vec::new()));
@@ -150,7 +150,7 @@ fn a_unit_that_does_not_stop_is_killed_by_systemd() {
 
 /// Told, and tried again until it starts.
 #[test]
-fn a_unit_that_does_not_start_is_started_as_soon_as_it_can() {
+fn failed_unit_is_started_as_soon_as_it_can() {
     let stage = Stage::with(
         &[("shop.service", "[Service]\nExecStart=DIR/program\n")],
         &Answer::Hang(Vec::new()),
@@ -288,7 +288,7 @@ fn hung_systemd_is_retried() {
 
 /// A job that is over within its first second was not stopped by anybody: it is tried again, by the budget.
 #[test]
-fn a_unit_that_exits_well_at_once_after_our_restart_is_started_again() {
+fn unit_that_exits_after_our_restart_is_started_again() {
     let text = "[Service]\nExecStart=/bin/sh -c 'echo up >> DIR/brief.service.lives; \
                 [ $(wc -l < DIR/brief.service.lives) = 2 ] && exit 0; exec sleep 1000'\n";
     let stage = Stage::with(&[("brief.service", text)], &Answer::Hang(Vec::new()));

@@ -60,7 +60,7 @@ fn the_first_configuration_watches_and_restarts() {
 }
 
 #[test]
-fn the_examples_are_right() {
+fn example_configurations_are_valid() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/minimal.toml");
     let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"));
     let end = Program::start(check.args(["config", "check"]).arg(file)).wait();

@@ -11,7 +11,7 @@ use crate::site::says;
 use crate::support::wait_until;
 
 #[test]
-fn a_program_that_is_starting_is_in_its_grace() {
+fn starting_program_is_in_its_grace() {
     let stage = Stage::with(&[]);
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
@@ -40,7 +40,7 @@ fn a_program_that_is_starting_is_in_its_grace() {
 }
 
 #[test]
-fn three_checks_of_one_service_that_fail_at_once_restart_it() {
+fn three_failing_checks_of_one_service_restart_it() {
     let stage = Stage::with(&["shop"]);
     let mut text =
         "state_dir = \"state\"\n[defaults]\nevery = \"200ms\"\nfail_after = 3\ngrace = 0\n"

@@ -29,7 +29,7 @@ fn in_step(stage: &Stage, path: &str, times: usize) {
 }
 
 #[test]
-fn services_that_hang_delay_nobody() {
+fn hung_services_delay_no_other_check() {
     let stage = Stage::with(&["shop"]);
     // as long as half its period, so that a drift would show
     stage.site.answer("/victim", || {
@@ -57,7 +57,7 @@ fn services_that_hang_delay_nobody() {
 }
 
 #[test]
-fn a_dead_mail_server_delays_nothing() {
+fn dead_mail_server_delays_no_check() {
     let stage = Stage::with(&["shop"]);
     let server = SmtpServer::start(&["--hang"]);
     stage.ill_until("shop", 2, says("500 Oh", ""));
@@ -84,7 +84,7 @@ fn a_dead_mail_server_delays_nothing() {
 
 /// A supervisord that takes its time to stop one process holds up no other check.
 #[test]
-fn a_slow_restart_delays_nobody() {
+fn slow_restart_delays_no_other_check() {
     let stage = Stage::with(&[]);
     let slow = "command=/bin/sh -c \"trap '' TERM; while :; do sleep 0.1; done\"\nstartsecs=0\nstopwaitsecs=2";
     let supervisord = crate::support::supervisord::Supervisord::with()

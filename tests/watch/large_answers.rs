@@ -159,7 +159,7 @@ const DEFAULTS: &str = "state_dir = \"state\"\npanic_threshold = \"off\"\n[defau
 const HEALTHY: &str = "[[check]]\nname = \"ok\"\nurl = \"URL/ok\"\nevery = \"100ms\"\n";
 
 #[test]
-fn answers_that_are_too_large_bring_nothing_down() {
+fn oversized_responses_stop_no_check() {
     let stage = Stage::with(&[]);
     let long = "r".repeat(LONG);
     let longer = "r".repeat(LONG * 3 / 2);
@@ -233,7 +233,7 @@ fn answers_that_are_too_large_bring_nothing_down() {
 }
 
 #[test]
-fn whoever_is_told_or_asked_to_restart_brings_nothing_down() {
+fn oversized_texts_of_notifiers_and_supervisors_stop_no_check() {
     let stage = Stage::with(&["shop"]);
     let long = "r".repeat(LONG);
     let early = b"HTTP/1.1 103 E\r\n\r\n".repeat(4000);

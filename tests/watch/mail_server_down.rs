@@ -59,7 +59,7 @@ fn lead(client: TcpStream, port: u16) {
 }
 
 #[test]
-fn what_the_mail_server_missed_arrives_after_a_kill() {
+fn undelivered_mail_arrives_after_a_kill() {
     let stage = Stage::with(&["shop"]);
     let door = Door::shut();
     stage.ill_until("shop", 2, says("500 Oh", ""));

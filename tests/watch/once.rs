@@ -28,7 +28,7 @@ fn once_ends_with_the_status_of_check() {
 }
 
 #[test]
-fn once_restarts_and_waits_for_the_proof() {
+fn once_restarts_and_waits_for_the_verification() {
     let stage = Stage::with(&["shop"]);
     stage.ill_until("shop", 2, says("500 Oh", ""));
     let words = [
@@ -47,7 +47,7 @@ fn once_restarts_and_waits_for_the_proof() {
 }
 
 #[test]
-fn a_supervisord_that_cannot_be_reached_is_said() {
+fn unreachable_supervisord_is_reported() {
     let stage = Stage::with(&[]);
     let words = [
         "--once",
@@ -69,7 +69,7 @@ fn a_supervisord_that_cannot_be_reached_is_said() {
 }
 
 #[test]
-fn a_large_body_is_judged_beside_the_loop() {
+fn large_body_is_judged_off_the_loop() {
     let stage = Stage::with(&[]);
     let body = format!("{{\"pad\":\"{}\",\"status\":\"UP\"}}", "x".repeat(2 << 20));
     stage

@@ -147,7 +147,7 @@ fn without_a_file_there_is_nothing_to_reload() {
 
 /// What a reload reads may hang: a FIFO in the place of a file, a name service, a disk.
 #[test]
-fn a_reload_that_hangs_holds_up_nothing() {
+fn hung_reload_delays_no_check() {
     let stage = Stage::with(&[]);
     let ca = stage.dir().join("ca.pem");
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -177,7 +177,7 @@ fn a_reload_that_hangs_holds_up_nothing() {
 
 /// Some keys are fixed at the start. What else is new in such a file is not taken, either.
 #[test]
-fn a_key_that_is_fixed_at_the_start_is_named_and_refused() {
+fn reload_refuses_changes_of_fixed_keys() {
     let stage = Stage::with(&[]);
     let text = [HEAD, WELL].concat();
     stage.configure(&text);

@@ -132,7 +132,7 @@ fn quick_cure_is_one_mail_and_a_slow_one_is_two() {
 }
 
 #[test]
-fn a_service_that_does_not_come_back_is_given_up() {
+fn service_that_stays_down_is_given_up() {
     let stage = Stage::with(&["shop"]);
     let server = SmtpServer::start(&[]);
     stage.ill_until("shop", usize::MAX, says("500 Oh", "stack trace here"));
@@ -169,7 +169,7 @@ fn a_service_that_does_not_come_back_is_given_up() {
 }
 
 #[test]
-fn a_dry_run_touches_nothing_and_says_what_it_would_do() {
+fn dry_run_changes_nothing_and_logs_its_decisions() {
     let stage = Stage::with(&["shop"]);
     let words = [
         "--dry-run",

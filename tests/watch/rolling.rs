@@ -64,7 +64,7 @@ fn configure(stage: &Stage, backoff: &str, rest: &str) {
 }
 
 #[test]
-fn each_member_is_proven_before_the_next_one_is_stopped() {
+fn rolling_restart_verifies_each_member_before_the_next() {
     let stage = group();
     let seen = well_if(&stage, |lives| lives[0] >= 2);
     configure(&stage, "1h", "");
@@ -83,7 +83,7 @@ fn each_member_is_proven_before_the_next_one_is_stopped() {
 }
 
 #[test]
-fn a_member_that_does_not_come_back_leaves_the_others_alone() {
+fn rolling_restart_ends_at_a_member_that_stays_down() {
     let stage = group();
     let server = SmtpServer::start(&[]);
     well_if(&stage, |_| false);
@@ -110,7 +110,7 @@ fn a_member_that_does_not_come_back_leaves_the_others_alone() {
 }
 
 #[test]
-fn a_culprit_that_is_last_is_reached_attempt_by_attempt() {
+fn rolling_restart_reaches_a_failing_last_member() {
     let stage = group();
     well_if(&stage, |lives| lives[2] >= 2);
     configure(&stage, "200ms", "");
@@ -149,7 +149,7 @@ fn a_culprit_that_is_last_is_reached_attempt_by_attempt() {
 
 /// A supervisor that is not there keeps nobody from restarting what another one has.
 #[test]
-fn one_supervisor_that_cannot_be_asked_does_not_hide_the_others() {
+fn unreachable_supervisor_does_not_hide_the_others() {
     let stage = Stage::with(&["shop"]);
     let server = SmtpServer::start(&[]);
     stage.ill_until("shop", 2, says("500 Oh", "out of order"));

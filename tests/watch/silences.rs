@@ -44,7 +44,7 @@ fn command(stage: &Stage, words: &[&str]) -> String {
 }
 
 #[test]
-fn silence_holds_mails_and_resume_sends_what_is_still_so() {
+fn silence_holds_mails_and_resume_sends_current_ones() {
     let stage = Stage::with(&["shop"]);
     let server = SmtpServer::start(&[]);
     // no restart cures it

@@ -21,7 +21,7 @@ fn configure(stage: &Stage, warmup: &str) {
 }
 
 #[test]
-fn a_program_is_asked_once_after_each_of_its_starts() {
+fn program_is_warmed_up_once_after_each_start() {
     let stage = Stage::with(&["shop"]);
     stage.site.answer("/shop", || says("200 OK", "all fine"));
     stage.site.answer("/warm", || says("200 OK", "warm"));
@@ -63,7 +63,7 @@ fn a_program_is_asked_once_after_each_of_its_starts() {
 }
 
 #[test]
-fn nobody_is_restarted_while_it_warms_up() {
+fn no_restart_during_a_warm_up() {
     let stage = Stage::with(&["shop"]);
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n".to_vec();
     let slow = Answer::Drip(head, Duration::from_millis(100), 20);
@@ -88,7 +88,7 @@ fn nobody_is_restarted_while_it_warms_up() {
 }
 
 #[test]
-fn it_is_asked_again_while_nobody_listens() {
+fn warm_up_is_retried_while_the_port_is_closed() {
     let stage = Stage::with(&["shop"]);
     stage.site.answer("/shop", || says("200 OK", "all fine"));
     let path = stage.dir().join("warm.sock");

@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn every_subcommand_is_told_from_a_url() {
+    fn subcommands_are_distinguished_from_urls() {
         let mut cli = Cli::command();
         cli.build();
         let names: Vec<_> = cli

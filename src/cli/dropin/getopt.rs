@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn unsupported_settings_are_named() {
         for (line, expected) in [
             ("-x", "there is no option -x"),
             ("-ax", "there is no option -x"),

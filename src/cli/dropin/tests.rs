@@ -210,7 +210,7 @@ fn every_command_line_that_the_original_took_means_the_same() {
 }
 
 #[test]
-fn what_was_added_stays_out_of_the_originals_way() {
+fn added_options_do_not_conflict_with_the_originals() {
     let u = "http://h/";
     let table: &[(&[&str], &str)] = &[
         (&["--fail-after", "3", u], "fail=3"),
@@ -259,7 +259,7 @@ fn check(table: &[(&[&str], &str)]) {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_what_would_be_right() {
+fn errors_name_the_fault_and_a_fix() {
     let u = "http://h/";
     let table: &[(&[&str], &str)] = &[
         (&[], "the URL is missing"),

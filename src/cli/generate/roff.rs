@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_means_nothing_to_roff() {
+    fn text_is_escaped_for_roff() {
         for (text, roff) in [
             ("plain", "plain"),
             (".TH x", "\\&.TH x"),

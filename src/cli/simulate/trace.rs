@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_is_wrong_is_said_at_once_with_its_line() {
+    fn all_errors_are_reported_at_once_with_lines() {
         let text = r#"
             {"at":"0s","check":"shop","verdict":"fail","reason":"first_byte_timeout"}
             # a comment
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_trace_is_no_trace() {
+    fn empty_trace_is_refused() {
         for text in ["", "\n# nothing\n"] {
             let why = parse(text, "-", &[]).expect_err("nothing");
             assert!(why.contains("nothing happens"), "{why}");

@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_said() {
+    fn malformed_requests_are_reported() {
         for (line, fault) in [
             ("", ControlFault::BadRequest),
             ("status", ControlFault::BadRequest),

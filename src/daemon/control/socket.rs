@@ -143,7 +143,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_socket_is_private_and_taken_over_only_from_the_dead() {
+    fn socket_is_private_and_replaces_only_a_stale_one() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("state/control-1.sock");
         let (listener, bound) = bind(&path).expect("a socket");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_old_sockets_of_the_dead_are_swept_away() {
+    fn only_old_stale_sockets_are_removed() {
         let dir = tempfile::tempdir().expect("a directory");
         let at = |name: &str| dir.path().join(name);
         let (_living, _bound) = bind(&at("living")).expect("a socket");
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_left_alone() {
+    fn other_files_are_left_alone() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("control-1.sock");
         fs::write(&path, "precious").expect("written");

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn passes_are_one_row_when_something_else_ends_their_run() {
+    fn passes_are_one_row_after_their_run_ends() {
         let mut passes = Passes::default();
         for at in 0..1000 {
             let notes = vec![pass("shop", at, 5 + at % 7), pass("db", at, 1)];

@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_reload_that_hangs_ends_at_its_deadline_and_a_few_do_not_keep_the_next_from_trying() {
+    async fn hung_reload_ends_at_its_deadline_and_does_not_block_the_next() {
         let (release, hold) = std::sync::mpsc::channel::<()>();
         let hold = Arc::new(std::sync::Mutex::new(hold));
         let held = Arc::clone(&hold);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reload_that_panics_is_an_error() {
+    async fn panicking_reload_is_an_error() {
         let hung = Arc::new(AtomicUsize::new(0));
         let broken: Arc<dyn Fn() -> Result<(), String> + Send + Sync> =
             Arc::new(|| panic!("a part that cannot be built"));
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_fixed_at_the_start_are_named_when_they_change() {
+    fn changed_fixed_keys_are_named() {
         let keys = |state_dir: &str, journal: Option<&str>| FixedKeys {
             state_dir: state_dir.into(),
             journal: journal.map(Into::into),

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_as_serde_json_does_and_refuses_what_takes_too_much() {
+    fn json_parser_matches_serde_json_and_is_bounded() {
         for text in [
             "null",
             " [1, -2, 3.5, true, \"a\\u00e9\", {\"b\": {\"c\": []}}] ",

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_body_is_known_as_curl_and_python_know_it() {
+    fn body_end_is_determined_as_by_curl_and_python() {
         let length = "Content-Length";
         let coding = "Transfer-Encoding";
         for (headers, expected) in [
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn where_others_read_no_end_an_earlier_one_is_fine() {
+    fn earlier_body_end_is_accepted_without_a_length() {
         for (framing, stream, body) in [
             (Framing::UpTo(9), "hello", "hello"),
             (Framing::UpTo(5), "hello, and more", "hello"),

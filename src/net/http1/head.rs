@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn status_lines_that_curl_or_python_take_are_taken() {
+    fn status_lines_accepted_by_curl_or_python_are_accepted() {
         for (line, version, code, reason) in [
             ("HTTP/1.1 200 OK", "HTTP/1.1", 200, "OK"),
             ("HTTP/1.1 200 Very well ", "HTTP/1.1", 200, "Very well"),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_header_lines_are_taken_or_left_out_and_noted() {
+    fn odd_header_lines_are_accepted_or_dropped_with_a_note() {
         for (lines, headers, notes) in [
             ("A: 1\r\nB:2 \r\n", vec![("A", "1"), ("B", "2")], vec![]),
             ("A: 1\nB: 2\r\r\n", vec![("A", "1"), ("B", "2")], vec![]),

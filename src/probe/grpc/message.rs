@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_names_its_service() {
+    fn request_names_its_service() {
         assert_eq!(request(""), [0, 0, 0, 0, 0]);
         assert_eq!(request("ab"), [0, 0, 0, 0, 4, 0x0a, 2, b'a', b'b']);
         let long = request(&"x".repeat(300));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read_as_protobuf_is() {
+    fn responses_are_parsed_as_protobuf() {
         let short = |what: &str| Err(MessageFault::Short(what.to_owned()));
         let malformed = |what: &str| Err(MessageFault::Malformed(what.to_owned()));
         let not_ours = || malformed("the message is not a HealthCheckResponse");

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_password() {
+    fn errors_do_not_contain_the_password() {
         for (text, part) in [
             ("grpc://h", "names no host and port"),
             ("grpc://h:0/x", "names no host and port"),

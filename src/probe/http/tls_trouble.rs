@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_errors_are_said_in_plain_words() {
+    fn tls_errors_have_plain_messages() {
         use rustls::{AlertDescription, PeerIncompatible};
         let (theirs, ours) = (Reason::TlsHandshake, Reason::Config);
         for (error, reason, detail) in [
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn distrust_names_the_certificate_and_what_is_our_limit_is_unknown() {
+    fn untrusted_certificate_is_named_and_unsupported_one_is_unknown() {
         use rustls::pki_types::UnixTime;
         let at = |secs| UnixTime::since_unix_epoch(Duration::from_secs(secs));
         let chain = [

@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_certificates_are_there_once_as_long_as_somebody_needs_them() {
+    fn equal_certificates_are_shared_while_used() {
         let pem = |name: &str| {
             let made = rcgen::generate_simple_self_signed([name.to_owned()]);
             made.expect("a certificate").cert.pem()

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_ends_where_it_is_meant_to_wherever_the_pieces_break() {
+    fn response_ends_at_its_delimiter_for_any_chunking() {
         let texts = Until::Texts(vec![b"one".to_vec(), b"two".to_vec()]);
         for (until, stream, kept, reason) in [
             (Until::LineOrClose, "OK\r\nmore", "OK\r\n", None),

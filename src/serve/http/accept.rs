@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn health_json_is_for_those_who_name_it() {
+    fn health_json_requires_its_media_type() {
         let media = "application/health+json";
         for (accept, wanted) in [
             ("application/health+json", true),

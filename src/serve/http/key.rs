@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_of_several_keys_opens_in_any_of_three_ways() {
+    fn any_api_key_works_in_each_of_three_forms() {
         let keys = ApiKeys::new(&["old".into(), "new key".into()]);
         let basic = |login: &str| format!("Basic {}", STANDARD.encode(login));
         for (name, value, admitted) in [

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_comes_first_and_the_headline_says_it() {
+    fn worst_check_comes_first_and_in_the_headline() {
         let view = testing::view(&[
             ("fine", SeenResult::Code(200)),
             ("<b>", SeenResult::Refused),

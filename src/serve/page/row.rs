@@ -270,7 +270,7 @@ mod tests {
     use crate::serve::testing::{self, SeenResult};
 
     #[test]
-    fn a_row_says_how_it_stands_and_why() {
+    fn row_shows_state_and_reason() {
         let view = testing::view(&[("a/b", SeenResult::Code(200)), ("db", SeenResult::Refused)]);
         let rows: Vec<_> = view
             .snapshot
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_as_exact_as_a_person_wants() {
+    fn spans_are_rounded_for_people() {
         for (seconds, text) in [
             (0, "0 s"),
             (59, "59 s"),

@@ -67,7 +67,7 @@ fn next(conn: &Connection, now: u64, owner: &str) -> String {
 }
 
 #[test]
-fn later_messages_of_an_incident_wait_for_earlier_ones() {
+fn messages_of_an_incident_are_delivered_in_order() {
     let conn = outbox();
     put(&conn, "i", 2, 11); // handed over in the wrong order
     let first = put(&conn, "i", 1, 10);
@@ -87,7 +87,7 @@ fn later_messages_of_an_incident_wait_for_earlier_ones() {
 }
 
 #[test]
-fn a_new_run_does_not_wait_for_what_the_old_one_had_taken() {
+fn new_run_delivers_messages_reserved_by_the_old_one() {
     let conn = outbox();
     let failed_once = put(&conn, "i", 1, 10);
     assert_eq!(next(&conn, 20, "a"), "i 1");
@@ -105,7 +105,7 @@ fn a_new_run_does_not_wait_for_what_the_old_one_had_taken() {
 }
 
 #[test]
-fn what_was_given_up_holds_nobody_up_and_is_counted() {
+fn given_up_message_blocks_no_other_and_is_counted() {
     let conn = outbox();
     let first = put(&conn, "i", 1, 10);
     put(&conn, "i", 2, 11);
@@ -118,7 +118,7 @@ fn what_was_given_up_holds_nobody_up_and_is_counted() {
 }
 
 #[test]
-fn one_watchdog_at_a_time_delivers_and_orphans_are_taken_over() {
+fn one_watchdog_delivers_and_orphans_are_inherited() {
     let conn = outbox();
     put(&conn, "i", 1, 10);
     assert_eq!(next(&conn, 10, "b"), "at 310", "its owner goes first");
@@ -137,7 +137,7 @@ fn the_same_report_twice_is_one_row() {
 }
 
 #[test]
-fn too_many_drop_the_oldest_and_say_so() {
+fn overflow_drops_the_oldest_and_reports_them() {
     let conn = outbox();
     let bounds = OutboxBounds {
         rows: 3,
@@ -170,7 +170,7 @@ fn too_many_drop_the_oldest_and_say_so() {
 }
 
 #[test]
-fn messages_about_a_check_go_out_in_order_over_its_incidents() {
+fn messages_of_a_check_are_ordered_over_incidents() {
     let conn = outbox();
     let old = OutboxMessage {
         check: "shop".to_owned(),
@@ -201,7 +201,7 @@ fn messages_about_a_check_go_out_in_order_over_its_incidents() {
 }
 
 #[test]
-fn a_row_that_cannot_be_read_is_set_aside_and_holds_nobody_up() {
+fn unreadable_row_is_set_aside_and_blocks_no_other() {
     for column in [
         "incident",
         "message",
@@ -228,7 +228,7 @@ fn a_row_that_cannot_be_read_is_set_aside_and_holds_nobody_up() {
 }
 
 #[test]
-fn an_attempt_that_was_set_by_a_clock_ahead_is_due_now() {
+fn attempt_set_by_a_clock_ahead_is_due_now() {
     let conn = outbox();
     let id = put(&conn, "i", 1, 10);
     failed(&conn, id, Moment::from_secs(315_360_000), "no route").expect("noted");
@@ -236,7 +236,7 @@ fn an_attempt_that_was_set_by_a_clock_ahead_is_due_now() {
 }
 
 #[test]
-fn messages_of_a_notifier_that_is_gone_can_be_sent_or_dropped() {
+fn messages_of_a_removed_notifier_can_be_sent_or_dropped() {
     let conn = outbox();
     let gone = |number| OutboxMessage {
         notifier: "webhook".to_owned(),

@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signed_note_is_read_back_and_an_unsigned_one_is_not() {
+    fn signed_note_is_read_and_unsigned_note_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("notes");
         assert_eq!(read_notes(&place).unwrap(), []);

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_decide() {
+    fn status_words_map_to_states() {
         let name = |error: &CallError| match error {
             CallError::Fault { code, .. } => code.to_string(),
             CallError::Unauthorized { .. } => "permission".to_owned(),

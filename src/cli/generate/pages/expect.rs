@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preset_says_what_it_asserts() {
+    fn preset_documents_its_assertions() {
         let page = page();
         let kumomta = page.split(".SS \"kumomta\"").nth(1).expect("its part");
         assert!(

@@ -152,7 +152,7 @@ fn random_events() -> impl Strategy<Value = Vec<RandomEvent>> {
 
 proptest! {
     #[test]
-    fn there_is_never_more_than_one_child_and_a_stop_ends_it(
+    fn at_most_one_child_runs_and_a_stop_ends_it(
         random_events in random_events(),
         startsecs in 0_u64..2,
         startretries in 0_u32..3,
