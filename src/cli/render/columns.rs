@@ -1,5 +1,5 @@
 //! Cells in columns, for tables on a terminal. Where a table is wider than the terminal its long columns are
-//! cut first, then its least important ones are left out, so that no row wraps.
+//! cut, after those that say nothing, and its least important ones are left out, so that no row wraps.
 
 use anstyle::Style;
 
@@ -33,7 +33,11 @@ pub fn table<const N: usize>(
         cells.chain([width(columns[at].heading)]).max().unwrap_or(0)
     };
     let widths: [usize; N] = std::array::from_fn(natural);
-    let shown = fitted(columns, &widths, most);
+    let is_empty = |at: usize| {
+        rows.iter()
+            .all(|row| matches!(row[at].0.as_str(), "" | "-"))
+    };
+    let shown = fitted(columns, &widths, std::array::from_fn(is_empty), most);
     let headings = shown
         .iter()
         .map(|(at, room)| (columns[*at].heading, Style::new().dimmed(), *room));
@@ -69,17 +73,21 @@ fn line<'a>(cells: impl Iterator<Item = (&'a str, Style, usize)>, paint: Paint) 
 fn fitted<const N: usize>(
     columns: &[Column; N],
     widths: &[usize; N],
+    is_empty: [bool; N],
     most: Option<usize>,
 ) -> Vec<(usize, usize)> {
     let mut shown: Vec<(usize, usize)> = widths.iter().copied().enumerate().collect();
     let Some(most) = most else {
         return shown;
     };
+    let total = |shown: &[(usize, usize)]| shown.iter().map(|(_, room)| room + GAP).sum::<usize>();
+    if total(&shown) > most + GAP {
+        shown.retain(|(at, _)| !is_empty[*at]);
+    }
     loop {
         let cuttable =
             |(at, room): &(usize, usize)| columns[*at].least.is_some_and(|least| *room > least);
-        let total = shown.iter().map(|(_, room)| room + GAP).sum::<usize>() - GAP;
-        if total <= most {
+        if total(&shown) <= most + GAP {
             return shown;
         }
         // the widest gives way, one by one: so all long ones end up about equal
