@@ -8,6 +8,8 @@ mod bounds;
 mod config;
 #[path = "serve/contracts.rs"]
 mod contracts;
+#[path = "serve/events.rs"]
+mod events;
 #[path = "serve/examples.rs"]
 mod examples;
 #[path = "serve/fixture.rs"]

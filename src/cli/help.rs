@@ -15,7 +15,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Keep services alive", &["watch", "run"]),
     (
         "See how things are",
-        &["status", "explain", "monitor", "simulate"],
+        &["status", "explain", "events", "monitor", "simulate"],
     ),
     (
         "Step in",

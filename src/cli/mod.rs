@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod control;
 mod dropin;
+mod events;
 mod exit;
 mod explain;
 mod generate;
@@ -91,6 +92,7 @@ fn run_command(command: CliCommand) -> Exit {
         CliCommand::Run(_) => Exit::Ok,
         CliCommand::Sample(args) => sample::run(&args),
         CliCommand::Status(args) => control::status(&args, &env),
+        CliCommand::Events(args) => events::run(&args, &env),
         CliCommand::Explain(args) => explain::run(&args, &env),
         CliCommand::Pause(args) => control::pause(&args, &env),
         CliCommand::Silence(args) => control::silence(&args, &env),

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::ticks::CheckPeriod;
 use crate::blocking;
 use crate::health::{self, Levels, Moment, OwnHealth};
+use crate::serve::events::EventBus;
 use crate::serve::hub::{self, ServeRequest, Source};
 use crate::serve::view::View;
 use crate::serve::{ServeSetup, Server};
@@ -85,11 +86,16 @@ impl Serving {
     ///
     /// # Errors
     /// Names the address that cannot be had, and why.
-    pub fn begin(&mut self, first: View, store: Store, state_dir: PathBuf) -> Result<(), String> {
+    pub fn begin(
+        &mut self,
+        (first, events): (View, EventBus),
+        store: Store,
+        state_dir: PathBuf,
+    ) -> Result<(), String> {
         let Some(setup) = self.setup.take() else {
             return Ok(());
         };
-        let (source, requests) = hub::hub(first);
+        let (source, requests) = hub::hub(first, events);
         let server = Server::start(setup, source.clone())?;
         let (sender, measured) = mpsc::channel(1);
         self.live = Some(RunningServer {

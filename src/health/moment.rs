@@ -88,6 +88,12 @@ pub mod rfc3339 {
         humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
     }
 
+    /// The moment that `text` is.
+    pub fn parse(text: &str) -> Option<Moment> {
+        let date = humantime::parse_rfc3339(text).ok()?;
+        Some(Moment::from(date.duration_since(UNIX_EPOCH).ok()?))
+    }
+
     /// # Errors
     /// Those of the serializer.
     pub fn serialize<S: Serializer>(moment: &Moment, to: S) -> Result<S::Ok, S::Error> {

@@ -86,6 +86,8 @@ pub async fn answer(
             Ok(()) => change(app, body.to_vec()).await,
             Err(refused) => refused,
         },
+        // answered as a stream
+        Api::Events => Reply::error(StatusCode::NOT_FOUND, "events are a stream"),
         Api::Heartbeat(_) => Reply::error(
             StatusCode::FORBIDDEN,
             "without api_keys a heartbeat needs the heartbeat_token of its check, or comes over the control socket",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
+use super::events::EventBus;
 use super::view::View;
 use crate::health::{Incident, Moment, Unhealthy};
 
@@ -80,6 +81,7 @@ struct HubState {
     kept: Mutex<CachedView>,
     /// Held by the one who asks the loop for a view, so that the others wait for that one.
     asking: AsyncMutex<()>,
+    events: EventBus,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,7 @@ struct CachedView {
 }
 
 /// A way to the loop, which begins with `first`; and where the loop is asked.
-pub fn hub(first: View) -> (Source, mpsc::Receiver<ServeRequest>) {
+pub fn hub(first: View, events: EventBus) -> (Source, mpsc::Receiver<ServeRequest>) {
     let (requests, receiver) = mpsc::channel(WAITING);
     let now = Instant::now();
     let shared = HubState {
@@ -105,6 +107,7 @@ pub fn hub(first: View) -> (Source, mpsc::Receiver<ServeRequest>) {
             last: false,
         }),
         asking: AsyncMutex::new(()),
+        events,
     };
     (Source(Arc::new(shared)), receiver)
 }
@@ -157,6 +160,11 @@ impl Source {
     pub async fn incident_text(&self, id: String) -> Option<Option<IncidentText>> {
         self.ask(|answer| ServeRequest::IncidentText { id, answer })
             .await
+    }
+
+    /// Where what is decided can be followed.
+    pub fn events(&self) -> &EventBus {
+        &self.0.events
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> ServeRequest) -> Option<T> {
@@ -218,7 +226,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn concurrent_requests_share_one_snapshot() {
-        let (source, mut requests) = hub(testing::view(&[]));
+        let (source, mut requests) = hub(testing::view(&[]), EventBus::default());
         tokio::time::advance(FRESH).await;
         let all = (0..50).map(|_| {
             let source = source.clone();
@@ -239,7 +247,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn hung_loop_delays_no_response_and_is_reported() {
-        let (source, _requests) = hub(testing::view(&[]));
+        let (source, _requests) = hub(testing::view(&[]), EventBus::default());
         tokio::time::advance(FRESH).await;
         let begun = Instant::now();
         assert!(source.view().await.reasons.is_empty(), "still young");
@@ -252,7 +260,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_last_view_stays() {
-        let (source, requests) = hub(testing::view(&[]));
+        let (source, requests) = hub(testing::view(&[]), EventBus::default());
         drop(requests);
         let mut view = testing::view(&[]);
         view.outbox = 3;

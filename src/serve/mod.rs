@@ -4,6 +4,7 @@
 
 pub mod agent;
 mod api;
+pub mod events;
 mod health_json;
 pub mod http;
 pub mod hub;

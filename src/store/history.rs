@@ -324,6 +324,28 @@ pub(super) fn prune_notes(
     Ok(())
 }
 
+/// The last decisions of `watchdog`, or of all, about any check, oldest first.
+pub(super) fn recent_notes(
+    conn: &Connection,
+    watchdog: Option<&str>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Note>> {
+    // from the newest row back, as no index is in that order
+    let mut select = conn.prepare(
+        "SELECT note FROM notes WHERE ?1 IS NULL OR +watchdog = ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let texts = each(select.query(params![watchdog, limit])?, |row| {
+        json_text(row, 0)
+    })?;
+    let mut notes: Vec<Note> = texts
+        .into_iter()
+        .flatten()
+        .filter_map(|text| parsed(&text))
+        .collect();
+    notes.reverse();
+    Ok(notes)
+}
+
 /// The last decisions of `watchdog` about `check`, oldest first.
 pub(super) fn notes(
     conn: &Connection,

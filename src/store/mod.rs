@@ -404,6 +404,13 @@ impl Store {
             .await
     }
 
+    /// The last decisions of `watchdog`, oldest first.
+    pub async fn recent_notes(&self, watchdog: &str, limit: u32) -> Result<Vec<Note>, StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.read(move |conn| history::recent_notes(conn, Some(&watchdog), limit))
+            .await
+    }
+
     /// Writes what waits for a batch.
     pub async fn flush(&self) -> Result<(), StoreError> {
         self.thread

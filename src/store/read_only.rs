@@ -70,6 +70,11 @@ impl ReadOnlyStore {
         self.read(history::notes(&self.conn, watchdog, check, limit))
     }
 
+    /// The last decisions of every watchdog, oldest first.
+    pub fn recent_notes(&self, limit: u32) -> Result<Vec<Note>, StoreError> {
+        self.read(history::recent_notes(&self.conn, None, limit))
+    }
+
     fn read<T>(&self, found: rusqlite::Result<T>) -> Result<T, StoreError> {
         found.map_err(|error| StoreError::Unreadable {
             path: self.path.clone(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::values;
 
@@ -140,6 +140,42 @@ pub struct ChecksArgs {
 
     #[command(flatten)]
     pub place: WatchdogArgs,
+}
+
+/// `httpok events`.
+#[derive(Args, Debug)]
+pub struct EventsArgs {
+    /// Only of these checks: names, or patterns such as 'shop*'
+    #[arg(value_name = "NAME")]
+    pub checks: Vec<String>,
+
+    /// Go on with what is decided from now on, until Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// So many of the last events first
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    pub last: usize,
+
+    /// Every probe that passes, too
+    #[arg(long)]
+    pub passes: bool,
+
+    /// How an event is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = EventsFormat::Human)]
+    pub format: EventsFormat,
+
+    #[command(flatten)]
+    pub place: WatchdogArgs,
+}
+
+/// How an event is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventsFormat {
+    /// A line for people
+    Human,
+    /// One JSON object a line
+    Json,
 }
 
 /// `httpok beat`.

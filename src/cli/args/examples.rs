@@ -119,6 +119,14 @@ pub const EXPLAIN: &[Example] = &[
     ),
 ];
 
+pub const EVENTS: &[Example] = &[
+    ("What has happened lately?", "httpok events"),
+    (
+        "Restarts of the shop's checks as they begin, for a script",
+        "httpok events --follow --last 0 --format json 'shop*' | jq -r 'select(.kind == \"acting\").text'",
+    ),
+];
+
 pub const PAUSE: &[Example] = &[
     (
         "During a deployment",
@@ -268,6 +276,7 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-notify-test" => NOTIFY_TEST,
         "httpok-notify-drop" => NOTIFY_DROP,
         "httpok-beat" => BEAT,
+        "httpok-events" => EVENTS,
         "httpok-health-set" => HEALTH_SET,
         "httpok-monitor" => MONITOR,
         "httpok-simulate" => SIMULATE,

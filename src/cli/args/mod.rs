@@ -16,16 +16,17 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
-    BeatArgs, ChecksArgs, ChosenArgs, ExplainArgs, HealthSetArgs, HoldArgs, MonitorArgs, PauseArgs,
-    ProgramArgs, RemoteArgs, RestartArgs, SimulateArgs, StatusArgs, WatchdogArgs,
+    BeatArgs, ChecksArgs, ChosenArgs, EventsArgs, EventsFormat, ExplainArgs, HealthSetArgs,
+    HoldArgs, MonitorArgs, PauseArgs, ProgramArgs, RemoteArgs, RestartArgs, SimulateArgs,
+    StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 22] = [
-    "check", "watch", "run", "sample", "status", "explain", "pause", "silence", "resume",
+const COMMANDS: [&str; 23] = [
+    "check", "watch", "run", "sample", "status", "explain", "events", "pause", "silence", "resume",
     "restart", "start", "stop", "beat", "reset", "reload", "notify", "health", "monitor",
     "simulate", "config", "generate", "help",
 ];
@@ -128,6 +129,15 @@ pub enum CliCommand {
     /// relative to the first fail.
     #[command(after_long_help = examples::help(examples::EXPLAIN))]
     Explain(ExplainArgs),
+
+    /// Show what was decided last, and what is decided now
+    ///
+    /// Prints the last events of all checks, oldest first: verdicts, incidents, restarts, reports, pauses. With --follow it
+    /// goes on with each event as it happens. A probe that passes and changes nothing is left out unless --passes is given.
+    ///
+    /// The exit status is 0, and 3 when nothing can be read, or when the watchdog that is followed ends.
+    #[command(after_long_help = examples::help(examples::EVENTS))]
+    Events(EventsArgs),
 
     /// Keep checks from restarting anything for a while
     ///

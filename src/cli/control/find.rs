@@ -50,21 +50,7 @@ pub fn watchdogs(
     place: &WatchdogArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<FoundWatchdog>, String> {
-    let (targets, searched) = match (&place.socket, &place.access.url) {
-        (_, Some(url)) => (
-            vec![ControlTarget::Remote(remote(url, &place.access)?)],
-            url.clone(),
-        ),
-        (Some(socket), None) => {
-            let searched = socket.display().to_string();
-            (vec![ControlTarget::Socket(socket.clone())], searched)
-        }
-        (None, None) => {
-            let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
-            let sockets = client::sockets(&dir).into_iter().map(ControlTarget::Socket);
-            (sockets.collect(), dir.display().to_string())
-        }
-    };
+    let (targets, searched) = watchdog_targets(place, env)?;
     let mut found = Vec::new();
     let mut troubles = Vec::new();
     for target in targets {
@@ -96,6 +82,31 @@ pub fn watchdogs(
         return Err(format!("no watchdog answers at {searched}: is it running?"));
     }
     Err(troubles.join("\n"))
+}
+
+/// Where watchdogs may answer, and what was searched, in words.
+///
+/// # Errors
+/// Says what is wrong with the place.
+pub fn watchdog_targets(
+    place: &WatchdogArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Vec<ControlTarget>, String), String> {
+    Ok(match (&place.socket, &place.access.url) {
+        (_, Some(url)) => (
+            vec![ControlTarget::Remote(remote(url, &place.access)?)],
+            url.clone(),
+        ),
+        (Some(socket), None) => {
+            let searched = socket.display().to_string();
+            (vec![ControlTarget::Socket(socket.clone())], searched)
+        }
+        (None, None) => {
+            let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
+            let sockets = client::sockets(&dir).into_iter().map(ControlTarget::Socket);
+            (sockets.collect(), dir.display().to_string())
+        }
+    })
 }
 
 /// The watchdog at `url`, with its key.

@@ -4,19 +4,17 @@
 mod json;
 mod list;
 mod render;
-mod source;
+pub mod source;
 
 use crate::cli::args::ExplainArgs;
-use crate::cli::control::find::{directory, no_such_check, remote};
+use crate::cli::control::find::{no_such_check, remote};
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
 use crate::cli::render::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
-use crate::daemon::control::client::{self, ControlTarget};
-use crate::daemon::control::protocol::ControlCommand;
+use crate::daemon::control::client::ControlTarget;
 use crate::health::{Decision, Incident, Moment, Note, ProcessName, counted};
-use crate::store::Store;
 use crate::terminal;
 
 use crate::daemon::timeline::{self, Timeline};
@@ -47,8 +45,10 @@ pub fn run(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Exit {
 
 fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let store = match &args.access.url {
-        Some(url) => ExplainSource::Remote(remote(url, &args.access)?),
-        None => on_this_host(args, env)?,
+        Some(url) => ExplainSource::Remote(ControlTarget::Remote(remote(url, &args.access)?)),
+        None => {
+            ExplainSource::on_this_host(args.config.as_deref(), args.state_dir.as_deref(), env)?
+        }
     };
     if args.check.is_none() && args.incident.is_none() {
         return of_all_checks(args, &store);
@@ -63,19 +63,6 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
         texts.push(text);
     }
     Ok(texts.join("\n"))
-}
-
-fn on_this_host(
-    args: &ExplainArgs,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<ExplainSource, String> {
-    let dir = directory(args.config.as_deref(), args.state_dir.as_deref(), env)?;
-    for socket in client::sockets(&dir) {
-        // a watchdog that does not answer has written, or will, what it can
-        let _ = client::ask(&ControlTarget::Socket(socket), ControlCommand::Flush);
-    }
-    let store = Store::open_read_only(&dir).map_err(|why| why.to_string())?;
-    Ok(ExplainSource::Store(Box::new(store)))
 }
 
 /// The incidents of all checks, newest first.

@@ -1,23 +1,50 @@
 //! Where incidents and decisions are read from: the store on this host, which needs no watchdog, or a watchdog that serves
 //! at a URL.
 
-use crate::cli::control::find::reply_text;
+use std::path::Path;
+
+use crate::cli::control::find::{directory, reply_text};
 use crate::daemon::control::client::{self, ControlTarget};
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::control::remembered::{StoreQuery, StoreReply};
-use crate::daemon::control::remote::Remote;
 use crate::health::{Incident, Note};
-use crate::store::{ReadOnlyStore, StoreError};
+use crate::store::{ReadOnlyStore, Store, StoreError};
 
 /// More than the store keeps.
 const ALL: u32 = 100_000;
 
 pub enum ExplainSource {
     Store(Box<ReadOnlyStore>),
-    Remote(Remote),
+    Remote(ControlTarget),
 }
 
 impl ExplainSource {
+    /// The store on this host; watchdogs that run are asked to write what waits for its turn.
+    pub fn on_this_host(
+        config: Option<&Path>,
+        state_dir: Option<&Path>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let dir = directory(config, state_dir, env)?;
+        for socket in client::sockets(&dir) {
+            // a watchdog that does not answer has written, or will, what it can
+            let _ = client::ask(&ControlTarget::Socket(socket), ControlCommand::Flush);
+        }
+        let store = Store::open_read_only(&dir).map_err(why)?;
+        Ok(Self::Store(Box::new(store)))
+    }
+
+    /// The last decisions about all checks, oldest first.
+    pub fn recent(&self, limit: u32) -> Result<Vec<Note>, String> {
+        match self {
+            Self::Store(store) => store.recent_notes(limit).map_err(why),
+            Self::Remote(target) => match ask(target, StoreQuery::Recent { most: limit })? {
+                (_, StoreReply::Notes(notes)) => Ok(notes),
+                _ => Err(other()),
+            },
+        }
+    }
+
     /// The last incidents, of one watchdog and one check or of all, newest first, each with its watchdog.
     pub fn incidents(
         &self,
@@ -27,10 +54,10 @@ impl ExplainSource {
     ) -> Result<Vec<(String, Incident)>, String> {
         match self {
             Self::Store(store) => store.incidents(watchdog, check, limit).map_err(why),
-            Self::Remote(remote) => {
+            Self::Remote(target) => {
                 let check = check.map(str::to_owned);
                 let query = StoreQuery::Incidents { check, most: limit };
-                with_watchdog(ask(remote, query)?)
+                with_watchdog(ask(target, query)?)
             }
         }
     }
@@ -39,9 +66,9 @@ impl ExplainSource {
     pub fn incident(&self, id: &str) -> Result<Option<(String, Incident)>, String> {
         match self {
             Self::Store(store) => store.incident(id).map_err(why),
-            Self::Remote(remote) => {
+            Self::Remote(target) => {
                 let query = StoreQuery::Incident { id: id.to_owned() };
-                Ok(with_watchdog(ask(remote, query)?)?.pop())
+                Ok(with_watchdog(ask(target, query)?)?.pop())
             }
         }
     }
@@ -50,8 +77,8 @@ impl ExplainSource {
     pub fn checks(&self, check: Option<&str>) -> Result<Vec<(String, String)>, String> {
         match self {
             Self::Store(store) => store.checks(check).map_err(why),
-            Self::Remote(remote) => {
-                let (watchdog, StoreReply::Checks(known)) = ask(remote, StoreQuery::Checks)? else {
+            Self::Remote(target) => {
+                let (watchdog, StoreReply::Checks(known)) = ask(target, StoreQuery::Checks)? else {
                     return Err(other());
                 };
                 let wanted = |known: &String| check.is_none_or(|check| check == known);
@@ -65,9 +92,9 @@ impl ExplainSource {
     pub fn notes(&self, watchdog: &str, check: &str) -> Result<Vec<Note>, String> {
         match self {
             Self::Store(store) => store.notes(watchdog, check, ALL).map_err(why),
-            Self::Remote(remote) => {
+            Self::Remote(target) => {
                 let check = check.to_owned();
-                match ask(remote, StoreQuery::Notes { check })? {
+                match ask(target, StoreQuery::Notes { check })? {
                     (_, StoreReply::Notes(notes)) => Ok(notes),
                     _ => Err(other()),
                 }
@@ -76,12 +103,11 @@ impl ExplainSource {
     }
 }
 
-fn ask(remote: &Remote, query: StoreQuery) -> Result<(String, StoreReply), String> {
-    let target = ControlTarget::Remote(remote.clone());
-    match client::ask(&target, ControlCommand::Remembered { query }) {
+fn ask(target: &ControlTarget, query: StoreQuery) -> Result<(String, StoreReply), String> {
+    match client::ask(target, ControlCommand::Remembered { query }) {
         Ok(ControlReply::Remembered { watchdog, found }) => Ok((watchdog, found)),
         Ok(reply) => Err(reply_text(&reply)),
-        Err(why) => Err(format!("{remote}: {why}")),
+        Err(why) => Err(format!("{target}: {why}")),
     }
 }
 

@@ -14,8 +14,8 @@ const CHECKS: &str = "httpok status 2>/dev/null | sed -n '1d;/^$/q;s/  .*//p'";
 const PROGRAMS: &str = "httpok status 2>/dev/null | sed -n '1,/^$/d;/^PROGRAM /d;s/  .*//p'";
 
 /// The commands that take the name of a check, and those that take one of a program.
-const OF_CHECKS: [&str; 8] = [
-    "status", "explain", "pause", "silence", "resume", "restart", "beat", "reset",
+const OF_CHECKS: [&str; 9] = [
+    "status", "explain", "events", "pause", "silence", "resume", "restart", "beat", "reset",
 ];
 const OF_PROGRAMS: [&str; 2] = ["start", "stop"];
 

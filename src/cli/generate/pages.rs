@@ -86,8 +86,8 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("ENVIRONMENT", control::ENVIRONMENT),
         ],
         "httpok-pause" | "httpok-resume" | "httpok-restart" | "httpok-reset" | "httpok-reload"
-        | "httpok-start" | "httpok-stop" | "httpok-beat" | "httpok-notify-send"
-        | "httpok-notify-drop" | "httpok-health-set" => {
+        | "httpok-start" | "httpok-stop" | "httpok-beat" | "httpok-events"
+        | "httpok-notify-send" | "httpok-notify-drop" | "httpok-health-set" => {
             vec![
                 section("EXIT STATUS", control::STATUS),
                 section("FILES", control::FILES),

@@ -5,6 +5,7 @@
 //! is done there; a watchdog without a socket watches just the same.
 
 pub mod client;
+pub mod follow;
 pub mod protocol;
 pub mod remembered;
 pub mod remote;
@@ -25,6 +26,7 @@ pub use request::{PendingRequest, RequestAction};
 
 use super::logger::Logger;
 use super::state_dir::short;
+use crate::serve::events::EventBus;
 use socket::BoundSocket;
 
 /// Requests that may wait for the loop.
@@ -52,11 +54,11 @@ impl Control {
 
     /// The socket of the watchdog `key` in `dir`. When it cannot be opened, that is said and it is tried again.
     /// Needs a runtime.
-    pub fn open(dir: &Path, key: &str, logger: &Logger) -> Self {
+    pub fn open(dir: &Path, key: &str, logger: &Logger, events: EventBus) -> Self {
         socket::sweep(&client::sockets(dir));
         let path = path(dir, key);
         let (sender, requests) = mpsc::channel(WAITING);
-        let server = tokio::spawn(keep_serving(path, sender, logger.clone()));
+        let server = tokio::spawn(keep_serving(path, (sender, events), logger.clone()));
         Self {
             requests,
             server: Some(server),
@@ -78,7 +80,11 @@ impl Drop for Control {
 }
 
 /// Opens the socket and serves, for as long as it is let; a server that breaks is started again.
-async fn keep_serving(path: PathBuf, requests: mpsc::Sender<PendingRequest>, logger: Logger) {
+async fn keep_serving(
+    path: PathBuf,
+    (requests, events): (mpsc::Sender<PendingRequest>, EventBus),
+    logger: Logger,
+) {
     let mut is_reported = false;
     loop {
         match listen(&path) {
@@ -87,7 +93,7 @@ async fn keep_serving(path: PathBuf, requests: mpsc::Sender<PendingRequest>, log
                     tracing::info!("the control socket {} is open now", path.display());
                 }
                 let mut task = JoinSet::new();
-                task.spawn(server::serve(listener, requests.clone()));
+                task.spawn(server::serve(listener, requests.clone(), events.clone()));
                 if let Some(Err(error)) = task.join_next().await {
                     logger.trouble(&format!(
                         "httpok: internal error in the control socket, it is opened again: {error}"

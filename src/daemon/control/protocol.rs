@@ -12,6 +12,7 @@
 //! {"version":1,"ask":"health","healthy":false,"reason":"deploy"}
 //! {"version":1,"ask":"flush"}      write to the store what waits for its turn
 //! {"version":1,"ask":"remembered","query":{"of":"incident","id":"..."}}    what the store has, see `remembered`
+//! {"version":1,"ask":"events","checks":["shop*"],"passes":false}    goes on; both may be left out
 //! {"version":1,"ask":"send","from":"old","to":"mail"}    has notifications delivered by another notifier
 //! {"version":1,"ask":"drop","from":"old"}                drops those of a notifier
 //!
@@ -21,6 +22,7 @@
 //! {"version":1,"answer":"reloaded","checks":3}
 //! {"version":1,"answer":"flushed"}
 //! {"version":1,"answer":"moved","messages":2}
+//! {"version":1,"answer":"event","event":{...}}     one after the other, `silence` in between, and `end` with `why`
 //! {"version":1,"answer":"error","fault":"unknown_check","text":"...","checks":["shop"]}
 //! ```
 //!
@@ -114,6 +116,13 @@ pub enum ControlCommand {
     },
     /// Write to the store what waits for its turn.
     Flush,
+    /// Follow what is decided: answered by the socket's server, line after line.
+    Events {
+        #[serde(default)]
+        checks: Vec<String>,
+        #[serde(default)]
+        passes: bool,
+    },
     /// Read what is remembered.
     Remembered {
         query: StoreQuery,

@@ -22,6 +22,8 @@ pub enum StoreQuery {
     Incident { id: String },
     /// The decisions about a check, oldest first.
     Notes { check: String },
+    /// The last decisions about all checks, oldest first.
+    Recent { most: u32 },
 }
 
 /// What it answers.
@@ -56,6 +58,9 @@ async fn found(store: &Store, watchdog: &str, query: StoreQuery) -> Result<Store
         }
         StoreQuery::Notes { check } => {
             StoreReply::Notes(store.notes(watchdog, &check, MOST).await?)
+        }
+        StoreQuery::Recent { most } => {
+            StoreReply::Notes(store.recent_notes(watchdog, most.min(MOST)).await?)
         }
     })
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use tokio::time::timeout;
 use url::Url;
 
 use super::client::ClientError;
+use super::follow::{LONGEST as LONGEST_EVENT, SILENT};
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
 use crate::health::{Moment, rfc3339};
-use crate::net::http1::HttpRequest;
+use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::net::{connect_to_url, http as values, tls};
 use crate::secret::Secret;
 
@@ -95,7 +97,80 @@ impl Remote {
         })?
     }
 
+    /// Hands the lines of an answer that goes on to `take`, until that returns false. Blocks.
+    pub(super) fn stream(
+        &self,
+        path: &str,
+        take: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<(), ClientError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let ended = runtime.block_on(self.lines(path, take));
+        runtime.shutdown_background();
+        ended
+    }
+
+    async fn lines(
+        &self,
+        path: &str,
+        take: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<(), ClientError> {
+        let late = || ClientError::Trouble("it says nothing any more".to_owned());
+        let asked = timeout(DEADLINE, self.send(&Method::GET, path, &[])).await;
+        let mut answer = asked.map_err(|_| late())??;
+        let status = answer.head().code;
+        let (mut kept, mut body) = (Vec::new(), Vec::new());
+        while let Some(piece) = timeout(SILENT, answer.piece())
+            .await
+            .map_err(|_| late())?
+            .map_err(|why| ClientError::Trouble(why.to_string()))?
+        {
+            if status != 200 {
+                body.extend_from_slice(piece);
+                continue;
+            }
+            kept.extend_from_slice(piece);
+            while let Some(end) = memchr::memchr(b'\n', &kept) {
+                let line: Vec<u8> = kept.drain(..=end).collect();
+                if !take(String::from_utf8_lossy(&line).trim_end()) {
+                    return Ok(());
+                }
+            }
+            if kept.len() as u64 > LONGEST_EVENT {
+                return Err(ClientError::Trouble("an event is too long".to_owned()));
+            }
+        }
+        match status {
+            200 => Ok(()),
+            status => Err(ClientError::Trouble(refusal(status, &body))),
+        }
+    }
+
     async fn post(&self, path: &str, line: Vec<u8>) -> Result<(u16, Vec<u8>), ClientError> {
+        let trouble = |why: String| ClientError::Trouble(why);
+        let mut answer = self.send(&Method::POST, path, &line).await?;
+        let status = answer.head().code;
+        let mut body = Vec::new();
+        while let Some(piece) = answer
+            .piece()
+            .await
+            .map_err(|why| trouble(why.to_string()))?
+        {
+            body.extend_from_slice(piece);
+            if body.len() > LONGEST {
+                return Err(trouble("its answer is too long".to_owned()));
+            }
+        }
+        Ok((status, body))
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        line: &[u8],
+    ) -> Result<HttpResponse, ClientError> {
         let trouble = |why: String| ClientError::Trouble(why);
         let url = format!("{}/api/v1/{path}", self.url.trim_end_matches('/'));
         let url = Url::parse(&url).map_err(|why| trouble(why.to_string()))?;
@@ -114,29 +189,16 @@ impl Remote {
             ("X-API-Key", key),
         ];
         let request = HttpRequest {
-            method: &Method::POST,
+            method,
             target: &values::target(&url),
             headers: &headers.map(|(name, value)| (name.to_owned(), value)),
-            body: &line,
+            body: line,
         };
         let connection = connect_to_url(&url, tls, DEADLINE)
             .await
             .map_err(|why| trouble(format!("cannot connect: {why}")))?;
         let answer = request.send(connection).await;
-        let mut answer = answer.map_err(|why| trouble(why.to_string()))?;
-        let status = answer.head().code;
-        let mut body = Vec::new();
-        while let Some(piece) = answer
-            .piece()
-            .await
-            .map_err(|why| trouble(why.to_string()))?
-        {
-            body.extend_from_slice(piece);
-            if body.len() > LONGEST {
-                return Err(trouble("its answer is too long".to_owned()));
-            }
-        }
-        Ok((status, body))
+        answer.map_err(|why| trouble(why.to_string()))
     }
 }
 

@@ -62,6 +62,11 @@ impl PendingRequest {
                 };
             }
             ControlCommand::Flush => return RequestAction::Flush,
+            ControlCommand::Events { .. } => {
+                let text = "events are a stream: GET /api/v1/events, or ask at the control socket";
+                let refused = ControlReply::error(ControlFault::BadRequest, text);
+                return RequestAction::Refuse(refused);
+            }
             ControlCommand::Remembered { query } => {
                 return RequestAction::Remembered(query.clone());
             }
@@ -142,6 +147,7 @@ impl PendingRequest {
             | ControlCommand::Reload
             | ControlCommand::Health { .. }
             | ControlCommand::Flush
+            | ControlCommand::Events { .. }
             | ControlCommand::Remembered { .. }
             | ControlCommand::Send { .. }
             | ControlCommand::Drop { .. } => return RequestAction::ShowStatus,

@@ -5,13 +5,15 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::protocol::{self, ControlCommand, ControlFault, ControlReply};
+use super::protocol::{self, ControlCommand, ControlFault, ControlReply, VERSION};
 use super::request::PendingRequest;
 use crate::net::clients::{self, Accept, Admission};
+use crate::serve::events::{EventBus, EventFilter, EventFollower, NextEvent};
 
 /// Clients at a time.
 const CLIENTS: usize = 16;
@@ -25,8 +27,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const RELOAD_PATIENCE: Duration = Duration::from_secs(25);
 
 /// Serves the clients of `listener` until it is dropped.
-pub async fn serve(listener: UnixListener, requests: mpsc::Sender<PendingRequest>) {
-    let client = |stream, admission| client(stream, requests.clone(), admission);
+pub async fn serve(
+    listener: UnixListener,
+    requests: mpsc::Sender<PendingRequest>,
+    events: EventBus,
+) {
+    let client = |stream, admission| client(stream, (requests.clone(), events.clone()), admission);
     clients::serve(ControlListener(listener), CLIENTS, client).await;
 }
 
@@ -54,7 +60,11 @@ fn may_ask(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn client(stream: UnixStream, requests: mpsc::Sender<PendingRequest>, admission: Admission) {
+async fn client(
+    stream: UnixStream,
+    (requests, events): (mpsc::Sender<PendingRequest>, EventBus),
+    admission: Admission,
+) {
     let (read, mut write) = stream.into_split();
     let Admission::Admitted(busy) = admission else {
         let answer = ControlReply::error(ControlFault::Busy, "too many ask at once");
@@ -69,6 +79,19 @@ async fn client(stream: UnixStream, requests: mpsc::Sender<PendingRequest>, admi
             Ok(ReadLine::Whole(line)) => {
                 busy.set(true);
                 match protocol::read(&line) {
+                    Ok(ControlCommand::Events { checks, passes }) => {
+                        match events.follow(EventFilter { checks, passes }) {
+                            Some(follower) => {
+                                // it may be sent away when others want to ask something
+                                busy.set(false);
+                                return send_events(follower, &mut write).await;
+                            }
+                            None => {
+                                let text = "too many follow the events already";
+                                ControlReply::error(ControlFault::Busy, text)
+                            }
+                        }
+                    }
                     Ok(ask) => ask_loop(ask, &requests).await,
                     Err(answer) => answer,
                 }
@@ -82,6 +105,32 @@ async fn client(stream: UnixStream, requests: mpsc::Sender<PendingRequest>, admi
         };
         let written = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
         busy.set(false);
+        if over || !matches!(written, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// Writes events until the client is gone, or too slow.
+async fn send_events(mut follower: EventFollower, write: &mut OwnedWriteHalf) {
+    loop {
+        let (line, over) = match follower.next().await {
+            NextEvent::Event(event) => {
+                let event = &event.json;
+                let line =
+                    format!("{{\"version\":{VERSION},\"answer\":\"event\",\"event\":{event}}}\n");
+                (line, false)
+            }
+            NextEvent::Silence => (
+                format!("{{\"version\":{VERSION},\"answer\":\"silence\"}}\n"),
+                false,
+            ),
+            NextEvent::End(why) => {
+                let end = serde_json::json!({ "version": VERSION, "answer": "end", "why": why });
+                (format!("{end}\n"), true)
+            }
+        };
+        let written = timeout(PATIENCE, write.write_all(line.as_bytes())).await;
         if over || !matches!(written, Ok(Ok(()))) {
             return;
         }

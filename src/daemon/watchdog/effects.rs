@@ -89,6 +89,7 @@ impl Watchdog {
             }
             self.executor.perform(effect, ActionCause::default());
         }
+        self.events.publish(&notes);
         for note in &notes {
             self.answer_restart(&note.check, &note.decision);
         }

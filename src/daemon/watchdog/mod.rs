@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::action::{Intents, Shutdown};
 use crate::clock::Clock;
 use crate::health::{CheckTick, Event, Limits, Monitor};
+use crate::serve::events::EventBus;
 use crate::store::Store;
 use crate::tick::{Signal, Signals};
 
@@ -69,6 +70,8 @@ pub struct Watchdog {
     /// Restarts by hand of which it is not known yet whether they can be done, and who asked for them.
     restarts: Vec<(String, PendingRequest)>,
     serving: Serving,
+    /// For those who follow what is decided.
+    events: EventBus,
     journal: Option<Journal>,
     programs: Programs,
     /// How these are to be, until they are.
@@ -102,9 +105,10 @@ impl Watchdog {
         let (delivered_sender, delivered) = mpsc::unbounded_channel();
         let clock = Clock::start();
         let once = matches!(ticks, Ticks::Once(_));
+        let events = EventBus::default();
         let control = match once {
             true => Control::closed(),
-            false => Control::open(&parts.state_dir, &parts.key, &logger),
+            false => Control::open(&parts.state_dir, &parts.key, &logger, events.clone()),
         };
         let fixed = FixedKeys {
             state_dir: parts.state_dir.clone(),
@@ -172,6 +176,7 @@ impl Watchdog {
             sd_notify: SdNotify::default(),
             control,
             serving,
+            events,
             journal,
             programs,
             defined: parts.programs,
@@ -304,6 +309,7 @@ impl Watchdog {
             return Ending::Hurried;
         }
         self.keep_view(true);
+        self.events.end();
         self.finish(&ending, signals).await;
         ending
     }

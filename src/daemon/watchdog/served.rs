@@ -22,7 +22,9 @@ impl Watchdog {
         }
         let view = self.view();
         let state_dir = self.fixed.state_dir.clone();
-        self.serving.begin(view, self.store.clone(), state_dir)
+        let events = self.events.clone();
+        self.serving
+            .begin((view, events), self.store.clone(), state_dir)
     }
 
     /// Answers what has come.

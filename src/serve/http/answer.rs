@@ -1,7 +1,7 @@
 //! From a request to its answer: method, key and body first, then whoever answers that path.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request;
@@ -9,8 +9,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::route::{self, Api, Route, allow};
+use super::sse::{self, SseBody};
 use super::{App, ServerSettings, accept, gzip, key};
 use crate::blocking;
+use crate::serve::events::{EventFilter, EventFollower};
 use crate::serve::reply::Reply;
 use crate::serve::roadrunner::{self, PluginQuery};
 use crate::serve::view::View;
@@ -26,45 +28,96 @@ const MANY: usize = 200;
 const ANY: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
 
 /// Answers one request.
-pub async fn respond(app: &App, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub async fn respond(app: &App, request: Request<Incoming>) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
-    let reply = answer(app, &head, body).await.presentable();
+    let reply = match answer(app, &head, body).await {
+        Answer::Whole(reply) => reply.presentable(),
+        Answer::Events(follower) => {
+            let mut response = response(Reply::new(StatusCode::OK, sse::MEDIA_TYPE, ""), &head);
+            if head.method == Method::GET {
+                *response.body_mut() = Either::Right(SseBody::of(follower));
+            }
+            return response;
+        }
+    };
     let reply = gzip::packed(reply, &head.headers).await;
     response(reply, &head)
 }
 
-async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
+/// A body that is there, or one that goes on.
+pub type AnswerBody = Either<Full<Bytes>, SseBody>;
+
+/// What a request is answered with.
+enum Answer {
+    Whole(Reply),
+    Events(EventFollower),
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self::Whole(reply)
+    }
+}
+
+/// Has the client follow what is decided.
+fn follow(app: &App, head: &request::Parts) -> Answer {
+    let filter = EventFilter {
+        checks: route::values(head.uri.query(), "check"),
+        passes: route::values(head.uri.query(), "passes")
+            .iter()
+            .any(|word| matches!(word.as_str(), "true" | "1")),
+    };
+    match app.source.events().follow(filter) {
+        Some(follower) => Answer::Events(follower),
+        None => Reply::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many follow the events already",
+        )
+        .with("Retry-After", "10")
+        .into(),
+    }
+}
+
+async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
     let path = head.uri.path();
     let Some(route) = Route::of(path) else {
         if path == "*" && head.method == Method::OPTIONS {
-            return Reply::text(StatusCode::NO_CONTENT, "").with("Allow", allow(ANY));
+            return Reply::text(StatusCode::NO_CONTENT, "")
+                .with("Allow", allow(ANY))
+                .into();
         }
-        return Reply::text(StatusCode::NOT_FOUND, "nothing is served here\n");
+        return Reply::text(StatusCode::NOT_FOUND, "nothing is served here\n").into();
     };
     let methods = route.methods();
     if !methods.contains(&head.method) {
         let text = format!("{} is not for {path}\n", head.method);
-        return Reply::text(StatusCode::METHOD_NOT_ALLOWED, text).with("Allow", allow(methods));
+        return Reply::text(StatusCode::METHOD_NOT_ALLOWED, text)
+            .with("Allow", allow(methods))
+            .into();
     }
     // a load balancer that asks with OPTIONS wants to know the same as one that asks with GET
     if head.method == Method::OPTIONS && !route.is_liveness() {
-        return Reply::text(StatusCode::NO_CONTENT, "").with("Allow", allow(methods));
+        return Reply::text(StatusCode::NO_CONTENT, "")
+            .with("Allow", allow(methods))
+            .into();
     }
     let settings = app.settings();
     let has_token = matches!(&route, Route::Api(Api::Heartbeat(check)) if settings.admits_heartbeat(check, &head.headers));
     let has_key = settings.keys.is_empty() || settings.keys.admit(&head.headers);
     if !route.is_liveness() && !has_token && !has_key {
         return Reply::error(StatusCode::UNAUTHORIZED, "this needs a key: X-API-Key")
-            .with("WWW-Authenticate", key::CHALLENGE);
+            .with("WWW-Authenticate", key::CHALLENGE)
+            .into();
     }
     let body = match head.method {
         Method::POST => match read(body, &settings).await {
             Ok(body) => body,
-            Err(refused) => return refused,
+            Err(refused) => return refused.into(),
         },
         _ => Bytes::new(),
     };
     let reply = match route {
+        Route::Api(Api::Events) => return follow(app, head),
         // without keys nothing else may change anything
         Route::Api(Api::Heartbeat(check)) if has_token || !settings.keys.is_empty() => {
             api::heartbeat(app, &check, head.uri.query(), &body).await
@@ -95,8 +148,8 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Reply {
         }
     };
     match head.method {
-        Method::OPTIONS => reply.with("Allow", allow(methods)),
-        _ => reply,
+        Method::OPTIONS => reply.with("Allow", allow(methods)).into(),
+        _ => reply.into(),
     }
 }
 
@@ -191,10 +244,10 @@ async fn read(body: Incoming, settings: &ServerSettings) -> Result<Bytes, Reply>
 }
 
 /// Every header that an answer has.
-fn response(reply: Reply, head: &request::Parts) -> Response<Full<Bytes>> {
+fn response(reply: Reply, head: &request::Parts) -> Response<AnswerBody> {
     let empty = head.method == Method::OPTIONS;
     let body = if empty { Vec::new() } else { reply.body };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     let fixed = |value| HeaderValue::from_static(value);

@@ -6,6 +6,7 @@ mod connection;
 mod gzip;
 mod key;
 pub mod route;
+mod sse;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -43,6 +43,8 @@ pub enum Api {
         check: String,
         action: String,
     },
+    /// What is decided, as a stream.
+    Events,
     /// A heartbeat of a check.
     Heartbeat(String),
     Reload,
@@ -122,6 +124,7 @@ impl Api {
             ["control"] => Self::Control,
             ["incidents"] => Self::Incidents,
             ["incidents", id] => Self::Incident((*id).to_owned()),
+            ["events"] => Self::Events,
             ["heartbeat", name] => Self::Heartbeat((*name).to_owned()),
             ["reload"] => Self::Reload,
             ["health"] => Self::SetHealth,

@@ -1,0 +1,126 @@
+//! `httpok events`: what a watchdog decided last, and with `--follow` what it decides, as it does.
+
+use std::sync::mpsc;
+use std::thread;
+
+use serde_json::Value;
+
+use super::args::{EventsArgs, EventsFormat};
+use super::control::find::{remote, watchdog_targets};
+use super::exit::Exit;
+use super::explain::source::ExplainSource;
+use super::render::{stamp, visible};
+use super::say;
+use crate::daemon::control::client::ControlTarget;
+use crate::daemon::control::follow::{self, FollowEnd};
+use crate::health::{Moment, Note, glob, rfc3339};
+use crate::serve::events::{EventFilter, is_pass, line};
+
+/// So many of a check are searched for those that are shown.
+const SEARCHED: u32 = 2000;
+
+type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Does what `args` ask for.
+pub fn run(args: &EventsArgs, env: Env<'_>) -> Exit {
+    match show(args, env) {
+        Ok(()) => Exit::Ok,
+        Err(why) => {
+            say::err(&format!("httpok events: {why}"));
+            Exit::Unknown
+        }
+    }
+}
+
+fn show(args: &EventsArgs, env: Env<'_>) -> Result<(), String> {
+    if !args.follow {
+        recent(args, &source(args, env)?)?;
+        return Ok(());
+    }
+    let (targets, searched) = watchdog_targets(&args.place, env)?;
+    // what happens between the two is not lost
+    let (sender, receiver) = mpsc::channel();
+    for target in targets {
+        let sender = sender.clone();
+        let filter = filter(args);
+        thread::spawn(move || {
+            let mut take = |line: &str| sender.send((None, line.to_owned())).is_ok();
+            let end = follow::follow(&target, &filter, &mut take);
+            // nobody listens any more when the command has ended
+            let _ = sender.send((Some((target, end)), String::new()));
+        });
+    }
+    drop(sender);
+    let shown = source(args, env).and_then(|source| recent(args, &source));
+    let shown = shown.unwrap_or_default();
+    let mut troubles = Vec::new();
+    while let Ok((end, line)) = receiver.recv() {
+        match end {
+            None => print_line(args, &line, shown),
+            Some((_, FollowEnd::Nobody)) => {}
+            Some((target, FollowEnd::Ended(why))) => troubles.push(format!("{target}: {why}")),
+        }
+    }
+    match troubles.is_empty() {
+        true => Err(format!("no watchdog answers at {searched}: is it running?")),
+        false => Err(troubles.join("\n")),
+    }
+}
+
+/// Where what was decided before is read from.
+fn source(args: &EventsArgs, env: Env<'_>) -> Result<ExplainSource, String> {
+    let place = &args.place;
+    match (&place.access.url, &place.socket) {
+        (Some(url), _) => Ok(ExplainSource::Remote(ControlTarget::Remote(remote(
+            url,
+            &place.access,
+        )?))),
+        (None, Some(socket)) => Ok(ExplainSource::Remote(ControlTarget::Socket(socket.clone()))),
+        (None, None) => {
+            ExplainSource::on_this_host(place.config.as_deref(), place.state_dir.as_deref(), env)
+        }
+    }
+}
+
+fn filter(args: &EventsArgs) -> EventFilter {
+    EventFilter {
+        checks: args.checks.clone(),
+        passes: args.passes,
+    }
+}
+
+/// Prints the last events; the moment of the newest one.
+fn recent(args: &EventsArgs, source: &ExplainSource) -> Result<Option<Moment>, String> {
+    let notes = source.recent(SEARCHED)?;
+    let wanted = |note: &&Note| {
+        let mut patterns = args.checks.iter();
+        let fits = patterns.any(|pattern| glob::matches(pattern, &note.check));
+        (args.passes || !is_pass(&note.decision)) && (args.checks.is_empty() || fits)
+    };
+    let newest = notes.iter().map(|note| note.at).max();
+    let mut last: Vec<_> = notes.iter().rev().filter(wanted).take(args.last).collect();
+    last.reverse();
+    for note in last {
+        print_line(args, &line(note), None);
+    }
+    Ok(newest)
+}
+
+/// Prints one event, unless it is no newer than `shown`.
+fn print_line(args: &EventsArgs, line: &str, shown: Option<Moment>) {
+    let event: Value = serde_json::from_str(line).unwrap_or_default();
+    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let at = rfc3339::parse(&text("at"));
+    if at.zip(shown).is_some_and(|(at, shown)| at <= shown) {
+        return;
+    }
+    match args.format {
+        EventsFormat::Json => say::out(line),
+        EventsFormat::Human => say::out(&format!(
+            "{}  {}: {}",
+            at.map(stamp).unwrap_or_default(),
+            visible::line(&text("check")),
+            visible::line(&text("text")),
+        )),
+    }
+}
