@@ -7,99 +7,27 @@ pub mod find;
 mod notify_test;
 mod programs;
 mod screen;
+mod status;
 mod table;
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
 use crate::cli::args::{
     ChecksArgs, ChosenArgs, HealthSetArgs, HoldArgs, NotifyCommand, PauseArgs, ProgramArgs,
-    RestartArgs, StatusArgs, WatchdogArgs,
+    RestartArgs, WatchdogArgs,
 };
 use crate::cli::exit::Exit;
-use crate::cli::render::paint::Paint;
 use crate::cli::render::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::health::{CheckView, PauseView, ProcessName, counted};
-use crate::terminal;
 
 use find::{FoundWatchdog, chosen, reply_text, watchdogs};
-
-/// The version of the keys of `status --json`. Keys may be added to it; a change of meaning is another version.
-const SCHEMA: u32 = 1;
+pub use status::status;
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// `httpok status`.
-pub fn status(args: &StatusArgs, env: Env<'_>) -> Exit {
-    let paint = Paint::of_stdout();
-    if !args.watch {
-        let columns = terminal::size(&std::io::stdout()).map(|(columns, _)| columns);
-        return finish("status", status_text(args, env, paint, columns));
-    }
-    let watched = screen::refresh(args.interval, |columns| {
-        // a watchdog that is restarted is waited for
-        status_text(args, env, paint, columns).unwrap_or_else(|why| why)
-    });
-    match watched {
-        Ok(()) => Exit::Ok,
-        Err(why) => finish("status", Err(format!("cannot show it: {why}"))),
-    }
-}
-
-fn status_text(
-    args: &StatusArgs,
-    env: Env<'_>,
-    paint: Paint,
-    columns: Option<usize>,
-) -> Result<String, String> {
-    let mut found = watchdogs(&args.place, env)?;
-    if !args.checks.is_empty() {
-        for name in &args.checks {
-            let mut known = found.iter().flat_map(|found| &found.snapshot.checks);
-            if !known.any(|check| check.name == *name) {
-                let known = found.iter().flat_map(|found| &found.snapshot.checks);
-                let names = known.map(|check| check.name.as_str());
-                return Err(find::no_such_check(name, names));
-            }
-        }
-        for FoundWatchdog {
-            snapshot, programs, ..
-        } in &mut found
-        {
-            programs.clear();
-            snapshot
-                .checks
-                .retain(|check| args.checks.contains(&check.name));
-        }
-        found.retain(|found| !found.snapshot.checks.is_empty());
-    }
-    if args.json {
-        return Ok(status_json(&found));
-    }
-    Ok(table::tables(&found, paint, columns))
-}
-
-/// A line for each watchdog. The manual page of `status` describes the keys.
-fn status_json(found: &[FoundWatchdog]) -> String {
-    let lines = found.iter().map(|found| {
-        json!({
-            "schema": SCHEMA,
-            "watchdog": found.watchdog,
-            "pid": found.pid,
-            "socket": found.target.to_string(),
-            "snapshot": found.snapshot,
-            "programs": found.programs,
-            "notifiers": found.notifiers,
-        })
-        .to_string()
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
 
 /// `httpok pause`.
 pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {

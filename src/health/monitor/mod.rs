@@ -1,8 +1,9 @@
 //! The only place where anything is decided: events in, effects out. Each check is a state machine of its own
 //! ([`CheckState`]), split into one file per kind of decision: `probing` begins probes, `counting` counts their
-//! results, `gates` says whether to act, `holds` what a person or a maintenance window holds back, `attempt` acts, `rolling` goes from one process to the next, `manual`
-//! restarts by hand, `pending` finishes restarts that were left unfinished, `warmup` warms up, `reporting`
-//! reports. `shared` is what the checks share. Here is the monitor, which routes; `view` only shows.
+//! results, `gates` says whether to act, `holds` what a person or a maintenance window holds back, `attempt` acts,
+//! `rolling` goes from one process to the next, `manual` restarts on request, `pending` finishes restarts that were
+//! left unfinished, `warmup` warms up, `reporting` reports, `reload` takes new definitions. `shared` is what the checks
+//! share. Here is the monitor, which routes; `view` only shows.
 
 mod attempt;
 mod counting;
@@ -14,6 +15,7 @@ mod manual;
 mod moments;
 mod pending;
 mod probing;
+mod reload;
 mod removed;
 mod reporting;
 mod rolling;
@@ -312,94 +314,6 @@ impl Monitor {
                 self.with(now, &check, effects, CheckState::probe_released);
             }
             self.retry_all(now, effects);
-        }
-    }
-
-    /// Takes new definitions. An equal check keeps all its state; a changed one keeps what is true of the
-    /// service (its incident, budget and pause) but counts anew; one that is gone is forgotten when its
-    /// action, if any, has ended.
-    fn reload(
-        &mut self,
-        now: Moment,
-        checks: Vec<Check>,
-        limits: Limits,
-        effects: &mut Vec<Effect>,
-    ) {
-        let new: BTreeMap<&str, &Check> = checks
-            .iter()
-            .map(|check| (check.name.as_str(), check))
-            .collect();
-        for (name, state) in &mut self.checks {
-            if new.get(name.as_str()) != Some(&&state.check) {
-                let mut cx = Context {
-                    now,
-                    shared: &mut self.shared,
-                    effects,
-                };
-                state.halt_between_parts_or_after(Halt::Changed, &mut cx);
-            }
-        }
-        let gone = |name: &&String| !new.contains_key(name.as_str());
-        let gone: Vec<_> = self.checks.keys().filter(gone).cloned().collect();
-        for name in &gone {
-            self.remove(now, name, effects);
-        }
-        self.shared.limits = limits;
-        let owned = self.pending_with_check();
-        let budgets: Vec<_> = self
-            .checks
-            .iter()
-            .map(|(name, state)| (name.clone(), state.check.policy.restarts))
-            .collect();
-        self.define(checks);
-        for (name, budget) in budgets {
-            self.with(now, &name, effects, |check, cx| {
-                if check.check.policy.restarts != budget {
-                    check.try_again(cx);
-                }
-            });
-        }
-        for process in owned {
-            // a check that is gone holds its pending restarts no longer
-            if !self.has_check(&process) {
-                self.retry(now, &process, effects);
-            }
-        }
-    }
-
-    fn define(&mut self, checks: Vec<Check>) {
-        self.order = checks.iter().map(|check| check.name.clone()).collect();
-        for check in checks {
-            if let Some(state) = self.checks.get_mut(&check.name) {
-                state.removed = false;
-            }
-            self.shared
-                .define_targets(&check.name, Some(&check.remedy.selection));
-            match self.checks.get_mut(&check.name) {
-                Some(state) if state.check == check => {}
-                Some(state) => {
-                    if state.check.warmup != check.warmup {
-                        state.warming = None;
-                    }
-                    if check.heartbeat.is_none() {
-                        state.memory.heartbeats = None;
-                    }
-                    state.check = check;
-                    state.forget_streak();
-                    state.missed = None;
-                    if !matches!(state.activity, Activity::Acting { .. }) {
-                        state.activity = Activity::Idle;
-                    }
-                }
-                None => {
-                    let name = check.name.clone();
-                    let state = match self.removed.remove(&name) {
-                        Some((_, before)) => before.again(check),
-                        None => CheckState::new(check, Memory::default()),
-                    };
-                    self.checks.insert(name, state);
-                }
-            }
         }
     }
 

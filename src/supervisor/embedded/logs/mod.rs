@@ -3,21 +3,18 @@
 //! here, too, and nothing in them is lost. Neither it nor the program notices the watchdog's end; the next watchdog
 //! finds both.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+mod outputs;
+mod tail;
+
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, absolute};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::SFlag;
-use nix::unistd::pipe2;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -25,14 +22,13 @@ use tokio::time::{Instant, sleep};
 
 use super::child::Child;
 use super::log_writer::{FINISH, arguments, reader_of, unread};
-use super::spec::{LogFile, Program, ProgramOutput, User};
+use super::spec::{LogFile, Program, ProgramOutput};
 use crate::blocking;
 use crate::exec::children;
-use crate::safe_path::{SafeDir, is};
-use crate::supervisor::OutputStream;
 
-/// A new log file's mode, but for the file mode creation mask.
-const MODE: u32 = 0o644;
+use outputs::{ChildOutputs, anchored, pipe_of, target};
+pub use outputs::{Outputs, Unconnected};
+pub use tail::tail;
 
 /// Before a writer that ended is replaced, so that one which always fails costs little.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -59,22 +55,6 @@ struct Writer {
     outdated: Notify,
     /// All that there was is written.
     over: AtomicBool,
-}
-
-/// A program's two outputs, for its process.
-pub struct Outputs {
-    pub stdout: Stdio,
-    pub stderr: Stdio,
-}
-
-/// The log that cannot be written, or the output of httpok that cannot be used, and why.
-pub type Unconnected = (Option<LogFile>, io::Error);
-
-/// What an output is, before it is a process's.
-enum OutputTarget {
-    Ready(Stdio),
-    /// To be written by a process of its own.
-    Pipe(LogFile),
 }
 
 impl LogWriters {
@@ -267,84 +247,6 @@ impl Writer {
     }
 }
 
-/// What one writer is to read, and where it is to put it.
-#[derive(Default)]
-struct ChildOutputs {
-    pipes: Vec<OwnedFd>,
-    logs: Vec<LogFile>,
-    /// The other end of each, until the program has it.
-    ends: Vec<OwnedFd>,
-}
-
-impl ChildOutputs {
-    fn add(&mut self, pipe: OwnedFd, log: LogFile) {
-        self.pipes.push(pipe);
-        self.logs.push(log);
-    }
-
-    /// The end of a pipe for `target`: both outputs get the same one if they go to the same file.
-    fn output(&mut self, target: OutputTarget, user: Option<&User>) -> Result<Stdio, Unconnected> {
-        let log = match target {
-            OutputTarget::Ready(stdio) => return Ok(stdio),
-            OutputTarget::Pipe(log) => log,
-        };
-        let known = self.logs.iter().position(|known| known.path == log.path);
-        let end = match known.and_then(|at| self.ends.get(at)) {
-            Some(end) => end.try_clone(),
-            None => self.pipe(log.clone(), user),
-        };
-        end.map(Stdio::from).map_err(|error| (Some(log), error))
-    }
-
-    fn pipe(&mut self, log: LogFile, user: Option<&User>) -> io::Result<OwnedFd> {
-        let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
-        if let Some(user) = user {
-            // So that the program may open /dev/stderr, which is this pipe.
-            std::os::unix::fs::fchown(&write, Some(user.uid), Some(user.gid))?;
-        }
-        self.ends.push(write.try_clone()?);
-        self.add(read, log);
-        Ok(write)
-    }
-}
-
-fn target(output: &ProgramOutput) -> Result<OutputTarget, Unconnected> {
-    Ok(match output {
-        ProgramOutput::Null => OutputTarget::Ready(Stdio::null()),
-        ProgramOutput::Inherit(stream) => {
-            let ours = match stream {
-                OutputStream::Stdout => io::stdout().as_fd().try_clone_to_owned(),
-                OutputStream::Stderr => io::stderr().as_fd().try_clone_to_owned(),
-            };
-            OutputTarget::Ready(ours.map_err(|error| (None, error))?.into())
-        }
-        ProgramOutput::File(log) => open(log).map_err(|error| (Some(log.clone()), error))?,
-    })
-}
-
-/// Whether `log` can be written is found out before the program starts.
-fn open(log: &LogFile) -> io::Result<OutputTarget> {
-    let (directory, name) = SafeDir::of_file(&log.path)?;
-    let is_special = directory.stat(&name).is_ok_and(|stat| {
-        [SFlag::S_IFIFO, SFlag::S_IFCHR]
-            .iter()
-            .any(|kind| is(&stat, *kind))
-    });
-    if is_special {
-        return Ok(OutputTarget::Ready(directory.special(&name)?.into()));
-    }
-    directory.append(&name, MODE)?;
-    Ok(OutputTarget::Pipe(anchored(log)))
-}
-
-/// With a path that means the same from every directory.
-fn anchored(log: &LogFile) -> LogFile {
-    LogFile {
-        path: absolute(&log.path).unwrap_or_else(|_| log.path.clone()),
-        ..log.clone()
-    }
-}
-
 /// Starts a process that reads `pipes` and writes `logs`. Blocks. Needs a runtime.
 fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
     let Some(first) = logs.first() else {
@@ -384,70 +286,10 @@ fn launch(pipes: &[OwnedFd], logs: &[LogFile]) -> io::Result<Child> {
     Child::of(child.id(), awaited)
 }
 
-/// The reading end of the pipe that is descriptor `number` of process `pid`.
-fn pipe_of(pid: u32, number: u32) -> Option<OwnedFd> {
-    let path = format!("/proc/{pid}/fd/{number}");
-    // To open something else might do something.
-    let target = std::fs::read_link(&path).ok()?;
-    if !target.as_os_str().as_encoded_bytes().starts_with(b"pipe:[") {
-        return None;
-    }
-    let pipe = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
-        .ok()?;
-    let is_pipe = pipe.metadata().ok()?.file_type().is_fifo();
-    is_pipe.then(|| pipe.into())
-}
-
 /// Whether all writers of `pipe` have closed it.
 fn is_hung_up(pipe: &OwnedFd) -> bool {
     let mut polled = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
     let asked = poll(&mut polled, PollTimeout::ZERO);
     let events = polled[0].revents().unwrap_or(PollFlags::empty());
     asked.is_ok() && events.contains(PollFlags::POLLHUP)
-}
-
-/// The last `bytes` bytes of the file at `path`, from a character's beginning on.
-pub fn tail(path: &Path, bytes: u16) -> io::Result<String> {
-    let (directory, name) = SafeDir::of_file(path)?;
-    let mut file = directory.read(&name)?;
-    let size = file.metadata()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(bytes.into())))?;
-    let mut end = Vec::new();
-    file.take(bytes.into()).read_to_end(&mut end)?;
-    let cut = if size > bytes.into() {
-        let within = |byte: &&u8| **byte & 0xC0 == 0x80;
-        end.iter().take(3).take_while(within).count()
-    } else {
-        0
-    };
-    Ok(String::from_utf8_lossy(&end[cut..]).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn a_tail_begins_with_a_whole_character() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("log");
-        fs::write(&path, "caf\u{e9}s \u{1f600}").unwrap();
-        for (bytes, text) in [
-            (0, ""),
-            (1, ""),
-            (3, ""),
-            (4, "\u{1f600}"),
-            (6, "s \u{1f600}"),
-            (7, "s \u{1f600}"),
-            (8, "\u{e9}s \u{1f600}"),
-            (99, "caf\u{e9}s \u{1f600}"),
-        ] {
-            assert_eq!(tail(&path, bytes).unwrap(), text, "{bytes}");
-        }
-    }
 }

@@ -1,0 +1,122 @@
+//! The words of a monitrc, and the statements that they make: a statement goes from one keyword to the next, whatever
+//! the lines are.
+
+/// A word of the file; what stood in quotes is one word.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Word {
+    pub text: String,
+    pub line: usize,
+    pub is_quoted: bool,
+}
+
+/// The words from one keyword to the next.
+pub(super) type Statement = Vec<Word>;
+
+fn words(text: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let mut rest = line.trim_start();
+        while let Some(first) = rest.chars().next() {
+            let (word, after, is_quoted) = match first {
+                '#' => break,
+                '"' | '\'' => {
+                    let inner = &rest[1..];
+                    let end = inner.find(first).unwrap_or(inner.len());
+                    (
+                        &inner[..end],
+                        inner.get(end + 1..).unwrap_or_default(),
+                        true,
+                    )
+                }
+                _ => {
+                    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+                    let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+                    (word, after, false)
+                }
+            };
+            words.push(Word {
+                text: word.to_owned(),
+                line: at + 1,
+                is_quoted,
+            });
+            rest = after.trim_start();
+        }
+    }
+    words
+}
+
+/// Where a statement begins, the words before it being `last`.
+fn begins(word: &Word, next: Option<&Word>, last: Option<&Word>) -> bool {
+    if word.is_quoted {
+        return false;
+    }
+    let lower = |word: Option<&Word>| {
+        word.map(|word| word.text.to_lowercase())
+            .unwrap_or_default()
+    };
+    let (next, last) = (lower(next), lower(last));
+    match word.text.to_lowercase().as_str() {
+        "set" | "include" | "if" | "else" | "depends" | "onreboot" | "noalert" | "mode" => {
+            last != "then"
+        }
+        "check" => true,
+        "start" | "stop" | "restart" => {
+            next.starts_with("program") || (last != "then" && next == "=")
+        }
+        "every" => !matches!(last.as_str(), "repeat" | "not"),
+        "not" => next == "every",
+        "alert" => last != "then" && last != "set",
+        "group" => last != "as" && last != "and",
+        _ => false,
+    }
+}
+
+/// The statements of a monitrc.
+pub(super) fn statements(text: &str) -> Vec<Statement> {
+    let words = words(text);
+    let mut found: Vec<Statement> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let last = at.checked_sub(1).map(|before| &words[before]);
+        match found.last_mut() {
+            Some(statement) if !begins(word, words.get(at + 1), last) => {
+                statement.push(word.clone())
+            }
+            _ => found.push(vec![word.clone()]),
+        }
+    }
+    found
+}
+
+/// The statement for a message, shortened.
+pub(super) fn shown(statement: &[Word]) -> String {
+    let words: Vec<_> = statement.iter().map(|word| word.text.as_str()).collect();
+    let text = words.join(" ");
+    match text.char_indices().nth(70) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
+    }
+}
+
+/// The word after `keyword`, and after the sign of equality where there is one.
+pub(super) fn after<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str> {
+    let at = statement
+        .iter()
+        .position(|word| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword))?;
+    let value = statement
+        .get(at + 1..)?
+        .iter()
+        .find(|word| !matches!(word.text.as_str(), "=" | "=="))?;
+    Some(&value.text)
+}
+
+/// Whether `keyword` occurs outside of quotes.
+pub(super) fn has(statement: &[Word], keyword: &str) -> bool {
+    statement
+        .iter()
+        .any(|word| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword))
+}
+
+/// The number after `keyword`.
+pub(super) fn number(statement: &[Word], keyword: &str) -> Option<u64> {
+    after(statement, keyword)?.parse().ok()
+}
