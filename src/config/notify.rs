@@ -25,6 +25,9 @@ const SECURE: &str = "smtp+starttls:// or smtps://";
 /// A report is not held for longer.
 const LONGEST_HELD: Duration = Duration::from_secs(3600);
 
+/// What lasts as long as this is reported.
+const LONGEST_LEAST: Duration = Duration::from_secs(86_400);
+
 /// Where notifications go.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NotifySettings {
@@ -85,6 +88,8 @@ fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpe
         pairs: false,
     };
     let held = own_down_after(table);
+    let least = table.get("min_duration");
+    let min_duration = least.as_ref().and_then(min_duration).unwrap_or_default();
     let mut ways = Vec::new();
     if let Some(mail) = table.table("mail") {
         ways.push(("mail", NotifierVia::Mail(mail_spec(&mail))));
@@ -96,6 +101,13 @@ fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpe
         let pairs = spec.as_ref().is_some_and(|spec| spec.format.pairs());
         if let (Some(value), true) = (&on, pairs) {
             check_pairs(value);
+        }
+        let is_repeated = spec.as_ref().is_some_and(|spec| spec.format.is_repeated());
+        if let (Some(value), true) = (&least, is_repeated) {
+            value.wrong(Diagnostic::new(
+                "min_duration for Alertmanager, which is sent what is open again and again",
+                "leave it out, and say group_wait in the route of Alertmanager",
+            ));
         }
         ways.extend(spec.map(|spec| ("webhook", NotifierVia::Webhook(spec))));
     }
@@ -127,7 +139,10 @@ fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpe
             pairs: matches!(&via, NotifierVia::Webhook(spec) if spec.format.pairs()),
             ..route.clone()
         },
-        down_after: held.unwrap_or(via.down_after()),
+        policy: NotifierPolicy {
+            down_after: held.unwrap_or(via.down_after()),
+            min_duration,
+        },
         via,
     });
     notifiers.collect()
@@ -326,6 +341,18 @@ fn own_down_after(table: &TomlTable<'_>) -> Option<Duration> {
         }
         Some(span)
     })
+}
+
+fn min_duration(value: &TomlValue<'_>) -> Option<Duration> {
+    let span = value.duration()?;
+    if span > LONGEST_LEAST {
+        value.wrong(Diagnostic::new(
+            "incidents of a day and more would not be reported",
+            "expected at most 24h",
+        ));
+        return None;
+    }
+    Some(span)
 }
 
 /// The name of a notifier, under which its notifications wait.

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::WallClock;
 use crate::config::settings::{CheckSettings, OnExit, Settings};
@@ -286,7 +285,11 @@ pub fn notifiers(
 ) -> anyhow::Result<Notifiers> {
     let mut notifiers = Notifiers::new();
     let notify = &settings.notify;
-    let mut add = |name: String, route: Route, down_after: Duration, via: &NotifierVia| {
+    let holding = |down_after| NotifierPolicy {
+        down_after,
+        ..NotifierPolicy::default()
+    };
+    let mut add = |name: String, route: Route, policy: NotifierPolicy, via: &NotifierVia| {
         let (address, notifier) = match via {
             NotifierVia::Mail(spec) => {
                 (mail_address(spec), mail_notifier(spec, run_options, host)?)
@@ -306,7 +309,7 @@ pub fn notifiers(
         let recipient = Recipient {
             address,
             route,
-            policy: NotifierPolicy { down_after },
+            policy,
             notifier,
         };
         if notifiers.insert(name.clone(), recipient).is_some() {
@@ -316,7 +319,12 @@ pub fn notifiers(
     };
     if let Some(spec) = &notify.mail {
         let via = NotifierVia::Mail(spec.clone());
-        add("mail".to_owned(), Route::default(), spec.down_after, &via)?;
+        add(
+            "mail".to_owned(),
+            Route::default(),
+            holding(spec.down_after),
+            &via,
+        )?;
     }
     for spec in &notify.webhooks {
         let route = Route {
@@ -326,7 +334,7 @@ pub fn notifiers(
         add(
             spec.name(),
             route,
-            spec.down_after,
+            holding(spec.down_after),
             &NotifierVia::Webhook(spec.clone()),
         )?;
     }
@@ -334,7 +342,7 @@ pub fn notifiers(
         add(
             spec.name.clone(),
             spec.route.clone(),
-            spec.down_after,
+            spec.policy,
             &spec.via,
         )?;
     }

@@ -12,6 +12,8 @@ pub struct NotifierPolicy {
     /// Zero: every report that a check is down is delivered at once, and there is exactly one of them before
     /// "recovered".
     pub down_after: Duration,
+    /// An incident that is over sooner, from its first fail, is not reported at all.
+    pub min_duration: Duration,
 }
 
 /// What becomes of a report at one notifier.
@@ -21,7 +23,8 @@ pub enum Delivery {
     None,
     /// It is delivered, as a report of this kind.
     AtOnce(ReportKind),
-    /// It is delivered after so long, unless a later report of its incident takes it back.
+    /// It is delivered after so long, unless a later report of its incident takes it back. It takes the place of an
+    /// earlier one that is still held.
     HeldFor(Duration),
     /// It takes back the held report of its incident, and `instead` is delivered. If that one is delivered already,
     /// `otherwise` is.
@@ -35,16 +38,45 @@ impl NotifierPolicy {
     /// For people: a restart that takes longer than this is worth two reports.
     pub const FOR_PEOPLE: Self = Self {
         down_after: Duration::from_secs(30),
+        min_duration: Duration::ZERO,
     };
 
     /// For programs, which pair what begins with what ends.
     pub const FOR_PROGRAMS: Self = Self {
         down_after: Duration::ZERO,
+        min_duration: Duration::ZERO,
     };
 
-    /// What becomes of a report of `kind` at a notifier that `takes` some kinds.
-    pub fn delivery(&self, kind: &ReportKind, takes: &dyn Fn(&ReportKind) -> bool) -> Delivery {
+    /// What becomes of a report of `kind` at a notifier that `takes` some kinds, so long after the first fail of its
+    /// incident.
+    pub fn delivery(
+        &self,
+        kind: &ReportKind,
+        takes: &dyn Fn(&ReportKind) -> bool,
+        age: Duration,
+    ) -> Delivery {
         let taken = |kind: ReportKind| takes(&kind).then_some(kind);
+        let left = self.min_duration.saturating_sub(age);
+        if !left.is_zero() {
+            match kind {
+                ReportKind::Down { state, .. } if takes(kind) => {
+                    let held = match state {
+                        DownState::Restarting => left.max(self.down_after),
+                        _ => left,
+                    };
+                    return Delivery::HeldFor(held);
+                }
+                ReportKind::GaveUp { .. } if takes(kind) => return Delivery::HeldFor(left),
+                ReportKind::Recovered { down } | ReportKind::Cured { down, .. } => {
+                    return Delivery::TakesBack {
+                        instead: None,
+                        // it was notified before `min_duration` was set
+                        otherwise: taken(ReportKind::Recovered { down: *down }),
+                    };
+                }
+                _ => {}
+            }
+        }
         match kind {
             ReportKind::Down {
                 state: DownState::Restarting,
@@ -173,12 +205,12 @@ mod tests {
         ];
         for (kind, people, programs) in table {
             assert_eq!(
-                NotifierPolicy::FOR_PEOPLE.delivery(&kind, &all),
+                NotifierPolicy::FOR_PEOPLE.delivery(&kind, &all, Duration::ZERO),
                 people,
                 "{kind:?}"
             );
             assert_eq!(
-                NotifierPolicy::FOR_PROGRAMS.delivery(&kind, &all),
+                NotifierPolicy::FOR_PROGRAMS.delivery(&kind, &all, Duration::ZERO),
                 programs,
                 "{kind:?}"
             );
@@ -197,22 +229,88 @@ mod tests {
         let is_recovered = |kind: &ReportKind| matches!(kind, ReportKind::Recovered { .. });
         let people = NotifierPolicy::FOR_PEOPLE;
         assert_eq!(
-            people.delivery(&cured, &is_cured),
+            people.delivery(&cured, &is_cured, Duration::ZERO),
             Delivery::AtOnce(cured.clone())
         );
         assert_eq!(
-            people.delivery(&cured, &is_recovered),
+            people.delivery(&cured, &is_recovered, Duration::ZERO),
             Delivery::AtOnce(recovered.clone())
         );
-        assert_eq!(people.delivery(&cured, &|_| false), Delivery::None);
         assert_eq!(
-            people.delivery(&cured, &|kind| is_down(kind) || is_recovered(kind)),
+            people.delivery(&cured, &|_| false, Duration::ZERO),
+            Delivery::None
+        );
+        assert_eq!(
+            people.delivery(
+                &cured,
+                &|kind| is_down(kind) || is_recovered(kind),
+                Duration::ZERO
+            ),
             Delivery::TakesBack {
                 instead: None,
                 otherwise: Some(recovered.clone()),
             },
             "what is over within the time is not reported as down"
         );
-        assert_eq!(people.delivery(&recovered, &is_down), Delivery::None);
+        assert_eq!(
+            people.delivery(&recovered, &is_down, Duration::ZERO),
+            Delivery::None
+        );
+    }
+
+    #[test]
+    fn incident_that_is_over_within_min_duration_is_not_reported() {
+        let span = Duration::from_secs;
+        let policy = NotifierPolicy {
+            min_duration: span(120),
+            ..NotifierPolicy::FOR_PEOPLE
+        };
+        let all = |_: &ReportKind| true;
+        let held = |seconds| Delivery::HeldFor(span(seconds));
+        let restarting = down(DownState::Restarting, false);
+        let not_back = down(DownState::NotBack { after: span(9) }, true);
+        let gave_up = ReportKind::GaveUp {
+            rearm: None,
+            budget: None,
+            used: Vec::new(),
+        };
+        for (kind, age, expected) in [
+            (down(DownState::NotifyOnly, false), 20, held(100)),
+            // whichever ends later
+            (restarting.clone(), 20, held(100)),
+            (restarting.clone(), 110, held(30)),
+            (not_back, 50, held(70)),
+            (gave_up.clone(), 119, held(1)),
+            (
+                ReportKind::Degraded,
+                0,
+                Delivery::AtOnce(ReportKind::Degraded),
+            ),
+        ] {
+            assert_eq!(
+                policy.delivery(&kind, &all, span(age)),
+                expected,
+                "{kind:?}"
+            );
+        }
+        let usual = NotifierPolicy::FOR_PEOPLE;
+        for kind in [restarting, gave_up] {
+            let late = policy.delivery(&kind, &all, span(120));
+            assert_eq!(late, usual.delivery(&kind, &all, span(120)), "{kind:?}");
+        }
+        let recovered = ReportKind::Recovered { down: span(60) };
+        let cured = ReportKind::Cured {
+            down: span(60),
+            after: span(5),
+        };
+        for kind in [&recovered, &cured] {
+            let expected = Delivery::TakesBack {
+                instead: None,
+                otherwise: Some(recovered.clone()),
+            };
+            assert_eq!(policy.delivery(kind, &all, span(60)), expected, "{kind:?}");
+            let late = policy.delivery(kind, &all, span(121));
+            assert_eq!(late, usual.delivery(kind, &all, span(121)), "{kind:?}");
+        }
     }
 }

@@ -164,8 +164,8 @@ pub struct NotifierSpec {
     pub name: String,
     /// Which reports it gets.
     pub route: Route,
-    /// How long it holds the report that a check is being restarted.
-    pub down_after: Duration,
+    /// When it delivers them.
+    pub policy: NotifierPolicy,
     /// How it is reached.
     pub via: NotifierVia,
 }

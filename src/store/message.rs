@@ -49,7 +49,8 @@ pub enum Queueing {
     /// As it is.
     #[default]
     AtOnce,
-    /// It is not delivered before this, and until then a later message of its incident may take it back.
+    /// It is not delivered before this, and until then a later message of its incident may take it back. It takes the
+    /// place of one of its incident that is held.
     HeldUntil(Moment),
     /// It takes back the held message of its incident, and `instead` is queued. If none is held any more, `otherwise`
     /// is.

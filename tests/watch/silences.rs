@@ -120,3 +120,30 @@ fn maintenance_window_holds_restarts_and_mails_until_it_is_taken_out() {
     wait_until("down and recovered", LIMIT, || subjects(&server).len() == 2);
     assert!(watchdog.err.text().contains("maintenance is over"));
 }
+
+#[test]
+fn incident_shorter_than_min_duration_is_not_reported() {
+    let stage = Stage::with(&[]);
+    let notify = "[[notify]]\nname = \"pager\"\nmin_duration = \"4s\"\n\
+                  exec = [\"sh\", \"-c\", \"echo $HTTPOK_CHECK $HTTPOK_KIND >> told\"]\n";
+    let check = "state_dir = \"state\"\n[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nevery = \"200ms\"\nfail_after = 2\n\
+                 grace = 0\n";
+    let answer = |status: &'static str| stage.site.answer("/shop", move || says(status, ""));
+    answer("500 Oh");
+    stage.configure(&[check, notify].concat());
+    let watchdog = stage.watch_file();
+    watchdog
+        .err
+        .wait("it is down", |said| said.contains("is down"));
+    answer("200 OK");
+    watchdog
+        .err
+        .wait("it is over", |said| said.contains("passes again"));
+    answer("500 Oh");
+    let told = || stage.supervisord.file("told");
+    wait_until("the second one is reported", LIMIT, || !told().is_empty());
+    answer("200 OK");
+    wait_until("and its end", LIMIT, || told().lines().count() == 2);
+    assert_eq!(told(), "shop down\nshop recovered\n");
+    assert_eq!(watchdog.err.text().matches("passes again").count(), 2);
+}

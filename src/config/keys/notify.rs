@@ -156,7 +156,7 @@ pub static NOTIFY: Section = Section {
     )
 };
 
-static NOTIFY_KEYS: [Key; 8] = [
+static NOTIFY_KEYS: [Key; 9] = [
     required(
         "name",
         Kind::Named("1 to 64 characters"),
@@ -190,6 +190,13 @@ static NOTIFY_KEYS: [Key; 8] = [
         "That a check is down and being restarted is held for so long, at most 1h.",
     )
     .default_words("30s for mails, else 0s"),
+    defaulted(
+        "min_duration",
+        SPAN_OR_ZERO,
+        "\"0s\"",
+        "An incident that is over sooner after its first fail is not reported here, at most 24h.",
+    )
+    .example("\"2m\""),
     optional(
         "exec",
         Kind::Command,

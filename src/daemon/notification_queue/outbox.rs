@@ -148,9 +148,10 @@ impl Outbox {
             true => Some(json.clone()),
             false => self.queued(&report.with_kind(kind.clone())).ok(),
         };
+        let age = report.at.since(report.incident.since);
         let row = |addressee: &Addressee| {
             let takes = |kind: &ReportKind| addressee.route.takes(&report.with_kind(kind.clone()));
-            match addressee.policy.delivery(&report.kind, &takes) {
+            match addressee.policy.delivery(&report.kind, &takes, age) {
                 policy::Delivery::None => None,
                 policy::Delivery::AtOnce(kind) => {
                     Some(message(addressee, Queueing::AtOnce, text(&kind)?))

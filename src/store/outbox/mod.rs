@@ -51,7 +51,11 @@ pub(super) fn enqueue(
     let mut dropped = Vec::new();
     for message in messages {
         let json = match &message.queueing {
-            Queueing::AtOnce | Queueing::HeldUntil(_) => Some(&message.json),
+            Queueing::AtOnce => Some(&message.json),
+            Queueing::HeldUntil(_) => {
+                take_back(conn, message)?;
+                Some(&message.json)
+            }
             Queueing::TakesBack { instead, otherwise } => match take_back(conn, message)? {
                 true => instead.as_ref(),
                 false => otherwise.as_ref(),

@@ -271,3 +271,35 @@ fn another_watchdog_delivers_only_to_the_same_address() {
     assert_eq!(inherit(&conn, "a", &claim("b")), Ok(1));
     assert_eq!(next(&conn, 10, "b"), "i 1", "its owner is known to be gone");
 }
+
+#[test]
+fn held_message_is_replaced_by_a_later_held_one_and_taken_back_by_the_end() {
+    let conn = outbox();
+    let put = |number, created, queueing| {
+        let message = OutboxMessage {
+            queueing,
+            ..message("i", number, created)
+        };
+        enqueue(&conn, "a", &[message], OutboxBounds::USUAL).expect("noted");
+    };
+    let held = |until| Queueing::HeldUntil(Moment::from_secs(until));
+    let end = |text: &str| Queueing::TakesBack {
+        instead: None,
+        otherwise: Some(text.to_owned()),
+    };
+    put(1, 10, held(100));
+    put(2, 20, held(100));
+    assert_eq!(next(&conn, 50, "a"), "at 100");
+    put(3, 60, end("\"over\""));
+    assert_eq!(
+        next(&conn, 200, "a"),
+        "nothing",
+        "it was over within the time"
+    );
+    put(4, 210, held(300));
+    put(5, 220, held(300));
+    assert_eq!(next(&conn, 300, "a"), "i 5", "and not 4");
+    delivered(&conn, id_of(&conn, "i", 5)).expect("done");
+    put(6, 310, end("\"over\""));
+    assert_eq!(next(&conn, 310, "a"), "i 6");
+}
