@@ -18,6 +18,8 @@ mod fixture;
 mod group;
 #[path = "embedded/hung_files.rs"]
 mod hung_files;
+#[path = "embedded/keeper.rs"]
+mod keeper;
 #[path = "support/lease.rs"]
 mod lease;
 #[path = "embedded/logs.rs"]
@@ -31,6 +33,9 @@ mod process;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod program;
+#[path = "support/pty.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod pty;
 #[path = "embedded/reload.rs"]
 mod reload;
 #[path = "embedded/restarts.rs"]
@@ -45,6 +50,8 @@ mod site;
 #[path = "embedded/states.rs"]
 mod states;
 mod support;
+#[path = "embedded/terminal.rs"]
+mod terminal;
 #[path = "embedded/test_host.rs"]
 mod test_host;
 

@@ -33,16 +33,19 @@ use std::path::Path;
 use anstream::adapter::strip_str;
 
 use crate::action;
-use crate::supervisor::embedded::{LOG_WRITER, run_log_writer};
+use crate::supervisor::embedded::{KEEPER, LOG_WRITER, run_keeper, run_log_writer};
 
 use args::{CliCommand, GenerateCommand, HealthCommand};
 use exit::Exit;
 
 /// Runs the program whose command line is `argv`, its own name first; returns its exit status.
 pub fn main(argv: Vec<OsString>) -> i32 {
-    // Ourselves, to write a program's logs or a core: not for users.
+    // Ourselves, to write a program's logs or a core, or to end what a killed `run` has left: not for users.
     if argv.get(1).is_some_and(|word| word == LOG_WRITER) {
         return run_log_writer(&argv[2..]);
+    }
+    if argv.get(1).is_some_and(|word| word == KEEPER) {
+        return run_keeper(&argv[2..]);
     }
     if argv.get(1).is_some_and(|word| word == action::DUMP) {
         return action::run_dump(&argv[2..]);

@@ -1,14 +1,15 @@
 //! `httpok run`: starts one command under our own supervisor and watches it. No other software is needed.
 //! When the command ends by itself so do we, with its exit code; when a signal asks us to end, it is stopped.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::config::settings::{CheckSettings, Settings};
 use crate::daemon::wiring::RunOptions;
 use crate::daemon::{RunCounts, Ticks};
 use crate::health::counted;
-use crate::health::{Backend, Target};
-use crate::supervisor::embedded::{self, Embedded, Forwarder, Program};
+use crate::health::{Backend, ProcessName, Target};
+use crate::supervisor::embedded::{self, Embedded, Forwarder, Keeper, Program};
 use crate::terminal;
 use crate::tick::Signals;
 
@@ -56,7 +57,16 @@ pub fn run(args: &RunArgs) -> i32 {
     };
     let FinishedRun { code, counts } = live.block_on(|parts, stderr, logger| async move {
         embedded::become_subreaper()?;
-        let program = Program::foreground(&name, args.command.clone());
+        let mut terminal = embedded::Terminal::of_stdin();
+        let program = Program {
+            takes_terminal: terminal.is_some(),
+            ..Program::foreground(&name, args.command.clone())
+        };
+        let mut keeper = Keeper::start(&program.mark())
+            .inspect_err(|why| {
+                tracing::warn!("a command outlives httpok when that is killed: {why}")
+            })
+            .ok();
         let process = program.full_name();
         let embedded = Embedded::new(vec![program]);
         let mut parts = parts;
@@ -75,6 +85,8 @@ pub fn run(args: &RunArgs) -> i32 {
                 _ = embedded.over(&process) => {}
                 _ = forwarder.forward(&embedded, &process) => {}
                 _ = embedded::reap_orphans() => {}
+                never = told(keeper.as_mut(), &embedded) => match never {},
+                never = in_front(terminal.as_mut(), &embedded, &process) => match never {},
             }
         };
         let (ending, counts) = watchdog.run_until(signals, over).await;
@@ -84,6 +96,10 @@ pub fn run(args: &RunArgs) -> i32 {
             // who asks once more does not want to wait
             () = again.stop() => embedded.shutdown(Duration::ZERO).await,
         }
+        if let Some(keeper) = keeper {
+            keeper.dismiss();
+        }
+        drop(terminal);
         let code = embedded.exit_code(&process);
         let exit = handover::exit_of(ending, &stderr);
         let code = code.unwrap_or_else(|| exit.code().into());
@@ -94,6 +110,26 @@ pub fn run(args: &RunArgs) -> i32 {
         say::err(&line);
     }
     code
+}
+
+/// The keeper, if there is one, knows what is started.
+async fn told(keeper: Option<&mut Keeper>, embedded: &Embedded) -> Infallible {
+    match keeper {
+        Some(keeper) => keeper.follow(embedded).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The command has the terminal, if there is one.
+async fn in_front(
+    terminal: Option<&mut embedded::Terminal>,
+    embedded: &Embedded,
+    process: &ProcessName,
+) -> Infallible {
+    match terminal {
+        Some(terminal) => terminal.follow(embedded, process).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The check's and the program's name: the command's, without its path.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::wait_until;
+use super::support::wait_until;
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -100,7 +100,14 @@ pub enum CliCommand {
     /// needed.
     ///
     /// When the command ends by itself so does httpok, with its exit code. SIGTERM and Ctrl-C stop the
-    /// command and then httpok; SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH go through to the command.
+    /// command and then httpok; SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH go through to the command. A
+    /// start that fails after a restart is tried again.
+    ///
+    /// At a terminal the command is in the foreground, as without httpok: it reads what is typed, and gets
+    /// Ctrl-C, which does not reach httpok then, and Ctrl-Z, which suspends both.
+    ///
+    /// When httpok is killed, so is the command with all that it has started, in its group or outside. Only a
+    /// process that left its session and its parent and cleared its environment escapes that.
     #[command(
         override_usage = "httpok run [OPTIONS]... --url URL -- COMMAND [ARG]...",
         after_long_help = examples::help(examples::RUN)

@@ -54,17 +54,24 @@ impl ProcessFamily {
 
     fn find(&self, rows: &[ProcessRow], is_its_orphan: impl Fn(u32) -> bool) -> Vec<FamilyMember> {
         let ourselves = std::process::id();
+        let is_orphan = |row: &&ProcessRow| row.parent == ourselves && is_its_orphan(row.pid);
+        let orphans = rows.iter().filter(|row| self.can_be(row)).filter(is_orphan);
+        self.with_descendants(rows, orphans.map(|row| row.pid).collect())
+    }
+
+    /// Whether it is young enough, and neither the leader nor ourselves.
+    fn can_be(&self, row: &ProcessRow) -> bool {
+        row.started >= self.started && row.pid != self.leader && row.pid != std::process::id()
+    }
+
+    /// What lives of `found`, of its group and session, and of all their descendants.
+    fn with_descendants(&self, rows: &[ProcessRow], mut found: BTreeSet<u32>) -> Vec<FamilyMember> {
         let is_reused = |row: &ProcessRow| row.pid == self.leader && row.started != self.started;
         let reused = rows.iter().any(is_reused);
-        let can_be = |row: &&ProcessRow| {
-            row.started >= self.started && row.pid != self.leader && row.pid != ourselves
-        };
-        let rows: Vec<_> = rows.iter().filter(can_be).collect();
-        let mut found = BTreeSet::new();
+        let rows: Vec<_> = rows.iter().filter(|row| self.can_be(row)).collect();
         for row in &rows {
             let together = row.group == self.leader || row.session == self.leader;
-            let orphan = || row.parent == ourselves && is_its_orphan(row.pid);
-            if (together && !reused) || orphan() {
+            if together && !reused && self.leader != 0 {
                 found.insert(row.pid);
             }
         }
@@ -83,6 +90,35 @@ impl ProcessFamily {
         let members = rows.iter().filter(living);
         members.map(|row| (row.pid, row.started)).collect()
     }
+}
+
+/// All processes of `leaders` and with `mark` in their environment, the leaders themselves and all descendants among them.
+pub fn all_of(leaders: &[ProcessFamily], mark: &str) -> io::Result<Vec<FamilyMember>> {
+    let ourselves = std::process::id();
+    let rows = rows()?;
+    let mut found: BTreeSet<FamilyMember> = BTreeSet::new();
+    let marked = ProcessFamily {
+        leader: 0,
+        started: 0,
+        mark: mark.to_owned(),
+    };
+    for family in leaders.iter().chain([&marked]) {
+        let has_our_mark = |row: &ProcessRow| row.pid != ourselves && has_mark(row.pid, mark);
+        let roots = rows
+            .iter()
+            .filter(|row| has_our_mark(row))
+            .map(|row| row.pid);
+        found.extend(family.with_descendants(&rows, roots.collect()));
+        let is_leader = |row: &&ProcessRow| {
+            (row.pid, row.started) == (family.leader, family.started) && !row.is_zombie
+        };
+        found.extend(
+            rows.iter()
+                .filter(is_leader)
+                .map(|row| (row.pid, row.started)),
+        );
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// Sends each of `members` that still lives the signal with this number.

@@ -65,6 +65,7 @@ impl JobHandle {
             state: UnitState::Stopped,
             record: None,
             started: None,
+            restarted: false,
             last: None,
             crashes: 0,
             expected: false,

@@ -190,6 +190,7 @@ struct Preparation {
     umask: Option<libc::mode_t>,
     user: Option<(libc::uid_t, libc::gid_t, Vec<libc::gid_t>)>,
     parent: Option<libc::pid_t>,
+    takes_terminal: bool,
     directory: Option<CString>,
 }
 
@@ -206,6 +207,7 @@ impl Preparation {
                 .as_ref()
                 .map(|user| (user.uid, user.gid, user.groups.clone())),
             parent: program.dies_with_us.then_some(parent),
+            takes_terminal: program.takes_terminal,
             directory: directory
                 .map(|path| CString::new(path.as_os_str().as_bytes()))
                 .transpose()?,
@@ -217,8 +219,11 @@ impl Preparation {
     fn run(&self) -> io::Result<()> {
         // SAFETY: system calls with integers and with pointers to memory that outlives them.
         unsafe {
-            // A session of its own: its group can be signalled as one, and no terminal's end reaches it.
-            tried(SpawnStep::Session, libc::setsid())?;
+            match self.takes_terminal {
+                true => take_terminal()?,
+                // A session of its own: its group can be signalled as one, and no terminal's end reaches it.
+                false => tried(SpawnStep::Session, libc::setsid())?,
+            }
             if let Some(note) = &self.note {
                 // The parent checks whether this succeeded.
                 let _ = notes::sign(note.as_raw_fd());
@@ -267,6 +272,24 @@ impl Preparation {
         }
         Ok(())
     }
+}
+
+/// A group of its own, in the foreground of the terminal if its parent's was.
+///
+/// # Safety
+/// For a process that has one thread.
+unsafe fn take_terminal() -> io::Result<()> {
+    // SAFETY: integers.
+    unsafe {
+        let was_in_front = libc::tcgetpgrp(0) == libc::getpgrp();
+        tried(SpawnStep::Session, libc::setpgid(0, 0))?;
+        if was_in_front {
+            libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+            // a terminal that is gone is not missed
+            libc::tcsetpgrp(0, libc::getpid());
+        }
+    }
+    Ok(())
 }
 
 /// # Safety

@@ -62,6 +62,8 @@ pub struct Program {
     pub priority: i32,
     /// It is killed when httpok ends for any reason.
     pub dies_with_us: bool,
+    /// Its group is in the foreground of our terminal, as long as we are.
+    pub takes_terminal: bool,
 }
 
 /// A user with the groups it is in, as numbers: names were resolved when the configuration was read, because a
@@ -157,6 +159,7 @@ impl Program {
             killasgroup: true,
             priority: 999,
             dies_with_us: false,
+            takes_terminal: false,
         }
     }
 
@@ -183,7 +186,12 @@ impl Program {
 
     /// The value that identifies its processes among those of other programs.
     pub fn mark(&self) -> String {
-        format!("{}:{}", self.group, self.name)
+        let name = format!("{}:{}", self.group, self.name);
+        match self.dies_with_us {
+            // another `run` may have a program of this name
+            true => format!("{name} of {}", std::process::id()),
+            false => name,
+        }
     }
 
     /// Its full name.

@@ -14,6 +14,8 @@ pub struct ProgramStatus {
     pub record: Option<ProcessRecord>,
     /// When it was last started, in clock ticks since the machine's start.
     pub started: Option<u64>,
+    /// It ran before, and was started by request.
+    pub restarted: bool,
     /// How its last process ended.
     pub last: Option<ProcessExit>,
     /// So often it ended by itself and was started again.
@@ -77,15 +79,18 @@ impl ProgramStatus {
         }
     }
 
-    /// Whether it has ended by itself. One that ran before and whose new process cannot be created is
-    /// tried again from time to time.
+    /// Whether it has ended by itself. A start in vain is tried again when it ran before: from time to time when its new
+    /// process cannot be created, and by its check when that has restarted it and it has failed.
     pub fn is_over(&self) -> bool {
-        let tried_again = matches!(
-            self.state,
+        let tried_again = match &self.state {
             UnitState::Fatal {
-                why: StartFailure::Spawn(_)
-            }
-        ) && self.started.is_some();
+                why: StartFailure::Spawn(_),
+            } => self.started.is_some(),
+            UnitState::Fatal {
+                why: StartFailure::Quick(_),
+            } => self.restarted && !self.expected,
+            _ => false,
+        };
         self.state.over() && !tried_again
     }
 
@@ -147,6 +152,7 @@ mod tests {
 
     fn status(state: UnitState, last: Option<ProcessExit>) -> ProgramStatus {
         ProgramStatus {
+            restarted: false,
             state,
             record: None,
             started: Some(0),

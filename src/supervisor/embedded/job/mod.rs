@@ -24,8 +24,11 @@ use super::note_writer::NoteWriter;
 use super::spawner::{HungStart, Spawners};
 use super::spec::Program;
 use super::status::{ProgramEnd, ProgramStatus};
-use super::unit::{ProgramUnit, UnitEffect, UnitEvent, UnitState};
+use super::unit::{ProgramUnit, Rules, UnitEffect, UnitEvent, UnitState};
 use crate::health::Moment;
+
+/// A restart of a command in the foreground has worked when it is up for so long.
+const RESTARTED_AFTER: Duration = Duration::from_secs(1);
 
 /// What all jobs share.
 #[derive(Debug)]
@@ -60,6 +63,8 @@ pub struct ProgramJob {
     /// How often in a row it ended by itself and was started again, since it was last started by request.
     crashes: u32,
     started: Option<u64>,
+    /// It ran before, and was started by request.
+    restarted: bool,
     starting: Vec<ReplySender>,
     stopping: Vec<ReplySender>,
     answers: Vec<(ReplySender, Result<(), ProgramError>)>,
@@ -87,6 +92,7 @@ impl ProgramJob {
             last: None,
             crashes: 0,
             started: None,
+            restarted: false,
             starting: Vec::new(),
             stopping: Vec::new(),
             answers: Vec::new(),
@@ -129,7 +135,10 @@ impl ProgramJob {
                 self.begin(record).await;
                 self.answers.push((ticket, Ok(())));
             }
-            JobRequest::Start(ticket) => self.start(ticket).await,
+            JobRequest::Start(ticket) => {
+                self.prove_restart();
+                self.start(ticket).await;
+            }
             JobRequest::Stop(ticket) => {
                 self.stopping.push(ticket);
                 self.handle(match self.left {
@@ -163,6 +172,18 @@ impl ProgramJob {
                 self.start_what_failed().await;
                 self.answers.push((ticket, Ok(())));
             }
+        }
+    }
+
+    /// A command in the foreground counts as up at once; but when it is restarted it has to stay up for a moment, so that a
+    /// start in vain is tried again and is not taken for its own end.
+    fn prove_restart(&mut self) {
+        if self.started.is_some() && self.program.dies_with_us {
+            self.restarted = true;
+            self.unit.set_rules(Rules {
+                startsecs: RESTARTED_AFTER,
+                ..self.program.rules()
+            });
         }
     }
 

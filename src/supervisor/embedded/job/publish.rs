@@ -24,6 +24,7 @@ impl ProgramJob {
             state: self.unit.state().clone(),
             record,
             started: self.started,
+            restarted: self.restarted,
             last: self.last,
             crashes: self.crashes,
             expected: self.program.is_expected(self.last),
