@@ -20,6 +20,8 @@ mod heartbeats;
 mod keys;
 #[path = "serve/lines.rs"]
 mod lines;
+#[path = "serve/openapi.rs"]
+mod openapi;
 #[path = "serve/other_clients.rs"]
 mod other_clients;
 #[path = "serve/page.rs"]

@@ -12,7 +12,7 @@ use super::reply::Reply;
 use crate::health::{Incident, public_json};
 
 /// What can be done about one check.
-const ACTIONS: [&str; 5] = ["pause", "silence", "resume", "restart", "reset"];
+pub const ACTIONS: [&str; 5] = ["pause", "silence", "resume", "restart", "reset"];
 
 /// The version of the keys of what is read. Keys may be added to it; a change of meaning is another version.
 pub const SCHEMA: u32 = 1;
@@ -86,7 +86,8 @@ pub async fn answer(
             Ok(()) => change(app, body.to_vec()).await,
             Err(refused) => refused,
         },
-        // answered as a stream
+        // answered in `http`
+        Api::OpenApi => Reply::error(StatusCode::NOT_FOUND, "there is no description here"),
         Api::Events => Reply::error(StatusCode::NOT_FOUND, "events are a stream"),
         Api::Heartbeat(_) => Reply::error(
             StatusCode::FORBIDDEN,

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::route::{self, Api, Route, allow};
 use super::sse::{self, SseBody};
-use super::{App, ServerSettings, accept, gzip, key};
+use super::{App, ServerSettings, accept, gzip, key, openapi};
 use crate::blocking;
 use crate::serve::events::{EventFilter, EventFollower};
 use crate::serve::reply::Reply;
@@ -86,12 +86,17 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
                 .with("Allow", allow(ANY))
                 .into();
         }
-        return Reply::text(StatusCode::NOT_FOUND, "nothing is served here\n").into();
+        return refusal(
+            path,
+            StatusCode::NOT_FOUND,
+            "nothing is served here".to_owned(),
+        )
+        .into();
     };
     let methods = route.methods();
     if !methods.contains(&head.method) {
-        let text = format!("{} is not for {path}\n", head.method);
-        return Reply::text(StatusCode::METHOD_NOT_ALLOWED, text)
+        let text = format!("{} is not for {path}", head.method);
+        return refusal(path, StatusCode::METHOD_NOT_ALLOWED, text)
             .with("Allow", allow(methods))
             .into();
     }
@@ -118,6 +123,10 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
     };
     let reply = match route {
         Route::Api(Api::Events) => return follow(app, head),
+        Route::Api(Api::OpenApi) => {
+            let document = openapi::document(settings.spec.unavailable);
+            Reply::json(StatusCode::OK, &document)
+        }
         // without keys nothing else may change anything
         Route::Api(Api::Heartbeat(check)) if has_token || !settings.keys.is_empty() => {
             api::heartbeat(app, &check, head.uri.query(), &body).await
@@ -188,6 +197,14 @@ fn show(
         Route::CheckPage(_) | Route::IncidentPage(_) | Route::Form { .. } | Route::Api(_) => {
             Reply::text(StatusCode::NOT_FOUND, "")
         }
+    }
+}
+
+/// A refusal in the manner of the API, or for people.
+fn refusal(path: &str, status: StatusCode, text: String) -> Reply {
+    match path.starts_with("/api/v1/") {
+        true => Reply::error(status, text),
+        false => Reply::text(status, text + "\n"),
     }
 }
 

@@ -5,6 +5,8 @@ mod answer;
 mod connection;
 mod gzip;
 mod key;
+mod openapi;
+mod paths;
 pub mod route;
 mod sse;
 mod wire;

@@ -1,8 +1,10 @@
-//! Which path means what, who may ask for it, and how. Paths and queries are decoded here.
+//! What a path means, who may ask for it, and how. The table is in `paths`; paths and queries are decoded here.
 
 use hyper::Method;
 
 use percent_encoding::percent_decode_str;
+
+use super::paths::PATHS;
 
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub enum Api {
         check: String,
         action: String,
     },
+    /// The description of all this.
+    OpenApi,
     /// What is decided, as a stream.
     Events,
     /// A heartbeat of a check.
@@ -55,40 +59,12 @@ const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 const WRITE: &[Method] = &[Method::POST, Method::OPTIONS];
 
 impl Route {
-    /// The meaning of `path`.
+    /// The meaning of `path`: the first of [`PATHS`] that it fits.
     pub fn of(path: &str) -> Option<Self> {
-        let route = match path {
-            "/health" => Self::Health,
-            "/ready" => Self::Ready,
-            "/jobs" => Self::Jobs,
-            "/healthy" => Self::Healthy,
-            "/api/check-liveness/v1" => Self::Liveness,
-            "/metrics" => Self::Metrics,
-            "/status.json" => Self::StatusJson,
-            "/rpc" => Self::Rpc,
-            "/" => Self::Page,
-            "/style.css" => Self::Asset("style.css"),
-            "/live.js" => Self::Asset("live.js"),
-            "/icon.svg" | "/favicon.ico" => Self::Asset("icon.svg"),
-            _ => match path.strip_prefix("/api/v1/") {
-                Some(rest) => Self::Api(Api::of(rest)?),
-                None => return Self::of_page(path),
-            },
-        };
-        Some(route)
-    }
-
-    fn of_page(path: &str) -> Option<Self> {
-        let parts: Vec<_> = path.split('/').skip(1).collect();
-        match parts.as_slice() {
-            ["check", name] if !name.is_empty() => Some(Self::CheckPage(decoded(name))),
-            ["check", name, action] if !name.is_empty() => Some(Self::Form {
-                check: decoded(name),
-                action: (*action).to_owned(),
-            }),
-            ["incident", id] if !id.is_empty() => Some(Self::IncidentPage(decoded(id))),
-            _ => None,
-        }
+        PATHS.iter().find_map(|served| {
+            let values = fitting(served.path, path)?;
+            Some((served.make)(values))
+        })
     }
 
     /// The methods that it knows.
@@ -110,28 +86,6 @@ impl Route {
 }
 
 impl Api {
-    fn of(rest: &str) -> Option<Self> {
-        let parts: Vec<_> = rest.split('/').map(decoded).collect();
-        let parts: Vec<_> = parts.iter().map(String::as_str).collect();
-        Some(match parts.as_slice() {
-            ["status"] => Self::Status,
-            ["checks"] => Self::Checks,
-            ["checks", name] => Self::Check((*name).to_owned()),
-            ["checks", name, action] => Self::Act {
-                check: (*name).to_owned(),
-                action: (*action).to_owned(),
-            },
-            ["control"] => Self::Control,
-            ["incidents"] => Self::Incidents,
-            ["incidents", id] => Self::Incident((*id).to_owned()),
-            ["events"] => Self::Events,
-            ["heartbeat", name] => Self::Heartbeat((*name).to_owned()),
-            ["reload"] => Self::Reload,
-            ["health"] => Self::SetHealth,
-            _ => return None,
-        })
-    }
-
     const fn methods(&self) -> &'static [Method] {
         match self {
             Self::Control
@@ -140,6 +94,21 @@ impl Api {
             | Self::Reload
             | Self::SetHealth => WRITE,
             _ => READ,
+        }
+    }
+}
+
+/// The decoded values of the names in `pattern`, when `path` fits it. None of them is empty.
+fn fitting(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
+    let mut values = Vec::new();
+    loop {
+        match (wanted.next(), found.next()) {
+            (None, None) => return Some(values),
+            (Some(name), Some("")) if name.starts_with('{') => return None,
+            (Some(name), Some(value)) if name.starts_with('{') => values.push(decoded(value)),
+            (Some(name), Some(part)) if name == part => {}
+            _ => return None,
         }
     }
 }
