@@ -270,6 +270,7 @@ impl Report {
     pub fn result(&self) -> Option<&CheckResult> {
         let wanted = match self.kind {
             ReportKind::Degraded => Verdict::Degraded,
+            ReportKind::RecoveredDegraded { .. } => Verdict::Pass,
             ReportKind::Unknown => Verdict::Unknown,
             ReportKind::Action
             | ReportKind::Down { .. }
@@ -327,6 +328,8 @@ pub enum ReportKind {
     },
     /// It answers, but not as it should; nothing is restarted for it.
     Degraded,
+    /// It passes again after it was reported as degraded, so long before.
+    RecoveredDegraded { lasted: Duration },
     /// For a long time its state was unknown: the watchdog's own trouble.
     #[serde(alias = "blind")]
     Unknown,
@@ -335,7 +338,10 @@ pub enum ReportKind {
 impl ReportKind {
     /// Whether it says that an incident has ended.
     pub const fn ends_incident(&self) -> bool {
-        matches!(self, Self::Cured { .. } | Self::Recovered { .. })
+        matches!(
+            self,
+            Self::Cured { .. } | Self::Recovered { .. } | Self::RecoveredDegraded { .. }
+        )
     }
 
     /// The word in JSON and subjects.
@@ -348,6 +354,7 @@ impl ReportKind {
             Self::GaveUp { .. } => "gave_up",
             Self::Reminder { .. } => "reminder",
             Self::Degraded => "degraded",
+            Self::RecoveredDegraded { .. } => "recovered_degraded",
             Self::Unknown => "unknown",
         }
     }

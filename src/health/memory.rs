@@ -161,7 +161,7 @@ impl Memory {
 }
 
 /// A run of like results that is reported once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Episode {
     /// Results in a row.
     #[serde(alias = "looks")]
@@ -169,6 +169,18 @@ pub struct Episode {
     /// Whether people were notified.
     #[serde(alias = "told")]
     pub notified: bool,
+    /// The report, when its end is to be reported, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<EpisodeReport>,
+}
+
+/// That an episode was reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpisodeReport {
+    /// The incident's id, which is the thread of its mails.
+    pub incident: String,
+    /// When it was made.
+    pub at: Moment,
 }
 
 /// A hold on restarts or on reports, by a person or a maintenance window.

@@ -56,7 +56,7 @@ pub use histogram::Histogram;
 pub use incident::{
     CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind,
 };
-pub use memory::{Episode, Memory, Pause, ResultSample, Verifying};
+pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
 pub use monitor::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket};
 pub use notation::public_json;

@@ -125,7 +125,7 @@ impl Moments for Memory {
             heartbeats,
             incident,
             notified_at,
-            degraded: _,
+            degraded,
             unknown: _,
             samples,
         } = self;
@@ -147,6 +147,9 @@ impl Moments for Memory {
         warmed.each_moment(change);
         heartbeats.each_moment(change);
         incident.each_moment(change);
+        if let Some(report) = &mut degraded.report {
+            report.at.each_moment(change);
+        }
         samples.each_moment(change);
     }
 }
@@ -216,10 +219,27 @@ impl Moments for ResultSample {
 
 impl Moments for Incident {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
-        self.since.each_moment(change);
-        self.opened.each_moment(change);
-        self.ended.each_moment(change);
-        self.entries.each_moment(change);
+        // every field is named, so that a new one with a moment in it is not forgotten
+        let Self {
+            id: _,
+            check: _,
+            since,
+            opened,
+            ended,
+            attempts: _,
+            reports: _,
+            notified: _,
+            restarting_reported: _,
+            withheld,
+            manual: _,
+            entries,
+            dropped: _,
+        } = self;
+        since.each_moment(change);
+        opened.each_moment(change);
+        ended.each_moment(change);
+        withheld.each_moment(change);
+        entries.each_moment(change);
     }
 }
 

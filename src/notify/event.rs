@@ -73,6 +73,7 @@ fn details(kind: &ReportKind) -> Value {
         ReportKind::Cured { down, after } => {
             json!({ "down": seconds(down), "after": seconds(after) })
         }
+        ReportKind::RecoveredDegraded { lasted } => json!({ "lasted": seconds(lasted) }),
         ReportKind::Recovered { down } | ReportKind::Reminder { down } => {
             json!({ "down": seconds(down) })
         }

@@ -125,6 +125,12 @@ fn headline(report: &Report, why: &str) -> String {
             format!("{check} is still down after {}: {why}", span(*down))
         }
         ReportKind::Degraded => format!("{check} is degraded: {why}"),
+        ReportKind::RecoveredDegraded { lasted } => {
+            format!(
+                "{check} is not degraded any more, {} after that was reported",
+                span(*lasted)
+            )
+        }
         ReportKind::Unknown => format!("{check} cannot be checked: {why}"),
     }
 }
@@ -282,7 +288,7 @@ fn advice(report: &Report) -> String {
         ReportKind::Cured { .. } => {
             "nothing now; find out by day why, or it may come again".to_owned()
         }
-        ReportKind::Recovered { .. } => "nothing".to_owned(),
+        ReportKind::Recovered { .. } | ReportKind::RecoveredDegraded { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
             format!("mend the cause, then let the watchdog work again: httpok reset {check}")
         }
@@ -376,7 +382,10 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
         ReportKind::Cured { .. } => {
             "it is watched on; should it fail again you are notified".to_owned()
         }
-        ReportKind::Recovered { .. } | ReportKind::Degraded | ReportKind::Action => {
+        ReportKind::Recovered { .. }
+        | ReportKind::RecoveredDegraded { .. }
+        | ReportKind::Degraded
+        | ReportKind::Action => {
             "it is watched on".to_owned()
         }
         ReportKind::GaveUp {

@@ -17,6 +17,8 @@ pub enum Topic {
     Reminder,
     /// It answers, but not as it should.
     Degraded,
+    /// It was degraded, and passes again.
+    RecoveredDegraded,
     /// It asks for something that cannot be done.
     Config,
     /// The watchdog itself cannot probe.
@@ -25,13 +27,14 @@ pub enum Topic {
 
 impl Topic {
     /// All.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Down,
         Self::Recovered,
         Self::GaveUp,
         Self::Cured,
         Self::Reminder,
         Self::Degraded,
+        Self::RecoveredDegraded,
         Self::Config,
         Self::Watchdog,
     ];
@@ -54,6 +57,7 @@ impl Topic {
             Self::Cured => "cured",
             Self::Reminder => "reminder",
             Self::Degraded => "degraded",
+            Self::RecoveredDegraded => "recovered_degraded",
             Self::Config => "config",
             Self::Watchdog => "watchdog",
         }
@@ -69,6 +73,7 @@ impl Topic {
             ReportKind::GaveUp { .. } => Self::GaveUp,
             ReportKind::Reminder { .. } => Self::Reminder,
             ReportKind::Degraded => Self::Degraded,
+            ReportKind::RecoveredDegraded { .. } => Self::RecoveredDegraded,
             ReportKind::Unknown => match report.result().and_then(|r| r.judgement.reason) {
                 Some(Reason::Config) => Self::Config,
                 Some(_) | None => Self::Watchdog,
@@ -143,7 +148,7 @@ mod tests {
         }
     }
 
-    fn kinds() -> [(ReportKind, Option<Topic>); 8] {
+    fn kinds() -> [(ReportKind, Option<Topic>); 9] {
         let span = Duration::from_secs(5);
         let down = ReportKind::Down {
             state: DownState::NotifyOnly,
@@ -170,6 +175,10 @@ mod tests {
             ),
             (ReportKind::Reminder { down: span }, Some(Topic::Reminder)),
             (ReportKind::Degraded, Some(Topic::Degraded)),
+            (
+                ReportKind::RecoveredDegraded { lasted: span },
+                Some(Topic::RecoveredDegraded),
+            ),
             (ReportKind::Unknown, Some(Topic::Watchdog)),
         ]
     }

@@ -821,10 +821,7 @@ impl Auditor {
     /// Law 7: down and recovered alternate; nothing is reported twice. Law 17: a silence holds.
     fn report(&mut self, check: &str, incident: &str, number: u64, kind: &ReportKind, now: Moment) {
         let books = self.checks.get_mut(check).expect("it is known");
-        let ends = matches!(
-            kind,
-            ReportKind::Recovered { .. } | ReportKind::Cured { .. }
-        );
+        let ends = kind.ends_incident();
         assert!(
             ends || !books.is_silenced(now),
             "law 17: reported during a silence"
@@ -862,7 +859,10 @@ impl Auditor {
                 books.told_down = false;
             }
             ReportKind::Reminder { .. } => assert!(books.told_down, "law 7: reminded of nothing"),
-            ReportKind::Action | ReportKind::Degraded | ReportKind::Unknown => {}
+            ReportKind::Action
+            | ReportKind::Degraded
+            | ReportKind::RecoveredDegraded { .. }
+            | ReportKind::Unknown => {}
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Budget, CallError, Check, DownState, Effect, Event, FailedStart, Fails, IntentId,
-    Limits, Moment, Monitor, Observation, Outcome, PendingRestart, Policy, ProcessState, Report,
-    ReportKind, ResumeResult, StatusLine, Step, Ticket,
+    ActionStep, Budget, CallError, Check, CheckResult, DownState, Effect, Event, FailedStart,
+    Fails, IntentId, Judgement, Limits, Moment, Monitor, Observation, Outcome, PendingRestart,
+    Policy, ProcessState, Report, ReportKind, ResumeResult, StatusLine, Step, Ticket, Verdict,
 };
 
 use super::rules::{acts, asked, at, attempt, fail, one, policy, tick, view};
@@ -331,4 +331,52 @@ fn incident_of_a_removed_check_is_closed_with_a_report_at_the_start() {
     let memory = monitor.memory("c0").expect("it is written down");
     assert!(memory.incident.is_none());
     assert_eq!(reports(&monitor.handle(at(6000), removed)).len(), 0);
+}
+
+/// A probe of a check that restarts nothing, which is judged to be this; the reports that follow.
+fn judged(monitor: &mut Monitor, now: Moment, verdict: Verdict) -> Vec<Report> {
+    let ticket = asked(&monitor.handle(now, tick("c0", None))).expect("a probe begins");
+    let result = CheckResult {
+        seen: Observation::default(),
+        judgement: Judgement {
+            verdict,
+            reason: None,
+            phase: None,
+            detail: String::new(),
+            findings: Vec::new(),
+        },
+    };
+    let effects = monitor.handle(
+        now,
+        Event::Judged {
+            check: "c0".to_owned(),
+            ticket,
+            result: Box::new(result),
+        },
+    );
+    reports(&effects).into_iter().cloned().collect()
+}
+
+#[test]
+fn end_of_a_degraded_episode_is_reported_in_the_same_thread_unless_the_check_went_down() {
+    let mut monitor = Monitor::new(limits(), 1, vec![one(0, at_once(), [false; 3])]);
+    let degraded = judged(&mut monitor, at(0), Verdict::Degraded);
+    assert_eq!(degraded.len(), 1);
+    assert_eq!(degraded[0].kind, ReportKind::Degraded);
+    assert_eq!(judged(&mut monitor, at(60_000), Verdict::Degraded), []);
+    let over = judged(&mut monitor, at(90_000), Verdict::Pass);
+    assert_eq!(over.len(), 1);
+    let lasted = Duration::from_secs(90);
+    assert_eq!(over[0].kind, ReportKind::RecoveredDegraded { lasted });
+    assert_eq!(
+        (&over[0].incident.id, over[0].number),
+        (&degraded[0].incident.id, 2)
+    );
+    assert_eq!(judged(&mut monitor, at(91_000), Verdict::Pass), []);
+    // what was down in between has its own end
+    assert_eq!(judged(&mut monitor, at(92_000), Verdict::Degraded).len(), 1);
+    assert_eq!(judged(&mut monitor, at(93_000), Verdict::Fail).len(), 1);
+    let over = judged(&mut monitor, at(94_000), Verdict::Pass);
+    let kinds: Vec<_> = over.iter().map(|report| report.kind.as_str()).collect();
+    assert_eq!(kinds, ["recovered"]);
 }

@@ -222,6 +222,7 @@ fn reports_match_their_schema() {
         },
         ReportKind::Reminder { down: span },
         ReportKind::Degraded,
+        ReportKind::RecoveredDegraded { lasted: span },
         ReportKind::Unknown,
         ReportKind::Action,
     ];

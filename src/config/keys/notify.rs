@@ -208,8 +208,8 @@ static NOTIFY_KEYS: [Key; 9] = [
 ];
 
 /// The words of `on`.
-static TOPICS: [&str; 8] = {
-    let mut words = [""; 8];
+static TOPICS: [&str; 9] = {
+    let mut words = [""; 9];
     let mut at = 0;
     while at < words.len() {
         words[at] = Topic::ALL[at].as_str();

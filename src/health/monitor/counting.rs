@@ -2,6 +2,7 @@
 
 use super::super::check::{Activity, CheckState};
 use super::super::incident::{CheckResult, Incident, IncidentEvent};
+use super::super::memory::Episode;
 use super::super::moment::Moment;
 use super::super::note::{Counted, Decision};
 use super::super::observation::Observation;
@@ -107,6 +108,8 @@ impl CheckState {
                 cx.note(&self.check.name, Decision::Opened { incident });
             }
         } else {
+            // what is down is not reported as degraded any more, and its recovery ends both
+            self.memory.degraded = Episode::default();
             let id = cx.shared.next_incident();
             let since = self.memory.failing_since.unwrap_or(cx.now);
             let mut incident = Incident::open(id.clone(), &self.check.name, since, cx.now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::check::CheckState;
 use super::super::incident::{CheckResult, DownState, Incident, IncidentEvent, Report, ReportKind};
-use super::super::memory::{Episode, Verifying};
+use super::super::memory::{Episode, EpisodeReport, Verifying};
 use super::super::note::Decision;
 use super::super::policy::NotifyMode;
 use super::super::threshold::Streak;
@@ -107,6 +107,7 @@ impl CheckState {
         self.memory.streak.forget_fails();
         incident.note(cx.now, IncidentEvent::Recovered);
         incident.ended = Some(cx.now);
+        incident.withheld = None;
         let down = cx.now.since(incident.since);
         let (reported, restarting) = (incident.notified, incident.restarting_reported);
         cx.note(&self.check.name, Decision::Recovered { down });
@@ -135,6 +136,7 @@ impl CheckState {
         };
         incident.note(cx.now, IncidentEvent::CheckRemoved);
         incident.ended = Some(cx.now);
+        incident.withheld = None;
         let down = cx.now.since(incident.since);
         let reported = incident.notified;
         cx.note(&self.check.name, Decision::CheckRemoved);
@@ -183,27 +185,59 @@ impl CheckState {
 
     /// Degraded and unknown results lead to no action; when they last, that is reported once.
     pub(super) fn report_episodes(&mut self, result: &CheckResult, cx: &mut Context<'_>) {
+        if result.judgement.verdict == Verdict::Pass {
+            self.end_degraded(result, cx);
+        }
         let episode = self.count_episodes(result.judgement.verdict, cx);
         let kind = match (episode, self.check.policy.notify) {
             (Some(kind), NotifyMode::Changes) => kind,
             (Some(_), NotifyMode::EveryAction) | (None, _) => return,
         };
-        let name = &self.check.name;
-        let mut incident = Incident::open(cx.shared.next_incident(), name, cx.now, cx.now);
-        incident.reports = 1;
+        let id = cx.shared.next_incident();
+        if kind == ReportKind::Degraded {
+            self.memory.degraded.report = Some(EpisodeReport {
+                incident: id.clone(),
+                at: cx.now,
+            });
+        }
+        let incident = Incident::open(id, &self.check.name, cx.now, cx.now);
+        self.report_episode(1, kind, incident, result, cx);
+    }
+
+    fn report_episode(
+        &self,
+        number: u64,
+        kind: ReportKind,
+        mut incident: Incident,
+        result: &CheckResult,
+        cx: &mut Context<'_>,
+    ) {
+        incident.reports = number;
         incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
         let decision = Decision::Reporting {
-            report: 1,
+            report: number,
             kind: kind.clone(),
         };
-        cx.note(name, decision);
+        cx.note(&self.check.name, decision);
         cx.effects.push(Effect::Report(Box::new(Report {
-            number: 1,
+            number,
             kind,
             at: cx.now,
             url: self.check.url.clone(),
             incident,
         })));
+    }
+
+    /// It passes: reports that to those who got a report that it is degraded.
+    fn end_degraded(&mut self, result: &CheckResult, cx: &mut Context<'_>) {
+        let episode = std::mem::take(&mut self.memory.degraded);
+        if let Some(EpisodeReport { incident, at }) = episode.report {
+            let mut incident = Incident::open(incident, &self.check.name, at, at);
+            incident.ended = Some(cx.now);
+            let lasted = cx.now.since(at);
+            let kind = ReportKind::RecoveredDegraded { lasted };
+            self.report_episode(2, kind, incident, result, cx);
+        }
     }
 
     /// Counts results that are degraded or unknown; says what is to be reported when one of them has lasted
@@ -228,9 +262,6 @@ impl CheckState {
                 .degraded
                 .lasts(needed)
                 .then_some(ReportKind::Degraded);
-        }
-        if verdict == Verdict::Pass {
-            self.memory.degraded = Episode::default();
         }
         None
     }

@@ -115,7 +115,7 @@ enum Severity {
 
 fn severity(event: &Value) -> Severity {
     match text(event, "/kind") {
-        "recovered" | "cured" => Severity::Good,
+        "recovered" | "cured" | "recovered_degraded" => Severity::Good,
         // of a report that it was down and a restart has cured it
         "down" if text(event, "/details/state") == "back" => Severity::Good,
         "down" | "gave_up" | "reminder" => Severity::Critical,
