@@ -69,6 +69,9 @@ impl RotatedLog {
 
     /// Reads what is there and writes it. `false`: nothing more will come.
     pub fn take_from(&mut self, pipe: &mut File) -> bool {
+        // what was read is lost when this process is killed before it is written, so nothing is read before it can be
+        // written; an error comes again at the write
+        let _ = self.reopen();
         let mut chunk = [0; CHUNK];
         let room = CHUNK - self.held.len();
         let more = match pipe.read(&mut chunk[..room]) {
