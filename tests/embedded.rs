@@ -36,6 +36,8 @@ mod program;
 #[path = "support/pty.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod pty;
+#[path = "embedded/real_programs.rs"]
+mod real_programs;
 #[path = "embedded/reload.rs"]
 mod reload;
 #[path = "embedded/restarts.rs"]

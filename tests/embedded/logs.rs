@@ -135,10 +135,14 @@ async fn a_burst_does_not_exceed_the_bound() {
 }
 
 /// A file system of one megabyte, which goes with this. Needs root.
-struct SmallDisk(tempfile::TempDir);
+pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn new() -> Self {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn new() -> Self {
         let directory = tempdir().unwrap();
         let options = Some("size=1m");
         let flags = nix::mount::MsFlags::empty();
