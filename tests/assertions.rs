@@ -600,8 +600,8 @@ fn diagnostics_point_at_the_fault_and_name_a_fix() {
         );
         assert!(why.message.contains(message), "{text}\n{why}");
         assert!(why.help.contains(help), "{text}\n{why}");
-        let told = format!("{} at column {column}: {}", why.message, why.help);
-        assert_eq!(why.to_string(), told);
+        let reported = format!("{} at column {column}: {}", why.message, why.help);
+        assert_eq!(why.to_string(), reported);
     }
     let deep = format!(
         "jsonpath '$[?{}@.a{}]' exists",
@@ -793,12 +793,12 @@ fn trouble_outranks_rules_and_keeps_settled_findings() {
         (judged.verdict, judged.reason),
         (Verdict::Fail, Some(Reason::Truncated))
     );
-    let told: Vec<_> = judged
+    let reported: Vec<_> = judged
         .findings
         .iter()
         .map(|one| one.expected.as_str())
         .collect();
-    assert_eq!(told, ["status 200", "certificate expires > 14d"]);
+    assert_eq!(reported, ["status 200", "certificate expires > 14d"]);
 }
 
 #[test]
@@ -846,8 +846,8 @@ fn expectations_are_written_and_read_as_json() {
     let old = r#"{"status":["2xx"],"body":["a"],"not_body":[]}"#;
     let read: Expectation = serde_json::from_str(old).expect("still read");
     assert!(read.expect.is_empty() && read.verdicts.is_empty());
-    let wrong = r#"{"status":["2xx"],"body":[],"not_body":[],"expect":["statsu == 1"]}"#;
-    let why = serde_json::from_str::<Expectation>(wrong).expect_err("no assertion");
+    let invalid = r#"{"status":["2xx"],"body":[],"not_body":[],"expect":["statsu == 1"]}"#;
+    let why = serde_json::from_str::<Expectation>(invalid).expect_err("no assertion");
     assert!(
         why.to_string().contains("did you mean \"status\"?"),
         "{why}"

@@ -1,4 +1,4 @@
-//! The wall clock is set while a watchdog runs, by NTP or by hand: dates follow it, and nothing is decided because of it. The
+//! The wall clock is set while a watchdog runs, by NTP or by an administrator: dates follow it, and nothing is decided because of it. The
 //! watchdog's clock is faketime's, so that the machine's stays as it is.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]

@@ -460,7 +460,7 @@ fn healthy_service_is_restarted_manually_and_explained() {
     watchdog.end(nix::sys::signal::Signal::SIGTERM);
 
     // no watchdog runs, and the story is told
-    let told = watchdog.done(&["explain", "shop"]);
+    let reported = watchdog.done(&["explain", "shop"]);
     for words in [
         "shop: incident ",
         "over after ",
@@ -477,11 +477,11 @@ fn healthy_service_is_restarted_manually_and_explained() {
         "passes again",
         "report 1 (down) is made",
     ] {
-        assert!(told.contains(words), "{words}\n{told}");
+        assert!(reported.contains(words), "{words}\n{reported}");
     }
     let all = watchdog.done(&["explain", "shop", "--all"]);
     assert!(
-        all.contains(", by hand") && all.contains("a person has it restarted"),
+        all.contains(", manual") && all.contains("a person has it restarted"),
         "{all}"
     );
     assert_eq!(all.matches(": incident ").count(), 2, "{all}");
@@ -489,7 +489,7 @@ fn healthy_service_is_restarted_manually_and_explained() {
     let story: Value = serde_json::from_str(json.trim()).expect("JSON");
     assert_eq!(story["incident"]["check"], "shop");
     let id = story["incident"]["id"].as_str().expect("an id");
-    assert_eq!(watchdog.done(&["explain", "--incident", id]), told);
+    assert_eq!(watchdog.done(&["explain", "--incident", id]), reported);
 
     let unknown = watchdog.ask(&["explain", "shpo"]);
     assert_eq!(unknown.code, Some(3), "{unknown:?}");
@@ -541,7 +541,7 @@ fn replayed(watchdog: &Watchdog, journal: &Path) {
     std::fs::write(&file, trace).expect("written");
     let again = run(&["simulate", "--config", config, file.to_str().expect("text")]);
     assert_eq!(again.code, Some(0), "{again:?}");
-    assert!(again.out.contains("restarting by hand"), "{again:?}");
+    assert!(again.out.contains("restarting manually"), "{again:?}");
     assert!(again.out.contains("[fail 3 of 3]"), "{again:?}");
 }
 

@@ -136,7 +136,7 @@ fn leads_to_spec(path: &str) -> bool {
 
 #[test]
 fn imports_run_down_only_and_siblings_do_not_import_each_other() {
-    let mut wrong = Vec::new();
+    let mut invalid = Vec::new();
     for (path, text) in sources() {
         let here = room(&path);
         for there in imports(&text).into_iter().filter(|there| *there != here) {
@@ -148,19 +148,19 @@ fn imports_run_down_only_and_siblings_do_not_import_each_other() {
                     // it builds the specs of evidence, too; the next test allows no more than that
                     || (here == "config" && there == "action"));
             if !allowed {
-                wrong.push(format!(
+                invalid.push(format!(
                     "{}: {here} (floor {high}) imports {there}",
                     path.display()
                 ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(invalid.is_empty(), "{}", invalid.join("\n"));
 }
 
 #[test]
 fn config_imports_nothing_of_an_adapter_but_its_spec() {
-    let mut wrong = Vec::new();
+    let mut invalid = Vec::new();
     let mut specs = 0;
     for (file, text) in sources() {
         if room(&file) != "config" {
@@ -172,12 +172,12 @@ fn config_imports_nothing_of_an_adapter_but_its_spec() {
             let grouped = path.is_empty();
             let live = ADAPTERS.contains(&first.as_str()) && !leads_to_spec(&path);
             if grouped || live {
-                wrong.push(format!("{}: imports crate::{path}", file.display()));
+                invalid.push(format!("{}: imports crate::{path}", file.display()));
             }
             specs += usize::from(leads_to_spec(&path));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(invalid.is_empty(), "{}", invalid.join("\n"));
     assert!(specs > 5, "it builds specs: {specs}");
 }
 
@@ -203,23 +203,23 @@ fn no_imports_are_cyclic() {
 
 #[test]
 fn health_is_pure() {
-    let mut wrong = Vec::new();
+    let mut invalid = Vec::new();
     for (path, text) in sources()
         .into_iter()
         .filter(|(path, _)| room(path) == "health")
     {
         for there in imports(&text).into_iter().filter(|there| there != "health") {
-            wrong.push(format!("{}: imports {there}", path.display()));
+            invalid.push(format!("{}: imports {there}", path.display()));
         }
         let code = code(&text);
         for impure in IMPURE.into_iter().filter(|word| code.contains(word)) {
-            wrong.push(format!("{}: knows {impure}", path.display()));
+            invalid.push(format!("{}: knows {impure}", path.display()));
         }
         if code.contains("async ") {
-            wrong.push(format!("{}: is async", path.display()));
+            invalid.push(format!("{}: is async", path.display()));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(invalid.is_empty(), "{}", invalid.join("\n"));
 }
 
 #[test]

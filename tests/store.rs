@@ -566,7 +566,7 @@ fn full_disk_is_reported_once_and_recovers() {
         let store = Store::new(&dir);
         let before = opened(&store, intent("before")).await;
         enqueue(&store, "a", message("i", 1)).await;
-        let told = due(&store, LATE, "a").await.expect("it is due").id;
+        let reported = due(&store, LATE, "a").await.expect("it is due").id;
         let filler = base.path().join("filler");
         fill(&filler);
 
@@ -576,7 +576,7 @@ fn full_disk_is_reported_once_and_recovers() {
             store.open_intent(one).await.expect("kept in memory");
         }
         store.close_intent(before).await.expect("in memory");
-        store.delivered(told).await.expect("in memory");
+        store.delivered(reported).await.expect("in memory");
         enqueue(&store, "a", message("i", 2)).await;
         store.record("a", vec![note("shop", 1)]);
         store.save_memory("a", "shop", "{}".to_owned());

@@ -120,7 +120,7 @@ fn play_for_real(supervisord: &Supervisord, round: u64, moment: Duration) -> boo
     if begun {
         let what = format!("round {round}, killed after {moment:?}: a mail tells of it");
         wait_until(&what, Duration::from_secs(30), || {
-            told(&dir.path().join("mails"))
+            reported(&dir.path().join("mails"))
         });
     }
     judge(second, |name| supervisord.state(name), round, moment);
@@ -149,7 +149,7 @@ fn play(round: u64, moment: Duration) -> bool {
     });
     if begun {
         let what = format!("round {round}, killed after {moment:?}: a mail tells of it");
-        wait_until(&what, Duration::from_secs(30), || told(&mails));
+        wait_until(&what, Duration::from_secs(30), || reported(&mails));
     }
     judge(
         second,
@@ -195,7 +195,7 @@ fn command(supervisord: &str, dir: &Path) -> Command {
 }
 
 /// Whether a mail says what became of the process, and not only whom the listener is to restart.
-fn told(mails: &Path) -> bool {
+fn reported(mails: &Path) -> bool {
     fs::read_to_string(mails).is_ok_and(|text| text.lines().any(|line| line.starts_with("web ")))
 }
 

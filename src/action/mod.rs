@@ -124,7 +124,7 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     if plan.remedy.is_ourselves(&process.name) {
         return Some(Skip::Ourselves);
     }
-    // whoever names a watchdog means it; nobody means one with "all"
+    // a watchdog is acted on only when it is named, not with "all"
     let is_all = plan.remedy.selection == Selection::All;
     if is_all && process.pid.is_some_and(watchdogs::is_watchdog) {
         return Some(Skip::Watchdog);

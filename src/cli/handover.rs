@@ -47,7 +47,7 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
     };
     let of_file = file.is_some();
     let unverified = options.unverified.then(|| options.url.clone());
-    // who started supervisord hears from supervisord
+    // supervisord informs its own operator
     let sd_notify = SdNotify::default();
     run(
         settings,

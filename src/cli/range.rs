@@ -25,14 +25,14 @@ impl FromStr for AlertRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
+        let invalid = || {
             format!(
                 "{text:?} is not a range: expected [@]START:END in seconds, such as 0.5, 1:, ~:2, 1:2 or @1:2"
             )
         };
         let bound = |bound: &str| match values::duration(bound) {
             Ok(span) => Ok(span.as_secs_f64()),
-            Err(_) => Err(wrong()),
+            Err(_) => Err(invalid()),
         };
         let (inside, ends) = match text.trim().strip_prefix('@') {
             Some(ends) => (true, ends),
@@ -40,7 +40,7 @@ impl FromStr for AlertRange {
         };
         let (start, end) = ends.split_once(':').unwrap_or(("", ends));
         if ends == ":" || ends.is_empty() {
-            return Err(wrong());
+            return Err(invalid());
         }
         let start = match start {
             "" => 0.0,
@@ -52,7 +52,7 @@ impl FromStr for AlertRange {
             end => bound(end)?,
         };
         if start > end {
-            return Err(wrong());
+            return Err(invalid());
         }
         Ok(Self { start, end, inside })
     }
@@ -102,10 +102,10 @@ mod tests {
             );
             assert_eq!(range.to_string(), shown);
         }
-        for wrong in ["", "@", ":", "@:", "20:10", "a:b", "1:2:3", "-1"] {
-            let why = wrong.parse::<AlertRange>().expect_err(wrong);
+        for invalid in ["", "@", ":", "@:", "20:10", "a:b", "1:2:3", "-1"] {
+            let why = invalid.parse::<AlertRange>().expect_err(invalid);
             assert!(
-                why.starts_with(&format!("{wrong:?} is not a range")),
+                why.starts_with(&format!("{invalid:?} is not a range")),
                 "{why}"
             );
         }

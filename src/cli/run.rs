@@ -74,14 +74,14 @@ pub fn run(args: &RunArgs) -> i32 {
             .clients
             .supervisors
             .insert(Backend::Embedded, embedded.clone());
-        // first whoever obeys signals: as the first process of a container we get no others
+        // the signal handlers first: as the first process of a container we get no others
         let (signals, forwarder) = (Signals::stop_only()?, Forwarder::new()?);
         let watchdog =
             handover::watchdog(parts, Ticks::timers(), logger, None).with_sd_notify(sd_notify);
         embedded.begin(Vec::new()).await;
         let over = async {
             tokio::select! {
-                // it ended by itself, or cannot even be started; who watches it need not go on
+                // it ended by itself, or cannot even be started; watching it is over
                 _ = embedded.over(&process) => {}
                 _ = forwarder.forward(&embedded, &process) => {}
                 _ = embedded::reap_orphans() => {}
@@ -93,7 +93,7 @@ pub fn run(args: &RunArgs) -> i32 {
         let mut again = Signals::stop_only()?;
         tokio::select! {
             () = embedded.shutdown(STOP_WITHIN) => {}
-            // who asks once more does not want to wait
+            // a second signal ends the wait
             () = again.stop() => embedded.shutdown(Duration::ZERO).await,
         }
         if let Some(keeper) = keeper {

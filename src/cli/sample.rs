@@ -9,7 +9,7 @@ use super::args::SampleArgs;
 use super::exit::Exit;
 use super::say;
 
-/// Who connects and sends nothing is not waited for longer than this.
+/// A client that connects and sends nothing is not waited for longer than this.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves until it is killed.
@@ -37,7 +37,7 @@ pub fn run(args: &SampleArgs) -> Exit {
             continue;
         };
         if started.elapsed() < args.hang_after {
-            // who hangs up halfway is no matter
+            // a client that hangs up early is no fault
             let _ = answer(&stream, pid);
             continue;
         }

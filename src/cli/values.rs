@@ -165,7 +165,7 @@ mod tests {
         let (name, value) = header("X-Key: a:b ").expect("a header");
         assert_eq!((name.as_str(), value.as_bytes()), ("x-key", &b"a:b"[..]));
         assert!(header("X-Empty:").is_ok());
-        for wrong in [
+        for invalid in [
             "X-Key",
             ": b",
             "X Key: b",
@@ -173,7 +173,7 @@ mod tests {
             "X: a\r\nY: b",
             "X: a\0b",
         ] {
-            let error = header(wrong).expect_err(wrong);
+            let error = header(invalid).expect_err(invalid);
             assert!(
                 error.contains("expected") && !error.contains("a\\"),
                 "{error}"

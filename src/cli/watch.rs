@@ -217,8 +217,8 @@ mod tests {
             assert_eq!(found, (threshold, window), "{words:?}");
         }
         for value in ["60", "0%", "101%", "nan%", ""] {
-            let wrong = read(&["--panic-threshold", value, "http://h/"]).expect_err(value);
-            assert!(wrong.contains("such as 60%, or off"), "{wrong}");
+            let invalid = read(&["--panic-threshold", value, "http://h/"]).expect_err(value);
+            assert!(invalid.contains("such as 60%, or off"), "{invalid}");
         }
     }
 

@@ -38,7 +38,7 @@ pub fn read_defaults(table: &TomlTable<'_>, context: CheckContext) {
         "warmup",
     ] {
         if let Some(value) = table.own(key) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("{key:?} cannot be a default"),
                 "each check has its own: move it to its [[check]]",
             ));
@@ -134,14 +134,14 @@ fn noticed_within(heartbeat: Option<Duration>, every: Duration) -> Duration {
 fn check_name(value: &TomlValue<'_>) -> Option<String> {
     let name = value.text()?;
     if name.trim().is_empty() {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "an empty name",
             "for example: name = \"shop\"",
         ));
         return None;
     }
     if name.contains(char::is_control) {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "a name with control characters in it",
             "a name is shown in mails, pages and metrics: for example \"shop\"",
         ));

@@ -61,9 +61,9 @@ pub struct Faults {
 
 impl Faults {
     /// A fault of `file` as a whole: it cannot be read.
-    pub(super) fn whole(file: &str, wrong: Diagnostic) -> Self {
+    pub(super) fn whole(file: &str, invalid: Diagnostic) -> Self {
         let map = SourceMap::of(file);
-        Self::of(map, String::new(), vec![FileDiagnostic::whole("", wrong)])
+        Self::of(map, String::new(), vec![FileDiagnostic::whole("", invalid)])
     }
 
     /// What was found, at least one fault.
@@ -174,7 +174,7 @@ impl FileDiagnostic {
         map: &SourceMap,
         span: Range<usize>,
         key: &str,
-        wrong: Diagnostic,
+        invalid: Diagnostic,
     ) -> Self {
         let start = floor(text, span.start);
         let before = &text[..start];
@@ -183,18 +183,18 @@ impl FileDiagnostic {
             line: map.at(start).line(text, start),
             column: 1 + before[line_start..].chars().count(),
             span,
-            ..Self::whole(key, wrong)
+            ..Self::whole(key, invalid)
         }
     }
 
     /// A fault of the file as a whole.
-    pub(super) fn whole(key: &str, wrong: Diagnostic) -> Self {
+    pub(super) fn whole(key: &str, invalid: Diagnostic) -> Self {
         Self {
             line: 0,
             column: 0,
             key: key.to_owned(),
-            message: wrong.message,
-            help: wrong.help,
+            message: invalid.message,
+            help: invalid.help,
             span: 0..0,
         }
     }

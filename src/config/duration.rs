@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// # Errors
 /// Says what a duration looks like.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || {
+    let invalid = || {
         format!(
             "{text:?} is not a duration: expected a number with a unit, such as \"10s\", \"1m 30s\" or \
              \"500ms\"; a bare number is seconds"
@@ -21,10 +21,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let bare = trimmed.starts_with(|c: char| c.is_ascii_digit())
         && trimmed.chars().all(|c| c.is_ascii_digit() || c == '.');
     let duration = if bare {
-        let seconds = trimmed.parse::<f64>().map_err(|_| wrong())?;
+        let seconds = trimmed.parse::<f64>().map_err(|_| invalid())?;
         Duration::try_from_secs_f64(seconds).map_err(|_| too_long(text))?
     } else {
-        humantime::parse_duration(trimmed).map_err(|_| wrong())?
+        humantime::parse_duration(trimmed).map_err(|_| invalid())?
     };
     if duration > LONGEST {
         return Err(too_long(text));

@@ -35,8 +35,8 @@ fn assertion(value: &TomlValue<'_>) -> Option<Assertion> {
     Assertion::parse(&text)
         .map_err(|error| {
             let start = error.column - 1;
-            let wrong = Diagnostic::new(error.message, error.help);
-            value.wrong_part(start..start + error.length, wrong);
+            let invalid = Diagnostic::new(error.message, error.help);
+            value.reject_part(start..start + error.length, invalid);
         })
         .ok()
 }
@@ -81,7 +81,7 @@ fn status(value: &TomlValue<'_>) -> Option<StatusSet> {
         Some(word)
     });
     if value.is_empty_list() {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "a list of no status",
             "leave the key out for [200]",
         ));

@@ -80,7 +80,7 @@ fn tls(table: &TomlTable<'_>) -> TlsSpec {
     let own = |key| pair.and_then(|pair| pair.own(key));
     let (cert, key) = (own("cert"), own("key"));
     if let (None, Some(key)) = (&cert, &key) {
-        key.wrong(Diagnostic::new(
+        key.reject(Diagnostic::new(
             "a key without a certificate",
             "add cert = \"FILE\"",
         ));
@@ -117,7 +117,7 @@ fn user(table: &TomlTable<'_>, url_has_user: bool) -> Login {
     let (user, password) = (layer.own("user"), layer.own("password"));
     let secret = password.as_ref().and_then(TomlValue::secret);
     let Some(value) = user else {
-        password?.wrong(Diagnostic::new(
+        password?.reject(Diagnostic::new(
             "a password without a user",
             "add user = \"name\"",
         ));
@@ -126,7 +126,7 @@ fn user(table: &TomlTable<'_>, url_has_user: bool) -> Login {
     if url_has_user {
         // the URL is nearer than a default
         if !value.inherited {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "the URL names a user already",
                 "keep one of them",
             ));
@@ -145,14 +145,14 @@ fn user(table: &TomlTable<'_>, url_has_user: bool) -> Login {
             Some((name.expose().to_owned(), password))
         }
         (Some(_), Some(password)) => {
-            password.wrong(Diagnostic::new(
+            password.reject(Diagnostic::new(
                 "\"user\" holds a password already",
                 "a user's name has no colon in it: keep one of the passwords",
             ));
             None
         }
         (None, None) => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a user without a password",
                 "write \"name:password\", or add password = \"${env:NAME}\"",
             ));
@@ -166,7 +166,7 @@ pub fn read_warmup(table: &TomlTable<'_>, probe: &ProbeSpec) -> Option<HttpSpec>
     let timeout = table.read(WARMUP_TIMEOUT, TomlValue::some_duration);
     let Some(url) = table.own(WARMUP) else {
         if let Some(value) = table.own(WARMUP_TIMEOUT) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a time limit without a warm-up",
                 "add warmup = \"http://127.0.0.1:8080/warmup\", or leave it out",
             ));

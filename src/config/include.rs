@@ -35,7 +35,7 @@ pub struct Gathered {
     /// Name and text of each, the first one first.
     pub texts: Vec<(String, String)>,
     /// Which file says so where, and what is wrong.
-    pub wrong: Vec<(usize, Range<usize>, Diagnostic)>,
+    pub invalid: Vec<(usize, Range<usize>, Diagnostic)>,
     /// Those that were read, to tell that one is there again.
     seen: Vec<PathBuf>,
 }
@@ -65,7 +65,7 @@ impl Gathered {
                 Ok(found) => found
                     .into_iter()
                     .for_each(|file| self.include(&file, number, &span, way)),
-                Err(wrong) => self.wrong.push((number, span, wrong)),
+                Err(invalid) => self.invalid.push((number, span, invalid)),
             }
         }
         way.pop();
@@ -75,7 +75,7 @@ impl Gathered {
     fn include(&mut self, path: &Path, number: usize, span: &Range<usize>, way: &mut Vec<PathBuf>) {
         let name = path.to_string_lossy().into_owned();
         let mut refuse = |message: String, help: &str| {
-            self.wrong
+            self.invalid
                 .push((number, span.clone(), Diagnostic::new(message, help)));
         };
         let is = identity(path);
@@ -136,7 +136,7 @@ fn patterns(text: &str) -> Vec<(String, Range<usize>)> {
 
 /// The files that `pattern` means, in the order of their names; a name without `*`, `?` and `[` has to be there.
 fn find(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Diagnostic> {
-    let wrong = |why: String| {
+    let invalid = |why: String| {
         Diagnostic::new(
             format!("{pattern:?}: {why}"),
             "for example: \"conf.d/*.toml\"",
@@ -148,10 +148,10 @@ fn find(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Diagnostic> {
     let base = Pattern::escape(&base.to_string_lossy());
     let whole = Path::new(&base).join(pattern);
     let paths = glob::glob_with(&whole.to_string_lossy(), OPTIONS);
-    let paths = paths.map_err(|error| wrong(error.msg.to_owned()))?;
+    let paths = paths.map_err(|error| invalid(error.msg.to_owned()))?;
     let mut found = Vec::new();
     for path in paths.take(MOST + 1) {
-        found.push(path.map_err(|error| wrong(error.to_string()))?);
+        found.push(path.map_err(|error| invalid(error.to_string()))?);
     }
     found.sort();
     Ok(found)

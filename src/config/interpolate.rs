@@ -82,7 +82,7 @@ fn fill_each(
     fill: impl Fn(&str) -> Result<String, Diagnostic>,
 ) -> Result<String, Vec<Diagnostic>> {
     let mut filled = String::new();
-    let mut wrong = Vec::new();
+    let mut invalid = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         let before = &rest[..at];
@@ -94,7 +94,7 @@ fn fill_each(
         }
         filled.push_str(before);
         let Some((name, after)) = rest.split_once('}') else {
-            wrong.push(Diagnostic::new(
+            invalid.push(Diagnostic::new(
                 "a substitution has no end",
                 "close \"${\" with \"}\"; \"$${\" stands for a plain \"${\"",
             ));
@@ -104,14 +104,14 @@ fn fill_each(
         rest = after;
         match fill(name) {
             Ok(value) => filled.push_str(&value),
-            Err(fault) => wrong.push(fault),
+            Err(fault) => invalid.push(fault),
         }
     }
     filled.push_str(rest);
-    if wrong.is_empty() {
+    if invalid.is_empty() {
         Ok(filled)
     } else {
-        Err(wrong)
+        Err(invalid)
     }
 }
 
@@ -159,15 +159,18 @@ mod tests {
         ] {
             assert_eq!(fill(text, dir.path()), Ok(filled.to_owned()));
         }
-        let wrong = fill("hush${env:A}${file:none}${B}${env", dir.path()).expect_err("all wrong");
-        let messages: Vec<_> = wrong.iter().map(|wrong| wrong.message.as_str()).collect();
+        let invalid = fill("hush${env:A}${file:none}${B}${env", dir.path()).expect_err("all wrong");
+        let messages: Vec<_> = invalid
+            .iter()
+            .map(|invalid| invalid.message.as_str())
+            .collect();
         assert_eq!(messages[0], "environment variable \"A\" is not set");
         assert!(messages[1].starts_with("cannot read \"none\": "));
         assert_eq!(messages[2], "a substitution of an unknown kind");
         assert_eq!(messages[3], "a substitution has no end");
-        assert!(!format!("{wrong:?}").contains("hush"));
-        let wrong = fill("${file:.}", dir.path()).expect_err("a directory");
-        assert!(wrong[0].message.contains("not a regular file"));
+        assert!(!format!("{invalid:?}").contains("hush"));
+        let invalid = fill("${file:.}", dir.path()).expect_err("a directory");
+        assert!(invalid[0].message.contains("not a regular file"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn read_window(table: &TomlTable<'_>) -> Option<MaintenanceSpec> {
     let notifies = notify.as_ref().and_then(TomlValue::flag);
     table.finish();
     if let (Some(true), Some(true), Some(value)) = (restart, notifies, &notify) {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "a window that holds nothing",
             "leave restart or notify out: both are false by default",
         ));
@@ -55,7 +55,7 @@ fn calendar(value: &TomlValue<'_>, timezone: Option<&str>) -> Option<Calendar> {
         Ok(calendar) => Some(calendar),
         Err(why) => {
             let help = format!("expected such as {EXAMPLES}");
-            value.wrong(Diagnostic::new(format!("{text:?} {why}"), help));
+            value.reject(Diagnostic::new(format!("{text:?} {why}"), help));
             None
         }
     }
@@ -66,7 +66,7 @@ fn span(value: &TomlValue<'_>) -> Option<Duration> {
     if (SHORTEST..=LONGEST).contains(&span) {
         return Some(span);
     }
-    value.wrong(Diagnostic::new(
+    value.reject(Diagnostic::new(
         "a window lasts for 1m to 7d",
         "to hold back restarts for longer, use httpok pause, or restart = [] in the check",
     ));

@@ -60,11 +60,11 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Setting
 }
 
 fn unreadable(file: &str, why: &io::Error) -> Faults {
-    let wrong = Diagnostic::new(
+    let invalid = Diagnostic::new(
         format!("cannot read the configuration: {why}"),
         "expected a TOML file in UTF-8 that httpok may read",
     );
-    Faults::whole(file, wrong)
+    Faults::whole(file, invalid)
 }
 
 /// Reads the configuration `text`, which is that of `file`: its name in faults, and its directory is where
@@ -94,7 +94,7 @@ pub fn show(
     examine(&text, &file, env, |root| {
         let settings = top::read_settings(root);
         let layered = top::LayeredCheck::all(root);
-        // what is wrong is told instead
+        // the fault is reported instead
         if layered.len() != settings.checks.len() {
             return String::new();
         }
@@ -108,7 +108,7 @@ pub fn show(
 /// # Errors
 /// A quote that is not closed, or a backslash at the end.
 pub fn split_words(line: &str) -> Result<Vec<String>, String> {
-    program::split::split(line).map_err(|wrong| wrong.message)
+    program::split::split(line).map_err(|invalid| invalid.message)
 }
 
 /// What `read` makes of the configuration `text`, which is that of `file`.
@@ -131,19 +131,19 @@ fn examine<T>(
         }
     };
     let context = ParseContext::new(&whole, &map, env);
-    for (number, span, wrong) in gathered.wrong {
-        context.fault(map.shifted(number, &span), include::INCLUDE, wrong);
+    for (number, span, invalid) in gathered.invalid {
+        context.fault(map.shifted(number, &span), include::INCLUDE, invalid);
     }
     for Twice { key, second, first } in twice {
         let name = key.rsplit('.').next().unwrap_or_default();
-        let wrong = Diagnostic::new(
+        let invalid = Diagnostic::new(
             format!(
                 "{name:?} is there already, on {}",
                 context.place(first.start, second.start)
             ),
             "each key, and each table in single brackets, stands in one file only",
         );
-        context.fault(second, &key, wrong);
+        context.fault(second, &key, invalid);
     }
     let root = TomlTable::new(
         &context,

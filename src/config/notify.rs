@@ -65,7 +65,7 @@ fn read_notifiers(table: &TomlTable<'_>) -> Vec<NotifierSpec> {
         };
         for notifier in read_notifier(&table, &name) {
             if notifiers.iter().any(|other| other.name == notifier.name) {
-                name.wrong(Diagnostic::new(
+                name.reject(Diagnostic::new(
                     format!("there is another notifier {:?}", notifier.name),
                     "give each [[notify]] a name of its own",
                 ));
@@ -104,7 +104,7 @@ fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpe
         }
         let is_repeated = spec.as_ref().is_some_and(|spec| spec.format.is_repeated());
         if let (Some(value), true) = (&least, is_repeated) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "min_duration for Alertmanager, which is sent what is open again and again",
                 "leave it out, and say group_wait in the route of Alertmanager",
             ));
@@ -119,7 +119,7 @@ fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpe
         .iter()
         .any(|&key| table.own(key).is_some());
     if !has_way {
-        name.wrong(Diagnostic::new(
+        name.reject(Diagnostic::new(
             "a notifier that nothing is sent through",
             "add mail = { to = [\"ops@example.org\"] }, webhook = { url = \"https://hooks.example.org/x\" } or \
              exec = [\"/usr/local/bin/page\"]",
@@ -165,7 +165,7 @@ fn check_pairs(on: &TomlValue<'_>) {
             .iter()
             .any(|topic| topic.as_str() == word);
         if !ends && Topic::ALL.iter().any(|topic| topic.as_str() == word) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("{word:?} has no end that this format could report"),
                 "expected down, gave_up, reminder, recovered or cured here; send it through another notifier",
             ));
@@ -195,7 +195,7 @@ fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
     let to = to.map_or_else(Vec::new, |value| {
         let addresses = value.each(mailbox);
         if value.is_empty_list() {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a list of no addresses",
                 "for example: [\"ops@example.org\"]; or leave [mail] out",
             ));
@@ -235,7 +235,7 @@ fn read_webhook(table: &TomlTable<'_>, name: Option<String>) -> Option<WebhookSp
     if format == WebhookFormat::Ntfy {
         let topic = url::Url::parse(url.url.expose()).ok();
         if topic.is_none_or(|url| url.path().trim_end_matches('/').is_empty()) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "the URL of ntfy has no topic",
                 "add it, such as \"https://ntfy.sh/mytopic\"",
             ));
@@ -272,7 +272,7 @@ fn read_format(table: &TomlTable<'_>, is_typed: bool) -> Option<WebhookFormat> {
     };
     for (value, wanted) in [(&key, "pagerduty"), (&body, "template")] {
         if let Some(value) = value.as_ref().filter(|_| word != wanted) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("a key for the format {wanted} beside format = {word:?}"),
                 "keep one of them",
             ));
@@ -281,7 +281,7 @@ fn read_format(table: &TomlTable<'_>, is_typed: bool) -> Option<WebhookFormat> {
     }
     let lacks = |what: &str| {
         if let Some(value) = &format {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("the format {word} without its key"),
                 format!("add {what}"),
             ));
@@ -315,7 +315,7 @@ fn template(value: &TomlValue<'_>, is_typed: bool) -> Option<Template> {
         is_typed,
         serde_json::from_str::<serde_json::Value>(&rendered),
     ) {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             format!("the template gives no JSON: {error}"),
             "write texts as {{ subject | tojson }}, or say what it is: headers = { Content-Type = \"text/plain\" }",
         ));
@@ -333,7 +333,7 @@ fn own_down_after(table: &TomlTable<'_>) -> Option<Duration> {
     table.read("down_after", |value| {
         let span = value.duration()?;
         if span > LONGEST_HELD {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a report that a check is down is held for too long",
                 "expected at most 1h; by default mails wait 30s and webhooks do not",
             ));
@@ -346,7 +346,7 @@ fn own_down_after(table: &TomlTable<'_>) -> Option<Duration> {
 fn min_duration(value: &TomlValue<'_>) -> Option<Duration> {
     let span = value.duration()?;
     if span > LONGEST_LEAST {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "incidents of a day and more would not be reported",
             "expected at most 24h",
         ));
@@ -398,7 +398,7 @@ fn via(table: &TomlTable<'_>) -> MailVia {
         }
         chosen => {
             if let Some(password) = password {
-                password.wrong(Diagnostic::new(
+                password.reject(Diagnostic::new(
                     "a password for no SMTP server",
                     format!("add smtp = {SMTP_EXAMPLE:?}, or leave it out"),
                 ));
@@ -424,7 +424,7 @@ fn trusting(server: SmtpSpec, cacert: Option<&TomlValue<'_>>) -> SmtpSpec {
 }
 
 fn untrusting(cacert: &TomlValue<'_>, secure: &str) {
-    cacert.wrong(Diagnostic::new(
+    cacert.reject(Diagnostic::new(
         "roots for a connection without TLS",
         format!("use {secure}, or leave it out"),
     ));
@@ -442,21 +442,21 @@ fn smtp(
         (Some((user, None)), Some(_)) => Some((user, secret?)),
         (Some((user, Some(secret))), None) => Some((user, secret)),
         (Some((_, Some(_))), Some(key)) => {
-            key.wrong(Diagnostic::new(
+            key.reject(Diagnostic::new(
                 "\"smtp\" holds a password already",
                 "keep this one and take the other out of the URL",
             ));
             return None;
         }
         (Some((_, None)), None) => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a user without a password",
                 "add password = \"${file:/run/secrets/smtp}\"",
             ));
             return None;
         }
         (None, Some(key)) => {
-            key.wrong(Diagnostic::new(
+            key.reject(Diagnostic::new(
                 "a password without a user",
                 format!("name the user in smtp, such as {SMTP_EXAMPLE:?}"),
             ));

@@ -29,13 +29,13 @@ impl<'a> ParseContext<'a> {
     }
 
     /// Notes a fault, once: a wrong default is met again by every check that inherits it.
-    pub fn fault(&self, span: Range<usize>, key: &str, wrong: Diagnostic) {
-        self.note(FileDiagnostic::at(self.text, self.map, span, key, wrong));
+    pub fn fault(&self, span: Range<usize>, key: &str, invalid: Diagnostic) {
+        self.note(FileDiagnostic::at(self.text, self.map, span, key, invalid));
     }
 
     /// Notes a fault of the file as a whole.
-    pub fn whole_fault(&self, key: &str, wrong: Diagnostic) {
-        self.note(FileDiagnostic::whole(key, wrong));
+    pub fn whole_fault(&self, key: &str, invalid: Diagnostic) {
+        self.note(FileDiagnostic::whole(key, invalid));
     }
 
     fn note(&self, fault: FileDiagnostic) {
@@ -106,8 +106,8 @@ impl<'a> ParseContext<'a> {
                 _ => suggest(key, known),
             }
         };
-        let wrong = Diagnostic::new(format!("unknown key {key:?}"), help);
-        self.fault(span, path, wrong);
+        let invalid = Diagnostic::new(format!("unknown key {key:?}"), help);
+        self.fault(span, path, invalid);
     }
 }
 

@@ -37,7 +37,7 @@ pub fn read_ping(table: &TomlTable<'_>) -> Option<PingSpec> {
 fn every(value: &TomlValue<'_>) -> Option<Duration> {
     let span = value.some_duration()?;
     if span < SHORTEST {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "a heartbeat more often than every 10s",
             "expected \"10s\" or more; receivers count in minutes",
         ));

@@ -75,7 +75,7 @@ fn backoff(table: &TomlTable<'_>) -> Backoff {
         if (1.0..=1000.0).contains(&factor) {
             return Some(factor);
         }
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "a factor that is out of range",
             "expected 1 for equal pauses, 2 for pauses that double; at most 1000",
         ));
@@ -89,7 +89,7 @@ fn backoff(table: &TomlTable<'_>) -> Backoff {
     if read.min > read.max
         && let Some(value) = max.or(min)
     {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "the longest pause is shorter than the shortest",
             format!(
                 "expected min <= max, found min = {:?} and max = {:?}",
@@ -106,7 +106,7 @@ fn backoff(table: &TomlTable<'_>) -> Backoff {
 fn act_on(value: &TomlValue<'_>) -> Option<BTreeSet<Reason>> {
     let words = value.each(|item| Some((item.clone(), item.text()?)));
     if value.is_empty_list() {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "nothing to act on",
             "leave out \"restart\" to restart nothing, or set dry_run = true",
         ));
@@ -123,7 +123,7 @@ fn act_on(value: &TomlValue<'_>) -> Option<BTreeSet<Reason>> {
 fn reason(value: &TomlValue<'_>, word: &str) -> Option<Reason> {
     let reason = Reason::from_name(word);
     match reason {
-        Some(reason) if reason.is_ours() => value.wrong(Diagnostic::new(
+        Some(reason) if reason.is_ours() => value.reject(Diagnostic::new(
             format!("{word:?} is the watchdog's own trouble, which never leads to an action"),
             "leave it out",
         )),

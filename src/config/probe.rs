@@ -74,7 +74,7 @@ pub fn read_probe(
     if let Some(heartbeat) = table.own("heartbeat") {
         let beside = url.as_ref().filter(|url| !url.is_preset);
         if let Some(other) = beside.or(command.as_ref()) {
-            other.wrong(Diagnostic::new(
+            other.reject(Diagnostic::new(
                 "a check that sends heartbeats is not probed",
                 "keep either of them: a service can have one check of each kind",
             ));
@@ -86,7 +86,7 @@ pub fn read_probe(
     let named = url.as_ref().and_then(TomlValue::plain);
     if command.is_some() || named == Some(EXEC) {
         if let Some(url) = url.as_ref().filter(|_| named != Some(EXEC)) {
-            url.wrong(Diagnostic::new(
+            url.reject(Diagnostic::new(
                 "a URL beside a command",
                 "keep one of them; the URL of a command is \"exec:\"",
             ));
@@ -173,7 +173,7 @@ fn refuse_others(table: &TomlTable<'_>, name: &str) {
                 let only = value.key.map(|key| key.only);
                 let kinds = only.filter(|kinds| !kinds.is_empty());
                 let kinds = kinds.unwrap_or(other.name);
-                value.wrong(Diagnostic::new(
+                value.reject(Diagnostic::new(
                     format!("{key:?} is for {kinds} checks, and this is not one"),
                     "leave it out",
                 ));
@@ -186,7 +186,7 @@ fn refuse_others(table: &TomlTable<'_>, name: &str) {
 fn refuse_of_probes(table: &TomlTable<'_>) {
     for key in OF_PROBES {
         if let Some(value) = table.own(key) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("{key:?} is for checks that are probed, and this one sends heartbeats"),
                 "leave it out",
             ));
@@ -198,7 +198,7 @@ fn read_heartbeat(table: &TomlTable<'_>, every: &TomlValue<'_>) -> HeartbeatSpec
     let token = table.get("heartbeat_token").and_then(|value| {
         let token = value.secret()?;
         if token.expose().trim().is_empty() {
-            value.wrong(Diagnostic::new("an empty token", "leave it out"));
+            value.reject(Diagnostic::new("an empty token", "leave it out"));
         }
         Some(token)
     });
@@ -216,7 +216,7 @@ pub fn read_family(
     let value = table.get("ip")?;
     let family = family(&value);
     if let Err(why) = fits(family) {
-        value.wrong(Diagnostic::new(why, "leave it out, or write a host's name"));
+        value.reject(Diagnostic::new(why, "leave it out, or write a host's name"));
     }
     family
 }
@@ -231,7 +231,7 @@ fn family(value: &TomlValue<'_>) -> Option<IpFamily> {
         "4" => Some(IpFamily::V4),
         "6" => Some(IpFamily::V6),
         _ => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "not a version of IP",
                 "expected \"4\" or \"6\", or leave it out for both",
             ));
@@ -247,7 +247,7 @@ fn read_exec(
     common: &Common,
 ) -> ExecSpec {
     if let (Some(url), None) = (url, command) {
-        url.wrong(Diagnostic::new(
+        url.reject(Diagnostic::new(
             "no command to run",
             "for example: command = [\"check_disk\", \"-w\", \"10%\"]",
         ));
@@ -283,7 +283,7 @@ fn payload(value: &TomlValue<'_>) -> Option<SecretBytes> {
     match filled {
         Ok(filled) => value.accept(unescape(&filled)).map(SecretBytes::new),
         Err(faults) => {
-            faults.into_iter().for_each(|wrong| value.wrong(wrong));
+            faults.into_iter().for_each(|invalid| value.reject(invalid));
             None
         }
     }
@@ -298,7 +298,7 @@ fn until(table: &TomlTable<'_>, value: &TomlValue<'_>) -> Option<Until> {
     });
     let until = Until::from_name(&word, &texts);
     match until {
-        Some(Until::Texts(_)) if body.is_none() => value.wrong(Diagnostic::new(
+        Some(Until::Texts(_)) if body.is_none() => value.reject(Diagnostic::new(
             "no text to wait for",
             "add body = \"TEXT\"",
         )),

@@ -46,7 +46,7 @@ pub fn read_programs(table: &TomlTable<'_>) -> Vec<Program> {
         for process in processes {
             let name = (process.group.clone(), process.name.clone());
             if let Some(first) = places.get(&name) {
-                value.wrong(Diagnostic::new(
+                value.reject(Diagnostic::new(
                     format!(
                         "there is a program {:?} already, on {}",
                         process.name,
@@ -130,7 +130,7 @@ fn process_name(table: &TomlTable<'_>, names: &Names<'_>) -> String {
     let given = table.read("process_name", |value| {
         let text = value.some_text()?;
         if *count > 1 && !text.contains("%(process_num)") {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("one name for {count} processes"),
                 "put \"%(process_num)d\" into it: for example \"%(program_name)s_%(process_num)02d\"",
             ));
@@ -189,13 +189,13 @@ fn read_process(table: &TomlTable<'_>, name: &str, names: &Names<'_>) -> Program
     }
 }
 
-/// Who is signalled. As in supervisord, who stops a whole group kills a whole group.
+/// Which processes are signalled. As in supervisord, `stopasgroup` implies `killasgroup`.
 fn read_group_keys(table: &TomlTable<'_>, usual: &Program) -> (bool, bool) {
     let stop = table.read("stopasgroup", TomlValue::flag);
     let stop = stop.unwrap_or(usual.stopasgroup);
     let kill = table.read("killasgroup", TomlValue::flag);
     if let (true, Some(false), Some(value)) = (stop, kill, table.get("killasgroup")) {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "\"stopasgroup\" without \"killasgroup\"",
             "leave it out: a group that is stopped as a whole is killed as a whole",
         ));
@@ -212,7 +212,7 @@ fn plain_name(value: &TomlValue<'_>) -> Option<String> {
 fn is_plain(value: &TomlValue<'_>, name: &str) -> bool {
     let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ':' | '/' | '*');
     if let Some(char) = name.chars().find(|&char| bad(char)) {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             format!("a name with {char:?} in it"),
             "expected a name without blanks, \":\", \"/\" and \"*\": for example \"worker\"",
         ));
@@ -230,13 +230,13 @@ fn command(value: &TomlValue<'_>, names: &Names<'_>) -> Option<Vec<String>> {
         _ => return value.mistyped("a command", example),
     };
     if words.first().is_none_or(String::is_empty) {
-        value.wrong(Diagnostic::new("no program to run", example));
+        value.reject(Diagnostic::new("no program to run", example));
         return None;
     }
     let mut filled = Vec::with_capacity(words.len());
     for word in words {
         if word.contains("${env:") || word.contains("${file:") {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a substitution for secrets in a command, which every user of the machine can read",
                 "put it into the program's environment, or write \"%(ENV_NAME)s\" for a variable that is no secret",
             ));
@@ -253,7 +253,7 @@ fn environment(table: &TomlTable<'_>, names: &mut Names<'_>) -> BTreeMap<String,
     let mut variables = BTreeMap::new();
     let entries = table.entries().into_iter().filter_map(|(name, value)| {
         if name.is_empty() || name.contains(['=', '\0']) {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "no name of a variable",
                 "expected letters, digits and underscores: for example { LANG = \"C\" }",
             ));
@@ -262,7 +262,8 @@ fn environment(table: &TomlTable<'_>, names: &mut Names<'_>) -> BTreeMap<String,
         let sources = value.sources();
         let plain = value.accept(names.fill(&value.text()?, &sources))?;
         let filled = sources.fill(&plain);
-        let text = filled.map_err(|faults| faults.into_iter().for_each(|wrong| value.wrong(wrong)));
+        let text =
+            filled.map_err(|faults| faults.into_iter().for_each(|invalid| value.reject(invalid)));
         let text = value.accept(without_nul(text.ok()?))?;
         secret::conceal_variable(name, &text);
         variables.insert(name.to_owned(), (text == plain).then_some(plain));

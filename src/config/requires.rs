@@ -38,7 +38,7 @@ pub fn resolve(drafts: &mut [CheckDraft<'_>]) {
                 }
                 // a default that all checks require one is not meant for that one
                 Some(&there) if there == at && value.inherited => {}
-                Some(&there) if there == at => value.wrong(Diagnostic::new(
+                Some(&there) if there == at => value.reject(Diagnostic::new(
                     format!("{name:?} requires itself"),
                     "leave it out",
                 )),
@@ -74,7 +74,7 @@ fn unique_names<'d>(drafts: &'d [CheckDraft<'_>]) -> BTreeMap<&'d str, usize> {
         };
         let first: &CheckDraft<'_> = &drafts[first];
         let place = first.name.as_ref().map(|first| first.place(value));
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             format!(
                 "there is a check {name:?} already, on {}",
                 place.unwrap_or_default()
@@ -103,7 +103,7 @@ fn report_cycles(drafts: &[CheckDraft<'_>], edges: &[Vec<(usize, &TomlValue<'_>)
             if let Some(from) = way.iter().position(|&(at, _)| at == there) {
                 let cycle = way[from..].iter().map(|&(at, _)| at).chain([there]);
                 let names: Vec<_> = cycle.map(|at| drafts[at].check.name.as_str()).collect();
-                value.wrong(Diagnostic::new(
+                value.reject(Diagnostic::new(
                     format!("cyclic requires: {}", names.join(" -> ")),
                     "leave out the one that is not needed",
                 ));

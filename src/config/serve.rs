@@ -70,7 +70,7 @@ pub fn read_serve(table: &TomlTable<'_>) -> ServeSpec {
 fn key(value: &TomlValue<'_>) -> Option<crate::secret::Secret> {
     let key = value.secret()?;
     if key.expose().trim().is_empty() {
-        value.wrong(Diagnostic::new("an empty key", "leave it out"));
+        value.reject(Diagnostic::new("an empty key", "leave it out"));
         return None;
     }
     Some(key)
@@ -106,7 +106,7 @@ fn address(value: &TomlValue<'_>) -> Option<ServeAddress> {
     };
     if address.is_none() {
         let text = format!("{text:?} is not an address to listen on");
-        value.wrong(Diagnostic::new(text, EXAMPLE));
+        value.reject(Diagnostic::new(text, EXAMPLE));
     }
     address.map(ServeAddress::Tcp)
 }
@@ -119,7 +119,7 @@ fn line(value: &TomlValue<'_>, listen: Option<&ServeAddress>) -> Option<ServeAdd
         _ => return address(value),
     }
     let Some(ServeAddress::Tcp(http)) = listen else {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "no port of listen to count from",
             "name the address: line = \"127.0.0.1:9261\"",
         ));
@@ -130,7 +130,7 @@ fn line(value: &TomlValue<'_>, listen: Option<&ServeAddress>) -> Option<ServeAdd
         port => port.checked_add(LINE_OFFSET),
     };
     if port.is_none() {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             format!("there is no port {LINE_OFFSET} above that of listen"),
             "name the address: line = \"127.0.0.1:9261\"",
         ));
@@ -178,7 +178,7 @@ fn bounds(
         lower: lower?,
     };
     if bounds.lower > bounds.upper {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             "a lower bound above the upper one",
             "expected lower to be at most upper",
         ));

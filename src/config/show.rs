@@ -91,7 +91,7 @@ impl Page<'_> {
             self.key(table, section, key, root);
         }
         for key in section.all().filter(|key| key.kind.is_table()) {
-            // checks are told one by one, with what the defaults say
+            // checks are shown one by one, with what the defaults say
             if path.is_empty() && matches!(key.name, "check" | "defaults") {
                 continue;
             }
@@ -114,7 +114,7 @@ impl Page<'_> {
         }
     }
 
-    /// A table in a table. One that is not there is told where all of it has a default.
+    /// A table in a table. One that is not there is shown where all of it has a default.
     fn inner(
         &mut self,
         path: &str,
@@ -155,7 +155,7 @@ impl Page<'_> {
         root: &TomlTable<'_>,
     ) {
         let whole = section.path == ROOT.path;
-        // the files that it names are told in one
+        // the files that it names are shown as one
         if whole && key.name == super::include::INCLUDE {
             return;
         }

@@ -87,14 +87,14 @@ fn supervisord(table: &TomlTable<'_>) -> Option<SupervisordSpec> {
     table.finish();
     let login = match (&username, &password) {
         (Some(value), None) => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a username without a password",
                 "add password = \"${env:NAME}\"",
             ));
             None
         }
         (None, Some(value)) => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "a password without a username",
                 "add username = \"name\"",
             ));
@@ -108,7 +108,7 @@ fn supervisord(table: &TomlTable<'_>) -> Option<SupervisordSpec> {
     match login {
         None => Some(spec),
         Some(_) if !spec.username.is_empty() => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 "the URL names a user, and so does \"username\"",
                 "keep one of them",
             ));
@@ -204,7 +204,7 @@ fn pidfile(value: &TomlValue<'_>) -> Option<String> {
     let path = value.some_text()?;
     value.check_placeholders(&CommandSpec::PLACEHOLDERS);
     if !path.starts_with('/') {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             format!("{path:?} is not an absolute path"),
             "expected the absolute path of a pid file, such as \"/run/{name}.pid\"",
         ));
@@ -225,14 +225,14 @@ mod tests {
         );
         assert_eq!(spec.password.expose(), "pw@");
         assert!(supervisord_url("unix:///run/s.sock").is_ok());
-        for wrong in [
+        for invalid in [
             "unix://",
             "unix://run/s.sock",
             "tcp://h",
             "http://",
             "/run/s.sock",
         ] {
-            assert!(supervisord_url(wrong).is_err(), "{wrong}");
+            assert!(supervisord_url(invalid).is_err(), "{invalid}");
         }
     }
 }

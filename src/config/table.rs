@@ -154,12 +154,12 @@ impl<'a> TomlTable<'a> {
     pub fn required(&self, key: &'static str, example: &str) -> Option<TomlValue<'a>> {
         let found = self.own(key);
         if found.is_none() && self.mistyped.is_none() {
-            let wrong = Diagnostic::new(
+            let invalid = Diagnostic::new(
                 format!("missing key {key:?}"),
                 format!("for example: {key} = {example}"),
             );
             self.parse_context
-                .fault(self.span.clone(), &self.path_of(key), wrong);
+                .fault(self.span.clone(), &self.path_of(key), invalid);
         }
         found
     }
@@ -183,7 +183,7 @@ impl<'a> TomlTable<'a> {
             .collect();
         there.sort_by_key(|(_, value)| value.span.start);
         if let [(first, _), (second, value), ..] = there.as_slice() {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("{second:?} and {first:?} exclude each other"),
                 "keep one of them",
             ));
@@ -207,7 +207,7 @@ impl<'a> TomlTable<'a> {
             return Vec::new();
         };
         let DeValue::Array(items) = value.found else {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("{} where a list of tables belongs", value.kind()),
                 format!("begin each with [[{key}]], in double brackets"),
             ));

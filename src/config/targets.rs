@@ -25,12 +25,12 @@ pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
             return value.parsed(unit::pattern).map(Target::new);
         }
         Some((word, rest)) if target.backend.is_none() => {
-            value.wrong(unknown_supervisor(word, rest, default));
+            value.reject(unknown_supervisor(word, rest, default));
             return None;
         }
         _ => return Some(target),
     };
-    value.wrong(Diagnostic::new(
+    value.reject(Diagnostic::new(
         format!("{:?} names no process", target.to_string()),
         help,
     ));
@@ -60,7 +60,7 @@ pub fn check_targets(
     let names: Vec<_> = programs.iter().map(Program::full_name).collect();
     for (target, value) in drafts.iter().flat_map(|draft| &draft.targets) {
         // what other backends have shows when they are asked
-        let wrong = match target.backend.unwrap_or(supervisor.default) {
+        let invalid = match target.backend.unwrap_or(supervisor.default) {
             Backend::Embedded => no_program(target, &names, supervisor.default),
             Backend::Command => no_command(target, supervisor),
             Backend::Supervisord if supervisor.supervisord.is_none() => {
@@ -68,8 +68,8 @@ pub fn check_targets(
             }
             Backend::Supervisord | Backend::Systemd | Backend::Docker => None,
         };
-        if let Some(wrong) = wrong {
-            value.wrong(wrong);
+        if let Some(invalid) = invalid {
+            value.reject(invalid);
         }
     }
 }

@@ -111,13 +111,13 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
 
 /// Reports that there is nothing to watch, unless what is there is reported already.
 fn report_no_check(table: &TomlTable<'_>) {
-    let wrong = Diagnostic::new(
+    let invalid = Diagnostic::new(
         "there is no check",
         "add one: [[check]] with a name and a url",
     );
     match table.own("check") {
-        None => table.parse_context.whole_fault("check", wrong),
-        Some(value) if value.is_empty_list() => value.wrong(wrong),
+        None => table.parse_context.whole_fault("check", invalid),
+        Some(value) if value.is_empty_list() => value.reject(invalid),
         Some(_) => {}
     }
 }
@@ -148,7 +148,7 @@ fn share(value: &TomlValue<'_>) -> Option<f64> {
     let share = match value.found {
         DeValue::String(text) => {
             let Some(share) = percentage(text) else {
-                value.wrong(Diagnostic::new(format!("{text:?} is not a share"), example));
+                value.reject(Diagnostic::new(format!("{text:?} is not a share"), example));
                 return None;
             };
             share
@@ -159,7 +159,7 @@ fn share(value: &TomlValue<'_>) -> Option<f64> {
     if is_share(share) {
         return Some(share);
     }
-    value.wrong(Diagnostic::new(
+    value.reject(Diagnostic::new(
         "a share that is out of range",
         "expected more than 0% and at most 100%",
     ));

@@ -34,7 +34,7 @@ pub struct TomlValue<'a> {
 }
 
 impl<'a> TomlValue<'a> {
-    /// `line 7`: where it begins, as it is told to people at `other`.
+    /// `line 7`: where it begins, as a message about `other` shows it.
     pub fn place(&self, other: &Self) -> String {
         self.parse_context.place(self.span.start, other.span.start)
     }
@@ -50,16 +50,16 @@ impl<'a> TomlValue<'a> {
     }
 
     /// Reports `wrong` here.
-    pub fn wrong(&self, wrong: impl Into<Diagnostic>) {
+    pub fn reject(&self, invalid: impl Into<Diagnostic>) {
         self.parse_context
-            .fault(self.span.clone(), &self.path, wrong.into());
+            .fault(self.span.clone(), &self.path, invalid.into());
     }
 
     /// Reports `wrong` at the characters `part` of the string that this is. Where it was written with
     /// escapes, which are longer than what they mean, at the whole of it.
-    pub fn wrong_part(&self, part: Range<usize>, wrong: Diagnostic) {
+    pub fn reject_part(&self, part: Range<usize>, invalid: Diagnostic) {
         let DeValue::String(text) = self.found else {
-            return self.wrong(wrong);
+            return self.reject(invalid);
         };
         let written = self.parse_context.written(self.span.clone());
         let three = written.starts_with("\"\"\"") || written.starts_with("'''");
@@ -71,19 +71,19 @@ impl<'a> TomlValue<'a> {
             .into_iter()
             .find(|&begin| written[begin..].starts_with(text.as_ref()));
         let Some(begin) = begin else {
-            return self.wrong(wrong);
+            return self.reject(invalid);
         };
         let byte = |char: usize| {
             let at = text.char_indices().nth(char);
             self.span.start + begin + at.map_or(text.len(), |(at, _)| at)
         };
         let place = byte(part.start)..byte(part.end);
-        self.parse_context.fault(place, &self.path, wrong);
+        self.parse_context.fault(place, &self.path, invalid);
     }
 
     /// `result`'s value; its error is reported.
     pub fn accept<T>(&self, result: Result<T, impl Into<Diagnostic>>) -> Option<T> {
-        result.map_err(|wrong| self.wrong(wrong)).ok()
+        result.map_err(|invalid| self.reject(invalid)).ok()
     }
 
     /// What the value is, for people.
@@ -101,7 +101,7 @@ impl<'a> TomlValue<'a> {
 
     /// Reports that `wanted` belongs here.
     pub fn mistyped<T>(&self, wanted: &str, example: &str) -> Option<T> {
-        self.wrong(Diagnostic::new(
+        self.reject(Diagnostic::new(
             format!("{} where {wanted} belongs", self.kind()),
             example,
         ));
@@ -123,7 +123,7 @@ impl<'a> TomlValue<'a> {
     pub fn some_text(&self) -> Option<String> {
         let text = self.text()?;
         if text.is_empty() {
-            self.wrong(Diagnostic::new(
+            self.reject(Diagnostic::new(
                 "an empty string",
                 "leave the key out instead",
             ));
@@ -159,7 +159,7 @@ impl<'a> TomlValue<'a> {
         match self.sources().fill(&text) {
             Ok(filled) => Some(Secret::new(filled)),
             Err(faults) => {
-                faults.into_iter().for_each(|wrong| self.wrong(wrong));
+                faults.into_iter().for_each(|invalid| self.reject(invalid));
                 None
             }
         }
@@ -171,7 +171,7 @@ impl<'a> TomlValue<'a> {
             return self.some_text().map(CommandLine::Shell);
         };
         if words.is_empty() {
-            self.wrong(Diagnostic::new(
+            self.reject(Diagnostic::new(
                 "a command of no words",
                 "for example: [\"ss\", \"-tnp\"]",
             ));
@@ -205,10 +205,10 @@ impl<'a> TomlValue<'a> {
                         format!("expected {}", known.join(" or "))
                     }
                 };
-                let wrong =
+                let invalid =
                     Diagnostic::new(format!("\"{{{name}}}\" is not a placeholder here"), help);
                 let start = text[..at].chars().count();
-                item.wrong_part(start..start + name.chars().count() + 2, wrong);
+                item.reject_part(start..start + name.chars().count() + 2, invalid);
             }
             None::<()>
         });
@@ -222,7 +222,7 @@ impl<'a> TomlValue<'a> {
             CommandLine::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
         };
         if is_blank {
-            self.wrong(Diagnostic::new("no program to run", "its name comes first"));
+            self.reject(Diagnostic::new("no program to run", "its name comes first"));
         }
         Some(command)
     }
@@ -237,7 +237,7 @@ impl<'a> TomlValue<'a> {
     pub fn path_of(&self, text: &str) -> Option<PathBuf> {
         let filled = self.sources().fill_path(text);
         let filled =
-            filled.map_err(|faults| faults.into_iter().for_each(|wrong| self.wrong(wrong)));
+            filled.map_err(|faults| faults.into_iter().for_each(|invalid| self.reject(invalid)));
         Some(self.base().join(filled.ok()?))
     }
 
@@ -261,7 +261,7 @@ impl<'a> TomlValue<'a> {
         let count = u32::from_str_radix(number.as_str(), number.radix()).ok();
         let count = count.filter(|count| (least..=most).contains(count));
         if count.is_none() {
-            self.wrong(Diagnostic::new(
+            self.reject(Diagnostic::new(
                 format!("{number} is out of range"),
                 expected(),
             ));
@@ -279,7 +279,7 @@ impl<'a> TomlValue<'a> {
             _ => return self.mistyped("a number", "for example: 2 or 1.5"),
         };
         if number.is_none() {
-            self.wrong(Diagnostic::new(
+            self.reject(Diagnostic::new(
                 "a number that is too large",
                 "for example: 2 or 1.5",
             ));
@@ -305,7 +305,7 @@ impl<'a> TomlValue<'a> {
     pub fn some_duration(&self) -> Option<Duration> {
         let duration = self.duration()?;
         if duration.is_zero() {
-            self.wrong(Diagnostic::new(
+            self.reject(Diagnostic::new(
                 "zero is no time at all",
                 "expected more than \"0s\"",
             ));
@@ -331,7 +331,7 @@ impl<'a> TomlValue<'a> {
     pub fn some_size(&self) -> Option<u64> {
         let size = self.size()?;
         if size == 0 {
-            self.wrong(Diagnostic::new(
+            self.reject(Diagnostic::new(
                 "no room for any answer",
                 "for example: \"16MiB\"",
             ));
@@ -348,7 +348,7 @@ impl<'a> TomlValue<'a> {
         };
         let budget = self.accept(parse_budget(text, parse_duration))?;
         if budget.count == 0 {
-            self.wrong(Diagnostic::new("a budget of none", example));
+            self.reject(Diagnostic::new("a budget of none", example));
             return None;
         }
         Some(budget)
@@ -402,6 +402,6 @@ impl<'a> TomlValue<'a> {
             "a"
         };
         let message = format!("{text:?} is not {article} {what}");
-        self.wrong(Diagnostic::new(message, suggest(text, words)));
+        self.reject(Diagnostic::new(message, suggest(text, words)));
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! Each watchdog has notes of its own in the state directory, and a lock beside them: two that were started
 //! with the same file must not both supervise its programs. The lock goes with the process that holds it,
-//! and with what that was just about to start, so that whoever gets it finds every note finished.
+//! and with what that was just about to start, so that its next holder finds every note finished.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -274,7 +274,7 @@ impl Preparer {
                 Err((file, Errno::EWOULDBLOCK)) if Instant::now() < until => file,
                 Err((_, Errno::EWOULDBLOCK)) => {
                     return Err(format!(
-                        "another watchdog looks after the programs of this configuration: it has {} locked",
+                        "another watchdog supervises the programs of this configuration: it has {} locked",
                         path.display()
                     ));
                 }

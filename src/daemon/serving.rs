@@ -1,4 +1,4 @@
-//! What the loop keeps for those who ask from outside: the listeners, the watchdog's own health, and when each check
+//! What the loop keeps for external requests: the listeners, the watchdog's own health, and when each check
 //! is probed next. How it is shown is the matter of [`crate::serve`].
 
 use std::collections::BTreeMap;

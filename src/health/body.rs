@@ -13,7 +13,7 @@ pub struct Body {
     pub kept: Vec<u8>,
     /// Bytes received in all.
     pub size: u64,
-    /// The texts looked for while streaming that did occur.
+    /// The texts searched while streaming that did occur.
     #[serde(with = "lossy_list")]
     pub found: Vec<Vec<u8>>,
 }
@@ -22,7 +22,7 @@ impl Body {
     /// So much of a body is evidence: a judge may need megabytes of it, but it needs them once.
     pub const EVIDENCE: usize = 64 << 10;
 
-    /// Whether `text` occurs in the body. True for a text that was looked for while streaming, or
+    /// Whether `text` occurs in the body. True for a text that was searched while streaming, or
     /// that stands in the kept part.
     pub fn contains(&self, text: &[u8]) -> bool {
         text.is_empty()

@@ -76,10 +76,11 @@ pub fn parse_budget(
     text: &str,
     duration: impl Fn(&str) -> Result<Duration, String>,
 ) -> Result<Budget, String> {
-    let wrong = || format!("{text:?} is not a budget: expected COUNT/DURATION, such as \"5/10m\"");
-    let (count, window) = text.split_once('/').ok_or_else(wrong)?;
-    let count = u32::from_str(count.trim()).map_err(|_| wrong())?;
-    let window = duration(window.trim()).map_err(|why| format!("{}: {why}", wrong()))?;
+    let invalid =
+        || format!("{text:?} is not a budget: expected COUNT/DURATION, such as \"5/10m\"");
+    let (count, window) = text.split_once('/').ok_or_else(invalid)?;
+    let count = u32::from_str(count.trim()).map_err(|_| invalid())?;
+    let window = duration(window.trim()).map_err(|why| format!("{}: {why}", invalid()))?;
     if window.is_zero() {
         return Err(format!("{text:?} is not a budget: its window is zero"));
     }

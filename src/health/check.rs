@@ -68,7 +68,7 @@ pub(super) enum Activity {
     /// Waiting for the supervisor's list.
     Listing {
         ticket: Ticket,
-        /// For a restart by hand, not for a probe.
+        /// For a manual restart, not for a probe.
         manual: bool,
     },
     /// Waiting for the answer.

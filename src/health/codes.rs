@@ -72,7 +72,7 @@ fn codes_word((low, high): (u16, u16)) -> String {
 }
 
 fn parse_codes(word: &str) -> Result<(u16, u16), String> {
-    let wrong = || {
+    let invalid = || {
         format!(
             "{word:?} is not a status: expected a code (200), a class (2xx) or a range (200-299)"
         )
@@ -81,13 +81,13 @@ fn parse_codes(word: &str) -> Result<(u16, u16), String> {
         text.parse::<u16>()
             .ok()
             .filter(|code| text.len() == 3 && (100..=999).contains(code))
-            .ok_or_else(wrong)
+            .ok_or_else(invalid)
     };
     let text = word.trim();
     let lower = text.to_ascii_lowercase();
     if let Some(class) = lower.strip_suffix("xx") {
         let class = class.parse::<u16>().ok().filter(|n| (1..=9).contains(n));
-        let low = class.ok_or_else(wrong)? * 100;
+        let low = class.ok_or_else(invalid)? * 100;
         return Ok((low, low + 99));
     }
     if let Some((low, high)) = text.split_once('-') {
@@ -95,7 +95,7 @@ fn parse_codes(word: &str) -> Result<(u16, u16), String> {
         return if low <= high {
             Ok((low, high))
         } else {
-            Err(wrong())
+            Err(invalid())
         };
     }
     code(text).map(|code| (code, code))
@@ -120,11 +120,11 @@ mod tests {
             assert_eq!(set.contains(code), wanted, "{code}");
         }
         assert_eq!(set.to_string(), "204 or 3xx or 401-403");
-        for wrong in [
+        for invalid in [
             "", "20", "2000", "0xx", "xx", "300-200", "200-", "abc", "099", "-1",
         ] {
-            let fault = StatusSet::from_words(&[wrong]).expect_err(wrong);
-            assert!(fault.contains(&format!("{wrong:?}")), "{fault}");
+            let fault = StatusSet::from_words(&[invalid]).expect_err(invalid);
+            assert!(fault.contains(&format!("{invalid:?}")), "{fault}");
         }
         assert!(StatusSet::from_words::<&str>(&[]).is_err());
     }

@@ -152,7 +152,7 @@ impl Expectation {
         self.expect.iter().chain(&self.degraded).chain(rules)
     }
 
-    /// The opinion about `seen`. Every expectation is looked at, so that one probe reports all that is wrong.
+    /// The opinion about `seen`. Every expectation is checked, so that one probe reports all failures.
     pub fn judge(&self, seen: &Observation) -> Judgement {
         let facts = Facts::new(seen, self.max_parsed);
         let grounds = self.grounds(&facts);

@@ -62,7 +62,7 @@ impl fmt::Display for Gate {
                 write!(
                     f,
                     "{failing} of {of} services began to fail within {window} s, so it is not this \
-                     one alone; it is restarted when fewer than {needed} fail so, or by hand \
+                     one alone; it is restarted when fewer than {needed} fail so, or manually \
                      (panic_threshold, panic_window)"
                 )
             }

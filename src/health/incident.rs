@@ -47,7 +47,7 @@ pub struct Incident {
     /// The last report that a silence withheld: it is made when the silence is over, if it is still down then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<ReportKind>,
-    /// It was opened by a restart by hand, and the threshold was not reached since.
+    /// It was opened by a manual restart, and the threshold was not reached since.
     #[serde(default, alias = "by_hand")]
     pub manual: bool,
     /// What happened, in order.
@@ -216,7 +216,7 @@ pub enum IncidentEvent {
     },
 }
 
-/// One look at a check: the facts and the opinion.
+/// One probe of a check: the facts and the opinion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
     /// What was seen.
@@ -312,7 +312,7 @@ pub enum ReportKind {
     },
     /// The restarts are used up and it is still down.
     GaveUp {
-        /// So long from now it is tried again; `None`: by hand only.
+        /// So long from now it is tried again; `None`: only manually.
         rearm: Option<Duration>,
         /// What is used up.
         #[serde(default)]

@@ -164,9 +164,9 @@ mod tests {
             assert_eq!(serde_json::to_string(&shown).expect("JSON"), text);
             assert_eq!(serde_json::from_str::<Shown>(text).expect("JSON"), shown);
         }
-        for wrong in ["soon", "1960-01-01T00:00:00Z", "2026-05-01"] {
-            let text = format!(r#"{{"at":{wrong:?},"until":null}}"#);
-            assert!(serde_json::from_str::<Shown>(&text).is_err(), "{wrong}");
+        for invalid in ["soon", "1960-01-01T00:00:00Z", "2026-05-01"] {
+            let text = format!(r#"{{"at":{invalid:?},"until":null}}"#);
+            assert!(serde_json::from_str::<Shown>(&text).is_err(), "{invalid}");
         }
         assert_eq!(
             rfc3339::format(Moment::from_millis(u64::MAX)),

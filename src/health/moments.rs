@@ -355,7 +355,7 @@ mod tests {
             assert_eq!(recalled.correct(NOW, &policy), expected, "{clock}");
             let clock = clock.moved(expected);
             assert_eq!(recalled, memory(clock), "{clock}");
-            assert!(recalled.notified_at.is_some_and(|told| told <= NOW));
+            assert!(recalled.notified_at.is_some_and(|notified| notified <= NOW));
         }
     }
 

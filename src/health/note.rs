@@ -138,9 +138,9 @@ pub enum Decision {
     /// A person wants it restarted.
     #[serde(alias = "asked")]
     RestartRequested,
-    /// It is not restarted by hand.
+    /// It is not restarted manually.
     Refused(Refusal),
-    /// It is restarted by hand.
+    /// It is restarted manually.
     #[serde(alias = "by_hand")]
     ManualRestart { incident: String },
 }
@@ -160,7 +160,7 @@ impl Decision {
     }
 }
 
-/// Why a restart by hand is not done.
+/// Why a manual restart is not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -342,11 +342,11 @@ impl fmt::Display for Decision {
                 write!(f, "{}: {held}", window.hold.reason)
             }
             Self::MaintenanceOver => f.write_str("maintenance is over"),
-            Self::Reset => f.write_str("reset by hand"),
-            Self::RestartRequested => f.write_str("a restart by hand is asked for"),
-            Self::Refused(why) => write!(f, "not restarted by hand: {why}"),
+            Self::Reset => f.write_str("reset manually"),
+            Self::RestartRequested => f.write_str("a manual restart is requested"),
+            Self::Refused(why) => write!(f, "not restarted manually: {why}"),
             Self::ManualRestart { incident } => {
-                write!(f, "restarting by hand (incident {incident})")
+                write!(f, "restarting manually (incident {incident})")
             }
         }
     }

@@ -387,8 +387,8 @@ mod tests {
         assert_eq!(all.patterns(Backend::Supervisord), None);
     }
 
-    /// What an operator stopped is started by hand alone. The columns: usually, with `start_stopped`, a program
-    /// of ours, by hand.
+    /// What an operator stopped is started only manually. The columns: usually, with `start_stopped`, a program
+    /// of ours, manually.
     #[test]
     fn action_depends_on_state_and_supervisor() {
         let bold = Remedy {

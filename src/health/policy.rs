@@ -22,7 +22,7 @@ pub struct Policy {
     pub backoff: Backoff,
     /// At most so many attempts; then give up. `None` is without limit.
     pub restarts: Option<Budget>,
-    /// So long after giving up it is tried again. `None` is by hand only.
+    /// So long after giving up it is tried again. `None`: only manually.
     pub rearm: Option<Duration>,
     /// Which fails lead to an action. `None` is all.
     pub act_on: Option<BTreeSet<Reason>>,

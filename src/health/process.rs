@@ -123,7 +123,7 @@ impl fmt::Display for ProcessState {
 /// A process's full name. Ordered as supervisord lists them: by group, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProcessName {
-    /// Who supervises it.
+    /// Its supervisor.
     pub backend: Backend,
     /// Its group; the same as `name` for a program on its own.
     pub group: String,

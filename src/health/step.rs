@@ -17,7 +17,7 @@ pub struct Step {
     pub at: Moment,
     /// How long it took.
     pub took: Duration,
-    /// Whom it was done to; `None` for steps about the action as a whole.
+    /// Its process; `None` for steps about the action as a whole.
     pub process: Option<ProcessName>,
     /// What was done, and how it went.
     #[serde(alias = "deed")]
@@ -61,7 +61,7 @@ pub enum ActionStep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
-    /// It is not RUNNING: whoever stopped it, or its supervisor, is at work on it.
+    /// It is not RUNNING: an operator or its supervisor is at work on it.
     NotRunning { state: ProcessState },
     /// It is another process than the check probed: someone restarted it meanwhile.
     Replaced {

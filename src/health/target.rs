@@ -1,4 +1,4 @@
-//! The patterns that choose among processes: how they are written, and whom they mean.
+//! The patterns that choose among processes: how they are written, and which processes they match.
 
 use std::fmt;
 use std::str::FromStr;

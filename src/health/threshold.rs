@@ -113,12 +113,12 @@ impl Streak {
 mod tests {
     use super::*;
 
-    fn down_after(policy: Fails, looks: &str) -> Vec<bool> {
+    fn down_after(policy: Fails, results: &str) -> Vec<bool> {
         let mut streak = Streak::default();
-        looks
+        results
             .chars()
-            .map(|look| {
-                match look {
+            .map(|result| {
+                match result {
                     'f' => streak.fail(policy),
                     _ => streak.pass(policy),
                 }

@@ -26,10 +26,10 @@ impl Address {
     /// Says what a URL looks like.
     pub fn parse(text: &str, example: &str) -> Result<Self, String> {
         let shown = without_login(text);
-        let wrong = |what: &str| format!("{shown:?} {what}: expected a URL such as {example:?}");
+        let invalid = |what: &str| format!("{shown:?} {what}: expected a URL such as {example:?}");
         // the parser forgives blanks and slashes that a probe, or a reader, would stumble over
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(wrong("has blanks or control characters in it"));
+            return Err(invalid("has blanks or control characters in it"));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(match text.split(['/', ':']).next() {
@@ -49,21 +49,21 @@ impl Address {
                         "{shown:?} is not a URL: expected a scheme before it, such as \"{scheme}://{shown}\""
                     )
                 }
-                _ => wrong("is not a URL"),
+                _ => invalid("is not a URL"),
             });
         };
         // of "http:///u:p@h" the parser makes the host "h"; we would take it for a path
         if scheme.to_ascii_lowercase().starts_with("http") && rest.starts_with(['/', '\\']) {
-            return Err(wrong("names no host"));
+            return Err(invalid("names no host"));
         }
-        let url = Url::parse(text).map_err(|why| wrong(&format!("is not a URL ({why})")))?;
+        let url = Url::parse(text).map_err(|why| invalid(&format!("is not a URL ({why})")))?;
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let user = match (url.username(), url.password()) {
             ("", None) => None,
             (user, password) => {
                 let decoded = |part| {
-                    percent_decoded(part).ok_or_else(|| wrong("has a user that is not UTF-8"))
+                    percent_decoded(part).ok_or_else(|| invalid("has a user that is not UTF-8"))
                 };
                 let password = password.map(decoded).transpose()?.map(Secret::new);
                 if let Some(password) = &password {

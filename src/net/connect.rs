@@ -1,4 +1,4 @@
-//! One connection to whoever of several endpoints lets us in first, as RFC 8305 (Happy Eyeballs) has it: an
+//! One connection to the first of several endpoints that accepts one, as RFC 8305 (Happy Eyeballs) has it: an
 //! address that does not answer costs 250 ms, not the deadline.
 
 use std::collections::VecDeque;
@@ -154,7 +154,7 @@ impl Race {
         }
     }
 
-    /// Who was asked and did not answer.
+    /// The endpoints that were tried and did not respond.
     fn names(&self) -> String {
         let names: Vec<_> = self.begun.iter().map(ToString::to_string).collect();
         names.join(", ")

@@ -205,7 +205,7 @@ impl Lookups {
         // no lock is held here: where there is no thread to be had, all that was to run on it is dropped at once
         let started = thread::Builder::new().name("lookup".into()).spawn(move || {
             let answer = (self.resolve)(&guard.name);
-            // in this order: whoever asks after the answer is known starts anew
+            // in this order: a request after the answer is known starts anew
             drop(guard);
             drop(thread);
             sender.send_replace(Some(answer));

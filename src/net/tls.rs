@@ -41,12 +41,12 @@ pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
             .with_platform_verifier()
             .map_err(|error| format!("cannot read the system's roots: {error}"))?,
         Some(path) => {
-            let wrong = |why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
+            let invalid = |why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
             let mut roots = RootCertStore::empty();
-            let pem = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
+            let pem = CertificateDer::pem_file_iter(path).map_err(|error| invalid(&error))?;
             for root in pem {
-                let root = root.map_err(|error| wrong(&error))?;
-                roots.add(root).map_err(|error| wrong(&error))?;
+                let root = root.map_err(|error| invalid(&error))?;
+                roots.add(root).map_err(|error| invalid(&error))?;
             }
             versions().with_root_certificates(roots)
         }

@@ -14,7 +14,7 @@ use super::text::header_value;
 /// The number of a thread's first mail.
 const FIRST: u64 = 1;
 
-/// Who gets mails, from whom, and on which way.
+/// The recipients of mails, their sender, and the way they are sent.
 #[derive(Clone, Debug)]
 pub struct MailNotifier {
     to: Vec<Mailbox>,
@@ -137,20 +137,20 @@ impl OriginalMailer {
 }
 
 fn mailboxes(text: &str, host: &str) -> Result<Vec<Mailbox>, String> {
-    let wrong = |why: &dyn std::fmt::Display| format!("{text:?} is not a mail address: {why}");
+    let invalid = |why: &dyn std::fmt::Display| format!("{text:?} is not a mail address: {why}");
     // a line end is a blank to the parser, and would be one in the middle of a header
     if text.chars().any(char::is_control) {
-        return Err(wrong(&"it has a control character"));
+        return Err(invalid(&"it has a control character"));
     }
     let local = !text.is_empty() && !text.contains(['@', ',', '<', ' ']);
     if local {
-        let address = Address::new(text, host).map_err(|error| wrong(&error))?;
+        let address = Address::new(text, host).map_err(|error| invalid(&error))?;
         return Ok(vec![Mailbox::new(None, address)]);
     }
-    let parsed: Mailboxes = text.parse().map_err(|error| wrong(&error))?;
+    let parsed: Mailboxes = text.parse().map_err(|error| invalid(&error))?;
     let parsed: Vec<_> = parsed.into_iter().collect();
     match parsed.is_empty() {
-        true => Err(wrong(&"it is empty")),
+        true => Err(invalid(&"it is empty")),
         false => Ok(parsed),
     }
 }

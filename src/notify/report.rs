@@ -269,7 +269,7 @@ fn advice(report: &Report) -> String {
             DownState::Held(gate) => advice_when_held(gate, &check),
             DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
             DownState::NotBack { .. } => {
-                "have a look soon: the restart did not help so far".to_owned()
+                "check it soon: the restart did not help so far".to_owned()
             }
             DownState::NothingRestarted => {
                 "see to it: the steps below say why nothing was restarted".to_owned()
@@ -282,7 +282,7 @@ fn advice(report: &Report) -> String {
             }
         },
         ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
-            "nothing here; whoever took it out of the configuration knows whether it is to run"
+            "nothing here; it was taken out of the configuration on purpose or by mistake"
                 .to_owned()
         }
         ReportKind::Cured { .. } => {
@@ -306,14 +306,14 @@ fn advice_when_held(gate: &Gate, check: &str) -> String {
         Gate::Paused { .. } => format!("when you are done with it: httpok resume {check}"),
         Gate::Requires { check: required } => format!("look at {} first", word(required)),
         Gate::Panic { .. } => format!(
-            "look for what they have in common, such as the network; to restart it by hand: httpok restart \
+            "look for what they have in common, such as the network; to restart it manually: httpok restart \
              {check}"
         ),
         Gate::GaveUp | Gate::OverallBudget => {
             format!("mend the cause, then: httpok reset {check}")
         }
         Gate::NotActedOn { .. } => {
-            format!("see to it; to restart it by hand: httpok restart {check}")
+            format!("see to it; to restart it manually: httpok restart {check}")
         }
         Gate::ShuttingDown => "start the watchdog again".to_owned(),
         Gate::Backoff { .. }

@@ -283,14 +283,14 @@ mod tests {
         ] {
             assert_eq!(SmtpSpec::parse(url).map(|(spec, _)| spec.port), Ok(port));
         }
-        for wrong in [
+        for invalid in [
             "mail.example.org",
             "http://h",
             "smtp://",
             "smtp://h/x",
             "smtp://u:secret@",
         ] {
-            let error = SmtpSpec::parse(wrong).expect_err(wrong);
+            let error = SmtpSpec::parse(invalid).expect_err(invalid);
             assert!(!error.contains("secret"), "{error}");
         }
     }
@@ -315,8 +315,8 @@ mod tests {
         let url = WebhookUrl::parse("https://u:p@hooks.example.org/T0KEN").expect("a URL");
         assert!(url.is_secure && url.host == "hooks.example.org");
         assert!(!format!("{url:?}").contains("T0KEN"));
-        for wrong in ["ftp://h/T0KEN", "T0KEN", "http://", "unix:///T0KEN"] {
-            let error = WebhookUrl::parse(wrong).expect_err(wrong);
+        for invalid in ["ftp://h/T0KEN", "T0KEN", "http://", "unix:///T0KEN"] {
+            let error = WebhookUrl::parse(invalid).expect_err(invalid);
             assert!(!error.contains("T0KEN"), "{error}");
         }
     }

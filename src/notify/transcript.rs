@@ -352,7 +352,7 @@ fn mark(event: &IncidentEvent) -> Option<(char, &'static str)> {
         },
         IncidentEvent::Acted(outcome) if outcome.is_halt() => return None,
         IncidentEvent::Acted(_) => ('R', "action"),
-        IncidentEvent::ManualRestart => ('H', "restarted by hand"),
+        IncidentEvent::ManualRestart => ('H', "restarted manually"),
         IncidentEvent::GaveUp => ('G', "gave up"),
         IncidentEvent::Rearmed => ('A', "armed again"),
         IncidentEvent::Held(_)

@@ -64,7 +64,7 @@ impl<'a> BodyReader<'a> {
         Err(TooLarge)
     }
 
-    /// Whether `text`, one of those looked for, was found.
+    /// Whether `text`, one of the searched texts, was found.
     pub fn has(&self, text: &[u8]) -> bool {
         self.body.found.iter().any(|found| found == text)
     }

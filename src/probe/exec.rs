@@ -24,7 +24,7 @@ pub enum ExecSpecError {
 /// A command, ready to be run as often as wanted.
 pub struct ExecProbe {
     spec: ExecSpec,
-    /// Looked for in what it prints.
+    /// Searched in its output.
     needles: Vec<Vec<u8>>,
     url: String,
 }

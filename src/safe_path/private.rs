@@ -15,7 +15,7 @@ const MAX_ENTRIES: usize = 10_000;
 /// Whether an open file belongs to us or root and nobody else may write it.
 ///
 /// # Errors
-/// Says whose it is, or who may write it.
+/// Names its owner, or the users that may write it.
 pub fn check_private(file: &File) -> io::Result<()> {
     let meta = file.metadata()?;
     unsafe_because(meta.uid(), meta.mode()).map_or(Ok(()), |why| Err(denied(format!("it {why}"))))
@@ -37,7 +37,7 @@ pub fn check_private_dir(path: &Path) -> io::Result<()> {
     };
     let real = match opened {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
-        // What is not a directory is not used, and whoever wants to use it says so.
+        // What is not a directory is not used, and its user reports that.
         Err(_) => return Ok(()),
         Ok(real) => real,
     };
@@ -53,7 +53,7 @@ pub fn check_private_dir(path: &Path) -> io::Result<()> {
             let at = at.display();
             let user = geteuid();
             return Err(denied(format!(
-                "the directory \"{at}\" {why}: whoever that is could make httpok restart or kill what they \
+                "the directory \"{at}\" {why}: that user could make httpok restart or kill what they \
                  choose; run `chown {user} {at} && chmod go-w {at}`, or choose another directory"
             )));
         }
@@ -83,7 +83,7 @@ pub fn check_private_contents(path: &Path, deep: &[&str]) -> io::Result<()> {
         if let Some(why) = unsafe_because(meta.uid(), mode) {
             let at = at.display();
             return Err(denied(format!(
-                "\"{at}\" {why}: whoever made it could make httpok restart or kill what they choose; remove \
+                "\"{at}\" {why}: that user could make httpok restart or kill any process; remove \
                  it, or run `chown {user} {at} && chmod go-w {at}` if you know what is in it",
                 user = geteuid()
             )));

@@ -14,7 +14,7 @@ use serde_json::Value;
 /// What stands for a secret.
 const MASK: &str = "***";
 
-/// A shorter text is not looked for: it would be found in texts that have nothing to do with it.
+/// A shorter text is not searched: it would be found in texts that have nothing to do with it.
 const SHORTEST: usize = 6;
 
 /// Parts of the names of headers and variables whose values are secrets.

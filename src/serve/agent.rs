@@ -31,7 +31,7 @@ pub async fn talk(mut stream: ClientStream, source: Source, busy: ClientBusy) {
         stream.write_all(line.as_bytes()).await?;
         stream.shutdown().await
     };
-    // whoever is gone asks again
+    // a client that is gone connects again
     let _ = timeout(PATIENCE, said).await;
 }
 
@@ -63,7 +63,7 @@ pub fn line(view: &View, name: Option<&str>) -> String {
     if maintenance {
         return "maint\n".to_owned();
     }
-    // whoever stops the services has nobody to go on asking
+    // services that are being stopped must not get requests
     if view.snapshot.shutting_down && !view.programs.is_empty() {
         return "drain up\n".to_owned();
     }

@@ -1,5 +1,5 @@
-//! What the watchdog decides, as it decides it, for any number of those who follow up to a bound. Each of them may be so
-//! many events behind and no more: who reads too slowly gets a last event that says so, and holds up nobody.
+//! What the watchdog decides, as it decides it, for any number of followers up to a bound. Each of them may be so
+//! many events behind and no more: one that reads too slowly gets a last event that says so, and delays no other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl Default for EventBus {
 }
 
 impl EventBus {
-    /// Sends `notes` to those who follow. Costs nothing when nobody does.
+    /// Sends `notes` to the followers. Costs nothing without any.
     pub fn publish(&self, notes: &[Note]) {
         if self.0.receiver_count() == 0 {
             return;
@@ -260,9 +260,12 @@ mod tests {
             bus.publish(&[note("shop", Decision::Up)]);
             assert!(matches!(quick.next().await, NextEvent::Event(_)));
         }
-        let told = texts(&mut slow).await;
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("read too slowly: 1"), "{told:?}");
+        let received = texts(&mut slow).await;
+        assert_eq!(received.len(), 1);
+        assert!(
+            received[0].starts_with("read too slowly: 1"),
+            "{received:?}"
+        );
         assert!(
             matches!(quick.next().await, NextEvent::Silence),
             "a sign of life"

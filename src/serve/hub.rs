@@ -1,4 +1,4 @@
-//! Between those who ask and the loop. Views are kept for a moment, so that many requests cost the loop one view; a
+//! Between requests and the loop. Views are kept for a moment, so that many requests cost the loop one view; a
 //! loop that does not answer makes no request wait for long, and is reported as unhealthy once its last view is old.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,7 +79,7 @@ pub struct Source(Arc<HubState>);
 struct HubState {
     requests: mpsc::Sender<ServeRequest>,
     kept: Mutex<CachedView>,
-    /// Held by the one who asks the loop for a view, so that the others wait for that one.
+    /// Held by the request that asks the loop for a view, so that the others wait for that view.
     asking: AsyncMutex<()>,
     events: EventBus,
 }
@@ -145,7 +145,7 @@ impl Source {
     pub async fn control(&self, request: Vec<u8>) -> Option<ControlAnswer> {
         let asked = self.ask(|answer| ServeRequest::Control { request, answer });
         let controlled = asked.await;
-        // whoever changed something sees it
+        // a client sees its own changes
         self.forget();
         controlled
     }

@@ -74,7 +74,7 @@ pub async fn talk(mut stream: ClientStream, source: Source, busy: ClientBusy) {
         let said = timeout(PATIENCE, stream.write_all(text.as_bytes())).await;
         busy.set(false);
         if answer.closes || !matches!(said, Ok(Ok(()))) {
-            // whoever is gone needs no farewell
+            // the client may be gone
             let _ = timeout(PATIENCE, stream.shutdown()).await;
             return;
         }
@@ -279,9 +279,9 @@ fn probes(view: &View) -> (u64, u64) {
             .iter()
             .map(|check| &check.counts.probes)
     };
-    let all = tallies().flat_map(|looks| looks.values()).sum();
+    let all = tallies().flat_map(|verdicts| verdicts.values()).sum();
     let fails = tallies()
-        .filter_map(|looks| looks.get(&Verdict::Fail))
+        .filter_map(|verdicts| verdicts.get(&Verdict::Fail))
         .sum();
     (all, fails)
 }

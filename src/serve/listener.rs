@@ -16,7 +16,7 @@ use crate::net::clients::{self, Accept, Admission, ClientBusy};
 
 /// Connections that may wait to be accepted: a burst is not to wait for a lost SYN.
 const BACKLOG: i32 = 1024;
-/// Whoever may open the socket's file may ask.
+/// Every user that may open the socket's file may send requests.
 const SOCKET_MODE: u32 = 0o660;
 
 /// A bound socket.

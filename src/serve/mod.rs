@@ -1,6 +1,6 @@
 //! Floor 2: what is shown to others. One [`view::View`], made by the loop, is rendered in every protocol: RoadRunner,
 //! Halon, KumoMTA and health+json over HTTP, metrics, zc.monitor's line protocol, HAProxy's agent-check. Nothing is
-//! decided here, no target is asked, and whoever asks slowly or in crowds holds up nobody but themselves.
+//! decided here, no target is asked, and slow or many clients delay only themselves.
 
 pub mod agent;
 mod api;

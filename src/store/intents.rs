@@ -20,7 +20,7 @@ pub enum OpenedIntent {
     Held(Box<Intent>),
 }
 
-/// A process that is about to be stopped, and by whom.
+/// A process that is about to be stopped, and the watchdog that stops it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     pub id: IntentId,
@@ -34,7 +34,7 @@ pub struct Intent {
     pub supervisor: String,
     /// The process id before the stop.
     pub pid_before: Option<u32>,
-    /// Who stops it, and starts it again.
+    /// The watchdog that stops it, and starts it again.
     pub owner: Owner,
     /// When, in Unix time.
     pub opened: Moment,

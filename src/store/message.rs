@@ -74,7 +74,7 @@ pub struct Claim {
 /// A message that was dropped undelivered because there were too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DroppedMessage {
-    /// For whom it was.
+    /// Its notifier.
     pub notifier: String,
     /// What it was about.
     pub incident: String,
@@ -91,7 +91,7 @@ pub struct DroppedMessage {
 pub struct QueuedMessage {
     /// Its row.
     pub id: MessageId,
-    /// What and for whom.
+    /// The message and its notifier.
     pub message: OutboxMessage,
     /// Failed tries.
     pub attempts: u32,

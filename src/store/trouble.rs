@@ -96,7 +96,7 @@ impl FileFault {
 
     /// The message about it, for the database at `path`.
     pub fn message(&self, path: &Path) -> StoreTrouble {
-        let (wrong, remedy) = match self.kind {
+        let (invalid, remedy) = match self.kind {
             StoreTroubleKind::Full => ("cannot be written, the disk is full", "make room"),
             StoreTroubleKind::ReadOnly => (
                 "cannot be written",
@@ -124,7 +124,7 @@ impl FileFault {
             kind: self.kind,
             path: path.to_owned(),
             text: format!(
-                "the store \"{}\" {wrong} ({}): watching and restarting go on; what would be stored is \
+                "the store \"{}\" {invalid} ({}): watching and restarting go on; what would be stored is \
                  kept in memory until the store can be written again, and is lost if the watchdog ends \
                  before; {remedy}",
                 path.display(),

@@ -309,11 +309,11 @@ fn wait_goes_on_while_a_socket_cannot_be_used() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("s");
     // the wrong type of socket, like a missing permission, is an error of the configuration that can go away
-    let wrong = UnixDatagram::bind(&path).expect("a socket");
+    let invalid = UnixDatagram::bind(&path).expect("a socket");
     let replaced = path.clone();
     let replacing = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(1));
-        drop(wrong);
+        drop(invalid);
         std::fs::remove_file(&replaced).expect("removed");
         UnixListener::bind(&replaced).expect("a listener")
     });
@@ -328,8 +328,8 @@ fn wait_goes_on_while_a_socket_cannot_be_used() {
 fn every_format_shows_the_same_result() {
     let server = Server::usual();
     let (fine, bad) = (server.url("/"), server.url("/500"));
-    let told = |format: &str| run(&["check", "--format", format, &fine, &bad]);
-    let human = told("human");
+    let reported = |format: &str| run(&["check", "--format", format, &fine, &bad]);
+    let human = reported("human");
     assert!(
         human.out.contains("✓ pass") && human.out.contains("│ out of order"),
         "{human:?}"
@@ -338,10 +338,10 @@ fn every_format_shows_the_same_result() {
         human.out.contains("Traceback\\x1b[31m") && !human.out.contains('\x1b'),
         "{human:?}"
     );
-    let plain = told("plain");
+    let plain = reported("plain");
     let starts: Vec<_> = plain.out.lines().map(|line| &line[..4]).collect();
     assert_eq!(starts, ["pass", "fail"], "{plain:?}");
-    let json = told("json");
+    let json = reported("json");
     let lines: Vec<serde_json::Value> = json
         .out
         .lines()
@@ -356,7 +356,7 @@ fn every_format_shows_the_same_result() {
         (&lines[1]["status"], &lines[1]["reason"]),
         (&500.into(), &"status".into())
     );
-    let nagios = told("nagios");
+    let nagios = reported("nagios");
     assert!(
         nagios
             .out

@@ -63,14 +63,14 @@ fn configuration_is_valid_or_all_diagnostics_are_printed() {
     let run_right = run(&["config", "check", &right]);
     assert_eq!(run_right.code, Some(0), "{run_right:?}");
     assert_eq!(run_right.out, format!("{right} is valid: 1 check\n"));
-    let wrong = write(
+    let invalid = write(
         dir.path(),
         "evry = \"60s\"\n[[check]]\nname = \"a\"\nurl = \"nonsense\"\n",
     );
     for words in [
-        &["config", "check", &wrong][..],
-        &["check", "--config", &wrong],
-        &["watch", "--config", &wrong],
+        &["config", "check", &invalid][..],
+        &["check", "--config", &invalid],
+        &["watch", "--config", &invalid],
     ] {
         let run = run(words);
         assert_eq!(

@@ -95,9 +95,13 @@ fn prometheus_parses_the_openmetrics_format() {
     );
     std::fs::write(&file, config).expect("a file");
     let file = file.to_str().expect("text");
-    let told = run(&["check", "--config", file, "--format", "openmetrics"]);
-    assert_eq!((told.code, told.err.as_str()), (Some(2), ""), "{told:?}");
-    let families = parse(&told.out).unwrap_or_else(|why| panic!("{why}\n{}", told.out));
+    let reported = run(&["check", "--config", file, "--format", "openmetrics"]);
+    assert_eq!(
+        (reported.code, reported.err.as_str()),
+        (Some(2), ""),
+        "{reported:?}"
+    );
+    let families = parse(&reported.out).unwrap_or_else(|why| panic!("{why}\n{}", reported.out));
 
     for family in families.values() {
         assert_eq!(family.kind, "gauge", "{family:?}");
@@ -172,9 +176,9 @@ fn prometheus_parses_the_openmetrics_format() {
 fn the_same_url_twice_is_still_valid() {
     let server = Server::usual();
     let url = server.url("/");
-    let told = run(&["check", "--format", "openmetrics", &url, &url]);
-    assert_eq!(told.code, Some(0), "{told:?}");
-    let families = parse(&told.out).unwrap_or_else(|why| panic!("{why}\n{}", told.out));
+    let reported = run(&["check", "--format", "openmetrics", &url, &url]);
+    assert_eq!(reported.code, Some(0), "{reported:?}");
+    let families = parse(&reported.out).unwrap_or_else(|why| panic!("{why}\n{}", reported.out));
     let second = format!("{url} #2");
     for check in [&url, &second] {
         let labels = [("check", check.as_str())];

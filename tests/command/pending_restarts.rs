@@ -78,7 +78,7 @@ fn pause_allows_one_more_start_and_then_holds_until_resume() {
     );
     stage.script.mend("fail-start");
     stage.ask(&["resume", "web"]);
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2);
 }
 
@@ -92,10 +92,10 @@ fn failed_starts_use_the_budget() {
     });
     stage.stays_at_most(2, &watchdog);
     assert_eq!(stage.starts(), 2, "{}", watchdog.err.text());
-    stage.watched.told(&watchdog, &["gave up"]);
+    stage.watched.reported(&watchdog, &["gave up"]);
     stage.script.mend("fail-start");
     stage.ask(&["reset", "web"]);
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2);
 }
 
@@ -128,7 +128,7 @@ fn a_reload_gives_the_next_try_the_new_start_command() {
         &section,
     );
     watchdog.signal(Signal::SIGHUP);
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2);
     assert!(stage.script.is_alive("web"));
 }
@@ -152,7 +152,7 @@ fn sigterm_tries_a_pending_start_and_the_next_run_finishes_it() {
     wait_until("the next run starts it", LIMIT, || {
         stage.watched.lives() == 2
     });
-    stage.watched.told(&next, &["web recovered"]);
+    stage.watched.reported(&next, &["web recovered"]);
 }
 
 /// Both see the same service fail at the same time. One of them restarts it, and the other says so.

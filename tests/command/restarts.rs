@@ -31,11 +31,11 @@ fn hung_service_is_restarted_with_evidence_of_its_process() {
     let stage = Stage::with("[check.capture]\nrun = [\"cat /proc/{pid}/cmdline\"]\nmin_free = 0");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));
     let watchdog = stage.watched.watch();
-    stage.watched.told(
+    stage.watched.reported(
         &watchdog,
         &["web was down: first_byte_timeout, restarted, back after"],
     );
-    stage.watched.told(&watchdog, &["cmdline", "sleep"]);
+    stage.watched.reported(&watchdog, &["cmdline", "sleep"]);
     stage.watched.watched_on(5);
     assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
 }
@@ -48,7 +48,7 @@ fn service_that_stays_unhealthy_is_given_up() {
         .ill_until(usize::MAX, says("500 Oh", "stack trace"));
     let watchdog = stage.watched.watch();
     let words = ["web is NOT back after 2 restarts: status 500, gave up"];
-    stage.watched.told(&watchdog, &words);
+    stage.watched.reported(&watchdog, &words);
     stage.watched.watched_on(5);
     assert_eq!(stage.watched.lives(), 3, "the first life and two restarts");
 }
@@ -60,7 +60,7 @@ fn crashed_service_is_started_when_configured() {
     let pid = stage.script.pid("web").unwrap();
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
     let watchdog = stage.watched.watch();
-    stage.watched.told(
+    stage.watched.reported(
         &watchdog,
         &["web was down: status 502, restarted, back after"],
     );
@@ -76,7 +76,7 @@ fn crash_loop_is_restarted_with_growing_pauses_and_given_up() {
     stage.watched.ill_until(usize::MAX, says("502 Oh", ""));
     stage.script.spoil("crash");
     let watchdog = stage.watched.watch();
-    stage.watched.told(
+    stage.watched.reported(
         &watchdog,
         &["web is NOT back after 3 restarts: status 502, gave up"],
     );
@@ -114,7 +114,7 @@ fn crash_loop_that_is_mended_in_time_recovers() {
         .err
         .wait("it does not stay up", |said| said.contains("it is EXITED"));
     stage.script.mend("crash");
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert!(stage.script.is_alive("web"));
 }
 
@@ -148,7 +148,7 @@ fn failed_start_is_retried_until_it_works() {
     });
     assert!(!stage.script.is_alive("web"));
     stage.script.mend("fail-start");
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2);
 }
 
@@ -173,7 +173,7 @@ fn reload_keeps_the_memory_of_a_failed_start() {
         .wait("it is taken", |said| said.contains("is taken"));
     let taken = watchdog.err.text().len();
     stage.script.mend("crash");
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     let said = watchdog.err.text();
     let operator = "left alone: it is STOPPED";
     assert!(!said[taken..].contains(operator), "{said}");
@@ -213,7 +213,7 @@ fn service_runs_on_while_its_scripts_are_missing_and_is_restarted_when_they_are_
     assert!(stage.script.is_alive("web"));
     assert_eq!((stage.watched.lives(), stage.script.pid("web")), (1, pid));
     stage.script.install();
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2, "one restart was enough");
     assert!(stage.script.is_alive("web") && stage.script.pid("web") != pid);
 }

@@ -24,7 +24,7 @@ fn right(files: &[(&str, &str)]) -> (tempfile::TempDir, Settings) {
 }
 
 /// What is wrong with `files`, without the directory's name.
-fn wrong(files: &[(&str, &str)]) -> String {
+fn invalid(files: &[(&str, &str)]) -> String {
     let (dir, read) = read(files);
     let faults = read.expect_err("wrong").to_string();
     let dir = dir.path().canonicalize().expect("there");
@@ -122,7 +122,7 @@ fn an_included_file_includes_others() {
 
 #[test]
 fn diagnostic_names_its_file_and_line() {
-    let faults = wrong(&[
+    let faults = invalid(&[
         (
             "httpok.toml",
             &format!(
@@ -151,7 +151,7 @@ fn diagnostic_names_its_file_and_line() {
 
 #[test]
 fn invalid_toml_names_its_file_and_shows_no_secret() {
-    let faults = wrong(&[
+    let faults = invalid(&[
         (
             "httpok.toml",
             &format!(
@@ -244,7 +244,7 @@ fn invalid_includes_are_reported() {
             .iter()
             .map(|(name, text)| (*name, text.as_str()))
             .collect();
-        let faults = wrong(&files);
+        let faults = invalid(&files);
         // relative names are those of the test's directory
         let plain = faults.replace(&format!("{}/", std::env::temp_dir().display()), "");
         assert!(

@@ -269,7 +269,7 @@ fn the_schema_agrees_with_the_reader() {
         files.extend(text.map(|text| (text, true)));
     }
     files.insert(uncommented(&keys::example()), true);
-    for wrong in [
+    for invalid in [
         "zzz = 1\n",
         "every = \"soon\"\n",
         "every = 0\n",
@@ -295,9 +295,9 @@ fn the_schema_agrees_with_the_reader() {
         "[[program]]\nname = \"a\"\n",
         "[[program]]\nname = \"a\"\ncommand = \"b\"\nautorestart = \"maybe\"\n",
     ] {
-        files.insert(format!("{wrong}{CHECK}"), false);
+        files.insert(format!("{invalid}{CHECK}"), false);
     }
-    for wrong in [
+    for invalid in [
         "name = \"a\"\n",
         "url = \"http://h/\"\n",
         "name = \"a\"\nurl = \"http://h/\"\nzzz = 1\n",
@@ -312,7 +312,7 @@ fn the_schema_agrees_with_the_reader() {
         "name = \"a\"\nurl = \"http://h/\"\nheaders = { A = 1 }\n",
         "name = \"a\"\nurl = \"http://h/\"\n[check.capture]\nkeep = 0\n",
     ] {
-        files.insert(format!("[[check]]\n{wrong}"), false);
+        files.insert(format!("[[check]]\n{invalid}"), false);
     }
     files.insert(String::new(), false);
     let instances: Vec<_> = files

@@ -123,9 +123,9 @@ fn systemd_targets_take_every_name_of_a_unit() {
             "supervisord/web"
         ]
     );
-    let wrong = file("restart = [\"a b\"]", "[supervisor]\ndefault = \"systemd\"");
+    let invalid = file("restart = [\"a b\"]", "[supervisor]\ndefault = \"systemd\"");
     assert!(
-        faults(&wrong)
+        faults(&invalid)
             .to_string()
             .contains("is not the name of a unit")
     );

@@ -77,14 +77,14 @@ fn hung_container_is_restarted_with_evidence_of_its_process() {
     let stage = Stage::with("whang", &[], &format!("echo said; {LIVES}"), keys).up("whang");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));
     let watchdog = stage.watched.watch();
-    stage.watched.told(
+    stage.watched.reported(
         &watchdog,
         &["web was down: first_byte_timeout, restarted, back after"],
     );
     // through the pid on this host, not that within the container
     stage
         .watched
-        .told(&watchdog, &["echo up >> /here/lives", "last lines", "said"]);
+        .reported(&watchdog, &["echo up >> /here/lives", "last lines", "said"]);
     stage.watched.watched_on(5);
     assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
 }
@@ -97,7 +97,7 @@ fn service_that_stays_unhealthy_is_given_up() {
         .watched
         .ill_until(usize::MAX, says("500 Oh", "stack trace"));
     let watchdog = stage.watched.watch();
-    stage.watched.told(
+    stage.watched.reported(
         &watchdog,
         &["web is NOT back after 1 restart: status 500, gave up"],
     );
@@ -129,7 +129,9 @@ fn container_that_does_not_stop_is_killed_and_started() {
     let stage = Stage::with("wdeaf", &["--stop-timeout=1"], &deaf, "").up("wdeaf");
     stage.watched.ill_until(2, says("500 Oh", ""));
     let watchdog = stage.watched.watch();
-    stage.watched.told(&watchdog, &["restarted, back after"]);
+    stage
+        .watched
+        .reported(&watchdog, &["restarted, back after"]);
     assert_eq!(stage.watched.lives(), 2);
 }
 
@@ -148,7 +150,7 @@ fn failed_start_is_retried_until_it_works() {
     });
     assert!(!stage.is_running("wbroken"));
     fs::remove_file(&broken).unwrap();
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2);
 }
 
@@ -164,7 +166,7 @@ fn watchdog_killed_during_a_restart_leaves_no_process_stopped() {
     first.signal(Signal::SIGKILL);
     first.wait();
     let second = stage.watched.watch();
-    stage.watched.told(&second, &["web was down"]);
+    stage.watched.reported(&second, &["web was down"]);
     assert_eq!(stage.watched.lives(), 2, "{}", second.err.text());
     assert!(stage.is_running("wkilled"));
 }
@@ -181,7 +183,7 @@ fn absent_engine_is_retried() {
     stage.watched.watched_on(3);
     assert_eq!(stage.watched.lives(), 1);
     stage.engine.serve_again(&mut stage.service);
-    stage.watched.told(&watchdog, &["web recovered"]);
+    stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2);
 }
 
@@ -202,7 +204,7 @@ fn engine_lost_during_a_restart_is_retried() {
         thread::sleep(Duration::from_millis(50));
     }
     stage.engine.serve_again(&mut stage.service);
-    stage.watched.told(&watchdog, &["web was down"]);
+    stage.watched.reported(&watchdog, &["web was down"]);
     assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
 }
 
@@ -288,7 +290,7 @@ fn a_sidecar_is_restarted_with_its_container() {
     let stage = stage.up("wmain").up("wside");
     stage.watched.ill_until(2, Answer::Hang(Vec::new()));
     let watchdog = stage.watched.watch();
-    stage.watched.told(&watchdog, &["web was down"]);
+    stage.watched.reported(&watchdog, &["web was down"]);
     let text = watchdog.err.text();
     let lives = std::fs::read_to_string(stage.watched.path().join("side")).unwrap();
     assert_eq!(lives.lines().count(), 2, "{text}");

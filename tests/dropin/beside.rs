@@ -338,7 +338,7 @@ fn odd_responses_cause_no_restart_beyond_the_originals() {
     let rows = rows();
     assert!(rows.len() > 100, "{}", rows.len());
     let left = Mutex::new(rows.iter());
-    let (wrong, gentle, good) = (Mutex::new(Vec::new()), Mutex::new(0), Mutex::new(0));
+    let (invalid, gentle, good) = (Mutex::new(Vec::new()), Mutex::new(0), Mutex::new(0));
     let work = || {
         let stage = Stage::with("httpok=RUNNING web=RUNNING");
         loop {
@@ -354,7 +354,7 @@ fn odd_responses_cause_no_restart_beyond_the_originals() {
             });
             match both(&stage, options, "URL/odd") {
                 (false, true, said) => {
-                    wrong
+                    invalid
                         .lock()
                         .unwrap()
                         .push(format!("{name} (open: {is_open}): {said}"));
@@ -366,8 +366,13 @@ fn odd_responses_cause_no_restart_beyond_the_originals() {
         }
     };
     thread::scope(|scope| (0..6).for_each(|_| _ = scope.spawn(work)));
-    let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    let invalid = invalid.into_inner().unwrap();
+    assert!(
+        invalid.is_empty(),
+        "{}:\n{}",
+        invalid.len(),
+        invalid.join("\n")
+    );
     // the original gets along with most of them, and httpok with some more
     let (good, gentle) = (good.into_inner().unwrap(), gentle.into_inner().unwrap());
     assert!(

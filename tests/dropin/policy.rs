@@ -137,8 +137,8 @@ fn giving_up_is_logged_without_mail() {
         look(&mut listener, &stage, looks + 1);
     }
     let said = stage.neutral(&listener.close().err);
-    let told = "httpok: URL/500: gave up: the restarts are used up\n";
-    assert_eq!(said, format!("{RESTARTED}{told}"));
+    let reported = "httpok: URL/500: gave up: the restarts are used up\n";
+    assert_eq!(said, format!("{RESTARTED}{reported}"));
     assert_eq!(stage.supervisord.actions(), "stop web, start web");
 }
 

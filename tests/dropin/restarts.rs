@@ -179,9 +179,9 @@ fn vanished_group_is_reported() {
         processes.retain(|entry| entry.name != "web")
     });
     let said = stage.one_tick(&WORDS).err;
-    let told = "Failed to stop process web: <Fault 10: 'BAD_NAME: web'>\n\
+    let reported = "Failed to stop process web: <Fault 10: 'BAD_NAME: web'>\n\
                 Failed to start process web: <Fault 10: 'BAD_NAME: web'>\n";
-    assert!(said.ends_with(told), "{said}");
+    assert!(said.ends_with(reported), "{said}");
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn manually_stopped_program_is_skipped_by_its_check_and_started_by_restart() {
         stage.site.count("/web") > requests + 5
     });
     assert_eq!(stage.pids("web").len(), 2, "{}", watchdog.err.text());
-    wait_until("it is restarted by hand", LIMIT, || {
+    wait_until("it is restarted manually", LIMIT, || {
         said(&stage, &["restart", "web"]).0 == Some(0)
     });
     let third = stage.started("web", 3);

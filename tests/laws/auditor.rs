@@ -4,7 +4,7 @@
 //! An attempt is one action, or several: one for each process of a rolling restart. A try to finish a restart that
 //! was left unfinished is one as well, unless the process was not started since it was stopped.
 //!
-//! A restart by hand is an exception to laws 2, 5 (its threshold), 4 (it counts, but is not refused), 6 (a
+//! A manual restart is an exception to laws 2, 5 (its threshold), 4 (it counts, but is not refused), 6 (a
 //! pause) and to the number of restarts at a time; to nothing else. It abandons the look under way.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,9 +55,9 @@ struct Try {
 
 struct Books {
     check: Check,
-    /// The look under way, or the list for a restart by hand.
+    /// The probe under way, or the list for a manual restart.
     probing: Option<Ticket>,
-    /// The list for a restart by hand.
+    /// The list for a manual restart.
     by_hand: Option<Ticket>,
     acting: bool,
     /// What the action under way may touch.
@@ -75,9 +75,9 @@ struct Books {
     heartbeat: Option<(Moment, bool)>,
     silenced_until: Option<Option<Moment>>,
     maintenance: Option<MaintenanceWindow>,
-    told_down: bool,
-    told_restarting: bool,
-    told: BTreeSet<(String, u64)>,
+    reported_down: bool,
+    reported_restarting: bool,
+    reported: BTreeSet<(String, u64)>,
     /// So many actions had begun when it was last reset: they do not count any more.
     forgiven: usize,
     forgiven_tries: usize,
@@ -100,9 +100,9 @@ impl Books {
             heartbeat: None,
             silenced_until: None,
             maintenance: None,
-            told_down: false,
-            told_restarting: false,
-            told: BTreeSet::new(),
+            reported_down: false,
+            reported_restarting: false,
+            reported: BTreeSet::new(),
             forgiven: 0,
             forgiven_tries: 0,
         }
@@ -202,7 +202,7 @@ impl Auditor {
             self.close_attempts();
         }
         for books in self.checks.values() {
-            let is_closed = books.acting || !books.told_down;
+            let is_closed = books.acting || !books.reported_down;
             let changes = books.check.policy.notify == NotifyMode::Changes;
             assert!(
                 !books.gone || is_closed || !changes,
@@ -383,8 +383,8 @@ impl Auditor {
             // its pause and silence are kept by name, and its incident is closed now
             paused_until: books.paused_until,
             silenced_until: books.silenced_until,
-            told: std::mem::take(&mut books.told),
-            told_down: books.told_down,
+            reported: std::mem::take(&mut books.reported),
+            reported_down: books.reported_down,
             forgiven: actions,
             forgiven_tries: tries,
             ..Books::new(&books.check)
@@ -827,38 +827,43 @@ impl Auditor {
             "law 17: reported during a silence"
         );
         assert!(
-            books.told.insert((incident.to_owned(), number)),
+            books.reported.insert((incident.to_owned(), number)),
             "law 7: reported twice"
         );
         match kind {
             ReportKind::Down { state, update } => {
                 // what is reported of a removed check's last action is about what was forgotten with it
                 assert!(
-                    *update == books.told_restarting || books.gone,
+                    *update == books.reported_restarting || books.gone,
                     "law 7: down is reported once, or once more after \"being restarted\""
                 );
-                assert!(!books.told_down || *update, "law 7: down told twice");
-                books.told_down = true;
-                books.told_restarting = *state == DownState::Restarting;
+                assert!(!books.reported_down || *update, "law 7: down told twice");
+                books.reported_down = true;
+                books.reported_restarting = *state == DownState::Restarting;
             }
             ReportKind::GaveUp { .. } => {
-                books.told_down = true;
-                books.told_restarting = false;
+                books.reported_down = true;
+                books.reported_restarting = false;
             }
             ReportKind::Cured { .. } => {
                 assert!(
-                    books.told_restarting,
+                    books.reported_restarting,
                     "law 7: cured without having been restarted"
                 );
-                books.told_down = false;
-                books.told_restarting = false;
+                books.reported_down = false;
+                books.reported_restarting = false;
             }
             ReportKind::Recovered { .. } => {
-                books.told_restarting = false;
-                assert!(books.told_down, "law 7: recovered without having been down");
-                books.told_down = false;
+                books.reported_restarting = false;
+                assert!(
+                    books.reported_down,
+                    "law 7: recovered without having been down"
+                );
+                books.reported_down = false;
             }
-            ReportKind::Reminder { .. } => assert!(books.told_down, "law 7: reminded of nothing"),
+            ReportKind::Reminder { .. } => {
+                assert!(books.reported_down, "law 7: reminded of nothing")
+            }
             ReportKind::Action
             | ReportKind::Degraded
             | ReportKind::RecoveredDegraded { .. }

@@ -349,7 +349,7 @@ async fn hung_server_is_abandoned_at_the_deadline() {
 #[test]
 fn wrong_addresses_are_refused_at_once() {
     let via = || MailRoute::Smtp(server(25));
-    for wrong in [
+    for invalid in [
         "",
         "a@b@c",
         "a b",
@@ -357,12 +357,12 @@ fn wrong_addresses_are_refused_at_once() {
         "<a@b",
         "@x",
     ] {
-        let made = mail::MailNotifier::new(&[wrong.to_owned()], None, "h", via());
-        let fault = made.expect_err(wrong);
-        assert!(fault.contains(&format!("{wrong:?}")), "{fault}");
+        let made = mail::MailNotifier::new(&[invalid.to_owned()], None, "h", via());
+        let fault = made.expect_err(invalid);
+        assert!(fault.contains(&format!("{invalid:?}")), "{fault}");
         assert!(
-            mail::MailNotifier::new(&[TO.to_owned()], Some(wrong), "h", via()).is_err(),
-            "{wrong}"
+            mail::MailNotifier::new(&[TO.to_owned()], Some(invalid), "h", via()).is_err(),
+            "{invalid}"
         );
     }
     assert!(mail::MailNotifier::new(&[], None, "h", via()).is_err());

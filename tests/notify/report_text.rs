@@ -205,7 +205,7 @@ fn first_lines_name_problem_place_time_and_next_step() {
             "url    http://127.0.0.1:8080/health",
             "why    first_byte_timeout: no answer within 3s",
             "since  2026-05-01T03:12:14Z, for 50 s",
-            "to do  have a look soon: the restart did not help so far",
+            "to do  check it soon: the restart did not help so far",
         ]
     );
 }
@@ -260,14 +260,14 @@ fn rolling_restart_is_reported_in_order_with_processes_that_failed() {
     let halted = acted(vec![step(43, 0, Some("c"), ActionStep::Skipped(left))]);
     let later = acted(vec![started("b"), step(44, 0, Some("b"), runs)]);
     let seen = || listed(10, hang());
-    let told = |entries| {
+    let reported = |entries| {
         let after = Duration::from_secs(4);
         let kind = ReportKind::Cured { down: after, after };
         let report = report(kind, entries);
         MailFormat::Full.render(&report, &render_context()).text
     };
 
-    let text = told(vec![seen(), first.clone(), second.clone(), halted.clone()]);
+    let text = reported(vec![seen(), first.clone(), second.clone(), halted.clone()]);
     let mut rest = text.as_str();
     for part in [
         "was down: first_byte_timeout, restarted but for b, back after 4 s.",
@@ -282,7 +282,7 @@ fn rolling_restart_is_reported_in_order_with_processes_that_failed() {
         let place = rest.find(part);
         rest = &rest[place.unwrap_or_else(|| panic!("{part:?} is missing from\n{text}"))..];
     }
-    let text = told(vec![seen(), first, second, halted, later]);
+    let text = reported(vec![seen(), first, second, halted, later]);
     assert!(text.contains("restarted, back after 4 s"), "{text}");
     assert!(text.contains("to do  nothing now"), "{text}");
 }
@@ -579,14 +579,14 @@ fn names_are_escaped_and_secrets_masked() {
 
 #[test]
 fn undelivered_report_is_mentioned_in_the_next() {
-    let told = |report| IncidentEvent::Delivered {
+    let reported = |report| IncidentEvent::Delivered {
         report,
         kind: ReportKind::Unknown,
         notifier: "pager".into(),
         failure: Some("mail.example.org is down".into()),
     };
     let mut entries = restarted();
-    entries.extend([entry(40, told(3)), entry(41, told(5))]);
+    entries.extend([entry(40, reported(3)), entry(41, reported(5))]);
     let kind = ReportKind::Recovered {
         down: Duration::from_secs(50),
     };

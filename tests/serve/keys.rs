@@ -148,7 +148,7 @@ fn watchdog_is_set_unhealthy_from_a_shell_and_over_http() {
     let (code, said) = httpok(&["--unhealthy", "--reason", "deploy"]);
     assert_eq!(code, Some(0));
     assert!(said.contains("is unhealthy: set by hand: deploy"), "{said}");
-    let told = |stage: &Stage| {
+    let reported = |stage: &Stage| {
         let (healthy, line) = (
             stage.get("/healthy"),
             exchange(stage.port + 80, b"health_check\n"),
@@ -163,7 +163,7 @@ fn watchdog_is_set_unhealthy_from_a_shell_and_over_http() {
     };
     stage.wait("it is seen everywhere", |stage| {
         let by_hand = "set by hand: deploy";
-        told(stage)
+        reported(stage)
             == (
                 503,
                 format!("{by_hand}\n"),
@@ -177,7 +177,7 @@ fn watchdog_is_set_unhealthy_from_a_shell_and_over_http() {
         (back.status, &back.json()["healthy"]),
         (200, &serde_json::json!(true))
     );
-    assert_eq!(told(&stage).0, 200, "whoever changed something sees it");
+    assert_eq!(reported(&stage).0, 200, "whoever changed something sees it");
     assert_eq!(httpok(&[]).0, Some(3), "one or the other is to be said");
 }
 
@@ -186,8 +186,8 @@ fn commands_reach_a_watchdog_by_its_url_and_a_key() {
     let stage = Stage::settled(KEYS);
     let key = stage.dir.path().join("key");
     std::fs::write(&key, "new-key\n").unwrap();
-    let wrong = stage.dir.path().join("wrong");
-    std::fs::write(&wrong, "old").unwrap();
+    let invalid = stage.dir.path().join("wrong");
+    std::fs::write(&invalid, "old").unwrap();
     let httpok = |words: &[&str], key: &std::path::Path| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
             .args(words)
@@ -234,7 +234,7 @@ fn commands_reach_a_watchdog_by_its_url_and_a_key() {
     let (code, _, err) = httpok(&["pause", "dbb"], &key);
     assert_eq!(code, Some(3));
     assert!(err.contains("did you mean \"db\""), "{err}");
-    let (code, _, err) = httpok(&["status"], &wrong);
+    let (code, _, err) = httpok(&["status"], &invalid);
     assert_eq!(code, Some(3));
     assert!(err.contains("the key is not one of its api_keys"), "{err}");
 }

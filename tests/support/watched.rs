@@ -81,13 +81,13 @@ impl Watched {
     }
 
     /// Waits until a mail says all of `words`.
-    pub fn told(&self, watchdog: &Program, words: &[&str]) {
-        let told = || {
+    pub fn reported(&self, watchdog: &Program, words: &[&str]) {
+        let reported = || {
             let mails = self.mails();
             words.iter().all(|word| mails.contains(word))
         };
         let deadline = std::time::Instant::now() + LIMIT;
-        while !told() {
+        while !reported() {
             let (mails, said) = (self.mails(), watchdog.err.text());
             let left = deadline > std::time::Instant::now();
             assert!(left, "not told: {words:?}; mails: {mails}; said: {said}");

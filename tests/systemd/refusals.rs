@@ -207,11 +207,11 @@ async fn stop_without_a_possible_start_is_refused() {
     for (unit, message) in [
         (
             "stays.service",
-            "it refuses to be stopped by hand (RefuseManualStop=)",
+            "it refuses to be stopped manually (RefuseManualStop=)",
         ),
         (
             "once.service",
-            "it refuses to be started by hand (RefuseManualStart=)",
+            "it refuses to be started manually (RefuseManualStart=)",
         ),
         ("fleeting.service", "it is transient"),
         ("gone.service", "its unit file is not-found"),

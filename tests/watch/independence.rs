@@ -63,7 +63,7 @@ fn dead_mail_server_delays_no_check() {
     stage.ill_until("shop", 2, says("500 Oh", ""));
     let text = "[defaults]\nevery = \"200ms\"\nfail_after = 1\ngrace = 0\nbackoff = { min = \"200ms\", max = \"200ms\" }\n\
         [[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nrestart = [\"shop\"]\n\
-        [[check]]\nname = \"told\"\nurl = \"URL/500\"\n\
+        [[check]]\nname = \"reported\"\nurl = \"URL/500\"\n\
         [[check]]\nname = \"victim\"\nurl = \"URL/ok\"\n";
     let mail = format!(
         "[mail]\nto = [\"o@example.org\"]\nsmtp = \"smtp://127.0.0.1:{}\"\n",

@@ -47,13 +47,13 @@ fn hung_service_is_restarted_once_and_reported_in_one_thread() {
     assert!(end.took < Duration::from_secs(5), "{:?}", end.took);
     assert_eq!(stage.lives("shop"), 2);
     let taken = server.taken();
-    let told = subjects(&taken);
-    assert_eq!(told.len(), 2, "{told:?}");
+    let shown = subjects(&taken);
+    assert_eq!(shown.len(), 2, "{shown:?}");
     assert!(
-        told[0].contains("shop is down: first_byte_timeout, being restarted"),
-        "{told:?}"
+        shown[0].contains("shop is down: first_byte_timeout, being restarted"),
+        "{shown:?}"
     );
-    assert!(told[1].contains("shop recovered after"), "{told:?}");
+    assert!(shown[1].contains("shop recovered after"), "{shown:?}");
     assert_eq!(
         taken[1].header("In-Reply-To"),
         taken[0].header("Message-ID")
@@ -76,12 +76,12 @@ fn hung_service_is_restarted_once_and_reported_in_one_thread() {
     // three fails of half a second each, and no restart before the third
     assert!(stage.site.count("/shop") >= 4);
     // also of an incident that is over it is remembered who was told
-    let told = stage.explained("shop");
+    let shown = stage.explained("shop");
     for line in [
         "report 1 (down) was delivered",
         "report 2 (recovered) was delivered",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(shown.contains(line), "{line}: {shown}");
     }
 }
 
@@ -139,7 +139,11 @@ fn service_that_stays_down_is_given_up() {
     let check = "[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nrestart = [\"shop\"]\nfail_after = 1\nrestarts = \"2/1h\"\n";
     stage.configure(&[DEFAULTS, check, &mail(&server)].concat());
     let watchdog = stage.watch_file();
-    let gave_up = |taken: &[Taken]| subjects(taken).iter().any(|told| told.contains("gave up"));
+    let gave_up = |taken: &[Taken]| {
+        subjects(taken)
+            .iter()
+            .any(|shown| shown.contains("gave up"))
+    };
     wait_until("it gives up", LIMIT, || gave_up(&server.taken()));
     let looks = stage.site.count("/shop");
     wait_until("it is watched on", LIMIT, || {
@@ -147,11 +151,11 @@ fn service_that_stays_down_is_given_up() {
     });
     assert_eq!(stage.lives("shop"), 3, "the first life and two restarts");
     let taken = server.taken();
-    let told = subjects(&taken);
-    assert_eq!(told.len(), 1, "{told:?}");
+    let shown = subjects(&taken);
+    assert_eq!(shown.len(), 1, "{shown:?}");
     assert!(
-        told[0].contains("shop is NOT back after 2 restarts: status 500, gave up"),
-        "{told:?}"
+        shown[0].contains("shop is NOT back after 2 restarts: status 500, gave up"),
+        "{shown:?}"
     );
     assert!(
         taken[0].body.contains("stack trace here"),

@@ -100,12 +100,16 @@ fn rolling_restart_ends_at_a_member_that_stays_down() {
     let stops = "stopping here: app:0 did not come back; left alone: app:1, app:2";
     assert!(said.contains(stops), "{said}");
     let mails = server.taken();
-    for told in [
+    for reported in [
         "app:0 NOT started",
         "app:1 left alone: app:0 did not come back",
         "app:2 left alone: app:0 did not come back",
     ] {
-        assert!(mails[0].body.contains(told), "{told}: {}", mails[0].body);
+        assert!(
+            mails[0].body.contains(reported),
+            "{reported}: {}",
+            mails[0].body
+        );
     }
 }
 
@@ -120,16 +124,16 @@ fn rolling_restart_reaches_a_failing_last_member() {
     });
     assert_eq!(lives(&stage), [2, 2, 2]);
     let said = watchdog.err.text();
-    for told in [
+    for reported in [
         "restarting, attempt 3",
         "after app:0 was restarted; left alone: app:1, app:2",
         "after app:1 was restarted; left alone: app:2",
     ] {
-        assert!(said.contains(told), "{told}: {said}");
+        assert!(said.contains(reported), "{reported}: {said}");
     }
     // and the story is told in its order
-    let told = stage.explained("app");
-    let mut rest = told.as_str();
+    let reported = stage.explained("app");
+    let mut rest = reported.as_str();
     for line in [
         "restart, attempt 1",
         "restarted: app:0",
@@ -142,7 +146,7 @@ fn rolling_restart_reaches_a_failing_last_member() {
         "passes again",
     ] {
         let place = rest.find(line);
-        let place = place.unwrap_or_else(|| panic!("{line:?} is missing: {told}"));
+        let place = place.unwrap_or_else(|| panic!("{line:?} is missing: {reported}"));
         rest = &rest[place..];
     }
 }
@@ -169,11 +173,15 @@ fn unreachable_supervisor_does_not_hide_the_others() {
         "{said}"
     );
     let mails = server.taken();
-    for told in [
+    for reported in [
         "docker could not be asked, so its processes are left alone",
         "shop started",
         "no process is called gone",
     ] {
-        assert!(mails[0].body.contains(told), "{told}: {}", mails[0].body);
+        assert!(
+            mails[0].body.contains(reported),
+            "{reported}: {}",
+            mails[0].body
+        );
     }
 }

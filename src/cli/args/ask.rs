@@ -147,7 +147,7 @@ pub struct ConnectionArgs {
     pub http2: bool,
 }
 
-/// Their names are known to completions, and to whoever mistypes one.
+/// Their names are used by completions and by suggestions for mistyped ones.
 fn presets() -> impl TypedValueParser<Value = &'static Preset> {
     PossibleValuesParser::new(presets::names()).try_map(|name| presets::find(&name))
 }

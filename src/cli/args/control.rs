@@ -105,7 +105,7 @@ pub struct HoldArgs {
     #[arg(long = "for", value_name = "DURATION", value_parser = values::timeout)]
     pub lasting: Option<Duration>,
 
-    /// Why, for whoever wonders
+    /// The reason, shown by status and in reports
     #[arg(
         long,
         value_name = "TEXT",
@@ -222,7 +222,7 @@ pub struct HealthSetArgs {
     #[arg(long)]
     pub healthy: bool,
 
-    /// Why, for whoever wonders
+    /// The reason, shown by status and in reports
     #[arg(
         long,
         value_name = "TEXT",
@@ -296,7 +296,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
 
-    /// A journal of watch --journal, or samples written by hand; - is standard input
+    /// A journal of watch --journal, or hand-written samples; - is standard input
     #[arg(value_name = "TRACE")]
     pub trace: PathBuf,
 

@@ -219,7 +219,7 @@ pub const CONFIG_CHECK: &[Example] = &[(
 )];
 
 pub const CONFIG_SHOW: &[Example] = &[(
-    "Which timeout holds for shop, and who says so?",
+    "Which timeout holds for shop, and where does it come from?",
     "httpok config show /etc/httpok/httpok.toml",
 )];
 

@@ -235,7 +235,7 @@ pub enum CliCommand {
     ///
     /// Runs the part of httpok that decides, and nothing else, over a trace: nothing is asked, touched or
     /// sent. Of a journal that watch --journal wrote it prints the decisions that the configuration makes
-    /// now, and which are others than the recorded ones. Of samples written by hand it says what would
+    /// now, and which are others than the recorded ones. Of hand-written samples it says what would
     /// follow; in between restarts succeed after a second unless the trace says otherwise.
     #[command(after_long_help = examples::help(examples::SIMULATE))]
     Simulate(SimulateArgs),
@@ -282,14 +282,14 @@ pub enum NotifyCommand {
     /// Have the notifications for one notifier delivered by another
     ///
     /// For those of a notifier that is not in the configuration any more, and for those that were given up.
-    /// httpok status says for whom notifications wait.
+    /// httpok status names the notifiers that notifications wait for.
     #[command(after_long_help = examples::help(examples::NOTIFY_SEND))]
     Send {
-        /// For whom they wait
+        /// The notifier that they wait for
         #[arg(value_name = "NOTIFIER")]
         from: String,
 
-        /// Who is to deliver them, such as mail
+        /// The notifier that is to deliver them, such as mail
         #[arg(value_name = "TO")]
         to: String,
 
@@ -300,7 +300,7 @@ pub enum NotifyCommand {
     /// Drop the notifications for a notifier
     #[command(after_long_help = examples::help(examples::NOTIFY_DROP))]
     Drop {
-        /// For whom they wait
+        /// The notifier that they wait for
         #[arg(value_name = "NOTIFIER")]
         from: String,
 

@@ -138,7 +138,7 @@ pub struct PolicyArgs {
     pub backoff: Backoff,
 }
 
-/// Who is notified, and how.
+/// The recipients of notifications, and how they are sent.
 #[derive(Args, Debug)]
 #[group(id = "mail", multiple = true)]
 #[command(next_help_heading = "Mail")]

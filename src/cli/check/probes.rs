@@ -66,7 +66,7 @@ fn from_file(
     let chosen = settings
         .checks
         .into_iter()
-        // one that sends heartbeats cannot be asked, which is said only to those who name it
+        // one that sends heartbeats cannot be asked, which is reported only for a check that is named
         .filter(|check| match names.is_empty() {
             true => !matches!(check.probe, ProbeSpec::Heartbeat(_)),
             false => names.contains(&check.name),

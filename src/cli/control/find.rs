@@ -250,12 +250,12 @@ mod tests {
 
     #[test]
     fn a_wrong_name_leads_to_the_right_one() {
-        for (wrong, words) in [
+        for (invalid, words) in [
             ("shpo", "did you mean \"shop\"?"),
             ("Shop", "did you mean \"shop\"?"),
             ("zzz", "there are: shop, database"),
         ] {
-            let said = no_such_check(wrong, ["shop", "database"].into_iter());
+            let said = no_such_check(invalid, ["shop", "database"].into_iter());
             assert!(said.contains(words), "{said}");
         }
         assert_eq!(

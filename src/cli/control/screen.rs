@@ -26,7 +26,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // whoever closed the terminal does not need it back
+        // a closed terminal needs no reset
         let _ = write(LEAVE);
     }
 }

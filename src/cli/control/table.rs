@@ -190,7 +190,7 @@ fn next(check: &CheckView, now: Moment) -> String {
     if check.gave_up.is_some() {
         return match check.rearm {
             Some(rearm) => format!("gave up; again from {}", near(rearm, now)),
-            None => "gave up; by hand only".to_owned(),
+            None => "gave up; manually only".to_owned(),
         };
     }
     if let Some(silence) = &check.silence {

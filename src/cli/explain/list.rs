@@ -70,7 +70,7 @@ fn date(moment: Moment) -> String {
 fn why(incident: &Incident) -> String {
     let Some(last) = incident.last_fail() else {
         return match incident.manual {
-            true => "by hand".to_owned(),
+            true => "manual".to_owned(),
             false => "-".to_owned(),
         };
     };
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(
             list(&[&by_person, &over], Paint { colour: false }, None),
             "SINCE (UTC)          CHECK  LASTED    ATTEMPTS  INCIDENT  WHY\n\
-             2026-05-01 03:12:04  till   not over  0         a1-2      by hand\n\
+             2026-05-01 03:12:04  till   not over  0         a1-2      manual\n\
              2026-05-01 03:12:04  shop   1 m       2         a1-1      -\n"
         );
     }

@@ -52,7 +52,7 @@ pub fn incident(
 
 fn heading(incident: &Incident, paint: Paint) -> String {
     let name = paint.bold(&visible::line(&incident.check));
-    let manual = if incident.manual { ", by hand" } else { "" };
+    let manual = if incident.manual { ", manual" } else { "" };
     let mut out = format!("{name}: incident {}{manual}\n", visible::line(&incident.id));
     let _ = match incident.ended {
         Some(ended) => writeln!(
@@ -74,7 +74,7 @@ fn heading(incident: &Incident, paint: Paint) -> String {
         (many, done) => format!("{many} attempts to restart, {done} of them not in vain"),
     };
     let reports = match incident.reports {
-        0 => "nobody was told".to_owned(),
+        0 => "nobody was notified".to_owned(),
         count => counted(count, "report", "reports"),
     };
     let _ = writeln!(out, "  {restarts}, {reports}");

@@ -133,20 +133,17 @@ const FILES: &[Paragraph] = &[
     ),
     Term(
         "/run/supervisor.sock, /var/run/supervisor.sock",
-        "Where supervisord is looked for when nothing says where it is.",
+        "The default address of supervisord.",
     ),
     Term(
         "/run/docker.sock",
-        "Where a container engine is looked for when nothing says where it is.",
+        "The default address of the container engine.",
     ),
     Term(
         "/usr/bin/gcore",
-        "What writes core files unless told otherwise.",
+        "The default program that writes core files.",
     ),
-    Term(
-        "/usr/sbin/sendmail",
-        "What sends mail unless told otherwise.",
-    ),
+    Term("/usr/sbin/sendmail", "The default program that sends mail."),
 ];
 
 const STATE_DIRECTORY: Paragraph = Term(
@@ -201,6 +198,6 @@ const ENVIRONMENT: &[Paragraph] = &[
         "Trusted certificates instead of the system's.",
     ),
     Text(
-        "Proxy variables such as http_proxy are not looked at: a watchdog has to see the service itself.",
+        "Proxy variables such as http_proxy are ignored: a watchdog has to see the service itself.",
     ),
 ];

@@ -33,7 +33,7 @@ impl TraceFields {
         self.left.remove(key)
     }
 
-    pub fn wrong(&mut self, why: impl Into<String>) {
+    pub fn invalid(&mut self, why: impl Into<String>) {
         self.faults.push(why.into());
     }
 
@@ -41,7 +41,7 @@ impl TraceFields {
         match self.take(key)? {
             Value::String(text) => Some(text),
             other => {
-                self.wrong(format!("{key:?} is {other}: expected a text in quotes"));
+                self.invalid(format!("{key:?} is {other}: expected a text in quotes"));
                 None
             }
         }
@@ -57,7 +57,7 @@ impl TraceFields {
         match parse_duration(&text) {
             Ok(span) => Some(span),
             Err(why) => {
-                self.wrong(format!("{key:?}: {why}"));
+                self.invalid(format!("{key:?}: {why}"));
                 None
             }
         }
@@ -69,7 +69,7 @@ impl TraceFields {
         let code = value.as_u64().and_then(|code| u16::try_from(code).ok());
         let code = code.filter(|code| (100..1000).contains(code));
         if code.is_none() {
-            self.wrong(format!(
+            self.invalid(format!(
                 "{key:?} is {value}: expected a status code, such as 500"
             ));
         }
@@ -82,7 +82,7 @@ impl TraceFields {
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
             let list: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            self.wrong(format!(
+            self.invalid(format!(
                 "{key:?} is {text:?}: expected one of {}",
                 list.join(", ")
             ));
@@ -95,7 +95,7 @@ impl TraceFields {
         match self.take(key) {
             Some(Value::Bool(true)) => true,
             Some(other) => {
-                self.wrong(format!("{key:?} is {other}: expected true"));
+                self.invalid(format!("{key:?} is {other}: expected true"));
                 false
             }
             None => false,
@@ -107,7 +107,7 @@ impl TraceFields {
         let name = self.text(key)?;
         if !known.contains(&name.as_str()) {
             let known = known.iter().copied();
-            self.wrong(crate::cli::control::find::no_such_check(&name, known));
+            self.invalid(crate::cli::control::find::no_such_check(&name, known));
         }
         Some(name)
     }

@@ -28,7 +28,7 @@ struct Running {
     since: Moment,
 }
 
-/// How restarts go, of whom.
+/// How restarts go, of which processes.
 #[derive(Debug)]
 struct RestartRule {
     check: Option<String>,

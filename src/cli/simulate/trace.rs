@@ -1,4 +1,4 @@
-//! Reads a trace: a journal, decisions that `explain --trace` wrote, or samples written by hand, one JSON
+//! Reads a trace: a journal, decisions that `explain --trace` wrote, or hand-written samples, one JSON
 //! object a line. All that is wrong is said at once, each with its line. Pure.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::health::{Counted, Decision, Moment, Note, Verdict};
 const MOST_PASSES: u64 = 1000;
 
 /// More faults than these are not shown.
-const TOLD: usize = 50;
+const MOST_FAULTS: usize = 50;
 
 /// What a trace is.
 #[derive(Debug)]
@@ -85,8 +85,8 @@ impl Reader<'_> {
             ));
         }
         if !self.faults.is_empty() {
-            let more = self.faults.len().saturating_sub(TOLD);
-            self.faults.truncate(TOLD);
+            let more = self.faults.len().saturating_sub(MOST_FAULTS);
+            self.faults.truncate(MOST_FAULTS);
             if more > 0 {
                 self.faults.push(format!("({more} more lines are wrong)"));
             }

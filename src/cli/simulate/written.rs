@@ -9,7 +9,7 @@ use crate::health::{Reason, Verdict};
 /// One thing that happens.
 pub fn step(fields: &mut TraceFields, known: &[&str]) -> Option<TraceStep> {
     if !fields.has("at") {
-        fields.wrong("\"at\" is missing: expected when it happens, such as \"10s\" or 10");
+        fields.invalid("\"at\" is missing: expected when it happens, such as \"10s\" or 10");
     }
     let at = fields.span("at");
     let what = if fields.has("pause") {
@@ -53,7 +53,7 @@ pub fn step(fields: &mut TraceFields, known: &[&str]) -> Option<TraceStep> {
         let took = fields.span("took").unwrap_or_default();
         let check = fields.check("check", known);
         if check.is_none() {
-            fields.wrong("\"check\" is missing: expected whose warm-ups");
+            fields.invalid("\"check\" is missing: expected whose warm-ups");
         }
         go.zip(check)
             .map(|(go, check)| TraceEvent::WarmUps { check, go, took })
@@ -66,7 +66,7 @@ pub fn step(fields: &mut TraceFields, known: &[&str]) -> Option<TraceStep> {
         let are = fields.word("processes", &words);
         let check = fields.check("check", known);
         if check.is_none() {
-            fields.wrong("\"check\" is missing: expected whose processes");
+            fields.invalid("\"check\" is missing: expected whose processes");
         }
         are.zip(check)
             .map(|(are, check)| TraceEvent::Processes { check, are })
@@ -83,7 +83,7 @@ pub fn step(fields: &mut TraceFields, known: &[&str]) -> Option<TraceStep> {
 
 fn sample(fields: &mut TraceFields, known: &[&str]) -> Option<TraceEvent> {
     if !fields.has("check") {
-        fields.wrong(
+        fields.invalid(
             "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
              \"resume\", \"reset\", \"manual_restart\", \"restart\", \"processes\", \"warmup\", \
              \"shutdown\"",
@@ -110,7 +110,7 @@ fn sample(fields: &mut TraceFields, known: &[&str]) -> Option<TraceEvent> {
 fn answered(fields: &mut TraceFields) -> Option<SampleAnswer> {
     let judged = [fields.text("verdict"), fields.text("reason")];
     if judged.iter().any(Option::is_some) {
-        fields.wrong(
+        fields.invalid(
             "a \"code\" is judged by the check: expected no \"verdict\" and \"reason\" beside it",
         );
     }
@@ -128,11 +128,11 @@ fn judged(fields: &mut TraceFields) -> Option<SampleAnswer> {
     let verdict = fields.word("verdict", &verdicts);
     let detail = fields.text("detail").unwrap_or_default();
     if !named {
-        fields.wrong("\"verdict\" is missing: expected pass, fail and so on, or a \"code\"");
+        fields.invalid("\"verdict\" is missing: expected pass, fail and so on, or a \"code\"");
     }
     let verdict = match (verdict, reason) {
         (Some(Verdict::Pass), Some(reason)) => {
-            fields.wrong(format!("a pass has no reason, and {reason} is one"));
+            fields.invalid(format!("a pass has no reason, and {reason} is one"));
             return None;
         }
         (Some(verdict), _) => verdict,

@@ -99,7 +99,7 @@ static IDENTITY: [Key; 7] = [
         "every",
         SPAN,
         "\"10s\"",
-        "The pause between the beginnings of two probes, or of looks whether a heartbeat is overdue.",
+        "The pause between the beginnings of two probes, or of checks whether a heartbeat is overdue.",
     )
     .default_words("every of the whole file; with heartbeat a quarter of it at most"),
 ];

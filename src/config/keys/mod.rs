@@ -140,7 +140,7 @@ impl Key {
         Self { example, ..self }
     }
 
-    /// With a default that is told in words.
+    /// With a default that is described in words.
     const fn default_words(self, words: &'static str) -> Self {
         Self {
             default: Default::Words(words),

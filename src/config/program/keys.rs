@@ -35,7 +35,7 @@ pub fn autorestart(value: &TomlValue<'_>) -> Option<Autorestart> {
         DeValue::Boolean(false) => Some(Autorestart::Never),
         DeValue::String(text) if *text == "unexpected" => Some(Autorestart::Unexpected),
         DeValue::String(text) => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("{text:?} does not say when"),
                 expected,
             ));
@@ -62,7 +62,7 @@ pub fn signal(value: &TomlValue<'_>) -> Option<Signal> {
             Some(near) => format!("did you mean {:?}?", near.to_uppercase()),
             None => "expected a signal such as \"TERM\", \"INT\" or \"QUIT\"".to_owned(),
         };
-        value.wrong(Diagnostic::new(format!("{text:?} is not a signal"), help));
+        value.reject(Diagnostic::new(format!("{text:?} is not a signal"), help));
     }
     signal
 }
@@ -78,7 +78,7 @@ pub fn umask(value: &TomlValue<'_>) -> Option<u32> {
     let mask = u32::from_str_radix(digits, 8).ok();
     let mask = mask.filter(|&mask| octal && mask <= 0o777);
     if mask.is_none() {
-        value.wrong(Diagnostic::new(
+        value.reject(Diagnostic::new(
             format!("{digits:?} is not a mask"),
             "expected an octal number from \"000\" to \"777\", such as \"022\"",
         ));

@@ -47,7 +47,7 @@ pub fn read_output(
         .unwrap_or(BACKUPS);
     let Some(value) = file else {
         for bound in bounds.into_iter().flatten() {
-            bound.wrong(Diagnostic::new(
+            bound.reject(Diagnostic::new(
                 "the bound of a file that is not there",
                 format!("add {} = \"...\", or leave this out", keys.file),
             ));
@@ -60,7 +60,7 @@ pub fn read_output(
         "/dev/stdout" | "/dev/fd/1" => Some(ProgramOutput::Inherit(OutputStream::Stdout)),
         "/dev/stderr" | "/dev/fd/2" => Some(ProgramOutput::Inherit(OutputStream::Stderr)),
         "AUTO" | "syslog" => {
-            value.wrong(Diagnostic::new(
+            value.reject(Diagnostic::new(
                 format!("{text:?} names no file"),
                 "expected a path, or \"NONE\"; without the key it goes where our own output goes",
             ));
@@ -89,7 +89,7 @@ pub fn read_stderr(
         return own;
     }
     if let Some(file) = table.get(keys.file) {
-        file.wrong(Diagnostic::new(
+        file.reject(Diagnostic::new(
             format!("{:?} and \"redirect_stderr\" exclude each other", keys.file),
             "keep one of them",
         ));

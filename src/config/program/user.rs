@@ -1,4 +1,4 @@
-//! Whom a program runs as: a name becomes numbers. Reads the system's databases, which may take its time.
+//! The user that a program runs as: a name becomes numbers. Reads the system's databases, which may take its time.
 
 use std::ffi::CString;
 

@@ -18,7 +18,7 @@ pub struct NotifierStatus {
     pub pending: u64,
     /// Messages that were given up.
     pub given_up: u64,
-    /// False: no notifier of this name is configured, so that they wait until they are sent or dropped by hand.
+    /// False: no notifier of this name is configured, so that they wait until an operator sends or drops them.
     pub configured: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Steps of the wall clock: it is set, by NTP or by hand. Dates follow it; spans do not change, and nothing is decided
+//! Steps of the wall clock: it is set, by NTP or by an administrator. Dates follow it; spans do not change, and nothing is decided
 //! because of it.
 
 use std::time::Duration;

@@ -67,10 +67,10 @@ pub struct Watchdog {
     fixed: FixedKeys,
     sd_notify: SdNotify,
     control: Control,
-    /// Restarts by hand of which it is not known yet whether they can be done, and who asked for them.
+    /// Manual restarts of which it is not known yet whether they can be done, and their requesters.
     restarts: Vec<(String, PendingRequest)>,
     serving: Serving,
-    /// For those who follow what is decided.
+    /// For clients that follow the decisions.
     events: EventBus,
     journal: Option<Journal>,
     programs: Programs,
@@ -314,7 +314,7 @@ impl Watchdog {
         ending
     }
 
-    /// Opens the journal again, for those who rotate it. Programs' logs need no word: a file that was moved is
+    /// Opens the journal again, after a rotation. Programs' logs need no word: a file that was moved is
     /// noticed at the next write.
     fn reopen_logs(&self) {
         tracing::info!("asked by a signal to open the logs again");

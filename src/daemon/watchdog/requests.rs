@@ -112,7 +112,7 @@ impl Watchdog {
         asked.answer(answer);
     }
 
-    /// Answers those who asked for a restart of `check`, if `decision` says what becomes of it.
+    /// Answers the requests to restart `check`, if `decision` says what becomes of it.
     pub(super) fn answer_restart(&mut self, check: &str, decision: &Decision) {
         let answer = match decision {
             Decision::Refused(why) => ControlReply::error(ControlFault::Refused, why.to_string()),

@@ -1,4 +1,4 @@
-//! How the loop answers those who ask from outside.
+//! How the loop answers external requests.
 
 use super::Watchdog;
 use crate::daemon::control::PendingRequest;
@@ -15,7 +15,7 @@ const INCIDENTS: u32 = 50;
 const NOTES: u32 = 2000;
 
 impl Watchdog {
-    /// Binds what is to be served. Who stays for one probe serves nothing.
+    /// Binds what is to be served. A run of one probe serves nothing.
     pub(super) fn begin_serving(&mut self) -> Result<(), String> {
         if self.once {
             return Ok(());
@@ -36,7 +36,7 @@ impl Watchdog {
                 self.serving.health.measured(levels);
             }
             Incoming::H2Request(ServeRequest::View(answer)) => {
-                // who asked may be gone
+                // the requester may be gone
                 let _ = answer.send(self.view());
             }
             Incoming::H2Request(ServeRequest::Incidents { check, answer }) => {
@@ -71,7 +71,7 @@ impl Watchdog {
         }
     }
 
-    /// Shows how things are now to all who ask; as the last view, when the loop answers no more.
+    /// Shows the current state to all requests; as the last view, when the loop answers no more.
     pub(super) fn keep_view(&mut self, last: bool) {
         if self.serving.is_live() {
             let view = self.view();

@@ -101,7 +101,7 @@ impl Assertion {
         self.query.phase()
     }
 
-    /// The text that is to be looked for in the body while that streams by.
+    /// The text to search in the body while that streams by.
     pub(super) fn needle(&self) -> Option<&str> {
         match (&self.query, &self.predicate) {
             (

@@ -123,7 +123,7 @@ impl Query {
         }
     }
 
-    /// All that is found, which may be nothing, or why nothing can be looked for.
+    /// All that is found, which may be nothing, or why nothing can be searched.
     pub fn find<'f>(&'f self, facts: &'f Facts<'_>) -> Result<Vec<FoundValue<'f>>, String> {
         let seen = facts.seen;
         let text = text_value;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Nobody writes a longer one by hand, and the recursion of what reads a path stays bounded.
+/// No person writes a longer one, and the recursion of what reads a path stays bounded.
 const LONGEST: usize = 2000;
 
 /// Why a text is no assertion.

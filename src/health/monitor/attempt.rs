@@ -202,7 +202,7 @@ impl CheckState {
     /// Reports, or goes on to verify.
     pub(super) fn after_action(&mut self, result: AttemptResult, cx: &mut Context<'_>) {
         match self.check.policy.notify {
-            // the original reports nothing when it could not even ask, and knows no restart by hand
+            // the original reports nothing when it could not even ask, and knows no manual restart
             NotifyMode::EveryAction if result.unreachable || self.is_only_manual() => {}
             NotifyMode::EveryAction => self.report(ReportKind::Action, cx),
             NotifyMode::Changes if self.memory.verifying.is_some() => self.verify_again(cx),

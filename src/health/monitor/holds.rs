@@ -1,5 +1,5 @@
 //! What holds a check's restarts or its reports: a pause and a silence by a person, and maintenance windows. A hold never
-//! stops probing. What ends an incident is reported during a silence, too: whoever was told that a check is down, and a
+//! stops probing. What ends an incident is reported during a silence, too: a person who was notified that a check is down, and a
 //! pager above all, has to hear that it is not. Everything else is withheld, and reported once when the silence is over
 //! and it is still so.
 

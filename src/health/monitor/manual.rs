@@ -1,4 +1,4 @@
-//! A restart by hand. A person knows: no threshold, grace, pause, back-off or budget holds it back, only what
+//! A manual restart. A person knows: no threshold, grace, pause, back-off or budget holds it back, only what
 //! would make it unsafe. It counts against the budget like any other.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::shared::Context;
 use super::{Effect, Monitor};
 
 impl Monitor {
-    /// Why `check` cannot be restarted by hand just now, as far as that is known before its processes are
+    /// Why `check` cannot be restarted manually just now, as far as that is known before its processes are
     /// listed. `None` as well for a check that does not exist.
     pub fn refusal(&self, check: &str) -> Option<Refusal> {
         let state = self.checks.get(check)?;
@@ -64,7 +64,7 @@ impl CheckState {
         });
     }
 
-    /// The processes to restart by hand are listed, or could not be.
+    /// The processes of a manual restart are listed, or could not be.
     pub(super) fn listed_manually(
         &mut self,
         processes: Result<Vec<Process>, CallError>,
@@ -110,7 +110,7 @@ impl CheckState {
     }
 }
 
-/// Why there is nothing to do by hand for `chosen`.
+/// Why there is nothing to restart manually for `chosen`.
 fn nothing_to_do(remedy: &Remedy, chosen: &[Process]) -> Option<Refusal> {
     let acts =
         |process: &Process| remedy.acts_on(process, true) && !remedy.is_ourselves(&process.name);

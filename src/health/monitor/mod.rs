@@ -369,7 +369,7 @@ impl Monitor {
     }
 
     /// A report about `check` was delivered, or could not be: noted in its incident, also after its end. An empty name
-    /// is looked for: older journals have none.
+    /// is searched: older journals have none.
     fn delivered(&mut self, now: Moment, check: &str, id: &str, delivered: IncidentEvent) {
         let is_it =
             |incident: &Option<Incident>| incident.as_ref().is_some_and(|known| known.id == id);

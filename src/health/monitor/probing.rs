@@ -83,7 +83,7 @@ impl CheckState {
         if self.removed {
             return;
         }
-        // what was not heard of needs no second look before the next tick
+        // what was not heard of needs no second probe before the next tick
         if self.check.heartbeat.is_some() && !self.lists_first() && !after.is_zero() {
             return;
         }

@@ -25,7 +25,7 @@ impl CheckState {
             return;
         };
         if let ReportKind::Down { .. } | ReportKind::GaveUp { .. } = kind {
-            // who hears that it was given up knows that it is down
+            // a report that it was given up says that it is down
             incident.notified = true;
             incident.restarting_reported = matches!(
                 kind,
@@ -68,7 +68,7 @@ impl CheckState {
             | DownState::NotStarted(_) => false,
         };
         if expected && self.is_only_manual() {
-            // the person who asked for it knows
+            // its requester knows
             return;
         }
         let Some(incident) = self.memory.incident.as_ref() else {
@@ -90,7 +90,7 @@ impl CheckState {
         self.report(kind, cx);
     }
 
-    /// The check passes: closes the open incident, and reports that to those who got a report that it is down.
+    /// The check passes: closes the open incident, and reports that to the notifiers that got a report that it is down.
     pub(super) fn recovered(&mut self, cx: &mut Context<'_>) {
         let verifying = self.memory.verifying.take();
         self.memory.gave_up = None;
@@ -128,7 +128,7 @@ impl CheckState {
         self.memory.notified_at = None;
     }
 
-    /// The check is taken out of the configuration: closes its open incident, and says so to those who got a report that
+    /// The check is taken out of the configuration: closes its open incident, and says so to the notifiers that got a report that
     /// it is down. Nobody else would, and a pager stays red.
     pub(super) fn close_removed(&mut self, cx: &mut Context<'_>) {
         let Some(incident) = self.memory.incident.as_mut() else {

@@ -47,7 +47,7 @@ pub(in crate::health) struct Shared {
     targets: BTreeMap<String, BTreeSet<String>>,
     /// Checks that are probed again when an attempt under way has ended.
     pub waiting: BTreeSet<String>,
-    /// An attempt, or a try to finish one, has ended: those who wait for it go on.
+    /// An attempt, or a try to finish one, has ended: the checks that wait for it go on.
     pub released: bool,
     tickets: u64,
     incidents: u64,

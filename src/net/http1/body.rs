@@ -92,7 +92,7 @@ impl Framing {
     }
 }
 
-/// As curl reads it: what follows the digits is not looked at.
+/// As curl reads it: what follows the digits is ignored.
 fn read_length(text: &str) -> Option<u64> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -257,10 +257,10 @@ fn begins_size(byte: u8) -> bool {
     byte.is_ascii_hexdigit() || byte.is_ascii_whitespace() || byte == b'+'
 }
 
-/// The size in the line before a chunk; what follows it is not looked at, be it an extension or not.
+/// The size in the line before a chunk; what follows it is ignored, be it an extension or not.
 fn chunk_size(line: &[u8]) -> Result<u64, String> {
     let text = String::from_utf8_lossy(line);
-    let wrong = || {
+    let invalid = || {
         let shown = bounded_to(text.trim_ascii().to_owned(), 80);
         format!("not the size of a chunk: {shown:?}")
     };
@@ -271,7 +271,7 @@ fn chunk_size(line: &[u8]) -> Result<u64, String> {
         .or_else(|| digits.strip_prefix("0X"))
         .unwrap_or(digits);
     let count = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
-    u64::from_str_radix(&digits[..count], 16).map_err(|_| wrong())
+    u64::from_str_radix(&digits[..count], 16).map_err(|_| invalid())
 }
 
 #[cfg(test)]

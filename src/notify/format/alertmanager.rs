@@ -1,4 +1,4 @@
-//! Alertmanager's API v2. An alert is who its labels say; one that is not sent again before its end resolves by
+//! Alertmanager's API v2. An alert is identified by its labels; one that is not sent again before its end resolves by
 //! itself, so that alerts of a dead watchdog do not stay for ever.
 
 use std::time::{Duration, SystemTime};

@@ -117,7 +117,7 @@ impl SmtpSession {
     /// Goes on over TLS.
     ///
     /// # Errors
-    /// The server does not offer it, sent something behind its consent, or is not who it should be.
+    /// The server does not offer it, sent something behind its consent, or has another identity than expected.
     pub async fn start_tls(
         &mut self,
         config: Arc<ClientConfig>,

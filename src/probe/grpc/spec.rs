@@ -35,24 +35,24 @@ impl GrpcSpec {
     /// Says what such a URL looks like.
     pub fn of_address(address: &Address, text: &str) -> Result<Self, String> {
         let shown = without_login(text);
-        let wrong = |what: &str| {
+        let invalid = |what: &str| {
             format!(
                 "{shown:?} {what}: expected grpc://HOST:PORT or grpc://HOST:PORT/SERVICE, such as \
                  \"grpc://127.0.0.1:50051/shop.Orders\""
             )
         };
         if address.user.is_some() {
-            return Err(wrong("names a user, and metadata stands in headers"));
+            return Err(invalid("names a user, and metadata stands in headers"));
         }
         if address.host.is_empty() || address.port.is_none_or(|port| port == 0) {
-            return Err(wrong("names no host and port"));
+            return Err(invalid("names no host and port"));
         }
         if address.url.contains(['?', '#']) {
-            return Err(wrong("has a query"));
+            return Err(invalid("has a query"));
         }
         let service = percent_decoded(address.path.trim_start_matches('/'))
             .filter(|service| service.len() <= LONGEST_SERVICE)
-            .ok_or_else(|| wrong("names no service"))?;
+            .ok_or_else(|| invalid("names no service"))?;
         let (scheme, rest) = address.url.split_once("://").unwrap_or_default();
         let host = rest.split('/').next().unwrap_or_default();
         let scheme = match scheme.eq_ignore_ascii_case("grpcs") {

@@ -24,7 +24,7 @@ use crate::net::{Connection, Endpoint, connect, http1};
 pub struct HttpAttempt<'a> {
     pub request: &'a ProbeRequest,
     pub hop: &'a RequestHop,
-    /// Where to connect: whoever lets us in first.
+    /// Where to connect: the first endpoint that accepts a connection.
     pub endpoints: &'a [Endpoint],
     /// How the time until `deadline` is called in messages.
     pub timeout: Duration,

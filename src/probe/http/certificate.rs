@@ -1,4 +1,4 @@
-//! A certificate's bytes, read for people. No opinion: whom to trust is decided in [`super::tls`].
+//! A certificate's bytes, read for people. No opinion: trust is decided in [`super::tls`].
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

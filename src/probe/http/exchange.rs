@@ -117,7 +117,7 @@ impl<'a> Exchange<'a> {
         Ok(next)
     }
 
-    /// The head of an answer from whoever lets us in first. Where all refuse, they are asked again after a while,
+    /// The head of a response from the first endpoint that accepts a connection. Where all refuse, they are asked again after a while,
     /// if the probe says so and there is time.
     async fn reach(&mut self, hop: &RequestHop) -> Result<HttpAnswer, Trouble> {
         if hop.url.scheme() == "https" {

@@ -2,7 +2,7 @@
 //!
 //! A probe takes a fresh connection, never a proxy, never a second try after the peer was reached, and
 //! one deadline for everything from the name look-up to the last byte of the body. Redirects are
-//! followed by hand (`redirect`), and the connection is opened by [`crate::net`] rather than by a client, so that
+//! followed by our own code (`redirect`), and the connection is opened by [`crate::net`] rather than by a client, so that
 //! a probe that fails is timed as well, and so that what a peer may send has a bound.
 
 mod answer;

@@ -28,7 +28,7 @@ pub struct ProbeRequest {
     pub tls: ProbeTls,
     /// So many bytes of the body are kept.
     pub keep: usize,
-    /// Looked for in the whole body while it streams by.
+    /// Searched in the whole body while it streams by.
     pub needles: Vec<Needle>,
 }
 
@@ -114,7 +114,7 @@ fn headers(spec: &HttpSpec) -> Result<(Vec<Header>, Option<HeaderValue>), HttpSp
     Ok((headers, host))
 }
 
-/// Whether what `name` carries proves who we are.
+/// Whether what `name` carries credentials.
 fn is_credential(name: &str) -> bool {
     const PARTS: [&str; 9] = [
         "auth",

@@ -195,7 +195,7 @@ mod tests {
             };
             assert_eq!(Override::parse(text), Ok(expected), "{text}");
         }
-        for wrong in [
+        for invalid in [
             "h",
             "h:1",
             "h:x:127.0.0.1",
@@ -205,7 +205,7 @@ mod tests {
             "h:0:::1",
             "*:443:127.0.0.1",
         ] {
-            assert!(Override::parse(wrong).is_err(), "{wrong}");
+            assert!(Override::parse(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One probe's side of TLS: who we are, and what is offered. Whom to trust is decided in [`super::trust`].
+//! One probe's side of TLS: our own certificate, and what is offered. Trust is decided in [`super::trust`].
 //! Probes without a certificate of their own, which are nearly all, share one configuration, which is made
 //! when the first of them shakes hands; a probe over plain HTTP makes nothing.
 
@@ -18,7 +18,7 @@ use crate::net::tls::trusting_nobody;
 
 use super::trust::{Judge, Trust, TrustedCertificates};
 
-/// The configuration of those who show no certificate.
+/// The configuration of probes without a client certificate.
 static NOBODY: LazyLock<ClientConfig> = LazyLock::new(|| trusting_nobody().with_no_client_auth());
 
 /// One probe's side of TLS.
@@ -71,7 +71,7 @@ impl ProbeTls {
     }
 }
 
-/// The configuration of whom the certificate in `cert` names. `what` says which file `key` is.
+/// The configuration of probes with the client certificate in `cert`. `what` says which file `key` is.
 fn identified(cert: &Path, what: &'static str, key: &Path) -> Result<ClientConfig, HttpSpecError> {
     let chain = pem::certificates("cert", cert, &pem::read("cert", cert)?)?;
     let text = pem::read(what, key)?;

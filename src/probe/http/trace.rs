@@ -23,7 +23,7 @@ pub struct HttpTimes {
     connecting: Option<Instant>,
     handshaking: Option<Instant>,
     connected: Option<Instant>,
-    /// Who let us in.
+    /// The endpoint that accepted the connection.
     pub peer: Option<String>,
     /// The peer's chain, leaf first.
     pub certificates: Vec<Certificate>,
@@ -91,7 +91,7 @@ impl HttpTrace {
         std::mem::take(&mut self.marks())
     }
 
-    /// Notes who let us in.
+    /// Notes the endpoint that accepted the connection.
     pub fn note_peer(&self, endpoint: &Endpoint) {
         self.marks().peer = Some(endpoint.to_string());
     }

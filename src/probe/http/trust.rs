@@ -1,4 +1,4 @@
-//! Whom to trust: anyone, the system's roots, or those of a file. The system's roots are loaded once per
+//! Which certificates are trusted: any, the system's roots, or those of a file. The system's roots are loaded once per
 //! process, when the first https probe asks for them, and never on the event loop. Those of a file are
 //! there once, however many probes name it; a probe that needs no roots loads none.
 
@@ -39,14 +39,14 @@ const UNVERIFIED: [SignatureScheme; 4] = [
     SignatureScheme::RSA_PKCS1_SHA1,
 ];
 
-/// Whom a probe trusts.
+/// The roots that a probe trusts.
 #[derive(Clone, Debug)]
 pub enum Trust {
     /// Every certificate is fine.
     Anyone,
-    /// Whom the system trusts.
+    /// The system's roots.
     System,
-    /// Whom the certificates of a file vouch for.
+    /// The roots in a file.
     Given(Arc<TrustedCertificates>),
 }
 

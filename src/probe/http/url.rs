@@ -42,18 +42,18 @@ impl HttpUrl {
     /// Says what the URL of an HTTP probe looks like, without user and password.
     pub fn of_address(address: Address, text: &str) -> Result<(Self, Login), String> {
         let shown = without_login(text);
-        let wrong = |what: &str| Err(format!("{shown:?} {what}"));
+        let invalid = |what: &str| Err(format!("{shown:?} {what}"));
         let not_a_url =
             |why| format!("{shown:?} is not a URL ({why}): expected one such as {EXAMPLE:?}");
         let (mut url, socket) = match address.scheme.as_str() {
             "http" | "https" if address.host.is_empty() => {
-                return wrong(&format!(
+                return invalid(&format!(
                     "names no host: expected a URL such as {EXAMPLE:?}"
                 ));
             }
             // nobody listens on it
             "http" | "https" if address.port == Some(0) => {
-                return wrong(&format!(
+                return invalid(&format!(
                     "has port 0: expected a port from 1 to 65535, such as {EXAMPLE:?}"
                 ));
             }
@@ -62,7 +62,7 @@ impl HttpUrl {
                 let socket = percent_decoded(&address.host).map(PathBuf::from);
                 let socket = socket.filter(|path| is_socket_path(path) && address.port.is_none());
                 let Some(socket) = socket else {
-                    return wrong(
+                    return invalid(
                         "names no socket: expected its absolute path, of at most 107 bytes, with %2F for \
                          each slash, such as \"http+unix://%2Frun%2Fapp.sock/health\"",
                     );
@@ -90,20 +90,20 @@ impl HttpUrl {
     /// # Errors
     /// Says what would be right, without user and password.
     pub fn join(&self, text: &str) -> Result<Url, String> {
-        let wrong = |why: &str| {
+        let invalid = |why: &str| {
             let shown = without_login(text);
             format!("{shown:?} {why}: expected a path such as \"/ready\", or a URL of http")
         };
         if !text.starts_with('/') {
             return match Self::parse(text) {
                 Ok((Self { url, socket: None }, None)) => Ok(url),
-                Ok((_, Some(_))) => Err(wrong("names a user")),
-                Ok((_, None)) => Err(wrong("names a socket")),
-                Err(_) => Err(wrong("cannot be asked whether the service is ready")),
+                Ok((_, Some(_))) => Err(invalid("names a user")),
+                Ok((_, None)) => Err(invalid("names a socket")),
+                Err(_) => Err(invalid("cannot be asked whether the service is ready")),
             };
         }
         let joined = self.url.join(text);
-        let mut joined = joined.map_err(|why| wrong(&format!("is not a URL ({why})")))?;
+        let mut joined = joined.map_err(|why| invalid(&format!("is not a URL ({why})")))?;
         strip(&mut joined);
         Ok(joined)
     }
@@ -223,13 +223,13 @@ mod tests {
         ] {
             assert_eq!(url.join(text).map(String::from), Ok(joined.to_owned()));
         }
-        for wrong in [
+        for invalid in [
             "ready",
             "http://u:hunter2@h/",
             "http+unix://%2Fa/x",
             "tcp://h:1",
         ] {
-            let error = url.join(wrong).expect_err(wrong);
+            let error = url.join(invalid).expect_err(invalid);
             assert!(!error.contains("hunter2"), "{error}");
         }
     }

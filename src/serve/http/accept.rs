@@ -55,7 +55,7 @@ pub fn metrics(accept: &str) -> MetricsFormat {
         .unwrap_or(MetricsFormat::Prometheus)
 }
 
-/// Whether `media` is wanted rather than what is sent to those who do not ask.
+/// Whether `media` is wanted rather than what is sent without an Accept header.
 pub fn prefers(accept: &str, media: &str) -> bool {
     let ranges = ranges(accept);
     let wanted = ranges.iter().find(|range| range.media == media);

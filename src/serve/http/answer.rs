@@ -1,4 +1,4 @@
-//! From a request to its answer: method, key and body first, then whoever answers that path.
+//! From a request to its answer: method, key and body first, then the handler of that path.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};

@@ -27,7 +27,7 @@ const HEAD: usize = 16 * 1024;
 const HEADERS: usize = 64;
 /// A handshake takes no longer.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// For those who were too slow.
+/// For clients that were too slow.
 const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 /// What a client may have sent on while it was refused, in bytes.
@@ -99,6 +99,6 @@ where
         // what is left unread would reset the connection, and the client would lose the answer
         drain(&mut stream).await
     };
-    // whoever is gone needs no farewell
+    // the client may be gone
     let _ = timeout(LAST_WORDS, last_words).await;
 }

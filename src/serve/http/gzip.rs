@@ -1,4 +1,4 @@
-//! Large answers for people are compressed for those who take it: a page of many checks is mostly the same again and
+//! Large answers for people are compressed for clients that accept it: a page of many checks is mostly the same again and
 //! again. Metrics are not, since that would cost more than the loopback that they mostly go over.
 
 use std::io::Write;

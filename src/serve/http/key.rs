@@ -1,4 +1,4 @@
-//! Keys: who may see what is not open to everyone. A key is compared in a time that does not depend on how much of it
+//! Keys: which requests may see what is not public. A key is compared in a time that does not depend on how much of it
 //! is right, and a person's browser may send it as the password of HTTP Basic authentication.
 
 use base64::Engine;

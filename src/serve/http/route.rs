@@ -1,4 +1,4 @@
-//! What a path means, who may ask for it, and how. The table is in `paths`; paths and queries are decoded here.
+//! What a path means, which requests may use it, and how. The table is in `paths`; paths and queries are decoded here.
 
 use hyper::Method;
 
@@ -76,7 +76,7 @@ impl Route {
         }
     }
 
-    /// Whether it is one of those that load balancers and orchestrators ask, who have no keys.
+    /// Whether it is one of those that load balancers and orchestrators request, which have no keys.
     pub const fn is_liveness(&self) -> bool {
         matches!(
             self,

@@ -15,7 +15,7 @@ pub use check::check;
 pub use row::href;
 use row::{CheckRow, class, span};
 
-/// What the page may load, and who may show it.
+/// What the page may load, and which pages may embed it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -20,7 +20,7 @@ pub struct CheckRow {
     pub href: String,
     /// The colour's class: up, warn, down, wait.
     pub class: &'static str,
-    /// A shape for each colour, for those who do not see colours.
+    /// A shape for each colour, for people who do not see colours.
     pub shape: &'static str,
     pub state: &'static str,
     pub since: String,
@@ -221,7 +221,7 @@ pub fn note(check: &CheckView, now: Moment) -> String {
     if check.gave_up.is_some() {
         parts.push(match check.rearm {
             Some(rearm) => format!("gave up; tries again in {}", span(rearm.since(now))),
-            None => "gave up; restarted by hand only".to_owned(),
+            None => "gave up; restarted manually only".to_owned(),
         });
     } else if let Some(held) = &check.held {
         parts.push(format!("no restart: {held}"));

@@ -38,7 +38,7 @@ pub async fn read_pid_file(path: String) -> Option<LiveProcess> {
     read.await.ok().flatten()
 }
 
-/// The pid in the file, if whoever wrote it may speak for that process: evidence is taken of it, and signals are sent
+/// The pid in the file, if its writer has authority over that process: evidence is taken of it, and signals are sent
 /// to it, with our rights.
 fn read(path: PathBuf) -> Option<u32> {
     let (dir, name) = SafeDir::of_file(&path).ok()?;

@@ -128,7 +128,7 @@ impl Leftovers {
                     family::signal(members, signal as i32);
                 }
             }
-            Err(error) => tracing::debug!("cannot look for processes: {error}"),
+            Err(error) => tracing::debug!("cannot list processes: {error}"),
         }
         if self.until.is_some_and(|until| now >= until) {
             return CleanupResult::Forgotten;

@@ -138,7 +138,7 @@ impl SystemdUnit {
 
     /// The reason not to stop the unit: it could not be started again.
     pub(super) fn stop_is_final(&self) -> Option<String> {
-        let refuses = || "it refuses to be stopped by hand (RefuseManualStop=)".to_owned();
+        let refuses = || "it refuses to be stopped manually (RefuseManualStop=)".to_owned();
         self.cannot_start()
             .or_else(|| (!self.can_stop).then(refuses))
     }
@@ -154,7 +154,7 @@ impl SystemdUnit {
                 "its unit file is {load}, so it could not be started again"
             ));
         }
-        let refuses = "it refuses to be started by hand (RefuseManualStart=)";
+        let refuses = "it refuses to be started manually (RefuseManualStart=)";
         (!self.can_start).then(|| refuses.to_owned())
     }
 

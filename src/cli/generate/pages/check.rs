@@ -54,7 +54,7 @@ pub const JSON: &[Paragraph] = &[
     ),
     Term(
         "peer, redirects, final_url",
-        "Who answered, after how many redirects, and for which URL.",
+        "The address that responded, the number of redirects, and the final URL.",
     ),
     Term(
         "size, excerpt",
@@ -76,7 +76,7 @@ pub const JSON: &[Paragraph] = &[
 
 pub const METRICS: &[Paragraph] = &[
     Text(
-        "All are gauges with the label check: the check's name, or the URL without userinfo. The names beginning with probe_ mean what they mean in blackbox_exporter. What was not seen is not told.",
+        "All are gauges with the label check: the check's name, or the URL without userinfo. The names beginning with probe_ mean what they mean in blackbox_exporter. What was not observed is left out.",
     ),
     Term("probe_success", "1 when it passes or is degraded, else 0."),
     Term(
@@ -124,11 +124,11 @@ pub const STATUS: &[Paragraph] = &[
     ),
     Term(
         "2",
-        "One fails, or is critical with --format nagios. A failure outweighs what could not be told.",
+        "One fails, or is critical with --format nagios. A failure outweighs unknown.",
     ),
     Term(
         "3",
-        "It could not be told: wrong usage, a wrong configuration, or trouble of our own, such as no free file descriptor.",
+        "Unknown: wrong usage, an invalid configuration, or trouble of our own, such as no free file descriptor.",
     ),
 ];
 
@@ -141,9 +141,7 @@ pub const ENVIRONMENT: &[Paragraph] = &[
         "SSL_CERT_FILE, SSL_CERT_DIR",
         "Trusted certificates instead of the system's.",
     ),
-    Text(
-        "Proxy variables such as http_proxy are not looked at: a check has to see the service itself.",
-    ),
+    Text("Proxy variables such as http_proxy are ignored: a check has to see the service itself."),
 ];
 
 #[cfg(test)]

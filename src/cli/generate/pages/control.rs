@@ -31,7 +31,7 @@ pub const STATUS_JSON: &[Paragraph] = &[
     ),
     Term(
         "programs",
-        "The programs that it looks after itself: name (backend, group, name), state as supervisord has it, pid, uptime, detail. Empty for one that has none.",
+        "The programs that it supervises itself: name (backend, group, name), state as supervisord has it, pid, uptime, detail. Empty for one that has none.",
     ),
     Term(
         "snapshot.totals",
@@ -39,12 +39,12 @@ pub const STATUS_JSON: &[Paragraph] = &[
     ),
     Term(
         "snapshot.checks",
-        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when, last (the newest look), heartbeat (every, last, failure, due; of checks that are not probed), streak (fails, fail_after, passes, pass_after), incident, held (what held back the last restart that was due), grace_left, next_attempt, restarts (spent, of, window), gave_up, rearm, pause, busy, targets, requires, dry_run, tally (counts since the start), samples (the last looks, newest last).",
+        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when, last (the newest probe), heartbeat (every, last, failure, due; of checks that are not probed), streak (fails, fail_after, passes, pass_after), incident, held (what held back the last restart that was due), grace_left, next_attempt, restarts (spent, of, window), gave_up, rearm, pause, busy, targets, requires, dry_run, tally (counts since the start), samples (the last looks, newest last).",
     ),
 ];
 
 pub const EXPLAIN_STATUS: &[Paragraph] = &[
-    Term("0", "Told, also when there was no incident."),
+    Term("0", "Shown, also when there was no incident."),
     Term(
         "3",
         "Nothing is remembered of the check, or the store cannot be read; standard error says why.",

@@ -83,13 +83,13 @@ const EXIT: &[Paragraph] = &[
     Term("2", "The worst verdict is fail."),
     Term(
         "3",
-        "It could not be told: wrong usage, a wrong configuration, or trouble of httpok itself.",
+        "Unknown: malformed usage, an invalid configuration, or trouble of httpok itself.",
     ),
     Text(
         "Of other commands: 0 done, 3 not done. httpok simulate returns 1 where decisions differ from the journal's.",
     ),
     Text(
-        "Of the listener under supervisord: 0 when it was told to end, 1 when it cannot listen there, 255 for a wrong \
+        "Of the listener under supervisord: 0 when it was asked to end, 1 when it cannot listen there, 255 for a malformed \
          command line.",
     ),
     Text(
@@ -148,7 +148,7 @@ const fn meaning(verdict: Verdict) -> &'static str {
         Verdict::Draining => "It is going down on purpose: nothing is done.",
         Verdict::Fail => "It is not as expected. Only this verdict counts towards a restart.",
         Verdict::Unknown => {
-            "It could not be told, for a reason of httpok itself or of its configuration; the probe does not count."
+            "Unknown, for a reason of httpok itself or of its configuration; the probe does not count."
         }
     }
 }

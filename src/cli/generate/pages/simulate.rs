@@ -16,7 +16,7 @@ pub const TRACES: &[Paragraph] = &[
     ),
     Term(
         "{\"at\":10,\"pause\":\"shop\",\"for\":\"30m\",\"reason\":\"deploy\"}",
-        "A person pauses it; likewise {\"resume\":\"shop\"}, {\"reset\":\"shop\"} and {\"manual_restart\":\"shop\"}, a restart by hand.",
+        "A person pauses it; likewise {\"resume\":\"shop\"}, {\"reset\":\"shop\"} and {\"manual_restart\":\"shop\"}, a manual restart.",
     ),
     Term(
         "{\"at\":10,\"restart\":\"fails\"}",
@@ -32,10 +32,10 @@ pub const TRACES: &[Paragraph] = &[
     ),
     Term(
         "{\"at\":10,\"shutdown\":true}",
-        "The watchdog is told to end.",
+        "The watchdog is asked to end.",
     ),
     Text(
-        "Until its next line a check goes on answering as in its last one: that is what the looks after a restart see. The processes run since long before the trace begins; a group such as app:* has three. A restart takes a second, gives a new process id, and every report is delivered.",
+        "Until its next line a check goes on answering as in its last one: that is what the probes after a restart see. The processes run since long before the trace begins; a group such as app:* has three. A restart takes a second, gives a new process id, and every report is delivered.",
     ),
 ];
 

@@ -27,8 +27,8 @@ pub fn write(page: &mut Roff) {
     page.heading("DESCRIPTION");
     page.text(
         "The file is TOML in UTF-8 of at most 1 MiB. httpok config check reads it as httpok watch does and reports all that \
-         is wrong with it at once. A wrong value is never replaced by a default. SIGHUP and httpok reload read it again; a \
-         file that is wrong then changes nothing. httpok config example prints a file with every key, httpok config \
+         is invalid with it at once. A invalid value is never replaced by a default. SIGHUP and httpok reload read it again; a \
+         file that is invalid then changes nothing. httpok config example prints a file with every key, httpok config \
          schema a JSON Schema for editors.",
     );
     page.text(

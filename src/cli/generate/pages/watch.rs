@@ -7,10 +7,10 @@ pub const PROGRAMS: &[Paragraph] = &[
         "The file's [[program]] tables are processes that the watchdog itself starts, keeps running and stops; checks restart them as \"program/NAME\" or \"program/GROUP:*\". The keys are supervisord's: name, command (a list, or one string that is split into words without a shell), directory, user, environment, umask, autostart, autorestart, exitcodes, startsecs, startretries, stopsignal, stopwaitsecs, stopasgroup, killasgroup, priority, numprocs, redirect_stderr, stdout_logfile, stdout_logfile_maxbytes, stdout_logfile_backups and the same for stderr. New are group and rlimits = { nofile = N, core = SIZE }. As in supervisord the stop signal goes to the first process of a program alone, with stopasgroup = true to its whole group. A stop is over when nothing is left of what the program started, in its group or outside; what is left after half of stopwaitsecs, but at most 5 seconds, is asked to end, too, and killed at the end of stopwaitsecs. With killasgroup = false only the first process counts. A program that is FATAL or EXITED is started by its check, by start and restart, and by a reload when it failed; one whose file was missing, as soon as it is there. Only stop keeps it down.",
     ),
     Text(
-        "Programs survive a watchdog that is killed, or that is told to end with [embedded] on_exit = \"leave\". The next run with the same file takes them over; one that died in between is started, one that the file does not have any more is stopped. Only one watchdog at a time can look after the programs of a file: a second one refuses to start. A program whose output goes where the watchdog's goes needs a reader there that outlives it: give it a file.",
+        "Programs survive a watchdog that is killed, or that is asked to end with [embedded] on_exit = \"leave\". The next run with the same file takes them over; one that died in between is started, one that the file does not have any more is stopped. Only one watchdog at a time can look after the programs of a file: a second one refuses to start. A program whose output goes where the watchdog's goes needs a reader there that outlives it: give it a file.",
     ),
     Text(
-        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once looks after no program: it neither starts nor restarts one. httpok config check says which commands are not there, which is no fault: they are started when they are.",
+        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once supervises no program: it neither starts nor restarts one. httpok config check says which commands are not there, which is no fault: they are started when they are.",
     ),
 ];
 
@@ -51,7 +51,7 @@ pub const DEFAULTS: &[Paragraph] = &[
 ];
 
 pub const PANIC: &[Paragraph] = &[Text(
-    "When most services begin to fail at once, it is the network, the machine or what all of them need, and a restart of each makes it worse. So when 60 % of them (panic_threshold), at least 3 in all, began to fail within 2 minutes of each other (panic_window), none is restarted; status and reports say how many may fail for restarts to go on, and a restart by hand is done all the same.",
+    "When most services begin to fail at once, it is the network, the machine or what all of them need, and a restart of each makes it worse. So when 60 % of them (panic_threshold), at least 3 in all, began to fail within 2 minutes of each other (panic_window), none is restarted; status and reports say how many may fail for restarts to go on, and a manual restart is done all the same.",
 )];
 
 pub const SYSTEMD: &[Paragraph] = &[
@@ -59,7 +59,7 @@ pub const SYSTEMD: &[Paragraph] = &[
         "A check restarts units when its file says so, with systemd/ before their names or [supervisor] default = \"systemd\": nginx, nginx.service, app@1.service, or app@:* for all instances of a template that are loaded. [supervisor.systemd] scope = \"user\" means the units of the user that httpok runs as.",
     ),
     Text(
-        "What systemd is about to start again, or has started again since the check looked, is left to it. So is what somebody stopped, also when systemd calls it failed because it had to be killed or ended with an exit code. What could not be started again (a transient unit, one that is masked or refuses it) is not stopped. Units that fall with the one that is restarted, because they require it, are started again, too. Start limits are reset before a start: httpok has its own budget.",
+        "What systemd is about to start again, or has started again since the probe, is left to it. So is what somebody stopped, also when systemd calls it failed because it had to be killed or ended with an exit code. What could not be started again (a transient unit, one that is masked or refuses it) is not stopped. Units that fall with the one that is restarted, because they require it, are started again, too. Start limits are reset before a start: httpok has its own budget.",
     ),
     Text(
         "As a unit, httpok is of Type=notify: it tells when it watches, in STATUS how many checks are up and which are down, when it reads its file again and when it ends; with WatchdogSec= its loop gives signs of life, so that systemd starts it anew when it hangs.",

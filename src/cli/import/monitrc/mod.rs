@@ -76,7 +76,7 @@ fn set(statement: &[Word], cycle: &mut u64, draft: &mut Draft) {
         "alert" => match after(statement, "alert") {
             Some(to) if !draft.has("[mail]", "to") => {
                 draft.table("[mail]", "to", &quoted(to));
-                draft.remark(line, "who gets the mails");
+                draft.remark(line, "the recipients of mails");
             }
             _ => draft.leave(
                 line,

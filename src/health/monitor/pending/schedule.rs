@@ -70,7 +70,7 @@ pub(super) fn retry_without_check(process: &ProcessName, cx: &mut Context<'_>) {
     wake(process, cx);
 }
 
-/// Whether a pending restart is not due yet, or is being tried. Sees to it that it is looked at when it is due.
+/// Whether a pending restart is not due yet, or is being tried. Sets its timer.
 pub(super) fn wake(process: &ProcessName, cx: &mut Context<'_>) -> bool {
     let Some(pending) = cx.shared.pending.get(process) else {
         return true;

@@ -214,18 +214,18 @@ impl ProgramJob {
             UnitEffect::SetTimer(after) => self.timer = deadline(after),
             UnitEffect::ClearTimer => self.timer = None,
             UnitEffect::Started(answer) => {
-                let told = self
+                let answered = self
                     .starting
                     .drain(..)
                     .map(|ticket| (ticket, answer.clone()));
-                self.answers.extend(told);
+                self.answers.extend(answered);
             }
             UnitEffect::Stopped(answer) => {
-                let told = self
+                let answered = self
                     .stopping
                     .drain(..)
                     .map(|ticket| (ticket, answer.clone()));
-                self.answers.extend(told);
+                self.answers.extend(answered);
             }
             UnitEffect::RefuseStart => {
                 let ticket = self.starting.pop();

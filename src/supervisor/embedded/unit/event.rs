@@ -97,9 +97,9 @@ pub enum UnitEffect {
     SetTimer(Duration),
     /// Put the timer out.
     ClearTimer,
-    /// Answer all who wait for the start.
+    /// Answer all requests that wait for the start.
     Started(Result<(), ProgramError>),
-    /// Answer all who wait for the end.
+    /// Answer all requests that wait for the end.
     Stopped(Result<(), ProgramError>),
     /// Answer the current start request: the program runs already.
     RefuseStart,

@@ -298,20 +298,20 @@ fn impossible(state: UnitState, what: &str) -> Transition {
 impl Rules {
     /// After a start that failed, `tries` others before it.
     fn fell(&self, now: Moment, tries: u32, why: StartFailure) -> Transition {
-        let told = UnitEffect::Started(Err(ProgramError::StartFailure(why.clone())));
+        let answer = UnitEffect::Started(Err(ProgramError::StartFailure(why.clone())));
         if tries >= self.startretries {
             let timer = match why {
                 StartFailure::Spawn(_) => UnitEffect::SetTimer(RETRY_SPAWN),
                 StartFailure::Quick(_) => UnitEffect::ClearTimer,
             };
-            return (UnitState::Fatal { why }, vec![timer, told]);
+            return (UnitState::Fatal { why }, vec![timer, answer]);
         }
         let tries = tries + 1;
         let pause = Duration::from_secs(tries.into()).min(LONGEST_PAUSE);
         let until = now + pause;
         (
             UnitState::Backoff { tries, until, why },
-            vec![UnitEffect::SetTimer(pause), told],
+            vec![UnitEffect::SetTimer(pause), answer],
         )
     }
 
