@@ -19,6 +19,8 @@ use nix::sys::signal::Signal;
 #[path = "support/eventlistener.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod eventlistener;
+#[path = "survival/modes.rs"]
+mod modes;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod program;
