@@ -17,7 +17,7 @@ test: provision
 	cargo test --no-fail-fast --all-targets -- --test-threads=8
 	cargo test --doc
 
-# The long run of the heart's laws.
+# The long run of the laws of the decision core.
 laws:
 	LAWS=$${LAWS:-100000} cargo test --release --test laws
 

@@ -1,4 +1,5 @@
 //! `httpok watch`: flags, or a configuration file, become settings. The watchdog itself is the daemon's.
+//! Flags build the same specs as a file does, so that both have one set of rules and defaults.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! What the console says of a decision and of an action: a mark with its colour, and one line of text.
+//! Pure: the logger writes it, with or without colour.
 
 use anstyle::{AnsiColor, Style};
 

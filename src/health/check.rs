@@ -1,4 +1,6 @@
 //! A check: its definition and its state, with what it is doing just now. What is remembered of it is `memory`.
+//! One state per check: what it is doing is an enum with its data, so that no probe and action can overlap by mistake.
+//! The rules that change it are in `monitor/`, one file per kind of decision.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! What a check expects of an answer, and the judge: Observation in, Judgement out.
+//! The first rule of `verdicts` that matches decides, then failed expectations, then `degraded`; trouble of a probe
+//! outranks all of them. The manual, httpok-expect(7), describes the same order.
 
 use std::fmt;
 

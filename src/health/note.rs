@@ -1,4 +1,6 @@
 //! What the decision core decided and why, in one value per decision: what logs, `explain` and `simulate` print.
+//! A note carries the data of the decision, never a finished text, so that each reader can word and filter it. Journals
+//! and the store keep notes as JSON: names stay, and old ones are read by aliases.
 
 use std::fmt;
 use std::time::Duration;

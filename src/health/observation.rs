@@ -1,4 +1,6 @@
 //! What one probe saw: facts only. Whether they are good news is for [`super::Expectation`] to judge.
+//! Texts from outside are bounded here, where the fact is made. A reason is of a closed list; the last five of it are
+//! trouble of our own, which gives `unknown` and never counts towards a restart.
 
 use std::time::Duration;
 

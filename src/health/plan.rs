@@ -1,4 +1,6 @@
 //! What to do about a check that is down: the remedy as configured, and the plan for one time.
+//! A remedy selects processes by patterns, per supervisor; a plan never touches httpok's own process, and what an
+//! operator stopped only on a manual restart. A scope says which of the processes one action is about.
 
 use std::fmt;
 

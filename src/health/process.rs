@@ -1,4 +1,5 @@
 //! Processes as a supervisor lists them. Which of them are meant is said by a [`super::Target`].
+//! States are supervisord's, whatever the supervisor: each backend maps its own to them.
 
 use std::fmt;
 

@@ -1,4 +1,6 @@
 //! What was done, step by step: the transcript of one action.
+//! An action returns its steps as data; reports, `explain` and the core read them. Steps are stored with incidents, so
+//! that old ones must stay readable.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Counting: how many results it takes to call a check down, and up again.
+//! Either consecutive results (`fail_after`, as HAProxy and the kubelet count) or M of the last N (`fail_within`).
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,5 @@
 //! Which reports a notifier gets: by what they say and by the check they are about. Pure.
+//! When a report is sent is the matter of `policy`, how it is worded of `report` and `format`.
 
 use crate::health::{Reason, Report, ReportKind, glob};
 

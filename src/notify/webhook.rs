@@ -1,4 +1,5 @@
 //! A POST per message, in one of the formats of `format`. With a secret it is signed: `X-Httpok-Signature: sha256=HEX`, the HMAC of the body.
+//! Temporary trouble is tried again by the queue; what a receiver answers is bounded, and its echo of secrets masked.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,5 @@
 //! `/metrics`: the watchdog, its checks, and the newest probe of each.
+//! Every metric is a field of the snapshot; here it gets a name, a type and labels, and nothing is counted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! The keys of `[[check]]` and `[defaults]`, and of the tables in them.
+//! One description per key: the reader, the JSON Schema, the example file, httpok.toml(5) and the hints of errors are
+//! made of it.
 
 use super::kind::{Kind, SPAN, SPAN_OR_ZERO};
 use super::{Key, Section, Variant, defaulted, optional, required, table};

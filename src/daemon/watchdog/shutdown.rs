@@ -1,4 +1,6 @@
 //! The end of a watchdog: why it ends, its programs are stopped or left, and what must outlive it gets to the disk.
+//! A first signal lets actions under way end and tries a pending start once more; a second one ends at once. What is
+//! left is finished by the next run.
 
 use std::pin::pin;
 use std::time::Duration;

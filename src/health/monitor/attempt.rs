@@ -1,4 +1,6 @@
 //! Acting: the beginning and the end of an attempt. `gates` says whether, `rolling` what follows a part.
+//! An attempt acts on the processes of one plan, counts against the budget when it has touched any, and is verified by
+//! probes: a restart counts only when the check passes again.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! Whether to act: the gates that an action has to pass, and what follows when one is shut.
+//! The order is fixed: the check's own budget, pause, reasons that are not acted on, other checks (requires, panic), a
+//! restart that is not finished, back-off, the budget over all, a process in common, concurrency.
 
 use super::super::check::CheckState;
 use super::super::gate::Gate;

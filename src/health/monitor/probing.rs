@@ -1,4 +1,5 @@
 //! From a tick through the supervisor's list to a probe.
+//! A tick that finds its check busy is made up for once when the probe is over; a stale one is dropped.
 
 use std::time::Duration;
 

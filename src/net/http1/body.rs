@@ -1,4 +1,5 @@
 //! Where the body of an HTTP/1 answer ends, and what of the bytes on the way there belongs to it. Pure.
+//! What curl and Python's http.client both accept is accepted, so that no restart comes of a server's odd habits.
 
 use std::ops::Range;
 

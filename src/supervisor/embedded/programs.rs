@@ -1,4 +1,5 @@
 //! The programs as a whole: taking them over, changing their definitions, showing them.
+//! Each program has a job of its own (`job`); here they are found by name, begun by priority, and compared on a reload.
 
 use std::collections::BTreeMap;
 use std::io;

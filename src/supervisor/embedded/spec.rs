@@ -1,4 +1,5 @@
 //! What a program is: plain data with supervisord's names and defaults. Nothing is started here.
+//! `config/program.rs` builds it; its fingerprint says whether a process that runs still fits its definition.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
