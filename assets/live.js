@@ -3,7 +3,7 @@
 (() => {
   const every = 5000;
   const live = document.getElementById("live");
-  const parts = "#headline, #facts, #history, #incidents, #transcript, #programs, footer";
+  const parts = "#headline, #facts, #history, #incidents, #transcript, #evidence, #programs, footer";
 
   function same(one, other) {
     return one && other && one.outerHTML === other.outerHTML;

@@ -33,6 +33,7 @@ need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager
 need nc netcat-openbsd
 need chromium chromium
+need chromedriver chromium-driver
 need runc runc
 need busybox busybox-static
 need faketime faketime

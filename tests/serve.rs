@@ -10,12 +10,16 @@ mod config;
 mod contracts;
 #[path = "serve/events.rs"]
 mod events;
+#[path = "serve/evidence.rs"]
+mod evidence;
 #[path = "serve/examples.rs"]
 mod examples;
 #[path = "serve/fixture.rs"]
 mod fixture;
 #[path = "serve/heartbeats.rs"]
 mod heartbeats;
+#[path = "serve/keyboard.rs"]
+mod keyboard;
 #[path = "serve/keys.rs"]
 mod keys;
 #[path = "serve/lines.rs"]

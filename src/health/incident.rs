@@ -9,7 +9,7 @@ use super::budget::Budget;
 use super::gate::Gate;
 use super::moment::Moment;
 use super::observation::Observation;
-use super::step::{FailedStart, Outcome};
+use super::step::{ActionStep, FailedStart, Outcome};
 use super::verdict::{Judgement, Verdict};
 
 /// The results that an incident keeps in full; of longer ones the middle is dropped.
@@ -162,6 +162,17 @@ impl Incident {
         });
         let reports: std::collections::BTreeSet<_> = reports.collect();
         reports.len() as u64
+    }
+
+    /// The files that were kept as evidence, with their size in bytes.
+    pub fn evidence(&self) -> impl Iterator<Item = (&str, u64)> {
+        let steps = self.actions().flat_map(|(_, outcome)| &outcome.steps);
+        let captures = steps.filter_map(|step| match &step.action {
+            ActionStep::Captured(capture) => Some(capture),
+            _ => None,
+        });
+        let files = captures.flat_map(|capture| &capture.files);
+        files.map(|(path, bytes)| (path.as_str(), *bytes))
     }
 
     /// Every action's outcome, in order.

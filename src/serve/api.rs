@@ -1,6 +1,8 @@
 //! Our own JSON below `/api/v1/`. Reading is answered from the view or the store; changes go to the loop in the words
 //! of the control protocol, and only with a key.
 
+use std::path::Path;
+
 use hyper::StatusCode;
 use hyper::http::request;
 use serde_json::{Map, Value, json};
@@ -75,7 +77,7 @@ pub async fn answer(
             None => busy(),
         },
         Api::Incident(id) => match app.source.incident_text(id).await {
-            Some(Some(found)) => Reply::json(StatusCode::OK, &public(&found.incident)),
+            Some(Some(found)) => Reply::json(StatusCode::OK, &with_evidence(&found.incident)),
             Some(None) => Reply::error(
                 StatusCode::NOT_FOUND,
                 "there is no such incident, or it is too long ago",
@@ -111,6 +113,23 @@ pub async fn answer(
 fn public(incident: &Incident) -> Value {
     let mut incident = public_json(json!(incident));
     incident["schema"] = SCHEMA.into();
+    incident
+}
+
+/// The same with where its evidence is to be had.
+fn with_evidence(incident: &Incident) -> Value {
+    let files = incident.evidence().filter_map(|(path, bytes)| {
+        let file = Path::new(path).file_name()?.to_str()?;
+        let href = format!(
+            "/api/v1/incidents/{}/evidence/{}",
+            page::encoded(&incident.id),
+            page::encoded(file)
+        );
+        Some(json!({ "file": file, "bytes": bytes, "href": href }))
+    });
+    let files: Vec<_> = files.collect();
+    let mut incident = public(incident);
+    incident["evidence"] = files.into();
     incident
 }
 

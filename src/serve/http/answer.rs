@@ -8,8 +8,10 @@ use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::timeout;
 
+use super::download::{self, Download};
 use super::route::{self, Api, Route, allow};
-use super::sse::{self, SseBody};
+use super::sse;
+use super::stream::StreamBody;
 use super::{App, ServerSettings, accept, gzip, key, openapi};
 use crate::blocking;
 use crate::serve::events::{EventFilter, EventFollower};
@@ -33,11 +35,14 @@ pub async fn respond(app: &App, request: Request<Incoming>) -> Response<AnswerBo
     let reply = match answer(app, &head, body).await {
         Answer::Whole(reply) => reply.presentable(),
         Answer::Events(follower) => {
-            let mut response = response(Reply::new(StatusCode::OK, sse::MEDIA_TYPE, ""), &head);
-            if head.method == Method::GET {
-                *response.body_mut() = Either::Right(SseBody::of(follower));
-            }
-            return response;
+            let reply = Reply::new(StatusCode::OK, sse::MEDIA_TYPE, "");
+            return streamed(reply, &head, || sse::body(follower));
+        }
+        Answer::File(download) => {
+            let reply = Reply::new(StatusCode::OK, "application/octet-stream", "")
+                .with("Content-Disposition", download.disposition())
+                .with("Content-Length", download.size.to_string());
+            return streamed(reply, &head, || download.body());
         }
     };
     let reply = gzip::packed(reply, &head.headers).await;
@@ -45,12 +50,26 @@ pub async fn respond(app: &App, request: Request<Incoming>) -> Response<AnswerBo
 }
 
 /// A body that is there, or one that goes on.
-pub type AnswerBody = Either<Full<Bytes>, SseBody>;
+pub type AnswerBody = Either<Full<Bytes>, StreamBody>;
+
+/// `reply` with a body that goes on, for those who want one.
+fn streamed(
+    reply: Reply,
+    head: &request::Parts,
+    body: impl FnOnce() -> StreamBody,
+) -> Response<AnswerBody> {
+    let mut response = response(reply, head);
+    if head.method == Method::GET {
+        *response.body_mut() = Either::Right(body());
+    }
+    response
+}
 
 /// What a request is answered with.
 enum Answer {
     Whole(Reply),
     Events(EventFollower),
+    File(Box<Download>),
 }
 
 impl From<Reply> for Answer {
@@ -123,6 +142,11 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
     };
     let reply = match route {
         Route::Api(Api::Events) => return follow(app, head),
+        Route::Evidence { incident, file } => match evidence(app, &settings, incident, &file).await
+        {
+            Ok(download) => return Answer::File(Box::new(download)),
+            Err(refused) => refused,
+        },
         Route::Api(Api::OpenApi) => {
             let document = openapi::document(settings.spec.unavailable);
             Reply::json(StatusCode::OK, &document)
@@ -136,7 +160,9 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
         Route::IncidentPage(id) => {
             let view = app.source.view().await;
             match app.source.incident_text(id).await {
-                Some(Some(incident_text)) => page::incident(&view, &incident_text),
+                Some(Some(incident_text)) => {
+                    page::incident(&view, &incident_text, !settings.keys.is_empty())
+                }
                 Some(None) => page::missing("there is no such incident, or it is too long ago"),
                 None => busy(),
             }
@@ -194,9 +220,32 @@ fn show(
             page::overview(view, &name.unwrap_or_default(), &status.unwrap_or_default())
         }
         Route::Asset(name) => page::asset(name).with("Cache-Control", "max-age=300"),
-        Route::CheckPage(_) | Route::IncidentPage(_) | Route::Form { .. } | Route::Api(_) => {
-            Reply::text(StatusCode::NOT_FOUND, "")
-        }
+        Route::CheckPage(_)
+        | Route::IncidentPage(_)
+        | Route::Evidence { .. }
+        | Route::Form { .. }
+        | Route::Api(_) => Reply::text(StatusCode::NOT_FOUND, ""),
+    }
+}
+
+/// A file of an incident's evidence, for those with a key: it is the memory of a process, as it was.
+async fn evidence(
+    app: &App,
+    settings: &ServerSettings,
+    incident: String,
+    file: &str,
+) -> Result<Download, Reply> {
+    if settings.keys.is_empty() {
+        let text = "evidence may hold secrets: it is served only where there are api_keys";
+        return Err(Reply::error(StatusCode::FORBIDDEN, text));
+    }
+    match app.source.incident_text(incident).await {
+        Some(Some(found)) => download::open(&found.incident, file).await,
+        Some(None) => Err(Reply::error(
+            StatusCode::NOT_FOUND,
+            "there is no such incident, or it is too long ago",
+        )),
+        None => Err(busy()),
     }
 }
 

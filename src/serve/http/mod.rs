@@ -3,12 +3,14 @@
 mod accept;
 mod answer;
 mod connection;
+mod download;
 mod gzip;
 mod key;
 mod openapi;
 mod paths;
 pub mod route;
 mod sse;
+mod stream;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -151,6 +151,14 @@ pub static PATHS: &[ServedPath] = &[
             .says(&[Content::Html])
             .fails(&[404, 503]),
     ),
+    get(
+        "/incident/{incident}/evidence/{file}",
+        |values| {
+            let (incident, file) = both(values);
+            Route::Evidence { incident, file }
+        },
+        EVIDENCE,
+    ),
     get("/style.css", |_| Route::Asset("style.css"), ASSET),
     get("/live.js", |_| Route::Asset("live.js"), ASSET),
     get("/icon.svg", |_| Route::Asset("icon.svg"), ASSET),
@@ -222,6 +230,14 @@ pub static PATHS: &[ServedPath] = &[
         |values| Route::Api(Api::Incident(first(values))),
         Op::closed("One incident.").says(&[Content::Json("Incident")]).fails(&[404, 503]),
     ),
+    get(
+        "/api/v1/incidents/{incident}/evidence/{file}",
+        |values| {
+            let (incident, file) = both(values);
+            Route::Evidence { incident, file }
+        },
+        EVIDENCE,
+    ),
     post(
         "/api/v1/reload",
         |_| Route::Api(Api::Reload),
@@ -246,6 +262,12 @@ pub static PATHS: &[ServedPath] = &[
             .fails(&[404, 409]),
     ),
 ];
+
+const EVIDENCE: Op = Op::closed(
+    "A file of the incident's evidence; only where there are keys, as it may hold secrets.",
+)
+.says(&[Content::Typed("application/octet-stream")])
+.fails(&[403, 404, 503]);
 
 const ASSET: Op = Op::closed("Part of the page.").says(&[
     Content::Typed("text/css; charset=utf-8"),

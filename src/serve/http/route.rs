@@ -20,6 +20,11 @@ pub enum Route {
     Page,
     CheckPage(String),
     IncidentPage(String),
+    /// A file of an incident's evidence.
+    Evidence {
+        incident: String,
+        file: String,
+    },
     /// A form of a check's page.
     Form {
         check: String,

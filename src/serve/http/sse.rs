@@ -1,36 +1,23 @@
-//! Server-sent events: the body of an answer that goes on. A task of its own writes it, at the client's pace.
-
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//! Server-sent events: what is decided, as a body that goes on.
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame};
 use tokio::sync::mpsc;
 
+use super::stream::StreamBody;
 use crate::serve::api::SCHEMA;
 use crate::serve::events::{EventFollower, NextEvent};
 
 /// The type of such a body.
 pub const MEDIA_TYPE: &str = "text/event-stream";
 
-/// Pieces that wait for the client, beside what waits on the bus.
-const WAITING: usize = 4;
-
 /// What comes first, so that a client knows that it is heard; it comes back after two seconds.
 const HELLO: &str = ": httpok\nretry: 2000\n\n";
 
-/// A body that goes on.
-#[derive(Debug)]
-pub struct SseBody(mpsc::Receiver<Bytes>);
-
-impl SseBody {
-    /// All that `follower` hears. Needs a runtime.
-    pub fn of(follower: EventFollower) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(write(follower, sender));
-        Self(receiver)
-    }
+/// All that `follower` hears. Needs a runtime.
+pub fn body(follower: EventFollower) -> StreamBody {
+    let (sender, body) = StreamBody::new();
+    tokio::spawn(write(follower, sender));
+    body
 }
 
 async fn write(mut follower: EventFollower, sender: mpsc::Sender<Bytes>) {
@@ -47,18 +34,5 @@ async fn write(mut follower: EventFollower, sender: mpsc::Sender<Bytes>) {
                 format!("event: end\ndata: {why}\n\n")
             }
         };
-    }
-}
-
-impl Body for SseBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let polled = self.0.poll_recv(context);
-        polled.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }

@@ -1,19 +1,19 @@
 //! The page for people, at `/`: complete without scripts, with nothing from anywhere else, and the worst first.
 
 mod check;
+mod incident;
 mod row;
 
 use askama::Template;
 use hyper::StatusCode;
 
-use super::hub::IncidentText;
 use super::reply::Reply;
 use super::view::{ServedState, View, one_line};
-use crate::clock::WallClock;
 use crate::health::{CheckView, Process, ProcessState, Unhealthy};
 pub use check::check;
-pub use row::href;
-use row::{CheckRow, class, span};
+pub use incident::incident;
+use row::{CheckRow, span};
+pub use row::{encoded, href};
 
 /// What the page may load, and which pages may embed it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -225,48 +225,6 @@ fn program(process: &Process) -> ProgramRow {
         state: process.state.to_string(),
         detail: one_line(&process.detail),
     }
-}
-
-#[derive(Template)]
-#[template(path = "incident.html")]
-struct IncidentPage<'a> {
-    host: &'a str,
-    watchdog: &'a str,
-    pid: u32,
-    uptime: &'a str,
-    version: &'a str,
-    id: &'a str,
-    check: String,
-    href: String,
-    class: &'static str,
-    text: String,
-    lines: Vec<(String, String)>,
-}
-
-/// The page of one incident.
-pub fn incident(view: &View, incident_text: &IncidentText) -> Reply {
-    let frame = Frame::of(view);
-    let incident = &incident_text.incident;
-    let line = |(at, text): &(crate::health::Moment, String)| {
-        let at = humantime::format_rfc3339_seconds(WallClock::AT_START.at(*at));
-        (at.to_string(), one_line(text))
-    };
-    page(&IncidentPage {
-        host: &frame.host,
-        watchdog: &frame.watchdog,
-        pid: frame.pid,
-        uptime: &frame.uptime,
-        version: frame.version,
-        id: &incident.id,
-        check: one_line(&incident.check),
-        href: href(&incident.check),
-        class: match incident.ended {
-            Some(_) => class(ServedState::Up),
-            None => class(ServedState::Down),
-        },
-        text: check::duration_text(view, incident),
-        lines: incident_text.lines.iter().map(line).collect(),
-    })
 }
 
 /// What every page loads.

@@ -75,7 +75,7 @@ pub fn href(name: &str) -> String {
     format!("/check/{}", encoded(name))
 }
 
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
