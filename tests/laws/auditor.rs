@@ -35,6 +35,8 @@ pub struct Auditor {
 /// A process that was stopped and does not run yet.
 struct Unfinished {
     check: String,
+    /// That check is not defined: the one that restarts the process now may go on in its place.
+    is_orphan: bool,
     /// A start was answered since it was stopped; and one by a try to finish it.
     started: bool,
     retried: bool,
@@ -396,6 +398,7 @@ impl Auditor {
             restart.process.clone(),
             Unfinished {
                 check: restart.check.clone(),
+                is_orphan: self.defined(&restart.check).is_none(),
                 started: restart.start_answered,
                 retried: false,
                 not_before: now,
@@ -406,6 +409,33 @@ impl Auditor {
         assert!(before.is_none(), "law 14: two restarts of one process");
         if restart.start_answered {
             self.back_off(now, &restart.process);
+        }
+    }
+
+    /// The check, unless a reload has taken it away and its last action has ended.
+    fn defined(&self, check: &str) -> Option<&Books> {
+        let books = self.checks.get(check);
+        books.filter(|books| !books.gone || books.acting)
+    }
+
+    /// A pending restart whose check is not defined any more goes on as that of a check that restarts the process now.
+    fn inherit(&mut self, restart: &PendingRestart) {
+        let unfinished = self.unfinished.get(&restart.process);
+        let unfinished = unfinished.expect("law 14: of nothing");
+        if unfinished.check == restart.check {
+            return;
+        }
+        assert!(unfinished.is_orphan, "law 14: the restart of another check");
+        // it was defined when the restart was inherited, and may be taken away before the first try
+        let heir = self.checks.get(&restart.check).expect("it is known");
+        let remedy = &heir.check.remedy;
+        assert!(
+            remedy.selection.matches(&restart.process, remedy.default),
+            "law 14: the heir does not restart it"
+        );
+        if let Some(unfinished) = self.unfinished.get_mut(&restart.process) {
+            unfinished.check.clone_from(&restart.check);
+            unfinished.is_orphan = false;
         }
     }
 
@@ -460,6 +490,7 @@ impl Auditor {
         let process = &restart.process;
         assert!(self.tickets.insert(ticket), "a ticket was given twice");
         let manual = self.is_manual(event);
+        self.inherit(restart);
         let unfinished = self.unfinished.get(process).expect("law 14: of nothing");
         assert_eq!(unfinished.trying, None, "law 14: two tries at a time");
         self.no_action_on(process);

@@ -198,6 +198,30 @@ fn a_reset_also_clears_the_budget_over_all_checks() {
     fail(&mut world, 2, Some(Op::Reset(0)));
 }
 
+/// A check that goes on with the restart of one that is not defined any more is reset with it.
+#[test]
+fn reset_retries_an_inherited_restart_at_once() {
+    let policy = Policy {
+        fail: Fails::InARow(1),
+        grace: Duration::ZERO,
+        backoff: Backoff::NONE,
+        restarts: None,
+        ..Policy::default()
+    };
+    let check = check(0, (policy, 9, [false, false, true], true, None));
+    let mut world = World::new(0, Limits::default(), vec![check]);
+    let start_in_vain = Op::Answer(0, 46);
+    world.ops([Op::Crashes(4, false), Op::Inherit(4, 1), start_in_vain]);
+    let tries = |world: &World| {
+        let effects = world.journal.iter().flat_map(|(_, _, effects)| effects);
+        let tries = effects.filter(|effect| matches!(effect, Effect::Resume { .. }));
+        tries.count()
+    };
+    assert_eq!(tries(&world), 1);
+    world.ops([Op::Reset(0)]);
+    assert_eq!(tries(&world), 2);
+}
+
 #[test]
 fn drop_in_preset_has_the_documented_policy() {
     let policy = Policy::drop_in();
