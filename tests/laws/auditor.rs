@@ -60,7 +60,7 @@ struct Books {
     /// The probe under way, or the list for a manual restart.
     probing: Option<Ticket>,
     /// The list for a manual restart.
-    by_hand: Option<Ticket>,
+    is_manual: Option<Ticket>,
     acting: bool,
     /// What the action under way may touch.
     acting_on: Vec<ProcessName>,
@@ -90,7 +90,7 @@ impl Books {
         Self {
             check: check.clone(),
             probing: None,
-            by_hand: None,
+            is_manual: None,
             acting: false,
             acting_on: Vec::new(),
             gone: false,
@@ -163,7 +163,7 @@ fn law_15_heartbeats(now: Moment, books: &Books, decision: &Decision) {
 struct Action {
     check: String,
     begun: Moment,
-    by_hand: bool,
+    is_manual: bool,
     touched: bool,
     over: bool,
     on: Vec<ProcessName>,
@@ -526,8 +526,8 @@ impl Auditor {
         unfinished.tried_at_the_end = shut_down;
     }
 
-    /// A process that is listed as running is looked at, which starts nothing.
-    fn look_at(&mut self, ticket: Ticket, restart: &PendingRestart) {
+    /// A process that is listed as running is inspected, which starts nothing.
+    fn inspect(&mut self, ticket: Ticket, restart: &PendingRestart) {
         assert!(self.tickets.insert(ticket), "a ticket was given twice");
         assert!(!self.shut_down, "a look after the shutdown");
         self.no_action_on(&restart.process);
@@ -546,7 +546,7 @@ impl Auditor {
 
     fn is_manual(&self, event: &Event) -> bool {
         match event {
-            Event::Listed { check, ticket, .. } => self.checks[check].by_hand == Some(*ticket),
+            Event::Listed { check, ticket, .. } => self.checks[check].is_manual == Some(*ticket),
             _ => false,
         }
     }
@@ -598,7 +598,7 @@ impl Auditor {
                 assert!(!self.shut_down, "a look after the shutdown");
                 books.probing = Some(*ticket);
                 if matches!(event, Event::Restart { .. }) {
-                    books.by_hand = Some(*ticket);
+                    books.is_manual = Some(*ticket);
                 }
             }
             Effect::WarmUp { check, ticket, .. } => {
@@ -617,7 +617,7 @@ impl Auditor {
             } => self.resume(now, event, *ticket, restart),
             Effect::Resume {
                 ticket, restart, ..
-            } => self.look_at(*ticket, restart),
+            } => self.inspect(*ticket, restart),
             Effect::Wake { ticket, .. } => {
                 assert!(self.tickets.insert(*ticket), "a ticket was given twice");
                 assert!(!self.shut_down, "a timer after the shutdown");
@@ -716,7 +716,7 @@ impl Auditor {
         assert!(!books.acting && books.probing.is_none(), "law 1: busy");
         assert!(!self.shut_down, "law 6: an action after the shutdown");
         let paused = books.is_paused(now);
-        assert!(!paused || action.by_hand, "law 6: an action while paused");
+        assert!(!paused || action.is_manual, "law 6: an action while paused");
         let Scope::Part {
             now: part, rest, ..
         } = &plan.scope
@@ -758,8 +758,8 @@ impl Auditor {
             );
         }
         assert!(!self.shut_down, "law 6: an action after the shutdown");
-        let by_hand = self.is_manual(event);
-        if !by_hand {
+        let is_manual = self.is_manual(event);
+        if !is_manual {
             let mut others: BTreeSet<_> = under_way().map(|action| &action.check).collect();
             let tries = self.tries.iter().filter(|one| !one.over);
             others.extend(
@@ -789,17 +789,17 @@ impl Auditor {
             }
         };
         assert!(
-            reached || by_hand,
+            reached || is_manual,
             "laws 2 and 5: {:?} does not reach {:?}",
             books.counted,
             books.check.policy.fail
         );
         let paused = books.is_paused(now);
-        assert!(!paused || by_hand, "law 6: an action while paused");
+        assert!(!paused || is_manual, "law 6: an action while paused");
         self.actions.push(Action {
             check: plan.check.clone(),
             begun: now,
-            by_hand,
+            is_manual,
             touched: false,
             over: false,
             on,

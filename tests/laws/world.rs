@@ -33,7 +33,7 @@ pub enum Op {
     Beat(usize, bool),
     Reset(usize),
     Replace(usize),
-    ByHand(usize),
+    RestartManually(usize),
     /// A reload with one check changed.
     Change(usize),
     /// A reload with one check taken away, or put back.
@@ -60,7 +60,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         3 => (0_usize..4, prop::bool::weighted(0.2)).prop_map(|(c, failed)| Op::Beat(c, failed)),
         1 => (0_usize..4).prop_map(Op::Reset),
         1 => (0..PROCESSES).prop_map(Op::Replace),
-        1 => (0_usize..4).prop_map(Op::ByHand),
+        1 => (0_usize..4).prop_map(Op::RestartManually),
         1 => (0_usize..4).prop_map(Op::Change),
         1 => (0_usize..4).prop_map(Op::Toggle),
         1 => (0..PROCESSES, 0_usize..5).prop_map(|(process, check)| Op::Inherit(process, check)),
@@ -79,8 +79,8 @@ pub struct World {
     pub seed: u64,
     pub now: Moment,
     pub journal: Vec<(Moment, Event, Vec<Effect>)>,
-    /// Verdict of each look, and whether an action began with it (drop-in worlds).
-    pub drop_in_looks: Vec<(Verdict, bool)>,
+    /// Verdict of each probe, and whether an action began with it (drop-in worlds).
+    pub drop_in_probes: Vec<(Verdict, bool)>,
     pending: Vec<Effect>,
     pids: [u32; PROCESSES],
     /// What the supervisors would say of each process.
@@ -246,7 +246,7 @@ impl World {
             seed,
             now: Moment::from_secs(100_000),
             journal: Vec::new(),
-            drop_in_looks: Vec::new(),
+            drop_in_probes: Vec::new(),
             pending: Vec::new(),
             pids: [10, 20, 30, 40, 50],
             states: [ProcessState::Running; PROCESSES],
@@ -348,7 +348,7 @@ impl World {
                 };
             }
             Op::Elsewhere(index, false) => self.states[*index] = ProcessState::Stopped,
-            Op::ByHand(check) => self.feed(Event::Restart { check: name(check) }),
+            Op::RestartManually(check) => self.feed(Event::Restart { check: name(check) }),
             Op::Change(check) => {
                 if let Some(check) = self.checks.get_mut(*check) {
                     check.policy.grace += Duration::from_secs(1);
@@ -390,7 +390,7 @@ impl World {
             let acts = rest
                 .iter()
                 .any(|effect| matches!(effect, Effect::Act { .. }));
-            self.drop_in_looks.push((*verdict, acts));
+            self.drop_in_probes.push((*verdict, acts));
         }
         self.pending.extend(
             effects
