@@ -7,6 +7,7 @@
 
 pub mod children;
 mod guard;
+mod receipt;
 pub mod template;
 
 use std::fmt;
@@ -29,6 +30,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::blocking::Places;
 use crate::secret;
 use guard::Guard;
+pub use receipt::Receipt;
 
 /// How long the pipes may stay open after the child's end, and again after its group was killed.
 const LINGER: Duration = Duration::from_millis(200);
@@ -72,6 +74,8 @@ pub struct Command {
     pub env: Vec<(String, String)>,
     /// It is of no use without httpok: when httpok is killed, it is killed with its group.
     pub ends_with_us: bool,
+    /// What the next run knows its end by when this one is killed.
+    pub receipt: Option<Receipt>,
 }
 
 /// A child that ended by itself, with whatever status.
@@ -202,7 +206,11 @@ pub async fn run(command: &Command) -> Result<Finished, ExecError> {
 fn prepare(
     command: &Command,
 ) -> io::Result<impl FnOnce() -> io::Result<(Group, Pipes)> + Send + use<>> {
-    let mut prepared = match &command.program {
+    let program = match &command.receipt {
+        Some(receipt) => &receipt.wrapped(&command.program),
+        None => &command.program,
+    };
+    let mut prepared = match program {
         CommandLine::Shell(line) => {
             let mut shell = tokio::process::Command::new("/bin/sh");
             shell.arg("-c").arg(line);
@@ -225,19 +233,23 @@ fn prepare(
         false => (None, None),
     };
     let pipe = watched.as_ref().map(OwnedFd::as_raw_fd);
+    let receipt = command.receipt.clone();
+    let receipt_fd = receipt.as_ref().map(Receipt::raw_fd);
     // SAFETY: between fork and exec only system calls are made, without memory of their own.
     unsafe {
         prepared.pre_exec(move || {
             children::restore_open_files();
             close_inherited()?;
+            receipt_fd.map_or(Ok(()), receipt::hand_down)?;
             pipe.map_or(Ok(()), guard::watch)
         });
     }
     prepared
         .envs(command.env.iter().map(|(name, value)| (name, value)))
-        .stdin(match command.stdin {
-            Some(_) => Stdio::piped(),
-            None => Stdio::null(),
+        .stdin(match (&command.stdin, &receipt) {
+            (Some(bytes), Some(_)) => receipt::input(bytes)?.into(),
+            (Some(_), None) => Stdio::piped(),
+            (None, _) => Stdio::null(),
         })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -247,7 +259,7 @@ fn prepare(
     Ok(move || {
         let (mut child, awaited) = children::start(|| prepared.spawn(), Child::id)?;
         // it is the child's from here on
-        drop(watched);
+        drop((watched, receipt));
         let pipes = Pipes {
             stdin: StdinFeed {
                 pipe: child.stdin.take(),

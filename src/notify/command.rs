@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::message::{DeliveryError, Notification};
 use super::sendmail;
-use crate::exec::{Command, CommandLine};
+use crate::exec::{Command, CommandLine, Receipt};
 
 /// A command that takes reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,11 @@ impl CommandNotifier {
     ///
     /// # Errors
     /// The command could not be run, did not end in time, or did not succeed.
-    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
+    pub async fn deliver(
+        &self,
+        message: &Notification,
+        receipt: Option<Receipt>,
+    ) -> Result<(), DeliveryError> {
         let command = Command {
             program: self.command.clone(),
             stdin: Some(message.event.to_string().into_bytes()),
@@ -30,6 +34,7 @@ impl CommandNotifier {
             max_output: sendmail::KEPT_OUTPUT,
             env: environment(message),
             ends_with_us: false,
+            receipt,
         };
         sendmail::hand_over("the command", &command).await
     }

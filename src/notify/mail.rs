@@ -10,6 +10,7 @@ use super::sendmail::Pipe;
 use super::smtp::MailServer;
 use super::superlance;
 use super::text::header_value;
+use crate::exec::Receipt;
 
 /// The number of a thread's first mail.
 const FIRST: u64 = 1;
@@ -66,14 +67,18 @@ impl MailNotifier {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
+    pub async fn deliver(
+        &self,
+        message: &Notification,
+        receipt: Option<Receipt>,
+    ) -> Result<(), DeliveryError> {
         let mail = self.compose(message).map_err(|error| {
             DeliveryError::Permanent(format!("cannot make a mail of it: {error}"))
         })?;
         let mail = mail.formatted();
         match &self.via {
             // a sendmail reads local lines and makes them CRLF itself
-            MailRoute::Sendmail(pipe) => pipe.send(local_lines(&mail)).await,
+            MailRoute::Sendmail(pipe) => pipe.send(local_lines(&mail), receipt).await,
             MailRoute::Smtp(server) => {
                 let to: Vec<Address> = self
                     .to
@@ -83,6 +88,11 @@ impl MailNotifier {
                 server.send(&self.from.email, &to, &mail).await
             }
         }
+    }
+
+    /// Whether a command takes it, and not a server.
+    pub const fn is_command(&self) -> bool {
+        matches!(self.via, MailRoute::Sendmail(_))
     }
 
     fn compose(&self, message: &Notification) -> Result<lettre::Message, lettre::error::Error> {
@@ -131,8 +141,12 @@ impl OriginalMailer {
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
-        self.pipe.send(self.bytes(message)).await
+    pub async fn deliver(
+        &self,
+        message: &Notification,
+        receipt: Option<Receipt>,
+    ) -> Result<(), DeliveryError> {
+        self.pipe.send(self.bytes(message), receipt).await
     }
 }
 

@@ -22,6 +22,8 @@ pub mod webhook;
 
 use std::time::Duration;
 
+use crate::exec::Receipt;
+
 pub use message::{DeliveryError, Notification, RenderContext};
 
 /// How long one mail may take on its way out.
@@ -47,15 +49,28 @@ pub enum Notifier {
 }
 
 impl Notifier {
-    /// Sends `message` once.
+    /// Whether a command takes messages, which has a receipt.
+    pub const fn has_receipts(&self) -> bool {
+        match self {
+            Self::Mail(notifier) => notifier.is_command(),
+            Self::Original(_) | Self::Command(_) => true,
+            Self::Webhook(_) => false,
+        }
+    }
+
+    /// Sends `message` once; a command with this `receipt`.
     ///
     /// # Errors
     /// Says why it was not taken, and whether it may be later.
-    pub async fn deliver(&self, message: &Notification) -> Result<(), DeliveryError> {
+    pub async fn deliver(
+        &self,
+        message: &Notification,
+        receipt: Option<Receipt>,
+    ) -> Result<(), DeliveryError> {
         let taken = match self {
-            Self::Mail(notifier) => notifier.deliver(message).await,
-            Self::Original(notifier) => notifier.deliver(message).await,
-            Self::Command(notifier) => notifier.deliver(message).await,
+            Self::Mail(notifier) => notifier.deliver(message, receipt).await,
+            Self::Original(notifier) => notifier.deliver(message, receipt).await,
+            Self::Command(notifier) => notifier.deliver(message, receipt).await,
             Self::Webhook(notifier) => notifier.deliver(message).await,
         };
         taken.map_err(DeliveryError::bounded)

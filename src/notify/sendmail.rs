@@ -5,7 +5,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
-use crate::exec::{self, Command, CommandLine, ExecError, Finished};
+use crate::exec::{self, Command, CommandLine, ExecError, Finished, Receipt};
 
 use super::message::DeliveryError;
 use super::text::brief;
@@ -31,13 +31,14 @@ impl Pipe {
     ///
     /// # Errors
     /// The command could not be run, did not end in time, or did not succeed.
-    pub async fn send(&self, mail: Vec<u8>) -> Result<(), DeliveryError> {
+    pub async fn send(&self, mail: Vec<u8>, receipt: Option<Receipt>) -> Result<(), DeliveryError> {
         let command = Command {
             program: CommandLine::Shell(self.command.clone()),
             stdin: Some(mail),
             timeout: self.deadline,
             max_output: KEPT_OUTPUT,
             ends_with_us: false,
+            receipt,
             env: Vec::new(),
         };
         hand_over("sendmail", &command).await

@@ -71,6 +71,7 @@ impl ExecProbe {
             timeout,
             max_output: usize::try_from(self.spec.max_body).unwrap_or(usize::MAX),
             ends_with_us: true,
+            receipt: None,
             env: Vec::new(),
         };
         let started = tokio::time::Instant::now();

@@ -1,12 +1,26 @@
 //! What goes into the outbox and what comes out of it, as plain data.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::health::Moment;
 
 /// Names a row of the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId(pub(super) i64);
+
+impl MessageId {
+    /// What [`Display`](fmt::Display) wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// A report for one notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -256,12 +256,23 @@ impl Store {
     }
 
     /// A new run of `watchdog` begins: what the old one had taken and not answered for is due again.
-    pub async fn reclaim(&self, watchdog: &str) -> Result<(), StoreError> {
+    /// But not what is `under_way`.
+    pub async fn reclaim(
+        &self,
+        watchdog: &str,
+        under_way: Vec<MessageId>,
+    ) -> Result<(), StoreError> {
         let watchdog = watchdog.to_owned();
         self.run(DatabaseUse::Write, move |conn| {
-            outbox::reclaim(conn, &watchdog)
+            outbox::reclaim(conn, &watchdog, &under_way)
         })
         .await
+    }
+
+    /// A message that an earlier run was delivering is due again.
+    pub async fn again(&self, id: MessageId) -> Result<(), StoreError> {
+        self.run(DatabaseUse::Write, move |conn| outbox::again(conn, id))
+            .await
     }
 
     /// A message has reached its notifier.

@@ -156,7 +156,7 @@ async fn a_command_gets_json_and_words() {
         })
     };
     let long = Duration::from_secs(30);
-    let sent = notifier(&script, long).deliver(&down()).await;
+    let sent = notifier(&script, long).deliver(&down(), None).await;
     sent.expect("taken");
     let got = std::fs::read_to_string(&file).expect("written");
     let (event, words) = got.trim_end().rsplit_once('\n').expect("two lines");
@@ -164,17 +164,19 @@ async fn a_command_gets_json_and_words() {
     assert_eq!(event, down().event);
     assert_eq!(words, "shop|down|first_byte_timeout|shop-1777605124-1");
 
-    let failed = notifier("echo no >&2; exit 1", long).deliver(&down()).await;
+    let failed = notifier("echo no >&2; exit 1", long)
+        .deliver(&down(), None)
+        .await;
     let error = failed.expect_err("failed");
     assert!(error.is_temporary(), "{error}");
     assert_eq!(
         error.to_string(),
         "the command failed with exit status 1: no"
     );
-    let refused = notifier("exit 65", long).deliver(&down()).await;
+    let refused = notifier("exit 65", long).deliver(&down(), None).await;
     assert!(!refused.expect_err("refused").is_temporary());
     let hung = notifier("sleep 600", Duration::from_millis(200));
-    let error = hung.deliver(&down()).await.expect_err("killed");
+    let error = hung.deliver(&down(), None).await.expect_err("killed");
     assert!(error.to_string().contains("was killed"), "{error}");
 }
 

@@ -56,7 +56,7 @@ fn notifier(to: &[&str], via: MailRoute) -> Notifier {
 
 pub async fn send(server: MailServer, message: &Notification) -> Result<(), DeliveryError> {
     notifier(&[TO], MailRoute::Smtp(server))
-        .deliver(message)
+        .deliver(message, None)
         .await
 }
 
@@ -88,7 +88,10 @@ async fn a_mail_arrives_with_its_headers() {
     message.text.push_str("\ncafé ✓\n.\nfrom a line of a dot");
     let to = ["Ops <ops@example.org>, night@example.org", "root"];
     let via = MailRoute::Smtp(server(smtp.port));
-    notifier(&to, via).deliver(&message).await.expect("taken");
+    notifier(&to, via)
+        .deliver(&message, None)
+        .await
+        .expect("taken");
     let taken = only(&smtp);
     assert_eq!(taken.facts["from"], "httpok@box1.example.org");
     assert_eq!(
@@ -311,7 +314,7 @@ async fn one_bad_address_does_not_keep_a_report_from_the_others() {
     let smtp = SmtpServer::start(&["--rcpt", "gone@example.org=550 no such user"]);
     let via = MailRoute::Smtp(server(smtp.port));
     let both = notifier(&["gone@example.org", TO], via);
-    both.deliver(&down()).await.expect("taken for one");
+    both.deliver(&down(), None).await.expect("taken for one");
     assert_eq!(only(&smtp).facts["to"], serde_json::json!([TO]));
 }
 
@@ -394,7 +397,7 @@ async fn sendmail_reads_the_whole_mail_in_local_lines() {
     let dir = TempDir::new().expect("a directory");
     let command = script(&dir, "echo noise; [ \"$*\" = '-t -i' ] && cat > \"$MAIL\"");
     let full = notifier(&[TO], MailRoute::Sendmail(pipe(command)));
-    full.deliver(&down()).await.expect("taken");
+    full.deliver(&down(), None).await.expect("taken");
     let mail = std::fs::read_to_string(dir.path().join("mail")).expect("it was written");
     assert!(!mail.contains('\r'), "{mail}");
     let (headers, body) = parse(&mail, "\n");
@@ -420,7 +423,7 @@ async fn original_mail_is_passed_on_unchanged() {
     };
     let bytes = original.bytes(&down());
     Notifier::Original(original)
-        .deliver(&down())
+        .deliver(&down(), None)
         .await
         .expect("taken");
     let mail = std::fs::read(dir.path().join("mail")).expect("it was written");
@@ -457,7 +460,7 @@ async fn sendmails_exit_status_is_honoured() {
     ] {
         let dir = TempDir::new().expect("a directory");
         let failing = notifier(&[TO], MailRoute::Sendmail(pipe(script(&dir, body))));
-        let error = failing.deliver(&down()).await.expect_err(body);
+        let error = failing.deliver(&down(), None).await.expect_err(body);
         assert_eq!(error.is_temporary(), temporary, "{body}: {error}");
         assert!(error.to_string().contains(said), "{body}: {error}");
         assert!(error.to_string().len() <= TEXT_MAX, "{body}: {error}");
@@ -467,7 +470,7 @@ async fn sendmails_exit_status_is_honoured() {
 #[tokio::test]
 async fn killed_sendmail_is_a_temporary_failure() {
     let killed = notifier(&[TO], MailRoute::Sendmail(pipe("kill -9 $$".into())));
-    let error = killed.deliver(&down()).await.expect_err("killed");
+    let error = killed.deliver(&down(), None).await.expect_err("killed");
     assert!(
         error.is_temporary() && error.to_string().contains("signal 9"),
         "{error}"
@@ -479,7 +482,7 @@ async fn sendmail_that_succeeds_without_reading_is_a_success() {
     let mut long = down();
     long.text = "x".repeat(1 << 20);
     let deaf = notifier(&[TO], MailRoute::Sendmail(pipe("exit 0".into())));
-    deaf.deliver(&long).await.expect("its word counts");
+    deaf.deliver(&long, None).await.expect("its word counts");
 }
 
 #[tokio::test]
@@ -501,7 +504,7 @@ async fn slow_sendmail_is_killed_and_delays_no_other() {
         }
     };
     let error = tokio::select! {
-        sent = slow.deliver(&message) => sent.expect_err("killed"),
+        sent = slow.deliver(&message, None) => sent.expect_err("killed"),
         () = ticking => unreachable!("it ticks for ever"),
     };
     assert!(

@@ -34,7 +34,7 @@ async fn post_within(spec: WebhookSpec, deadline: Duration) -> Result<(), Delive
         state: DownState::NotifyOnly,
         update: false,
     });
-    notifier.deliver(&down).await
+    notifier.deliver(&down, None).await
 }
 
 /// Reads one request with its body, and answers it.

@@ -95,3 +95,50 @@ fn a_changed_url_still_gets_the_mail_of_a_killed_run() {
     assert!(subjects[0].contains("web is down"), "{subjects:?}");
     assert!(subjects[1].contains("web recovered"), "{subjects:?}");
 }
+
+/// The command that takes a mail outlives a watchdog that is killed: the next run waits for it, and sends the mail again only
+/// when it was not taken.
+#[test]
+fn mail_that_a_killed_run_was_sending_is_sent_once_unless_it_failed() {
+    for (end, tries) in [("cat >> mails", 1), ("exit 75", 2)] {
+        let stage = Stage::new();
+        // the first try waits for a word, and ends then; a later one takes the mail
+        let slow = format!(
+            "echo >> tries; [ $(wc -l < tries) -gt 1 ] && {{ cat >> mails; exit; }}; \
+             while [ ! -e go ]; do sleep 0.02; done; {end}"
+        );
+        stage.configure(&slow, "");
+        let watchdog = stage.watch();
+        let begun = stage.dir.path().join("tries");
+        wait_until("a delivery is under way", LIMIT, || begun.exists());
+        Stage::kill(watchdog);
+        let watchdog = stage.watch();
+        stage.probed(5);
+        let tried = || fs::read_to_string(&begun).unwrap().lines().count();
+        assert_eq!(tried(), 1, "the first one is still under way");
+        fs::write(stage.dir.path().join("go"), "").unwrap();
+        stage.wait_for_mails(&watchdog, 1);
+        wait_until("nothing waits", LIMIT, || stage.waiting() == 0);
+        stage.probed(5);
+        assert_eq!((tried(), stage.subjects().len()), (tries, 1), "{end}");
+        let mails = stage.mails();
+        assert!(
+            mails.contains("is down") && mails.contains("Message-ID:"),
+            "{mails}"
+        );
+        wait_until("no receipt is left", LIMIT, || {
+            let dir = fs::read_dir(stage.dir.path().join("state"))
+                .unwrap()
+                .flatten();
+            let dirs = dir.filter(|entry| {
+                entry
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with("deliveries-")
+            });
+            dirs.flat_map(|dir| fs::read_dir(dir.path()).unwrap())
+                .count()
+                == 0
+        });
+    }
+}

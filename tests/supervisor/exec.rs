@@ -23,6 +23,7 @@ fn shell(line: &str) -> Command {
         timeout: LIMIT,
         max_output: 4096,
         ends_with_us: true,
+        receipt: None,
         env: Vec::new(),
     }
 }

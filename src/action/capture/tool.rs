@@ -35,6 +35,7 @@ pub(super) async fn run(
         timeout,
         max_output,
         ends_with_us: true,
+        receipt: None,
         env: Vec::new(),
     };
     let Some(ended) = deadline.until_shutdown(exec::run(&command)).await else {

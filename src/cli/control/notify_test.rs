@@ -75,9 +75,11 @@ fn tested(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String> 
 /// Sends the sample, and its end where the receiver would show it as open otherwise.
 async fn sent(notifier: &Notifier, pairs: bool, host: &str) -> Result<(), DeliveryError> {
     let at = SystemTime::now();
-    notifier.deliver(&sample::notification(host, at)).await?;
+    notifier
+        .deliver(&sample::notification(host, at), None)
+        .await?;
     if pairs {
-        notifier.deliver(&sample::end(host, at)).await?;
+        notifier.deliver(&sample::end(host, at), None).await?;
     }
     Ok(())
 }

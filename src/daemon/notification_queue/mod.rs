@@ -3,6 +3,7 @@
 //! A message is tried for days; when it is given up, that is said.
 
 mod outbox;
+mod receipts;
 mod waiting;
 mod worker;
 
@@ -18,13 +19,16 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::logger::Logger;
 use super::open_incidents::OpenIncidents;
 use super::run_lock;
+use crate::blocking;
 use crate::clock::Clock;
 use crate::health::{Event, Report};
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
 use crate::notify::{Notifier, RenderContext};
-use crate::store::{self, Store};
+use crate::store::{self, MessageId, Store};
+
+use receipts::{EarlierDelivery, Receipts};
 
 use outbox::Addressee;
 pub use outbox::{Outbox, ReportBatch};
@@ -76,6 +80,7 @@ struct Shared {
     /// Notifiers that are paused after a failure.
     failing: Mutex<BTreeSet<String>>,
     open: Arc<OpenIncidents>,
+    receipts: Receipts,
 }
 
 impl Shared {
@@ -84,6 +89,41 @@ impl Shared {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Shared {
+    /// What a command of an earlier run did with a message is in the store from now on.
+    async fn settle(&self, id: MessageId, state: EarlierDelivery) {
+        let known = match state {
+            EarlierDelivery::Taken => self.config.store.delivered(id).await,
+            EarlierDelivery::NotTaken | EarlierDelivery::UnderWay => {
+                self.config.store.again(id).await
+            }
+        };
+        if known.is_ok() {
+            let receipts = self.receipts.clone();
+            let _ = blocking::run("receipts", move || receipts.end(id)).await;
+        }
+        self.news.notify_waiters();
+    }
+
+    /// Waits for the end of a command that an earlier run had started, within the lease of its delivery.
+    async fn await_earlier(self: Arc<Self>, id: MessageId) {
+        let until = Instant::now() + worker::LEASE;
+        loop {
+            sleep(LOOK_EVERY).await;
+            let receipts = self.receipts.clone();
+            let state = blocking::run("receipts", move || receipts.state(id)).await;
+            match state {
+                Ok(EarlierDelivery::UnderWay) | Err(_) if Instant::now() < until => {}
+                Ok(state) => return self.settle(id, state).await,
+                Err(_) => return self.settle(id, EarlierDelivery::NotTaken).await,
+            }
+        }
+    }
+}
+
+/// How often a command of an earlier run is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A worker and the way to its notifier's settings. It ends after the delivery under way when that is dropped.
 struct RunningWorker {
@@ -94,8 +134,10 @@ struct RunningWorker {
 impl NotificationQueue {
     /// Starts a worker for each notifier. Needs a runtime.
     pub fn start(config: NotificationQueueConfig, delivery: Delivery) -> (Self, Outbox) {
+        let receipts = Receipts::new(&config.state_dir, &config.watchdog);
         let shared = Arc::new(Shared {
             config,
+            receipts,
             news: Arc::default(),
             failing: Mutex::default(),
             open: Arc::default(),
@@ -202,8 +244,7 @@ impl NotificationQueue {
     /// the same addresses in the name of watchdogs that do not run any more.
     pub async fn begin(&self) {
         let config = &self.shared.config;
-        // the store reports its own trouble
-        let _ = config.store.reclaim(&config.watchdog).await;
+        self.settle_earlier().await;
         for (name, worker) in &self.workers {
             let claim = store::Claim {
                 owner: config.watchdog.clone(),
@@ -219,6 +260,30 @@ impl NotificationQueue {
         }
         self.wake();
         self.report_unclaimed();
+    }
+
+    /// Finds out what became of the deliveries that a killed run had begun, and has the others begun again.
+    async fn settle_earlier(&self) {
+        let config = &self.shared.config;
+        let receipts = self.shared.receipts.clone();
+        let left = blocking::run("receipts", move || receipts.left()).await;
+        let mut under_way = Vec::new();
+        for (id, state) in left.unwrap_or_default() {
+            match state {
+                EarlierDelivery::UnderWay => under_way.push(id),
+                EarlierDelivery::Taken | EarlierDelivery::NotTaken => {
+                    self.shared.settle(id, state).await
+                }
+            }
+        }
+        // the store reports its own trouble
+        let _ = config
+            .store
+            .reclaim(&config.watchdog, under_way.clone())
+            .await;
+        for id in under_way {
+            tokio::spawn(Arc::clone(&self.shared).await_earlier(id));
+        }
     }
 
     /// See [`Outbox::recall`].

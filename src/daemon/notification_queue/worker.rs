@@ -10,9 +10,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::outbox::QueuedNotification;
 use super::{Recipient, Shared};
+use crate::blocking;
+use crate::exec::Receipt;
 use crate::health::{Backoff, Event};
 use crate::notify::{DeliveryError, Notification, Notifier};
-use crate::store::{self, NextDelivery};
+use crate::store::{self, MessageId, NextDelivery};
 
 /// The pause between repetitions of what is open, for receivers that forget what is not repeated.
 const REPEAT: Duration = Duration::from_secs(60);
@@ -31,7 +33,7 @@ const TRY_FOR: Duration = Duration::from_secs(5 * 24 * 3600);
 const FEWEST_TRIES: u32 = 20;
 
 /// A worker that was killed has lost its message for so long. Longer than any notifier's deadline.
-const LEASE: Duration = Duration::from_secs(120);
+pub(super) const LEASE: Duration = Duration::from_secs(120);
 
 /// The pause before a worker that broke is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -43,9 +45,10 @@ const STORE_PAUSE: Duration = Duration::from_secs(5);
 async fn deliver_apart(
     recipient: Arc<Recipient>,
     message: Notification,
+    receipt: Option<Receipt>,
 ) -> Result<(), DeliveryError> {
     let mut task = JoinSet::new();
-    task.spawn(async move { recipient.notifier.deliver(&message).await });
+    task.spawn(async move { recipient.notifier.deliver(&message, receipt).await });
     match task.join_next().await {
         Some(Ok(delivered)) => delivered,
         Some(Err(error)) => Err(DeliveryError::Temporary(format!("internal error: {error}"))),
@@ -205,7 +208,9 @@ impl Worker {
             };
         let recipient = Arc::clone(&self.recipient.borrow());
         let message = queued_notification.message.clone();
-        match deliver_apart(Arc::clone(&recipient), message).await {
+        let receipt = self.begin_receipt(&recipient, queued.id).await;
+        let has_receipt = receipt.is_some();
+        match deliver_apart(Arc::clone(&recipient), message, receipt).await {
             Ok(()) => {
                 // first of all, so that a kill from now on sends it no second time
                 self.store_result(config.store.delivered(queued.id).await);
@@ -223,6 +228,25 @@ impl Worker {
             }
             Err(error) => self.failed(&queued, queued_notification, &error).await,
         }
+        if has_receipt {
+            // the store knows what came of it
+            let receipts = self.shared.receipts.clone();
+            let _ = blocking::run("receipts", move || receipts.end(queued.id)).await;
+        }
+    }
+
+    /// The receipt of a delivery by a command. Without one, as on a full disk, a kill makes it come twice.
+    async fn begin_receipt(&self, recipient: &Recipient, id: MessageId) -> Option<Receipt> {
+        if !recipient.notifier.has_receipts() {
+            return None;
+        }
+        let receipts = self.shared.receipts.clone();
+        let begun = blocking::run("receipts", move || receipts.begin(id)).await;
+        begun
+            .map_err(std::io::Error::other)
+            .flatten()
+            .inspect_err(|why| tracing::debug!("no receipt for a delivery: {why}"))
+            .ok()
     }
 
     async fn failed(

@@ -16,7 +16,7 @@ use super::rows::{each, execute, id, int, moment, whole};
 use crate::health::Moment;
 
 pub(super) use due::{clock_set, delivered, failed, give_up, next_due};
-pub(super) use owners::{discard, inherit, owners, reclaim, redirect, retry_now};
+pub(super) use owners::{again, discard, inherit, owners, reclaim, redirect, retry_now};
 
 /// After its time a row is left to its owner for so long before another watchdog takes it.
 const HEADSTART: Duration = Duration::from_secs(300);

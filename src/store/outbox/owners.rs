@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::HEADSTART;
 use crate::health::Moment;
-use crate::store::message::Claim;
+use crate::store::message::{Claim, MessageId};
 use crate::store::rows::{each, execute, int};
 
 /// The watchdogs that own messages which wait for `notifier` at `address`.
@@ -90,14 +90,33 @@ pub(in crate::store) fn discard(
     )
 }
 
-/// What `watchdog` had taken for the first time when it was killed is due again at once: its new run knows
-/// that the old one is gone. What had failed before keeps its pause.
-pub(in crate::store) fn reclaim(conn: &Connection, watchdog: &str) -> rusqlite::Result<()> {
+/// A message that a killed run was delivering for the first time is due again.
+pub(in crate::store) fn again(conn: &Connection, id: MessageId) -> rusqlite::Result<()> {
     execute(
         conn,
         "UPDATE outbox SET next_attempt = max(created, held_until) \
-         WHERE state = 'pending' AND attempts = 0 AND owner = ?1",
-        params![watchdog],
+         WHERE state = 'pending' AND attempts = 0 AND id = ?1",
+        params![id.0],
+    )?;
+    Ok(())
+}
+
+/// What `watchdog` had taken for the first time when it was killed is due again at once: its new run knows
+/// that the old one is gone. What had failed before keeps its pause.
+/// Those `under_way` are left alone: a command of the old run is still delivering them.
+pub(in crate::store) fn reclaim(
+    conn: &Connection,
+    watchdog: &str,
+    under_way: &[MessageId],
+) -> rusqlite::Result<()> {
+    let under_way: Vec<i64> = under_way.iter().map(|id| id.0).collect();
+    let under_way = serde_json::to_string(&under_way).unwrap_or_default();
+    execute(
+        conn,
+        "UPDATE outbox SET next_attempt = max(created, held_until) \
+         WHERE state = 'pending' AND attempts = 0 AND owner = ?1 \
+         AND id NOT IN (SELECT value FROM json_each(?2))",
+        params![watchdog, under_way],
     )?;
     Ok(())
 }

@@ -95,7 +95,7 @@ fn new_run_delivers_messages_reserved_by_the_old_one() {
     put(&conn, "j", 1, 12);
     assert_eq!(next(&conn, 20, "a"), "j 1");
     assert_eq!(next(&conn, 20, "a"), "at 50", "killed with it in its hands");
-    reclaim(&conn, "a").expect("reclaimed");
+    reclaim(&conn, "a", &[]).expect("reclaimed");
     assert_eq!(next(&conn, 21, "a"), "j 1");
     assert_eq!(
         next(&conn, 21, "a"),

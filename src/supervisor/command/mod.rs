@@ -111,6 +111,7 @@ impl CommandClient {
             timeout: self.spec.timeout,
             max_output: MAX_OUTPUT,
             ends_with_us: false,
+            receipt: None,
             env: Vec::new(),
         };
         let unreachable = |why: String| CallError::Unreachable {

@@ -35,6 +35,7 @@ pub(super) async fn tail(scope: ManagerScope, unit: &str, bytes: u16) -> String 
         timeout: FOR,
         max_output: MOST,
         ends_with_us: false,
+        receipt: None,
         env: environment(scope),
     };
     match exec::run(&command).await {

@@ -103,6 +103,7 @@ impl Systemctl {
             timeout: within,
             max_output: LONGEST,
             ends_with_us: false,
+            receipt: None,
             env: environment(self.spec.scope),
         };
         let done = exec::run(&command).await.map_err(no_answer)?;
