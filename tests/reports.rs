@@ -282,6 +282,8 @@ fn waiting_messages_arrive_in_order() {
         stage.is_well(true);
         watchdog.err.wait("it is up", said("passes again"));
     }
+    let shown = String::from_utf8(stage.ask(&["status"]).stdout).unwrap();
+    assert!(shown.contains("6 reports wait for mail"), "{shown}");
     fs::write(stage.dir.path().join("open"), "").unwrap();
     let subjects = stage.wait_for_mails(&watchdog, 6);
     for pair in subjects.chunks(2) {

@@ -498,6 +498,20 @@ fn explain_without_a_name_lists_incidents_newest_first() {
     assert_eq!(opened.len(), 2, "{json}");
     assert!(opened[0] >= opened[1], "{opened:?}");
     assert!(humantime::parse_rfc3339(&opened[0]).is_ok(), "{opened:?}");
+    // another watchdog of this state directory with a check of that name, which ended before its first probe
+    let state = watchdog.path("state");
+    let ended = httpok(&["run", "--url", &server.url("/"), "--state-dir"])
+        .arg(&state)
+        .args(["--", "/nosuch/shop"])
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8(ended.stderr).unwrap().contains("is up"));
+    let text = shown(
+        &["explain", "shop", "--state-dir", state.to_str().unwrap()],
+        80,
+    )
+    .1;
+    assert!(text.contains("shop: incident "), "{text}");
 }
 
 /// `text` with each number that has a point, and each port, made the same.

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::settings::Settings;
-use crate::notify::spec::{MailVia, NotifierVia, Security};
+use crate::notify::spec::{MailVia, NotifierVia, Security, Topic};
 use crate::secret::login_end;
 
 impl Settings {
@@ -21,6 +21,23 @@ impl Settings {
                      answers meet, such as 'certificate expires > 14d'"
                 )
             }));
+        }
+        for notifier in &self.notify.notifiers {
+            let takes = |topic| {
+                notifier
+                    .route
+                    .on
+                    .as_ref()
+                    .is_none_or(|on| on.contains(&topic))
+            };
+            let holds = !notifier.policy.down_after.is_zero();
+            if holds && takes(Topic::Down) && takes(Topic::Recovered) && !takes(Topic::Cured) {
+                let (name, span) = (&notifier.name, notifier.policy.down_after);
+                warnings.push(format!(
+                    "notify {name:?}: a restart that helps within {span:?} is reported as \"cured\" alone, which this \
+                     notifier does not get: add \"cured\" to on, or set down_after = \"0s\""
+                ));
+            }
         }
         warnings
     }
@@ -70,4 +87,34 @@ fn is_here(host: &str) -> bool {
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config;
+
+    /// The columns: keys of a notifier by mail, and whether they are warned of.
+    #[test]
+    fn notifier_that_misses_cured_restarts_is_warned_of() {
+        for (keys, warned) in [
+            ("on = [\"down\", \"recovered\"]", true),
+            (
+                "on = [\"down\", \"recovered\", \"gave_up\"]\ndown_after = \"5s\"",
+                true,
+            ),
+            ("on = [\"down\", \"recovered\"]\ndown_after = \"0s\"", false),
+            ("on = [\"down\", \"recovered\", \"cured\"]", false),
+            ("on = [\"gave_up\"]", false),
+            ("", false),
+        ] {
+            let text = format!(
+                "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n[[notify]]\nname = \"b\"\n\
+                 mail = {{ to = [\"a@b\"] }}\n{keys}\n"
+            );
+            let settings = config::parse(&text, "httpok.toml", &|_| None);
+            let warnings = settings.expect("it is right").warnings();
+            let found = warnings.iter().any(|one| one.contains("\"cured\" alone"));
+            assert_eq!(found, warned, "{keys}: {warnings:?}");
+        }
+    }
 }

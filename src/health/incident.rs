@@ -148,6 +148,21 @@ impl Incident {
             .rfind(|result| result.judgement.verdict == Verdict::Fail)
     }
 
+    /// The result that made it down: the last fail before its first action. Fails after a restart, such as those of a
+    /// service that does not listen yet, say nothing about the cause.
+    pub fn cause(&self) -> Option<&CheckResult> {
+        let acted = |entry: &IncidentEntry| matches!(entry.event, IncidentEvent::Acted(_));
+        let end = self.entries.iter().position(acted);
+        let before = &self.entries[..end.unwrap_or(self.entries.len())];
+        let fail = before.iter().rev().find_map(|entry| match &entry.event {
+            IncidentEvent::Probed(result) if result.judgement.verdict == Verdict::Fail => {
+                Some(&**result)
+            }
+            _ => None,
+        });
+        fail.or_else(|| self.last_fail())
+    }
+
     /// Whether it ended because its check was taken out of the configuration.
     pub fn is_of_removed(&self) -> bool {
         let mut ends = self.entries.iter().rev();
@@ -279,6 +294,9 @@ impl Report {
 
     /// The result that it is about.
     pub fn result(&self) -> Option<&CheckResult> {
+        if let ReportKind::Cured { .. } | ReportKind::Recovered { .. } = self.kind {
+            return self.incident.cause();
+        }
         let wanted = match self.kind {
             ReportKind::Degraded => Verdict::Degraded,
             ReportKind::RecoveredDegraded { .. } => Verdict::Pass,

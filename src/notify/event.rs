@@ -1,7 +1,8 @@
 //! A report as JSON, for programs: what webhooks send. Its keys are a promise; new ones may be added.
 //!
 //! `schema` (1; another number when what a key means changes; also under its first name, `version`), `kind`
-//! (`down`, `recovered`, `gave_up`, `reminder`, `degraded`, `unknown`, `action`), `details` (what the kind adds),
+//! (`down`, `recovered`, `cured`, `gave_up`, `reminder`, `degraded`, `recovered_degraded`,
+//! `unknown`, `action`), `details` (what the kind adds),
 //! `host`, `check`, `url`, `at`, `number`, `incident` (`id`, `since`, `opened`, `ended`, `attempts`), `subject`,
 //! `text`, `seen` (or null) and `steps` (of the last action: `at`, `took`, `process` and `action`, whose key
 //! says what was done). Times are RFC 3339 in UTC, spans are seconds.
@@ -32,7 +33,7 @@ pub(super) fn of(
         "schema": 1,
         "version": 1,
         "kind": report.kind.as_str(),
-        "details": details(&report.kind),
+        "details": details(report),
         "host": render_context.host,
         "check": incident.check,
         "url": redact_url(&report.url),
@@ -52,9 +53,13 @@ pub(super) fn of(
     })
 }
 
-fn details(kind: &ReportKind) -> Value {
+fn details(report: &Report) -> Value {
     let seconds = Duration::as_secs_f64;
-    match kind {
+    match &report.kind {
+        // it ended because nobody looks any more
+        ReportKind::Recovered { down } if report.incident.is_of_removed() => {
+            json!({ "down": seconds(down), "removed": true })
+        }
         ReportKind::Action | ReportKind::Degraded | ReportKind::Unknown => json!({}),
         ReportKind::Down { state, .. } => match state {
             DownState::NotifyOnly => json!({ "state": "notify_only" }),

@@ -112,7 +112,12 @@ impl NotifierPolicy {
                     },
                 }
             }
-            ReportKind::Recovered { .. } | ReportKind::GaveUp { .. } if takes(kind) => {
+            // a reminder says what the held report would
+            ReportKind::Recovered { .. }
+            | ReportKind::GaveUp { .. }
+            | ReportKind::Reminder { .. }
+                if takes(kind) =>
+            {
                 Delivery::TakesBack {
                     instead: Some(kind.clone()),
                     otherwise: Some(kind.clone()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::health::{
     ActionStep, Budget, CheckResult, DownState, FailedStart, Gate, Incident, IncidentEvent, Moment,
-    ProcessName, Reason, Report, ReportKind,
+    ProcessName, ProcessState, Reason, Report, ReportKind, Skip,
 };
 use crate::secret::redact_url;
 
@@ -93,7 +93,10 @@ fn headline(report: &Report, why: &str) -> String {
                 DownState::NotBack { after } => {
                     ("is", format!("restarted, NOT back after {}", span(*after)))
                 }
-                DownState::NothingRestarted => ("is", "nothing could be restarted".to_owned()),
+                DownState::NothingRestarted => match stopped(&report.incident) {
+                    Some(names) => ("is", format!("not restarted: {names} STOPPED")),
+                    None => ("is", "nothing could be restarted".to_owned()),
+                },
                 DownState::NotStarted(failed) => {
                     return not_started(&report.incident.check, failed);
                 }
@@ -251,6 +254,27 @@ fn now(report: &Report) -> Option<String> {
     Some(format!("{verdict}: {detail}, in {}", timing(seen.duration)))
 }
 
+/// The processes that the last action left alone, when that was so because all of them are STOPPED: somebody did that,
+/// and the watchdog does not undo it.
+fn stopped(incident: &Incident) -> Option<String> {
+    let (_, outcome) = incident.actions().last()?;
+    let mut names = Vec::new();
+    for step in &outcome.steps {
+        let ActionStep::Skipped(Skip::NotRunning {
+            state: ProcessState::Stopped,
+        }) = &step.action
+        else {
+            return None;
+        };
+        names.extend(step.process.as_ref().map(|name| visible(&name.to_string())));
+    }
+    match names.as_slice() {
+        [] => None,
+        [name] => Some(format!("{name} is")),
+        names => Some(format!("{} are", names.join(", "))),
+    }
+}
+
 /// What is left for a person.
 fn advice(report: &Report) -> String {
     let check = word(&report.incident.check);
@@ -270,6 +294,9 @@ fn advice(report: &Report) -> String {
             DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
             DownState::NotBack { .. } => {
                 "check it soon: the restart did not help so far".to_owned()
+            }
+            DownState::NothingRestarted if stopped(&report.incident).is_some() => {
+                "nothing, if somebody stopped it on purpose; otherwise start it".to_owned()
             }
             DownState::NothingRestarted => {
                 "see to it: the steps below say why nothing was restarted".to_owned()

@@ -599,3 +599,79 @@ fn undelivered_report_is_mentioned_in_the_next() {
         message.text
     );
 }
+
+/// A service that is slow to start refuses connections at first; that is not why it was restarted.
+#[test]
+fn cause_is_what_failed_before_the_restart() {
+    let refused = troubled(Reason::Refused, Phase::Connect, "connection refused");
+    let mut entries = restarted();
+    entries.push(listed(41, refused.clone()));
+    let span = Duration::from_secs;
+    for (kind, said) in [
+        (
+            ReportKind::Cured {
+                down: span(40),
+                after: span(12),
+            },
+            "was down: first_byte_timeout, restarted",
+        ),
+        (
+            // what is so now
+            ReportKind::Down {
+                state: DownState::NotBack { after: span(30) },
+                update: true,
+            },
+            "is down: refused, restarted, NOT back",
+        ),
+    ] {
+        let message = MailFormat::Full.render(&report(kind, entries.clone()), &render_context());
+        assert!(message.subject.contains(said), "{}", message.subject);
+    }
+    let recovered = report(ReportKind::Recovered { down: span(40) }, entries);
+    let message = MailFormat::Full.render(&recovered, &render_context());
+    assert!(
+        message
+            .text
+            .contains("why    first_byte_timeout: no answer within 3s"),
+        "{}",
+        message.text
+    );
+}
+
+#[test]
+fn process_that_somebody_stopped_is_reported_as_such() {
+    let skip = ActionStep::Skipped(Skip::NotRunning {
+        state: ProcessState::Stopped,
+    });
+    let outcome = Outcome {
+        steps: vec![step(31, 0, Some("shop"), skip)],
+    };
+    let entries = vec![listed(30, hang()), entry(31, IncidentEvent::Acted(outcome))];
+    let kind = ReportKind::Down {
+        state: DownState::NothingRestarted,
+        update: false,
+    };
+    let message = MailFormat::Full.render(&report(kind, entries), &render_context());
+    let said = "shop is down: first_byte_timeout, not restarted: shop is STOPPED";
+    assert!(message.subject.ends_with(said), "{}", message.subject);
+    assert!(
+        message
+            .text
+            .contains("nothing, if somebody stopped it on purpose"),
+        "{}",
+        message.text
+    );
+}
+
+#[test]
+fn recovered_says_when_the_check_was_only_removed() {
+    let down = Duration::from_secs(40);
+    let kind = || ReportKind::Recovered { down };
+    let entries = |more| [vec![listed(30, hang())], more].concat();
+    let removed = entries(vec![entry(40, IncidentEvent::CheckRemoved)]);
+    for (entries, expected) in [(removed, true), (entries(vec![]), false)] {
+        let message = MailFormat::Full.render(&report(kind(), entries), &render_context());
+        let found = message.event["details"]["removed"].as_bool();
+        assert_eq!(found.unwrap_or(false), expected, "{}", message.event);
+    }
+}

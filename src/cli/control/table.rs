@@ -11,7 +11,7 @@ use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::visible;
 use crate::cli::render::{near, span};
 use crate::health::{
-    ActivityView, CheckResultView, CheckView, Moment, PauseView, Spending, Status, Verdict,
+    ActivityView, CheckResultView, CheckView, Moment, PauseView, Spending, Status, Verdict, counted,
 };
 use crate::terminal::cut;
 
@@ -82,7 +82,7 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
     tables.collect::<Vec<_>>().join("\n")
 }
 
-/// A line for every notifier for which notifications wait that nobody delivers without a person's help.
+/// A line for every notifier for which notifications wait.
 fn waiting(found: &FoundWatchdog) -> String {
     let mut text = String::new();
     for known in &found.notifiers {
@@ -92,6 +92,10 @@ fn waiting(found: &FoundWatchdog) -> String {
                 "{} waiting for {name}, which is not configured: httpok notify send or drop\n",
                 known.pending
             );
+        }
+        if known.pending > 0 && known.configured {
+            let waiting = counted(known.pending, "report waits", "reports wait");
+            text += &format!("{waiting} for {name}, which has not taken them yet\n");
         }
         if known.given_up > 0 {
             text += &format!(

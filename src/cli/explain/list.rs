@@ -68,7 +68,7 @@ fn date(moment: Moment) -> String {
 }
 
 fn why(incident: &Incident) -> String {
-    let Some(last) = incident.last_fail() else {
+    let Some(last) = incident.cause() else {
         return match incident.manual {
             true => "manual".to_owned(),
             false => "-".to_owned(),

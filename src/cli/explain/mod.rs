@@ -211,6 +211,19 @@ fn subjects(args: &ExplainArgs, store: &ExplainSource) -> Result<Vec<ExplainedCh
             incidents,
         });
     }
+    if subjects.len() > 1 {
+        // of a run that ended before its first probe nothing is known but the name
+        let is_known = |subject: &ExplainedCheck| -> Result<bool, String> {
+            let has_notes = || store.notes(&subject.watchdog, &subject.check);
+            Ok(!subject.incidents.is_empty() || !has_notes()?.is_empty())
+        };
+        let known: Result<Vec<_>, _> = subjects.iter().map(is_known).collect();
+        let known = known?;
+        if known.contains(&true) {
+            let mut known = known.into_iter();
+            subjects.retain(|_| known.next().unwrap_or(true));
+        }
+    }
     Ok(subjects)
 }
 

@@ -166,7 +166,7 @@ static NOTIFY_KEYS: [Key; 9] = [
     optional(
         "on",
         Kind::Each(&Kind::Words(&TOPICS)),
-        "[\"down\", \"gave_up\", \"recovered\"]",
+        "[\"down\", \"cured\", \"gave_up\", \"recovered\"]",
         "The reports that it gets.",
     )
     .default_words("all"),
