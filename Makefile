@@ -24,7 +24,7 @@ laws:
 # The long run of kill -9 at random moments.
 survival: provision
 	SURVIVAL=$${SURVIVAL:-1000} SURVIVAL_REAL=$${SURVIVAL_REAL:-100} \
-		SURVIVAL_PROGRAMS=$${SURVIVAL_PROGRAMS:-200} \
+		SURVIVAL_PROGRAMS=$${SURVIVAL_PROGRAMS:-200} SURVIVAL_MODES=$${SURVIVAL_MODES:-2000} \
 		cargo test --release --test survival -- --nocapture
 
 # What it costs, beside peers. Nothing else should run meanwhile.

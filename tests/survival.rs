@@ -2,7 +2,7 @@
 //! start, what an operator stopped stays stopped, and every restart that was begun is told.
 //!
 //! `make survival` plays 1,000 rounds against a scripted supervisord, 100 under real ones and 200 with programs of
-//! our own, `make test` a few.
+//! our own, and 2,000 in seven modes (`modes`), `make test` a few.
 //! A failing round prints its moment; another `SURVIVAL_SEED` makes other moments.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]

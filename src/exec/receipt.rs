@@ -68,3 +68,54 @@ pub(super) fn input(bytes: &[u8]) -> io::Result<File> {
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::time::Duration;
+
+    use nix::fcntl::FlockArg;
+
+    use super::*;
+    use crate::exec::{Command, run};
+
+    #[tokio::test]
+    async fn receipt_is_written_after_success_and_changes_no_exit_status() {
+        let words =
+            |words: &[&str]| CommandLine::Argv(words.iter().map(|&w| w.to_owned()).collect());
+        let shell = |line: &str| CommandLine::Shell(line.to_owned());
+        for (program, code, output) in [
+            (shell("cat; exit 0 # the end"), 0, "message"),
+            (shell("cat; exit 75"), 75, "message"),
+            (shell("exec cat"), 0, "message"),
+            (words(&["cat"]), 0, "message"),
+            (words(&["printf", "%s", "$(a) 'b'"]), 0, "$(a) 'b'"),
+            (words(&["false"]), 1, ""),
+        ] {
+            let file = tempfile::tempfile().unwrap();
+            let mut copy = file.try_clone().unwrap();
+            let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap();
+            let command = Command {
+                program: program.clone(),
+                stdin: Some(b"message".to_vec()),
+                timeout: Duration::from_secs(20),
+                max_output: 100,
+                env: Vec::new(),
+                ends_with_us: false,
+                receipt: Some(Receipt::new(lock)),
+            };
+            let finished = run(&command).await.unwrap();
+            assert_eq!(
+                finished.status.code(),
+                Some(code),
+                "{program:?}: {finished:?}"
+            );
+            assert_eq!(finished.stdout.text(), output, "{program:?}");
+            let mut text = String::new();
+            copy.seek(SeekFrom::Start(0)).unwrap();
+            copy.read_to_string(&mut text).unwrap();
+            let expected = if code == 0 { "taken\n" } else { "" };
+            assert_eq!(text, expected, "{program:?}");
+        }
+    }
+}
