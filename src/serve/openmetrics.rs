@@ -5,7 +5,10 @@
 //! States are gauges of 0 and 1 and no `stateset`, so that the OpenMetrics text of a one-shot check, which has
 //! gauges alone, is also what node_exporter's textfile collector reads: `# UNIT` and `# EOF` are comments there.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
 
 use super::reply::Reply;
 use crate::escape::unhidden;
@@ -35,6 +38,19 @@ impl MetricsFormat {
     }
 }
 
+/// The upper bounds of a histogram's buckets, as they are written.
+static BUCKETS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let bounds = Histogram::default();
+    let bounds = bounds
+        .cumulative()
+        .map(|(upper, _)| match upper.is_infinite() {
+            true => "+Inf".to_owned(),
+            // with a decimal point also where there is nothing after it: `1.0`
+            false => format!("{upper:?}"),
+        });
+    bounds.collect()
+});
+
 /// A text under way.
 #[derive(Debug, Default)]
 pub struct Exposition {
@@ -42,6 +58,52 @@ pub struct Exposition {
     format: MetricsFormat,
     /// Every family, also those without a sample.
     families: Vec<MetricFamilyName>,
+    labels: ShownLabels,
+    /// The last moment that something began to be counted, and how it is written.
+    created: (u64, String),
+}
+
+/// The values of labels as they are written, each made once: a check's name stands in some sixty lines.
+#[derive(Debug, Default)]
+struct ShownLabels(HashMap<String, String, BuildHasherDefault<Fnv>>);
+
+/// Short texts hash faster so than with what guards against crowded buckets: names of checks are the operator's own.
+#[derive(Debug)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl ShownLabels {
+    /// `value` masked, made visible and escaped.
+    fn of(&mut self, value: &str) -> &str {
+        if !self.0.contains_key(value) {
+            let mut shown = String::with_capacity(value.len());
+            // not in the document as a whole: its grammar knows no escape for what hides
+            escape(
+                &mut shown,
+                &unhidden(secret::mask(value).into_owned()),
+                true,
+            );
+            self.0.insert(value.to_owned(), shown);
+        }
+        self.0.get(value).map_or("", String::as_str)
+    }
 }
 
 /// What a family is, without its samples.
@@ -77,6 +139,8 @@ impl Exposition {
             text: String::new(),
             format,
             families: Vec::new(),
+            labels: ShownLabels::default(),
+            created: (0, String::new()),
         }
     }
 
@@ -120,6 +184,8 @@ impl Exposition {
         MetricFamily {
             format: self.format,
             text: &mut self.text,
+            labels: &mut self.labels,
+            created: &mut self.created,
             kind,
             name,
             help,
@@ -146,6 +212,8 @@ impl Exposition {
 #[derive(Debug)]
 pub struct MetricFamily<'a> {
     text: &'a mut String,
+    labels: &'a mut ShownLabels,
+    created: &'a mut (u64, String),
     format: MetricsFormat,
     kind: MetricType,
     name: &'static str,
@@ -182,14 +250,7 @@ impl MetricFamily<'_> {
     /// One histogram, which began at `created`.
     pub fn buckets(&mut self, labels: &Labels<'_>, histogram: &Histogram, created: f64) {
         self.begin();
-        let mut bound = String::new();
-        for (upper, count) in histogram.cumulative() {
-            bound.clear();
-            match upper.is_infinite() {
-                true => bound.push_str("+Inf"),
-                // with a decimal point also where there is nothing after it: `1.0`
-                false => drop(write!(bound, "{upper:?}")),
-            }
+        for ((_, count), bound) in histogram.cumulative().zip(BUCKETS.iter()) {
             let labels = [labels, &[("le", bound.as_str())]].concat();
             self.line("_bucket", &labels, count as f64, None);
         }
@@ -201,7 +262,20 @@ impl MetricFamily<'_> {
     /// The older format would take it for a family of its own.
     fn created(&mut self, labels: &Labels<'_>, at: f64) {
         if self.format == MetricsFormat::OpenMetrics {
-            self.line("_created", labels, at, None);
+            // all that a watchdog counts began with it
+            if self.created.0 != at.to_bits() || self.created.1.is_empty() {
+                let mut text = String::new();
+                number(&mut text, at);
+                *self.created = (at.to_bits(), text);
+            }
+            self.text.push_str(self.name);
+            self.text.push_str("_created");
+            if !labels.is_empty() {
+                write_labels(self.text, self.labels, labels);
+            }
+            self.text.push(' ');
+            self.text.push_str(&self.created.1);
+            self.text.push('\n');
         }
     }
 
@@ -215,13 +289,13 @@ impl MetricFamily<'_> {
         self.text.push_str(self.name);
         self.text.push_str(suffix);
         if !labels.is_empty() {
-            write_labels(self.text, labels);
+            write_labels(self.text, self.labels, labels);
         }
         self.text.push(' ');
         number(self.text, value);
         if let (Some(exemplar), MetricsFormat::OpenMetrics) = (exemplar, self.format) {
             self.text.push_str(" # ");
-            write_labels(self.text, &[exemplar.label]);
+            write_labels(self.text, self.labels, &[exemplar.label]);
             self.text.push(' ');
             number(self.text, exemplar.value);
             self.text.push(' ');
@@ -273,13 +347,12 @@ impl MetricFamily<'_> {
     }
 }
 
-fn write_labels(out: &mut String, labels: &Labels<'_>) {
+fn write_labels(out: &mut String, shown: &mut ShownLabels, labels: &Labels<'_>) {
     for (at, (label, value)) in labels.iter().enumerate() {
         out.push(if at == 0 { '{' } else { ',' });
         out.push_str(label);
         out.push_str("=\"");
-        // not in the document as a whole: its grammar knows no escape for what hides
-        escape(out, &unhidden(secret::mask(value).into_owned()), true);
+        out.push_str(shown.of(value));
         out.push('"');
     }
     out.push('}');
@@ -309,11 +382,29 @@ fn number(out: &mut String, value: f64) {
             clippy::cast_possible_truncation,
             reason = "it is whole, and small enough"
         )]
-        whole if whole.fract() == 0.0 && whole.abs() < EXACT => write!(out, "{}", whole as i64),
+        whole if whole.abs() < EXACT && (whole as i64) as f64 == whole => {
+            return integer(out, whole as i64);
+        }
         f64::INFINITY => write!(out, "+Inf"),
         f64::NEG_INFINITY => write!(out, "-Inf"),
         value => write!(out, "{value}"),
     };
+}
+
+/// Digits without the machinery for widths and signs: there are tens of thousands of them on a page.
+fn integer(out: &mut String, value: i64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut left = value.unsigned_abs();
+    while at == digits.len() || left > 0 {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    if value < 0 {
+        out.push('-');
+    }
+    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
 }
 
 #[cfg(test)]
@@ -414,6 +505,14 @@ mod tests {
             ("", f64::NEG_INFINITY, "x{check=\"\"} -Inf"),
             ("", f64::NAN, "x{check=\"\"} NaN"),
             ("", 0.000_000_001, "x{check=\"\"} 0.000000001"),
+            ("", -42.0, "x{check=\"\"} -42"),
+            ("", -0.5, "x{check=\"\"} -0.5"),
+            (
+                "",
+                9_007_199_254_740_991.0,
+                "x{check=\"\"} 9007199254740991",
+            ),
+            ("", 1e300, &format!("x{{check=\"\"}} {}", 1e300)),
         ] {
             assert_eq!(line(label, value).as_deref(), Some(expected));
         }
