@@ -5,15 +5,13 @@
 //! States are gauges of 0 and 1 and no `stateset`, so that the OpenMetrics text of a one-shot check, which has
 //! gauges alone, is also what node_exporter's textfile collector reads: `# UNIT` and `# EOF` are comments there.
 
-use std::collections::HashMap;
+mod text;
+
 use std::fmt::Write;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::LazyLock;
 
 use super::reply::Reply;
-use crate::escape::unhidden;
 use crate::health::Histogram;
-use crate::secret;
+use text::{BUCKETS, Labels, ShownLabels, escape, number, write_labels};
 
 /// Units, which are part of the names that carry them.
 const UNITS: [&str; 1] = ["seconds"];
@@ -38,19 +36,6 @@ impl MetricsFormat {
     }
 }
 
-/// The upper bounds of a histogram's buckets, as they are written.
-static BUCKETS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let bounds = Histogram::default();
-    let bounds = bounds
-        .cumulative()
-        .map(|(upper, _)| match upper.is_infinite() {
-            true => "+Inf".to_owned(),
-            // with a decimal point also where there is nothing after it: `1.0`
-            false => format!("{upper:?}"),
-        });
-    bounds.collect()
-});
-
 /// A text under way.
 #[derive(Debug, Default)]
 pub struct Exposition {
@@ -61,49 +46,6 @@ pub struct Exposition {
     labels: ShownLabels,
     /// The last moment that something began to be counted, and how it is written.
     created: (u64, String),
-}
-
-/// The values of labels as they are written, each made once: a check's name stands in some sixty lines.
-#[derive(Debug, Default)]
-struct ShownLabels(HashMap<String, String, BuildHasherDefault<Fnv>>);
-
-/// Short texts hash faster so than with what guards against crowded buckets: names of checks are the operator's own.
-#[derive(Debug)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-impl ShownLabels {
-    /// `value` masked, made visible and escaped.
-    fn of(&mut self, value: &str) -> &str {
-        if !self.0.contains_key(value) {
-            let mut shown = String::with_capacity(value.len());
-            // not in the document as a whole: its grammar knows no escape for what hides
-            escape(
-                &mut shown,
-                &unhidden(secret::mask(value).into_owned()),
-                true,
-            );
-            self.0.insert(value.to_owned(), shown);
-        }
-        self.0.get(value).map_or("", String::as_str)
-    }
 }
 
 /// What a family is, without its samples.
@@ -220,8 +162,6 @@ pub struct MetricFamily<'a> {
     help: &'static str,
     begun: bool,
 }
-
-type Labels<'l> = [(&'l str, &'l str)];
 
 impl MetricFamily<'_> {
     /// One sample. No two of a family may have the same labels.
@@ -345,66 +285,6 @@ impl MetricFamily<'_> {
         }
         self.text.push('\n');
     }
-}
-
-fn write_labels(out: &mut String, shown: &mut ShownLabels, labels: &Labels<'_>) {
-    for (at, (label, value)) in labels.iter().enumerate() {
-        out.push(if at == 0 { '{' } else { ',' });
-        out.push_str(label);
-        out.push_str("=\"");
-        out.push_str(shown.of(value));
-        out.push('"');
-    }
-    out.push('}');
-}
-
-fn escape(out: &mut String, text: &str, quotes: bool) {
-    let mut rest = text;
-    while let Some(at) = rest.find(['\\', '"', '\n']) {
-        out.push_str(&rest[..at]);
-        match rest.as_bytes()[at] {
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            _ if quotes => out.push_str("\\\""),
-            _ => out.push('"'),
-        }
-        rest = &rest[at + 1..];
-    }
-    out.push_str(rest);
-}
-
-/// As Go and the format's grammar write it, where Rust says `inf`.
-fn number(out: &mut String, value: f64) {
-    /// Whole numbers up to here are exact, and quicker to write than fractions.
-    const EXACT: f64 = 9e15;
-    let _ = match value {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "it is whole, and small enough"
-        )]
-        whole if whole.abs() < EXACT && (whole as i64) as f64 == whole => {
-            return integer(out, whole as i64);
-        }
-        f64::INFINITY => write!(out, "+Inf"),
-        f64::NEG_INFINITY => write!(out, "-Inf"),
-        value => write!(out, "{value}"),
-    };
-}
-
-/// Digits without the machinery for widths and signs: there are tens of thousands of them on a page.
-fn integer(out: &mut String, value: i64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut left = value.unsigned_abs();
-    while at == digits.len() || left > 0 {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-    }
-    if value < 0 {
-        out.push('-');
-    }
-    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
 }
 
 #[cfg(test)]
