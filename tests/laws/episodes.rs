@@ -273,7 +273,8 @@ fn end_of_a_pending_restart_reopens_no_reported_incident() {
             result: ResumeResult::Finished,
         };
         let effects = monitor.handle(at(1000), finished);
-        assert_eq!(reports(&effects).len(), 0, "at the earliest when it passes");
+        // nobody heard of the restart that a killed run had begun: its notifiers hold that back until the check passes
+        assert_eq!(reports(&effects).len(), usize::from(opens), "{ended}");
         let found = view(&monitor, at(1000), "c0");
         assert_eq!(found.incident.is_some(), opens, "{ended}");
         assert_eq!(found.counts.restarted, 1);

@@ -37,7 +37,7 @@ pub enum Mishap {
     DropWhile(Duration),
     /// Nothing is done and nothing is answered until the client goes.
     Hang,
-    /// What was asked is done, and answered so much later.
+    /// What was asked is done so much later, and then answered.
     Slow(Duration),
     /// Something that is no XML, and nothing is done.
     Garbage,

@@ -6,7 +6,7 @@ use super::{Owed, Pending, Stage};
 use crate::health::attempt::AttemptResult;
 use crate::health::check::CheckState;
 use crate::health::gate::Gate;
-use crate::health::incident::{Incident, IncidentEvent};
+use crate::health::incident::{DownState, Incident, IncidentEvent};
 use crate::health::moment::Moment;
 use crate::health::monitor::shared::Context;
 use crate::health::note::Decision;
@@ -209,6 +209,10 @@ impl CheckState {
             ..AttemptResult::default()
         };
         cx.note(&self.check.name, Decision::Acted { outcome });
+        if !is_open {
+            // the killed run reported it to nobody, or as another check's
+            self.report_down(DownState::Restarting, cx);
+        }
         self.after_action(result, cx);
     }
 
