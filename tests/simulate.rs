@@ -7,6 +7,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use httpok::daemon::journal::{JournalEntry, JournalStart};
+use httpok::daemon::wiring::{RunOptions, wire};
+use httpok::health::{
+    Backend, CheckTick, Effect, Event, Moment, Monitor, Process, ProcessName, ProcessState,
+};
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -123,4 +130,66 @@ fn invalid_input_is_reported_and_not_simulated() {
     );
     assert_eq!((run.code, run.out.as_str()), (Some(3), ""), "{run:?}");
     assert!(run.err.contains("fail_after"), "{}", run.err);
+}
+
+/// A manual restart takes the place of a probe whose list of processes comes late: the record says that the list was
+/// not used, and so does the replay.
+#[test]
+fn journal_with_a_late_answer_leads_to_the_same_decisions() {
+    let path = traces().join("watchdog.toml");
+    let text = std::fs::read_to_string(&path).expect("a configuration");
+    let settings = httpok::config::parse(&text, "watchdog.toml", &|_| None).expect("it is right");
+    let parts = wire(&settings, &RunOptions::default()).expect("parts");
+    let mut monitor = Monitor::new(parts.limits, 1, parts.checks);
+    let mut journal = serde_json::to_string(&JournalStart {
+        journal: 1,
+        at: Moment::from_secs(100),
+        seed: 1,
+        memories: std::collections::BTreeMap::new(),
+    })
+    .expect("it serializes");
+    let mut at = Moment::from_secs(100);
+    let mut happens = |event: Event| {
+        at = at + Duration::from_secs(1);
+        let effects = monitor.handle(at, event.clone());
+        let ticket = effects.iter().find_map(|effect| match effect {
+            Effect::List { ticket, .. } => Some(*ticket),
+            _ => None,
+        });
+        let acts = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Act { .. }));
+        let entry = JournalEntry { at, event, effects };
+        journal += "\n";
+        journal += &serde_json::to_string(&entry).expect("it serializes");
+        (ticket, acts)
+    };
+    let check = || "shop".to_owned();
+    let process = Process {
+        name: ProcessName::alone(Backend::Supervisord, "shop"),
+        state: ProcessState::Running,
+        pid: Some(7),
+        uptime: Some(900),
+        detail: String::new(),
+        instance: None,
+        aliases: Vec::new(),
+    };
+    let listed = |ticket| Event::Listed {
+        check: check(),
+        ticket,
+        processes: Ok(vec![process.clone()]),
+        unasked: Vec::new(),
+    };
+    let (late, _) = happens(Event::Tick(CheckTick {
+        check: check(),
+        age: None,
+        period: None,
+    }));
+    let (list, _) = happens(Event::Restart { check: check() });
+    assert_eq!(happens(listed(late.expect("a list"))), (None, false));
+    assert_eq!(happens(listed(list.expect("another list"))), (None, true));
+    let replayed = simulate(&path, &journal, &[]);
+    assert_eq!(replayed.code, Some(0), "{replayed:?}");
+    assert!(replayed.out.contains("restarting manually"), "{replayed:?}");
+    assert!(!replayed.out.contains("+ now"), "{replayed:?}");
 }

@@ -425,12 +425,29 @@ fn next(report: &Report, render_context: &RenderContext) -> String {
         ReportKind::GaveUp { rearm: None, .. } => {
             "no more restarts until a person says so; it is only watched".to_owned()
         }
+        ReportKind::Reminder { .. } if is_given_up(&report.incident) => {
+            "it was given up, so nothing is restarted for now: httpok status says until when".to_owned()
+        }
         ReportKind::Reminder { .. } => match due(&report.incident) {
             Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
             None => "it is watched on; you are notified when it is back".to_owned(),
         },
         ReportKind::Unknown => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
     }
+}
+
+/// Whether its restarts are used up, as far as was said.
+fn is_given_up(incident: &Incident) -> bool {
+    let last = incident
+        .entries
+        .iter()
+        .rev()
+        .find_map(|entry| match entry.event {
+            IncidentEvent::GaveUp => Some(true),
+            IncidentEvent::Rearmed => Some(false),
+            _ => None,
+        });
+    last.unwrap_or(false)
 }
 
 /// When the next attempt is due, if that was the last that was said.

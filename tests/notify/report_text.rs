@@ -675,3 +675,24 @@ fn recovered_says_when_the_check_was_only_removed() {
         assert_eq!(found.unwrap_or(false), expected, "{}", message.event);
     }
 }
+
+#[test]
+fn reminder_after_giving_up_promises_no_attempt() {
+    let given_up = entry(40, IncidentEvent::GaveUp);
+    let again = entry(50, IncidentEvent::Rearmed);
+    let hang = listed(30, hang());
+    let kind = || ReportKind::Reminder {
+        down: Duration::from_secs(7500),
+    };
+    for (entries, expected) in [
+        (vec![hang.clone(), given_up.clone()], true),
+        (vec![hang.clone(), given_up, again], false),
+        (vec![hang], false),
+    ] {
+        let message = MailFormat::Full.render(&report(kind(), entries), &render_context());
+        let found = message
+            .text
+            .contains("it was given up, so nothing is restarted for now");
+        assert_eq!(found, expected, "{}", message.text);
+    }
+}

@@ -23,6 +23,7 @@ pub fn run(setup: &SimulatedConfig, lines: Vec<RecordedLine>, printer: &mut Trac
         setup,
         monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
         asked: BTreeMap::new(),
+        recorded: BTreeMap::new(),
         warming: BTreeMap::new(),
         resuming: BTreeMap::new(),
         waking: BTreeMap::new(),
@@ -52,6 +53,8 @@ struct Replay<'a> {
     monitor: Monitor,
     /// The question of each check that waits for an answer of the record.
     asked: BTreeMap<String, (OpenEffect, Ticket)>,
+    /// The newest question about each check that was recorded.
+    recorded: BTreeMap<String, Ticket>,
     /// The warm-up of each check that waits for an answer of the record.
     warming: BTreeMap<String, Ticket>,
     /// The tries to finish a restart, and the timers, that wait for an answer of the record.
@@ -86,6 +89,7 @@ impl Replay<'_> {
             self.monitor.restore(&check, memory);
         }
         self.asked.clear();
+        self.recorded.clear();
         self.warming.clear();
         self.resuming.clear();
         self.waking.clear();
@@ -101,9 +105,13 @@ impl Replay<'_> {
         self.resume(entry.at);
         self.at = entry.at;
         let then: Vec<Note> = notes(&entry.effects);
-        let event = match self.fit(entry.event) {
-            Some(event) => event,
-            None => return self.compare(&[], &then),
+        let event = match self.is_late(&entry.event) {
+            true => None,
+            false => self.fit(entry.event),
+        };
+        self.note_recorded(&entry.effects);
+        let Some(event) = event else {
+            return self.compare(&[], &then);
         };
         let effects = self.monitor.handle(entry.at, event);
         self.follow(&effects, &entry.effects);
@@ -130,6 +138,33 @@ impl Replay<'_> {
             };
             let effects = self.monitor.handle(self.at, event);
             self.compare(&notes(&effects), &[]);
+        }
+    }
+
+    /// Whether the recorded event answers a question that the recorded watchdog had abandoned, such as a probe that a
+    /// manual restart took the place of. It meant nothing then, and is no answer to a later question.
+    fn is_late(&self, event: &Event) -> bool {
+        let (Event::Listed { check, ticket, .. }
+        | Event::Observed { check, ticket, .. }
+        | Event::Judged { check, ticket, .. }
+        | Event::Acted { check, ticket, .. }) = event
+        else {
+            return false;
+        };
+        self.recorded.get(check).is_some_and(|open| open != ticket)
+    }
+
+    /// Remembers the newest question about each check that was recorded.
+    fn note_recorded(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            let (check, ticket) = match effect {
+                Effect::List { check, ticket, .. } | Effect::Probe { check, ticket, .. } => {
+                    (check, ticket)
+                }
+                Effect::Act { ticket, plan } => (&plan.check, ticket),
+                _ => continue,
+            };
+            self.recorded.insert(check.clone(), *ticket);
         }
     }
 
