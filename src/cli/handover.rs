@@ -43,6 +43,7 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
             ourselves: options.ourselves.clone(),
             stdout_is_protocol: true,
             key,
+            config: None,
         },
     };
     let of_file = file.is_some();
@@ -79,6 +80,7 @@ pub fn watch(settings: &Settings, options: &WatchOptions, file: Option<SettingsF
     let once = options.once;
     let run_options = RunOptions {
         key: format!("watch {}", options.name),
+        config: options.config.clone(),
         ..RunOptions::default()
     };
     run(

@@ -1,6 +1,7 @@
 //! `httpok run`: starts one command under our own supervisor and watches it. No other software is needed.
 //! When the command ends by itself so do we, with its exit code; when a signal asks us to end, it is stopped.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -79,10 +80,12 @@ pub fn run(args: &RunArgs) -> i32 {
         let watchdog =
             handover::watchdog(parts, Ticks::timers(), logger, None).with_sd_notify(sd_notify);
         embedded.begin(Vec::new()).await;
+        // stopping forgets why a start failed
+        let own_end = Cell::new(None);
         let over = async {
             tokio::select! {
                 // it ended by itself, or cannot even be started; watching it is over
-                _ = embedded.over(&process) => {}
+                code = embedded.over(&process) => own_end.set(code.ok()),
                 _ = forwarder.forward(&embedded, &process) => {}
                 _ = embedded::reap_orphans() => {}
                 never = told(keeper.as_mut(), &embedded) => match never {},
@@ -100,7 +103,7 @@ pub fn run(args: &RunArgs) -> i32 {
             keeper.dismiss();
         }
         drop(terminal);
-        let code = embedded.exit_code(&process);
+        let code = own_end.get().or_else(|| embedded.exit_code(&process));
         let exit = handover::exit_of(ending, &stderr);
         let code = code.unwrap_or_else(|| exit.code().into());
         Ok(FinishedRun { code, counts })

@@ -2,7 +2,7 @@
 //! Flags build the same specs as a file does, so that both have one set of rules and defaults.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::args::{AskArgs, ConnectionArgs, MailArgs, PolicyArgs, WatchArgs};
 use crate::cli::asked;
@@ -28,6 +28,8 @@ pub struct WatchOptions {
     pub once: bool,
     /// Which watchdog this is: its configuration file, or what it asks.
     pub name: String,
+    /// Its configuration file, if it has one.
+    pub config: Option<PathBuf>,
 }
 
 /// What `args` and the environment come to; `exists` says whether there is a file at a path.
@@ -63,6 +65,7 @@ pub fn settings(
     let options = WatchOptions {
         once: args.once,
         name: name(args, &settings),
+        config: args.config.clone(),
     };
     Ok((settings, options))
 }

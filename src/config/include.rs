@@ -1,8 +1,7 @@
 //! `include = ["conf.d/*.toml"]`: finds the files that a configuration consists of, and makes one document of them.
 //! Lists of tables, such as `[[check]]`, are joined in the order of the files; every other key stands in one of them.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::mem;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostics::Diagnostic;
 use super::source::SourceMap;
+use crate::safe_path::read_text;
 
 /// The key.
 pub const INCLUDE: &str = "include";
@@ -160,16 +160,9 @@ fn find(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Diagnostic> {
 /// The text of the file `path`.
 ///
 /// # Errors
-/// That it cannot be read, is too large or no UTF-8.
+/// That it is no regular file, cannot be read, is too large or no UTF-8.
 pub fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(text)
+    read_text(path, LARGEST)
 }
 
 /// A key that stands in two files: its path, where it is the second time, and the first.

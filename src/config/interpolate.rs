@@ -1,11 +1,11 @@
 //! Puts the environment and files into the texts that may be secrets: `${env:NAME}`, `${file:/path}`;
 //! `$${` stands for a plain `${`. Errors show nothing of the text around it.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use super::diagnostics::Diagnostic;
+use crate::safe_path::read_text;
 use crate::secret;
 
 /// A file that holds one secret is no larger.
@@ -117,17 +117,7 @@ fn fill_each(
 
 /// The text of a file that holds one secret, without its last line end.
 fn read(path: &Path) -> io::Result<String> {
-    // a fifo would wait for a writer
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut text = String::new();
-    File::open(path)?
-        .take(LARGEST + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::other("larger than 64 KiB"));
-    }
+    let mut text = read_text(path, LARGEST)?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

@@ -1,5 +1,6 @@
-//! One run of a watchdog at a time: each holds a lock in the state directory that has its key in the name. The
-//! kernel takes the lock away with the process, however that ends. The file says which process holds it.
+//! One run of a watchdog at a time: each holds a lock in the state directory that has its key in the name, and one for
+//! its configuration file, in a directory that no setting moves. The kernel takes a lock away with the process, however
+//! that ends. The file says which process holds it.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,6 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::time::{Instant, sleep};
 
 use super::state_dir::short;
+use crate::safe_path::{SafeDir, check_private_dir};
 
 /// How often a lock that another run holds is tried again.
 const TRY_EVERY: Duration = Duration::from_millis(50);
@@ -27,7 +29,7 @@ pub struct RunLock {
 pub enum LockError {
     /// Another run holds it.
     #[error(
-        "another watchdog of this configuration runs{}: stop it first, or give this one a `state_dir` of its own",
+        "another watchdog of this configuration runs{}: stop it first",
         .0.map(|pid| format!(" as process {pid}")).unwrap_or_default()
     )]
     Held(Option<u32>),
@@ -37,8 +39,14 @@ pub enum LockError {
 }
 
 impl RunLock {
-    /// The lock of the watchdog `key` in `dir`, within `patience`: an earlier run may just be ending.
-    pub async fn acquire(dir: &Path, key: &str, patience: Duration) -> Result<Self, LockError> {
+    /// The lock of the watchdog `key` in `dir`, within `patience`: an earlier run may just be ending. Before it is waited
+    /// for, `waiting` gets the process that holds it.
+    pub async fn acquire(
+        dir: &Path,
+        key: &str,
+        patience: Duration,
+        waiting: impl FnOnce(Option<u32>),
+    ) -> Result<Self, LockError> {
         let path = path(dir, key);
         let unusable = |cause| LockError::Unusable {
             path: path.clone(),
@@ -46,13 +54,19 @@ impl RunLock {
         };
         let mut file = open(&path).map_err(unusable)?;
         let until = Instant::now() + patience;
+        let mut waiting = Some(waiting);
         loop {
             file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(mut file) => {
                     write_pid(&mut file).map_err(unusable)?;
                     return Ok(Self { _file: file });
                 }
-                Err((file, Errno::EWOULDBLOCK)) if Instant::now() < until => file,
+                Err((mut file, Errno::EWOULDBLOCK)) if Instant::now() < until => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting(read_pid(&mut file));
+                    }
+                    file
+                }
                 Err((mut file, Errno::EWOULDBLOCK)) => {
                     return Err(LockError::Held(read_pid(&mut file)));
                 }
@@ -61,6 +75,47 @@ impl RunLock {
             sleep(TRY_EVERY).await;
         }
     }
+
+    /// The lock of the watchdog of the configuration `file`, by whatever name that was given and whatever its state
+    /// directory is; as [`Self::acquire`].
+    pub async fn of_file(
+        file: &Path,
+        patience: Duration,
+        waiting: impl FnOnce(Option<u32>),
+    ) -> Result<Self, LockError> {
+        let dir = lock_dir().map_err(|(path, cause)| LockError::Unusable { path, cause })?;
+        let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        let key = format!("file {}", file.display());
+        Self::acquire(&dir, &key, patience, waiting).await
+    }
+}
+
+/// Where the locks of configuration files are: one directory for all runs of this user. Nobody else can hold a lock in
+/// it.
+fn lock_dir() -> Result<PathBuf, (PathBuf, io::Error)> {
+    let user = nix::unistd::geteuid();
+    let own = PathBuf::from(format!("/run/user/{user}"));
+    let usual = match user.is_root() {
+        true => Some("/run/httpok".into()),
+        false if own.is_dir() => Some(own.join("httpok")),
+        false => None,
+    };
+    // of every user, where there is no other
+    let fallback = PathBuf::from(format!("/tmp/httpok-{user}"));
+    let prepare = |dir: PathBuf| match prepared(&dir) {
+        Ok(()) => Ok(dir),
+        Err(cause) => Err((dir, cause)),
+    };
+    usual
+        .and_then(|dir| prepare(dir).ok())
+        .map_or_else(|| prepare(fallback), Ok)
+}
+
+fn prepared(dir: &Path) -> io::Result<()> {
+    SafeDir::make_all(dir, 0o700)?;
+    check_private_dir(dir)?;
+    // it may be there, on a file system that is read-only by now
+    nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).map_err(io::Error::from)
 }
 
 /// Whether a watchdog `key` of the state directory `dir` runs just now. When that cannot be found out it may.
@@ -114,18 +169,41 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let dir = dir.path().join("state");
         assert!(!is_running(&dir, "a"));
-        let lock = RunLock::acquire(&dir, "a", Duration::ZERO).await;
+        let lock = RunLock::acquire(&dir, "a", Duration::ZERO, |_| ()).await;
         let lock = lock.expect("the lock");
         assert!(is_running(&dir, "a") && !is_running(&dir, "b"));
-        let second = RunLock::acquire(&dir, "a", Duration::from_millis(100)).await;
+        let mut waited_for = None;
+        let second = RunLock::acquire(&dir, "a", Duration::from_millis(100), |pid| {
+            waited_for = pid
+        })
+        .await;
+        assert_eq!(waited_for, Some(std::process::id()), "said before the wait");
         let why = second.expect_err("it is held").to_string();
         let pid = format!("process {}", std::process::id());
         assert!(why.contains(&pid), "{why}");
-        let other = RunLock::acquire(&dir, "b", Duration::ZERO).await;
+        let other = RunLock::acquire(&dir, "b", Duration::ZERO, |_| ()).await;
         assert!(other.is_ok(), "another watchdog");
         drop(lock);
         assert!(!is_running(&dir, "a"));
-        let next = RunLock::acquire(&dir, "a", Duration::ZERO).await;
+        let next = RunLock::acquire(&dir, "a", Duration::ZERO, |_| ()).await;
         assert!(next.is_ok(), "the file that is left is no lock");
+    }
+
+    #[tokio::test]
+    async fn configuration_file_has_one_lock_under_all_its_names() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, link) = (dir.path().join("a.toml"), dir.path().join("link.toml"));
+        std::fs::write(&file, "").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let lock = RunLock::of_file(&file, Duration::ZERO, |_| ()).await;
+        let lock = lock.expect("the lock");
+        let second = RunLock::of_file(&link, Duration::ZERO, |_| ()).await;
+        assert!(
+            matches!(second, Err(LockError::Held(Some(_)))),
+            "{second:?}"
+        );
+        drop(lock);
+        let next = RunLock::of_file(&link, Duration::ZERO, |_| ()).await;
+        assert!(next.is_ok(), "{next:?}");
     }
 }

@@ -45,6 +45,8 @@ pub struct RunOptions {
     pub stdout_is_protocol: bool,
     /// Which watchdog this is: the same in every run, and no other's on this host.
     pub key: String,
+    /// The configuration file of a standalone watchdog: only one may run at a time.
+    pub config: Option<PathBuf>,
 }
 
 impl Default for RunOptions {
@@ -56,6 +58,7 @@ impl Default for RunOptions {
             ourselves: None,
             stdout_is_protocol: false,
             key: "watch".to_owned(),
+            config: None,
         }
     }
 }
@@ -64,6 +67,8 @@ impl Default for RunOptions {
 pub struct Parts {
     /// Which watchdog this is: the same in every run, and no other's on this host.
     pub key: String,
+    /// The configuration file of a standalone watchdog.
+    pub config: Option<PathBuf>,
     /// Where it keeps what must outlive it.
     pub state_dir: PathBuf,
     /// Where every event is written, if anywhere.
@@ -130,6 +135,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         .map_err(|why| anyhow::anyhow!("the state directory cannot be trusted: {why}"))?;
     Ok(Parts {
         key: run_options.key.clone(),
+        config: run_options.config.clone(),
         state_dir,
         journal: settings.journal.clone(),
         limits: Limits {

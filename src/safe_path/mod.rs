@@ -4,6 +4,7 @@
 //! and changed through its descriptor. Says also whether a directory is safe from others altogether.
 
 mod private;
+mod regular;
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -19,6 +20,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 pub use private::{check_private, check_private_contents, check_private_dir};
+pub use regular::read_text;
 
 /// Links on the way to one file. The kernel follows as many.
 const MAX_LINKS: usize = 40;

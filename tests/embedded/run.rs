@@ -19,6 +19,32 @@ fn run_exits_with_the_programs_code() {
     }
 }
 
+/// As a shell does it.
+#[test]
+fn run_exits_with_127_or_126_when_its_command_cannot_be_started() {
+    let directory = tempdir().unwrap();
+    let plain = directory.path().join("plain");
+    fs::write(&plain, "no program").unwrap();
+    let plain = plain.to_str().unwrap();
+    for (command, code) in [
+        ("/no/such", 127),
+        ("no-such-command", 127),
+        (plain, 126),
+        ("/", 126),
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
+            .arg("run")
+            .arg("--state-dir")
+            .arg(directory.path().join("state"))
+            .args(["--url", "http://127.0.0.1:1/", "--", command])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{command}: {said}");
+        assert!(said.contains("is FATAL"), "{command}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn signals_are_forwarded_and_the_shutdown_is_orderly() {
     let directory = tempdir().unwrap();

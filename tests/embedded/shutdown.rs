@@ -152,6 +152,25 @@ fn two_watchdogs_never_supervise_the_same_programs() {
         "{}",
         end.err
     );
+    // whatever the file is called, and wherever the second one keeps its state
+    std::os::unix::fs::symlink("httpok.toml", stage.dir().join("link.toml")).unwrap();
+    for words in [
+        &["--config", "link.toml"][..],
+        &["--config", "httpok.toml", "--state-dir", "elsewhere"],
+    ] {
+        let words = [&["watch"], words].concat();
+        let end = crate::program::Program::start(&mut stage.httpok(&words)).wait();
+        assert_eq!(end.status.code(), Some(1), "{words:?}: {}", end.err);
+        let reason = end.err.find("watches this configuration; waiting");
+        let trouble = end.err.find("another watchdog of this configuration runs");
+        assert!(
+            reason.is_some() && reason < trouble,
+            "{words:?}: {}",
+            end.err
+        );
+        assert!(!end.err.contains("control"), "{words:?}: {}", end.err);
+    }
+    assert_eq!(stage.pids("web"), [pid]);
     // another file is another watchdog, with a program of the same name and the same state directory
     let text = [
         QUICK,

@@ -1,5 +1,7 @@
 //! Finds the watchdogs to talk to: one socket, or all in a state directory.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ChosenArgs, RemoteArgs, WatchdogArgs};
@@ -11,6 +13,9 @@ use crate::daemon::control::remote::Remote;
 use crate::daemon::{NotifierStatus, state_dir};
 use crate::health::{Process, Snapshot};
 use crate::secret::Secret;
+
+/// No file with a key is longer, in bytes.
+const LONGEST_KEY: u64 = 64 << 10;
 
 /// A watchdog that answers.
 #[derive(Debug)]
@@ -103,10 +108,29 @@ pub fn watchdog_targets(
         }
         (None, None) => {
             let dir = directory(place.config.as_deref(), place.state_dir.as_deref(), env)?;
-            let sockets = client::sockets(&dir).into_iter().map(ControlTarget::Socket);
+            let sockets = client::sockets(&dir).map_err(|why| unreadable(&dir, &why))?;
+            let sockets = sockets.into_iter().map(ControlTarget::Socket);
             (sockets.collect(), dir.display().to_string())
         }
     })
+}
+
+/// It may come through a pipe.
+fn read_key(file: &Path) -> io::Result<String> {
+    let mut key = String::new();
+    let file = File::open(file)?;
+    file.take(LONGEST_KEY).read_to_string(&mut key)?;
+    Ok(key)
+}
+
+fn unreadable(dir: &Path, why: &io::Error) -> String {
+    let dir = dir.display();
+    match why.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "cannot read {dir}: permission denied: only the watchdog's own user and root may talk to it"
+        ),
+        _ => format!("cannot read {dir}: {why}"),
+    }
 }
 
 /// The watchdog at `url`, with its key.
@@ -117,7 +141,7 @@ pub fn remote(url: &str, access: &RemoteArgs) -> Result<Remote, String> {
         ));
     }
     let key = match &access.key_file {
-        Some(file) => std::fs::read_to_string(file)
+        Some(file) => read_key(file)
             .map_err(|why| format!("cannot read the key in {}: {why}", file.display()))?,
         None => String::new(),
     };

@@ -26,7 +26,7 @@ impl ExplainSource {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
         let dir = directory(config, state_dir, env)?;
-        for socket in client::sockets(&dir) {
+        for socket in client::sockets(&dir).unwrap_or_default() {
             // a watchdog that does not answer has written, or will, what it can
             let _ = client::ask(&ControlTarget::Socket(socket), ControlCommand::Flush);
         }

@@ -32,9 +32,9 @@ impl From<io::Error> for ClientError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Self::Nobody,
-            io::ErrorKind::PermissionDenied => {
-                Self::Trouble("only its own user and root may talk to it".to_owned())
-            }
+            io::ErrorKind::PermissionDenied => Self::Trouble(
+                "permission denied: only its own user and root may talk to it".to_owned(),
+            ),
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 Self::Trouble(format!("it did not answer within {} s", DEADLINE.as_secs()))
             }
@@ -98,10 +98,17 @@ fn ask_socket(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientEr
     }
 }
 
-/// The control sockets in `dir`, by name. Whether a watchdog answers there is not known.
-pub fn sockets(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+/// The control sockets in `dir`, by name; none where it does not exist. Whether a watchdog answers there is not known.
+///
+/// # Errors
+/// That the directory cannot be read.
+pub fn sockets(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let mut found: Vec<_> = entries
+        .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -109,5 +116,5 @@ pub fn sockets(dir: &Path) -> Vec<PathBuf> {
         })
         .collect();
     found.sort();
-    found
+    Ok(found)
 }

@@ -55,7 +55,8 @@ impl Control {
     /// The socket of the watchdog `key` in `dir`. When it cannot be opened, that is said and it is tried again.
     /// Needs a runtime.
     pub fn open(dir: &Path, key: &str, logger: &Logger, events: EventBus) -> Self {
-        socket::sweep(&client::sockets(dir));
+        // a directory that cannot be read is reported when its socket is opened
+        socket::sweep(&client::sockets(dir).unwrap_or_default());
         let path = path(dir, key);
         let (sender, requests) = mpsc::channel(WAITING);
         let server = tokio::spawn(keep_serving(path, (sender, events), logger.clone()));

@@ -63,7 +63,7 @@ impl Remote {
         let (status, body) = self.post_blocking("control", line)?;
         match serde_json::from_slice::<ReplyLine>(&body) {
             Ok(reply) => Ok(reply.answer),
-            Err(_) => Err(ClientError::Trouble(refusal(status, &body))),
+            Err(_) => Err(ClientError::Trouble(self.refusal(status, &body))),
         }
     }
 
@@ -80,7 +80,24 @@ impl Remote {
         let (status, body) = self.post_blocking(&format!("heartbeat/{name}"), body.into_bytes())?;
         match serde_json::from_slice(&body) {
             Ok(reply) if status == 200 => Ok(reply),
-            _ => Err(ClientError::Trouble(refusal(status, &body))),
+            _ => Err(ClientError::Trouble(self.refusal(status, &body))),
+        }
+    }
+
+    /// What an answer that is not the protocol's means.
+    fn refusal(&self, status: u16, body: &[u8]) -> String {
+        let why = serde_json::from_slice::<serde_json::Value>(body).ok();
+        let why = why.and_then(|why| Some(why.get("error")?.as_str()?.to_owned()));
+        match (status, why) {
+            (401, _) if self.key.expose().is_empty() => {
+                "it needs a key: give one of its api_keys in a file with --key-file".to_owned()
+            }
+            (401, _) => "the key is not one of its api_keys".to_owned(),
+            (_, Some(why)) => why,
+            (status, None) => {
+                let status = values::status(status);
+                format!("status {status}: is it httpok, and does [serve] of it listen there?")
+            }
         }
     }
 
@@ -143,7 +160,7 @@ impl Remote {
         }
         match status {
             200 => Ok(()),
-            status => Err(ClientError::Trouble(refusal(status, &body))),
+            status => Err(ClientError::Trouble(self.refusal(status, &body))),
         }
     }
 
@@ -199,19 +216,5 @@ impl Remote {
             .map_err(|why| trouble(format!("cannot connect: {why}")))?;
         let answer = request.send(connection).await;
         answer.map_err(|why| trouble(why.to_string()))
-    }
-}
-
-/// What an answer that is not the protocol's means.
-fn refusal(status: u16, body: &[u8]) -> String {
-    let why = serde_json::from_slice::<serde_json::Value>(body).ok();
-    let why = why.and_then(|why| Some(why.get("error")?.as_str()?.to_owned()));
-    match (status, why) {
-        (401, _) => "the key is not one of its api_keys".to_owned(),
-        (_, Some(why)) => why,
-        (status, None) => {
-            let status = values::status(status);
-            format!("status {status}: is it httpok, and does [serve] of it listen there?")
-        }
     }
 }

@@ -13,6 +13,7 @@ mod shutdown;
 mod startup;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Watchdog {
     fixed: FixedKeys,
     sd_notify: SdNotify,
     control: Control,
+    /// The configuration file, when there is one.
+    config: Option<PathBuf>,
     /// Manual restarts of which it is not known yet whether they can be done, and their requesters.
     restarts: Vec<(String, PendingRequest)>,
     serving: Serving,
@@ -106,10 +109,6 @@ impl Watchdog {
         let clock = Clock::start();
         let once = matches!(ticks, Ticks::Once(_));
         let events = EventBus::default();
-        let control = match once {
-            true => Control::closed(),
-            false => Control::open(&parts.state_dir, &parts.key, &logger, events.clone()),
-        };
         let fixed = FixedKeys {
             state_dir: parts.state_dir.clone(),
             journal: parts.journal.clone(),
@@ -174,7 +173,9 @@ impl Watchdog {
             reloader: Reloader::new(reload),
             fixed,
             sd_notify: SdNotify::default(),
-            control,
+            // opened by the run that has the lock
+            control: Control::closed(),
+            config: parts.config,
             serving,
             events,
             journal,
@@ -237,8 +238,8 @@ impl Watchdog {
                 }
             }
         };
-        let _lock = match started {
-            Ok(lock) => lock,
+        let _locks = match started {
+            Ok(locks) => locks,
             Err(why) => return Ending::CannotBegin(why),
         };
         self.ticks.set(&self.due);
@@ -325,8 +326,13 @@ impl Watchdog {
     }
 
     /// Takes over what an earlier run left, and begins the programs.
-    async fn start(&mut self) -> Result<Option<RunLock>, String> {
-        let lock = self.lock_run().await?;
+    async fn start(&mut self) -> Result<Vec<RunLock>, String> {
+        let locks = self.lock_run().await?;
+        if !self.once {
+            let key = &self.executor.intents.owner().watchdog;
+            let (logger, events) = (&self.executor.logger, self.events.clone());
+            self.control = Control::open(&self.fixed.state_dir, key, logger, events);
+        }
         self.begin_serving()?;
         self.begin_programs().await?;
         self.remember().await;
@@ -336,25 +342,59 @@ impl Watchdog {
         self.close_removed();
         self.keep_maintenance();
         self.recover().await;
-        Ok(lock)
+        Ok(locks)
     }
 
-    /// Sees to it that no other run of this watchdog goes on. supervisord sees to that itself, and a listener has to
-    /// listen in any case; without a state directory nothing can be locked.
-    async fn lock_run(&self) -> Result<Option<RunLock>, String> {
+    /// Sees to it that no other run of this watchdog goes on: none of its configuration file, and none of its state
+    /// directory. supervisord sees to that itself, and a listener has to listen in any case; where nothing can be
+    /// locked, it watches all the same. One tick starts no program, and may run beside the watchdog of its file that has
+    /// another state directory.
+    async fn lock_run(&self) -> Result<Vec<RunLock>, String> {
+        let is_listener = self.ticks.is_listener();
         let key = &self.executor.intents.owner().watchdog;
-        let patience = match self.ticks.is_listener() {
-            true => Duration::ZERO,
-            false => LOCK_WITHIN,
+        let patience = if is_listener {
+            Duration::ZERO
+        } else {
+            LOCK_WITHIN
         };
-        match RunLock::acquire(&self.fixed.state_dir, key, patience).await {
-            Ok(lock) => Ok(Some(lock)),
-            Err(why @ LockError::Held(_)) if !self.ticks.is_listener() => Err(why.to_string()),
-            Err(why) => {
-                self.executor.logger.trouble(&format!("httpok: {why}"));
-                Ok(None)
+        let logger = &self.executor.logger;
+        let waiting = |pid: Option<u32>| {
+            let pid = pid.map_or_else(
+                || "another process".to_owned(),
+                |pid| format!("process {pid}"),
+            );
+            logger.trouble(&format!(
+                "httpok: {pid} watches this configuration; waiting {} s for its end",
+                LOCK_WITHIN.as_secs()
+            ));
+        };
+        let mut locks = Vec::new();
+        let file = self
+            .config
+            .as_deref()
+            .filter(|_| !is_listener && !self.once);
+        let of_file = match file {
+            Some(file) => Some(RunLock::of_file(file, patience, waiting).await),
+            None => None,
+        };
+        let of_run = match &of_file {
+            Some(Err(LockError::Held(_))) => None,
+            _ => Some(RunLock::acquire(&self.fixed.state_dir, key, patience, waiting).await),
+        };
+        for lock in of_file.into_iter().chain(of_run) {
+            match lock {
+                Ok(lock) => locks.push(lock),
+                Err(why @ LockError::Held(_)) if !is_listener => {
+                    let reload = match file {
+                        Some(_) => ", or make it read its file again with httpok reload",
+                        None => "",
+                    };
+                    return Err(format!("{why}{reload}"));
+                }
+                Err(why) => logger.trouble(&format!("httpok: {why}")),
             }
         }
+        Ok(locks)
     }
 
     /// Says which checks are to be probed more often than supervisord's ticks come: nobody else would.

@@ -9,6 +9,11 @@ use super::trouble::{find, plain, system_error};
 use crate::health::{Certificate, Phase, Reason, Trouble};
 use crate::net::trouble::of_io;
 
+/// How one certificate is trusted.
+const SELF_SIGNED: &str = "certificate is self-signed: to trust it as it is, give it with --cacert FILE, or in a file with cacert";
+const AUTHORITY: &str = "certificate is an authority's, not a server's: to trust it as it is, give it with --cacert FILE, or in a file with \
+                         cacert";
+
 /// The error that a TLS handshake ended with.
 pub fn of_handshake(error: &io::Error) -> Trouble {
     match find::<rustls::Error>(error) {
@@ -49,6 +54,7 @@ pub fn of_distrust(error: &rustls::Error, chain: &[Certificate], host: &str) -> 
             let detail = format!("certificate is not for {host:?} but for {names}");
             trouble(Reason::TlsName, detail)
         }
+        Fault::UnknownIssuer if is_self_signed(leaf) => untrusted(SELF_SIGNED.to_owned()),
         Fault::UnknownIssuer => untrusted(format!(
             "certificate is issued by an unknown authority{issued_by}"
         )),
@@ -56,9 +62,9 @@ pub fn of_distrust(error: &rustls::Error, chain: &[Certificate], host: &str) -> 
             "certificate is not signed by its issuer{issued_by}"
         )),
         Fault::Revoked => untrusted("certificate is revoked".to_owned()),
-        Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => untrusted(
-            "certificate is not for servers (its extended key usage says so)".to_owned(),
-        ),
+        Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => {
+            untrusted("certificate is not for servers (its extended key usage says so)".to_owned())
+        }
         Fault::UnhandledCriticalExtension => limit("a critical extension"),
         Fault::BadEncoding => match leaf {
             // it can be read, but not by the TLS library
@@ -67,16 +73,29 @@ pub fn of_distrust(error: &rustls::Error, chain: &[Certificate], host: &str) -> 
         },
         other => match format!("{other:?}") {
             text if text.contains("CaUsedAsEndEntity") => untrusted(
-                "certificate is an authority's, not a server's: give it as cacert to trust it as it is"
-                    .to_owned(),
+                match is_self_signed(leaf) {
+                    true => SELF_SIGNED,
+                    false => AUTHORITY,
+                }
+                .to_owned(),
             ),
             text if text.contains("UnsupportedSignature") => {
                 limit("the signature algorithm of a certificate")
             }
-            text if text.contains("UnsupportedCertVersion") => limit("a certificate of X.509 before version 3"),
-            text => untrusted(format!("certificate is not accepted: {}", spaced(innermost(&text)))),
+            text if text.contains("UnsupportedCertVersion") => {
+                limit("a certificate of X.509 before version 3")
+            }
+            text => untrusted(format!(
+                "certificate is not accepted: {}",
+                spaced(innermost(&text))
+            )),
         },
     }
+}
+
+/// Whether it names itself as its issuer.
+fn is_self_signed(leaf: Option<&Certificate>) -> bool {
+    leaf.is_some_and(|leaf| leaf.subject == leaf.issuer)
 }
 
 /// The certificate that ended at `not_after` if that is known, or else the first that is over.
@@ -265,11 +284,7 @@ mod tests {
                 Reason::TlsUntrusted,
                 "certificate is issued by an unknown authority, \"CN=i\"",
             ),
-            (
-                other("CaUsedAsEndEntity"),
-                Reason::TlsUntrusted,
-                "certificate is an authority's, not a server's: give it as cacert to trust it as it is",
-            ),
+            (other("CaUsedAsEndEntity"), Reason::TlsUntrusted, AUTHORITY),
             (
                 other("UnsupportedCertVersion"),
                 Reason::Config,
@@ -278,6 +293,12 @@ mod tests {
         ] {
             let trouble = of_distrust(&fault.into(), &chain, "h");
             assert_eq!((trouble.reason, trouble.detail.as_str()), (reason, detail));
+        }
+        let own = [certificate("CN=i", i64::MAX)];
+        for fault in [CertificateError::UnknownIssuer, other("CaUsedAsEndEntity")] {
+            let trouble = of_distrust(&fault.into(), &own, "h");
+            assert_eq!(trouble.reason, Reason::TlsUntrusted);
+            assert_eq!(trouble.detail, SELF_SIGNED);
         }
         let alone = of_distrust(&CertificateError::Expired.into(), &[], "h");
         assert_eq!(alone.detail, "certificate expired");

@@ -104,9 +104,10 @@ impl ProgramStatus {
             UnitState::Fatal {
                 why: StartFailure::Spawn(_),
             } => Some(126),
+            // given up: no success, even where each try ended with 0
             UnitState::Fatal {
                 why: StartFailure::Quick(exit),
-            } => Some(exit.map_or(1, ProcessExit::code)),
+            } => Some(exit.map_or(1, |exit| exit.code().max(1))),
             UnitState::Stopped => self.last.map(ProcessExit::code),
             UnitState::Spawning { .. }
             | UnitState::Starting { .. }
