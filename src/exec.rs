@@ -127,7 +127,7 @@ pub enum ExecError {
     #[error("cannot run \"{program}\": {source}")]
     Spawn { program: String, source: io::Error },
     /// It was killed at the deadline.
-    #[error("killed after {}s", after.as_secs_f32())]
+    #[error("killed after {}s", after.as_millis() as f64 / 1000.0)]
     TimedOut {
         /// The deadline it was given.
         after: Duration,

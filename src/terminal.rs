@@ -65,14 +65,18 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// Columns and rows of a terminal that does not say how many it has.
+const USUAL: (usize, usize) = (80, 24);
+
 /// Columns and rows of the terminal that `stream` is; nothing when it is not one.
 pub fn size<S: AsFd + IsTerminal>(stream: &S) -> Option<(usize, usize)> {
     if !stream.is_terminal() {
         return None;
     }
     let (columns, rows) = terminal_size::terminal_size_of(stream)?;
-    // a terminal that does not know its size says 0
-    (columns.0 > 0).then(|| (usize::from(columns.0).max(NARROWEST), usize::from(rows.0)))
+    // one that does not know its size, such as a serial line, says 0
+    let or = |known: u16, usual| if known > 0 { usize::from(known) } else { usual };
+    Some((or(columns.0, USUAL.0).max(NARROWEST), or(rows.0, USUAL.1)))
 }
 
 /// Date (`2026-05-01`) and time of day (`03:12:04`) of `time` where the machine is.

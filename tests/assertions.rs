@@ -322,6 +322,10 @@ const JSON: &[Row] = &[
     (r#"jsonpath "$.huge" == 18446744073709551616"#, false, "1.8446744073709552e+19, which cannot be compared exactly beyond 64 bits"),
     (r#"jsonpath "$.huge" != 18446744073709551617"#, false, "1.8446744073709552e+19, which cannot be compared exactly beyond 64 bits"),
     (r#"jsonpath "$.huge" > 5"#, true, "1.8446744073709552e+19"),
+    // one rule for all queries: digits that were lost do not decide
+    (r#"jsonpath "$.huge" == 1.8446744073709552e19"#, true, "1.8446744073709552e+19"),
+    (r#"jsonpath "$.huge" in 0-99999999999999999999"#, true, "1.8446744073709552e+19"),
+    (r#"jsonpath "$.huge" in 18446744073709551616,1"#, false, "1.8446744073709552e+19"),
     (r#"jsonpath "$.halves" contains "a""#, false, "[0.5]"),
     (r#"jsonpath "$.hl" contains 1"#, true, "[1,1.8446744073709552e+19]"),
     (r#"jsonpath "$.hl" contains 18446744073709551617"#, false, "1.8446744073709552e+19, which cannot be compared exactly beyond 64 bits"),
@@ -390,6 +394,7 @@ http_requests_total{method="post",code="400"}    3 1395066363000
 # a comment
 msdos_file_access_time_seconds{path="C:\\DIR\\FILE.TXT",error="Cannot find file:\n\"FILE.TXT\""} 1.458255915e9
 metric_without_timestamp_and_labels 12.47
+big 18446744073709551617
 something_weird{problem="division by zero"} +Inf -3982045
 rpc_duration_seconds{quantile="0.01",} 3102
 	tabbed	{ a = "1" , b = "{,}" }	2
@@ -418,6 +423,11 @@ const METRICS: &[Row] = &[
     (r#"metric msdos_file_access_time_seconds{error="Cannot find file:\n\"FILE.TXT\""} > 0"#, true, "1458255915"),
     ("metric metric_without_timestamp_and_labels == 12.47", true, "12.47"),
     ("metric something_weird > 1000000", true, "inf"),
+    ("metric big == 18446744073709551617", false, "1.8446744073709552e19, which cannot be compared exactly beyond 53 bits"),
+    ("metric big != 18446744073709551617", false, "1.8446744073709552e19, which cannot be compared exactly beyond 53 bits"),
+    ("metric big == 1.8446744073709552e19", true, "1.8446744073709552e19"),
+    ("metric big in 0-99999999999999999999", true, "1.8446744073709552e19"),
+    ("metric big > 5", true, "1.8446744073709552e19"),
     ("metric rpc_duration_seconds{quantile='0.01'} < 1h", true, "3102"),
     ("metric rpc_duration_seconds{} > 1m", true, "3102"),
     ("metric tabbed{b='{,}',a='1'} == 2", true, "2"),
@@ -425,8 +435,8 @@ const METRICS: &[Row] = &[
     ("metric up not < 1", false, "NaN, which compares with nothing"),
     ("metric process_resident_memory_bytes < 2GiB", true, "150000000"),
     ("metric process_resident_memory_bytes < 100MiB", false, "150000000"),
-    ("metric broken exists", false, "line 16 is not a sample of broken"),
-    ("metric broken not exists", false, "line 16 is not a sample of broken"),
+    ("metric broken exists", false, "line 17 is not a sample of broken"),
+    ("metric broken not exists", false, "line 17 is not a sample of broken"),
 ];
 
 #[test]

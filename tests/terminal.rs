@@ -216,9 +216,12 @@ fn status_fits_the_terminal_and_degraded_is_yellow() {
         (120, &all[..]),
         (200, &all[..]),
         (40, &all[..2]),
+        // a terminal that does not say how wide it is
+        (0, &all[..2]),
     ] {
         let words = ["status", "--config", &config];
         let (status, text) = Terminal::start(httpok(&words), columns, 50).end();
+        let columns = if columns == 0 { 80 } else { columns };
         assert_eq!(status.code(), Some(0));
         let seen = plain(&text);
         assert_fits(&seen, columns.into());

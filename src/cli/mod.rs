@@ -82,6 +82,12 @@ fn run_command(command: CliCommand) -> Exit {
             let read = move || watch::settings(&args, &env, Path::exists);
             match read() {
                 Ok((settings, options)) => {
+                    if !options.left_out.is_empty() {
+                        say::err(&format!(
+                            "httpok watch: --once supervises no program, and leaves out the checks that restart one: {}",
+                            options.left_out.join(", ")
+                        ));
+                    }
                     // what is wrong at a reload goes to logs and to the control socket: without escape codes
                     let again: handover::SettingsFile = std::sync::Arc::new(move || match read() {
                         Ok((settings, _)) => Ok(settings),

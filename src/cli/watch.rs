@@ -12,7 +12,7 @@ use crate::config::{
     settings::{CheckSettings, Settings},
     supervisor::{SupervisorSettings, supervisord_url},
 };
-use crate::health::{Fails, Policy};
+use crate::health::{Backend, Fails, Policy};
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::spec::{MailSpec, MailVia};
 use crate::secret::Secret;
@@ -28,6 +28,8 @@ pub struct WatchOptions {
     pub once: bool,
     /// Which watchdog this is: its configuration file, or what it asks.
     pub name: String,
+    /// Checks of the file that one tick leaves out, because they restart programs of the file.
+    pub left_out: Vec<String>,
     /// Its configuration file, if it has one.
     pub config: Option<PathBuf>,
 }
@@ -62,12 +64,39 @@ pub fn settings(
     if let Some(file) = &args.journal {
         settings.journal = Some(file.clone());
     }
+    let left_out = match args.once {
+        true => leave_out_programs(&mut settings)?,
+        false => Vec::new(),
+    };
     let options = WatchOptions {
+        left_out,
         once: args.once,
         name: name(args, &settings),
         config: args.config.clone(),
     };
     Ok((settings, options))
+}
+
+/// Leaves out the checks that restart programs of the file: one tick neither starts nor supervises these, so that their
+/// checks would say that they are down. Returns their names.
+///
+/// # Errors
+/// That no check is left.
+fn leave_out_programs(settings: &mut Settings) -> Result<Vec<String>, String> {
+    let default = settings.supervisor.default;
+    let is_of_program = |check: &CheckSettings| {
+        let mut targets = check.restart.iter();
+        targets.any(|target| target.backend.unwrap_or(default) == Backend::Embedded)
+    };
+    let left_out = settings.checks.extract_if(.., |check| is_of_program(check));
+    let left_out: Vec<_> = left_out.map(|check| check.name).collect();
+    if settings.checks.is_empty() && !left_out.is_empty() {
+        return Err(usage(
+            "--once supervises no program, and every check of the file restarts one: httpok check --config probes them all"
+                .to_owned(),
+        ));
+    }
+    Ok(left_out)
 }
 
 /// Which watchdog this is: its configuration file, or what it asks.

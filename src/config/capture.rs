@@ -7,10 +7,12 @@ use crate::action::spec::{CaptureSpec, Dumper};
 /// More core files than any disk holds.
 const MOST: u32 = 10_000;
 
-/// The evidence that `[check.capture]` asks for; `None` without that table.
+/// The evidence that `[check.capture]` asks for: the cheap kinds without that table, and none (`None`) with `keep = 0`.
 pub fn read_capture(table: &TomlTable<'_>) -> Option<CaptureSpec> {
-    let table = table.table("capture")?;
     let usual = CaptureSpec::default();
+    let Some(table) = table.table("capture") else {
+        return Some(usual);
+    };
     let cores = table.read("cores", TomlValue::path);
     let gcore = table.read("gcore", TomlValue::some_text);
     let read = CaptureSpec {
@@ -27,7 +29,7 @@ pub fn read_capture(table: &TomlTable<'_>) -> Option<CaptureSpec> {
             .read("timeout", TomlValue::some_duration)
             .unwrap_or(usual.timeout),
         keep: table
-            .read("keep", |value| value.count(1, MOST))
+            .read("keep", |value| value.count(0, MOST))
             .unwrap_or(usual.keep),
         max_bytes: table
             .read("max_bytes", TomlValue::size)
@@ -38,5 +40,5 @@ pub fn read_capture(table: &TomlTable<'_>) -> Option<CaptureSpec> {
         ..usual
     };
     table.finish();
-    Some(read)
+    (read.keep > 0).then_some(read)
 }

@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(messages[3], "a substitution has no end");
         assert!(!format!("{invalid:?}").contains("hush"));
         let invalid = fill("${file:.}", dir.path()).expect_err("a directory");
-        assert!(invalid[0].message.contains("not a regular file"));
+        assert!(invalid[0].message.contains("a directory, not a file"));
     }
 
     #[test]

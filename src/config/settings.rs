@@ -94,7 +94,7 @@ pub struct CheckSettings {
     pub requires: Vec<String>,
     /// Say what would be done and touch nothing.
     pub dry_run: bool,
-    /// Evidence before a restart.
+    /// Evidence before a restart; `None` keeps none.
     pub capture: Option<CaptureSpec>,
     /// What the program is asked once after each start.
     pub warmup: Option<Box<HttpSpec>>,
@@ -116,7 +116,7 @@ impl CheckSettings {
             start_stopped: false,
             requires: Vec::new(),
             dry_run: false,
-            capture: None,
+            capture: Some(CaptureSpec::default()),
             warmup: None,
         }
     }

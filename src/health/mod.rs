@@ -74,7 +74,7 @@ pub use snapshot::{
 };
 pub use step::{ActionStep, CallError, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;
-pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted};
+pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted, seconds};
 pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};
 pub use warmup::{WarmUp, Warmed};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::gate::Gate;
 use super::moment::Moment;
 use super::process::{Backend, ProcessName, ProcessState};
-use super::text::bound;
+use super::text::{bound, seconds};
 
 /// One step of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +142,11 @@ pub struct Capture {
     pub files: Vec<(String, u64)>,
 }
 
+impl Capture {
+    /// What makes a core as the original does.
+    pub const ORIGINAL: &str = "gcore";
+}
+
 /// Why a supervisor did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -231,7 +236,7 @@ impl fmt::Display for CallError {
             Self::Fault { code, text } => write!(f, "fault {code}: {text}"),
             Self::Unauthorized { detail } => write!(f, "not authorized: {detail}"),
             Self::Unreachable { detail } | Self::Malformed { detail } => f.write_str(detail),
-            Self::TimedOut { after } => write!(f, "no answer within {}s", after.as_secs_f32()),
+            Self::TimedOut { after } => write!(f, "no answer within {}s", seconds(*after)),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! is cut where it becomes a fact, so that nothing behind it (memory, store, log, mail) needs a bound of its own.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 /// The most that is kept of one text from outside, in bytes.
 pub const TEXT_MAX: usize = 1024;
@@ -47,9 +48,21 @@ pub fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &st
     }
 }
 
+/// `span` in seconds for a person: what is left of a deadline has nanoseconds.
+pub fn seconds(span: Duration) -> f64 {
+    span.as_millis() as f64 / 1000.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_are_shown_to_the_millisecond() {
+        for (nanos, shown) in [(1_960_280_912, "1.96"), (2_000_000_000, "2"), (999, "0")] {
+            assert_eq!(seconds(Duration::from_nanos(nanos)).to_string(), shown);
+        }
+    }
 
     #[test]
     fn counts_agree_with_their_nouns() {

@@ -40,30 +40,45 @@ impl CommandNotifier {
     }
 }
 
+/// The variables of a command, without `HTTPOK_`: where in the report each is, and what it says.
+pub const VARIABLES: [(&str, &str, &str); 12] = [
+    ("KIND", "/kind", "What it is: one of the kinds above."),
+    ("CHECK", "/check", "The name of the check."),
+    ("HOST", "/host", "The host of the watchdog."),
+    ("URL", "/url", "What the check asks, without its password."),
+    ("AT", "/at", "When it was decided, as RFC 3339 in UTC."),
+    ("SINCE", "/incident/since", "When the first fail was."),
+    (
+        "INCIDENT",
+        "/incident/id",
+        "The incident: the same in all reports of it.",
+    ),
+    (
+        "ATTEMPTS",
+        "/incident/attempts",
+        "How often a restart was tried in it.",
+    ),
+    ("NUMBER", "/number", "Counts the reports of an incident."),
+    ("SUBJECT", "/subject", "The report in one line."),
+    (
+        "REASON",
+        "/seen/reason",
+        "Why the last probe failed, in one word.",
+    ),
+    ("DETAIL", "/seen/detail", "The same in a sentence."),
+];
+
 /// The main words of a report.
 fn environment(message: &Notification) -> Vec<(String, String)> {
-    [
-        ("KIND", "/kind"),
-        ("CHECK", "/check"),
-        ("HOST", "/host"),
-        ("URL", "/url"),
-        ("AT", "/at"),
-        ("SINCE", "/incident/since"),
-        ("INCIDENT", "/incident/id"),
-        ("ATTEMPTS", "/incident/attempts"),
-        ("NUMBER", "/number"),
-        ("SUBJECT", "/subject"),
-        ("REASON", "/seen/reason"),
-        ("DETAIL", "/seen/detail"),
-    ]
-    .into_iter()
-    .map(|(word, pointer)| {
-        let value = match message.event.pointer(pointer) {
-            Some(Value::String(text)) => text.replace('\0', ""),
-            Some(Value::Null) | None => String::new(),
-            Some(other) => other.to_string(),
-        };
-        (format!("HTTPOK_{word}"), value)
-    })
-    .collect()
+    VARIABLES
+        .into_iter()
+        .map(|(word, pointer, _)| {
+            let value = match message.event.pointer(pointer) {
+                Some(Value::String(text)) => text.replace('\0', ""),
+                Some(Value::Null) | None => String::new(),
+                Some(other) => other.to_string(),
+            };
+            (format!("HTTPOK_{word}"), value)
+        })
+        .collect()
 }

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use crate::exec::{self, Command, CommandLine, ExecError, Finished, Receipt};
+use crate::health::seconds;
 
 use super::message::DeliveryError;
 use super::text::brief;
@@ -61,7 +62,7 @@ pub(super) async fn hand_over(what: &str, command: &Command) -> Result<(), Deliv
             stderr,
         }) => {
             let error_text = error_text(&stderr.text(), &stdout.text());
-            let after = after.as_secs_f32();
+            let after = seconds(after);
             Err(DeliveryError::Temporary(format!(
                 "{what} was killed: not done within {after} s{error_text}"
             )))

@@ -128,7 +128,11 @@ pub fn lines(step: &Step) -> Vec<String> {
             exception(error)
         )],
         ActionStep::Skipped(skip) => vec![skipped(&name, skip)],
-        ActionStep::Captured(capture) => captured(&name, capture),
+        ActionStep::Captured(capture) if capture.what == Capture::ORIGINAL => {
+            captured(&name, capture)
+        }
+        // the original keeps no other evidence
+        ActionStep::Captured(_) => vec![],
         ActionStep::Restarting { .. } => vec![format!("{name} is in RUNNING state, restarting")],
         ActionStep::Starting { state } => vec![format!("{name} is in {state} state, starting")],
         ActionStep::Resumed { state } => vec![format!(

@@ -25,5 +25,6 @@ pub mod view;
 
 mod server;
 
+pub use http::described_paths;
 pub use server::Server;
 pub use tls::{ServeError, ServeSetup};

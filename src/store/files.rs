@@ -46,6 +46,10 @@ pub(super) fn identity(path: &Path) -> io::Result<FileIdentity> {
 /// The bytes that may still be written in `dir`, if that is known.
 pub(super) fn free(dir: &Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(dir).ok()?;
+    // such as /proc: no disk, and so none that is full
+    if stat.blocks() == 0 {
+        return None;
+    }
     Some(stat.blocks_available() as u64 * stat.fragment_size() as u64)
 }
 

@@ -310,7 +310,7 @@ fn the_schema_agrees_with_the_reader() {
         "name = \"a\"\nurl = \"http://h/\"\nverdicts = [{ when = \"status == 401\", is = \"meh\" }]\n",
         "name = \"a\"\nurl = \"http://h/\"\nbackoff = { factor = 0.5 }\n",
         "name = \"a\"\nurl = \"http://h/\"\nheaders = { A = 1 }\n",
-        "name = \"a\"\nurl = \"http://h/\"\n[check.capture]\nkeep = 0\n",
+        "name = \"a\"\nurl = \"http://h/\"\n[check.capture]\nkeep = -1\n",
     ] {
         files.insert(format!("[[check]]\n{invalid}"), false);
     }

@@ -197,6 +197,19 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(settings.max_concurrent_restarts, 1);
 }
 
+#[test]
+fn cheap_evidence_is_kept_without_a_table_and_none_with_keep_0() {
+    for (table, kept) in [
+        ("", Some(CaptureSpec::default())),
+        ("[check.capture]", Some(CaptureSpec::default())),
+        ("[check.capture]\nkeep = 0\nrun = [\"ps\"]", None),
+    ] {
+        let settings = parse(&file(table, ""), "x", &env).unwrap_or_else(|f| panic!("{f}"));
+        assert_eq!(settings.checks[0].capture, kept, "{table}");
+    }
+    assert_eq!(CaptureSpec::default().core, None, "a core is not cheap");
+}
+
 /// The HTTP request that `probe` is.
 fn http_of(probe: &ProbeSpec) -> &HttpSpec {
     match probe {

@@ -128,7 +128,7 @@ const CHECK_FAULTS: &[Rule] = &[
     ("act_on = [\"refuse\"]", (4, 11), "act_on[0]", "\"refuse\" is not a reason", "\"refused\""),
     ("act_on = [\"no_fds\"]", (4, 11), "act_on[0]", "the watchdog's own", "leave"),
     ("act_on = []", (4, 10), "act_on", "nothing to act on", "dry_run"),
-    ("[check.capture]\nkeep = 0", (5, 8), "capture.keep", "out of range", "from 1"),
+    ("[check.capture]\nkeep = 10001", (5, 8), "capture.keep", "out of range", "from 0"),
     ("[check.capture]\nrun = [[]]", (5, 8), "capture.run[0]", "no words", "ss"),
     ("[check.capture]\nrun = [[\"gstack\", \"{pdi}\"]]",
         (5, 20), "capture.run[0][1]", "\"{pdi}\" is not a placeholder", "\"{pid}\""),

@@ -217,6 +217,22 @@ fn gcore_gets_a_path_and_a_pid_and_no_shell_reads_a_name() {
     assert!(!stage.dir().join("x").exists());
 }
 
+/// The original kept none: what is printed and mailed stays the same, byte for byte.
+#[test]
+fn cheap_evidence_is_kept_and_neither_printed_nor_mailed() {
+    let stage = Stage::with(WEB);
+    let end = stage.one_tick(&words(&["-m", "a@b", "-s", "DIR/sendmail"]));
+    assert_eq!(end.err, format!("{RESTARTED}Mailed:\n\n{MAIL}\n"));
+    let files = fs::read_dir(stage.dir().join("state/evidence")).unwrap();
+    let names: Vec<_> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        matches!(&names[..], [name] if name.contains("web") && name.ends_with(".txt")),
+        "{names:?}"
+    );
+}
+
 #[test]
 fn no_core_without_a_directory() {
     let stage = Stage::with(WEB);

@@ -44,6 +44,21 @@ fn hung_or_failed_program_is_restarted_with_evidence_and_a_report() {
         .output()
         .unwrap();
     assert_ne!(kept.stdout, b"", "what was seen is kept");
+    // without a table, too: what is cheap
+    let files = fs::read_dir(stage.dir().join("state/evidence")).unwrap();
+    let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let first = stage.pids("fails")[0];
+    let found: Vec<_> = texts
+        .filter(|text| text.contains(&format!("fails, pid {first}, ")))
+        .collect();
+    assert_eq!(found.len(), 1, "{}", watchdog.err.text());
+    for part in [
+        "==== facts",
+        &format!("/proc/{first}/status"),
+        "==== last lines",
+    ] {
+        assert!(found[0].contains(part), "{part}: {}", found[0]);
+    }
 }
 
 #[test]
@@ -180,4 +195,37 @@ fn watchdog_killed_during_a_restart_leaves_no_process_stopped() {
         });
         assert_eq!(stage.pids("slow"), [first, second], "{gone}");
     }
+}
+
+/// One tick supervises no program: what restarts one would be down for it, and no report may say so.
+#[test]
+fn once_leaves_out_the_checks_of_programs_and_says_so() {
+    let stage = Stage::new();
+    stage.site.answer("/web", || says("500 Oh", ""));
+    stage.site.answer("/other", || says("200 OK", ""));
+    let web = watched("web", ":", "", "");
+    let other = format!(
+        "[[check]]\nname = \"other\"\nurl = \"{}/other\"\n",
+        stage.site.origin()
+    );
+    stage.configure(&[QUICK, MAIL, &web, &other]);
+    let words = ["watch", "--once", "--config", "httpok.toml"];
+    let once = || crate::program::Program::start(&mut stage.httpok(&words)).wait();
+    let end = once();
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
+    let said = "leaves out the checks that restart one: web";
+    assert!(end.err.contains(said), "{}", end.err);
+    assert_eq!(
+        (stage.site.count("/web"), stage.site.count("/other")),
+        (0, 1)
+    );
+    stage.configure(&[QUICK, MAIL, &web]);
+    let end = once();
+    assert_eq!(end.status.code(), Some(3), "{}", end.err);
+    assert!(
+        end.err.contains("httpok check --config probes them all"),
+        "{}",
+        end.err
+    );
+    assert!(!stage.dir().join("mails").exists(), "no report");
 }

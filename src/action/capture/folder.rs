@@ -65,8 +65,11 @@ impl Folder {
         match free.checked_sub(self.min_free).filter(|room| *room > 0) {
             Some(room) => Ok(room.min(self.max_bytes)),
             None => Err(format!(
-                "only {} MiB are free for \"{dir}\", and {} MiB are to stay free",
-                free / MIB,
+                "{} free for \"{dir}\", and {} MiB are to stay free",
+                match free / MIB {
+                    0 => "less than 1 MiB is".to_owned(),
+                    free => format!("only {free} MiB are"),
+                },
                 self.min_free / MIB
             )),
         }

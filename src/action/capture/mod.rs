@@ -106,13 +106,18 @@ pub(super) async fn capture(
             ActionStep::Captured(found.into_capture()),
         );
     }
-    log.record(Some(name), ActionStep::Captured(evidence_file.to_capture()));
+    let written = evidence_file.to_capture();
+    let is_kept = written.failure.is_none();
+    log.record(Some(name), ActionStep::Captured(written));
     if let Some(dumper) = &spec.core {
         let begun = log.clock.now();
         let capture = core::capture(dumper, &subject, &folder, &stem, &deadline).await;
         log.note(begun, Some(name), ActionStep::Captured(capture));
     }
-    folder.prune(&stem).await;
+    // what could not be written displaces nothing
+    if is_kept || spec.core.is_some() {
+        folder.prune(&stem).await;
+    }
 }
 
 async fn collect(

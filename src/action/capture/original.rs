@@ -24,14 +24,14 @@ pub(super) async fn capture(
     deadline: &Deadline,
 ) -> Capture {
     let Some(Dumper::Command(gcore)) = &spec.core else {
-        return nothing("gcore", "no command makes a core".to_owned());
+        return nothing(Capture::ORIGINAL, "no command makes a core".to_owned());
     };
     let file = name.namespec().replace('/', "_");
     let staging = match Staging::new(dir) {
         Ok(staging) => Some(staging),
         // the command will say so
         Err(why) if why.kind() == io::ErrorKind::NotFound => None,
-        Err(why) => return nothing("gcore", why.to_string()),
+        Err(why) => return nothing(Capture::ORIGINAL, why.to_string()),
     };
     let prefix = match &staging {
         Some(staging) => staging.path(&file),
@@ -62,7 +62,7 @@ pub(super) async fn capture(
         Some(size)
     });
     Capture {
-        what: "gcore".to_owned(),
+        what: Capture::ORIGINAL.to_owned(),
         output: said(ran.stdout.text()),
         errors: said(ran.stderr.text()),
         failure: ran.failure,

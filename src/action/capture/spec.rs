@@ -32,6 +32,7 @@ impl CaptureSpec {
     pub const PLACEHOLDERS: [&str; 3] = ["pid", "name", "check"];
 }
 
+/// What is cheap: facts and last lines, no core.
 impl Default for CaptureSpec {
     fn default() -> Self {
         Self {

@@ -7,7 +7,7 @@ use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output};
 use super::deadline::{Deadline, ENDING};
 use super::found::{Evidence, head};
 use crate::exec::template::{self, Placeholder, UnsafeValue};
-use crate::health::ProcessName;
+use crate::health::{ProcessName, seconds};
 
 /// What is kept of each of a tool's two outputs.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -68,7 +68,7 @@ pub(super) async fn run(
             code: None,
             failure: Some(format!(
                 "not done within {}s, so it was killed",
-                after.as_secs_f32()
+                seconds(after)
             )),
         },
         Err(error @ (ExecError::Spawn { .. } | ExecError::Lost { .. })) => ToolRun {

@@ -101,7 +101,7 @@ pub enum CliCommand {
     ///
     /// When the command ends by itself so does httpok, with its exit code. SIGTERM and Ctrl-C stop the
     /// command and then httpok; SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH go through to the command. A
-    /// start that fails after a restart is tried again.
+    /// start that fails after a restart is tried again. A httpok that is killed (kill -9) takes the command with it at once.
     ///
     /// At a terminal the command is in the foreground, as without httpok: it reads what is typed, and gets
     /// Ctrl-C, which does not reach httpok then, and Ctrl-Z, which suspends both.

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use tokio::task::JoinSet;
+
 use super::Env;
 use crate::cli::exit::Exit;
 use crate::cli::render::visible;
@@ -52,24 +54,34 @@ fn tested(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String> 
         .enable_all()
         .build()
         .map_err(|why| format!("cannot start: {why}"))?;
-    let mut failed = 0;
-    for (name, recipient) in notifiers {
-        let sent = runtime.block_on(sent(&recipient.notifier, recipient.route.pairs, &host));
-        let name = visible::line(&name);
-        match sent {
-            Ok(()) => say::out(&format!("{name}: taken")),
-            Err(why) => {
-                failed += 1;
-                say::out(&format!(
-                    "{name}: NOT taken: {}",
-                    visible::line(&why.to_string())
-                ));
+    let failed = runtime.block_on(async {
+        // one that is slow keeps none waiting; each has a deadline of its own
+        let mut tests = JoinSet::new();
+        for (name, recipient) in notifiers {
+            let host = host.clone();
+            tests.spawn(async move {
+                let sent = sent(&recipient.notifier, recipient.route.pairs, &host).await;
+                (name, sent)
+            });
+        }
+        let mut failed = 0;
+        while let Some(ended) = tests.join_next().await {
+            let (name, sent) = ended.map_err(|panic| format!("internal error: {panic}"))?;
+            let name = visible::line(&name);
+            match sent {
+                Ok(()) => say::out(&format!("{name}: taken")),
+                Err(why) => {
+                    failed += 1;
+                    let why = visible::line(&why.to_string());
+                    say::out(&format!("{name}: NOT taken: {why}"));
+                }
             }
         }
-    }
+        Ok::<u64, String>(failed)
+    });
     // a name look-up cannot be cancelled, and dropping the runtime would wait for it
     runtime.shutdown_background();
-    Ok(failed)
+    failed
 }
 
 /// Sends the sample, and its end where the receiver would show it as open otherwise.

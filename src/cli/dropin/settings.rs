@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::ZERO;
 /// How long all evidence of one restart may take, in a listener without a configuration file.
 const CAPTURE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long the cheap evidence of one process may take there: the original restarts at once.
+const CHEAP_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What the drop-in listener knows beyond its settings. Plain data for the daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenerOptions {
@@ -113,15 +116,21 @@ impl DropIn {
             start_stopped: self.start_stopped,
             requires: Vec::new(),
             dry_run: self.dry_run,
-            capture: self.coredir.clone().map(|cores| CaptureSpec {
-                original: true,
-                dir: Some(cores),
-                core: Some(Dumper::Command(self.gcore.clone())),
-                timeout: CAPTURE_TIMEOUT,
-                // the original deleted no core file of anyone
-                keep: u32::MAX,
-                max_bytes: u64::MAX,
-                ..CaptureSpec::default()
+            capture: Some(match self.coredir.clone() {
+                Some(cores) => CaptureSpec {
+                    original: true,
+                    dir: Some(cores),
+                    core: Some(Dumper::Command(self.gcore.clone())),
+                    timeout: CAPTURE_TIMEOUT,
+                    // the original deleted no core file of anyone
+                    keep: u32::MAX,
+                    max_bytes: u64::MAX,
+                    ..CaptureSpec::default()
+                },
+                None => CaptureSpec {
+                    timeout: CHEAP_TIMEOUT,
+                    ..CaptureSpec::default()
+                },
             }),
             warmup: None,
         }

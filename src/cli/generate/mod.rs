@@ -102,6 +102,13 @@ fn render(command: &Command, others: &[String]) -> String {
         page.heading("LISTENER");
         page.code(&format!("{USAGE}\n\n{HELP}"));
     }
+    if name == "httpok-watch" {
+        page.heading("PATHS OF [SERVE]");
+        page.text("With [serve] it answers these requests. GET /api/v1/openapi.json describes the answers.");
+        for (request, says) in crate::serve::described_paths() {
+            page.term(&request, &says);
+        }
+    }
     for Section { title, paragraphs } in sections(&name) {
         page.heading(title);
         paragraphs
@@ -187,9 +194,11 @@ fn positional(arg: &Arg) -> String {
         .get_num_args()
         .is_some_and(|number| number.max_values() > 1);
     let part = format!("\\fI{name}\\fR{}", if again { "..." } else { "" });
+    // what is behind it may look like options
+    let before = if arg.is_last_set() { "\\-\\- " } else { "" };
     match arg.is_required_set() {
-        true => part,
-        false => format!("[{part}]"),
+        true => format!("{before}{part}"),
+        false => format!("[{before}{part}]"),
     }
 }
 

@@ -445,7 +445,7 @@ static ACTION: [Key; 4] = [
 
 static CAPTURE: Section = Section::new(
     "check.capture",
-    "The evidence that is kept before a restart. Facts of the process and its last log lines are kept in any case.",
+    "The evidence that is kept before a restart. Facts of the process (from /proc) and its last log lines are kept without this table, too, within the bounds below; keep = 0 switches that off.",
     &[&[
         optional(
             "cores",
@@ -475,12 +475,12 @@ static CAPTURE: Section = Section::new(
         defaulted(
             "keep",
             Kind::Count {
-                least: 1,
+                least: 0,
                 most: 10_000,
                 of: "incidents",
             },
             "5",
-            "Of each process the evidence of so many incidents is kept; the oldest goes first.",
+            "Of each process the evidence of so many incidents is kept; the oldest goes first. 0 keeps no evidence at all.",
         ),
         defaulted(
             "max_bytes",

@@ -36,11 +36,10 @@ impl<'a> FoundValue<'a> {
         if let (Self::Time(time), Literal::Time(other)) = (self, literal) {
             return Ok(time.cmp(&i128::try_from(other.as_nanos()).unwrap_or(i128::MAX)));
         }
-        let number = self.number();
-        number
-            .zip(wanted)
-            .and_then(|(number, wanted)| number.compare(wanted))
-            .ok_or_else(|| self.mismatch("a number"))
+        match self.number().zip(wanted) {
+            None => Err(self.mismatch("a number")),
+            Some((number, wanted)) => number.compare(wanted).ok_or_else(|| self.inexact(number)),
+        }
     }
 
     fn compare_word(&self, literal: &Literal) -> Result<Ordering, String> {
@@ -121,20 +120,25 @@ impl<'a> FoundValue<'a> {
         }
     }
 
+    /// Why its `number` does not compare with one that was written.
+    fn inexact(&self, number: Number) -> String {
+        let shown = self.show();
+        match self {
+            _ if number.to_f64().is_nan() => format!("{shown}, which compares with nothing"),
+            Self::Json(_) => format!("{shown}, which cannot be compared exactly beyond 64 bits"),
+            Self::Number(_) => format!("{shown}, which cannot be compared exactly beyond 53 bits"),
+            _ => format!("{shown}, which cannot be compared exactly with a float"),
+        }
+    }
+
     fn mismatch(&self, wanted: &str) -> String {
         let (shown, kind) = (self.show(), self.kind());
         match self {
             Self::Body(body) if !body.is_whole() => shown,
-            Self::Number(number) if number.to_f64().is_nan() => {
-                format!("{shown}, which compares with nothing")
-            }
             Self::Json(Json::Array(_)) => {
                 format!("{shown} ({kind}, not {wanted}: say every or any)")
             }
             Self::Json(Json::Null) => format!("{shown} (not {wanted})"),
-            _ if self.has_lost_digits() && wanted == "a number" => {
-                format!("{shown}, which cannot be compared exactly beyond 64 bits")
-            }
             _ => format!("{shown} ({kind}, not {wanted})"),
         }
     }

@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 
+use crate::health::seconds;
 use crate::net::tls;
 use crate::secret;
 
@@ -57,7 +58,7 @@ impl MailServer {
         let mut session = tokio::time::timeout(deadline, handed)
             .await
             .unwrap_or_else(|_| {
-                let after = deadline.as_secs_f32();
+                let after = seconds(deadline);
                 Err(DeliveryError::Temporary(format!(
                     "not done within {after} s"
                 )))

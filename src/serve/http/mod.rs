@@ -23,6 +23,7 @@ use super::spec::ServeSpec;
 
 pub use connection::talk;
 pub use key::ApiKeys;
+pub use paths::described as described_paths;
 pub use route::Api;
 
 /// Connections at a time.

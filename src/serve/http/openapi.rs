@@ -73,6 +73,16 @@ pub enum Content {
 }
 
 impl Op {
+    /// What it is for, and whether it needs a key.
+    pub fn described(&self) -> String {
+        let access = match self.access {
+            Access::Everyone => "",
+            Access::WithKey => " Needs a key where api_keys is set.",
+            Access::WithKeyAlone => " Needs one of api_keys.",
+        };
+        format!("{}{access}", self.summary)
+    }
+
     const fn new(summary: &'static str, access: Access) -> Self {
         Self {
             summary,

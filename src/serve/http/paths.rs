@@ -269,6 +269,17 @@ const EVIDENCE: Op = Op::closed(
 .says(&[Content::Typed("application/octet-stream")])
 .fails(&[403, 404, 503]);
 
+/// Every path for people, in the order of the table: the request, and what it is for.
+pub fn described() -> impl Iterator<Item = (String, String)> {
+    PATHS.iter().flat_map(|served| {
+        let ops = [("GET", &served.get), ("POST", &served.post)];
+        ops.into_iter().filter_map(|(method, op)| {
+            let op = op.as_ref()?;
+            Some((format!("{method} {}", served.path), op.described()))
+        })
+    })
+}
+
 const ASSET: Op = Op::closed("Part of the page.").says(&[
     Content::Typed("text/css; charset=utf-8"),
     Content::Typed("text/javascript; charset=utf-8"),

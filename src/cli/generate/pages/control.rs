@@ -34,12 +34,20 @@ pub const STATUS_JSON: &[Paragraph] = &[
         "The programs that it supervises itself: name (backend, group, name), state as supervisord has it, pid, uptime, detail. Empty for one that has none.",
     ),
     Term(
+        "notifiers",
+        "The notifiers for which reports wait: name, pending (so many wait), given_up (so many are not tried any more), configured (false: no notifier of this name is configured).",
+    ),
+    Term(
+        "snapshot.at, snapshot.shutting_down",
+        "When it was taken, and whether the watchdog is ending.",
+    ),
+    Term(
         "snapshot.totals",
-        "The number of checks, how many are up, down, pending, paused and given up, what is under way, and the restarts over all.",
+        "Numbers: checks, up, down, pending, paused, silenced, gave_up, probing and acting (under way), restarts (spent, of, window; over all checks).",
     ),
     Term(
         "snapshot.checks",
-        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when, last (the newest probe), heartbeat (every, last, failure, due; of checks that are not probed), streak (fails, fail_after, passes, pass_after), incident, held (what held back the last restart that was due), grace_left, next_attempt, restarts (spent, of, window), gave_up, rearm, pause, busy, targets, requires, dry_run, tally (counts since the start), samples (the last looks, newest last).",
+        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when; last (the newest probe: at, verdict, reason, detail, took, code) and seen (its phases and certificate_expires); heartbeat (every, last, failure, due; of checks that are not probed); streak (fails, fail_after, passes, pass_after); incident (id, since, attempts, notified, undelivered, manual); held (what held back the last restart that was due), grace_left, acted (when a restart ended last), next_attempt, restarts (spent, of, window), gave_up, rearm, pause and silence (reason, until), busy (what is under way), warming (since when), rolling (awaiting, since, left), pending (restarts that are not finished: process, trying, next, held, owed, failure), targets, unknown_targets, requires, dry_run, counts (since the start), samples (the last probes, newest last).",
     ),
 ];
 
@@ -55,3 +63,55 @@ pub const EXPLAIN_FILES: &[Paragraph] = &[Term(
     "httpok.db in the state directory",
     "Where incidents and decisions are kept: 200 incidents and 2000 decisions a check, for 90 days.",
 )];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys of the structs of the snapshot, from their source: one that is added has to be described.
+    #[test]
+    fn status_page_names_every_key_of_the_snapshot() {
+        let page: String = STATUS_JSON
+            .iter()
+            .map(|paragraph| match paragraph {
+                Term(term, says) => format!("{term} {says} "),
+                Text(says) => format!("{says} "),
+            })
+            .collect();
+        let words: Vec<_> = page
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .collect();
+        let source = include_str!("../../../health/snapshot.rs");
+        let mut checked = 0;
+        for name in [
+            "Snapshot",
+            "Totals",
+            "CheckView",
+            "CheckResultView",
+            "HeartbeatView",
+            "StreakView",
+            "IncidentView",
+            "Spending",
+            "PauseView",
+            "PendingView",
+            "RollingView",
+        ] {
+            let (_, body) = source
+                .split_once(&format!("pub struct {name} {{"))
+                .expect(name);
+            let (body, _) = body.split_once("\n}").expect(name);
+            for line in body.lines() {
+                let Some((key, _)) = line
+                    .trim()
+                    .strip_prefix("pub ")
+                    .and_then(|line| line.split_once(':'))
+                else {
+                    continue;
+                };
+                checked += 1;
+                assert!(words.contains(&key), "{name}.{key}");
+            }
+        }
+        assert!(checked > 60, "{checked}");
+    }
+}

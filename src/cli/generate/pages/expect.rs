@@ -76,6 +76,14 @@ const PREDICATES: &[Paragraph] = &[
     ),
 ];
 
+const NUMBERS: &[Paragraph] = &[Text(
+    "Whole numbers are compared exactly: in texts (header, line, body) and in assertions of any usual length, in JSON up to 64 \
+         bits. JSON's larger numbers, and the values of metrics beyond 53 bits, are floats of about 16 digits. A comparison \
+         that the lost digits would decide, such as == with a whole number next to it, cannot be evaluated: it does not hold, \
+         with not before it or without. One with a number further away, a range around it, or a number that is written as a \
+         float (1.8446744073709552e19) is decided.",
+)];
+
 const EXIT: &[Paragraph] = &[
     Text("Of httpok check and of httpok watch --once:"),
     Term("0", "All pass."),
@@ -105,6 +113,8 @@ pub fn write(page: &mut Roff) {
     paragraphs(page, QUERIES);
     page.heading("PREDICATES");
     paragraphs(page, PREDICATES);
+    page.heading("LARGE NUMBERS");
+    paragraphs(page, NUMBERS);
     page.heading("VERDICTS");
     for verdict in Verdict::ALL {
         page.term(verdict.as_str(), meaning(verdict));

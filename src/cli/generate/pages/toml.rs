@@ -2,6 +2,7 @@
 
 use super::super::roff::Roff;
 use crate::config::keys::{Default, Key, ROOT, Section, sections};
+use crate::notify;
 
 const VALUES: [(&str, &str); 5] = [
     (
@@ -21,6 +22,43 @@ const VALUES: [(&str, &str); 5] = [
         "A string; a relative path starts at the directory of the file.",
     ),
     ("one or a list", "A single value stands for a list of one."),
+];
+
+/// What each kind of report means.
+const KINDS: [(&str, &str); 9] = [
+    (
+        "down",
+        "It is down: so many fails in a row. details.state says what becomes of it: restarting, held (and details.gate by what), not_back (a restart did not cure it), nothing_restarted, not_started, dry_run, or notify_only when it restarts nothing.",
+    ),
+    (
+        "cured",
+        "A restart has cured it, before anything but that it is being restarted was reported: the one report of such an incident for notifiers that wait for the outcome.",
+    ),
+    (
+        "recovered",
+        "It passes again after it was reported as down.",
+    ),
+    (
+        "gave_up",
+        "The restarts that it may have are used up and it is still down. details.rearm: after so many seconds it is tried again.",
+    ),
+    ("reminder", "It is still down, said again every so often."),
+    (
+        "degraded",
+        "It answers, but not as it should. Nothing is restarted for that.",
+    ),
+    (
+        "recovered_degraded",
+        "It passes again after it was reported as degraded.",
+    ),
+    (
+        "unknown",
+        "For a long time its state could not be found out, because of trouble of the watchdog's own.",
+    ),
+    (
+        "action",
+        "Of the drop-in listener alone: what each restart did, as the original mails it.",
+    ),
 ];
 
 pub fn write(page: &mut Roff) {
@@ -48,6 +86,24 @@ pub fn write(page: &mut Roff) {
         page.heading(&title);
         page.text(place.section.says);
         write_keys(page, place.section);
+    }
+    page.heading("REPORTS");
+    page.text(
+        "The kinds of reports: \"kind\" in JSON, HTTPOK_KIND for commands. examples/report.schema.json describes the JSON.",
+    );
+    for (kind, says) in KINDS {
+        page.term(kind, says);
+    }
+    page.text(
+        "A report that is not taken is tried again after 5 s, 10 s, 20 s and so on, at last once an hour, each pause with some \
+         jitter, and given up after 5 days and at least 20 tries; httpok status then says so, httpok notify send tries it once \
+         more and httpok notify drop deletes it. What the receiver refuses for good (a permanent error of SMTP, an exit status \
+         such as EX_NOUSER, most 4xx of HTTP) is given up at once. Reports of a watchdog that is killed are delivered by its \
+         next run.",
+    );
+    page.text("A command (exec) gets, empty where there is none:");
+    for (word, says) in notify::command::VARIABLES.map(|(word, _, says)| (word, says)) {
+        page.term(&format!("HTTPOK_{word}"), says);
     }
     page.heading("FILES");
     page.term(
@@ -115,5 +171,41 @@ mod tests {
                 assert!(named, "{}.{name}", place.section.path);
             }
         }
+    }
+
+    #[test]
+    fn the_page_says_what_each_kind_of_report_means() {
+        use crate::health::{DownState, ReportKind};
+        use std::time::Duration;
+        let after = Duration::ZERO;
+        let kinds = [
+            ReportKind::Action,
+            ReportKind::Down {
+                state: DownState::NotifyOnly,
+                update: false,
+            },
+            ReportKind::Cured { down: after, after },
+            ReportKind::Recovered { down: after },
+            ReportKind::GaveUp {
+                rearm: None,
+                budget: None,
+                used: Vec::new(),
+            },
+            ReportKind::Reminder { down: after },
+            ReportKind::Degraded,
+            ReportKind::RecoveredDegraded { lasted: after },
+            ReportKind::Unknown,
+        ];
+        let schema = include_str!("../../../../examples/report.schema.json");
+        for kind in &kinds {
+            let word = kind.as_str();
+            assert!(KINDS.iter().any(|(known, _)| *known == word), "{word}");
+            let listed = [format!(" {word},"), format!(" {word};")];
+            assert!(
+                listed.iter().any(|text| schema.contains(text)),
+                "{word} in the schema"
+            );
+        }
+        assert_eq!(KINDS.len(), kinds.len());
     }
 }

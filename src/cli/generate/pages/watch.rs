@@ -7,10 +7,10 @@ pub const PROGRAMS: &[Paragraph] = &[
         "The file's [[program]] tables are processes that the watchdog itself starts, keeps running and stops; checks restart them as \"program/NAME\" or \"program/GROUP:*\". The keys are supervisord's: name, command (a list, or one string that is split into words without a shell), directory, user, environment, umask, autostart, autorestart, exitcodes, startsecs, startretries, stopsignal, stopwaitsecs, stopasgroup, killasgroup, priority, numprocs, redirect_stderr, stdout_logfile, stdout_logfile_maxbytes, stdout_logfile_backups and the same for stderr. New are group and rlimits = { nofile = N, core = SIZE }. As in supervisord the stop signal goes to the first process of a program alone, with stopasgroup = true to its whole group. A stop is over when nothing is left of what the program started, in its group or outside; what is left after half of stopwaitsecs, but at most 5 seconds, is asked to end, too, and killed at the end of stopwaitsecs. With killasgroup = false only the first process counts. A program that is FATAL or EXITED is started by its check, by start and restart, and by a reload when it failed; one whose file was missing, as soon as it is there. Only stop keeps it down.",
     ),
     Text(
-        "Programs survive a watchdog that is killed, or that is asked to end with [embedded] on_exit = \"leave\". The next run with the same file takes them over; one that died in between is started, one that the file does not have any more is stopped. Only one watchdog at a time can look after the programs of a file: a second one refuses to start. A program whose output goes where the watchdog's goes needs a reader there that outlives it: give it a file.",
+        "Programs survive a watchdog that is killed, or that is asked to end with [embedded] on_exit = \"leave\". The next run with the same file takes them over; one that died in between is started, one that the file does not have any more is stopped. Only one watchdog of a user at a time can look after the programs of a file: a second one refuses to start, also under another name of the file (a link) or with another state directory. The lock is in /run/httpok for root, in /run/user/UID/httpok or /tmp/httpok-UID for others. A program whose output goes where the watchdog's goes needs a reader there that outlives it: give it a file.",
     ),
     Text(
-        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once supervises no program: it neither starts nor restarts one. httpok config check says which commands are not there, which is no fault: they are started when they are.",
+        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once supervises no program: it neither starts nor restarts one, and leaves out the checks that restart programs of the file. httpok config check says which commands are not there, which is no fault: they are started when they are.",
     ),
 ];
 
@@ -102,9 +102,17 @@ pub const RUN_SIGNALS: &[Paragraph] = &[
     ),
 ];
 
-pub const RUN_STATUS: &[Paragraph] = &[Text(
-    "That of the command when it ended, 128 and the signal's number when a signal ended it; 3 when httpok was used wrongly.",
-)];
+pub const RUN_STATUS: &[Paragraph] = &[
+    Text(
+        "That of the command when it ended by itself, or when a signal asked httpok to end. One that a signal ended has 128 and the signal's number, as in a shell.",
+    ),
+    Term("126", "The command cannot be executed."),
+    Term("127", "There is no such command."),
+    Term("3", "httpok was used wrongly."),
+    Text(
+        "A command that is given up, because it ended too soon at each start, never counts as a success: its last status, or 1 where that was 0.",
+    ),
+];
 
 #[cfg(test)]
 mod tests {
