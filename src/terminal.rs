@@ -73,10 +73,11 @@ pub fn size<S: AsFd + IsTerminal>(stream: &S) -> Option<(usize, usize)> {
     if !stream.is_terminal() {
         return None;
     }
-    let (columns, rows) = terminal_size::terminal_size_of(stream)?;
-    // one that does not know its size, such as a serial line, says 0
-    let or = |known: u16, usual| if known > 0 { usize::from(known) } else { usual };
-    Some((or(columns.0, USUAL.0).max(NARROWEST), or(rows.0, USUAL.1)))
+    // one that does not know its size, such as a serial line, says 0, which is nothing here
+    let known = terminal_size::terminal_size_of(stream);
+    let known = known.map(|(columns, rows)| (usize::from(columns.0), usize::from(rows.0)));
+    let (columns, rows) = known.unwrap_or(USUAL);
+    Some((columns.max(NARROWEST), rows))
 }
 
 /// Date (`2026-05-01`) and time of day (`03:12:04`) of `time` where the machine is.

@@ -352,7 +352,12 @@ fn run_output_is_plain_text_on_a_terminal_and_structured_elsewhere() {
             .collect();
         assert_eq!(restart.len(), 1, "{seen}");
         let flat = seen.split_whitespace().collect::<Vec<_>>().join(" ");
-        for step in ["): stop ", "s, start ", "s, RUNNING after "] {
+        for step in [
+            "): evidence kept ",
+            "s, stop ",
+            "s, start ",
+            "s, RUNNING after ",
+        ] {
             assert!(flat.contains(step), "{step}: {seen}");
         }
         for event in [

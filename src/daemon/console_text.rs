@@ -1,6 +1,8 @@
 //! What the console says of a decision and of an action: a mark with its colour, and one line of text.
 //! Pure: the logger writes it, with or without colour.
 
+use std::time::Duration;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::health::{ActionStep, Capture, Counted, Decision, Outcome, Step, Verdict};
@@ -125,16 +127,16 @@ pub(super) fn action(steps: &[Step]) -> Vec<(Mark, String)> {
     let mut lines = Vec::new();
     let mut parts: Vec<String> = Vec::new();
     let mut before = None;
+    let mut evidence: Option<Duration> = None;
     for step in steps {
         let took = || timing(step.took);
         match &step.action {
             ActionStep::Restarting { pid } => before = *pid,
             ActionStep::Starting { .. } | ActionStep::Resumed { .. } => before = None,
-            ActionStep::Captured(Capture {
-                what,
-                failure: None,
-                ..
-            }) => parts.push(format!("{} kept {}", brief(what, BRIEF), took())),
+            // the pieces are named in the report and in explain
+            ActionStep::Captured(Capture { failure: None, .. }) => {
+                evidence = Some(evidence.unwrap_or_default() + step.took);
+            }
             ActionStep::Stopped { error: None } => parts.push(format!("stop {}", took())),
             ActionStep::Started { error: None } => parts.push(format!("start {}", took())),
             ActionStep::Settled { pid, .. } if is_back(step) => {
@@ -142,6 +144,9 @@ pub(super) fn action(steps: &[Step]) -> Vec<(Mark, String)> {
                 let pid = pids(before.take(), *pid);
                 let name = step.process.as_ref().map(ToString::to_string);
                 let name = visible(&name.unwrap_or_default());
+                if let Some(took) = evidence.take() {
+                    parts.insert(0, format!("evidence kept {}", timing(took)));
+                }
                 let text = format!("restarted {name}{pid}: {}", parts.join(", "));
                 parts.clear();
                 lines.push((RESTART, text));
@@ -179,7 +184,6 @@ fn pids(before: Option<u32>, after: Option<u32>) -> String {
 mod tests {
     use super::*;
     use crate::health::{CallError, Moment, Phase, ProcessName, ProcessState, Reason};
-    use std::time::Duration;
 
     fn step(action: ActionStep, millis: u64) -> Step {
         Step {

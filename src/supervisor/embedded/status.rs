@@ -104,10 +104,9 @@ impl ProgramStatus {
             UnitState::Fatal {
                 why: StartFailure::Spawn(_),
             } => Some(126),
-            // given up: no success, even where each try ended with 0
             UnitState::Fatal {
                 why: StartFailure::Quick(exit),
-            } => Some(exit.map_or(1, |exit| exit.code().max(1))),
+            } => Some(exit.map_or(1, ProcessExit::code)),
             UnitState::Stopped => self.last.map(ProcessExit::code),
             UnitState::Spawning { .. }
             | UnitState::Starting { .. }

@@ -109,9 +109,6 @@ pub const RUN_STATUS: &[Paragraph] = &[
     Term("126", "The command cannot be executed."),
     Term("127", "There is no such command."),
     Term("3", "httpok was used wrongly."),
-    Text(
-        "A command that is given up, because it ended too soon at each start, never counts as a success: its last status, or 1 where that was 0.",
-    ),
 ];
 
 #[cfg(test)]
