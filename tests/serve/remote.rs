@@ -68,7 +68,10 @@ fn explain_shows_over_a_url_what_it_shows_on_the_host() {
     assert!(err.contains("there is no incident \"none\""), "{err}");
     let (code, _, err) = stage.local(&["explain", "--url", &stage.url("")]);
     assert_eq!(code, Some(3));
-    assert!(err.contains("the key is not one of its api_keys"), "{err}");
+    assert!(
+        err.contains("it needs a key: give one of its api_keys"),
+        "{err}"
+    );
 }
 
 #[test]
