@@ -82,10 +82,10 @@ fn run_command(command: CliCommand) -> Exit {
             let read = move || watch::settings(&args, &env, Path::exists);
             match read() {
                 Ok((settings, options)) => {
-                    if !options.left_out.is_empty() {
+                    if !options.only_probed.is_empty() {
                         say::err(&format!(
-                            "httpok watch: --once supervises no program, and leaves out the checks that restart one: {}",
-                            options.left_out.join(", ")
+                            "httpok watch: --once supervises no program; checks that restart one are probed, and neither restart nor report: {}",
+                            options.only_probed.join(", ")
                         ));
                     }
                     // what is wrong at a reload goes to logs and to the control socket: without escape codes

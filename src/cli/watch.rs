@@ -18,6 +18,9 @@ use crate::notify::spec::{MailSpec, MailVia};
 use crate::secret::Secret;
 use crate::supervisor::supervisord::SupervisordSpec;
 
+/// So many fails in a row are not reached by one tick.
+const NEVER: u32 = 1000;
+
 /// Where supervisord usually listens, the first that exists.
 const SOCKETS: [&str; 2] = ["/run/supervisor.sock", "/var/run/supervisor.sock"];
 
@@ -28,8 +31,8 @@ pub struct WatchOptions {
     pub once: bool,
     /// Which watchdog this is: its configuration file, or what it asks.
     pub name: String,
-    /// Checks of the file that one tick leaves out, because they restart programs of the file.
-    pub left_out: Vec<String>,
+    /// Checks that one tick only probes, because they restart programs of the file.
+    pub only_probed: Vec<String>,
     /// Its configuration file, if it has one.
     pub config: Option<PathBuf>,
 }
@@ -64,12 +67,12 @@ pub fn settings(
     if let Some(file) = &args.journal {
         settings.journal = Some(file.clone());
     }
-    let left_out = match args.once {
-        true => leave_out_programs(&mut settings)?,
+    let only_probed = match args.once {
+        true => only_probe_programs(&mut settings),
         false => Vec::new(),
     };
     let options = WatchOptions {
-        left_out,
+        only_probed,
         once: args.once,
         name: name(args, &settings),
         config: args.config.clone(),
@@ -77,26 +80,21 @@ pub fn settings(
     Ok((settings, options))
 }
 
-/// Leaves out the checks that restart programs of the file: one tick neither starts nor supervises these, so that their
-/// checks would say that they are down. Returns their names.
-///
-/// # Errors
-/// That no check is left.
-fn leave_out_programs(settings: &mut Settings) -> Result<Vec<String>, String> {
+/// Keeps the checks that restart programs of the file to their probe: one tick neither starts nor supervises these, so
+/// that nothing may follow from their fails. Returns their names.
+fn only_probe_programs(settings: &mut Settings) -> Vec<String> {
     let default = settings.supervisor.default;
-    let is_of_program = |check: &CheckSettings| {
+    let mut names = Vec::new();
+    for check in &mut settings.checks {
         let mut targets = check.restart.iter();
-        targets.any(|target| target.backend.unwrap_or(default) == Backend::Embedded)
-    };
-    let left_out = settings.checks.extract_if(.., |check| is_of_program(check));
-    let left_out: Vec<_> = left_out.map(|check| check.name).collect();
-    if settings.checks.is_empty() && !left_out.is_empty() {
-        return Err(usage(
-            "--once supervises no program, and every check of the file restarts one: httpok check --config probes them all"
-                .to_owned(),
-        ));
+        if targets.any(|target| target.backend.unwrap_or(default) == Backend::Embedded) {
+            // one tick does not come so far: no restart, and no report
+            check.policy.fail = Fails::InARow(NEVER);
+            check.restart.clear();
+            names.push(check.name.clone());
+        }
     }
-    Ok(left_out)
+    names
 }
 
 /// Which watchdog this is: its configuration file, or what it asks.

@@ -10,7 +10,7 @@ pub const PROGRAMS: &[Paragraph] = &[
         "Programs survive a watchdog that is killed, or that is asked to end with [embedded] on_exit = \"leave\". The next run with the same file takes them over; one that died in between is started, one that the file does not have any more is stopped. Only one watchdog of a user at a time can look after the programs of a file: a second one refuses to start, also under another name of the file (a link) or with another state directory. The lock is in /run/httpok for root, in /run/user/UID/httpok or /tmp/httpok-UID for others. A program whose output goes where the watchdog's goes needs a reader there that outlives it: give it a file.",
     ),
     Text(
-        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once supervises no program: it neither starts nor restarts one, and leaves out the checks that restart programs of the file. httpok config check says which commands are not there, which is no fault: they are started when they are.",
+        "With --dry-run programs are started and kept running all the same; only what checks decide is not done. --once supervises no program: it neither starts nor restarts one, and the checks that restart programs of the file are probed, and neither restart nor report. httpok config check says which commands are not there, which is no fault: they are started when they are.",
     ),
 ];
 
