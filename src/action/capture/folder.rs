@@ -76,9 +76,12 @@ impl Folder {
     }
 
     /// Deletes the oldest evidence until what is left is within the bounds. What `now` names stays.
-    pub(super) async fn prune(&self, now: &Stem) {
+    /// A failure is logged when that `is_news`.
+    pub(super) async fn prune(&self, now: &Stem, is_news: bool) {
         let (folder, now) = (self.clone(), now.clone());
-        if let Err(why) = write(move || folder.delete_the_oldest(&now)).await {
+        if let Err(why) = write(move || folder.delete_the_oldest(&now)).await
+            && is_news
+        {
             tracing::warn!("old evidence cannot be deleted: {why}");
         }
     }

@@ -114,10 +114,8 @@ pub(super) async fn capture(
         let capture = core::capture(dumper, &subject, &folder, &stem, &deadline).await;
         log.note(begun, Some(name), ActionStep::Captured(capture));
     }
-    // what could not be written displaces nothing
-    if is_kept || spec.core.is_some() {
-        folder.prune(&stem).await;
-    }
+    // where nothing can be written that was said already
+    folder.prune(&stem, is_kept || spec.core.is_some()).await;
 }
 
 async fn collect(
