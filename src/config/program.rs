@@ -137,7 +137,7 @@ fn process_name(table: &TomlTable<'_>, names: &Names<'_>) -> String {
             return None;
         }
         let name = value.accept(names.fill(&text, &value.sources()))?;
-        is_plain(&value, &name).then_some(name)
+        is_plain(value, &name).then_some(name)
     });
     given.unwrap_or(usual)
 }

@@ -99,7 +99,7 @@ const fn is_round(mut count: u32) -> bool {
     if count < 10 {
         return count == 1;
     }
-    while count % 10 == 0 {
+    while count.is_multiple_of(10) {
         count /= 10;
     }
     matches!(count, 1 | 2 | 5)

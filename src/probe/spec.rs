@@ -18,10 +18,6 @@ pub const MAX_TEXT: u64 = 64 << 10;
 
 /// What a check asks.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are few, and most are of the large kind"
-)]
 pub enum ProbeSpec {
     /// An HTTP request.
     Http(HttpSpec),

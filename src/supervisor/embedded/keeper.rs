@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -50,7 +49,7 @@ impl Keeper {
         command
             .arg0("httpok")
             .args([KEEPER, mark])
-            .stdin(Stdio::from(OwnedFd::from(read)))
+            .stdin(Stdio::from(read))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         // SAFETY: system calls only: a session of its own, which no signal of a terminal reaches.
