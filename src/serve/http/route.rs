@@ -64,7 +64,7 @@ const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 const WRITE: &[Method] = &[Method::POST, Method::OPTIONS];
 
 impl Route {
-    /// The meaning of `path`: the first of [`PATHS`] that it fits.
+    /// The meaning of `path`: the first of `PATHS` that it fits.
     pub fn of(path: &str) -> Option<Self> {
         PATHS.iter().find_map(|served| {
             let values = fitting(served.path, path)?;
