@@ -100,11 +100,20 @@ impl DockerClient {
         }
     }
 
+    /// What the engine lists at `path`. Podman's list fails as a whole when a container is removed while it is made, so
+    /// it is asked once more then.
+    async fn listed(&self, path: &str) -> Result<Vec<Listed>, CallError> {
+        let mut answer = self.wire.get(path, QUESTION).await?;
+        if answer.status == 500 && answer.message().contains("no such container") {
+            answer = self.wire.get(path, QUESTION).await?;
+        }
+        answer.read()
+    }
+
     /// The containers that run in a name space of `container`, sorted by name.
     async fn sharing(&self, container: &Container) -> Result<Vec<Container>, CallError> {
-        let answer = self.wire.get("/containers/json", QUESTION).await?;
         let mut found = Vec::new();
-        for listed in answer.read::<Vec<Listed>>()? {
+        for listed in self.listed("/containers/json").await? {
             if listed.can_share_with(&container.id)
                 && let Some(other) = self.find_container(&listed.id).await?
                 && other.shares_with(&container.id)
@@ -201,9 +210,8 @@ impl Supervisor for DockerClient {
 
     /// The containers that one of `patterns` means, or all but the one that httpok runs in.
     async fn list(&self, patterns: Option<&[&str]>) -> Result<Vec<Process>, CallError> {
-        let answer = self.wire.get("/containers/json?all=1", QUESTION).await?;
         let mut processes = Vec::new();
-        for listed in answer.read::<Vec<Listed>>()? {
+        for listed in self.listed("/containers/json?all=1").await? {
             let Some((name, aliases)) = listed.called(patterns) else {
                 continue;
             };
