@@ -61,10 +61,14 @@ impl Stage {
     }
 
     fn wait_for_listener(&self) {
+        let file = fs::read_to_string(self.dir.path().join("httpok.toml")).unwrap();
+        // the line port is bound a moment later
+        let has_lines = file.contains("line = true");
         wait_until("it listens", LIMIT, || {
             let err = self.watchdog.err.text();
             assert!(!err.contains("cannot listen"), "{err}");
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            let listens = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
+            listens(self.port) && (!has_lines || listens(self.port + 80))
         });
     }
 
