@@ -88,7 +88,7 @@ pub fn run(args: &RunArgs) -> i32 {
                 code = embedded.over(&process) => own_end.set(code.ok()),
                 _ = forwarder.forward(&embedded, &process) => {}
                 _ = embedded::reap_orphans() => {}
-                never = told(keeper.as_mut(), &embedded) => match never {},
+                never = keep_informed(keeper.as_mut(), &embedded) => match never {},
                 never = in_front(terminal.as_mut(), &embedded, &process) => match never {},
             }
         };
@@ -116,7 +116,7 @@ pub fn run(args: &RunArgs) -> i32 {
 }
 
 /// The keeper, if there is one, knows what is started.
-async fn told(keeper: Option<&mut Keeper>, embedded: &Embedded) -> Infallible {
+async fn keep_informed(keeper: Option<&mut Keeper>, embedded: &Embedded) -> Infallible {
     match keeper {
         Some(keeper) => keeper.follow(embedded).await,
         None => std::future::pending().await,

@@ -1,4 +1,4 @@
-//! The keys of an HTTP check, and its warm-up: a plain GET in the manner of the check itself.
+//! The keys of an HTTP check, and its warm-up: a plain GET with the settings of the check itself.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -32,6 +32,7 @@ mod targets;
 mod top;
 mod value;
 mod warnings;
+mod webhook;
 
 use std::io;
 use std::path::Path;

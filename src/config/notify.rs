@@ -3,19 +3,17 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
-
 use lettre::Address as MailAddress;
 use lettre::message::Mailbox;
 
 use super::diagnostics::Diagnostic;
-use super::http::read_headers;
 use super::ping::read_ping;
 use super::table::TomlTable;
 use super::value::TomlValue;
+use super::webhook::{read_named_webhook, read_webhook};
 use crate::notify::spec::{
     MailSpec, MailVia, NotifierPolicy, NotifierSpec, NotifierVia, PingSpec, Route, SMTP_EXAMPLE,
-    Security, SmtpSpec, Template, Topic, WebhookFormat, WebhookSpec, WebhookUrl,
+    Security, SmtpSpec, Topic, WebhookSpec,
 };
 use crate::secret::Secret;
 
@@ -210,122 +208,8 @@ fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
     }
 }
 
-fn read_named_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
-    let name = table.read("name", |value| value.parsed(notifier_name));
-    let spec = read_webhook(table, name);
-    table.finish();
-    spec
-}
-
-fn read_webhook(table: &TomlTable<'_>, name: Option<String>) -> Option<WebhookSpec> {
-    let url = table.required("url", "\"https://hooks.example.org/x\"");
-    let headers = read_headers(table);
-    let secret = table.get("secret").and_then(|value| value.secret());
-    let trusted = table.own("cacert");
-    let down_after = down_after(table, NotifierPolicy::FOR_PROGRAMS);
-    let cacert = trusted.as_ref().and_then(TomlValue::path);
-    let is_typed = headers.iter().any(|(name, _)| *name == CONTENT_TYPE);
-    let format = read_format(table, is_typed);
-    let value = url?;
-    let url = value.accept(WebhookUrl::parse(value.hidden()?.expose()))?;
-    if let Some(cacert) = trusted.as_ref().filter(|_| !url.is_secure) {
-        untrusting(cacert, "https://");
-    }
-    let format = format?;
-    if format == WebhookFormat::Ntfy {
-        let topic = url::Url::parse(url.url.expose()).ok();
-        if topic.is_none_or(|url| url.path().trim_end_matches('/').is_empty()) {
-            value.reject(Diagnostic::new(
-                "the URL of ntfy has no topic",
-                "add it, such as \"https://ntfy.sh/mytopic\"",
-            ));
-        }
-    }
-    Some(WebhookSpec {
-        name,
-        url,
-        headers,
-        secret,
-        cacert,
-        format,
-        down_after,
-    })
-}
-
-/// What is sent; `is_typed`: with a `Content-Type` of the user's own.
-fn read_format(table: &TomlTable<'_>, is_typed: bool) -> Option<WebhookFormat> {
-    let format = table.get("format");
-    let key = table.get("routing_key");
-    let body = table.get("body");
-    let word = match &format {
-        Some(value) => {
-            let word = value.text()?;
-            if !WebhookFormat::WORDS.contains(&word.as_str()) {
-                value.none_of("format", &word, &WebhookFormat::WORDS);
-                return None;
-            }
-            word
-        }
-        None if key.is_some() => "pagerduty".to_owned(),
-        None if body.is_some() => "template".to_owned(),
-        None => "json".to_owned(),
-    };
-    for (value, wanted) in [(&key, "pagerduty"), (&body, "template")] {
-        if let Some(value) = value.as_ref().filter(|_| word != wanted) {
-            value.reject(Diagnostic::new(
-                format!("a key for the format {wanted} beside format = {word:?}"),
-                "keep one of them",
-            ));
-            return None;
-        }
-    }
-    let lacks = |what: &str| {
-        if let Some(value) = &format {
-            value.reject(Diagnostic::new(
-                format!("the format {word} without its key"),
-                format!("add {what}"),
-            ));
-        }
-        None
-    };
-    Some(match word.as_str() {
-        "slack" => WebhookFormat::Slack,
-        "alertmanager" => WebhookFormat::Alertmanager,
-        "ntfy" => WebhookFormat::Ntfy,
-        "pagerduty" => match key {
-            Some(value) => WebhookFormat::PagerDuty {
-                routing_key: value.secret()?,
-            },
-            None => return lacks("routing_key = \"${env:PAGERDUTY_KEY}\""),
-        },
-        "template" => match body {
-            Some(value) => WebhookFormat::Template(template(&value, is_typed)?),
-            None => return lacks("body = '{\"text\": {{ subject | tojson }}}'"),
-        },
-        _ => WebhookFormat::Json,
-    })
-}
-
-/// The user's own body, tried with a sample. Without a `Content-Type` it is JSON.
-fn template(value: &TomlValue<'_>, is_typed: bool) -> Option<Template> {
-    let text = value.some_text()?;
-    let template = Template::new(text);
-    let rendered = value.accept(template.sample())?;
-    if let (false, Err(error)) = (
-        is_typed,
-        serde_json::from_str::<serde_json::Value>(&rendered),
-    ) {
-        value.reject(Diagnostic::new(
-            format!("the template gives no JSON: {error}"),
-            "write texts as {{ subject | tojson }}, or say what it is: headers = { Content-Type = \"text/plain\" }",
-        ));
-        return None;
-    }
-    Some(template)
-}
-
 /// How long "is being restarted" is held; `usual` without the key.
-fn down_after(table: &TomlTable<'_>, usual: NotifierPolicy) -> Duration {
+pub fn down_after(table: &TomlTable<'_>, usual: NotifierPolicy) -> Duration {
     own_down_after(table).unwrap_or(usual.down_after)
 }
 
@@ -356,7 +240,7 @@ fn min_duration(value: &TomlValue<'_>) -> Option<Duration> {
 }
 
 /// The name of a notifier, under which its notifications wait.
-fn notifier_name(text: &str) -> Result<String, String> {
+pub fn notifier_name(text: &str) -> Result<String, String> {
     let is_plain = !text.is_empty() && text.len() <= 64 && !text.chars().any(char::is_control);
     match text {
         "mail" => Err(
@@ -423,7 +307,7 @@ fn trusting(server: SmtpSpec, cacert: Option<&TomlValue<'_>>) -> SmtpSpec {
     }
 }
 
-fn untrusting(cacert: &TomlValue<'_>, secure: &str) {
+pub fn untrusting(cacert: &TomlValue<'_>, secure: &str) {
     cacert.reject(Diagnostic::new(
         "roots for a connection without TLS",
         format!("use {secure}, or leave it out"),

@@ -56,7 +56,7 @@ pub(super) fn of(
 fn details(report: &Report) -> Value {
     let seconds = Duration::as_secs_f64;
     match &report.kind {
-        // it ended because nobody looks any more
+        // it ended because the check is not probed any more
         ReportKind::Recovered { down } if report.incident.is_of_removed() => {
             json!({ "down": seconds(down), "removed": true })
         }

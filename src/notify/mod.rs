@@ -2,6 +2,7 @@
 //! it. Nothing here waits without a deadline; when and how often a message
 //! is tried is the outbox's business.
 
+mod advice;
 pub mod command;
 pub mod event;
 pub mod format;

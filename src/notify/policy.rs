@@ -57,6 +57,10 @@ impl NotifierPolicy {
     ) -> Delivery {
         let taken = |kind: ReportKind| takes(&kind).then_some(kind);
         let left = self.min_duration.saturating_sub(age);
+        let is_down = ReportKind::Down {
+            state: DownState::Restarting,
+            update: false,
+        };
         if !left.is_zero() {
             match kind {
                 ReportKind::Down { state, .. } if takes(kind) => {
@@ -70,8 +74,9 @@ impl NotifierPolicy {
                 ReportKind::Recovered { down } | ReportKind::Cured { down, .. } => {
                     return Delivery::TakesBack {
                         instead: None,
-                        // it was notified before `min_duration` was set
-                        otherwise: taken(ReportKind::Recovered { down: *down }),
+                        // that it is down was delivered before `min_duration` was set
+                        otherwise: taken(ReportKind::Recovered { down: *down })
+                            .filter(|_| takes(&is_down)),
                     };
                 }
                 _ => {}
@@ -96,11 +101,7 @@ impl NotifierPolicy {
             },
             ReportKind::Cured { down, .. } => {
                 let recovered = taken(ReportKind::Recovered { down: *down });
-                let restarting = ReportKind::Down {
-                    state: DownState::Restarting,
-                    update: false,
-                };
-                match takes(&restarting) {
+                match takes(&is_down) {
                     true => Delivery::TakesBack {
                         instead: taken(kind.clone()),
                         otherwise: recovered,
@@ -314,6 +315,13 @@ mod tests {
                 otherwise: Some(recovered.clone()),
             };
             assert_eq!(policy.delivery(kind, &all, span(60)), expected, "{kind:?}");
+            // whoever gets the ends only: there is no report of it at all
+            let ends = |kind: &ReportKind| kind.ends_incident();
+            let expected = Delivery::TakesBack {
+                instead: None,
+                otherwise: None,
+            };
+            assert_eq!(policy.delivery(kind, &ends, span(60)), expected, "{kind:?}");
             let late = policy.delivery(kind, &all, span(121));
             assert_eq!(late, usual.delivery(kind, &all, span(121)), "{kind:?}");
         }

@@ -337,13 +337,13 @@ pub(super) fn recent_notes(
     let texts = each(select.query(params![watchdog, limit])?, |row| {
         json_text(row, 0)
     })?;
-    let mut notes: Vec<Note> = texts
-        .into_iter()
-        .flatten()
-        .filter_map(|text| parsed(&text))
-        .collect();
-    notes.reverse();
-    Ok(notes)
+    Ok(oldest_first(texts))
+}
+
+/// The notes that are readable, which came newest first.
+fn oldest_first(texts: Vec<Option<String>>) -> Vec<Note> {
+    let texts = texts.into_iter().rev().flatten();
+    texts.filter_map(|text| parsed(&text)).collect()
 }
 
 /// The last decisions of `watchdog` about `check`, oldest first.
@@ -359,11 +359,5 @@ pub(super) fn notes(
     let texts = each(select.query(params![watchdog, check, limit])?, |row| {
         json_text(row, 0)
     })?;
-    let mut notes: Vec<Note> = texts
-        .into_iter()
-        .flatten()
-        .filter_map(|text| parsed(&text))
-        .collect();
-    notes.reverse();
-    Ok(notes)
+    Ok(oldest_first(texts))
 }

@@ -21,7 +21,7 @@ use crate::cli::render::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
-use crate::daemon::control::protocol::{ControlCommand, ControlReply};
+use crate::daemon::control::protocol::{ControlCommand, ControlReply, HoldRequest};
 use crate::health::{CheckView, PauseView, ProcessName, counted};
 
 use find::{FoundWatchdog, chosen, reply_text, watchdogs};
@@ -31,27 +31,20 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// `httpok pause`.
 pub fn pause(args: &PauseArgs, env: Env<'_>) -> Exit {
-    let HoldArgs {
-        chosen,
-        lasting,
-        reason,
-        place,
-    } = &args.hold;
     let ask = |check| ControlCommand::Pause {
         check,
-        reason: reason.clone(),
-        lasting: *lasting,
+        hold: hold_request(&args.hold),
         silent: args.silent,
     };
-    each("pause", (place, chosen), ask, pause_text, env)
+    let place = (&args.hold.place, &args.hold.chosen);
+    each("pause", place, ask, pause_text, env)
 }
 
 /// `httpok silence`.
 pub fn silence(args: &HoldArgs, env: Env<'_>) -> Exit {
     let ask = |check| ControlCommand::Silence {
         check,
-        reason: args.reason.clone(),
-        lasting: args.lasting,
+        hold: hold_request(args),
     };
     let text = |check: &CheckView| {
         let name = visible::line(&check.name);
@@ -62,6 +55,13 @@ pub fn silence(args: &HoldArgs, env: Env<'_>) -> Exit {
         )
     };
     each("silence", (&args.place, &args.chosen), ask, text, env)
+}
+
+fn hold_request(args: &HoldArgs) -> HoldRequest {
+    HoldRequest {
+        reason: args.reason.clone(),
+        lasting: args.lasting,
+    }
 }
 
 /// Until when and why.

@@ -29,7 +29,7 @@ pub enum FollowEnd {
     Ended(String),
 }
 
-/// Hands each event, a line of JSON, to `take`, until that returns false.
+/// Passes each event, a line of JSON, to `take`, until that returns false.
 pub fn follow(
     target: &ControlTarget,
     filter: &EventFilter,

@@ -48,6 +48,21 @@ pub struct RequestLine {
     pub ask: ControlCommand,
 }
 
+/// Why something is held, and for how long.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HoldRequest {
+    #[serde(default)]
+    pub reason: String,
+    #[serde(
+        rename = "for",
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "to_seconds",
+        deserialize_with = "from_seconds"
+    )]
+    pub lasting: Option<Duration>,
+}
+
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
@@ -55,16 +70,8 @@ pub enum ControlCommand {
     Status,
     Pause {
         check: String,
-        #[serde(default)]
-        reason: String,
-        #[serde(
-            rename = "for",
-            default,
-            skip_serializing_if = "Option::is_none",
-            serialize_with = "to_seconds",
-            deserialize_with = "from_seconds"
-        )]
-        lasting: Option<Duration>,
+        #[serde(flatten)]
+        hold: HoldRequest,
         /// Hold its reports, too.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         silent: bool,
@@ -72,16 +79,8 @@ pub enum ControlCommand {
     /// Hold a check's reports.
     Silence {
         check: String,
-        #[serde(default)]
-        reason: String,
-        #[serde(
-            rename = "for",
-            default,
-            skip_serializing_if = "Option::is_none",
-            serialize_with = "to_seconds",
-            deserialize_with = "from_seconds"
-        )]
-        lasting: Option<Duration>,
+        #[serde(flatten)]
+        hold: HoldRequest,
     },
     Resume {
         check: String,
@@ -292,8 +291,10 @@ mod tests {
                 r#"{"version":1,"ask":"pause","check":"shop","for":1.5}"#,
                 ControlCommand::Pause {
                     check: shop(),
-                    reason: String::new(),
-                    lasting: Some(Duration::from_millis(1500)),
+                    hold: HoldRequest {
+                        reason: String::new(),
+                        lasting: Some(Duration::from_millis(1500)),
+                    },
                     silent: false,
                 },
             ),
@@ -301,8 +302,10 @@ mod tests {
                 r#"{"version":1,"ask":"pause","check":"shop","reason":"deploy"}"#,
                 ControlCommand::Pause {
                     check: shop(),
-                    reason: "deploy".to_owned(),
-                    lasting: None,
+                    hold: HoldRequest {
+                        reason: "deploy".to_owned(),
+                        lasting: None,
+                    },
                     silent: false,
                 },
             ),
@@ -310,8 +313,10 @@ mod tests {
                 r#"{"version":1,"ask":"pause","check":"shop","silent":true}"#,
                 ControlCommand::Pause {
                     check: shop(),
-                    reason: String::new(),
-                    lasting: None,
+                    hold: HoldRequest {
+                        reason: String::new(),
+                        lasting: None,
+                    },
                     silent: true,
                 },
             ),
@@ -319,8 +324,10 @@ mod tests {
                 r#"{"version":1,"ask":"silence","check":"shop","for":60}"#,
                 ControlCommand::Silence {
                     check: shop(),
-                    reason: String::new(),
-                    lasting: Some(Duration::from_secs(60)),
+                    hold: HoldRequest {
+                        reason: String::new(),
+                        lasting: Some(Duration::from_secs(60)),
+                    },
                 },
             ),
             (

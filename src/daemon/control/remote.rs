@@ -114,7 +114,7 @@ impl Remote {
         })?
     }
 
-    /// Hands the lines of an answer that goes on to `take`, until that returns false. Blocks.
+    /// Passes the lines of an answer that goes on to `take`, until that returns false. Blocks.
     pub(super) fn stream(
         &self,
         path: &str,

@@ -116,23 +116,16 @@ impl PendingRequest {
                 check: check.clone(),
                 failure: fail.clone(),
             },
-            ControlCommand::Pause {
-                reason,
-                lasting,
-                silent,
-                ..
-            } => Event::Pause {
+            ControlCommand::Pause { hold, silent, .. } => Event::Pause {
                 check: check.clone(),
-                reason: reason.clone(),
-                lasting: *lasting,
+                reason: hold.reason.clone(),
+                lasting: hold.lasting,
                 silent: *silent,
             },
-            ControlCommand::Silence {
-                reason, lasting, ..
-            } => Event::Silence {
+            ControlCommand::Silence { hold, .. } => Event::Silence {
                 check: check.clone(),
-                reason: reason.clone(),
-                lasting: *lasting,
+                reason: hold.reason.clone(),
+                lasting: hold.lasting,
             },
             ControlCommand::Resume { .. } => Event::Resume {
                 check: check.clone(),

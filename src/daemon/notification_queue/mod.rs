@@ -122,7 +122,7 @@ impl Shared {
     }
 }
 
-/// How often a command of an earlier run is looked at.
+/// How often it is checked whether a command of an earlier run has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A worker and the way to its notifier's settings. It ends after the delivery under way when that is dropped.

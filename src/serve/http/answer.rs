@@ -249,7 +249,7 @@ async fn evidence(
     }
 }
 
-/// A refusal in the manner of the API, or for people.
+/// A refusal in the format of the API, or for people.
 fn refusal(path: &str, status: StatusCode, text: String) -> Reply {
     match path.starts_with("/api/v1/") {
         true => Reply::error(status, text),

@@ -25,7 +25,7 @@ pub(in crate::store) fn owners(
         .collect())
 }
 
-/// Hands what waits for `claim`'s notifier and address from `gone`, which does not run any more, to `claim`'s owner.
+/// Passes what waits for `claim`'s notifier and address from `gone`, which does not run any more, to `claim`'s owner.
 pub(in crate::store) fn inherit(
     conn: &Connection,
     gone: &str,

@@ -94,7 +94,11 @@ fn new_run_delivers_messages_reserved_by_the_old_one() {
     failed(&conn, failed_once, Moment::from_secs(50), "no route").expect("noted");
     put(&conn, "j", 1, 12);
     assert_eq!(next(&conn, 20, "a"), "j 1");
-    assert_eq!(next(&conn, 20, "a"), "at 50", "killed with it in its hands");
+    assert_eq!(
+        next(&conn, 20, "a"),
+        "at 50",
+        "killed while it was being delivered"
+    );
     reclaim(&conn, "a", &[]).expect("reclaimed");
     assert_eq!(next(&conn, 21, "a"), "j 1");
     assert_eq!(

@@ -30,7 +30,7 @@ const DISMISSED: &str = "dismissed";
 /// What does not die within so long after it was killed hangs in the kernel.
 const KILL_FOR: Duration = Duration::from_secs(10);
 
-/// So often in a row nothing must be found: a process may be forked between two looks.
+/// So often in a row nothing must be found: a process may be forked between two scans.
 const FOUND_NOTHING: u32 = 3;
 
 /// `run`'s end of the pipe.

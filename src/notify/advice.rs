@@ -1,0 +1,203 @@
+//! What a report says is to be done: by the person who reads it, and by the watchdog.
+
+use std::time::Duration;
+
+use crate::health::{
+    ActionStep, DownState, Gate, Incident, IncidentEvent, Moment, ProcessState, Report, ReportKind,
+    Skip,
+};
+
+use super::message::RenderContext;
+use super::report::{not_running, word};
+use super::text::{span, visible};
+
+/// The processes that the last action left alone, when that was so because all of them are STOPPED: somebody did that,
+/// and the watchdog does not undo it.
+pub(super) fn stopped(incident: &Incident) -> Option<String> {
+    let (_, outcome) = incident.actions().last()?;
+    let mut names = Vec::new();
+    for step in &outcome.steps {
+        let ActionStep::Skipped(Skip::NotRunning {
+            state: ProcessState::Stopped,
+        }) = &step.action
+        else {
+            return None;
+        };
+        names.extend(step.process.as_ref().map(|name| visible(&name.to_string())));
+    }
+    match names.as_slice() {
+        [] => None,
+        [name] => Some(format!("{name} is")),
+        names => Some(format!("{} are", names.join(", "))),
+    }
+}
+
+/// What is left for a person.
+pub(super) fn advice(report: &Report) -> String {
+    let check = word(&report.incident.check);
+    let stuck = not_running(&report.incident);
+    let passes = matches!(
+        report.kind,
+        ReportKind::Recovered { .. } | ReportKind::Cured { .. }
+    );
+    if passes && !stuck.is_empty() {
+        let stuck = stuck.join(", ");
+        return format!("look at {stuck}: not running again, though the check passes");
+    }
+    match &report.kind {
+        ReportKind::Down { state, .. } => match state {
+            DownState::NotifyOnly => "see to it: the watchdog only watches it".to_owned(),
+            DownState::Held(gate) => advice_when_held(gate, &check),
+            DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
+            DownState::NotBack { .. } => {
+                "check it soon: the restart did not help so far".to_owned()
+            }
+            DownState::NothingRestarted if stopped(&report.incident).is_some() => {
+                "nothing, if somebody stopped it on purpose; otherwise start it".to_owned()
+            }
+            DownState::NothingRestarted => {
+                "see to it: the steps below say why nothing was restarted".to_owned()
+            }
+            DownState::NotStarted(_) => {
+                "see to it now: it stays down until it can be started".to_owned()
+            }
+            DownState::DryRun => {
+                "see to it: the watchdog only says what it would have done".to_owned()
+            }
+        },
+        ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
+            "nothing here; it was taken out of the configuration on purpose or by mistake"
+                .to_owned()
+        }
+        ReportKind::Cured { .. } => {
+            "nothing now; find out by day why, or it may come again".to_owned()
+        }
+        ReportKind::Recovered { .. } | ReportKind::RecoveredDegraded { .. } => "nothing".to_owned(),
+        ReportKind::GaveUp { .. } => {
+            format!("mend the cause, then let the watchdog work again: httpok reset {check}")
+        }
+        ReportKind::Reminder { .. } => "see to it: it has not come back by itself".to_owned(),
+        ReportKind::Action => "see whether it came back".to_owned(),
+        ReportKind::Degraded => "see to it by day: it answers, so nothing is restarted".to_owned(),
+        ReportKind::Unknown => {
+            "look at the watchdog's own host: as long as this lasts nobody watches".to_owned()
+        }
+    }
+}
+
+fn advice_when_held(gate: &Gate, check: &str) -> String {
+    match gate {
+        Gate::Paused { .. } => format!("when you are done with it: httpok resume {check}"),
+        Gate::Requires { check: required } => format!("look at {} first", word(required)),
+        Gate::Panic { .. } => format!(
+            "look for what they have in common, such as the network; to restart it manually: httpok restart \
+             {check}"
+        ),
+        Gate::GaveUp | Gate::OverallBudget => {
+            format!("mend the cause, then: httpok reset {check}")
+        }
+        Gate::NotActedOn { .. } => {
+            format!("see to it; to restart it manually: httpok restart {check}")
+        }
+        Gate::ShuttingDown => "start the watchdog again".to_owned(),
+        Gate::Backoff { .. }
+        | Gate::OnceOnly
+        | Gate::Concurrency { .. }
+        | Gate::SameProcess { .. }
+        | Gate::Unfinished { .. } => "nothing yet: it is tried again by itself".to_owned(),
+    }
+}
+
+/// What the watchdog will do now.
+pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
+    let after = |pause: Duration| render_context.clock.stamp(report.at + pause);
+    match &report.kind {
+        ReportKind::Down { state, .. } => match state {
+            DownState::NotifyOnly
+            | DownState::DryRun
+            | DownState::Held(Gate::NotActedOn { .. }) => {
+                "nothing but watching; you are notified when it is back".to_owned()
+            }
+            DownState::Held(Gate::Backoff { left }) => {
+                format!("the next attempt is due at {}", after(*left))
+            }
+            DownState::Held(_) => {
+                "it is restarted as soon as nothing holds that back any more; you are notified when it is back"
+                    .to_owned()
+            }
+            DownState::Restarting => {
+                "you are notified when it is back, or when the restart did not help".to_owned()
+            }
+            DownState::NotStarted(_) => {
+                "its start is tried again after a pause, as often as restarts are allowed; you are notified when it is back or they are used up"
+                    .to_owned()
+            }
+            DownState::NotBack { .. } | DownState::NothingRestarted => match due(&report.incident) {
+                Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
+                None => {
+                    "if it keeps failing, the next attempt comes after a pause; you are notified when it is back or the restarts are used up"
+                        .to_owned()
+                }
+            },
+        },
+        ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
+            "nothing: it is not watched any more".to_owned()
+        }
+        ReportKind::Cured { .. } => {
+            "it is watched on; should it fail again you are notified".to_owned()
+        }
+        ReportKind::Recovered { .. }
+        | ReportKind::RecoveredDegraded { .. }
+        | ReportKind::Degraded
+        | ReportKind::Action => {
+            "it is watched on".to_owned()
+        }
+        ReportKind::GaveUp {
+            rearm: Some(pause), ..
+        } => format!(
+            "no restart before {} ({} from now); until then it is only watched",
+            after(*pause),
+            span(*pause)
+        ),
+        ReportKind::GaveUp { rearm: None, .. } => {
+            "no more restarts until a person says so; it is only watched".to_owned()
+        }
+        ReportKind::Reminder { .. } if is_given_up(&report.incident) => {
+            "it was given up, so nothing is restarted for now: httpok status says until when".to_owned()
+        }
+        ReportKind::Reminder { .. } => match due(&report.incident) {
+            Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
+            None => "it is watched on; you are notified when it is back".to_owned(),
+        },
+        ReportKind::Unknown => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
+    }
+}
+
+/// Whether its restarts are used up, as far as was said.
+fn is_given_up(incident: &Incident) -> bool {
+    let last = incident
+        .entries
+        .iter()
+        .rev()
+        .find_map(|entry| match entry.event {
+            IncidentEvent::GaveUp => Some(true),
+            IncidentEvent::Rearmed => Some(false),
+            _ => None,
+        });
+    last.unwrap_or(false)
+}
+
+/// When the next attempt is due, if that was the last that was said.
+fn due(incident: &Incident) -> Option<Moment> {
+    let mut entries = incident.entries.iter().rev();
+    let last = entries.find(|entry| {
+        !matches!(
+            entry.event,
+            IncidentEvent::Probed(_) | IncidentEvent::Delivered { .. }
+        )
+    })?;
+    match &last.event {
+        IncidentEvent::Held(Gate::Backoff { left }) => Some(last.at + *left),
+        _ => None,
+    }
+}
