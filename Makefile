@@ -6,12 +6,25 @@ VENV   := .provision/venv
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-# The binary to install or to package; built when it is not there.
-BIN     ?= target/dist/httpok
+# What the binary is built for: this machine, or such as x86_64-unknown-linux-musl, which runs on every distribution
+# (rustup target add, and Debian's musl-tools).
+TARGET  ?=
+BUILT   := target/$(if $(TARGET),$(TARGET)/)dist/httpok
+# The binary to install or to package; built when it is not there or older than its sources.
+BIN     ?= $(BUILT)
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-MACHINE := $(shell uname -m)
+NAME    := httpok-$(VERSION)-$(or $(TARGET),$(shell uname -m)-linux-gnu)
+SOURCES := Cargo.toml Cargo.lock $(shell find src templates assets -type f)
+# The time that archives carry: that of the last commit, so that the same sources make the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date -r Cargo.toml +%s)
+export SOURCE_DATE_EPOCH
+# Tools from crates.io, below a folder of their own.
+TOOLS   := .provision/cargo
+CYCLONEDX ?= $(CURDIR)/$(TOOLS)/bin/cargo-cyclonedx
+RPM     ?= $(CURDIR)/$(TOOLS)/bin/cargo-generate-rpm
+ENGINE  ?= podman
 
-.PHONY: install deb release test laws survival bench fuzz provision lint deny clean
+.PHONY: install deb rpm image release sbom reproducible test laws survival bench fuzz provision lint deny unused clean
 
 test: provision
 	cargo test --no-fail-fast --all-targets -- --test-threads=8
@@ -41,39 +54,78 @@ fuzz:
 			-- -max_total_time=$(FUZZ_FOR) -max_len=16384 -timeout=10 || exit 1; \
 	done
 
-target/dist/httpok:
-	cargo build --profile dist --locked
+# The folder of the sources and cargo's are not to be seen in what is packaged, so it does not matter where it is built.
+CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)
+$(BUILT): $(SOURCES)
+	RUSTFLAGS="$(RUSTFLAGS) --remap-path-prefix=$(CURDIR)=/httpok --remap-path-prefix=$(CRATES)=/cargo" \
+	CFLAGS="$(CFLAGS) -ffile-prefix-map=$(CURDIR)=/httpok -ffile-prefix-map=$(CRATES)=/cargo" \
+		cargo build --profile dist --locked $(if $(TARGET),--target $(TARGET))
+	touch $@
 
-# Binary, manual, completions, and what systemd, sysusers and logrotate need. Starts nothing.
+# Binary, manual, completions, examples, and what systemd needs. Starts nothing.
+DOC := $(DESTDIR)$(PREFIX)/share/doc/httpok
 install: $(BIN)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 		$(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d \
-		$(DESTDIR)$(PREFIX)/share/doc/httpok $(DESTDIR)$(PREFIX)/lib/systemd/system \
-		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+		$(DOC) $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	install -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/httpok
 	for section in 1 5 7; do install -m 644 man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section/ || exit 1; done
-	$(BIN) generate completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/httpok
-	$(BIN) generate completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_httpok
-	$(BIN) generate completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/httpok.fish
-	$(BIN) config schema > $(DESTDIR)$(PREFIX)/share/doc/httpok/httpok.schema.json
-	$(BIN) config example > $(DESTDIR)$(PREFIX)/share/doc/httpok/httpok.toml.example
-	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/httpok/
-	sed 's|/usr/bin/httpok|$(PREFIX)/bin/httpok|' packaging/httpok.service \
+	umask 022; \
+	$(BIN) generate completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/httpok && \
+	$(BIN) generate completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_httpok && \
+	$(BIN) generate completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/httpok.fish && \
+	$(BIN) config schema > $(DOC)/httpok.schema.json && \
+	$(BIN) config example > $(DOC)/httpok.toml.example && \
+	sed 's|/usr/bin/httpok|$(PREFIX)/bin/httpok|' examples/httpok.service \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/httpok.service
+	install -m 644 README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md $(DOC)/
+	cd examples && find . -type f -exec install -D -m 644 {} $(abspath $(DOC))/examples/{} \;
+	find $(DOC) -type d -exec chmod 755 {} +
 	install -m 644 packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/httpok.conf
 
 # A Debian package, by dpkg-deb alone.
 deb: $(BIN)
 	sh packaging/deb.sh $(BIN) $(VERSION) target/deb
 
-# An archive of what `make install` installs, with its checksum.
-release: $(BIN)
-	rm -rf target/release-archive
-	$(MAKE) install BIN=$(BIN) DESTDIR=target/release-archive/httpok-$(VERSION)-$(MACHINE) PREFIX=/usr
-	tar -C target/release-archive --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 \
-		-czf target/httpok-$(VERSION)-$(MACHINE).tar.gz httpok-$(VERSION)-$(MACHINE)
-	cd target && sha256sum httpok-$(VERSION)-$(MACHINE).tar.gz > httpok-$(VERSION)-$(MACHINE).tar.gz.sha256
+# A package for Fedora and its like; which files it has stands in Cargo.toml.
+rpm: $(BIN) $(RPM)
+	rm -rf target/rpm
+	$(MAKE) --no-print-directory install BIN=$(BIN) DESTDIR=$(CURDIR)/target/rpm PREFIX=/usr
+	find target/rpm/usr/share/man -type f -exec gzip -9n {} +
+	$(RPM) generate-rpm --auto-req builtin --output target
+
+# The image of Containerfile around a static binary: make image TARGET=x86_64-unknown-linux-musl
+image: $(BIN)
+	sh packaging/image.sh $(BIN) target/image httpok:$(VERSION) $(ENGINE)
+
+# An archive of what `make install` installs, for `tar -C /usr/local --strip-components=1 -xzf`, the bill of its
+# materials, and checksums of both. The same sources make the same bytes: see `make reproducible`.
+STAGE ?= target/release-archive
+COMPRESS ?= gzip -9n
+release: $(BIN) $(STAGE)/$(NAME).cdx.json
+	rm -rf $(STAGE)/stage
+	$(MAKE) --no-print-directory install BIN=$(BIN) DESTDIR=$(abspath $(STAGE))/stage PREFIX=/usr/local
+	mv $(STAGE)/stage/usr/local $(STAGE)/stage/$(NAME)
+	cp $(STAGE)/$(NAME).cdx.json $(STAGE)/stage/$(NAME)/share/doc/httpok/httpok.cdx.json
+	chmod 644 $(STAGE)/stage/$(NAME)/share/doc/httpok/httpok.cdx.json
+	tar -C $(STAGE)/stage --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) \
+		--format=ustar -cf - $(NAME) | $(COMPRESS) > $(STAGE)/$(NAME).tar.gz
+	rm -rf $(STAGE)/stage
+	cd $(STAGE) && sha256sum $(NAME).tar.gz $(NAME).cdx.json > $(NAME).sha256
+	@echo $(STAGE)/$(NAME).tar.gz
+
+# The bill of materials (CycloneDX): every crate that is in the binary, with its version, licence and checksum.
+sbom: $(STAGE)/$(NAME).cdx.json
+$(STAGE)/$(NAME).cdx.json: Cargo.toml Cargo.lock $(CYCLONEDX)
+	mkdir -p $(STAGE)
+	$(CYCLONEDX) cyclonedx --format json --spec-version 1.5 --no-build-deps \
+		--target $(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p')) --override-filename httpok.cdx
+	mv httpok.cdx.json $@
+
+# Two builds of the release in two folders, compared byte by byte: twice as long as one.
+reproducible: $(CYCLONEDX)
+	sh packaging/reproducible.sh target/reproducible CYCLONEDX=$(CYCLONEDX) TARGET=$(TARGET)
 
 provision: .provision/done
 
@@ -81,21 +133,26 @@ provision: .provision/done
 	PYTHON=$(PYTHON) sh tests/provision.sh $(VENV)
 	touch $@
 
-lint: deny
+lint: deny unused
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
-# What may come into the tree: licences, bans, sources; advisories when their database can be had. Installed from
-# crates.io when it is missing, without optimization: that takes some minutes, so CI leaves it out.
-DENY := .provision/cargo/bin/cargo-deny
+# What may come into the tree: licences, bans, sources; advisories when their database can be had.
+DENY := $(TOOLS)/bin/cargo-deny
 deny: $(DENY)
 	$(DENY) check licenses bans sources
 	@if $(DENY) fetch db; then $(DENY) check advisories; \
 	else echo "the database of advisories cannot be had: they are not checked" >&2; fi
 
-$(DENY):
-	CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root .provision/cargo cargo-deny
+# Dependencies that nothing uses.
+MACHETE := $(TOOLS)/bin/cargo-machete
+unused: $(MACHETE)
+	$(MACHETE) --with-metadata
+
+# Installed from crates.io when it is missing, without optimization: that takes some minutes, so CI leaves them out.
+$(TOOLS)/bin/% $(CURDIR)/$(TOOLS)/bin/%:
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root $(TOOLS) $*
 
 clean:
 	rm -rf .provision target

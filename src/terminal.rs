@@ -85,7 +85,7 @@ pub fn local(time: SystemTime) -> (String, String) {
     let since = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let seconds = libc::time_t::try_from(since.as_secs()).unwrap_or_default();
+    let seconds = since.as_secs().try_into().unwrap_or_default();
     // SAFETY: all zeros is a value of this plain struct
     let mut parts: libc::tm = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to live values of the right types; nothing is kept

@@ -5,6 +5,8 @@
 
 #[path = "support/engine.rs"]
 mod engine;
+#[path = "containers/image.rs"]
+mod image;
 #[path = "containers/methods.rs"]
 mod methods;
 #[path = "containers/operator_changes.rs"]

@@ -1,10 +1,13 @@
-//! What is installed: by `make install`, and by the Debian package, which is built, installed, upgraded, removed and
-//! purged below a directory of its own.
+//! What is installed: by `make install`, by the release's archive, and by the Debian package, which is built, installed,
+//! upgraded, removed and purged in a copy of this machine's file system.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+#[path = "package/system.rs"]
+mod system;
 
 /// The words' output, which must go well.
 fn run(words: &[&str], env: &[(&str, &str)]) -> String {
@@ -65,6 +68,9 @@ fn make_install_puts_everything_below_destdir() {
         "opt/h/lib/systemd/system/httpok.service",
         "opt/h/lib/tmpfiles.d/httpok.conf",
         "opt/h/share/bash-completion/completions/httpok",
+        "opt/h/share/doc/httpok/LICENSE",
+        "opt/h/share/doc/httpok/cookbook.md",
+        "opt/h/share/doc/httpok/examples/haproxy/haproxy.cfg",
         "opt/h/share/doc/httpok/httpok.schema.json",
         "opt/h/share/fish/vendor_completions.d/httpok.fish",
         "opt/h/share/man/man1/httpok-watch.1",
@@ -91,82 +97,56 @@ fn make_install_puts_everything_below_destdir() {
     );
 }
 
-/// A package of this version.
-fn package(version: &str, dir: &Path) -> PathBuf {
-    let out = dir.display().to_string();
-    let bin = env!("CARGO_BIN_EXE_httpok");
-    // a binary with what debuggers need takes minutes to compress
-    let env = [("DEB_COMPRESS", "none")];
-    let made = run(&["sh", "packaging/deb.sh", bin, version, &out], &env);
-    PathBuf::from(made.trim())
-}
-
+/// The archive of a release is what people unpack: its checksum, what is in it, and that it is the same when it is packed
+/// again. The bill of materials comes from a tool that is not installed here.
 #[test]
-fn the_debian_package_is_installed_upgraded_removed_and_purged() {
+fn release_archive_is_whole_and_the_same_when_packed_again() {
     let dir = tempfile::tempdir().expect("a directory");
-    let root = dir.path().join("root");
-    for part in [
-        "var/lib/dpkg/info",
-        "var/lib/dpkg/updates",
-        "var/lib/dpkg/triggers",
-    ] {
-        fs::create_dir_all(root.join(part)).expect("made");
-    }
-    fs::write(root.join("var/lib/dpkg/status"), "").expect("written");
-    let root_flag = format!("--root={}", root.display());
-    let dpkg = |words: &[&str]| {
-        let flags = [
-            "dpkg",
-            &root_flag,
-            "--force-script-chrootless",
-            "--force-depends",
-            "--force-confold",
-            "--force-not-root",
-            "--log=/dev/null",
+    let tool = dir.path().join("cyclonedx");
+    let writes = "#!/bin/sh\necho '{\"bomFormat\":\"CycloneDX\"}' > httpok.cdx.json\n";
+    fs::write(&tool, writes).expect("written");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("ours");
+    let pack = |place: &str| {
+        let stage = dir.path().join(place);
+        let words = [
+            "make".to_owned(),
+            "release".to_owned(),
+            concat!("BIN=", env!("CARGO_BIN_EXE_httpok")).to_owned(),
+            format!("CYCLONEDX={}", tool.display()),
+            format!("STAGE={}", stage.display()),
+            // a binary with what debuggers need takes long to compress
+            "COMPRESS=gzip -1n".to_owned(),
         ];
-        run(&[&flags[..], words].concat(), &[])
+        run(&words.each_ref().map(String::as_str), &[]);
+        stage
     };
-    let old = package("0.0.1", dir.path());
-    dpkg(&["--install", &old.display().to_string()]);
-    let installed = root.join("usr/bin/httpok").display().to_string();
-    let config = root.join("etc/httpok/httpok.toml");
-    assert!(run(&[&installed, "--version"], &[]).contains("httpok"));
-    run(
-        &[&installed, "config", "check", &config.display().to_string()],
-        &[],
-    );
-    let mode = fs::metadata(&config).expect("there").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "it may hold secrets");
-    // nothing is enabled
-    assert!(!root.join("etc/systemd").exists());
-    // what is the owner's stays over an upgrade
-    fs::write(&config, "# mine\n").expect("written");
-    let state = root.join("var/lib/httpok/httpok.db");
-    fs::write(&state, "state").expect("the directory of state is there");
-    let new = package("0.0.2", dir.path());
-    dpkg(&["--install", &new.display().to_string()]);
-    assert!(dpkg(&["--status", "httpok"]).contains("Version: 0.0.2"));
-    assert_eq!(fs::read_to_string(&config).expect("there"), "# mine\n");
-    assert!(state.exists());
-    dpkg(&["--remove", "httpok"]);
-    assert!(!Path::new(&installed).exists());
-    assert!(
-        config.exists() && state.exists(),
-        "they stay until it is purged"
-    );
-    dpkg(&["--purge", "httpok"]);
-    assert!(!config.exists() && !state.exists());
-    let left: Vec<_> = files(&root)
-        .into_iter()
-        .filter(|file| !file.starts_with("var/lib/dpkg/"))
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    let (one, two) = (pack("one"), pack("two"));
+    let names = files(&one);
+    assert_eq!(names.len(), 3, "{names:?}");
+    for name in &names {
+        let same = fs::read(one.join(name)).ok() == fs::read(two.join(name)).ok();
+        assert!(same, "{name} differs");
+    }
+    let script = "cd \"$1\" && sha256sum --check --quiet *.sha256 && mkdir local \
+        && tar -C local --strip-components=1 -xzf *.tar.gz && local/bin/httpok --version";
+    let place = one.display().to_string();
+    let said = run(&["sh", "-c", script, "sh", &place], &[]);
+    assert!(said.contains(env!("CARGO_PKG_VERSION")), "{said}");
+    for file in [
+        "share/man/man5/httpok.toml.5",
+        "share/doc/httpok/LICENSE",
+        "share/doc/httpok/httpok.cdx.json",
+        "share/doc/httpok/examples/minimal.toml",
+        "lib/systemd/system/httpok.service",
+    ] {
+        assert!(one.join("local").join(file).exists(), "{file}");
+    }
 }
 
 #[test]
 fn the_packaged_unit_is_sound() {
     let dir = tempfile::tempdir().expect("a directory");
-    let text = fs::read_to_string("packaging/httpok.service").expect("the unit");
+    let text = fs::read_to_string("examples/httpok.service").expect("the unit");
     // the binary need not be installed where this runs
     let unit = dir.path().join("httpok.service");
     fs::write(

@@ -86,6 +86,12 @@ impl Engine {
         engine
     }
 
+    /// The program and the options with which this engine is asked.
+    #[allow(dead_code, reason = "not all tests ask it themselves")]
+    pub fn words(&self) -> Vec<String> {
+        words(&self.dir)
+    }
+
     /// What `podman` prints with these words.
     pub fn podman(&self, args: &[&str]) -> String {
         let program = words(&self.dir);

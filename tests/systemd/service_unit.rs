@@ -16,7 +16,7 @@ const UNIT: &str = "httpok.service";
 
 /// The example's unit, with our program and file, a short patience, and no core file.
 fn unit() -> String {
-    let line = "/usr/bin/httpok watch --config /etc/httpok.toml";
+    let line = "/usr/bin/httpok watch --config /etc/httpok/httpok.toml";
     assert!(EXAMPLE.contains(line) && EXAMPLE.contains("WatchdogSec=30s"));
     let ours = format!(
         "{} watch --config DIR/httpok.toml",
@@ -117,6 +117,37 @@ fn hung_watchdog_is_killed_and_restarted() {
 }
 
 /// A check that restarts the unit it is in would end it half way.
+/// The unit's own promise: [[program]]s outlive it, however it goes, where they are to.
+#[test]
+fn programs_outlive_a_restart_and_a_kill_of_the_unit() {
+    let manager = Manager::with(&[(UNIT, &unit())]);
+    let starts = manager.dir().join("starts");
+    let command = format!("echo $$ >> {}; exec sleep 1000", starts.display());
+    let program =
+        format!("[[program]]\nname = \"shop\"\ncommand = [\"sh\", \"-c\", {command:?}]\n");
+    let beat = "[[check]]\nname = \"shop\"\nheartbeat = \"1h\"\n";
+    let leave = "[embedded]\non_exit = \"leave\"\n";
+    configure(&manager, &[leave.to_owned(), program, beat.to_owned()]);
+    manager.systemctl(&["start", UNIT]);
+    let lives = || fs::read_to_string(&starts).unwrap_or_default();
+    wait_until("the program runs", LIMIT, || lives().lines().count() == 1);
+    let pid = Pid::from_raw(lives().trim().parse().unwrap());
+    manager.systemctl(&["restart", UNIT]);
+    kill(pid, None).expect("it outlives the restart");
+    let before = main_pid(&manager);
+    kill(before, Signal::SIGKILL).unwrap();
+    wait_until("the unit is back", LIMIT, || {
+        let now = main_pid(&manager);
+        now != before && now.as_raw() != 0 && manager.property(UNIT, "ActiveState") == "active"
+    });
+    kill(pid, None).expect("it outlives the kill");
+    assert_eq!(lives().lines().count(), 1, "it was taken over, not started");
+    // what is configured no more is stopped, and with it the test's last process
+    configure(&manager, &[beat.to_owned()]);
+    manager.systemctl(&["reload", UNIT]);
+    wait_until("the program is gone", LIMIT, || kill(pid, None).is_err());
+}
+
 #[test]
 fn watchdog_does_not_stop_itself() {
     let text = unit().replace("LimitCORE=0", "LimitCORE=0\nStandardError=file:DIR/err");

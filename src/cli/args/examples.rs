@@ -60,11 +60,11 @@ pub const CHECK: &[Example] = &[
     ),
     (
         "Metrics for node_exporter's textfile collector, from cron",
-        "cd /var/lib/prometheus/node-exporter && { httpok check --config /etc/httpok.toml --format openmetrics > httpok.new; mv httpok.new httpok.prom; }",
+        "cd /var/lib/prometheus/node-exporter && { httpok check --config /etc/httpok/httpok.toml --format openmetrics > httpok.new; mv httpok.new httpok.prom; }",
     ),
     (
         "Which of the configured checks fail?",
-        "httpok check --config /etc/httpok.toml --format json | jq -r 'select(.verdict != \"pass\").name'",
+        "httpok check --config /etc/httpok/httpok.toml --format json | jq -r 'select(.verdict != \"pass\").name'",
     ),
 ];
 
@@ -87,7 +87,7 @@ pub const SAMPLE: &[Example] = &[(
 pub const WATCH: &[Example] = &[
     (
         "Everything that a configuration file says",
-        "httpok watch --config /etc/httpok.toml",
+        "httpok watch --config /etc/httpok/httpok.toml",
     ),
     (
         "One URL every ten seconds, restarting web after three failures in a row",
@@ -99,7 +99,7 @@ pub const WATCH: &[Example] = &[
     ),
     (
         "From cron",
-        "* * * * * httpok watch --once --config /etc/httpok.toml",
+        "* * * * * httpok watch --once --config /etc/httpok/httpok.toml",
     ),
 ];
 
@@ -181,7 +181,7 @@ pub const RESET: &[Example] = &[("When the cause is mended", "httpok reset shop"
 
 pub const RELOAD: &[Example] = &[(
     "After a change",
-    "httpok config check /etc/httpok.toml && httpok reload",
+    "httpok config check /etc/httpok/httpok.toml && httpok reload",
 )];
 
 pub const NOTIFY_SEND: &[Example] = &[(
@@ -192,11 +192,11 @@ pub const NOTIFY_SEND: &[Example] = &[(
 pub const NOTIFY_TEST: &[Example] = &[
     (
         "Does everybody get what they should?",
-        "httpok notify test --config /etc/httpok.toml",
+        "httpok notify test --config /etc/httpok/httpok.toml",
     ),
     (
         "After a change of the mail server",
-        "httpok notify test mail --config /etc/httpok.toml",
+        "httpok notify test mail --config /etc/httpok/httpok.toml",
     ),
 ];
 
@@ -205,7 +205,7 @@ pub const NOTIFY_DROP: &[Example] = &[("Nobody needs to know any more", "httpok 
 pub const SIMULATE: &[Example] = &[
     (
         "Three fails, then it passes",
-        "printf '%s\\n' '{\"at\":0,\"check\":\"shop\",\"code\":500}' \\\n  '{\"at\":10,\"check\":\"shop\",\"verdict\":\"fail\",\"reason\":\"refused\"}' \\\n  '{\"at\":20,\"check\":\"shop\",\"verdict\":\"fail\"}' \\\n  '{\"at\":23,\"check\":\"shop\",\"verdict\":\"pass\"}' |\n  httpok simulate --config /etc/httpok.toml -",
+        "printf '%s\\n' '{\"at\":0,\"check\":\"shop\",\"code\":500}' \\\n  '{\"at\":10,\"check\":\"shop\",\"verdict\":\"fail\",\"reason\":\"refused\"}' \\\n  '{\"at\":20,\"check\":\"shop\",\"verdict\":\"fail\"}' \\\n  '{\"at\":23,\"check\":\"shop\",\"verdict\":\"pass\"}' |\n  httpok simulate --config /etc/httpok/httpok.toml -",
     ),
     (
         "What would the new configuration have decided yesterday?",
@@ -215,7 +215,7 @@ pub const SIMULATE: &[Example] = &[
 
 pub const CONFIG_CHECK: &[Example] = &[(
     "Before a reload",
-    "httpok config check /etc/httpok.toml && systemctl reload httpok",
+    "httpok config check /etc/httpok/httpok.toml && systemctl reload httpok",
 )];
 
 pub const CONFIG_SHOW: &[Example] = &[(
