@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -19,6 +20,8 @@ use nix::sys::signal::Signal;
 #[path = "support/eventlistener.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod eventlistener;
+#[path = "survival/late_stops.rs"]
+mod late_stops;
 #[path = "survival/modes.rs"]
 mod modes;
 #[path = "support/program.rs"]
@@ -178,7 +181,7 @@ fn judge(second: EventListener, state: impl Fn(&str) -> String, round: u64, mome
 }
 
 fn command(supervisord: &str, dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+    let mut command = Command::new(httpok());
     command
         .args([
             "-p",
@@ -201,6 +204,12 @@ fn command(supervisord: &str, dir: &Path) -> Command {
         .env("SUPERVISOR_GROUP_NAME", "listener")
         .env("SUPERVISOR_ENABLED", "1");
     command
+}
+
+/// The program, or another build of it, such as a release.
+fn httpok() -> OsString {
+    let other = std::env::var_os("SURVIVAL_HTTPOK");
+    other.unwrap_or_else(|| env!("CARGO_BIN_EXE_httpok").into())
 }
 
 /// Whether a mail says what became of the process, and not only whom the listener is to restart.

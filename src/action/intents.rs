@@ -1,7 +1,7 @@
 //! Intents: "this watchdog is about to stop X", on disk before it happens, so that another run
 //! starts X if this one is killed.
 
-use crate::health::{IntentId, PendingRestart, Plan, Process};
+use crate::health::{IntentId, PendingRestart, Plan, Process, Skip};
 use crate::store::{Intent, OpenedIntent, Owner, Store, fresh_intent_id};
 
 use super::ActionTools;
@@ -45,15 +45,15 @@ impl Intents {
     }
 
     /// Notes that `process` is about to be stopped, on disk and in the record of the action. There is one such
-    /// intent for each process: the name of the watchdog that holds it when that is another one. When the store
-    /// does not answer the restart continues: a service that hangs now is worse than a possible crash of the
-    /// watchdog. The store reports its own errors.
+    /// intent for each process: why it is left alone when another run holds it. When the store does not answer the
+    /// restart continues: a service that hangs now is worse than a possible crash of the watchdog. The store
+    /// reports its own errors.
     pub(super) async fn open(
         &self,
         process: &Process,
         plan: &Plan,
         tools: &ActionTools<'_>,
-    ) -> Result<IntentId, String> {
+    ) -> Result<IntentId, Skip> {
         let address = tools.supervisors.address(process.name.backend);
         let intent = Intent {
             id: fresh_intent_id(),
@@ -75,9 +75,9 @@ impl Intents {
         Ok(id)
     }
 
-    /// Writes the intent. It replaces one with an owner that has ended, and one of this run that is about to be
-    /// closed.
-    async fn note(&self, intent: &Intent) -> Result<(), String> {
+    /// Writes the intent. It replaces one of this run, which is about to be closed. One with an owner that has ended is
+    /// inherited first: the stop that it stands for may still be performed, after a stop and a start of ours.
+    async fn note(&self, intent: &Intent) -> Result<(), Skip> {
         let name = &intent.process;
         for _ in 0..TAKE_OVERS {
             let held = match self.store.open_intent(intent.clone()).await {
@@ -88,8 +88,12 @@ impl Intents {
                     return Ok(());
                 }
             };
-            if held.owner != self.owner && lives(&held.owner) {
-                return Err(held.owner.watchdog);
+            if held.owner != self.owner {
+                let watchdog = held.owner.watchdog.clone();
+                return Err(match lives(&held.owner) {
+                    true => Skip::OtherWatchdog { watchdog },
+                    false => Skip::Unfinished,
+                });
             }
             let taken = self.store.take_over_intent(*held, intent.clone()).await;
             if taken.unwrap_or(false) {
@@ -97,7 +101,8 @@ impl Intents {
             }
         }
         tracing::warn!("cannot note that {name:?} is about to be stopped: others are as well");
-        Err("another one".to_owned())
+        let watchdog = "another one".to_owned();
+        Err(Skip::OtherWatchdog { watchdog })
     }
 
     /// Claims the intents of owners that have ended, as far as this run `can_finish` them.

@@ -47,12 +47,16 @@ impl ActionRecord {
         performed.done.push(intent);
     }
 
-    /// The process was started, with this result.
-    pub(super) fn started(&self, intent: IntentId, error: Option<&CallError>) {
+    /// The process was started, with this result. `unstopped`: its stop was not confirmed.
+    pub(super) fn started(&self, intent: IntentId, unstopped: bool, error: Option<&CallError>) {
         let mut performed = self.lock();
         let mut pending = performed.pending.iter_mut();
         if let Some(restart) = pending.find(|restart| restart.intent == intent) {
-            restart.stop_unclear = false;
+            // it runs as before, and the stop may still come
+            if unstopped && error.is_some_and(|error| error.is_fault(CallError::ALREADY_STARTED)) {
+                return;
+            }
+            restart.stop_unclear = unstopped && error.is_some_and(CallError::is_passing);
             restart.start_answered = error.is_none_or(|error| !error.is_passing());
             restart.start_begun = error.is_none_or(CallError::has_begun);
         }

@@ -20,10 +20,7 @@ pub(super) async fn restart(
     let name = &process.name;
     let intent = match tools.intents.open(process, plan, tools).await {
         Ok(intent) => intent,
-        Err(watchdog) => {
-            let why = Skip::OtherWatchdog { watchdog };
-            return log.record(Some(name), ActionStep::Skipped(why));
-        }
+        Err(why) => return log.record(Some(name), ActionStep::Skipped(why)),
     };
     let mut dependents = Vec::new();
     let stopped = match process.state {

@@ -1,10 +1,6 @@
 //! One try to finish a pending restart: the process that httpok stopped runs again, or it is no longer httpok's task
 //! to start it. When to try, and when to try again, is decided in the decision core.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
-
 use crate::clock::Clock;
 use crate::health::{
     ActionStep, CallError, Outcome, PendingRestart, Process, ProcessState, ResumeResult, Step,
@@ -14,9 +10,6 @@ use crate::supervisor::Supervisors;
 use super::record::ActionRecord;
 use super::record::StepLog;
 use super::start::{settle, start};
-
-/// How often it is checked whether a stop that an earlier run had asked for is done.
-const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// Tries once. Without `may_start` it only checks whether the process runs.
 pub async fn resume(
@@ -32,9 +25,6 @@ pub async fn resume(
         record: &record,
         report,
     };
-    if restart.stop_unclear {
-        until_stop_is_done(restart, supervisors).await;
-    }
     let result = finish(restart, may_start, supervisors, &mut log).await;
     (record.finish().outcome, result)
 }
@@ -57,6 +47,7 @@ async fn finish(
     let begun = log.clock.now();
     let mut start_made = false;
     match found.state {
+        ProcessState::Running if restart.stop_unclear => return runs(restart, supervisors).await,
         ProcessState::Running => {
             note_running(&found, restart, log);
             return ResumeResult::Finished;
@@ -65,6 +56,7 @@ async fn finish(
             let why = "someone stopped it after we had started it".to_owned();
             return ResumeResult::NotOurs { why };
         }
+        ProcessState::Starting | ProcessState::Backoff if restart.stop_unclear => {}
         // the run that was killed had started it, or its supervisor does: all that is known of it is named
         state @ (ProcessState::Starting | ProcessState::Backoff) => {
             log.record(Some(name), ActionStep::Resumed { state });
@@ -89,14 +81,27 @@ async fn finish(
     let begun = log.clock.now();
     let (state, pid) = settle(supervisors, name).await;
     if state == ProcessState::Running {
-        log.note(begun, Some(name), ActionStep::Settled { state, pid });
-        return ResumeResult::Finished;
+        if start_made || !restart.stop_unclear {
+            log.note(begun, Some(name), ActionStep::Settled { state, pid });
+        }
+        // a process that had ended by itself is none that was stopped
+        return match restart.stop_unclear && found.state != ProcessState::Stopped {
+            true => runs(restart, supervisors).await,
+            false => ResumeResult::Finished,
+        };
     }
     ResumeResult::NotYet {
         why: format!("it is {state}"),
         start_answered: start_made,
         start_begun: start_made,
     }
+}
+
+/// It runs, and the stop that a killed run asked for may still be performed: a supervisor may have hung, or not every
+/// one reports that a process is stopping.
+async fn runs(restart: &PendingRestart, supervisors: &Supervisors) -> ResumeResult {
+    let stop_within = supervisors.stop_takes(&restart.process).await;
+    ResumeResult::Runs { stop_within }
 }
 
 fn not_yet(why: String) -> ResumeResult {
@@ -115,25 +120,5 @@ fn note_running(found: &Process, restart: &PendingRestart, log: &mut StepLog<'_>
         let (state, pid) = (ProcessState::Running, found.pid);
         log.record(name, ActionStep::Resumed { state });
         log.record(name, ActionStep::Settled { state, pid });
-    }
-}
-
-/// The watchdog may have been killed just after it requested the stop, which may not be done yet. Not every
-/// supervisor reports that a process is stopping.
-async fn until_stop_is_done(restart: &PendingRestart, supervisors: &Supervisors) {
-    let until = Instant::now() + supervisors.stop_takes(&restart.process).await;
-    while may_be_untouched(restart, supervisors).await && Instant::now() < until {
-        sleep(CHECK_EVERY).await;
-    }
-}
-
-/// Whether it still runs, and not as another process than the one that was to be stopped.
-async fn may_be_untouched(restart: &PendingRestart, supervisors: &Supervisors) -> bool {
-    match supervisors.info(&restart.process).await {
-        Ok(found) => {
-            found.state == ProcessState::Running
-                && (found.pid.is_none() || found.pid == restart.pid_before)
-        }
-        Err(error) => error.is_passing(),
     }
 }

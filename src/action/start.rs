@@ -34,7 +34,8 @@ pub(super) async fn start_and_wait(
     let name = &process.name;
     let begun = log.clock.now();
     let error = start(tools.supervisors, name, unstopped).await.err();
-    tools.record.started(intent, error.as_ref());
+    let unclear = unstopped.is_some();
+    tools.record.started(intent, unclear, error.as_ref());
     let started = error.is_none();
     let gone = error
         .as_ref()
@@ -71,6 +72,7 @@ pub(super) async fn start(
                 // the stop never reached the supervisor: this is not a restart
                 Some(before) if is_same(supervisors, before).await => return Err(error),
                 // an operator started it, or the last try succeeded
+                Some(_) if stops(supervisors, name).await => continue,
                 Some(_) | None => return Ok(()),
             },
             Err(error) => error,
@@ -95,6 +97,25 @@ async fn until_stopped(supervisors: &Supervisors, name: &ProcessName) {
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Whether a process that somebody else started stops after all: the stop that was not answered may come after that.
+async fn stops(supervisors: &Supervisors, name: &ProcessName) -> bool {
+    let until = Instant::now() + supervisors.stop_takes(name).await;
+    while Instant::now() < until {
+        sleep(FIRST_PAUSE).await;
+        let found = supervisors.info(name).await;
+        let down = |process: Process| {
+            matches!(
+                process.state,
+                ProcessState::Stopping | ProcessState::Stopped
+            )
+        };
+        if found.is_ok_and(down) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether it is still the process that it was.

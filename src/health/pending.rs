@@ -1,6 +1,8 @@
 //! A restart that was begun and is not finished: the process was stopped for it, or is about to be, and is not
 //! RUNNING again yet. When it is tried again is the monitor's decision.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::process::ProcessName;
@@ -25,7 +27,7 @@ pub struct PendingRestart {
     pub process: ProcessName,
     /// Its pid before the stop: a process that still runs with it was never stopped.
     pub pid_before: Option<u32>,
-    /// The stop may still be under way: the run that asked for it was killed, or broke off.
+    /// The stop may still be performed, or be under way: the run that asked for it was killed, or had no answer.
     #[serde(default)]
     pub stop_unclear: bool,
     /// The supervisor answered to a start after the stop: the process was started, if in vain.
@@ -45,6 +47,9 @@ pub struct PendingRestart {
 pub enum ResumeResult {
     /// The process runs: the restart is finished.
     Finished,
+    /// The process runs, and nobody knows whether the stop was performed: it may still come, within this time after
+    /// the supervisor's first answer.
+    Runs { stop_within: Duration },
     /// The process is not ours to start any more, and why: the restart is over.
     NotOurs { why: String },
     /// The process does not run yet, and why.

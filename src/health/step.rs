@@ -359,4 +359,12 @@ impl Outcome {
             })
             .filter_map(|step| step.process.as_ref())
     }
+
+    /// The pid of the process that was started last, where its supervisor says it.
+    pub fn settled_pid(&self) -> Option<u32> {
+        self.steps.iter().rev().find_map(|step| match step.action {
+            ActionStep::Settled { pid, .. } => pid,
+            _ => None,
+        })
+    }
 }

@@ -8,6 +8,7 @@ mod episodes;
 mod grace;
 mod heartbeats;
 mod holds;
+mod late_stops;
 mod rules;
 mod world;
 

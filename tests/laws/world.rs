@@ -40,6 +40,8 @@ pub enum Op {
     Toggle(usize),
     /// An earlier run left the restart of a process unfinished, for this check.
     Inherit(usize, usize),
+    /// The supervisor performs a stop that an earlier run had asked for.
+    StopsLate(usize),
     /// Someone else starts a process, or stops it.
     Elsewhere(usize, bool),
     /// A process crashes and is being started anew, or waits for that.
@@ -64,6 +66,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0_usize..4).prop_map(Op::Change),
         1 => (0_usize..4).prop_map(Op::Toggle),
         1 => (0..PROCESSES, 0_usize..5).prop_map(|(process, check)| Op::Inherit(process, check)),
+        1 => (0..PROCESSES).prop_map(Op::StopsLate),
         1 => (0..PROCESSES, any::<bool>()).prop_map(|(process, up)| Op::Elsewhere(process, up)),
         1 => (0..PROCESSES, any::<bool>()).prop_map(|(process, waits)| Op::Crashes(process, waits)),
         1 => Just(Op::Shutdown),
@@ -85,6 +88,8 @@ pub struct World {
     pids: [u32; PROCESSES],
     /// What the supervisors would say of each process.
     states: [ProcessState; PROCESSES],
+    /// The stops that earlier runs had asked for and that are not performed: until when, once it was found running.
+    stops: [Option<Option<Moment>>; PROCESSES],
     auditor: Auditor,
 }
 
@@ -250,6 +255,7 @@ impl World {
             pending: Vec::new(),
             pids: [10, 20, 30, 40, 50],
             states: [ProcessState::Running; PROCESSES],
+            stops: [None; PROCESSES],
         }
     }
 
@@ -331,14 +337,31 @@ impl World {
                     .pending
                     .iter()
                     .any(|effect| matches!(effect, Effect::Act { .. })) => {}
-            Op::Inherit(index, check) => self.feed(Event::Inherited(Box::new(PendingRestart {
-                check: name(check),
-                stop_unclear: true,
-                start_answered: false,
-                start_begun: false,
-                incident_ended: false,
-                ..self.unfinished(*index, "")
-            }))),
+            Op::Inherit(index, check) => {
+                let is_new = !self.auditor.is_unfinished(&process(*index));
+                if is_new && self.states[*index] == ProcessState::Running {
+                    self.stops[*index] = Some(None);
+                }
+                self.feed(Event::Inherited(Box::new(PendingRestart {
+                    check: name(check),
+                    stop_unclear: true,
+                    start_answered: false,
+                    start_begun: false,
+                    incident_ended: false,
+                    ..self.unfinished(*index, "")
+                })));
+            }
+            Op::StopsLate(index) => {
+                let comes = self.may_stop_late(*index);
+                if comes && self.states[*index] == ProcessState::Running {
+                    self.states[*index] = ProcessState::Stopped;
+                    self.stops[*index] = None;
+                    assert!(
+                        self.auditor.is_unfinished(&process(*index)),
+                        "law 14: nobody starts what we stopped"
+                    );
+                }
+            }
             Op::Elsewhere(index, true) => self.start(*index),
             Op::Crashes(index, waits) => {
                 self.pids[*index] += 1;
@@ -528,6 +551,12 @@ impl World {
         }
     }
 
+    /// Whether the supervisor may still perform a stop that an earlier run had asked for.
+    fn may_stop_late(&self, index: usize) -> bool {
+        let stop = self.stops[index];
+        stop.is_some_and(|until| until.is_none_or(|until| self.now < until))
+    }
+
     /// Tries to finish a restart: the supervisor does not answer, or the start fails, or all goes well.
     fn resume(
         &mut self,
@@ -559,7 +588,16 @@ impl World {
         let start = |error| ActionStep::Started { error };
         match how % 4 {
             3 => (steps(Vec::new()), not_yet(false)),
-            _ if state == ProcessState::Running => (steps(Vec::new()), ResumeResult::Finished),
+            _ if state == ProcessState::Running && restart.stop_unclear => {
+                (steps(Vec::new()), self.watched(index, how))
+            }
+            _ if state == ProcessState::Running => {
+                assert!(
+                    !self.may_stop_late(index),
+                    "law 14: its stop may still come"
+                );
+                (steps(Vec::new()), ResumeResult::Finished)
+            }
             _ if state == ProcessState::Stopped && restart.start_begun => {
                 let why = "someone stopped it".to_owned();
                 (steps(Vec::new()), ResumeResult::NotOurs { why })
@@ -569,16 +607,36 @@ impl World {
                 let error = Some(CallError::fault(CallError::SPAWN_ERROR, "no"));
                 let outcome = steps(vec![found, start(error)]);
                 self.states[index] = ProcessState::Fatal;
+                // a stop of what does not run does nothing
+                self.stops[index] = None;
                 (outcome, not_yet(true))
             }
             _ => {
+                let found_ended = state != ProcessState::Stopped;
                 let (state, pid) = (ProcessState::Running, Some(self.pids[index] + 1));
                 let settled = ActionStep::Settled { state, pid };
                 let outcome = steps(vec![found, start(None), settled]);
                 self.start(index);
-                (outcome, ResumeResult::Finished)
+                let result = match restart.stop_unclear && found_ended {
+                    true => self.watched(index, how),
+                    false => ResumeResult::Finished,
+                };
+                if result == ResumeResult::Finished {
+                    // the stop was performed
+                    self.stops[index] = None;
+                }
+                (outcome, result)
             }
         }
+    }
+
+    /// It runs, and its stop may still be performed for a while.
+    fn watched(&mut self, index: usize, how: u8) -> ResumeResult {
+        let stop_within = Duration::from_millis(u64::from(how / 4) * 100);
+        if let Some(until) = &mut self.stops[index] {
+            until.get_or_insert(self.now + stop_within);
+        }
+        ResumeResult::Runs { stop_within }
     }
 
     fn act(&mut self, plan: &Plan, how: u8) -> (Outcome, Vec<PendingRestart>) {

@@ -35,6 +35,8 @@ pub enum Mishap {
     DropAfter,
     /// A stop begins and takes so long, but the connection is cut at once.
     DropWhile(Duration),
+    /// The connection is cut at once, and what was asked is done so much later, whatever happened in between.
+    DropLate(Duration),
     /// Nothing is done and nothing is answered until the client goes.
     Hang,
     /// What was asked is done so much later, and then answered.
@@ -352,6 +354,14 @@ fn answer(table: &Arc<Mutex<Table>>, head: &str, body: &str) -> Option<Reply> {
                 let mut table = table.lock().unwrap();
                 let entry = find(&mut table.processes, &process).unwrap();
                 (entry.state, entry.pid) = ("STOPPED", 0);
+            });
+            return None;
+        }
+        Some(Mishap::DropLate(span)) => {
+            let (table, method) = (Arc::clone(table), method.to_owned());
+            thread::spawn(move || {
+                thread::sleep(span);
+                perform(&mut table.lock().unwrap(), &method, &process);
             });
             return None;
         }

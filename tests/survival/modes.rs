@@ -145,17 +145,18 @@ impl Stage {
             dir: tempfile::tempdir().unwrap(),
             begun: false,
         };
+        // a late stop comes before the start, after it, or after its answer
+        let late = u32::try_from(stage.chance % 30).unwrap();
         let mishaps: &[_] = match mode {
             Mode::CutLinks => &[
-                ("stop", Mishap::DropWhile(STOP)),
+                match round % 2 {
+                    0 => ("stop", Mishap::DropWhile(STOP)),
+                    _ => ("stop", Mishap::DropLate(STOP * late)),
+                },
                 ("start", Mishap::DropBefore),
                 ("start", Mishap::DropAfter),
             ],
-            // a stop that is asked for and seen by nobody else would be done after another watchdog's start
-            Mode::Two => &[
-                ("stop", Mishap::DropWhile(STOP)),
-                ("start", Mishap::Slow(START)),
-            ],
+            // performed also when the run that asked for it is gone, and after another watchdog's start
             _ => &[("stop", Mishap::Slow(STOP)), ("start", Mishap::Slow(START))],
         };
         for (method, mishap) in mishaps {
@@ -181,10 +182,7 @@ impl Stage {
     }
 
     fn watch(&self, name: &str) -> Program {
-        // another build, such as a release
-        let httpok = std::env::var_os("SURVIVAL_HTTPOK");
-        let httpok = httpok.unwrap_or_else(|| env!("CARGO_BIN_EXE_httpok").into());
-        let mut command = Command::new(httpok);
+        let mut command = Command::new(crate::httpok());
         command
             .args(["watch", "--config", &format!("{name}.toml")])
             .env("STATE_DIRECTORY", self.dir.path().join("state"))

@@ -155,7 +155,7 @@ impl House {
     }
 
     fn httpok(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
+        let mut command = Command::new(crate::httpok());
         command
             .args(words)
             .args(["--config", "httpok.toml"])

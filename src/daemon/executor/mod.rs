@@ -299,7 +299,10 @@ impl Executor {
                 };
                 (Outcome::default(), result)
             });
-            let over = !matches!(result, ResumeResult::NotYet { .. });
+            let over = match result {
+                ResumeResult::Finished | ResumeResult::NotOurs { .. } => true,
+                ResumeResult::Runs { .. } | ResumeResult::NotYet { .. } => false,
+            };
             FinishedEffect {
                 event: Event::Resumed {
                     process,

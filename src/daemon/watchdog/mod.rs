@@ -4,6 +4,8 @@
 
 mod clock_steps;
 mod effects;
+mod inheritance;
+mod locking;
 mod maintenance;
 mod passes;
 mod reload;
@@ -36,11 +38,12 @@ use super::notification_queue::{Delivery, NotificationQueue, NotificationQueueCo
 use super::persist_queue::PersistQueue;
 use super::pings::Pings;
 use super::programs::{Definitions, Programs};
-use super::run_lock::{LockError, RunLock};
+use super::run_lock::RunLock;
 use super::sd_notify::{self, SdNotify};
 use super::serving::Serving;
 use super::ticks::{CheckPeriod, Ticks};
 use super::wiring::Parts;
+use inheritance::Inheritance;
 use maintenance::Maintenance;
 use passes::Passes;
 use reload::{FixedKeys, Reloader};
@@ -48,9 +51,6 @@ use reload::{FixedKeys, Reloader};
 pub use effects::RunCounts;
 pub use reload::Reload;
 pub use shutdown::Ending;
-
-/// How long an earlier run may take to be gone.
-const LOCK_WITHIN: Duration = Duration::from_secs(5);
 
 /// A watchdog, ready to run.
 pub struct Watchdog {
@@ -88,6 +88,7 @@ pub struct Watchdog {
     /// How often supervisord's ticks come, once it was said which checks are due more often.
     tick_period: Option<Duration>,
     maintenance: Maintenance,
+    inheritance: Inheritance,
     pings: Pings,
     /// Checks of an earlier run with an open incident, which are not defined any more.
     removed: Vec<String>,
@@ -187,6 +188,7 @@ impl Watchdog {
             wall_offset,
             tick_period: None,
             maintenance: Maintenance::new(parts.maintenance),
+            inheritance: Inheritance::new(),
             pings,
             removed: Vec::new(),
             ends_by: None,
@@ -278,6 +280,8 @@ impl Watchdog {
                 request = self.serving.next() => self.serve(request),
                 () = self.pings.due(), if ending.is_none() => self.ping(),
                 () = self.maintenance.due(), if ending.is_none() => self.keep_maintenance(),
+                left = self.inheritance.next(&self.executor, &self.store),
+                    if ending.is_none() && !self.once => self.take_over(left),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),
                 ticks = self.ticks.next(&self.due), if ending.is_none() => match ticks {
                     Ok(ticks) => {
@@ -342,58 +346,6 @@ impl Watchdog {
         self.close_removed();
         self.keep_maintenance();
         self.recover().await;
-        Ok(locks)
-    }
-
-    /// Sees to it that no other run of this watchdog goes on: none of its configuration file, and none of its state
-    /// directory. supervisord sees to that itself, and a listener has to listen in any case; where nothing can be
-    /// locked, it watches all the same. One tick starts no program, and may run beside the watchdog of its file that has
-    /// another state directory.
-    async fn lock_run(&self) -> Result<Vec<RunLock>, String> {
-        let is_listener = self.ticks.is_listener();
-        let key = &self.executor.intents.owner().watchdog;
-        let patience = if is_listener {
-            Duration::ZERO
-        } else {
-            LOCK_WITHIN
-        };
-        let logger = &self.executor.logger;
-        let waiting = |pid: Option<u32>| {
-            let pid = pid.map_or_else(
-                || "another process".to_owned(),
-                |pid| format!("process {pid}"),
-            );
-            logger.trouble(&format!(
-                "httpok: {pid} watches this configuration; waiting {} s for its end",
-                LOCK_WITHIN.as_secs()
-            ));
-        };
-        let mut locks = Vec::new();
-        let file = self
-            .config
-            .as_deref()
-            .filter(|_| !is_listener && !self.once);
-        let of_file = match file {
-            Some(file) => Some(RunLock::of_file(file, patience, waiting).await),
-            None => None,
-        };
-        let of_run = match &of_file {
-            Some(Err(LockError::Held(_))) => None,
-            _ => Some(RunLock::acquire(&self.fixed.state_dir, key, patience, waiting).await),
-        };
-        for lock in of_file.into_iter().chain(of_run) {
-            match lock {
-                Ok(lock) => locks.push(lock),
-                Err(why @ LockError::Held(_)) if !is_listener => {
-                    let reload = match file {
-                        Some(_) => ", or make it read its file again with httpok reload",
-                        None => "",
-                    };
-                    return Err(format!("{why}{reload}"));
-                }
-                Err(why) => logger.trouble(&format!("httpok: {why}")),
-            }
-        }
         Ok(locks)
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Watchdog;
-use crate::health::{DownState, Event, Memory, Report, ReportKind};
+use super::inheritance::inherit;
+use crate::health::{DownState, Event, Memory, PendingRestart, Report, ReportKind};
 
 /// How long the first probes wait for unfinished restarts of an earlier run.
 const RECOVER_FOR: Duration = Duration::from_secs(10);
@@ -126,24 +127,21 @@ impl Watchdog {
 
     /// Takes over the restarts that an earlier run left unfinished. The first probes wait a while for them.
     pub(super) async fn recover(&mut self) {
-        let supervisors = &self.executor.clients.supervisors;
-        let mine = self
-            .executor
-            .intents
-            .inherit(|intent| supervisors.address(intent.process.backend) == intent.supervisor);
-        for intent in mine.await {
-            let mut restart = intent.pending();
-            let incident = self.store.incident(&restart.incident).await;
-            let incident = incident.ok().flatten();
-            restart.incident_ended = incident.is_some_and(|found| found.ended.is_some());
-            self.feed(Event::Inherited(Box::new(restart)));
-        }
+        let clients = Arc::clone(&self.executor.clients);
+        let left = inherit(clients, self.executor.intents.clone(), self.store.clone());
+        self.take_over(left.await);
         let until = Instant::now() + RECOVER_FOR;
         while self.monitor.owes_start() {
             match timeout_at(until, self.ended.recv()).await {
                 Ok(Some(ended)) => self.effect_ended(ended),
                 Ok(None) | Err(_) => return,
             }
+        }
+    }
+    /// Other runs have left these restarts.
+    pub(super) fn take_over(&mut self, left: Vec<PendingRestart>) {
+        for restart in left {
+            self.feed(Event::Inherited(Box::new(restart)));
         }
     }
 }

@@ -26,7 +26,7 @@ impl CheckState {
     ) {
         let process = restart.process.clone();
         restart.start_begun &= !cx.shared.is_forgotten(&process, begun);
-        let answered = restart.start_answered;
+        let (answered, unclear) = (restart.start_answered, restart.stop_unclear);
         let backoff = Some((self.check.policy.backoff, self.memory.attempts));
         let pause = match answered {
             true => pause(backoff, 1, cx.shared),
@@ -37,7 +37,11 @@ impl CheckState {
         }
         let pending = Pending::new(cx.now, restart, cx.now + pause);
         cx.shared.pending.insert(process.clone(), pending);
-        let (why, next) = ("its start failed".to_owned(), Some(pause));
+        let why = match unclear {
+            true => "its stop was not confirmed",
+            false => "its start failed",
+        };
+        let (why, next) = (why.to_owned(), Some(pause));
         if cx.shared.shutting_down {
             if !answered {
                 self.begin_try(&process, cx);

@@ -1,7 +1,7 @@
 //! What the events of pending restarts lead to: one that an earlier run left, the end of a pause, the end of a try, and
 //! the last try before a pause of the watchdog.
 
-use super::schedule::{REACH, begin, pause, retry_without_check, wake};
+use super::schedule::{REACH, WATCH_EVERY, begin, pause, retry_without_check, wake};
 use super::{Owed, Pending, Stage};
 use crate::health::moment::Moment;
 use crate::health::monitor::shared::Context;
@@ -230,6 +230,28 @@ impl Monitor {
             ResumeResult::NotOurs { why } => {
                 cx.note(&name, Decision::NotOurs { process, why });
             }
+            ResumeResult::Runs { stop_within } => {
+                let until = *pending.stop_until.get_or_insert(now + stop_within);
+                "it runs, but its stop may still be performed".clone_into(&mut pending.failure);
+                if let Some(state) = state {
+                    state.restart_finished(&pending.restart, begun, outcome.clone(), &mut cx);
+                    cx.shared.define_failing(now, state);
+                }
+                // what was started in this try is not counted again
+                let started = outcome.settled_pid();
+                pending.restart.pid_before = started.or(pending.restart.pid_before);
+                if cx.shared.shutting_down {
+                    // the next run watches it
+                    pending.owed = Owed::Nothing;
+                }
+                let due = until.min(now + WATCH_EVERY);
+                pending.stage = Stage::Waiting { due, timer: None };
+                cx.shared.pending.insert(process.clone(), pending);
+                // at once when the time is over
+                if !wake(&process, &mut cx) {
+                    self.retry(now, &process, effects);
+                }
+            }
             ResumeResult::NotYet {
                 why,
                 start_answered,
@@ -237,7 +259,8 @@ impl Monitor {
             } => {
                 pending.tries = pending.tries.saturating_add(1);
                 let tries = pending.tries;
-                pending.restart.stop_unclear = false;
+                // without an answer to a start nothing is known of the stop
+                pending.restart.stop_unclear &= !start_answered;
                 pending.restart.start_answered |= start_answered;
                 pending.restart.start_begun |=
                     start_begun && !cx.shared.is_forgotten(&process, begun);

@@ -5,6 +5,9 @@
 //! that, and it belongs to the attempt that stopped it. After a start in vain the next one is an attempt like any
 //! other, held by back-off, budgets, concurrency and pause. A pause begins after one such attempt: what we
 //! stopped is started once more, then it waits.
+//!
+//! A supervisor may perform a stop after the run that asked for it was killed, and after somebody's start. So a
+//! process that runs is watched for as long as such a stop may come: what stops meanwhile was stopped by us.
 
 mod check_retry;
 mod events;
@@ -24,6 +27,8 @@ pub(in crate::health) struct Pending {
     pub restart: PendingRestart,
     stage: Stage,
     owed: Owed,
+    /// The process was found running before the stop was known to be performed: until when the stop may come.
+    stop_until: Option<Moment>,
     /// Tries to finish it so far.
     tries: u32,
     /// What holds it, noted once.
@@ -58,6 +63,7 @@ enum Owed {
 
 impl Moments for Pending {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        self.stop_until.each_moment(change);
         match &mut self.stage {
             Stage::Waiting { due, timer: _ } => due.each_moment(change),
             Stage::Trying { begun, due, .. } => {
@@ -79,6 +85,7 @@ impl Pending {
             restart,
             stage: Stage::Waiting { due, timer: None },
             owed,
+            stop_until: None,
             tries: 0,
             held: None,
             failure: String::new(),
@@ -106,9 +113,10 @@ impl Pending {
         self.is_trying() || self.owed == Owed::Start
     }
 
-    /// Whether it is owed a start and was not tried yet: a run that could end now stays for that.
+    /// Whether it is owed a start and was not tried yet, or its stop may still come: a run that could end now stays for
+    /// that.
     pub fn is_worth_staying(&self) -> bool {
-        self.owed == Owed::Start && self.tries == 0
+        self.owed == Owed::Start && (self.tries == 0 || self.stop_until.is_some())
     }
 
     /// Whether a try is under way that counts as an attempt of its own.

@@ -24,6 +24,9 @@ pub(super) const REACH: Backoff = Backoff {
     ..RETRY
 };
 
+/// How often it is checked whether a stop that may still come has come.
+pub(super) const WATCH_EVERY: Duration = Duration::from_secs(1);
+
 /// The pause before a start is tried again: the check's own back-off, where it has one.
 pub(super) fn pause(backoff: Option<(Backoff, u32)>, tries: u32, shared: &mut Shared) -> Duration {
     let own = backoff.map(|(backoff, attempts)| shared.pause(backoff, attempts.max(1)));
@@ -108,6 +111,11 @@ pub(super) fn begin(process: &ProcessName, may_start: bool, spent: bool, cx: &mu
     if may_start {
         pending.held = None;
     }
+    let is_watched = pending.stop_until.is_some();
+    if pending.stop_until.is_some_and(|until| until <= cx.now) {
+        pending.restart.stop_unclear = false;
+        pending.stop_until = None;
+    }
     pending.stage = Stage::Trying {
         ticket,
         begun: cx.now,
@@ -116,7 +124,8 @@ pub(super) fn begin(process: &ProcessName, may_start: bool, spent: bool, cx: &mu
         spent,
     };
     let restart = pending.restart.clone();
-    if may_start {
+    // a process that is watched is not started unless it stops
+    if may_start && !is_watched {
         let process = process.clone();
         cx.note(&restart.check, Decision::Resuming { process });
     }
