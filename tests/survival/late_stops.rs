@@ -98,10 +98,17 @@ fn heals_after(site: &Site, supervisord: &std::sync::Arc<Scripted>, starts: usiz
     });
 }
 
-/// Before the first look of the next run, after it, and near the end of the time in which it may come.
+/// Before the first probe of the next run, after it, and near the end of the time in which it may come; also when the
+/// process crashed meanwhile and its supervisor had started it again.
 #[test]
 fn a_stop_that_comes_after_the_next_run_has_begun_is_started_once_more() {
-    for late in [0, 300, 800] {
+    for (late, crashes) in [
+        (0, false),
+        (300, false),
+        (800, false),
+        (300, true),
+        (800, true),
+    ] {
         let supervisord = std::sync::Arc::new(Scripted::with("web=RUNNING"));
         let site = Site::start();
         heals_after(&site, &supervisord, 1);
@@ -112,6 +119,9 @@ fn a_stop_that_comes_after_the_next_run_has_begun_is_started_once_more() {
             supervisord.count("stop") > 0
         });
         kill(first);
+        if crashes {
+            supervisord.change(|processes| scripted::set(processes, "web", "RUNNING"));
+        }
         let asked = supervisord.count("info");
         let second = watchdogs.watch("shop", &format!("{}/", site.origin()), "");
         if late > 0 {
