@@ -33,6 +33,7 @@ mod restarts;
 #[path = "dropin/rpc.rs"]
 mod rpc;
 #[path = "support/scripted.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
 mod scripted;
 #[path = "dropin/shutdown.rs"]
 mod shutdown;
