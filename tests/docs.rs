@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 
 use site::{Site, says};
 
+#[path = "docs/readme.rs"]
+mod readme;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 #[allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
