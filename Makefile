@@ -121,7 +121,8 @@ $(STAGE)/$(NAME).cdx.json: Cargo.toml Cargo.lock $(CYCLONEDX)
 	mkdir -p $(STAGE)
 	$(CYCLONEDX) cyclonedx --format json --spec-version 1.5 --no-build-deps \
 		--target $(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p')) --override-filename httpok.cdx
-	mv httpok.cdx.json $@
+	sed 's|path+file://$(CURDIR)|path+file:///httpok|g' httpok.cdx.json > $@
+	rm httpok.cdx.json
 
 # Two builds of the release in two folders, compared byte by byte: twice as long as one.
 reproducible: $(CYCLONEDX)

@@ -4,11 +4,12 @@
 set -eu
 dir=$1
 shift
-epoch=$(git log -1 --format=%ct)
+commit=$(git rev-parse HEAD)
+epoch=$(git log -1 --format=%ct "$commit")
 rm -rf "$dir"
 for place in one another/folder; do
     mkdir -p "$dir/$place"
-    git archive HEAD | tar -x -C "$dir/$place"
+    git archive "$commit" | tar -x -C "$dir/$place"
     # what must not matter: the place, the time zone, the language, the mask of new files
     (
         cd "$dir/$place"

@@ -39,6 +39,7 @@ need busybox busybox-static
 need faketime faketime
 need zsh zsh
 need fish fish
+need ip iproute2
 
 "$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
 "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" || fail "pip could not install $here/requirements.txt"

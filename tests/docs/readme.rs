@@ -181,3 +181,22 @@ fn the_first_run_of_the_readme_restarts_the_sample() {
     assert!(found.iter().all(Option::is_some), "{text}");
     assert!(found.is_sorted(), "{found:?} {text}");
 }
+
+#[test]
+fn readme_names_each_package_that_make_test_installs() {
+    let readme = read("README.md").replace('\n', " ");
+    let provision = read("tests/provision.sh");
+    let mut found = 0;
+    for line in provision.lines() {
+        let Some(("need", package)) = line.rsplit_once(' ').map(|(begin, package)| {
+            let word = begin.split(' ').next().unwrap_or_default();
+            (word, package)
+        }) else {
+            continue;
+        };
+        let words = readme.split([' ', ',', ';']);
+        assert!(words.into_iter().any(|word| word == package), "{package}");
+        found += 1;
+    }
+    assert!(found > 15, "{found}");
+}
