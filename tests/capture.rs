@@ -10,6 +10,7 @@ mod cores;
 mod pieces;
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,8 +21,8 @@ use httpok::action::{self, ActionTools, CaptureSpec, Dumper, Intents};
 use httpok::clock::Clock;
 use httpok::exec::CommandLine;
 use httpok::health::{
-    ActionStep, Backend, Capture, Outcome, Plan, ProcessName, ProcessState, Remedy, Selection,
-    Target,
+    ActionStep, Backend, Capture, Outcome, Plan, PlanAction, ProcessName, ProcessState, Remedy,
+    Selection, Target,
 };
 use httpok::store::Store;
 use httpok::supervisor::Supervisors;
@@ -149,6 +150,7 @@ impl CaptureStage {
                 selection: Selection::Targets(vec![Target::new("web")]),
                 ..Remedy::NONE
             },
+            action: PlanAction::Restart,
             scope: httpok::health::Scope::All,
             listed: None,
             unfinished: Vec::new(),
@@ -159,6 +161,7 @@ impl CaptureStage {
             supervisors: &supervisors,
             clock: &Clock::start(),
             capture: Some(spec),
+            commands: &BTreeMap::new(),
             evidence: &self.evidence(),
             intents: &Intents::new(Store::new(self.dir.path().join("state")), "test"),
             record: &action::ActionRecord::default(),

@@ -13,6 +13,8 @@ mod fixture;
 mod healthy_services;
 #[path = "watch/independence.rs"]
 mod independence;
+#[path = "watch/ladder.rs"]
+mod ladder;
 #[path = "watch/large_answers.rs"]
 mod large_answers;
 #[path = "watch/mail_server_down.rs"]

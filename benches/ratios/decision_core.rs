@@ -26,6 +26,7 @@ fn check(number: usize) -> Check {
         capture: false,
         probe: String::new(),
         warmup: None,
+        ladder: Vec::new(),
         heartbeat: None,
     }
 }

@@ -3,6 +3,7 @@
 
 mod capture;
 mod dependents;
+mod escalate;
 mod intents;
 mod record;
 mod restart;
@@ -11,18 +12,21 @@ mod shutdown;
 mod start;
 mod watchdogs;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::health::{ActionStep, Gate, Halt, Plan, Process, Scope, Selection, Skip, Step};
+use crate::health::{
+    ActionStep, Gate, Halt, Plan, PlanAction, Process, ProcessState, Scope, Selection, Skip, Step,
+};
 use crate::supervisor::{Listing, Supervisors};
 
 use record::StepLog;
 use restart::replaced;
 
 pub use capture::spec;
-pub use capture::spec::{CaptureSpec, Dumper};
+pub use capture::spec::{CaptureSpec, Dumper, RungCommand};
 pub use capture::{DUMP, run_dump};
 pub use intents::Intents;
 pub use record::{ActionRecord, PerformedAction};
@@ -37,6 +41,8 @@ pub struct ActionTools<'a> {
     pub clock: &'a Clock,
     /// Which evidence is captured before a restart; `None`: no evidence.
     pub capture: Option<&'a CaptureSpec>,
+    /// What the rungs of the check's ladder run, by number.
+    pub commands: &'a BTreeMap<u32, RungCommand>,
     /// The directory for evidence when the check configures none.
     pub evidence: &'a Path,
     /// The store of intents: processes that are about to be stopped.
@@ -69,6 +75,10 @@ pub async fn perform(
         record: tools.record,
         report,
     };
+    if let PlanAction::Run { rung, command } = &plan.action {
+        escalate::run(*rung, command, plan, tools, &mut log).await;
+        return tools.record.finish();
+    }
     let Some(listing) = list(plan, tools, &mut log).await else {
         return tools.record.finish();
     };
@@ -87,6 +97,9 @@ pub async fn perform(
             }
             None if let Some(why) = tools.halt() => {
                 log.record(Some(&process.name), ActionStep::Skipped(why));
+            }
+            None if let PlanAction::Signal(signal) = plan.action => {
+                escalate::signal(&process, signal, plan, tools, &mut log).await;
             }
             None => {
                 restart::restart(&process, plan, tools, &mut log).await;
@@ -129,7 +142,9 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     if is_all && process.pid.is_some_and(watchdogs::is_watchdog) {
         return Some(Skip::Watchdog);
     }
-    if !plan.acts_on(process) {
+    let is_signalled = !plan.action.is_restart();
+    let is_running = process.state == ProcessState::Running;
+    if !plan.acts_on(process) || is_signalled && !is_running {
         return Some(Skip::NotRunning {
             state: process.state,
         });
@@ -139,6 +154,10 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     }
     if let Some(replaced) = replaced(plan.listed.as_deref(), process) {
         return Some(replaced);
+    }
+    if let (true, PlanAction::Signal(signal)) = (plan.dry_run, &plan.action) {
+        let what = format!("send {signal}");
+        return Some(Skip::WouldBeDone { what });
     }
     plan.dry_run.then_some(Skip::DryRun)
 }

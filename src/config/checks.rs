@@ -6,6 +6,7 @@ use super::capture::read_capture;
 use super::diagnostics::Diagnostic;
 use super::expectation::read_expectation;
 use super::http::read_warmup;
+use super::ladder::read_ladder;
 use super::policy::read_policy;
 use super::presets::Preset;
 use super::probe::read_probe;
@@ -36,6 +37,7 @@ pub fn read_defaults(table: &TomlTable<'_>, context: CheckContext) {
         "heartbeat",
         "heartbeat_token",
         "warmup",
+        "ladder",
     ] {
         if let Some(value) = table.own(key) {
             value.reject(Diagnostic::new(
@@ -90,6 +92,7 @@ fn read_keys<'a>(
     let targets = table.get("restart").map_or_else(Vec::new, |value| {
         value.each(|item| Some((read_target(item, context.backend)?, item.clone())))
     });
+    let (ladder, wider) = read_ladder(table, context.backend, !targets.is_empty());
     let probe = read_probe(table, url, preset);
     let heartbeat = match &probe {
         ProbeSpec::Heartbeat(spec) => Some(spec.every),
@@ -107,6 +110,7 @@ fn read_keys<'a>(
         expectation: read_expectation(table),
         policy: read_policy(table, usual),
         restart: targets.iter().map(|(target, _)| target.clone()).collect(),
+        ladder,
         start_stopped: table
             .read("start_stopped", TomlValue::flag)
             .unwrap_or_default(),
@@ -119,7 +123,7 @@ fn read_keys<'a>(
         check,
         name: None,
         requires,
-        targets,
+        targets: targets.into_iter().chain(wider).collect(),
     }
 }
 

@@ -12,6 +12,7 @@ mod http;
 mod include;
 mod interpolate;
 pub mod keys;
+mod ladder;
 mod maintenance;
 mod mask;
 pub mod notify;

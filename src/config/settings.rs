@@ -8,8 +8,8 @@ pub use super::program::OnExit;
 
 use super::notify::NotifySettings;
 use super::supervisor::SupervisorSettings;
-use crate::action::spec::CaptureSpec;
-use crate::health::{Budget, Expectation, Policy, Target};
+use crate::action::spec::{CaptureSpec, RungCommand};
+use crate::health::{Budget, Expectation, Policy, Signal, Target};
 use crate::probe::http::spec::HttpSpec;
 use crate::probe::spec::ProbeSpec;
 use crate::serve::spec::ServeSpec;
@@ -88,6 +88,8 @@ pub struct CheckSettings {
     pub policy: Policy,
     /// Which processes are restarted.
     pub restart: Vec<Target>,
+    /// What is done at which attempt, if it is not always the same.
+    pub ladder: Vec<RungSpec>,
     /// Also start what is FATAL or EXITED.
     pub start_stopped: bool,
     /// Names of checks that must not be down for a restart to make sense.
@@ -100,7 +102,38 @@ pub struct CheckSettings {
     pub warmup: Option<Box<HttpSpec>>,
 }
 
+/// What is done at one attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RungSpec {
+    /// The check's processes get a signal.
+    Signal(Signal),
+    /// These processes are restarted.
+    Restart(Vec<Target>),
+    /// A command is run.
+    Run(RungCommand),
+    /// The check is given up.
+    GiveUp,
+}
+
 impl CheckSettings {
+    /// The processes of the check itself: those that it names, or those of the first rung that restarts.
+    pub fn own_targets(&self) -> &[Target] {
+        let first = self.ladder.iter().find_map(|rung| match rung {
+            RungSpec::Restart(targets) => Some(targets.as_slice()),
+            RungSpec::Signal(_) | RungSpec::Run(_) | RungSpec::GiveUp => None,
+        });
+        match self.restart.is_empty() {
+            true => first.unwrap_or_default(),
+            false => &self.restart,
+        }
+    }
+
+    /// Whether it starts what is FATAL or EXITED, too: a signal of its ladder may have ended it.
+    pub fn starts_stopped(&self) -> bool {
+        let signals = |rung: &RungSpec| matches!(rung, RungSpec::Signal(_));
+        self.start_stopped || self.ladder.iter().any(signals)
+    }
+
     /// The pause between two probes by default.
     pub const EVERY: Duration = Duration::from_secs(60);
 
@@ -113,6 +146,7 @@ impl CheckSettings {
             expectation: Expectation::default(),
             policy: Policy::default(),
             restart: Vec::new(),
+            ladder: Vec::new(),
             start_stopped: false,
             requires: Vec::new(),
             dry_run: false,

@@ -89,6 +89,12 @@ impl<'a> TomlTable<'a> {
         }
     }
 
+    /// Reports what is wrong with the table as a whole, where it begins.
+    pub fn reject(&self, invalid: Diagnostic) {
+        self.parse_context
+            .fault(self.span.clone(), &self.path, invalid);
+    }
+
     /// Whether it stands in the defaults, not here.
     pub fn is_inherited(&self) -> bool {
         self.inherited

@@ -182,7 +182,7 @@ impl<'a> TomlValue<'a> {
     /// Reports names in braces that look like a placeholder and are not one of `known`. Other braces may belong to
     /// the command's own language, such as awk's `{print}`.
     pub fn check_placeholders(&self, known: &[&str]) {
-        const ALL: [&str; 4] = ["name", "group", "check", "pid"];
+        const ALL: [&str; 5] = ["name", "group", "check", "pid", "incident"];
         self.each(|item| {
             if let DeValue::Array(_) = item.found {
                 item.check_placeholders(known);

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::settings::Settings;
+use super::settings::{CheckSettings, RungSpec, Settings};
 use crate::notify::spec::{MailVia, NotifierVia, Security, Topic};
 use crate::secret::login_end;
 
@@ -13,6 +13,7 @@ impl Settings {
         let mut warnings = self.sent_in_the_clear();
         for check in &self.checks {
             let name = &check.name;
+            warnings.extend(ladder_warnings(check));
             let degraded = check.expectation.degraded.iter();
             let reversed = degraded.filter(|assertion| assertion.fails_for_good_answer());
             warnings.extend(reversed.map(|assertion| {
@@ -79,6 +80,36 @@ impl Settings {
         }
         warnings
     }
+}
+
+/// What is most likely not meant in the ladder of `check`.
+fn ladder_warnings(check: &CheckSettings) -> Vec<String> {
+    let name = &check.name;
+    let mut warnings = Vec::new();
+    let signals = |rung: &RungSpec| matches!(rung, RungSpec::Signal(_));
+    let restarts = |rung: &RungSpec| matches!(rung, RungSpec::Restart(_));
+    let last = check.ladder.iter().rposition(signals);
+    let gives_up = matches!(check.ladder.last(), Some(RungSpec::GiveUp));
+    if let Some(last) = last
+        && gives_up
+        && !check.ladder[last..].iter().any(restarts)
+    {
+        warnings.push(format!(
+            "check {name:?}: a process may end late with the signal of its ladder, and no later rung restarts it: add \
+             a rung with restart before give_up"
+        ));
+    }
+    let acting = check.ladder.len() - usize::from(gives_up);
+    if let Some(budget) = check.policy.restarts
+        && acting > budget.count as usize
+    {
+        let (count, window) = (budget.count, humantime::format_duration(budget.window));
+        warnings.push(format!(
+            "check {name:?}: its ladder has {acting} rungs that do something, and restarts = \"{count}/{window}\" may \
+             give up before the last one"
+        ));
+    }
+    warnings
 }
 
 fn is_here(host: &str) -> bool {

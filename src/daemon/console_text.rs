@@ -69,7 +69,7 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
             (of_verdict(*verdict), text)
         }
         Decision::Opened { .. } => (BAD, "is down".to_owned()),
-        Decision::GaveUp => (BAD, plain()),
+        Decision::GaveUp | Decision::GaveUpAtRung(_) => (BAD, plain()),
         Decision::Up => (GOOD, "is up".to_owned()),
         Decision::Recovered { .. } | Decision::WarmedUp { .. } => (GOOD, plain()),
         Decision::CheckRemoved => (BAD, plain()),
@@ -152,7 +152,17 @@ pub(super) fn action(steps: &[Step]) -> Vec<(Mark, String)> {
                 lines.push((RESTART, text));
             }
             ActionStep::Skipped(_) => lines.push((ODD, transcript::sentence(step))),
+            ActionStep::EndedBySignal { .. } => {
+                before = None;
+                lines.push((ODD, transcript::sentence(step)));
+            }
+            ActionStep::Signalled { error: None, .. }
+            | ActionStep::Ran(Capture { failure: None, .. }) => {
+                lines.push((RESTART, transcript::sentence(step)));
+            }
             ActionStep::Captured(_)
+            | ActionStep::Signalled { .. }
+            | ActionStep::Ran(_)
             | ActionStep::ListFailed { .. }
             | ActionStep::Unasked { .. }
             | ActionStep::Stopped { .. }

@@ -187,6 +187,7 @@ const fn is_trouble(decision: &Decision) -> bool {
             | Decision::NotRunningYet { tries: 1, .. }
             | Decision::ResumeHeld { .. }
             | Decision::GaveUp
+            | Decision::GaveUpAtRung(_)
     )
 }
 
@@ -239,7 +240,7 @@ fn log(note: &Note) {
         | Decision::Refused(_)
         | Decision::ManualRestart { .. }
         | Decision::Acting { .. } => tracing::warn!(check, "{text}"),
-        Decision::GaveUp => tracing::error!(check, "{text}"),
+        Decision::GaveUp | Decision::GaveUpAtRung(_) => tracing::error!(check, "{text}"),
     }
 }
 
@@ -254,6 +255,11 @@ fn log_step(check: &str, step: &Step) {
         | ActionStep::Unasked { .. }
         | ActionStep::Skipped(_)
         | ActionStep::Missing { .. }
+        | ActionStep::EndedBySignal { .. }
+        | ActionStep::Signalled { error: Some(_), .. }
+        | ActionStep::Ran(Capture {
+            failure: Some(_), ..
+        })
         | ActionStep::Stopped { error: Some(_) }
         | ActionStep::Started { error: Some(_) } => tracing::warn!(check, %took, "{line}"),
         _ => tracing::info!(check, %took, "{line}"),

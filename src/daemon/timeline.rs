@@ -84,7 +84,13 @@ impl Timeline {
                 Decision::Judged { counted, .. } if note.at == entry.at => Some(counted),
                 _ => None,
             });
-            of_entry(entry.at, &entry.event, counted, &mut lines);
+            let by_ladder = around.iter().any(|note| {
+                note.at == entry.at && matches!(note.decision, Decision::GaveUpAtRung(_))
+            });
+            // the ladder's own note says why
+            if !(by_ladder && matches!(entry.event, IncidentEvent::GaveUp)) {
+                of_entry(entry.at, &entry.event, counted, &mut lines);
+            }
         }
         lines.sort_by_key(|line| (line.at, line.order));
         let mut last_failure = None;
@@ -154,6 +160,19 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
             LineKind::Decision,
             "down: the threshold is reached",
         )),
+        Decision::Acting {
+            attempt,
+            rung: Some(rung),
+            ..
+        } => {
+            let why = match attempt {
+                0 | 1 => "the first attempt begins the ladder",
+                _ => "what was done before did not help",
+            };
+            let text = format!("no gate holds it back: attempt {attempt}, {rung} ({why})");
+            Some(line(at, 4, LineKind::Decision, text))
+        }
+        Decision::GaveUpAtRung(_) => Some(line(at, 6, LineKind::GaveUp, said())),
         Decision::Acting { attempt, .. } => {
             let text = format!("no gate holds it back: restart, attempt {attempt}");
             Some(line(at, 4, LineKind::Decision, text))

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::action::RungCommand;
 use crate::clock::WallClock;
-use crate::config::settings::{CheckSettings, OnExit, Settings};
-use crate::health::{self, Backend, Limits, ProcessName, Remedy, Selection, WarmUp};
+use crate::config::settings::{CheckSettings, OnExit, RungSpec, Settings};
+use crate::exec::template;
+use crate::health::{self, Backend, Limits, ProcessName, Remedy, Rung, Selection, Target, WarmUp};
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
@@ -94,6 +96,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     let mut probes = BTreeMap::new();
     let mut captures = BTreeMap::new();
     let mut warmups = BTreeMap::new();
+    let commands = commands(settings);
     let warms_up = warms_up(&|name| std::env::var(name).ok());
     let mut checks = Vec::new();
     for check in &settings.checks {
@@ -151,6 +154,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             probes,
             warmups,
             captures,
+            commands,
             evidence,
             supervisors: supervisors(settings),
         },
@@ -200,6 +204,24 @@ fn define(
     settings: &Settings,
     run_options: &RunOptions,
 ) -> health::Check {
+    let remedy_of = |targets: &[Target]| Remedy {
+        selection: match run_options.all {
+            true => Selection::All,
+            false => Selection::Targets(targets.to_vec()),
+        },
+        default: settings.supervisor.default,
+        start_stopped: check.starts_stopped(),
+        eager: run_options.eager,
+        ourselves: run_options.ourselves.clone(),
+    };
+    let rung = |rung: &RungSpec| match rung {
+        RungSpec::Signal(signal) => Rung::Signal(*signal),
+        RungSpec::Restart(targets) => Rung::Restart(remedy_of(targets)),
+        RungSpec::Run(run) => Rung::Run {
+            command: template::shown(&run.command, &[]),
+        },
+        RungSpec::GiveUp => Rung::GiveUp,
+    };
     health::Check {
         name: check.name.clone(),
         url: url.to_owned(),
@@ -207,22 +229,27 @@ fn define(
         probe: format!("{:?}", check.probe),
         expectation: check.expectation.clone(),
         policy: check.policy.clone(),
-        remedy: Remedy {
-            selection: match run_options.all {
-                true => Selection::All,
-                false => Selection::Targets(check.restart.clone()),
-            },
-            default: settings.supervisor.default,
-            start_stopped: check.start_stopped,
-            eager: run_options.eager,
-            ourselves: run_options.ourselves.clone(),
-        },
+        remedy: remedy_of(check.own_targets()),
+        ladder: check.ladder.iter().map(rung).collect(),
         requires: check.requires.clone(),
         dry_run: settings.dry_run || check.dry_run,
         capture: check.capture.is_some(),
         warmup: None,
         heartbeat: None,
     }
+}
+
+/// What the rungs of ladders run, by check and number.
+fn commands(settings: &Settings) -> BTreeMap<String, BTreeMap<u32, RungCommand>> {
+    let of = |check: &CheckSettings| {
+        let rungs = (0..).zip(&check.ladder);
+        let runs = rungs.filter_map(|(number, rung)| match rung {
+            RungSpec::Run(command) => Some((number, command.clone())),
+            RungSpec::Signal(_) | RungSpec::Restart(_) | RungSpec::GiveUp => None,
+        });
+        (check.name.clone(), runs.collect())
+    };
+    settings.checks.iter().map(of).collect()
 }
 
 /// The programs of our own supervisor, as this run of the watchdog has them.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::moment::Moment;
-use super::plan::{Remedy, Scope};
+use super::plan::{PlanAction, Remedy, Scope};
 use super::process::{Process, ProcessName};
 use super::step::{ActionStep, FailedStart, Halt, Outcome, Skip, Step};
 
@@ -20,6 +20,13 @@ pub(super) struct Attempt {
     pub manual: bool,
     /// The incident it belongs to.
     pub incident: String,
+    /// What it does, to what.
+    pub action: PlanAction,
+    pub remedy: Remedy,
+    /// How many rungs of the ladder were taken before it.
+    pub rungs_before: u32,
+    /// Which rung it is, from 0.
+    pub rung: Option<u32>,
     /// Whether evidence is kept.
     pub capture: bool,
     /// The processes as they were listed before the probe; `None` when they could not be listed.
@@ -39,7 +46,7 @@ pub(super) struct Attempt {
 /// The result of an attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AttemptResult {
-    /// A process was stopped or started.
+    /// A process was stopped, started or signalled, or a command was run.
     pub touched: bool,
     /// A process runs again.
     pub restarted: bool,
@@ -117,6 +124,10 @@ impl Attempt {
             begun,
             manual: false,
             incident: String::new(),
+            action: PlanAction::Restart,
+            remedy: Remedy::NONE,
+            rungs_before: 0,
+            rung: None,
             capture: false,
             listed: None,
             unfinished,
@@ -207,7 +218,12 @@ impl Attempt {
     /// The part under way has ended with `outcome`: what follows. Steps about processes that are left out because
     /// their supervisor cannot be reached are added to `outcome`.
     pub fn part_ended(&mut self, now: Moment, outcome: &mut Outcome) -> Next {
-        let dry = |step: &Step| matches!(step.action, ActionStep::Skipped(Skip::DryRun));
+        let dry = |step: &Step| {
+            matches!(
+                step.action,
+                ActionStep::Skipped(Skip::DryRun | Skip::WouldBeDone { .. })
+            )
+        };
         self.result.touched |= outcome.touched();
         self.result.restarted |= outcome.restarted().next().is_some();
         self.result.unreachable |= outcome.list_failed();

@@ -12,6 +12,7 @@ use super::expectation::Expectation;
 use super::gate::Gate;
 use super::histogram::Histogram;
 use super::incident::{CheckResult, Incident};
+use super::ladder::{Rung, rung_after};
 use super::memory::{Memory, ResultSample, Verifying};
 use super::moment::Moment;
 use super::monitor::{MaintenanceWindow, Ticket};
@@ -48,6 +49,9 @@ pub struct Check {
     pub policy: Policy,
     /// What is done.
     pub remedy: Remedy,
+    /// What is done at which attempt instead, if it is not always the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Rung>,
     /// Checks that must not be failing for a restart to make sense.
     pub requires: Vec<String>,
     /// Say what would be done and touch nothing.
@@ -60,6 +64,24 @@ pub struct Check {
     /// It is not probed, but sends a heartbeat at least so often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Duration>,
+}
+
+impl Check {
+    /// What every attempt together can act on: its own processes, and those of wider rungs.
+    pub fn reach(&self) -> Remedy {
+        let mut reach = self.remedy.clone();
+        for rung in &self.ladder {
+            if let Rung::Restart(wider) = rung {
+                reach.selection = reach.selection.and(&wider.selection);
+            }
+        }
+        reach
+    }
+
+    /// Whether an attempt does nothing at all: people are only notified.
+    pub fn has_no_action(&self) -> bool {
+        self.remedy.selection.is_empty() && self.ladder.is_empty()
+    }
 }
 
 /// What a check is doing just now. A probe and an action exclude each other.
@@ -323,6 +345,29 @@ impl CheckState {
                 .samples
                 .back()
                 .is_some_and(|sample| sample.verdict == Verdict::Fail)
+    }
+
+    /// The rung of the ladder that the next attempt takes; `None` without a ladder.
+    pub fn next_rung(&self, listed: Option<&[Process]>) -> Option<(u32, &Rung)> {
+        let own = self.own_of(listed);
+        rung_after(&self.check.ladder, self.memory.rungs, own.as_deref())
+    }
+
+    /// Those of `listed` that the check itself names.
+    pub fn own_of(&self, listed: Option<&[Process]>) -> Option<Vec<Process>> {
+        let remedy = &self.check.remedy;
+        match remedy.selection.is_empty() {
+            true => Some(Vec::new()),
+            false => listed.map(|listed| remedy.select(listed)),
+        }
+    }
+
+    /// What was done restarts nothing, so it shows soon whether it helped.
+    pub fn verify_without_grace(&mut self, now: Moment, begun: Moment) {
+        self.memory.verifying = Some(Verifying {
+            begun,
+            until: now + SHORTEST_VERIFICATION,
+        });
     }
 
     /// Takes note of an action that has ended.

@@ -50,7 +50,7 @@ impl fmt::Display for Gate {
             Self::Paused { reason } if reason.is_empty() => f.write_str("the check is paused"),
             Self::Paused { reason } => write!(f, "the check is paused: {reason}"),
             Self::NotActedOn { reason } => write!(f, "{reason} is not among the reasons to act on"),
-            Self::GaveUp => f.write_str("the restarts are used up"),
+            Self::GaveUp => f.write_str("it was given up"),
             Self::Requires { check } => write!(f, "{check:?}, which it requires, is failing too"),
             Self::Panic {
                 failing,

@@ -190,6 +190,11 @@ impl Incident {
         files.map(|(path, bytes)| (path.as_str(), *bytes))
     }
 
+    /// Whether a rung of a ladder did something else than a restart.
+    pub fn escalated(&self) -> bool {
+        self.actions().any(|(_, outcome)| outcome.escalated())
+    }
+
     /// Every action's outcome, in order.
     pub fn actions(&self) -> impl Iterator<Item = (Moment, &Outcome)> {
         self.entries.iter().filter_map(|entry| match &entry.event {
@@ -400,6 +405,8 @@ pub enum DownState {
     Held(Gate),
     /// It is being restarted.
     Restarting,
+    /// Something else is being done, as its ladder says.
+    Escalating { does: String },
     /// It was restarted and does not pass yet, so long after the action began.
     #[serde(alias = "back")] // of older versions, in what waits in their outbox
     NotBack { after: Duration },

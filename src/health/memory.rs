@@ -38,6 +38,9 @@ pub struct Memory {
     pub grace_until: Option<Moment>,
     /// Actions since it last passed: what the back-off grows with.
     pub attempts: u32,
+    /// Rungs of the ladder that were taken in the open episode.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rungs: u32,
     /// When the last action ended.
     pub acted: Option<Moment>,
     /// When the next action may begin.
@@ -102,6 +105,7 @@ impl Memory {
             settled,
             grace_until,
             attempts,
+            rungs,
             acted,
             next_attempt,
             spent,
@@ -131,7 +135,15 @@ impl Memory {
         });
         let gist = (
             (status, status_since, counted, failing_since, pids, settled),
-            (grace_until, attempts, acted, next_attempt, spent, gave_up),
+            (
+                grace_until,
+                attempts,
+                rungs,
+                acted,
+                next_attempt,
+                spent,
+                gave_up,
+            ),
             (
                 (pause, silence),
                 verifying,
@@ -158,6 +170,11 @@ impl Memory {
         }
         memory
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A run of like results that is reported once.

@@ -19,6 +19,7 @@ mod grpc;
 mod heartbeat;
 mod histogram;
 mod incident;
+mod ladder;
 mod memory;
 mod moment;
 mod moments;
@@ -56,6 +57,7 @@ pub use histogram::Histogram;
 pub use incident::{
     CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind,
 };
+pub use ladder::{Rung, RungView, Signal};
 pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
 pub use monitor::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket};
@@ -64,7 +66,7 @@ pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use own_health::{LevelBounds, Levels, OwnHealth, OwnLimits, Unhealthy};
 pub use pending::{IntentId, PendingRestart, ResumeResult};
-pub use plan::{Plan, Remedy, Scope, Selection, UnknownTarget};
+pub use plan::{Plan, PlanAction, Remedy, Scope, Selection, UnknownTarget};
 pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};

@@ -113,6 +113,7 @@ impl Moments for Memory {
             settled: _,
             grace_until,
             attempts: _,
+            rungs: _,
             acted,
             next_attempt,
             spent,

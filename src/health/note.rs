@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
 use super::incident::{CheckResult, ReportKind};
+use super::ladder::RungView;
 use super::moment::Moment;
 use super::monitor::MaintenanceWindow;
 use super::plan::UnknownTarget;
@@ -71,7 +72,13 @@ pub enum Decision {
     /// An incident was opened: the threshold was reached.
     Opened { incident: String },
     /// An action begins; `attempt` counts the attempts of the incident that touched a process, this one included.
-    Acting { incident: String, attempt: u32 },
+    Acting {
+        incident: String,
+        attempt: u32,
+        /// Where it stands in the check's ladder, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rung: Option<RungView>,
+    },
     /// An action ended.
     Acted { outcome: Outcome },
     /// The warm-up is asked.
@@ -106,6 +113,8 @@ pub enum Decision {
     Finished { process: ProcessName },
     /// The restarts are used up.
     GaveUp,
+    /// This rung of the ladder gives up.
+    GaveUpAtRung(RungView),
     /// It is tried again after giving up.
     Rearmed,
     /// It passes for the first time.
@@ -274,8 +283,14 @@ impl fmt::Display for Decision {
             }
             Self::Held(gate) => write!(f, "no restart: {gate}"),
             Self::Opened { incident } => write!(f, "is down (incident {incident})"),
+            Self::Acting {
+                attempt,
+                rung: Some(rung),
+                ..
+            } => write!(f, "attempt {attempt}, {rung}"),
             Self::Acting { attempt, .. } => write!(f, "restarting, attempt {attempt}"),
             Self::Acted { outcome } => match outcome.restarted().count() {
+                0 if outcome.escalated() => f.write_str("done; nothing was restarted"),
                 0 => f.write_str("nothing was restarted"),
                 count => f.write_str(&counted(
                     count,
@@ -320,6 +335,9 @@ impl fmt::Display for Decision {
             Self::NotOurs { process, why } => write!(f, "{process} is not started again: {why}"),
             Self::Finished { process } => write!(f, "the restart of {process} is finished"),
             Self::GaveUp => f.write_str("gave up: the restarts are used up"),
+            Self::GaveUpAtRung(RungView { number, of, .. }) => {
+                write!(f, "gave up, as rung {number} of {of} of its ladder says")
+            }
             Self::Rearmed => f.write_str("trying again after giving up"),
             Self::Up => f.write_str("passes"),
             Self::Recovered { down } => write!(f, "passes again after {:.1} s", down.as_secs_f64()),

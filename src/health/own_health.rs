@@ -262,6 +262,7 @@ mod tests {
             dry_run: false,
             capture: false,
             warmup: None,
+            ladder: Vec::new(),
             heartbeat: None,
         }
     }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ladder::Signal;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::step::CallError;
 use super::suggest::nearest;
@@ -28,6 +29,19 @@ impl Selection {
     /// Whether nothing can be selected.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Targets(targets) if targets.is_empty())
+    }
+
+    /// What either selects.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Targets(own), Self::Targets(others)) => {
+                let mut all = own.clone();
+                all.extend(others.iter().filter(|one| !own.contains(one)).cloned());
+                Self::Targets(all)
+            }
+            (Self::All, _) | (_, Self::All) => Self::All,
+        }
     }
 
     /// As a person wrote it.
@@ -218,7 +232,7 @@ impl Remedy {
     }
 }
 
-/// One action to perform: restart the remedy's processes, if they are still those the check probed.
+/// One action to perform: on the remedy's processes, if they are still those the check probed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The check whose remedy this is.
@@ -227,6 +241,9 @@ pub struct Plan {
     pub incident: String,
     /// What to do it to.
     pub remedy: Remedy,
+    /// What is done to it.
+    #[serde(default, skip_serializing_if = "PlanAction::is_restart")]
+    pub action: PlanAction,
     /// Which part of it now.
     #[serde(default)]
     pub scope: Scope,
@@ -249,6 +266,26 @@ impl Plan {
     /// Whether `process` is restarted or started by it.
     pub const fn acts_on(&self, process: &Process) -> bool {
         self.remedy.acts_on(process, self.manual)
+    }
+}
+
+/// What a plan does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanAction {
+    /// The processes are restarted.
+    #[default]
+    Restart,
+    /// Those that are RUNNING get a signal.
+    Signal(Signal),
+    /// The command of this rung is run, and no process is touched.
+    Run { rung: u32, command: String },
+}
+
+impl PlanAction {
+    /// Whether processes are stopped and started.
+    pub const fn is_restart(&self) -> bool {
+        matches!(self, Self::Restart)
     }
 }
 

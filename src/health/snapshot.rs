@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::Attempt;
 use super::check::CheckCounts;
 use super::incident::Incident;
+use super::ladder::RungView;
 use super::memory::{Pause, ResultSample};
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
@@ -98,6 +99,9 @@ pub struct CheckView {
     /// The rest of the attempt under way, while it waits for a pass.
     #[serde(default)]
     pub rolling: Option<RollingView>,
+    /// Where it stands in its ladder: the rung of the attempt under way, or of the next one while it is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<RungView>,
     /// Its restarts that are unfinished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<PendingView>,

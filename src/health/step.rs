@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
+use super::ladder::Signal;
 use super::moment::Moment;
 use super::process::{Backend, ProcessName, ProcessState};
 use super::text::{bound, seconds};
@@ -44,6 +45,15 @@ pub enum ActionStep {
     Starting { state: ProcessState },
     /// A restart of it was interrupted, and is now brought to its end; in which state it was found.
     Resumed { state: ProcessState },
+    /// It was sent a signal; `None` means that its supervisor did so.
+    Signalled {
+        signal: Signal,
+        error: Option<CallError>,
+    },
+    /// It ended with the signal that it was sent.
+    EndedBySignal { state: ProcessState },
+    /// A command of the ladder was run: what it printed, and how it ended.
+    Ran(Capture),
     /// It was asked to stop; `None` means it did.
     Stopped { error: Option<CallError> },
     /// It was asked to start; `None` means it did.
@@ -82,6 +92,8 @@ pub enum Skip {
     Unfinished,
     /// Dry run: it would have been restarted.
     DryRun,
+    /// Dry run: this would have been done.
+    WouldBeDone { what: String },
     /// The restarts of this attempt stopped before its turn came.
     Halted(Halt),
 }
@@ -128,7 +140,7 @@ impl fmt::Display for Halt {
 }
 
 /// A piece of evidence, or the failed try to get one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capture {
     /// What made it, such as `gcore` or the command line.
     pub what: String,
@@ -262,14 +274,26 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether any process was stopped or started.
+    /// Whether anything was done: a process was stopped, started or signalled, or a command was run.
     pub fn touched(&self) -> bool {
-        self.steps.iter().any(|step| {
+        let restarts = |step: &Step| {
             matches!(
                 step.action,
                 ActionStep::Stopped { .. } | ActionStep::Started { .. }
             )
-        })
+        };
+        self.escalated() || self.steps.iter().any(restarts)
+    }
+
+    /// Whether a process was signalled or a command was run.
+    pub fn escalated(&self) -> bool {
+        let escalates = |step: &Step| {
+            matches!(
+                step.action,
+                ActionStep::Signalled { .. } | ActionStep::Ran(_)
+            )
+        };
+        self.steps.iter().any(escalates)
     }
 
     /// Whether the supervisor could not even be asked.
@@ -329,6 +353,9 @@ impl Outcome {
                 | ActionStep::Unasked { .. }
                 | ActionStep::Skipped(_)
                 | ActionStep::Captured(_)
+                | ActionStep::Signalled { .. }
+                | ActionStep::EndedBySignal { .. }
+                | ActionStep::Ran(_)
                 | ActionStep::Restarting { .. }
                 | ActionStep::Starting { .. }
                 | ActionStep::Resumed { .. }

@@ -8,7 +8,7 @@ use crate::health::{
 };
 
 use super::message::RenderContext;
-use super::report::{not_running, word};
+use super::report::{is_untouched, not_running, word};
 use super::text::{span, visible};
 
 /// The processes that the last action left alone, when that was so because all of them are STOPPED: somebody did that,
@@ -49,6 +49,10 @@ pub(super) fn advice(report: &Report) -> String {
             DownState::NotifyOnly => "see to it: the watchdog only watches it".to_owned(),
             DownState::Held(gate) => advice_when_held(gate, &check),
             DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
+            DownState::Escalating { .. } => "nothing yet: something is being done".to_owned(),
+            DownState::NotBack { .. } if is_untouched(&report.incident) => {
+                "check it soon: what was done did not help so far".to_owned()
+            }
             DownState::NotBack { .. } => {
                 "check it soon: the restart did not help so far".to_owned()
             }
@@ -127,6 +131,9 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
             }
             DownState::Restarting => {
                 "you are notified when it is back, or when the restart did not help".to_owned()
+            }
+            DownState::Escalating { .. } => {
+                "you are notified when it is back, or when that did not help".to_owned()
             }
             DownState::NotStarted(_) => {
                 "its start is tried again after a pause, as often as restarts are allowed; you are notified when it is back or they are used up"

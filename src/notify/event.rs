@@ -65,6 +65,7 @@ fn details(report: &Report) -> Value {
             DownState::NotifyOnly => json!({ "state": "notify_only" }),
             DownState::Held(gate) => json!({ "state": "held", "gate": gate.to_string() }),
             DownState::Restarting => json!({ "state": "restarting" }),
+            DownState::Escalating { does } => json!({ "state": "escalating", "does": does }),
             DownState::NotBack { after } => json!({ "state": "not_back", "after": seconds(after) }),
             DownState::NothingRestarted => json!({ "state": "nothing_restarted" }),
             DownState::NotStarted(failed) => json!({

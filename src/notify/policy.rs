@@ -65,7 +65,9 @@ impl NotifierPolicy {
             match kind {
                 ReportKind::Down { state, .. } if takes(kind) => {
                     let held = match state {
-                        DownState::Restarting => left.max(self.down_after),
+                        DownState::Restarting | DownState::Escalating { .. } => {
+                            left.max(self.down_after)
+                        }
                         _ => left,
                     };
                     return Delivery::HeldFor(held);
@@ -84,7 +86,7 @@ impl NotifierPolicy {
         }
         match kind {
             ReportKind::Down {
-                state: DownState::Restarting,
+                state: DownState::Restarting | DownState::Escalating { .. },
                 ..
             } if !self.down_after.is_zero() && takes(kind) => Delivery::HeldFor(self.down_after),
             ReportKind::Down {

@@ -88,6 +88,10 @@ fn headline(report: &Report, why: &str) -> String {
                     format!("not restarted: {}", visible(&gate.to_string())),
                 ),
                 DownState::Restarting => ("is", "being restarted".to_owned()),
+                DownState::Escalating { does } => ("is", format!("next: {}", brief(does, BRIEF))),
+                DownState::NotBack { after } if is_untouched(&report.incident) => {
+                    ("is", format!("acted on, NOT back after {}", span(*after)))
+                }
                 DownState::NotBack { after } => {
                     ("is", format!("restarted, NOT back after {}", span(*after)))
                 }
@@ -108,7 +112,11 @@ fn headline(report: &Report, why: &str) -> String {
         ),
         ReportKind::Cured { after, .. } => {
             let (but, after) = (but_for(&report.incident), span(*after));
-            format!("{check} was down: {why}, restarted{but}, back after {after}")
+            let did = match is_untouched(&report.incident) {
+                true => "acted on",
+                false => "restarted",
+            };
+            format!("{check} was down: {why}, {did}{but}, back after {after}")
         }
         ReportKind::Recovered { down } => format!("{check} recovered after {}", span(*down)),
         ReportKind::GaveUp {
@@ -119,7 +127,11 @@ fn headline(report: &Report, why: &str) -> String {
             allowed(*budget)
         ),
         ReportKind::GaveUp { .. } => {
-            let tries = counted(report.incident.attempts, "restart", "restarts");
+            let attempts = report.incident.attempts;
+            let tries = match is_untouched(&report.incident) || report.incident.escalated() {
+                true => counted(attempts, "attempt", "attempts"),
+                false => counted(attempts, "restart", "restarts"),
+            };
             format!("{check} is NOT back after {tries}: {why}, gave up")
         }
         ReportKind::Reminder { down } => {
@@ -134,6 +146,12 @@ fn headline(report: &Report, why: &str) -> String {
         }
         ReportKind::Unknown => format!("{check} cannot be checked: {why}"),
     }
+}
+
+/// Whether something else than a restart was done, and no restart.
+pub(super) fn is_untouched(incident: &Incident) -> bool {
+    let mut actions = incident.actions();
+    incident.escalated() && !actions.any(|(_, done)| done.restarted().next().is_some())
 }
 
 /// What was to be restarted does not start: that matters more than why it was to be.

@@ -133,6 +133,9 @@ pub fn lines(step: &Step) -> Vec<String> {
         }
         // the original keeps no other evidence
         ActionStep::Captured(_) => vec![],
+        ActionStep::Signalled { .. } | ActionStep::EndedBySignal { .. } | ActionStep::Ran(_) => {
+            vec![super::transcript::sentence(step)]
+        }
         ActionStep::Restarting { .. } => vec![format!("{name} is in RUNNING state, restarting")],
         ActionStep::Starting { state } => vec![format!("{name} is in {state} state, starting")],
         ActionStep::Resumed { state } => vec![format!(
@@ -187,6 +190,7 @@ fn skipped(name: &str, skip: &Skip) -> String {
         }
         Skip::Unfinished => format!("{name} is being restarted already, NOT restarting"),
         Skip::DryRun => format!("{name} is in RUNNING state, NOT restarting (dry run)"),
+        Skip::WouldBeDone { what } => format!("{name}: NOT doing this (dry run): {what}"),
         Skip::Halted(halt) => format!("{name} left alone, NOT restarting: {halt}"),
     }
 }

@@ -175,6 +175,9 @@ pub fn sentence(step: &Step) -> String {
                 why(error)
             )
         }
+        ActionStep::Skipped(skip) if step.process.is_none() => {
+            format!("nothing was done: {}", skipped(skip))
+        }
         ActionStep::Skipped(skip) => format!("{name} left alone: {}", skipped(skip)),
         ActionStep::Captured(capture) => captured(&name, capture, &took),
         ActionStep::Restarting { pid: old } => {
@@ -183,6 +186,24 @@ pub fn sentence(step: &Step) -> String {
         ActionStep::Starting { state } => format!("{name} is {state}: to be started"),
         ActionStep::Resumed { state } => {
             format!("{name} is {state}: an interrupted restart is brought to its end")
+        }
+        ActionStep::Signalled {
+            signal,
+            error: None,
+        } => format!("{name} was sent {signal}"),
+        ActionStep::Signalled {
+            signal,
+            error: Some(error),
+        } => format!("{name} was NOT sent {signal}: {}", why(error)),
+        ActionStep::EndedBySignal { state } => {
+            format!("{name} ended with the signal, it is {state}: it has to run again")
+        }
+        ActionStep::Ran(Capture { what, failure, .. }) => {
+            let what = brief(what, BRIEF);
+            match failure {
+                None => format!("{what} was run, took {took}"),
+                Some(failure) => format!("{what} FAILED, after {took}: {}", why(failure)),
+            }
         }
         ActionStep::Stopped { error: None } => format!("{name} stopped, took {took}"),
         ActionStep::Stopped { error: Some(error) } => {
@@ -227,6 +248,9 @@ fn skipped(skip: &Skip) -> String {
         }
         Skip::Unfinished => "its last restart is unfinished and is tried again".to_owned(),
         Skip::DryRun => "dry run; it would have been restarted".to_owned(),
+        Skip::WouldBeDone { what } => {
+            format!("dry run; this would have been done: {}", brief(what, BRIEF))
+        }
         Skip::Halted(halt) => visible(&halt.to_string()),
     }
 }
@@ -267,7 +291,7 @@ pub fn evidence(incident: &Incident) -> Option<String> {
 
 fn captures(outcome: &Outcome) -> impl Iterator<Item = &Capture> {
     outcome.steps.iter().filter_map(|step| match &step.action {
-        ActionStep::Captured(capture) => Some(capture),
+        ActionStep::Captured(capture) | ActionStep::Ran(capture) => Some(capture),
         _ => None,
     })
 }

@@ -263,6 +263,7 @@ fn monitor(view: &View) -> String {
             let what = match doing {
                 Doing::Listing => "asks its supervisor",
                 Doing::Probing => "is probed",
+                Doing::Restarting { .. } if check.rung.is_some() => "is being acted on",
                 Doing::Restarting { .. } => "is being restarted",
             };
             let _ = writeln!(text, "{} {what}", one_line(&check.name));

@@ -35,6 +35,7 @@ pub fn check(name: &str) -> Check {
         dry_run: false,
         capture: false,
         warmup: None,
+        ladder: Vec::new(),
         heartbeat: None,
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{OutputStream, Supervisor};
-use crate::health::{Backend, CallError, Process, ProcessName, Remedy};
+use crate::health::{Backend, CallError, Process, ProcessName, Remedy, Signal};
 
 /// What the supervisors said that could be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,6 +123,12 @@ impl Supervisors {
     /// Starts the process and waits until its supervisor considers it up.
     pub async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
         let done = self.of(name.backend)?.start(name).await;
+        done.map_err(CallError::bounded)
+    }
+
+    /// Sends the main process of `name` a signal.
+    pub async fn signal(&self, name: &ProcessName, signal: Signal) -> Result<(), CallError> {
+        let done = self.of(name.backend)?.signal(name, signal).await;
         done.map_err(CallError::bounded)
     }
 

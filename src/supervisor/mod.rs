@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::health::{CallError, Process, ProcessName};
+use crate::health::{CallError, Process, ProcessName, Signal};
 
 pub use fleet::{Listing, Supervisors};
 
@@ -49,6 +49,9 @@ pub trait Supervisor: Debug + Send + Sync {
 
     /// Starts the process and waits until its supervisor considers it up.
     async fn start(&self, name: &ProcessName) -> Result<(), CallError>;
+
+    /// Sends the main process of `name` a signal.
+    async fn signal(&self, name: &ProcessName, signal: Signal) -> Result<(), CallError>;
 
     /// The running dependents of `name`: stopping it stops them, and starting it does not
     /// start them. None by default.

@@ -11,7 +11,7 @@ use dxr::{TryFromValue, Value};
 
 use super::transport::Transport;
 use super::{OutputStream, Supervisor, xmlrpc};
-use crate::health::{CallError, Process, ProcessName, ProcessState};
+use crate::health::{CallError, Process, ProcessName, ProcessState, Signal};
 
 pub use spec::SupervisordSpec;
 
@@ -118,6 +118,17 @@ impl Supervisor for SupervisordClient {
     async fn start(&self, name: &ProcessName) -> Result<(), CallError> {
         let params = vec![Value::String(name.namespec())];
         self.ask("supervisor.startProcess", params, self.deadlines.action)
+            .await
+            .map(drop)
+    }
+
+    /// Sends `name` a signal; supervisor 3.2 and later know how.
+    async fn signal(&self, name: &ProcessName, signal: Signal) -> Result<(), CallError> {
+        let params = vec![
+            Value::String(name.namespec()),
+            Value::String(signal.name().to_owned()),
+        ];
+        self.ask("supervisor.signalProcess", params, self.deadlines.question)
             .await
             .map(drop)
     }

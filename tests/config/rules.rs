@@ -138,6 +138,21 @@ const CHECK_FAULTS: &[Rule] = &[
         (5, 13), "capture.run", "\"{group}\" is not a placeholder", "\"{pid}\" or \"{name}\" or \"{check}\""),
     ("[check.capture]\nruns = []", (5, 1), "capture.runs", "unknown key", "\"run\""),
     ("[check.capture]\nevery = 1", (5, 1), "capture.every", "unknown key", "above the first"),
+    ("[[check.ladder]]\nsignal = \"QIUT\"\n[[check.ladder]]\nrestart = \"docker/a\"",
+        (5, 10), "ladder[0].signal", "\"QIUT\" is not a signal: did you mean \"QUIT\"?", ""),
+    ("[[check.ladder]]\nsignal = \"TERM\"\n[[check.ladder]]\nrestart = \"docker/a\"",
+        (5, 10), "ladder[0].signal", "\"TERM\" ends a process: use restart", ""),
+    ("[[check.ladder]]\nsignal = \"QUIT\"", (4, 1), "ladder[0]", "nothing to send the signal to", "restart in the check"),
+    ("[[check.ladder]]\nrun = \"a\"\ngive_up = true", (6, 11), "ladder[0].give_up", "exclude each other", "keep one"),
+    ("[[check.ladder]]\ntimeout = 5", (4, 1), "ladder[0]", "a rung that says nothing", "signal = \"QUIT\""),
+    ("[[check.ladder]]\ngive_up = true\ntimeout = 5", (6, 11), "ladder[0].timeout", "a timeout without a command", "run ="),
+    ("[[check.ladder]]\ngive_up = false", (5, 11), "ladder[0].give_up", "does nothing else", "leave the rung out"),
+    ("[[check.ladder]]\ngive_up = true\n[[check.ladder]]\nrun = \"a\"", (6, 1), "ladder[1]", "never reached", "to the end"),
+    ("[[check.ladder]]\nrestart = []", (5, 11), "ladder[0].restart", "nothing to restart", "restart = [\"shop\"]"),
+    ("[[check.ladder]]\nrestart = \"systmd/a\"", (5, 11), "ladder[0].restart", "\"systmd\" is not a supervisor", "systemd/a"),
+    ("[[check.ladder]]\nrestart = \"program/b\"", (5, 11), "ladder[0].restart", "is not a program", "[[program]]"),
+    ("[[check.ladder]]\nrun = \"move {chek}\"", (5, 13), "ladder[0].run", "\"{chek}\" is not a placeholder", "\"{check}\""),
+    ("[[check.ladder]]\nrnu = \"a\"\ngive_up = true", (5, 1), "ladder[0].rnu", "unknown key", "\"run\""),
 ];
 
 #[test]

@@ -8,6 +8,7 @@ mod episodes;
 mod grace;
 mod heartbeats;
 mod holds;
+mod ladder;
 mod late_stops;
 mod rules;
 mod world;
@@ -30,7 +31,7 @@ proptest! {
         ..ProptestConfig::with_cases(cases())
     })]
 
-    /// Laws 1 to 7 and 11 to 15 and 17: the auditor looks at every effect; in the end everything comes to rest.
+    /// Laws 1 to 7, 11 to 15 and 17 to 19: the auditor looks at every effect; in the end everything comes to rest.
     #[test]
     fn laws_hold_in_every_world(mut world in worlds(), ops in ops()) {
         for op in &ops {

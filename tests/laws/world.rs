@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Backend, Backoff, Budget, CallError, Check, CheckTick, Counted, Decision, Effect,
-    Event, Expectation, Fails, IntentId, Limits, MaintenanceWindow, Moment, Monitor, NotifyMode,
-    Observation, Outcome, Pause, PendingRestart, Phase, Plan, Policy, Process, ProcessName,
-    ProcessState, Reason, Remedy, ResumeResult, Scope, Selection, Skip, StatusLine, Step, Target,
-    Trouble, Verdict, WarmUp,
+    ActionStep, Backend, Backoff, Budget, CallError, Capture, Check, CheckTick, Counted, Decision,
+    Effect, Event, Expectation, Fails, IntentId, Limits, MaintenanceWindow, Moment, Monitor,
+    NotifyMode, Observation, Outcome, Pause, PendingRestart, Phase, Plan, PlanAction, Policy,
+    Process, ProcessName, ProcessState, Reason, Remedy, ResumeResult, Rung, Scope, Selection, Skip,
+    StatusLine, Step, Target, Trouble, Verdict, WarmUp,
 };
 use proptest::prelude::*;
 
@@ -140,16 +140,22 @@ pub fn worlds() -> impl Strategy<Value = World> {
     let checks = checks.prop_flat_map(|shapes| {
         let count = shapes.len();
         let heartbeats = prop::collection::vec(prop::option::weighted(0.25, 1_u64..60), count);
-        (Just(shapes), heartbeats)
+        let ladder = prop::option::weighted(0.4, prop::collection::vec(rung(), 1..5));
+        (
+            Just(shapes),
+            heartbeats,
+            prop::collection::vec(ladder, count),
+        )
     });
     (any::<u64>(), limits, checks).prop_map(|(seed, limits, shapes)| {
-        let (shapes, heartbeats) = shapes;
+        let (shapes, heartbeats, ladders) = shapes;
         let checks = shapes
             .into_iter()
-            .zip(heartbeats)
+            .zip(heartbeats.into_iter().zip(ladders))
             .enumerate()
-            .map(|(index, (shape, heartbeat))| {
+            .map(|(index, (shape, (heartbeat, ladder)))| {
                 let mut check = check(index, shape);
+                check.ladder = ladder.unwrap_or_default();
                 if let Some(every) = heartbeat {
                     check.heartbeat = Some(Duration::from_secs(every));
                     check.warmup = None;
@@ -182,6 +188,7 @@ pub fn check(
             eager,
             ..Remedy::NONE
         },
+        ladder: Vec::new(),
         requires: if requires < index {
             vec![format!("c{requires}")]
         } else {
@@ -195,6 +202,25 @@ pub fn check(
         }),
         heartbeat: None,
     }
+}
+
+/// A rung; one that restarts anything restarts one or more of the targets.
+fn rung() -> impl Strategy<Value = Rung> {
+    let restart = (1_usize..8).prop_map(|chosen| {
+        let targets = TARGETS.iter().enumerate();
+        let targets = targets.filter(|(index, _)| chosen & (1 << index) != 0);
+        let targets = targets.map(|(_, text)| text.parse::<Target>().expect("a target"));
+        Rung::Restart(Remedy {
+            selection: Selection::Targets(targets.collect()),
+            ..Remedy::NONE
+        })
+    });
+    prop_oneof![
+        3 => Just(Rung::Signal("QUIT".parse().expect("a signal"))),
+        4 => restart,
+        2 => Just(Rung::Run { command: "failover".to_owned() }),
+        1 => Just(Rung::GiveUp),
+    ]
 }
 
 fn budget() -> impl Strategy<Value = Budget> {
@@ -269,6 +295,7 @@ impl World {
             check.remedy.eager = true;
             check.warmup = None;
             check.heartbeat = None;
+            check.ladder.clear();
         }
         *self = Self::new(self.seed, Limits::default(), checks);
     }
@@ -667,6 +694,17 @@ impl World {
             );
             return (Outcome { steps }, pending);
         }
+        if let PlanAction::Run { command, .. } = &plan.action {
+            let what = command.clone();
+            let failure = (how % 2 == 1).then(|| "exit status: 1".to_owned());
+            let ran = Capture {
+                what,
+                failure,
+                ..Capture::default()
+            };
+            push(None, ActionStep::Ran(ran));
+            return (Outcome { steps }, pending);
+        }
         for index in 0..PROCESSES {
             let name = process(index);
             let remedy = &plan.remedy;
@@ -698,7 +736,18 @@ impl World {
                 );
                 continue;
             }
-            push(Some(name.clone()), ActionStep::Stopped { error: None });
+            if let PlanAction::Signal(signal) = plan.action {
+                let error = (how % 8 == 1).then(refused);
+                let ends = how % 8 == 2;
+                push(Some(name.clone()), ActionStep::Signalled { signal, error });
+                if !ends {
+                    continue;
+                }
+                let state = ProcessState::Exited;
+                push(Some(name.clone()), ActionStep::EndedBySignal { state });
+            } else {
+                push(Some(name.clone()), ActionStep::Stopped { error: None });
+            }
             if how % 16 == 6 {
                 // the link to the supervisor broke
                 let restart = self.unfinished(index, &plan.check);

@@ -17,14 +17,14 @@ pub(super) const ENDING: &str = "the watchdog is ending";
 
 /// When the restart goes on, with or without evidence.
 #[derive(Clone, Debug)]
-pub(super) struct Deadline {
+pub(in crate::action) struct Deadline {
     at: Instant,
     shutdown: Shutdown,
 }
 
 impl Deadline {
     /// So long from now, or when the watchdog ends.
-    pub(super) fn after(span: Duration, shutdown: &Shutdown) -> Self {
+    pub(in crate::action) fn after(span: Duration, shutdown: &Shutdown) -> Self {
         let now = Instant::now();
         Self {
             at: now.checked_add(span).unwrap_or(now),

@@ -4,7 +4,7 @@
 //! is killed, and all together end with the timeout. Whether evidence is wanted was decided in `health`.
 
 mod core;
-mod deadline;
+pub(super) mod deadline;
 mod dump;
 #[cfg(all(
     feature = "core-dump",
@@ -38,7 +38,7 @@ pub mod spec;
 mod staging;
 pub(super) mod stat;
 mod stem;
-mod tool;
+pub(super) mod tool;
 
 use crate::clock::WallClock;
 use crate::exec::CommandLine;

@@ -1,4 +1,4 @@
-//! Which evidence is kept before a restart, and within which bounds. Plain data.
+//! Which evidence is kept before a restart, and within which bounds; and the commands of ladders. Plain data.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +46,20 @@ impl Default for CaptureSpec {
             min_free: 1 << 30,
         }
     }
+}
+
+/// A command that a rung runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RungCommand {
+    /// What is run.
+    pub command: CommandLine,
+    /// It is killed after so long, with all that it has started.
+    pub timeout: Duration,
+}
+
+impl RungCommand {
+    /// What may stand in braces in its command.
+    pub const PLACEHOLDERS: [&'static str; 2] = ["check", "incident"];
 }
 
 /// What makes a core.

@@ -13,7 +13,7 @@ use crate::health::{ProcessName, seconds};
 const MAX_OUTPUT: usize = 1 << 20;
 
 /// How a tool ended.
-pub(super) struct ToolRun {
+pub(in crate::action) struct ToolRun {
     pub stdout: Output,
     pub stderr: Output,
     /// Its exit status, unless that was 0.
@@ -23,7 +23,7 @@ pub(super) struct ToolRun {
 }
 
 /// Runs `program` to its end, or until it is killed with all it started: after `timeout`, or when the watchdog ends.
-pub(super) async fn run(
+pub(in crate::action) async fn run(
     program: CommandLine,
     timeout: Duration,
     max_output: usize,

@@ -173,7 +173,8 @@ pub enum CliCommand {
     /// done as any other restart: probed again, evidence kept, stopped, started, watched until it
     /// passes; and it counts against the budget. It is refused while one of the processes is being
     /// restarted already, and while the watchdog is ending. People are notified only when it does not come
-    /// back.
+    /// back. Of a check with a ladder its own restart is done, or else that of its first rung that restarts;
+    /// it takes no rung.
     ///
     /// With --all it asks on a terminal before anything is done; without one it wants --yes.
     #[command(after_long_help = examples::help(examples::RESTART))]

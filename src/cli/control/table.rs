@@ -172,6 +172,10 @@ fn because(hold: &PauseView) -> String {
 /// What will happen, or what keeps it from happening.
 fn next(check: &CheckView, now: Moment) -> String {
     if let Some(ActivityView::Restarting { since, on }) = &check.busy {
+        if let Some(rung) = &check.rung {
+            let rung = visible::line(&rung.to_string());
+            return format!("{rung}, for {}", span(now.since(*since)));
+        }
         let on = visible::line(&on.join(", "));
         return format!("restarting {on} for {}", span(now.since(*since)));
     }
@@ -205,7 +209,9 @@ fn next(check: &CheckView, now: Moment) -> String {
         return format!("{until}{}", because(silence));
     }
     if let Some(held) = &check.held {
-        return format!("no restart: {}", visible::line(held));
+        let rung = check.rung.as_ref().map(|rung| format!("; {rung}"));
+        let held = format!("no restart: {held}{}", rung.unwrap_or_default());
+        return visible::line(&held);
     }
     if let Some(unknown) = check.unknown_targets.first() {
         return visible::line(&unknown.to_string());

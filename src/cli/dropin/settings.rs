@@ -113,6 +113,7 @@ impl DropIn {
                 ..Policy::drop_in()
             },
             restart,
+            ladder: Vec::new(),
             start_stopped: self.start_stopped,
             requires: Vec::new(),
             dry_run: self.dry_run,

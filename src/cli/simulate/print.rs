@@ -144,7 +144,7 @@ impl TracePrinter {
             Decision::Acted { outcome } => {
                 self.restarted += u32::try_from(outcome.restarted().count()).unwrap_or(u32::MAX);
             }
-            Decision::GaveUp => self.gave_up += 1,
+            Decision::GaveUp | Decision::GaveUpAtRung(_) => self.gave_up += 1,
             Decision::Held(_) => self.held += 1,
             Decision::Reporting { kind, .. } => {
                 *self.reports.entry(kind.as_str()).or_default() += 1;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::trace_event::{Processes, Restarts};
 use crate::health::{
-    ActionStep, CallError, Check, Halt, IntentId, Moment, Outcome, PendingRestart, Plan, Process,
-    ProcessName, ProcessState, Remedy, ResumeResult, Scope, Selection, Skip, Step, Target,
+    ActionStep, CallError, Capture, Check, Halt, IntentId, Moment, Outcome, PendingRestart, Plan,
+    PlanAction, Process, ProcessName, ProcessState, Remedy, ResumeResult, Scope, Selection, Skip,
+    Step, Target,
 };
 
 /// So many processes a group has of which the configuration does not name the members.
@@ -113,6 +114,9 @@ impl SimulatedProcesses {
         let mut steps = Vec::new();
         let mut pending = Vec::new();
         let mut enough = false;
+        if let PlanAction::Run { command, .. } = &plan.action {
+            return (ran(now, plan, command), pending);
+        }
         for process in plan.remedy.select(&self.list(now)) {
             let name = &process.name;
             if !plan.scope.covers(name) {
@@ -120,6 +124,12 @@ impl SimulatedProcesses {
             }
             let actions = match skip(plan, &process) {
                 Some(skip) => vec![ActionStep::Skipped(skip)],
+                None if let PlanAction::Signal(signal) = plan.action => {
+                    vec![ActionStep::Signalled {
+                        signal,
+                        error: None,
+                    }]
+                }
                 None if enough => vec![ActionStep::Skipped(Skip::Halted(Halt::OneIsEnough))],
                 None => {
                     enough = plan.scope == Scope::First;
@@ -230,7 +240,8 @@ fn unfinished(plan: &Plan, process: &Process) -> PendingRestart {
 fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     let mut listed = plan.listed.iter().flatten();
     let before = listed.find(|known| known.name == process.name);
-    if !plan.acts_on(process) {
+    let is_running = process.state == ProcessState::Running;
+    if !plan.acts_on(process) || !plan.action.is_restart() && !is_running {
         let state = process.state;
         return Some(Skip::NotRunning { state });
     }
@@ -241,14 +252,39 @@ fn skip(plan: &Plan, process: &Process) -> Option<Skip> {
     if plan.unfinished.contains(&process.name) {
         return Some(Skip::Unfinished);
     }
+    if let (true, PlanAction::Signal(signal)) = (plan.dry_run, &plan.action) {
+        let what = format!("send {signal}");
+        return Some(Skip::WouldBeDone { what });
+    }
     plan.dry_run.then_some(Skip::DryRun)
+}
+
+/// That the command of a rung was run, and ended well.
+fn ran(now: Moment, plan: &Plan, command: &str) -> Outcome {
+    let what = command.to_owned();
+    let action = match plan.dry_run {
+        true => ActionStep::Skipped(Skip::WouldBeDone {
+            what: format!("run {what}"),
+        }),
+        false => ActionStep::Ran(Capture {
+            what,
+            ..Capture::default()
+        }),
+    };
+    let step = Step {
+        at: now,
+        took: Duration::ZERO,
+        process: None,
+        action,
+    };
+    Outcome { steps: vec![step] }
 }
 
 /// A process for everything that a check restarts.
 fn processes(check: &Check) -> Vec<ProcessName> {
     let Remedy {
         selection, default, ..
-    } = &check.remedy;
+    } = &check.reach();
     let names = |target: &Target| {
         let backend = target.backend.unwrap_or(*default);
         let name = move |group: &str, name: &str| ProcessName {

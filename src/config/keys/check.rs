@@ -40,7 +40,7 @@ pub static CHECK: Section = Section {
     ..Section::new(
         "check",
         "One service: what is probed, what a good answer is, and what is restarted when it is down. \
-         All keys but name, url, command, preset, heartbeat and warmup may also stand in [defaults], for all checks that \
+         All keys but name, url, command, preset, heartbeat, warmup and ladder may also stand in [defaults], for all checks that \
          do not say otherwise.",
         &[&IDENTITY, &REQUEST, &ANSWER, &POLICY, &ACTION],
     )
@@ -416,7 +416,7 @@ static BACKOFF: Section = Section::new(
     ]],
 );
 
-static ACTION: [Key; 4] = [
+static ACTION: [Key; 5] = [
     optional(
         "restart",
         Kind::Each(&Kind::Named("target")),
@@ -441,6 +441,13 @@ static ACTION: [Key; 4] = [
         Kind::Table(&CAPTURE),
         "The evidence that is kept before a restart.",
     ),
+    table(
+        "ladder",
+        Kind::Tables(&super::ladder::LADDER),
+        "What is done at which attempt, where it is not always the same restart.",
+    )
+    .beside("restart = [\"docker/redis\"]")
+    .own(),
 ];
 
 static CAPTURE: Section = Section::new(

@@ -6,6 +6,7 @@ mod check;
 mod example;
 mod heartbeat;
 mod kind;
+mod ladder;
 mod maintenance;
 mod notify;
 mod program;

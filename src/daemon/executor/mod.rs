@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use crate::action::{self, ActionRecord, ActionTools, CaptureSpec, Intents, Shutdown};
+use crate::action::{self, ActionRecord, ActionTools, CaptureSpec, Intents, RungCommand, Shutdown};
 use crate::clock::Clock;
 use crate::health::{
     CallError, CheckResult, Effect, Event, Expectation, IntentId, Observation, Outcome,
@@ -36,6 +36,8 @@ pub struct Clients {
     pub probes: BTreeMap<String, Arc<Probe>>,
     pub warmups: BTreeMap<String, Arc<Probe>>,
     pub captures: BTreeMap<String, CaptureSpec>,
+    /// What the rungs of ladders run, by check and number.
+    pub commands: BTreeMap<String, BTreeMap<u32, RungCommand>>,
     /// Where evidence is kept of a check that names no directory.
     pub evidence: PathBuf,
     pub supervisors: Supervisors,
@@ -243,10 +245,12 @@ impl Executor {
         let by = clock.clone();
         let work = async move {
             ActionCause::is_written(cause.written).await;
+            let none = BTreeMap::new();
             let tools = ActionTools {
                 supervisors: &clients.supervisors,
                 clock: &by,
                 capture: clients.captures.get(&plan.check),
+                commands: clients.commands.get(&plan.check).unwrap_or(&none),
                 evidence: &clients.evidence,
                 intents: &intents,
                 record: &record,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::health::{
     ActionStep, Backend, Backoff, Check, CheckTick, Fails, Limits, Monitor, Policy, Process,
-    ProcessName, ProcessState, Selection, Target,
+    ProcessName, ProcessState, Selection, Signal, Target,
 };
 use crate::serve::testing;
 use crate::store::Store;
@@ -40,6 +40,10 @@ impl Supervisor for Panicking {
 
     async fn info(&self, _name: &ProcessName) -> Result<Process, CallError> {
         Ok(self.process.lock().expect("not poisoned").clone())
+    }
+
+    async fn signal(&self, _name: &ProcessName, _signal: Signal) -> Result<(), CallError> {
+        Ok(())
     }
 
     async fn stop(&self, _name: &ProcessName) -> Result<(), CallError> {
@@ -91,6 +95,7 @@ async fn action_that_panics_fails_and_its_process_is_started_by_the_same_run() {
             probes: BTreeMap::new(),
             warmups: BTreeMap::new(),
             captures: BTreeMap::new(),
+            commands: BTreeMap::new(),
             evidence: dir.path().join("evidence"),
             supervisors,
         }),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::super::attempt::{Attempt, AttemptResult, Next, left_alone};
 use super::super::check::{Activity, CheckState};
 use super::super::incident::{DownState, IncidentEvent, ReportKind};
+use super::super::ladder::{Rung, RungView, nothing_runs};
 use super::super::note::Decision;
 use super::super::pending::PendingRestart;
-use super::super::plan::{Plan, Scope};
+use super::super::plan::{Plan, PlanAction, Remedy, Scope};
 use super::super::policy::NotifyMode;
 use super::super::process::{Process, ProcessName};
 use super::super::step::{Halt, Outcome};
@@ -25,20 +26,27 @@ impl CheckState {
         self.spend_attempt(cx);
         self.has_acted = true;
         self.memory.verifying = None;
+        let step = match manual {
+            true => None,
+            false => self.next_rung(listed.as_deref()),
+        };
+        let rung = step.map(|step| RungView::new(&self.check.ladder, step));
+        let number = step.map(|(number, _)| number);
+        let (action, remedy) = self.action_of(step, listed.as_deref());
+        let listed = self.listed_for(&remedy, listed);
         // evidence is kept once an incident: the second core says what the first one said
         let incident = self.memory.incident.as_ref();
         let first = incident.is_none_or(|incident| incident.attempts == 0);
         let every_action = self.check.policy.notify == NotifyMode::EveryAction;
         let capture = self.check.capture && (first || every_action);
         let incident = self.memory.incident.as_mut();
-        let (incident, number) = match incident {
+        let (incident, attempt_number) = match incident {
             Some(incident) => (incident.id.clone(), incident.begin_attempt()),
             None => (String::new(), 1),
         };
         self.held = None;
         cx.shared.waiting.remove(&self.check.name);
         cx.shared.begin_attempt(&self.check.name, listed.as_deref());
-        let remedy = &self.check.remedy;
         let acts_on = |process: &Process| {
             remedy.acts_on(process, manual) && !remedy.is_ourselves(&process.name)
         };
@@ -46,21 +54,83 @@ impl CheckState {
             .as_ref()
             .is_none_or(|listed| listed.iter().any(acts_on));
         let unfinished = cx.shared.unfinished(None);
-        let mut attempt = self.plan_attempt(cx.now, listed.as_deref(), unfinished, manual);
+        let mut attempt = match action {
+            PlanAction::Restart => {
+                self.plan_attempt(cx.now, &remedy, listed.as_deref(), unfinished, manual)
+            }
+            PlanAction::Signal(_) | PlanAction::Run { .. } => {
+                Attempt::whole(cx.now, Scope::All, unfinished)
+            }
+        };
         attempt.manual = manual;
+        attempt.action = action;
+        attempt.remedy = remedy;
+        attempt.rungs_before = self.memory.rungs;
+        attempt.rung = number;
+        if let Some(number) = number {
+            self.memory.rungs = number + 1;
+        }
         attempt.incident.clone_from(&incident);
         attempt.capture = capture;
         attempt.listed = listed;
         self.attempt = Some(attempt);
         let decision = Decision::Acting {
             incident,
-            attempt: number,
+            attempt: attempt_number,
+            rung: rung.clone(),
         };
         cx.note(&self.check.name, decision);
-        if is_restarting && !self.check.dry_run {
+        let escalates = self
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| !attempt.action.is_restart());
+        if self.check.dry_run {
+            // what would be done is reported when it was not
+        } else if let (true, Some(RungView { does, .. })) = (escalates, rung) {
+            self.report_down(DownState::Escalating { does }, cx);
+        } else if is_restarting {
             self.report_down(DownState::Restarting, cx);
         }
         self.begin_part(true, cx);
+    }
+
+    /// What an attempt at `step` of the ladder does, and to what.
+    fn action_of(
+        &self,
+        step: Option<(u32, &Rung)>,
+        listed: Option<&[Process]>,
+    ) -> (PlanAction, Remedy) {
+        let own = self.check.remedy.clone();
+        let nothing_runs = nothing_runs(self.own_of(listed).as_deref());
+        match step {
+            None | Some((_, Rung::GiveUp)) => (PlanAction::Restart, own),
+            Some((_, Rung::Restart(wider))) => (PlanAction::Restart, wider.clone()),
+            // the last rung, and what it would signal has ended: it is started
+            Some((_, Rung::Signal(_))) if nothing_runs => (PlanAction::Restart, own),
+            Some((_, Rung::Signal(signal))) => (PlanAction::Signal(*signal), own),
+            Some((rung, Rung::Run { command })) => {
+                let command = command.clone();
+                (PlanAction::Run { rung, command }, own)
+            }
+        }
+    }
+
+    /// Those of `listed` that an attempt with `remedy` is about.
+    pub(super) fn listed_for(
+        &self,
+        remedy: &Remedy,
+        listed: Option<Vec<Process>>,
+    ) -> Option<Vec<Process>> {
+        match self.check.ladder.is_empty() {
+            true => listed,
+            false if remedy.selection.is_empty() => Some(Vec::new()),
+            false => listed.map(|listed| remedy.select(&listed)),
+        }
+    }
+
+    /// The remedy of the next attempt.
+    pub(super) fn next_remedy(&self, listed: Option<&[Process]>) -> Remedy {
+        self.action_of(self.next_rung(listed), listed).1
     }
 
     /// An attempt begins now: it counts against the budgets, and the next one comes after the back-off.
@@ -97,7 +167,8 @@ impl CheckState {
         let plan = Plan {
             check: self.check.name.clone(),
             incident: attempt.incident.clone(),
-            remedy: self.check.remedy.clone(),
+            remedy: attempt.remedy.clone(),
+            action: attempt.action.clone(),
             scope,
             listed: attempt.listed.clone(),
             unfinished,
@@ -157,6 +228,9 @@ impl CheckState {
             }
         }
         self.action_ended_at(cx.now, attempt.begun, !restarted.is_empty());
+        if restarted.is_empty() && outcome.escalated() {
+            self.verify_without_grace(cx.now, attempt.begun);
+        }
         if let Some(incident) = self.memory.incident.as_mut() {
             incident.note(cx.now, IncidentEvent::Acted(outcome.clone()));
         }
@@ -187,6 +261,9 @@ impl CheckState {
             // nothing was done, so nothing is spent; the pause before the next try stands
             self.memory.spent.take_back(attempt.begun);
             cx.shared.spent.take_back(attempt.begun);
+            if attempt.rung.is_some() && !attempt.result.dry_run {
+                self.memory.rungs = attempt.rungs_before;
+            }
             if let Some(incident) = self.memory.incident.as_mut()
                 && incident.id == attempt.incident
             {

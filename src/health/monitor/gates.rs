@@ -5,7 +5,9 @@
 use super::super::check::CheckState;
 use super::super::gate::Gate;
 use super::super::incident::{DownState, IncidentEvent, ReportKind};
+use super::super::ladder::{Rung, RungView};
 use super::super::note::Decision;
+use super::super::plan::Remedy;
 use super::super::policy::NotifyMode;
 use super::super::process::Process;
 use super::super::reason::Reason;
@@ -21,15 +23,18 @@ impl CheckState {
     ) {
         cx.shared.define_failing(cx.now, self);
         let reports_actions = self.check.policy.notify == NotifyMode::EveryAction;
-        if self.check.remedy.selection.is_empty() && !reports_actions {
+        if self.check.has_no_action() && !reports_actions {
             return self.report_down(DownState::NotifyOnly, cx);
         }
         self.rearm(cx);
         if self.give_up(cx) {
             return;
         }
-        match self.gate(reason, listed.as_deref(), cx) {
+        let remedy = self.next_remedy(listed.as_deref());
+        let concerned = self.listed_for(&remedy, listed.clone());
+        match self.gate(reason, &remedy, concerned.as_deref(), cx) {
             Some(gate) => self.hold(gate, cx),
+            None if self.gives_up_now(listed.as_deref(), cx) => {}
             None => self.act(listed, false, cx),
         }
     }
@@ -38,6 +43,7 @@ impl CheckState {
     fn gate(
         &self,
         reason: Option<Reason>,
+        remedy: &Remedy,
         listed: Option<&[Process]>,
         cx: &Context<'_>,
     ) -> Option<Gate> {
@@ -58,7 +64,7 @@ impl CheckState {
             return Some(Gate::OnceOnly);
         }
         self.gate_of_others(cx)
-            .or_else(|| self.gate_of_unfinished(listed, cx))
+            .or_else(|| self.gate_of_unfinished(remedy, listed, cx))
             .or_else(|| {
                 let next = self.memory.next_attempt.filter(|next| cx.now < *next)?;
                 Some(Gate::Backoff {
@@ -102,7 +108,12 @@ impl CheckState {
 
     /// A restart of the check is being finished, or nothing but unfinished restarts is left to act on: they are
     /// tried again by themselves. The drop-in acts at every tick that fails, like the original.
-    fn gate_of_unfinished(&self, listed: Option<&[Process]>, cx: &Context<'_>) -> Option<Gate> {
+    fn gate_of_unfinished(
+        &self,
+        remedy: &Remedy,
+        listed: Option<&[Process]>,
+        cx: &Context<'_>,
+    ) -> Option<Gate> {
         if self.check.policy.notify == NotifyMode::EveryAction {
             return None;
         }
@@ -112,7 +123,6 @@ impl CheckState {
             return Some(Gate::Unfinished { process });
         }
         let unfinished = cx.shared.unfinished(Some(listed?));
-        let remedy = &self.check.remedy;
         let is_left = |process: &Process| {
             remedy.acts_on(process, false)
                 && !remedy.is_ourselves(&process.name)
@@ -143,6 +153,7 @@ impl CheckState {
         }
         self.memory.gave_up = None;
         self.memory.attempts = 0;
+        self.memory.rungs = 0;
         self.memory.next_attempt = None;
         self.held = None;
         if let Some(incident) = self.memory.incident.as_mut() {
@@ -161,11 +172,6 @@ impl CheckState {
         if self.memory.gave_up.is_some() || !self.is_budget_exhausted(cx) {
             return false;
         }
-        self.memory.gave_up = Some(cx.now);
-        self.memory.verifying = None;
-        if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, IncidentEvent::GaveUp);
-        }
         let policy = &self.check.policy;
         let window = policy.restarts.map(|budget| budget.window);
         let used = window.map(|window| self.memory.spent.used(cx.now, window));
@@ -174,9 +180,41 @@ impl CheckState {
             budget: policy.restarts,
             used: used.unwrap_or_default(),
         };
-        cx.note(&self.check.name, Decision::GaveUp);
-        self.report(kind, cx);
+        self.given_up(kind, Decision::GaveUp, cx);
         true
+    }
+
+    fn given_up(&mut self, kind: ReportKind, decision: Decision, cx: &mut Context<'_>) {
+        self.memory.gave_up = Some(cx.now);
+        self.memory.verifying = None;
+        if let Some(incident) = self.memory.incident.as_mut() {
+            incident.note(cx.now, IncidentEvent::GaveUp);
+        }
+        cx.note(&self.check.name, decision);
+        self.report(kind, cx);
+    }
+
+    /// Gives up when the rung of the next attempt says so. Returns whether it did.
+    fn gives_up_now(&mut self, listed: Option<&[Process]>, cx: &mut Context<'_>) -> bool {
+        let step = match self.next_rung(listed) {
+            Some(step @ (_, Rung::GiveUp)) => step,
+            Some((_, Rung::Signal(_) | Rung::Restart(_) | Rung::Run { .. })) | None => {
+                return false;
+            }
+        };
+        let rung = RungView::new(&self.check.ladder, step);
+        let kind = ReportKind::GaveUp {
+            rearm: self.check.policy.rearm,
+            budget: None,
+            used: Vec::new(),
+        };
+        self.given_up(kind, Decision::GaveUpAtRung(rung), cx);
+        true
+    }
+
+    /// Whether its ladder gives up before another attempt.
+    pub(super) fn is_at_last_rung(&self) -> bool {
+        matches!(self.next_rung(None), Some((_, Rung::GiveUp)))
     }
 
     /// Notes what holds an action back, once for as long as it is the same, and reports it unless it passes by

@@ -404,6 +404,7 @@ impl CheckState {
     fn reset(&mut self, cx: &mut Context<'_>) {
         self.memory.gave_up = None;
         self.memory.attempts = 0;
+        self.memory.rungs = 0;
         self.memory.next_attempt = None;
         self.memory.spent.clear();
         // a service that a person takes care of may use the whole budget again

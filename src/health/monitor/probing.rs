@@ -98,7 +98,7 @@ impl CheckState {
             cx.effects.push(Effect::List {
                 check,
                 ticket,
-                remedy: self.check.remedy.clone(),
+                remedy: self.check.reach(),
                 after,
             });
         } else if self.check.heartbeat.is_some() {
@@ -158,7 +158,8 @@ impl CheckState {
                     after: Duration::ZERO,
                 });
                 if let Some(chosen) = chosen {
-                    self.warm_up(&chosen, cx);
+                    let own = self.check.remedy.select(&chosen);
+                    self.warm_up(&own, cx);
                     self.see_pending(&chosen, cx);
                 }
             }
@@ -197,6 +198,10 @@ impl CheckState {
                 if let Some(process) = self.processes_listed(cx.now, &chosen) {
                     cx.note(&self.check.name, Decision::Replaced { process });
                 }
+                if !self.check.ladder.is_empty() {
+                    chosen = self.check.reach().select(&listed);
+                    chosen.retain(|process| !self.check.remedy.is_ourselves(&process.name));
+                }
                 Ok(Some(chosen))
             }
             Err(error) if error.is_fault(CallError::SHUTDOWN_STATE) => {
@@ -230,7 +235,7 @@ impl CheckState {
     /// Notes the targets that no supervisor knows, once for as long as they are the same: else that is found out when
     /// they are to be restarted. The original says nothing of them.
     fn note_unknown_targets(&mut self, listed: &[Process], cx: &mut Context<'_>) {
-        let unknown = self.check.remedy.unknown_targets(listed, &self.unasked);
+        let unknown = self.check.reach().unknown_targets(listed, &self.unasked);
         let known = std::mem::replace(&mut self.unknown_targets, unknown);
         if self.check.policy.notify == NotifyMode::Changes
             && !self.unknown_targets.is_empty()

@@ -49,7 +49,7 @@ impl Monitor {
         self.define(checks);
         for (name, budget) in budgets {
             self.with(now, &name, effects, |check, cx| {
-                if check.check.policy.restarts != budget {
+                if check.check.policy.restarts != budget && !check.is_at_last_rung() {
                     check.try_again(cx);
                 }
             });

@@ -42,6 +42,7 @@ impl Monitor {
             expectation: Expectation::default(),
             policy: Policy::default(),
             remedy: Remedy::NONE,
+            ladder: Vec::new(),
             requires: Vec::new(),
             dry_run: false,
             capture: false,

@@ -30,7 +30,7 @@ impl CheckState {
             incident.restarting_reported = matches!(
                 kind,
                 ReportKind::Down {
-                    state: DownState::Restarting,
+                    state: DownState::Restarting | DownState::Escalating { .. },
                     ..
                 }
             );
@@ -61,7 +61,10 @@ impl CheckState {
             return;
         }
         let expected = match down {
-            DownState::Restarting | DownState::NothingRestarted | DownState::DryRun => true,
+            DownState::Restarting
+            | DownState::Escalating { .. }
+            | DownState::NothingRestarted
+            | DownState::DryRun => true,
             DownState::NotifyOnly
             | DownState::Held(_)
             | DownState::NotBack { .. }
@@ -74,7 +77,7 @@ impl CheckState {
         let Some(incident) = self.memory.incident.as_ref() else {
             return;
         };
-        let is_restarting = down == DownState::Restarting;
+        let is_restarting = matches!(down, DownState::Restarting | DownState::Escalating { .. });
         let update = incident.restarting_reported && !is_restarting;
         if incident.notified && !update {
             return;
@@ -95,6 +98,7 @@ impl CheckState {
         let verifying = self.memory.verifying.take();
         self.memory.gave_up = None;
         self.memory.tried.clear();
+        self.memory.rungs = 0;
         // one pass does not show that it is stable: the back-off starts small again only after a stable run
         let stable = self.check.policy.backoff.max;
         let acted = self.memory.acted;

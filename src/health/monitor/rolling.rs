@@ -8,7 +8,7 @@ use super::super::check::{Activity, CheckState};
 use super::super::incident::IncidentEvent;
 use super::super::moment::Moment;
 use super::super::note::Decision;
-use super::super::plan::Scope;
+use super::super::plan::{Remedy, Scope};
 use super::super::policy::NotifyMode;
 use super::super::process::{Process, ProcessName};
 use super::super::step::{Halt, Outcome};
@@ -108,6 +108,7 @@ impl CheckState {
     pub(super) fn plan_attempt(
         &mut self,
         now: Moment,
+        remedy: &Remedy,
         listed: Option<&[Process]>,
         unfinished: Vec<ProcessName>,
         manual: bool,
@@ -121,7 +122,11 @@ impl CheckState {
                     manual,
                     dry_run: self.check.dry_run,
                 };
-                let (remedy, tried) = (&self.check.remedy, &memory.tried);
+                // a rung says what it restarts, whatever was restarted before
+                let tried = match self.check.ladder.is_empty() || manual {
+                    true => memory.tried.as_slice(),
+                    false => &[],
+                };
                 let attempt = Attempt::over(now, chosen, remedy, tried, &unfinished, mode);
                 let next = attempt.next_member();
                 if next.is_some_and(|next| memory.tried.contains(next)) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::check::{Activity, CheckState};
 use super::super::expectation::Expectation;
 use super::super::gate::Gate;
+use super::super::ladder::RungView;
 use super::super::moment::Moment;
 use super::super::snapshot::{
     ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, RollingView,
@@ -116,6 +117,7 @@ impl CheckState {
             silence: self.silenced(now).map(PauseView::from),
             busy: self.busy(),
             warming: self.warming.as_ref().map(|warming| warming.since),
+            rung: self.rung_view(),
             rolling: self.attempt.as_ref().and_then(RollingView::of),
             pending: shared
                 .pending
@@ -153,6 +155,19 @@ impl CheckState {
             | Gate::Concurrency { .. }
             | Gate::SameProcess { .. }) => Some(gate),
         }
+    }
+
+    /// The rung of the attempt under way, or of the next one while it is down.
+    fn rung_view(&self) -> Option<RungView> {
+        let ladder = &self.check.ladder;
+        let under_way = self.attempt.as_ref().and_then(|attempt| attempt.rung);
+        if let Some(at) = under_way {
+            let rung = ladder.get(at as usize)?;
+            return Some(RungView::new(ladder, (at, rung)));
+        }
+        self.memory.incident.as_ref()?;
+        let step = self.next_rung(None)?;
+        Some(RungView::new(ladder, step))
     }
 
     fn busy(&self) -> Option<ActivityView> {

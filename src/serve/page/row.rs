@@ -189,6 +189,7 @@ pub fn span(span: Duration) -> String {
 /// What is wrong, what is done about it, and what holds it back.
 pub fn note(check: &CheckView, now: Moment) -> String {
     let mut parts = Vec::new();
+    let is_busy = matches!(check.busy, Some(ActivityView::Restarting { .. }));
     let trouble = trouble(check);
     if !trouble.is_empty() && trouble != "not probed yet" {
         parts.push(trouble);
@@ -198,7 +199,11 @@ pub fn note(check: &CheckView, now: Moment) -> String {
             [] => "its processes".to_owned(),
             on => on.join(", "),
         };
-        parts.push(format!("restarting {what} for {}", span(now.since(*since))));
+        let doing = match &check.rung {
+            Some(rung) => rung.to_string(),
+            None => format!("restarting {what}"),
+        };
+        parts.push(format!("{doing} for {}", span(now.since(*since))));
     } else if let Some(roll) = &check.rolling {
         let left = roll.left.len();
         parts.push(format!(
@@ -229,6 +234,13 @@ pub fn note(check: &CheckView, now: Moment) -> String {
             "next restart in {} at the earliest",
             span(next.since(now))
         ));
+    }
+    if let Some(rung) = check
+        .rung
+        .as_ref()
+        .filter(|_| check.gave_up.is_none() && !is_busy)
+    {
+        parts.push(format!("next {rung}"));
     }
     parts.extend(check.unknown_targets.iter().map(ToString::to_string));
     if let Some(grace) = check.grace_left {

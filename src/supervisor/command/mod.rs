@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use super::Supervisor;
 use super::lingering::LingeringStops;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished, Output, template};
-use crate::health::{Backend, CallError, Process, ProcessName, ProcessState};
+use crate::health::{Backend, CallError, Process, ProcessName, ProcessState, Signal};
 use pidfile::LiveProcess;
 
 pub use spec::CommandSpec;
@@ -256,6 +256,19 @@ impl Supervisor for CommandClient {
             }
             sleep(POLL_EVERY).await;
         }
+    }
+
+    /// Sends the process of the pid file a signal; without one nobody knows which process it is.
+    async fn signal(&self, name: &ProcessName, signal: Signal) -> Result<(), CallError> {
+        let Some(alive) = self.ask(name).await?.alive else {
+            return Err(CallError::fault(
+                CallError::FAILED,
+                "its pid is not known: set pidfile in [supervisor.command]",
+            ));
+        };
+        pidfile::signal(alive, signal).map_err(|error| {
+            CallError::fault(CallError::FAILED, format!("cannot send {signal}: {error}"))
+        })
     }
 
     /// How long another program's stop may be in progress while the status still says that it runs.

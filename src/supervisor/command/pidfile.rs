@@ -2,13 +2,16 @@
 //! process in it may have ended long ago.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal as Number;
 use nix::unistd::Uid;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use crate::blocking;
+use crate::health::Signal;
 use crate::safe_path::SafeDir;
 use crate::supervisor::embedded::{started, uptime};
 
@@ -30,6 +33,20 @@ impl LiveProcess {
     pub fn life(self) -> String {
         format!("{} {}", self.pid, self.started)
     }
+}
+
+/// Sends `alive` a signal, and no other process that has got its pid since.
+pub fn signal(alive: LiveProcess, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(alive.pid).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+    let number: Number = signal.to_string().parse()?;
+    let number = rustix::process::Signal::from_named_raw(number as i32);
+    let held = pidfd_open(pid, PidfdFlags::empty())?;
+    if started(alive.pid)? != alive.started {
+        return Err(io::Error::other("it has ended"));
+    }
+    let number = number.ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_send_signal(held, number)?)
 }
 
 /// The process of the pid file `path`. Reading is done beside everything else: the disk may hang.

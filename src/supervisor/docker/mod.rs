@@ -23,7 +23,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::sleep;
 
 use super::{OutputStream, Supervisor};
-use crate::health::{CallError, Process, ProcessName, ProcessState};
+use crate::health::{CallError, Process, ProcessName, ProcessState, Signal};
 use container::{Container, UP_AFTER};
 use frames::Tail;
 use memory::ContainerMemory;
@@ -288,6 +288,19 @@ impl Supervisor for DockerClient {
                 self.memory.ended(&container, ProcessState::Fatal);
                 Err(error)
             }
+        }
+    }
+
+    /// Sends the first process of `name` a signal.
+    async fn signal(&self, name: &ProcessName, signal: Signal) -> Result<(), CallError> {
+        let container = self.find(name).await?;
+        let verb = format!("kill?signal={signal}");
+        let answer = self.post(&container.id, &verb, QUESTION).await?;
+        match answer.status {
+            200..=299 => Ok(()),
+            404 => Err(bad_name(&answer.message())),
+            409 => Err(CallError::fault(CallError::NOT_RUNNING, answer.message())),
+            _ => Err(failed(answer.message())),
         }
     }
 

@@ -15,7 +15,7 @@ use super::spec::ProgramOutput;
 use super::status::ProgramStatus;
 use super::unit::KILL_WAIT;
 use crate::blocking;
-use crate::health::{CallError, Process, ProcessName};
+use crate::health::{self, CallError, Process, ProcessName};
 use crate::supervisor::{OutputStream, Supervisor};
 use nix::sys::signal::Signal;
 
@@ -48,6 +48,10 @@ impl Supervisor for Embedded {
             return Err(ProgramError::BadName.about(name));
         }
         self.ask(name, JobRequest::Start).await
+    }
+
+    async fn signal(&self, name: &ProcessName, signal: health::Signal) -> Result<(), CallError> {
+        self.signal(name, signal.name()).await
     }
 
     /// At most the last `bytes` bytes of what `name` wrote to `stream`; empty when that is no file.

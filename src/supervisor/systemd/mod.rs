@@ -25,7 +25,7 @@ use self::systemctl::Systemctl;
 use self::unit::SystemdUnit;
 use super::{OutputStream, Supervisor};
 use crate::health::unit::is_name;
-use crate::health::{CallError, Process, ProcessName, ProcessState};
+use crate::health::{CallError, Process, ProcessName, ProcessState, Signal};
 
 pub use self::spec::{ManagerScope, SystemdSpec};
 
@@ -215,6 +215,18 @@ impl Supervisor for SystemdClient {
             });
         }
         self.stays_up(name).await
+    }
+
+    /// Sends the unit's main process a signal.
+    async fn signal(&self, name: &ProcessName, signal: Signal) -> Result<(), CallError> {
+        let unit = self.find_unit(name).await?;
+        if unit.main_pid.is_none() {
+            return Err(fault(
+                CallError::NOT_RUNNING,
+                "it has no main process".to_owned(),
+            ));
+        }
+        self.systemctl.kill(&unit.id, signal).await
     }
 
     /// The running units that systemd stops with `name`.

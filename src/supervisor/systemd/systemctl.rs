@@ -9,7 +9,7 @@ use super::show::{FALL_WITH_IT, PROPERTIES, units};
 use super::spec::{ManagerScope, SystemdSpec};
 use super::unit::SystemdUnit;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished};
-use crate::health::CallError;
+use crate::health::{CallError, Signal};
 
 /// Deadline of a query; systemd answers at once.
 const QUESTION: Duration = Duration::from_secs(10);
@@ -68,6 +68,14 @@ impl Systemctl {
     ) -> Result<(), CallError> {
         let names = [unit.to_owned()];
         self.run(&[verb], &names, within).await.map(drop)
+    }
+
+    /// Sends the main process of a unit a signal.
+    pub(super) async fn kill(&self, unit: &str, signal: Signal) -> Result<(), CallError> {
+        let (signal, names) = (format!("--signal={signal}"), [unit.to_owned()]);
+        // systemd calls it --kill-who before version 252, and knows that word still
+        let arguments = ["kill", "--kill-who=main", &signal];
+        self.run(&arguments, &names, QUESTION).await.map(drop)
     }
 
     /// Lets systemd forget that, and how often, a unit failed or was started.

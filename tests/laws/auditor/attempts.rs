@@ -32,7 +32,7 @@ impl Auditor {
             .acting_on
             .retain(|process| !plan.unfinished.contains(process));
         assert_eq!(
-            plan.scope == Scope::All,
+            plan.scope == Scope::All && plan.action.is_restart(),
             books.check.policy.notify == NotifyMode::EveryAction,
             "only the drop-in does all in a row"
         );
@@ -134,6 +134,7 @@ impl Auditor {
         );
         let paused = books.is_paused(now);
         assert!(!paused || is_manual, "law 6: an action while paused");
+        books.ladder.law_19(&books.check, plan, is_manual);
         self.actions.push(Action {
             check: plan.check.clone(),
             begun: now,

@@ -97,6 +97,7 @@ impl Auditor {
                     return;
                 };
                 law_15_heartbeats(now, books, &note.decision);
+                books.ladder.note(&note.decision);
                 match &note.decision {
                     Decision::Judged {
                         verdict: Verdict::Pass | Verdict::Degraded | Verdict::Fail,

@@ -13,7 +13,19 @@ impl Auditor {
                     .values_mut()
                     .for_each(|books| books.probing = None);
             }
-            Event::Listed { check, ticket, .. } | Event::Observed { check, ticket, .. } => {
+            Event::Listed {
+                check,
+                ticket,
+                processes,
+                ..
+            } => {
+                if let Some(books) = self.checks.get_mut(check)
+                    && books.probing.take_if(|probing| probing == ticket).is_some()
+                {
+                    books.ladder.listed(&books.check, processes);
+                }
+            }
+            Event::Observed { check, ticket, .. } => {
                 if let Some(books) = self.checks.get_mut(check) {
                     books.probing.take_if(|probing| probing == ticket);
                 }
@@ -95,6 +107,7 @@ impl Auditor {
                     books.forgiven = self.actions.len();
                     books.forgiven_tries = self.tries.len();
                     self.forgiven = (books.forgiven, books.forgiven_tries);
+                    books.ladder.begin_again();
                     let mut unfinished = self.unfinished.values_mut();
                     while let Some(one) = unfinished.find(|one| one.check == *check) {
                         one.not_before = now;
@@ -146,6 +159,7 @@ impl Auditor {
         let action = action.expect("an action that ended had begun");
         action.touched |= outcome.touched();
         let books = self.checks.get_mut(check).expect("it is known");
+        books.ladder.acted(outcome);
         books.acting = false;
         books.acting_on.clear();
         books.counted.clear();

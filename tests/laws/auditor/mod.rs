@@ -21,6 +21,7 @@ use httpok::health::{
 };
 
 use super::grace::law_18;
+use super::ladder::Ladder;
 
 pub struct Auditor {
     limits: Limits,
@@ -88,6 +89,7 @@ struct Books {
     /// So many actions had begun when it was last reset: they do not count any more.
     forgiven: usize,
     forgiven_tries: usize,
+    ladder: Ladder,
 }
 
 impl Books {
@@ -112,6 +114,7 @@ impl Books {
             reported: BTreeSet::new(),
             forgiven: 0,
             forgiven_tries: 0,
+            ladder: Ladder::default(),
         }
     }
 

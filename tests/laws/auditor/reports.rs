@@ -33,7 +33,8 @@ impl Auditor {
                 );
                 assert!(!books.reported_down || *update, "law 7: down told twice");
                 books.reported_down = true;
-                books.reported_restarting = *state == DownState::Restarting;
+                books.reported_restarting =
+                    matches!(state, DownState::Restarting | DownState::Escalating { .. });
             }
             ReportKind::GaveUp { .. } => {
                 books.reported_down = true;
