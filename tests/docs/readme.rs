@@ -200,3 +200,43 @@ fn readme_names_each_package_that_make_test_installs() {
     }
     assert!(found > 15, "{found}");
 }
+
+#[test]
+fn paths_that_documents_name_are_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = 0;
+    for name in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "ARCHITECTURE.md",
+        "docs/cookbook.md",
+        "docs/how-it-decides.md",
+        "docs/migrating.md",
+    ] {
+        let text = read(name);
+        // what stands between two backticks of a line
+        let quoted = text
+            .lines()
+            .flat_map(|line| line.split('`').skip(1).step_by(2));
+        for path in quoted {
+            let folders = [
+                "src/",
+                "tests/",
+                "docs/",
+                "examples/",
+                "packaging/",
+                "man/",
+                "benches/",
+            ];
+            // such as src/notify/NAME.rs
+            let general =
+                path.contains("NAME") || path.contains("...") || path.contains([' ', '*']);
+            if folders.iter().any(|folder| path.starts_with(folder)) && !general {
+                assert!(root.join(path).exists(), "{name}: {path}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 50, "{found}");
+}
