@@ -1,5 +1,5 @@
 //! Floor 1: the network, as adapters and configuration share it. URLs taken apart ([`Address`]) and values of HTTP
-//! read from text ([`http`]); TLS for clients ([`tls`]); names to addresses ([`lookup`]), addresses to a connection
+//! read from text ([`http`]); TLS for clients ([`tls`], [`roots`]); names to addresses ([`lookup`]), addresses to a connection
 //! ([`connect()`]), the one HTTP/1 client ([`http1`]), and bounded clients of our servers ([`clients`]). Every buffer has
 //! a bound, because peers may be hostile. What is asked and what an answer means is not known here.
 
@@ -10,6 +10,7 @@ mod endpoint;
 pub mod http;
 pub mod http1;
 pub mod lookup;
+pub mod roots;
 pub mod tls;
 pub mod trouble;
 

@@ -9,10 +9,10 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio_rustls::TlsConnector;
 
 use super::endpoint::Connection;
+use super::roots;
 use super::trouble::words;
 
 /// Where the ciphers come from; made when the first handshake needs it.
@@ -36,10 +36,10 @@ pub fn trusting_nobody() -> ConfigBuilder<ClientConfig, WantsClientCert> {
 /// # Errors
 /// Says what cannot be read or used.
 pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
-    let config = match cacert {
-        None => versions()
-            .with_platform_verifier()
-            .map_err(|error| format!("cannot read the system's roots: {error}"))?,
+    let roots = match cacert {
+        None => {
+            roots::system().map_err(|error| format!("cannot load the system's certificates: {error}"))?
+        }
         Some(path) => {
             let invalid = |why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
             let mut roots = RootCertStore::empty();
@@ -48,10 +48,12 @@ pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
                 let root = root.map_err(|error| invalid(&error))?;
                 roots.add(root).map_err(|error| invalid(&error))?;
             }
-            versions().with_root_certificates(roots)
+            roots
         }
     };
-    Ok(config.with_no_client_auth())
+    Ok(versions()
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 /// TLS over `connection` with `host`, a name or an address as it stands in a URL.

@@ -12,7 +12,6 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use rustls_platform_verifier::Verifier;
 use tokio::sync::OnceCell;
 
 use super::HttpSpecError;
@@ -20,10 +19,11 @@ use super::certificate;
 use super::pem;
 use super::trace::HttpTrace;
 use crate::blocking;
+use crate::net::roots;
 use crate::net::tls::PROVIDER;
 
 /// The system's roots. Only success is remembered: a bundle that is installed later is found.
-static SYSTEM: OnceCell<Verifier> = OnceCell::const_new();
+static SYSTEM: OnceCell<Arc<WebPkiServerVerifier>> = OnceCell::const_new();
 
 /// The roots of files that are in use, by what is in the file: one that was changed is another one.
 static GIVEN: LazyLock<Mutex<HashMap<Digest, Weak<TrustedCertificates>>>> =
@@ -65,9 +65,8 @@ impl Trust {
             return Ok(());
         }
         let load = || async {
-            let loading = blocking::run("roots", || Verifier::new(PROVIDER.clone()));
-            match loading.await {
-                Ok(loaded) => loaded.map_err(|fault| fault.to_string()),
+            match blocking::run("roots", || verifier(roots::system()?)).await {
+                Ok(loaded) => loaded,
                 Err(broken) => Err(broken.to_string()),
             }
         };
@@ -96,9 +95,7 @@ impl TrustedCertificates {
         let certificates = pem::certificates("cacert", path, text)?;
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(certificates.iter().cloned());
-        let roots = WebPkiServerVerifier::builder_with_provider(store.into(), PROVIDER.clone())
-            .build()
-            .map_err(|broken| pem::fault("cacert", path, broken.to_string()))?;
+        let roots = verifier(store).map_err(|broken| pem::fault("cacert", path, broken))?;
         Ok(Self {
             roots,
             certificates,
@@ -126,6 +123,12 @@ impl TrustedCertificates {
     }
 }
 
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, String> {
+    WebPkiServerVerifier::builder_with_provider(roots.into(), PROVIDER.clone())
+        .build()
+        .map_err(|broken| broken.to_string())
+}
+
 /// Judges the peer's certificate and notes both it and the judgement.
 #[derive(Debug)]
 pub struct Judge {
@@ -145,7 +148,7 @@ impl Judge {
         let verifier: &dyn ServerCertVerifier = match &self.trust {
             Trust::Anyone => return Ok(ServerCertVerified::assertion()),
             Trust::System => match SYSTEM.get() {
-                Some(system) => system,
+                Some(system) => system.as_ref(),
                 None => return Err(Error::General("the system's roots are not loaded".into())),
             },
             Trust::Given(given) if given.certificates.iter().any(|known| known == leaf) => {

@@ -139,7 +139,7 @@ pub const ENVIRONMENT: &[Paragraph] = &[
     ),
     Term(
         "SSL_CERT_FILE, SSL_CERT_DIR",
-        "Trusted certificates instead of the system's.",
+        "Trusted certificates instead of the system's: a file, directories. The system's are those of its bundle, such as /etc/ssl/certs/ca-certificates.crt; its directory is read where there is no bundle.",
     ),
     Text("Proxy variables such as http_proxy are ignored: a check has to see the service itself."),
 ];
