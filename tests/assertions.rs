@@ -24,7 +24,7 @@ fn body(bytes: &[u8]) -> Option<Body> {
     Some(Body {
         kept: bytes.to_vec(),
         size: bytes.len() as u64,
-        found: Vec::new(),
+        ..Body::default()
     })
 }
 
@@ -264,6 +264,13 @@ fn truncated_body_decides_only_about_its_beginning() {
     let cut = seen.body.as_mut().expect("there is one");
     cut.size = 1_000_000;
     cut.found = vec![b"far away".to_vec()];
+    let searches = [
+        ("/found/", true),
+        ("/absent/i", false),
+        ("endsWith \"}\"", true),
+    ];
+    let searches = searches.map(|(pattern, found)| (pattern.to_owned(), found));
+    cut.searched = searches.into_iter().collect();
     let part = "a body of 1000000 bytes, of which only the first 11 were kept";
     check(
         &seen,
@@ -275,9 +282,29 @@ fn truncated_body_decides_only_about_its_beginning() {
                 true,
                 "a body of 1000000 bytes",
             ),
-            ("body == 'x'", false, part),
-            ("body != 'x'", false, part),
+            // what it is compared with is shorter than what was kept
+            ("body == 'x'", false, "a body of 1000000 bytes"),
+            ("body != 'x'", true, "a body of 1000000 bytes"),
+            ("body == '{\"status\":'", false, "a body of 1000000 bytes"),
+            (
+                "body startsWith '{\"status'",
+                true,
+                "a body of 1000000 bytes",
+            ),
+            ("body startsWith 'status'", false, "a body of 1000000 bytes"),
+            ("body == '{\"status\": \"UP\"}'", false, part),
+            ("body startsWith '{\"status\": \"UP\"}'", false, part),
+            ("body matches /found/", true, "a body of 1000000 bytes"),
+            ("body not matches /found/", false, "a body of 1000000 bytes"),
+            ("body matches /absent/i", false, "a body of 1000000 bytes"),
+            (
+                "body not matches /absent/i",
+                true,
+                "a body of 1000000 bytes",
+            ),
+            ("body endsWith '}'", true, "a body of 1000000 bytes"),
             ("body not matches /x/", false, part),
+            ("body endsWith 'x'", false, part),
             ("body not == 5", false, "a body of 1000000 bytes"),
             ("line == 'x'", false, part),
             ("jsonpath '$' exists", false, part),
@@ -828,9 +855,11 @@ fn probe_gets_texts_to_search_and_bytes_to_keep() {
         ("header 'a' contains 'b'", None, false),
         ("status == 200", None, false),
         ("line contains 'a'", None, true),
-        ("body == 'a'", None, true),
-        ("body matches /a/", None, true),
-        ("body startsWith 'a'", None, true),
+        ("body == 'a'", None, false),
+        ("body matches /a/", None, false),
+        ("body matches /\\ba/", None, true),
+        ("body startsWith 'a'", None, false),
+        ("body endsWith 'a'", None, false),
         ("jsonpath '$' contains 'a'", None, true),
         ("metric up exists", None, true),
     ] {
@@ -839,7 +868,7 @@ fn probe_gets_texts_to_search_and_bytes_to_keep() {
     }
     let needles: Vec<_> = rules().needles().map(str::to_owned).collect();
     assert_eq!(needles, ["Warmup"]);
-    assert_eq!(rules().keep(), u64::MAX);
+    assert_eq!(rules().keep(), Expectation::MAX_PARSED);
     assert_eq!(Expectation::default().keep(), 0);
 }
 

@@ -55,6 +55,7 @@ fn answered(code: u16, reason: &str, body: &[u8], expectation: &Expectation) -> 
             kept: body.to_vec(),
             size: body.len() as u64,
             found: vec![],
+            ..Body::default()
         }),
         ..Observation::default()
     };

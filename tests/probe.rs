@@ -61,7 +61,7 @@ fn needs(keep: usize, texts: &[&[u8]]) -> BodyNeeds {
         needles: texts.iter().map(|text| text.to_vec()).collect(),
         keep,
         is_read: true,
-        headers: Vec::new(),
+        ..BodyNeeds::default()
     }
 }
 

@@ -22,13 +22,13 @@ use crate::tick::{ListenerEnd, Signals};
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Runs the event listener under supervisord. `file` reads the configuration file again, when there is one.
-pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<SettingsFile>) -> Exit {
+pub fn listen(settings: Settings, options: &ListenerOptions, file: Option<SettingsFile>) -> Exit {
     let original = OriginalMail {
         name: options.name.clone(),
         all: options.any,
         targets: options.programs.clone(),
     };
-    let key = key_of_listener(settings, options);
+    let key = key_of_listener(&settings, options);
     let run_options = match file {
         Some(_) => RunOptions {
             ourselves: options.ourselves.clone(),
@@ -76,7 +76,7 @@ pub fn listen(settings: &Settings, options: &ListenerOptions, file: Option<Setti
 }
 
 /// Runs the standalone watchdog.
-pub fn watch(settings: &Settings, options: &WatchOptions, file: Option<SettingsFile>) -> Exit {
+pub fn watch(settings: Settings, options: &WatchOptions, file: Option<SettingsFile>) -> Exit {
     let once = options.once;
     let run_options = RunOptions {
         key: format!("watch {}", options.name),
@@ -117,16 +117,18 @@ fn key_of_listener(settings: &Settings, options: &ListenerOptions) -> String {
 pub type SettingsFile = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 
 fn run(
-    settings: &Settings,
+    settings: Settings,
     run_options: RunOptions,
     file: Option<SettingsFile>,
     sd_notify: SdNotify,
     begin: impl FnOnce(&Stderr, Logger) -> std::io::Result<(Logger, Ticks)>,
 ) -> Exit {
-    let live = match WatchdogParts::start(settings, &run_options) {
+    let live = match WatchdogParts::start(&settings, &run_options) {
         Ok(live) => live,
         Err(exit) => return exit,
     };
+    // all of it is in the parts now
+    drop(settings);
     let reload = file.map(|file| reload(file, run_options));
     live.block_on(|parts, stderr, logger| async move {
         let (logger, ticks) = begin(&stderr, logger)?;

@@ -86,14 +86,14 @@ fn listen(listener: DropIn) -> Exit {
     };
     let (line, options) = listener.into_settings();
     let Some(path) = file else {
-        return handover::listen(&line, &options, None);
+        return handover::listen(line, &options, None);
     };
     let load: SettingsFile = Arc::new(move || {
         let loaded = config::load(&path, &super::env).map_err(|faults| faults.to_string())?;
         Ok(from_file(loaded, &line))
     });
     match load() {
-        Ok(settings) => handover::listen(&settings, &options, Some(load)),
+        Ok(settings) => handover::listen(settings, &options, Some(load)),
         Err(faults) => {
             say::err(&faults);
             Exit::Unknown

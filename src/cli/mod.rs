@@ -93,7 +93,7 @@ fn run_command(command: CliCommand) -> Exit {
                         Ok((settings, _)) => Ok(settings),
                         Err(why) => Err(strip_str(&why).to_string()),
                     });
-                    handover::watch(&settings, &options, file.then_some(again))
+                    handover::watch(settings, &options, file.then_some(again))
                 }
                 Err(why) => refuse(&why),
             }

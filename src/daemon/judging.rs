@@ -143,7 +143,7 @@ mod tests {
             body: Some(Body {
                 kept: vec![b'a'; size],
                 size: size as u64,
-                found: Vec::new(),
+                ..Body::default()
             }),
             ..Observation::default()
         }

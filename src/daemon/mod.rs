@@ -22,6 +22,7 @@ mod state_dir;
 mod stderr;
 mod ticks;
 pub mod timeline;
+mod timers;
 mod watchdog;
 pub mod wiring;
 

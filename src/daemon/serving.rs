@@ -108,6 +108,14 @@ impl Serving {
         Ok(())
     }
 
+    /// Whether anything is to be served from the start.
+    pub fn will_serve(&self) -> bool {
+        let spec = self.setup.as_ref().map(|setup| &setup.spec);
+        spec.is_some_and(|spec| {
+            spec.listen.is_some() || spec.line.is_some() || spec.agent.is_some()
+        })
+    }
+
     /// Takes a new setup; returns what of it cannot be had.
     pub fn change(&mut self, setup: ServeSetup) -> Vec<String> {
         self.health.set_limits(setup.spec.healthy.clone());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::action::RungCommand;
+use crate::action::{CaptureSpec, RungCommand};
 use crate::clock::WallClock;
 use crate::config::settings::{CheckSettings, OnExit, RungSpec, Settings};
 use crate::exec::template;
@@ -94,7 +94,7 @@ pub struct Parts {
 /// Says which check or notifier cannot be made, and why.
 pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Parts> {
     let mut probes = BTreeMap::new();
-    let mut captures = BTreeMap::new();
+    let mut captures = Captures::default();
     let mut warmups = BTreeMap::new();
     let commands = commands(settings);
     let warms_up = warms_up(&|name| std::env::var(name).ok());
@@ -104,9 +104,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             let mut defined = define(check, &spec.url(), settings, run_options);
             defined.heartbeat = Some(spec.every);
             checks.push(defined);
-            if let Some(capture) = &check.capture {
-                captures.insert(check.name.clone(), capture.clone());
-            }
+            captures.add(check);
             continue;
         }
         let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs())
@@ -123,9 +121,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         }
         checks.push(defined);
         probes.insert(check.name.clone(), Arc::new(probe));
-        if let Some(capture) = &check.capture {
-            captures.insert(check.name.clone(), capture.clone());
-        }
+        captures.add(check);
     }
     let state_dir = state_dir(settings, &|name| std::env::var(name).ok());
     let evidence = state_dir.join("evidence");
@@ -153,7 +149,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         clients: Clients {
             probes,
             warmups,
-            captures,
+            captures: captures.by_check,
             commands,
             evidence,
             supervisors: supervisors(settings),
@@ -172,6 +168,25 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         serve: serve::ServeSetup::new(serve_spec(settings))?,
         checks,
     })
+}
+
+/// What is kept as evidence, by check. Most checks keep the same, which is there once.
+#[derive(Default)]
+struct Captures {
+    by_check: BTreeMap<String, Arc<CaptureSpec>>,
+    last: Option<Arc<CaptureSpec>>,
+}
+
+impl Captures {
+    fn add(&mut self, check: &CheckSettings) {
+        let Some(spec) = &check.capture else {
+            return;
+        };
+        let known = self.last.take().filter(|last| **last == *spec);
+        let shared = known.unwrap_or_else(|| Arc::new(spec.clone()));
+        self.last = Some(Arc::clone(&shared));
+        self.by_check.insert(check.name.clone(), shared);
+    }
 }
 
 /// What is served, with the tokens of checks that send heartbeats.
@@ -225,8 +240,7 @@ fn define(
     health::Check {
         name: check.name.clone(),
         url: url.to_owned(),
-        // secrets print as `***`, so that this can be kept; a changed secret alone changes no check
-        probe: format!("{:?}", check.probe),
+        probe: fingerprint(&check.probe),
         expectation: check.expectation.clone(),
         policy: check.policy.clone(),
         remedy: remedy_of(check.own_targets()),
@@ -249,7 +263,19 @@ fn commands(settings: &Settings) -> BTreeMap<String, BTreeMap<u32, RungCommand>>
         });
         (check.name.clone(), runs.collect())
     };
-    settings.checks.iter().map(of).collect()
+    let with_ladder = settings.checks.iter();
+    let with_ladder = with_ladder.filter(|check| !check.ladder.is_empty());
+    with_ladder.map(of).collect()
+}
+
+/// Stands for a probe, in few bytes. Secrets print as `***`: a changed secret alone changes no check.
+fn fingerprint(probe: &ProbeSpec) -> String {
+    let text = format!("{probe:?}");
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref()[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The programs of our own supervisor, as this run of the watchdog has them.

@@ -57,7 +57,7 @@ fn answer(body: &[u8]) -> Observation {
         body: Some(Body {
             kept: body.to_vec(),
             size: body.len() as u64,
-            found: Vec::new(),
+            ..Body::default()
         }),
         certificates: vec![Certificate {
             subject: "CN=shop.example.org".into(),

@@ -1,5 +1,7 @@
 //! The body of an answer, or what a command printed, as far as it is kept.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The longest line that is quoted as a part of another, in characters.
@@ -16,6 +18,10 @@ pub struct Body {
     /// The texts searched while streaming that did occur.
     #[serde(with = "lossy_list")]
     pub found: Vec<Vec<u8>>,
+    /// The patterns that were searched for while streaming, and whether they were found. Only of a body that was not
+    /// kept as a whole.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub searched: BTreeMap<String, bool>,
 }
 
 impl Body {

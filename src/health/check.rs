@@ -25,9 +25,6 @@ use super::threshold::Status;
 use super::verdict::Verdict;
 use super::warmup::{WarmUp, Warming};
 
-/// Samples that are kept of a check, for strips on pages and in mails.
-const KEPT_SAMPLES: usize = 60;
-
 /// What is kept of a result's text, in characters.
 const KEPT_DETAIL: usize = 300;
 
@@ -152,7 +149,7 @@ pub(super) struct CheckState {
     pub memory: Memory,
     pub activity: Activity,
     /// The attempt under way, also between two of its actions.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
     /// The warm-up under way, beside all that.
     pub warming: Option<Warming>,
     /// The watchdog, or what it restarts, was started since the last warm-up.
@@ -164,7 +161,7 @@ pub(super) struct CheckState {
     /// The gate that was noted last, so that it is noted once.
     pub held: Option<Gate>,
     /// The incident that ended last, and whether it changed since it was last written to the store.
-    pub closed: Option<Incident>,
+    pub closed: Option<Box<Incident>>,
     pub unwritten: bool,
     /// Why the supervisor could not be asked the last time, so that it is noted once.
     pub unlisted: Option<CallError>,
@@ -306,14 +303,7 @@ impl CheckState {
             self.counts.durations.add(result.seen.duration);
         }
         self.seen = Some(ProbeFacts::from(&result.seen));
-        let samples = &mut self.memory.samples;
-        if samples.len() >= KEPT_SAMPLES {
-            samples.pop_front();
-        }
-        if let Some(newest) = samples.back_mut() {
-            newest.detail.clear();
-        }
-        samples.push_back(ResultSample {
+        self.memory.samples.push(ResultSample {
             at: now,
             verdict: result.judgement.verdict,
             reason: result.judgement.reason,
@@ -343,7 +333,7 @@ impl CheckState {
             || self
                 .memory
                 .samples
-                .back()
+                .newest()
                 .is_some_and(|sample| sample.verdict == Verdict::Fail)
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::assertion::{Assertion, Facts};
+use super::assertion::{Assertion, BodyPattern, Facts};
 use super::body::Body;
 use super::codes::StatusSet;
 use super::exit;
@@ -70,6 +70,8 @@ pub struct VerdictRule {
 pub struct BodyNeeds {
     /// Texts to look for in the whole body while it streams by.
     pub needles: Vec<Vec<u8>>,
+    /// Patterns to search for in the whole body while it streams by.
+    pub patterns: Vec<BodyPattern>,
     /// So many of its first bytes are kept.
     pub keep: usize,
     /// Whether anything of it matters.
@@ -83,6 +85,7 @@ impl Default for BodyNeeds {
     fn default() -> Self {
         Self {
             needles: Vec::new(),
+            patterns: Vec::new(),
             keep: Body::EVIDENCE,
             is_read: false,
             headers: Vec::new(),
@@ -110,6 +113,7 @@ impl Expectation {
         let keep = usize::try_from(self.keep()).unwrap_or(usize::MAX);
         BodyNeeds {
             needles: needles.collect(),
+            patterns: self.patterns().collect(),
             keep: keep.max(Body::EVIDENCE),
             is_read: self.reads_body(),
             headers: self.headers().map(str::to_owned).collect(),
@@ -124,14 +128,17 @@ impl Expectation {
             .filter(|text| !text.is_empty())
     }
 
-    /// How many bytes of the body the probe has to keep for the judge: none, or all that it accepts.
+    /// The patterns that the probe has to search for in the body while it streams by.
+    fn patterns(&self) -> impl Iterator<Item = BodyPattern> {
+        self.assertions().filter_map(Assertion::pattern)
+    }
+
+    /// How many bytes of the body the probe has to keep for the judge: none, or all that is parsed.
     pub fn keep(&self) -> u64 {
-        let needed = self.assertions().filter(|one| one.needs_body());
-        let bytes = needed.map(|one| match one.is_parsed() {
+        match self.assertions().any(Assertion::needs_body) {
             true => self.max_parsed,
-            false => u64::MAX,
-        });
-        bytes.max().unwrap_or(0)
+            false => 0,
+        }
     }
 
     /// The headers that it asks about, which the probe has to keep whole.
@@ -141,12 +148,16 @@ impl Expectation {
 
     /// Whether judging may take long: something is parsed, or searched for by an expression.
     pub fn is_costly(&self) -> bool {
-        self.keep() > 0 || self.headers().next().is_some()
+        self.is_searched() || self.keep() > 0 || self.headers().next().is_some()
     }
 
     /// Whether anything of the body matters.
     pub fn reads_body(&self) -> bool {
-        self.keep() > 0 || self.needles().next().is_some()
+        self.assertions().any(Assertion::reads_body) || self.needles().next().is_some()
+    }
+
+    fn is_searched(&self) -> bool {
+        self.assertions().any(Assertion::reads_body)
     }
 
     fn assertions(&self) -> impl Iterator<Item = &Assertion> {
@@ -313,7 +324,7 @@ mod tests {
             body: Some(Body {
                 kept: body.to_vec(),
                 size: body.len() as u64,
-                found: Vec::new(),
+                ..Body::default()
             }),
             ..Observation::default()
         }

@@ -1,7 +1,7 @@
 //! What is remembered of a check, also from one run of the watchdog to the next. Moments of another run are set right in
 //! `moments`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::incident::Incident;
 use super::moment::Moment;
 use super::process::ProcessName;
 use super::reason::Reason;
+use super::samples::Samples;
 use super::threshold::{Status, Streak};
 use super::verdict::Verdict;
 use super::warmup::Warmed;
@@ -76,7 +77,7 @@ pub struct Memory {
     #[serde(alias = "blind")]
     pub unknown: Episode,
     /// The last results, newest last.
-    pub samples: VecDeque<ResultSample>,
+    pub samples: Samples,
 }
 
 impl Memory {

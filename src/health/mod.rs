@@ -33,6 +33,7 @@ mod plan;
 mod policy;
 mod process;
 mod reason;
+mod samples;
 mod snapshot;
 mod step;
 pub mod suggest;
@@ -43,7 +44,7 @@ pub mod unit;
 mod verdict;
 mod warmup;
 
-pub use assertion::{Assertion, PREDICATES, ParseError, QUERIES};
+pub use assertion::{Assertion, BodyPattern, BodySearch, PREDICATES, ParseError, QUERIES};
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};

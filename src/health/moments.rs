@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::budget::Spent;
 use super::heartbeat::{Heartbeat, Heartbeats};
 use super::incident::{Incident, IncidentEntry, IncidentEvent, ReportKind};
-use super::memory::{Memory, Pause, ResultSample, Verifying};
+use super::memory::{Memory, Pause, Verifying};
 use super::moment::Moment;
 use super::note::{Decision, Note};
 use super::policy::Policy;
@@ -52,7 +52,7 @@ impl Memory {
     fn newest(&self) -> Option<Moment> {
         let incident = self.incident.as_ref();
         [
-            self.samples.back().map(|sample| sample.at),
+            self.samples.newest().map(|sample| sample.at),
             self.status_since,
             self.failing_since,
             self.acted,
@@ -85,6 +85,12 @@ impl<T: Moments> Moments for Option<T> {
         if let Some(value) = self {
             value.each_moment(change);
         }
+    }
+}
+
+impl<T: Moments> Moments for Box<T> {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        (**self).each_moment(change);
     }
 }
 
@@ -209,12 +215,6 @@ impl Moments for Heartbeat {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         let Self { at, failure: _ } = self;
         at.each_moment(change);
-    }
-}
-
-impl Moments for ResultSample {
-    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
-        self.at.each_moment(change);
     }
 }
 

@@ -77,6 +77,7 @@ impl Observation {
             kept: body.kept[..body.kept.len().min(Body::EVIDENCE)].to_vec(),
             size: body.size,
             found: body.found.clone(),
+            searched: body.searched.clone(),
         };
         let copy = Self {
             body: self.body.as_ref().map(kept),

@@ -271,13 +271,13 @@ pub enum ActivityView {
     },
 }
 
-impl From<&ResultSample> for CheckResultView {
-    fn from(sample: &ResultSample) -> Self {
+impl From<ResultSample> for CheckResultView {
+    fn from(sample: ResultSample) -> Self {
         Self {
             at: sample.at,
             verdict: sample.verdict,
             reason: sample.reason,
-            detail: sample.detail.clone(),
+            detail: sample.detail,
             took: sample.took.as_secs_f64(),
             code: sample.code,
         }

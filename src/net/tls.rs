@@ -37,9 +37,8 @@ pub fn trusting_nobody() -> ConfigBuilder<ClientConfig, WantsClientCert> {
 /// Says what cannot be read or used.
 pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
     let roots = match cacert {
-        None => {
-            roots::system().map_err(|error| format!("cannot load the system's certificates: {error}"))?
-        }
+        None => roots::system()
+            .map_err(|error| format!("cannot load the system's certificates: {error}"))?,
         Some(path) => {
             let invalid = |why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
             let mut roots = RootCertStore::empty();

@@ -3,7 +3,7 @@
 
 use memchr::memmem::Finder;
 
-use crate::health::Body;
+use crate::health::{Body, BodyPattern, BodySearch};
 
 /// A text to look for, prepared.
 pub struct Needle(Finder<'static>);
@@ -15,6 +15,25 @@ impl Needle {
 
     fn len(&self) -> usize {
         self.0.needle().len()
+    }
+}
+
+/// So many bytes are searched for patterns at a time.
+const SLICE: usize = 256 << 10;
+
+/// A part of a body and the searches that go on in it. To search may take long.
+pub struct BodySlice {
+    searches: Vec<BodySearch>,
+    bytes: Vec<u8>,
+}
+
+impl BodySlice {
+    /// Searches it.
+    pub fn search(mut self) -> Vec<BodySearch> {
+        for search in &mut self.searches {
+            search.take(&self.bytes);
+        }
+        self.searches
     }
 }
 
@@ -33,6 +52,11 @@ pub struct BodyReader<'a> {
     tail: Vec<u8>,
     /// One byte less than the longest text: no text that begins earlier can still be open.
     overlap: usize,
+    patterns: &'a [BodyPattern],
+    /// Of the patterns, once the body is larger than what is kept.
+    searches: Vec<BodySearch>,
+    /// What is not searched yet.
+    unsearched: Vec<u8>,
 }
 
 impl<'a> BodyReader<'a> {
@@ -46,7 +70,15 @@ impl<'a> BodyReader<'a> {
             missing: needles.iter().collect(),
             tail: Vec::new(),
             overlap: longest.saturating_sub(1),
+            patterns: &[],
+            searches: Vec::new(),
+            unsearched: Vec::new(),
         }
+    }
+
+    /// The same, and `patterns` are searched for in a body that is larger than what is kept.
+    pub fn with_patterns(self, patterns: &'a [BodyPattern]) -> Self {
+        Self { patterns, ..self }
     }
 
     /// Takes the next `chunk`, or as much of it as is allowed.
@@ -54,9 +86,17 @@ impl<'a> BodyReader<'a> {
         let room = usize::try_from(self.max - self.body.size.min(self.max)).unwrap_or(usize::MAX);
         let (chunk, beyond) = chunk.split_at(chunk.len().min(room));
         let keep = self.keep.saturating_sub(self.body.kept.len());
-        self.body.kept.extend(chunk.iter().take(keep));
+        let (kept, rest) = chunk.split_at(chunk.len().min(keep));
+        self.body.kept.extend(kept);
         self.body.size += chunk.len() as u64;
         self.search(chunk);
+        if !self.patterns.is_empty() && !rest.is_empty() {
+            if self.searches.is_empty() && self.unsearched.is_empty() {
+                self.searches = self.patterns.iter().map(BodyPattern::search).collect();
+                self.unsearched.extend(&self.body.kept);
+            }
+            self.unsearched.extend(rest);
+        }
         if beyond.is_empty() {
             return Ok(());
         }
@@ -72,6 +112,27 @@ impl<'a> BodyReader<'a> {
     /// Bytes taken so far.
     pub fn size(&self) -> u64 {
         self.body.size
+    }
+
+    /// What is to be searched for patterns now: much, or with `all` what is left. It is searched in turn: the searches
+    /// are put back before the next part is taken.
+    pub fn slice(&mut self, all: bool) -> Option<BodySlice> {
+        let is_due = self.unsearched.len() >= SLICE || all && !self.unsearched.is_empty();
+        is_due.then(|| BodySlice {
+            searches: std::mem::take(&mut self.searches),
+            bytes: std::mem::take(&mut self.unsearched),
+        })
+    }
+
+    /// Takes back the searches of the last part.
+    pub fn put_back(&mut self, searches: Vec<BodySearch>) {
+        self.searches = searches;
+    }
+
+    /// That the body is complete, and searched.
+    pub fn end_searches(&mut self) {
+        let searches = std::mem::take(&mut self.searches);
+        self.body.searched = searches.into_iter().map(BodySearch::end).collect();
     }
 
     /// The body as far as it came.
@@ -106,6 +167,7 @@ impl<'a> BodyReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::{Assertion, Expectation};
 
     fn needles(texts: &[&str]) -> Vec<Needle> {
         texts.iter().map(|t| Needle::new(t.as_bytes())).collect()
@@ -162,6 +224,57 @@ mod tests {
             let body = over.finish();
             assert_eq!((body.kept.as_slice(), body.found.len()), (&b"at en"[..], 0));
         }
+    }
+
+    #[test]
+    fn patterns_are_searched_in_a_body_that_is_not_kept() {
+        let patterns = |text: &str| {
+            let expectation = Expectation {
+                expect: vec![Assertion::parse(text).expect("an assertion")],
+                ..Expectation::default()
+            };
+            expectation.body_needs().patterns
+        };
+        let body = format!("{}needle{}end", "n".repeat(100_000), "e".repeat(300_000));
+        for (text, found) in [
+            ("body matches /needle/", true),
+            ("body matches /^n+e+dl/", true),
+            ("body matches /needles/", false),
+            ("body endsWith 'eeend'", true),
+            ("body endsWith 'needle'", false),
+        ] {
+            let patterns = patterns(text);
+            for step in [1000, 77_777, body.len()] {
+                let mut body_reader = BodyReader::new(&[], 4, u64::MAX).with_patterns(&patterns);
+                for chunk in body.as_bytes().chunks(step) {
+                    assert_eq!(body_reader.take(chunk), Ok(()));
+                    assert!(body_reader.unsearched.len() < SLICE + step);
+                    if let Some(slice) = body_reader.slice(false) {
+                        body_reader.put_back(slice.search());
+                    }
+                }
+                if let Some(slice) = body_reader.slice(true) {
+                    body_reader.put_back(slice.search());
+                }
+                body_reader.end_searches();
+                let searched: Vec<_> = body_reader.finish().searched.into_values().collect();
+                assert_eq!(searched, [found], "{text} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn body_that_is_kept_is_not_searched_on_the_way() {
+        let expectation = Expectation {
+            expect: vec![Assertion::parse("body matches /a/").expect("an assertion")],
+            ..Expectation::default()
+        };
+        let patterns = expectation.body_needs().patterns;
+        let mut body_reader = BodyReader::new(&[], 4, u64::MAX).with_patterns(&patterns);
+        assert_eq!(body_reader.take(b"aaaa"), Ok(()));
+        assert!(body_reader.slice(true).is_none());
+        body_reader.end_searches();
+        assert!(body_reader.finish().searched.is_empty());
     }
 
     #[test]

@@ -126,6 +126,7 @@ impl ExecProbe {
             kept,
             size: output.size,
             found,
+            ..Body::default()
         });
     }
 }

@@ -42,11 +42,11 @@ pub enum Probe {
     /// One HTTP request.
     Http(http::HttpProbe),
     /// One exchange over a plain connection.
-    Line(line::LineProbe),
+    Line(Box<line::LineProbe>),
     /// One run of a command.
-    Exec(exec::ExecProbe),
+    Exec(Box<exec::ExecProbe>),
     /// One question to gRPC's health service.
-    Grpc(grpc::GrpcProbe),
+    Grpc(Box<grpc::GrpcProbe>),
 }
 
 impl Probe {
@@ -58,9 +58,9 @@ impl Probe {
     pub fn new(spec: ProbeSpec, needs: &BodyNeeds) -> Result<Self, ProbeSpecError> {
         Ok(match spec {
             ProbeSpec::Http(spec) => Self::Http(http::HttpProbe::new(spec, needs)?),
-            ProbeSpec::Line(spec) => Self::Line(line::LineProbe::new(spec, needs)?),
-            ProbeSpec::Exec(spec) => Self::Exec(exec::ExecProbe::new(spec, needs)?),
-            ProbeSpec::Grpc(spec) => Self::Grpc(grpc::GrpcProbe::new(spec, needs)?),
+            ProbeSpec::Line(spec) => Self::Line(Box::new(line::LineProbe::new(spec, needs)?)),
+            ProbeSpec::Exec(spec) => Self::Exec(Box::new(exec::ExecProbe::new(spec, needs)?)),
+            ProbeSpec::Grpc(spec) => Self::Grpc(Box::new(grpc::GrpcProbe::new(spec, needs)?)),
             ProbeSpec::Heartbeat(_) => return Err(ProbeSpecError::Heartbeat),
         })
     }

@@ -3,7 +3,6 @@
 
 pub mod calendar;
 mod fd;
-mod interval;
 mod listener;
 pub mod maintenance;
 mod protocol;
@@ -11,7 +10,6 @@ mod signals;
 
 use std::time::{Duration, SystemTime};
 
-pub use interval::Interval;
 pub use listener::{EventListener, ListenerEnd};
 pub use protocol::{ListenerEvent, ListenerItem, ListenerParser};
 pub use signals::{Signal, Signals};
@@ -19,7 +17,7 @@ pub use signals::{Signal, Signals};
 /// It is time to probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
-    /// supervisord's event name, such as `TICK_5`; [`Interval::NAME`] for the watchdog's own timer.
+    /// supervisord's event name, such as `TICK_5`.
     pub name: String,
     /// The time between two ticks of this name, where it is known.
     pub period: Option<Duration>,

@@ -334,6 +334,7 @@ fn a_huge_body_of_one_line_is_cut() {
         kept: vec![b'z'; 65_536],
         size: 10 << 20,
         found: vec![],
+        ..Body::default()
     });
     let kind = ReportKind::Down {
         state: DownState::NotifyOnly,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use httpok::health::{Observation, Phase, Reason};
+use httpok::health::{self, Assertion, Expectation, Observation, Phase, Reason, Verdict};
 use httpok::net::http::header;
 use httpok::secret::SecretBytes;
 use tokio::task::JoinSet;
@@ -414,6 +414,64 @@ async fn oversized_body_is_too_large_and_its_start_is_kept() {
     assert_trouble(&seen, Reason::TooLarge, Body, "larger than 100000 bytes");
     assert_eq!(kept(&seen), "start");
     assert!(seen.status.is_some());
+}
+
+#[tokio::test]
+async fn large_body_is_searched_for_patterns_in_little_memory() {
+    const MIB: usize = 1024 * 1024;
+    if run_alone("answers::large_body_is_searched_for_patterns_in_little_memory").await {
+        return;
+    }
+    let block: &'static [u8] = vec![b'.'; MIB].leak();
+    for (text, verdict) in [
+        ("body matches /\\.the (end|tail)$/", Verdict::Pass),
+        ("body matches /^the end/", Verdict::Fail),
+        ("body endsWith '.the end'", Verdict::Pass),
+        ("body startsWith '....'", Verdict::Pass),
+        ("body == 'the end'", Verdict::Fail),
+    ] {
+        let server = scripted(vec![
+            Say(b"HTTP/1.1 200 OK\r\n\r\n"),
+            Times(48, block),
+            Say(b"the end"),
+        ])
+        .await;
+        let expectation = Expectation {
+            expect: vec![Assertion::parse(text).expect("an assertion")],
+            ..Expectation::default()
+        };
+        let mut spec = patient(&server.url("/"));
+        spec.timeout = Duration::from_secs(120);
+        spec.max_body = u64::MAX;
+        let before = peak_kib();
+        let seen = run_for(spec, &expectation.body_needs()).await;
+        let grown = peak_kib() - before;
+        assert_eq!(expectation.judge(&seen).verdict, verdict, "{text}");
+        let body = seen.body.expect("a body");
+        assert_eq!(body.kept.len(), health::Body::EVIDENCE, "{text}");
+        assert!(grown < 16 * 1024, "{text}: {grown} KiB");
+    }
+}
+
+#[tokio::test]
+async fn search_that_takes_too_long_is_a_fail_and_delays_nobody() {
+    // each byte leads to a state of the automaton that was not there before
+    let expectation = Expectation {
+        expect: vec![Assertion::parse("body matches /a[ab]{2000}c/").expect("an assertion")],
+        ..Expectation::default()
+    };
+    let letters = std::iter::repeat_with(|| [b'a', b'b'][usize::from(fastrand::bool())]);
+    let block: &'static [u8] = letters.take(1024 * 1024).collect::<Vec<_>>().leak();
+    let server = scripted(vec![
+        Say(b"HTTP/1.1 200 OK\r\nContent-Length: 4194304\r\n\r\n"),
+        Times(4, block),
+    ])
+    .await;
+    let mut spec = patient(&server.url("/"));
+    spec.timeout = Duration::from_secs(1);
+    spec.max_body = u64::MAX;
+    let seen = run_for(spec, &expectation.body_needs()).await;
+    assert_trouble(&seen, Reason::Assertion, Body, "not judged within 1s");
 }
 
 #[tokio::test]

@@ -227,15 +227,39 @@ async fn system_roots_do_not_trust_the_test_server() {
     let seen = run(patient(&format!("https://{}/", server.address))).await;
     let trouble = seen.trouble.expect("trouble");
     // a machine without any roots cannot tell
-    let expected = match rustls_platform_verifier::Verifier::new(provider()) {
-        Ok(_) => Reason::TlsUntrusted,
-        Err(_) => Reason::Config,
+    let expected = match rustls_native_certs::load_native_certs().certs.is_empty() {
+        false => Reason::TlsUntrusted,
+        true => Reason::Config,
     };
     assert_eq!(
         (trouble.reason, trouble.phase),
         (expected, Phase::Tls),
         "{trouble:?}"
     );
+}
+
+#[tokio::test]
+async fn named_roots_are_trusted_instead_of_the_systems() {
+    let authority = Authority::new();
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::copy(authority.path(), dir.path().join("ours.pem")).expect("copied");
+    for (variable, value, status) in [
+        ("SSL_CERT_FILE", authority.path(), 0),
+        ("SSL_CERT_DIR", dir.path(), 0),
+        ("SSL_CERT_FILE", Authority::new().path(), 2),
+    ] {
+        let server = serve(&authority.issue("127.0.0.1", 2100), None).await;
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"));
+        check
+            .args(["check", "--timeout", "60s"])
+            .arg(format!("https://{}/", server.address))
+            .env_remove("SSL_CERT_FILE")
+            .env_remove("SSL_CERT_DIR")
+            .env(variable, value);
+        let ended = tokio::task::spawn_blocking(move || check.output());
+        let ended = ended.await.expect("joined").expect("it runs");
+        assert_eq!(ended.status.code(), Some(status), "{variable}: {ended:?}");
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn answered(code: u16, body: &str, millis: u64) -> Checked {
         body: Some(Body {
             kept: body.as_bytes().to_vec(),
             size: body.len() as u64,
-            found: Vec::new(),
+            ..Body::default()
         }),
         ..Observation::default()
     };

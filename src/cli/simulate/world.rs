@@ -355,7 +355,7 @@ fn answer(check: String, ticket: crate::health::Ticket, sample: TraceSample) -> 
                 body: Some(Body {
                     size: body.len() as u64,
                     kept: body.into_bytes(),
-                    found: Vec::new(),
+                    ..Body::default()
                 }),
                 ..Observation::default()
             };

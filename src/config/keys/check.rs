@@ -307,7 +307,7 @@ static ANSWER: [Key; 7] = [
         "max_parsed",
         Kind::Size { zero: false },
         "\"1MiB\"",
-        "A larger body is not parsed for jsonpath and metric.",
+        "A larger body is not parsed for jsonpath and metric, nor kept for line and for patterns with a Unicode \\b.",
     ),
 ];
 

@@ -4,9 +4,14 @@
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -35,7 +40,8 @@ const LIST_FOR: Duration = Duration::from_secs(5);
 pub struct Clients {
     pub probes: BTreeMap<String, Arc<Probe>>,
     pub warmups: BTreeMap<String, Arc<Probe>>,
-    pub captures: BTreeMap<String, CaptureSpec>,
+    /// Mostly one and the same.
+    pub captures: BTreeMap<String, Arc<CaptureSpec>>,
     /// What the rungs of ladders run, by check and number.
     pub commands: BTreeMap<String, BTreeMap<u32, RungCommand>>,
     /// Where evidence is kept of a check that names no directory.
@@ -249,7 +255,7 @@ impl Executor {
             let tools = ActionTools {
                 supervisors: &clients.supervisors,
                 clock: &by,
-                capture: clients.captures.get(&plan.check),
+                capture: clients.captures.get(&plan.check).map(Arc::as_ref),
                 commands: clients.commands.get(&plan.check).unwrap_or(&none),
                 evidence: &clients.evidence,
                 intents: &intents,
@@ -327,15 +333,24 @@ impl Executor {
         end: impl FnOnce(Result<T, String>) -> FinishedEffect + Send + 'static,
     ) {
         let ended = self.ended.clone();
-        let task = tokio::spawn(work);
         tokio::spawn(async move {
-            let result = task
-                .await
-                .map_err(|error| format!("internal error: {error}"));
+            let mut work = pin!(work);
+            // a task beside it, to wait for it, would cost more than a probe of a quick service
+            let result = poll_fn(|cx| {
+                let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx)));
+                polled.map_or_else(|why| Poll::Ready(Err(panicked(&*why))), |done| done.map(Ok))
+            })
+            .await;
             // nobody listens any more: the watchdog has ended
             let _ = ended.send(end(result));
         });
     }
+}
+
+fn panicked(why: &(dyn Any + Send)) -> String {
+    let text = why.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| why.downcast_ref::<String>().map(String::as_str));
+    format!("internal error: panicked: {}", text.unwrap_or("no text"))
 }
 
 fn ours(detail: String) -> Observation {

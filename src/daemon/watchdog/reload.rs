@@ -268,7 +268,11 @@ impl Watchdog {
         let supervisors = &mut parts.clients.supervisors;
         let forgot = supervisors.keep_equal(&self.executor.clients.supervisors);
         self.programs.register_with(supervisors);
-        self.executor.clients = Arc::new(parts.clients);
+        let old = std::mem::replace(&mut self.executor.clients, Arc::new(parts.clients));
+        // to free thousands of probes takes longer than to take them; without a thread it is done here
+        let _ = thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || drop(old));
         let outbox = self.notification_queue.reconfigure(Delivery {
             format: parts.words,
             render_context: parts.render_context,

@@ -131,7 +131,7 @@ impl Watchdog {
     pub(super) fn worst(&self) -> Verdict {
         let verdicts = self.monitor.checks().filter_map(|check| {
             let samples = &self.monitor.memory(&check.name)?.samples;
-            samples.back().map(|sample| sample.verdict)
+            samples.newest().map(|sample| sample.verdict)
         });
         verdicts
             .max_by_key(|verdict| verdict.severity())

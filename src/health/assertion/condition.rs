@@ -104,9 +104,15 @@ impl Condition {
             Self::Compare(op, literal) => value.compare(literal).map(|order| op.holds(order)),
             Self::In(members) => is_member(value, members),
             Self::Contains(literal) => value.contains(literal),
-            Self::StartsWith(text) => Ok(value.text()?.starts_with(text.as_bytes())),
-            Self::EndsWith(text) => Ok(value.text()?.ends_with(text.as_bytes())),
-            Self::Matches(pattern) => Ok(pattern.is_match(value.text()?)),
+            Self::StartsWith(text) => Ok(value.beginning(text.len())?.starts_with(text.as_bytes())),
+            Self::EndsWith(text) => match value.searched(|| Pattern::ending_key(text)) {
+                Some(found) => Ok(found),
+                None => Ok(value.text()?.ends_with(text.as_bytes())),
+            },
+            Self::Matches(pattern) => match value.searched(|| pattern.to_string()) {
+                Some(found) => Ok(found),
+                None => Ok(pattern.is_match(value.text()?)),
+            },
             Self::IsEmpty => value.is_empty(),
         }
     }

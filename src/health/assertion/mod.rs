@@ -15,6 +15,7 @@ mod pattern;
 mod predicate;
 mod query;
 mod scan;
+mod search;
 mod series;
 mod value;
 
@@ -28,6 +29,7 @@ use super::observation::{Certificate, Observation, StatusLine};
 use super::reason::Phase;
 use condition::Condition;
 use literal::Literal;
+use pattern::Pattern;
 use predicate::Predicate;
 use query::Query;
 use scan::Scanner;
@@ -36,6 +38,7 @@ pub use condition::PREDICATES;
 pub(super) use facts::Facts;
 pub use query::QUERIES;
 pub use scan::ParseError;
+pub use search::{BodyPattern, BodySearch};
 
 /// One assertion about an answer.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -128,16 +131,40 @@ impl Assertion {
         }
     }
 
-    /// Whether it needs the body as a whole.
+    /// What is searched for in the body while that streams by, where it is a pattern or what the body ends with.
+    pub(super) fn pattern(&self) -> Option<BodyPattern> {
+        match self.body_condition()? {
+            Condition::Matches(pattern) => pattern.streamed().cloned(),
+            Condition::EndsWith(text) => Pattern::ending(text),
+            _ => None,
+        }
+    }
+
+    fn body_condition(&self) -> Option<&Condition> {
+        match (&self.query, &self.predicate) {
+            (Query::Body, Predicate::Holds { condition, .. }) => Some(condition),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about what stands in the body, beyond texts that are found on the way.
+    pub(super) fn reads_body(&self) -> bool {
+        match (&self.query, self.body_condition()) {
+            (Query::Line | Query::JsonPath(_) | Query::Metric(_), _) => true,
+            (_, Some(condition)) => {
+                !matches!(condition, Condition::Contains(_) | Condition::IsEmpty)
+            }
+            (_, None) => false,
+        }
+    }
+
+    /// Whether it needs the body as a whole. What it is compared with is shorter than what is kept in any case.
     pub(super) fn needs_body(&self) -> bool {
         match &self.query {
             Query::Line | Query::JsonPath(_) | Query::Metric(_) => true,
-            Query::Body => match &self.predicate {
-                Predicate::Exists { .. } | Predicate::Count { .. } => false,
-                Predicate::Holds { condition, .. } => {
-                    !matches!(condition, Condition::Contains(_) | Condition::IsEmpty)
-                }
-            },
+            Query::Body => self
+                .body_condition()
+                .is_some_and(|condition| matches!(condition, Condition::Matches(pattern) if pattern.streamed().is_none())),
             Query::Status
             | Query::Header(_)
             | Query::Duration

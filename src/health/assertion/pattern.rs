@@ -1,10 +1,13 @@
 //! Regular expressions between slashes, over bytes: a body need not be text.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::util::syntax;
 
-use super::scan::{ParseError, Scanner};
+use super::scan::{ParseError, Scanner, quote};
+use super::search::BodyPattern;
 
 /// A regular expression as it was written.
 #[derive(Clone, Debug)]
@@ -12,6 +15,8 @@ pub struct Pattern {
     source: String,
     flags: String,
     regex: Regex,
+    /// Made when it is first asked for.
+    streamed: Arc<OnceLock<Option<BodyPattern>>>,
 }
 
 impl PartialEq for Pattern {
@@ -52,6 +57,7 @@ impl Pattern {
                 source,
                 flags,
                 regex,
+                streamed: Arc::default(),
             }),
             Err(why) => {
                 let why = why.to_string();
@@ -60,6 +66,32 @@ impl Pattern {
                 Err(scan.error(start..end, "this is not a regular expression", help))
             }
         }
+    }
+
+    /// The same for a body that comes in pieces, where that can be.
+    pub fn streamed(&self) -> Option<&BodyPattern> {
+        self.streamed.get_or_init(|| self.automaton()).as_ref()
+    }
+
+    fn automaton(&self) -> Option<BodyPattern> {
+        let is = |flag| self.flags.contains(flag);
+        let flags = syntax::Config::new()
+            .case_insensitive(is('i'))
+            .multi_line(is('m'))
+            .dot_matches_new_line(is('s'))
+            .ignore_whitespace(is('x'));
+        BodyPattern::new(self.to_string(), &self.source, flags)
+    }
+
+    /// What ends with `text`, as a body that comes in pieces is searched for it.
+    pub fn ending(text: &str) -> Option<BodyPattern> {
+        let source = format!("(?-u:{}\\z)", regex::escape(text));
+        BodyPattern::new(Self::ending_key(text), &source, syntax::Config::new())
+    }
+
+    /// Stands for [`Self::ending`] in what was found.
+    pub fn ending_key(text: &str) -> String {
+        format!("endsWith {}", quote(text))
     }
 
     /// Whether it occurs in `text`, which need not be UTF-8.

@@ -29,7 +29,10 @@ impl<'a> FoundValue<'a> {
     /// How it stands to `literal`, or why they cannot be compared.
     pub fn compare(&self, literal: &Literal) -> Result<Ordering, String> {
         let wanted = match literal {
-            Literal::Text(text) => return Ok(self.text()?.cmp(text.as_bytes())),
+            Literal::Text(text) => {
+                // one byte more than the text decides
+                return Ok(self.beginning(text.len() + 1)?.cmp(text.as_bytes()));
+            }
             Literal::Null | Literal::Bool(_) => return self.compare_word(literal),
             Literal::Number(_) | Literal::Time(_) | Literal::Size(_) => literal.number(),
         };
@@ -65,6 +68,22 @@ impl<'a> FoundValue<'a> {
             Self::Json(_) | Self::Number(_) | Self::Time(_) | Self::Size(_) => {
                 Err(self.mismatch("a string"))
             }
+        }
+    }
+
+    /// As text, of which `bytes` are enough; or why it is none.
+    pub fn beginning(&self, bytes: usize) -> Result<&'a [u8], String> {
+        match *self {
+            Self::Body(body) if body.kept.len() >= bytes => Ok(&body.kept),
+            _ => self.text(),
+        }
+    }
+
+    /// Whether the search for `key` found it, in a body that was searched while it came.
+    pub fn searched(&self, key: impl FnOnce() -> String) -> Option<bool> {
+        match self {
+            Self::Body(body) if !body.is_whole() => body.searched.get(&key()).copied(),
+            _ => None,
         }
     }
 

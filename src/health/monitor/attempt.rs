@@ -73,7 +73,7 @@ impl CheckState {
         attempt.incident.clone_from(&incident);
         attempt.capture = capture;
         attempt.listed = listed;
-        self.attempt = Some(attempt);
+        self.attempt = Some(Box::new(attempt));
         let decision = Decision::Acting {
             incident,
             attempt: attempt_number,

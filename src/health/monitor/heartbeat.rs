@@ -59,7 +59,7 @@ impl CheckState {
     }
 
     fn is_well(&self) -> bool {
-        let newest = self.memory.samples.back();
+        let newest = self.memory.samples.newest();
         self.memory.status == Status::Up
             && newest.is_some_and(|sample| sample.verdict == Verdict::Pass)
             && self.memory.verifying.is_none()

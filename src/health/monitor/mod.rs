@@ -43,7 +43,8 @@ pub use event::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Ticket};
 /// All checks and what they share.
 #[derive(Clone, Debug)]
 pub struct Monitor {
-    checks: BTreeMap<String, CheckState>,
+    /// On the heap: the nodes of a map are half empty.
+    checks: BTreeMap<String, Box<CheckState>>,
     order: Vec<String>,
     shared: Shared,
     /// Those that are not defined any more.
@@ -73,7 +74,7 @@ impl Monitor {
             if state.check.heartbeat.is_none() {
                 state.memory.heartbeats = None;
             }
-            let newest = state.memory.samples.back().map(|sample| sample.at);
+            let newest = state.memory.samples.newest().map(|sample| sample.at);
             self.shared
                 .define_failing(newest.unwrap_or_default(), state);
         } else {
@@ -103,7 +104,7 @@ impl Monitor {
     pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
         let state = self.known_mut(check)?;
         match std::mem::take(&mut state.unwritten) {
-            true => state.closed.clone(),
+            true => state.closed.as_deref().cloned(),
             false => None,
         }
     }
@@ -127,7 +128,7 @@ impl Monitor {
         let mut pending = self.shared.pending.values();
         !self.shared.is_acting()
             && (self.shared.shutting_down || !pending.any(Pending::is_worth_staying))
-            && self.checks.values().all(idle)
+            && self.checks.values().all(|state| idle(state))
     }
 
     /// Whether an action is under way, or a process is being started again.
@@ -371,23 +372,21 @@ impl Monitor {
     /// A report about `check` was delivered, or could not be: noted in its incident, also after its end. An empty name
     /// is searched: older journals have none.
     fn delivered(&mut self, now: Moment, check: &str, id: &str, delivered: IncidentEvent) {
-        let is_it =
-            |incident: &Option<Incident>| incident.as_ref().is_some_and(|known| known.id == id);
+        let is_it = |incident: Option<&Incident>| incident.is_some_and(|known| known.id == id);
         let found = match check {
-            "" => self
-                .checks
-                .values_mut()
-                .find(|state| is_it(&state.memory.incident) || is_it(&state.closed)),
+            "" => self.checks.values_mut().map(Box::as_mut).find(|state| {
+                is_it(state.memory.incident.as_ref()) || is_it(state.closed.as_deref())
+            }),
             check => self.known_mut(check),
         };
         let Some(state) = found else {
             return;
         };
-        if is_it(&state.memory.incident) {
+        if is_it(state.memory.incident.as_ref()) {
             let open = state.memory.incident.as_mut();
             open.into_iter()
                 .for_each(|incident| incident.note(now, delivered.clone()));
-        } else if is_it(&state.closed) {
+        } else if is_it(state.closed.as_deref()) {
             let closed = state.closed.as_mut();
             closed
                 .into_iter()

@@ -41,15 +41,20 @@ impl Monitor {
         }
         self.shared.limits = limits;
         let owned = self.pending_with_check();
-        let budgets: Vec<_> = self
+        let has_other_budget = |state: &CheckState| {
+            let new = new.get(state.check.name.as_str());
+            new.is_some_and(|new| new.policy.restarts != state.check.policy.restarts)
+        };
+        let budgets_changed: Vec<_> = self
             .checks
-            .iter()
-            .map(|(name, state)| (name.clone(), state.check.policy.restarts))
+            .values()
+            .filter(|state| has_other_budget(state))
+            .map(|state| state.check.name.clone())
             .collect();
         self.define(checks);
-        for (name, budget) in budgets {
+        for name in budgets_changed {
             self.with(now, &name, effects, |check, cx| {
-                if check.check.policy.restarts != budget && !check.is_at_last_rung() {
+                if !check.is_at_last_rung() {
                     check.try_again(cx);
                 }
             });
@@ -92,7 +97,7 @@ impl Monitor {
                         Some((_, before)) => before.again(check),
                         None => CheckState::new(check, Memory::default()),
                     };
-                    self.checks.insert(name, state);
+                    self.checks.insert(name, Box::new(state));
                 }
             }
         }

@@ -18,19 +18,19 @@ const KEEP_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 const MOST: usize = 100;
 
 /// The checks that were removed, by name, and when.
-pub(super) type Removed = BTreeMap<String, (Moment, CheckState)>;
+pub(super) type Removed = BTreeMap<String, (Moment, Box<CheckState>)>;
 
 impl Monitor {
     /// The state of a check that is defined, or was.
     pub(super) fn known(&self, check: &str) -> Option<&CheckState> {
         let removed = || self.removed.get(check).map(|(_, state)| state);
-        self.checks.get(check).or_else(removed)
+        self.checks.get(check).or_else(removed).map(Box::as_ref)
     }
 
     /// The same, to be changed.
     pub(super) fn known_mut(&mut self, check: &str) -> Option<&mut CheckState> {
         let removed = self.removed.get_mut(check).map(|(_, state)| state);
-        self.checks.get_mut(check).or(removed)
+        self.checks.get_mut(check).or(removed).map(Box::as_mut)
     }
 
     /// Keeps what an earlier run remembered of a check that is not defined any more.
@@ -51,7 +51,7 @@ impl Monitor {
         };
         let at = memory.status_since.unwrap_or_default();
         let state = CheckState::new(defined, memory);
-        self.removed.insert(check.to_owned(), (at, state));
+        self.removed.insert(check.to_owned(), (at, Box::new(state)));
     }
 
     /// Removes a check, unless an action of it is under way, which is waited for.

@@ -127,7 +127,7 @@ impl CheckState {
         if reported && self.check.policy.notify == NotifyMode::Changes {
             self.report(kind, cx);
         }
-        self.closed = self.memory.incident.take();
+        self.closed = self.memory.incident.take().map(Box::new);
         self.unwritten = true;
         self.memory.notified_at = None;
     }
@@ -149,7 +149,7 @@ impl CheckState {
         }
         self.memory.verifying = None;
         self.memory.notified_at = None;
-        self.closed = self.memory.incident.take();
+        self.closed = self.memory.incident.take().map(Box::new);
         self.unwritten = true;
     }
 

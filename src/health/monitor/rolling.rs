@@ -21,7 +21,7 @@ impl CheckState {
     /// Waits for a pass before the next member of the group.
     pub(super) fn await_healthy(
         &mut self,
-        mut attempt: Attempt,
+        mut attempt: Box<Attempt>,
         process: ProcessName,
         cx: &mut Context<'_>,
     ) {
@@ -35,7 +35,7 @@ impl CheckState {
     }
 
     /// The next part, at once.
-    pub(super) fn go_on(&mut self, attempt: Attempt, cx: &mut Context<'_>) {
+    pub(super) fn go_on(&mut self, attempt: Box<Attempt>, cx: &mut Context<'_>) {
         if let Some(process) = attempt.next_member().cloned() {
             cx.note(&self.check.name, Decision::Rolling { process });
         }

@@ -43,8 +43,8 @@ pub(in crate::health) struct Shared {
     acted: Option<Moment>,
     /// The checks that fail.
     failing: BTreeMap<String, Failing>,
-    /// What each check restarts.
-    targets: BTreeMap<String, BTreeSet<String>>,
+    /// What each check restarts. One that restarts nothing stands for a service of its own.
+    targets: BTreeMap<String, Vec<String>>,
     /// Checks that are probed again when an attempt under way has ended.
     pub waiting: BTreeSet<String>,
     /// An attempt, or a try to finish one, has ended: the checks that wait for it go on.
@@ -259,12 +259,7 @@ impl Shared {
             self.waiting.remove(check);
             return;
         };
-        let mut targets: BTreeSet<String> = selection.words().into_iter().collect();
-        if targets.is_empty() {
-            // nothing is restarted for it: it stands for a service of its own
-            targets.insert(format!("check {check}"));
-        }
-        self.targets.insert(check.to_owned(), targets);
+        self.targets.insert(check.to_owned(), selection.words());
     }
 
     /// Takes note of whether a check fails.

@@ -78,7 +78,7 @@ impl CheckState {
                 Some(incident) if memory.status == Status::Down => Some(incident.since),
                 _ => memory.status_since,
             },
-            last: memory.samples.back().map(CheckResultView::from),
+            last: memory.samples.newest().map(CheckResultView::from),
             heartbeat: check.heartbeat.map(|every| {
                 let known = memory.heartbeats.as_ref();
                 let last = known.and_then(|known| known.last.as_ref());
@@ -118,7 +118,7 @@ impl CheckState {
             busy: self.busy(),
             warming: self.warming.as_ref().map(|warming| warming.since),
             rung: self.rung_view(),
-            rolling: self.attempt.as_ref().and_then(RollingView::of),
+            rolling: self.attempt.as_deref().and_then(RollingView::of),
             pending: shared
                 .pending
                 .values()

@@ -32,6 +32,7 @@ impl GrpcProbe {
     pub fn new(spec: GrpcSpec, needs: &BodyNeeds) -> Result<Self, HttpSpecError> {
         let needs = BodyNeeds {
             needles: Vec::new(),
+            patterns: Vec::new(),
             keep: message::LONGEST,
             is_read: true,
             headers: needs.headers.clone(),
@@ -74,7 +75,7 @@ fn read(seen: &mut Observation) {
             seen.body = Some(Body {
                 size: words.len() as u64,
                 kept: words,
-                found: Vec::new(),
+                ..Body::default()
             });
             seen.grpc = Some(answer);
         }

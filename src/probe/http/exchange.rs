@@ -12,6 +12,7 @@ use super::answer::HttpAnswer;
 use super::attempt::HttpAttempt;
 use super::redirect::{self, RequestHop};
 use super::request::ProbeRequest;
+use crate::blocking::Places;
 use crate::health::{
     Body, Observation, Phase, Reason, StatusLine, TEXT_MAX, Trouble, bounded, bounded_to,
 };
@@ -22,6 +23,9 @@ use crate::probe::body_reader::BodyReader;
 
 /// More headers than this are not kept, but for those that the check asks about.
 const HEADERS_KEPT: usize = 100;
+
+/// Bodies that are searched for patterns at the same time. A search that takes too long keeps its place to its end.
+static SEARCHES: Places = Places::new(8);
 
 /// A probe under way.
 pub struct Exchange<'a> {
@@ -240,7 +244,8 @@ impl<'a> Exchange<'a> {
         let begun = Instant::now();
         let request = self.request;
         let mut body_reader =
-            BodyReader::new(&request.needles, request.keep, request.spec.max_body);
+            BodyReader::new(&request.needles, request.keep, request.spec.max_body)
+                .with_patterns(&request.patterns);
         let outcome = self.drain(&mut answer, &mut body_reader).await;
         self.seen.body = Some(body_reader.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
@@ -261,7 +266,11 @@ impl<'a> Exchange<'a> {
         loop {
             match timeout_at(self.deadline, answer.piece(body_reader.size())).await {
                 Err(_) => return Err(self.late(answer, body_reader)),
-                Ok(Ok(None)) => return Ok(()),
+                Ok(Ok(None)) => {
+                    self.search(body_reader, true).await?;
+                    body_reader.end_searches();
+                    return Ok(());
+                }
                 Ok(Err(trouble)) => return Err(trouble),
                 Ok(Ok(Some(piece))) => body_reader.take(piece).map_err(|_| {
                     let max = self.request.spec.max_body;
@@ -269,12 +278,39 @@ impl<'a> Exchange<'a> {
                     Trouble::new(Reason::TooLarge, Phase::Body, detail)
                 })?,
             }
+            self.search(body_reader, false).await?;
             // a peer that always has more at hand never lets the timer have its turn
             let all = answer
                 .announced()
                 .is_some_and(|size| size == body_reader.size());
             if Instant::now() >= self.deadline && !all {
                 return Err(self.late(answer, body_reader));
+            }
+        }
+    }
+
+    /// Searches what came for patterns, when it is much, or with `all` what is left. A search may take long, so that it
+    /// is made beside the loop.
+    async fn search(&self, body_reader: &mut BodyReader<'_>, all: bool) -> Result<(), Trouble> {
+        let Some(slice) = body_reader.slice(all) else {
+            return Ok(());
+        };
+        let trouble = |reason, detail| Err(Trouble::new(reason, Phase::Body, detail));
+        match timeout_at(self.deadline, SEARCHES.run("search", || slice.search())).await {
+            Ok(Ok(searches)) => {
+                body_reader.put_back(searches);
+                Ok(())
+            }
+            Ok(Err(broken)) => trouble(Reason::Cancelled, broken.to_string()),
+            Err(_) => {
+                let within = humantime::format_duration(self.timeout);
+                let size = body_reader.size();
+                trouble(
+                    Reason::Assertion,
+                    format!(
+                        "not judged within {within}: {size} bytes were to be searched for a pattern"
+                    ),
+                )
             }
         }
     }

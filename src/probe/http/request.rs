@@ -1,6 +1,7 @@
 //! An [`HttpSpec`] made ready: all that can be worked out once and used by every probe of the URL.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
 use http::header::{self, HeaderValue};
 use http::uri::Authority;
@@ -10,7 +11,7 @@ use super::HttpSpecError;
 use super::redirect::RequestHop;
 use super::spec::HttpSpec;
 use super::tls::ProbeTls;
-use crate::health::BodyNeeds;
+use crate::health::{BodyNeeds, BodyPattern};
 use crate::net::http::{Header, authority, basic, capitals};
 use crate::probe::body_reader::Needle;
 
@@ -20,7 +21,7 @@ pub struct ProbeRequest {
     /// The URL for people.
     pub shown: String,
     /// Ours and the spec's, `Host` excepted.
-    headers: Vec<Header>,
+    headers: Arc<[Header]>,
     /// In place of the URL's host.
     host: Option<HeaderValue>,
     /// Headers of the answer whose values are kept whole.
@@ -30,6 +31,7 @@ pub struct ProbeRequest {
     pub keep: usize,
     /// Searched in the whole body while it streams by.
     pub needles: Vec<Needle>,
+    pub patterns: Vec<BodyPattern>,
 }
 
 impl ProbeRequest {
@@ -49,6 +51,7 @@ impl ProbeRequest {
             tls: ProbeTls::new(&spec.tls, spec.versions())?,
             keep: needs.keep,
             needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
+            patterns: needs.patterns.clone(),
             spec,
         })
     }
@@ -82,19 +85,14 @@ impl ProbeRequest {
 }
 
 /// All that is sent, in order, and what is sent as `Host` if that is not the URL's.
-fn headers(spec: &HttpSpec) -> Result<(Vec<Header>, Option<HeaderValue>), HttpSpecError> {
-    let mut headers = vec![
-        (
-            header::USER_AGENT,
-            HeaderValue::from_static(spec.user_agent),
-        ),
-        (header::ACCEPT, HeaderValue::from_static("*/*")),
-        // texts are compared with the raw bytes of the body
-        (
-            header::ACCEPT_ENCODING,
-            HeaderValue::from_static("identity"),
-        ),
-    ];
+fn headers(spec: &HttpSpec) -> Result<(Arc<[Header]>, Option<HeaderValue>), HttpSpecError> {
+    /// Of probes that send nothing of their own, which are nearly all.
+    static USUAL: LazyLock<Arc<[Header]>> = LazyLock::new(|| usual(HttpSpec::USER_AGENT).into());
+
+    if spec.user.is_none() && spec.headers.is_empty() && spec.user_agent == HttpSpec::USER_AGENT {
+        return Ok((Arc::clone(&USUAL), None));
+    }
+    let mut headers = usual(spec.user_agent);
     if let Some((user, password)) = &spec.user {
         headers.push((header::AUTHORIZATION, basic(user, password)));
     }
@@ -111,7 +109,20 @@ fn headers(spec: &HttpSpec) -> Result<(Vec<Header>, Option<HeaderValue>), HttpSp
             return Err(HttpSpecError::Host);
         }
     }
-    Ok((headers, host))
+    Ok((headers.into(), host))
+}
+
+/// What is sent where the spec does not say otherwise.
+fn usual(user_agent: &'static str) -> Vec<Header> {
+    vec![
+        (header::USER_AGENT, HeaderValue::from_static(user_agent)),
+        (header::ACCEPT, HeaderValue::from_static("*/*")),
+        // texts are compared with the raw bytes of the body
+        (
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        ),
+    ]
 }
 
 /// Whether what `name` carries credentials.

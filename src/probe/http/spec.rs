@@ -57,6 +57,8 @@ pub struct HttpSpec {
 impl HttpSpec {
     /// How large a body may be by default, in bytes.
     pub const MAX_BODY: u64 = 16 << 20;
+    /// The `User-Agent` by default.
+    pub const USER_AGENT: &'static str = concat!("httpok/", env!("CARGO_PKG_VERSION"));
     /// How long a warm-up may take by default.
     pub const WARM_UP: Duration = Duration::from_secs(600);
 
@@ -78,7 +80,7 @@ impl HttpSpec {
             grpc: false,
             unix_socket: None,
             ready: None,
-            user_agent: concat!("httpok/", env!("CARGO_PKG_VERSION")),
+            user_agent: Self::USER_AGENT,
             retry_refused: None,
         }
     }

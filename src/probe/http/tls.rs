@@ -24,7 +24,7 @@ static NOBODY: LazyLock<ClientConfig> = LazyLock::new(|| trusting_nobody().with_
 /// One probe's side of TLS.
 pub struct ProbeTls {
     /// With our certificate, if we have one.
-    own: Option<ClientConfig>,
+    own: Option<Box<ClientConfig>>,
     versions: &'static [&'static str],
     trust: Trust,
 }
@@ -40,8 +40,8 @@ impl ProbeTls {
         let own = match (&spec.cert, &spec.key) {
             (None, None) => None,
             (None, Some(key)) => return Err(HttpSpecError::KeyAlone(key.clone())),
-            (Some(cert), Some(key)) => Some(identified(cert, "key", key)?),
-            (Some(cert), None) => Some(identified(cert, "cert", cert)?),
+            (Some(cert), Some(key)) => Some(Box::new(identified(cert, "key", key)?)),
+            (Some(cert), None) => Some(Box::new(identified(cert, "cert", cert)?)),
         };
         Ok(Self {
             own,
@@ -57,7 +57,7 @@ impl ProbeTls {
 
     /// The configuration for one attempt, which `trace` watches.
     pub fn config(&self, trace: &HttpTrace) -> ClientConfig {
-        let mut config = self.own.as_ref().unwrap_or(&NOBODY).clone();
+        let mut config = self.own.as_deref().unwrap_or(&NOBODY).clone();
         let versions = self.versions.iter();
         config.alpn_protocols = versions.map(|name| name.as_bytes().to_vec()).collect();
         let judge = Judge {

@@ -54,7 +54,11 @@ impl LineProbe {
         let usual = expects_answer.then_some(Until::LineOrClose);
         Ok(Self {
             until: spec.until.clone().or(usual),
-            keep: needs.keep,
+            // it is not searched on the way, and has a bound
+            keep: match needs.is_read {
+                true => usize::MAX,
+                false => needs.keep,
+            },
             needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
             spec,
         })

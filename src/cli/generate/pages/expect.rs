@@ -63,7 +63,8 @@ const PREDICATES: &[Paragraph] = &[
     ),
     Term(
         "matches",
-        "A regular expression between slashes: matches /^ok$/i.",
+        "A regular expression between slashes: matches /^ok$/i. A body of any size is searched while it comes; where the \
+         pattern has a \\b, that goes as far as max_parsed, unless it is (?-u:\\b), the word boundary of ASCII.",
     ),
     Term("exists", "Something was found."),
     Term("isEmpty", "The text, list or object is empty."),
