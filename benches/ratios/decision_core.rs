@@ -43,6 +43,7 @@ fn answer() -> Observation {
             kept: b"all fine".to_vec(),
             size: 8,
             found: vec![b"fine".to_vec()],
+            ..Body::default()
         }),
         ..Observation::default()
     }

@@ -29,6 +29,7 @@ fn answer(body: &str) -> Observation {
             kept: body.as_bytes().to_vec(),
             size: body.len() as u64,
             found: Vec::new(),
+            ..Body::default()
         }),
         ..Observation::default()
     }
