@@ -9,13 +9,15 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use nix::sys::socket::Backlog;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::spec::ServeAddress;
 use crate::net::clients::{self, Accept, Admission, ClientBusy};
 
-/// Connections that may wait to be accepted: a burst is not to wait for a lost SYN.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted: as many as the system permits (4096), so that a burst does not wait for a
+/// lost SYN. A number of our own would have to be below the C library's SOMAXCONN, which musl has at 128.
+const BACKLOG: Backlog = Backlog::MAXALLOWABLE;
 /// Every user that may open the socket's file may send requests.
 const SOCKET_MODE: u32 = 0o660;
 
@@ -34,8 +36,7 @@ impl ServeListener {
     pub fn bind(address: &ServeAddress) -> Result<Self, String> {
         let bound = match address {
             ServeAddress::Tcp(address) => TcpListener::bind(address).and_then(|listener| {
-                let backlog = nix::sys::socket::Backlog::new(BACKLOG)?;
-                nix::sys::socket::listen(&listener, backlog)?;
+                nix::sys::socket::listen(&listener, BACKLOG)?;
                 listener.set_nonblocking(true)?;
                 Ok(Self::Tcp(listener))
             }),

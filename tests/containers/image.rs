@@ -1,4 +1,5 @@
 //! The image of `Containerfile`, built around this build without a network, and run: httpok is the first process.
+//! `HTTPOK_BIN=target/x86_64-unknown-linux-musl/dist/httpok cargo test --test containers image` runs what is published.
 
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,11 @@ use crate::support::wait_until;
 
 const IMAGE: &str = "localhost/httpok:test";
 
+/// This build, or another one.
+fn binary() -> String {
+    std::env::var("HTTPOK_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_httpok").to_owned())
+}
+
 /// The engine with the image in it.
 fn built() -> &'static Engine {
     static BUILT: OnceLock<()> = OnceLock::new();
@@ -19,7 +25,7 @@ fn built() -> &'static Engine {
         let dir = tempfile::tempdir().unwrap();
         let mut words = vec![
             "packaging/image.sh".to_owned(),
-            env!("CARGO_BIN_EXE_httpok").to_owned(),
+            binary(),
             dir.path().join("image").display().to_string(),
             IMAGE.to_owned(),
         ];
@@ -80,7 +86,8 @@ fn image_watches_as_pid_1_reaps_is_healthy_and_ends_by_sigterm() {
     let leaves = "(/busybox sleep 0.1 & /busybox sleep 0.1 &) ; exec /busybox sleep 1000";
     let text = format!(
         "[[program]]\nname = \"shop\"\ncommand = [\"/busybox\", \"sh\", \"-c\", \"{leaves}\"]\n\
-         [[check]]\nname = \"shop\"\nurl = \"exec:\"\ncommand = [\"/busybox\", \"true\"]\nevery = \"1s\"\n"
+         [[check]]\nname = \"shop\"\nurl = \"exec:\"\ncommand = [\"/busybox\", \"true\"]\nevery = \"1s\"\n\
+         [serve]\nlisten = \"127.0.0.1:0\"\n"
     );
     fs::write(dir.path().join("httpok.toml"), text).unwrap();
     let config = format!(
@@ -100,6 +107,8 @@ fn image_watches_as_pid_1_reaps_is_healthy_and_ends_by_sigterm() {
         let said = engine.podman(&["exec", "imaged", "/httpok", "status"]);
         said.contains("up") && said.contains("RUNNING")
     });
+    let logs = engine.podman(&["logs", "imaged"]);
+    assert!(!logs.contains("cannot"), "{logs}");
     let health = engine.inspect("imaged", "{{.Config.Healthcheck.Test}}");
     assert_eq!(health, "[CMD /httpok status]");
     engine.podman(&["healthcheck", "run", "imaged"]);
