@@ -13,11 +13,12 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::health::{Counted, Decision, Gate, Note, Reason, Step, Verdict};
+use crate::health::{Decision, Gate, Note, Step};
 use crate::notify::text::{brief, visible};
 use crate::terminal::{self, cut, pad, width, wrap};
 
 use super::console_text::{BAD, Mark, NEWS, ODD, action, words};
+use super::result_runs::ResultRuns;
 use super::stderr::Stderr;
 
 /// The most columns that the check's name is padded to, so that texts stand below each other.
@@ -47,62 +48,7 @@ struct ConsoleState {
     actions: usize,
     /// The gate that held each check back.
     held: BTreeMap<String, Discriminant<Gate>>,
-    /// The result that each check had last, and how often in a row.
-    results: BTreeMap<String, ResultRun>,
-}
-
-/// Results that are alike, one after the other.
-#[derive(Debug)]
-struct ResultRun {
-    verdict: Verdict,
-    reason: Option<Reason>,
-    count: u32,
-}
-
-impl ConsoleState {
-    /// Whether a result is worth a line: it is another one than before, counts towards the threshold, or is the 10th,
-    /// 20th, 50th, 100th ... of its kind. A check that is down fails at every probe.
-    fn is_news(&mut self, check: &str, decision: &Decision) -> bool {
-        let Decision::Judged {
-            verdict,
-            reason,
-            counted,
-            ..
-        } = decision
-        else {
-            return true;
-        };
-        let run = self.results.entry(check.to_owned());
-        let run = run.or_insert(ResultRun {
-            verdict: *verdict,
-            reason: *reason,
-            count: 0,
-        });
-        if (run.verdict, run.reason) != (*verdict, *reason) {
-            *run = ResultRun {
-                verdict: *verdict,
-                reason: *reason,
-                count: 0,
-            };
-        }
-        run.count = run.count.saturating_add(1);
-        let towards = match counted {
-            Counted::Towards { fails, needed } => (1..=*needed).contains(fails),
-            Counted::InGrace | Counted::FromBeforeAction | Counted::No => false,
-        };
-        towards || is_round(run.count)
-    }
-}
-
-/// 1, 10, 20, 50, 100, 200, 500 ...
-const fn is_round(mut count: u32) -> bool {
-    if count < 10 {
-        return count == 1;
-    }
-    while count.is_multiple_of(10) {
-        count /= 10;
-    }
-    matches!(count, 1 | 2 | 5)
+    results: ResultRuns,
 }
 
 impl Console {
@@ -127,7 +73,9 @@ impl Console {
                     state.held.insert(check.to_owned(), discriminant(gate))
                         != Some(discriminant(gate))
                 }
-                Decision::Judged { .. } => self.verbose || state.is_news(check, &note.decision),
+                Decision::Judged { .. } => {
+                    self.verbose || state.results.is_news(check, &note.decision)
+                }
                 _ => {
                     state.held.remove(check);
                     true
@@ -289,50 +237,5 @@ impl Visit for LogFields {
             "message" => self.text = visible(value),
             name => _ = write!(self.text, " ({name} {})", visible(value)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    /// The columns: verdict, reason, what it counts as, and whether it has a line.
-    #[test]
-    fn results_that_go_on_alike_have_few_lines() {
-        let needed = 2;
-        let mut state = ConsoleState::default();
-        let mut is_news = |verdict, reason, counted| {
-            let judged = Decision::Judged {
-                verdict,
-                reason,
-                phase: None,
-                detail: String::new(),
-                took: Duration::ZERO,
-                counted,
-            };
-            state.is_news("shop", &judged)
-        };
-        let refused = Some(Reason::Refused);
-        let mut fails = (1..=60).map(|fails| {
-            let counted = Counted::Towards { fails, needed };
-            (fails, is_news(Verdict::Fail, refused, counted))
-        });
-        let lines: Vec<_> = fails.by_ref().filter(|(_, is_news)| *is_news).collect();
-        let lines: Vec<_> = lines.into_iter().map(|(fails, _)| fails).collect();
-        assert_eq!(lines, [1, 2, 10, 20, 50]);
-        let counted = Counted::Towards { fails: 61, needed };
-        for (verdict, reason, expected) in [
-            (Verdict::Fail, Some(Reason::Status), true),
-            (Verdict::Fail, Some(Reason::Status), false),
-            (Verdict::Degraded, Some(Reason::Assertion), true),
-            (Verdict::Degraded, Some(Reason::Assertion), false),
-            (Verdict::Pass, None, true),
-        ] {
-            assert_eq!(is_news(verdict, reason, counted), expected, "{verdict}");
-        }
-        assert!(is_news(Verdict::Fail, refused, Counted::InGrace));
-        assert!(!is_news(Verdict::Fail, refused, Counted::InGrace));
     }
 }

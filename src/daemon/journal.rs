@@ -216,7 +216,7 @@ mod tests {
             period: None,
         });
         for seed in [1, 2] {
-            let journal = Journal::open(&path, seed, &Logger::Log).expect("a journal");
+            let journal = Journal::open(&path, seed, &Logger::log()).expect("a journal");
             journal.begin(Moment::ZERO, &Monitor::new(Limits::default(), seed, vec![]));
             journal.write(Moment::from_secs(1), &tick, &[]);
         }
@@ -235,7 +235,7 @@ mod tests {
     fn lost_lines_are_counted_in_place() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("journal");
-        let journal = Journal::open(&path, 1, &Logger::Log).expect("a journal");
+        let journal = Journal::open(&path, 1, &Logger::log()).expect("a journal");
         journal.lost.store(7, Ordering::Relaxed);
         journal.write(Moment::ZERO, &Event::Shutdown, &[]);
         drop(journal);

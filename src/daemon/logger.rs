@@ -1,6 +1,7 @@
 //! What is said on standard error while it happens: the original's lines for a drop-in listener, lines for a
 //! person on a terminal, log lines for everything else.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anstream::adapter::strip_str;
@@ -13,6 +14,7 @@ use crate::notify::superlance::{self, OriginalMail};
 use crate::notify::transcript;
 
 use super::console::{self, Console};
+use super::result_runs::ResultRuns;
 use super::stderr::Stderr;
 
 /// How the watchdog says what happens.
@@ -24,12 +26,28 @@ pub enum Logger {
         stderr: Stderr,
     },
     /// Log lines through `tracing`, for programs and files.
-    Log,
+    Log(LoggedResults),
     /// Lines for a person at a terminal.
     Console(Console),
 }
 
+/// The results that have a line already.
+#[derive(Clone, Debug, Default)]
+pub struct LoggedResults(Arc<Mutex<ResultRuns>>);
+
+impl LoggedResults {
+    fn is_news(&self, note: &Note) -> bool {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.is_news(&note.check, &note.decision)
+    }
+}
+
 impl Logger {
+    /// Log lines.
+    pub fn log() -> Self {
+        Self::Log(LoggedResults::default())
+    }
+
     /// Lines for a person where `stderr` is a terminal, else log lines; of `level` and above, unless `HTTPOK_LOG` names
     /// another. From now on what any part logs through `tracing` goes to `stderr` as well.
     pub fn start(stderr: &Stderr, level: LevelFilter) -> Self {
@@ -55,14 +73,14 @@ impl Logger {
             .with_target(false)
             .with_ansi(false);
         let _ = subscriber.with(lines).try_init();
-        Self::Log
+        Self::log()
     }
 
     /// Says that these checks are watched from now on.
     pub fn begin(&self, checks: &[&str]) {
         match self {
             Self::Console(console) => console.begin(checks),
-            Self::Original { .. } | Self::Log => {}
+            Self::Original { .. } | Self::Log(_) => {}
         }
     }
 
@@ -74,7 +92,7 @@ impl Logger {
                     stderr.write(format!("httpok: {note}\n"));
                 }
             }
-            Self::Log => log(note),
+            Self::Log(results) => log(note, results.is_news(note)),
             Self::Console(console) => console.note(note),
         }
     }
@@ -82,7 +100,7 @@ impl Logger {
     /// An action begins: what is said of it from now on goes through the result.
     pub fn action(&self, url: &str, result: Option<&CheckResult>) -> ActionOutput {
         match self {
-            Self::Log => ActionOutput::Log,
+            Self::Log(_) => ActionOutput::Log,
             Self::Console(console) => ActionOutput::Console(console.action()),
             Self::Original { listener, stderr } => {
                 if let Some(result) = result {
@@ -99,7 +117,7 @@ impl Logger {
     /// A pending restart is brought to its end. No probe and no heading belong to it.
     pub fn resumption(&self) -> ActionOutput {
         match self {
-            Self::Log => ActionOutput::Log,
+            Self::Log(_) => ActionOutput::Log,
             Self::Console(console) => ActionOutput::Console(console.action()),
             Self::Original { stderr, .. } => ActionOutput::Original {
                 heading: None,
@@ -120,7 +138,7 @@ impl Logger {
         let text = strip_str(text).to_string();
         match self {
             Self::Original { stderr, .. } => stderr.write(format!("{text}\n")),
-            Self::Log => tracing::warn!("{text}"),
+            Self::Log(_) => tracing::warn!("{text}"),
             Self::Console(console) => console.trouble(&text),
         }
     }
@@ -191,7 +209,8 @@ const fn is_trouble(decision: &Decision) -> bool {
     )
 }
 
-fn log(note: &Note) {
+/// Unless it `is_news`, a result is for those who ask for every detail.
+fn log(note: &Note, is_news: bool) {
     let check = note.check.as_str();
     let text = note.decision.to_string();
     match &note.decision {
@@ -206,6 +225,7 @@ fn log(note: &Note) {
         | Decision::Reporting { .. } => {
             tracing::debug!(check, "{text}");
         }
+        Decision::Judged { .. } if !is_news => tracing::debug!(check, "{text}"),
         Decision::Judged { .. }
         | Decision::Replaced { .. }
         | Decision::Up

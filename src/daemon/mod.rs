@@ -15,6 +15,7 @@ mod open_incidents;
 mod persist_queue;
 mod pings;
 mod programs;
+mod result_runs;
 mod run_lock;
 mod sd_notify;
 mod serving;

@@ -2,9 +2,9 @@
 //! its configuration file, in a directory that no setting moves. The kernel takes a lock away with the process, however
 //! that ends. The file says which process holds it.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ const TRY_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct RunLock {
     _file: Flock<File>,
+    /// Of the same file under its other names, and that file: as long as it is open, no other one gets its number.
+    _by_number: Option<(Box<Self>, File)>,
 }
 
 /// Why there is no lock.
@@ -59,7 +61,10 @@ impl RunLock {
             file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(mut file) => {
                     write_pid(&mut file).map_err(unusable)?;
-                    return Ok(Self { _file: file });
+                    return Ok(Self {
+                        _file: file,
+                        _by_number: None,
+                    });
                 }
                 Err((mut file, Errno::EWOULDBLOCK)) if Instant::now() < until => {
                     if let Some(waiting) = waiting.take() {
@@ -76,18 +81,36 @@ impl RunLock {
         }
     }
 
-    /// The lock of the watchdog of the configuration `file`, by whatever name that was given and whatever its state
-    /// directory is; as [`Self::acquire`].
+    /// The lock of the watchdog of the configuration `file`, by whatever name that was given (links of both kinds) and
+    /// whatever its state directory is; as [`Self::acquire`]. A file that was replaced is the same by its name.
     pub async fn of_file(
         file: &Path,
         patience: Duration,
-        waiting: impl FnOnce(Option<u32>),
+        waiting: impl Fn(Option<u32>),
     ) -> Result<Self, LockError> {
         let dir = lock_dir().map_err(|(path, cause)| LockError::Unusable { path, cause })?;
-        let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
-        let key = format!("file {}", file.display());
-        Self::acquire(&dir, &key, patience, waiting).await
+        let path = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+        let key = format!("file {}", path.display());
+        let lock = Self::acquire(&dir, &key, patience, &waiting).await?;
+        let Some((key, file)) = number(&path) else {
+            return Ok(lock);
+        };
+        let by_number = Self::acquire(&dir, &key, patience, &waiting).await?;
+        Ok(Self {
+            _by_number: Some((Box::new(by_number), file)),
+            ..lock
+        })
     }
+}
+
+/// The number of a file in its file system, and the file, opened.
+fn number(path: &Path) -> Option<(String, File)> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(nix::libc::O_NONBLOCK);
+    let file = options.open(path).ok()?;
+    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
+    let key = format!("file number {} on {}", metadata.ino(), metadata.dev());
+    Some((key, file))
 }
 
 /// Where the locks of configuration files are: one directory for all runs of this user. Nobody else can hold a lock in
@@ -193,18 +216,35 @@ mod tests {
     #[tokio::test]
     async fn configuration_file_has_one_lock_under_all_its_names() {
         let dir = tempfile::tempdir().expect("a directory");
-        let (file, link) = (dir.path().join("a.toml"), dir.path().join("link.toml"));
+        let (file, other) = (dir.path().join("a.toml"), dir.path().join("b.toml"));
         std::fs::write(&file, "").expect("written");
-        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        std::fs::write(&other, "").expect("written");
+        let (symbolic, hard) = (
+            dir.path().join("symbolic.toml"),
+            dir.path().join("hard.toml"),
+        );
+        std::os::unix::fs::symlink(&file, &symbolic).expect("a link");
+        std::fs::hard_link(&file, &hard).expect("a link");
         let lock = RunLock::of_file(&file, Duration::ZERO, |_| ()).await;
         let lock = lock.expect("the lock");
-        let second = RunLock::of_file(&link, Duration::ZERO, |_| ()).await;
-        assert!(
-            matches!(second, Err(LockError::Held(Some(_)))),
-            "{second:?}"
-        );
+        for link in [&symbolic, &hard] {
+            let second = RunLock::of_file(link, Duration::ZERO, |_| ()).await;
+            assert!(
+                matches!(second, Err(LockError::Held(Some(_)))),
+                "{second:?}"
+            );
+        }
+        let beside = RunLock::of_file(&other, Duration::ZERO, |_| ()).await;
+        assert!(beside.is_ok(), "{beside:?}");
+        // an editor puts another file in its place
+        std::fs::rename(&other, &file).expect("replaced");
+        drop(beside);
+        let replaced = RunLock::of_file(&file, Duration::ZERO, |_| ()).await;
+        assert!(replaced.is_err(), "{replaced:?}");
         drop(lock);
-        let next = RunLock::of_file(&link, Duration::ZERO, |_| ()).await;
-        assert!(next.is_ok(), "{next:?}");
+        for name in [&file, &symbolic, &hard] {
+            let next = RunLock::of_file(name, Duration::ZERO, |_| ()).await;
+            assert!(next.is_ok(), "{next:?}");
+        }
     }
 }

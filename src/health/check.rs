@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
+use super::call_error::CallError;
 use super::expectation::Expectation;
 use super::gate::Gate;
 use super::histogram::Histogram;
@@ -20,7 +21,6 @@ use super::plan::{Remedy, UnknownTarget};
 use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::snapshot::ProbeFacts;
-use super::step::CallError;
 use super::threshold::Status;
 use super::verdict::Verdict;
 use super::warmup::{WarmUp, Warming};

@@ -9,6 +9,7 @@ mod attempt;
 mod backoff;
 mod body;
 mod budget;
+mod call_error;
 mod check;
 mod codes;
 mod exit;
@@ -48,6 +49,7 @@ pub use assertion::{Assertion, BodyPattern, BodySearch, PREDICATES, ParseError, 
 pub use backoff::Backoff;
 pub use body::Body;
 pub use budget::{Budget, Spent, parse_budget};
+pub use call_error::CallError;
 pub use check::{Check, CheckCounts};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, VerdictRule};
@@ -75,7 +77,7 @@ pub use snapshot::{
     ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, PendingView,
     ProbeFacts, RollingView, Snapshot, Spending, StreakView, Totals,
 };
-pub use step::{ActionStep, CallError, Capture, FailedStart, Halt, Outcome, Skip, Step};
+pub use step::{ActionStep, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;
 pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted, seconds};
 pub use threshold::{Status, Streak};

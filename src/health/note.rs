@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::call_error::CallError;
 use super::gate::Gate;
 use super::incident::{CheckResult, ReportKind};
 use super::ladder::RungView;
@@ -15,7 +16,7 @@ use super::monitor::MaintenanceWindow;
 use super::plan::UnknownTarget;
 use super::process::{Backend, ProcessName, ProcessState};
 use super::reason::{Phase, Reason};
-use super::step::{CallError, Halt, Outcome};
+use super::step::{Halt, Outcome};
 use super::text::{bounded_to, counted};
 use super::verdict::Verdict;
 

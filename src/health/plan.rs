@@ -6,9 +6,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::call_error::CallError;
 use super::ladder::Signal;
 use super::process::{Backend, Process, ProcessName, ProcessState};
-use super::step::CallError;
 use super::suggest::nearest;
 use super::target::Target;
 

@@ -235,8 +235,13 @@ fn head(report: &Report, render_context: &RenderContext) -> String {
         },
     );
     let until = incident.ended.unwrap_or(report.at);
+    // what a restart took counts from the restart: it is said from when this counts
+    let from = match report.kind {
+        ReportKind::Degraded | ReportKind::RecoveredDegraded { .. } | ReportKind::Unknown => "",
+        _ => " from the first fail",
+    };
     let since = format!(
-        "{}, for {}",
+        "{}, for {}{from}",
         render_context.clock.stamp(incident.since),
         span(until.since(incident.since))
     );

@@ -10,10 +10,13 @@ use async_trait::async_trait;
 use dxr::{TryFromValue, Value};
 
 use super::transport::Transport;
-use super::{OutputStream, Supervisor, xmlrpc};
+use super::{HEARD, OutputStream, Supervisor, xmlrpc};
 use crate::health::{CallError, Process, ProcessName, ProcessState, Signal};
 
 pub use spec::SupervisordSpec;
+
+/// How long a request to another machine may be on its way.
+const SENT_AGAIN: Duration = Duration::from_secs(10);
 
 /// How long an answer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +134,15 @@ impl Supervisor for SupervisordClient {
         self.ask("supervisor.signalProcess", params, self.deadlines.question)
             .await
             .map(drop)
+    }
+
+    /// supervisord obeys in order, so an answer comes after each stop that was asked for before. On the way from another
+    /// machine a request may be lost: it is sent again by the kernel, also when its sender was killed.
+    async fn stop_takes(&self, _name: &ProcessName) -> Duration {
+        match self.transport.is_remote() {
+            true => SENT_AGAIN,
+            false => HEARD,
+        }
     }
 
     /// The last `bytes` bytes of what `name` wrote to `stream`.

@@ -26,6 +26,11 @@ impl Transport {
         &self.spec.shown
     }
 
+    /// Whether it leads to another machine.
+    pub fn is_remote(&self) -> bool {
+        !self.spec.is_local()
+    }
+
     /// The way to the supervisord of `spec`. Nothing is connected.
     pub fn new(spec: SupervisordSpec) -> Self {
         let mut headers = link::headers(&values::authority(&spec.endpoint), "text/xml");

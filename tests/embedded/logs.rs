@@ -69,7 +69,7 @@ async fn discarded_output_is_not_kept_and_an_unusable_log_prevents_the_start() {
     let error = embedded.start(&named("lost")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fault 50: SPAWN_ERROR: lost: cannot write the log \"/nonexistent/log\": \
+        "cannot be started (SPAWN_ERROR): lost: cannot write the log \"/nonexistent/log\": \
          no such file or directory"
     );
     embedded.shutdown(LIMIT).await;

@@ -147,7 +147,7 @@ async fn failure_before_exec_names_the_step() {
     ] {
         let embedded = Embedded::new(vec![program]);
         let error = embedded.start(&named("web")).await.unwrap_err().to_string();
-        let expected = format!("fault 50: SPAWN_ERROR: web: {words}");
+        let expected = format!("cannot be started (SPAWN_ERROR): web: {words}");
         assert!(error.starts_with(&expected), "{error}");
     }
 }

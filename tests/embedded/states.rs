@@ -48,7 +48,7 @@ async fn start_and_stop_are_refused_in_the_wrong_state() {
     assert_eq!(code(embedded.stop(&nobody).await), 10);
     assert_eq!(code(embedded.start(&nobody).await), 10);
     let error = embedded.info(&nobody).unwrap_err();
-    assert_eq!(error.to_string(), "fault 10: BAD_NAME: nobody");
+    assert_eq!(error.to_string(), "no such process (BAD_NAME): nobody");
 }
 
 /// A script that ignores SIGTERM, and makes `ready` when it does.
@@ -183,7 +183,7 @@ async fn startsecs_decides_between_running_and_a_retry() {
     let error = embedded.start(&named("quick")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fault 40: ABNORMAL_TERMINATION: quick: exited too quickly (exit status 5)"
+        "ended while it was starting (ABNORMAL_TERMINATION): quick: exited too quickly (exit status 5)"
     );
     let info = embedded.info(&named("quick")).unwrap();
     assert_eq!(info.state, ProcessState::Backoff);
@@ -221,7 +221,7 @@ async fn stop_cancels_retries_and_a_waiting_start() {
     embedded.stop(&named("slow")).await.unwrap();
     assert_eq!(
         start.await.unwrap().unwrap_err().to_string(),
-        "fault 40: ABNORMAL_TERMINATION: slow: stopped before it was up"
+        "ended while it was starting (ABNORMAL_TERMINATION): slow: stopped before it was up"
     );
 }
 
@@ -379,6 +379,9 @@ async fn members_of_a_group_have_two_names() {
     let listed = embedded.list().remove(0).name;
     assert_eq!(listed, ProcessName::embedded("app", "web"));
     let error = embedded.start(&listed).await.unwrap_err();
-    assert_eq!(error.to_string(), "fault 60: ALREADY_STARTED: app:web");
+    assert_eq!(
+        error.to_string(),
+        "already started (ALREADY_STARTED): app:web"
+    );
     embedded.shutdown(LIMIT).await;
 }

@@ -204,7 +204,7 @@ fn first_lines_name_problem_place_time_and_next_step() {
             "host   box1.example.org",
             "url    http://127.0.0.1:8080/health",
             "why    first_byte_timeout: no answer within 3s",
-            "since  2026-05-01T03:12:14Z, for 50 s",
+            "since  2026-05-01T03:12:14Z, for 50 s from the first fail",
             "to do  check it soon: the restart did not help so far",
         ]
     );
@@ -479,7 +479,7 @@ fn recovery_shows_the_pass_and_the_fail_before_it() {
     let text = MailFormat::Full.render(&report, &render_context()).text;
     for part in [
         "shop recovered after 40 s.\n",
-        "\nwhy    first_byte_timeout: no answer within 3s\nsince  2026-05-01T03:12:14Z, for 40 s\n",
+        "\nwhy    first_byte_timeout: no answer within 3s\nsince  2026-05-01T03:12:14Z, for 40 s from the first fail\n",
         "\nnow    pass: status 200 OK, in 13.0 ms\nto do  nothing\n",
         "\n  xxxR.\n  (x fail, R action, . pass)\n",
     ] {

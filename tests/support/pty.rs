@@ -5,17 +5,22 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::support::wait_until;
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the reader may take for the rest, however busy the machine, when children of the program live on.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
 /// A program that runs on a terminal.
 pub struct Terminal {
     child: Child,
     terminal: File,
     written: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -44,7 +49,7 @@ impl Terminal {
         drop((command, slave));
         let written = Arc::new(Mutex::new(Vec::new()));
         let (kept, control) = (Arc::clone(&written), master.try_clone().expect("a copy"));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             // when nobody has the other side any more it is an error, not an end
             while let Ok(count @ 1..) = master.read(&mut chunk) {
@@ -55,6 +60,7 @@ impl Terminal {
             child,
             terminal: control,
             written,
+            reader,
         }
     }
 
@@ -105,12 +111,10 @@ impl Terminal {
             status = self.child.try_wait().expect("a status");
             status.is_some()
         });
-        let mut length = 0;
-        // the reader has what was written when nothing more comes
+        // the reader ends when nobody has the terminal any more; what the program left behind may have it for longer
+        let until = Instant::now() + LEFT_BEHIND;
         wait_until("all is read", LIMIT, || {
-            std::thread::sleep(Duration::from_millis(50));
-            let before = std::mem::replace(&mut length, self.text().len());
-            before == length && length > 0
+            self.reader.is_finished() || Instant::now() > until
         });
         (status.expect("it has ended"), self.text())
     }

@@ -146,7 +146,7 @@ impl Stage {
             begun: false,
         };
         // a late stop comes before the start, after it, or after its answer
-        let late = u32::try_from(stage.chance % 30).unwrap();
+        let late = u32::try_from(stage.chance % 13).unwrap();
         let mishaps: &[_] = match mode {
             Mode::CutLinks => &[
                 match round % 2 {

@@ -194,7 +194,7 @@ impl SimulatedProcesses {
         };
         let result = match fails {
             true => ResumeResult::NotYet {
-                why: "fault 50: SPAWN_ERROR".to_owned(),
+                why: CallError::fault(CallError::SPAWN_ERROR, "SPAWN_ERROR").to_string(),
                 start_answered: true,
                 start_begun: true,
             },

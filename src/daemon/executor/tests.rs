@@ -100,7 +100,7 @@ async fn action_that_panics_fails_and_its_process_is_started_by_the_same_run() {
             supervisors,
         }),
         clock: Clock::start(),
-        logger: Logger::Log,
+        logger: Logger::log(),
         intents: Intents::new(store.clone(), "test"),
         shutdown: Shutdown::default(),
         ended,

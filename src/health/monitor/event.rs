@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::budget::Budget;
+use super::super::call_error::CallError;
 use super::super::check::Check;
 use super::super::incident::{CheckResult, Report, ReportKind};
 use super::super::memory::Pause;
@@ -14,7 +15,7 @@ use super::super::observation::Observation;
 use super::super::pending::{PendingRestart, ResumeResult};
 use super::super::plan::{Plan, Remedy};
 use super::super::process::{Backend, Process, ProcessName};
-use super::super::step::{CallError, Outcome};
+use super::super::step::Outcome;
 
 /// Names one effect that is answered by an event, so that an answer to an older one is recognized.
 #[derive(

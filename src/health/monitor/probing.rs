@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use super::super::call_error::CallError;
 use super::super::check::{Activity, CheckState, MissedTick};
 use super::super::moment::Moment;
 use super::super::note::{Decision, Dropped};
 use super::super::policy::NotifyMode;
 use super::super::process::{Backend, Process, ProcessState};
-use super::super::step::CallError;
 use super::shared::Context;
 use super::{CheckTick, Effect, Ticket};
 

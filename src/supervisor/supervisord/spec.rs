@@ -1,6 +1,6 @@
 //! How a supervisord is reached: its server URL, read as supervisor's own client reads it. Plain data.
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::secret::{self, Secret, redact_url};
 
@@ -43,6 +43,17 @@ impl SupervisordSpec {
         }
     }
 
+    /// Whether it is on this machine, as far as its address says so.
+    pub fn is_local(&self) -> bool {
+        let is_loopback = match self.endpoint.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        self.socket.is_some() || is_loopback
+    }
+
     /// The supervisord at `url`: `unix:///path` or `http://host:port`.
     ///
     /// # Errors
@@ -83,6 +94,21 @@ impl SupervisordSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sockets_and_loopback_addresses_are_local() {
+        for (url, local) in [
+            ("unix:///run/x.sock", true),
+            ("http://localhost:9001", true),
+            ("http://127.0.0.1:9001", true),
+            ("http://[::1]:9001", true),
+            ("http://10.0.0.1:9001", false),
+            ("http://h:9001", false),
+        ] {
+            let spec = SupervisordSpec::new(url, "", Secret::default()).unwrap();
+            assert_eq!(spec.is_local(), local, "{url}");
+        }
+    }
 
     #[test]
     fn server_urls_are_read_as_by_supervisors_own_client() {
