@@ -5,6 +5,8 @@
 
 #[path = "control/confirm.rs"]
 mod confirm;
+#[path = "control/history.rs"]
+mod history;
 #[allow(dead_code, reason = "not all of it is used here")]
 #[path = "support/pty.rs"]
 mod pty;

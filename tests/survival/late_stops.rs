@@ -37,7 +37,7 @@ impl Watchdogs {
         let text = format!(
             "panic_threshold = false\n[[check]]\nname = {name:?}\nurl = {url:?}\nevery = \"100ms\"\n\
              timeout = \"2s\"\nfail_after = 1\ngrace = 0\nrestarts = false\nrestart = [\"web\"]\n{more}\n\
-             [supervisor.supervisord]\nurl = {:?}\n[mail]\nto = [\"ops@example.org\"]\ndown_after = 0\n\
+             [supervisor.supervisord]\nurl = {:?}\n[mail]\nto = [\"ops@example.org\"]\n\
              sendmail = \"cat >> {}\"\n",
             self.supervisor,
             self.mails().display()

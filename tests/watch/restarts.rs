@@ -85,6 +85,31 @@ fn hung_service_is_restarted_once_and_reported_in_one_thread() {
     }
 }
 
+/// The original's words are for those who read its mails and lines already.
+#[test]
+fn a_restart_is_told_in_our_own_words_outside_the_drop_in() {
+    let stage = Stage::with(&["shop"]);
+    let server = SmtpServer::start(&[]);
+    stage.ill_until("shop", 2, says("500 Oh", ""));
+    let check = "[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nrestart = [\"shop\"]\n";
+    stage.configure(&[DEFAULTS, check, &mail(&server)].concat());
+    let watchdog = stage.watch_file();
+    let is_over = || {
+        let taken = server.taken();
+        taken.iter().any(|mail| mail.body.contains("RUNNING"))
+    };
+    wait_until("a mail after the restart", LIMIT, is_over);
+    let mut told = watchdog.err.text();
+    for mail in server.taken() {
+        told += &mail.body;
+    }
+    for words in ["is in RUNNING state", "Exception", "selected processes"] {
+        assert!(!told.contains(words), "{words}: {told}");
+    }
+    watchdog.signal(Signal::SIGTERM);
+    watchdog.wait();
+}
+
 #[test]
 fn quick_cure_is_one_mail_and_a_slow_one_is_two() {
     let stage = Stage::with(&["shop"]);
