@@ -106,7 +106,8 @@ fn every_fault_ends_with_services_up_under_a_real_supervisord() {
                     let Some(span) = span_of(round, rounds, begun.load(Ordering::Relaxed)) else {
                         return;
                     };
-                    let moment = Duration::from_millis(random(seed, round) % span);
+                    // its program is STARTING for a second
+                    let moment = Duration::from_millis(random(seed, round) % (span * 8));
                     let came_far = play_for_real(&supervisord, round, moment);
                     begun.fetch_add(u64::from(came_far), Ordering::Relaxed);
                 }

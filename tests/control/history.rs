@@ -40,7 +40,11 @@ fn an_incident_is_explained_without_the_lines_of_another_one() {
         let text = watchdogs.done(&["explain", "--incident", &id]);
         for one in [501, 502, 503] {
             let shown = text.contains(&format!("got {one}"));
-            assert_eq!(shown, one == code, "{one} in the incident of {code}:\n{text}");
+            assert_eq!(
+                shown,
+                one == code,
+                "{one} in the incident of {code}:\n{text}"
+            );
         }
     }
 }

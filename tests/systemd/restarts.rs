@@ -292,6 +292,15 @@ fn unit_that_exits_after_our_restart_is_started_again() {
     let text = "[Service]\nExecStart=/bin/sh -c 'echo up >> DIR/brief.service.lives; \
                 [ $(wc -l < DIR/brief.service.lives) = 2 ] && exit 0; exec sleep 1000'\n";
     let stage = Stage::with(&[("brief.service", text)], &Answer::Hang(Vec::new()));
+    // nobody answers before its third life
+    let lives = stage.manager.dir().join("brief.service.lives");
+    stage.site.answer("/brief.service", move || {
+        let had = fs::read_to_string(&lives).unwrap_or_default();
+        match had.lines().count() {
+            ..3 => Answer::Hang(Vec::new()),
+            _ => says("200 OK", "fine"),
+        }
+    });
     let watchdog = stage.watch();
     wait_until("it is started again", LIMIT, || {
         stage.manager.lives("brief.service") >= 3
