@@ -48,7 +48,7 @@ bench:
 FUZZ_FOR ?= 3600
 fuzz:
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 1; }
-	for target in assertion xmlrpc listener line smtp http1; do \
+	for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \
 		mkdir -p fuzz/corpus/$$target; \
 		cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target tests/fixtures/fuzz/$$target \
 			-- -max_total_time=$(FUZZ_FOR) -max_len=16384 -timeout=10 || exit 1; \

@@ -119,6 +119,11 @@ fn smtp_replies_hold() {
 }
 
 #[test]
+fn grpc_answers_hold() {
+    drive("grpc", super::grpc);
+}
+
+#[test]
 fn http_answers_hold() {
     drive("http1", super::http1);
 }

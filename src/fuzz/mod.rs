@@ -5,11 +5,13 @@
 mod assertion;
 #[cfg(test)]
 mod chance;
+mod grpc;
 mod http1;
 mod line;
 mod protocols;
 
 pub use assertion::assertion;
+pub use grpc::grpc;
 pub use http1::http1;
 pub use line::line;
 pub use protocols::{listener, smtp, xmlrpc};

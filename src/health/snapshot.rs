@@ -114,7 +114,7 @@ pub struct CheckView {
     pub dry_run: bool,
     /// Since the start of the watchdog.
     pub counts: CheckCounts,
-    /// The last results, newest last.
+    /// The last results, newest last; empty in a snapshot without samples.
     pub samples: Vec<CheckResultView>,
 }
 

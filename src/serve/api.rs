@@ -32,7 +32,7 @@ pub async fn answer(
 ) -> Reply {
     match api {
         Api::Status => {
-            let view = app.source.view().await;
+            let view = app.source.view_with_samples().await;
             Reply::json(
                 StatusCode::OK,
                 &json!({
@@ -48,7 +48,7 @@ pub async fn answer(
             )
         }
         Api::Checks => {
-            let view = app.source.view().await;
+            let view = app.source.view_with_samples().await;
             let checks = &view.snapshot.checks;
             Reply::json(
                 StatusCode::OK,
@@ -56,7 +56,7 @@ pub async fn answer(
             )
         }
         Api::Check(name) => {
-            let view = app.source.view().await;
+            let view = app.source.view_with_samples().await;
             match view.check(&name) {
                 Some(check) => {
                     let mut check = json!(check);

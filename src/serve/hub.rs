@@ -44,7 +44,11 @@ pub enum ServeRequest {
         answer: oneshot::Sender<Option<IncidentText>>,
     },
     /// How things are.
-    View(oneshot::Sender<View>),
+    View {
+        /// With the last results of each check, which only people and `/api` are shown.
+        with_samples: bool,
+        answer: oneshot::Sender<View>,
+    },
     /// One request of the control protocol, as JSON; answered in the same words.
     Control {
         request: Vec<u8>,
@@ -113,25 +117,35 @@ pub fn hub(first: View, events: EventBus) -> (Source, mpsc::Receiver<ServeReques
 }
 
 impl Source {
-    /// How things are, as the loop last said; never waits for longer than a second.
+    /// How things are, as the loop last said, perhaps without the last results of each check: for what asks often,
+    /// as load balancers and scrapes do. Never waits for longer than a second.
     pub async fn view(&self) -> Arc<View> {
-        if let Some(view) = self.fresh() {
+        self.view_of(false).await
+    }
+
+    /// The same, with the last results of each check unless the loop does not answer.
+    pub async fn view_with_samples(&self) -> Arc<View> {
+        self.view_of(true).await
+    }
+
+    async fn view_of(&self, with_samples: bool) -> Arc<View> {
+        if let Some(view) = self.fresh(with_samples) {
             return view;
         }
         let _asking = self.0.asking.lock().await;
-        if let Some(view) = self.fresh() {
+        if let Some(view) = self.fresh(with_samples) {
             return view;
         }
-        let (sender, answer) = oneshot::channel();
-        let answered = timeout(PATIENCE, async {
-            self.0
-                .requests
-                .send(ServeRequest::View(sender))
-                .await
-                .ok()?;
-            answer.await.ok()
+        let (answer, answered) = oneshot::channel();
+        let request = ServeRequest::View {
+            with_samples,
+            answer,
+        };
+        let asked = timeout(PATIENCE, async {
+            self.0.requests.send(request).await.ok()?;
+            answered.await.ok()
         });
-        match answered.await {
+        match asked.await {
             Ok(Some(view)) => self.keep(view, false),
             Ok(None) | Err(_) => {
                 let mut kept = self.kept();
@@ -195,9 +209,10 @@ impl Source {
         kept.made = kept.made.checked_sub(FRESH).unwrap_or(kept.made);
     }
 
-    fn fresh(&self) -> Option<Arc<View>> {
+    fn fresh(&self, with_samples: bool) -> Option<Arc<View>> {
         let kept = self.kept();
-        if kept.last || kept.made.elapsed() < FRESH {
+        let has_enough = kept.view.with_samples || !with_samples;
+        if kept.last || (has_enough && kept.made.elapsed() < FRESH) {
             return Some(Arc::clone(&kept.view));
         }
         (Instant::now() < kept.not_before).then(|| aged(&kept))
@@ -233,7 +248,7 @@ mod tests {
             tokio::spawn(async move { source.view().await.outbox })
         });
         let all: Vec<_> = all.collect();
-        let Some(ServeRequest::View(answer)) = requests.recv().await else {
+        let Some(ServeRequest::View { answer, .. }) = requests.recv().await else {
             panic!("a view is asked for");
         };
         let mut view = testing::view(&[]);
@@ -243,6 +258,31 @@ mod tests {
             assert_eq!(one.await.expect("it ends"), 7);
         }
         assert!(requests.try_recv().is_err(), "once is enough");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn page_asks_for_the_samples_that_a_scrape_left_out() {
+        let (source, mut requests) = hub(testing::view(&[]), EventBus::default());
+        tokio::time::advance(FRESH).await;
+        let answering = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            while let Some(ServeRequest::View {
+                with_samples,
+                answer,
+            }) = requests.recv().await
+            {
+                asked.push(with_samples);
+                let mut view = testing::view(&[]);
+                view.with_samples = with_samples;
+                answer.send(view).expect("the requester waits");
+            }
+            asked
+        });
+        source.view().await;
+        assert!(source.view_with_samples().await.with_samples);
+        assert!(source.view().await.with_samples, "more than enough");
+        drop(source);
+        assert_eq!(answering.await.expect("it ends"), [false, true]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ pub fn answer(view: &View, format: MetricsFormat) -> Reply {
 pub fn catalogue() -> Vec<MetricFamilyName> {
     let began = Moment::from_secs(0);
     let nothing = View {
+        with_samples: false,
         snapshot: Monitor::new(Limits::default(), 0, Vec::new()).snapshot(began),
         ready: false,
         reasons: Vec::new(),

@@ -64,6 +64,7 @@ pub fn view_of(monitor: &Monitor, started: Moment, now: Moment) -> View {
         ready: health.is_ready(&snapshot),
         reasons: health.reasons(&snapshot),
         snapshot,
+        with_samples: true,
         watchdog: "watch test".to_owned(),
         host: "example".to_owned(),
         pid: 4711,

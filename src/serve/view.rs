@@ -11,6 +11,8 @@ use crate::health::{CheckView, Moment, Process, Snapshot, Status, Unhealthy, Ver
 #[derive(Clone, Debug)]
 pub struct View {
     pub snapshot: Snapshot,
+    /// Whether the snapshot has the last results of each check.
+    pub with_samples: bool,
     /// The latch: every check has had its first verdict.
     pub ready: bool,
     /// Why the watchdog is not healthy; empty when it is.

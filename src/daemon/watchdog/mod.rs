@@ -380,7 +380,7 @@ impl Watchdog {
 
     /// Asks the dead man's switch. Checks that are down are the matter of notifiers; this is about the watchdog.
     fn ping(&mut self) {
-        let view = self.view();
+        let view = self.view(false);
         let own = view.reasons.iter().filter(|reason| reason.is_own());
         let own: Vec<_> = own.map(ToString::to_string).collect();
         let trouble = (!own.is_empty()).then(|| own.join("\n"));
@@ -390,7 +390,8 @@ impl Watchdog {
     /// Sends our status to the service manager above us.
     fn update_sd_notify(&mut self) {
         if self.sd_notify.is_there() {
-            let snapshot = self.monitor.snapshot(self.executor.clock.now());
+            let now = self.executor.clock.now();
+            let snapshot = self.monitor.snapshot_without_samples(now);
             self.sd_notify.set_status(sd_notify::status(&snapshot));
         }
     }

@@ -75,7 +75,8 @@ impl Watchdog {
                 return;
             }
             RequestAction::SetHealth { unhealthy } => {
-                let snapshot = self.monitor.snapshot(self.executor.clock.now());
+                let now = self.executor.clock.now();
+                let snapshot = self.monitor.snapshot_without_samples(now);
                 let health = &mut self.serving.health;
                 health.set_unhealthy(unhealthy);
                 let reasons = health.reasons(&snapshot);

@@ -20,7 +20,7 @@ impl Watchdog {
         if self.once {
             return Ok(());
         }
-        let mut view = self.view();
+        let mut view = self.view(true);
         if !self.serving.will_serve() {
             // nobody asks for it, and it is as large as all checks
             view.snapshot.checks = Vec::new();
@@ -39,9 +39,12 @@ impl Watchdog {
                 self.serving.levels = levels;
                 self.serving.health.measured(levels);
             }
-            Incoming::H2Request(ServeRequest::View(answer)) => {
+            Incoming::H2Request(ServeRequest::View {
+                with_samples,
+                answer,
+            }) => {
                 // the requester may be gone
-                let _ = answer.send(self.view());
+                let _ = answer.send(self.view(with_samples));
             }
             Incoming::H2Request(ServeRequest::Incidents { check, answer }) => {
                 let (store, watchdog) = (self.store.clone(), self.key());
@@ -78,7 +81,7 @@ impl Watchdog {
     /// Shows the current state to all requests; as the last view, when the loop answers no more.
     pub(super) fn keep_view(&mut self, last: bool) {
         if self.serving.is_live() {
-            let view = self.view();
+            let view = self.view(true);
             self.serving.keep(view, last);
         }
     }
@@ -87,8 +90,12 @@ impl Watchdog {
         self.executor.intents.owner().watchdog.clone()
     }
 
-    pub(super) fn view(&mut self) -> View {
-        let snapshot = self.monitor.snapshot(self.executor.clock.now());
+    pub(super) fn view(&mut self, with_samples: bool) -> View {
+        let now = self.executor.clock.now();
+        let snapshot = match with_samples {
+            true => self.monitor.snapshot(now),
+            false => self.monitor.snapshot_without_samples(now),
+        };
         let watchdog = self.key();
         let serving = &mut self.serving;
         View {
@@ -103,6 +110,7 @@ impl Watchdog {
             tick_lag: serving.lag,
             programs: self.programs.list(),
             snapshot,
+            with_samples,
         }
     }
 }

@@ -20,7 +20,7 @@ impl Monitor {
     pub fn view(&self, now: Moment, check: &str) -> Option<CheckView> {
         self.checks
             .get(check)
-            .map(|state| state.view(now, &self.shared))
+            .map(|state| state.view(now, &self.shared, true))
     }
 
     /// What `check` expects: to judge a heavy body beside the loop.
@@ -30,6 +30,15 @@ impl Monitor {
 
     /// All that can be shown at `now`.
     pub fn snapshot(&self, now: Moment) -> Snapshot {
+        self.shown(now, true)
+    }
+
+    /// The same without the last results of each check, which are most of what there is to copy.
+    pub fn snapshot_without_samples(&self, now: Moment) -> Snapshot {
+        self.shown(now, false)
+    }
+
+    fn shown(&self, now: Moment, with_samples: bool) -> Snapshot {
         let states = || self.order.iter().filter_map(|name| self.checks.get(name));
         let count = |fits: &dyn Fn(&CheckState) -> bool| states().filter(|s| fits(s)).count();
         let stands = |status| count(&|state| state.memory.status == status);
@@ -58,14 +67,14 @@ impl Monitor {
                 }),
             },
             checks: states()
-                .map(|state| state.view(now, &self.shared))
+                .map(|state| state.view(now, &self.shared, with_samples))
                 .collect(),
         }
     }
 }
 
 impl CheckState {
-    fn view(&self, now: Moment, shared: &Shared) -> CheckView {
+    fn view(&self, now: Moment, shared: &Shared, with_samples: bool) -> CheckView {
         let Self { check, memory, .. } = self;
         let policy = &check.policy;
         let ahead = |moment: &Moment| *moment > now;
@@ -130,7 +139,10 @@ impl CheckState {
             requires: check.requires.clone(),
             dry_run: check.dry_run,
             counts: self.counts.clone(),
-            samples: memory.samples.iter().map(CheckResultView::from).collect(),
+            samples: match with_samples {
+                true => memory.samples.iter().map(CheckResultView::from).collect(),
+                false => Vec::new(),
+            },
         }
     }
 

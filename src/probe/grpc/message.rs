@@ -168,15 +168,4 @@ mod tests {
             assert_eq!(serving(&body), expected, "{body:?}");
         }
     }
-
-    #[test]
-    fn any_bytes_can_be_read() {
-        let mut random = fastrand::Rng::with_seed(7);
-        for _ in 0..20_000 {
-            let length = random.usize(..24);
-            let message: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
-            let _ = serving(&message);
-            let _ = serving(&framed(&message));
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! gRPC's health service as a probe: [`GrpcSpec`] in, [`Observation`] out. It is asked as kubelet and Consul do it, over
 //! the HTTP/2 of [`super::http`]; here is what its answer says.
 
-mod message;
+pub mod message;
 pub mod spec;
 
 use std::time::Duration;

@@ -169,7 +169,10 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
         }
         Route::Form { check, action } => api::form(app, &settings, &check, &action, &body).await,
         route => {
-            let view = app.source.view().await;
+            let view = match route {
+                Route::Page => app.source.view_with_samples().await,
+                _ => app.source.view().await,
+            };
             if view.snapshot.checks.len() < MANY {
                 show(&route, &view, &settings, head, &body)
             } else {
@@ -258,7 +261,7 @@ fn refusal(path: &str, status: StatusCode, text: String) -> Reply {
 }
 
 async fn check_page(app: &App, settings: &ServerSettings, name: &str) -> Reply {
-    let view = app.source.view().await;
+    let view = app.source.view_with_samples().await;
     let Some(check) = view.check(name) else {
         return page::missing(&view.no_such_check(name));
     };
