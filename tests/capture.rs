@@ -143,6 +143,7 @@ impl CaptureStage {
         let mut supervisors = Supervisors::default();
         supervisors.insert(Backend::Supervisord, client);
         let plan = Plan {
+            answer: "HTTP/1.1 500 Internal Server Error\nServer: t\n\nno database".to_owned(),
             check: self.check.clone(),
             manual: false,
             incident: INCIDENT.to_owned(),

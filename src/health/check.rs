@@ -17,6 +17,7 @@ use super::ladder::{Rung, rung_after};
 use super::memory::{Memory, ResultSample, Verifying};
 use super::moment::Moment;
 use super::monitor::{MaintenanceWindow, Ticket};
+use super::observation::Observation;
 use super::plan::{Remedy, UnknownTarget};
 use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
@@ -148,6 +149,8 @@ pub(super) struct CheckState {
     pub check: Check,
     pub memory: Memory,
     pub activity: Activity,
+    /// The answer that is being acted on, while one event is handled.
+    pub answer: Option<Box<Observation>>,
     /// The attempt under way, also between two of its actions.
     pub attempt: Option<Box<Attempt>>,
     /// The warm-up under way, beside all that.
@@ -186,6 +189,7 @@ impl CheckState {
             check,
             memory,
             activity: Activity::Idle,
+            answer: None,
             attempt: None,
             warming: None,
             warm_due: true,

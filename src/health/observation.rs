@@ -110,6 +110,27 @@ impl Observation {
         }
     }
 
+    /// The answer as it came, as far as it is kept: status line, headers and body; or what a command printed. Empty when
+    /// nothing came.
+    pub fn answer_text(&self) -> String {
+        let mut text = String::new();
+        if let Some(line) = &self.status {
+            text = format!("{} {line}\n", line.version);
+            for (name, value) in &self.headers {
+                text += &format!("{name}: {value}\n");
+            }
+            text.push('\n');
+        }
+        if let Some(body) = &self.body {
+            text += &String::from_utf8_lossy(&body.kept);
+            if !body.is_whole() {
+                let kept = body.kept.len();
+                text += &format!("\n[the first {kept} of {} bytes]", body.size);
+            }
+        }
+        text
+    }
+
     /// What came, in a few words: the status, the exit code, or the first line of an answer that has
     /// neither, or just the connection.
     pub fn gist(&self) -> String {

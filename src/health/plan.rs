@@ -257,6 +257,9 @@ pub struct Plan {
     pub dry_run: bool,
     /// Whether evidence is kept before the restart.
     pub capture: bool,
+    /// The answer that led to it, for the evidence; empty where none came or no evidence is kept.
+    #[serde(skip)]
+    pub answer: String,
     /// A person asked for it: also what does not run is started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,

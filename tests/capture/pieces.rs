@@ -57,6 +57,12 @@ async fn all_evidence_is_in_one_file() {
 
     let path = file(one(&captures, "evidence file"));
     assert_eq!((mode(path), mode(&scene.evidence())), (0o600, 0o700));
+    let text = fs::read_to_string(path).unwrap();
+    let answer = text.find("HTTP/1.1 500 Internal Server Error\nServer: t\n\nno database");
+    assert!(
+        answer.is_some_and(|at| at < text.find("the last complaint").unwrap()),
+        "{text}"
+    );
     let [name] = &scene.files()[..] else {
         panic!("{:?}", scene.files());
     };

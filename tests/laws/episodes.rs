@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Budget, CallError, Check, CheckResult, DownState, Effect, Event, FailedStart,
+    ActionStep, Body, Budget, CallError, Check, CheckResult, DownState, Effect, Event, FailedStart,
     Fails, IntentId, Judgement, Limits, Moment, Monitor, Observation, Outcome, PendingRestart,
     Policy, ProcessState, Report, ReportKind, ResumeResult, StatusLine, Step, Ticket, Verdict,
 };
 
-use super::rules::{acts, asked, at, attempt, fail, one, policy, tick, view};
+use super::rules::{acts, asked, at, attempt, fail, one, policy, probing, tick, view};
 use super::world::process;
 
 const RUNNING: ProcessState = ProcessState::Running;
@@ -71,6 +71,51 @@ pub fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) {
         pending: Vec::new(),
     };
     let _ = monitor.handle(now, ended);
+}
+
+#[test]
+fn evidence_has_more_of_the_answer_than_the_incident() {
+    let check = Check {
+        capture: true,
+        ..one(0, at_once(), [true, false, false])
+    };
+    let mut monitor = Monitor::new(limits(), 1, vec![check]);
+    let ticket = probing(&mut monitor, at(0), "c0", RUNNING, 9_000);
+    let body = "no database ".repeat(1000);
+    let seen = Observation {
+        status: Some(StatusLine {
+            version: "HTTP/1.1".to_owned(),
+            code: 500,
+            reason: "Internal Server Error".to_owned(),
+        }),
+        headers: vec![("Server".to_owned(), "t".to_owned())],
+        body: Some(Body {
+            kept: body.clone().into_bytes(),
+            size: 20_000,
+            ..Body::default()
+        }),
+        ..Observation::default()
+    };
+    let effects = monitor.handle(
+        at(1),
+        Event::Observed {
+            check: "c0".to_owned(),
+            ticket,
+            seen: Box::new(seen),
+        },
+    );
+    let answers = effects.iter().filter_map(|effect| match effect {
+        Effect::Act { plan, .. } => Some(plan.answer.as_str()),
+        _ => None,
+    });
+    let head = "HTTP/1.1 500 Internal Server Error\nServer: t\n\n";
+    let expected = format!("{head}{body}\n[the first 12000 of 20000 bytes]");
+    assert_eq!(answers.collect::<Vec<_>>(), [expected]);
+    let incident = monitor
+        .memory("c0")
+        .and_then(|memory| memory.incident.as_ref());
+    let kept = incident.and_then(|incident| incident.last_fail()?.seen.body.as_ref());
+    assert_eq!(kept.map(|body| body.kept.len()), Some(1024));
 }
 
 #[test]

@@ -66,6 +66,18 @@ pub fn fail(
     state: ProcessState,
     up: u64,
 ) -> Vec<Effect> {
+    let ticket = probing(monitor, now, check, state, up);
+    monitor.handle(now, refused(check, ticket))
+}
+
+/// A tick of `check` whose processes are all in `state`, up to the probe.
+pub fn probing(
+    monitor: &mut Monitor,
+    now: Moment,
+    check: &str,
+    state: ProcessState,
+    up: u64,
+) -> Ticket {
     let effects = monitor.handle(now, tick(check, None));
     let mut ticket = asked(&effects).expect("a probe begins");
     if matches!(effects[0], Effect::List { .. }) {
@@ -86,7 +98,7 @@ pub fn fail(
         };
         ticket = asked(&monitor.handle(now, listed)).expect("it is probed");
     }
-    monitor.handle(now, refused(check, ticket))
+    ticket
 }
 
 pub fn view(monitor: &Monitor, now: Moment, check: &str) -> CheckView {

@@ -57,6 +57,9 @@ use spec::CaptureSpec;
 use stem::Stem;
 use tool::CaptureSubject;
 
+/// The answer of the service that led to the restart.
+const ANSWER: &str = "answer";
+
 /// The sources of evidence other than the core.
 enum EvidenceSource<'a> {
     Facts,
@@ -93,6 +96,17 @@ pub(super) async fn capture(
         &name.namespec(),
     );
     let mut evidence_file = EvidenceFile::new(&folder, &stem, &subject, &plan.incident);
+    if !plan.answer.is_empty() {
+        // reports and incidents hold an excerpt of it anyway, so that it is no step
+        let found = Evidence {
+            what: ANSWER.to_owned(),
+            text: plan.answer.clone(),
+            ..Evidence::default()
+        };
+        evidence_file
+            .add(WallClock::AT_START.at(begun), &found)
+            .await;
+    }
     let sources = [EvidenceSource::Facts, EvidenceSource::LastLines].into_iter();
     for source in sources.chain(spec.run.iter().map(EvidenceSource::Tool)) {
         let begun = log.clock.now();

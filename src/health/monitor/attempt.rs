@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::super::attempt::{Attempt, AttemptResult, Next, left_alone};
 use super::super::check::{Activity, CheckState};
-use super::super::incident::{DownState, IncidentEvent, ReportKind};
+use super::super::incident::{DownState, Incident, IncidentEvent, ReportKind};
 use super::super::ladder::{Rung, RungView, nothing_runs};
 use super::super::note::Decision;
+use super::super::observation::Observation;
 use super::super::pending::PendingRestart;
 use super::super::plan::{Plan, PlanAction, Remedy, Scope};
 use super::super::policy::NotifyMode;
@@ -148,6 +149,7 @@ impl CheckState {
     pub(super) fn begin_part(&mut self, first: bool, cx: &mut Context<'_>) {
         self.forget_streak();
         let ticket = cx.shared.next_ticket();
+        let answer = self.answer_text();
         let Some(attempt) = self.attempt.as_mut() else {
             return;
         };
@@ -174,6 +176,7 @@ impl CheckState {
             unfinished,
             dry_run: self.check.dry_run,
             capture: attempt.capture,
+            answer: answer.filter(|_| attempt.capture).unwrap_or_default(),
             manual: attempt.manual,
         };
         cx.shared.begin_action(&self.check.name, on.clone());
@@ -186,6 +189,14 @@ impl CheckState {
             ticket,
             plan: Box::new(plan),
         });
+    }
+
+    /// The answer that an action is about: of the probe that led to it, or what the incident holds of the last fail.
+    fn answer_text(&self) -> Option<String> {
+        let incident = self.memory.incident.as_ref();
+        let last = incident.and_then(Incident::last_fail);
+        let seen = self.answer.as_deref().or(last.map(|last| &last.seen));
+        seen.map(Observation::answer_text)
     }
 
     /// An action has ended: the attempt goes on, or that was it.

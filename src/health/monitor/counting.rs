@@ -113,12 +113,15 @@ impl CheckState {
             let id = cx.shared.next_incident();
             let since = self.memory.failing_since.unwrap_or(cx.now);
             let mut incident = Incident::open(id.clone(), &self.check.name, since, cx.now);
-            incident.note(cx.now, IncidentEvent::Probed(Box::new(result)));
+            incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
             self.memory.incident = Some(incident);
             self.counts.incidents += 1;
             cx.note(&self.check.name, Decision::Opened { incident: id });
         }
+        // an incident holds no more than an excerpt of it
+        self.answer = Some(Box::new(result.seen));
         self.consider(reason, listed, cx);
+        self.answer = None;
     }
 
     /// Counts one verdict: what it does to streak, grace and thresholds.

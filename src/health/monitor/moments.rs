@@ -30,6 +30,7 @@ impl Moments for CheckState {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         let Self {
             check: _,
+            answer: _,
             memory,
             activity,
             attempt,
