@@ -7,6 +7,8 @@ mod smtp;
 
 #[path = "notify/formats.rs"]
 mod formats;
+#[path = "notify/html.rs"]
+mod html;
 #[path = "notify/mail.rs"]
 mod mail;
 #[path = "notify/mailserver.rs"]

@@ -203,6 +203,7 @@ pub fn notify(mail: &MailArgs) -> NotifySettings {
     let mail = MailSpec {
         down_after: NotifierPolicy::FOR_PEOPLE.down_after,
         to: mail.mail_to.clone(),
+        html: true,
         from: mail.from.clone(),
         via: match &mail.smtp {
             Some(smtp) => MailVia::Smtp(smtp.clone()),

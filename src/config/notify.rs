@@ -204,6 +204,7 @@ fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
         to,
         from: table.read("from", mailbox),
         via: via(table),
+        html: table.read("html", TomlValue::flag).unwrap_or(true),
         down_after: down_after(table, NotifierPolicy::FOR_PEOPLE),
     }
 }

@@ -3,8 +3,9 @@
 
 use lettre::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Mailboxes, SinglePart};
+use lettre::message::{Mailbox, Mailboxes, MultiPart, SinglePart};
 
+use super::html;
 use super::message::{DeliveryError, Notification};
 use super::sendmail::Pipe;
 use super::smtp::MailServer;
@@ -21,6 +22,7 @@ pub struct MailNotifier {
     to: Vec<Mailbox>,
     from: Mailbox,
     via: MailRoute,
+    html: bool,
 }
 
 /// On which way mails leave.
@@ -60,7 +62,15 @@ impl MailNotifier {
             to: recipients,
             from: from.clone(),
             via,
+            html: false,
         })
+    }
+
+    /// Whether the mail has an HTML alternative beside its text.
+    #[must_use]
+    pub const fn with_html(mut self, html: bool) -> Self {
+        self.html = html;
+        self
     }
 
     /// Sends `message`. Sent twice it has the same Message-ID, so that a retry can be distinguished from a new mail.
@@ -113,12 +123,15 @@ impl MailNotifier {
                 .in_reply_to(first.clone())
                 .references(format!("{root} {first}"))
         };
-        builder
-            .raw_header(HeaderValue::new(
-                HeaderName::new_from_ascii_str("Auto-Submitted"),
-                "auto-generated".to_owned(),
-            ))
-            .singlepart(SinglePart::plain(message.text.clone()))
+        let builder = builder.raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ));
+        let text = message.text.clone();
+        match self.html.then(|| html::page(&text)).flatten() {
+            Some(html) => builder.multipart(MultiPart::alternative_plain_html(text, html)),
+            None => builder.singlepart(SinglePart::plain(text)),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod advice;
 pub mod command;
 pub mod event;
 pub mod format;
+mod html;
 pub mod mail;
 mod message;
 pub mod ping;

@@ -23,6 +23,8 @@ pub struct MailSpec {
     pub from: Option<String>,
     /// How they are sent.
     pub via: MailVia,
+    /// Whether they have an HTML alternative beside the text.
+    pub html: bool,
     /// See [`NotifierPolicy::down_after`].
     pub down_after: Duration,
 }

@@ -70,6 +70,7 @@ fn minimal_example_has_one_check_and_a_mail() {
         },
         notify: NotifySettings {
             mail: Some(MailSpec {
+                html: true,
                 down_after: Duration::from_secs(30),
                 to: vec!["ops@example.org".into()],
                 from: None,

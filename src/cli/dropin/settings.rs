@@ -142,6 +142,7 @@ impl DropIn {
         Some(MailSpec {
             down_after: NotifierPolicy::FOR_PEOPLE.down_after,
             to: vec![to],
+            html: false,
             from: self.from.clone(),
             via: match &self.smtp {
                 Some(smtp) => MailVia::Smtp(smtp.clone()),

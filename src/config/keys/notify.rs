@@ -12,7 +12,7 @@ pub static MAIL: Section = Section::new(
 
 static NOTIFY_MAIL: Section = Section::new("notify.mail", "Mails to these people.", &[&MAIL_KEYS]);
 
-static MAIL_KEYS: [Key; 7] = [
+static MAIL_KEYS: [Key; 8] = [
         required(
             "to",
             Kind::Each(&Kind::Named("mail address")),
@@ -55,6 +55,12 @@ static MAIL_KEYS: [Key; 7] = [
         )
         .default_words("those of the system")
         .beside("smtp = \"smtp+starttls://mail.example.org:587\""),
+    defaulted(
+        "html",
+        Kind::Flag,
+        "true",
+        "Whether mails have an HTML alternative beside the text.",
+    ),
     defaulted(
         "down_after",
         SPAN_OR_ZERO,
