@@ -147,3 +147,39 @@ fn incident_shorter_than_min_duration_is_not_reported() {
     assert_eq!(told(), "shop down\nshop recovered\n");
     assert_eq!(watchdog.err.text().matches("passes again").count(), 2);
 }
+
+/// What a maintenance window withheld is sent after it, once, also when the watchdog is killed in between.
+#[test]
+fn report_withheld_in_a_maintenance_window_survives_a_kill_and_is_sent_once_after_a_reload() {
+    let stage = Stage::with(&[]);
+    let server = SmtpServer::start(&[]);
+    stage.site.answer("/shop", || says("500 Oh", ""));
+    let check = "[defaults]\nevery = \"200ms\"\nfail_after = 2\ngrace = 0\n\
+                 [[check]]\nname = \"shop\"\nurl = \"URL/shop\"\n";
+    let window =
+        "[[maintenance]]\nat = \"* * * * *\"\nfor = \"2m\"\nrestart = true\nnotify = false\n";
+    stage.configure(&[check, window, &mail(&server)].concat());
+    let withheld = "not reported while it is silenced: down";
+    let watchdog = stage.watch_file();
+    watchdog
+        .err
+        .wait("it is withheld", |said| said.contains(withheld));
+    watchdog.signal(Signal::SIGKILL);
+    drop(watchdog.wait());
+    let next = stage.watch_file();
+    let probes = stage.site.count("/shop");
+    wait_until("it is probed on", LIMIT, || {
+        stage.site.count("/shop") > probes + 5
+    });
+    assert_eq!(subjects(&server).len(), 0, "{}", next.err.text());
+    stage.configure(&[check, &mail(&server)].concat());
+    next.signal(Signal::SIGHUP);
+    wait_until("it is reported", LIMIT, || !subjects(&server).is_empty());
+    let probes = stage.site.count("/shop");
+    wait_until("it is probed on", LIMIT, || {
+        stage.site.count("/shop") > probes + 5
+    });
+    let sent = subjects(&server);
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(sent[0].contains("shop is down: status 500"), "{sent:?}");
+}
