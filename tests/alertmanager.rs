@@ -221,12 +221,124 @@ fn each_notifier_gets_its_reports_and_explain_says_which() {
         [
             "(down) was delivered to shops",
             "(recovered) was delivered to ends",
+            "others (left out by its checks)",
+            "ends (left out by its on)",
         ]
         .iter()
         .all(|line| text.contains(line))
-            && !text.contains("to others")
+            && !text.contains("delivered to others")
     });
     drop(watchdog);
+}
+
+/// One takes it, one refuses it, one is sent it later, one is left out: `explain` says so of each.
+#[test]
+fn explain_says_what_became_of_a_report_at_each_notifier() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start();
+    site.answer("/shop", || says("500 Oh", "no"));
+    site.answer("/hook", || says("403 Forbidden", "who are you?"));
+    let url = site.origin();
+    let text = format!(
+        "[defaults]\nevery = \"100ms\"\nfail_after = 1\ngrace = 0\n\
+         [[check]]\nname = \"shop\"\nurl = \"{url}/shop\"\n\
+         [[webhook]]\nname = \"hook\"\nurl = \"{url}/hook\"\n\
+         [[notify]]\nname = \"page\"\nexec = \"cat > event\"\n\
+         [[notify]]\nname = \"later\"\nexec = \"true\"\nmin_duration = \"1h\"\n\
+         [[notify]]\nname = \"ends\"\nexec = \"true\"\non = [\"recovered\"]\n"
+    );
+    fs::write(dir.path().join("httpok.toml"), text).unwrap();
+    let _watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    let mut shown = String::new();
+    wait_until("explain says what became of it", LIMIT, || {
+        let output = httpok(dir.path(), &["explain", "shop"]).output().unwrap();
+        shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        shown.contains("delivered to page") && shown.contains("NOT delivered to hook")
+    });
+    for text in [
+        "report 1 (down) goes to hook, later (held for ",
+        "; not to ends (left out by its on)",
+        "report 1 (down) was delivered to page",
+        "report 1 (down) was NOT delivered to hook: ",
+        "who are you?",
+    ] {
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
+    assert!(!shown.contains("delivered to later"), "{shown}");
+    let output = httpok(dir.path(), &["explain", "shop", "--json"])
+        .output()
+        .unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json.to_string().contains("left out by its on"), "{json}");
+}
+
+#[test]
+fn notify_test_goes_through_the_running_watchdog_over_its_socket_and_its_url() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::start();
+    site.answer("/a", || says("200 OK", ""));
+    site.answer("/hook", || says("403 Forbidden", "who are you?"));
+    let url = site.origin();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let page = "[[notify]]\nname = \"page\"\nexec = \"cat > event\"\n";
+    let text = |page: &str| {
+        format!(
+            "state_dir = \"state\"\n[serve]\nlisten = \"127.0.0.1:{port}\"\nline = false\napi_keys = [\"key\"]\n\
+             [[webhook]]\nname = \"hook\"\nurl = \"{url}/hook\"\n{page}\
+             [[check]]\nname = \"a\"\nurl = \"{url}/a\"\nevery = \"1s\"\n"
+        )
+    };
+    let file = dir.path().join("httpok.toml");
+    fs::write(&file, text("")).unwrap();
+    fs::write(dir.path().join("key"), "key\n").unwrap();
+    let watchdog = Program::start(&mut httpok(
+        dir.path(),
+        &["watch", "--config", "httpok.toml"],
+    ));
+    wait_until("it watches", LIMIT, || site.count("/a") > 0);
+    // what it is configured with just now, whatever the file says
+    fs::write(&file, text(page)).unwrap();
+    watchdog.signal(nix::sys::signal::Signal::SIGHUP);
+    let test = |words: &[&str]| {
+        let all = [&["notify", "test"], words].concat();
+        let output = httpok(dir.path(), &all).output().unwrap();
+        let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), texts[0].clone(), texts[1].clone())
+    };
+    let address = format!("http://127.0.0.1:{port}");
+    let local = ["--state-dir", "state"];
+    let remote = ["--url", &address, "--key-file", "key"];
+    wait_until("the new notifier is there", LIMIT, || {
+        test(&[&["page"][..], &local].concat()).0 == Some(0)
+    });
+    for place in [&local[..], &remote] {
+        fs::remove_file(dir.path().join("event")).unwrap();
+        let (code, out, err) = test(place);
+        assert_eq!(code, Some(3), "{out}{err}");
+        for line in ["page: taken\n", "hook: NOT taken: ", "403", "who are you?"] {
+            assert!(out.contains(line), "{line} is missing from {out}{err}");
+        }
+        assert!(err.contains("1 notifier did not take it"), "{err}");
+        let event = fs::read_to_string(dir.path().join("event")).unwrap();
+        let event: Value = serde_json::from_str(&event).unwrap();
+        assert_eq!(event["check"], "httpok-test");
+        let (code, _, err) = test(&[&["pager"], place].concat());
+        assert_eq!(code, Some(3));
+        assert!(
+            err.contains("there is no notifier \"pager\"; there are: hook, page"),
+            "{err}"
+        );
+    }
+    let (code, _, err) = test(&["--url", &address]);
+    assert_eq!(code, Some(3));
+    assert!(err.contains("it needs a key"), "{err}");
 }
 
 #[test]

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use crate::health::{
-    Counted, Decision, Incident, IncidentEvent, Moment, Note, Outcome, ReportKind, Verdict,
+    Counted, Decision, Incident, IncidentEvent, Moment, Note, Outcome, ReportKind, RoutedTo,
+    Verdict,
 };
 use crate::notify::text::visible;
 use crate::notify::transcript;
@@ -274,6 +275,17 @@ fn of_entry(
             ));
         }
         IncidentEvent::Recovered => lines.push(line(at, 6, LineKind::Recovered, "passes again")),
+        IncidentEvent::Routed {
+            report,
+            kind,
+            to,
+            not_to,
+        } => lines.push(line(
+            at,
+            7,
+            LineKind::Report,
+            routed(*report, kind, to, not_to),
+        )),
         IncidentEvent::Delivered {
             report,
             kind,
@@ -294,6 +306,25 @@ fn acted(outcome: &Outcome) -> String {
         [] => "nothing was restarted".to_owned(),
         names => format!("restarted: {}", names.join(", ")),
     }
+}
+
+fn routed(report: u64, kind: &ReportKind, to: &[RoutedTo], not_to: &[RoutedTo]) -> String {
+    let list = |notifiers: &[RoutedTo]| {
+        let one = |routed: &RoutedTo| match routed.why.as_str() {
+            "" => visible(&routed.notifier),
+            why => format!("{} ({why})", visible(&routed.notifier)),
+        };
+        notifiers.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let kind = kind.as_str();
+    let mut text = match to {
+        [] => format!("report {report} ({kind}) goes to nobody"),
+        to => format!("report {report} ({kind}) goes to {}", list(to)),
+    };
+    if !not_to.is_empty() {
+        text.push_str(&format!("; not to {}", list(not_to)));
+    }
+    text
 }
 
 fn delivery(report: u64, kind: &ReportKind, notifier: &str, failure: Option<&str>) -> String {

@@ -440,7 +440,7 @@ fn mail_notifier(
         }),
     };
     mail::MailNotifier::new(&spec.to, spec.from.as_deref(), host, via)
-        .map(Notifier::Mail)
+        .map(|mail| Notifier::Mail(mail.with_html(spec.html)))
         .map_err(|why| anyhow::anyhow!("mail: {why}"))
 }
 

@@ -235,6 +235,15 @@ pub enum IncidentEvent {
     Recovered,
     /// A reload has taken the check out of the configuration.
     CheckRemoved,
+    /// Where a report goes, when that is not simply everywhere and at once.
+    Routed {
+        report: u64,
+        kind: ReportKind,
+        /// Through these notifiers, and what holds it there.
+        to: Vec<RoutedTo>,
+        /// Not through these, and why.
+        not_to: Vec<RoutedTo>,
+    },
     /// A report was handed over; with `failure`, it could not be.
     #[serde(alias = "told")]
     Delivered {
@@ -245,6 +254,14 @@ pub enum IncidentEvent {
         notifier: String,
         failure: Option<String>,
     },
+}
+
+/// A notifier, and why it gets a report later or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutedTo {
+    pub notifier: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// One probe of a check: the facts and the opinion.

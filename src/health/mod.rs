@@ -58,7 +58,7 @@ pub use grpc::GrpcAnswer;
 pub use heartbeat::{Heartbeat, Heartbeats};
 pub use histogram::Histogram;
 pub use incident::{
-    CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind,
+    CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind, RoutedTo,
 };
 pub use ladder::{Rung, RungView, Signal};
 pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};

@@ -249,7 +249,9 @@ impl Moments for IncidentEntry {
         self.at.each_moment(change);
         match &mut self.event {
             IncidentEvent::Acted(outcome) => outcome.each_moment(change),
-            IncidentEvent::Delivered { kind, .. } => kind.each_moment(change),
+            IncidentEvent::Delivered { kind, .. } | IncidentEvent::Routed { kind, .. } => {
+                kind.each_moment(change)
+            }
             _ => {}
         }
     }

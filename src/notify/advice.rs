@@ -200,7 +200,9 @@ fn due(incident: &Incident) -> Option<Moment> {
     let last = entries.find(|entry| {
         !matches!(
             entry.event,
-            IncidentEvent::Probed(_) | IncidentEvent::Delivered { .. }
+            IncidentEvent::Probed(_)
+                | IncidentEvent::Routed { .. }
+                | IncidentEvent::Delivered { .. }
         )
     })?;
     match &last.event {

@@ -113,6 +113,15 @@ impl Route {
             && Topic::of(report).is_none_or(|topic| self.takes_topic(topic))
     }
 
+    /// Which of its keys leaves `report` out, in words; empty when none does.
+    pub fn leaves_out(&self, report: &Report) -> &'static str {
+        match (self.takes_check(&report.incident.check), Topic::of(report)) {
+            (false, _) => "left out by its checks",
+            (true, Some(topic)) if !self.takes_topic(topic) => "left out by its on",
+            (true, _) => "",
+        }
+    }
+
     fn takes_check(&self, check: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|p| glob::matches(p, check));
         (self.checks.is_empty() || any(&self.checks)) && !any(&self.not_checks)

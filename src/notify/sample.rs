@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::message::{Notification, RenderContext};
+use super::Notifier;
+use super::message::{DeliveryError, Notification, RenderContext};
 use super::report::MailFormat;
 use crate::clock::WallClock;
 use crate::health::{
@@ -23,6 +24,19 @@ pub fn notification(host: &str, at: SystemTime) -> Notification {
             update: false,
         },
     )
+}
+
+/// Sends the report through `notifier`, and its end where the receiver would show it as open otherwise.
+///
+/// # Errors
+/// Says what the other side answered.
+pub async fn send(notifier: &Notifier, pairs: bool, host: &str) -> Result<(), DeliveryError> {
+    let at = SystemTime::now();
+    notifier.deliver(&notification(host, at), None).await?;
+    if pairs {
+        notifier.deliver(&end(host, at), None).await?;
+    }
+    Ok(())
 }
 
 /// The report that ends the incident of [`notification`].

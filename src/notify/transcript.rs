@@ -382,6 +382,7 @@ fn mark(event: &IncidentEvent) -> Option<(char, &'static str)> {
         IncidentEvent::Held(_)
         | IncidentEvent::Recovered
         | IncidentEvent::CheckRemoved
+        | IncidentEvent::Routed { .. }
         | IncidentEvent::Delivered { .. } => {
             return None;
         }

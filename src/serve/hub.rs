@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A view that is older than this says more about the loop than about the checks.
 const OLD: Duration = Duration::from_secs(30);
 /// What is to be changed or read from the disk may take longer.
-const ASK_PATIENCE: Duration = Duration::from_secs(10);
+const ASK_PATIENCE: Duration = Duration::from_secs(25);
 
 /// An incident and its timeline.
 #[derive(Clone, Debug)]

@@ -31,7 +31,7 @@ pub struct WatchdogArgs {
 }
 
 /// A watchdog that serves over HTTP.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[group(skip)]
 #[command(next_help_heading = "Which watchdog")]
 pub struct RemoteArgs {
@@ -46,6 +46,30 @@ pub struct RemoteArgs {
     /// With --url: check its certificate against the roots in this file (PEM)
     #[arg(long, value_name = "FILE", requires = "url")]
     pub cacert: Option<PathBuf>,
+}
+
+/// `httpok notify test`.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub struct NotifyTestArgs {
+    /// This notifier only, such as mail
+    #[arg(value_name = "NOTIFIER")]
+    pub name: Option<String>,
+
+    /// Send through the notifiers of this file, and not through a watchdog
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["socket", "state_dir"])]
+    pub config: Option<PathBuf>,
+
+    /// Have the watchdog at this socket send it
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["state_dir", "url"], help_heading = "Which watchdog")]
+    pub socket: Option<PathBuf>,
+
+    /// Have the watchdogs of this state directory send it
+    #[arg(long, value_name = "DIR", help_heading = "Which watchdog")]
+    pub state_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub access: RemoteArgs,
 }
 
 /// `httpok status`.

@@ -190,8 +190,13 @@ pub const NOTIFY_SEND: &[Example] = &[(
 )];
 
 pub const NOTIFY_TEST: &[Example] = &[
+    ("Does everybody get what they should?", "httpok notify test"),
     (
-        "Does everybody get what they should?",
+        "On another host",
+        "httpok notify test --url https://web1:9181 --key-file /etc/httpok/key",
+    ),
+    (
+        "Before the watchdog is started",
         "httpok notify test --config /etc/httpok/httpok.toml",
     ),
     (

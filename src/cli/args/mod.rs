@@ -17,8 +17,8 @@ pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
     BeatArgs, ChecksArgs, ChosenArgs, EventsArgs, EventsFormat, ExplainArgs, HealthSetArgs,
-    HoldArgs, MonitorArgs, PauseArgs, ProgramArgs, RemoteArgs, RestartArgs, SimulateArgs,
-    StatusArgs, WatchdogArgs,
+    HoldArgs, MonitorArgs, NotifyTestArgs, PauseArgs, ProgramArgs, RemoteArgs, RestartArgs,
+    SimulateArgs, StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
 pub use run::{RunArgs, SampleArgs};
@@ -265,20 +265,13 @@ pub enum HealthCommand {
 /// What can be done with notifications that wait.
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
-    /// Send a sample report through each notifier of a configuration file
+    /// Send a sample report through each notifier of a running watchdog, or of a configuration file
     ///
     /// Says of each what the other side answered. A receiver that pairs what begins with what ends
-    /// (Alertmanager, PagerDuty) gets the end, too. The exit status is 3 when one did not take it.
+    /// (Alertmanager, PagerDuty) gets the end, too. The watchdog sends it as it is configured just now, beside its
+    /// work; with --config the file is read, and no watchdog is needed. The exit status is 3 when one did not take it.
     #[command(after_long_help = examples::help(examples::NOTIFY_TEST))]
-    Test {
-        /// This notifier only, such as mail
-        #[arg(value_name = "NOTIFIER")]
-        name: Option<String>,
-
-        /// The file that the notifiers stand in
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Test(NotifyTestArgs),
 
     /// Have the notifications for one notifier delivered by another
     ///

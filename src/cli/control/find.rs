@@ -262,6 +262,7 @@ pub fn reply_text(answer: &ControlReply) -> String {
         | ControlReply::Program { .. }
         | ControlReply::Reloaded { .. }
         | ControlReply::Moved { .. }
+        | ControlReply::Tested { .. }
         | ControlReply::Health { .. }
         | ControlReply::Remembered { .. }
         | ControlReply::Flushed => "an answer to something else".to_owned(),

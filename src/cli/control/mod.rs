@@ -13,8 +13,8 @@ mod table;
 use std::collections::BTreeSet;
 
 use crate::cli::args::{
-    ChecksArgs, ChosenArgs, HealthSetArgs, HoldArgs, NotifyCommand, PauseArgs, ProgramArgs,
-    RestartArgs, WatchdogArgs,
+    ChecksArgs, ChosenArgs, HealthSetArgs, HoldArgs, NotifyCommand, NotifyTestArgs, PauseArgs,
+    ProgramArgs, RestartArgs, WatchdogArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::render::stamp;
@@ -274,8 +274,20 @@ pub fn reload(place: &WatchdogArgs, env: Env<'_>) -> Exit {
 /// `httpok notify`.
 pub fn notify(command: &NotifyCommand, env: Env<'_>) -> Exit {
     let (place, from, ask) = match command {
-        NotifyCommand::Test { name, config } => {
-            return notify_test::run(name.as_deref(), config, env);
+        NotifyCommand::Test(NotifyTestArgs {
+            name,
+            config,
+            socket,
+            state_dir,
+            access,
+        }) => {
+            let place = WatchdogArgs {
+                socket: socket.clone(),
+                config: None,
+                state_dir: state_dir.clone(),
+                access: access.clone(),
+            };
+            return notify_test::run(name.as_deref(), config.as_deref(), &place, env);
         }
         NotifyCommand::Send { from, to, place } => {
             let (from, to) = (from.clone(), to.clone());

@@ -1,23 +1,31 @@
-//! `httpok notify test`: a sample report through the notifiers of a file, and what the other side answered. Nothing is
-//! queued: what is not taken now is said, and not tried again.
+//! `httpok notify test`: a sample report through the notifiers of a running watchdog or of a file, and what the other
+//! side answered. Nothing is queued: what is not taken now is said, and not tried again.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::SystemTime;
 
 use tokio::task::JoinSet;
 
 use super::Env;
+use super::find::{FoundWatchdog, reply_text, watchdogs};
+use crate::cli::args::WatchdogArgs;
 use crate::cli::exit::Exit;
 use crate::cli::render::visible;
 use crate::cli::say;
 use crate::config;
+use crate::daemon::control::client;
+use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::wiring::{self, RunOptions, hostname};
 use crate::health::counted;
-use crate::notify::{DeliveryError, Notifier, sample};
+use crate::notify::sample;
 
-/// Tests the notifier `name`, or all, of `file`.
-pub fn run(name: Option<&str>, file: &Path, env: Env<'_>) -> Exit {
-    match tested(name, file, env) {
+/// Tests the notifier `name`, or all, of `file`, or of the running watchdogs at `place`.
+pub fn run(name: Option<&str>, file: Option<&Path>, place: &WatchdogArgs, env: Env<'_>) -> Exit {
+    let tested = match file {
+        Some(file) => of_file(name, file, env),
+        None => of_running(name, place, env),
+    };
+    match tested {
         Ok(0) => Exit::Ok,
         Ok(failed) => {
             let failed = counted(failed, "notifier", "notifiers");
@@ -31,8 +39,56 @@ pub fn run(name: Option<&str>, file: &Path, env: Env<'_>) -> Exit {
     }
 }
 
-/// How many failed.
-fn tested(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String> {
+/// How many of the running watchdogs' notifiers failed.
+fn of_running(name: Option<&str>, place: &WatchdogArgs, env: Env<'_>) -> Result<u64, String> {
+    let found = watchdogs(place, env)?;
+    let has = |found: &&FoundWatchdog| {
+        let mut known = found.notifiers.iter();
+        name.is_none_or(|name| known.any(|known| known.name == name && known.configured))
+    };
+    let with: Vec<_> = found.iter().filter(has).collect();
+    if let (Some(name), true) = (name, with.is_empty()) {
+        let known = found.iter().flat_map(|found| &found.notifiers);
+        let known: BTreeSet<_> = known
+            .filter(|known| known.configured)
+            .map(|known| known.name.as_str())
+            .collect();
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(no_notifier(name, &known.join(", ")));
+    }
+    let mut failed = 0;
+    for found in with {
+        let ask = ControlCommand::Test {
+            notifier: name.map(str::to_owned),
+        };
+        match client::ask(&found.target, ask) {
+            Ok(ControlReply::Tested { notifiers }) => {
+                for one in notifiers {
+                    failed += u64::from(one.failure.is_some());
+                    say_result(&one.name, one.failure.as_deref());
+                }
+            }
+            Ok(other) => return Err(reply_text(&other)),
+            Err(why) => return Err(format!("{}: {why}", found.target)),
+        }
+    }
+    Ok(failed)
+}
+
+fn no_notifier(name: &str, known: &str) -> String {
+    format!("there is no notifier {name:?}; there are: {known}")
+}
+
+fn say_result(name: &str, failure: Option<&str>) {
+    let name = visible::line(name);
+    match failure {
+        None => say::out(&format!("{name}: taken")),
+        Some(why) => say::out(&format!("{name}: NOT taken: {}", visible::line(why))),
+    }
+}
+
+/// How many of the file's notifiers failed.
+fn of_file(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String> {
     let settings = config::load(file, env).map_err(|faults| faults.styled())?;
     let host = hostname();
     let mut notifiers = wiring::notifiers(&settings, &RunOptions::default(), &host)
@@ -41,10 +97,7 @@ fn tested(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String> 
         let known: Vec<_> = notifiers.keys().cloned().collect();
         notifiers.retain(|known, _| known == name);
         if notifiers.is_empty() {
-            return Err(format!(
-                "there is no notifier {name:?}; there are: {}",
-                known.join(", ")
-            ));
+            return Err(no_notifier(name, &known.join(", ")));
         }
     }
     if notifiers.is_empty() {
@@ -60,38 +113,20 @@ fn tested(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String> 
         for (name, recipient) in notifiers {
             let host = host.clone();
             tests.spawn(async move {
-                let sent = sent(&recipient.notifier, recipient.route.pairs, &host).await;
+                let sent = sample::send(&recipient.notifier, recipient.route.pairs, &host).await;
                 (name, sent)
             });
         }
         let mut failed = 0;
         while let Some(ended) = tests.join_next().await {
             let (name, sent) = ended.map_err(|panic| format!("internal error: {panic}"))?;
-            let name = visible::line(&name);
-            match sent {
-                Ok(()) => say::out(&format!("{name}: taken")),
-                Err(why) => {
-                    failed += 1;
-                    let why = visible::line(&why.to_string());
-                    say::out(&format!("{name}: NOT taken: {why}"));
-                }
-            }
+            let failure = sent.err().map(|why| why.to_string());
+            failed += u64::from(failure.is_some());
+            say_result(&name, failure.as_deref());
         }
         Ok::<u64, String>(failed)
     });
     // a name look-up cannot be cancelled, and dropping the runtime would wait for it
     runtime.shutdown_background();
     failed
-}
-
-/// Sends the sample, and its end where the receiver would show it as open otherwise.
-async fn sent(notifier: &Notifier, pairs: bool, host: &str) -> Result<(), DeliveryError> {
-    let at = SystemTime::now();
-    notifier
-        .deliver(&sample::notification(host, at), None)
-        .await?;
-    if pairs {
-        notifier.deliver(&sample::end(host, at), None).await?;
-    }
-    Ok(())
 }

@@ -234,6 +234,7 @@ impl Replay<'_> {
             Event::Reload { .. } => return None,
             other @ (Event::Tick(_)
             | Event::Inherited(_)
+            | Event::Routed { .. }
             | Event::Delivered { .. }
             | Event::Pause { .. }
             | Event::Silence { .. }

@@ -15,6 +15,7 @@
 //! {"version":1,"ask":"events","checks":["shop*"],"passes":false}    goes on; both may be left out
 //! {"version":1,"ask":"send","from":"old","to":"mail"}    has notifications delivered by another notifier
 //! {"version":1,"ask":"drop","from":"old"}                drops those of a notifier
+//! {"version":1,"ask":"test","notifier":"mail"}    sends a sample report through it; without a name through all
 //!
 //! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...],"notifiers":[...]}
 //! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then
@@ -22,6 +23,7 @@
 //! {"version":1,"answer":"reloaded","checks":3}
 //! {"version":1,"answer":"flushed"}
 //! {"version":1,"answer":"moved","messages":2}
+//! {"version":1,"answer":"tested","notifiers":[{"name":"mail","failure":"..."}]}    `failure` is left out when there is none
 //! {"version":1,"answer":"event","event":{...}}     one after the other, `silence` in between, and `end` with `why`
 //! {"version":1,"answer":"error","fault":"unknown_check","text":"...","checks":["shop"]}
 //! ```
@@ -33,7 +35,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::remembered::{StoreQuery, StoreReply};
-use crate::daemon::notification_queue::NotifierStatus;
+use crate::daemon::notification_queue::{NotifierStatus, TestedNotifier};
 use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
 use crate::{escape, secret};
 
@@ -135,6 +137,11 @@ pub enum ControlCommand {
     Drop {
         from: String,
     },
+    /// Send a sample report through a notifier, or through all.
+    Test {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notifier: Option<String>,
+    },
 }
 
 /// A line from the watchdog.
@@ -188,6 +195,10 @@ pub enum ControlReply {
     /// So many notifications were sent on their way, or dropped.
     Moved {
         messages: usize,
+    },
+    /// What the other side said to a sample report, by notifier.
+    Tested {
+        notifiers: Vec<TestedNotifier>,
     },
     Error {
         fault: ControlFault,

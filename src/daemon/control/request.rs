@@ -28,6 +28,8 @@ pub enum RequestAction {
     Remembered(StoreQuery),
     /// Have the notifications for one notifier delivered by another, or dropped.
     Redirect { from: String, to: Option<String> },
+    /// Send a sample report through this notifier, or through all.
+    Test { notifier: Option<String> },
     /// Start or stop a program.
     Program { name: String, start: bool },
     /// Have a check's processes restarted, and answer when it is known whether that can be done.
@@ -80,6 +82,11 @@ impl PendingRequest {
                 return RequestAction::Redirect {
                     from: from.clone(),
                     to: None,
+                };
+            }
+            ControlCommand::Test { notifier } => {
+                return RequestAction::Test {
+                    notifier: notifier.clone(),
                 };
             }
             ControlCommand::Pause { check, .. }
@@ -143,6 +150,7 @@ impl PendingRequest {
             | ControlCommand::Events { .. }
             | ControlCommand::Remembered { .. }
             | ControlCommand::Send { .. }
+            | ControlCommand::Test { .. }
             | ControlCommand::Drop { .. } => return RequestAction::ShowStatus,
         };
         RequestAction::StdinFeed { check, event }

@@ -4,6 +4,7 @@
 
 mod outbox;
 mod receipts;
+mod testing;
 mod waiting;
 mod worker;
 
@@ -32,6 +33,7 @@ use receipts::{EarlierDelivery, Receipts};
 
 use outbox::Addressee;
 pub use outbox::{Outbox, ReportBatch};
+pub use testing::TestedNotifier;
 pub use waiting::NotifierStatus;
 use worker::{Worker, keep_working};
 
@@ -152,6 +154,7 @@ impl NotificationQueue {
             logger: shared.config.logger.clone(),
             clock: shared.config.clock.clone(),
             news: Arc::clone(&shared.news),
+            events: shared.config.events.clone(),
         };
         let mut queue = Self {
             shared,

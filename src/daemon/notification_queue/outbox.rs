@@ -2,14 +2,15 @@
 //! rendered, masked, and saved in one step with the state that they rest on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::clock::Clock;
 use crate::daemon::logger::Logger;
 use crate::daemon::open_incidents::OpenIncidents;
-use crate::health::{Incident, Memory, Report, ReportKind};
+use crate::health::{Event, Incident, Memory, Report, ReportKind, RoutedTo, seconds};
 use crate::notify::policy::{self, NotifierPolicy};
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
@@ -59,6 +60,27 @@ pub(super) struct Addressee {
     pub policy: NotifierPolicy,
 }
 
+impl Addressee {
+    /// Whether `report` goes there, and what holds it or leaves it out.
+    fn route_of(&self, report: &Report, age: Duration) -> (bool, String) {
+        let takes = |kind: &ReportKind| self.route.takes(&report.with_kind(kind.clone()));
+        let short = || "shorter than min_duration".to_owned();
+        match self.policy.delivery(&report.kind, &takes, age) {
+            policy::Delivery::None => (false, self.route.leaves_out(report).to_owned()),
+            policy::Delivery::AtOnce(_) => (true, String::new()),
+            policy::Delivery::HeldFor(span) => (true, format!("held for {} s", seconds(span))),
+            policy::Delivery::TakesBack {
+                instead: None,
+                otherwise: None,
+            } => (false, short()),
+            policy::Delivery::TakesBack { instead: None, .. } => {
+                (true, "only if it heard that it is down".to_owned())
+            }
+            policy::Delivery::TakesBack { .. } => (true, String::new()),
+        }
+    }
+}
+
 /// Puts reports into the outbox, in words.
 #[derive(Clone)]
 pub struct Outbox {
@@ -71,6 +93,7 @@ pub struct Outbox {
     pub(super) logger: Logger,
     pub(super) clock: Clock,
     pub(super) news: Arc<Notify>,
+    pub(super) events: mpsc::UnboundedSender<Event>,
 }
 
 impl Outbox {
@@ -169,7 +192,33 @@ impl Outbox {
                 }
             }
         };
+        self.note_routes(report, age);
         self.notifiers.iter().filter_map(row).collect()
+    }
+
+    /// Has it noted in the incident where `report` goes, when that is not simply everywhere and at once.
+    fn note_routes(&self, report: &Report, age: Duration) {
+        let (mut to, mut not_to) = (Vec::new(), Vec::new());
+        for addressee in &self.notifiers {
+            let (goes, why) = addressee.route_of(report, age);
+            let list = if goes { &mut to } else { &mut not_to };
+            list.push(RoutedTo {
+                notifier: addressee.name.clone(),
+                why,
+            });
+        }
+        if not_to.is_empty() && to.iter().all(|routed| routed.why.is_empty()) {
+            return;
+        }
+        // nobody listens any more: the watchdog has ended
+        let _ = self.events.send(Event::Routed {
+            check: report.incident.check.clone(),
+            incident: report.incident.id.clone(),
+            report: report.number,
+            kind: report.kind.clone(),
+            to,
+            not_to,
+        });
     }
 
     /// `report` in words, as JSON without secrets.

@@ -57,7 +57,7 @@ impl Watchdog {
 
     pub(super) fn decide(&mut self, event: Event) {
         let now = self.executor.clock.now();
-        let delivered = matches!(event, Event::Delivered { .. });
+        let delivered = matches!(event, Event::Delivered { .. } | Event::Routed { .. });
         let mut notes: Vec<Note> = Vec::new();
         let mut reports: Vec<Report> = Vec::new();
         let recorded = self.journal.as_ref().map(|_| event.clone());

@@ -51,6 +51,16 @@ impl Watchdog {
                 });
                 return;
             }
+            RequestAction::Test { notifier } => {
+                let tested = self.notification_queue.test(notifier);
+                tokio::spawn(async move {
+                    asked.answer(match tested.await {
+                        Ok(notifiers) => ControlReply::Tested { notifiers },
+                        Err(why) => ControlReply::error(ControlFault::Refused, why),
+                    });
+                });
+                return;
+            }
             RequestAction::Flush => {
                 self.write_passes();
                 let (persist_queue, store) = (self.persist_queue.clone(), self.store.clone());

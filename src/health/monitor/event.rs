@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::budget::Budget;
 use super::super::call_error::CallError;
 use super::super::check::Check;
-use super::super::incident::{CheckResult, Report, ReportKind};
+use super::super::incident::{CheckResult, Report, ReportKind, RoutedTo};
 use super::super::memory::Pause;
 use super::super::note::Note;
 use super::super::observation::Observation;
@@ -78,6 +78,15 @@ pub enum Event {
     Woken {
         process: ProcessName,
         ticket: Ticket,
+    },
+    /// Where [`Effect::Report`] goes, when that is not simply everywhere and at once.
+    Routed {
+        check: String,
+        incident: String,
+        report: u64,
+        kind: ReportKind,
+        to: Vec<RoutedTo>,
+        not_to: Vec<RoutedTo>,
     },
     /// [`Effect::Report`] was handed over, or could not be.
     Delivered {

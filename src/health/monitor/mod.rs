@@ -203,6 +203,22 @@ impl Monitor {
                 outcome,
                 result,
             } => self.resumed(now, &process, ticket, outcome, result, &mut effects),
+            Event::Routed {
+                check,
+                incident,
+                report,
+                kind,
+                to,
+                not_to,
+            } => {
+                let routed = IncidentEvent::Routed {
+                    report,
+                    kind,
+                    to,
+                    not_to,
+                };
+                self.delivered(now, &check, &incident, routed);
+            }
             Event::Delivered {
                 check,
                 incident,

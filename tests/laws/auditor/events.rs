@@ -148,6 +148,7 @@ impl Auditor {
             | Event::ClockSet { .. }
             | Event::ProgramEnded { .. }
             | Event::Judged { .. }
+            | Event::Routed { .. }
             | Event::Delivered { .. }
             | Event::Woken { .. } => {}
         }
