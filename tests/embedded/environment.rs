@@ -228,6 +228,22 @@ fn daemon_is_stopped_with_the_program_that_started_it() {
     assert!(!lives(daemon));
 }
 
+/// A script that does not `exec` its server ends at once when it is stopped; the server takes its time.
+#[test]
+fn server_behind_a_wrapper_ends_in_order() {
+    let stage = Stage::new();
+    let script = "(trap \"sleep 1.5; echo > ended; exit\" TERM; echo > up; while :; do sleep 0.05; done) & \
+                  trap \"exit 0\" TERM; wait";
+    stage.configure(&[QUICK, &unwatched("web", script, "")]);
+    let watchdog = stage.watch();
+    wait_until("it is up", LIMIT, || stage.dir().join("up").exists());
+    watchdog.signal(Signal::SIGTERM);
+    assert_eq!(watchdog.wait().status.code(), Some(0));
+    wait_until("it has ended in order", LIMIT, || {
+        stage.dir().join("ended").exists()
+    });
+}
+
 #[test]
 fn exit_of_a_running_program_is_logged_and_shown() {
     let stage = Stage::new();
