@@ -86,6 +86,32 @@ fn configuration_is_valid_or_all_diagnostics_are_printed() {
     }
 }
 
+/// What cannot be restarted, or started, is found when the file is checked, and not in the outage.
+#[test]
+fn config_check_refuses_what_can_never_be_restarted_or_started() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let check = "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n";
+    let program = "[[program]]\nname = \"app\"\ncommand = \"sleep 9\"\n";
+    for (text, says) in [
+        (format!("{check}restart = [\"dcoker/web\"]\n"), "docker/web"),
+        (
+            format!("{check}restart = [\"kubernetes/x\"]\n"),
+            "kubernetes",
+        ),
+        (format!("{check}restart = [\"web\"]\n"), "no supervisord"),
+        (
+            format!("{program}{check}restart = [\"app\"]\n"),
+            "program/app",
+        ),
+        (program.replace('9', "${env:X}"), "${env:X}"),
+    ] {
+        let file = write(dir.path(), &text);
+        let run = run(&["config", "check", &file]);
+        assert_eq!(run.code, Some(3), "{text}: {run:?}");
+        assert!(run.err.contains(says), "{text}: {run:?}");
+    }
+}
+
 #[test]
 fn config_check_warns_about_a_degraded_assertion_that_every_pass_fails() {
     let dir = tempfile::tempdir().expect("a directory");

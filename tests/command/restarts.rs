@@ -147,6 +147,11 @@ fn failed_start_is_retried_until_it_works() {
         said.contains("start: no such luck")
     });
     assert!(!stage.script.is_alive("web"));
+    // the subject says what is, and not that nothing was done
+    stage.watched.reported(
+        &watchdog,
+        &["web is down: stopped for a restart and does not start: "],
+    );
     stage.script.mend("fail-start");
     stage.watched.reported(&watchdog, &["web recovered"]);
     assert_eq!(stage.watched.lives(), 2);

@@ -85,6 +85,37 @@ fn hung_service_is_restarted_once_and_reported_in_one_thread() {
     }
 }
 
+/// The fails of an incident that is over do not count towards the next one.
+#[test]
+fn single_fail_after_a_recovery_opens_no_incident_with_fail_within() {
+    let stage = Stage::with(&[]);
+    let server = SmtpServer::start(&[]);
+    let mut probes = 0;
+    stage.site.answer("/shop", move || {
+        probes += 1;
+        match probes {
+            2 | 3 | 5 => says("500 Oh", ""),
+            _ => says("200 OK", "fine"),
+        }
+    });
+    let check = "[[check]]\nname = \"shop\"\nurl = \"URL/shop\"\nevery = \"200ms\"\ngrace = 0\n\
+                 fail_within = \"2/3\"\n";
+    stage.configure(&[check, &mail(&server)].concat());
+    let watchdog = stage.watch_file();
+    wait_until("it is watched on", LIMIT, || stage.site.count("/shop") > 12);
+    watchdog
+        .err
+        .wait("it recovered", |said| said.contains("passes again"));
+    watchdog.signal(Signal::SIGTERM);
+    let end = watchdog.wait();
+    assert_eq!(
+        end.err.matches("is down (incident").count(),
+        1,
+        "{}",
+        end.err
+    );
+}
+
 /// The original's words are for those who read its mails and lines already.
 #[test]
 fn a_restart_is_told_in_our_own_words_outside_the_drop_in() {
