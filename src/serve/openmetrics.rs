@@ -190,9 +190,19 @@ impl MetricFamily<'_> {
     /// One histogram, which began at `created`.
     pub fn buckets(&mut self, labels: &Labels<'_>, histogram: &Histogram, created: f64) {
         self.begin();
+        // most lines of a page are these, and they differ in their ends only
+        let mut start = format!("{}_bucket", self.name);
+        write_labels(&mut start, self.labels, labels);
+        match start.strip_suffix('}').map(str::len) {
+            Some(open) => start.replace_range(open.., ",le=\""),
+            None => start.push_str("{le=\""),
+        }
         for ((_, count), bound) in histogram.cumulative().zip(BUCKETS.iter()) {
-            let labels = [labels, &[("le", bound.as_str())]].concat();
-            self.line("_bucket", &labels, count as f64, None);
+            self.text.push_str(&start);
+            self.text.push_str(bound);
+            self.text.push_str("\"} ");
+            number(self.text, count as f64);
+            self.text.push('\n');
         }
         self.line("_sum", labels, histogram.sum(), None);
         self.line("_count", labels, histogram.count() as f64, None);
@@ -210,9 +220,7 @@ impl MetricFamily<'_> {
             }
             self.text.push_str(self.name);
             self.text.push_str("_created");
-            if !labels.is_empty() {
-                write_labels(self.text, self.labels, labels);
-            }
+            write_labels(self.text, self.labels, labels);
             self.text.push(' ');
             self.text.push_str(&self.created.1);
             self.text.push('\n');
@@ -228,9 +236,7 @@ impl MetricFamily<'_> {
     ) {
         self.text.push_str(self.name);
         self.text.push_str(suffix);
-        if !labels.is_empty() {
-            write_labels(self.text, self.labels, labels);
-        }
+        write_labels(self.text, self.labels, labels);
         self.text.push(' ');
         number(self.text, value);
         if let (Some(exemplar), MetricsFormat::OpenMetrics) = (exemplar, self.format) {

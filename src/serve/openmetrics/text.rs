@@ -28,22 +28,24 @@ pub static BUCKETS: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// The values of labels as they are written, each made once: a check's name stands in some sixty lines.
 #[derive(Debug, Default)]
-pub struct ShownLabels(HashMap<String, String, BuildHasherDefault<Fnv>>);
-
-/// Short texts hash faster so than with what guards against crowded buckets: names of checks are the operator's own.
-#[derive(Debug)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
+pub struct ShownLabels {
+    /// Where each value is in `texts`.
+    places: HashMap<String, usize, BuildHasherDefault<ShortTextHasher>>,
+    texts: Vec<String>,
 }
 
-impl Hasher for Fnv {
+/// Short texts hash faster so than with what guards against crowded buckets: names of checks are the operator's own.
+#[derive(Debug, Default)]
+struct ShortTextHasher(u64);
+
+impl Hasher for ShortTextHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        for piece in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..piece.len()].copy_from_slice(piece);
+            // an odd number with as many ones as zeros mixes each bit into those above it
+            let mixed = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.0 = mixed ^ (mixed >> 32);
         }
     }
 
@@ -55,21 +57,26 @@ impl Hasher for Fnv {
 impl ShownLabels {
     /// `value` masked, made visible and escaped.
     fn of(&mut self, value: &str) -> &str {
-        if !self.0.contains_key(value) {
-            let mut shown = String::with_capacity(value.len());
-            // not in the document as a whole: its grammar knows no escape for what hides
-            escape(
-                &mut shown,
-                &unhidden(secret::mask(value).into_owned()),
-                true,
-            );
-            self.0.insert(value.to_owned(), shown);
-        }
-        self.0.get(value).map_or("", String::as_str)
+        let place = match self.places.get(value) {
+            Some(place) => *place,
+            None => {
+                let mut shown = String::with_capacity(value.len());
+                // not in the document as a whole: its grammar knows no escape for what hides
+                let visible = unhidden(secret::mask(value).into_owned());
+                escape(&mut shown, &visible, true);
+                self.places.insert(value.to_owned(), self.texts.len());
+                self.texts.push(shown);
+                self.texts.len() - 1
+            }
+        };
+        &self.texts[place]
     }
 }
 
 pub fn write_labels(out: &mut String, shown: &mut ShownLabels, labels: &Labels<'_>) {
+    if labels.is_empty() {
+        return;
+    }
     for (at, (label, value)) in labels.iter().enumerate() {
         out.push(if at == 0 { '{' } else { ',' });
         out.push_str(label);
