@@ -40,7 +40,7 @@ survival: provision
 		SURVIVAL_PROGRAMS=$${SURVIVAL_PROGRAMS:-200} SURVIVAL_MODES=$${SURVIVAL_MODES:-2000} \
 		cargo test --release --test survival -- --nocapture
 
-# What it costs, beside peers. Nothing else should run meanwhile.
+# What it costs, beside peers that are installed (curl, check_http, monit). Nothing else should run meanwhile.
 bench:
 	cargo bench --bench ratios
 

@@ -10,6 +10,7 @@ mod judge;
 mod list;
 mod meter;
 mod process;
+mod watch;
 
 use meter::Table;
 
@@ -24,4 +25,5 @@ fn main() {
     list::measure(&mut table);
     handshake::measure(&mut table);
     process::measure(&mut table);
+    watch::measure(&mut table);
 }

@@ -23,7 +23,7 @@ pub fn each(times: u32, mut work: impl FnMut()) -> Duration {
     (cpu() - begun) / times
 }
 
-fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
+pub fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
     values.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
     values[values.len() / 2]
 }
@@ -63,6 +63,17 @@ impl Table {
         let (ours, peers): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
         let (ours, peers) = (median(ours), median(peers));
         println!("| {what} | {ours:.3?} | {peers:.3?} ({whose}) | {ratio:.2} |");
+    }
+
+    /// A row of figures that were taken elsewhere.
+    pub fn figures(&mut self, what: &str, unit: &str, ours: f64, peers: Option<(f64, &str)>) {
+        match peers {
+            Some((peers, whose)) => println!(
+                "| {what} | {ours:.1} {unit} | {peers:.1} {unit} ({whose}) | {:.2} |",
+                ours / peers
+            ),
+            None => println!("| {what} | {ours:.1} {unit} | | |"),
+        }
     }
 
     /// A row that says why it cannot be measured here.
