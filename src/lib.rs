@@ -29,6 +29,7 @@ pub mod blocking;
 pub mod clock;
 pub mod escape;
 pub mod exec;
+pub mod fleet;
 pub mod health;
 pub mod net;
 pub mod safe_path;

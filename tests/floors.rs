@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each top-level module. One that is missing here fails the test: give it a floor.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("health", 1),
     ("blocking", 1),
     ("clock", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("secret", 1),
     ("terminal", 1),
     ("tick", 1),
+    ("fleet", 2),
     ("notify", 2),
     ("probe", 2),
     ("serve", 2),
@@ -116,7 +117,15 @@ fn floor(room: &str) -> u8 {
 }
 
 /// Adapters, whose specs the configuration builds.
-const ADAPTERS: [&str; 6] = ["action", "notify", "probe", "serve", "store", "supervisor"];
+const ADAPTERS: [&str; 7] = [
+    "action",
+    "fleet",
+    "notify",
+    "probe",
+    "serve",
+    "store",
+    "supervisor",
+];
 
 /// The paths below `crate::` that a text names, such as `probe::http::spec::HttpSpec`.
 fn paths(text: &str) -> Vec<String> {

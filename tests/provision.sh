@@ -31,6 +31,7 @@ need podman podman
 need haproxy haproxy
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager
+need etcd etcd-server
 need nc netcat-openbsd
 need chromium chromium
 need chromedriver chromium-driver

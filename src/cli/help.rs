@@ -21,7 +21,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "Step in",
         &[
             "pause", "silence", "resume", "restart", "reset", "start", "stop", "beat", "reload",
-            "notify", "health",
+            "notify", "health", "fleet",
         ],
     ),
     ("Set it up", &["config", "generate"]),

@@ -113,6 +113,7 @@ fn run_command(command: CliCommand) -> Exit {
         CliCommand::Reset(args) => control::reset(&args, &env),
         CliCommand::Reload(place) => control::reload(&place, &env),
         CliCommand::Notify(command) => control::notify(&command, &env),
+        CliCommand::Fleet(command) => control::fleet::run(&command, &env),
         CliCommand::Health(HealthCommand::Set(args)) => control::set_health(&args, &env),
         CliCommand::Monitor(args) => monitor::run(&args),
         CliCommand::Simulate(args) => simulate::run(&args, &env),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::capture::read_capture;
 use super::diagnostics::Diagnostic;
 use super::expectation::read_expectation;
+use super::fleet::read_fleet_of_check;
 use super::http::read_warmup;
 use super::ladder::read_ladder;
 use super::policy::read_policy;
@@ -121,6 +122,7 @@ fn read_keys<'a>(
     };
     CheckDraft {
         check,
+        fleet: read_fleet_of_check(table),
         name: None,
         requires,
         targets: targets.into_iter().chain(wider).collect(),

@@ -8,6 +8,7 @@ mod diagnostics;
 pub mod duration;
 pub mod escape;
 mod expectation;
+mod fleet;
 mod http;
 mod include;
 mod interpolate;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::diagnostics::Diagnostic;
+use super::fleet::FleetOfCheck;
 use super::settings::CheckSettings;
 use super::value::TomlValue;
 use crate::health::Target;
@@ -16,6 +17,8 @@ pub struct CheckDraft<'a> {
     pub requires: Vec<Required<'a>>,
     /// What it restarts, with the places.
     pub targets: Vec<(Target, TomlValue<'a>)>,
+    /// What it says of its fleet.
+    pub fleet: FleetOfCheck<'a>,
 }
 
 /// A name that a check requires.

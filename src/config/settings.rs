@@ -9,7 +9,8 @@ pub use super::program::OnExit;
 use super::notify::NotifySettings;
 use super::supervisor::SupervisorSettings;
 use crate::action::spec::{CaptureSpec, RungCommand};
-use crate::health::{Budget, Expectation, Policy, Signal, Target};
+use crate::fleet::spec::FleetSpec;
+use crate::health::{Budget, Expectation, FleetPolicy, Policy, Signal, Target};
 use crate::probe::http::spec::HttpSpec;
 use crate::probe::spec::ProbeSpec;
 use crate::serve::spec::ServeSpec;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub notify: NotifySettings,
     /// When restarts or reports are held back.
     pub maintenance: Vec<MaintenanceSpec>,
+    /// Where restarts are agreed on with other hosts.
+    pub fleet: Option<FleetSpec>,
     /// What is served where.
     pub serve: ServeSpec,
 }
@@ -68,6 +71,7 @@ impl Default for Settings {
             supervisor: SupervisorSettings::default(),
             notify: NotifySettings::default(),
             maintenance: Vec::new(),
+            fleet: None,
             serve: ServeSpec::default(),
         }
     }
@@ -100,6 +104,8 @@ pub struct CheckSettings {
     pub capture: Option<CaptureSpec>,
     /// What the program is asked once after each start.
     pub warmup: Option<Box<HttpSpec>>,
+    /// Its restarts are agreed on with other hosts.
+    pub fleet: Option<FleetPolicy>,
 }
 
 /// What is done at one attempt.
@@ -152,6 +158,7 @@ impl CheckSettings {
             dry_run: false,
             capture: Some(CaptureSpec::default()),
             warmup: None,
+            fleet: None,
         }
     }
 

@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::checks::{CheckContext, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
+use super::fleet::read_fleet;
 use super::include;
 use super::keys;
 use super::maintenance::read_maintenance;
@@ -87,6 +88,7 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
     let defaults = defaults(table, context);
     read.notify = read_notify(table);
     read.maintenance = read_maintenance(table);
+    let fleet = read_fleet(table);
     read.serve = read_serve(table);
     read.programs = read_programs(table);
     read.on_exit = read_embedded(table);
@@ -104,6 +106,14 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
         .collect();
     resolve(&mut drafts);
     check_targets(&drafts, &read.programs, &read.supervisor);
+    for draft in &mut drafts {
+        let name = draft.name.as_ref();
+        let policy = fleet
+            .as_ref()
+            .and_then(|fleet| fleet.policy(&draft.check, name, &draft.fleet));
+        draft.check.fleet = policy;
+    }
+    read.fleet = fleet.map(|fleet| fleet.spec);
     read.checks = drafts.into_iter().map(|draft| draft.check).collect();
     table.finish();
     read
@@ -143,7 +153,7 @@ fn defaults_of<'a>(table: &TomlTable<'a>) -> TomlTable<'a> {
 }
 
 /// `"60%"` or 0.6: more than nothing, at most all.
-fn share(value: &TomlValue<'_>) -> Option<f64> {
+pub fn share(value: &TomlValue<'_>) -> Option<f64> {
     let example = "for example: \"60%\" or 0.6, or false to switch it off";
     let share = match value.found {
         DeValue::String(text) => {

@@ -84,6 +84,9 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
         | Decision::Held(_)
         | Decision::NotRunningYet { .. }
         | Decision::ResumeHeld { .. }
+        | Decision::ActsWithoutSlot { .. }
+        | Decision::SlotLost { .. }
+        | Decision::SlotNotReleased { .. }
         | Decision::Refused(_) => (ODD, plain()),
         Decision::Replaced { .. }
         | Decision::Rearmed
@@ -99,6 +102,9 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
         | Decision::Resuming { .. }
         | Decision::NotOurs { .. }
         | Decision::Finished { .. }
+        | Decision::SlotAsked { .. }
+        | Decision::SlotGranted { .. }
+        | Decision::SlotReleased { .. }
         | Decision::RestartRequested => (NEWS, plain()),
     })
 }

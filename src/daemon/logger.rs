@@ -247,6 +247,9 @@ fn log(note: &Note, is_news: bool) {
         | Decision::Resuming { .. }
         | Decision::Finished { .. }
         | Decision::NotOurs { .. }
+        | Decision::SlotAsked { .. }
+        | Decision::SlotGranted { .. }
+        | Decision::SlotReleased { .. }
         | Decision::RestartRequested => tracing::info!(check, "{text}"),
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
@@ -257,6 +260,9 @@ fn log(note: &Note, is_news: bool) {
         | Decision::NotRunningYet { .. }
         | Decision::ResumeHeld { .. }
         | Decision::Opened { .. }
+        | Decision::ActsWithoutSlot { .. }
+        | Decision::SlotLost { .. }
+        | Decision::SlotNotReleased { .. }
         | Decision::Refused(_)
         | Decision::ManualRestart { .. }
         | Decision::Acting { .. } => tracing::warn!(check, "{text}"),

@@ -7,6 +7,7 @@ mod console;
 mod console_text;
 pub mod control;
 mod executor;
+pub mod fleet;
 pub mod journal;
 pub mod judging;
 mod logger;

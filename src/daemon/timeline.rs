@@ -190,6 +190,13 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         | Decision::Resuming { .. }
         | Decision::NotOurs { .. }
         | Decision::Finished { .. } => Some(line(at, 4, LineKind::Decision, said())),
+        Decision::SlotAsked { .. }
+        | Decision::SlotGranted { .. }
+        | Decision::ActsWithoutSlot { .. } => Some(line(at, 3, LineKind::Decision, said())),
+        Decision::SlotReleased { .. } => Some(line(at, 8, LineKind::Decision, said())),
+        Decision::SlotLost { .. } | Decision::SlotNotReleased { .. } => {
+            Some(line(at, 8, LineKind::Held, said()))
+        }
         Decision::NotRunningYet { .. } | Decision::ResumeHeld { .. } => {
             Some(line(at, 7, LineKind::Held, said()))
         }

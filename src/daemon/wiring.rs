@@ -9,6 +9,7 @@ use crate::action::{CaptureSpec, RungCommand};
 use crate::clock::WallClock;
 use crate::config::settings::{CheckSettings, OnExit, RungSpec, Settings};
 use crate::exec::template;
+use crate::fleet::spec::FleetSpec;
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Rung, Selection, Target, WarmUp};
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
@@ -85,6 +86,7 @@ pub struct Parts {
     pub due: Vec<CheckPeriod>,
     pub maintenance: Vec<MaintenanceSpec>,
     pub ping: Option<PingSpec>,
+    pub fleet: Option<FleetSpec>,
     pub serve: serve::ServeSetup,
 }
 
@@ -165,6 +167,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             .collect(),
         maintenance: settings.maintenance.clone(),
         ping: settings.notify.ping.clone(),
+        fleet: settings.fleet.clone(),
         serve: serve::ServeSetup::new(serve_spec(settings))?,
         checks,
     })
@@ -250,6 +253,7 @@ fn define(
         capture: check.capture.is_some(),
         warmup: None,
         heartbeat: None,
+        fleet: check.fleet.clone(),
     }
 }
 

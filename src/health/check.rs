@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::Attempt;
 use super::call_error::CallError;
 use super::expectation::Expectation;
+use super::fleet::FleetPolicy;
 use super::gate::Gate;
 use super::histogram::Histogram;
 use super::incident::{CheckResult, Incident};
@@ -62,6 +63,9 @@ pub struct Check {
     /// It is not probed, but sends a heartbeat at least so often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Duration>,
+    /// Its restarts are agreed on with other hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetPolicy>,
 }
 
 impl Check {

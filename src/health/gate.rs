@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fleet::FleetHold;
+
 /// Why an action that is due is held back. The first that applies is reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +43,18 @@ pub enum Gate {
     SameProcess { check: String },
     /// The restart of its process is unfinished and is tried again by itself.
     Unfinished { process: String },
+    /// The hosts of its group do not let it restart yet.
+    Fleet { group: String, why: FleetHold },
+}
+
+impl Gate {
+    /// Whether it is the same reason, in whatever detail: it is noted once for as long as it is.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Fleet { why, .. }, Self::Fleet { why: other, .. }) => why.is_like(other),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
 }
 
 impl fmt::Display for Gate {
@@ -91,6 +105,9 @@ impl fmt::Display for Gate {
                     f,
                     "the restart of {process} is unfinished and is tried again by itself"
                 )
+            }
+            Self::Fleet { group, why } => {
+                write!(f, "it waits for its fleet (group {group}): {why}")
             }
         }
     }

@@ -14,6 +14,7 @@ mod check;
 mod codes;
 mod exit;
 mod expectation;
+mod fleet;
 mod gate;
 pub mod glob;
 mod grpc;
@@ -53,6 +54,7 @@ pub use call_error::CallError;
 pub use check::{Check, CheckCounts};
 pub use codes::StatusSet;
 pub use expectation::{BodyNeeds, Expectation, VerdictRule};
+pub use fleet::{FleetHold, FleetPolicy, SlotAnswer, SlotHolder, SlotRefusal, Unreachable};
 pub use gate::Gate;
 pub use grpc::GrpcAnswer;
 pub use heartbeat::{Heartbeat, Heartbeats};
@@ -74,8 +76,8 @@ pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
-    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, PendingView,
-    ProbeFacts, RollingView, Snapshot, Spending, StreakView, Totals,
+    ActivityView, CheckResultView, CheckView, FleetView, HeartbeatView, IncidentView, PauseView,
+    PendingView, ProbeFacts, RollingView, SlotState, Snapshot, Spending, StreakView, Totals,
 };
 pub use step::{ActionStep, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;

@@ -124,6 +124,18 @@ pub enum Decision {
     Recovered { down: Duration },
     /// It was taken out of the configuration while it was down.
     CheckRemoved,
+    /// The hosts of its group are asked for a slot.
+    SlotAsked { group: String },
+    /// There is one.
+    SlotGranted { group: String },
+    /// Nobody could be asked, and it is restarted without one.
+    ActsWithoutSlot { group: String, why: String },
+    /// Its slot is not its own any more. A restart under way goes on.
+    SlotLost { group: String, why: String },
+    /// Its slot is given back.
+    SlotReleased { group: String },
+    /// That could not be done: the slot ends with its lease.
+    SlotNotReleased { group: String, why: String },
     /// People are notified.
     #[serde(alias = "telling")]
     Reporting { report: u64, kind: ReportKind },
@@ -345,6 +357,20 @@ impl fmt::Display for Decision {
             Self::CheckRemoved => {
                 f.write_str("was taken out of the configuration while it was down")
             }
+            Self::SlotAsked { group } => write!(f, "asking for a slot of group {group}"),
+            Self::SlotGranted { group } => write!(f, "has a slot of group {group}"),
+            Self::ActsWithoutSlot { group, why } => write!(
+                f,
+                "restarting without a slot of group {group}, which cannot be asked: {why}"
+            ),
+            Self::SlotLost { group, why } => {
+                write!(f, "has lost its slot of group {group}: {why}")
+            }
+            Self::SlotReleased { group } => write!(f, "gives back its slot of group {group}"),
+            Self::SlotNotReleased { group, why } => write!(
+                f,
+                "could not give back its slot of group {group}, which ends with its lease: {why}"
+            ),
             Self::Reporting { kind, .. } => write!(f, "reporting: {}", kind.as_str()),
             Self::Paused { reason, .. } if reason.is_empty() => f.write_str("paused"),
             Self::Paused { reason, .. } => write!(f, "paused: {reason}"),

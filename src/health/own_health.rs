@@ -264,6 +264,7 @@ mod tests {
             warmup: None,
             ladder: Vec::new(),
             heartbeat: None,
+            fleet: None,
         }
     }
 

@@ -71,6 +71,9 @@ pub struct CheckView {
     pub incident: Option<IncidentView>,
     /// What held back the last action that was due.
     pub held: Option<String>,
+    /// What it has of its fleet, while it waits for a slot or holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetView>,
     /// So long fails are not counted yet.
     pub grace_left: Option<f64>,
     /// When the last action ended.
@@ -116,6 +119,28 @@ pub struct CheckView {
     pub counts: CheckCounts,
     /// The last results, newest last; empty in a snapshot without samples.
     pub samples: Vec<CheckResultView>,
+}
+
+/// What a check has of its fleet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FleetView {
+    pub group: String,
+    pub state: SlotState,
+    /// Since when it waits, or began to.
+    #[serde(with = "rfc3339")]
+    pub since: Moment,
+}
+
+/// Whether it has a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotState {
+    /// It asks for one.
+    Waiting,
+    /// It has one.
+    Held,
+    /// It restarts without: nobody could be asked, or the slot was lost.
+    Without,
 }
 
 /// One probe.

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use rustls::client::WantsClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tokio_rustls::TlsConnector;
 
@@ -36,6 +36,17 @@ pub fn trusting_nobody() -> ConfigBuilder<ClientConfig, WantsClientCert> {
 /// # Errors
 /// Says what cannot be read or used.
 pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
+    identified(cacert, None)
+}
+
+/// The same, with the certificate and the key of `own`, which may be one file.
+///
+/// # Errors
+/// Says what cannot be read or used.
+pub fn identified(
+    cacert: Option<&Path>,
+    own: Option<(&Path, &Path)>,
+) -> Result<ClientConfig, String> {
     let roots = match cacert {
         None => roots::system()
             .map_err(|error| format!("cannot load the system's certificates: {error}"))?,
@@ -50,9 +61,18 @@ pub fn trusting(cacert: Option<&Path>) -> Result<ClientConfig, String> {
             roots
         }
     };
-    Ok(versions()
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    let config = versions().with_root_certificates(roots);
+    let Some((cert, key)) = own else {
+        return Ok(config.with_no_client_auth());
+    };
+    let invalid = |path: &Path, why: &dyn std::fmt::Display| format!("cannot use {path:?}: {why}");
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(|found| found.collect::<Result<Vec<_>, _>>())
+        .map_err(|error| invalid(cert, &error))?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| invalid(key, &error))?;
+    config
+        .with_client_auth_cert(chain, secret)
+        .map_err(|error| invalid(cert, &error))
 }
 
 /// TLS over `connection` with `host`, a name or an address as it stands in a URL.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::health::{
-    ActionStep, DownState, Gate, Incident, IncidentEvent, Moment, ProcessState, Report, ReportKind,
-    Skip,
+    ActionStep, DownState, FleetHold, Gate, Incident, IncidentEvent, Moment, ProcessState, Report,
+    ReportKind, Skip, SlotRefusal,
 };
 
 use super::message::RenderContext;
@@ -100,6 +100,19 @@ fn advice_when_held(gate: &Gate, check: &str) -> String {
         Gate::GaveUp | Gate::OverallBudget => {
             format!("mend the cause, then: httpok reset {check}")
         }
+        Gate::Fleet {
+            why: FleetHold::Refused(SlotRefusal::Taken { .. }),
+            ..
+        } => "nothing yet; see who holds the slots with: httpok fleet status".to_owned(),
+        Gate::Fleet {
+            why: FleetHold::Refused(SlotRefusal::Panic { .. }),
+            ..
+        } => format!(
+            "look for what the hosts have in common; to restart it manually: httpok restart {check}"
+        ),
+        Gate::Fleet { .. } => format!(
+            "see how the fleet is: httpok fleet status; to restart it manually: httpok restart {check}"
+        ),
         Gate::NotActedOn { .. } => {
             format!("see to it; to restart it manually: httpok restart {check}")
         }

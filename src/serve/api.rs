@@ -96,6 +96,12 @@ pub async fn answer(
             "without api_keys a heartbeat needs the heartbeat_token of its check, or comes over the control socket",
         ),
         Api::SetHealth => act(app, settings, "health", None, body).await,
+        // reading needs no key of those that change
+        Api::Fleet => {
+            let request = json!({ "version": VERSION, "ask": "fleet_status" });
+            change(app, request.to_string().into_bytes()).await
+        }
+        Api::FreeSlots => act(app, settings, "fleet_release", None, body).await,
         Api::Reload => act(app, settings, "reload", None, body).await,
         Api::Act { check, action } => match action.as_str() {
             known if ACTIONS.contains(&known) => {

@@ -8,7 +8,7 @@ use super::openmetrics::{Exemplar, Exposition, MetricFamilyName, MetricsFormat};
 use super::probes::{self, ProbeSample};
 use super::reply::Reply;
 use super::view::View;
-use crate::health::{CheckView, Limits, Moment, Monitor, Status, Verdict};
+use crate::health::{CheckView, Limits, Moment, Monitor, SlotState, Status, Verdict};
 
 /// All metrics.
 pub fn answer(view: &View, format: MetricsFormat) -> Reply {
@@ -105,6 +105,24 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
     );
     for check in checks {
         family.sample(&[("check", &check.name)], flag(check.silence.is_some()));
+    }
+    let mut family = page.gauge(
+        "httpok_check_fleet_waiting",
+        "Whether the check waits for a slot of its fleet.",
+    );
+    let stands = |check: &CheckView, state| {
+        let fleet = check.fleet.as_ref();
+        flag(fleet.is_some_and(|fleet| fleet.state == state))
+    };
+    for check in checks {
+        family.sample(&[("check", &check.name)], stands(check, SlotState::Waiting));
+    }
+    let mut family = page.gauge(
+        "httpok_check_fleet_slot",
+        "Whether the check holds a slot of its fleet.",
+    );
+    for check in checks {
+        family.sample(&[("check", &check.name)], stands(check, SlotState::Held));
     }
     let mut family = page.gauge(
         "httpok_check_gave_up",

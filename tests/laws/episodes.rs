@@ -41,7 +41,7 @@ pub fn passes(monitor: &mut Monitor, now: Moment, check: &str) -> Vec<Effect> {
     monitor.handle(now, well(check, ticket))
 }
 
-fn well(check: &str, ticket: Ticket) -> Event {
+pub fn well(check: &str, ticket: Ticket) -> Event {
     Event::Observed {
         check: check.to_owned(),
         ticket,

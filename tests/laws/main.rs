@@ -5,6 +5,8 @@
 
 mod auditor;
 mod episodes;
+mod fleet;
+mod fleet_model;
 mod grace;
 mod heartbeats;
 mod holds;
@@ -31,7 +33,7 @@ proptest! {
         ..ProptestConfig::with_cases(cases())
     })]
 
-    /// Laws 1 to 7, 11 to 15 and 17 to 19: the auditor looks at every effect; in the end everything comes to rest.
+    /// Laws 1 to 7, 11 to 15 and 17 to 20: the auditors look at every effect; in the end everything comes to rest.
     #[test]
     fn laws_hold_in_every_world(mut world in worlds(), ops in ops()) {
         for op in &ops {
@@ -39,6 +41,7 @@ proptest! {
         }
         world.finish();
         prop_assert!(world.monitor.is_at_rest(), "did not come to rest");
+        world.fleet.nothing_is_kept(world.now, &world.monitor);
     }
 
     /// Law 8: the drop-in preset acts exactly when this tick's verdict is fail.

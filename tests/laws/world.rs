@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use httpok::health::{
     ActionStep, Backend, Backoff, Budget, CallError, Capture, Check, CheckTick, Counted, Decision,
-    Effect, Event, Expectation, Fails, IntentId, Limits, MaintenanceWindow, Moment, Monitor,
-    NotifyMode, Observation, Outcome, Pause, PendingRestart, Phase, Plan, PlanAction, Policy,
-    Process, ProcessName, ProcessState, Reason, Remedy, ResumeResult, Rung, Scope, Selection, Skip,
-    StatusLine, Step, Target, Trouble, Verdict, WarmUp,
+    Effect, Event, Expectation, Fails, FleetPolicy, IntentId, Limits, MaintenanceWindow, Moment,
+    Monitor, NotifyMode, Observation, Outcome, Pause, PendingRestart, Phase, Plan, PlanAction,
+    Policy, Process, ProcessName, ProcessState, Reason, Remedy, ResumeResult, Rung, Scope,
+    Selection, Skip, StatusLine, Step, Target, Trouble, Unreachable, Verdict, WarmUp,
 };
 use proptest::prelude::*;
 
 use super::auditor::Auditor;
+use super::fleet::{FleetAuditor, slot_answer};
 
 /// A program of supervisord, a container, and a group of three.
 pub const PROCESSES: usize = 5;
@@ -46,6 +47,8 @@ pub enum Op {
     Elsewhere(usize, bool),
     /// A process crashes and is being started anew, or waits for that.
     Crashes(usize, bool),
+    /// The lease of a check's slot could not be renewed.
+    LoseLease(usize),
     Shutdown,
 }
 
@@ -69,6 +72,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0..PROCESSES).prop_map(Op::StopsLate),
         1 => (0..PROCESSES, any::<bool>()).prop_map(|(process, up)| Op::Elsewhere(process, up)),
         1 => (0..PROCESSES, any::<bool>()).prop_map(|(process, waits)| Op::Crashes(process, waits)),
+        1 => (0_usize..4).prop_map(Op::LoseLease),
         1 => Just(Op::Shutdown),
     ]
 }
@@ -91,6 +95,7 @@ pub struct World {
     /// The stops that earlier runs had asked for and that are not performed: until when, once it was found running.
     stops: [Option<Option<Moment>>; PROCESSES],
     auditor: Auditor,
+    pub fleet: FleetAuditor,
 }
 
 impl std::fmt::Debug for World {
@@ -141,21 +146,20 @@ pub fn worlds() -> impl Strategy<Value = World> {
         let count = shapes.len();
         let heartbeats = prop::collection::vec(prop::option::weighted(0.25, 1_u64..60), count);
         let ladder = prop::option::weighted(0.4, prop::collection::vec(rung(), 1..5));
-        (
-            Just(shapes),
-            heartbeats,
-            prop::collection::vec(ladder, count),
-        )
+        let ladders = prop::collection::vec(ladder, count);
+        let fleets = prop::collection::vec(prop::option::weighted(0.4, fleet()), count);
+        (Just(shapes), heartbeats, ladders, fleets)
     });
     (any::<u64>(), limits, checks).prop_map(|(seed, limits, shapes)| {
-        let (shapes, heartbeats, ladders) = shapes;
+        let (shapes, heartbeats, ladders, fleets) = shapes;
         let checks = shapes
             .into_iter()
-            .zip(heartbeats.into_iter().zip(ladders))
+            .zip(heartbeats.into_iter().zip(ladders).zip(fleets))
             .enumerate()
-            .map(|(index, (shape, (heartbeat, ladder)))| {
+            .map(|(index, (shape, ((heartbeat, ladder), fleet)))| {
                 let mut check = check(index, shape);
                 check.ladder = ladder.unwrap_or_default();
+                check.fleet = fleet;
                 if let Some(every) = heartbeat {
                     check.heartbeat = Some(Duration::from_secs(every));
                     check.warmup = None;
@@ -201,6 +205,7 @@ pub fn check(
             timeout: Duration::from_secs(timeout),
         }),
         heartbeat: None,
+        fleet: None,
     }
 }
 
@@ -227,6 +232,18 @@ fn budget() -> impl Strategy<Value = Budget> {
     (0_u32..4, 1_u64..60).prop_map(|(count, window)| Budget {
         count,
         window: Duration::from_secs(window),
+    })
+}
+
+fn fleet() -> impl Strategy<Value = FleetPolicy> {
+    (1_u64..60, any::<bool>()).prop_map(|(wait, acts)| FleetPolicy {
+        group: "shop".into(),
+        slots: 1,
+        wait: Duration::from_secs(wait),
+        unreachable: match acts {
+            true => Unreachable::Act,
+            false => Unreachable::Hold,
+        },
     })
 }
 
@@ -271,6 +288,7 @@ impl World {
         Self {
             monitor: Monitor::new(limits.clone(), seed, checks.clone()),
             auditor: Auditor::new(&checks, &limits),
+            fleet: FleetAuditor::default(),
             initial: checks.clone(),
             checks,
             limits,
@@ -296,6 +314,7 @@ impl World {
             check.warmup = None;
             check.heartbeat = None;
             check.ladder.clear();
+            check.fleet = None;
         }
         *self = Self::new(self.seed, Limits::default(), checks);
     }
@@ -409,6 +428,16 @@ impl World {
                     });
                 }
             }
+            Op::LoseLease(check) => {
+                let check = name(check);
+                if let Some(reservation) = self.fleet.reservation(&check) {
+                    self.feed(Event::LeaseLost {
+                        check,
+                        reservation,
+                        why: "it has expired".to_owned(),
+                    });
+                }
+            }
             Op::Shutdown => self.feed(Event::Shutdown),
         }
     }
@@ -430,6 +459,7 @@ impl World {
         let effects = self.monitor.handle(self.now, event.clone());
         self.auditor
             .witness(self.now, &event, &effects, &before, &self.monitor);
+        self.fleet.witness(&event, &effects, &self.monitor);
         if let (Event::Observed { .. }, [Effect::Note(note), rest @ ..]) =
             (&event, effects.as_slice())
             && let Decision::Judged {
@@ -491,6 +521,30 @@ impl World {
                     seen: Box::new(observation(how)),
                 }
             }
+            Effect::Reserve {
+                check,
+                ticket,
+                after,
+                ..
+            } => {
+                self.now = self.now + after;
+                Event::Reserved {
+                    check,
+                    ticket,
+                    answer: slot_answer(how),
+                }
+            }
+            Effect::Release {
+                check,
+                reservation,
+                group,
+                ..
+            } => Event::Released {
+                check,
+                reservation,
+                group,
+                failure: (how % 3 == 1).then(|| "no".to_owned()),
+            },
             Effect::Act { ticket, plan } => {
                 let (outcome, pending) = self.act(&plan, how);
                 Event::Acted {

@@ -205,6 +205,14 @@ pub const NOTIFY_TEST: &[Example] = &[
     ),
 ];
 
+pub const FLEET_STATUS: &[Example] = &[(
+    "Who restarts just now, and who waits",
+    "httpok fleet status",
+)];
+
+pub const FLEET_RELEASE: &[Example] =
+    &[("The host is gone for good", "httpok fleet release web-7")];
+
 pub const NOTIFY_DROP: &[Example] = &[("Nobody needs to know any more", "httpok notify drop mail")];
 
 pub const SIMULATE: &[Example] = &[
@@ -280,6 +288,8 @@ pub fn of_command(name: &str) -> &'static [Example] {
         "httpok-notify-send" => NOTIFY_SEND,
         "httpok-notify-test" => NOTIFY_TEST,
         "httpok-notify-drop" => NOTIFY_DROP,
+        "httpok-fleet-status" => FLEET_STATUS,
+        "httpok-fleet-release" => FLEET_RELEASE,
         "httpok-beat" => BEAT,
         "httpok-events" => EVENTS,
         "httpok-health-set" => HEALTH_SET,

@@ -5,6 +5,7 @@ mod ask;
 mod check;
 mod control;
 mod examples;
+mod fleet;
 mod run;
 mod watch;
 
@@ -21,13 +22,14 @@ pub use control::{
     SimulateArgs, StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
+pub use fleet::FleetCommand;
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
 /// The words that make a command line one of these; any other is the original's.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "check", "watch", "run", "sample", "status", "explain", "events", "pause", "silence", "resume",
-    "restart", "start", "stop", "beat", "reset", "reload", "notify", "health", "monitor",
+    "restart", "start", "stop", "beat", "reset", "reload", "notify", "health", "fleet", "monitor",
     "simulate", "config", "generate", "help",
 ];
 
@@ -222,6 +224,10 @@ pub enum CliCommand {
     /// Say how the watchdog itself is
     #[command(subcommand, arg_required_else_help = true)]
     Health(HealthCommand),
+
+    /// Work with the hosts that agree on restarts
+    #[command(subcommand, arg_required_else_help = true)]
+    Fleet(FleetCommand),
 
     /// Ask a monitor that speaks zc.monitor's line protocol
     ///

@@ -263,6 +263,8 @@ pub fn reply_text(answer: &ControlReply) -> String {
         | ControlReply::Reloaded { .. }
         | ControlReply::Moved { .. }
         | ControlReply::Tested { .. }
+        | ControlReply::Fleet { .. }
+        | ControlReply::Freed { .. }
         | ControlReply::Health { .. }
         | ControlReply::Remembered { .. }
         | ControlReply::Flushed => "an answer to something else".to_owned(),

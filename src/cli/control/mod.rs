@@ -4,6 +4,7 @@
 pub mod beat;
 mod confirm;
 pub mod find;
+pub mod fleet;
 mod notify_test;
 mod programs;
 mod screen;

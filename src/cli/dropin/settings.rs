@@ -116,6 +116,7 @@ impl DropIn {
             ladder: Vec::new(),
             start_stopped: self.start_stopped,
             requires: Vec::new(),
+            fleet: None,
             dry_run: self.dry_run,
             capture: Some(match self.coredir.clone() {
                 Some(cores) => CaptureSpec {

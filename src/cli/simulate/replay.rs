@@ -11,7 +11,7 @@ use super::trace::RecordedLine;
 use crate::daemon::journal::{JournalEntry, JournalStart};
 use crate::health::{
     ActionStep, Decision, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan,
-    ProcessName, ProcessState, ResumeResult, StatusLine, Step, Ticket,
+    ProcessName, ProcessState, ResumeResult, SlotAnswer, StatusLine, Step, Ticket,
 };
 
 /// How long a restart takes that was not recorded.
@@ -27,6 +27,8 @@ pub fn run(setup: &SimulatedConfig, lines: Vec<RecordedLine>, printer: &mut Trac
         warming: BTreeMap::new(),
         resuming: BTreeMap::new(),
         waking: BTreeMap::new(),
+        reserving: BTreeMap::new(),
+        reservations: BTreeMap::new(),
         unresumed: Vec::new(),
         unwarmed: Vec::new(),
         invented: VecDeque::new(),
@@ -60,6 +62,9 @@ struct Replay<'a> {
     /// The tries to finish a restart, and the timers, that wait for an answer of the record.
     resuming: BTreeMap<ProcessName, Ticket>,
     waking: BTreeMap<ProcessName, Ticket>,
+    /// The question about a slot of each check that waits for an answer of the record, and its newest slot.
+    reserving: BTreeMap<String, Ticket>,
+    reservations: BTreeMap<String, Ticket>,
     /// Tries and timers that the record does not have, and when they end.
     unresumed: Vec<(Moment, Event)>,
     /// Warm-ups that the record does not have.
@@ -93,6 +98,8 @@ impl Replay<'_> {
         self.warming.clear();
         self.resuming.clear();
         self.waking.clear();
+        self.reserving.clear();
+        self.reservations.clear();
         self.unresumed.clear();
         self.unwarmed.clear();
         self.invented.clear();
@@ -230,6 +237,16 @@ impl Replay<'_> {
                 check,
                 seen,
             },
+            Event::Reserved { check, answer, .. } => Event::Reserved {
+                ticket: self.reserving.remove(&check)?,
+                check,
+                answer,
+            },
+            Event::LeaseLost { check, why, .. } => Event::LeaseLost {
+                reservation: *self.reservations.get(&check)?,
+                check,
+                why,
+            },
             // the checks are those of the configuration that is tried
             Event::Reload { .. } => return None,
             other @ (Event::Tick(_)
@@ -242,6 +259,7 @@ impl Replay<'_> {
             | Event::Resume { .. }
             | Event::Heartbeat { .. }
             | Event::Removed { .. }
+            | Event::Released { .. }
             | Event::ClockSet { .. }
             | Event::ProgramEnded { .. }
             | Event::Reset { .. }
@@ -311,7 +329,28 @@ impl Replay<'_> {
                         self.unresumed.push((self.at + *after, event));
                     }
                 }
-                Effect::Report(_) | Effect::Note(_) => {}
+                Effect::Reserve {
+                    check,
+                    ticket,
+                    reservation,
+                    after,
+                    ..
+                } => {
+                    self.reservations.insert(check.clone(), *reservation);
+                    let asks = |other: &Effect| matches!(other, Effect::Reserve { check: other, .. } if other == check);
+                    if recorded.iter().any(asks) {
+                        self.reserving.insert(check.clone(), *ticket);
+                    } else {
+                        // as if the fleet had let it
+                        let event = Event::Reserved {
+                            check: check.clone(),
+                            ticket: *ticket,
+                            answer: SlotAnswer::Granted,
+                        };
+                        self.unresumed.push((self.at + *after, event));
+                    }
+                }
+                Effect::Report(_) | Effect::Note(_) | Effect::Release { .. } => {}
             }
         }
     }

@@ -10,7 +10,7 @@ use super::processes::SimulatedProcesses;
 use super::trace_event::{SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps};
 use crate::health::{
     Body, Check, CheckResult, CheckTick, Effect, Event, Judgement, Moment, Monitor, Observation,
-    Phase, Reason, StatusLine, Trouble, Verdict,
+    Phase, Reason, SlotAnswer, StatusLine, Trouble, Verdict,
 };
 
 /// Traces begin here, so that there is a time before them.
@@ -293,6 +293,34 @@ impl<'a> World<'a> {
                 } => {
                     let event = Event::Woken { process, ticket };
                     self.at(self.now + after, QueuedEvent::Event(event));
+                }
+                // the only host of its fleet
+                Effect::Reserve {
+                    check,
+                    ticket,
+                    after,
+                    ..
+                } => {
+                    let event = Event::Reserved {
+                        check,
+                        ticket,
+                        answer: SlotAnswer::Granted,
+                    };
+                    self.at(self.now + after, QueuedEvent::Event(event));
+                }
+                Effect::Release {
+                    check,
+                    reservation,
+                    group,
+                    ..
+                } => {
+                    let event = Event::Released {
+                        check,
+                        reservation,
+                        group,
+                        failure: None,
+                    };
+                    self.at(self.now, QueuedEvent::Event(event));
                 }
                 Effect::Report(report) => {
                     let delivered = Event::Delivered {

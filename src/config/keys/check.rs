@@ -2,6 +2,7 @@
 //! One description per key: the reader, the JSON Schema, the example file, httpok.toml(5) and the hints of errors are
 //! made of it.
 
+use super::fleet::CHECK_FLEET;
 use super::kind::{Kind, SPAN, SPAN_OR_ZERO};
 use super::{Key, Section, Variant, defaulted, optional, required, table};
 use crate::config::presets;
@@ -42,7 +43,7 @@ pub static CHECK: Section = Section {
         "One service: what is probed, what a good answer is, and what is restarted when it is down. \
          All keys but name, url, command, preset, heartbeat, warmup and ladder may also stand in [defaults], for all checks that \
          do not say otherwise.",
-        &[&IDENTITY, &REQUEST, &ANSWER, &POLICY, &ACTION],
+        &[&IDENTITY, &REQUEST, &ANSWER, &POLICY, &ACTION, &CHECK_FLEET],
     )
 };
 

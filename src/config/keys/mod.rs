@@ -4,6 +4,7 @@
 
 mod check;
 mod example;
+mod fleet;
 mod heartbeat;
 mod kind;
 mod ladder;

@@ -1,6 +1,7 @@
 //! The keys above the first table, and the tables of the file.
 
 use super::check::CHECK;
+use super::fleet::FLEET;
 use super::heartbeat::HEARTBEAT;
 use super::kind::{Kind, SPAN};
 use super::maintenance::MAINTENANCE;
@@ -88,7 +89,7 @@ static KEYS: [Key; 9] = [
     ),
 ];
 
-static TABLES: [Key; 11] = [
+static TABLES: [Key; 12] = [
     table(
         DEFAULTS,
         Kind::Table(&CHECK),
@@ -116,6 +117,11 @@ static TABLES: [Key; 11] = [
         "maintenance",
         Kind::Tables(&MAINTENANCE),
         "Recurring times in which restarts or reports are held back.",
+    ),
+    table(
+        "fleet",
+        Kind::Table(&FLEET),
+        "Restarts that several hosts agree on.",
     ),
     table("serve", Kind::Table(&SERVE), "What is served where."),
     table(

@@ -16,6 +16,8 @@
 //! {"version":1,"ask":"send","from":"old","to":"mail"}    has notifications delivered by another notifier
 //! {"version":1,"ask":"drop","from":"old"}                drops those of a notifier
 //! {"version":1,"ask":"test","notifier":"mail"}    sends a sample report through it; without a name through all
+//! {"version":1,"ask":"fleet_status"}
+//! {"version":1,"ask":"fleet_release","host":"web-7"}     frees the slots that it holds
 //!
 //! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...],"notifiers":[...]}
 //! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then
@@ -24,6 +26,8 @@
 //! {"version":1,"answer":"flushed"}
 //! {"version":1,"answer":"moved","messages":2}
 //! {"version":1,"answer":"tested","notifiers":[{"name":"mail","failure":"..."}]}    `failure` is left out when there is none
+//! {"version":1,"answer":"fleet","host":"web-1","groups":[...]}
+//! {"version":1,"answer":"freed","slots":1}
 //! {"version":1,"answer":"event","event":{...}}     one after the other, `silence` in between, and `end` with `why`
 //! {"version":1,"answer":"error","fault":"unknown_check","text":"...","checks":["shop"]}
 //! ```
@@ -35,6 +39,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::remembered::{StoreQuery, StoreReply};
+use crate::daemon::fleet::FleetGroup;
 use crate::daemon::notification_queue::{NotifierStatus, TestedNotifier};
 use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
 use crate::{escape, secret};
@@ -142,6 +147,12 @@ pub enum ControlCommand {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notifier: Option<String>,
     },
+    /// Say who holds the slots of the fleet's groups, and who waits.
+    FleetStatus,
+    /// Free the slots that a host holds.
+    FleetRelease {
+        host: String,
+    },
 }
 
 /// A line from the watchdog.
@@ -191,6 +202,16 @@ pub enum ControlReply {
     Remembered {
         watchdog: String,
         found: StoreReply,
+    },
+    /// The fleet as its engine says.
+    Fleet {
+        /// What this host is called in it.
+        host: String,
+        groups: Vec<FleetGroup>,
+    },
+    /// So many slots were freed.
+    Freed {
+        slots: usize,
     },
     /// So many notifications were sent on their way, or dropped.
     Moved {

@@ -36,6 +36,10 @@ pub enum RequestAction {
     Restart { check: String },
     /// Feed the decision core, and show the check as it stands then.
     StdinFeed { check: String, event: Event },
+    /// Ask the fleet's engine who holds slots.
+    FleetStatus,
+    /// Free the slots of a host.
+    FleetRelease { host: String },
     /// Nothing: this is the answer.
     Refuse(ControlReply),
 }
@@ -88,6 +92,10 @@ impl PendingRequest {
                 return RequestAction::Test {
                     notifier: notifier.clone(),
                 };
+            }
+            ControlCommand::FleetStatus => return RequestAction::FleetStatus,
+            ControlCommand::FleetRelease { host } => {
+                return RequestAction::FleetRelease { host: host.clone() };
             }
             ControlCommand::Pause { check, .. }
             | ControlCommand::Silence { check, .. }
@@ -151,6 +159,8 @@ impl PendingRequest {
             | ControlCommand::Remembered { .. }
             | ControlCommand::Send { .. }
             | ControlCommand::Test { .. }
+            | ControlCommand::FleetStatus
+            | ControlCommand::FleetRelease { .. }
             | ControlCommand::Drop { .. } => return RequestAction::ShowStatus,
         };
         RequestAction::StdinFeed { check, event }

@@ -108,6 +108,8 @@ impl Executor {
             Effect::Note(note) => self.logger.note(&note),
             // written down by the watchdog, with the memory that it rests on
             Effect::Report(_) => {}
+            // the fleet's, whose questions about one slot have an order
+            Effect::Reserve { .. } | Effect::Release { .. } => {}
             Effect::List {
                 check,
                 ticket,

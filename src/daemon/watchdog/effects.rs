@@ -81,6 +81,10 @@ impl Watchdog {
                     self.counts.count(&note.decision);
                     notes.push(note.clone());
                 }
+                Effect::Reserve { .. } | Effect::Release { .. } => {
+                    self.fleet.perform(effect);
+                    continue;
+                }
                 Effect::Report(report) => reports.push((**report).clone()),
                 Effect::List { .. }
                 | Effect::Probe { .. }

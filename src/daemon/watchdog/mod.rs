@@ -4,6 +4,7 @@
 
 mod clock_steps;
 mod effects;
+mod fleet;
 mod inheritance;
 mod locking;
 mod maintenance;
@@ -32,6 +33,7 @@ use crate::tick::{Signal, Signals};
 
 use super::control::{Control, PendingRequest};
 use super::executor::{Executor, FinishedEffect};
+use super::fleet::Fleet;
 use super::journal::Journal;
 use super::logger::Logger;
 use super::notification_queue::{Delivery, NotificationQueue, NotificationQueueConfig};
@@ -90,6 +92,7 @@ pub struct Watchdog {
     maintenance: Maintenance,
     inheritance: Inheritance,
     pings: Pings,
+    fleet: Fleet,
     /// Checks of an earlier run with an open incident, which are not defined any more.
     removed: Vec<String>,
     /// When the end must have come, once it was asked for and somebody counts the seconds.
@@ -142,6 +145,8 @@ impl Watchdog {
             clock: clock.clone(),
             events: delivered_sender,
         };
+        let of_run = (parts.key.clone(), parts.render_context.host.clone(), seed);
+        let fleet = Fleet::new(parts.fleet, of_run, ended_sender.clone(), logger.clone());
         let delivery = Delivery {
             format: parts.words,
             render_context: parts.render_context,
@@ -190,6 +195,7 @@ impl Watchdog {
             maintenance: Maintenance::new(parts.maintenance),
             inheritance: Inheritance::new(),
             pings,
+            fleet,
             removed: Vec::new(),
             ends_by: None,
         }
@@ -346,6 +352,7 @@ impl Watchdog {
         self.close_removed();
         self.keep_maintenance();
         self.recover().await;
+        self.fleet.begin(&self.defined_checks());
         Ok(locks)
     }
 

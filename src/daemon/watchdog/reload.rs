@@ -280,6 +280,8 @@ impl Watchdog {
         });
         self.persist_queue
             .write(PersistEntry::Outbox(Box::new(outbox)));
+        // before what the new definitions ask of it
+        self.fleet.change(parts.fleet, &parts.checks);
         self.feed(Event::Reload {
             checks: parts.checks,
             limits: parts.limits,

@@ -84,6 +84,8 @@ impl Watchdog {
                 });
                 return;
             }
+            RequestAction::FleetStatus => return self.show_fleet(asked),
+            RequestAction::FleetRelease { host } => return self.free_slots(host, asked),
             RequestAction::SetHealth { unhealthy } => {
                 let now = self.executor.clock.now();
                 let snapshot = self.monitor.snapshot_without_samples(now);

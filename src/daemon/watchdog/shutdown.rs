@@ -14,6 +14,9 @@ use crate::tick::{self, Signals};
 /// How long the store may hold up the end.
 const CLOSE_FOR: Duration = Duration::from_secs(5);
 
+/// How long slots that are given back may hold up the end: a lease ends them, too.
+const LEFT_FOR_FLEET: Duration = Duration::from_secs(4);
+
 /// supervisord kills a listener 10 s after it has asked it to end: so long before that, restarts under way are left to
 /// the next run, mails too, and the end comes.
 const LISTENER_ENDS_WITHIN: Duration = Duration::from_secs(9);
@@ -105,7 +108,8 @@ impl Watchdog {
         let end = passed(self.ends_by);
         let orderly = async {
             self.persist_queue.sync().await;
-            self.notification_queue.finish(patience).await;
+            let fleet = self.fleet.finish(patience.min(LEFT_FOR_FLEET));
+            tokio::join!(self.notification_queue.finish(patience), fleet);
             while let Ok(event) = self.delivered.try_recv() {
                 // the end of an incident's transcript: which reports were sent
                 let _ = self.monitor.handle(self.executor.clock.now(), event);

@@ -25,6 +25,9 @@ impl CheckState {
     /// Begins an attempt.
     pub(super) fn act(&mut self, listed: Option<Vec<Process>>, manual: bool, cx: &mut Context<'_>) {
         self.spend_attempt(cx);
+        if !manual {
+            self.use_slot(cx);
+        }
         self.has_acted = true;
         self.memory.verifying = None;
         let step = match manual {
@@ -280,6 +283,9 @@ impl CheckState {
             {
                 incident.take_back_attempt();
             }
+        }
+        if attempt.result.touched {
+            cx.shared.slot_touched(&self.check.name);
         }
         match (attempt.result.touched, attempt.result.restarted) {
             (false, _) => self.counts.untouched += 1,

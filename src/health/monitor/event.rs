@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::budget::Budget;
 use super::super::call_error::CallError;
 use super::super::check::Check;
+use super::super::fleet::SlotAnswer;
 use super::super::incident::{CheckResult, Report, ReportKind, RoutedTo};
 use super::super::memory::Pause;
 use super::super::note::Note;
@@ -153,6 +154,26 @@ pub enum Event {
     /// The wall clock was set forward by so many milliseconds, or back when that is negative. Later moments count from there;
     /// so do all that are kept.
     ClockSet { by: i64 },
+    /// The engine of the fleet answered [`Effect::Reserve`], or could not be asked.
+    Reserved {
+        check: String,
+        ticket: Ticket,
+        answer: SlotAnswer,
+    },
+    /// [`Effect::Release`] was done; or why it was not, so that the lease has to end the slot.
+    Released {
+        check: String,
+        reservation: Ticket,
+        group: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
+    /// The lease of a slot could not be renewed, or the slot is another one's.
+    LeaseLost {
+        check: String,
+        reservation: Ticket,
+        why: String,
+    },
     /// The end is near: no new action.
     Shutdown,
 }
@@ -215,6 +236,26 @@ pub enum Effect {
         process: ProcessName,
         ticket: Ticket,
         after: Duration,
+    },
+    /// Ask for a slot of the group, so long from now, and renew it from then on.
+    Reserve {
+        check: String,
+        ticket: Ticket,
+        /// The same for each question about one slot.
+        reservation: Ticket,
+        group: String,
+        slots: u32,
+        /// It goes on with a restart that was begun and paid for.
+        resumes: bool,
+        after: Duration,
+    },
+    /// Give a slot back that is ours, or may be.
+    Release {
+        check: String,
+        reservation: Ticket,
+        group: String,
+        /// Whether a process was touched; otherwise the budget gets its restart back.
+        used: bool,
     },
     /// Perform a plan.
     Act { ticket: Ticket, plan: Box<Plan> },

@@ -1,8 +1,9 @@
 //! Whether to act: the gates that an action has to pass, and what follows when one is shut.
 //! The order is fixed: the check's own budget, pause, reasons that are not acted on, other checks (requires, panic), a
-//! restart that is not finished, back-off, the budget over all, a process in common, concurrency.
+//! restart that is not finished, back-off, the budget over all, a process in common, concurrency, the fleet.
 
 use super::super::check::CheckState;
+use super::super::fleet::FleetHold;
 use super::super::gate::Gate;
 use super::super::incident::{DownState, IncidentEvent, ReportKind};
 use super::super::ladder::{Rung, RungView};
@@ -35,7 +36,10 @@ impl CheckState {
         match self.gate(reason, &remedy, concerned.as_deref(), cx) {
             Some(gate) => self.hold(gate, cx),
             None if self.gives_up_now(listed.as_deref(), cx) => {}
-            None => self.act(listed, false, cx),
+            None => match self.gate_of_fleet(cx) {
+                Some(gate) => self.hold(gate, cx),
+                None => self.act(listed, false, cx),
+            },
         }
     }
 
@@ -219,7 +223,7 @@ impl CheckState {
 
     /// Notes what holds an action back, once for as long as it is the same, and reports it unless it passes by
     /// itself.
-    fn hold(&mut self, gate: Gate, cx: &mut Context<'_>) {
+    pub(super) fn hold(&mut self, gate: Gate, cx: &mut Context<'_>) {
         let waits = matches!(
             gate,
             Gate::Concurrency { .. } | Gate::SameProcess { .. } | Gate::Unfinished { .. }
@@ -229,16 +233,19 @@ impl CheckState {
         } else {
             cx.shared.waiting.remove(&self.check.name);
         }
-        let kind = std::mem::discriminant(&gate);
-        let noted = self.held.as_ref().map(std::mem::discriminant);
+        let is_noted = self.held.as_ref().is_some_and(|held| held.is_like(&gate));
         self.held = Some(gate.clone());
-        if noted == Some(kind) {
+        if let Gate::Fleet { why, .. } = &gate {
+            // that it is asked is noted where it is
+            if !is_noted && *why != FleetHold::Asking {
+                self.note_held(gate.clone(), cx);
+            }
+            return self.report_wait(gate, cx);
+        }
+        if is_noted {
             return;
         }
-        if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, IncidentEvent::Held(gate.clone()));
-        }
-        cx.note(&self.check.name, Decision::Held(gate.clone()));
+        self.note_held(gate.clone(), cx);
         let passes = waits
             || matches!(
                 gate,
@@ -247,5 +254,12 @@ impl CheckState {
         if !passes {
             self.report_down(DownState::Held(gate), cx);
         }
+    }
+
+    fn note_held(&mut self, gate: Gate, cx: &mut Context<'_>) {
+        if let Some(incident) = self.memory.incident.as_mut() {
+            incident.note(cx.now, IncidentEvent::Held(gate.clone()));
+        }
+        cx.note(&self.check.name, Decision::Held(gate));
     }
 }

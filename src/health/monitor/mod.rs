@@ -1,6 +1,6 @@
 //! The only place where anything is decided: events in, effects out. Each check is a state machine of its own
 //! ([`CheckState`]), split into one file per kind of decision: `probing` begins probes, `counting` counts their
-//! results, `gates` says whether to act, `holds` what a person or a maintenance window holds back, `attempt` acts,
+//! results, `gates` says whether to act, `fleet` what the hosts of a group agree on, `holds` what a person or a maintenance window holds back, `attempt` acts,
 //! `rolling` goes from one process to the next, `manual` restarts on request, `pending` finishes restarts that were
 //! left unfinished, `warmup` warms up, `reporting` reports, `reload` takes new definitions. `shared` is what the checks
 //! share. Here is the monitor, which routes; `view` only shows.
@@ -8,6 +8,7 @@
 mod attempt;
 mod counting;
 mod event;
+mod fleet;
 mod gates;
 mod heartbeat;
 mod holds;
@@ -129,6 +130,7 @@ impl Monitor {
         !self.shared.is_acting()
             && (self.shared.shutting_down || !pending.any(Pending::is_worth_staying))
             && self.checks.values().all(|state| idle(state))
+            && !self.awaits_slot()
     }
 
     /// Whether an action is under way, or a process is being started again.
@@ -145,6 +147,8 @@ impl Monitor {
     #[must_use = "effects are to be performed"]
     pub fn handle(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
+        // an equal reload changes nothing, also not what was due before it
+        let is_later = !matches!(event, Event::Reload { .. });
         match event {
             Event::Tick(tick) => {
                 self.with(now, &tick.check, &mut effects, |check, cx| {
@@ -296,9 +300,35 @@ impl Monitor {
                 self.each_moment(&mut |moment| *moment = moment.moved(by));
                 return effects;
             }
+            Event::Reserved {
+                check,
+                ticket,
+                answer,
+            } => self.reserved(now, &check, ticket, answer, &mut effects),
+            Event::Released {
+                check,
+                group,
+                failure,
+                ..
+            } => {
+                if let Some(why) = failure {
+                    let mut cx = Context {
+                        now,
+                        shared: &mut self.shared,
+                        effects: &mut effects,
+                    };
+                    cx.note(&check, Decision::SlotNotReleased { group, why });
+                }
+            }
+            Event::LeaseLost {
+                check,
+                reservation,
+                why,
+            } => self.lease_lost(now, &check, reservation, why, &mut effects),
             Event::Shutdown => self.shut_down(now, &mut effects),
         }
         self.release(now, &mut effects);
+        self.release_slots(now, is_later, &mut effects);
         effects
     }
 

@@ -48,6 +48,7 @@ impl Monitor {
             capture: false,
             warmup: None,
             heartbeat: None,
+            fleet: None,
         };
         let at = memory.status_since.unwrap_or_default();
         let state = CheckState::new(defined, memory);

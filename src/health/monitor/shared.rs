@@ -14,6 +14,7 @@ use super::super::moments::Moments;
 use super::super::note::{Decision, Note};
 use super::super::plan::Selection;
 use super::super::process::{Backend, Process, ProcessName};
+use super::fleet::Reservation;
 use super::pending::Pending;
 use super::{Effect, Limits, Ticket};
 
@@ -30,6 +31,8 @@ pub(in crate::health) struct Shared {
     pub spent: Spent,
     /// Restarts that were begun and are not finished, by the process that has to run again.
     pub pending: BTreeMap<ProcessName, Pending>,
+    /// What is reserved in the fleet, by check.
+    pub reservations: BTreeMap<String, Reservation>,
     /// When a reload last replaced a supervisor's client that remembered starts that had failed.
     pub forgot: BTreeMap<Backend, Moment>,
     /// Attempts under way by check, also between two of their actions, with the processes they are about; `None`
@@ -87,6 +90,7 @@ impl Moments for Shared {
             shutting_down: _,
             spent,
             pending,
+            reservations,
             forgot,
             attempts: _,
             actions: _,
@@ -101,6 +105,7 @@ impl Moments for Shared {
         } = self;
         spent.each_moment(change);
         pending.each_moment(change);
+        reservations.each_moment(change);
         forgot.each_moment(change);
         acted_on.each_moment(change);
         acted.each_moment(change);
@@ -123,6 +128,7 @@ impl Shared {
             shutting_down: false,
             spent: Spent::default(),
             pending: BTreeMap::new(),
+            reservations: BTreeMap::new(),
             forgot: BTreeMap::new(),
             attempts: BTreeMap::new(),
             actions: BTreeMap::new(),

@@ -110,6 +110,7 @@ impl CheckState {
             },
             incident: memory.incident.as_ref().map(IncidentView::from),
             held: self.gate_now(now).map(|gate| gate.to_string()),
+            fleet: shared.slot_view(&check.name),
             grace_left: memory
                 .grace_until
                 .filter(|_| self.in_grace(now))
@@ -168,7 +169,8 @@ impl CheckState {
             | Gate::OnceOnly
             | Gate::OverallBudget
             | Gate::Concurrency { .. }
-            | Gate::SameProcess { .. }) => Some(gate),
+            | Gate::SameProcess { .. }
+            | Gate::Fleet { .. }) => Some(gate),
         }
     }
 

@@ -253,6 +253,21 @@ pub static PATHS: &[ServedPath] = &[
             .takes("HealthDetails")
             .says(&[Content::Json("Done")]),
     ),
+    get(
+        "/api/v1/fleet",
+        |_| Route::Api(Api::Fleet),
+        Op::closed("Who holds the slots of the fleet's groups and who waits, as the engine says it.")
+            .says(&[Content::Json("Done")])
+            .fails(&[409, 503]),
+    ),
+    post(
+        "/api/v1/fleet/release",
+        |_| Route::Api(Api::FreeSlots),
+        Op::changes("Frees the slots that a host holds which cannot do it itself.")
+            .takes("FleetHost")
+            .says(&[Content::Json("Done")])
+            .fails(&[409]),
+    ),
     post(
         "/api/v1/control",
         |_| Route::Api(Api::Control),

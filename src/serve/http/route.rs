@@ -58,6 +58,9 @@ pub enum Api {
     Heartbeat(String),
     Reload,
     SetHealth,
+    /// Who holds the slots of the fleet.
+    Fleet,
+    FreeSlots,
 }
 
 const READ: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
@@ -97,6 +100,7 @@ impl Api {
             | Self::Act { .. }
             | Self::Heartbeat(_)
             | Self::Reload
+            | Self::FreeSlots
             | Self::SetHealth => WRITE,
             _ => READ,
         }

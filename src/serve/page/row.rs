@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::health::{ActivityView, CheckResultView, CheckView, HeartbeatView, Moment, Verdict};
+use crate::health::{
+    ActivityView, CheckResultView, CheckView, HeartbeatView, Moment, SlotState, Verdict,
+};
 use crate::serve::view::{ServedState, one_line, trouble};
 
 /// The width and height of a curve, in units of its drawing.
@@ -210,6 +212,11 @@ pub fn note(check: &CheckView, now: Moment) -> String {
             "waiting for a pass after {}, {left} more to restart",
             roll.awaiting
         ));
+    }
+    if let Some(fleet) = &check.fleet
+        && fleet.state == SlotState::Held
+    {
+        parts.push(format!("has a slot of group {}", fleet.group));
     }
     for (word, hold) in [("paused", &check.pause), ("silenced", &check.silence)] {
         let Some(hold) = hold else { continue };

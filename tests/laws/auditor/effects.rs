@@ -71,6 +71,7 @@ impl Auditor {
                 assert!(books.warming.is_none(), "law 1: two warm-ups of one check");
                 books.warming = Some(*ticket);
             }
+            Effect::Reserve { .. } | Effect::Release { .. } => {}
             Effect::Act { plan, .. } => self.act(now, event, plan),
             Effect::Resume {
                 ticket,

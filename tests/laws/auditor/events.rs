@@ -145,6 +145,10 @@ impl Auditor {
             }
             Event::Tick(_)
             | Event::Removed { .. }
+            // see fleet.rs
+            | Event::Reserved { .. }
+            | Event::Released { .. }
+            | Event::LeaseLost { .. }
             | Event::ClockSet { .. }
             | Event::ProgramEnded { .. }
             | Event::Judged { .. }

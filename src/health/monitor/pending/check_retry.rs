@@ -90,6 +90,7 @@ impl CheckState {
         let gate = gate
             .or_else(|| self.gate_of_overall_budget(cx))
             .or_else(|| cx.shared.concurrency(&self.check.name));
+        let gate = gate.or_else(|| self.gate_of_fleet(cx));
         match gate {
             Some(gate) => hold(process, gate, cx),
             None => self.begin_try(process, cx),
@@ -150,6 +151,10 @@ impl CheckState {
             return;
         };
         let spends = pending.owed != Owed::Start;
+        match spends {
+            true => self.use_slot(cx),
+            false => self.resume_slot(process, cx),
+        }
         if spends {
             self.spend_attempt(cx);
             if let Some(incident) = self.memory.incident.as_mut() {

@@ -161,7 +161,8 @@ impl Monitor {
             Some(state) => {
                 let budgets = state.is_budget_exhausted(&cx)
                     || state.memory.gave_up.is_some()
-                    || state.gate_of_overall_budget(&cx).is_some();
+                    || state.gate_of_overall_budget(&cx).is_some()
+                    || state.lacks_slot(&cx);
                 if owed == Owed::Start || !budgets {
                     state.begin_try(process, &mut cx);
                 }
@@ -199,10 +200,11 @@ impl Monitor {
         };
         self.shared.released = true;
         let touched = outcome.touched();
+        let name = pending.restart.check.clone();
         if touched {
             self.shared.touched(now, [process.clone()]);
+            self.shared.slot_touched(&name);
         }
-        let name = pending.restart.check.clone();
         let mut cx = Context {
             now,
             shared: &mut self.shared,

@@ -13,6 +13,8 @@ mod check_retry;
 mod events;
 mod schedule;
 
+pub(super) use schedule::hold;
+
 use super::shared::Shared;
 use super::{Moments, Ticket};
 use crate::health::gate::Gate;
@@ -32,7 +34,7 @@ pub(in crate::health) struct Pending {
     /// Tries to finish it so far.
     tries: u32,
     /// What holds it, noted once.
-    held: Option<Gate>,
+    pub held: Option<Gate>,
     /// Why it does not run yet.
     failure: String,
 }
@@ -117,6 +119,11 @@ impl Pending {
     /// that.
     pub fn is_worth_staying(&self) -> bool {
         self.owed == Owed::Start && (self.tries == 0 || self.stop_until.is_some())
+    }
+
+    /// Whether nothing was tried yet.
+    pub fn is_first_try(&self) -> bool {
+        self.tries == 0 && self.stop_until.is_none()
     }
 
     /// Whether a try is under way that counts as an attempt of its own.

@@ -137,14 +137,16 @@ pub(super) fn begin(process: &ProcessName, may_start: bool, spent: bool, cx: &mu
 }
 
 /// Notes what holds a pending restart, once for as long as it is the same.
-pub(super) fn hold(process: &ProcessName, gate: Gate, cx: &mut Context<'_>) {
+pub(in crate::health::monitor) fn hold(process: &ProcessName, gate: Gate, cx: &mut Context<'_>) {
     let Some(pending) = cx.shared.pending.get_mut(process) else {
         return;
     };
-    let kind = std::mem::discriminant(&gate);
-    let noted = pending.held.as_ref().map(std::mem::discriminant);
+    let is_noted = pending
+        .held
+        .as_ref()
+        .is_some_and(|held| held.is_like(&gate));
     pending.held = Some(gate.clone());
-    if noted != Some(kind) {
+    if !is_noted {
         let check = pending.restart.check.clone();
         let process = process.clone();
         cx.note(&check, Decision::ResumeHeld { process, gate });

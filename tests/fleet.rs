@@ -1,0 +1,16 @@
+//! Restarts that a fleet agrees on: the clients against a real etcd cluster and against a FleetLock server of the tests'
+//! own, and real watchdogs that agree through them.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+
+#[path = "fleet/cluster.rs"]
+mod cluster;
+#[path = "fleet/engine.rs"]
+mod engine;
+#[path = "fleet/fleetlock.rs"]
+mod fleetlock;
+#[path = "fleet/hosts.rs"]
+mod hosts;
+mod support;
+#[path = "fleet/watchdogs.rs"]
+mod watchdogs;

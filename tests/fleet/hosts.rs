@@ -1,0 +1,178 @@
+//! Many hosts on one machine: a real watchdog each, whose service is a file, supervised by a script that writes down
+//! every stop and start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::wait_until;
+
+const SCRIPT: &str = r#"here=$(dirname "$0")
+case $2 in
+status) test -e "$here/$1.run" || exit 3;;
+stop) echo "stop $1 $(date +%s%N)" >>"$here/log"; rm -f "$here/$1.run";;
+start) sleep 0.3; touch "$here/$1.run" "$here/$1.up"; echo "start $1 $(date +%s%N)" >>"$here/log";;
+esac
+"#;
+
+/// The hosts of a group.
+pub struct Hosts {
+    dir: TempDir,
+    watchdogs: Vec<Option<Child>>,
+}
+
+impl Hosts {
+    /// So many, probed every so many milliseconds; `fleet` are the lines of their `[fleet]`.
+    pub fn new(count: usize, every: u32, fleet: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("script"), SCRIPT).expect("written");
+        let hosts = Self {
+            dir,
+            watchdogs: (0..count).map(|_| None).collect(),
+        };
+        for host in 0..count {
+            hosts.touch(host, "run");
+            hosts.touch(host, "up");
+            let here = hosts.path().display();
+            let action = |action: &str| {
+                format!("{action} = [\"sh\", \"{here}/script\", \"{{name}}\", \"{action}\"]\n")
+            };
+            let (status, stop, start) = (action("status"), action("stop"), action("start"));
+            let text = format!(
+                "state_dir = \"{here}/state{host}\"\npanic_threshold = false\nmax_restarts = false\n\
+                 [fleet]\nhost = \"h{host}\"\n{fleet}\n\
+                 [[check]]\nname = \"web\"\ncommand = \"test -e {here}/h{host}.up || exit 2\"\n\
+                 every = \"{every}ms\"\ntimeout = \"20s\"\nfail_after = 2\ngrace = 0\nrestarts = false\n\
+                 backoff = {{ min = \"1s\", max = \"2s\" }}\nrestart = [\"command/h{host}\"]\n\
+                 [check.capture]\nkeep = 0\n\
+                 [supervisor.command]\n{status}{stop}{start}"
+            );
+            fs::write(hosts.config(host), text).expect("written");
+        }
+        hosts
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn config(&self, host: usize) -> PathBuf {
+        self.path().join(format!("h{host}.toml"))
+    }
+
+    fn touch(&self, host: usize, what: &str) {
+        fs::write(self.path().join(format!("h{host}.{what}")), "").expect("written");
+    }
+
+    /// Starts the watchdog of a host.
+    pub fn watch(&mut self, host: usize) {
+        let child = Command::new(env!("CARGO_BIN_EXE_httpok"))
+            .args(["watch", "--config"])
+            .arg(self.config(host))
+            .env_remove("SUPERVISOR_SERVER_URL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        self.watchdogs[host] = Some(child);
+    }
+
+    pub fn watch_all(&mut self) {
+        (0..self.watchdogs.len()).for_each(|host| self.watch(host));
+        for host in 0..self.watchdogs.len() {
+            wait_until("it watches", Duration::from_secs(120), || {
+                self.ask(host, &["status"]).contains("up")
+            });
+        }
+    }
+
+    /// Kills a watchdog with SIGKILL.
+    pub fn kill(&mut self, host: usize) {
+        if let Some(mut child) = self.watchdogs[host].take() {
+            child.kill().expect("killed");
+            child.wait().expect("gone");
+        }
+    }
+
+    /// Asks a watchdog to end, and waits for that.
+    pub fn end(&mut self, host: usize) {
+        if let Some(mut child) = self.watchdogs[host].take() {
+            let pid = child.id().to_string();
+            let sent = Command::new("kill").arg(pid).status();
+            assert!(sent.expect("kill runs").success());
+            child.wait().expect("gone");
+        }
+    }
+
+    /// What `httpok` says with these words to the watchdog of a host.
+    pub fn ask(&self, host: usize, words: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
+            .args(words)
+            .arg("--config")
+            .arg(self.config(host))
+            .output()
+            .expect("it runs");
+        let said = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// The service of a host fails from now on.
+    pub fn fail(&self, host: usize) {
+        let _ = fs::remove_file(self.path().join(format!("h{host}.up")));
+    }
+
+    pub fn is_up(&self, host: usize) -> bool {
+        let there = |what: &str| self.path().join(format!("h{host}.{what}")).exists();
+        there("up") && there("run")
+    }
+
+    pub fn are_up(&self) -> bool {
+        (0..self.watchdogs.len()).all(|host| self.is_up(host))
+    }
+
+    /// Every stop and start: the moment in nanoseconds, whether it is a stop, and the host.
+    pub fn log(&self) -> Vec<(u64, bool, String)> {
+        let text = fs::read_to_string(self.path().join("log")).unwrap_or_default();
+        let mut log: Vec<_> = text
+            .lines()
+            .map(|line| {
+                let words: Vec<_> = line.split(' ').collect();
+                let at = words[2].parse().expect("a moment");
+                (at, words[0] == "stop", words[1].to_owned())
+            })
+            .collect();
+        log.sort();
+        log
+    }
+
+    pub fn restarts(&self) -> usize {
+        self.log().iter().filter(|(_, stops, _)| *stops).count()
+    }
+
+    /// The most restarts that were under way at a time.
+    pub fn most_at_once(&self) -> usize {
+        let (mut now, mut most) = (0_usize, 0);
+        for (_, stops, _) in self.log() {
+            now = if stops {
+                now + 1
+            } else {
+                now.saturating_sub(1)
+            };
+            most = most.max(now);
+        }
+        most
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for child in self.watchdogs.iter_mut().flatten() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
