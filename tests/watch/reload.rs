@@ -131,6 +131,30 @@ fn recipients_change_with_a_reload() {
 }
 
 #[test]
+fn check_that_is_removed_while_it_is_down_is_closed_with_a_mail() {
+    let stage = Stage::with(&[]);
+    let server = SmtpServer::start(&[]);
+    let mail = format!(
+        "[mail]\nto = [\"ops@example.org\"]\nsmtp = \"smtp://127.0.0.1:{}\"\n",
+        server.port
+    );
+    let ill = format!("{ILL}fail_after = 2\n");
+    stage.configure(&[HEAD, WELL, &ill, &mail].concat());
+    let watchdog = stage.watch_file();
+    wait_until("it is down", LIMIT, || server.taken().len() == 1);
+    stage.configure(&[HEAD, WELL, &mail].concat());
+    watchdog.signal(Signal::SIGHUP);
+    wait_until("it is closed", LIMIT, || server.taken().len() == 2);
+    let taken = server.taken();
+    let subject = taken[1].header("Subject");
+    assert!(subject.contains("is not watched any more"), "{subject}");
+    assert_eq!(
+        taken[1].header("In-Reply-To"),
+        taken[0].header("Message-ID")
+    );
+}
+
+#[test]
 fn without_a_file_there_is_nothing_to_reload() {
     let stage = Stage::with(&[]);
     let watchdog = stage.watch(&["--every", "200ms", "URL/ok"]);
