@@ -21,7 +21,6 @@ export SOURCE_DATE_EPOCH
 # Tools from crates.io, below a folder of their own.
 TOOLS   := .provision/cargo
 CYCLONEDX ?= $(CURDIR)/$(TOOLS)/bin/cargo-cyclonedx
-RPM     ?= $(CURDIR)/$(TOOLS)/bin/cargo-generate-rpm
 ENGINE  ?= podman
 
 .PHONY: install deb rpm image release sbom reproducible test laws survival bench fuzz provision lint deny unused clean
@@ -88,12 +87,9 @@ install: $(BIN)
 deb: $(BIN)
 	sh packaging/deb.sh $(BIN) $(VERSION) target/deb
 
-# A package for Fedora and its like; which files it has stands in Cargo.toml.
-rpm: $(BIN) $(RPM)
-	rm -rf target/rpm
-	$(MAKE) --no-print-directory install BIN=$(BIN) DESTDIR=$(CURDIR)/target/rpm PREFIX=/usr
-	find target/rpm/usr/share/man -type f -exec gzip -9n {} +
-	$(RPM) generate-rpm --auto-req builtin --output target
+# A package for Fedora and its like, by rpmbuild, which Debian's package rpm has, too.
+rpm: $(BIN)
+	sh packaging/rpm.sh $(BIN) $(VERSION) target/rpm
 
 # The image of Containerfile around a static binary: make image TARGET=x86_64-unknown-linux-musl
 image: $(BIN)

@@ -98,7 +98,7 @@ fn commands_of_the_readme_run() {
     for block in blocks(&readme, "sh") {
         for line in block.lines() {
             let line = line.split("   #").next().expect("a part").trim();
-            if line.starts_with("target/release/httpok run") {
+            if line.starts_with("target/debug/httpok run") {
                 continue;
             }
             let known = LINES.iter().find(|(begin, _)| line.starts_with(begin));
@@ -143,10 +143,10 @@ fn the_first_run_of_the_readme_restarts_the_sample() {
     let readme = read("README.md");
     let line = readme
         .lines()
-        .find(|line| line.starts_with("target/release/httpok run"))
+        .find(|line| line.starts_with("target/debug/httpok run"))
         .expect("the command");
     let bin = env!("CARGO_BIN_EXE_httpok");
-    let line = line.replace("target/release/httpok", bin);
+    let line = line.replace("target/debug/httpok", bin);
     let dir = tempfile::tempdir().expect("a directory");
     let out = fs::File::create(dir.path().join("out")).expect("made");
     let script = format!("ip link set lo up && exec {line}");
