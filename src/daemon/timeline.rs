@@ -167,7 +167,8 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
             ..
         } => {
             let why = match attempt {
-                0 | 1 => "the first attempt begins the ladder",
+                0 | 1 if rung.number == 1 => "the first attempt begins the ladder",
+                0 | 1 => "nothing is RUNNING that could be signalled",
                 _ => "what was done before did not help",
             };
             let text = format!("no gate holds it back: attempt {attempt}, {rung} ({why})");
