@@ -1,5 +1,6 @@
 //! Configuration files: good ones become settings, bad ones are told with all their faults.
 
+mod fleet;
 mod include;
 mod keys;
 mod programs;
