@@ -59,8 +59,8 @@ fn read(bundle: Option<&Path>, directories: &[PathBuf], beside: &[PathBuf]) -> C
     read
 }
 
-/// The certificates in the file `path`. The TLS library's reader decodes in constant time, as it has to for keys, and takes
-/// ten times as long: it reads what this one does not understand.
+/// The certificates in the file `path`. The TLS library's reader decodes in constant time, as it has to for keys: it
+/// reads what this one does not understand.
 fn read_bundle(path: &Path) -> CertificateResult {
     let text = fs::read(path).unwrap_or_default();
     match certificates(&text) {
