@@ -48,7 +48,7 @@ impl Hosts {
                  every = \"{every}ms\"\ntimeout = \"20s\"\nfail_after = 2\ngrace = 0\nrestarts = false\n\
                  backoff = {{ min = \"1s\", max = \"2s\" }}\nrestart = [\"command/h{host}\"]\n\
                  [check.capture]\nkeep = 0\n\
-                 [supervisor.command]\n{status}{stop}{start}"
+                 [supervisor.command]\ntimeout = \"15s\"\n{status}{stop}{start}"
             );
             fs::write(hosts.config(host), text).expect("written");
         }
