@@ -143,10 +143,10 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
                     .to_owned()
             }
             DownState::Restarting => {
-                "you are notified when it is back, or when the restart did not help".to_owned()
+                "you are notified when it is back, or when the restart fails".to_owned()
             }
             DownState::Escalating { .. } => {
-                "you are notified when it is back, or when that did not help".to_owned()
+                "you are notified when it is back".to_owned()
             }
             DownState::NotStarted(_) => {
                 "its start is tried again after a pause, as often as restarts are allowed; you are notified when it is back or they are used up"

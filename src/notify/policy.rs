@@ -9,8 +9,8 @@ use crate::health::{DownState, ReportKind};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NotifierPolicy {
     /// That a check is being restarted is held for so long: a restart that cures it sooner is one report, at its end.
-    /// Zero: every report that a check is down is delivered at once, and there is exactly one of them before
-    /// "recovered".
+    /// Zero: that a check is down is delivered at once. A second one before "recovered" says that the restart failed:
+    /// receivers that pair reports know it by its incident.
     pub down_after: Duration,
     /// An incident that is over sooner, from its first fail, is not reported at all.
     pub min_duration: Duration,
@@ -97,7 +97,6 @@ impl NotifierPolicy {
                 // that it is not back yet is what "being restarted" says, too
                 otherwise: match state {
                     DownState::NotBack { .. } => None,
-                    _ if self.down_after.is_zero() => None,
                     _ => Some(kind.clone()),
                 },
             },
@@ -183,7 +182,7 @@ mod tests {
             (
                 failed.clone(),
                 takes_back(&failed, Some(&failed)),
-                takes_back(&failed, None),
+                takes_back(&failed, Some(&failed)),
             ),
             (
                 not_back.clone(),

@@ -11,6 +11,8 @@ use super::http::{Api, App, ServerSettings, route};
 use super::hub::{ControlAnswer, ControlOutcome};
 use super::page;
 use super::reply::Reply;
+use crate::escape;
+use crate::health::suggest::nearest;
 use crate::health::{Incident, public_json};
 
 /// What can be done about one check.
@@ -169,12 +171,37 @@ async fn act(
             Err(why) => return Reply::error(StatusCode::BAD_REQUEST, format!("not JSON: {why}")),
         },
     };
+    if let Err(text) = only_known(action, &request) {
+        return Reply::error(StatusCode::BAD_REQUEST, text);
+    }
     request.insert("version".to_owned(), VERSION.into());
     request.insert("ask".to_owned(), action.into());
     if let Some(check) = check {
         request.insert("check".to_owned(), check.into());
     }
     change(app, Value::Object(request).to_string().into_bytes()).await
+}
+
+/// Refuses a key that `action` does not know: with `fro` in place of `for`, a pause would have no end.
+fn only_known(action: &str, request: &Map<String, Value>) -> Result<(), String> {
+    let known: &[&str] = match action {
+        "health" => &["healthy", "reason"],
+        "fleet_release" => &["host"],
+        "reload" => &[],
+        _ => &["for", "reason", "silent"],
+    };
+    let Some(key) = request.keys().find(|key| !known.contains(&key.as_str())) else {
+        return Ok(());
+    };
+    let key_shown = escape::brief(key, 40);
+    Err(match nearest(key, known) {
+        Some(near) => format!("unknown key \"{key_shown}\"; did you mean \"{near}\"?"),
+        None if known.is_empty() => format!("unknown key \"{key_shown}\": there are none here"),
+        None => format!(
+            "unknown key \"{key_shown}\": expected one of {}",
+            known.join(", ")
+        ),
+    })
 }
 
 async fn change(app: &App, request: Vec<u8>) -> Reply {

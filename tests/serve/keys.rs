@@ -83,6 +83,13 @@ fn a_check_is_paused_and_resumed_over_http() {
         ("/api/v1/checks/db/pause", "{", 400),
         ("/api/v1/checks/db/pause", "[]", 400),
         ("/api/v1/checks/db/pause", r#"{"for":"long"}"#, 400),
+        ("/api/v1/checks/db/pause", r#"{"fro":30}"#, 400),
+        (
+            "/api/v1/checks/db/silence",
+            r#"{"reason":"x","until":30}"#,
+            400,
+        ),
+        ("/api/v1/reload", r#"{"now":true}"#, 400),
         ("/api/v1/checks/db/restart", "", 409),
         ("/api/v1/health", "{}", 400),
         ("/api/v1/reload", "", 200),
@@ -93,6 +100,12 @@ fn a_check_is_paused_and_resumed_over_http() {
         assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
         answer.json();
     }
+    let typo = act("/api/v1/checks/db/pause", r#"{"fro":30}"#);
+    assert!(typo.body.contains("did you mean"), "{typo:?}");
+    assert!(
+        see("/api/v1/checks/db").json()["pause"].is_null(),
+        "nothing was done"
+    );
     let nearest = see("/api/v1/checks/shpo");
     assert_eq!(nearest.status, 404);
     assert!(nearest.body.contains("did you mean"), "{nearest:?}");

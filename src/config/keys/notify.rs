@@ -128,7 +128,7 @@ static WEBHOOK_KEYS: [Key; 8] = [
         "down_after",
         SPAN_OR_ZERO,
         "\"0s\"",
-        "The same as for mails; with 0s every incident is one report that it is down and one that it recovered.",
+        "The same as for mails; with 0s that it is down is delivered at once, and once more when its restart fails.",
     ),
     defaulted(
         "format",
