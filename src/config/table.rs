@@ -213,9 +213,14 @@ impl<'a> TomlTable<'a> {
             return Vec::new();
         };
         let DeValue::Array(items) = value.found else {
+            let section = self.section.map_or("", |section| section.path);
+            let name = match section {
+                "" => key.to_owned(),
+                section => format!("{section}.{key}"),
+            };
             value.reject(Diagnostic::new(
                 format!("{} where a list of tables belongs", value.kind()),
-                format!("begin each with [[{key}]], in double brackets"),
+                format!("begin each with [[{name}]], in double brackets"),
             ));
             return Vec::new();
         };

@@ -42,7 +42,7 @@ fn unknown_supervisor(word: &str, rest: &str, default: Backend) -> Diagnostic {
     let words = Backend::ALL.map(Backend::as_str);
     let help = match nearest(word, &words) {
         Some(near) => format!("did you mean \"{near}/{rest}\"?"),
-        None => format!("expected one of {}", words.join(", ")),
+        None => format!("expected one of {}.", words.join(", ")),
     };
     Diagnostic::new(
         format!("{word:?} is not a supervisor"),

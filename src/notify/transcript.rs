@@ -268,7 +268,7 @@ fn captured(name: &str, capture: &Capture, took: &str) -> String {
     }
 }
 
-/// The files that the captures left, with their sizes, and the beginning of what they printed.
+/// The files that the captures left, with their sizes, and the beginning of what they printed on both outputs.
 pub fn evidence(incident: &Incident) -> Option<String> {
     let captures: Vec<_> = incident
         .actions()
@@ -279,9 +279,13 @@ pub fn evidence(incident: &Incident) -> Option<String> {
         for (path, bytes) in &capture.files {
             let _ = write!(text, "\n  {}  {}", visible(path), size(*bytes));
         }
-        if capture.files.is_empty() && !capture.output.trim().is_empty() {
+        // what a command complains about says most where it failed
+        let printed = capture.output.lines().take(20);
+        let printed = printed.chain(capture.errors.lines().take(20));
+        let mut printed = printed.filter(|line| !line.trim().is_empty()).peekable();
+        if capture.files.is_empty() && printed.peek().is_some() {
             let _ = write!(text, "\n  {}:", brief(&capture.what, BRIEF));
-            for line in capture.output.lines().take(20) {
+            for line in printed {
                 let _ = write!(text, "\n  | {}", brief(line, BRIEF));
             }
         }

@@ -41,7 +41,7 @@ fn restarted() -> Vec<crate::IncidentEntry> {
             ActionStep::Captured(Capture {
                 what: "py-spy dump --pid 41".into(),
                 output: "Thread 1 (idle)\n\x1b[2Jlock.acquire".into(),
-                errors: String::new(),
+                errors: "1 thread is not shown\n".into(),
                 failure: None,
                 files: vec![],
             }),
@@ -228,7 +228,7 @@ fn body_lists_what_was_seen_and_each_step() {
         "    03:12:41  shop stopped, took 5.000 s\n",
         "    03:12:41  shop started, took 4.0 ms\n",
         "    03:12:42  shop is RUNNING, pid 52, took 1.000 s\n",
-        "Evidence\n  /var/cores/shop.41  3.0 MiB\n  py-spy dump --pid 41:\n  | Thread 1 (idle)\n  | \\x1b[2Jlock.acquire\n",
+        "Evidence\n  /var/cores/shop.41  3.0 MiB\n  py-spy dump --pid 41:\n  | Thread 1 (idle)\n  | \\x1b[2Jlock.acquire\n  | 1 thread is not shown\n",
         "History, newest last\n  xxxR\n  (x fail, R action)\n",
         "More: httpok explain shop",
     ] {
