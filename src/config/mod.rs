@@ -37,10 +37,12 @@ mod warnings;
 mod webhook;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use diagnostics::{Faults, FileDiagnostic};
 pub use top::parse_share;
+
+use toml::de::{DeTable, DeValue};
 
 use diagnostics::Diagnostic;
 use include::{Gathered, Twice};
@@ -59,6 +61,23 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Setting
     match include::read(path) {
         Ok(text) => parse(&text, &file, env),
         Err(why) => Err(unreadable(&file, &why)),
+    }
+}
+
+/// The state directory that the file `path` names, whatever else is wrong there: a watchdog that runs with an earlier
+/// text of the file is asked when its owner is in the middle of changing it. `None`: the file does not say.
+pub fn state_dir_of(path: &Path) -> Option<Option<PathBuf>> {
+    let text = include::read(path).ok()?;
+    let document = DeTable::parse(&text).ok()?;
+    let Some(value) = document.get_ref().get("state_dir") else {
+        return Some(None);
+    };
+    match value.get_ref() {
+        DeValue::String(dir) if !dir.contains("${") => {
+            let base = path.parent().unwrap_or(Path::new(""));
+            Some(Some(base.join(dir.as_ref())))
+        }
+        _ => None,
     }
 }
 

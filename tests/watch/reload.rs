@@ -1,6 +1,7 @@
 //! SIGHUP: a new file is taken when it is right, and the old one stays when it is not.
 
 use std::fs;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 
@@ -221,6 +222,32 @@ fn reload_refuses_changes_of_fixed_keys() {
         stage.site.count("/ok") > probes + 5
     });
     assert_eq!(stage.site.count("/500"), 0);
+}
+
+/// Somebody is in the middle of changing the file, and wants to know how things are.
+#[test]
+fn status_finds_the_watchdog_of_a_file_that_is_wrong_now() {
+    let stage = Stage::with(&[]);
+    let state = stage.dir().join("elsewhere");
+    let text = format!(
+        "state_dir = {:?}\n{HEAD}{WELL}",
+        state.display().to_string()
+    );
+    stage.configure(&text);
+    let _watchdog = stage.watch_file();
+    wait_until("it runs", LIMIT, || stage.site.count("/ok") > 0);
+    stage.configure(&format!("{text}broken = 3\n"));
+    let status = Command::new(env!("CARGO_BIN_EXE_httpok"))
+        .args(["status", "--config", "httpok.toml"])
+        .current_dir(stage.dir())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(status.stdout).unwrap();
+    assert!(
+        shown.contains("well"),
+        "{shown}{}",
+        status.stderr.escape_ascii()
+    );
 }
 
 /// As supervisord and web servers have them. Anything else would end a watchdog whose logs are rotated.

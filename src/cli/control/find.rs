@@ -38,7 +38,13 @@ pub fn directory(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<PathBuf, String> {
     let settings = match config {
-        Some(file) => config::load(file, env).map_err(|faults| faults.styled())?,
+        Some(file) => config::load(file, env).or_else(|faults| {
+            let found = config::state_dir_of(file).ok_or_else(|| faults.styled())?;
+            Ok::<_, String>(Settings {
+                state_dir: found,
+                ..Settings::default()
+            })
+        })?,
         None => Settings {
             state_dir: dir.map(Path::to_path_buf),
             ..Settings::default()
