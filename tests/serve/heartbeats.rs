@@ -192,7 +192,8 @@ fn beat_reports_the_result() {
 #[test]
 fn missing_heartbeat_is_shown_everywhere() {
     let stage = Stage::with("api_keys = [\"key\"]", CHECKS);
-    assert_eq!(stage.beat(&["feed"]).status.code(), Some(0));
+    let beaten = stage.beat(&["feed"]);
+    assert_eq!(beaten.status.code(), Some(0), "{}", text(&beaten));
     stage.wait("it is overdue", |stage| {
         stage.check("feed")["status"] == "down"
     });
@@ -301,7 +302,8 @@ fn one_shot_check_skips_unnamed_heartbeats() {
 #[test]
 fn heartbeat_decisions_can_be_replayed() {
     let stage = Stage::with("", CHECKS);
-    assert_eq!(stage.beat(&["feed"]).status.code(), Some(0));
+    let beaten = stage.beat(&["feed"]);
+    assert_eq!(beaten.status.code(), Some(0), "{}", text(&beaten));
     stage.wait("it is overdue", |stage| {
         stage.check("feed")["status"] == "down"
     });
