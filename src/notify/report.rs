@@ -88,7 +88,9 @@ fn headline(report: &Report, why: &str) -> String {
                     format!("not restarted: {}", visible(&gate.to_string())),
                 ),
                 DownState::Restarting => ("is", "being restarted".to_owned()),
-                DownState::Escalating { does } => ("is", format!("next: {}", brief(does, BRIEF))),
+                DownState::Escalating { does } => {
+                    ("is", format!("escalating: {}", brief(does, BRIEF)))
+                }
                 DownState::NotBack { after } if is_untouched(&report.incident) => {
                     ("is", format!("acted on, NOT back after {}", span(*after)))
                 }
