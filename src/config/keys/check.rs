@@ -453,7 +453,7 @@ static ACTION: [Key; 5] = [
 
 static CAPTURE: Section = Section::new(
     "check.capture",
-    "The evidence that is kept before a restart. Facts of the process (from /proc), its last log lines and the answer of the service are kept without this table, too, within the bounds below; keep = 0 switches that off.",
+    "The evidence that is kept before a restart. Facts of the process (from /proc), its last log lines and the answer of the service are kept without this table, too, within the bounds below; keep = 0 switches that off. It is kept before the first restart of an incident.",
     &[&[
         optional(
             "cores",
