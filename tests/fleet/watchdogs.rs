@@ -21,16 +21,22 @@ fn every() -> u32 {
     if count() > 20 { 4000 } else { 1000 }
 }
 
-#[test]
-fn all_services_fail_at_once_and_never_more_than_two_restart_at_a_time() {
-    let cluster = Cluster::start(3);
-    let count = count();
+/// So many watched hosts of one group with two slots, each of which may be restarted once.
+fn watched(cluster: &Cluster, count: usize) -> Hosts {
     let fleet = format!(
         "lock = \"etcd\"\nendpoints = {}\nslots = 2\nrestarts = \"{count}/6h\"\nunreachable = \"hold\"",
         cluster.endpoints_toml()
     );
     let mut hosts = Hosts::new(count, every(), &fleet);
     hosts.watch_all();
+    hosts
+}
+
+#[test]
+fn all_services_fail_at_once_and_never_more_than_two_restart_at_a_time() {
+    let cluster = Cluster::start(3);
+    let count = count();
+    let mut hosts = watched(&cluster, count);
     let begun = Instant::now();
     (0..count).for_each(|host| hosts.fail(host));
     wait_until("somebody waits", LIMIT, || {
@@ -61,12 +67,7 @@ fn all_services_fail_at_once_and_never_more_than_two_restart_at_a_time() {
 fn leader_that_is_killed_again_and_again_delays_restarts_and_allows_no_third() {
     let mut cluster = Cluster::start(3);
     let count = count();
-    let fleet = format!(
-        "lock = \"etcd\"\nendpoints = {}\nslots = 2\nrestarts = \"{count}/6h\"\nunreachable = \"hold\"",
-        cluster.endpoints_toml()
-    );
-    let mut hosts = Hosts::new(count, every(), &fleet);
-    hosts.watch_all();
+    let mut hosts = watched(&cluster, count);
     let begun = Instant::now();
     (0..count).for_each(|host| hosts.fail(host));
     let mut kills = 0;
