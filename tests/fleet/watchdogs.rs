@@ -36,7 +36,7 @@ fn watched(cluster: &Cluster, count: usize) -> Hosts {
 fn all_services_fail_at_once_and_never_more_than_two_restart_at_a_time() {
     let cluster = Cluster::start(3);
     let count = count();
-    let mut hosts = watched(&cluster, count);
+    let hosts = watched(&cluster, count);
     let begun = Instant::now();
     (0..count).for_each(|host| hosts.fail(host));
     wait_until("somebody waits", LIMIT, || {
@@ -67,7 +67,7 @@ fn all_services_fail_at_once_and_never_more_than_two_restart_at_a_time() {
 fn leader_that_is_killed_again_and_again_delays_restarts_and_allows_no_third() {
     let mut cluster = Cluster::start(3);
     let count = count();
-    let mut hosts = watched(&cluster, count);
+    let hosts = watched(&cluster, count);
     let begun = Instant::now();
     (0..count).for_each(|host| hosts.fail(host));
     let mut kills = 0;
