@@ -37,6 +37,7 @@ need chromium chromium
 need chromedriver chromium-driver
 need runc runc
 need busybox busybox-static
+need rpmbuild rpm
 need faketime faketime
 need zsh zsh
 need fish fish
