@@ -93,13 +93,15 @@ impl Etcd {
 
     /// Makes known that somebody waits, or watches. That it cannot be done changes nothing else.
     async fn make_known(&self, key: String, value: &str) -> Result<(), String> {
-        let lease = self.lease_of(&key);
-        if let Some(lease) = lease
-            && self.keep_alive(&lease).await?
-        {
-            return Ok(());
-        }
-        let lease = self.grant(KNOWN_FOR).await?;
+        let known = match self.lease_of(&key) {
+            Some(lease) => self.keep_alive(&lease).await?.then_some(lease),
+            None => None,
+        };
+        let lease = match known {
+            Some(lease) => lease,
+            None => self.grant(KNOWN_FOR).await?,
+        };
+        // also under a lease that lives: who got a slot, or was freed, is not known to wait any more
         let put = json!({"key": encoded(&key), "value": encoded(value), "lease": lease});
         self.call("kv/put", &put).await?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -126,6 +126,17 @@ async fn reservation_that_asks_twice_pays_once_and_an_unused_one_gets_its_restar
     granted(&etcd, &second).await;
     let status = etcd.status("shop/1").await.expect("asked").expect("said");
     assert_eq!((status.waiting.len(), status.spent), (0, 2));
+    // who waited, had a slot and waits again is known to wait
+    let third = claim("c", "1", 1, None);
+    assert!(matches!(etcd.reserve(&third).await, Ok(Some(_))));
+    assert_eq!(etcd.release(&second, false).await, Ok(()));
+    granted(&etcd, &third).await;
+    assert_eq!(etcd.release(&third, true).await, Ok(()));
+    granted(&etcd, &second).await;
+    assert!(matches!(etcd.reserve(&third).await, Ok(Some(_))));
+    let status = etcd.status("shop/1").await.expect("asked").expect("said");
+    let waiting = status.waiting.iter().map(|holder| holder.host.as_str());
+    assert_eq!(waiting.collect::<Vec<_>>(), ["c"]);
     assert_eq!(etcd.release(&second, false).await, Ok(()));
     inherited.budget = Some(Budget {
         count: 2,

@@ -57,7 +57,7 @@ pub fn well(check: &str, ticket: Ticket) -> Event {
 }
 
 /// The end of an action that has stopped `p0` in vain, so that no probe follows at once.
-pub fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) {
+pub fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) -> Vec<Effect> {
     let step = Step {
         at: now,
         took: Duration::ZERO,
@@ -70,7 +70,7 @@ pub fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) {
         outcome: Outcome { steps: vec![step] },
         pending: Vec::new(),
     };
-    let _ = monitor.handle(now, ended);
+    monitor.handle(now, ended)
 }
 
 #[test]

@@ -49,7 +49,7 @@ proptest! {
     fn drop_in_acts_exactly_when_a_probe_fails(mut world in worlds(), ops in ops()) {
         world.make_drop_in();
         // what a person does is beside this law
-        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::Silence(..) | Op::Maintenance(..) | Op::RestartManually(_) | Op::Change(_) | Op::Toggle(_) | Op::Inherit(_, 1..) | Op::Shutdown);
+        let beside = |op: &&Op| matches!(op, Op::Pause(..) | Op::Silence(..) | Op::Maintenance(..) | Op::RestartManually(_) | Op::Change(_) | Op::ChangeFleet(..) | Op::Toggle(_) | Op::Inherit(_, 1..) | Op::Shutdown);
         for op in ops.iter().filter(|op| !beside(op)) {
             world.perform(op);
         }

@@ -37,6 +37,8 @@ pub enum Op {
     RestartManually(usize),
     /// A reload with one check changed.
     Change(usize),
+    /// A reload with the slots of one check changed, or taken away.
+    ChangeFleet(usize, u8),
     /// A reload with one check taken away, or put back.
     Toggle(usize),
     /// An earlier run left the restart of a process unfinished, for this check.
@@ -67,6 +69,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0..PROCESSES).prop_map(Op::Replace),
         1 => (0_usize..4).prop_map(Op::RestartManually),
         1 => (0_usize..4).prop_map(Op::Change),
+        1 => (0_usize..4, any::<u8>()).prop_map(|(c, how)| Op::ChangeFleet(c, how)),
         1 => (0_usize..4).prop_map(Op::Toggle),
         1 => (0..PROCESSES, 0_usize..5).prop_map(|(process, check)| Op::Inherit(process, check)),
         1 => (0..PROCESSES).prop_map(Op::StopsLate),
@@ -421,6 +424,22 @@ impl World {
             Op::Change(check) => {
                 if let Some(check) = self.checks.get_mut(*check) {
                     check.policy.grace += Duration::from_secs(1);
+                    self.feed(Event::Reload {
+                        checks: self.checks.clone(),
+                        limits: self.limits.clone(),
+                        forgot: Vec::new(),
+                    });
+                }
+            }
+            Op::ChangeFleet(check, how) => {
+                if let Some(check) = self.checks.get_mut(*check) {
+                    check.fleet = (how % 4 > 0).then(|| FleetPolicy {
+                        group: ["shop", "cart"][usize::from(how / 4 % 2)].into(),
+                        slots: 1 + u32::from(how / 8 % 2),
+                        wait: Duration::from_secs(30),
+                        unreachable: [Unreachable::Act, Unreachable::Hold]
+                            [usize::from(how / 16 % 2)],
+                    });
                     self.feed(Event::Reload {
                         checks: self.checks.clone(),
                         limits: self.limits.clone(),

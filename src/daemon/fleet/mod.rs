@@ -2,6 +2,8 @@
 //! their order, and neither an engine that hangs nor a lease that is renewed is the loop's matter.
 
 mod claims;
+mod live;
+mod returns;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -16,16 +18,18 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::executor::FinishedEffect;
 use super::logger::Logger;
 use crate::fleet::spec::{FleetSpec, GroupStatus};
-use crate::fleet::{self, SlotEngine};
 use crate::health::{Check, Effect, Spending};
-use claims::Claims;
-use worker::{Order, SlotWorker};
+use live::LiveFleet;
+use worker::{Order, SlotWorker, WorkerParts};
 
 /// How often a host says that it watches a group; engines forget it after three times as long.
 const ANNOUNCED_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a person waits for what an engine says of a group.
 const ASKED_FOR: Duration = Duration::from_secs(10);
+
+/// After its time to give back, a worker says at once what is left.
+const SAYS_WITHIN: Duration = Duration::from_millis(500);
 
 /// A group that is watched here, as its engine says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,26 +48,18 @@ pub struct FleetGroup {
     pub failure: Option<String>,
 }
 
-/// The engine, and how this host asks it.
-#[derive(Clone, Debug)]
-struct LiveFleet {
-    spec: FleetSpec,
-    engine: Arc<dyn SlotEngine>,
-    claims: Claims,
-}
-
 /// The fleet of this watchdog.
 #[derive(Debug)]
 pub struct Fleet {
-    live: Option<LiveFleet>,
+    live: watch::Sender<Option<Arc<LiveFleet>>>,
     watchdog: String,
     host: String,
     seed: u64,
     workers: BTreeMap<String, mpsc::UnboundedSender<Order>>,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Vec<String>>,
     announcing: Option<JoinHandle<()>>,
     ended: mpsc::UnboundedSender<FinishedEffect>,
-    closing: watch::Sender<bool>,
+    closing: watch::Sender<Option<Instant>>,
     logger: Logger,
 }
 
@@ -76,8 +72,8 @@ impl Fleet {
         ended: mpsc::UnboundedSender<FinishedEffect>,
         logger: Logger,
     ) -> Self {
-        let mut fleet = Self {
-            live: None,
+        let fleet = Self {
+            live: watch::channel(None).0,
             watchdog,
             host,
             seed,
@@ -85,24 +81,28 @@ impl Fleet {
             tasks: JoinSet::new(),
             announcing: None,
             ended,
-            closing: watch::channel(false).0,
+            closing: watch::channel(None).0,
             logger,
         };
         fleet.set(spec);
         fleet
     }
 
-    fn set(&mut self, spec: Option<FleetSpec>) {
-        self.live = spec.map(|spec| LiveFleet {
-            engine: fleet::engine(&spec.lock, spec.lease),
-            claims: Claims::new(&spec, &self.watchdog, &self.host, self.seed),
-            spec,
-        });
+    fn set(&self, spec: Option<FleetSpec>) {
+        let names = (self.watchdog.as_str(), self.host.as_str());
+        let live = spec.map(|spec| Arc::new(LiveFleet::new(spec, names, self.seed)));
+        self.live.send_replace(live);
     }
 
-    /// Takes new settings. What is held goes back to the engine that it came from.
+    fn live(&self) -> Option<Arc<LiveFleet>> {
+        self.live.borrow().clone()
+    }
+
+    /// Takes new settings. What is held goes back to the engine that it came from; who waits asks at once.
     pub fn change(&mut self, spec: Option<FleetSpec>, checks: &[Check]) {
-        if self.live.as_ref().map(|live| &live.spec) != spec.as_ref() {
+        if self.live().map(|live| live.spec.clone()) == spec {
+            self.live.send_modify(|_| {});
+        } else {
             self.set(spec);
         }
         self.announce(checks);
@@ -112,7 +112,7 @@ impl Fleet {
     /// unless a restart that it left goes on with one.
     pub fn begin(&mut self, checks: &[Check]) {
         self.announce(checks);
-        let Some(live) = self.live.clone() else {
+        let Some(live) = self.live() else {
             return;
         };
         if live.engine.lease().is_some() {
@@ -123,15 +123,14 @@ impl Fleet {
                 && !self.workers.contains_key(&check.name)
             {
                 let claim = live.claims.left_over(&check.name, &policy.group);
-                let engine = Arc::clone(&live.engine);
-                self.order(&check.name, Order::GiveBack { engine, claim });
+                let live = Arc::clone(&live);
+                self.order(&check.name, Order::GiveBack { live, claim });
             }
         }
     }
 
     /// Has a question asked, or a slot given back.
     pub fn perform(&mut self, effect: Effect) {
-        let live = self.live.clone();
         match effect {
             Effect::Reserve {
                 check,
@@ -142,16 +141,12 @@ impl Fleet {
                 resumes,
                 after,
             } => {
-                let question = live.map(|live| {
-                    let claim = live
-                        .claims
-                        .claim(&check, reservation, (group, slots), resumes);
-                    (live.engine, claim)
-                });
                 let order = Order::Reserve {
                     ticket,
                     reservation,
-                    question,
+                    group,
+                    slots,
+                    resumes,
                     after,
                 };
                 self.order(&check, order);
@@ -176,12 +171,17 @@ impl Fleet {
     fn order(&mut self, check: &str, order: Order) {
         // what has ended is no more
         while self.tasks.try_join_next().is_some() {}
-        let (ended, closing) = (&self.ended, &self.closing);
+        let (ended, closing, live) = (&self.ended, &self.closing, &self.live);
         let tasks = &mut self.tasks;
         let worker = self.workers.entry(check.to_owned()).or_insert_with(|| {
             let (sender, orders) = mpsc::unbounded_channel();
-            let worker = SlotWorker::new(check, orders, ended.clone(), closing.subscribe());
-            tasks.spawn(worker.run());
+            let parts = WorkerParts {
+                orders,
+                ended: ended.clone(),
+                live: live.subscribe(),
+                closing: closing.subscribe(),
+            };
+            tasks.spawn(SlotWorker::new(check, parts).run());
             sender
         });
         // it ends with its sender only
@@ -193,8 +193,8 @@ impl Fleet {
         if let Some(task) = self.announcing.take() {
             task.abort();
         }
-        let counts = |live: &&LiveFleet| live.spec.panic_threshold.is_some();
-        let Some(live) = self.live.clone().as_ref().filter(counts).cloned() else {
+        let counts = |live: &Arc<LiveFleet>| live.spec.panic_threshold.is_some();
+        let Some(live) = self.live().filter(counts) else {
             return;
         };
         let groups = groups(checks);
@@ -219,7 +219,7 @@ impl Fleet {
 
     /// What the engine says of the groups of `checks`; nothing without a fleet.
     pub fn groups(&self, checks: &[Check]) -> impl Future<Output = Vec<FleetGroup>> + use<> {
-        let live = self.live.clone();
+        let live = self.live();
         let groups = groups(checks);
         async move {
             let Some(live) = live else {
@@ -258,7 +258,7 @@ impl Fleet {
         host: String,
         checks: &[Check],
     ) -> impl Future<Output = Result<usize, String>> + use<> {
-        let engine = self.live.as_ref().map(|live| Arc::clone(&live.engine));
+        let engine = self.live().map(|live| Arc::clone(&live.engine));
         let mut by_group: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for check in checks {
             if let Some(policy) = &check.fleet {
@@ -280,21 +280,28 @@ impl Fleet {
     }
 
     /// What this host is called; none without a fleet.
-    pub fn host(&self) -> Option<&str> {
-        self.live.as_ref().map(|live| live.claims.host())
+    pub fn host(&self) -> Option<String> {
+        self.live().map(|live| live.claims.host().to_owned())
     }
 
-    /// The watchdog ends: what is to be given back is, within so long. What is held goes on to the next run, or ends
-    /// with its lease.
+    /// The watchdog ends: what is to be given back is, within so long; what cannot be is said. What is held goes on to the
+    /// next run, or ends with its lease.
     pub async fn finish(&mut self, patience: Duration) {
         if let Some(task) = self.announcing.take() {
             task.abort();
         }
         // nobody hears it without a worker
-        let _ = self.closing.send(true);
+        let _ = self.closing.send(Some(Instant::now() + patience));
         self.workers.clear();
-        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
-        if timeout(patience, all_ended).await.is_err() {
+        let all_ended = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                for left in ended.into_iter().flatten() {
+                    self.logger.trouble(&format!("httpok: {left}"));
+                }
+            }
+        };
+        // an order under way ends by its own deadlines, which are longer
+        if timeout(patience + SAYS_WITHIN, all_ended).await.is_err() {
             self.tasks.abort_all();
         }
     }

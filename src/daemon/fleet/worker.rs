@@ -1,5 +1,5 @@
-//! One check's slot: asks for it, renews it while it is held, gives it back, and again until that is done. Each question
-//! is answered by one event, each order to give back too.
+//! One check's slot: asks for it, renews it while it is held, and has it given back. Each question is answered by one
+//! event, each order to give back too. Which engine is asked is seen when it is asked: a reload may come before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,28 +7,28 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::live::{AskedSlot, LiveFleet};
+use super::returns::SlotReturns;
 use crate::daemon::executor::FinishedEffect;
-use crate::fleet::SlotEngine;
 use crate::fleet::spec::Claim;
 use crate::health::{Event, SlotAnswer, Ticket};
 
 /// However many members an engine has, and however they hang: one question takes no longer.
-const ASKED_FOR: Duration = Duration::from_secs(20);
+pub const ASKED_FOR: Duration = Duration::from_secs(20);
 
-/// The pause before what failed is tried again.
+/// The pause before a lease that could not be renewed is renewed again.
 const AGAIN: Duration = Duration::from_secs(2);
-
-/// Where slots have no lease, it is said after so long that one could not be given back; and tried on.
-const SAID_AFTER: Duration = Duration::from_secs(120);
 
 /// What is to be done.
 #[derive(Debug)]
 pub enum Order {
-    /// Ask for a slot, so long from now; `question` is missing where there is no fleet any more.
+    /// Ask for a slot, so long from now.
     Reserve {
         ticket: Ticket,
         reservation: Ticket,
-        question: Option<(Arc<dyn SlotEngine>, Claim)>,
+        group: String,
+        slots: u32,
+        resumes: bool,
         after: Duration,
     },
     /// Give it back.
@@ -38,10 +38,7 @@ pub enum Order {
         used: bool,
     },
     /// Give back what an earlier run may have left.
-    GiveBack {
-        engine: Arc<dyn SlotEngine>,
-        claim: Claim,
-    },
+    GiveBack { live: Arc<LiveFleet>, claim: Claim },
 }
 
 /// A slot that is ours.
@@ -52,58 +49,52 @@ struct Held {
     next: Instant,
 }
 
-/// A slot that is to be given back.
+/// What a worker is given.
 #[derive(Debug)]
-struct Owed {
-    /// Nobody waits for the event any more once it was sent.
-    event: Option<(Ticket, String)>,
-    used: bool,
-    since: Instant,
-    next: Instant,
+pub struct WorkerParts {
+    pub orders: mpsc::UnboundedReceiver<Order>,
+    pub ended: mpsc::UnboundedSender<FinishedEffect>,
+    /// The engine; it changes with a reload, and says so with each.
+    pub live: watch::Receiver<Option<Arc<LiveFleet>>>,
+    /// By when the watchdog ends, once it does.
+    pub closing: watch::Receiver<Option<Instant>>,
 }
 
 /// The task of one check.
 #[derive(Debug)]
 pub struct SlotWorker {
     check: String,
-    orders: mpsc::UnboundedReceiver<Order>,
-    ended: mpsc::UnboundedSender<FinishedEffect>,
-    closing: watch::Receiver<bool>,
-    /// What was asked last, and of whom.
-    asked: Option<(Arc<dyn SlotEngine>, Claim)>,
+    parts: WorkerParts,
+    /// What was asked last, until it is given back.
+    asked: Option<AskedSlot>,
+    /// It was granted to go on with a restart: what is not answered is kept for the next run.
+    resumes: bool,
     held: Option<Held>,
-    owed: Option<Owed>,
+    returns: SlotReturns,
 }
 
 impl SlotWorker {
     /// The worker of `check`.
-    pub fn new(
-        check: &str,
-        orders: mpsc::UnboundedReceiver<Order>,
-        ended: mpsc::UnboundedSender<FinishedEffect>,
-        closing: watch::Receiver<bool>,
-    ) -> Self {
+    pub fn new(check: &str, parts: WorkerParts) -> Self {
         Self {
             check: check.to_owned(),
-            orders,
-            ended,
-            closing,
+            parts,
             asked: None,
+            resumes: false,
             held: None,
-            owed: None,
+            returns: SlotReturns::new(check.to_owned()),
         }
     }
 
-    /// Does what is ordered until no more orders can come, and nothing is to be given back.
-    pub async fn run(mut self) {
+    /// Does what is ordered until no more orders can come, and then gives back what is left. Returns what could not
+    /// be given back.
+    pub async fn run(mut self) -> Vec<String> {
         loop {
-            let (renews, gives) = (
-                self.held.as_ref().map(|held| held.next),
-                self.owed.as_ref().map(|owed| owed.next),
-            );
+            let renews = self.held.as_ref().map(|held| held.next);
+            let gives = self.returns.next();
             tokio::select! {
                 biased;
-                order = self.orders.recv() => match order {
+                order = self.parts.orders.recv() => match order {
                     Some(order) => self.perform(order).await,
                     None => break,
                 },
@@ -111,12 +102,17 @@ impl SlotWorker {
                 () = at(gives) => self.give_back().await,
             }
         }
-        while self.owed.is_some() {
-            self.give_back().await;
-            if self.owed.is_some() {
-                sleep(AGAIN).await;
-            }
+        if let Some(asked) = self.asked.take()
+            && asked.is_unanswered
+            && self.held.is_none()
+            && !self.resumes
+        {
+            self.returns.add(asked, None, false);
         }
+        let end = *self.parts.closing.borrow();
+        self.returns
+            .finish(end.unwrap_or_else(Instant::now))
+            .await
     }
 
     async fn perform(&mut self, order: Order) {
@@ -124,80 +120,157 @@ impl SlotWorker {
             Order::Reserve {
                 ticket,
                 reservation,
-                question,
+                group,
+                slots,
+                resumes,
                 after,
-            } => self.reserve(ticket, reservation, question, after).await,
+            } => {
+                if self.waits(after).await {
+                    self.resumes = resumes;
+                    let place = (group.as_str(), slots);
+                    let answer = self.reserve(reservation, place, resumes).await;
+                    self.send(Event::Reserved {
+                        check: self.check.clone(),
+                        ticket,
+                        answer,
+                    });
+                }
+            }
             Order::Release {
                 reservation,
                 group,
                 used,
             } => {
                 self.held = None;
-                self.owe(Some((reservation, group)), used);
+                match self.asked.take() {
+                    Some(asked) => {
+                        self.returns.add(asked, Some((reservation, group)), used);
+                        self.give_back().await;
+                    }
+                    None => self.send(Event::Released {
+                        check: self.check.clone(),
+                        reservation,
+                        group,
+                        failure: None,
+                    }),
+                }
+            }
+            Order::GiveBack { live, claim } => {
+                let mut left = AskedSlot::new(live, claim);
+                // what the run that was killed had asked may be carried out yet
+                left.is_unanswered = true;
+                self.returns.add(left, None, true);
                 self.give_back().await;
             }
-            Order::GiveBack { engine, claim } => {
-                self.asked = Some((engine, claim));
-                self.owe(None, true);
-                self.give_back().await;
-            }
+        }
+    }
+
+    /// The pause before a question, which a reload ends. False when nobody hears the answer any more.
+    async fn waits(&mut self, after: Duration) -> bool {
+        if after.is_zero() {
+            return true;
+        }
+        let parts = &mut self.parts;
+        // a reload before the order is none of its pause
+        parts.live.mark_unchanged();
+        tokio::select! {
+            biased;
+            _ = parts.closing.wait_for(Option::is_some) => false,
+            _ = parts.live.changed() => true,
+            () = sleep(after) => true,
         }
     }
 
     async fn reserve(
         &mut self,
-        ticket: Ticket,
         reservation: Ticket,
-        question: Option<(Arc<dyn SlotEngine>, Claim)>,
-        after: Duration,
-    ) {
-        if !after.is_zero() {
-            let closed = self.closing.wait_for(|closing| *closing);
-            tokio::select! {
-                () = sleep(after) => {}
-                // nobody hears the answer any more
-                _ = closed => return,
-            }
-        }
-        let answer = match question {
-            None => SlotAnswer::Unreachable {
-                why: "there is no [fleet] in the configuration any more".to_owned(),
-            },
-            Some((engine, claim)) => {
-                let asked = timeout(ASKED_FOR, engine.reserve(&claim)).await;
-                self.asked = Some((engine, claim));
-                match asked {
-                    Ok(Ok(None)) => SlotAnswer::Granted,
-                    Ok(Ok(Some(why))) => SlotAnswer::Refused(why),
-                    Ok(Err(why)) => SlotAnswer::Unreachable { why },
-                    Err(_) => SlotAnswer::Unreachable {
-                        why: format!("no answer within {ASKED_FOR:?}"),
-                    },
+        (group, slots): (&str, u32),
+        resumes: bool,
+    ) -> SlotAnswer {
+        loop {
+            let live = self.parts.live.borrow_and_update().clone();
+            let Some(live) = live else {
+                return SlotAnswer::Unreachable {
+                    why: "there is no [fleet] in the configuration any more".to_owned(),
+                };
+            };
+            let place = (group.to_owned(), slots);
+            let claim = live.claims.claim(&self.check, reservation, place, resumes);
+            match self.ask(AskedSlot::new(live, claim)).await {
+                SlotAnswer::Unreachable { .. } if self.is_engine_changed() => {}
+                answer => {
+                    if answer == SlotAnswer::Granted {
+                        self.hold(reservation);
+                    }
+                    return answer;
                 }
             }
-        };
-        if answer == SlotAnswer::Granted {
-            // an older one went over to this
-            self.settle(None);
-            self.held = self.lease().map(|lease| Held {
-                reservation,
-                renewed: Instant::now(),
-                next: Instant::now() + lease / 3,
-            });
         }
-        self.send(Event::Reserved {
-            check: self.check.clone(),
-            ticket,
-            answer,
+    }
+
+    /// Whether a reload has put another engine in the place of the one that was asked.
+    fn is_engine_changed(&self) -> bool {
+        let now = self.parts.live.borrow();
+        let asked = self.asked.as_ref().map(|asked| &asked.live);
+        match (&*now, asked) {
+            (Some(now), Some(asked)) => !Arc::ptr_eq(now, asked),
+            (None, _) | (Some(_), None) => false,
+        }
+    }
+
+    /// One question. What was asked elsewhere before and not answered is given back there.
+    async fn ask(&mut self, mut question: AskedSlot) -> SlotAnswer {
+        if let Some(before) = self.asked.take().filter(|before| before.is_unanswered) {
+            match before.is_same_slot(&question) {
+                true => question.is_unanswered = true,
+                false => self.returns.add(before, None, false),
+            }
+        }
+        question.is_unanswered |= question.has_no_lease() && self.returns.postpone(&question);
+        let (engine, claim) = (Arc::clone(&question.live.engine), question.claim.clone());
+        let mut closing = self.parts.closing.clone();
+        let asked = tokio::select! {
+            asked = timeout(ASKED_FOR, engine.reserve(&claim)) => {
+                asked.unwrap_or_else(|_| Err(format!("no answer within {ASKED_FOR:?}")))
+            }
+            _ = closing.wait_for(Option::is_some) => Err("the watchdog ends".to_owned()),
+        };
+        question.is_unanswered |= asked.is_err();
+        self.asked = Some(question);
+        match asked {
+            Ok(None) => SlotAnswer::Granted,
+            Ok(Some(why)) => SlotAnswer::Refused(why),
+            Err(why) => SlotAnswer::Unreachable { why },
+        }
+    }
+
+    /// The slot is ours; an older one of the check went over to it.
+    fn hold(&mut self, reservation: Ticket) {
+        let Some(asked) = self.asked.as_mut() else {
+            return;
+        };
+        let (events, is_unanswered) = self.returns.take_over(asked);
+        asked.is_unanswered |= is_unanswered;
+        let now = Instant::now();
+        self.held = asked.live.engine.lease().map(|lease| Held {
+            reservation,
+            renewed: now,
+            next: now + lease / 3,
         });
+        events.into_iter().for_each(|event| self.send(event));
     }
 
     async fn renew(&mut self) {
-        let (Some(lease), Some((engine, claim))) = (self.lease(), self.asked.clone()) else {
+        let asked = self.asked.clone();
+        let lease = asked.as_ref().and_then(|asked| asked.live.engine.lease());
+        let (Some(lease), Some(asked)) = (lease, asked) else {
             self.held = None;
             return;
         };
-        let renewed = timeout(ASKED_FOR, engine.renew(&claim)).await;
+        let renewed = tokio::select! {
+            renewed = timeout(ASKED_FOR, asked.live.engine.renew(&asked.claim)) => renewed,
+            _ = self.parts.closing.wait_for(Option::is_some) => return,
+        };
         let renewed = renewed.unwrap_or_else(|_| Err(format!("no answer within {ASKED_FOR:?}")));
         let Some(held) = self.held.as_mut() else {
             return;
@@ -225,72 +298,20 @@ impl SlotWorker {
         });
     }
 
-    fn owe(&mut self, event: Option<(Ticket, String)>, used: bool) {
-        self.settle(None);
-        let now = Instant::now();
-        self.owed = Some(Owed {
-            event,
-            used,
-            since: now,
-            next: now,
-        });
-    }
-
+    /// Gives back what is due first. The end of the watchdog cuts it short: then all of them are.
     async fn give_back(&mut self) {
-        let Some(used) = self.owed.as_ref().map(|owed| owed.used) else {
-            return;
+        let event = tokio::select! {
+            event = self.returns.give_back() => event,
+            _ = self.parts.closing.wait_for(Option::is_some) => None,
         };
-        let Some((engine, claim)) = self.asked.clone() else {
-            return self.settle(None);
-        };
-        let given = timeout(ASKED_FOR, engine.release(&claim, used)).await;
-        let given = given.unwrap_or_else(|_| Err(format!("no answer within {ASKED_FOR:?}")));
-        let Err(why) = given else {
-            return self.settle(None);
-        };
-        let lease = engine.lease();
-        let Some(owed) = self.owed.as_mut() else {
-            return;
-        };
-        let now = Instant::now();
-        owed.next = now + AGAIN;
-        match lease {
-            // the lease has ended it
-            Some(lease) if now >= owed.since + lease => self.settle(Some(why)),
-            None if now >= owed.since + SAID_AFTER => {
-                if let Some((reservation, group)) = owed.event.take() {
-                    self.send(self.released(reservation, group, Some(why)));
-                }
-            }
-            Some(_) | None => {}
+        if let Some(event) = event {
+            self.send(event);
         }
-    }
-
-    /// Nothing is to be given back any more.
-    fn settle(&mut self, failure: Option<String>) {
-        let owed = self.owed.take();
-        if let Some((reservation, group)) = owed.and_then(|owed| owed.event) {
-            self.send(self.released(reservation, group, failure));
-        }
-    }
-
-    fn released(&self, reservation: Ticket, group: String, failure: Option<String>) -> Event {
-        Event::Released {
-            check: self.check.clone(),
-            reservation,
-            group,
-            failure,
-        }
-    }
-
-    fn lease(&self) -> Option<Duration> {
-        let (engine, _) = self.asked.as_ref()?;
-        engine.lease()
     }
 
     fn send(&self, event: Event) {
         // nobody listens any more: the watchdog has ended
-        let _ = self.ended.send(FinishedEffect::from(event));
+        let _ = self.parts.ended.send(FinishedEffect::from(event));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::health::Check;
 impl Watchdog {
     /// Says who holds the slots of the groups that are watched here, and who waits.
     pub(super) fn show_fleet(&self, asked: PendingRequest) {
-        let Some(host) = self.fleet.host().map(str::to_owned) else {
+        let Some(host) = self.fleet.host() else {
             let text = "there is no [fleet] in the configuration";
             return asked.answer(ControlReply::error(ControlFault::Refused, text));
         };

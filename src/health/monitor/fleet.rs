@@ -253,6 +253,9 @@ impl CheckState {
             return;
         };
         held.may_be_ours |= !matches!(answer, SlotAnswer::Refused(_));
+        if !held.resumes && self.check.fleet.as_ref() != Some(&held.policy) {
+            return self.ask_by_new_policy(waits, cx);
+        }
         let acts_without = held.policy.unreachable == Unreachable::Act && !held.resumes;
         let group = held.policy.group.clone();
         match answer {
@@ -275,6 +278,17 @@ impl CheckState {
                 self.no_slot(waits, FleetHold::Unreachable { why }, cx);
             }
             SlotAnswer::Refused(why) => self.no_slot(waits, FleetHold::Refused(why), cx),
+        }
+    }
+
+    /// A reload has changed what is to be asked for: the answer was to a question of before.
+    fn ask_by_new_policy(&mut self, waits: bool, cx: &mut Context<'_>) {
+        let name = &self.check.name;
+        cx.release_slot(name);
+        match &self.check.fleet {
+            Some(policy) if waits => cx.reserve(name, policy, false),
+            Some(_) => {}
+            None => self.go_on_with_slot(waits, cx),
         }
     }
 
