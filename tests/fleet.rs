@@ -11,6 +11,10 @@ mod engine;
 mod fleetlock;
 #[path = "fleet/hosts.rs"]
 mod hosts;
+#[path = "fleet/network.rs"]
+mod network;
+#[path = "fleet/partitions.rs"]
+mod partitions;
 mod support;
 #[path = "fleet/watchdogs.rs"]
 mod watchdogs;

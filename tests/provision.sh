@@ -42,6 +42,8 @@ need faketime faketime
 need zsh zsh
 need fish fish
 need ip iproute2
+need nsenter util-linux
+need setpriv util-linux
 
 "$python" -m venv "$venv" || fail "$python -m venv failed: install the package python3-venv"
 "$venv/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" || fail "pip could not install $here/requirements.txt"

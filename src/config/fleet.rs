@@ -40,9 +40,19 @@ pub enum FleetOfCheck<'a> {
     /// Its own group or number of slots.
     Own {
         group: Option<String>,
-        slots: Option<u32>,
+        slots: Option<(u32, TomlValue<'a>)>,
         value: TomlValue<'a>,
     },
+}
+
+/// A check that names a group and has nobody to ask restarts on its own, which its author does not expect.
+pub fn reject_without_fleet(of_check: &FleetOfCheck<'_>) {
+    if let FleetOfCheck::Own { value, .. } = of_check {
+        value.reject(Diagnostic::new(
+            "a group without a fleet",
+            "add [fleet] with lock = \"etcd\" and endpoints, or leave it out: the check restarts without asking anybody",
+        ));
+    }
 }
 
 /// `[fleet]`.
@@ -62,9 +72,13 @@ pub fn read_fleet(table: &TomlTable<'_>) -> Option<FleetDraft> {
     let budget = table.get("restarts");
     let panic = table.get("panic_threshold");
     let lease = table.own("lease");
+    let slots = table.own("slots");
     if is_fleetlock {
         for (key, value) in [
             ("endpoints", &endpoints),
+            ("username", &table.own("username")),
+            ("password", &table.own("password")),
+            ("slots", &slots),
             ("restarts", &budget),
             ("lease", &lease),
             ("panic_threshold", &panic),
@@ -72,7 +86,7 @@ pub fn read_fleet(table: &TomlTable<'_>) -> Option<FleetDraft> {
             if let Some(value) = value {
                 value.reject(Diagnostic::new(
                     format!("{key:?} is for etcd"),
-                    "a FleetLock server has slots and nothing else: leave it out, or use lock = \"etcd\"",
+                    "a FleetLock server has its own number of slots and nothing else: leave it out, or use lock = \"etcd\"",
                 ));
             }
         }
@@ -101,9 +115,7 @@ pub fn read_fleet(table: &TomlTable<'_>) -> Option<FleetDraft> {
     let host = table.read("host", TomlValue::some_text);
     let policy = FleetPolicy {
         group: String::new(),
-        slots: table
-            .read("slots", |value| value.count(1, MOST))
-            .unwrap_or(1),
+        slots: slots.and_then(|value| value.count(1, MOST)).unwrap_or(1),
         wait: table.read("wait", TomlValue::some_duration).unwrap_or(WAIT),
         unreachable: match table
             .get("unreachable")
@@ -135,11 +147,12 @@ pub fn read_fleet_of_check<'a>(table: &TomlTable<'a>) -> FleetOfCheck<'a> {
     }
     let own = TomlTable::of(&value);
     let group = own.read("group", TomlValue::some_text);
-    let slots = own.read("slots", |value| value.count(1, MOST));
+    let place = own.own("slots");
+    let slots = place.as_ref().and_then(|value| value.count(1, MOST));
     own.finish();
     FleetOfCheck::Own {
         group,
-        slots,
+        slots: slots.zip(place),
         value,
     }
 }
@@ -159,14 +172,21 @@ impl FleetDraft {
                 group,
                 slots,
                 value,
-            } => (group.clone(), *slots, Some(value)),
+            } => (group.clone(), slots.as_ref(), Some(value)),
         };
+        let is_fleetlock = matches!(self.spec.lock, LockSpec::FleetLock(_));
+        if is_fleetlock && let Some((_, slots)) = slots {
+            slots.reject(Diagnostic::new(
+                "\"slots\" is for etcd",
+                "a FleetLock server has its own number of slots: leave it out",
+            ));
+        }
         if check.restart.is_empty() && check.ladder.is_empty() {
             return None;
         }
         let group = group.unwrap_or_else(|| check.name.clone());
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-        if matches!(self.spec.lock, LockSpec::FleetLock(_))
+        if is_fleetlock
             && !group.chars().all(is_plain)
             && let Some(place) = place
         {
@@ -177,7 +197,7 @@ impl FleetDraft {
         }
         Some(FleetPolicy {
             group,
-            slots: slots.unwrap_or(self.policy.slots),
+            slots: slots.map_or(self.policy.slots, |(slots, _)| *slots),
             ..self.policy.clone()
         })
     }
@@ -227,6 +247,15 @@ fn engine_url(value: &TomlValue<'_>) -> Option<Url> {
             value.reject(Diagnostic::new(
                 format!("{shown:?} has a user in it"),
                 "write username and password as keys of [fleet]",
+            ));
+            None
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            // it may be a key that lets in
+            let shown = shown.split(['?', '#']).next().unwrap_or_default();
+            value.reject(Diagnostic::new(
+                format!("{shown:?} has more than an address and a path"),
+                example,
             ));
             None
         }

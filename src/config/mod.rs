@@ -9,6 +9,7 @@ pub mod duration;
 pub mod escape;
 mod expectation;
 mod fleet;
+mod fleet_warnings;
 mod http;
 mod include;
 mod interpolate;

@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use super::checks::{CheckContext, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
-use super::fleet::read_fleet;
+use super::fleet::{read_fleet, reject_without_fleet};
 use super::include;
 use super::keys;
 use super::maintenance::read_maintenance;
@@ -106,8 +106,12 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
         .collect();
     resolve(&mut drafts);
     check_targets(&drafts, &read.programs, &read.supervisor);
+    let has_fleet = table.own("fleet").is_some();
     for draft in &mut drafts {
         let name = draft.name.as_ref();
+        if !has_fleet {
+            reject_without_fleet(&draft.fleet);
+        }
         let policy = fleet
             .as_ref()
             .and_then(|fleet| fleet.policy(&draft.check, name, &draft.fleet));

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::fleet_warnings::fleet_warnings;
 use super::settings::{CheckSettings, RungSpec, Settings};
 use crate::notify::spec::{MailVia, NotifierVia, Security, Topic};
 use crate::secret::login_end;
@@ -11,6 +12,7 @@ impl Settings {
     /// What is most likely not meant, and what would be better.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.sent_in_the_clear();
+        warnings.extend(fleet_warnings(self));
         for check in &self.checks {
             let name = &check.name;
             warnings.extend(ladder_warnings(check));
@@ -112,7 +114,8 @@ fn ladder_warnings(check: &CheckSettings) -> Vec<String> {
     warnings
 }
 
-fn is_here(host: &str) -> bool {
+/// Whether it is this machine.
+pub fn is_here(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host

@@ -209,7 +209,7 @@ impl Etcd {
         token: Option<HeaderValue>,
     ) -> Result<Answer, String> {
         let mut url = self.spec.endpoints[index].clone();
-        url.set_path(&format!("/v3/{path}"));
+        url.set_path(&format!("{}/v3/{path}", url.path().trim_end_matches('/')));
         let token: Option<(HeaderName, HeaderValue)> = token.map(|token| (AUTHORIZATION, token));
         let body = ask.to_string();
         let (tls, timeout) = (&self.spec.tls, self.spec.timeout);

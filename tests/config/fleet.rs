@@ -65,8 +65,82 @@ fn checks_that_restart_something_share_the_slots_of_their_groups() {
         .map(|check| check.fleet.clone())
         .collect();
     assert_eq!(found, [policy("shop", 2), policy("storage", 3), None, None]);
-    let without = parse(CHECKS, "httpok.toml", &env).unwrap_or_else(|faults| panic!("{faults}"));
+    let without = CHECKS.replace("fleet = { group = \"storage\", slots = 3 }\n", "");
+    let without = parse(&without, "httpok.toml", &env).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(without.fleet.is_none() && without.checks.iter().all(|check| check.fleet.is_none()));
+}
+
+#[test]
+fn group_without_a_fleet_is_refused_at_its_line() {
+    let faults = parse(CHECKS, "httpok.toml", &env)
+        .expect_err("it has no [fleet]")
+        .to_string();
+    let line = 1 + CHECKS
+        .lines()
+        .position(|line| line.contains("storage"))
+        .expect("there");
+    for words in [
+        &format!("httpok.toml:{line}:"),
+        "a group without a fleet",
+        "add [fleet]",
+    ] {
+        assert!(faults.contains(words), "{words}: {faults}");
+    }
+    // of the defaults it is said once
+    let inherited =
+        "[defaults]\nfleet = { group = \"all\" }\n".to_owned() + &CHECKS.replace("fleet = ", "# ");
+    let faults = parse(&inherited, "httpok.toml", &env).expect_err("it has no [fleet]");
+    let said = faults.to_string();
+    assert_eq!(said.matches("a group without a fleet").count(), 1, "{said}");
+    // a table with a mistake in it is one
+    let broken = format!("[fleet]\nlock = \"zookeeper\"\n{CHECKS}");
+    let faults = parse(&broken, "httpok.toml", &env).expect_err("no such engine");
+    assert!(!faults.to_string().contains("a group without"), "{faults}");
+}
+
+/// The columns: keys of `[fleet]`, and what is said of them.
+#[test]
+fn what_is_most_likely_not_meant_is_warned_of() {
+    let login = "username = \"me\"\npassword = \"sesame\"";
+    let open = format!("endpoints = [\"http://127.0.0.1:1\", \"http://10.0.0.1:1\"]\n{login}");
+    let here = format!("endpoints = [\"http://127.0.0.1:1\", \"http://[::1]:1\"]\n{login}");
+    let tls = format!("endpoints = [\"https://10.0.0.1:1\"]\n{login}\ncacert = \"a\"");
+    for (keys, warning) in [
+        ("", ""),
+        (&*open, "the password for \"10.0.0.1\" is sent in the clear"),
+        (&*here, ""),
+        (&*tls, ""),
+        ("cacert = \"a\"", "cacert, cert and key are for https://"),
+        (
+            "cert = \"a\"\nkey = \"b\"",
+            "cacert, cert and key are for https://",
+        ),
+        ("lease = \"5s\"", ""),
+        (
+            "lease = \"5s\"\ntimeout = \"4s\"",
+            "may be lost while a member hangs",
+        ),
+        ("slots = 3", ""),
+        (
+            "slots = 2",
+            "its group \"storage\" has 3 slots here and 2 for check \"disks\"",
+        ),
+    ] {
+        let mut checks = CHECKS.to_owned();
+        if keys.starts_with("slots") {
+            let disks = "[[check]]\nname = \"disks\"\nurl = \"http://h/\"\nrestart = [\"a\"]\nfleet = { group = \"storage\" }\n";
+            checks = format!("{disks}{checks}");
+        }
+        let text = format!("[fleet]\nlock = \"etcd\"\n{keys}\n{checks}");
+        let settings =
+            parse(&text, "httpok.toml", &env).unwrap_or_else(|faults| panic!("{faults}"));
+        let warnings = settings.warnings().join("\n");
+        match warning {
+            "" => assert_eq!(warnings, "", "{keys}"),
+            _ => assert!(warnings.contains(warning), "{keys}: {warnings}"),
+        }
+        assert!(!warnings.contains("sesame"), "{warnings}");
+    }
 }
 
 #[test]
@@ -130,6 +204,27 @@ fn each_fault_says_what_would_be_right() {
             "lock = \"fleetlock\"\nurl = \"http://h\"\nlease = \"1m\"",
             "\"lease\" is for etcd",
             "slots",
+        ),
+        (
+            "lock = \"fleetlock\"\nurl = \"http://h\"\nslots = 2",
+            "\"slots\" is for etcd",
+            "its own number",
+        ),
+        (
+            "lock = \"fleetlock\"\nurl = \"http://h\"\nusername = \"me\"\npassword = \"sesame\"",
+            "\"password\" is for etcd",
+            "its own number",
+        ),
+        ("lock = \"etcd\"\nslots = 0", "slots", "1"),
+        (
+            "lock = \"etcd\"\nendpoints = [\"localhost:2379\"]",
+            "is not the URL of an engine",
+            "http://",
+        ),
+        (
+            "lock = \"etcd\"\nendpoints = [\"http://h:2379/?x=y\"]",
+            "has more than an address",
+            "http://",
         ),
     ] {
         let text = format!("[fleet]\n{keys}\n{CHECKS}");

@@ -79,7 +79,13 @@ fn file(place: &Place, key: &Key, lines: &str) -> String {
             }
         }
     }
-    format!("{text}\n{CHECK}")
+    // a group is one of a fleet
+    let is_of_fleet = place.section.path == "check.fleet" || key.name == "fleet";
+    let fleet = match is_of_fleet && !text.starts_with("[fleet]") {
+        true => "[fleet]\nlock = \"etcd\"\n",
+        false => "",
+    };
+    format!("{text}\n{CHECK}{fleet}")
 }
 
 fn read(text: &str) -> Settings {

@@ -1,7 +1,9 @@
-//! A real etcd cluster of three members on loopback, which can be killed, stopped and started again.
+//! A real etcd cluster of three members, on loopback or in network namespaces, which can be killed, stopped and started
+//! again.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
+use crate::network::Network;
 use crate::support::wait_until;
 
 /// More than an election takes, on a busy machine, too.
@@ -20,6 +23,7 @@ pub struct Cluster {
     urls: Vec<String>,
     more: Vec<String>,
     dir: TempDir,
+    network: Option<Arc<Network>>,
 }
 
 impl Cluster {
@@ -51,9 +55,35 @@ impl Cluster {
             urls,
             more: more.iter().map(ToString::to_string).collect(),
             dir,
+            network: None,
         };
         (0..count).for_each(|member| cluster.revive(member));
         cluster
+    }
+
+    /// Members on the first hosts of `network`, which have elected a leader.
+    pub fn start_in(network: &Arc<Network>, count: usize) -> Self {
+        let url =
+            |port: u16| move |member: usize| format!("http://{}:{port}", Network::address(member));
+        let urls = (0..count).map(url(2379)).chain((0..count).map(url(2380)));
+        let mut cluster = Self {
+            members: (0..count).map(|_| None).collect(),
+            urls: urls.collect(),
+            more: Vec::new(),
+            dir: tempfile::tempdir().expect("a directory"),
+            network: Some(Arc::clone(network)),
+        };
+        (0..count).for_each(|member| cluster.revive(member));
+        cluster.wait_for_leader();
+        cluster
+    }
+
+    /// A command on the host of a member.
+    fn command(&self, member: usize, program: &str) -> Command {
+        match &self.network {
+            Some(network) => network.command(member, program),
+            None => Command::new(program),
+        }
     }
 
     /// Starts a member that does not run.
@@ -62,7 +92,8 @@ impl Cluster {
         let (client, peer) = (&self.urls[member], &self.urls[count + member]);
         let all = (0..count).map(|other| format!("m{other}={}", self.urls[count + other]));
         let all: Vec<_> = all.collect();
-        let child = Command::new("etcd")
+        let child = self
+            .command(member, "etcd")
             .args(["--name", &format!("m{member}"), "--data-dir"])
             .arg(self.dir.path().join(format!("m{member}")))
             .args(["--listen-client-urls", client])
@@ -148,7 +179,8 @@ impl Cluster {
 
     /// One question to one member; nothing when it does not answer.
     pub fn ask(&self, member: usize, path: &str, body: &Value) -> Value {
-        let asked = Command::new("curl")
+        let asked = self
+            .command(member, "curl")
             .args(["-s", "-m", "2", "-d", &body.to_string()])
             .arg(format!("{}/v3/{path}", self.urls[member]))
             .output()

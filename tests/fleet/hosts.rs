@@ -4,10 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::network::Network;
 use crate::support::wait_until;
 
 const SCRIPT: &str = r#"here=$(dirname "$0")
@@ -22,6 +24,8 @@ esac
 pub struct Hosts {
     dir: TempDir,
     watchdogs: Vec<Option<Child>>,
+    /// Where they are, and which of its hosts is the first of them.
+    network: Option<(Arc<Network>, usize)>,
 }
 
 impl Hosts {
@@ -32,6 +36,7 @@ impl Hosts {
         let hosts = Self {
             dir,
             watchdogs: (0..count).map(|_| None).collect(),
+            network: None,
         };
         for host in 0..count {
             hosts.touch(host, "run");
@@ -40,10 +45,14 @@ impl Hosts {
             let action = |action: &str| {
                 format!("{action} = [\"sh\", \"{here}/script\", \"{{name}}\", \"{action}\"]\n")
             };
+            let fleet = match fleet {
+                "" => String::new(),
+                fleet => format!("[fleet]\nhost = \"h{host}\"\n{fleet}"),
+            };
             let (status, stop, start) = (action("status"), action("stop"), action("start"));
             let text = format!(
                 "state_dir = \"{here}/state{host}\"\npanic_threshold = false\nmax_restarts = false\n\
-                 [fleet]\nhost = \"h{host}\"\n{fleet}\n\
+                 {fleet}\n\
                  [[check]]\nname = \"web\"\ncommand = \"test -e {here}/h{host}.up || exit 2\"\n\
                  every = \"{every}ms\"\ntimeout = \"20s\"\nfail_after = 2\ngrace = 0\nrestarts = false\n\
                  backoff = {{ min = \"1s\", max = \"2s\" }}\nrestart = [\"command/h{host}\"]\n\
@@ -53,6 +62,12 @@ impl Hosts {
             fs::write(hosts.config(host), text).expect("written");
         }
         hosts
+    }
+
+    /// Puts them on hosts of `network`, from this one on.
+    pub fn within(mut self, network: &Arc<Network>, first: usize) -> Self {
+        self.network = Some((Arc::clone(network), first));
+        self
     }
 
     pub fn path(&self) -> &Path {
@@ -69,7 +84,12 @@ impl Hosts {
 
     /// Starts the watchdog of a host.
     pub fn watch(&mut self, host: usize) {
-        let child = Command::new(env!("CARGO_BIN_EXE_httpok"))
+        let httpok = env!("CARGO_BIN_EXE_httpok");
+        let mut command = match &self.network {
+            Some((network, first)) => network.command(first + host, httpok),
+            None => Command::new(httpok),
+        };
+        let child = command
             .args(["watch", "--config"])
             .arg(self.config(host))
             .env_remove("SUPERVISOR_SERVER_URL")
@@ -118,6 +138,20 @@ impl Hosts {
             .expect("it runs");
         let said = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// How many probes of a host's check have ended.
+    pub fn probes(&self, host: usize) -> u64 {
+        let mut probes = None;
+        wait_until("it says how it is", Duration::from_secs(60), || {
+            let status = self.ask(host, &["status", "--json"]);
+            let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
+            let counts = status.pointer("/snapshot/checks/0/counts/probes");
+            let counts = counts.and_then(serde_json::Value::as_object);
+            probes = counts.map(|counts| counts.values().filter_map(|count| count.as_u64()).sum());
+            probes.is_some()
+        });
+        probes.unwrap_or_default()
     }
 
     /// The service of a host fails from now on.

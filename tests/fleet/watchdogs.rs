@@ -119,17 +119,9 @@ fn without_an_engine_each_host_does_as_configured() {
     });
     assert_eq!(holding.restarts(), 0);
     // it is probed on, however long the engine is away
-    let probes = || {
-        let status = holding.ask(0, &["status", "--json"]);
-        let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
-        let counts = status.pointer("/snapshot/checks/0/counts/probes/fail");
-        counts
-            .and_then(serde_json::Value::as_u64)
-            .unwrap_or_default()
-    };
-    let before = probes();
+    let before = holding.probes(0);
     let begun = Instant::now();
-    wait_until("it is probed on", LIMIT, || probes() >= before + 6);
+    wait_until("it is probed on", LIMIT, || holding.probes(0) >= before + 6);
     // a machine that is busy delays a process, an engine that is away does not
     assert!(begun.elapsed() < Duration::from_secs(30));
     cluster.revive(0);

@@ -457,9 +457,10 @@ fn reload_of_the_policy_asks_anew_and_gives_back_what_was_asked_before() {
         None,
     ];
     let gone = || SlotAnswer::Unreachable { why: "gone".into() };
-    for (change, first) in changes.iter().flat_map(|change| {
-        [SlotAnswer::Granted, taken(), gone()].map(|answer| (change, answer))
-    }) {
+    for (change, first) in changes
+        .iter()
+        .flat_map(|change| [SlotAnswer::Granted, taken(), gone()].map(|answer| (change, answer)))
+    {
         let case = format!("{first:?}, then {change:?}");
         let mut monitor = monitor(hold);
         let (ticket, _) = question(&fail(&mut monitor, at(0)));
@@ -473,13 +474,22 @@ fn reload_of_the_policy_asks_anew_and_gives_back_what_was_asked_before() {
         assert_eq!(acts(&effects), change.is_none(), "{case}");
         let may_be_ours = !matches!(first, SlotAnswer::Refused(_));
         let effects = answer(&mut monitor, at(3000), ticket, first);
-        assert_eq!(releases(&effects), vec![false; usize::from(may_be_ours)], "{case}");
+        assert_eq!(
+            releases(&effects),
+            vec![false; usize::from(may_be_ours)],
+            "{case}"
+        );
         let Some(policy) = change else {
             assert!(!asks(&effects), "{case}: {effects:?}");
             continue;
         };
         let asked = effects.iter().find_map(|effect| match effect {
-            Effect::Reserve { group, slots, after, .. } => Some((group.clone(), *slots, *after)),
+            Effect::Reserve {
+                group,
+                slots,
+                after,
+                ..
+            } => Some((group.clone(), *slots, *after)),
             _ => None,
         });
         let expected = (policy.group.clone(), policy.slots, Duration::ZERO);
@@ -492,7 +502,8 @@ fn reload_of_the_policy_asks_anew_and_gives_back_what_was_asked_before() {
 }
 
 #[test]
-fn reload_during_the_restart_keeps_its_slot_to_the_end_and_the_next_attempt_asks_by_the_new_policy() {
+fn reload_during_the_restart_keeps_its_slot_to_the_end_and_the_next_attempt_asks_by_the_new_policy()
+{
     for change in [Some("cart"), None] {
         let mut monitor = monitor(Unreachable::Hold);
         let (ticket, _) = question(&fail(&mut monitor, at(0)));

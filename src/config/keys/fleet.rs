@@ -88,7 +88,7 @@ static RULES: [Key; 6] = [
         "slots",
         SLOTS,
         "1",
-        "So many hosts of a group may restart at once; a FleetLock server has a number of its own.",
+        "So many hosts of a group may restart at once; for etcd only: a FleetLock server has its own number.",
     ),
     optional(
         "restarts",
@@ -149,7 +149,7 @@ static OF_CHECK: Section = Section::new(
             "slots",
             SLOTS,
             "2",
-            "So many of its hosts may restart at once.",
+            "So many of its hosts may restart at once; for etcd only.",
         )
         .default_words("slots of [fleet]"),
     ]],

@@ -134,7 +134,9 @@ impl SlotReturns {
                 true => "the next run gives it back",
                 false => "it ends with its lease",
             };
-            format!("the slot of check {check:?} in group {group:?} could not be given back: {then}")
+            format!(
+                "the slot of check {check:?} in group {group:?} could not be given back: {then}"
+            )
         });
         left.collect()
     }

@@ -110,9 +110,7 @@ impl SlotWorker {
             self.returns.add(asked, None, false);
         }
         let end = *self.parts.closing.borrow();
-        self.returns
-            .finish(end.unwrap_or_else(Instant::now))
-            .await
+        self.returns.finish(end.unwrap_or_else(Instant::now)).await
     }
 
     async fn perform(&mut self, order: Order) {
