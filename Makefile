@@ -23,7 +23,7 @@ TOOLS   := .provision/cargo
 CYCLONEDX ?= $(CURDIR)/$(TOOLS)/bin/cargo-cyclonedx
 ENGINE  ?= podman
 
-.PHONY: install deb rpm image release sbom reproducible test laws survival bench fuzz provision lint deny unused msrv clean
+.PHONY: install deb rpm image release sbom reproducible test laws survival bench fuzz provision lint deny unused clean
 
 test: provision
 	cargo test --no-fail-fast --all-targets -- --test-threads=8
@@ -130,7 +130,7 @@ provision: .provision/done
 	PYTHON=$(PYTHON) sh tests/provision.sh $(VENV)
 	touch $@
 
-lint: deny unused msrv
+lint: deny unused
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
@@ -146,12 +146,6 @@ deny: $(DENY)
 MACHETE := $(TOOLS)/bin/cargo-machete
 unused: $(MACHETE)
 	$(MACHETE) --with-metadata
-
-# The oldest Rust that Cargo.toml and README name: rustup installs it when it is missing.
-MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-msrv:
-	rustup toolchain install $(MSRV) --profile minimal --no-self-update
-	cargo +$(MSRV) check --locked --all-targets --target-dir target/msrv
 
 # Installed from crates.io when it is missing, without optimization: that takes some minutes, so CI leaves them out.
 $(TOOLS)/bin/% $(CURDIR)/$(TOOLS)/bin/%:

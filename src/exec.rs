@@ -7,6 +7,7 @@
 
 pub mod children;
 mod guard;
+pub mod lookup;
 mod receipt;
 pub mod template;
 

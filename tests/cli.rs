@@ -16,6 +16,8 @@ mod metrics;
 mod server;
 #[path = "cli/tls.rs"]
 mod tls;
+#[path = "cli/warnings.rs"]
+mod warnings;
 
 use std::process::{Command, Output};
 

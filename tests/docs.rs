@@ -100,12 +100,13 @@ fn configurations_in_the_documents_are_valid() {
     for name in docs {
         for block in blocks(&read(name), "toml") {
             // a part of a file is completed
-            let check = "[[check]]\nname = \"one\"\nurl = \"http://h/\"\n";
+            let check = "[[check]]\nname = \"shop\"\nurl = \"http://h/\"\n";
             let text = match block.contains("[[check]]") {
                 true => block,
                 false => format!("{block}\n{check}"),
             };
-            let read = httpok::config::parse(&text, "httpok.toml", &|_| Some("x".to_owned()));
+            let env = |_: &str| Some("a-long-and-random-key".to_owned());
+            let read = httpok::config::parse_and_warn(&text, "httpok.toml", &env);
             let only_files = read.as_ref().err().is_some_and(|faults| {
                 faults
                     .iter()
@@ -116,6 +117,9 @@ fn configurations_in_the_documents_are_valid() {
                 "{name}: {}\n{text}",
                 read.expect_err("wrong")
             );
+            if let Ok((_, Some(warnings))) = read {
+                panic!("{name}: {warnings}\n{text}");
+            }
             found += 1;
         }
     }
@@ -130,8 +134,9 @@ fn the_example_of_kubernetes_holds_a_valid_configuration() {
         .lines()
         .take_while(|line| line.is_empty() || line.starts_with("    "));
     let toml: Vec<_> = lines.map(|line| line.trim_start_matches("    ")).collect();
-    let read = httpok::config::parse(&toml.join("\n"), "httpok.toml", &|_| None);
-    let settings = read.unwrap_or_else(|faults| panic!("{faults}"));
+    let read = httpok::config::parse_and_warn(&toml.join("\n"), "httpok.toml", &|_| None);
+    let (settings, warnings) = read.unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(warnings, None);
     assert!(settings.serve.listen.is_some());
     assert!(text.contains("port: 9181") && text.contains("plugin=shop"));
     assert_eq!(settings.checks[0].name, "shop");

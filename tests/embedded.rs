@@ -107,13 +107,6 @@ async fn line(path: &Path) -> String {
     read().trim_end().to_owned()
 }
 
-/// The process of a program that is started; the process can be ahead of the note of its start.
-async fn pid(embedded: &Embedded, name: &str) -> u32 {
-    let noted = || embedded.info(&named(name)).unwrap().pid;
-    until("the note of its start", || noted().is_some()).await;
-    noted().unwrap()
-}
-
 /// Whether process `pid` is there, and not merely a zombie that nobody collected.
 fn lives(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))

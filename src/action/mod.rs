@@ -95,16 +95,16 @@ pub async fn perform(
                 let why = Skip::Halted(Halt::OneIsEnough);
                 log.record(Some(&process.name), ActionStep::Skipped(why));
             }
-            None => match (tools.halt(), &plan.action) {
-                (Some(why), _) => log.record(Some(&process.name), ActionStep::Skipped(why)),
-                (None, PlanAction::Signal(signal)) => {
-                    escalate::signal(&process, *signal, plan, tools, &mut log).await;
-                }
-                (None, _) => {
-                    restart::restart(&process, plan, tools, &mut log).await;
-                    enough = plan.scope == Scope::First;
-                }
-            },
+            None if let Some(why) = tools.halt() => {
+                log.record(Some(&process.name), ActionStep::Skipped(why));
+            }
+            None if let PlanAction::Signal(signal) = plan.action => {
+                escalate::signal(&process, signal, plan, tools, &mut log).await;
+            }
+            None => {
+                restart::restart(&process, plan, tools, &mut log).await;
+                enough = plan.scope == Scope::First;
+            }
         }
     }
     let targets = plan.remedy.missing(&listing.processes, &listing.unasked());

@@ -5,23 +5,31 @@ use std::path::Path;
 use super::args::ConfigCommand;
 use super::exit::Exit;
 use super::{refuse, say};
-use crate::config::keys;
 use crate::config::settings::Settings;
 use crate::config::show::Override;
+use crate::config::{keys, of_listener};
 use crate::daemon::state_dir;
 use crate::health::counted;
-use crate::supervisor::embedded::what_is_missing;
 
 /// Does what `command` says.
 pub fn run(command: &ConfigCommand, env: &dyn Fn(&str) -> Option<String>) -> Exit {
     match command {
-        ConfigCommand::Check { file } => check(file, env),
+        ConfigCommand::Check { file, listener } => match listener {
+            true => check(file, &of_listener(env)),
+            false => check(file, env),
+        },
         ConfigCommand::Show {
             file,
             state_dir,
+            listener,
             journal,
             dry_run,
         } => {
+            let supervised = of_listener(env);
+            let env: &dyn Fn(&str) -> Option<String> = match listener {
+                true => &supervised,
+                false => env,
+            };
             let flags = overrides(state_dir.as_deref(), journal.as_deref(), *dry_run);
             let all = |settings: &Settings| {
                 let mut all = flags.clone();
@@ -109,17 +117,11 @@ fn usual_state_dir(settings: &Settings, env: &dyn Fn(&str) -> Option<String>) ->
 }
 
 fn check(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Exit {
-    match crate::config::load(file, env) {
-        Ok(settings) => {
+    match crate::config::try_here(file, env) {
+        Ok((settings, warnings)) => {
             say::out(&format!("{} is valid: {}", file.display(), size(&settings)));
-            for program in &settings.programs {
-                // no fault: it may be deployed later, and then it is started
-                for what in what_is_missing(program) {
-                    say::err(&format!("warning: program {:?}: {what}", program.name));
-                }
-            }
-            for warning in settings.warnings() {
-                say::err(&format!("warning: {warning}"));
+            if let Some(warnings) = warnings {
+                say::err(&warnings.styled());
             }
             Exit::Ok
         }

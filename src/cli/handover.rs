@@ -22,7 +22,12 @@ use crate::tick::{ListenerEnd, Signals};
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Runs the event listener under supervisord. `file` reads the configuration file again, when there is one.
-pub fn listen(settings: Settings, options: &ListenerOptions, file: Option<SettingsFile>) -> Exit {
+pub fn listen(
+    settings: Settings,
+    options: &ListenerOptions,
+    file: Option<SettingsFile>,
+    warnings: &[String],
+) -> Exit {
     let original = OriginalMail {
         name: options.name.clone(),
         all: options.any,
@@ -54,6 +59,7 @@ pub fn listen(settings: Settings, options: &ListenerOptions, file: Option<Settin
         settings,
         run_options,
         file,
+        warnings,
         sd_notify,
         move |stderr, logger| {
             if let Some(url) = unverified {
@@ -87,6 +93,8 @@ pub fn watch(settings: Settings, options: &WatchOptions, file: Option<SettingsFi
         settings,
         run_options,
         file,
+        // a tick of cron's says the same each time
+        if once { &[] } else { &options.warnings },
         sd_notify(),
         move |_, logger| {
             let ticks = match once {
@@ -120,6 +128,7 @@ fn run(
     settings: Settings,
     run_options: RunOptions,
     file: Option<SettingsFile>,
+    warnings: &[String],
     sd_notify: SdNotify,
     begin: impl FnOnce(&Stderr, Logger) -> std::io::Result<(Logger, Ticks)>,
 ) -> Exit {
@@ -127,6 +136,9 @@ fn run(
         Ok(live) => live,
         Err(exit) => return exit,
     };
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     // all of it is in the parts now
     drop(settings);
     let reload = file.map(|file| reload(file, run_options));

@@ -8,9 +8,9 @@ use super::handover::{self, SettingsFile};
 use super::help;
 use super::render::paint::Paint;
 use super::say;
-use crate::config;
 use crate::config::settings::Settings;
 use crate::config::supervisor::SupervisorSettings;
+use crate::config::{self, Faults};
 use crate::terminal;
 
 /// Does what the words after the program's name ask for.
@@ -86,19 +86,21 @@ fn listen(listener: DropIn) -> Exit {
     };
     let (line, options) = listener.into_settings();
     let Some(path) = file else {
-        return handover::listen(line, &options, None);
+        return handover::listen(line, &options, None, &[]);
+    };
+    let (settings, warnings) = match config::try_here(&path, &super::env) {
+        Ok((loaded, warnings)) => (from_file(loaded, &line), warnings),
+        Err(faults) => {
+            say::err(&faults.to_string());
+            return Exit::Unknown;
+        }
     };
     let load: SettingsFile = Arc::new(move || {
         let loaded = config::load(&path, &super::env).map_err(|faults| faults.to_string())?;
         Ok(from_file(loaded, &line))
     });
-    match load() {
-        Ok(settings) => handover::listen(settings, &options, Some(load)),
-        Err(faults) => {
-            say::err(&faults);
-            Exit::Unknown
-        }
-    }
+    let warnings: Vec<_> = warnings.iter().flat_map(Faults::lines).collect();
+    handover::listen(settings, &options, Some(load), &warnings)
 }
 
 /// The file's settings, but for what the command line and the supervisord above us know better.

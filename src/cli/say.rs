@@ -75,7 +75,10 @@ fn option_and_value(word: &str) -> (&str, Option<&str>) {
 
 /// An abbreviation or a slip of the hand counts, too.
 fn is_secret_option(option: &str) -> bool {
-    let near = |known: &str| known.len() > 2 && strsim::jaro_winkler(known, option) >= 0.9;
+    // comparing takes the square of the length
+    let near = |known: &str| {
+        known.len() > 2 && option.len() < 64 && strsim::jaro_winkler(known, option) >= 0.9
+    };
     SECRET_OPTIONS.contains(&option)
         || option.len() > 2 && SECRET_OPTIONS.iter().any(|known| near(known))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::{AskArgs, ConnectionArgs, MailArgs, PolicyArgs, WatchArgs};
 use crate::cli::asked;
 use crate::config::{
-    self,
+    self, Faults,
     notify::NotifySettings,
     settings::{CheckSettings, Settings},
     supervisor::{SupervisorSettings, supervisord_url},
@@ -35,6 +35,8 @@ pub struct WatchOptions {
     pub only_probed: Vec<String>,
     /// Its configuration file, if it has one.
     pub config: Option<PathBuf>,
+    /// What that file says and most likely does not mean.
+    pub warnings: Vec<String>,
 }
 
 /// What `args` and the environment come to; `exists` says whether there is a file at a path.
@@ -46,8 +48,13 @@ pub fn settings(
     env: &dyn Fn(&str) -> Option<String>,
     exists: impl Fn(&Path) -> bool,
 ) -> Result<(Settings, WatchOptions), String> {
+    let mut warnings = Vec::new();
     let mut settings = match &args.config {
-        Some(file) => config::load(file, env).map_err(|faults| faults.styled())?,
+        Some(file) => {
+            let read = config::try_here(file, env).map_err(|faults| faults.styled())?;
+            warnings.extend(read.1.iter().flat_map(Faults::lines));
+            read.0
+        }
         None => Settings {
             checks: checks(args)?,
             supervisor: SupervisorSettings {
@@ -76,6 +83,7 @@ pub fn settings(
         once: args.once,
         name: name(args, &settings),
         config: args.config.clone(),
+        warnings,
     };
     Ok((settings, options))
 }

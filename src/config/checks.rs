@@ -16,6 +16,7 @@ use super::settings::CheckSettings;
 use super::table::TomlTable;
 use super::targets::read_target;
 use super::value::TomlValue;
+use super::warnings::warn_of_check;
 use crate::health::{Backend, Fails, Policy};
 use crate::probe::spec::ProbeSpec;
 
@@ -66,6 +67,7 @@ pub fn read_check<'a>(
         url => url,
     };
     let mut draft = read_keys(table, url, context, preset);
+    warn_of_check(table, &draft.check);
     if let Some(value) = name
         && let Some(name) = check_name(&value)
     {
@@ -124,6 +126,7 @@ fn read_keys<'a>(
         check,
         fleet: read_fleet_of_check(table),
         name: None,
+        token: table.own("heartbeat_token"),
         requires,
         targets: targets.into_iter().chain(wider).collect(),
     }

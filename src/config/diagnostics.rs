@@ -1,14 +1,28 @@
-//! What is wrong with a configuration: collected, put in the file's order, shown the way rustc shows its
-//! errors. What is shown of the file has its secrets hidden already (see `mask`).
+//! What is wrong with a configuration, and what is most likely not meant: collected, put in the file's order, shown the
+//! way rustc shows its errors and warnings. What is shown of the file has its secrets hidden already (see `mask`).
 
-use crate::health::counted;
+use crate::health::{bounded_to, counted};
 use std::fmt;
 use std::ops::Range;
 
 use super::source::SourceMap;
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-/// One thing that is wrong.
+/// So many are shown; a file with more has one mistake many times.
+pub const SHOWN: usize = 100;
+/// So many characters are shown of a line.
+const WIDEST: usize = 200;
+/// So many bytes are kept of each of its texts.
+const MOST: usize = 600;
+
+/// Whether a configuration can be used as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Fault,
+    Warning,
+}
+
+/// One thing that is wrong, or most likely not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileDiagnostic {
     /// Counted from 1; 0 for the file as a whole.
@@ -50,9 +64,11 @@ impl From<String> for Diagnostic {
     }
 }
 
-/// All that is wrong with a configuration. Never empty. Displayed, it shows each fault with its line of its file.
+/// All that is wrong with a configuration, or all that is most likely not meant. Never empty. Displayed, it shows each of
+/// them with its line of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults {
+    severity: Severity,
     map: SourceMap,
     /// The files' text, as long as the text itself, with secrets hidden.
     shown: String,
@@ -63,13 +79,20 @@ impl Faults {
     /// A fault of `file` as a whole: it cannot be read.
     pub(super) fn whole(file: &str, invalid: Diagnostic) -> Self {
         let map = SourceMap::of(file);
-        Self::of(map, String::new(), vec![FileDiagnostic::whole("", invalid)])
+        let found = vec![FileDiagnostic::whole("", invalid)];
+        Self::of(Severity::Fault, map, String::new(), found)
     }
 
-    /// What was found, at least one fault.
-    pub(super) fn of(map: SourceMap, shown: String, mut found: Vec<FileDiagnostic>) -> Self {
+    /// What was found, at least one.
+    pub(super) fn of(
+        severity: Severity,
+        map: SourceMap,
+        shown: String,
+        mut found: Vec<FileDiagnostic>,
+    ) -> Self {
         found.sort_by_key(|fault| (fault.span.start, fault.span.end));
         Self {
+            severity,
             map,
             shown,
             faults: found,
@@ -93,13 +116,39 @@ impl Faults {
         self.render(&Renderer::styled())
     }
 
+    /// Each in one line, for a log: `httpok.toml:3:8: check[0].every: what is wrong: what would be right`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.faults.iter().take(SHOWN).map(|fault| {
+            let file = self.map.at(fault.span.start).name.escape_debug();
+            let place = match fault.line {
+                0 => format!("{file}: "),
+                line => format!("{file}:{line}:{}: ", fault.column),
+            };
+            let parts = [&fault.key, &fault.message, &fault.help];
+            let parts = parts.into_iter().filter(|part| !part.is_empty());
+            let parts: Vec<_> = parts.map(String::as_str).collect();
+            format!("{place}{}", parts.join(": "))
+        })
+    }
+
     fn render(&self, renderer: &Renderer) -> String {
         let mut text = String::new();
-        for fault in &self.faults {
+        for fault in self.faults.iter().take(SHOWN) {
             text.push_str(&self.render_one(fault, renderer));
             text.push_str("\n\n");
         }
-        let count = counted(self.faults.len(), "fault", "faults");
+        if let Some(more) = self
+            .faults
+            .len()
+            .checked_sub(SHOWN)
+            .filter(|more| *more > 0)
+        {
+            text.push_str(&format!("... and {more} more\n\n"));
+        }
+        let count = match self.severity {
+            Severity::Fault => counted(self.faults.len(), "fault", "faults"),
+            Severity::Warning => counted(self.faults.len(), "warning", "warnings"),
+        };
         let file = self.map.main().name.escape_debug();
         let others = if self.map.is_one() {
             ""
@@ -112,16 +161,28 @@ impl Faults {
 
     fn render_one(&self, fault: &FileDiagnostic, renderer: &Renderer) -> String {
         let file = &self.map.at(fault.span.start).name;
-        let title = Level::ERROR.primary_title(fault.message.as_str());
-        let mut group = if fault.line == 0 {
+        let level = match self.severity {
+            Severity::Fault => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(fault.message.as_str());
+        let group = if fault.line == 0 {
             title.element(Origin::path(self.map.main().name.as_str()))
         } else {
             let (line, span) = self.line_of(fault);
+            if span.start >= WIDEST {
+                let place = Origin::path(file.as_str()).line(fault.line);
+                let group = title.element(place.char_column(fault.column));
+                return renderer.render(&[with_help(group, &fault.help)]);
+            }
+            let (line, more) = cut(line, span.end);
+            let span = span.start..span.end.min(line.len());
             let mark = AnnotationKind::Primary.span(span);
             let mark = match fault.key.as_str() {
                 "" => mark,
                 key => mark.label(key),
             };
+            let line = format!("{line}{more}");
             title.element(
                 Snippet::source(line)
                     .path(file.as_str())
@@ -129,10 +190,7 @@ impl Faults {
                     .annotation(mark),
             )
         };
-        if !fault.help.is_empty() {
-            group = group.element(Level::HELP.message(fault.help.as_str()));
-        }
-        renderer.render(&[group])
+        renderer.render(&[with_help(group, &fault.help)])
     }
 
     /// The line where `fault` begins, and the part of it to underline: no further than what is shown, so
@@ -180,7 +238,7 @@ impl FileDiagnostic {
         let before = &text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Self {
-            line: map.at(start).line(text, start),
+            line: map.line(start),
             column: 1 + before[line_start..].chars().count(),
             span,
             ..Self::whole(key, invalid)
@@ -192,16 +250,33 @@ impl FileDiagnostic {
         Self {
             line: 0,
             column: 0,
-            key: key.to_owned(),
-            message: invalid.message,
-            help: invalid.help,
+            // a key, a value or a list of names of the file may have any length
+            key: bounded_to(key.to_owned(), MOST),
+            message: bounded_to(invalid.message, MOST),
+            help: bounded_to(invalid.help, MOST),
             span: 0..0,
         }
     }
 
-    /// Whether `other` says the same of the same place: a default that several checks inherit.
-    pub(super) fn repeats(&self, other: &Self) -> bool {
-        self.span == other.span && self.message == other.message
+    /// What another one has that says the same of the same place: a default that several checks inherit.
+    pub(super) fn identity(&self) -> (usize, usize, String) {
+        (self.span.start, self.span.end, self.message.clone())
+    }
+}
+
+fn with_help<'a>(group: Group<'a>, help: &'a str) -> Group<'a> {
+    match help {
+        "" => group,
+        help => group.element(Level::HELP.message(help)),
+    }
+}
+
+/// As much of a long `line` as is shown, with what stands for the rest; `end` is where what is marked ends.
+fn cut(line: &str, end: usize) -> (&str, &'static str) {
+    let most = end.clamp(WIDEST / 2, WIDEST) + WIDEST / 4;
+    match line.len() > most {
+        true => (&line[..floor(line, most)], " ..."),
+        false => (line, ""),
     }
 }
 

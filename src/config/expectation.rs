@@ -13,7 +13,7 @@ pub fn read_expectation(table: &TomlTable<'_>) -> Expectation {
         body: read_each(table, "body", TomlValue::some_text),
         not_body: read_each(table, "not_body", TomlValue::some_text),
         expect: read_each(table, "expect", assertion),
-        degraded: read_each(table, "degraded", assertion),
+        degraded: read_each(table, "degraded", degraded),
         verdicts: read_each(table, "verdicts", rule),
         max_parsed: table
             .read("max_parsed", TomlValue::some_size)
@@ -39,6 +39,18 @@ fn assertion(value: &TomlValue<'_>) -> Option<Assertion> {
             value.reject_part(start..start + error.length, invalid);
         })
         .ok()
+}
+
+/// An assertion of `degraded`, where people write what is degraded instead of what good answers meet.
+fn degraded(value: &TomlValue<'_>) -> Option<Assertion> {
+    let read = assertion(value)?;
+    if read.fails_for_good_answer() {
+        value.warn(
+            "this warns of every good answer",
+            "degraded holds what good answers meet, such as 'certificate expires > 14d'",
+        );
+    }
+    Some(read)
 }
 
 fn rule(value: &TomlValue<'_>) -> Option<VerdictRule> {
@@ -77,7 +89,14 @@ fn status(value: &TomlValue<'_>) -> Option<StatusSet> {
                 return item.mistyped("a status", "for example: 200, \"2xx\" or \"200-299\"");
             }
         };
-        item.accept(StatusSet::from_words(&[word.as_str()]))?;
+        let one = item.accept(StatusSet::from_words(&[word.as_str()]))?;
+        // single codes that no standard knows are answered by some servers, classes and ranges of them by none
+        if !one.can_be_final() && word.trim().parse::<u16>().is_err() {
+            item.warn(
+                format!("no answer has the status {word}"),
+                "expected codes from 200 to 599, such as \"2xx\" or \"200-299\"",
+            );
+        }
         Some(word)
     });
     if value.is_empty_list() {

@@ -126,14 +126,17 @@ pub fn read_fleet(table: &TomlTable<'_>) -> Option<FleetDraft> {
             _ => Unreachable::Act,
         },
     };
+    let budget = budget.as_ref().and_then(unlimited);
+    let lease = lease.as_ref().and_then(lease_of).unwrap_or(LEASE);
+    let panic_threshold = panic.as_ref().and_then(off);
+    table.finish();
     let spec = FleetSpec {
         lock: lock?,
         host,
-        budget: budget.as_ref().and_then(unlimited),
-        lease: lease.as_ref().and_then(lease_of).unwrap_or(LEASE),
-        panic_threshold: panic.as_ref().and_then(off),
+        budget,
+        lease,
+        panic_threshold,
     };
-    table.finish();
     Some(FleetDraft { spec, policy })
 }
 
@@ -301,8 +304,8 @@ fn tls(table: &TomlTable<'_>) -> FleetTlsSpec {
         ));
     }
     FleetTlsSpec {
-        cacert: table.read("cacert", TomlValue::path),
-        cert: cert.as_ref().and_then(TomlValue::path),
-        key: key.as_ref().and_then(TomlValue::path),
+        cacert: table.read("cacert", TomlValue::file),
+        cert: cert.as_ref().and_then(TomlValue::file),
+        key: key.as_ref().and_then(TomlValue::private_file),
     }
 }

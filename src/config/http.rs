@@ -87,9 +87,9 @@ fn tls(table: &TomlTable<'_>) -> TlsSpec {
     }
     TlsSpec {
         insecure: table.read("insecure", TomlValue::flag).unwrap_or_default(),
-        cacert: table.read("cacert", TomlValue::path),
-        cert: cert.and_then(|cert| cert.path()),
-        key: key.and_then(|key| key.path()),
+        cacert: table.read("cacert", TomlValue::file),
+        cert: cert.and_then(|cert| cert.file()),
+        key: key.and_then(|key| key.private_file()),
     }
 }
 

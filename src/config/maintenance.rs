@@ -25,6 +25,12 @@ fn read_window(table: &TomlTable<'_>) -> Option<MaintenanceSpec> {
         || vec!["*".to_owned()],
         |value| value.each(TomlValue::some_text),
     );
+    if let Some(value) = table.get("checks").filter(TomlValue::is_empty_list) {
+        value.reject(Diagnostic::new(
+            "a window for no check",
+            "leave the key out for all checks, or leave out this [[maintenance]]",
+        ));
+    }
     let at = table.required("at", "\"Sun 02:00\"");
     let lasting = table.required("for", "\"2h\"");
     let timezone = table.read("timezone", TomlValue::some_text);
@@ -38,12 +44,23 @@ fn read_window(table: &TomlTable<'_>) -> Option<MaintenanceSpec> {
             "leave restart or notify out: both are false by default",
         ));
     }
-    let at = calendar(&at?, timezone.as_deref());
-    let lasting = lasting.and_then(|value| span(&value));
+    let at = at.and_then(|value| calendar(&value, timezone.as_deref()));
+    let span = lasting.as_ref().and_then(span);
+    if let (Some(at), Some(span), Some(value)) = (&at, span, &lasting)
+        && at.never_pauses(span)
+    {
+        value.warn(
+            format!(
+                "the window is always open: {at} comes again before {} are over",
+                humantime::format_duration(span)
+            ),
+            "expected less than the time between two; to hold back restarts for good, restart = [] in the check",
+        );
+    }
     Some(MaintenanceSpec {
         checks,
         at: at?,
-        lasting: lasting?,
+        lasting: span?,
         restart: restart.unwrap_or(false),
         notify: notifies.unwrap_or(false),
     })

@@ -25,6 +25,10 @@ const KEYS: [&str; 7] = [
 
 /// Whether a value under `key` must not be shown.
 pub fn is_secret(key: &str) -> bool {
+    // no key is as long, and comparing takes the square of the length
+    if key.len() > 128 {
+        return true;
+    }
     let key = key.to_lowercase();
     // what is sent over a plain connection may be a password; "sendmail" is none
     key == "send"

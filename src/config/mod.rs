@@ -4,12 +4,14 @@
 
 mod capture;
 mod checks;
+mod commands;
 mod diagnostics;
 pub mod duration;
 pub mod escape;
 mod expectation;
 mod fleet;
 mod fleet_warnings;
+mod here;
 mod http;
 mod include;
 mod interpolate;
@@ -17,6 +19,7 @@ pub mod keys;
 mod ladder;
 mod maintenance;
 mod mask;
+mod notifier;
 pub mod notify;
 mod parse_context;
 mod ping;
@@ -45,7 +48,7 @@ pub use top::parse_share;
 
 use toml::de::{DeTable, DeValue};
 
-use diagnostics::Diagnostic;
+use diagnostics::{Diagnostic, Severity};
 use include::{Gathered, Twice};
 use parse_context::ParseContext;
 use settings::Settings;
@@ -58,11 +61,40 @@ use table::TomlTable;
 /// # Errors
 /// All that is wrong with the files, or that they cannot be read.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
+    let (settings, _) = read(path, env, false)?;
+    Ok(settings)
+}
+
+/// The same with what is valid and most likely not meant, also on this machine: programs that are not there, secrets that
+/// everyone can read.
+///
+/// # Errors
+/// All that is wrong with the files, or that they cannot be read.
+pub fn try_here(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Settings, Option<Faults>), Faults> {
+    read(path, env, true)
+}
+
+fn read(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    here: bool,
+) -> Result<(Settings, Option<Faults>), Faults> {
     let file = path.to_string_lossy();
     match include::read(path) {
-        Ok(text) => parse(&text, &file, env),
+        Ok(text) => examine(&text, &file, env, here, top::read_settings),
         Err(why) => Err(unreadable(&file, &why)),
     }
+}
+
+/// `env` as an event listener has it: supervisord says there how it is reached. For files that are read elsewhere.
+pub fn of_listener<'e>(
+    env: &'e dyn Fn(&str) -> Option<String>,
+) -> impl Fn(&str) -> Option<String> + 'e {
+    const URL: &str = "unix:///run/supervisor.sock";
+    move |name| env(name).or_else(|| (name == "SUPERVISOR_SERVER_URL").then(|| URL.to_owned()))
 }
 
 /// The state directory that the file `path` names, whatever else is wrong there: a watchdog that runs with an earlier
@@ -100,7 +132,20 @@ pub fn parse(
     file: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Settings, Faults> {
-    examine(text, file, env, top::read_settings)
+    let (settings, _) = parse_and_warn(text, file, env)?;
+    Ok(settings)
+}
+
+/// The same with what is valid and most likely not meant, whatever machine this is.
+///
+/// # Errors
+/// All that is wrong with it, in its order. Of a text that is no TOML, only that.
+pub fn parse_and_warn(
+    text: &str,
+    file: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Settings, Option<Faults>), Faults> {
+    examine(text, file, env, false, top::read_settings)
 }
 
 /// The effective configuration of the file `path`, with where each value comes from.
@@ -114,7 +159,7 @@ pub fn show(
 ) -> Result<String, Faults> {
     let file = path.to_string_lossy();
     let text = include::read(path).map_err(|why| unreadable(&file, &why))?;
-    examine(&text, &file, env, |root| {
+    let shown = examine(&text, &file, env, false, |root| {
         let settings = top::read_settings(root);
         let layered = top::LayeredCheck::all(root);
         // the fault is reported instead
@@ -123,7 +168,8 @@ pub fn show(
         }
         let checks: Vec<_> = layered.into_iter().zip(&settings.checks).collect();
         show::show(root, &checks, &overrides(&settings))
-    })
+    });
+    shown.map(|(shown, _)| shown)
 }
 
 /// The words of a command line in quotes and backslashes as a shell has them, without being one.
@@ -134,13 +180,15 @@ pub fn split_words(line: &str) -> Result<Vec<String>, String> {
     program::split::split(line).map_err(|invalid| invalid.message)
 }
 
-/// What `read` makes of the configuration `text`, which is that of `file`.
+/// What `read` makes of the configuration `text`, which is that of `file`, and warnings. `here`: what the file names is
+/// looked for on this machine.
 fn examine<T>(
     text: &str,
     file: &str,
     env: &dyn Fn(&str) -> Option<String>,
+    here: bool,
     read: impl FnOnce(&TomlTable<'_>) -> T,
-) -> Result<T, Faults> {
+) -> Result<(T, Option<Faults>), Faults> {
     let gathered = Gathered::of(file, text);
     let (map, whole) = SourceMap::join(&gathered.texts);
     let (document, twice) = match include::parse(&whole, &map) {
@@ -150,10 +198,11 @@ fn examine<T>(
                 FileDiagnostic::at(&whole, &map, span, "", no_toml(&message))
             });
             let faults = faults.collect();
-            return Err(Faults::of(map, mask::hide_broken(&whole), faults));
+            let shown = mask::hide_broken(&whole);
+            return Err(Faults::of(Severity::Fault, map, shown, faults));
         }
     };
-    let context = ParseContext::new(&whole, &map, env);
+    let context = ParseContext::new(&whole, &map, env, here);
     for (number, span, invalid) in gathered.invalid {
         context.fault(map.shifted(number, &span), include::INCLUDE, invalid);
     }
@@ -176,12 +225,14 @@ fn examine<T>(
         Some(&document),
     );
     let read = read(&root);
-    let faults = context.into_faults();
-    if faults.is_empty() {
-        return Ok(read);
+    let (faults, warnings) = context.into_found();
+    let shown = || mask::hide(&whole, &document);
+    if !faults.is_empty() {
+        return Err(Faults::of(Severity::Fault, map.clone(), shown(), faults));
     }
-    let shown = mask::hide(&whole, &document);
-    Err(Faults::of(map, shown, faults))
+    let warnings = (!warnings.is_empty())
+        .then(|| Faults::of(Severity::Warning, map.clone(), shown(), warnings));
+    Ok((read, warnings))
 }
 
 /// The TOML parser's words, with what would be right apart.

@@ -1,5 +1,7 @@
-//! `[mail]`, `[[webhook]]` and `[[notify]]`: where notifications go, and how.
+//! `[mail]`, `[[webhook]]` and `[[notify]]` together: where notifications go. Mails are read here; the others in files of
+//! their own.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -7,13 +9,15 @@ use lettre::Address as MailAddress;
 use lettre::message::Mailbox;
 
 use super::diagnostics::Diagnostic;
+use super::notifier::read_notifiers;
 use super::ping::read_ping;
 use super::table::TomlTable;
 use super::value::TomlValue;
-use super::webhook::{read_named_webhook, read_webhook};
+use super::warnings::is_here;
+use super::webhook::read_named_webhook;
 use crate::notify::spec::{
-    MailSpec, MailVia, NotifierPolicy, NotifierSpec, NotifierVia, PingSpec, Route, SMTP_EXAMPLE,
-    Security, SmtpSpec, Topic, WebhookSpec,
+    MailSpec, MailVia, NotifierPolicy, NotifierSpec, PingSpec, SMTP_EXAMPLE, Security, SmtpSpec,
+    WebhookSpec,
 };
 use crate::secret::Secret;
 
@@ -22,9 +26,6 @@ const SECURE: &str = "smtp+starttls:// or smtps://";
 
 /// A report is not held for longer.
 const LONGEST_HELD: Duration = Duration::from_secs(3600);
-
-/// What lasts as long as this is reported.
-const LONGEST_LEAST: Duration = Duration::from_secs(86_400);
 
 /// Where notifications go.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,137 +45,44 @@ pub struct NotifySettings {
 /// Where notifications go.
 pub fn read_notify(table: &TomlTable<'_>) -> NotifySettings {
     let (mail, reminder) = read_mail(table).unzip();
-    let webhooks = table.tables("webhook");
-    NotifySettings {
+    let mut names = BTreeMap::new();
+    let mut read = NotifySettings {
         mail,
         reminder: reminder.flatten(),
-        webhooks: webhooks.iter().filter_map(read_named_webhook).collect(),
         ping: read_ping(table),
-        notifiers: read_notifiers(table),
-    }
-}
-
-fn read_notifiers(table: &TomlTable<'_>) -> Vec<NotifierSpec> {
-    let mut notifiers: Vec<NotifierSpec> = Vec::new();
-    for table in table.tables("notify") {
-        let Some(name) = table.required("name", "\"on-call\"") else {
-            table.finish();
-            continue;
-        };
-        for notifier in read_notifier(&table, &name) {
-            if notifiers.iter().any(|other| other.name == notifier.name) {
-                name.reject(Diagnostic::new(
-                    format!("there is another notifier {:?}", notifier.name),
-                    "give each [[notify]] a name of its own",
-                ));
-            }
-            notifiers.push(notifier);
-        }
-    }
-    notifiers
-}
-
-/// The ways of one `[[notify]]`: mostly one.
-fn read_notifier(table: &TomlTable<'_>, name: &TomlValue<'_>) -> Vec<NotifierSpec> {
-    let called = name.parsed(notifier_name);
-    let on = table.get("on");
-    let topics = on.as_ref().map(|value| value.each(topic));
-    let route = Route {
-        on: topics,
-        checks: patterns(table, "checks"),
-        not_checks: patterns(table, "not_checks"),
-        pairs: false,
+        ..NotifySettings::default()
     };
-    let held = own_down_after(table);
-    let least = table.get("min_duration");
-    let min_duration = least.as_ref().and_then(min_duration).unwrap_or_default();
-    let mut ways = Vec::new();
-    if let Some(mail) = table.table("mail") {
-        ways.push(("mail", NotifierVia::Mail(mail_spec(&mail))));
-        mail.finish();
-    }
-    if let Some(webhook) = table.table("webhook") {
-        let spec = read_webhook(&webhook, None);
-        webhook.finish();
-        let pairs = spec.as_ref().is_some_and(|spec| spec.format.pairs());
-        if let (Some(value), true) = (&on, pairs) {
-            check_pairs(value);
+    for table in table.tables("webhook") {
+        if let Some(webhook) = read_named_webhook(&table) {
+            let place = table.get("name").or_else(|| table.get("url"));
+            check_name(webhook.name(), place, &mut names);
+            read.webhooks.push(webhook);
         }
-        let is_repeated = spec.as_ref().is_some_and(|spec| spec.format.is_repeated());
-        if let (Some(value), true) = (&least, is_repeated) {
-            value.reject(Diagnostic::new(
-                "min_duration for Alertmanager, which is sent what is open again and again",
-                "leave it out, and say group_wait in the route of Alertmanager",
-            ));
-        }
-        ways.extend(spec.map(|spec| ("webhook", NotifierVia::Webhook(spec))));
     }
-    if let Some(exec) = table.get("exec") {
-        let command = exec.program();
-        ways.extend(command.map(|command| ("exec", NotifierVia::Command(command))));
+    for (notifier, place) in read_notifiers(table, &read) {
+        check_name(notifier.name.clone(), place, &mut names);
+        read.notifiers.push(notifier);
     }
-    let has_way = ["mail", "webhook", "exec"]
-        .iter()
-        .any(|&key| table.own(key).is_some());
-    if !has_way {
-        name.reject(Diagnostic::new(
-            "a notifier that nothing is sent through",
-            "add mail = { to = [\"ops@example.org\"] }, webhook = { url = \"https://hooks.example.org/x\" } or \
-             exec = [\"/usr/local/bin/page\"]",
+    read
+}
+
+/// Reports a name that another notifier has. A webhook without one is called after its URL.
+fn check_name<'a>(
+    name: String,
+    place: Option<TomlValue<'a>>,
+    names: &mut BTreeMap<String, TomlValue<'a>>,
+) {
+    let Some(place) = place else { return };
+    if let Some(first) = names.get(&name) {
+        place.reject(Diagnostic::new(
+            format!(
+                "there is a notifier {name:?} already, on {}",
+                first.place(&place)
+            ),
+            "give each [[notify]] and each [[webhook]] a name of its own",
         ));
     }
-    table.finish();
-    let Some(called) = called else {
-        return Vec::new();
-    };
-    let is_only = ways.len() == 1;
-    let notifiers = ways.into_iter().map(|(way, via)| NotifierSpec {
-        name: match is_only {
-            true => called.clone(),
-            false => format!("{called}/{way}"),
-        },
-        route: Route {
-            pairs: matches!(&via, NotifierVia::Webhook(spec) if spec.format.pairs()),
-            ..route.clone()
-        },
-        policy: NotifierPolicy {
-            down_after: held.unwrap_or(via.down_after()),
-            min_duration,
-        },
-        via,
-    });
-    notifiers.collect()
-}
-
-fn topic(value: &TomlValue<'_>) -> Option<Topic> {
-    let word = value.text()?;
-    let found = Topic::ALL.into_iter().find(|topic| topic.as_str() == word);
-    if found.is_none() {
-        value.none_of("report", &word, &Topic::ALL.map(Topic::as_str));
-    }
-    found
-}
-
-/// Reports what never ends: the receiver would show it for ever.
-fn check_pairs(on: &TomlValue<'_>) {
-    on.each(|value| {
-        let word = value.plain()?;
-        let ends = Topic::OF_INCIDENTS
-            .iter()
-            .any(|topic| topic.as_str() == word);
-        if !ends && Topic::ALL.iter().any(|topic| topic.as_str() == word) {
-            value.reject(Diagnostic::new(
-                format!("{word:?} has no end that this format could report"),
-                "expected down, gave_up, reminder, recovered or cured here; send it through another notifier",
-            ));
-        }
-        None::<()>
-    });
-}
-
-fn patterns(table: &TomlTable<'_>, key: &'static str) -> Vec<String> {
-    let value = table.get(key);
-    value.map_or_else(Vec::new, |value| value.each(TomlValue::some_text))
+    names.entry(name).or_insert(place);
 }
 
 /// Where mails go, and the pause between reminders; `None` without `[mail]`.
@@ -188,7 +96,8 @@ fn read_mail(table: &TomlTable<'_>) -> Option<(MailSpec, Option<Duration>)> {
     Some((mail, reminder.flatten()))
 }
 
-fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
+/// One receiver of mails.
+pub fn mail_spec(table: &TomlTable<'_>) -> MailSpec {
     let to = table.required("to", "[\"ops@example.org\"]");
     let to = to.map_or_else(Vec::new, |value| {
         let addresses = value.each(mailbox);
@@ -214,7 +123,8 @@ pub fn down_after(table: &TomlTable<'_>, usual: NotifierPolicy) -> Duration {
     own_down_after(table).unwrap_or(usual.down_after)
 }
 
-fn own_down_after(table: &TomlTable<'_>) -> Option<Duration> {
+/// The same where the key is there.
+pub fn own_down_after(table: &TomlTable<'_>) -> Option<Duration> {
     table.read("down_after", |value| {
         let span = value.duration()?;
         if span > LONGEST_HELD {
@@ -226,18 +136,6 @@ fn own_down_after(table: &TomlTable<'_>) -> Option<Duration> {
         }
         Some(span)
     })
-}
-
-fn min_duration(value: &TomlValue<'_>) -> Option<Duration> {
-    let span = value.duration()?;
-    if span > LONGEST_LEAST {
-        value.reject(Diagnostic::new(
-            "incidents of a day and more would not be reported",
-            "expected at most 24h",
-        ));
-        return None;
-    }
-    Some(span)
 }
 
 /// The name of a notifier, under which its notifications wait.
@@ -291,7 +189,15 @@ fn via(table: &TomlTable<'_>) -> MailVia {
             if let Some(cacert) = cacert {
                 untrusting(&cacert, SECURE);
             }
-            let command = chosen.and_then(|(_, value)| value.some_text());
+            let command = match &chosen {
+                Some((_, value)) => value
+                    .some_text()
+                    .inspect(|line| value.warn_if_line_missing(line)),
+                None => {
+                    table.warn_of_usual_sendmail();
+                    None
+                }
+            };
             command.map(MailVia::Sendmail).unwrap_or_default()
         }
     }
@@ -303,7 +209,7 @@ fn trusting(server: SmtpSpec, cacert: Option<&TomlValue<'_>>) -> SmtpSpec {
         untrusting(value, SECURE);
     }
     SmtpSpec {
-        cacert: cacert.and_then(TomlValue::path),
+        cacert: cacert.and_then(TomlValue::file),
         ..server
     }
 }
@@ -348,5 +254,11 @@ fn smtp(
             return None;
         }
     };
+    if server.security == Security::Plain && user.is_some() && !is_here(&server.host) {
+        value.warn(
+            format!("the password for {:?} is sent in the clear", server.host),
+            "use smtps:// or smtp+starttls://",
+        );
+    }
     Some(SmtpSpec { user, ..server })
 }

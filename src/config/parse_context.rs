@@ -1,10 +1,12 @@
-//! A configuration under examination: its text, what substitutions are made from, and the faults found so far.
+//! A configuration under examination: its text, what substitutions are made from, and the faults and warnings found so
+//! far.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
-use super::diagnostics::{Diagnostic, FileDiagnostic};
+use super::diagnostics::{Diagnostic, FileDiagnostic, SHOWN};
 use super::interpolate::Sources;
 use super::keys;
 use super::source::SourceMap;
@@ -15,34 +17,72 @@ pub struct ParseContext<'a> {
     text: &'a str,
     map: &'a SourceMap,
     env: &'a dyn Fn(&str) -> Option<String>,
-    faults: RefCell<Vec<FileDiagnostic>>,
+    faults: Noted,
+    warnings: Noted,
+    /// The files that hold a secret and can be read by everyone, as far as that was warned of.
+    exposed: RefCell<BTreeSet<String>>,
+    /// Whether what the file names is looked for on this machine, which is warned of where it is missing.
+    pub here: bool,
+}
+
+/// What was noted so far, each once: a wrong default is met again by every check that inherits it.
+#[derive(Default)]
+struct Noted {
+    list: RefCell<Vec<FileDiagnostic>>,
+    known: RefCell<BTreeSet<(usize, usize, String)>>,
+}
+
+impl Noted {
+    fn add(&self, found: FileDiagnostic) {
+        if self.known.borrow_mut().insert(found.identity()) {
+            self.list.borrow_mut().push(found);
+        }
+    }
 }
 
 impl<'a> ParseContext<'a> {
-    pub fn new(text: &'a str, map: &'a SourceMap, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub fn new(
+        text: &'a str,
+        map: &'a SourceMap,
+        env: &'a dyn Fn(&str) -> Option<String>,
+        here: bool,
+    ) -> Self {
         Self {
             text,
             map,
             env,
-            faults: RefCell::default(),
+            faults: Noted::default(),
+            warnings: Noted::default(),
+            exposed: RefCell::default(),
+            here,
         }
     }
 
-    /// Notes a fault, once: a wrong default is met again by every check that inherits it.
+    /// Notes a fault, once.
     pub fn fault(&self, span: Range<usize>, key: &str, invalid: Diagnostic) {
-        self.note(FileDiagnostic::at(self.text, self.map, span, key, invalid));
+        let found = FileDiagnostic::at(self.text, self.map, span, key, invalid);
+        self.faults.add(found);
     }
 
     /// Notes a fault of the file as a whole.
     pub fn whole_fault(&self, key: &str, invalid: Diagnostic) {
-        self.note(FileDiagnostic::whole(key, invalid));
+        self.faults.add(FileDiagnostic::whole(key, invalid));
     }
 
-    fn note(&self, fault: FileDiagnostic) {
-        let mut faults = self.faults.borrow_mut();
-        if !faults.iter().any(|known| known.repeats(&fault)) {
-            faults.push(fault);
-        }
+    /// Whether more was found than is shown: what was probably meant need not be looked for then.
+    pub fn is_crowded(&self) -> bool {
+        self.faults.list.borrow().len() > SHOWN
+    }
+
+    /// Whether a warning of the file that has the byte `at` is the first of its kind.
+    pub fn is_first_exposed(&self, at: usize) -> bool {
+        self.exposed.borrow_mut().insert(self.file(at).to_owned())
+    }
+
+    /// Notes, once, what is valid and most likely not meant.
+    pub fn warning(&self, span: Range<usize>, key: &str, unlikely: Diagnostic) {
+        let found = FileDiagnostic::at(self.text, self.map, span, key, unlikely);
+        self.warnings.add(found);
     }
 
     /// What stands at `span`.
@@ -53,6 +93,11 @@ impl<'a> ParseContext<'a> {
     /// Where relative paths start in the file that has the byte `at`.
     pub fn base(&self, at: usize) -> &'a Path {
         &self.map.at(at).base
+    }
+
+    /// The name of the file that has the byte `at`.
+    pub fn file(&self, at: usize) -> &'a str {
+        &self.map.at(at).name
     }
 
     /// What substitutions are made from in the file that has the byte `at`.
@@ -66,7 +111,7 @@ impl<'a> ParseContext<'a> {
     /// `line 7` for the byte `at`, with its file when that is another than the one with the byte `seen_from`.
     pub fn place(&self, at: usize, seen_from: usize) -> String {
         let file = self.map.at(at);
-        let line = file.line(self.text, at);
+        let line = self.map.line(at);
         match *file == *self.map.at(seen_from) {
             true => format!("line {line}"),
             false => format!("line {line} of {}", file.name),
@@ -75,18 +120,23 @@ impl<'a> ParseContext<'a> {
 
     /// `FILE:LINE` for the byte `at`.
     pub fn origin(&self, at: usize) -> String {
-        let file = self.map.at(at);
-        format!("{}:{}", file.name, file.line(self.text, at))
+        format!("{}:{}", self.map.at(at).name, self.map.line(at))
     }
 
-    pub fn into_faults(self) -> Vec<FileDiagnostic> {
-        self.faults.into_inner()
+    /// The faults, and the warnings.
+    pub fn into_found(self) -> (Vec<FileDiagnostic>, Vec<FileDiagnostic>) {
+        (
+            self.faults.list.into_inner(),
+            self.warnings.list.into_inner(),
+        )
     }
 
     /// Notes that the key at `span` is unknown, and the likeliest of what was meant: a key of the whole file or of a
     /// check, a misspelled key of this place, a key of another table, any of this place's.
     pub fn unknown_key(&self, span: Range<usize>, path: &str, key: &str, known: &[&'static str]) {
-        let help = if let Some(found) = keys::ROOT.find(key) {
+        let help = if self.is_crowded() {
+            String::new()
+        } else if let Some(found) = keys::ROOT.find(key) {
             match found.kind.section() {
                 Some((_, true)) => {
                     format!("{key:?} is a list of tables: begin each with [[{key}]]")

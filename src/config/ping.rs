@@ -19,7 +19,7 @@ pub fn read_ping(table: &TomlTable<'_>) -> Option<PingSpec> {
     let table = table.table("heartbeat")?;
     let url = table.required("url", "\"https://hc.example.org/ping/x\"");
     let headers = read_headers(&table);
-    let cacert = table.read("cacert", TomlValue::path);
+    let cacert = table.read("cacert", TomlValue::file);
     let every = table.read("every", every).unwrap_or(EVERY);
     let format = table.read("format", format).unwrap_or_default();
     table.finish();

@@ -1,7 +1,8 @@
 //! `[[program]]` and `[embedded]`: the programs of our own supervisor, with supervisord's keys. Whether a
-//! command is there is not asked here: it may be deployed later, and then the program is started.
+//! command is there is no fault: it may be deployed later, and then the program is started.
 
 mod keys;
+mod missing;
 mod names;
 mod output;
 pub mod split;
@@ -90,7 +91,7 @@ fn read_program<'a>(table: &TomlTable<'a>) -> Option<(TomlValue<'a>, Vec<Program
     let first = table.read("numprocs_start", |value| value.count(0, LAST));
     let first = first.unwrap_or(0);
     let program = name.as_deref().unwrap_or_default();
-    let processes = (first..first + count)
+    let processes: Vec<_> = (first..first + count)
         .map(|number| {
             let mut names = Names {
                 program,
@@ -112,7 +113,23 @@ fn read_program<'a>(table: &TomlTable<'a>) -> Option<(TomlValue<'a>, Vec<Program
         .collect();
     table.finish();
     name?;
+    if table.parse_context.here {
+        warn_of_missing(table, &processes);
+    }
     Some((place?, processes))
+}
+
+/// Warns of what the program lacks here.
+fn warn_of_missing(table: &TomlTable<'_>, processes: &[Program]) {
+    let path = (table.parse_context.sources(table.span().start).env)("PATH");
+    for process in processes {
+        for (key, what) in missing::what_is_missing(process, path.clone()) {
+            if let Some(value) = table.get(key) {
+                let help = "it may be deployed later: the program is started when it is there";
+                value.warn(format!("program {:?}: {what}", process.name), help);
+            }
+        }
+    }
 }
 
 /// What one process is called: as the key says, or like its program, with a number where there are several.
@@ -225,7 +242,11 @@ fn is_plain(value: &TomlValue<'_>, name: &str) -> bool {
 fn command(value: &TomlValue<'_>, names: &Names<'_>) -> Option<Vec<String>> {
     let example = "for example: [\"python3\", \"worker.py\"] or \"python3 worker.py\"";
     let words = match value.found {
-        DeValue::String(line) => value.accept(split::split(line))?,
+        DeValue::String(line) => {
+            let words = value.accept(split::split(line))?;
+            warn_of_shell(value, &words);
+            words
+        }
         DeValue::Array(_) => value.each(TomlValue::text),
         _ => return value.mistyped("a command", example),
     };
@@ -246,6 +267,18 @@ fn command(value: &TomlValue<'_>, names: &Names<'_>) -> Option<Vec<String>> {
         filled.push(value.accept(without_nul(word))?);
     }
     Some(filled)
+}
+
+/// Warns of words that only a shell understands.
+fn warn_of_shell(value: &TomlValue<'_>, words: &[String]) {
+    const OPERATORS: [&str; 9] = ["&&", "||", "|", ";", "&", ">", ">>", "<", "2>&1"];
+    let found = words.iter().find(|word| OPERATORS.contains(&word.as_str()));
+    if let Some(word) = found {
+        value.warn(
+            format!("{word:?} is given to the program as an argument: no shell runs the command"),
+            "write command = [\"sh\", \"-c\", \"exec ...\"] where a shell is meant",
+        );
+    }
 }
 
 /// Values may come from elsewhere, and are never shown. `names` learns them, for the keys that come after.

@@ -17,6 +17,8 @@ pub struct CheckDraft<'a> {
     pub requires: Vec<Required<'a>>,
     /// What it restarts, with the places.
     pub targets: Vec<(Target, TomlValue<'a>)>,
+    /// Its own token for heartbeats.
+    pub token: Option<TomlValue<'a>>,
     /// What it says of its fleet.
     pub fleet: FleetOfCheck<'a>,
 }

@@ -18,6 +18,9 @@ const LINE_OFFSET: u16 = 80;
 const EXAMPLE: &str = "expected an address and a port such as \"127.0.0.1:9181\", or the path of a socket such as \
                        \"/run/httpok/serve.sock\"";
 
+/// A key of fewer characters is guessed sooner or later.
+const SHORTEST_KEY: usize = 16;
+
 /// More than any outbox or file system holds.
 const MOST: u32 = u32::MAX;
 
@@ -41,6 +44,21 @@ pub fn read_serve(table: &TomlTable<'_>) -> ServeSpec {
             Diagnostic::new("a certificate for nothing", "add listen to [serve]"),
         );
     }
+    let is_served = listen.is_some() || line.is_some() || agent.is_some();
+    if !is_served
+        && !["listen", "line", "agent"]
+            .iter()
+            .any(|&key| table.own(key).is_some())
+    {
+        table.warn(Diagnostic::new(
+            "nothing is served: there is no address",
+            "add listen = \"127.0.0.1:9181\", or leave [serve] out",
+        ));
+    }
+    check_addresses(
+        &table,
+        [("listen", &listen), ("line", &line), ("agent", &agent)],
+    );
     let spec = ServeSpec {
         listen,
         line,
@@ -67,11 +85,34 @@ pub fn read_serve(table: &TomlTable<'_>) -> ServeSpec {
     spec
 }
 
+/// Reports an address that is there twice: the second listener would find it taken.
+fn check_addresses(table: &TomlTable<'_>, found: [(&'static str, &Option<ServeAddress>); 3]) {
+    for (at, (key, address)) in found.iter().enumerate() {
+        let first = found[..at].iter().find(|(_, other)| *other == *address);
+        if let (Some(address), Some((first, _)), Some(value)) = (address, first, table.get(key)) {
+            // port 0 is another one each time
+            let is_any = matches!(address, ServeAddress::Tcp(address) if address.port() == 0);
+            if !is_any {
+                value.reject(Diagnostic::new(
+                    format!("the same address as {first:?}"),
+                    "give each of them an address of its own",
+                ));
+            }
+        }
+    }
+}
+
 fn key(value: &TomlValue<'_>) -> Option<crate::secret::Secret> {
     let key = value.secret()?;
     if key.expose().trim().is_empty() {
         value.reject(Diagnostic::new("an empty key", "leave it out"));
         return None;
+    }
+    if key.expose().chars().count() < SHORTEST_KEY {
+        value.warn(
+            format!("a key of fewer than {SHORTEST_KEY} characters can be guessed"),
+            "expected random characters, such as what openssl rand -hex 16 prints",
+        );
     }
     Some(key)
 }
@@ -81,8 +122,8 @@ fn files(table: &TomlTable<'_>) -> Option<TlsFiles> {
     let key = table.required("key", "\"/etc/httpok/key.pem\"");
     table.finish();
     Some(TlsFiles {
-        cert: cert?.path()?,
-        key: key?.path()?,
+        cert: cert?.file()?,
+        key: key?.private_file()?,
     })
 }
 

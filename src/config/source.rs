@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
+    /// Where each line of the whole text begins, the first one left out.
+    lines: Vec<usize>,
 }
 
 /// One file.
@@ -26,6 +28,7 @@ impl SourceMap {
     pub fn of(name: &str) -> Self {
         Self {
             files: vec![SourceFile::new(name, 0)],
+            lines: Vec::new(),
         }
     }
 
@@ -40,7 +43,8 @@ impl SourceMap {
             files.push(SourceFile::new(name, whole.len()));
             whole.push_str(text);
         }
-        (Self { files }, whole)
+        let lines = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
+        (Self { files, lines }, whole)
     }
 
     /// Each file with the end of its part in a text of `length` bytes.
@@ -61,6 +65,12 @@ impl SourceMap {
         &self.files[number.saturating_sub(1)]
     }
 
+    /// The line of the byte `at`, counted from 1 in its file.
+    pub fn line(&self, at: usize) -> usize {
+        let before = |at: usize| self.lines.partition_point(|&line| line <= at);
+        1 + before(at) - before(self.at(at).start)
+    }
+
     /// The file that everything begins with.
     pub fn main(&self) -> &SourceFile {
         &self.files[0]
@@ -79,11 +89,5 @@ impl SourceFile {
             base: base.to_owned(),
             start,
         }
-    }
-
-    /// The line of the byte `at` of the whole `text`, counted from 1.
-    pub fn line(&self, text: &str, at: usize) -> usize {
-        let before = text.get(self.start..at).unwrap_or_default();
-        1 + before.matches('\n').count()
     }
 }

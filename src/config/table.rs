@@ -95,6 +95,14 @@ impl<'a> TomlTable<'a> {
             .fault(self.span.clone(), &self.path, invalid);
     }
 
+    /// Warns of the table as a whole, where it begins.
+    pub fn warn(&self, unlikely: Diagnostic) {
+        if !self.is_preset {
+            self.parse_context
+                .warning(self.span.clone(), &self.path, unlikely);
+        }
+    }
+
     /// Whether it stands in the defaults, not here.
     pub fn is_inherited(&self) -> bool {
         self.inherited

@@ -87,7 +87,8 @@ fn no_supervisord(target: &Target, names: &[ProcessName]) -> Diagnostic {
         Some(meant) => format!("did you mean \"program/{meant}\"?"),
         None => format!(
             "add [supervisor.supervisord] with its url, such as \"unix:///run/supervisor.sock\", or say whose process \
-             it is, such as \"systemd/{pattern}\" or \"docker/{pattern}\""
+             it is, such as \"systemd/{pattern}\" or \"docker/{pattern}\"; the file of an event listener needs neither: \
+             httpok config check --listener"
         ),
     };
     Diagnostic::new(

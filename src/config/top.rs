@@ -5,6 +5,7 @@ use toml::de::DeValue;
 use super::checks::{CheckContext, read_check, read_defaults};
 use super::diagnostics::Diagnostic;
 use super::fleet::{read_fleet, reject_without_fleet};
+use super::fleet_warnings::warn_of_fleet;
 use super::include;
 use super::keys;
 use super::maintenance::read_maintenance;
@@ -18,6 +19,7 @@ use super::supervisor::read_supervisor;
 use super::table::TomlTable;
 use super::targets::check_targets;
 use super::value::TomlValue;
+use super::warnings::{warn_of_patterns, warn_of_tokens};
 
 /// More restarts at once than any machine should see.
 const MOST: u32 = 1000;
@@ -106,6 +108,8 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
         .collect();
     resolve(&mut drafts);
     check_targets(&drafts, &read.programs, &read.supervisor);
+    warn_of_patterns(table, &drafts, &read.programs);
+    warn_of_tokens(&drafts, &read.serve);
     let has_fleet = table.own("fleet").is_some();
     for draft in &mut drafts {
         let name = draft.name.as_ref();
@@ -119,6 +123,7 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
     }
     read.fleet = fleet.map(|fleet| fleet.spec);
     read.checks = drafts.into_iter().map(|draft| draft.check).collect();
+    warn_of_fleet(table, &read);
     table.finish();
     read
 }

@@ -13,8 +13,7 @@ use super::duration::{parse_duration, parse_size};
 use super::interpolate::Sources;
 use super::keys::Key;
 use super::parse_context::ParseContext;
-use crate::exec::CommandLine;
-use crate::health::suggest::{nearest, suggest};
+use crate::health::suggest::suggest;
 use crate::health::{Budget, parse_budget};
 use crate::secret::{self, Secret};
 
@@ -53,6 +52,17 @@ impl<'a> TomlValue<'a> {
     pub fn reject(&self, invalid: impl Into<Diagnostic>) {
         self.parse_context
             .fault(self.span.clone(), &self.path, invalid.into());
+    }
+
+    /// Warns of what is valid and most likely not meant. What a preset says is not the user's.
+    pub fn warn(&self, message: impl Into<String>, help: impl Into<String>) {
+        if !self.is_preset {
+            self.parse_context.warning(
+                self.span.clone(),
+                &self.path,
+                Diagnostic::new(message, help),
+            );
+        }
     }
 
     /// Reports `wrong` at the characters `part` of the string that this is. Where it was written with
@@ -150,6 +160,7 @@ impl<'a> TomlValue<'a> {
     pub fn secret(&self) -> Option<Secret> {
         let secret = self.hidden()?;
         secret::conceal(secret.expose());
+        self.warn_if_readable();
         Some(secret)
     }
 
@@ -157,74 +168,15 @@ impl<'a> TomlValue<'a> {
     pub fn hidden(&self) -> Option<Secret> {
         let text = self.text()?;
         match self.sources().fill(&text) {
-            Ok(filled) => Some(Secret::new(filled)),
+            Ok(filled) => {
+                self.warn_if_exposed(&text);
+                Some(Secret::new(filled))
+            }
             Err(faults) => {
                 faults.into_iter().for_each(|invalid| self.reject(invalid));
                 None
             }
         }
-    }
-
-    /// A command: one string for the shell, or a list of a program and its arguments.
-    pub fn command(&self) -> Option<CommandLine> {
-        let DeValue::Array(words) = self.found else {
-            return self.some_text().map(CommandLine::Shell);
-        };
-        if words.is_empty() {
-            self.reject(Diagnostic::new(
-                "a command of no words",
-                "for example: [\"ss\", \"-tnp\"]",
-            ));
-        }
-        Some(CommandLine::Argv(self.each(TomlValue::text)))
-    }
-
-    /// Reports names in braces that look like a placeholder and are not one of `known`. Other braces may belong to
-    /// the command's own language, such as awk's `{print}`.
-    pub fn check_placeholders(&self, known: &[&str]) {
-        const ALL: [&str; 5] = ["name", "group", "check", "pid", "incident"];
-        self.each(|item| {
-            if let DeValue::Array(_) = item.found {
-                item.check_placeholders(known);
-            }
-            let text = item.plain()?;
-            for (at, _) in text.match_indices('{') {
-                let Some((name, _)) = text[at + 1..].split_once('}') else {
-                    continue;
-                };
-                // `${name}` is a variable of the shell
-                let is_variable = text[..at].ends_with('$');
-                if is_variable || known.contains(&name) || nearest(name, &ALL).is_none() {
-                    continue;
-                }
-                let braced = |name: &&str| format!("\"{{{name}}}\"");
-                let help = match nearest(name, known) {
-                    Some(near) => format!("did you mean {}?", braced(&near)),
-                    None => {
-                        let known: Vec<_> = known.iter().map(braced).collect();
-                        format!("expected {}", known.join(" or "))
-                    }
-                };
-                let invalid =
-                    Diagnostic::new(format!("\"{{{name}}}\" is not a placeholder here"), help);
-                let start = text[..at].chars().count();
-                item.reject_part(start..start + name.chars().count() + 2, invalid);
-            }
-            None::<()>
-        });
-    }
-
-    /// A command that names a program.
-    pub fn program(&self) -> Option<CommandLine> {
-        let command = self.command()?;
-        let is_blank = match &command {
-            CommandLine::Shell(line) => line.trim().is_empty(),
-            CommandLine::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
-        };
-        if is_blank {
-            self.reject(Diagnostic::new("no program to run", "its name comes first"));
-        }
-        Some(command)
     }
 
     /// A path; a relative one starts at the file's directory.
@@ -402,6 +354,10 @@ impl<'a> TomlValue<'a> {
             "a"
         };
         let message = format!("{text:?} is not {article} {what}");
-        self.reject(Diagnostic::new(message, suggest(text, words)));
+        let help = match self.parse_context.is_crowded() {
+            true => String::new(),
+            false => suggest(text, words),
+        };
+        self.reject(Diagnostic::new(message, help));
     }
 }

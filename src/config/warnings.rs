@@ -1,154 +1,209 @@
-//! Warnings: settings that are valid and most likely not meant. A password that is sent in the clear, and an assertion
-//! of `degraded` that no good answer meets.
+//! Warnings that need more than one key: settings of a check, or of several sections, that are valid and most likely not
+//! meant. What one key shows is warned of where it is read; what is missing on this machine, in `here`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::fleet_warnings::fleet_warnings;
-use super::settings::{CheckSettings, RungSpec, Settings};
-use crate::notify::spec::{MailVia, NotifierVia, Security, Topic};
-use crate::secret::login_end;
+use http::Method;
+use humantime::format_duration;
 
-impl Settings {
-    /// What is most likely not meant, and what would be better.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.sent_in_the_clear();
-        warnings.extend(fleet_warnings(self));
-        for check in &self.checks {
-            let name = &check.name;
-            warnings.extend(ladder_warnings(check));
-            let degraded = check.expectation.degraded.iter();
-            let reversed = degraded.filter(|assertion| assertion.fails_for_good_answer());
-            warnings.extend(reversed.map(|assertion| {
-                format!(
-                    "check {name:?}: degraded = ['{assertion}'] warns of every good answer: degraded holds what good \
-                     answers meet, such as 'certificate expires > 14d'"
-                )
-            }));
-        }
-        for notifier in &self.notify.notifiers {
-            let takes = |topic| {
-                notifier
-                    .route
-                    .on
-                    .as_ref()
-                    .is_none_or(|on| on.contains(&topic))
-            };
-            let holds = !notifier.policy.down_after.is_zero();
-            if holds && takes(Topic::Down) && takes(Topic::Recovered) && !takes(Topic::Cured) {
-                let (name, span) = (&notifier.name, notifier.policy.down_after);
-                warnings.push(format!(
-                    "notify {name:?}: a restart that helps within {span:?} is reported as \"cured\" alone, which this \
-                     notifier does not get: add \"cured\" to on, or set down_after = \"0s\""
-                ));
+use super::diagnostics::Diagnostic;
+use super::requires::CheckDraft;
+use super::settings::{CheckSettings, RungSpec};
+use super::table::TomlTable;
+use super::value::TomlValue;
+use crate::health::suggest::nearest;
+use crate::health::{Assertion, glob};
+use crate::probe::spec::ProbeSpec;
+use crate::serve::spec::ServeSpec;
+use crate::supervisor::embedded::spec::Program;
+
+/// What has no effect in a check that restarts nothing.
+const OF_RESTARTS: [&str; 4] = ["start_stopped", "backoff", "restarts", "rearm"];
+
+/// What has no effect without TLS.
+const OF_TLS: [&str; 5] = ["cacert", "cert", "key", "insecure", "http2"];
+
+/// Warns of what is most likely not meant in `check`, whose keys `table` has.
+pub fn warn_of_check(table: &TomlTable<'_>, check: &CheckSettings) {
+    warn_of_timeout(table, check);
+    warn_of_ladder(table, check);
+    if check.restart.is_empty() && check.ladder.is_empty() {
+        for key in OF_RESTARTS {
+            if let Some(value) = table.own(key) {
+                value.warn(
+                    format!("{key:?} in a check that restarts nothing"),
+                    "add restart = [\"NAME\"] with what is to be restarted, or leave it out",
+                );
             }
         }
-        warnings
     }
-
-    /// What is sent in the clear to another machine, and what would be better.
-    fn sent_in_the_clear(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let mails = self.notify.notifiers.iter();
-        let mails = mails.filter_map(|notifier| match &notifier.via {
-            NotifierVia::Mail(mail) => Some(mail),
-            NotifierVia::Webhook(_) | NotifierVia::Command(_) => None,
-        });
-        for mail in self.notify.mail.iter().chain(mails) {
-            if let MailVia::Smtp(server) = &mail.via
-                && server.security == Security::Plain
-                && server.user.is_some()
-                && !is_here(&server.host)
-            {
-                let host = &server.host;
-                warnings.push(format!(
-                    "mail: the password for {host:?} is sent in the clear: use smtps:// or smtp+starttls://"
-                ));
+    if let ProbeSpec::Http(http) = &check.probe {
+        if http.method == Method::HEAD
+            && let Some(value) = table.get("body").or_else(|| table.get("not_body"))
+        {
+            value.warn(
+                "an answer to HEAD has no body",
+                "leave method out to ask with GET, or judge the status and headers alone",
+            );
+        }
+        if let Some(value) = table.get("expect") {
+            value.each(|item| {
+                let read = Assertion::parse(item.plain()?).ok()?;
+                read.excludes(&check.expectation.status).then(|| {
+                    item.warn(
+                        format!(
+                            "no answer meets both this and status = {}",
+                            check.expectation.status
+                        ),
+                        "say the status once: status = [204], without an assertion",
+                    );
+                })
+            });
+        }
+        let may_leave = http.follow || http.ready.is_some();
+        if http.url.url.scheme() == "http" && !may_leave {
+            for key in OF_TLS {
+                if let Some(value) = table.own(key) {
+                    value.warn(
+                        format!("{key:?} has no effect on an http:// URL"),
+                        "use https://, or leave it out",
+                    );
+                }
             }
         }
-        let webhooks = self.notify.notifiers.iter();
-        let webhooks = webhooks.filter_map(|notifier| match &notifier.via {
-            NotifierVia::Webhook(webhook) => Some(webhook),
-            NotifierVia::Mail(_) | NotifierVia::Command(_) => None,
-        });
-        for webhook in self.notify.webhooks.iter().chain(webhooks) {
-            let url = &webhook.url;
-            let has_login = login_end(url.url.expose()).is_some();
-            if !url.is_secure && has_login && !is_here(&url.host) {
-                let host = &url.host;
-                warnings.push(format!(
-                    "webhook: the password for {host:?} is sent in the clear: use https://"
-                ));
-            }
-        }
-        warnings
     }
 }
 
-/// What is most likely not meant in the ladder of `check`.
-fn ladder_warnings(check: &CheckSettings) -> Vec<String> {
-    let name = &check.name;
-    let mut warnings = Vec::new();
+/// A probe that takes longer than the pause between two: a hang is noticed late.
+fn warn_of_timeout(table: &TomlTable<'_>, check: &CheckSettings) {
+    let timeout = match &check.probe {
+        ProbeSpec::Http(spec) => spec.timeout,
+        ProbeSpec::Line(spec) => spec.timeout,
+        ProbeSpec::Exec(spec) => spec.timeout,
+        ProbeSpec::Grpc(spec) => spec.http.timeout,
+        ProbeSpec::Heartbeat(_) => return,
+    };
+    let own = table.get("timeout");
+    let is_late = match &own {
+        Some(_) => timeout >= check.every,
+        None => timeout > check.every,
+    };
+    if !is_late {
+        return;
+    }
+    let (timeout, every) = (format_duration(timeout), format_duration(check.every));
+    if let Some(value) = own.or_else(|| table.get("every")) {
+        value.warn(
+            format!(
+                "a probe may take {timeout}, and the next one is due after {every}: a service that hangs is noticed late"
+            ),
+            "expected a timeout below every, such as every = \"10s\" and timeout = \"3s\"",
+        );
+    }
+}
+
+fn warn_of_ladder(table: &TomlTable<'_>, check: &CheckSettings) {
+    let Some(ladder) = table.own("ladder") else {
+        return;
+    };
+    if ladder.is_empty_list() {
+        ladder.warn(
+            "a ladder without rungs",
+            "leave it out, or say what is done at each attempt: [[check.ladder]] with signal, restart, run or give_up",
+        );
+    }
     let signals = |rung: &RungSpec| matches!(rung, RungSpec::Signal(_));
     let restarts = |rung: &RungSpec| matches!(rung, RungSpec::Restart(_));
     let last = check.ladder.iter().rposition(signals);
     let gives_up = matches!(check.ladder.last(), Some(RungSpec::GiveUp));
+    let rungs = table.tables("ladder");
     if let Some(last) = last
         && gives_up
         && !check.ladder[last..].iter().any(restarts)
+        && let Some(rung) = rungs.get(last)
     {
-        warnings.push(format!(
-            "check {name:?}: a process may end late with the signal of its ladder, and no later rung restarts it: add \
-             a rung with restart before give_up"
+        rung.warn(Diagnostic::new(
+            "a process may end late with this signal, and no later rung restarts it",
+            "add a rung with restart before give_up",
         ));
     }
     let acting = check.ladder.len() - usize::from(gives_up);
     if let Some(budget) = check.policy.restarts
         && acting > budget.count as usize
+        && let Some(rung) = rungs.get(budget.count as usize)
     {
-        let (count, window) = (budget.count, humantime::format_duration(budget.window));
-        warnings.push(format!(
-            "check {name:?}: its ladder has {acting} rungs that do something, and restarts = \"{count}/{window}\" may \
-             give up before the last one"
+        let (count, window) = (budget.count, format_duration(budget.window));
+        rung.warn(Diagnostic::new(
+            format!(
+                "the check may give up before this rung: restarts = \"{count}/{window}\", and {acting} rungs do something"
+            ),
+            format!("expected restarts = \"{acting}/{window}\" or more, or fewer rungs"),
         ));
     }
-    warnings
 }
 
-/// Whether it is this machine.
+/// Warns of every pattern of the file that matches none of `drafts` and `programs`.
+pub fn warn_of_patterns(root: &TomlTable<'_>, drafts: &[CheckDraft<'_>], programs: &[Program]) {
+    let of_checks = drafts.iter().map(|draft| draft.check.name.clone());
+    let of_programs = programs.iter().flat_map(|program| {
+        let name = program.full_name().namespec();
+        [format!("program/{name}"), name]
+    });
+    let names: BTreeSet<String> = of_checks.chain(of_programs).collect();
+    for table in root.tables("maintenance") {
+        warn_of_pattern(table.get("checks"), &names);
+    }
+    for table in root.tables("notify") {
+        warn_of_pattern(table.get("checks"), &names);
+        // what a pattern excludes may be on other hosts that have the same file
+        let excluded = table.get("not_checks");
+        let is_literal =
+            |value: &TomlValue<'_>| !value.plain().is_some_and(|p| p.contains(['*', '?']));
+        if let Some(value) = excluded {
+            value.each(|item| {
+                warn_of_pattern(Some(item.clone()).filter(is_literal), &names);
+                None::<()>
+            });
+        }
+    }
+}
+
+fn warn_of_pattern(value: Option<TomlValue<'_>>, names: &BTreeSet<String>) {
+    let Some(value) = value else { return };
+    value.each(|item| {
+        let pattern = item.plain().filter(|pattern| !pattern.is_empty())?;
+        if names.iter().any(|name| glob::matches(pattern, name)) {
+            return None;
+        }
+        let known: Vec<_> = names.iter().map(String::as_str).collect();
+        let help = match nearest(pattern, &known) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "expected the name of a check, in which * and ? may stand".to_owned(),
+        };
+        item.warn(format!("{pattern:?} matches no check"), help);
+        None::<()>
+    });
+}
+
+/// Warns of tokens for heartbeats that nothing takes, because nothing is served.
+pub fn warn_of_tokens(drafts: &[CheckDraft<'_>], serve: &ServeSpec) {
+    if serve.listen.is_some() {
+        return;
+    }
+    for token in drafts.iter().filter_map(|draft| draft.token.as_ref()) {
+        token.warn(
+            "a token for requests that nothing serves",
+            "add listen to [serve], or leave it out: httpok beat needs none on this host",
+        );
+    }
+}
+
+/// Whether what is sent to `host` stays on this machine.
 pub fn is_here(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::config;
-
-    /// The columns: keys of a notifier by mail, and whether they are warned of.
-    #[test]
-    fn notifier_that_misses_cured_restarts_is_warned_of() {
-        for (keys, warned) in [
-            ("on = [\"down\", \"recovered\"]", true),
-            (
-                "on = [\"down\", \"recovered\", \"gave_up\"]\ndown_after = \"5s\"",
-                true,
-            ),
-            ("on = [\"down\", \"recovered\"]\ndown_after = \"0s\"", false),
-            ("on = [\"down\", \"recovered\", \"cured\"]", false),
-            ("on = [\"gave_up\"]", false),
-            ("", false),
-        ] {
-            let text = format!(
-                "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n[[notify]]\nname = \"b\"\n\
-                 mail = {{ to = [\"a@b\"] }}\n{keys}\n"
-            );
-            let settings = config::parse(&text, "httpok.toml", &|_| None);
-            let warnings = settings.expect("it is right").warnings();
-            let found = warnings.iter().any(|one| one.contains("\"cured\" alone"));
-            assert_eq!(found, warned, "{keys}: {warnings:?}");
-        }
-    }
 }

@@ -7,7 +7,9 @@ use super::http::read_headers;
 use super::notify::{down_after, notifier_name, untrusting};
 use super::table::TomlTable;
 use super::value::TomlValue;
+use super::warnings::is_here;
 use crate::notify::spec::{NotifierPolicy, Template, WebhookFormat, WebhookSpec, WebhookUrl};
+use crate::secret::login_end;
 /// A `[[webhook]]`.
 pub fn read_named_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
     let name = table.read("name", |value| value.parsed(notifier_name));
@@ -23,13 +25,19 @@ pub fn read_webhook(table: &TomlTable<'_>, name: Option<String>) -> Option<Webho
     let secret = table.get("secret").and_then(|value| value.secret());
     let trusted = table.own("cacert");
     let down_after = down_after(table, NotifierPolicy::FOR_PROGRAMS);
-    let cacert = trusted.as_ref().and_then(TomlValue::path);
+    let cacert = trusted.as_ref().and_then(TomlValue::file);
     let is_typed = headers.iter().any(|(name, _)| *name == CONTENT_TYPE);
     let format = read_format(table, is_typed);
     let value = url?;
     let url = value.accept(WebhookUrl::parse(value.hidden()?.expose()))?;
     if let Some(cacert) = trusted.as_ref().filter(|_| !url.is_secure) {
         untrusting(cacert, "https://");
+    }
+    if !url.is_secure && login_end(url.url.expose()).is_some() && !is_here(&url.host) {
+        value.warn(
+            format!("the password for {:?} is sent in the clear", url.host),
+            "use https://",
+        );
     }
     let format = format?;
     if format == WebhookFormat::Ntfy {

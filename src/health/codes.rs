@@ -17,6 +17,16 @@ impl StatusSet {
             .any(|&(low, high)| low <= code && code <= high)
     }
 
+    /// Whether an answer may have one of these codes: those below 200 announce another one, and there are none from 600 on.
+    pub fn can_be_final(&self) -> bool {
+        self.0.iter().any(|&(low, high)| low < 600 && high >= 200)
+    }
+
+    /// All codes of the set.
+    pub fn codes(&self) -> impl Iterator<Item = u16> {
+        self.0.iter().flat_map(|&(low, high)| low..=high)
+    }
+
     /// The set that these words make together: `200`, `2xx`, `200-299`.
     ///
     /// # Errors

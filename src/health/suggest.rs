@@ -1,5 +1,8 @@
 //! What was probably meant by a word that is not one of those that are known.
 
+/// No word that is known is nearly as long, and comparing takes the square of the length.
+const LONGEST: usize = 128;
+
 /// `did you mean ...?`, or all of `words`.
 pub fn suggest(text: &str, words: &[&str]) -> String {
     match nearest(text, words) {
@@ -10,6 +13,9 @@ pub fn suggest(text: &str, words: &[&str]) -> String {
 
 /// The one of `words` that `text` is most likely a misspelling of.
 pub fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+    if text.len() > LONGEST {
+        return None;
+    }
     let text = text.to_lowercase();
     let likeness = |word: &str| {
         let word = word.to_lowercase();

@@ -28,6 +28,9 @@ const WORDS: [(&str, &str); 5] = [
     ("yearly", "0 0 1 1 *"),
 ];
 
+/// So many windows in a row are looked at for a pause between them.
+const TRIED: usize = 400;
+
 /// Windows that overlap are joined; of more than so many the rest is another window.
 const JOINED: usize = 1000;
 
@@ -73,6 +76,23 @@ impl Calendar {
         let next = self.crontab.find_next(time).ok()?;
         let seconds = u64::try_from(next.timestamp().as_second()).ok()?;
         Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    /// Whether each window of this length is open until the next one begins.
+    pub fn never_pauses(&self, lasting: Duration) -> bool {
+        // a leap year and its neighbours, in which all months and their lengths occur
+        let mut last = SystemTime::UNIX_EPOCH + Duration::from_secs(1_830_297_600);
+        for at in 0..TRIED {
+            let Some(next) = self.next(last) else {
+                return false;
+            };
+            let pause = next.duration_since(last).unwrap_or_default();
+            if at > 0 && pause > lasting {
+                return false;
+            }
+            last = next;
+        }
+        true
     }
 
     /// The end of the window that is open at `now`, where each lasts for `lasting`.

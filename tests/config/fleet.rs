@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpok::config::parse;
+use httpok::config::{parse, parse_and_warn};
 use httpok::fleet::spec::LockSpec;
 use httpok::health::{FleetPolicy, Unreachable};
 
@@ -123,7 +123,7 @@ fn what_is_most_likely_not_meant_is_warned_of() {
         ("slots = 3", ""),
         (
             "slots = 2",
-            "its group \"storage\" has 3 slots here and 2 for check \"disks\"",
+            "the group \"storage\" has 3 slots here and 2 for check \"disks\"",
         ),
     ] {
         let mut checks = CHECKS.to_owned();
@@ -132,9 +132,10 @@ fn what_is_most_likely_not_meant_is_warned_of() {
             checks = format!("{disks}{checks}");
         }
         let text = format!("[fleet]\nlock = \"etcd\"\n{keys}\n{checks}");
-        let settings =
-            parse(&text, "httpok.toml", &env).unwrap_or_else(|faults| panic!("{faults}"));
-        let warnings = settings.warnings().join("\n");
+        let (_, warnings) =
+            parse_and_warn(&text, "httpok.toml", &env).unwrap_or_else(|faults| panic!("{faults}"));
+        let warnings: Vec<_> = warnings.iter().flat_map(|found| found.lines()).collect();
+        let warnings = warnings.join("\n");
         match warning {
             "" => assert_eq!(warnings, "", "{keys}"),
             _ => assert!(warnings.contains(warning), "{keys}: {warnings}"),

@@ -6,6 +6,7 @@ mod keys;
 mod programs;
 mod robustness;
 mod rules;
+mod warnings;
 
 use std::collections::BTreeSet;
 use std::fs;

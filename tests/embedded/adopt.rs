@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use tempfile::tempdir;
 
 use super::test_host::{Host, NOTES};
-use super::{LIMIT, code, line, lives, named, pid, reaches, script, until};
+use super::{LIMIT, code, line, lives, named, reaches, script, until};
 
 const TEXT: &str = "echo $$ >> starts; exec sleep 1000";
 
@@ -138,7 +138,7 @@ async fn process_with_a_reused_pid_is_left_alone() {
     ] {
         let embedded = Embedded::new(vec![here(directory.path())]);
         embedded.begin(vec![stranger]).await;
-        let pid = pid(&embedded, "web").await;
+        let pid = embedded.info(&named("web")).unwrap().pid.unwrap();
         assert_ne!(pid, record.pid);
         embedded.shutdown(LIMIT).await;
         assert!(lives(record.pid));
@@ -210,7 +210,7 @@ async fn removed_program_is_not_started_again() {
     let embedded = Embedded::new(vec![program]);
     embedded.begin(vec![]).await;
     line(&directory.path().join("ready")).await;
-    let pid = pid(&embedded, "web").await;
+    let pid = embedded.info(&named("web")).unwrap().pid.unwrap();
     embedded.update(vec![]).await;
     assert_eq!(
         code(embedded.start(&named("web")).await),

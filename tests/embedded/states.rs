@@ -10,7 +10,7 @@ use httpok::supervisor::embedded::{Autorestart, Embedded, Program};
 use nix::sys::signal::Signal;
 use tempfile::tempdir;
 
-use super::{LIMIT, code, line, lives, named, pid, reaches, script, until, words};
+use super::{LIMIT, code, line, lives, named, reaches, script, until, words};
 
 #[tokio::test]
 async fn start_and_stop_are_refused_in_the_wrong_state() {
@@ -68,7 +68,7 @@ async fn program_that_ignores_the_stop_signal_is_killed() {
     }]);
     embedded.begin(vec![]).await;
     line(&ready).await;
-    let pid = pid(&embedded, "deaf").await;
+    let pid = embedded.info(&named("deaf")).unwrap().pid.unwrap();
     embedded.stop(&named("deaf")).await.unwrap();
     let after = embedded.info(&named("deaf")).unwrap();
     assert_eq!(after.detail, "terminated by SIGKILL");
@@ -265,14 +265,14 @@ async fn restart_replaces_the_process() {
     let embedded = Embedded::new(vec![script("web", "exec sleep 1000")]);
     embedded.begin(vec![]).await;
     let web = named("web");
-    let first = pid(&embedded, "web").await;
+    let first = embedded.info(&web).unwrap().pid.unwrap();
     let mut changes = embedded.changes();
     changes.mark_unchanged();
     embedded.stop(&web).await.unwrap();
     assert!(changes.has_changed().unwrap());
     assert_eq!(embedded.records(), []);
     embedded.start(&web).await.unwrap();
-    let second = pid(&embedded, "web").await;
+    let second = embedded.info(&web).unwrap().pid.unwrap();
     assert_ne!(first, second);
     assert_eq!(embedded.records()[0].pid, second);
     embedded.signal(&web, "9").await.unwrap();

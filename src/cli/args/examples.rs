@@ -226,10 +226,16 @@ pub const SIMULATE: &[Example] = &[
     ),
 ];
 
-pub const CONFIG_CHECK: &[Example] = &[(
-    "Before a reload",
-    "httpok config check /etc/httpok/httpok.toml && systemctl reload httpok",
-)];
+pub const CONFIG_CHECK: &[Example] = &[
+    (
+        "Before a reload",
+        "httpok config check /etc/httpok/httpok.toml && systemctl reload httpok",
+    ),
+    (
+        "The file of an event listener, which knows its supervisord only when that has started it",
+        "httpok config check --listener /etc/httpok/listener.toml",
+    ),
+];
 
 pub const CONFIG_SHOW: &[Example] = &[(
     "Which timeout holds for shop, and where does it come from?",

@@ -317,12 +317,19 @@ pub enum ConfigCommand {
     /// Reads FILE as watch would and reports everything that is wrong with it at once, each with its
     /// line and what would be right. Nothing is asked or touched.
     ///
-    /// The exit status is 0 when the file is valid and 3 when it is not.
+    /// What is valid and most likely not meant is a warning on standard error, which a watchdog logs when it starts:
+    /// patterns that match no check, programs that are not there, secrets that everyone can read.
+    ///
+    /// The exit status is 0 when the file is valid, warnings or not, and 3 when it is not.
     #[command(after_long_help = examples::help(examples::CONFIG_CHECK))]
     Check {
         /// The file to read.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+
+        /// The file is for an event listener: its supervisord is the one that starts it
+        #[arg(long)]
+        listener: bool,
     },
 
     /// Show the effective configuration, and where each value comes from
@@ -340,6 +347,10 @@ pub enum ConfigCommand {
         /// As with watch: keep state in this directory
         #[arg(long, value_name = "DIR")]
         state_dir: Option<PathBuf>,
+
+        /// The file is for an event listener: its supervisord is the one that starts it
+        #[arg(long)]
+        listener: bool,
 
         /// As with watch: write the journal to this file
         #[arg(long, value_name = "FILE")]

@@ -44,7 +44,8 @@ fn from_file(
     names: &[String],
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<CheckProbe>, String> {
-    let settings = config::load(file, env).map_err(|faults| faults.to_string())?;
+    let settings =
+        config::load(file, &config::of_listener(env)).map_err(|faults| faults.to_string())?;
     let known: Vec<&str> = settings
         .checks
         .iter()

@@ -89,7 +89,8 @@ fn say_result(name: &str, failure: Option<&str>) {
 
 /// How many of the file's notifiers failed.
 fn of_file(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String> {
-    let settings = config::load(file, env).map_err(|faults| faults.styled())?;
+    let settings =
+        config::load(file, &config::of_listener(env)).map_err(|faults| faults.styled())?;
     let host = hostname();
     let mut notifiers = wiring::notifiers(&settings, &RunOptions::default(), &host)
         .map_err(|why| why.to_string())?;

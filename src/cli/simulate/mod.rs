@@ -53,7 +53,8 @@ fn simulated(
     env: &dyn Fn(&str) -> Option<String>,
     printer: &mut TracePrinter,
 ) -> Result<Exit, String> {
-    let settings = config::load(&args.config, env).map_err(|faults| faults.styled())?;
+    let settings =
+        config::load(&args.config, &config::of_listener(env)).map_err(|faults| faults.styled())?;
     let parts = wiring::wire(&settings, &RunOptions::default())
         .map_err(|why| format!("httpok simulate: {why:#}"))?;
     let setup = SimulatedConfig {

@@ -122,14 +122,16 @@ impl SimulatedProcesses {
             if !plan.scope.covers(name) {
                 continue;
             }
-            let actions = match (skip(plan, &process), &plan.action) {
-                (Some(skip), _) => vec![ActionStep::Skipped(skip)],
-                (None, &PlanAction::Signal(signal)) => vec![ActionStep::Signalled {
-                    signal,
-                    error: None,
-                }],
-                (None, _) if enough => vec![ActionStep::Skipped(Skip::Halted(Halt::OneIsEnough))],
-                (None, _) => {
+            let actions = match skip(plan, &process) {
+                Some(skip) => vec![ActionStep::Skipped(skip)],
+                None if let PlanAction::Signal(signal) = plan.action => {
+                    vec![ActionStep::Signalled {
+                        signal,
+                        error: None,
+                    }]
+                }
+                None if enough => vec![ActionStep::Skipped(Skip::Halted(Halt::OneIsEnough))],
+                None => {
                     enough = plan.scope == Scope::First;
                     if self.fails(&plan.check, name) {
                         pending.push(unfinished(plan, &process));

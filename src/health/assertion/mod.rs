@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::codes::StatusSet;
 use super::observation::{Certificate, Observation, StatusLine};
 use super::reason::Phase;
 use condition::Condition;
@@ -97,6 +98,22 @@ impl Assertion {
             ..Observation::default()
         };
         !self.check(&Facts::new(&good, 0)).0
+    }
+
+    /// Whether it asks for another status than those of `set`, so that no answer meets both.
+    pub fn excludes(&self, set: &StatusSet) -> bool {
+        let passes = |code: u16| {
+            let seen = Observation {
+                status: Some(StatusLine {
+                    version: String::new(),
+                    code,
+                    reason: String::new(),
+                }),
+                ..Observation::default()
+            };
+            self.check(&Facts::new(&seen, 0)).0
+        };
+        matches!(self.query, Query::Status) && !set.codes().any(passes)
     }
 
     /// The stage of the probe that it is about.

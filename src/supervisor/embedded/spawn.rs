@@ -8,9 +8,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
@@ -23,6 +22,7 @@ use super::logs::{LogWriters, Unconnected};
 use super::notes;
 use super::spec::{Program, ProgramInput, Rlimits};
 use crate::exec::children;
+use crate::exec::lookup::{self, DEFAULT_PATH, LookupError};
 use crate::secret;
 
 /// Variables about the supervisor of httpok, with its password: programs must not inherit them.
@@ -38,9 +38,6 @@ const NOT_INHERITED: [&str; 10] = [
     "LISTEN_FDS",
     "LISTEN_FDNAMES",
 ];
-
-/// The search path for commands when `PATH` is not set.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Starts a process of `program`, which finishes `note`. Blocks; call it on a thread that lives as long as the process:
 /// the kernel takes "when the parent dies" to be about the thread. Needs a runtime.
@@ -104,44 +101,15 @@ pub fn spawn(
 /// The file to execute for `program`, if it is there.
 pub fn find_command(program: &Program) -> Result<PathBuf, SpawnError> {
     let word = program.command.first().map_or("", String::as_str);
-    let no_file = || SpawnError::NoFile(word.to_owned());
-    if word.contains('/') {
-        let path = program
-            .directory
-            .as_ref()
-            .map_or_else(|| PathBuf::from(word), |directory| directory.join(word));
-        let path = absolute(path).map_err(|_| no_file())?;
-        return executable(&path).map(|()| path);
-    }
-    if word.is_empty() {
-        return Err(no_file());
-    }
     let search = match program.environment.get("PATH") {
         Some(path) => OsString::from(path.expose()),
         None => env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
     };
-    let mut found = no_file();
-    for directory in env::split_paths(&search) {
-        let path = absolute(directory.join(word)).map_err(|_| no_file())?;
-        match executable(&path) {
-            Ok(()) => return Ok(path),
-            Err(SpawnError::NoFile(_)) => {}
-            Err(error) => found = error,
-        }
-    }
-    Err(found)
-}
-
-fn executable(path: &Path) -> Result<(), SpawnError> {
-    let shown = || path.display().to_string();
-    match path.metadata() {
-        Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => Ok(()),
-        Ok(_) => Err(SpawnError::NotExecutable(shown())),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Err(SpawnError::NotExecutable(shown()))
-        }
-        Err(_) => Err(SpawnError::NoFile(shown())),
-    }
+    let found = lookup::find(word, program.directory.as_deref(), &search);
+    found.map_err(|error| match error {
+        LookupError::Missing(path) => SpawnError::NoFile(path),
+        LookupError::NotExecutable(path) => SpawnError::NotExecutable(path),
+    })
 }
 
 fn unconnected((log, error): Unconnected) -> SpawnError {

@@ -7,32 +7,45 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::spawn::find_command;
-use super::spec::{Program, ProgramOutput};
+use crate::exec::lookup::{self, DEFAULT_PATH, LookupError};
+use crate::supervisor::embedded::spec::{Program, ProgramOutput};
 
 /// The kernel reads no more of the first line of a script.
 const FIRST_LINE: u64 = 256;
 
-/// What `program` lacks, each as a clause.
-pub fn what_is_missing(program: &Program) -> Vec<String> {
+/// What `program` lacks, each as a sentence with the key that names it; `path` is the PATH of the watchdog.
+pub fn what_is_missing(program: &Program, path: Option<String>) -> Vec<(&'static str, String)> {
     let mut missing = Vec::new();
+    let mut add = |key, found: Option<String>| missing.extend(found.map(|found| (key, found)));
     if let Some(directory) = &program.directory {
-        missing.extend(no_directory("its directory", directory));
+        add("directory", no_directory("its directory", directory));
     }
-    for output in [&program.stdout, &program.stderr] {
+    for (key, output) in [
+        ("stdout_logfile", &program.stdout),
+        ("stderr_logfile", &program.stderr),
+    ] {
         if let ProgramOutput::File(log) = output
             && let Some(directory) = log.path.parent()
         {
-            missing.extend(no_directory("the directory of its log", directory));
+            add(key, no_directory("the directory of its log", directory));
         }
     }
-    missing.dedup();
     let directory_is_there = program.directory.as_ref().is_none_or(|path| path.is_dir());
-    match find_command(program) {
-        Ok(command) => missing.extend(no_interpreter(&command)),
+    let word = program.command.first().map_or("", String::as_str);
+    let own = program.environment.get("PATH");
+    let own = own.map(|path| path.expose().to_owned());
+    let search = own.or(path).unwrap_or_else(|| DEFAULT_PATH.to_owned());
+    match lookup::find(word, program.directory.as_deref(), OsStr::new(&search)) {
+        Ok(command) => add("command", no_interpreter(&command)),
         // a command relative to a directory that is missing is missing, too
         Err(_) if !directory_is_there => {}
-        Err(why) => missing.push(why.to_string()),
+        Err(LookupError::Missing(path)) => {
+            add("command", Some(format!("can't find command \"{path}\"")));
+        }
+        Err(LookupError::NotExecutable(path)) => {
+            let why = format!("command at \"{path}\" is not executable");
+            add("command", Some(why));
+        }
     }
     missing
 }
@@ -78,7 +91,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::supervisor::embedded::LogFile;
+    use crate::supervisor::embedded::spec::LogFile;
 
     #[test]
     fn each_missing_part_is_named() {
@@ -119,9 +132,9 @@ mod tests {
                 vec!["is not a directory"],
             ),
         ] {
-            let missing = what_is_missing(&program);
+            let missing = what_is_missing(&program, std::env::var("PATH").ok());
             assert_eq!(missing.len(), expected.len(), "{missing:?}");
-            for (found, expected) in missing.iter().zip(expected) {
+            for ((_, found), expected) in missing.iter().zip(expected) {
                 assert!(found.contains(expected), "{found:?}: {expected:?}");
             }
         }
