@@ -21,6 +21,8 @@ const ANSWER_MAX: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Answer {
     pub code: u16,
+    /// It is a page for people, as proxies and portals answer.
+    pub is_page: bool,
     pub body: Vec<u8>,
 }
 
@@ -78,8 +80,17 @@ async fn exchange(
         }
         body.extend_from_slice(piece);
     }
+    let head = response.head();
+    let is_page = head.headers.iter().any(|(name, value)| {
+        let value = value.trim_start();
+        name.eq_ignore_ascii_case("content-type")
+            && value
+                .get(..9)
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
+    });
     Ok(Answer {
-        code: response.head().code,
+        code: head.code,
+        is_page,
         body,
     })
 }

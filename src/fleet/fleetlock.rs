@@ -36,13 +36,22 @@ impl FleetLock {
         let protocol = [(PROTOCOL, HeaderValue::from_static("true"))];
         let (tls, timeout) = (&self.spec.tls, self.spec.timeout);
         let answer = ask::post(&url, &protocol, body.as_bytes(), tls, timeout).await?;
-        if answer.code == 200 {
-            return Ok(None);
+        match answer.code {
+            // the protocol says nothing of the body of a yes, but a page is of somebody else
+            200 if answer.is_page => {
+                return Err("it answers with a page: it is no FleetLock server".to_owned());
+            }
+            200 => return Ok(None),
+            code @ 300..400 => {
+                return Err(format!("it answers {code}: redirects are not followed"));
+            }
+            _ => {}
         }
         let error: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let kind = error["kind"].as_str();
-        let words = error["value"].as_str().or(kind).unwrap_or("no JSON");
-        let why = bounded(format!("the server answered {}: {words}", answer.code));
+        let words = error["value"].as_str().or(kind);
+        let words = words.map_or_else(String::new, |words| format!(": {words}"));
+        let why = bounded(format!("the server answered {}{words}", answer.code));
         match kind {
             Some(FULL) => Ok(Some(SlotRefusal::Taken { by: Vec::new() })),
             Some(_) if answer.code < 500 => Ok(Some(SlotRefusal::Denied { why })),

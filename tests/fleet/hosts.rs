@@ -89,13 +89,18 @@ impl Hosts {
             Some((network, first)) => network.command(first + host, httpok),
             None => Command::new(httpok),
         };
+        let said = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path().join(format!("h{host}.said")))
+            .expect("opened");
         let child = command
             .args(["watch", "--config"])
             .arg(self.config(host))
             .env_remove("SUPERVISOR_SERVER_URL")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(said)
             .spawn()
             .expect("it starts");
         self.watchdogs[host] = Some(child);
@@ -128,6 +133,22 @@ impl Hosts {
         }
     }
 
+    /// What a watchdog has written to standard error.
+    pub fn said(&self, host: usize) -> String {
+        fs::read_to_string(self.path().join(format!("h{host}.said"))).unwrap_or_default()
+    }
+
+    /// Replaces something in the configuration of a host, and has it read again.
+    pub fn reload(&self, host: usize, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config(host)).expect("read");
+        assert!(text.contains(from), "{from} is not in {text}");
+        fs::write(self.config(host), text.replace(from, to)).expect("written");
+        let child = self.watchdogs[host].as_ref().expect("it runs");
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// What `httpok` says with these words to the watchdog of a host.
     pub fn ask(&self, host: usize, words: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
@@ -152,6 +173,11 @@ impl Hosts {
             probes.is_some()
         });
         probes.unwrap_or_default()
+    }
+
+    /// The service of a host recovers by itself.
+    pub fn recover(&self, host: usize) {
+        self.touch(host, "up");
     }
 
     /// The service of a host fails from now on.

@@ -5,7 +5,6 @@ mod ask;
 mod check;
 mod control;
 mod examples;
-mod fleet;
 mod run;
 mod watch;
 
@@ -17,12 +16,11 @@ use clap::{Parser, Subcommand};
 pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
 pub use control::{
-    BeatArgs, ChecksArgs, ChosenArgs, EventsArgs, EventsFormat, ExplainArgs, HealthSetArgs,
-    HoldArgs, MonitorArgs, NotifyTestArgs, PauseArgs, ProgramArgs, RemoteArgs, RestartArgs,
-    SimulateArgs, StatusArgs, WatchdogArgs,
+    BeatArgs, ChecksArgs, ChosenArgs, EventsArgs, EventsFormat, ExplainArgs, FleetCommand,
+    HealthSetArgs, HoldArgs, MonitorArgs, NotifyTestArgs, PauseArgs, ProgramArgs, RemoteArgs,
+    RestartArgs, SimulateArgs, StatusArgs, WatchdogArgs,
 };
 pub use examples::{lead, of_command};
-pub use fleet::FleetCommand;
 pub use run::{RunArgs, SampleArgs};
 pub use watch::{MailArgs, PolicyArgs, WatchArgs};
 
