@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use program::Program;
 use serde_json::Value;
@@ -64,14 +64,25 @@ impl Drop for Alertmanager {
     }
 }
 
-/// The checks of the alerts that are active.
-fn active(port: u16) -> Option<BTreeSet<String>> {
+/// The alerts that are active, each one: its check and its incident.
+fn active(port: u16) -> Option<Vec<(String, String)>> {
     let url = format!("http://127.0.0.1:{port}/api/v2/alerts?active=true");
     let output = Command::new("curl").args(["-sf", &url]).output().unwrap();
     let alerts: Value = serde_json::from_slice(&output.stdout).ok()?;
-    let checks = alerts.as_array()?.iter();
-    let checks = checks.map(|alert| alert["labels"]["check"].as_str().unwrap().to_owned());
-    Some(checks.collect())
+    let text = |alert: &Value, place: &str| {
+        let value = alert.pointer(place).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    let alerts = alerts.as_array()?.iter();
+    let alerts = alerts.map(|alert| {
+        (
+            text(alert, "/labels/check"),
+            text(alert, "/annotations/incident"),
+        )
+    });
+    let mut alerts: Vec<_> = alerts.collect();
+    alerts.sort();
+    Some(alerts)
 }
 
 fn httpok(dir: &Path, words: &[&str]) -> Command {
@@ -124,9 +135,16 @@ fn alertmanager_shows_exactly_the_open_incidents_after_200_and_its_restart() {
         let checks = status["snapshot"]["checks"].as_array().cloned();
         let checks = checks.unwrap_or_default().into_iter();
         let down = checks.filter(|check| check["status"] == "down");
-        down.map(|check| check["name"].as_str().unwrap().to_owned())
-            .collect::<BTreeSet<_>>()
+        let mut down: Vec<_> = down
+            .map(|check| {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                (text(&check["name"]), text(&check["incident"]["id"]))
+            })
+            .collect();
+        down.sort();
+        down
     };
+    let mut incidents = BTreeSet::new();
     for round in 0..ROUNDS {
         if round == ROUNDS / 2 {
             // it forgets what it knew
@@ -134,6 +152,7 @@ fn alertmanager_shows_exactly_the_open_incidents_after_200_and_its_restart() {
         }
         failing.store((1 << CHECKS) - 1, Ordering::SeqCst);
         wait_until("all are down", LIMIT, || down().len() == CHECKS);
+        incidents.extend(down().into_iter().map(|(_, incident)| incident));
         if round + 1 < ROUNDS {
             failing.store(0, Ordering::SeqCst);
             wait_until("all are up", LIMIT, || down().is_empty());
@@ -142,23 +161,34 @@ fn alertmanager_shows_exactly_the_open_incidents_after_200_and_its_restart() {
             alertmanager = Some(Alertmanager::start(dir.path(), port));
         }
     }
+    incidents.remove("");
+    assert_eq!(incidents.len(), CHECKS * ROUNDS);
     // of the last round every other check stays down
     failing.store(0x55555, Ordering::SeqCst);
-    let expected: BTreeSet<_> = (0..CHECKS)
-        .step_by(2)
-        .map(|check| format!("c{check}"))
-        .collect();
-    wait_until("half of them are down", LIMIT, || down() == expected);
-    wait_until("Alertmanager shows them", LIMIT, || {
-        active(port).as_ref() == Some(&expected)
+    wait_until("half of them are down", LIMIT, || {
+        down().len() == CHECKS / 2
     });
+    let expected = down();
+    let names = expected.iter().map(|(check, _)| check.clone());
+    let half = (0..CHECKS).step_by(2).map(|check| format!("c{check}"));
+    assert_eq!(names.collect::<BTreeSet<_>>(), half.collect());
+    let shows = || active(port).as_ref() == Some(&expected);
+    wait_until("Alertmanager shows them", LIMIT, shows);
+    // what is sent again changes nothing: it comes every minute
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(65) {
+        assert!(
+            shows(),
+            "{expected:?} are down, and it shows {:?}",
+            active(port)
+        );
+        std::thread::sleep(Duration::from_secs(1));
+    }
     // and one that comes back empty gets what is open, though nothing changes
     drop(alertmanager);
     let _ = fs::remove_dir_all(dir.path().join("data"));
     let _alertmanager = Alertmanager::start(dir.path(), port);
-    wait_until("Alertmanager shows them again", LIMIT, || {
-        active(port).as_ref() == Some(&expected)
-    });
+    wait_until("Alertmanager shows them again", LIMIT, shows);
     drop(watchdog);
 }
 

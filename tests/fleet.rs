@@ -13,8 +13,12 @@ mod fleetlock;
 mod hosts;
 #[path = "fleet/network.rs"]
 mod network;
+#[path = "fleet/operators.rs"]
+mod operators;
 #[path = "fleet/partitions.rs"]
 mod partitions;
+#[path = "fleet/reloads.rs"]
+mod reloads;
 mod support;
 #[path = "fleet/watchdogs.rs"]
 mod watchdogs;

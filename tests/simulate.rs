@@ -1,6 +1,7 @@
 //! `httpok simulate`: traces with the decisions that they lead to, one file each; journals; what is wrong.
 //!
-//! `tests/fixtures/traces/NAME.txt` is what the trace beside it prints. Each of them stands for a mistake that
+//! `tests/fixtures/traces/NAME.txt` is what the trace beside it prints, and in `tests/fixtures/fleet` what a trace or a
+//! recorded journal with a fleet does, run through `NAME.toml` or `watchdog.toml`. Each of them stands for a mistake that
 //! some watchdog makes; the trace's first line says which rule it is about. `UPDATE=1` writes them anew: look
 //! at the difference before you believe it.
 
@@ -61,14 +62,25 @@ fn decided(trace: &str) -> String {
 #[test]
 fn traces_lead_to_their_decisions() {
     let mut count = 0;
-    for entry in std::fs::read_dir(traces()).expect("traces") {
+    let dirs = [traces(), traces().with_file_name("fleet")];
+    let entries = dirs
+        .iter()
+        .flat_map(|dir| std::fs::read_dir(dir).expect("traces"));
+    for entry in entries {
         let path = entry.expect("an entry").path();
         if path.extension().is_none_or(|ext| ext != "jsonl") {
             continue;
         }
         count += 1;
         let trace = std::fs::read_to_string(&path).expect("a trace");
-        let found = decided(&trace);
+        let own = path.with_extension("toml");
+        let config = match own.exists() {
+            true => own,
+            false => path.with_file_name("watchdog.toml"),
+        };
+        let run = simulate(&config, &trace, &[]);
+        assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{run:?}");
+        let found = run.out;
         let expected = path.with_extension("txt");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(&expected, &found).expect("written");
@@ -192,4 +204,45 @@ fn journal_with_a_late_answer_leads_to_the_same_decisions() {
     assert_eq!(replayed.code, Some(0), "{replayed:?}");
     assert!(replayed.out.contains("restarting manually"), "{replayed:?}");
     assert!(!replayed.out.contains("+ now"), "{replayed:?}");
+}
+
+/// A journal that a real watchdog wrote with a real etcd: the same decisions, and what held it back says who it was.
+#[test]
+fn recorded_journal_of_a_fleet_leads_to_the_same_decisions_and_says_who_has_the_slot() {
+    let dir = traces().with_file_name("fleet");
+    for (name, words) in [
+        (
+            "waits",
+            &[
+                "every slot is taken, by web-1 (shop)",
+                "has a slot of group shop",
+                "restarting without a slot of group shop, which cannot be asked",
+                "gives back its slot of group shop",
+            ][..],
+        ),
+        (
+            "loses",
+            &["has lost its slot of group shop: it has expired"],
+        ),
+    ] {
+        let journal =
+            std::fs::read_to_string(dir.join(format!("{name}.jsonl"))).expect("a journal");
+        let run = simulate(&dir.join(format!("{name}.toml")), &journal, &[]);
+        assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{run:?}");
+        assert!(
+            !run.out.contains("+ now") && !run.out.contains("- then"),
+            "{run:?}"
+        );
+        for words in words {
+            assert!(run.out.contains(words), "{words}: {}", run.out);
+        }
+        // another policy is another run, and the record answers what it can
+        let text = std::fs::read_to_string(dir.join(format!("{name}.toml"))).expect("a file");
+        let alone = tempfile::NamedTempFile::new().expect("a file");
+        let text = text.replace("[[check]]", "[[check]]\nfleet = false");
+        std::fs::write(alone.path(), text).expect("written");
+        let run = simulate(alone.path(), &journal, &[]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(run.out.contains("- then"), "{run:?}");
+    }
 }

@@ -16,7 +16,7 @@ use super::ask::{self, Answer};
 use super::etcd_answer::{Entry, encoded, entries, number, succeeded};
 use super::etcd_group::{Group, Keys, is_of};
 use super::spec::{Claim, EtcdSpec, GroupStatus};
-use crate::health::{SlotRefusal, bounded};
+use crate::health::{SlotHolder, SlotRefusal, bounded};
 use crate::secret::{Secret, conceal};
 
 /// Transactions that may lose against other hosts before the slots count as taken.
@@ -260,7 +260,11 @@ impl SlotEngine for Etcd {
                 return Ok(None);
             }
         }
-        let value = json!(claim.holder).to_string();
+        let waits = SlotHolder {
+            since: claim.waiting_since,
+            ..claim.holder.clone()
+        };
+        let value = json!(waits).to_string();
         // who waits is for people and for the panic: the answer stands without it
         let _ = self.make_known(keys.waiting(&claim.holder), &value).await;
         Ok(Some(refusal))

@@ -81,6 +81,8 @@ pub struct Claim {
     pub panic_threshold: Option<f64>,
     /// Who asks.
     pub holder: SlotHolder,
+    /// Since when it is asked for, in seconds of Unix time by the host's own clock.
+    pub waiting_since: u64,
 }
 
 /// A group as its engine knows it.

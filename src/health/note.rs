@@ -367,10 +367,9 @@ impl fmt::Display for Decision {
                 write!(f, "has lost its slot of group {group}: {why}")
             }
             Self::SlotReleased { group } => write!(f, "gives back its slot of group {group}"),
-            Self::SlotNotReleased { group, why } => write!(
-                f,
-                "could not give back its slot of group {group}, which ends with its lease: {why}"
-            ),
+            Self::SlotNotReleased { group, why } => {
+                write!(f, "could not give back its slot of group {group}: {why}")
+            }
             Self::Reporting { kind, .. } => write!(f, "reporting: {}", kind.as_str()),
             Self::Paused { reason, .. } if reason.is_empty() => f.write_str("paused"),
             Self::Paused { reason, .. } => write!(f, "paused: {reason}"),

@@ -51,6 +51,7 @@ fn claim(host: &str, reservation: &str, slots: u32, budget: Option<u32>) -> Clai
             reservation: format!("{host}-{reservation}"),
             since: 1,
         },
+        waiting_since: 1,
     }
 }
 

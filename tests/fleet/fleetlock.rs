@@ -201,6 +201,7 @@ fn claim(host: &str) -> Claim {
             reservation: format!("{host}-1"),
             since: 1,
         },
+        waiting_since: 1,
     }
 }
 
@@ -221,9 +222,7 @@ async fn server_that_is_ill_grants_nothing_and_the_same_host_gets_its_own_slot_a
             "answered 500",
         ),
         (
-            says(
-                "HTTP/1.1 503 Busy\r\n\r\n{\"kind\":\"db_error\",\"value\":\"no quorum yet\"}",
-            ),
+            says("HTTP/1.1 503 Busy\r\n\r\n{\"kind\":\"db_error\",\"value\":\"no quorum yet\"}"),
             "503: no quorum yet",
         ),
         (

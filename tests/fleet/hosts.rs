@@ -16,7 +16,7 @@ const SCRIPT: &str = r#"here=$(dirname "$0")
 case $2 in
 status) test -e "$here/$1.run" || exit 3;;
 stop) echo "stop $1 $(date +%s%N)" >>"$here/log"; rm -f "$here/$1.run";;
-start) sleep 0.3; touch "$here/$1.run" "$here/$1.up"; echo "start $1 $(date +%s%N)" >>"$here/log";;
+start) sleep "$(cat "$here/$1.slow" 2>/dev/null || echo 0.3)"; echo "start $1 $(date +%s%N)" >>"$here/log"; touch "$here/$1.run" "$here/$1.up";;
 esac
 "#;
 
@@ -24,6 +24,7 @@ esac
 pub struct Hosts {
     dir: TempDir,
     watchdogs: Vec<Option<Child>>,
+    every: u32,
     /// Where they are, and which of its hosts is the first of them.
     network: Option<(Arc<Network>, usize)>,
 }
@@ -36,32 +37,45 @@ impl Hosts {
         let hosts = Self {
             dir,
             watchdogs: (0..count).map(|_| None).collect(),
+            every,
             network: None,
         };
         for host in 0..count {
             hosts.touch(host, "run");
             hosts.touch(host, "up");
-            let here = hosts.path().display();
-            let action = |action: &str| {
-                format!("{action} = [\"sh\", \"{here}/script\", \"{{name}}\", \"{action}\"]\n")
-            };
-            let fleet = match fleet {
-                "" => String::new(),
-                fleet => format!("[fleet]\nhost = \"h{host}\"\n{fleet}"),
-            };
-            let (status, stop, start) = (action("status"), action("stop"), action("start"));
-            let text = format!(
-                "state_dir = \"{here}/state{host}\"\npanic_threshold = false\nmax_restarts = false\n\
-                 {fleet}\n\
-                 [[check]]\nname = \"web\"\ncommand = \"test -e {here}/h{host}.up || exit 2\"\n\
-                 every = \"{every}ms\"\ntimeout = \"20s\"\nfail_after = 2\ngrace = 0\nrestarts = false\n\
-                 backoff = {{ min = \"1s\", max = \"2s\" }}\nrestart = [\"command/h{host}\"]\n\
-                 [check.capture]\nkeep = 0\n\
-                 [supervisor.command]\ntimeout = \"15s\"\n{status}{stop}{start}"
-            );
-            fs::write(hosts.config(host), text).expect("written");
+            hosts.configure(host, fleet, "");
         }
         hosts
+    }
+
+    /// Writes the configuration of a host: the lines of its `[fleet]`, none without one, and more of its check.
+    pub fn configure(&self, host: usize, fleet: &str, of_check: &str) {
+        let here = self.path().display();
+        let every = self.every;
+        let action = |action: &str| {
+            format!("{action} = [\"sh\", \"{here}/script\", \"{{name}}\", \"{action}\"]\n")
+        };
+        let fleet = match fleet {
+            "" => String::new(),
+            fleet => format!("[fleet]\nhost = \"h{host}\"\n{fleet}"),
+        };
+        let (status, stop, start) = (action("status"), action("stop"), action("start"));
+        let text = format!(
+            "state_dir = \"{here}/state{host}\"\njournal = \"{here}/journal{host}\"\n\
+             panic_threshold = false\nmax_restarts = false\n{fleet}\n\
+             [[check]]\nname = \"web\"\ncommand = \"test -e {here}/h{host}.up || exit 2\"\n\
+             every = \"{every}ms\"\ntimeout = \"20s\"\nfail_after = 2\ngrace = 0\nrestarts = false\n\
+             backoff = {{ min = \"1s\", max = \"2s\" }}\nrestart = [\"command/h{host}\"]\n{of_check}\n\
+             [check.capture]\nkeep = 0\n\
+             [supervisor.command]\ntimeout = \"30s\"\n{status}{stop}{start}"
+        );
+        fs::write(self.config(host), text).expect("written");
+    }
+
+    /// From now on a start of the service takes so many seconds.
+    pub fn is_slow(&self, host: usize, seconds: u32) {
+        let path = self.path().join(format!("h{host}.slow"));
+        fs::write(path, seconds.to_string()).expect("written");
     }
 
     /// Puts them on hosts of `network`, from this one on.
@@ -138,11 +152,9 @@ impl Hosts {
         fs::read_to_string(self.path().join(format!("h{host}.said"))).unwrap_or_default()
     }
 
-    /// Replaces something in the configuration of a host, and has it read again.
-    pub fn reload(&self, host: usize, from: &str, to: &str) {
-        let text = fs::read_to_string(self.config(host)).expect("read");
-        assert!(text.contains(from), "{from} is not in {text}");
-        fs::write(self.config(host), text.replace(from, to)).expect("written");
+    /// Writes the configuration of a host and has it read again.
+    pub fn reload(&self, host: usize, fleet: &str, of_check: &str) {
+        self.configure(host, fleet, of_check);
         let child = self.watchdogs[host].as_ref().expect("it runs");
         let pid = child.id().to_string();
         let sent = Command::new("kill").args(["-HUP", &pid]).status();
@@ -151,10 +163,16 @@ impl Hosts {
 
     /// What `httpok` says with these words to the watchdog of a host.
     pub fn ask(&self, host: usize, words: &[&str]) -> String {
+        let config = self.config(host);
+        let place = ["--config", config.to_str().expect("UTF-8")];
+        self.run(&[words, &place].concat())
+    }
+
+    /// What `httpok` says with these words, in the directory of the configurations.
+    pub fn run(&self, words: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
             .args(words)
-            .arg("--config")
-            .arg(self.config(host))
+            .current_dir(self.path())
             .output()
             .expect("it runs");
         let said = [output.stdout, output.stderr].concat();

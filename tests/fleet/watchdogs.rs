@@ -147,6 +147,16 @@ fn killed_watchdog_goes_on_with_its_slot() {
     });
     hosts.watch(0);
     wait_until("both are restarted", LIMIT, || hosts.are_up());
+    let order: Vec<_> = hosts
+        .log()
+        .into_iter()
+        .map(|(_, stops, host)| (stops, host))
+        .collect();
+    let expected = [(true, "h0"), (false, "h0"), (true, "h1"), (false, "h1")];
+    assert_eq!(
+        order,
+        expected.map(|(stops, host)| (stops, host.to_owned()))
+    );
     assert_eq!(cluster.count("httpok/web/budget/"), 2);
     wait_until("the slot is free", LIMIT, || {
         cluster.count("httpok/web/slot/") == 0
@@ -160,4 +170,32 @@ fn killed_watchdog_goes_on_with_its_slot() {
         hosts.ask(1, &["fleet", "release", "h0"]).trim(),
         "0 slots of h0 freed"
     );
+}
+
+/// One that is killed while it waits has taken nothing, and its next run waits again.
+#[test]
+fn watchdog_that_is_killed_while_it_waits_is_restarted_once_with_one_slot() {
+    let cluster = Cluster::start(1);
+    let fleet = format!(
+        "lock = \"etcd\"\nendpoints = {}\nrestarts = \"2/6h\"\nlease = \"1h\"\nunreachable = \"hold\"",
+        cluster.endpoints_toml()
+    );
+    let mut hosts = Hosts::new(2, 500, &fleet);
+    hosts.is_slow(1, 20);
+    hosts.watch_all();
+    hosts.fail(1);
+    wait_until("it is stopped", LIMIT, || hosts.restarts() == 1);
+    hosts.fail(0);
+    let waits = || hosts.ask(0, &["status"]).contains("taken, by h1 (web)");
+    wait_until("the other one waits", LIMIT, waits);
+    hosts.kill(0);
+    assert_eq!(cluster.count("httpok/web/slot/"), 1);
+    assert_eq!(cluster.count("httpok/web/budget/"), 1);
+    hosts.watch(0);
+    wait_until("both are restarted", LIMIT, || hosts.are_up());
+    assert_eq!((hosts.restarts(), hosts.most_at_once()), (2, 1));
+    assert_eq!(cluster.count("httpok/web/budget/"), 2);
+    wait_until("every slot is free", LIMIT, || {
+        cluster.count("httpok/web/slot/") == 0
+    });
 }

@@ -1,7 +1,8 @@
 //! `httpok simulate`: the decision core alone over a trace. `trace` reads the lines, `written` those that a person wrote
 //! (`fields` has one object's keys), into the words of `trace_event`. `world` completes what a written trace
-//! leaves out (with its processes in `processes`), `replay` runs a journal, `print` prints decisions.
+//! leaves out (with its processes in `processes`, and what is observed in `answers`), `replay` runs a journal, `print` prints decisions.
 
+mod answers;
 mod fields;
 mod print;
 mod processes;
@@ -10,6 +11,7 @@ mod trace;
 mod trace_event;
 mod world;
 mod written;
+mod written_slot;
 
 use std::io::Read;
 use std::path::Path;

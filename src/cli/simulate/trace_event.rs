@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::health::{MaintenanceWindow, Reason, Verdict};
+use crate::health::{MaintenanceWindow, Reason, SlotAnswer, Verdict};
 
 /// Something that happens in a written trace.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +55,13 @@ pub enum TraceEvent {
     },
     /// What someone else does to a check's processes.
     Processes { check: String, are: Processes },
+    /// What the fleet answers from now on, for one check or for all.
+    Slot {
+        check: Option<String>,
+        answer: SlotAnswer,
+    },
+    /// The slot of a check is lost.
+    SlotLost(String),
     /// The watchdog is asked to end.
     Shutdown,
 }

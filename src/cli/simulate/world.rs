@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::SimulatedConfig;
+use super::answers::{answer, warmup_observation};
 use super::print::TracePrinter;
 use super::processes::SimulatedProcesses;
 use super::trace_event::{SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps};
 use crate::health::{
-    Body, Check, CheckResult, CheckTick, Effect, Event, Judgement, Moment, Monitor, Observation,
-    Phase, Reason, SlotAnswer, StatusLine, Trouble, Verdict,
+    Check, CheckTick, Effect, Event, Moment, Monitor, SlotAnswer, SlotRefusal, Ticket, Verdict,
 };
 
 /// Traces begin here, so that there is a time before them.
@@ -38,9 +38,12 @@ pub fn run(setup: &SimulatedConfig, steps: &[TraceStep], printer: &mut TracePrin
     // what waits for a time goes on for a while: a start that fails is tried for as long as there is a budget
     let end = world.now + AFTER_THE_END;
     world.before(end);
-    world
-        .agenda
-        .retain(|_, due| !matches!(due, QueuedEvent::Event(Event::Woken { .. })));
+    world.agenda.retain(|_, due| {
+        !matches!(
+            due,
+            QueuedEvent::Event(Event::Woken { .. }) | QueuedEvent::Reserve(_)
+        )
+    });
     world.before(Moment::from_millis(u64::MAX));
 }
 
@@ -61,6 +64,7 @@ enum QueuedEvent {
     Probe(Effect),
     Event(Event),
     WarmUp(Effect),
+    Reserve(Effect),
     /// A plan, or a try to finish a restart.
     Act(Effect),
 }
@@ -69,6 +73,9 @@ struct Service {
     check: Check,
     sample: TraceSample,
     warm_ups: (WarmUps, Duration),
+    /// What the fleet answers, and what was asked for last.
+    slot: SlotAnswer,
+    reservation: Option<Ticket>,
 }
 
 impl<'a> World<'a> {
@@ -85,6 +92,8 @@ impl<'a> World<'a> {
                 took: Duration::ZERO,
             },
             warm_ups: (WarmUps::Answered, Duration::ZERO),
+            slot: SlotAnswer::Granted,
+            reservation: None,
         };
         Self {
             monitor: Monitor::new(setup.limits.clone(), 0, setup.checks.clone()),
@@ -161,6 +170,23 @@ impl<'a> World<'a> {
                     service.warm_ups = (*go, *took);
                 }
             }
+            TraceEvent::Slot { check, answer } => {
+                for (name, service) in &mut self.services {
+                    if check.as_ref().is_none_or(|check| check == name) {
+                        service.slot = answer.clone();
+                    }
+                }
+            }
+            TraceEvent::SlotLost(check) => {
+                let service = self.services.get(check);
+                if let Some(reservation) = service.and_then(|service| service.reservation) {
+                    self.feed(Event::LeaseLost {
+                        check: check.clone(),
+                        reservation,
+                        why: "it has expired, or was freed by somebody".to_owned(),
+                    });
+                }
+            }
             TraceEvent::Shutdown => self.feed(Event::Shutdown),
         }
     }
@@ -172,7 +198,10 @@ impl<'a> World<'a> {
                 effect,
                 Effect::List { check: about, .. } | Effect::Probe { check: about, .. } if about == check
             ),
-            QueuedEvent::Event(_) | QueuedEvent::WarmUp(_) | QueuedEvent::Act(_) => false,
+            QueuedEvent::Event(_)
+            | QueuedEvent::WarmUp(_)
+            | QueuedEvent::Reserve(_)
+            | QueuedEvent::Act(_) => false,
         })
     }
 
@@ -253,8 +282,32 @@ impl<'a> World<'a> {
                     result,
                 });
             }
+            QueuedEvent::Reserve(Effect::Reserve {
+                check,
+                ticket,
+                reservation,
+                ..
+            }) => {
+                let Some(service) = self.services.get_mut(&check) else {
+                    return;
+                };
+                service.reservation = Some(reservation);
+                let mut answer = service.slot.clone();
+                if let SlotAnswer::Refused(SlotRefusal::Taken { by }) = &mut answer {
+                    // of the same check there, unless it is said
+                    for holder in by.iter_mut().filter(|holder| holder.check.is_empty()) {
+                        holder.check.clone_from(&check);
+                    }
+                }
+                self.feed(Event::Reserved {
+                    check,
+                    ticket,
+                    answer,
+                });
+            }
             // only these are put there
             QueuedEvent::List(_)
+            | QueuedEvent::Reserve(_)
             | QueuedEvent::Probe(_)
             | QueuedEvent::WarmUp(_)
             | QueuedEvent::Act(_) => {}
@@ -294,19 +347,8 @@ impl<'a> World<'a> {
                     let event = Event::Woken { process, ticket };
                     self.at(self.now + after, QueuedEvent::Event(event));
                 }
-                // the only host of its fleet
-                Effect::Reserve {
-                    check,
-                    ticket,
-                    after,
-                    ..
-                } => {
-                    let event = Event::Reserved {
-                        check,
-                        ticket,
-                        answer: SlotAnswer::Granted,
-                    };
-                    self.at(self.now + after, QueuedEvent::Event(event));
+                Effect::Reserve { after, .. } => {
+                    self.at(self.now + after, QueuedEvent::Reserve(effect));
                 }
                 Effect::Release {
                     check,
@@ -340,82 +382,5 @@ impl<'a> World<'a> {
     fn at(&mut self, at: Moment, due: QueuedEvent) {
         self.number += 1;
         self.agenda.insert((at, self.number), due);
-    }
-}
-
-/// What a warm-up comes to.
-fn warmup_observation(go: WarmUps, late: bool) -> Observation {
-    let code = match go {
-        _ if late => {
-            let detail = "no answer in time";
-            let (reason, phase) = (Reason::FirstByteTimeout, Phase::FirstByte);
-            return Observation::of_trouble(Trouble::new(reason, phase, detail));
-        }
-        WarmUps::Refused => {
-            let (reason, phase) = (Reason::Refused, Phase::Connect);
-            return Observation::of_trouble(Trouble::new(reason, phase, "connection refused"));
-        }
-        WarmUps::Answered => 200,
-        WarmUps::Failed => 500,
-    };
-    Observation {
-        status: Some(status(code)),
-        ..Observation::default()
-    }
-}
-
-fn status(code: u16) -> StatusLine {
-    StatusLine {
-        version: "HTTP/1.1".to_owned(),
-        code,
-        reason: String::new(),
-    }
-}
-
-/// What a service says, as the event that ends a probe.
-fn answer(check: String, ticket: crate::health::Ticket, sample: TraceSample) -> Event {
-    let duration = sample.took;
-    match sample.answer {
-        SampleAnswer::Status { code, body } => {
-            let seen = Observation {
-                duration,
-                status: Some(status(code)),
-                body: Some(Body {
-                    size: body.len() as u64,
-                    kept: body.into_bytes(),
-                    ..Body::default()
-                }),
-                ..Observation::default()
-            };
-            Event::Observed {
-                check,
-                ticket,
-                seen: Box::new(seen),
-            }
-        }
-        SampleAnswer::Verdict {
-            verdict,
-            reason,
-            detail,
-        } => {
-            let result = CheckResult {
-                seen: Observation {
-                    duration,
-                    ..Observation::default()
-                },
-                judgement: Judgement {
-                    verdict,
-                    reason,
-                    phase: reason.map(|_| Phase::FirstByte),
-                    detail,
-                    findings: Vec::new(),
-                },
-            };
-            Event::Judged {
-                check,
-                ticket,
-                result: Box::new(result),
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@ use super::fields::TraceFields;
 use super::trace_event::{
     Processes, Restarts, SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmUps,
 };
+use super::written_slot;
 use crate::health::{Reason, Verdict};
 
 /// One thing that happens.
@@ -70,6 +71,8 @@ pub fn step(fields: &mut TraceFields, known: &[&str]) -> Option<TraceStep> {
         }
         are.zip(check)
             .map(|(are, check)| TraceEvent::Processes { check, are })
+    } else if fields.has("slot") {
+        written_slot::slot(fields, known)
     } else if fields.has("shutdown") {
         fields.word_true("shutdown").then_some(TraceEvent::Shutdown)
     } else {
@@ -86,7 +89,7 @@ fn sample(fields: &mut TraceFields, known: &[&str]) -> Option<TraceEvent> {
         fields.invalid(
             "nothing happens: expected \"check\" with a \"verdict\" or a \"code\", or one of \"pause\", \
              \"resume\", \"reset\", \"manual_restart\", \"restart\", \"processes\", \"warmup\", \
-             \"shutdown\"",
+             \"slot\", \"shutdown\"",
         );
         return None;
     }

@@ -43,7 +43,7 @@ impl Claims {
         (group, slots): (String, u32),
         resumes: bool,
     ) -> Claim {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = unix_now();
         Claim {
             group,
             slots,
@@ -53,8 +53,9 @@ impl Claims {
                 host: self.host.clone(),
                 check: check.to_owned(),
                 reservation: format!("{}-{}", self.run, reservation.0),
-                since: since.map_or(0, |since| since.as_secs()),
+                since: now,
             },
+            waiting_since: now,
         }
     }
 
@@ -62,4 +63,10 @@ impl Claims {
     pub fn left_over(&self, check: &str, group: &str) -> Claim {
         self.claim(check, Ticket(0), (group.to_owned(), 1), true)
     }
+}
+
+/// Seconds of Unix time by this host's clock.
+pub fn unix_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }

@@ -112,7 +112,12 @@ impl SlotReturns {
             self.due.swap_remove(index);
         }
         let (reservation, group) = event?;
-        Some(released(&self.check, reservation, group, given.err()))
+        let then = match is_over {
+            true => "its lease has ended it by now",
+            false => "that is tried on",
+        };
+        let failure = given.err().map(|why| format!("{why}; {then}"));
+        Some(released(&self.check, reservation, group, failure))
     }
 
     /// Gives back what is left until `end`. Returns what could not be, in words.

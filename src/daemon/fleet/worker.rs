@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::claims::unix_now;
 use super::live::{AskedSlot, LiveFleet};
 use super::returns::SlotReturns;
 use crate::daemon::executor::FinishedEffect;
@@ -67,6 +68,8 @@ pub struct SlotWorker {
     parts: WorkerParts,
     /// What was asked last, until it is given back.
     asked: Option<AskedSlot>,
+    /// The newest reservation, and since when it is asked for, in seconds of Unix time.
+    waiting: Option<(Ticket, u64)>,
     /// It was granted to go on with a restart: what is not answered is kept for the next run.
     resumes: bool,
     held: Option<Held>,
@@ -80,6 +83,7 @@ impl SlotWorker {
             check: check.to_owned(),
             parts,
             asked: None,
+            waiting: None,
             resumes: false,
             held: None,
             returns: SlotReturns::new(check.to_owned()),
@@ -185,6 +189,10 @@ impl SlotWorker {
         (group, slots): (&str, u32),
         resumes: bool,
     ) -> SlotAnswer {
+        let waits = self.waiting.filter(|(id, _)| *id == reservation);
+        let (_, since) = *self
+            .waiting
+            .insert(waits.unwrap_or((reservation, unix_now())));
         loop {
             let live = self.parts.live.borrow_and_update().clone();
             let Some(live) = live else {
@@ -193,7 +201,8 @@ impl SlotWorker {
                 };
             };
             let place = (group.to_owned(), slots);
-            let claim = live.claims.claim(&self.check, reservation, place, resumes);
+            let mut claim = live.claims.claim(&self.check, reservation, place, resumes);
+            claim.waiting_since = since;
             match self.ask(AskedSlot::new(live, claim)).await {
                 SlotAnswer::Unreachable { .. } if self.is_engine_changed() => {}
                 answer => {

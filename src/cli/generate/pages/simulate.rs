@@ -31,6 +31,10 @@ pub const TRACES: &[Paragraph] = &[
         "From now on nobody listens where the check's warm-up is asked; likewise \"answered\" and \"failed\" (a 500), each \"took\" later.",
     ),
     Term(
+        "{\"at\":10,\"slot\":\"taken\",\"by\":\"web-2\"}",
+        "From now on the fleet has no slot, as this host has it; likewise \"used_up\" (the budget, \"for\" so long), \"unreachable\" (\"detail\" says why) and, as in the beginning, \"granted\"; with \"check\" for one check. \"lost\" takes the slot away that a check has.",
+    ),
+    Term(
         "{\"at\":10,\"shutdown\":true}",
         "The watchdog is asked to end.",
     ),
