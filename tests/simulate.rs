@@ -152,7 +152,7 @@ fn journal_with_a_late_answer_leads_to_the_same_decisions() {
     let text = std::fs::read_to_string(&path).expect("a configuration");
     let settings = httpok::config::parse(&text, "watchdog.toml", &|_| None).expect("it is right");
     let parts = wire(&settings, &RunOptions::default()).expect("parts");
-    let mut monitor = Monitor::new(parts.limits, 1, parts.checks);
+    let mut monitor = Monitor::of_shared(parts.limits, 1, parts.checks);
     let mut journal = serde_json::to_string(&JournalStart {
         journal: 1,
         at: Moment::from_secs(100),

@@ -54,6 +54,8 @@ pub struct JournalEntry {
 #[derive(Debug)]
 enum JournalLine {
     Text(Vec<u8>),
+    /// One that is long: written out by the writer.
+    Entry(Box<JournalEntry>),
     /// Open the file again: somebody has moved it.
     Reopen,
 }
@@ -123,24 +125,28 @@ impl Journal {
     }
 
     /// What happened, and what was decided.
-    pub fn write(&self, at: Moment, event: &Event, effects: &[Effect]) {
+    pub fn write(&self, at: Moment, event: Event, effects: &[Effect]) {
         #[derive(Serialize)]
         struct StoredEntry<'a> {
             at: Moment,
             event: &'a Event,
             effects: &'a [Effect],
         }
+        // thousands of definitions
+        if matches!(event, Event::Reload { .. }) {
+            let effects = effects.to_vec();
+            let entry = JournalEntry { at, event, effects };
+            return self.send(JournalLine::Entry(Box::new(entry)));
+        }
+        let event = &event;
         self.line(&StoredEntry { at, event, effects });
     }
 
     fn line(&self, line: &impl Serialize) {
-        let Ok(text) = serde_json::to_string(line) else {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        let mut text = escape::unhidden(secret::mask_json(text)).into_bytes();
-        text.push(b'\n');
-        self.send(JournalLine::Text(text));
+        match written(line) {
+            Some(text) => self.send(JournalLine::Text(text)),
+            None => drop(self.lost.fetch_add(1, Ordering::Relaxed)),
+        }
     }
 
     fn send(&self, line: JournalLine) {
@@ -159,6 +165,14 @@ impl Drop for Journal {
     }
 }
 
+/// `line` as it is written.
+fn written(line: &impl Serialize) -> Option<Vec<u8>> {
+    let text = serde_json::to_string(line).ok()?;
+    let mut text = escape::unhidden(secret::mask_json(text)).into_bytes();
+    text.push(b'\n');
+    Some(text)
+}
+
 /// Answers are in it: nobody else may have made it, or may write it.
 fn open_file(path: &Path) -> io::Result<File> {
     let (directory, name) = SafeDir::of_file(path)?;
@@ -172,6 +186,13 @@ fn write_all(mut file: File, path: &Path, lines: &Receiver<JournalLine>, lost: &
     for line in lines {
         let line = match line {
             JournalLine::Text(line) => line,
+            JournalLine::Entry(entry) => match written(&*entry) {
+                Some(line) => line,
+                None => {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+            },
             JournalLine::Reopen => {
                 match open_file(path) {
                     Ok(opened) => file = opened,
@@ -218,7 +239,7 @@ mod tests {
         for seed in [1, 2] {
             let journal = Journal::open(&path, seed, &Logger::log()).expect("a journal");
             journal.begin(Moment::ZERO, &Monitor::new(Limits::default(), seed, vec![]));
-            journal.write(Moment::from_secs(1), &tick, &[]);
+            journal.write(Moment::from_secs(1), tick.clone(), &[]);
         }
         let text = std::fs::read_to_string(&path).expect("text");
         let lines: Vec<_> = text.lines().collect();
@@ -237,7 +258,7 @@ mod tests {
         let path = dir.path().join("journal");
         let journal = Journal::open(&path, 1, &Logger::log()).expect("a journal");
         journal.lost.store(7, Ordering::Relaxed);
-        journal.write(Moment::ZERO, &Event::Shutdown, &[]);
+        journal.write(Moment::ZERO, Event::Shutdown, &[]);
         drop(journal);
         let text = std::fs::read_to_string(&path).expect("text");
         assert!(text.starts_with("{\"lost\":7}\n{\"at\":0,"), "{text}");

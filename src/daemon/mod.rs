@@ -6,6 +6,7 @@
 mod console;
 mod console_text;
 pub mod control;
+mod due;
 mod executor;
 pub mod fleet;
 pub mod journal;

@@ -19,6 +19,9 @@ const SOCKET: &str = "NOTIFY_SOCKET";
 const WATCHDOG_SPAN: &str = "WATCHDOG_USEC";
 const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
+/// How long after a change the status line is sent: when thousands of checks change, they are counted together.
+const SOON: Duration = Duration::from_millis(100);
+
 /// Names of so many checks that are down fit into a line.
 const NAMED: usize = 5;
 
@@ -30,6 +33,8 @@ pub struct SdNotify {
     every: Option<Duration>,
     next: Option<Instant>,
     status: String,
+    /// When the status line is to be sent anew.
+    status_due: Option<Instant>,
 }
 
 impl SdNotify {
@@ -46,6 +51,7 @@ impl SdNotify {
             socket,
             next: None,
             status: String::new(),
+            status_due: None,
         }
     }
 
@@ -81,8 +87,16 @@ impl SdNotify {
         self.send("STOPPING=1");
     }
 
+    /// The status line may be another one now: [`SdNotify::run`] says when to set it.
+    pub fn status_changed(&mut self) {
+        if self.socket.is_some() {
+            self.status_due.get_or_insert_with(|| Instant::now() + SOON);
+        }
+    }
+
     /// Sends the status line when it has changed.
     pub fn set_status(&mut self, status: String) {
+        self.status_due = None;
         if self.socket.is_some() && status != self.status {
             self.send(&format!("STATUS={status}"));
             self.status = status;
@@ -94,14 +108,26 @@ impl SdNotify {
         self.socket.is_some()
     }
 
-    /// Gives the next sign of life when it is due; may be dropped halfway and called again.
+    /// Gives the next sign of life when it is due, and returns when the status line is; may be dropped halfway and called
+    /// again.
     pub async fn run(&mut self) {
-        let (Some(next), Some(every)) = (self.next, self.every) else {
-            return std::future::pending().await;
-        };
-        sleep_until(next).await;
-        self.send("WATCHDOG=1");
-        self.next = Some(Instant::now() + every);
+        loop {
+            let due = self.status_due.into_iter().chain(self.next).min();
+            let Some(due) = due else {
+                return std::future::pending().await;
+            };
+            sleep_until(due).await;
+            let now = Instant::now();
+            if let (Some(next), Some(every)) = (self.next, self.every)
+                && next <= now
+            {
+                self.send("WATCHDOG=1");
+                self.next = Some(now + every);
+            }
+            if self.status_due.take_if(|due| *due <= now).is_some() {
+                return;
+            }
+        }
     }
 
     fn send(&self, text: &str) {
@@ -156,6 +182,8 @@ pub fn status(snapshot: &Snapshot) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     /// A manager's socket with an abstract name, and the environment that names it.
@@ -189,13 +217,35 @@ mod tests {
         }
         sd_notify.ready();
         let begun = Instant::now();
-        for _ in 0..3 {
-            sd_notify.run().await;
-        }
-        assert_eq!(begun.elapsed().as_secs(), 15);
+        let within = Duration::from_secs(16);
+        assert!(timeout(within, sd_notify.run()).await.is_err());
+        assert_eq!(begun.elapsed().as_secs(), 16);
         assert_eq!(
             received(&socket),
             ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_of_the_status_are_said_together_and_between_keep_alives() {
+        let (socket, mut sd_notify) = manager("10000000");
+        sd_notify.ready();
+        let begun = Instant::now();
+        for at in [4950, 6000] {
+            sleep_until(begun + Duration::from_millis(at)).await;
+            for _ in 0..1000 {
+                sd_notify.status_changed();
+            }
+            sd_notify.run().await;
+            assert_eq!(begun.elapsed(), Duration::from_millis(at) + SOON);
+            sd_notify.set_status(at.to_string());
+        }
+        let expected = ["READY=1", "WATCHDOG=1", "STATUS=4950", "STATUS=6000"];
+        assert_eq!(received(&socket), expected);
+        assert!(
+            timeout(Duration::from_secs(3), sd_notify.run())
+                .await
+                .is_err()
         );
     }
 

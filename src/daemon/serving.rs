@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::ticks::CheckPeriod;
+use super::due::{CheckPeriod, DueList};
+use super::ticks::DueTick;
 use crate::blocking;
-use crate::health::{self, Levels, Moment, OwnHealth};
+use crate::health::{Levels, Moment, OwnHealth};
 use crate::serve::events::EventBus;
 use crate::serve::hub::{self, ServeRequest, Source};
 use crate::serve::view::View;
@@ -39,8 +41,9 @@ pub struct Serving {
     pub host: String,
     pub started: Moment,
     pub lag: Duration,
-    every: BTreeMap<String, Duration>,
-    ticked: BTreeMap<String, Moment>,
+    due: Arc<[CheckPeriod]>,
+    /// When each of them had its last tick.
+    ticked: Vec<Option<Moment>>,
 }
 
 #[derive(Debug)]
@@ -69,15 +72,15 @@ impl Serving {
             host,
             started,
             lag: Duration::ZERO,
-            every: BTreeMap::new(),
-            ticked: BTreeMap::new(),
+            due: Arc::default(),
+            ticked: Vec::new(),
         }
     }
 
     /// The wall clock was set by so many milliseconds.
     pub fn clock_set(&mut self, by: i64) {
         self.started = self.started.moved(by);
-        for at in self.ticked.values_mut() {
+        for at in self.ticked.iter_mut().flatten() {
             *at = at.moved(by);
         }
     }
@@ -150,17 +153,18 @@ impl Serving {
     }
 
     /// Takes how often each check is due.
-    pub fn set_due(&mut self, due: &[CheckPeriod]) {
-        self.every = due.iter().cloned().collect();
-        self.ticked
-            .retain(|check, _| self.every.contains_key(check));
+    pub fn set_due(&mut self, due: &DueList) {
+        self.due = Arc::clone(due.periods());
+        self.ticked = due.carry(std::mem::take(&mut self.ticked));
     }
 
     /// Takes note of a tick.
-    pub fn ticked(&mut self, now: Moment, tick: &health::CheckTick) {
-        let every = self.every.get(&tick.check).copied().unwrap_or_default();
-        let last = self.ticked.insert(tick.check.clone(), now);
-        self.lag = match (tick.age, last) {
+    pub fn ticked(&mut self, now: Moment, due: &DueTick) {
+        let every = self.due.get(due.place).map(|(_, every)| *every);
+        let every = every.unwrap_or_default();
+        let known = self.ticked.get_mut(due.place);
+        let last = known.and_then(|known| known.replace(now));
+        self.lag = match (due.tick.age, last) {
             (Some(age), _) => age,
             // at every tick of a source that does not say how often it ticks
             (None, Some(_)) if every.is_zero() => Duration::ZERO,
@@ -171,12 +175,10 @@ impl Serving {
 
     /// When each check is due next, as far as that is known.
     pub fn next_due(&self) -> BTreeMap<String, Moment> {
-        let ticked = self.ticked.iter();
+        let ticked = self.due.iter().zip(&self.ticked);
         ticked
-            .filter_map(|(check, at)| {
-                let every = self.every.get(check).filter(|every| !every.is_zero())?;
-                Some((check.clone(), *at + *every))
-            })
+            .filter(|((_, every), _)| !every.is_zero())
+            .filter_map(|((check, every), at)| Some((check.to_string(), (*at)? + *every)))
             .collect()
     }
 }
@@ -221,30 +223,35 @@ fn free(mut dir: PathBuf) -> Option<(u64, Option<u64>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health;
     use crate::serve::spec::ServeSpec;
 
     #[test]
     fn ticks_say_when_a_check_is_due_and_how_late_they_were() {
         let setup = ServeSetup::new(ServeSpec::default()).expect("no files");
         let mut serving = Serving::new(setup, "h".to_owned(), Moment::ZERO);
-        let tick = |check: &str, age: Option<u64>| health::CheckTick {
-            check: check.to_owned(),
-            age: age.map(Duration::from_secs),
-            period: None,
+        let tick = |place: usize, age: Option<u64>| DueTick {
+            place,
+            tick: health::CheckTick {
+                check: ["a", "b"][place].to_owned(),
+                age: age.map(Duration::from_secs),
+                period: None,
+            },
         };
-        serving.set_due(&[
-            ("a".to_owned(), Duration::from_secs(10)),
-            ("b".to_owned(), Duration::ZERO),
+        let due = DueList::new(vec![
+            ("a".into(), Duration::from_secs(10)),
+            ("b".into(), Duration::ZERO),
         ]);
-        serving.ticked(Moment::from_secs(100), &tick("a", None));
-        serving.ticked(Moment::from_secs(113), &tick("a", None));
+        serving.set_due(&due);
+        serving.ticked(Moment::from_secs(100), &tick(0, None));
+        serving.ticked(Moment::from_secs(113), &tick(0, None));
         assert_eq!(serving.lag, Duration::from_secs(3));
-        serving.ticked(Moment::from_secs(114), &tick("b", Some(2)));
+        serving.ticked(Moment::from_secs(114), &tick(1, Some(2)));
         assert_eq!(serving.lag, Duration::from_secs(2));
         let next = serving.next_due();
         assert_eq!(next.get("a"), Some(&Moment::from_secs(123)));
         assert_eq!(next.get("b"), None);
-        serving.set_due(&[]);
+        serving.set_due(&DueList::after(due.periods(), Vec::new()));
         assert!(serving.next_due().is_empty(), "a check that is gone");
     }
 }

@@ -2,13 +2,16 @@
 //! however late a tick was taken; ticks that were missed (a stalled machine, a suspended laptop) are not made up for.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::ticks::CheckPeriod;
+use super::due::{CheckPeriod, DueList};
+use super::ticks::DueTick;
 use crate::health::CheckTick;
 
 /// All first probes are spread over so long: verdicts come soon.
@@ -32,22 +35,22 @@ pub struct Timers {
 }
 
 /// Ordered by when it is due.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Timer {
     due: Instant,
-    check: Box<str>,
-    every: Duration,
-    /// After the first tick: how long it is to the second one.
-    second: Option<Duration>,
+    /// The place of the check in the list.
+    place: u32,
+    /// After the first tick: how many milliseconds it is to the second one.
+    second: Option<NonZeroU32>,
 }
 
 impl Timers {
-    /// The next ticks; may be dropped halfway and called again.
-    pub async fn next(&mut self) -> Vec<CheckTick> {
+    /// The next ticks of the checks in `due`; may be dropped halfway and called again.
+    pub async fn next(&mut self, due: &[CheckPeriod]) -> Vec<DueTick> {
         loop {
-            let due = self.take_due(Instant::now());
-            if !due.is_empty() {
-                return due;
+            let ticks = self.take_due(due, Instant::now());
+            if !ticks.is_empty() {
+                return ticks;
             }
             let Some(Reverse(first)) = self.queue.peek() else {
                 return std::future::pending().await;
@@ -62,34 +65,32 @@ impl Timers {
         }
     }
 
-    /// A timer whose period is the same goes on: a reload is no reason to probe.
-    pub fn set(&mut self, due: &[CheckPeriod]) {
-        let running = std::mem::take(&mut self.queue).into_iter();
-        let mut running: BTreeMap<Box<str>, Timer> = running
-            .map(|Reverse(timer)| (timer.check.clone(), timer))
-            .collect();
+    /// A timer whose period is the same as in `before` goes on: a reload is no reason to probe.
+    pub fn set(&mut self, before: &[CheckPeriod], due: &DueList) {
+        let mut running = vec![None; before.len()];
+        for Reverse(timer) in std::mem::take(&mut self.queue) {
+            let period = before.get(timer.place as usize);
+            if let Some((known, (_, every))) = running.get_mut(timer.place as usize).zip(period) {
+                *known = Some((timer, *every));
+            }
+        }
         let now = Instant::now();
-        let count = u32::try_from(due.len().max(1)).unwrap_or(u32::MAX);
-        self.queue = (0..)
-            .zip(due)
-            .map(|(index, (check, every))| {
-                let every = (*every).max(SHORTEST);
-                let known = running.remove(check.as_str());
-                Reverse(known.filter(|one| one.every == every).unwrap_or_else(|| {
-                    let (first, second) = phases(every, index, count);
-                    Timer {
-                        due: now + first,
-                        check: check.as_str().into(),
-                        every,
-                        second: Some(second - first),
-                    }
-                }))
+        let periods = due.periods();
+        let count = u32::try_from(periods.len().max(1)).unwrap_or(u32::MAX);
+        let running = due.carry(running);
+        let timers = (0..).zip(periods.iter().zip(running));
+        let timers = timers.map(|(place, ((_, every), known))| {
+            let going_on = known.filter(|(_, before)| before == every);
+            Reverse(match going_on {
+                Some((timer, _)) => Timer { place, ..timer },
+                None => Timer::begin(now, place, count, (*every).max(SHORTEST)),
             })
-            .collect();
+        });
+        self.queue = timers.collect::<Vec<_>>().into();
     }
 
     /// The ticks that are due at `now`, or as many of them as are returned at once.
-    fn take_due(&mut self, now: Instant) -> Vec<CheckTick> {
+    fn take_due(&mut self, due: &[CheckPeriod], now: Instant) -> Vec<DueTick> {
         let mut ticks = Vec::new();
         while ticks.len() < AT_ONCE {
             let Some(mut first) = self.queue.peek_mut() else {
@@ -99,17 +100,40 @@ impl Timers {
             if timer.due > now {
                 break;
             }
-            ticks.push(CheckTick {
-                check: timer.check.to_string(),
-                age: None,
-                period: Some(timer.every),
+            let Some((check, every)) = due.get(timer.place as usize) else {
+                PeekMut::pop(first);
+                continue;
+            };
+            let every = (*every).max(SHORTEST);
+            ticks.push(DueTick {
+                place: timer.place as usize,
+                tick: CheckTick {
+                    check: check.to_string(),
+                    age: None,
+                    period: Some(every),
+                },
             });
-            timer.due += timer.second.take().unwrap_or(timer.every);
+            let second = timer.second.take();
+            timer.due += second.map_or(every, |millis| Duration::from_millis(millis.get().into()));
             if timer.due <= now {
-                timer.due = after(timer.due, timer.every, now);
+                timer.due = after(timer.due, every, now);
             }
         }
         ticks
+    }
+}
+
+impl Timer {
+    /// That of a check that is number `place` of `count`.
+    fn begin(now: Instant, place: u32, count: u32, every: Duration) -> Self {
+        let (first, second) = phases(every, place, count);
+        // one that is due every month needs no phase
+        let second = u32::try_from((second - first).as_millis()).ok();
+        Self {
+            due: now + first,
+            place,
+            second: second.and_then(NonZeroU32::new),
+        }
     }
 }
 
@@ -136,26 +160,35 @@ fn phases(every: Duration, index: u32, count: u32) -> (Duration, Duration) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::time::{advance, timeout};
 
     use super::*;
 
     const EVERY: Duration = Duration::from_secs(10);
 
-    fn due(periods: &[(&str, u64)]) -> Vec<CheckPeriod> {
+    fn due(periods: &[(&str, u64)]) -> DueList {
+        after_list(&DueList::default(), periods)
+    }
+
+    fn after_list(before: &DueList, periods: &[(&str, u64)]) -> DueList {
         let periods = periods.iter();
-        periods
-            .map(|(check, secs)| ((*check).to_owned(), Duration::from_secs(*secs)))
-            .collect()
+        let periods = periods.map(|(check, secs)| (Arc::from(*check), Duration::from_secs(*secs)));
+        DueList::after(before.periods(), periods.collect())
     }
 
     /// What comes within `span`, each with when it came, in milliseconds after `begun`.
-    async fn within(timers: &mut Timers, begun: Instant, span: Duration) -> Vec<(u128, String)> {
+    async fn within(
+        (timers, due): (&mut Timers, &DueList),
+        begun: Instant,
+        span: Duration,
+    ) -> Vec<(u128, String)> {
         let mut came = Vec::new();
         let end = Instant::now() + span;
-        while let Ok(ticks) = timeout(end - Instant::now(), timers.next()).await {
+        while let Ok(ticks) = timeout(end - Instant::now(), timers.next(due.periods())).await {
             let at = begun.elapsed().as_millis();
-            came.extend(ticks.into_iter().map(|tick| (at, tick.check)));
+            came.extend(ticks.into_iter().map(|due| (at, due.tick.check)));
         }
         came
     }
@@ -169,15 +202,16 @@ mod tests {
     async fn each_check_keeps_its_phase_and_skips_missed_ticks() {
         let mut timers = Timers::default();
         let begun = Instant::now();
-        timers.set(&due(&[("a", 10), ("b", 4)]));
-        let came = within(&mut timers, begun, Duration::from_secs(21)).await;
+        let due = due(&[("a", 10), ("b", 4)]);
+        timers.set(&[], &due);
+        let came = within((&mut timers, &due), begun, Duration::from_secs(21)).await;
         assert_eq!(times(&came, "a"), [0, 10_000, 20_000]);
         assert_eq!(
             times(&came, "b"),
             [500, 4_500, 8_500, 12_500, 16_500, 20_500]
         );
         advance(Duration::from_secs(27)).await;
-        let came = within(&mut timers, begun, Duration::from_secs(13)).await;
+        let came = within((&mut timers, &due), begun, Duration::from_secs(13)).await;
         assert_eq!(times(&came, "a"), [48_000, 50_000, 60_000]);
         assert_eq!(times(&came, "b"), [48_000, 48_500, 52_500, 56_500, 60_500]);
     }
@@ -186,10 +220,13 @@ mod tests {
     async fn equal_timers_survive_a_reload() {
         let mut timers = Timers::default();
         let begun = Instant::now();
-        timers.set(&due(&[("a", 10), ("gone", 10), ("changed", 10)]));
-        within(&mut timers, begun, Duration::from_secs(5)).await;
-        timers.set(&due(&[("changed", 20), ("new", 10), ("a", 10), ("b", 10)]));
-        let came = within(&mut timers, begun, Duration::from_secs(12)).await;
+        let before = due(&[("a", 10), ("gone", 10), ("changed", 10)]);
+        timers.set(&[], &before);
+        within((&mut timers, &before), begun, Duration::from_secs(5)).await;
+        let new = [("changed", 20), ("new", 10), ("a", 10), ("b", 10)];
+        let due = after_list(&before, &new);
+        timers.set(before.periods(), &due);
+        let came = within((&mut timers, &due), begun, Duration::from_secs(12)).await;
         assert_eq!(times(&came, "a"), [10_000]);
         assert_eq!(times(&came, "gone"), []);
         assert_eq!(times(&came, "changed"), [5_000]);
@@ -199,9 +236,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn zero_period_and_no_check_do_no_harm() {
         let mut timers = Timers::default();
-        assert!(timeout(EVERY, timers.next()).await.is_err());
-        timers.set(&due(&[("a", 0)]));
-        let came = within(&mut timers, Instant::now(), Duration::from_millis(20)).await;
+        assert!(timeout(EVERY, timers.next(&[])).await.is_err());
+        let due = due(&[("a", 0)]);
+        timers.set(&[], &due);
+        let came = within(
+            (&mut timers, &due),
+            Instant::now(),
+            Duration::from_millis(20),
+        )
+        .await;
         assert!((10..=21).contains(&came.len()), "{}", came.len());
     }
 

@@ -27,11 +27,11 @@ use crate::supervisor::embedded::{Program, ProgramOutput};
 use crate::supervisor::{OutputStream, Supervisors, command, docker, supervisord, systemd};
 use crate::tick::maintenance::MaintenanceSpec;
 
+use super::due::CheckPeriod;
 use super::executor::Clients;
 use super::notification_queue::{Notifiers, Recipient};
 use super::programs::Definitions;
 use super::state_dir;
-use super::ticks::CheckPeriod;
 
 /// How a watchdog behaves beyond its settings: what the original command line asks for.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ pub struct Parts {
     pub state_dir: PathBuf,
     /// Where every event is written, if anywhere.
     pub journal: Option<PathBuf>,
-    pub checks: Vec<health::Check>,
+    pub checks: Vec<Arc<health::Check>>,
     pub limits: Limits,
     pub clients: Clients,
     pub programs: Definitions,
@@ -105,7 +105,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         if let ProbeSpec::Heartbeat(spec) = &check.probe {
             let mut defined = define(check, &spec.url(), settings, run_options);
             defined.heartbeat = Some(spec.every);
-            checks.push(defined);
+            checks.push(Arc::new(defined));
             captures.add(check);
             continue;
         }
@@ -121,7 +121,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             });
             warmups.insert(check.name.clone(), Arc::new(probe));
         }
-        checks.push(defined);
+        checks.push(Arc::new(defined));
         probes.insert(check.name.clone(), Arc::new(probe));
         captures.add(check);
     }
@@ -163,7 +163,7 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         due: settings
             .checks
             .iter()
-            .map(|check| (check.name.clone(), check.every))
+            .map(|check| (check.name.as_str().into(), check.every))
             .collect(),
         maintenance: settings.maintenance.clone(),
         ping: settings.notify.ping.clone(),

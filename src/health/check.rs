@@ -3,6 +3,7 @@
 //! The rules that change it are in `monitor/`, one file per kind of decision.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -150,7 +151,7 @@ pub(super) struct MissedTick {
 /// A check with all its state: one state machine. What several checks share is `monitor/shared.rs`.
 #[derive(Clone, Debug)]
 pub(super) struct CheckState {
-    pub check: Check,
+    pub check: Arc<Check>,
     pub memory: Memory,
     pub activity: Activity,
     /// The answer that is being acted on, while one event is handled.
@@ -188,7 +189,7 @@ pub(super) struct CheckState {
 }
 
 impl CheckState {
-    pub fn new(check: Check, memory: Memory) -> Self {
+    pub fn new(check: Arc<Check>, memory: Memory) -> Self {
         Self {
             check,
             memory,

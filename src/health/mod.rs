@@ -65,7 +65,9 @@ pub use incident::{
 pub use ladder::{Rung, RungView, Signal};
 pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
-pub use monitor::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket};
+pub use monitor::{
+    CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket, share_equal,
+};
 pub use notation::public_json;
 pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};

@@ -238,6 +238,8 @@ fn too_few(level: Option<u64>, bounds: Option<LevelBounds>, was: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::health::{
         Backend, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor,
@@ -323,7 +325,7 @@ mod tests {
             health.is_ready(&monitor.snapshot(at(3))),
             "a fail is a verdict"
         );
-        let more = ["a", "b", "c"].map(check).to_vec();
+        let more = ["a", "b", "c"].map(check).map(Arc::new).to_vec();
         let limits = Limits::default();
         let _ = monitor.handle(
             at(4),

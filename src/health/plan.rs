@@ -114,6 +114,11 @@ impl Remedy {
         ourselves: None,
     };
 
+    /// Whether the process `name` is selected.
+    pub fn matches(&self, name: &ProcessName) -> bool {
+        self.selection.matches(name, self.default)
+    }
+
     /// The selected ones of `listed`, in name order.
     pub fn select(&self, listed: &[Process]) -> Vec<Process> {
         let mut chosen: Vec<_> = listed

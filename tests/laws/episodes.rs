@@ -9,7 +9,7 @@ use httpok::health::{
 };
 
 use super::rules::{acts, asked, at, attempt, fail, one, policy, probing, tick, view};
-use super::world::process;
+use super::world::{definitions, process};
 
 const RUNNING: ProcessState = ProcessState::Running;
 
@@ -184,7 +184,7 @@ fn a_bigger_budget_lifts_a_give_up_at_once() {
         assert!(!acts(&effects));
         assert!(view(&monitor, at(60_000), "c0").gave_up.is_some());
         let reload = Event::Reload {
-            checks: defined(count),
+            checks: definitions(&defined(count)),
             limits: limits(),
             forgot: Vec::new(),
         };
@@ -330,7 +330,7 @@ fn end_of_a_pending_restart_reopens_no_reported_incident() {
 fn a_removed_check_is_closed_with_a_report_and_comes_back_with_its_pause() {
     let checks = vec![one(0, at_once(), [false; 3])];
     let reload = |checks: &[Check]| Event::Reload {
-        checks: checks.to_vec(),
+        checks: definitions(checks),
         limits: limits(),
         forgot: Vec::new(),
     };

@@ -12,7 +12,7 @@ use httpok::health::{
 
 use super::episodes::{at_once, in_vain, limits, well};
 use super::rules::{acts, asked, at, attempt, one, refused, tick, view};
-use super::world::process;
+use super::world::{definitions, process};
 
 /// What the engine says.
 pub fn slot_answer(how: u8) -> SlotAnswer {
@@ -319,7 +319,7 @@ fn reload(monitor: &mut Monitor, now: Moment, checks: Vec<Check>) -> Vec<Effect>
     monitor.handle(
         now,
         Event::Reload {
-            checks,
+            checks: definitions(&checks),
             limits,
             forgot,
         },

@@ -9,7 +9,7 @@ use httpok::health::{
 };
 
 use super::rules::{asked, at, attempt, one, policy, tick, view};
-use super::world::process;
+use super::world::{definitions, process};
 
 const EVERY: Duration = Duration::from_secs(100);
 
@@ -198,7 +198,7 @@ fn unchanged_heartbeat_writes_nothing() {
 #[test]
 fn a_reload_keeps_the_last_heartbeat() {
     let reload = |checks: Vec<Check>| Event::Reload {
-        checks,
+        checks: definitions(&checks),
         limits: Limits::default(),
         forgot: Vec::new(),
     };

@@ -25,7 +25,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use world::{Op, World, check, worlds};
+use world::{Op, World, check, definitions, worlds};
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -79,7 +79,7 @@ proptest! {
             world.perform(op);
         }
         let mut twin = world.monitor.clone();
-        let effects = twin.handle(world.now, Event::Reload { checks: world.checks.clone(), limits: world.limits.clone(), forgot: Vec::new() });
+        let effects = twin.handle(world.now, Event::Reload { checks: definitions(&world.checks), limits: world.limits.clone(), forgot: Vec::new() });
         prop_assert_eq!(effects, vec![]);
         let before = world.journal.len();
         for op in &more {

@@ -8,7 +8,7 @@ use httpok::health::{
     Process, ProcessState, Reason, ResumeResult, Skip, Step, Ticket, Trouble,
 };
 
-use super::world::{check, process};
+use super::world::{check, definitions, process};
 
 pub fn at(millis: u64) -> Moment {
     Moment::from_millis(100_000_000 + millis)
@@ -407,7 +407,7 @@ fn failed_start_is_forgotten_when_its_client_was_replaced_during_it() {
             let reload = |monitor: &mut Monitor, here: bool, now: u64| {
                 if here {
                     let reload = Event::Reload {
-                        checks: checks.clone(),
+                        checks: definitions(&checks),
                         limits: limits.clone(),
                         forgot: replaced.clone(),
                     };

@@ -15,6 +15,7 @@ mod written_slot;
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::cli::args::SimulateArgs;
 use crate::cli::exit::Exit;
@@ -60,7 +61,7 @@ fn simulated(
     let parts = wiring::wire(&settings, &RunOptions::default())
         .map_err(|why| format!("httpok simulate: {why:#}"))?;
     let setup = SimulatedConfig {
-        checks: parts.checks,
+        checks: parts.checks.into_iter().map(Arc::unwrap_or_clone).collect(),
         limits: parts.limits,
     };
     let text = read(&args.trace)

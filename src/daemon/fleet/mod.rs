@@ -99,7 +99,7 @@ impl Fleet {
     }
 
     /// Takes new settings. What is held goes back to the engine that it came from; who waits asks at once.
-    pub fn change(&mut self, spec: Option<FleetSpec>, checks: &[Check]) {
+    pub fn change(&mut self, spec: Option<FleetSpec>, checks: &[Arc<Check>]) {
         if self.live().map(|live| live.spec.clone()) == spec {
             self.live.send_modify(|_| {});
         } else {
@@ -110,7 +110,7 @@ impl Fleet {
 
     /// The watchdog begins with these checks. Where slots have no lease, those that an earlier run left are given back,
     /// unless a restart that it left goes on with one.
-    pub fn begin(&mut self, checks: &[Check]) {
+    pub fn begin(&mut self, checks: &[Arc<Check>]) {
         self.announce(checks);
         let Some(live) = self.live() else {
             return;
@@ -189,7 +189,7 @@ impl Fleet {
     }
 
     /// Says to the engine which groups this host watches, again and again: only where that is asked for.
-    fn announce(&mut self, checks: &[Check]) {
+    fn announce(&mut self, checks: &[Arc<Check>]) {
         if let Some(task) = self.announcing.take() {
             task.abort();
         }
@@ -218,7 +218,7 @@ impl Fleet {
     }
 
     /// What the engine says of the groups of `checks`; nothing without a fleet.
-    pub fn groups(&self, checks: &[Check]) -> impl Future<Output = Vec<FleetGroup>> + use<> {
+    pub fn groups(&self, checks: &[Arc<Check>]) -> impl Future<Output = Vec<FleetGroup>> + use<> {
         let live = self.live();
         let groups = groups(checks);
         async move {
@@ -256,7 +256,7 @@ impl Fleet {
     pub fn evict(
         &self,
         host: String,
-        checks: &[Check],
+        checks: &[Arc<Check>],
     ) -> impl Future<Output = Result<usize, String>> + use<> {
         let engine = self.live().map(|live| Arc::clone(&live.engine));
         let mut by_group: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -308,7 +308,7 @@ impl Fleet {
 }
 
 /// The groups of `checks`, with their slots.
-fn groups(checks: &[Check]) -> BTreeMap<String, u32> {
+fn groups(checks: &[Arc<Check>]) -> BTreeMap<String, u32> {
     let policies = checks.iter().filter_map(|check| check.fleet.as_ref());
     policies
         .map(|policy| (policy.group.clone(), policy.slots))

@@ -63,7 +63,7 @@ impl Watchdog {
         let recorded = self.journal.as_ref().map(|_| event.clone());
         let effects = self.monitor.handle(now, event);
         if let (Some(journal), Some(event)) = (&self.journal, recorded) {
-            journal.write(now, &event, &effects);
+            journal.write(now, event, &effects);
         }
         let mut actions = Vec::new();
         for effect in effects {
@@ -117,7 +117,7 @@ impl Watchdog {
         let notes = self.passes.sum_up(notes);
         self.write_notes(notes);
         if has_changed {
-            self.update_sd_notify();
+            self.sd_notify.status_changed();
         }
         if delivered {
             self.write_ended();

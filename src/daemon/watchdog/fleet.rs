@@ -1,5 +1,7 @@
 //! What a person asks of the fleet: its engine is asked beside the loop.
 
+use std::sync::Arc;
+
 use super::Watchdog;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
@@ -30,7 +32,7 @@ impl Watchdog {
         });
     }
 
-    pub(super) fn defined_checks(&self) -> Vec<Check> {
-        self.monitor.checks().cloned().collect()
+    pub(super) fn defined_checks(&self) -> Arc<[Arc<Check>]> {
+        self.monitor.definitions()
     }
 }

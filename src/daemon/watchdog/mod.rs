@@ -15,7 +15,7 @@ mod served;
 mod shutdown;
 mod startup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,12 +26,13 @@ use tokio::time::Instant;
 
 use crate::action::{Intents, Shutdown};
 use crate::clock::Clock;
-use crate::health::{CheckTick, Event, Limits, Monitor};
+use crate::health::{Event, Limits, Monitor};
 use crate::serve::events::EventBus;
 use crate::store::Store;
 use crate::tick::{Signal, Signals};
 
 use super::control::{Control, PendingRequest};
+use super::due::{CheckPeriod, DueList};
 use super::executor::{Executor, FinishedEffect};
 use super::fleet::Fleet;
 use super::journal::Journal;
@@ -43,7 +44,7 @@ use super::programs::{Definitions, Programs};
 use super::run_lock::RunLock;
 use super::sd_notify::{self, SdNotify};
 use super::serving::Serving;
-use super::ticks::{CheckPeriod, Ticks};
+use super::ticks::{DueTick, Ticks};
 use super::wiring::Parts;
 use inheritance::Inheritance;
 use maintenance::Maintenance;
@@ -64,7 +65,7 @@ pub struct Watchdog {
     ended: mpsc::UnboundedReceiver<FinishedEffect>,
     delivered: mpsc::UnboundedReceiver<Event>,
     ticks: Ticks,
-    due: Vec<CheckPeriod>,
+    due: DueList,
     once: bool,
     reloader: Reloader,
     fixed: FixedKeys,
@@ -124,12 +125,15 @@ impl Watchdog {
         let mut checks = parts.checks;
         if once {
             // a run of one tick cannot wait for a warm-up, which may take minutes
-            checks.iter_mut().for_each(|check| check.warmup = None);
+            for check in &mut checks {
+                Arc::make_mut(check).warmup = None;
+            }
             // nor for heartbeats: nobody could send it one
             checks.retain(|check| check.heartbeat.is_none());
         }
-        let is_checked = |(name, _): &CheckPeriod| checks.iter().any(|check| check.name == *name);
-        let due = parts.due.into_iter().filter(is_checked).collect();
+        let names: HashSet<_> = checks.iter().map(|check| check.name.as_str()).collect();
+        let is_checked = |(name, _): &CheckPeriod| names.contains(&**name);
+        let due = DueList::new(parts.due.into_iter().filter(is_checked).collect());
         let limits = Limits {
             once,
             ..parts.limits
@@ -158,7 +162,7 @@ impl Watchdog {
         let persist_queue =
             PersistQueue::start(store.clone(), parts.key.clone(), outbox, logger.clone());
         Self {
-            monitor: Monitor::new(limits, seed, checks),
+            monitor: Monitor::of_shared(limits, seed, checks),
             executor: Executor {
                 clients: Arc::new(parts.clients),
                 clock,
@@ -250,7 +254,7 @@ impl Watchdog {
             Ok(locks) => locks,
             Err(why) => return Ending::CannotBegin(why),
         };
-        self.ticks.set(&self.due);
+        self.ticks.set(&[], &self.due);
         self.serving.set_due(&self.due);
         self.sd_notify.ready();
         self.update_sd_notify();
@@ -258,7 +262,7 @@ impl Watchdog {
         if is_asked_to_reload && ending.is_none() {
             self.begin_reload(None);
         }
-        let mut asked = self.due.len();
+        let mut asked = self.due.periods().len();
         let ending = loop {
             let actions_end_by = self.actions_end_by();
             tokio::select! {
@@ -270,7 +274,7 @@ impl Watchdog {
                     Signal::Shutdown { count: 1 } => ending = Some(self.stop()),
                     Signal::Shutdown { .. } => return Ending::Hurried,
                 },
-                () = self.sd_notify.run() => {}
+                () = self.sd_notify.run() => self.update_sd_notify(),
                 () = &mut over, if ending.is_none() => ending = Some(self.stop()),
                 () = shutdown::passed(actions_end_by) => {
                     self.leave_actions();
@@ -289,13 +293,13 @@ impl Watchdog {
                 left = self.inheritance.next(&self.executor, &self.store),
                     if ending.is_none() && !self.once => self.take_over(left),
                 new = self.reloader.ready(), if ending.is_none() => self.end_reload(new),
-                ticks = self.ticks.next(&self.due), if ending.is_none() => match ticks {
+                ticks = self.ticks.next(self.due.periods()), if ending.is_none() => match ticks {
                     Ok(ticks) => {
                         asked = asked.saturating_sub(ticks.len());
                         self.warn_of_rare_ticks(&ticks);
-                        for tick in ticks {
-                            self.serving.ticked(self.executor.clock.now(), &tick);
-                            self.feed(Event::Tick(tick));
+                        for due in ticks {
+                            self.serving.ticked(self.executor.clock.now(), &due);
+                            self.feed(Event::Tick(due.tick));
                         }
                     }
                     // what was asked for is done to its end; there will just be nothing new
@@ -357,8 +361,8 @@ impl Watchdog {
     }
 
     /// Says which checks are to be probed more often than supervisord's ticks come: nobody else would.
-    fn warn_of_rare_ticks(&mut self, ticks: &[CheckTick]) {
-        let period = ticks.iter().find_map(|tick| tick.period);
+    fn warn_of_rare_ticks(&mut self, ticks: &[DueTick]) {
+        let period = ticks.iter().find_map(|due| due.tick.period);
         if !self.ticks.is_listener() || period.is_none() || self.tick_period == period {
             return;
         }
@@ -366,6 +370,7 @@ impl Watchdog {
         let period = period.unwrap_or_default();
         let rare = self
             .due
+            .periods()
             .iter()
             .filter(|(_, every)| !every.is_zero() && *every < period);
         let rare: Vec<_> = rare

@@ -16,11 +16,12 @@ use tokio::time::{Instant, timeout_at};
 use super::Watchdog;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
+use crate::daemon::due::{CheckPeriod, DueList};
 use crate::daemon::notification_queue::Delivery;
 use crate::daemon::persist_queue::PersistEntry;
 use crate::daemon::programs::{Prepared, Preparer};
 use crate::daemon::wiring::Parts;
-use crate::health::Event;
+use crate::health::{Check, Event, share_equal};
 
 /// Reads the configuration again and builds its parts, or says why that cannot be done. May block.
 pub type Reload = Arc<dyn Fn() -> Result<Parts, String> + Send + Sync>;
@@ -79,9 +80,17 @@ pub(super) struct Reloader {
     hung: Arc<AtomicUsize>,
 }
 
+/// What the new parts are compared with, beside the loop.
+pub(super) struct OldParts {
+    pub checks: Arc<[Arc<Check>]>,
+    pub due: Arc<[CheckPeriod]>,
+}
+
 /// Everything new, ready to be swapped in.
 pub(super) struct NewParts {
     pub parts: Parts,
+    /// Made of the parts.
+    pub due: DueList,
     pub programs: Prepared,
 }
 
@@ -100,14 +109,14 @@ impl Reloader {
     pub(super) fn begin(
         &mut self,
         asked: Option<PendingRequest>,
-        preparer: impl FnOnce() -> Preparer,
+        old: impl FnOnce() -> (Preparer, OldParts),
     ) -> bool {
         if self.running.is_some() {
             self.next.get_or_insert_default().extend(asked);
             return false;
         }
         self.asked.extend(asked);
-        let new = new_parts(self.reload.clone(), Arc::clone(&self.hung), preparer());
+        let new = new_parts(self.reload.clone(), Arc::clone(&self.hung), old());
         self.running = Some(tokio::spawn(new));
         true
     }
@@ -144,16 +153,26 @@ impl Drop for Reloader {
 async fn new_parts(
     reload: Option<Reload>,
     hung: Arc<AtomicUsize>,
-    preparer: Preparer,
+    (preparer, old): (Preparer, OldParts),
 ) -> Result<NewParts, String> {
     let Some(reload) = reload else {
         return Err("nothing to reload: there is no configuration file".to_owned());
     };
-    let mut parts = read(reload, &hung, Instant::now() + READ_WITHIN).await?;
+    let compared = Arc::new(move || {
+        let mut parts = reload()?;
+        share_equal(&old.checks, &mut parts.checks);
+        let due = DueList::after(&old.due, std::mem::take(&mut parts.due));
+        Ok((parts, due))
+    });
+    let (mut parts, due) = read(compared, &hung, Instant::now() + READ_WITHIN).await?;
     let programs = preparer
         .prepare(std::mem::take(&mut parts.programs))
         .await?;
-    Ok(NewParts { parts, programs })
+    Ok(NewParts {
+        parts,
+        due,
+        programs,
+    })
 }
 
 /// Has `reload` done by a thread. One that hangs is left to itself: it cannot be ended, and is not waited for.
@@ -207,8 +226,14 @@ impl Drop for ReloadThread {
 impl Watchdog {
     /// Begins to read the configuration again.
     pub(super) fn begin_reload(&mut self, asked: Option<PendingRequest>) {
-        let programs = &self.programs;
-        if self.reloader.begin(asked, || programs.preparer()) {
+        let old = || {
+            let parts = OldParts {
+                checks: self.monitor.definitions(),
+                due: Arc::clone(self.due.periods()),
+            };
+            (self.programs.preparer(), parts)
+        };
+        if self.reloader.begin(asked, old) {
             self.sd_notify.reloading();
         }
     }
@@ -229,7 +254,7 @@ impl Watchdog {
         for asked in self.reloader.asked() {
             asked.answer(match &taken {
                 Ok(()) => ControlReply::Reloaded {
-                    checks: self.due.len(),
+                    checks: self.due.periods().len(),
                 },
                 Err(why) => ControlReply::error(ControlFault::NotReloaded, why.clone()),
             });
@@ -247,6 +272,7 @@ impl Watchdog {
     fn swap(&mut self, new: NewParts) -> Result<(), String> {
         let NewParts {
             mut parts,
+            due,
             programs,
         } = new;
         let fixed = FixedKeys {
@@ -256,10 +282,13 @@ impl Watchdog {
         if let Some(changed) = self.fixed.changed(&fixed) {
             return Err(changed);
         }
-        self.due = parts.due;
         self.tick_period = None;
-        self.ticks.set(&self.due);
-        self.serving.set_due(&self.due);
+        self.ticks.set(self.due.periods(), &due);
+        self.serving.set_due(&due);
+        let old = (
+            std::mem::replace(&mut self.due, due),
+            self.monitor.definitions(),
+        );
         for why in self.serving.change(parts.serve) {
             let text = format!("{why}; what was served before goes on");
             self.executor.logger.trouble(&text);
@@ -268,11 +297,7 @@ impl Watchdog {
         let supervisors = &mut parts.clients.supervisors;
         let forgot = supervisors.keep_equal(&self.executor.clients.supervisors);
         self.programs.register_with(supervisors);
-        let old = std::mem::replace(&mut self.executor.clients, Arc::new(parts.clients));
-        // to free thousands of probes takes longer than to take them; without a thread it is done here
-        let _ = thread::Builder::new()
-            .name("reload".to_owned())
-            .spawn(move || drop(old));
+        let clients = std::mem::replace(&mut self.executor.clients, Arc::new(parts.clients));
         let outbox = self.notification_queue.reconfigure(Delivery {
             format: parts.words,
             render_context: parts.render_context,
@@ -290,6 +315,10 @@ impl Watchdog {
         self.set_maintenance(parts.maintenance);
         self.pings.change(parts.ping);
         self.notification_queue.report_unclaimed();
+        // to free thousands of probes takes longer than to take them; without a thread it is done here
+        let _ = thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || drop((old, clients)));
         Ok(())
     }
 }

@@ -90,7 +90,7 @@ impl Watchdog {
             tokio::select! {
                 biased;
                 () = signals.stop() => return false,
-                () = self.sd_notify.run() => {}
+                () = self.sd_notify.run() => self.update_sd_notify(),
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),
                 () = &mut ended => return true,

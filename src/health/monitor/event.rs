@@ -1,6 +1,7 @@
 //! What goes into the decision core and what comes out: events and effects. Data only; what they mean is decided
 //! in the other files.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,29 @@ use super::super::step::Outcome;
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Ticket(pub u64);
+
+/// Definitions in JSON: they are shared in memory only.
+mod definitions {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Check;
+
+    pub fn serialize<S: Serializer>(
+        checks: &[Arc<Check>],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(checks.iter().map(Arc::as_ref))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Arc<Check>>, D::Error> {
+        let checks = Vec::<Check>::deserialize(deserializer)?;
+        Ok(checks.into_iter().map(Arc::new).collect())
+    }
+}
 
 /// What has happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,7 +162,9 @@ pub enum Event {
     Restart { check: String },
     /// There are new definitions.
     Reload {
-        checks: Vec<Check>,
+        /// Shared with those before as far as they are equal, which makes them cheap to compare.
+        #[serde(with = "definitions")]
+        checks: Vec<Arc<Check>>,
         limits: Limits,
         /// The supervisors whose clients are new ones, and do not remember a start that failed: a process that we
         /// could not start looks as if an operator had stopped it.

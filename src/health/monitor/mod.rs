@@ -25,6 +25,7 @@ mod view;
 mod warmup;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::check::{Activity, Check, CheckState};
 use super::gate::Gate;
@@ -40,13 +41,15 @@ use removed::Removed;
 use shared::{Context, Shared};
 
 pub use event::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Ticket};
+pub use reload::share_equal;
 
 /// All checks and what they share.
 #[derive(Clone, Debug)]
 pub struct Monitor {
     /// On the heap: the nodes of a map are half empty.
     checks: BTreeMap<String, Box<CheckState>>,
-    order: Vec<String>,
+    /// The definitions, in the order given: the same ones that the states have.
+    order: Arc<[Arc<Check>]>,
     shared: Shared,
     /// Those that are not defined any more.
     removed: Removed,
@@ -57,14 +60,19 @@ impl Monitor {
     /// A monitor of `checks`. `seed` makes jitter and incident ids; the same seed and the same events give
     /// the same effects.
     pub fn new(limits: Limits, seed: u64, checks: Vec<Check>) -> Self {
+        Self::of_shared(limits, seed, checks.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same of definitions that are kept elsewhere, too.
+    pub fn of_shared(limits: Limits, seed: u64, checks: Vec<Arc<Check>>) -> Self {
         let mut monitor = Self {
             checks: BTreeMap::new(),
-            order: Vec::new(),
+            order: Arc::default(),
             shared: Shared::new(limits, seed),
             removed: Removed::new(),
             noted_after_end: Vec::new(),
         };
-        monitor.define(checks);
+        monitor.define_first(checks);
         monitor
     }
 
@@ -117,10 +125,12 @@ impl Monitor {
 
     /// The definitions, in the order given.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
-        self.order
-            .iter()
-            .filter_map(|name| self.checks.get(name))
-            .map(|state| &state.check)
+        self.order.iter().map(Arc::as_ref)
+    }
+
+    /// The same, to be kept beside the monitor.
+    pub fn definitions(&self) -> Arc<[Arc<Check>]> {
+        Arc::clone(&self.order)
     }
 
     /// Whether no probe and no action is under way, and no process that we stopped waits for its first start.
@@ -373,11 +383,11 @@ impl Monitor {
         end: &str,
         effects: &mut Vec<Effect>,
     ) {
-        let restarted_by = |name: &&String| {
-            let remedy = self.checks.get(*name).map(|state| &state.check.remedy);
-            remedy.is_some_and(|remedy| remedy.selection.matches(process, remedy.default))
-        };
-        let mut names: Vec<_> = self.order.iter().filter(restarted_by).cloned().collect();
+        let mut names: Vec<_> = self
+            .checks()
+            .filter(|check| check.remedy.matches(process))
+            .map(|check| check.name.clone())
+            .collect();
         names.push(format!("{}{process}", ProcessName::PROGRAM));
         let mut cx = Context {
             now,

@@ -2,6 +2,7 @@
 //! them is kept by name for a while: a check that a reload takes away by mistake comes back with its pause and budget.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::check::{Activity, Check, CheckState};
@@ -35,7 +36,7 @@ impl Monitor {
 
     /// Keeps what an earlier run remembered of a check that is not defined any more.
     pub(super) fn restore_removed(&mut self, check: &str, memory: Memory) {
-        let defined = Check {
+        let defined = Arc::new(Check {
             name: check.to_owned(),
             url: String::new(),
             probe: String::new(),
@@ -49,7 +50,7 @@ impl Monitor {
             warmup: None,
             heartbeat: None,
             fleet: None,
-        };
+        });
         let at = memory.status_since.unwrap_or_default();
         let state = CheckState::new(defined, memory);
         self.removed.insert(check.to_owned(), (at, Box::new(state)));
@@ -64,7 +65,8 @@ impl Monitor {
                 let Some(state) = self.checks.remove(check) else {
                     return;
                 };
-                self.shared.define_targets(check, None);
+                let before = Some(&state.check.remedy.selection);
+                self.shared.define_targets(check, before, None);
                 self.removed.insert(check.to_owned(), (now, state));
                 self.close_removed(now, check, effects);
             }
@@ -99,7 +101,7 @@ impl Monitor {
 
 impl CheckState {
     /// The state of `check`, whose name an earlier check had.
-    pub(super) fn again(self, check: Check) -> Self {
+    pub(super) fn again(self, check: Arc<Check>) -> Self {
         let Memory {
             pause,
             silence,

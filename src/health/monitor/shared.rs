@@ -46,8 +46,10 @@ pub(in crate::health) struct Shared {
     acted: Option<Moment>,
     /// The checks that fail.
     failing: BTreeMap<String, Failing>,
-    /// What each check restarts. One that restarts nothing stands for a service of its own.
+    /// What each check restarts that restarts anything.
     targets: BTreeMap<String, Vec<String>>,
+    /// How many restart nothing: each stands for a service of its own.
+    without_targets: usize,
     /// Checks that are probed again when an attempt under way has ended.
     pub waiting: BTreeSet<String>,
     /// An attempt, or a try to finish one, has ended: the checks that wait for it go on.
@@ -98,6 +100,7 @@ impl Moments for Shared {
             acted,
             failing,
             targets: _,
+            without_targets: _,
             waiting: _,
             released: _,
             tickets: _,
@@ -136,6 +139,7 @@ impl Shared {
             acted: None,
             failing: BTreeMap::new(),
             targets: BTreeMap::new(),
+            without_targets: 0,
             waiting: BTreeSet::new(),
             released: false,
             tickets: 0,
@@ -257,15 +261,32 @@ impl Shared {
         (running >= self.limits.max_concurrent_restarts).then_some(Gate::Concurrency { running })
     }
 
-    /// Takes note of what a check restarts; of a removed one with `None`.
-    pub fn define_targets(&mut self, check: &str, selection: Option<&Selection>) {
-        let Some(selection) = selection else {
-            self.targets.remove(check);
+    /// Takes note of what a check restarts, and restarted `before`; `None` when it is not defined.
+    pub fn define_targets(
+        &mut self,
+        check: &str,
+        before: Option<&Selection>,
+        now: Option<&Selection>,
+    ) {
+        if before == now {
+            return;
+        }
+        let restarts_nothing =
+            |selection: Option<&Selection>| usize::from(selection.is_some_and(Selection::is_empty));
+        self.without_targets += restarts_nothing(now);
+        self.without_targets -= restarts_nothing(before);
+        match now.filter(|selection| !selection.is_empty()) {
+            Some(selection) => {
+                self.targets.insert(check.to_owned(), selection.words());
+            }
+            None => {
+                self.targets.remove(check);
+            }
+        }
+        if now.is_none() {
             self.failing.remove(check);
             self.waiting.remove(check);
-            return;
-        };
-        self.targets.insert(check.to_owned(), selection.words());
+        }
     }
 
     /// Takes note of whether a check fails.
@@ -308,14 +329,15 @@ impl Shared {
             let apart = other.since.since(since).max(since.since(other.since));
             name == check || !paused && !other.gave_up && apart <= window
         };
-        let failing: BTreeSet<usize> = self
-            .failing
-            .iter()
-            .filter(|(name, other)| counts(name, other))
-            .filter_map(|(name, _)| services.get(name).copied())
-            .collect();
+        let failing = self.failing.iter();
+        let failing = failing.filter(|(name, other)| counts(name, other));
+        let (restarting, others): (Vec<_>, Vec<_>) = failing
+            .map(|(name, _)| services.get(name))
+            .partition(Option::is_some);
+        let restarting: BTreeSet<_> = restarting.into_iter().flatten().collect();
         let all: BTreeSet<usize> = services.values().copied().collect();
-        let (failing, of) = (failing.len(), all.len());
+        let failing = restarting.len() + others.len();
+        let of = all.len() + self.without_targets;
         #[expect(clippy::cast_precision_loss, reason = "a number of services")]
         let share = |count: usize| count as f64 / of as f64;
         if of < PANIC_AT_LEAST || failing < 2 || share(failing) < threshold {
@@ -330,7 +352,7 @@ impl Shared {
         })
     }
 
-    /// The service of each check, as a number.
+    /// The service of each check that restarts anything, as a number.
     fn services(&self) -> BTreeMap<&String, usize> {
         let mut merged: Vec<usize> = Vec::new();
         let root = |merged: &[usize], mut service: usize| {

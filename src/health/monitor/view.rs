@@ -40,7 +40,8 @@ impl Monitor {
 
     fn shown(&self, now: Moment, with_samples: bool) -> Snapshot {
         // looked up once: with thousands of checks the searches cost more than the rest
-        let states = self.order.iter().filter_map(|name| self.checks.get(name));
+        let states = self.checks().map(|check| self.checks.get(&check.name));
+        let states = states.flatten();
         let states: Vec<_> = states.collect();
         let count = |fits: &dyn Fn(&CheckState) -> bool| states.iter().filter(|s| fits(s)).count();
         let stands = |status| count(&|state| state.memory.status == status);

@@ -1,6 +1,6 @@
 //! What an event changes in the books.
 
-use httpok::health::{Event, Moment, Outcome};
+use httpok::health::{Check, Event, Moment, Outcome};
 
 use super::{Auditor, Books};
 
@@ -134,10 +134,10 @@ impl Auditor {
                 }
                 for check in checks {
                     let books = self.checks.get_mut(&check.name).expect("it is known");
-                    if books.check != *check {
+                    if books.check != **check {
                         // it counts anew, the look under way is abandoned, and so is the rest of an attempt
                         books.rest.clear();
-                        books.check = check.clone();
+                        books.check = Check::clone(check);
                         books.counted.clear();
                         books.probing = None;
                     }

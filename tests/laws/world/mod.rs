@@ -5,6 +5,7 @@ mod ops;
 mod shapes;
 mod supervisors;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::auditor::Auditor;
@@ -12,7 +13,7 @@ use super::fleet::{FleetAuditor, slot_answer};
 use httpok::health::{
     Backend, CallError, Check, CheckTick, Counted, Decision, Effect, Event, FleetPolicy, Limits,
     MaintenanceWindow, Moment, Monitor, Observation, Pause, PendingRestart, Phase, Policy,
-    ProcessName, ProcessState, Reason, StatusLine, Trouble, Unreachable, Verdict,
+    ProcessName, ProcessState, Reason, StatusLine, Trouble, Unreachable, Verdict, share_equal,
 };
 pub use ops::{Op, op};
 pub use shapes::{check, worlds};
@@ -145,8 +146,11 @@ impl World {
                 } else if let Some(check) = self.initial.get(*check) {
                     self.checks.push(check.clone());
                 }
+                // the daemon shares what is equal, and a replayed run does not
+                let mut checks = definitions(&self.checks);
+                share_equal(&self.monitor.definitions(), &mut checks);
                 self.feed(Event::Reload {
-                    checks: self.checks.clone(),
+                    checks,
                     limits: self.limits.clone(),
                     forgot: Vec::new(),
                 });
@@ -196,7 +200,7 @@ impl World {
                 if let Some(check) = self.checks.get_mut(*check) {
                     check.policy.grace += Duration::from_secs(1);
                     self.feed(Event::Reload {
-                        checks: self.checks.clone(),
+                        checks: definitions(&self.checks),
                         limits: self.limits.clone(),
                         forgot: Vec::new(),
                     });
@@ -212,7 +216,7 @@ impl World {
                             [usize::from(how / 16 % 2)],
                     });
                     self.feed(Event::Reload {
-                        checks: self.checks.clone(),
+                        checks: definitions(&self.checks),
                         limits: self.limits.clone(),
                         forgot: Vec::new(),
                     });
@@ -383,6 +387,11 @@ fn refused() -> CallError {
     CallError::Unreachable {
         detail: "connection refused".into(),
     }
+}
+
+/// The definitions of a reload.
+pub fn definitions(checks: &[Check]) -> Vec<Arc<Check>> {
+    checks.iter().cloned().map(Arc::new).collect()
 }
 
 pub fn process(index: usize) -> ProcessName {

@@ -48,11 +48,9 @@ impl Monitor {
         if self.checks.contains_key(&restart.check) {
             return None;
         }
-        let restarts = |name: &&String| {
-            let remedy = self.checks.get(*name).map(|state| &state.check.remedy);
-            remedy.is_some_and(|remedy| remedy.selection.matches(&restart.process, remedy.default))
-        };
-        self.order.iter().find(restarts).cloned()
+        let mut checks = self.checks();
+        let heir = checks.find(|check| check.remedy.matches(&restart.process));
+        heir.map(|check| check.name.clone())
     }
 
     /// The time is over for which a pending restart waited.

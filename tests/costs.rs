@@ -1,0 +1,188 @@
+//! What checks cost, counted and not timed: allocations while the loop is held by a reload or a probe, and bytes that a
+//! check keeps. No machine is too slow for these.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use httpok::health::{
+    Body, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor, Observation,
+    Policy, Remedy, StatusLine, share_equal,
+};
+
+/// Counts what the thread of a test allocates and frees.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
+}
+
+fn count(bytes: i64) {
+    // a thread that ends allocates no more that matters
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+    let _ = BYTES.try_with(|known| known.set(known.get() + bytes));
+}
+
+// SAFETY: all of it is the system's allocator, which is only counted
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as i64);
+        // SAFETY: the caller's promise
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(-(layout.size() as i64));
+        // SAFETY: the caller's promise
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+/// What `work` returns, how often it allocated or freed, and how many bytes it kept.
+fn counted<T>(work: impl FnOnce() -> T) -> (T, u64, i64) {
+    let (calls, bytes) = (CALLS.get(), BYTES.get());
+    let done = work();
+    (done, CALLS.get() - calls, BYTES.get() - bytes)
+}
+
+const MANY: usize = 10_000;
+const FEW: usize = 500;
+
+fn check(number: usize) -> Check {
+    let name = format!("shop-{number}");
+    Check {
+        url: format!("http://127.0.0.1:8080/{name}"),
+        name,
+        expectation: Expectation::default(),
+        policy: Policy::default(),
+        remedy: Remedy::NONE,
+        requires: Vec::new(),
+        dry_run: false,
+        capture: false,
+        probe: "0123456789abcdef0123456789abcdef".to_owned(),
+        warmup: None,
+        ladder: Vec::new(),
+        heartbeat: None,
+        fleet: None,
+    }
+}
+
+fn checks(count: usize) -> Vec<Arc<Check>> {
+    (0..count).map(check).map(Arc::new).collect()
+}
+
+fn reload(checks: Vec<Arc<Check>>) -> Event {
+    Event::Reload {
+        checks,
+        limits: Limits::default(),
+        forgot: Vec::new(),
+    }
+}
+
+/// One probe of `check` that passes, or fails.
+fn probe(monitor: &mut Monitor, now: Moment, check: &str, passes: bool) -> usize {
+    let tick = Event::Tick(CheckTick {
+        check: check.to_owned(),
+        age: None,
+        period: Some(Duration::from_secs(10)),
+    });
+    let mut probes = 0;
+    for effect in monitor.handle(now, tick) {
+        let Effect::Probe { check, ticket, .. } = effect else {
+            continue;
+        };
+        let seen = Box::new(Observation {
+            duration: Duration::from_millis(3),
+            status: Some(StatusLine {
+                version: "HTTP/1.1".to_owned(),
+                code: if passes { 200 } else { 500 },
+                reason: "OK".to_owned(),
+            }),
+            headers: vec![("Content-Length".to_owned(), "2".to_owned())],
+            body: Some(Body {
+                size: 2,
+                ..Body::default()
+            }),
+            ..Observation::default()
+        });
+        let observed = Event::Observed {
+            check,
+            ticket,
+            seen,
+        };
+        let _ = monitor.handle(now, observed);
+        probes += 1;
+    }
+    probes
+}
+
+/// A reload holds the loop, so that nothing in it may be done for each check but what is said here; what could be done
+/// elsewhere, such as to compare and to free, allocates and frees.
+#[test]
+fn reload_neither_compares_nor_frees_what_is_shared() {
+    let at = Moment::from_secs(1_795_000_000);
+    let mut monitor = Monitor::of_shared(Limits::default(), 1, checks(MANY));
+    let before = monitor.definitions();
+    let mut same = checks(MANY);
+    share_equal(&before, &mut same);
+    let event = reload(same);
+    let (effects, calls, _) = counted(|| monitor.handle(at, event));
+    assert_eq!(effects, []);
+    assert!(calls < 100, "{calls} allocations for {MANY} equal checks");
+
+    let mut changed = checks(MANY);
+    for check in &mut changed {
+        Arc::make_mut(check).policy.grace += Duration::from_secs(1);
+    }
+    share_equal(&before, &mut changed);
+    let event = reload(changed);
+    let (effects, calls, _) = counted(|| monitor.handle(at, event));
+    assert_eq!(effects, []);
+    assert!(calls < 200, "{calls} allocations for {MANY} changed checks");
+    let graces = monitor.checks().map(|check| check.policy.grace);
+    assert_eq!(graces.min(), Some(Duration::from_secs(31)));
+    drop(before);
+}
+
+/// What the decision core keeps of a check that passes, with all the results that it keeps.
+#[test]
+fn check_that_passes_keeps_little() {
+    let mut monitor = Monitor::new(Limits::default(), 1, Vec::new());
+    let checks = checks(FEW);
+    let event = reload(checks);
+    let at = |second: usize| Moment::from_secs(1_795_000_000 + second as u64);
+    let (_, _, defined) = counted(|| drop(monitor.handle(at(0), event)));
+    let (probes, _, kept) = counted(|| {
+        let probes = (0..70).flat_map(|round| (0..FEW).map(move |number| (round, number)));
+        probes
+            .map(|(round, number)| probe(&mut monitor, at(round), &format!("shop-{number}"), true))
+            .sum::<usize>()
+    });
+    assert_eq!(probes, 70 * FEW);
+    let each = |bytes: i64| bytes / FEW as i64;
+    println!("state {}, results {}", each(defined), each(kept));
+    assert!(each(defined) < 2000, "{} bytes", each(defined));
+    assert!(each(kept) < 1200, "{} bytes", each(kept));
+}
+
+/// The share of the decision core in a probe.
+#[test]
+fn probe_allocates_little_in_the_core() {
+    let mut monitor = Monitor::new(Limits::default(), 1, vec![check(0)]);
+    let at = |second: u64| Moment::from_secs(1_795_000_000 + second);
+    for passes in [true, false] {
+        // a fail opens an incident, which grows until it holds as much as it may
+        for second in 0..200 {
+            probe(&mut monitor, at(second), "shop-0", passes);
+        }
+        let (probes, calls, _) = counted(|| probe(&mut monitor, at(200), "shop-0", passes));
+        assert_eq!(probes, 1);
+        println!("{calls} allocations and frees of a probe that passes: {passes}");
+        assert!(calls < 100, "{calls} for {passes}");
+    }
+}
