@@ -295,7 +295,12 @@ impl SlotEngine for Etcd {
         Ok(Some(found.status()))
     }
 
-    async fn evict(&self, group: &str, host: &str, _checks: &[String]) -> Result<usize, String> {
+    async fn evict(
+        &self,
+        group: &str,
+        host: &str,
+        _checks: &[String],
+    ) -> Result<Option<usize>, String> {
         let found = self.group(&Keys::of(group)).await?;
         let is_of_host = |entry: &&Entry| entry.holder().is_some_and(|holder| holder.host == host);
         let mut freed = 0;
@@ -308,7 +313,7 @@ impl SlotEngine for Etcd {
                 json!({"compare": [is_unchanged(waiting)], "success": [deleted(&waiting.key)]});
             self.call("kv/txn", &txn).await?;
         }
-        Ok(freed)
+        Ok(Some(freed))
     }
 
     async fn announce(&self, group: &str, host: &str) -> Result<(), String> {

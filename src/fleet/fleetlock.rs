@@ -91,14 +91,19 @@ impl SlotEngine for FleetLock {
         Ok(None)
     }
 
-    async fn evict(&self, group: &str, host: &str, checks: &[String]) -> Result<usize, String> {
+    async fn evict(
+        &self,
+        group: &str,
+        host: &str,
+        checks: &[String],
+    ) -> Result<Option<usize>, String> {
         for check in checks {
             let id = id(host, check);
             if let Some(why) = self.ask("v1/steady-state", group, &id).await? {
                 return Err(why.to_string());
             }
         }
-        Ok(checks.len())
+        Ok(None)
     }
 
     async fn announce(&self, _group: &str, _host: &str) -> Result<(), String> {

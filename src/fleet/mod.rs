@@ -38,8 +38,13 @@ pub trait SlotEngine: Debug + Send + Sync {
     async fn status(&self, group: &str) -> Result<Option<GroupStatus>, String>;
 
     /// Frees the slots that `host` holds in `group`, of `checks` where the engine does not say of which. How many
-    /// they were, as far as that is known.
-    async fn evict(&self, group: &str, host: &str, checks: &[String]) -> Result<usize, String>;
+    /// they were; `None` where the engine does not say it.
+    async fn evict(
+        &self,
+        group: &str,
+        host: &str,
+        checks: &[String],
+    ) -> Result<Option<usize>, String>;
 
     /// Says that this host watches a check of the group.
     async fn announce(&self, group: &str, host: &str) -> Result<(), String>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use httpok::fleet::spec::{Claim, EtcdSpec, FleetTlsSpec};
 use httpok::fleet::{Etcd, SlotEngine};
 use httpok::health::{Budget, SlotHolder, SlotRefusal};
@@ -53,6 +54,10 @@ fn claim(host: &str, reservation: &str, slots: u32, budget: Option<u32>) -> Clai
         },
         waiting_since: 1,
     }
+}
+
+fn base64(text: &str) -> String {
+    base64::prelude::BASE64_STANDARD.encode(text)
 }
 
 async fn granted(etcd: &Etcd, claim: &Claim) {
@@ -151,9 +156,9 @@ async fn reservation_that_asks_twice_pays_once_and_an_unused_one_gets_its_restar
         matches!(none_left, Ok(Some(SlotRefusal::BudgetUsedUp { .. }))),
         "{none_left:?}"
     );
-    assert_eq!(etcd.evict("shop/1", "a", &[]).await, Ok(0));
+    assert_eq!(etcd.evict("shop/1", "a", &[]).await, Ok(Some(0)));
     granted(&etcd, &claim("a", "4", 1, None)).await;
-    assert_eq!(etcd.evict("shop/1", "a", &[]).await, Ok(1));
+    assert_eq!(etcd.evict("shop/1", "a", &[]).await, Ok(Some(1)));
 }
 
 /// The first two of three hosts that fail at once are a share of 2/3.
@@ -204,6 +209,22 @@ async fn user_and_password_let_in_and_are_never_shown() {
         ),
         ("auth/role/add", json!({"name": "root"})),
         ("auth/user/grant", json!({"user": "root", "role": "root"})),
+        // as docs/fleet.md has it: a user that reads and writes below httpok/ and nothing else
+        (
+            "auth/user/add",
+            json!({"name": "httpok", "password": "sesame-9"}),
+        ),
+        ("auth/role/add", json!({"name": "httpok"})),
+        (
+            "auth/role/grant",
+            json!({"name": "httpok", "perm": {
+                "permType": "READWRITE", "key": base64("httpok/"), "range_end": base64("httpok0"),
+            }}),
+        ),
+        (
+            "auth/user/grant",
+            json!({"user": "httpok", "role": "httpok"}),
+        ),
         ("auth/enable", json!({})),
     ] {
         let answer = cluster.ask(0, path, &ask);
@@ -213,6 +234,27 @@ async fn user_and_password_let_in_and_are_never_shown() {
     let tls = FleetTlsSpec::default;
     let etcd = with(&cluster, 30, login("sesame-7"), tls());
     granted(&etcd, &claim("a", "1", 1, None)).await;
+    // with a budget that is used up, a wait, a renewal and the end of it
+    let user = Some(("httpok".to_owned(), Secret::new("sesame-9")));
+    let own = with(&cluster, 30, user, tls());
+    let paid = claim("b", "1", 2, Some(1));
+    granted(&own, &paid).await;
+    assert_eq!(own.renew(&paid).await, Ok(true));
+    let taken = own.reserve(&claim("c", "1", 2, Some(1))).await;
+    assert!(
+        matches!(taken, Ok(Some(SlotRefusal::Taken { .. }))),
+        "{taken:?}"
+    );
+    assert_eq!(own.release(&paid, true).await, Ok(()));
+    let used_up = own.reserve(&claim("c", "1", 2, Some(1))).await;
+    match used_up {
+        Ok(Some(SlotRefusal::BudgetUsedUp { left })) => assert!(left > HOUR / 2, "{left:?}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(own.announce("shop/1", "b").await, Ok(()));
+    assert_eq!(own.evict("shop/1", "a", &[]).await, Ok(Some(1)));
+    let status = own.status("shop/1").await.expect("asked").expect("said");
+    assert_eq!((status.holders.len(), status.waiting.len()), (0, 1));
     let wrong = with(&cluster, 30, login("sesame-8"), tls());
     let why = wrong.status("shop/1").await.expect_err("not let in");
     assert!(why.contains("user \"root\" is not let in"), "{why}");

@@ -377,6 +377,11 @@ fn hosts_restart_one_after_the_other_and_give_back_what_a_dead_run_kept() {
     });
     let status = hosts.ask(1, &["fleet", "status"]);
     assert!(status.contains("does not say who holds slots"), "{status}");
+    // a slot that a host without a next run left
+    server.take("web", "h7:web");
+    let freed = hosts.ask(1, &["fleet", "release", "h7"]);
+    assert!(freed.contains("h7 has no slot any more"), "{freed}");
+    assert_eq!(server.held(), ["web other"]);
     assert_eq!(hosts.restarts(), 3);
     // an orderly end keeps nothing
     server.clear();

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -101,4 +102,32 @@ fn slot_of_a_dead_holder_is_freed_from_afar() {
         cluster.count("httpok/web/slot/") == 0
     });
     assert_eq!(cluster.count("httpok/web/budget/"), 2);
+}
+
+/// Hosts are distinguished by their names.
+#[test]
+fn host_that_is_called_like_many_others_is_warned_of() {
+    let hosts = Hosts::new(1, 500, "lock = \"etcd\"");
+    let text = fs::read_to_string(hosts.config(0)).unwrap();
+    for (keys, warned) in [("", true), ("host = \"web-1\"", false)] {
+        fs::write(hosts.config(0), text.replace("host = \"h0\"", keys)).unwrap();
+        let said = hosts.path().join("said");
+        let script = "echo localhost >/proc/sys/kernel/hostname; exec \"$0\" watch --config \"$1\"";
+        let mut watchdog = Command::new("unshare")
+            .args(["--uts", "sh", "-c", script, env!("CARGO_BIN_EXE_httpok")])
+            .arg(hosts.config(0))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&said).unwrap())
+            .spawn()
+            .unwrap();
+        wait_until("it watches", LIMIT, || {
+            hosts.ask(0, &["status"]).contains("up")
+        });
+        watchdog.kill().unwrap();
+        watchdog.wait().unwrap();
+        let said = fs::read_to_string(said).unwrap();
+        let warning = "this host is called \"localhost\" in its fleet";
+        assert_eq!(said.contains(warning), warned, "{keys}: {said}");
+    }
 }

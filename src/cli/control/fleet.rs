@@ -117,12 +117,15 @@ fn release(host: &str, place: &WatchdogArgs, env: Env<'_>) -> Result<String, Str
     let ask = ControlCommand::FleetRelease {
         host: host.to_owned(),
     };
-    let mut freed = 0;
+    let mut freed = Some(0);
     for (_, reply) in asked(place, &ask, env)? {
         if let ControlReply::Freed { slots } = reply {
-            freed += slots;
+            freed = freed.zip(slots).map(|(freed, slots)| freed + slots);
         }
     }
-    let slots = counted(freed, "slot", "slots");
-    Ok(format!("{slots} of {} freed", visible::line(host)))
+    let host = visible::line(host);
+    Ok(match freed {
+        Some(freed) => format!("{} of {host} freed", counted(freed, "slot", "slots")),
+        None => format!("{host} has no slot any more; the server does not say whether it had one"),
+    })
 }

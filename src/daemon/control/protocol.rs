@@ -211,7 +211,8 @@ pub enum ControlReply {
     },
     /// So many slots were freed.
     Freed {
-        slots: usize,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slots: Option<usize>,
     },
     /// So many notifications were sent on their way, or dropped.
     Moved {

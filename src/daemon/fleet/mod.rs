@@ -91,6 +91,13 @@ impl Fleet {
     fn set(&self, spec: Option<FleetSpec>) {
         let names = (self.watchdog.as_str(), self.host.as_str());
         let live = spec.map(|spec| Arc::new(LiveFleet::new(spec, names, self.seed)));
+        let host = live.as_ref().map(|live| live.claims.host());
+        if let Some(host) = host.filter(|host| is_shared_name(host)) {
+            self.logger.trouble(&format!(
+                "httpok: this host is called {host:?} in its fleet, as others may be, which would take each other's \
+                 slots: set host in [fleet]"
+            ));
+        }
         self.live.send_replace(live);
     }
 
@@ -252,12 +259,12 @@ impl Fleet {
         }
     }
 
-    /// Frees the slots that `host` holds in the groups of `checks`. How many they were.
+    /// Frees the slots that `host` holds in the groups of `checks`. How many they were, where the engine says it.
     pub fn evict(
         &self,
         host: String,
         checks: &[Arc<Check>],
-    ) -> impl Future<Output = Result<usize, String>> + use<> {
+    ) -> impl Future<Output = Result<Option<usize>, String>> + use<> {
         let engine = self.live().map(|live| Arc::clone(&live.engine));
         let mut by_group: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for check in checks {
@@ -269,11 +276,12 @@ impl Fleet {
         async move {
             let engine = engine.ok_or("there is no [fleet] in the configuration")?;
             let until = Instant::now() + ASKED_FOR;
-            let mut freed = 0;
+            let mut freed = Some(0);
             for (group, checks) in by_group {
                 let asked = timeout_at(until, engine.evict(&group, &host, &checks)).await;
-                freed +=
+                let slots =
                     asked.unwrap_or_else(|_| Err(format!("no answer within {ASKED_FOR:?}")))?;
+                freed = freed.zip(slots).map(|(freed, slots)| freed + slots);
             }
             Ok(freed)
         }
@@ -305,6 +313,11 @@ impl Fleet {
             self.tasks.abort_all();
         }
     }
+}
+
+/// Whether it is what hosts are called that nobody has named.
+fn is_shared_name(host: &str) -> bool {
+    host.is_empty() || host.split('.').next() == Some("localhost")
 }
 
 /// The groups of `checks`, with their slots.
