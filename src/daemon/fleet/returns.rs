@@ -72,10 +72,10 @@ impl SlotReturns {
         before > self.due.len()
     }
 
-    /// The slot was granted anew: what was to be given back of it went over to that. Returns the events of it, and
-    /// whether a question had no answer.
+    /// The slot was granted anew: what was to be given back of it went over to that, where a slot has no name of its own.
+    /// Returns the events of it, and whether a question had no answer.
     pub fn take_over(&mut self, asked: &AskedSlot) -> (Vec<Event>, bool) {
-        let is_over = |due: &mut SlotReturn| due.asked.is_same_slot(asked);
+        let is_over = |due: &mut SlotReturn| asked.has_no_lease() && due.asked.is_same_slot(asked);
         let over: Vec<_> = self.due.extract_if(.., is_over).collect();
         let is_unanswered = over.iter().any(|due| due.asked.is_unanswered);
         let events = over.into_iter().filter_map(|due| {

@@ -62,12 +62,12 @@ impl Monitor {
         let Some(held) = held.filter(|held| held.id == id) else {
             return;
         };
-        held.may_be_ours = false;
         let group = held.policy.group.clone();
         match held.stage {
             // it is asked for again when it is needed
             Stage::Free => drop(cx.shared.reservations.remove(check)),
-            Stage::Used { .. } => {}
+            Stage::Used { .. } => held.may_be_ours = false,
+            // a question whose answer is lost may have been carried out since
             Stage::Asking { .. } => return,
         }
         cx.note(check, Decision::SlotLost { group, why });
