@@ -28,6 +28,8 @@ mod logs;
 mod manual;
 #[path = "embedded/many_programs.rs"]
 mod many_programs;
+#[path = "embedded/own_checks.rs"]
+mod own_checks;
 #[path = "embedded/process.rs"]
 mod process;
 #[path = "support/program.rs"]
@@ -49,6 +51,9 @@ mod shutdown;
 #[path = "support/site.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod site;
+#[path = "support/smtp.rs"]
+#[allow(dead_code, reason = "only some of it is needed here")]
+mod smtp;
 #[path = "embedded/states.rs"]
 mod states;
 mod support;

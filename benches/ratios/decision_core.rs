@@ -28,6 +28,7 @@ fn check(number: usize) -> Check {
         warmup: None,
         ladder: Vec::new(),
         heartbeat: None,
+        program: None,
         fleet: None,
     }
 }

@@ -74,6 +74,26 @@ pub fn check_targets(
     }
 }
 
+/// Reports every check of `drafts` that has the name of the check that a program has of its own.
+pub fn check_names(drafts: &[CheckDraft<'_>], programs: &[Program]) {
+    let own = |program: &Program| program.full_name().as_program();
+    for draft in drafts {
+        let mut taken = programs
+            .iter()
+            .filter(|program| own(program) == draft.check.name);
+        if let (Some(program), Some(value)) = (taken.next(), &draft.name) {
+            let name = program.full_name().namespec();
+            value.reject(Diagnostic::new(
+                format!(
+                    "{:?} is the name of the check that program {name:?} has of its own",
+                    draft.check.name
+                ),
+                "give this check another name",
+            ));
+        }
+    }
+}
+
 /// `names` are the programs of our own supervisor, one of which may be meant.
 fn no_supervisord(target: &Target, names: &[ProcessName]) -> Diagnostic {
     let pattern = &target.pattern;

@@ -17,7 +17,7 @@ use super::serve::read_serve;
 use super::settings::{CheckSettings, Settings};
 use super::supervisor::read_supervisor;
 use super::table::TomlTable;
-use super::targets::check_targets;
+use super::targets::{check_names, check_targets};
 use super::value::TomlValue;
 use super::warnings::{warn_of_patterns, warn_of_tokens};
 
@@ -110,6 +110,7 @@ pub fn read_settings(table: &TomlTable<'_>) -> Settings {
     check_targets(&drafts, &read.programs, &read.supervisor);
     warn_of_patterns(table, &drafts, &read.programs);
     warn_of_tokens(&drafts, &read.serve);
+    check_names(&drafts, &read.programs);
     let has_fleet = table.own("fleet").is_some();
     for draft in &mut drafts {
         let name = draft.name.as_ref();

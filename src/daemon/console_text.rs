@@ -45,9 +45,11 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
             return None;
         }
         // the action says what it did
-        Decision::Acted { .. } | Decision::Passed { .. } | Decision::ProgramEnded { .. } => {
-            return None;
-        }
+        Decision::Acted { .. }
+        | Decision::Passed { .. }
+        // its supervisor has said it
+        | Decision::ProgramEnded { .. }
+        | Decision::ProgramChanged { .. } => return None,
         Decision::TickDropped(_) | Decision::Reporting { .. } => (NEWS, plain()),
         Decision::Judged {
             verdict,
@@ -89,6 +91,7 @@ pub(super) fn words(decision: &Decision, verbose: bool) -> Option<(Mark, String)
         | Decision::SlotNotReleased { .. }
         | Decision::Refused(_) => (ODD, plain()),
         Decision::Replaced { .. }
+        | Decision::ProgramStopped
         | Decision::Rearmed
         | Decision::WarmingUp
         | Decision::Paused { .. }

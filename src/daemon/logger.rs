@@ -222,6 +222,7 @@ fn log(note: &Note, is_news: bool) {
         | Decision::TickDropped(_)
         // its supervisor has said it
         | Decision::ProgramEnded { .. }
+        | Decision::ProgramChanged { .. }
         | Decision::Reporting { .. } => {
             tracing::debug!(check, "{text}");
         }
@@ -231,6 +232,7 @@ fn log(note: &Note, is_news: bool) {
         | Decision::Up
         | Decision::Recovered { .. }
         | Decision::CheckRemoved
+        | Decision::ProgramStopped
         | Decision::Rearmed
         | Decision::Acted { .. }
         | Decision::Rolling { .. }

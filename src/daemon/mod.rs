@@ -16,6 +16,7 @@ mod notification_queue;
 mod open_incidents;
 mod persist_queue;
 mod pings;
+mod program_updates;
 mod programs;
 mod result_runs;
 mod run_lock;

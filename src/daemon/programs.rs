@@ -16,7 +16,6 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::runtime::Handle;
-use tokio::sync::broadcast;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -24,10 +23,11 @@ use crate::blocking;
 use crate::health::{Backend, Process};
 use crate::supervisor::Supervisors;
 use crate::supervisor::embedded::{
-    Embedded, ProcessRecord, Program, ProgramEnd, become_subreaper, read_notes, reap_orphans,
+    Embedded, ProcessRecord, Program, ProgramUpdate, become_subreaper, read_notes, reap_orphans,
 };
 
 use super::logger::Logger;
+use super::program_updates::ProgramUpdates;
 use super::state_dir::short;
 
 /// How long the state directory may take to open the lock, and to read the notes.
@@ -52,7 +52,7 @@ pub struct Programs {
     notes: PathBuf,
     leave: bool,
     supervisor: Option<Embedded>,
-    ends: Option<broadcast::Receiver<ProgramEnd>>,
+    updates: Option<ProgramUpdates>,
     reaper: Option<AbortHandle>,
     /// The last change of definitions, until every program of it was begun.
     changing: Option<JoinHandle<()>>,
@@ -67,7 +67,7 @@ impl Programs {
             notes: dir.join(format!("programs-{}", short(key))),
             leave: false,
             supervisor: None,
-            ends: None,
+            updates: None,
             reaper: None,
             changing: None,
             lock: None,
@@ -106,7 +106,7 @@ impl Programs {
                 self.reap();
                 self.lock = taken_over.lock;
                 let supervisor = taken_over.supervisor.clone();
-                self.ends = Some(supervisor.ends());
+                self.updates = Some(ProgramUpdates::of(&supervisor));
                 self.supervisor = Some(taken_over.supervisor);
                 tokio::spawn(async move { supervisor.begin(taken_over.records).await })
             }
@@ -142,18 +142,11 @@ impl Programs {
         self.supervisor.as_ref()
     }
 
-    /// The next program that has ended by itself. Cancel-safe.
-    pub async fn next_end(&mut self) -> ProgramEnd {
-        let Some(ends) = &mut self.ends else {
-            return std::future::pending().await;
-        };
-        loop {
-            match ends.recv().await {
-                Ok(end) => return end,
-                // thousands ended at once; its supervisor has logged each
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
+    /// What is new of a program. Cancel-safe.
+    pub async fn next_update(&mut self) -> ProgramUpdate {
+        match &mut self.updates {
+            Some(updates) => updates.next().await,
+            None => std::future::pending().await,
         }
     }
 

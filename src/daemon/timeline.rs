@@ -201,9 +201,9 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         Decision::NotRunningYet { .. } | Decision::ResumeHeld { .. } => {
             Some(line(at, 7, LineKind::Held, said()))
         }
-        Decision::Replaced { .. } | Decision::ProgramEnded { .. } => {
-            Some(line(at, 1, LineKind::Decision, said()))
-        }
+        Decision::Replaced { .. }
+        | Decision::ProgramEnded { .. }
+        | Decision::ProgramChanged { .. } => Some(line(at, 1, LineKind::Decision, said())),
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
         | Decision::UnknownTargets { .. } => Some(line(at, 1, LineKind::ListFailed, said())),
@@ -227,6 +227,7 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         | Decision::Rearmed
         | Decision::Recovered { .. }
         | Decision::CheckRemoved
+        | Decision::ProgramStopped
         | Decision::ManualRestart { .. } => None,
     }
 }
@@ -273,6 +274,18 @@ fn of_entry(
                 LineKind::Person,
                 "the check was taken out of the configuration",
             ));
+        }
+        IncidentEvent::ProgramStopped => {
+            lines.push(line(
+                at,
+                7,
+                LineKind::Person,
+                "the program was stopped by request",
+            ));
+        }
+        IncidentEvent::ProgramFailed { process, how } => {
+            let text = format!("program {} is {how}", visible(&process.namespec()));
+            lines.push(line(at, 4, LineKind::Decision, text));
         }
         IncidentEvent::Rearmed => {
             lines.push(line(

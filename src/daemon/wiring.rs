@@ -1,13 +1,15 @@
 //! The one place where settings become live parts: definitions for the decision core, probes, supervisors,
 //! notifiers. Only here do `config` and the adapters meet.
 
+mod programs;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::{CaptureSpec, RungCommand};
 use crate::clock::WallClock;
-use crate::config::settings::{CheckSettings, OnExit, RungSpec, Settings};
+use crate::config::settings::{CheckSettings, RungSpec, Settings};
 use crate::exec::template;
 use crate::fleet::spec::FleetSpec;
 use crate::health::{self, Backend, Limits, ProcessName, Remedy, Rung, Selection, Target, WarmUp};
@@ -23,8 +25,7 @@ use crate::probe::{Probe, ProbeSpec};
 use crate::safe_path;
 use crate::serve;
 use crate::serve::spec::ServeSpec;
-use crate::supervisor::embedded::{Program, ProgramOutput};
-use crate::supervisor::{OutputStream, Supervisors, command, docker, supervisord, systemd};
+use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
 use crate::tick::maintenance::MaintenanceSpec;
 
 use super::due::CheckPeriod;
@@ -125,6 +126,15 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
         probes.insert(check.name.clone(), Arc::new(probe));
         captures.add(check);
     }
+    let mut due: Vec<CheckPeriod> = settings
+        .checks
+        .iter()
+        .map(|check| (check.name.as_str().into(), check.every))
+        .collect();
+    for check in programs::checks(settings, run_options, &checks) {
+        due.push((check.name.as_str().into(), programs::every(run_options)));
+        checks.push(Arc::new(check));
+    }
     let state_dir = state_dir(settings, &|name| std::env::var(name).ok());
     let evidence = state_dir.join("evidence");
     let render_context = RenderContext {
@@ -156,15 +166,11 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             evidence,
             supervisors: supervisors(settings),
         },
-        programs: programs(settings, run_options),
+        programs: programs::definitions(settings, run_options),
         notifiers: notifiers(settings, run_options, &render_context.host)?,
         words: run_options.words.clone(),
         render_context,
-        due: settings
-            .checks
-            .iter()
-            .map(|check| (check.name.as_str().into(), check.every))
-            .collect(),
+        due,
         maintenance: settings.maintenance.clone(),
         ping: settings.notify.ping.clone(),
         fleet: settings.fleet.clone(),
@@ -253,6 +259,7 @@ fn define(
         capture: check.capture.is_some(),
         warmup: None,
         heartbeat: None,
+        program: None,
         fleet: check.fleet.clone(),
     }
 }
@@ -280,27 +287,6 @@ fn fingerprint(probe: &ProbeSpec) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// The programs of our own supervisor, as this run of the watchdog has them.
-fn programs(settings: &Settings, run_options: &RunOptions) -> Definitions {
-    let mut programs = settings.programs.clone();
-    // supervisord would take what a program prints for an answer of ours
-    if run_options.stdout_is_protocol {
-        programs.iter_mut().for_each(keep_off_stdout);
-    }
-    Definitions {
-        programs,
-        leave: settings.on_exit == OnExit::Leave,
-    }
-}
-
-fn keep_off_stdout(program: &mut Program) {
-    for output in [&mut program.stdout, &mut program.stderr] {
-        if *output == ProgramOutput::Inherit(OutputStream::Stdout) {
-            *output = ProgramOutput::Inherit(OutputStream::Stderr);
-        }
-    }
 }
 
 fn supervisors(settings: &Settings) -> Supervisors {

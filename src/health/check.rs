@@ -20,9 +20,10 @@ use super::memory::{Memory, ResultSample, Verifying};
 use super::moment::Moment;
 use super::monitor::{MaintenanceWindow, Ticket};
 use super::observation::Observation;
-use super::plan::{Remedy, UnknownTarget};
+use super::plan::{Remedy, Selection, UnknownTarget};
 use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
+use super::program::ProgramCheck;
 use super::snapshot::ProbeFacts;
 use super::threshold::Status;
 use super::verdict::Verdict;
@@ -64,6 +65,9 @@ pub struct Check {
     /// It is not probed, but sends a heartbeat at least so often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Duration>,
+    /// It is not probed, but is about a program of ours that no other check names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramCheck>,
     /// Its restarts are agreed on with other hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<FleetPolicy>,
@@ -79,6 +83,27 @@ impl Check {
             }
         }
         reach
+    }
+
+    /// What it restarts, as the service that it is among others; `None`: the check of a program is none, and says nothing
+    /// about the others.
+    pub(super) fn service(&self) -> Option<&Selection> {
+        self.program.is_none().then_some(&self.remedy.selection)
+    }
+
+    /// Whether anything is asked: otherwise what is said is judged.
+    pub const fn is_probed(&self) -> bool {
+        self.heartbeat.is_none() && self.program.is_none()
+    }
+
+    /// Whether it is about `process`: restarts it at some attempt, or watches it alone.
+    pub fn concerns(&self, process: &ProcessName) -> bool {
+        let restarts = |remedy: &Remedy| remedy.selection.matches(process, remedy.default);
+        let by_rung = |rung: &Rung| matches!(rung, Rung::Restart(wider) if restarts(wider));
+        let program = self.program.as_ref();
+        restarts(&self.remedy)
+            || self.ladder.iter().any(by_rung)
+            || program.is_some_and(|program| program.process == *process)
     }
 
     /// Whether an attempt does nothing at all: people are only notified.
@@ -307,8 +332,8 @@ impl CheckState {
             .probes
             .entry(result.judgement.verdict)
             .or_default() += 1;
-        // a heartbeat takes no time
-        if self.check.heartbeat.is_none() {
+        // what is not asked takes no time
+        if self.check.is_probed() {
             self.counts.durations.add(result.seen.duration);
         }
         self.seen = Some(ProbeFacts::from(&result.seen));

@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::gate::Gate;
 use super::moment::Moment;
 use super::observation::Observation;
+use super::process::ProcessName;
 use super::step::{ActionStep, FailedStart, Outcome};
 use super::verdict::{Judgement, Verdict};
 
@@ -169,6 +170,22 @@ impl Incident {
         ends.any(|entry| matches!(entry.event, IncidentEvent::CheckRemoved))
     }
 
+    /// Whether it ended because its program was stopped by request.
+    pub fn is_of_stopped(&self) -> bool {
+        let mut ends = self.entries.iter().rev();
+        ends.any(|entry| matches!(entry.event, IncidentEvent::ProgramStopped))
+    }
+
+    /// The programs that were given up by their supervisor, and how.
+    pub fn failed_programs(&self) -> impl Iterator<Item = (Moment, &ProcessName, &str)> {
+        self.entries.iter().filter_map(|entry| match &entry.event {
+            IncidentEvent::ProgramFailed { process, how } => {
+                Some((entry.at, process, how.as_str()))
+            }
+            _ => None,
+        })
+    }
+
     /// How many of its reports were handed over to anybody, or given up.
     pub fn delivered(&self) -> u64 {
         let reports = self.entries.iter().filter_map(|entry| match &entry.event {
@@ -235,6 +252,10 @@ pub enum IncidentEvent {
     Recovered,
     /// A reload has taken the check out of the configuration.
     CheckRemoved,
+    /// A program that the check restarts was given up by its supervisor.
+    ProgramFailed { process: ProcessName, how: String },
+    /// The program that the check is about was stopped by request.
+    ProgramStopped,
     /// Where a report goes, when that is not simply everywhere and at once.
     Routed {
         report: u64,

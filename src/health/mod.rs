@@ -34,6 +34,7 @@ mod pending;
 mod plan;
 mod policy;
 mod process;
+mod program;
 mod reason;
 mod samples;
 mod snapshot;
@@ -76,10 +77,12 @@ pub use pending::{IntentId, PendingRestart, ResumeResult};
 pub use plan::{Plan, PlanAction, Remedy, Scope, Selection, UnknownTarget};
 pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
+pub use program::{ProgramChange, ProgramCheck, ProgramEnd};
 pub use reason::{Phase, Reason};
 pub use snapshot::{
     ActivityView, CheckResultView, CheckView, FleetView, HeartbeatView, IncidentView, PauseView,
-    PendingView, ProbeFacts, RollingView, SlotState, Snapshot, Spending, StreakView, Totals,
+    PendingView, ProbeFacts, ProgramView, RollingView, SlotState, Snapshot, Spending, StreakView,
+    Totals,
 };
 pub use step::{ActionStep, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;

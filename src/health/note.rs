@@ -88,8 +88,18 @@ pub enum Decision {
     WarmedUp { took: Duration, code: u16 },
     /// It was not, or not well: the check counts as usual.
     NotWarmedUp { took: Duration, detail: String },
-    /// A program that was up has ended by itself, and how.
+    /// A program of ours, or a start of it, has ended by itself, and how.
     ProgramEnded { process: ProcessName, end: String },
+    /// It is up, stopped, or not started again.
+    ProgramChanged {
+        process: ProcessName,
+        state: ProcessState,
+        detail: String,
+        /// It is tried again to start it, though it is FATAL.
+        again: bool,
+    },
+    /// It was stopped by request, and so the incident of its check is over.
+    ProgramStopped,
     /// The attempt goes on with this process.
     Rolling { process: ProcessName },
     /// The attempt stops before these had their turn.
@@ -263,7 +273,10 @@ impl fmt::Display for Decision {
                 if let (Some(reason), Some(phase)) = (reason, phase) {
                     write!(f, " ({reason} in {phase})")?;
                 }
-                write!(f, " after {:.3} s", took.as_secs_f64())?;
+                // what is not asked takes no time
+                if !took.is_zero() {
+                    write!(f, " after {:.3} s", took.as_secs_f64())?;
+                }
                 if !detail.is_empty() {
                     write!(f, ": {detail}")?;
                 }
@@ -321,6 +334,25 @@ impl fmt::Display for Decision {
                 took.as_secs_f64()
             ),
             Self::ProgramEnded { process, end } => write!(f, "program {process} {end}"),
+            Self::ProgramChanged {
+                process,
+                state,
+                detail,
+                again,
+            } => {
+                write!(f, "program {process} is {state}")?;
+                if !detail.is_empty() {
+                    write!(f, ": {detail}")?;
+                }
+                match state {
+                    ProcessState::Fatal if *again => f.write_str("; it is tried again every 10 s"),
+                    ProcessState::Fatal => {
+                        write!(f, "; given up until: httpok start {process}")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::ProgramStopped => f.write_str("is not down any more: it was stopped by request"),
             Self::Rolling { process } => write!(f, "going on with {process}"),
             Self::RollStopped { why, left } => {
                 let left: Vec<_> = left.iter().map(ToString::to_string).collect();

@@ -266,6 +266,7 @@ mod tests {
             warmup: None,
             ladder: Vec::new(),
             heartbeat: None,
+            program: None,
             fleet: None,
         }
     }

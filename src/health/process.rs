@@ -86,6 +86,18 @@ pub enum ProcessState {
 }
 
 impl ProcessState {
+    /// Every state, in the order of supervisord's numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Stopped,
+        Self::Starting,
+        Self::Running,
+        Self::Backoff,
+        Self::Stopping,
+        Self::Exited,
+        Self::Fatal,
+        Self::Unknown,
+    ];
+
     /// The state with supervisord's number, per its process states table.
     pub const fn from_code(code: i64) -> Self {
         match code {
@@ -172,6 +184,11 @@ impl ProcessName {
             group: unit::group(&name).to_owned(),
             name,
         }
+    }
+
+    /// What a program of ours is called as a target, as a check, and in the history.
+    pub fn as_program(&self) -> String {
+        format!("{}{self}", Self::PROGRAM)
     }
 
     /// The name to call it by at its own supervisor: `name`, or `group:name` where they differ. A unit's name

@@ -92,6 +92,12 @@ pub enum Reason {
     Assertion,
     /// The next heartbeat is overdue.
     NoHeartbeat,
+    /// A program of ours is FATAL: its starts failed, and its supervisor has given it up.
+    Fatal,
+    /// A program of ours ends again and again, soon after each start.
+    CrashLoop,
+    /// A program of ours has ended otherwise than expected, and its supervisor does not start it again.
+    Exited,
     /// Ours: out of file descriptors.
     NoFds,
     /// Ours: out of memory.
@@ -106,7 +112,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the contract.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Dns,
         Self::Refused,
         Self::Unreachable,
@@ -126,6 +132,9 @@ impl Reason {
         Self::Status,
         Self::Assertion,
         Self::NoHeartbeat,
+        Self::Fatal,
+        Self::CrashLoop,
+        Self::Exited,
         Self::NoFds,
         Self::NoMemory,
         Self::Spawn,
@@ -155,6 +164,9 @@ impl Reason {
             Self::Status => "status",
             Self::Assertion => "assertion",
             Self::NoHeartbeat => "no_heartbeat",
+            Self::Fatal => "fatal",
+            Self::CrashLoop => "crash_loop",
+            Self::Exited => "exited",
             Self::NoFds => "no_fds",
             Self::NoMemory => "no_memory",
             Self::Spawn => "spawn",
@@ -185,6 +197,13 @@ impl Reason {
             Self::Status => "the status is not among the expected ones",
             Self::Assertion => "an expectation of the answer's content was not met",
             Self::NoHeartbeat => "the next heartbeat is overdue",
+            Self::Fatal => "a program of [[program]] could not be started and was given up",
+            Self::CrashLoop => {
+                "a program of [[program]] ends again and again, soon after each start"
+            }
+            Self::Exited => {
+                "a program of [[program]] has ended, not as expected, and is not started again"
+            }
             Self::NoFds => "out of file descriptors",
             Self::NoMemory => "out of memory",
             Self::Spawn => "a command could not be started",
@@ -196,6 +215,11 @@ impl Reason {
     /// The reason with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
+    /// Whether it is about a program of ours, and not about what a service answers.
+    pub const fn is_of_program(self) -> bool {
+        matches!(self, Self::Fatal | Self::CrashLoop | Self::Exited)
     }
 
     /// Whether this is the watchdog's own trouble, which says nothing about the service.
@@ -230,6 +254,6 @@ mod tests {
     #[test]
     fn exactly_the_last_five_reasons_are_unknown() {
         let ours: Vec<_> = Reason::ALL.into_iter().filter(|r| r.is_ours()).collect();
-        assert_eq!(ours, Reason::ALL[19..]);
+        assert_eq!(ours, Reason::ALL[22..]);
     }
 }

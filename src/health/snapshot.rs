@@ -11,6 +11,7 @@ use super::memory::{Pause, ResultSample};
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
 use super::plan::UnknownTarget;
+use super::process::ProcessState;
 use super::reason::Reason;
 use super::threshold::Status;
 use super::verdict::Verdict;
@@ -63,6 +64,9 @@ pub struct CheckView {
     /// Of a check that is not probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<HeartbeatView>,
+    /// The program of ours that it is about, of a check that is not probed either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<ProgramView>,
     /// What else was seen then, by this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<ProbeFacts>,
@@ -119,6 +123,13 @@ pub struct CheckView {
     pub counts: CheckCounts,
     /// The last results, newest last; empty in a snapshot without samples.
     pub samples: Vec<CheckResultView>,
+}
+
+impl CheckView {
+    /// Whether anything is asked: otherwise what is said is judged.
+    pub const fn is_probed(&self) -> bool {
+        self.heartbeat.is_none() && self.program.is_none()
+    }
 }
 
 /// What a check has of its fleet.
@@ -188,6 +199,14 @@ pub struct HeartbeatView {
     /// When the next one is due; unknown before the first tick.
     #[serde(with = "rfc3339::optional")]
     pub due: Option<Moment>,
+}
+
+/// The program of ours that a check is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramView {
+    pub name: String,
+    /// What it is doing; unknown before its supervisor says so.
+    pub state: Option<ProcessState>,
 }
 
 /// How near the thresholds are.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::health::{
-    ActionStep, DownState, FleetHold, Gate, Incident, IncidentEvent, Moment, ProcessState, Report,
-    ReportKind, Skip, SlotRefusal,
+    ActionStep, DownState, FleetHold, Gate, Incident, IncidentEvent, Moment, ProcessState, Reason,
+    Report, ReportKind, Skip, SlotRefusal,
 };
 
 use super::message::RenderContext;
-use super::report::{is_untouched, not_running, word};
+use super::report::{is_untouched, not_running, program, word};
 use super::text::{span, visible};
 
 /// The processes that the last action left alone, when that was so because all of them are STOPPED: somebody did that,
@@ -46,7 +46,8 @@ pub(super) fn advice(report: &Report) -> String {
     }
     match &report.kind {
         ReportKind::Down { state, .. } => match state {
-            DownState::NotifyOnly => "see to it: the watchdog only watches it".to_owned(),
+            DownState::NotifyOnly => advice_on_program(report)
+                .unwrap_or_else(|| "see to it: the watchdog only watches it".to_owned()),
             DownState::Held(gate) => advice_when_held(gate, &check),
             DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
             DownState::Escalating { .. } => "nothing yet: something is being done".to_owned(),
@@ -73,12 +74,18 @@ pub(super) fn advice(report: &Report) -> String {
             "nothing here; it was taken out of the configuration on purpose or by mistake"
                 .to_owned()
         }
+        ReportKind::Recovered { .. } if report.incident.is_of_stopped() => {
+            format!("nothing, if that was on purpose; otherwise: httpok start {check}")
+        }
         ReportKind::Cured { .. } => {
             "nothing now; find out by day why, or it may come again".to_owned()
         }
         ReportKind::Recovered { .. } | ReportKind::RecoveredDegraded { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
             format!("mend the cause, then let the watchdog work again: httpok reset {check}")
+        }
+        ReportKind::Reminder { .. } if program(report).is_some() => {
+            advice_on_program(report).unwrap_or_default()
         }
         ReportKind::Reminder { .. } => "see to it: it has not come back by itself".to_owned(),
         ReportKind::Action => "see whether it came back".to_owned(),
@@ -87,6 +94,30 @@ pub(super) fn advice(report: &Report) -> String {
             "look at the watchdog's own host: as long as this lasts nobody watches".to_owned()
         }
     }
+}
+
+/// What is left for a person to do about a program of ours.
+fn advice_on_program(report: &Report) -> Option<String> {
+    let check = word(&report.incident.check);
+    Some(match program(report)? {
+        Reason::CrashLoop => {
+            format!("see why it ends, in its log; to keep it down: httpok stop {check}")
+        }
+        _ => format!("mend the cause, then: httpok start {check}"),
+    })
+}
+
+/// What becomes of a program of ours.
+fn next_of_program(report: &Report) -> String {
+    let has_ended = report
+        .result()
+        .is_some_and(|result| result.seen.exit.is_some());
+    let starts = match program(report) {
+        Some(Reason::CrashLoop) => "it is started again after each end, as its autorestart says",
+        Some(Reason::Fatal) if !has_ended => "its start is tried again every 10 s",
+        _ => "it is not started again by itself",
+    };
+    format!("{starts}; you are notified when it runs")
 }
 
 fn advice_when_held(gate: &Gate, check: &str) -> String {
@@ -130,6 +161,7 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
     let after = |pause: Duration| render_context.clock.stamp(report.at + pause);
     match &report.kind {
         ReportKind::Down { state, .. } => match state {
+            DownState::NotifyOnly if program(report).is_some() => next_of_program(report),
             DownState::NotifyOnly
             | DownState::DryRun
             | DownState::Held(Gate::NotActedOn { .. }) => {
@@ -162,6 +194,9 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
         },
         ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
             "nothing: it is not watched any more".to_owned()
+        }
+        ReportKind::Recovered { .. } if report.incident.is_of_stopped() => {
+            "nothing until it is started".to_owned()
         }
         ReportKind::Cured { .. } => {
             "it is watched on; should it fail again you are notified".to_owned()

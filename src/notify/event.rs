@@ -60,6 +60,9 @@ fn details(report: &Report) -> Value {
         ReportKind::Recovered { down } if report.incident.is_of_removed() => {
             json!({ "down": seconds(down), "removed": true })
         }
+        ReportKind::Recovered { down } if report.incident.is_of_stopped() => {
+            json!({ "down": seconds(down), "stopped": true })
+        }
         ReportKind::Action | ReportKind::Degraded | ReportKind::Unknown => json!({}),
         ReportKind::Down { state, .. } => match state {
             DownState::NotifyOnly => json!({ "state": "notify_only" }),

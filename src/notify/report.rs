@@ -71,6 +71,9 @@ fn why(report: &Report) -> String {
     };
     match (result.judgement.reason, &result.seen.status) {
         (Some(Reason::Status), Some(line)) => format!("status {}", line.code),
+        (Some(reason), _) if reason.is_of_program() => {
+            format!("{reason}: {}", brief(&result.judgement.detail, BRIEF))
+        }
         (Some(reason), _) => reason.to_string(),
         (None, _) => brief(&result.judgement.detail, BRIEF),
     }
@@ -82,6 +85,9 @@ fn headline(report: &Report, why: &str) -> String {
         ReportKind::Action => format!("{check} fails: {why}, acted on"),
         ReportKind::Down { state, .. } => {
             let (is, became) = match state {
+                DownState::NotifyOnly if program(report).is_some() => {
+                    return format!("{check} is down: {why}");
+                }
                 DownState::NotifyOnly => ("is", "nothing is restarted for it".to_owned()),
                 DownState::Held(gate) => (
                     "is",
@@ -110,6 +116,10 @@ fn headline(report: &Report, why: &str) -> String {
         }
         ReportKind::Recovered { down } if report.incident.is_of_removed() => format!(
             "{check} is not watched any more: it was taken out of the configuration while it was down, for {}",
+            span(*down)
+        ),
+        ReportKind::Recovered { down } if report.incident.is_of_stopped() => format!(
+            "{check} was stopped by request, after it had been down for {}",
             span(*down)
         ),
         ReportKind::Cured { after, .. } => {
@@ -148,6 +158,12 @@ fn headline(report: &Report, why: &str) -> String {
         }
         ReportKind::Unknown => format!("{check} cannot be checked: {why}"),
     }
+}
+
+/// Why its program is down, when the report is about a program of ours and not about an answer.
+pub(super) fn program(report: &Report) -> Option<Reason> {
+    let reason = report.result()?.judgement.reason?;
+    reason.is_of_program().then_some(reason)
 }
 
 /// Whether something else than a restart was done, and no restart.
@@ -212,6 +228,7 @@ fn text(report: &Report, render_context: &RenderContext) -> String {
             .result()
             .map(|result| transcript::seen(report, result, render_context)),
     );
+    sections.extend(transcript::programs(&report.incident, render_context));
     sections.extend(transcript::done(&report.incident, render_context));
     sections.extend(transcript::evidence(&report.incident));
     sections.extend(transcript::held(&report.incident, render_context));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::health::{
     ActionStep, Capture, CheckResult, Incident, IncidentEvent, Judgement, Observation, Outcome,
-    Report, Skip, Step, Verdict,
+    Reason, Report, Skip, Step, Verdict,
 };
 use crate::secret::redact_url;
 
@@ -34,6 +34,9 @@ const STRIP: usize = 60;
 /// The most actions that are shown step by step: of a roll, each process is one.
 const ACTIONS: usize = 10;
 
+/// The most lines about programs that were given up.
+const PROGRAMS: usize = 3;
+
 /// What the report is about: one probe with its grounds.
 pub(super) fn seen(
     report: &Report,
@@ -49,6 +52,10 @@ pub(super) fn seen(
         let _ = write!(text, " at {}", render_context.clock.stamp(entry.at));
     }
     opinion(&mut text, judgement);
+    if judgement.reason.is_some_and(Reason::is_of_program) {
+        program(&mut text, seen);
+        return text;
+    }
     answer(&mut text, seen);
     timings(&mut text, result);
     text
@@ -79,6 +86,19 @@ fn opinion(text: &mut String, judgement: &Judgement) {
     }
 }
 
+/// How a program of ours ended, and what it wrote last.
+fn program(text: &mut String, seen: &Observation) {
+    if let Some(code) = seen.exit {
+        let _ = write!(text, "\n  exit code {code}");
+    }
+    if let Some(log) = &seen.body {
+        text.push_str("\n\n  the end of its log:");
+        for line in String::from_utf8_lossy(&log.kept).lines() {
+            let _ = write!(text, "\n  | {}", visible(line));
+        }
+    }
+}
+
 fn answer(text: &mut String, seen: &Observation) {
     if let Some(line) = &seen.status {
         let _ = write!(
@@ -100,9 +120,8 @@ fn answer(text: &mut String, seen: &Observation) {
         }
     }
     if let Some(body) = seen.body.as_ref().filter(|body| body.size > 0) {
-        let lines = excerpt(body);
         let _ = write!(text, "\n\n  body, {}:", size(body.size));
-        for line in &lines {
+        for line in excerpt(body) {
             let _ = write!(text, "\n  | {line}");
         }
     }
@@ -127,6 +146,22 @@ fn timings(text: &mut String, result: &CheckResult) {
         "total",
         timing(result.seen.duration)
     );
+}
+
+/// The programs of the check that their supervisor has given up.
+pub(super) fn programs(incident: &Incident, render_context: &RenderContext) -> Option<String> {
+    let mut text = "What its supervisor says".to_owned();
+    let failed: Vec<_> = incident.failed_programs().collect();
+    for (at, process, how) in &failed[failed.len().saturating_sub(PROGRAMS)..] {
+        let time = render_context.clock.time(*at);
+        let _ = write!(
+            text,
+            "\n  {time}  {} is {}",
+            visible(&process.namespec()),
+            brief(how, BRIEF)
+        );
+    }
+    text.contains('\n').then_some(text)
 }
 
 /// Every action, step by step.
@@ -386,6 +421,8 @@ fn mark(event: &IncidentEvent) -> Option<(char, &'static str)> {
         IncidentEvent::Held(_)
         | IncidentEvent::Recovered
         | IncidentEvent::CheckRemoved
+        | IncidentEvent::ProgramFailed { .. }
+        | IncidentEvent::ProgramStopped
         | IncidentEvent::Routed { .. }
         | IncidentEvent::Delivered { .. } => {
             return None;

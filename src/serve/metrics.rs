@@ -8,7 +8,9 @@ use super::openmetrics::{Exemplar, Exposition, MetricFamilyName, MetricsFormat};
 use super::probes::{self, ProbeSample};
 use super::reply::Reply;
 use super::view::View;
-use crate::health::{CheckView, Limits, Moment, Monitor, SlotState, Status, Verdict};
+use crate::health::{
+    CheckView, Limits, Moment, Monitor, Process, ProcessState, SlotState, Status, Verdict,
+};
 
 /// All metrics.
 pub fn answer(view: &View, format: MetricsFormat) -> Reply {
@@ -49,6 +51,22 @@ fn write(view: &View, page: &mut Exposition) {
         .filter_map(ProbeSample::newest)
         .collect();
     probes::write(&samples, page);
+    programs(&view.programs, page);
+}
+
+/// The programs of the configuration file.
+fn programs(programs: &[Process], page: &mut Exposition) {
+    let mut family = page.gauge(
+        "httpok_program_state",
+        "1 for the state of the program of [[program]], 0 for the others.",
+    );
+    for program in programs {
+        let name = program.name.namespec();
+        for state in ProcessState::ALL {
+            let labels = [("program", name.as_str()), ("state", state.as_str())];
+            family.sample(&labels, flag(program.state == state));
+        }
+    }
 }
 
 fn watchdog(view: &View, page: &mut Exposition) {
@@ -148,8 +166,8 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
         }
     }
     let mut family = page.histogram("httpok_check_duration_seconds", "How long probes took.");
-    // a heartbeat takes no time
-    for check in checks.iter().filter(|check| check.heartbeat.is_none()) {
+    // what is not asked takes no time
+    for check in checks.iter().filter(|check| check.is_probed()) {
         family.buckets(&[("check", &check.name)], &check.counts.durations, started);
     }
     let mut family = page.counter(

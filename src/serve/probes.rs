@@ -43,7 +43,7 @@ impl<'a> ProbeSample<'a> {
             check: &check.name,
             verdict: last.verdict,
             reason: last.reason,
-            took: check.heartbeat.is_none().then_some(last.took),
+            took: check.is_probed().then_some(last.took),
             code: last.code,
             facts: check.seen,
         })

@@ -37,6 +37,7 @@ pub fn check(name: &str) -> Check {
         warmup: None,
         ladder: Vec::new(),
         heartbeat: None,
+        program: None,
         fleet: None,
     }
 }

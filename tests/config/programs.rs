@@ -342,6 +342,21 @@ fn each_invalid_program_is_reported() {
 }
 
 #[test]
+fn a_check_has_not_the_name_of_a_programs_own() {
+    let check = |name: &str| {
+        format!(
+            "[[check]]\nname = \"{name}\"\nurl = \"http://h/\"\n\
+             [[program]]\nname = \"web\"\ncommand = \"x\"\n"
+        )
+    };
+    settings(&check("program/other"));
+    let text = check("program/web");
+    let message = "is the name of the check that program \"web\" has of its own";
+    let key = "check[0].name";
+    expect_one(&faults(&text), &text, (2, 8), key, message, "another name");
+}
+
+#[test]
 fn a_target_names_a_program_that_is_there() {
     let programs = "[[program]]\nname = \"worker\"\ncommand = \"x\"\n\
                     [[program]]\nname = \"app\"\nnumprocs = 2\ncommand = \"x\"\n";

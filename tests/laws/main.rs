@@ -12,6 +12,7 @@ mod heartbeats;
 mod holds;
 mod ladder;
 mod late_stops;
+mod programs;
 mod rules;
 mod world;
 

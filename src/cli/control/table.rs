@@ -11,7 +11,8 @@ use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::visible;
 use crate::cli::render::{near, span};
 use crate::health::{
-    ActivityView, CheckResultView, CheckView, Moment, PauseView, Spending, Status, Verdict, counted,
+    ActivityView, CheckResultView, CheckView, Moment, PauseView, ProcessState, ProgramView, Reason,
+    Spending, Status, Verdict, counted,
 };
 use crate::terminal::cut;
 
@@ -119,12 +120,18 @@ fn row(check: &CheckView, now: Moment) -> [Cell; 6] {
         Status::Down => ("✗ down", AnsiColor::Red),
         Status::Pending => ("· pending", AnsiColor::Yellow),
     };
+    let is_stopped = |known: &ProgramView| known.state == Some(ProcessState::Stopped);
+    let (status, colour) = match check.program.as_ref().is_some_and(is_stopped) {
+        true => ("· stopped", AnsiColor::Yellow),
+        false => (status, colour),
+    };
     let since = check
         .since
         .map_or_else(|| "-".to_owned(), |since| span(now.since(since)));
     let (last, painted) = match &check.last {
         Some(last) => (last_probe(last, now), mark(last.verdict).0.on_default()),
         None if check.heartbeat.is_some() => ("no heartbeat yet".to_owned(), plain),
+        None if check.program.is_some() => ("nothing known yet".to_owned(), plain),
         None => ("not probed yet".to_owned(), plain),
     };
     [
@@ -223,6 +230,12 @@ fn next(check: &CheckView, now: Moment) -> String {
         && due > now
     {
         return format!("heartbeat due by {}", near(due, now));
+    }
+    if check.program.is_some() && check.status == Status::Down {
+        return match check.last.as_ref().and_then(|last| last.reason) {
+            Some(Reason::CrashLoop) => "started again after each end".to_owned(),
+            _ => format!("httpok start {}", visible::line(&check.name)),
+        };
     }
     let streak = &check.streak;
     let grace = check.grace_left.map(Duration::try_from_secs_f64);

@@ -14,7 +14,7 @@ use crate::cli::render::stamp;
 use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client::ControlTarget;
-use crate::health::{Decision, Incident, Moment, Note, ProcessName, counted};
+use crate::health::{Decision, Incident, Moment, Note, ProcessName, ProcessState, counted};
 use crate::terminal;
 
 use crate::daemon::timeline::{self, Timeline};
@@ -245,7 +245,7 @@ fn no_incident_text(check: &str, notes: &[Note], store: &ExplainSource) -> Resul
     };
     let ends = program_ends(notes);
     if check.starts_with(ProcessName::PROGRAM) {
-        return Ok(format!("{}:\n{ends}", visible::line(check)));
+        return Ok(program_text(check, notes) + &ends);
     }
     let mut text = format!("{}: no incident is remembered.\n", visible::line(check));
     let probes = notes.iter().map(|note| match note.decision {
@@ -268,9 +268,31 @@ fn no_incident_text(check: &str, notes: &[Note], store: &ExplainSource) -> Resul
     Ok(text + &ends)
 }
 
-/// The last programs that have ended by themselves, as lines.
+/// How a program stands, and what is to be done about it.
+fn program_text(check: &str, notes: &[Note]) -> String {
+    let name = visible::line(check);
+    let last = notes.iter().rev().find_map(|note| match &note.decision {
+        Decision::ProgramChanged { state, .. } => Some((note.at, *state)),
+        _ => None,
+    });
+    match last {
+        Some((at, ProcessState::Fatal)) => format!(
+            "{name}: FATAL since {}\n  mend the cause, then: httpok start {name}\n",
+            stamp(at)
+        ),
+        Some((at, state)) => format!("{name}: {state} since {}\n", stamp(at)),
+        None => format!("{name}:\n"),
+    }
+}
+
+/// The last starts and ends of programs, as lines.
 fn program_ends(notes: &[Note]) -> String {
-    let is_end = |note: &&Note| matches!(note.decision, Decision::ProgramEnded { .. });
+    let is_end = |note: &&Note| {
+        matches!(
+            note.decision,
+            Decision::ProgramEnded { .. } | Decision::ProgramChanged { .. }
+        )
+    };
     let newest = notes.iter().rev().filter(is_end).take(LISTED_ENDS);
     let mut lines: Vec<_> = newest
         .map(|note| {

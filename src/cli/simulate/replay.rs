@@ -261,7 +261,7 @@ impl Replay<'_> {
             | Event::Removed { .. }
             | Event::Released { .. }
             | Event::ClockSet { .. }
-            | Event::ProgramEnded { .. }
+            | Event::ProgramChanged { .. }
             | Event::Reset { .. }
             | Event::Restart { .. }
             | Event::Shutdown) => other,

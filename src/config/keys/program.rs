@@ -6,7 +6,9 @@ use super::{Key, Section, defaulted, optional, required, table};
 pub static PROGRAM: Section = Section::new(
     "program",
     "A program that httpok itself starts and keeps running, with the keys of supervisord. Checks restart it as \
-     program/NAME; only checks send reports, so give each program one. In command, directory, environment, process_name and the paths of logs are filled in: \
+     program/NAME. One that no check restarts has a check of its own, called program/NAME, too: it restarts nothing, and is \
+     down when the program is FATAL, has ended otherwise than expected and is not started again, or ends again and again \
+     within a minute of its start. In command, directory, environment, process_name and the paths of logs are filled in: \
      %(program_name)s, %(group_name)s, %(process_num)d (also %(process_num)02d), %(numprocs)d, %(here)s (the directory of \
      the file), %(host_node_name)s and %(ENV_NAME)s (a variable of httpok or of the program); %% is a percent sign. \
      ${env:NAME} stands in environment, where it may be a secret, and in paths; a command, which every user can read, \

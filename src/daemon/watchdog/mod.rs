@@ -128,8 +128,8 @@ impl Watchdog {
             for check in &mut checks {
                 Arc::make_mut(check).warmup = None;
             }
-            // nor for heartbeats: nobody could send it one
-            checks.retain(|check| check.heartbeat.is_none());
+            // nor for heartbeats: nobody could send it one; and it starts no programs
+            checks.retain(|check| check.is_probed());
         }
         let names: HashSet<_> = checks.iter().map(|check| check.name.as_str()).collect();
         let is_checked = |(name, _): &CheckPeriod| names.contains(&**name);
@@ -282,9 +282,9 @@ impl Watchdog {
                 }
                 Some(ended) = self.ended.recv() => self.effect_ended(ended),
                 Some(event) = self.delivered.recv() => self.feed(event),
-                ended = self.programs.next_end() => self.feed(Event::ProgramEnded {
-                    process: ended.name,
-                    end: ended.end,
+                update = self.programs.next_update() => self.feed(Event::ProgramChanged {
+                    process: update.name,
+                    change: Box::new(update.change),
                 }),
                 Some(asked) = self.control.next() => self.answer(asked),
                 request = self.serving.next() => self.serve(request),

@@ -115,6 +115,7 @@ impl CheckState {
             let mut incident = Incident::open(id.clone(), &self.check.name, since, cx.now);
             incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
             self.memory.incident = Some(incident);
+            self.note_failed_programs(cx);
             self.counts.incidents += 1;
             cx.note(&self.check.name, Decision::Opened { incident: id });
         }

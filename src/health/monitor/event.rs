@@ -17,6 +17,7 @@ use super::super::observation::Observation;
 use super::super::pending::{PendingRestart, ResumeResult};
 use super::super::plan::{Plan, Remedy};
 use super::super::process::{Backend, Process, ProcessName};
+use super::super::program::ProgramChange;
 use super::super::step::Outcome;
 
 /// Names one effect that is answered by an event, so that an answer to an older one is recognized.
@@ -171,11 +172,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         forgot: Vec<Backend>,
     },
-    /// A program of ours that was up has ended by itself.
-    ProgramEnded {
+    /// There is news of a program of ours.
+    ProgramChanged {
         process: ProcessName,
-        /// How, and whether that was expected: `exited: 7, not expected`.
-        end: String,
+        change: Box<ProgramChange>,
     },
     /// The wall clock was set forward by so many milliseconds, or back when that is negative. Later moments count from there;
     /// so do all that are kept.

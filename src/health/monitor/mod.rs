@@ -1,7 +1,7 @@
 //! The only place where anything is decided: events in, effects out. Each check is a state machine of its own
 //! ([`CheckState`]), split into one file per kind of decision: `probing` begins probes, `counting` counts their
 //! results, `gates` says whether to act, `fleet` what the hosts of a group agree on, `holds` what a person or a maintenance window holds back, `attempt` acts,
-//! `rolling` goes from one process to the next, `manual` restarts on request, `pending` finishes restarts that were
+//! `program` judges programs of ours, `rolling` goes from one process to the next, `manual` restarts on request, `pending` finishes restarts that were
 //! left unfinished, `warmup` warms up, `reporting` reports, `reload` takes new definitions. `shared` is what the checks
 //! share. Here is the monitor, which routes; `view` only shows.
 
@@ -16,6 +16,7 @@ mod manual;
 mod moments;
 mod pending;
 mod probing;
+mod program;
 mod reload;
 mod removed;
 mod reporting;
@@ -34,7 +35,6 @@ use super::memory::{Memory, Pause};
 use super::moment::Moment;
 use super::moments::Moments;
 use super::note::Decision;
-use super::process::ProcessName;
 use super::step::Halt;
 use pending::Pending;
 use removed::Removed;
@@ -302,8 +302,8 @@ impl Monitor {
                 self.shared.forget_starts(now, &forgot);
                 self.reload(now, checks, limits, &mut effects);
             }
-            Event::ProgramEnded { process, end } => {
-                self.program_ended(now, &process, &end, &mut effects);
+            Event::ProgramChanged { process, change } => {
+                self.program_changed(now, &process, *change, &mut effects);
             }
             // nothing is decided: all moments are as far from now as before
             Event::ClockSet { by } => {
@@ -371,37 +371,6 @@ impl Monitor {
                 self.with(now, &check, effects, CheckState::probe_released);
             }
             self.retry_all(now, effects);
-        }
-    }
-
-    /// Nothing follows from the end of a program: its supervisor starts it again, and its checks see what it does. It is noted
-    /// for them, and for itself.
-    fn program_ended(
-        &mut self,
-        now: Moment,
-        process: &ProcessName,
-        end: &str,
-        effects: &mut Vec<Effect>,
-    ) {
-        let mut names: Vec<_> = self
-            .checks()
-            .filter(|check| check.remedy.matches(process))
-            .map(|check| check.name.clone())
-            .collect();
-        names.push(format!("{}{process}", ProcessName::PROGRAM));
-        let mut cx = Context {
-            now,
-            shared: &mut self.shared,
-            effects,
-        };
-        for name in names {
-            cx.note(
-                &name,
-                Decision::ProgramEnded {
-                    process: process.clone(),
-                    end: end.to_owned(),
-                },
-            );
         }
     }
 

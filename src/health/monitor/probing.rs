@@ -85,7 +85,7 @@ impl CheckState {
             return;
         }
         // what was not heard of needs no second probe before the next tick
-        if self.check.heartbeat.is_some() && !self.lists_first() && !after.is_zero() {
+        if !self.check.is_probed() && !self.lists_first() && !after.is_zero() {
             return;
         }
         let ticket = cx.shared.next_ticket();
@@ -103,6 +103,8 @@ impl CheckState {
             });
         } else if self.check.heartbeat.is_some() {
             self.judge_heartbeats(ticket, None, cx);
+        } else if self.check.program.is_some() {
+            self.judge_program(ticket, cx);
         } else {
             self.activity = Activity::Probing {
                 ticket,

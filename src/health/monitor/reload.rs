@@ -47,6 +47,7 @@ impl Monitor {
                 self.halt_changed(now, &check.name, effects);
             }
         }
+        let has_changed = !(gone.is_empty() && other.is_empty());
         for check in gone {
             self.remove(now, &check.name, effects);
         }
@@ -54,6 +55,9 @@ impl Monitor {
         let owned = self.pending_with_check();
         for check in &other {
             self.define(check);
+        }
+        if has_changed {
+            self.forget_programs();
         }
         for name in budgets_changed {
             self.with(now, name, effects, |check, cx| {
@@ -92,7 +96,7 @@ impl Monitor {
 
     fn define(&mut self, check: &Arc<Check>) {
         let name = &check.name;
-        let selection = Some(&check.remedy.selection);
+        let selection = check.service();
         let Some(state) = self.checks.get_mut(name) else {
             self.shared.define_targets(name, None, selection);
             let check = Arc::clone(check);
@@ -110,7 +114,7 @@ impl Monitor {
             return;
         }
         self.shared
-            .define_targets(name, Some(&before.remedy.selection), selection);
+            .define_targets(name, before.service(), selection);
         if before.warmup != check.warmup {
             state.warming = None;
         }

@@ -49,6 +49,7 @@ impl Monitor {
             capture: false,
             warmup: None,
             heartbeat: None,
+            program: None,
             fleet: None,
         });
         let at = memory.status_since.unwrap_or_default();
@@ -65,7 +66,7 @@ impl Monitor {
                 let Some(state) = self.checks.remove(check) else {
                     return;
                 };
-                let before = Some(&state.check.remedy.selection);
+                let before = state.check.service();
                 self.shared.define_targets(check, before, None);
                 self.removed.insert(check.to_owned(), (now, state));
                 self.close_removed(now, check, effects);

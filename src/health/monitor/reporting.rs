@@ -132,18 +132,28 @@ impl CheckState {
         self.memory.notified_at = None;
     }
 
-    /// The check is taken out of the configuration: closes its open incident, and says so to the notifiers that got a report that
-    /// it is down. Nobody else would, and a pager stays red.
+    /// The check is taken out of the configuration: closes its open incident.
     pub(super) fn close_removed(&mut self, cx: &mut Context<'_>) {
+        self.close_incident(IncidentEvent::CheckRemoved, Decision::CheckRemoved, cx);
+    }
+
+    /// Closes the open incident without a pass, and says so to the notifiers that got a report that it is down. Nobody else
+    /// would, and a pager stays red.
+    pub(super) fn close_incident(
+        &mut self,
+        end: IncidentEvent,
+        decision: Decision,
+        cx: &mut Context<'_>,
+    ) {
         let Some(incident) = self.memory.incident.as_mut() else {
             return;
         };
-        incident.note(cx.now, IncidentEvent::CheckRemoved);
+        incident.note(cx.now, end);
         incident.ended = Some(cx.now);
         incident.withheld = None;
         let down = cx.now.since(incident.since);
         let reported = incident.notified;
-        cx.note(&self.check.name, Decision::CheckRemoved);
+        cx.note(&self.check.name, decision);
         if reported && self.check.policy.notify == NotifyMode::Changes {
             self.report(ReportKind::Recovered { down }, cx);
         }

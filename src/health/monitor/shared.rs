@@ -14,6 +14,7 @@ use super::super::moments::Moments;
 use super::super::note::{Decision, Note};
 use super::super::plan::Selection;
 use super::super::process::{Backend, Process, ProcessName};
+use super::super::program::Program;
 use super::fleet::Reservation;
 use super::pending::Pending;
 use super::{Effect, Limits, Ticket};
@@ -33,6 +34,8 @@ pub(in crate::health) struct Shared {
     pub pending: BTreeMap<ProcessName, Pending>,
     /// What is reserved in the fleet, by check.
     pub reservations: BTreeMap<String, Reservation>,
+    /// What is known of the programs of our own supervisor that concern a check.
+    pub programs: BTreeMap<ProcessName, Program>,
     /// When a reload last replaced a supervisor's client that remembered starts that had failed.
     pub forgot: BTreeMap<Backend, Moment>,
     /// Attempts under way by check, also between two of their actions, with the processes they are about; `None`
@@ -93,6 +96,7 @@ impl Moments for Shared {
             spent,
             pending,
             reservations,
+            programs,
             forgot,
             attempts: _,
             actions: _,
@@ -109,10 +113,17 @@ impl Moments for Shared {
         spent.each_moment(change);
         pending.each_moment(change);
         reservations.each_moment(change);
+        programs.each_moment(change);
         forgot.each_moment(change);
         acted_on.each_moment(change);
         acted.each_moment(change);
         failing.each_moment(change);
+    }
+}
+
+impl Moments for Program {
+    fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
+        self.since.each_moment(change);
     }
 }
 
@@ -132,6 +143,7 @@ impl Shared {
             spent: Spent::default(),
             pending: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            programs: BTreeMap::new(),
             forgot: BTreeMap::new(),
             attempts: BTreeMap::new(),
             actions: BTreeMap::new(),
@@ -292,7 +304,7 @@ impl Shared {
     /// Takes note of whether a check fails.
     pub fn define_failing(&mut self, now: Moment, state: &CheckState) {
         let name = &state.check.name;
-        if !state.is_failing() {
+        if !state.is_failing() || state.check.service().is_none() {
             if !self.failing.is_empty() {
                 self.failing.remove(name);
             }

@@ -8,8 +8,8 @@ use super::super::gate::Gate;
 use super::super::ladder::RungView;
 use super::super::moment::Moment;
 use super::super::snapshot::{
-    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, RollingView,
-    Snapshot, Spending, StreakView, Totals,
+    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, ProgramView,
+    RollingView, Snapshot, Spending, StreakView, Totals,
 };
 use super::super::threshold::{Status, Streak};
 use super::Monitor;
@@ -101,6 +101,10 @@ impl CheckState {
                     failure: last.and_then(|last| last.failure.clone()),
                     due: known.map(|known| known.due(every)),
                 }
+            }),
+            program: check.program.as_ref().map(|own| ProgramView {
+                name: own.process.namespec(),
+                state: shared.programs.get(&own.process).map(|known| known.state),
             }),
             seen: self.seen,
             streak: StreakView {

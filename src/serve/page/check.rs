@@ -113,19 +113,20 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
         Some(format!("{count} {verdict}"))
     });
     let mut facts = vec![
-        match &check.heartbeat {
-            Some(heartbeat) => {
+        match (&check.heartbeat, &check.program) {
+            (Some(heartbeat), _) => {
                 let every = std::time::Duration::try_from_secs_f64(heartbeat.every);
                 let every = span(every.unwrap_or_default());
                 let known = heartbeat_text(heartbeat, now).unwrap_or_default();
                 ("Heartbeat", format!("one is due every {every}; {known}"))
             }
-            None => ("Asks", check.url.clone()),
+            (None, Some(program)) => ("Program", program.name.clone()),
+            (None, None) => ("Asks", check.url.clone()),
         },
         (
             "Last probe",
             match &check.last {
-                Some(last) if check.heartbeat.is_some() => {
+                Some(last) if !check.is_probed() => {
                     format!("{}, {} ago", last.verdict, span(now.since(last.at)))
                 }
                 Some(last) => format!(

@@ -62,10 +62,10 @@ impl CheckRow {
             runs: runs(&check.samples),
             history: history(&check.samples),
             points: points(&check.samples),
-            // a heartbeat takes no time
-            percentiles: match check.heartbeat {
-                Some(_) => Vec::new(),
-                None => percentiles(&check.samples),
+            // what is not asked takes no time
+            percentiles: match check.is_probed() {
+                false => Vec::new(),
+                true => percentiles(&check.samples),
             },
             note: note(check, now),
         }

@@ -138,6 +138,16 @@ impl ProgramError {
     }
 }
 
+impl StartFailure {
+    /// The exit code of the process, if there was one and it is known.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Spawn(_) => None,
+            Self::Quick(exit) => exit.map(ProcessExit::code),
+        }
+    }
+}
+
 impl fmt::Display for StartFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

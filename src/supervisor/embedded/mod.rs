@@ -54,6 +54,6 @@ pub use notes::read_notes;
 pub use programs::Embedded;
 pub use reaper::{become_subreaper, reap_orphans};
 pub use spec::{LogFile, Program, ProgramInput, ProgramOutput, Rlimits, User};
-pub use status::ProgramEnd;
+pub use status::ProgramUpdate;
 pub use terminal::Terminal;
 pub use unit::Autorestart;

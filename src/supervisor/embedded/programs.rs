@@ -20,13 +20,13 @@ use super::note_writer::NoteWriter;
 use super::notes::ProcessNotes;
 use super::spawner::Spawners;
 use super::spec::Program;
-use super::status::ProgramEnd;
+use super::status::ProgramUpdate;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};
 use crate::supervisor::Supervisor;
 
-/// So many ends are kept for a reader that is late.
-const ENDS: usize = 256;
+/// So many updates are kept for a reader that is late.
+const UPDATES: usize = 1024;
 
 /// The programs. Clones are the same supervisor. With the last clone it ends, and its programs live on.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Embedded {
                     log_writers: LogWriters::default(),
                     notes,
                     changes: watch::Sender::new(0),
-                    ends: broadcast::Sender::new(ENDS),
+                    updates: broadcast::Sender::new(UPDATES),
                 }),
                 address,
                 closing: AtomicBool::new(false),
@@ -204,9 +204,9 @@ impl Embedded {
         self.inner.shared.changes.subscribe()
     }
 
-    /// Every end of a program that was up and was not asked to end, from now on.
-    pub fn ends(&self) -> broadcast::Receiver<ProgramEnd> {
-        self.inner.shared.ends.subscribe()
+    /// What becomes of each program from now on.
+    pub fn updates(&self) -> broadcast::Receiver<ProgramUpdate> {
+        self.inner.shared.updates.subscribe()
     }
 
     pub(super) fn log_writers(&self) -> &LogWriters {

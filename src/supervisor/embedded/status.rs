@@ -3,7 +3,7 @@
 use super::fault::{ProcessExit, SpawnError, StartFailure};
 use super::identity::{self, ProcessRecord};
 use super::unit::UnitState;
-use crate::health::{Process, ProcessName};
+use crate::health::{Process, ProcessName, ProgramChange, ProgramEnd};
 
 /// What a job shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,12 +117,53 @@ impl ProgramStatus {
     }
 }
 
-/// A program that was up has ended by itself.
+/// What is new of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgramEnd {
+pub struct ProgramUpdate {
     pub name: ProcessName,
-    /// How: `exited: 7, not expected`.
-    pub end: String,
+    /// Its log is not read yet.
+    pub change: ProgramChange,
+}
+
+impl ProgramUpdate {
+    /// That the program `name` is as `status` says, after `end` of a run of it.
+    pub fn new(name: ProcessName, status: &ProgramStatus, end: Option<ProgramEnd>) -> Self {
+        let failed_start = || match &status.state {
+            UnitState::Backoff { why, .. } | UnitState::Fatal { why } => Some(ProgramEnd {
+                how: format!("did not start: {why}"),
+                code: why.code(),
+                expected: false,
+                up: None,
+            }),
+            UnitState::Stopped
+            | UnitState::Spawning { .. }
+            | UnitState::Starting { .. }
+            | UnitState::Running { .. }
+            | UnitState::Stopping { .. }
+            | UnitState::Exited { .. } => None,
+        };
+        let again = match &status.state {
+            UnitState::Backoff { .. } | UnitState::Spawning { .. } => true,
+            UnitState::Exited { again, .. } => again.is_some(),
+            // its file may be there later
+            UnitState::Fatal { why } => matches!(why, StartFailure::Spawn(_)),
+            UnitState::Stopped
+            | UnitState::Starting { .. }
+            | UnitState::Running { .. }
+            | UnitState::Stopping { .. } => false,
+        };
+        let process = status.process(&name);
+        Self {
+            change: ProgramChange {
+                state: process.state,
+                detail: process.detail,
+                end: end.or_else(failed_start),
+                again,
+                log: String::new(),
+            },
+            name,
+        }
+    }
 }
 
 /// How a program ended that was up: `exited: 7, not expected`.

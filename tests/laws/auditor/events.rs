@@ -150,7 +150,7 @@ impl Auditor {
             | Event::Released { .. }
             | Event::LeaseLost { .. }
             | Event::ClockSet { .. }
-            | Event::ProgramEnded { .. }
+            | Event::ProgramChanged { .. }
             | Event::Judged { .. }
             | Event::Routed { .. }
             | Event::Delivered { .. }

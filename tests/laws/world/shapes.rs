@@ -103,6 +103,7 @@ pub fn check(
             timeout: Duration::from_secs(timeout),
         }),
         heartbeat: None,
+        program: None,
         fleet: None,
     }
 }

@@ -47,7 +47,7 @@ pub const STATUS_JSON: &[Paragraph] = &[
     ),
     Term(
         "snapshot.checks",
-        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when; last (the newest probe: at, verdict, reason, detail, took, code) and seen (its phases and certificate_expires); heartbeat (every, last, failure, due; of checks that are not probed); streak (fails, fail_after, passes, pass_after); incident (id, since, attempts, notified, undelivered, manual); held (what held back the last restart that was due), grace_left, acted (when a restart ended last), next_attempt, restarts (spent, of, window), gave_up, rearm, pause and silence (reason, until), busy (what is under way), warming (since when), rolling (awaiting, since, left), rung (number, of, does: where it stands in its ladder), fleet (group, state: waiting, held or without, since: its slot in the fleet), pending (restarts that are not finished: process, trying, next, held, owed, failure), targets, unknown_targets, requires, dry_run, counts (since the start), samples (the last probes, newest last).",
+        "An array, in the order of the configuration: name, url, status (up, down, pending) and since when; last (the newest probe: at, verdict, reason, detail, took, code) and seen (its phases and certificate_expires); heartbeat (every, last, failure, due; of checks that are not probed); program (name, state; of the check that a program has of its own); streak (fails, fail_after, passes, pass_after); incident (id, since, attempts, notified, undelivered, manual); held (what held back the last restart that was due), grace_left, acted (when a restart ended last), next_attempt, restarts (spent, of, window), gave_up, rearm, pause and silence (reason, until), busy (what is under way), warming (since when), rolling (awaiting, since, left), rung (number, of, does: where it stands in its ladder), fleet (group, state: waiting, held or without, since: its slot in the fleet), pending (restarts that are not finished: process, trying, next, held, owed, failure), targets, unknown_targets, requires, dry_run, counts (since the start), samples (the last probes, newest last).",
     ),
 ];
 
@@ -89,6 +89,7 @@ mod tests {
             "CheckView",
             "CheckResultView",
             "HeartbeatView",
+            "ProgramView",
             "StreakView",
             "IncidentView",
             "Spending",

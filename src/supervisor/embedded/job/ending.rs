@@ -1,9 +1,11 @@
 //! The end of a process, and what is done about the processes that it leaves behind, before the next start too.
 
 use super::ProgramJob;
+use crate::health::{Moment, ProgramEnd};
 use crate::supervisor::embedded::cleanup::{AfterCleanup, CleanupResult, Leftovers};
 use crate::supervisor::embedded::family::ProcessFamily;
-use crate::supervisor::embedded::status::{ProgramEnd, ending};
+use crate::supervisor::embedded::fault::ProcessExit;
+use crate::supervisor::embedded::status::ending;
 use crate::supervisor::embedded::unit::{UnitEvent, UnitState};
 
 impl ProgramJob {
@@ -50,20 +52,26 @@ impl ProgramJob {
         }
     }
 
-    /// Logs the exit of a running program. The program may be RUNNING again in the same instant.
+    /// Logs the exit of a running program, and keeps it for the next update. The program may be RUNNING again in the
+    /// same instant.
     pub(super) fn report_end(&mut self, pid: u32) {
-        if !matches!(self.unit.state(), UnitState::Running { .. }) {
+        let UnitState::Running { since } = *self.unit.state() else {
             return;
-        }
+        };
         let name = self.program.full_name();
-        let end = ending(self.last, self.program.is_expected(self.last));
-        match self.program.is_expected(self.last) {
-            true => tracing::info!("program \"{name}\" (pid {pid}) {end}"),
-            false => tracing::warn!("program \"{name}\" (pid {pid}) {end}"),
+        let expected = self.program.is_expected(self.last);
+        let how = ending(self.last, expected);
+        match expected {
+            true => tracing::info!("program \"{name}\" (pid {pid}) {how}"),
+            false => tracing::warn!("program \"{name}\" (pid {pid}) {how}"),
         }
         self.crashes = self.crashes.saturating_add(1);
-        // nobody may listen
-        let _ = self.shared.ends.send(ProgramEnd { name, end });
+        self.ended = Some(ProgramEnd {
+            how,
+            code: self.last.map(ProcessExit::code),
+            expected,
+            up: Some(Moment::from(self.origin.elapsed()).since(since)),
+        });
     }
 
     /// Handles the result of one poll of the leftover processes.

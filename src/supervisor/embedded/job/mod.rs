@@ -23,9 +23,9 @@ use super::logs::LogWriters;
 use super::note_writer::NoteWriter;
 use super::spawner::{HungStart, Spawners};
 use super::spec::Program;
-use super::status::{ProgramEnd, ProgramStatus};
+use super::status::{ProgramStatus, ProgramUpdate};
 use super::unit::{ProgramUnit, Rules, UnitEffect, UnitEvent, UnitState};
-use crate::health::Moment;
+use crate::health::{Moment, ProgramEnd};
 
 /// A restart of a command in the foreground has worked when it is up for so long.
 const RESTARTED_AFTER: Duration = Duration::from_secs(1);
@@ -41,8 +41,8 @@ pub struct JobContext {
     pub notes: Option<NoteWriter>,
     /// One more whenever a record is another.
     pub changes: watch::Sender<u64>,
-    /// Programs that were up and have ended by themselves.
-    pub ends: broadcast::Sender<ProgramEnd>,
+    /// What is new of each program.
+    pub updates: broadcast::Sender<ProgramUpdate>,
 }
 
 /// A program, its process, and the requests that wait for a result.
@@ -60,6 +60,8 @@ pub struct ProgramJob {
     hung: HungStart,
     timer: Option<Instant>,
     last: Option<ProcessExit>,
+    /// A run that has ended by itself, until that is published.
+    ended: Option<ProgramEnd>,
     /// How often in a row it ended by itself and was started again, since it was last started by request.
     crashes: u32,
     started: Option<u64>,
@@ -90,6 +92,7 @@ impl ProgramJob {
             hung: HungStart::default(),
             timer: None,
             last: None,
+            ended: None,
             crashes: 0,
             started: None,
             restarted: false,

@@ -3,12 +3,12 @@
 use super::ProgramJob;
 use crate::supervisor::embedded::identity::{self, ProcessRecord};
 use crate::supervisor::embedded::notes::ProcessNotes;
-use crate::supervisor::embedded::status::ProgramStatus;
+use crate::supervisor::embedded::status::{ProgramStatus, ProgramUpdate};
 use crate::supervisor::embedded::unit::UnitState;
 
 impl ProgramJob {
     /// Publishes a changed status before any request is answered.
-    pub(super) async fn publish(&self) {
+    pub(super) async fn publish(&mut self) {
         let lives = self.child.as_ref().map(|c| (c.pid(), c.started(), false));
         let left = self.left.as_ref().map(|f| (f.leader, f.started, true));
         let record = lives.or(left).map(|(pid, started, ended)| ProcessRecord {
@@ -41,10 +41,16 @@ impl ProgramJob {
         }
     }
 
-    /// Publishes `status`, and logs another state.
-    fn replace_status(&self, status: ProgramStatus) -> RecordChange {
+    /// Publishes `status`, and logs and sends another state.
+    fn replace_status(&mut self, status: ProgramStatus) -> RecordChange {
+        let ended = self.ended.take();
         let before = self.published.send_replace(status);
         let after = self.published.borrow();
+        if before.state != after.state || ended.is_some() {
+            let update = ProgramUpdate::new(self.program.full_name(), &after, ended);
+            // nobody may listen
+            let _ = self.shared.updates.send(update);
+        }
         if before.state != after.state {
             let process = after.process(&self.program.full_name());
             let (name, state, detail) = (process.name, process.state, process.detail);
