@@ -282,6 +282,11 @@ impl SlotEngine for Etcd {
         let group = self.group(&Keys::of(&claim.group)).await?;
         let slot = group.own_slot(claim).filter(|slot| is_of(slot, claim));
         let paid = group.paid(claim).filter(|_| !used);
+        let waits = group.waiting.iter().filter(|waits| is_of(waits, claim));
+        for waits in waits {
+            let txn = json!({"compare": [is_unchanged(waits)], "success": [deleted(&waits.key)]});
+            self.call("kv/txn", &txn).await?;
+        }
         for entry in slot.into_iter().chain(paid) {
             let txn = json!({"compare": [is_unchanged(entry)], "success": [deleted(&entry.key)]});
             self.call("kv/txn", &txn).await?;

@@ -31,7 +31,8 @@ pub trait SlotEngine: Debug + Send + Sync {
     /// Keeps a slot for another lease. Whether it was still ours.
     async fn renew(&self, claim: &Claim) -> Result<bool, String>;
 
-    /// Gives a slot back if it is still ours; with it a restart of the budget, unless that was `used`.
+    /// Gives a slot back if it is still ours; with it a restart of the budget, unless that was `used`. Who only waited waits
+    /// no more.
     async fn release(&self, claim: &Claim, used: bool) -> Result<(), String>;
 
     /// Who holds the slots of a group, who waits, and what is spent; `None` where the engine does not say it.

@@ -104,6 +104,31 @@ fn slot_of_a_dead_holder_is_freed_from_afar() {
     assert_eq!(cluster.count("httpok/web/budget/"), 2);
 }
 
+/// Who waits is shown to people and counts as a host that fails: no longer than it does.
+#[test]
+fn host_that_recovers_while_it_waits_is_not_shown_to_wait_any_more() {
+    let cluster = Cluster::start(1);
+    let mut hosts = Hosts::new(2, 500, &fleet(&cluster, "lease = \"1h\""));
+    hosts.is_slow(0, 25);
+    hosts.watch_all();
+    hosts.fail(0);
+    wait_until("it is stopped", LIMIT, || hosts.restarts() == 1);
+    hosts.fail(1);
+    wait_until("the other one waits", LIMIT, || {
+        cluster.count("httpok/web/waiting/") == 1
+    });
+    hosts.recover(1);
+    // by itself it would be known for a minute and a half
+    let limit = Duration::from_secs(45);
+    wait_until("it waits no more", limit, || {
+        cluster.count("httpok/web/waiting/") == 0
+    });
+    let status = hosts.ask(1, &["fleet", "status"]);
+    assert!(!status.contains("waits: "), "{status}");
+    wait_until("all are up", LIMIT, || hosts.are_up());
+    assert_eq!(hosts.restarts(), 1);
+}
+
 /// Hosts are distinguished by their names.
 #[test]
 fn host_that_is_called_like_many_others_is_warned_of() {

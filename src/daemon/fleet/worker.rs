@@ -20,6 +20,9 @@ pub const ASKED_FOR: Duration = Duration::from_secs(20);
 /// The pause before a lease that could not be renewed is renewed again.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// Who still wants a slot that was refused asks for it again by then.
+const WAITS_ON: Duration = Duration::from_secs(3);
+
 /// What is to be done.
 #[derive(Debug)]
 pub enum Order {
@@ -73,6 +76,8 @@ pub struct SlotWorker {
     /// It was granted to go on with a restart: what is not answered is kept for the next run.
     resumes: bool,
     held: Option<Held>,
+    /// When a slot that was refused is not waited for any more, unless it is asked for again.
+    gives_up: Option<Instant>,
     returns: SlotReturns,
 }
 
@@ -86,6 +91,7 @@ impl SlotWorker {
             waiting: None,
             resumes: false,
             held: None,
+            gives_up: None,
             returns: SlotReturns::new(check.to_owned()),
         }
     }
@@ -104,6 +110,7 @@ impl SlotWorker {
                 },
                 () = at(renews) => self.renew().await,
                 () = at(gives) => self.give_back().await,
+                () = at(self.gives_up) => self.give_up(),
             }
         }
         if let Some(asked) = self.asked.take()
@@ -127,10 +134,15 @@ impl SlotWorker {
                 resumes,
                 after,
             } => {
+                self.gives_up = None;
                 if self.waits(after).await {
                     self.resumes = resumes;
                     let place = (group.as_str(), slots);
                     let answer = self.reserve(reservation, place, resumes).await;
+                    self.gives_up = match answer {
+                        SlotAnswer::Refused(_) => Some(Instant::now() + WAITS_ON),
+                        SlotAnswer::Granted | SlotAnswer::Unreachable { .. } => None,
+                    };
                     self.send(Event::Reserved {
                         check: self.check.clone(),
                         ticket,
@@ -303,6 +315,14 @@ impl SlotWorker {
             reservation,
             why,
         });
+    }
+
+    /// Nobody wants the slot any more that was refused: nor does it stand in the engine that somebody waits.
+    fn give_up(&mut self) {
+        self.gives_up = None;
+        if let Some(asked) = self.asked.take_if(|asked| !asked.has_no_lease()) {
+            self.returns.add(asked, None, false);
+        }
     }
 
     /// Gives back what is due first. The end of the watchdog cuts it short: then all of them are.
