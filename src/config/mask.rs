@@ -5,49 +5,71 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::secret::login_end;
+use super::keys::{Key, Kind, ROOT, Section};
+use super::secrets::{is_harmless_entry, is_reference, is_secret_name, parts, parts_of_words};
+use crate::health::suggest::nearest;
 
-/// Words that make a key's value a secret, wherever in the key they stand. Too many rather than too few.
-const WORDS: [&str; 10] = [
-    "pass", "secret", "token", "user", "header", "smtp", "auth", "data", "webhook", "routing",
-];
+/// What is known of a key's value.
+#[derive(Clone, Copy)]
+struct Meaning {
+    /// It must not be shown.
+    is_secret: bool,
+    /// It is a table whose keys are the user's own, and these say what is secret.
+    is_map: bool,
+    /// The keys of the table that it is.
+    section: Option<&'static Section>,
+}
 
-/// Keys that hold secrets; what is nearly one of them is probably a misspelling.
-const KEYS: [&str; 7] = [
-    "password",
-    "user",
-    "username",
-    "headers",
-    "smtp",
-    "api_keys",
-    "environment",
-];
+impl Meaning {
+    const ROOT: Self = Self {
+        is_secret: false,
+        is_map: false,
+        section: Some(&ROOT),
+    };
 
-/// Whether a value under `key` must not be shown.
-pub fn is_secret(key: &str) -> bool {
-    // no key is as long, and comparing takes the square of the length
-    if key.len() > 128 {
-        return true;
+    fn of(key: &Key) -> Self {
+        Self {
+            is_secret: key.is_secret(),
+            is_map: matches!(key.kind, Kind::Map(_)),
+            section: key.kind.section().map(|(section, _)| section),
+        }
     }
-    let key = key.to_lowercase();
-    // what is sent over a plain connection may be a password; "sendmail" is none
-    key == "send"
-        || WORDS.iter().any(|word| key.contains(word))
-        || KEYS
-            .iter()
-            .any(|secret| strsim::jaro_winkler(secret, &key) >= 0.88)
+
+    /// What the value of `name` in this table is. A name that nobody described is taken for the one that was probably
+    /// meant.
+    fn inner(self, name: &str) -> Self {
+        if self.is_map && self.is_secret {
+            return Self {
+                is_secret: !is_harmless_entry(name),
+                is_map: false,
+                section: None,
+            };
+        }
+        let known = self.section.and_then(|section| {
+            let meant = || nearest(name, &section.names()).and_then(|near| section.find(near));
+            section.find(name).or_else(meant)
+        });
+        match known {
+            // what only resembles a harmless key may be one for a secret
+            Some(key) if key.name == name || !is_secret_name(name) => Self {
+                is_secret: self.is_secret || key.is_secret(),
+                ..Self::of(key)
+            },
+            Some(_) | None => Self {
+                is_secret: self.is_secret || is_secret_name(name),
+                is_map: false,
+                section: None,
+            },
+        }
+    }
 }
 
 /// `text`, which is `document`, with its secrets hidden.
 pub fn hide(text: &str, document: &DeTable<'_>) -> String {
     let mut spans = Vec::new();
     for (key, value) in document {
-        collect(
-            value.get_ref(),
-            value.span(),
-            is_secret(key.get_ref()),
-            &mut spans,
-        );
+        let meaning = Meaning::ROOT.inner(key.get_ref());
+        collect(text, value.get_ref(), value.span(), meaning, &mut spans);
     }
     let mut shown = text.as_bytes().to_vec();
     for span in spans {
@@ -58,30 +80,70 @@ pub fn hide(text: &str, document: &DeTable<'_>) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-fn collect(value: &DeValue<'_>, span: Range<usize>, secret: bool, spans: &mut Vec<Range<usize>>) {
+fn collect(
+    whole: &str,
+    value: &DeValue<'_>,
+    span: Range<usize>,
+    meaning: Meaning,
+    spans: &mut Vec<Range<usize>>,
+) {
     match value {
         DeValue::Table(table) => {
             for (key, value) in table {
-                let secret = secret || is_secret(key.get_ref());
-                collect(value.get_ref(), value.span(), secret, spans);
+                let meaning = meaning.inner(key.get_ref());
+                collect(whole, value.get_ref(), value.span(), meaning, spans);
+            }
+        }
+        DeValue::Array(items)
+            if !meaning.is_secret && items.iter().all(|i| i.get_ref().is_str()) =>
+        {
+            let words: Vec<&str> = items.iter().filter_map(|i| i.get_ref().as_str()).collect();
+            for (item, parts) in items.iter().zip(parts_of_words(&words)) {
+                let text = item.get_ref().as_str().unwrap_or_default();
+                spans.extend(placed(whole, text, item.span(), parts));
             }
         }
         DeValue::Array(items) => {
             for item in items {
-                collect(item.get_ref(), item.span(), secret, spans);
+                collect(whole, item.get_ref(), item.span(), meaning, spans);
             }
         }
-        DeValue::String(text) if secret || login_end(text).is_some() => spans.push(span),
-        _ if secret => spans.push(span),
+        DeValue::String(text) if meaning.is_secret => {
+            if !is_reference(text) {
+                spans.push(span);
+            }
+        }
+        DeValue::String(text) => spans.extend(placed(whole, text, span, parts(text))),
+        _ if meaning.is_secret => spans.push(span),
         _ => {}
     }
 }
 
+/// Where the `parts` of the string `text` are in `whole`, which has it at `span`; all of it where it was written with
+/// escapes.
+fn placed(
+    whole: &str,
+    text: &str,
+    span: Range<usize>,
+    parts: Vec<Range<usize>>,
+) -> Vec<Range<usize>> {
+    if parts.is_empty() {
+        return parts;
+    }
+    let written = whole.get(span.clone()).unwrap_or_default();
+    let Some(begin) = written.find(text) else {
+        return vec![span];
+    };
+    let begin = span.start + begin;
+    let moved = |part: Range<usize>| begin + part.start..begin + part.end;
+    parts.into_iter().map(moved).collect()
+}
+
 /// `text`, which is no TOML, with every line hidden that may hold a secret or a part of one. Without a
-/// grammar to go by this goes by words, and hides too much rather than too little.
+/// grammar to go by this goes by the keys that lines begin with and by words, and hides too much rather than too little.
 pub fn hide_broken(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    let mut in_secret_table = false;
+    let mut table = Meaning::ROOT;
     // what ends the secret value that began on an earlier line; "" is the end of this line
     let mut until: Option<&str> = None;
     for line in text.split_inclusive('\n') {
@@ -92,14 +154,14 @@ pub fn hide_broken(text: &str) -> String {
             }
             continue;
         }
-        let names_secret = line
-            .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
-            .any(is_secret)
-            || line.contains('@');
+        let name = key_of(line);
         if line.trim_start().starts_with('[') {
-            in_secret_table = names_secret;
+            table = name.split('.').fold(Meaning::ROOT, Meaning::inner);
+        } else if !is_secret_line(line, name, table) {
+            push_with_hidden_parts(line, &mut shown);
+            continue;
         }
-        if !names_secret && !in_secret_table {
+        if line.trim_start().starts_with('[') && !names_secret(line) {
             shown.push_str(line);
             continue;
         }
@@ -109,6 +171,42 @@ pub fn hide_broken(text: &str) -> String {
         until = left_open(value);
     }
     shown
+}
+
+/// Whether the value on `line`, whose key is `name` in `table`, must not be shown.
+fn is_secret_line(line: &str, name: &str, table: Meaning) -> bool {
+    // a list or a table that goes on in lines without keys of their own
+    let is_nested = line.contains('{') || left_open(line).is_some();
+    let known = table.section.and_then(|section| section.find(name));
+    match known {
+        Some(_) if !is_nested && line.contains('=') => table.inner(name).is_secret,
+        _ if table.is_map && table.is_secret => table.inner(name).is_secret,
+        // a table in one line, or in several: most have a secret somewhere
+        Some(key) if key.is_secret() || key.kind.section().is_some() => true,
+        _ => names_secret(line),
+    }
+}
+
+fn names_secret(line: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')
+        .any(is_secret_name)
+        || line.contains('@')
+}
+
+fn push_with_hidden_parts(line: &str, shown: &mut String) {
+    let mut bytes = line.as_bytes().to_vec();
+    for part in parts(line) {
+        if let Some(part) = bytes.get_mut(part) {
+            blank(part);
+        }
+    }
+    shown.push_str(&String::from_utf8_lossy(&bytes));
+}
+
+/// The key or the table's name that `line` begins with.
+fn key_of(line: &str) -> &str {
+    let key = &line[..key_end(line)];
+    key.trim_matches([' ', '\t', '[', ']'])
 }
 
 /// Where the key or the table's name that `line` begins with ends.
@@ -162,52 +260,78 @@ fn blank(bytes: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::keys::{self, Place};
+
+    /// One line with `key = value` in the table that `way` leads to.
+    fn line(way: &[(&'static str, bool)], key: &str, value: &str) -> String {
+        let begin = format!("{key} = {value}");
+        way.iter()
+            .rev()
+            .fold(begin, |inner, (name, is_list)| match is_list {
+                true => format!("{name} = [{{ {inner} }}]"),
+                false => format!("{name} = {{ {inner} }}"),
+            })
+    }
+
+    fn hidden(text: &str) -> String {
+        let document = DeTable::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+        hide(text, document.get_ref())
+    }
 
     #[test]
-    fn secret_keys_are_recognized_by_name() {
-        for key in [
-            "password",
-            "pasword",
-            "Passwort",
-            "user",
-            "usr",
-            "username",
-            "headers",
-            "haeders",
-            "smtp",
-            "smpt",
-            "api_key",
-            "access_token",
-            "X-Auth",
-            "send",
-        ] {
-            assert!(is_secret(key), "{key}");
+    fn every_key_of_every_table_is_hidden_if_it_is_a_secret_and_shown_if_not() {
+        let mut found = (0, 0);
+        for Place { way, section } in keys::sections() {
+            for key in section.all().filter(|key| !key.kind.is_table()) {
+                let values = match key.kind {
+                    Kind::Map(_) => vec!["{ X-Custom = \"canary\" }"],
+                    _ => vec!["\"canary\"", "[\"canary\"]", "\"\"\"\ncanary\"\"\""],
+                };
+                for value in values {
+                    let text = line(&way, key.name, value);
+                    let is_shown = hidden(&text).contains("canary");
+                    assert_eq!(is_shown, !key.is_secret(), "{text}: {}", hidden(&text));
+                }
+                let broken = format!("{}\n=\n", line(&way, key.name, "\"canary"));
+                if key.is_secret() {
+                    found.0 += 1;
+                    assert!(!hide_broken(&broken).contains("canary"), "{broken}");
+                } else {
+                    found.1 += 1;
+                }
+            }
         }
-        for key in [
-            "name",
-            "url",
-            "every",
-            "timeout",
-            "status",
-            "body",
-            "restart",
-            "restarts",
-            "keep",
-            "to",
-            "from",
-            "cores",
-            "reminder",
-            "supervisor",
-            "supervisord",
-            "requires",
-            "rearm",
-            "sendmail",
-            "max_restarts",
-            "cacert",
-            "insecure",
-            "start_stopped",
+        assert!(found.0 >= 15 && found.1 >= 100, "{found:?}");
+        // under a header, too, and in defaults
+        for (text, is_shown) in [
+            ("[[webhook]]\nformat = \"canary\"", true),
+            ("[[webhook]]\nurl = \"canary\"", false),
+            ("[[notify]]\nwebhook = { format = \"canary\" }", true),
+            ("[[webhok]]\nurl = \"canary\"", false),
+            ("[defaults]\nstatus = \"canary\"", true),
+            ("[defaults.headers]\nX-Custom = \"canary\"", false),
+            ("[defaults.headers]\nAccept = \"canary\"", true),
+            ("[[program]]\nuser = \"canary\"", true),
+            ("[program.environment]\nLANG = \"canary\"\n", true),
+            ("[mail]\nsmtp = \"smtp://me:sesame@canary\"", true),
+            ("[mail]\nsmtp = \"smtp://me:canary@h\"", false),
+            ("[[check]]\nurl = \"http://h/?token=canary\"", false),
+            ("[[check]]\nurl = \"http://h/?page=canary\"", true),
+            (
+                "[[check]]\ncommand = [\"curl\", \"-H\", \"X: canary\"]",
+                false,
+            ),
+            ("[[check]]\ncommand = [\"curl\", \"-o\", \"canary\"]", true),
+            ("[[check]]\npasword = \"canary\"", false),
+            ("[[check]]\npassword = \"${env:canary}\"", true),
+            ("[[check]]\nstats = \"canary\"", true),
         ] {
-            assert!(!is_secret(key), "{key}");
+            assert_eq!(hidden(text).contains("canary"), is_shown, "{text}");
+            let broken = format!("{text}\n[check]\nevery = 60s\n");
+            let shown = hide_broken(&broken);
+            assert_eq!(shown.len(), broken.len());
+            assert!(!shown.contains("canary") || is_shown, "{shown}");
+            assert!(shown.contains("every = 60s"), "{shown}");
         }
     }
 
@@ -232,7 +356,7 @@ mod tests {
             "  password : 'hunter2=x\nevery = 60s",
             "password =\n\"hunter2\nevery = 60s",
             "password = \"\"\"a\nhunter2\n\"\"\"\nevery = 60s",
-            "[check.headers]\nAccept = hunter2\n[check]\nevery = 60s",
+            "[check.headers]\nX-Key = hunter2\n[check]\nevery = 60s",
             "headers = {\n A = \"hunter2\n}\nevery = 60s",
             "url = http://u:hunter2@h\nevery = 60s",
             "x = { pasword = \"hunter2\"\n}\nevery = 60s",

@@ -28,6 +28,7 @@ pub mod presets;
 mod probe;
 mod program;
 mod requires;
+mod secrets;
 mod serve;
 pub mod settings;
 pub mod show;

@@ -4,13 +4,12 @@
 use toml::de::DeValue;
 
 use super::keys::{Default, Key, Kind, ROOT, Section};
-use super::mask;
+use super::secrets::{self, is_secret_name};
 use super::settings::CheckSettings;
 use super::table::TomlTable;
 use super::top::LayeredCheck;
 use super::value::TomlValue;
 use crate::probe::spec::ProbeSpec;
-use crate::secret::{login_end, redact_url};
 
 /// What stands for a secret.
 const MASKED: &str = "***";
@@ -218,12 +217,10 @@ fn origin(value: &TomlValue<'_>) -> String {
 
 /// `value` in TOML, without secrets.
 fn shown(key: &Key, value: &DeValue<'_>) -> String {
-    let is_named = matches!(key.kind, Kind::Named(_));
-    match value {
+    match key.is_secret() {
+        true => hidden(value),
         // an address with a login shows what is not the login
-        DeValue::String(text) if is_named => quoted(&redacted(text)),
-        _ if key.kind.is_secret() || mask::is_secret(key.name) => hidden(value),
-        _ => plain(value),
+        false => plain(value),
     }
 }
 
@@ -246,7 +243,7 @@ fn hidden(value: &DeValue<'_>) -> String {
 
 fn plain(value: &DeValue<'_>) -> String {
     match value {
-        DeValue::String(text) => quoted(&redacted(text)),
+        DeValue::String(text) => quoted(&secrets::shown(text)),
         DeValue::Integer(number) => match number.radix() {
             8 => format!("0o{}", number.as_str()),
             16 => format!("0x{}", number.as_str()),
@@ -256,6 +253,15 @@ fn plain(value: &DeValue<'_>) -> String {
         DeValue::Float(number) => number.as_str().to_owned(),
         DeValue::Boolean(is) => is.to_string(),
         DeValue::Datetime(date) => date.to_string(),
+        DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_str()) => {
+            let words: Vec<&str> = items
+                .iter()
+                .filter_map(|item| item.get_ref().as_str())
+                .collect();
+            let words = secrets::shown_words(&words);
+            let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+            format!("[{}]", words.join(", "))
+        }
         DeValue::Array(items) => {
             let items = items.iter().map(|item| plain(item.get_ref()));
             format!("[{}]", items.collect::<Vec<_>>().join(", "))
@@ -265,7 +271,7 @@ fn plain(value: &DeValue<'_>) -> String {
             let value = value.get_ref();
             (
                 name,
-                if mask::is_secret(name) {
+                if is_secret_name(name) {
                     hidden(value)
                 } else {
                     plain(value)
@@ -284,13 +290,6 @@ fn inline<'n>(entries: impl Iterator<Item = (&'n str, String)>) -> String {
         },
     );
     format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
-}
-
-fn redacted(text: &str) -> String {
-    match login_end(text) {
-        Some(_) => redact_url(text),
-        None => text.to_owned(),
-    }
 }
 
 /// A string of TOML: one of JSON is, too.

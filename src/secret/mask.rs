@@ -85,7 +85,8 @@ pub fn conceal_variable(name: &str, value: &str) {
     }
 }
 
-fn names_a_secret(name: &str) -> bool {
+/// Whether the value of a header, a variable, an option or a parameter of this `name` is a secret.
+pub fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }

@@ -5,7 +5,8 @@ mod mask;
 use std::fmt;
 
 pub use mask::{
-    conceal, conceal_header, conceal_login, conceal_variable, mask, mask_json, register, registered,
+    conceal, conceal_header, conceal_login, conceal_variable, mask, mask_json, names_a_secret,
+    register, registered,
 };
 
 /// A secret. There is no way to print it but [`Secret::expose`], which is for the wire alone.

@@ -173,6 +173,11 @@ impl Key {
         }
     }
 
+    /// Whether its value is never shown. What a request sends may be a form with a password.
+    pub fn is_secret(&self) -> bool {
+        self.kind.is_secret() || self.name == "data"
+    }
+
     /// Of one check alone, never a default.
     const fn own(self) -> Self {
         Self {
