@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 
 use site::{Site, says};
 
+#[path = "docs/plurals.rs"]
+mod plurals;
 #[path = "docs/readme.rs"]
 mod readme;
 #[path = "support/site.rs"]

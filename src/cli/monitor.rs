@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::args::MonitorArgs;
 use super::exit::Exit;
 use super::say;
+use crate::health::counted;
 
 /// An answer may be no longer, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -99,6 +100,9 @@ fn talk<S: Read + Write>(
 fn late(answer: &[u8]) -> String {
     match answer.len() {
         0 => "no answer in time".to_owned(),
-        bytes => format!("the answer was not complete in time ({bytes} bytes came)"),
+        bytes => format!(
+            "the answer was not complete in time ({} came)",
+            counted(bytes, "byte", "bytes")
+        ),
     }
 }

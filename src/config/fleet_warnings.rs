@@ -10,6 +10,7 @@ use super::settings::Settings;
 use super::table::TomlTable;
 use super::warnings::is_here;
 use crate::fleet::spec::{EtcdSpec, FleetSpec, FleetTlsSpec, LockSpec};
+use crate::health::counted;
 
 /// Warns of the fleet of `settings`, if it has one; `root` is the file.
 pub fn warn_of_fleet(root: &TomlTable<'_>, settings: &Settings) {
@@ -88,7 +89,8 @@ fn warn_of_other_slots(root: &TomlTable<'_>, settings: &Settings) {
         let (other, of_other) = *first.entry(group).or_insert((name, slots));
         if of_other != slots {
             let message = format!(
-                "the group {group:?} has {slots} slots here and {of_other} for check {other:?}"
+                "the group {group:?} has {} here and {of_other} for check {other:?}",
+                counted(slots, "slot", "slots")
             );
             warn_at(
                 &table,

@@ -108,11 +108,8 @@ fn collect(
                 collect(whole, item.get_ref(), item.span(), meaning, spans);
             }
         }
-        DeValue::String(text) if meaning.is_secret => {
-            if !is_reference(text) {
-                spans.push(span);
-            }
-        }
+        DeValue::String(text) if meaning.is_secret && is_reference(text) => {}
+        DeValue::String(_) if meaning.is_secret => spans.push(span),
         DeValue::String(text) => spans.extend(placed(whole, text, span, parts(text))),
         _ if meaning.is_secret => spans.push(span),
         _ => {}

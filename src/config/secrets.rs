@@ -177,16 +177,16 @@ fn parts_of_word(word: &str, before: &str) -> Vec<Range<usize>> {
         return header(word, 0);
     }
     if LOGINS.contains(&before) && word.contains(':') {
-        return vec![all];
+        return one(all);
     }
     if before.starts_with("--") && !before.contains('=') && names_a_secret(before) {
-        return vec![all];
+        return one(all);
     }
     if let Some(value) = word.strip_prefix("-H").filter(|value| !value.is_empty()) {
         return header(value, 2);
     }
     if word.starts_with("-u") && word.contains(':') {
-        return vec![2..word.len()];
+        return one(2..word.len());
     }
     if let Some((name, value)) = word.split_once('=') {
         let start = name.len() + 1;
@@ -197,12 +197,16 @@ fn parts_of_word(word: &str, before: &str) -> Vec<Range<usize>> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let is_named = name.chars().all(is_plain) && names_a_secret(name);
         if (is_login || is_named) && !value.is_empty() && !is_reference(value) {
-            return vec![start..word.len()];
+            return one(start..word.len());
         }
     }
     let mut parts: Vec<_> = login(word).into_iter().collect();
     parts.extend(query(word));
     parts
+}
+
+fn one(part: Range<usize>) -> Vec<Range<usize>> {
+    std::iter::once(part).collect()
 }
 
 /// The value of a header line that begins at `start`, unless the header is harmless.
@@ -216,7 +220,7 @@ fn header(line: &str, start: usize) -> Vec<Range<usize>> {
     } else {
         0
     };
-    vec![start + value..start + line.len()]
+    one(start + value..start + line.len())
 }
 
 /// User and password of a URL, or of what is nearly one.

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::health::counted;
 use crate::health::{ActionStep, Capture, CheckResult, Decision, Note, Step, Verdict};
 use crate::notify::superlance::{self, OriginalMail};
 use crate::notify::transcript;
@@ -305,7 +306,7 @@ fn log_capture(check: &str, step: &Step, capture: &Capture) {
     } else {
         let files = capture.files.iter();
         let files: String = files
-            .map(|(path, bytes)| format!(" {path} ({bytes} bytes)"))
+            .map(|(path, bytes)| format!(" {path} ({})", counted(*bytes, "byte", "bytes")))
             .collect();
         tracing::info!(check, %took, "{what} of {process} kept{files}");
     }

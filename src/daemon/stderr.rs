@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::health::counted;
 use crate::{escape, secret};
 
 use anstream::{AutoStream, ColorChoice};
@@ -100,7 +101,8 @@ fn write_all(lines: &Receiver<StderrLine>, lost: &AtomicU64) {
                 if missed > 0 {
                     let _ = writeln!(
                         stderr,
-                        "({missed} lines were lost: standard error was not read in time)"
+                        "({} lost: standard error was not read in time)",
+                        counted(missed, "line was", "lines were")
                     );
                 }
                 // there is no better place to complain about standard error

@@ -12,6 +12,7 @@ use super::codes::StatusSet;
 use super::exit;
 use super::observation::{Observation, StatusLine};
 use super::reason::{Phase, Reason};
+use super::text::counted;
 use super::verdict::{Finding, Judgement, Verdict};
 
 /// What an answer must be to pass.
@@ -284,8 +285,8 @@ impl Expectation {
             let finding = Finding {
                 expected: format!("body {}contains {text:?}", if want { "" } else { "not " }),
                 actual: match occurs {
-                    true => format!("it in a body of {size} bytes"),
-                    false => format!("a body of {size} bytes without it"),
+                    true => format!("it in a body of {}", counted(size, "byte", "bytes")),
+                    false => format!("a body of {} without it", counted(size, "byte", "bytes")),
                 },
                 met: occurs == want,
                 otherwise: Verdict::Fail,

@@ -41,8 +41,13 @@ pub enum Gate {
     Concurrency { running: u32 },
     /// One of its processes is being restarted for another check.
     SameProcess { check: String },
-    /// The restart of its process is unfinished and is tried again by itself.
-    Unfinished { process: String },
+    /// The restart of its process is unfinished and is tried again by itself; after `left`, unless that is held, too, or
+    /// is under way.
+    Unfinished {
+        process: String,
+        #[serde(default)]
+        left: Option<Duration>,
+    },
     /// The hosts of its group do not let it restart yet.
     Fleet { group: String, why: FleetHold },
 }
@@ -92,19 +97,27 @@ impl fmt::Display for Gate {
             }
             Self::OverallBudget => f.write_str("the restarts over all checks are used up for now"),
             Self::Concurrency { running } => {
+                let running = match running {
+                    1 => "another restart is".to_owned(),
+                    more => format!("{more} restarts are"),
+                };
                 write!(
                     f,
-                    "{running} restarts are under way, which is as many as allowed"
+                    "{running} under way, which is as many as allowed (max_concurrent_restarts)"
                 )
             }
             Self::SameProcess { check } => {
                 write!(f, "one of its processes is being restarted for {check:?}")
             }
-            Self::Unfinished { process } => {
+            Self::Unfinished { process, left } => {
                 write!(
                     f,
-                    "the restart of {process} is unfinished and is tried again by itself"
-                )
+                    "the restart of {process} is unfinished and is tried again "
+                )?;
+                match left {
+                    Some(left) => write!(f, "in {:.0} s", left.as_secs_f64().ceil()),
+                    None => f.write_str("by itself"),
+                }
             }
             Self::Fleet { group, why } => {
                 write!(f, "it waits for its fleet (group {group}): {why}")

@@ -11,6 +11,7 @@ use super::exit;
 use super::grpc::GrpcAnswer;
 use super::reason::{Phase, Reason};
 use super::text::bounded;
+use super::text::counted;
 
 /// Facts of one probe, as far as it came. A probe that failed in its body still holds the status and
 /// headers it saw and the time of every phase it reached.
@@ -125,7 +126,10 @@ impl Observation {
             text += &String::from_utf8_lossy(&body.kept);
             if !body.is_whole() {
                 let kept = body.kept.len();
-                text += &format!("\n[the first {kept} of {} bytes]", body.size);
+                text += &format!(
+                    "\n[the first {kept} of {}]",
+                    counted(body.size, "byte", "bytes")
+                );
             }
         }
         text

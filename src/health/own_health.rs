@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::{CheckView, Snapshot};
+use super::text::counted;
 use super::threshold::Status;
 
 /// Checks that are named when they are down; more are counted.
@@ -106,7 +107,10 @@ impl fmt::Display for Unhealthy {
             Self::NotReady => f.write_str("not ready"),
             Self::SetByPerson { reason } if reason.is_empty() => f.write_str("set by hand"),
             Self::SetByPerson { reason } => write!(f, "set by hand: {reason}"),
-            Self::Outbox { messages } => write!(f, "outbox: {messages} messages wait"),
+            Self::Outbox { messages } => {
+                let messages = counted(*messages, "message waits", "messages wait");
+                write!(f, "outbox: {messages}")
+            }
             Self::StateFreeBytes { bytes } => write!(f, "state free bytes: {bytes}"),
             Self::StateFreeInodes { inodes } => write!(f, "state free inodes: {inodes}"),
             Self::ChecksDown { checks } => named(f, "checks down", checks),

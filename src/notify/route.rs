@@ -64,6 +64,27 @@ impl Topic {
         }
     }
 
+    /// What it means, for the manual.
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Down => "A check is down.",
+            Self::Recovered => "It passes again.",
+            Self::GaveUp => "The restarts that it may have are used up.",
+            Self::Cured => "A restart has cured it before it was reported to be down.",
+            Self::Reminder => "It is still down; how often that is said is reminder of [mail].",
+            Self::Degraded => "It answers, but not as it should.",
+            Self::RecoveredDegraded => "It was degraded, and passes again.",
+            Self::Config => {
+                "For a long time its state cannot be found out because of its settings: the service refuses the key that is \
+                 sent (401, 403), or does not know what is asked."
+            }
+            Self::Watchdog => {
+                "For a long time its state cannot be found out because of the watchdog's own trouble: no file descriptors, no \
+                 memory, a command that does not start."
+            }
+        }
+    }
+
     /// What `report` is about; `None` for the original's mail after an action.
     pub fn of(report: &Report) -> Option<Self> {
         Some(match &report.kind {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::escape;
 use crate::health::Body;
+use crate::health::counted;
 
 pub use crate::escape::{brief, is_printable, visible};
 
@@ -46,7 +47,7 @@ pub fn timing(span: Duration) -> String {
 pub fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else {
-        return format!("{bytes} bytes");
+        return counted(bytes, "byte", "bytes");
     };
     let tenths = (u128::from(bytes) * 10 + u128::from(unit) / 2) / u128::from(unit);
     format!("{}.{} {name}", tenths / 10, tenths % 10)

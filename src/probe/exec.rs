@@ -8,6 +8,7 @@ use memchr::memmem;
 
 use super::spec::ExecSpec;
 use crate::exec::{self, Command, CommandLine, ExecError, Output};
+use crate::health::counted;
 use crate::health::{Body, BodyNeeds, Observation, Phase, Reason, Trouble};
 
 /// Why there can be no probe for a spec.
@@ -119,7 +120,10 @@ impl ExecProbe {
         let found: Vec<_> = self.needles.iter().filter(occurs).cloned().collect();
         if output.is_truncated() && found.len() < self.needles.len() {
             // it may stand in what was dropped, so the answer is not known
-            let detail = format!("it prints more than {} bytes", self.spec.max_body);
+            let detail = format!(
+                "it prints more than {}",
+                counted(self.spec.max_body, "byte", "bytes")
+            );
             seen.trouble = Some(Trouble::new(Reason::TooLarge, Phase::FirstByte, detail));
         }
         seen.body = Some(Body {

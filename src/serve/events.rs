@@ -10,6 +10,7 @@ use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::time::timeout;
 
 use super::api::SCHEMA;
+use crate::health::counted;
 use crate::health::{Counted, Decision, Note, Verdict, glob, public_json};
 use crate::{escape, secret};
 
@@ -116,7 +117,8 @@ impl EventFollower {
                         return NextEvent::End("the watchdog ends".to_owned());
                     }
                     Err(RecvError::Lagged(lost)) => {
-                        return NextEvent::End(format!("read too slowly: {lost} events were lost"));
+                        let lost = counted(lost, "event was", "events were");
+                        return NextEvent::End(format!("read too slowly: {lost} lost"));
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! What can be wrong with the store, in the words of its messages, and the errors its callers get. A trouble is
 //! never an error of a caller: the store goes on in memory.
 
+use crate::health::counted;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,10 +158,11 @@ pub(super) fn set_aside(path: &Path, aside: &Path, rescued: usize, detail: &str)
         kind: StoreTroubleKind::Corrupt,
         path: path.to_owned(),
         text: format!(
-            "the store \"{}\" was damaged ({detail}): a fresh one was made with the {rescued} rows that \
+            "the store \"{}\" was damaged ({detail}): a fresh one was made with {} that \
              could still be read, the others are lost; the damaged one is kept as \"{}\": look at the \
              disk, and remove it when it is not needed",
             path.display(),
+            counted(rescued, "row", "rows"),
             aside.display()
         ),
     }

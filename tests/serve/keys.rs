@@ -69,7 +69,7 @@ fn a_check_is_paused_and_resumed_over_http() {
     let see = |path: &str| stage.ask("GET", path, "X-API-Key: new-key\r\n");
     let paused = act(
         "/api/v1/checks/db/pause",
-        r#"{"reason":"deploy","for":3600}"#,
+        r#"{"reason":"deploy","for":"1h"}"#,
     );
     assert_eq!(paused.status, 200, "{paused:?}");
     let pause = &see("/api/v1/checks/db").json()["pause"];
@@ -83,6 +83,8 @@ fn a_check_is_paused_and_resumed_over_http() {
         ("/api/v1/checks/db/pause", "{", 400),
         ("/api/v1/checks/db/pause", "[]", 400),
         ("/api/v1/checks/db/pause", r#"{"for":"long"}"#, 400),
+        ("/api/v1/checks/db/pause", r#"{"for":-1}"#, 400),
+        ("/api/v1/checks/db/pause", r#"{"for":{}}"#, 400),
         ("/api/v1/checks/db/pause", r#"{"fro":30}"#, 400),
         (
             "/api/v1/checks/db/silence",

@@ -1,5 +1,6 @@
 //! The open sockets of a process: the tables of its network name space, matched by inode.
 
+use crate::health::counted;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -76,7 +77,7 @@ impl Sockets {
         let states = states
             .iter()
             .map(|(state, count)| format!("{count} {state}"));
-        let unknown = (self.unknown > 0).then(|| format!("{} others", self.unknown));
+        let unknown = (self.unknown > 0).then(|| counted(self.unknown, "other", "others"));
         let parts: Vec<_> = states.chain(unknown).collect();
         format!("sockets: {}", parts.join(", "))
     }
@@ -109,7 +110,10 @@ fn tcp(line: &str) -> Option<Socket> {
     let what = match state {
         // the receive queue of a listener holds connections that were not accepted
         "LISTEN" => format!("{local}, {receives} not accepted"),
-        _ => format!("{local} {remote}, {receives} bytes not read, {sends} not taken"),
+        _ => format!(
+            "{local} {remote}, {} not read, {sends} not taken",
+            counted(receives, "byte", "bytes")
+        ),
     };
     let inode = fields.nth(4)?.parse().ok()?;
     Some(Socket { inode, state, what })
@@ -203,7 +207,7 @@ mod tests {
             (
                 format!("  12: {v6}:1F90 {v6}:C350 08 00000010:00000001 {rest}"),
                 "CLOSE_WAIT",
-                "[fe80::1:2]:8080 [fe80::1:2]:50000, 1 bytes not read, 16 not taken",
+                "[fe80::1:2]:8080 [fe80::1:2]:50000, 1 byte not read, 16 not taken",
             ),
         ] {
             let what = what.to_owned();

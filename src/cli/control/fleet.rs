@@ -77,8 +77,9 @@ fn group_lines(group: &FleetGroup) -> Vec<String> {
     let spent = group.budget.as_ref().map_or_else(String::new, |budget| {
         let window = humantime::format_duration(std::time::Duration::from_secs_f64(budget.window));
         format!(
-            ", {} of {} restarts in {window} spent",
-            budget.spent, budget.of
+            ", {} of {} in {window} spent",
+            budget.spent,
+            counted(budget.of, "restart", "restarts")
         )
     });
     let hosts = match status.hosts.len() {

@@ -37,8 +37,12 @@ pub fn incident(
     if incident.dropped > 0 {
         let _ = writeln!(
             out,
-            "  ({} entries from its middle were not kept)",
-            incident.dropped
+            "  ({} not kept)",
+            counted(
+                incident.dropped,
+                "entry from its middle was",
+                "entries from its middle were"
+            )
         );
     }
     if let Some(evidence) = transcript::evidence(incident) {

@@ -8,6 +8,7 @@ use anstyle::AnsiColor;
 use super::paint::{Paint, mark};
 use super::{plain::summary, visible};
 use crate::cli::check::Checked;
+use crate::health::counted;
 use crate::health::{Certificate, Finding, Phase, Reason, Verdict};
 use crate::terminal::{cut, pad, width, wrap};
 
@@ -285,7 +286,10 @@ fn answer(out: &mut String, checked: &Checked, options: HumanOptions) {
     if lines.is_empty() {
         return;
     }
-    line(out, &format!("answer, {} bytes:", body.size));
+    line(
+        out,
+        &format!("answer, {}:", counted(body.size, "byte", "bytes")),
+    );
     let room = options
         .columns
         .unwrap_or(usize::MAX)

@@ -31,6 +31,7 @@ pub fn nagios(
         all => {
             let bad = all.iter().filter(|row| row.level > 0).count();
             match bad {
+                0 if all.len() == 1 => "it passes".to_owned(),
                 0 => format!("all {} pass", all.len()),
                 bad => format!(
                     "{bad} of {} not well, {}: {}",

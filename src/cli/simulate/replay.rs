@@ -9,6 +9,7 @@ use super::SimulatedConfig;
 use super::print::{Side, TracePrinter};
 use super::trace::RecordedLine;
 use crate::daemon::journal::{JournalEntry, JournalStart};
+use crate::health::counted;
 use crate::health::{
     ActionStep, Decision, Effect, Event, Moment, Monitor, Note, Observation, Outcome, Plan,
     ProcessName, ProcessState, ResumeResult, SlotAnswer, StatusLine, Step, Ticket,
@@ -40,7 +41,14 @@ pub fn run(setup: &SimulatedConfig, lines: Vec<RecordedLine>, printer: &mut Trac
         match line {
             RecordedLine::Beginning(begun) => replay.begin(*begun),
             RecordedLine::Lost(lines) => {
-                let text = format!("{lines} lines of the journal were lost here");
+                let text = format!(
+                    "{} lost here",
+                    counted(
+                        lines,
+                        "line of the journal was",
+                        "lines of the journal were"
+                    )
+                );
                 replay.printer.remark(replay.at, &text);
             }
             RecordedLine::Entry(entry) => replay.entry(*entry),

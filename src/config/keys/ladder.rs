@@ -22,7 +22,7 @@ static KEYS: [Key; 5] = [
         Kind::KnownWords(signals),
         "\"QUIT\"",
         "The main process of each that the check restarts gets this signal and goes on running, and what it then writes \
-         to its log is kept as evidence; one that ends with it is started again.",
+         to its log is kept; one that ends with it is started again (TERM, INT and KILL end it: use restart).",
     ),
     optional(
         "restart",

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod follow;
+mod hold_request;
 pub mod protocol;
 pub mod remembered;
 pub mod remote;

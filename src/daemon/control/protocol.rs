@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! {"version":1,"ask":"status"}
-//! {"version":1,"ask":"pause","check":"shop","reason":"deploy","for":1800}    `for`: seconds, may be left out
+//! {"version":1,"ask":"pause","check":"shop","reason":"deploy","for":1800}    `for`: seconds or "30m", may be left out
 //!     likewise silence; with "silent":true a pause is a silence, too
 //! {"version":1,"ask":"resume","check":"shop"}        and likewise restart, reset
 //! {"version":1,"ask":"beat","check":"backup","fail":"disk full"}    `fail` may be left out
@@ -34,10 +34,9 @@
 //!
 //! Moments are RFC 3339 in UTC, spans are seconds.
 
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+pub use super::hold_request::HoldRequest;
 use super::remembered::{StoreQuery, StoreReply};
 use crate::daemon::fleet::FleetGroup;
 use crate::daemon::notification_queue::{NotifierStatus, TestedNotifier};
@@ -53,21 +52,6 @@ pub struct RequestLine {
     pub version: u32,
     #[serde(flatten)]
     pub ask: ControlCommand,
-}
-
-/// Why something is held, and for how long.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct HoldRequest {
-    #[serde(default)]
-    pub reason: String,
-    #[serde(
-        rename = "for",
-        default,
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "to_seconds",
-        deserialize_with = "from_seconds"
-    )]
-    pub lasting: Option<Duration>,
 }
 
 /// What is wanted.
@@ -299,19 +283,10 @@ pub fn write(answer: ControlReply) -> Vec<u8> {
     line
 }
 
-fn to_seconds<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-    span.map(|span| span.as_secs_f64()).serialize(to)
-}
-
-fn from_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    Option::<f64>::deserialize(from)?
-        .map(Duration::try_from_secs_f64)
-        .transpose()
-        .map_err(serde::de::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -354,7 +329,7 @@ mod tests {
                 },
             ),
             (
-                r#"{"version":1,"ask":"silence","check":"shop","for":60}"#,
+                r#"{"version":1,"ask":"silence","check":"shop","for":"1m"}"#,
                 ControlCommand::Silence {
                     check: shop(),
                     hold: HoldRequest {
@@ -393,6 +368,14 @@ mod tests {
             ),
             (
                 r#"{"version":1,"ask":"pause","check":"s","for":1e300}"#,
+                ControlFault::BadRequest,
+            ),
+            (
+                r#"{"version":1,"ask":"pause","check":"s","for":"20 minuts"}"#,
+                ControlFault::BadRequest,
+            ),
+            (
+                r#"{"version":1,"ask":"pause","check":"s","for":[20]}"#,
                 ControlFault::BadRequest,
             ),
         ] {

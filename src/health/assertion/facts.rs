@@ -9,6 +9,7 @@ use super::super::observation::Observation;
 use super::json;
 use super::metric::Samples;
 use super::value::{excerpt, whole};
+use crate::health::text::counted;
 
 /// One observation.
 pub struct Facts<'a> {
@@ -83,8 +84,9 @@ impl<'a> Facts<'a> {
         let body = self.body()?;
         match self.is_beyond_parsing() {
             true => Err(format!(
-                "a body of {} bytes, of which at most {} are parsed (max_parsed)",
-                body.size, self.max_parsed
+                "a body of {}, of which at most {} are parsed (max_parsed)",
+                counted(body.size, "byte", "bytes"),
+                self.max_parsed
             )),
             false => whole(body),
         }

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::super::body::Body;
 use super::literal::{Literal, Number};
+use crate::health::text::counted;
 
 /// One value that a query found.
 #[derive(Clone, Copy)]
@@ -188,11 +189,11 @@ impl<'a> FoundValue<'a> {
         match self {
             Self::Text(text) => excerpt(text),
             Self::Body(body) if body.is_whole() => excerpt(&body.kept),
-            Self::Body(body) => format!("a body of {} bytes", body.size),
+            Self::Body(body) => format!("a body of {}", counted(body.size, "byte", "bytes")),
             Self::Number(Number::Float(number)) if number.abs() < 1e15 => format!("{number}"),
             Self::Number(number) => number.to_string(),
             Self::Time(nanos) => show_time(*nanos),
-            Self::Size(size) => format!("{size} bytes"),
+            Self::Size(size) => counted(*size, "byte", "bytes"),
             Self::Json(Json::String(text)) => excerpt(text.as_bytes()),
             Self::Json(Json::Array(items)) if items.len() > 8 => {
                 format!("a list of {} items", items.len())
@@ -235,8 +236,8 @@ pub fn whole(body: &Body) -> Result<&[u8], String> {
         return Ok(&body.kept);
     }
     Err(format!(
-        "a body of {} bytes, of which only the first {} were kept",
-        body.size,
+        "a body of {}, of which only the first {} were kept",
+        counted(body.size, "byte", "bytes"),
         body.kept.len()
     ))
 }

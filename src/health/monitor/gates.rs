@@ -123,8 +123,7 @@ impl CheckState {
         }
         let name = &self.check.name;
         if let Some(process) = cx.shared.starting_for(name) {
-            let process = process.to_string();
-            return Some(Gate::Unfinished { process });
+            return Some(cx.shared.gate_of_pending(process, cx.now));
         }
         let unfinished = cx.shared.unfinished(Some(listed?));
         let is_left = |process: &Process| {
@@ -135,8 +134,7 @@ impl CheckState {
         if listed?.iter().any(is_left) {
             return None;
         }
-        let process = unfinished.first()?.to_string();
-        Some(Gate::Unfinished { process })
+        Some(cx.shared.gate_of_pending(unfinished.first()?, cx.now))
     }
 
     /// Takes back the giving up when its time has come and the budget allows it.

@@ -251,6 +251,16 @@ impl Shared {
             .map(|(process, _)| process)
     }
 
+    /// Why nothing but the unfinished restart of `process` is done.
+    pub fn gate_of_pending(&self, process: &ProcessName, now: Moment) -> Gate {
+        let pending = self.pending.get(process);
+        let next = pending.and_then(|pending| pending.view().next);
+        Gate::Unfinished {
+            process: process.to_string(),
+            left: next.filter(|next| *next > now).map(|next| next.since(now)),
+        }
+    }
+
     /// The other check whose attempt is under way on one of the processes that `check` would act on.
     pub fn conflicting_check(&self, check: &str, listed: Option<&[Process]>) -> Option<String> {
         let mut others = self.attempts.iter().filter(|(other, _)| *other != check);

@@ -114,7 +114,7 @@ impl CheckState {
                 pass_after: policy.pass_after,
             },
             incident: memory.incident.as_ref().map(IncidentView::from),
-            held: self.gate_now(now).map(|gate| gate.to_string()),
+            held: self.gate_now(now, shared).map(|gate| gate.to_string()),
             fleet: shared.slot_view(&check.name),
             grace_left: memory
                 .grace_until
@@ -156,7 +156,7 @@ impl CheckState {
     }
 
     /// The gate that was noted last, if it may still be shut.
-    fn gate_now(&self, now: Moment) -> Option<Gate> {
+    fn gate_now(&self, now: Moment, shared: &Shared) -> Option<Gate> {
         match self.held.clone()? {
             Gate::Backoff { .. } => {
                 let next = self.memory.next_attempt.filter(|next| *next > now)?;
@@ -166,8 +166,12 @@ impl CheckState {
             }
             Gate::Paused { reason } => self.paused(now).map(|_| Gate::Paused { reason }),
             Gate::GaveUp => self.memory.gave_up.map(|_| Gate::GaveUp),
-            gate @ (Gate::Unfinished { .. }
-            | Gate::ShuttingDown
+            Gate::Unfinished { process, .. } => {
+                let mut pending = shared.pending.keys();
+                let pending = pending.find(|name| name.to_string() == process)?;
+                Some(shared.gate_of_pending(pending, now))
+            }
+            gate @ (Gate::ShuttingDown
             | Gate::NotActedOn { .. }
             | Gate::Requires { .. }
             | Gate::Panic { .. }

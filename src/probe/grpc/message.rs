@@ -1,6 +1,8 @@
 //! The two messages of `grpc.health.v1.Health/Check` as bytes: a field each, so that a library for protobuf would be
 //! larger than what it reads. Reading never fails otherwise than with words, whatever comes. Pure.
 
+use crate::health::counted;
+
 /// No answer is longer, in bytes: it holds one number, and room is left for fields of later versions.
 pub const LONGEST: usize = 4096;
 
@@ -55,8 +57,8 @@ pub fn serving(body: &[u8]) -> Result<u64, MessageFault> {
     }
     if rest.len() > length {
         return malformed(format!(
-            "{} bytes after a message of {length}",
-            rest.len() - length
+            "{} after a message of {length}",
+            counted(rest.len() - length, "byte", "bytes")
         ));
     }
     status(rest).ok_or_else(|| {

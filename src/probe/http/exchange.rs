@@ -13,6 +13,7 @@ use super::attempt::HttpAttempt;
 use super::redirect::{self, RequestHop};
 use super::request::ProbeRequest;
 use crate::blocking::Places;
+use crate::health::counted;
 use crate::health::{
     Body, Observation, Phase, Reason, StatusLine, TEXT_MAX, Trouble, bounded, bounded_to,
 };
@@ -274,7 +275,8 @@ impl<'a> Exchange<'a> {
                 Ok(Err(trouble)) => return Err(trouble),
                 Ok(Ok(Some(piece))) => body_reader.take(piece).map_err(|_| {
                     let max = self.request.spec.max_body;
-                    let detail = format!("the body is larger than {max} bytes");
+                    let detail =
+                        format!("the body is larger than {}", counted(max, "byte", "bytes"));
                     Trouble::new(Reason::TooLarge, Phase::Body, detail)
                 })?,
             }
@@ -308,7 +310,8 @@ impl<'a> Exchange<'a> {
                 trouble(
                     Reason::Assertion,
                     format!(
-                        "not judged within {within}: {size} bytes were to be searched for a pattern"
+                        "not judged within {within}: the body to be searched for a pattern has {}",
+                        counted(size, "byte", "bytes")
                     ),
                 )
             }
@@ -321,7 +324,7 @@ impl<'a> Exchange<'a> {
             Some(total) => format!(" of {total}"),
             None => String::new(),
         };
-        trouble.detail += &format!(", got {}{of} bytes", body_reader.size());
+        trouble.detail += &format!(", got {}{of}", counted(body_reader.size(), "byte", "bytes"));
         // what is odd about the head may be why the end of the body is not known
         for note in &answer.head().notes {
             trouble.detail += &format!("; {note}");

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 
 use super::http2::HeadTooLarge;
 use super::tls_trouble::of_tls;
+use crate::health::counted;
 use crate::health::{Phase, Reason, Trouble};
 use crate::net::http1::HttpError;
 use crate::net::trouble::{io_reason, of_io};
@@ -29,7 +30,7 @@ pub fn of_body(error: HttpError, got: u64, announced: Option<u64>) -> Trouble {
         HttpError::Io(fault) => {
             let mut trouble = of_broken(&fault, Phase::Body);
             if trouble.phase == Phase::Body {
-                trouble.detail += &format!(" after {got} bytes of body");
+                trouble.detail += &format!(" after {} of body", counted(got, "byte", "bytes"));
             }
             trouble
         }
@@ -113,8 +114,11 @@ fn http2_end(error: &hyper::Error) -> Option<Http2End<'_>> {
 
 fn truncated(got: u64, announced: Option<u64>) -> Trouble {
     let detail = match announced {
-        Some(announced) => format!("expected {announced} bytes of body, got {got}"),
-        None => format!("the body broke off after {got} bytes"),
+        Some(announced) => {
+            let announced = counted(announced, "byte", "bytes");
+            format!("expected {announced} of body, got {got}")
+        }
+        None => format!("the body broke off after {}", counted(got, "byte", "bytes")),
     };
     Trouble::new(Reason::Truncated, Phase::Body, detail)
 }

@@ -1,5 +1,6 @@
 //! An answer on its way in: how much of each piece belongs to it, and whether it is complete. Pure.
 
+use crate::health::counted;
 use crate::health::{Body, Phase, Reason, Trouble};
 use crate::probe::body_reader::{BodyReader, Needle};
 
@@ -30,7 +31,10 @@ impl<'a> LineAnswer<'a> {
         };
         let piece = line_end.map_or(piece, |at| &piece[..=at]);
         self.body_reader.take(piece).map_err(|_| {
-            let detail = format!("the answer is larger than {} bytes", self.max);
+            let detail = format!(
+                "the answer is larger than {}",
+                counted(self.max, "byte", "bytes")
+            );
             Trouble::new(Reason::TooLarge, Phase::Body, detail)
         })?;
         Ok(match self.until {
@@ -48,7 +52,10 @@ impl<'a> LineAnswer<'a> {
                 Err(Trouble::new(Reason::Closed, Phase::FirstByte, detail))
             }
             (Until::Line, got) => {
-                let detail = format!("connection closed before a line end, after {got} bytes");
+                let detail = format!(
+                    "connection closed before a line end, after {}",
+                    counted(got, "byte", "bytes")
+                );
                 Err(Trouble::new(Reason::Truncated, Phase::Body, detail))
             }
             (Until::LineOrClose | Until::Close | Until::Texts(_), _) => Ok(()),

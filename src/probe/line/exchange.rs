@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
+use crate::health::counted;
 use crate::health::{Observation, Phase, Trouble};
 use crate::net::trouble::{of_io, of_timeout};
 use crate::net::{self, Connection, Endpoint, connect, lookup};
@@ -143,7 +144,10 @@ impl<'a> LineExchange<'a> {
         if answer.phase() == Phase::Body {
             let within = humantime::format_duration(self.timeout);
             let (lacks, got) = (answer.lacks(), answer.size());
-            trouble.detail = format!("{lacks} within {within}, got {got} bytes");
+            trouble.detail = format!(
+                "{lacks} within {within}, got {}",
+                counted(got, "byte", "bytes")
+            );
         }
         trouble
     }

@@ -5,6 +5,7 @@ use askama::Template;
 use super::row::{CheckRow, heartbeat_text, millis, span};
 use super::{Frame, page};
 use crate::clock::WallClock;
+use crate::health::counted;
 use crate::health::{CheckView, Incident, Spending, Verdict};
 use crate::serve::reply::Reply;
 use crate::serve::view::{View, one_line};
@@ -140,7 +141,11 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
         ),
         (
             "Down after",
-            format!("{} fails in a row, now {}", streak.fail_after, streak.fails),
+            format!(
+                "{} in a row, now {}",
+                counted(streak.fail_after, "fail", "fails"),
+                streak.fails
+            ),
         ),
         ("Restarts", listed(&check.targets)),
         ("Restarts so far", {

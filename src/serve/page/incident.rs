@@ -8,6 +8,7 @@ use super::check::duration_text;
 use super::row::{class, encoded, href};
 use super::{Frame, page};
 use crate::clock::WallClock;
+use crate::health::counted;
 use crate::health::{Incident, Moment};
 use crate::serve::hub::IncidentText;
 use crate::serve::reply::Reply;
@@ -54,7 +55,7 @@ fn evidence(incident: &Incident) -> Vec<EvidenceFile> {
 /// `12 KiB`, for people.
 fn size(bytes: u64) -> String {
     match bytes {
-        0..1024 => format!("{bytes} bytes"),
+        0..1024 => counted(bytes, "byte", "bytes"),
         1024..1_048_576 => format!("{} KiB", bytes.div_ceil(1 << 10)),
         1_048_576..1_073_741_824 => format!("{} MiB", bytes.div_ceil(1 << 20)),
         _ => format!("{} GiB", bytes.div_ceil(1 << 30)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::health::counted;
 use crate::health::{
     ActivityView, CheckResultView, CheckView, HeartbeatView, Moment, SlotState, Verdict,
 };
@@ -133,7 +134,8 @@ fn history(samples: &[CheckResultView]) -> String {
         (count > 0).then(|| format!("{count} {verdict}"))
     });
     let counts: Vec<_> = counts.collect();
-    format!("last {} probes: {}", samples.len(), counts.join(", "))
+    let probes = counted(samples.len(), "probe", "probes");
+    format!("last {probes}: {}", counts.join(", "))
 }
 
 fn points(samples: &[CheckResultView]) -> String {

@@ -9,6 +9,7 @@ use super::show::{FALL_WITH_IT, PROPERTIES, units};
 use super::spec::{ManagerScope, SystemdSpec};
 use super::unit::SystemdUnit;
 use crate::exec::{self, Command, CommandLine, ExecError, Finished};
+use crate::health::counted;
 use crate::health::{CallError, Signal};
 
 /// Deadline of a query; systemd answers at once.
@@ -53,7 +54,10 @@ impl Systemctl {
         let done = self.run(&["show", &properties], names, QUESTION).await?;
         if done.stdout.is_truncated() {
             return Err(CallError::Malformed {
-                detail: format!("systemctl: an answer of {} bytes", done.stdout.size),
+                detail: format!(
+                    "systemctl: an answer of {}",
+                    counted(done.stdout.size, "byte", "bytes")
+                ),
             });
         }
         units(&done.stdout.text())

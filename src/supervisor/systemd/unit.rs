@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::health::counted;
 use crate::health::{CallError, Process, ProcessName, ProcessState};
 
 /// Beyond a unit's own timeouts: for the commands around its process, and for a busy machine.
@@ -122,7 +123,10 @@ impl SystemdUnit {
             text += &format!(", pid {pid}");
         }
         if self.restarts > 0 {
-            text += &format!(", restarted {} times by systemd", self.restarts);
+            text += &format!(
+                ", restarted {} by systemd",
+                counted(self.restarts, "time", "times")
+            );
         }
         text
     }

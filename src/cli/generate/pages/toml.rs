@@ -3,6 +3,7 @@
 use super::super::roff::Roff;
 use crate::config::keys::{Default, Key, ROOT, Section, sections};
 use crate::notify;
+use crate::notify::spec::Topic;
 
 const VALUES: [(&str, &str); 5] = [
     (
@@ -65,8 +66,8 @@ pub fn write(page: &mut Roff) {
     page.heading("DESCRIPTION");
     page.text(
         "The file is TOML in UTF-8 of at most 1 MiB. httpok config check reads it as httpok watch does and reports all that \
-         is invalid with it at once. A invalid value is never replaced by a default. SIGHUP and httpok reload read it again; a \
-         file that is invalid then changes nothing. httpok config example prints a file with every key, httpok config \
+         is wrong with it at once, and warns of what is most likely not meant. A wrong value is never replaced by a default. \
+         SIGHUP and httpok reload read it again; a file with a fault then changes nothing. httpok config example prints a file with every key, httpok config \
          schema a JSON Schema for editors.",
     );
     page.text(
@@ -93,6 +94,10 @@ pub fn write(page: &mut Roff) {
     );
     for (kind, says) in KINDS {
         page.term(kind, says);
+    }
+    page.text("The words of on in [[notify]], which choose among them:");
+    for topic in Topic::ALL {
+        page.term(topic.as_str(), topic.says());
     }
     page.text(
         "A report that is not taken is tried again after 5 s, 10 s, 20 s and so on, at last once an hour, each pause with some \
@@ -151,6 +156,7 @@ fn facts(key: &Key) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::Signal;
 
     #[test]
     fn the_page_names_every_key_under_its_section() {
@@ -170,6 +176,23 @@ mod tests {
                 };
                 assert!(named, "{}.{name}", place.section.path);
             }
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_each_word_of_on_means_and_which_signals_a_rung_sends() {
+        let mut roff = Roff::titled("X", 5);
+        write(&mut roff);
+        let page = roff.finish();
+        for topic in Topic::ALL {
+            let term = format!("\\fB{}\\fR\n{}", topic.as_str(), &topic.says()[..13]);
+            assert!(page.contains(&term.replace('-', "\\-")), "{term}");
+        }
+        let (_, ladder) = page.split_once("[[check.ladder]]").expect("its section");
+        let (_, signal) = ladder.split_once("\\fBsignal\\fR").expect("its key");
+        let (signal, _) = signal.split_once(".TP").expect("its end");
+        for name in Signal::NAMES {
+            assert!(signal.contains(name), "{name}: {signal}");
         }
     }
 

@@ -19,6 +19,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::unread;
+use crate::health::counted;
 use crate::safe_path::SafeDir;
 use crate::supervisor::embedded::spec::LogFile;
 
@@ -106,7 +107,8 @@ impl RotatedLog {
         let (lost, why) = (mem::take(&mut self.lost), mem::take(&mut self.why));
         if lost > 0 {
             let end = if self.is_within_line { "\n" } else { "" };
-            let line = format!("{end}(httpok: {lost} bytes could not be kept here: {why})\n");
+            let bytes = counted(lost, "byte", "bytes");
+            let line = format!("{end}(httpok: {bytes} could not be kept here: {why})\n");
             if let Err((_, error)) = self.write_all(line.as_bytes()) {
                 self.lose(lost + text.len() as u64, &error);
                 return;
