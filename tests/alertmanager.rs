@@ -13,7 +13,6 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use std::time::{Duration, Instant};
 use program::Program;
 use serde_json::Value;
 use site::{Site, says};
+use support::ports::free_port;
 use support::wait_until;
 
 /// Reports are sent again every minute.
@@ -101,11 +101,7 @@ fn alertmanager_shows_exactly_the_open_incidents_after_200_and_its_restart() {
     let site = Site::start();
     // a bit for each check that fails
     let failing = Arc::new(AtomicU64::new(0));
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let mut text = format!(
         "panic_threshold = false\n[defaults]\nevery = \"100ms\"\nfail_after = 1\ngrace = 0\n\
          [[webhook]]\nname = \"am\"\nurl = \"http://127.0.0.1:{port}\"\nformat = \"alertmanager\"\n"
@@ -312,11 +308,7 @@ fn notify_test_goes_through_the_running_watchdog_over_its_socket_and_its_url() {
     site.answer("/a", || says("200 OK", ""));
     site.answer("/hook", || says("403 Forbidden", "who are you?"));
     let url = site.origin();
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let page = "[[notify]]\nname = \"page\"\nexec = \"cat > event\"\n";
     let text = |page: &str| {
         format!(

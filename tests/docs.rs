@@ -9,6 +9,9 @@ use site::{Site, says};
 
 #[path = "docs/plurals.rs"]
 mod plurals;
+#[path = "support/ports.rs"]
+#[allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+mod ports;
 #[path = "docs/readme.rs"]
 mod readme;
 #[path = "support/site.rs"]

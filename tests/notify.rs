@@ -123,6 +123,7 @@ fn report(kind: ReportKind, entries: Vec<IncidentEntry>) -> Report {
             entries,
             dropped: 0,
         },
+        unfinished: Vec::new(),
     }
 }
 

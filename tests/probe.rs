@@ -27,6 +27,8 @@ mod ports;
 mod presets;
 #[path = "probe/redirects.rs"]
 mod redirects;
+#[allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
+mod support;
 #[path = "probe/tls.rs"]
 mod tls;
 

@@ -19,6 +19,7 @@ use std::process::{Command, Output};
 
 use program::{LIMIT, Program};
 use site::{Site, says};
+use support::ports::free_port;
 use support::wait_until;
 use tempfile::TempDir;
 
@@ -446,9 +447,7 @@ fn configured_secrets_are_masked_in_every_served_format() {
     site.answer("/echo", || {
         says("500 api-key-4711", format!("{}\u{202e}", KEYS.join(" ")))
     });
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = free.local_addr().expect("its address").port();
-    drop(free);
+    let port = free_port();
     let keys = format!(
         "state_dir = \"state\"\n[serve]\nlisten = \"127.0.0.1:{port}\"\napi_keys = [\"{}\"]\n\
          [supervisor.supervisord]\nurl = \"http://127.0.0.1:1\"\nusername = \"monitor\"\npassword = \"{}\"\n\

@@ -323,6 +323,8 @@ pub struct Report {
     pub url: String,
     /// The episode so far.
     pub incident: Incident,
+    /// Processes whose restart was begun and which do not run again yet.
+    pub unfinished: Vec<ProcessName>,
 }
 
 impl Report {

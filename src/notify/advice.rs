@@ -35,7 +35,7 @@ pub(super) fn stopped(incident: &Incident) -> Option<String> {
 /// What is left for a person.
 pub(super) fn advice(report: &Report) -> String {
     let check = word(&report.incident.check);
-    let stuck = not_running(&report.incident);
+    let stuck = not_running(report);
     let passes = matches!(
         report.kind,
         ReportKind::Recovered { .. } | ReportKind::Cured { .. }
@@ -197,6 +197,9 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
         }
         ReportKind::Recovered { .. } if report.incident.is_of_stopped() => {
             "nothing until it is started".to_owned()
+        }
+        ReportKind::Cured { .. } | ReportKind::Recovered { .. } if !report.unfinished.is_empty() => {
+            "what does not run again is started by itself until it does".to_owned()
         }
         ReportKind::Cured { .. } => {
             "it is watched on; should it fail again you are notified".to_owned()

@@ -123,7 +123,7 @@ fn headline(report: &Report, why: &str) -> String {
             span(*down)
         ),
         ReportKind::Cured { after, .. } => {
-            let (but, after) = (but_for(&report.incident), span(*after));
+            let (but, after) = (but_for(report), span(*after));
             let did = match is_untouched(&report.incident) {
                 true => "acted on",
                 false => "restarted",
@@ -294,10 +294,10 @@ fn now(report: &Report) -> Option<String> {
     Some(format!("{verdict}: {detail}, in {}", timing(seen.duration)))
 }
 
-/// The processes that were stopped and do not run again, as far as the incident shows.
-pub(super) fn not_running(incident: &Incident) -> Vec<String> {
-    let mut stuck: Vec<&ProcessName> = Vec::new();
-    for (_, outcome) in incident.actions() {
+/// The processes that were stopped and do not run again, as far as is known.
+pub(super) fn not_running(report: &Report) -> Vec<String> {
+    let mut stuck: Vec<&ProcessName> = report.unfinished.iter().collect();
+    for (_, outcome) in report.incident.actions() {
         stuck.extend(outcome.begun());
         stuck.retain(|process| outcome.restarted().all(|restarted| restarted != *process));
     }
@@ -307,8 +307,8 @@ pub(super) fn not_running(incident: &Incident) -> Vec<String> {
     names.collect()
 }
 
-fn but_for(incident: &Incident) -> String {
-    match not_running(incident).as_slice() {
+fn but_for(report: &Report) -> String {
+    match not_running(report).as_slice() {
         [] => String::new(),
         stuck => format!(" but for {}", stuck.join(", ")),
     }

@@ -176,6 +176,7 @@ mod tests {
             at: now,
             url: "http://127.0.0.1/".to_owned(),
             incident: Incident::open("i".to_owned(), check, now, now),
+            unfinished: Vec::new(),
         }
     }
 

@@ -76,6 +76,7 @@ fn render(host: &str, at: SystemTime, kind: ReportKind) -> Notification {
         at: now,
         url: "http://127.0.0.1/httpok-test".to_owned(),
         incident,
+        unfinished: Vec::new(),
     };
     let render_context = RenderContext {
         host: host.to_owned(),

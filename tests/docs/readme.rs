@@ -2,7 +2,6 @@
 //! all of them, so that a line that is added must be given its exit status here.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::ports::free_port;
 use super::site::{Site, says};
 use super::{PLACE, blocks, read, shell};
 
@@ -71,8 +71,7 @@ fn commands_of_the_readme_run() {
     site.answer("/health", move || says("200 OK", body));
     site.answer("/", || says("200 OK", ""));
     let dir = tempfile::tempdir().expect("a directory");
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = port.expect("a free port").port();
+    let port = free_port();
     let config = blocks(&readme, "toml").into_iter().next().expect("a file");
     let rest = format!(
         "[serve]\nlisten = \"127.0.0.1:{port}\"\n[[check]]\nname = \"backup\"\nheartbeat = \"25h\"\n\

@@ -1,7 +1,6 @@
 //! A real etcd cluster of three members, on loopback or in network namespaces, which can be killed, stopped and started
 //! again.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::network::Network;
+use crate::support::ports::free_port;
 use crate::support::wait_until;
 
 /// More than an election takes, on a busy machine, too.
@@ -41,15 +41,11 @@ impl Cluster {
 
     /// Members whose clients come by `scheme`, with these options besides.
     pub fn begin(count: usize, scheme: &str, more: &[&str], dir: TempDir) -> Self {
-        let held: Vec<_> = (0..2 * count)
-            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
-            .collect();
-        let urls = held.iter().enumerate().map(|(at, port)| {
+        let urls = (0..2 * count).map(|at| {
             let scheme = if at < count { scheme } else { "http" };
-            format!("{scheme}://{}", port.local_addr().expect("an address"))
+            format!("{scheme}://127.0.0.1:{}", free_port())
         });
         let urls = urls.collect();
-        drop(held);
         let mut cluster = Self {
             members: (0..count).map(|_| None).collect(),
             urls,

@@ -2,7 +2,6 @@
 //! slots that are freed of a holder that lives, and of one that is dead.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::hosts::Hosts;
+use crate::support::ports::free_port;
 use crate::support::wait_until;
 
 const LIMIT: Duration = Duration::from_secs(180);
@@ -74,9 +74,7 @@ fn freed_slot_of_a_live_holder_is_said_to_be_lost_and_its_restart_goes_on() {
 #[test]
 fn slot_of_a_dead_holder_is_freed_from_afar() {
     let cluster = Cluster::start(1);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let listen = port.local_addr().unwrap().to_string();
-    drop(port);
+    let listen = format!("127.0.0.1:{}", free_port());
     let mut hosts = Hosts::new(2, 500, &fleet(&cluster, "lease = \"1h\""));
     let serve = format!("lease = \"1h\"\n[serve]\nlisten = {listen:?}\napi_keys = [\"sesame\"]");
     hosts.configure(1, &fleet(&cluster, &serve), "");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use httpok::health::{
     ActionStep, Body, Budget, CallError, Capture, CheckResult, DownState, Expectation, FailedStart,
-    Gate, Halt, IncidentEvent, Observation, Outcome, Phase, ProcessState, Reason, ReportKind, Skip,
+    Gate, Halt, IncidentEvent, Observation, Outcome, Phase, ProcessName, ProcessState, Reason,
+    Report, ReportKind, Skip,
 };
 use httpok::notify::report::MailFormat;
 use httpok::secret::redact_url;
@@ -285,6 +286,25 @@ fn rolling_restart_is_reported_in_order_with_processes_that_failed() {
     let text = reported(vec![seen(), first, second, halted, later]);
     assert!(text.contains("restarted, back after 4 s"), "{text}");
     assert!(text.contains("to do  nothing now"), "{text}");
+}
+
+/// A restart of an earlier run can go on after the check passes.
+#[test]
+fn recovery_names_what_does_not_run_again_yet() {
+    let after = Duration::from_secs(4);
+    let kind = ReportKind::Cured { down: after, after };
+    let mut report = report(kind, vec![listed(10, hang())]);
+    let text = |report: &Report| MailFormat::Full.render(report, &render_context()).text;
+    assert!(text(&report).contains("to do  nothing now"));
+    report.unfinished = vec![ProcessName::supervisord("web", "web")];
+    let text = text(&report);
+    for part in [
+        "was down: first_byte_timeout, restarted but for web, back after 4 s.",
+        "to do  look at web: not running again, though the check passes",
+        "what does not run again is started by itself until it does",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]

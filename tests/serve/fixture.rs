@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 
 use serde_json::Value;
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::program::{LIMIT, Program};
 use crate::site::{Site, says};
+use crate::support::ports::free_ports;
 use crate::support::wait_until;
 
 /// One watchdog with two checks: `shop`, which is well, and `db`, which is not.
@@ -140,16 +141,9 @@ fn config(site: &Site, port: u16, serve: &str, rest: &str) -> String {
     )
 }
 
-/// A port that is free, with the one 80 above it.
+/// A port that is free, as is the one for line protocols, 80 above.
 pub fn free_port() -> u16 {
-    loop {
-        let one = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = one.local_addr().unwrap().port();
-        let above = port.checked_add(80);
-        if above.is_some_and(|above| TcpListener::bind(("127.0.0.1", above)).is_ok()) {
-            return port;
-        }
-    }
+    free_ports(&[0, 80])
 }
 
 /// Sends `bytes` to `port`; what comes back until the other end closes.

@@ -1,6 +1,7 @@
 //! Helpers that several test binaries share.
 #![allow(dead_code, reason = "no test binary uses all of them")]
 
+pub mod ports;
 pub mod supervisord;
 
 use std::fs;

@@ -2,11 +2,13 @@
 //! the value that stands for it.
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::support::ports::free_port;
 
 /// A running server.
 pub struct Openssl {
@@ -78,9 +80,7 @@ impl Openssl {
     }
 
     fn serve(dir: &Path, more: &[&str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
+        let port = free_port();
         let at = format!("127.0.0.1:{port}");
         let child = Command::new("openssl")
             .args([

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -58,10 +58,19 @@ impl Watchdogs {
         self.dir.path().join("mails")
     }
 
-    fn wait_for_mail(&self) {
+    fn wait_for_mail(&self, watchdog: &Program) {
         let mails = self.mails();
-        let named = || read(&mails).contains("web ");
-        wait_until("a mail names the process", LIMIT, named);
+        let end = Instant::now() + LIMIT;
+        while !read(&mails).contains("web ") {
+            let late = Instant::now() > end;
+            assert!(
+                !late,
+                "no mail names the process: {}\n{}",
+                read(&mails),
+                watchdog.err.text()
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Waits until no intent is open.
@@ -134,7 +143,7 @@ fn a_stop_that_comes_after_the_next_run_has_begun_is_started_once_more() {
         wait_until("it runs again", LIMIT, || {
             supervisord.state("web") == "RUNNING" && supervisord.count("start") == 1
         });
-        watchdogs.wait_for_mail();
+        watchdogs.wait_for_mail(&second);
         watchdogs.settle();
         // an operator's stop stays
         supervisord.change(|processes| scripted::set(processes, "web", "STOPPED"));
@@ -164,7 +173,7 @@ fn a_running_watchdog_finishes_the_restart_of_one_that_was_killed() {
     wait_until("it runs again", LIMIT, || {
         supervisord.state("web") == "RUNNING" && supervisord.count("start") == 1
     });
-    watchdogs.wait_for_mail();
+    watchdogs.wait_for_mail(&other);
     watchdogs.settle();
     other.signal(Signal::SIGTERM);
     other.wait();
@@ -254,7 +263,7 @@ fn freeze(frozen_for: Duration) {
         supervisord.log().contains("stopped: web")
     });
     supervisord.wait_for("web", "RUNNING");
-    watchdogs.wait_for_mail();
+    watchdogs.wait_for_mail(&second);
     watchdogs.settle();
     assert_eq!(supervisord.state("web"), "RUNNING", "{}", second.err.text());
     second.signal(Signal::SIGTERM);

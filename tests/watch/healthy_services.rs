@@ -8,14 +8,13 @@ use nix::sys::signal::Signal;
 use crate::fixture::Stage;
 use crate::program::LIMIT;
 use crate::site::says;
+use crate::support::ports::free_port;
 use crate::support::wait_until;
 
 #[test]
 fn starting_program_is_in_its_grace() {
     let stage = Stage::with(&[]);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_port();
     // it listens only after a while, and is not RUNNING before
     let command = format!(
         "sleep 4; exec python3 -c 'import http.server as h; h.test(h.SimpleHTTPRequestHandler, port={port}, bind=\\\"127.0.0.1\\\")'"

@@ -105,6 +105,7 @@ impl Watchdog {
             at: self.executor.clock.now(),
             url: known.url.clone(),
             incident: incident.clone(),
+            unfinished: Vec::new(),
         });
     }
 

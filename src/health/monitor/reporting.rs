@@ -43,6 +43,7 @@ impl CheckState {
             at: cx.now,
             url: self.check.url.clone(),
             incident: incident.clone(),
+            unfinished: cx.shared.unfinished_of(&self.check.name),
         };
         self.memory.notified_at = Some(cx.now);
         let number = report.number;
@@ -239,6 +240,7 @@ impl CheckState {
             at: cx.now,
             url: self.check.url.clone(),
             incident,
+            unfinished: Vec::new(),
         })));
     }
 

@@ -166,6 +166,13 @@ impl Shared {
         forgot.is_some_and(|at| begun <= *at)
     }
 
+    /// Those among the unfinished restarts of a check whose process does not run, as far as is known.
+    pub(super) fn unfinished_of(&self, check: &str) -> Vec<ProcessName> {
+        let mut mine = self.pending_of(check);
+        mine.retain(|process| self.pending[process].stop_until.is_none());
+        mine
+    }
+
     /// The processes of the pending restarts of `check`.
     pub(super) fn pending_of(&self, check: &str) -> Vec<ProcessName> {
         if self.pending.is_empty() {
