@@ -1,5 +1,5 @@
 //! What the hosts of a fleet agree on before a restart: the slots of a group, who holds them, and what an engine
-//! answers to somebody who asks for one. Data only; `monitor/fleet.rs` decides.
+//! answers to somebody who asks for one. Data only; `monitor/fleet/` decides.
 
 use std::fmt;
 use std::time::Duration;

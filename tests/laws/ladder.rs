@@ -7,7 +7,7 @@ use std::time::Duration;
 use httpok::health::{
     ActionStep, Budget, CallError, Check, Decision, Effect, Event, Fails, Limits, Moment, Monitor,
     Observation, Outcome, Plan, PlanAction, Policy, Process, ProcessState, Remedy, ReportKind,
-    Rung, Selection, StatusLine, Step,
+    Rung, Selection, Skip, StatusLine, Step,
 };
 
 use super::rules::{asked, at, attempt, fail, one, policy, tick};
@@ -80,8 +80,10 @@ impl Ladder {
         }
     }
 
+    /// An attempt under way is one of before.
     pub fn begin_again(&mut self) {
         self.taken = 0;
+        self.under_way = None;
     }
 }
 
@@ -312,6 +314,28 @@ fn every_rung_counts_one_against_the_budget() {
     assert_eq!(done(&effects), None, "the budget is used up");
     let gave_up = |effect: &Effect| matches!(effect, Effect::Report(report) if matches!(report.kind, ReportKind::GaveUp { budget: Some(_), .. }));
     assert!(effects.iter().any(gave_up));
+}
+
+/// Whatever comes of the attempt during which a person resets the check.
+#[test]
+fn reset_during_an_attempt_begins_the_ladder_again() {
+    let stopped = ActionStep::Stopped { error: None };
+    let skipped = ActionStep::Skipped(Skip::NotRunning {
+        state: ProcessState::Backoff,
+    });
+    for action in [stopped.clone(), skipped] {
+        let mut monitor = Monitor::new(Limits::default(), 1, vec![laddered()]);
+        let running = ProcessState::Running;
+        try_once(&mut monitor, at(0), running, &signalled());
+        let effects = fail(&mut monitor, at(400_000), "c0", running, 900);
+        assert_eq!(done(&effects).as_deref(), Some("p0"));
+        let check = "c0".to_owned();
+        drop(monitor.handle(at(400_100), Event::Reset { check }));
+        let effects = monitor.handle(at(400_200), ended(&effects, at(400_200), &action));
+        abandon(&mut monitor, at(400_200), effects);
+        let effects = fail(&mut monitor, at(900_000), "c0", running, 900);
+        assert_eq!(done(&effects).as_deref(), Some("SIGQUIT"), "{action:?}");
+    }
 }
 
 /// A pass ends the incident: the next one begins with the first rung. What a killed run had taken stays taken.

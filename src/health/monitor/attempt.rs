@@ -276,7 +276,8 @@ impl CheckState {
             self.memory.spent.take_back(attempt.begun);
             cx.shared.spent.take_back(attempt.begun);
             if attempt.rung.is_some() && !attempt.result.dry_run {
-                self.memory.rungs = attempt.rungs_before;
+                // who reset the ladder meanwhile has it begin again
+                self.memory.rungs = self.memory.rungs.min(attempt.rungs_before);
             }
             if let Some(incident) = self.memory.incident.as_mut()
                 && incident.id == attempt.incident
