@@ -170,13 +170,21 @@ impl Hosts {
 
     /// What `httpok` says with these words, in the directory of the configurations.
     pub fn run(&self, words: &[&str]) -> String {
+        self.run_to_end(words).1
+    }
+
+    /// The same, with its exit code.
+    pub fn run_to_end(&self, words: &[&str]) -> (Option<i32>, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
             .args(words)
             .current_dir(self.path())
             .output()
             .expect("it runs");
         let said = [output.stdout, output.stderr].concat();
-        String::from_utf8_lossy(&said).into_owned()
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
     }
 
     /// How many probes of a host's check have ended.

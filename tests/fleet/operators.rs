@@ -56,6 +56,14 @@ fn freed_slot_of_a_live_holder_is_said_to_be_lost_and_its_restart_goes_on() {
     assert_eq!(group["status"]["holders"][0]["host"], "h0", "{json}");
     assert_eq!(group["status"]["waiting"][0]["host"], "h1", "{json}");
     assert_eq!(group["budget"]["spent"], 1, "{json}");
+    let config = hosts.config(1);
+    let config = config.to_str().unwrap();
+    let (code, said) = hosts.run_to_end(&["fleet", "release", "ho", "--config", config]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("ho holds no slot; there are slots of h0"),
+        "{said}"
+    );
     let freed = hosts.ask(1, &["fleet", "release", "h0"]);
     assert_eq!(freed.trim(), "1 slot of h0 freed");
     wait_until("the other one restarts", LIMIT, || hosts.restarts() == 2);
@@ -91,8 +99,11 @@ fn slot_of_a_dead_holder_is_freed_from_afar() {
     let freed = hosts.run(&[&["fleet", "release", "h0"][..], &from_afar].concat());
     assert_eq!(freed.trim(), "1 slot of h0 freed");
     wait_until("the other one is restarted", LIMIT, || hosts.is_up(1));
-    let none = hosts.run(&[&["fleet", "release", "h0"][..], &from_afar].concat());
-    assert_eq!(none.trim(), "0 slots of h0 freed");
+    // nothing done is no success
+    let release = [&["fleet", "release", "h0"][..], &from_afar].concat();
+    let (code, said) = hosts.run_to_end(&release);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("h0 holds no slot"), "{said}");
     // what it had stopped it starts, slot or none
     hosts.watch(0);
     wait_until("both are up", LIMIT, || hosts.are_up());
@@ -100,6 +111,15 @@ fn slot_of_a_dead_holder_is_freed_from_afar() {
         cluster.count("httpok/web/slot/") == 0
     });
     assert_eq!(cluster.count("httpok/web/budget/"), 2);
+    // an engine that does not answer is no answer
+    cluster.signal(0, "-STOP");
+    let (code, said) = hosts.run_to_end(&[&["fleet", "status"][..], &from_afar].concat());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("web: cannot be asked: etcd at "), "{said}");
+    assert!(
+        said.contains("httpok fleet status: could not ask about web"),
+        "{said}"
+    );
 }
 
 /// Who waits is shown to people and counts as a host that fails: no longer than it does.

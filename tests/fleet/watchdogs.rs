@@ -168,7 +168,7 @@ fn killed_watchdog_goes_on_with_its_slot() {
     });
     assert_eq!(
         hosts.ask(1, &["fleet", "release", "h0"]).trim(),
-        "0 slots of h0 freed"
+        "httpok fleet release: h0 holds no slot, and nobody does"
     );
 }
 

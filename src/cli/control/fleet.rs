@@ -1,5 +1,6 @@
 //! `httpok fleet`: who holds the slots of the groups, as the watchdog's engine says it, and freeing those of a host.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::find::{FoundWatchdog, reply_text, watchdogs};
@@ -7,6 +8,7 @@ use super::{Env, finish};
 use crate::cli::args::{FleetCommand, WatchdogArgs};
 use crate::cli::exit::Exit;
 use crate::cli::render::visible;
+use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::fleet::FleetGroup;
@@ -15,7 +17,17 @@ use crate::health::{SlotHolder, counted};
 /// Runs it.
 pub fn run(command: &FleetCommand, env: Env<'_>) -> Exit {
     match command {
-        FleetCommand::Status { json, place } => finish("fleet status", status(*json, place, env)),
+        FleetCommand::Status { json, place } => match status(*json, place, env) {
+            Ok((text, unasked)) if !unasked.is_empty() => {
+                say::out(&text);
+                let unasked = visible::line(&unasked.join(", "));
+                finish(
+                    "fleet status",
+                    Err(format!("could not ask about {unasked}")),
+                )
+            }
+            answered => finish("fleet status", answered.map(|(text, _)| text)),
+        },
         FleetCommand::Release { host, place } => finish("fleet release", release(host, place, env)),
     }
 }
@@ -43,12 +55,16 @@ fn asked(
     }
 }
 
-fn status(json: bool, place: &WatchdogArgs, env: Env<'_>) -> Result<String, String> {
+/// What is shown, and the groups that could not be asked about.
+fn status(json: bool, place: &WatchdogArgs, env: Env<'_>) -> Result<(String, Vec<String>), String> {
     let mut lines = Vec::new();
+    let mut unasked = Vec::new();
     for (_, reply) in asked(place, &ControlCommand::FleetStatus, env)? {
         let ControlReply::Fleet { host, groups } = reply else {
             continue;
         };
+        let failed = groups.iter().filter(|group| group.failure.is_some());
+        unasked.extend(failed.map(|group| group.group.clone()));
         if json {
             lines
                 .push(serde_json::json!({"schema": 1, "host": host, "groups": groups}).to_string());
@@ -63,7 +79,7 @@ fn status(json: bool, place: &WatchdogArgs, env: Env<'_>) -> Result<String, Stri
         }
         lines.extend(groups.iter().flat_map(group_lines));
     }
-    Ok(lines.join("\n"))
+    Ok((lines.join("\n"), unasked))
 }
 
 fn group_lines(group: &FleetGroup) -> Vec<String> {
@@ -124,9 +140,38 @@ fn release(host: &str, place: &WatchdogArgs, env: Env<'_>) -> Result<String, Str
             freed = freed.zip(slots).map(|(freed, slots)| freed + slots);
         }
     }
-    let host = visible::line(host);
-    Ok(match freed {
-        Some(freed) => format!("{} of {host} freed", counted(freed, "slot", "slots")),
-        None => format!("{host} has no slot any more; the server does not say whether it had one"),
-    })
+    let name = visible::line(host);
+    match freed {
+        Some(0) => Err(no_slot_of(&name, place, env)),
+        Some(freed) => Ok(format!(
+            "{} of {name} freed",
+            counted(freed, "slot", "slots")
+        )),
+        None => Ok(format!(
+            "{name} has no slot any more; the server does not say whether it had one"
+        )),
+    }
+}
+
+/// That nothing could be freed, and who has slots: the name may be spelled otherwise.
+fn no_slot_of(name: &str, place: &WatchdogArgs, env: Env<'_>) -> String {
+    let answers = asked(place, &ControlCommand::FleetStatus, env).unwrap_or_default();
+    let groups = answers.into_iter().filter_map(|(_, reply)| match reply {
+        ControlReply::Fleet { groups, .. } => Some(groups),
+        _ => None,
+    });
+    let holders: BTreeSet<String> = groups
+        .flatten()
+        .filter_map(|group| group.status)
+        .flat_map(|status| status.holders)
+        .map(|holder| visible::line(&holder.host))
+        .collect();
+    if holders.is_empty() {
+        return format!("{name} holds no slot, and nobody does");
+    }
+    let holders: Vec<_> = holders.into_iter().collect();
+    format!(
+        "{name} holds no slot; there are slots of {}",
+        holders.join(", ")
+    )
 }

@@ -85,26 +85,20 @@ pub fn sections(page: &str) -> Vec<Section> {
             section("FILES", control::FILES),
             section("ENVIRONMENT", control::ENVIRONMENT),
         ],
-        "httpok-pause"
-        | "httpok-resume"
-        | "httpok-restart"
-        | "httpok-reset"
-        | "httpok-reload"
-        | "httpok-start"
-        | "httpok-stop"
-        | "httpok-beat"
-        | "httpok-events"
-        | "httpok-notify-send"
-        | "httpok-notify-drop"
-        | "httpok-health-set"
-        | "httpok-fleet-status"
-        | "httpok-fleet-release" => {
+        "httpok-pause" | "httpok-resume" | "httpok-restart" | "httpok-reset" | "httpok-reload"
+        | "httpok-start" | "httpok-stop" | "httpok-beat" | "httpok-events"
+        | "httpok-notify-send" | "httpok-notify-drop" | "httpok-health-set" => {
             vec![
                 section("EXIT STATUS", control::STATUS),
                 section("FILES", control::FILES),
                 section("ENVIRONMENT", control::ENVIRONMENT),
             ]
         }
+        "httpok-fleet-status" | "httpok-fleet-release" => vec![
+            section("EXIT STATUS", control::FLEET_STATUS),
+            section("FILES", control::FILES),
+            section("ENVIRONMENT", control::ENVIRONMENT),
+        ],
         "httpok-explain" => vec![
             section("EXIT STATUS", control::EXPLAIN_STATUS),
             section("FILES", control::EXPLAIN_FILES),

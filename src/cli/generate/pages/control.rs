@@ -17,6 +17,13 @@ pub const FILES: &[Paragraph] = &[Term(
 
 pub const ENVIRONMENT: &[Paragraph] = &[super::STATE_DIRECTORY];
 
+pub const FLEET_STATUS: &[Paragraph] = &[
+    Term("0", "The watchdog and its engine answered, and it is done."),
+    Term(
+        "3",
+        "No watchdog answers, a group's engine does not, or the host holds no slot; standard error says why.",
+    ),
+];
 pub const STATUS_JSON: &[Paragraph] = &[
     Text(
         "Each line is one watchdog. Moments are RFC 3339 in UTC with milliseconds, such as 2026-05-01T03:12:04.250Z; spans are seconds, such as 1.5.",
