@@ -6,6 +6,10 @@ mod check;
 mod config;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/full_disk.rs"]
+mod full_disk;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/limits.rs"]
 mod limits;
 #[path = "cli/listener.rs"]

@@ -1,14 +1,15 @@
 //! `httpok config`: what is said about configuration files, and what is made of their description.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::ConfigCommand;
 use super::exit::Exit;
 use super::{refuse, say};
 use crate::config::settings::Settings;
 use crate::config::show::Override;
-use crate::config::{keys, of_listener};
+use crate::config::{NamedFile, keys, of_listener};
 use crate::daemon::state_dir;
+use crate::daemon::wiring::{self, RunOptions};
 use crate::health::counted;
 
 /// Does what `command` says.
@@ -44,7 +45,7 @@ pub fn run(command: &ConfigCommand, env: &dyn Fn(&str) -> Option<String>) -> Exi
                 Err(faults) => refuse(&faults.styled()),
             }
         }
-        ConfigCommand::Import { file } => import(file, env),
+        ConfigCommand::Import { files } => import(files, env),
         ConfigCommand::Example => {
             say::out(keys::example().trim_end());
             Exit::Ok
@@ -56,9 +57,9 @@ pub fn run(command: &ConfigCommand, env: &dyn Fn(&str) -> Option<String>) -> Exi
     }
 }
 
-/// Prints the configuration that `file` becomes, which is one that can be read.
-fn import(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Exit {
-    let imported = match super::import::import(file, env) {
+/// Prints the configuration that `files` become, which is one that can be read.
+fn import(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Exit {
+    let imported = match super::import::import(files, env) {
         Ok(imported) => imported,
         Err(why) => return refuse(&format!("httpok config import: {why}")),
     };
@@ -117,8 +118,11 @@ fn usual_state_dir(settings: &Settings, env: &dyn Fn(&str) -> Option<String>) ->
 }
 
 fn check(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Exit {
-    match crate::config::try_here(file, env) {
-        Ok((settings, warnings)) => {
+    match crate::config::try_with_files(file, env) {
+        Ok((settings, warnings, files)) => {
+            if let Err(why) = unusable(&settings, &files) {
+                return refuse(&why);
+            }
             say::out(&format!("{} is valid: {}", file.display(), size(&settings)));
             if let Some(warnings) = warnings {
                 say::err(&warnings.styled());
@@ -127,6 +131,22 @@ fn check(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Exit {
         }
         Err(faults) => refuse(&faults.styled()),
     }
+}
+
+/// What a watchdog would find out when it starts: certificates and keys that are none, or do not fit.
+fn unusable(settings: &Settings, files: &[NamedFile]) -> Result<(), String> {
+    let wired = wiring::wire(settings, &RunOptions::default());
+    wired.map(|_| ()).map_err(|why| {
+        let why = format!("{why:#}");
+        // the same file may be named several times; its check is named, too
+        let named = files.iter().find(|file| {
+            let path = format!("{:?}", file.path.display().to_string());
+            let key = file.place.rsplit('.').next().unwrap_or_default();
+            why.contains(&path) && why.contains(&format!("{key} "))
+        });
+        let place = named.map_or_else(String::new, |file| format!("{}: ", file.place));
+        format!("error: {place}{why}")
+    })
 }
 
 /// How much there is in a file, for people.

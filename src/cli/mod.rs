@@ -69,8 +69,11 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     } else {
         listen::run(&words(argv), &env)
     };
-    // a reader that is gone is not our trouble
-    let _ = std::io::stdout().flush();
+    say::written(std::io::stdout().flush());
+    if let Some(why) = say::lost() {
+        say::err(&format!("httpok: cannot write standard output: {why}"));
+        return i32::from(Exit::Unknown.code());
+    }
     i32::from(exit.code())
 }
 
@@ -123,7 +126,7 @@ fn run_command(command: CliCommand) -> Exit {
             Err(why) => refuse(&format!("httpok generate: cannot write to {dir:?}: {why}")),
         },
         CliCommand::Generate(GenerateCommand::Completions { shell }) => {
-            let _ = std::io::stdout().write_all(&generate::completions(shell));
+            say::write(&generate::completions(shell));
             Exit::Ok
         }
     }

@@ -17,9 +17,7 @@ const LONGEST: u64 = 16 << 20;
 pub fn run(args: &MonitorArgs) -> Exit {
     match ask(args) {
         Ok(answer) => {
-            let mut out = std::io::stdout();
-            // a reader that is gone is not our trouble
-            let _ = out.write_all(&answer).and_then(|()| out.flush());
+            say::write(&answer);
             Exit::Ok
         }
         Err(why) => {

@@ -3,7 +3,7 @@
 //! of the command line, which a usage error repeats, and those that are known to be secrets.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use crate::escape::unhidden;
@@ -112,10 +112,32 @@ pub fn masked(text: &str) -> String {
     shown(&text)
 }
 
+/// Why standard output could not be written, the first time.
+static LOST: OnceLock<String> = OnceLock::new();
+
 /// Prints `text` and a line end on standard output.
 pub fn out(text: &str) {
+    write(format!("{}\n", shown(text)).as_bytes());
+}
+
+/// Writes `bytes` to standard output.
+pub fn write(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{}", shown(text)).and_then(|()| stdout.flush());
+    written(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+}
+
+/// Remembers that something could not be written. A reader that is gone is no reason to say anything.
+pub fn written(result: io::Result<()>) {
+    if let Err(why) = result
+        && why.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(why.to_string());
+    }
+}
+
+/// Why what was printed is not complete.
+pub fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Prints `text` and a line end on standard error, in colour where that is welcome.
@@ -126,7 +148,9 @@ pub fn err(text: &str) {
 /// Prints what clap says of a command line, where that belongs.
 pub fn usage(fault: &clap::Error) {
     if !fault.use_stderr() {
-        let _ = fault.print();
+        let mut stdout = anstream::stdout().lock();
+        let text = fault.render().ansi().to_string();
+        written(write!(stdout, "{text}").and_then(|()| stdout.flush()));
         return;
     }
     let text = fault.render().ansi().to_string();

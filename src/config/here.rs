@@ -21,6 +21,8 @@ impl TomlValue<'_> {
     pub fn file(&self) -> Option<PathBuf> {
         let path = self.path()?;
         if self.parse_context.here && !self.is_preset {
+            self.parse_context
+                .reads(self.span.clone(), &self.path, &path);
             match fs::File::open(&path) {
                 Ok(_) => {}
                 Err(why) => self.warn(

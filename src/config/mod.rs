@@ -45,6 +45,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use diagnostics::{Faults, FileDiagnostic};
+pub use parse_context::NamedFile;
 pub use top::parse_share;
 
 use toml::de::{DeTable, DeValue};
@@ -62,7 +63,7 @@ use table::TomlTable;
 /// # Errors
 /// All that is wrong with the files, or that they cannot be read.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
-    let (settings, _) = read(path, env, false)?;
+    let (settings, ..) = read(path, env, false)?;
     Ok(settings)
 }
 
@@ -75,6 +76,18 @@ pub fn try_here(
     path: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Settings, Option<Faults>), Faults> {
+    let (settings, warnings, _) = read(path, env, true)?;
+    Ok((settings, warnings))
+}
+
+/// The same with the files that a watchdog reads when it starts, and where each of them is named.
+///
+/// # Errors
+/// All that is wrong with the files, or that they cannot be read.
+pub fn try_with_files(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Settings, Option<Faults>, Vec<NamedFile>), Faults> {
     read(path, env, true)
 }
 
@@ -82,10 +95,17 @@ fn read(
     path: &Path,
     env: &dyn Fn(&str) -> Option<String>,
     here: bool,
-) -> Result<(Settings, Option<Faults>), Faults> {
+) -> Result<(Settings, Option<Faults>, Vec<NamedFile>), Faults> {
     let file = path.to_string_lossy();
     match include::read(path) {
-        Ok(text) => examine(&text, &file, env, here, top::read_settings),
+        Ok(text) => {
+            let read = |root: &TomlTable<'_>| {
+                let settings = top::read_settings(root);
+                (settings, root.parse_context.take_files())
+            };
+            let ((settings, files), warnings) = examine(&text, &file, env, here, read)?;
+            Ok((settings, warnings, files))
+        }
         Err(why) => Err(unreadable(&file, &why)),
     }
 }

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::diagnostics::{Diagnostic, FileDiagnostic, SHOWN};
 use super::interpolate::Sources;
@@ -21,8 +21,18 @@ pub struct ParseContext<'a> {
     warnings: Noted,
     /// The files that hold a secret and can be read by everyone, as far as that was warned of.
     exposed: RefCell<BTreeSet<String>>,
+    /// The files that are read when a watchdog starts, each with its place.
+    files: RefCell<Vec<NamedFile>>,
     /// Whether what the file names is looked for on this machine, which is warned of where it is missing.
     pub here: bool,
+}
+
+/// A file that the configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    pub path: PathBuf,
+    /// `httpok.toml:3:10: check[0].cacert`.
+    pub place: String,
 }
 
 /// What was noted so far, each once: a wrong default is met again by every check that inherits it.
@@ -54,6 +64,7 @@ impl<'a> ParseContext<'a> {
             faults: Noted::default(),
             warnings: Noted::default(),
             exposed: RefCell::default(),
+            files: RefCell::default(),
             here,
         }
     }
@@ -121,6 +132,22 @@ impl<'a> ParseContext<'a> {
     /// `FILE:LINE` for the byte `at`.
     pub fn origin(&self, at: usize) -> String {
         format!("{}:{}", self.map.at(at).name, self.map.line(at))
+    }
+
+    /// Remembers that a watchdog reads the file `path` when it starts, as the key at `span` says.
+    pub fn reads(&self, span: Range<usize>, key: &str, path: &Path) {
+        let nothing = Diagnostic::new("", "");
+        let found = FileDiagnostic::at(self.text, self.map, span.clone(), key, nothing);
+        let file = &self.map.at(span.start).name;
+        self.files.borrow_mut().push(NamedFile {
+            path: path.to_owned(),
+            place: format!("{file}:{}:{}: {key}", found.line, found.column),
+        });
+    }
+
+    /// The files that are read when a watchdog starts.
+    pub fn take_files(&self) -> Vec<NamedFile> {
+        self.files.take()
     }
 
     /// The faults, and the warnings.

@@ -13,6 +13,14 @@ use crate::supervisor::embedded::spec::Program;
 /// The target that `value` names. `default` is where targets without a backend's word live.
 pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
     let target: Target = value.parsed(str::parse)?;
+    let has_empty_part = target.pattern.split('/').any(str::is_empty);
+    if target.backend.is_some() && has_empty_part && target.pattern.contains('/') {
+        value.reject(Diagnostic::new(
+            format!("{:?} names no process", target.to_string()),
+            "a slash stands once, behind the word for the supervisor, such as \"docker/web\"",
+        ));
+        return None;
+    }
     // a word for a supervisor must not be taken for a part of a name
     let help = match target.pattern.split_once('/') {
         Some(("embedded", name)) if target.backend.is_none() => {

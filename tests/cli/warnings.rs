@@ -91,3 +91,45 @@ fn file_of_an_event_listener_is_checked_without_its_supervisord() {
     let simulated = run(&["simulate", "--config", &file, &trace.display().to_string()]);
     assert_eq!(simulated.code, Some(0), "{simulated:?}");
 }
+
+/// What a watchdog loads when it starts is loaded by `config check`, too.
+#[test]
+fn certificates_that_a_watchdog_refuses_are_faults_with_their_place() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (keys, key, why) in [
+        ("cacert = \"/nonexistent\"", "cacert", "No such file"),
+        ("cacert = \"/etc/passwd\"", "cacert", "no certificate in it"),
+        ("cacert = \"/tmp\"", "cacert", "directory"),
+        ("cacert = \"/dev/zero\"", "cacert", "no certificate"),
+        (
+            "cert = \"/etc/passwd\"\nkey = \"/etc/passwd\"",
+            "cert",
+            "no certificate",
+        ),
+    ] {
+        let text = format!("[[check]]\nname = \"a\"\nurl = \"https://127.0.0.1:1/\"\n{keys}\n");
+        let file = write(dir.path(), &text);
+        let checked = run(&["config", "check", &file]);
+        assert_eq!(
+            (checked.code, checked.out.as_str()),
+            (Some(3), ""),
+            "{keys}: {checked:?}"
+        );
+        let place = format!("error: {file}:4:");
+        assert!(checked.err.starts_with(&place), "{keys}: {checked:?}");
+        assert!(
+            checked.err.contains(key) && checked.err.contains(why),
+            "{keys}: {checked:?}"
+        );
+        let state = dir.path().join("state").display().to_string();
+        let watch = run(&["watch", "--config", &file, "--state-dir", &state, "--once"]);
+        assert!(
+            watch.code != Some(0) && watch.err.contains(why),
+            "{keys}: {watch:?}"
+        );
+    }
+    let text = "[[check]]\nname = \"a\"\nurl = \"http://h/\"\nrestart = [\"docker//x\"]\n";
+    let checked = run(&["config", "check", &write(dir.path(), text)]);
+    assert_eq!(checked.code, Some(3), "{checked:?}");
+    assert!(checked.err.contains("a slash stands once"), "{checked:?}");
+}

@@ -102,6 +102,24 @@ fn a_check_is_paused_and_resumed_over_http() {
         assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
         answer.json();
     }
+    for (body, says) in [
+        (
+            r#"{"for":"30 mins ago"}"#,
+            "\"for\": \"30 mins ago\" is not a duration: expected",
+        ),
+        (
+            r#"{"for":-1}"#,
+            "\"for\" is -1: expected a number of seconds, or a duration",
+        ),
+        (r#"{"reason":5}"#, "\"reason\" is 5: expected a text"),
+    ] {
+        let wrong = act("/api/v1/checks/db/pause", body);
+        let text = wrong.json()["text"].as_str().unwrap_or_default().to_owned();
+        assert!(
+            text.contains(says) && !text.contains("column"),
+            "{body}: {wrong:?}"
+        );
+    }
     let typo = act("/api/v1/checks/db/pause", r#"{"fro":30}"#);
     assert!(typo.body.contains("did you mean"), "{typo:?}");
     assert!(

@@ -367,9 +367,9 @@ pub enum ConfigCommand {
     /// of each line what became of it. What has no counterpart is on standard error, too.
     #[command(after_long_help = examples::help(examples::CONFIG_IMPORT))]
     Import {
-        /// A supervisord.conf or a monitrc.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+        /// Files of supervisord, with those that they include, or a monitrc.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
     },
 
     /// Print a configuration file with every key

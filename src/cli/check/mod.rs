@@ -3,7 +3,7 @@
 pub mod probes;
 mod probing;
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::IsTerminal;
 
 use crate::cli::args::{CheckArgs, CheckFormat, OutputArgs};
 use crate::cli::exit::Exit;
@@ -92,17 +92,6 @@ fn print(results: &[Checked], output: &OutputArgs) -> Exit {
         CheckFormat::Nagios => render::nagios(results, output.warn, output.crit),
         CheckFormat::Openmetrics => (render::openmetrics(results), exit),
     };
-    match stdout
-        .lock()
-        .write_all(say::shown(&text).as_bytes())
-        .and_then(|()| stdout.lock().flush())
-    {
-        Ok(()) => exit,
-        // the reader of the pipe has closed it
-        Err(why) if why.kind() == ErrorKind::BrokenPipe => exit,
-        Err(why) => {
-            say::err(&format!("httpok check: cannot write the results: {why}"));
-            Exit::Unknown
-        }
-    }
+    say::write(say::shown(&text).as_bytes());
+    exit
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 /// The file so far.
 pub struct Draft {
-    /// The name of the other file.
+    /// The names of the other files.
+    files: String,
+    /// The name of the one that is read just now.
     file: String,
     top: Vec<String>,
     tables: Vec<(String, Vec<String>)>,
@@ -18,7 +20,8 @@ pub struct Draft {
 #[derive(Clone, Debug, Default)]
 pub struct CheckDraft {
     pub name: String,
-    /// The line of the other file that it is from.
+    /// The other file that it is from, and the line there.
+    pub file: String,
     pub line: usize,
     /// `key = value` in TOML, or comments.
     pub lines: Vec<String>,
@@ -27,15 +30,21 @@ pub struct CheckDraft {
 }
 
 impl Draft {
-    pub fn new(file: String) -> Self {
+    pub fn new(files: String) -> Self {
         Self {
-            file,
+            file: files.clone(),
+            files,
             top: Vec::new(),
             tables: Vec::new(),
             checks: Vec::new(),
             remarks: Vec::new(),
             left: Vec::new(),
         }
+    }
+
+    /// What is said from now on is of the file `name`.
+    pub fn begin(&mut self, name: &str) {
+        name.clone_into(&mut self.file);
     }
 
     /// Sets a key of the whole file; the first one stays.
@@ -77,6 +86,7 @@ impl Draft {
 
     /// Adds a check under a name that no other has.
     pub fn check(&mut self, mut check: CheckDraft) {
+        self.file.clone_into(&mut check.file);
         let names: BTreeSet<_> = self.checks.iter().map(|check| check.name.clone()).collect();
         let wanted = check.name.clone();
         let mut number = 1;
@@ -90,6 +100,11 @@ impl Draft {
     /// Says what a line became.
     pub fn remark(&mut self, line: usize, text: &str) {
         self.remarks.push(format!("{}:{line}: {text}", self.file));
+    }
+
+    /// Says something that no line says.
+    pub fn note(&mut self, text: &str) {
+        self.remarks.push(format!("{}: {text}", self.files));
     }
 
     /// Says that a line has no counterpart.
@@ -107,7 +122,7 @@ impl Draft {
 
     /// The whole file.
     pub fn finish(self) -> String {
-        let mut text = format!("# Imported from {} by httpok config import.\n", self.file);
+        let mut text = format!("# Imported from {} by httpok config import.\n", self.files);
         let comment = |line: &String| format!("# {}\n", line.replace(['\n', '\r'], " "));
         text.extend(self.remarks.iter().map(comment));
         if !self.left.is_empty() {
@@ -121,7 +136,7 @@ impl Draft {
             text.extend(lines.iter().map(|line| format!("{line}\n")));
         }
         for check in &self.checks {
-            text.push_str(&format!("\n# {}:{}\n[[check]]\n", self.file, check.line));
+            text.push_str(&format!("\n# {}:{}\n[[check]]\n", check.file, check.line));
             text.push_str(&format!("name = {}\n", quoted(&check.name)));
             text.extend(check.lines.iter().map(|line| format!("{line}\n")));
             if !check.capture.is_empty() {

@@ -7,8 +7,9 @@ mod ini;
 mod monitrc;
 mod supervisord;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::safe_path::read_text;
 use draft::Draft;
 
 /// No file is larger.
@@ -22,21 +23,29 @@ pub struct Imported {
     pub left: Vec<String>,
 }
 
-/// What the file `path` becomes.
+/// What the files `paths` become, together.
 ///
 /// # Errors
-/// It cannot be read, or there is nothing in it for httpok.
-pub fn import(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Imported, String> {
-    let name = path.display().to_string();
-    let text = read(path).map_err(|why| format!("cannot read {name:?}: {why}"))?;
-    let file = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    let mut draft = Draft::new(file.unwrap_or_default());
-    let is_ini = text.lines().any(|line| line.trim_start().starts_with('['));
-    match is_ini {
-        true => supervisord::take(&text, path, env, &mut draft),
-        false => monitrc::take(&text, &mut draft),
+/// One cannot be read, or there is nothing in them for httpok.
+pub fn import(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Imported, String> {
+    let names: Vec<_> = paths.iter().map(|path| supervisord::name(path)).collect();
+    let mut draft = Draft::new(names.join(", "));
+    let mut files = Vec::new();
+    for path in paths {
+        let name = path.display().to_string();
+        let text = read(path).map_err(|why| format!("cannot read {name:?}: {why}"))?;
+        let is_ini = text.lines().any(|line| line.trim_start().starts_with('['));
+        match is_ini {
+            true => files.push((path.clone(), text)),
+            false => {
+                draft.begin(&supervisord::name(path));
+                monitrc::take(&text, &mut draft);
+            }
+        }
+    }
+    let is_ini = !files.is_empty();
+    if is_ini {
+        supervisord::take(files, env, &mut draft);
     }
     let left = draft.left().to_vec();
     if draft.is_empty() {
@@ -45,7 +54,14 @@ pub fn import(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Impor
             false => "it has no service with a test of a port or URL",
         };
         let left: String = left.iter().map(|line| format!("\n{line}")).collect();
-        return Err(format!("nothing to import from {name:?}: {why}{left}"));
+        let names: Vec<_> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        return Err(format!(
+            "nothing to import from {}: {why}{left}",
+            names.join(", ")
+        ));
     }
     Ok(Imported {
         text: draft.finish(),
@@ -54,12 +70,5 @@ pub fn import(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Impor
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    let file = std::fs::File::open(path)?;
-    file.take(LARGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(std::io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(text)
+    read_text(path, LARGEST)
 }

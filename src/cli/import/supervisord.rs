@@ -1,41 +1,136 @@
 //! The listeners of a supervisord.conf: those of httpok become checks with the same behaviour; those of others stay.
 
-use std::path::Path;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 
 use super::draft::{CheckDraft, Draft, list, quoted};
 use super::ini::{self, IniSection};
 use crate::cli::dropin::{FLAGS, Key, getopt};
 use crate::config::split_words;
 
-/// What `text`, the file at `path`, has for httpok.
-pub fn take(text: &str, path: &Path, env: &dyn Fn(&str) -> Option<String>, draft: &mut Draft) {
+/// How supervisord is reached.
+const TABLE: &str = "[supervisor.supervisord]";
+
+/// More files than any supervisord includes.
+const MOST: usize = 1000;
+
+/// A file with its sections.
+struct SupervisordFile {
+    name: String,
+    sections: Vec<IniSection>,
+}
+
+/// What people call the file at `path`.
+pub fn name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    name.unwrap_or_default().into_owned()
+}
+
+/// What the files `found`, and those that they include, have for httpok.
+pub fn take(
+    found: Vec<(PathBuf, String)>,
+    env: &dyn Fn(&str) -> Option<String>,
+    draft: &mut Draft,
+) {
+    let files = gather(found, env, draft);
+    let all = files.iter().flat_map(|file| &file.sections);
+    let programs: Vec<String> = all
+        .filter_map(|section| section.header.strip_prefix("program:"))
+        .map(|name| format!("{}:*", name.trim()))
+        .collect();
+    for file in &files {
+        draft.begin(&file.name);
+        server(&file.sections, draft);
+        for section in &file.sections {
+            if let Some(("eventlistener", name)) = section.header.split_once(':') {
+                listener(section, name.trim(), &programs, draft);
+            }
+        }
+    }
+    if !draft.is_empty() && !draft.has(TABLE, "url") {
+        draft.note("no [unix_http_server] and no [inet_http_server]: the usual socket is taken");
+        draft.table(TABLE, "url", &quoted("unix:///run/supervisor.sock"));
+    }
+}
+
+/// The files `found` and those that they include, each once.
+fn gather(
+    found: Vec<(PathBuf, String)>,
+    env: &dyn Fn(&str) -> Option<String>,
+    draft: &mut Draft,
+) -> Vec<SupervisordFile> {
+    let mut files = Vec::new();
+    let mut seen: Vec<PathBuf> = found.iter().map(|(path, _)| identity(path)).collect();
+    let named = found.into_iter().map(|(path, text)| (path, text, true));
+    let mut waiting: VecDeque<_> = named.collect();
+    while let Some((path, text, includes)) = waiting.pop_front() {
+        let sections = read(&text, &path, env);
+        draft.begin(&name(&path));
+        for section in sections
+            .iter()
+            .filter(|section| section.header == "include")
+        {
+            let Some((patterns, line)) = section.get("files") else {
+                draft.leave(section.line, "[include] without files");
+                continue;
+            };
+            if !includes {
+                let text = "[include] in a file that is included: supervisord ignores it, too";
+                draft.leave(line, text);
+                continue;
+            }
+            for file in included(patterns, &path) {
+                let is = identity(&file);
+                if seen.contains(&is) || seen.len() >= MOST {
+                    continue;
+                }
+                seen.push(is);
+                match super::read(&file) {
+                    Ok(text) => waiting.push_back((file, text, false)),
+                    Err(why) => {
+                        draft.leave(line, &format!("[include]: cannot read {file:?}: {why}"));
+                    }
+                }
+            }
+        }
+        files.push(SupervisordFile {
+            name: name(&path),
+            sections,
+        });
+    }
+    files
+}
+
+fn identity(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The files that `patterns` of the file at `path` mean.
+fn included(patterns: &str, path: &Path) -> Vec<PathBuf> {
+    let base = path.parent().unwrap_or(Path::new(""));
+    let base = glob::Pattern::escape(&base.to_string_lossy());
+    let mut found = Vec::new();
+    for pattern in patterns.split_whitespace() {
+        let whole = Path::new(&base).join(pattern);
+        if let Ok(paths) = glob::glob(&whole.to_string_lossy()) {
+            found.extend(paths.flatten().take(MOST));
+        }
+    }
+    found
+}
+
+/// The sections of `text`, the file at `path`, with placeholders filled in.
+fn read(text: &str, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Vec<IniSection> {
     let mut sections = ini::parse(text);
     let here = path.parent().unwrap_or(Path::new("")).display().to_string();
     for section in &mut sections {
-        let name = section
-            .header
-            .split_once(':')
-            .map_or("", |(_, name)| name)
-            .to_owned();
+        let name = section.header.split_once(':').map_or("", |(_, name)| name);
+        let name = name.to_owned();
         for (_, value, _) in &mut section.keys {
             *value = expanded(value, &here, &name, env);
         }
     }
-    let programs: Vec<String> = sections
-        .iter()
-        .filter_map(|section| section.header.strip_prefix("program:"))
-        .map(|name| format!("{}:*", name.trim()))
-        .collect();
-    server(&sections, draft);
-    for section in &sections {
-        match section.header.split_once(':') {
-            Some(("eventlistener", name)) => listener(section, name.trim(), &programs, draft),
-            _ if section.header == "include" => {
-                draft.leave(section.line, "[include]: import each of those files, too");
-            }
-            _ => {}
-        }
-    }
+    sections
 }
 
 /// `%(here)s`, `%(program_name)s`, `%(ENV_X)s` and `%%`. What is not known stays as it is.
@@ -68,7 +163,6 @@ fn expanded(value: &str, here: &str, name: &str, env: &dyn Fn(&str) -> Option<St
 
 /// Where supervisord listens itself.
 fn server(sections: &[IniSection], draft: &mut Draft) {
-    const TABLE: &str = "[supervisor.supervisord]";
     let find = |name: &str| sections.iter().find(|section| section.header == name);
     let unix = find("unix_http_server").and_then(|section| Some((section, section.get("file")?)));
     let inet = find("inet_http_server").and_then(|section| Some((section, section.get("port")?)));

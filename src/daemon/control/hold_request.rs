@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use serde::de::{Error, Unexpected};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::config::duration::parse_duration;
+use crate::health::bounded_to;
+
+/// So many bytes are shown of a value that is wrong.
+const SHOWN: usize = 80;
 
 /// Why something is held, and for how long.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HoldRequest {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "reason")]
     pub reason: String,
     #[serde(
         rename = "for",
@@ -28,18 +32,34 @@ fn to_seconds<S: Serializer>(span: &Option<Duration>, to: S) -> Result<S::Ok, S:
 }
 
 fn from_span<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    const EXPECTED: &str = "a number of seconds, or a duration such as \"20m\" or \"1h 30m\"";
-    match Value::deserialize(from)? {
-        Value::Null => Ok(None),
-        Value::String(text) => parse_duration(&text).map(Some).map_err(Error::custom),
-        Value::Number(number) => {
-            let seconds = number.as_f64().unwrap_or(f64::NAN);
-            let span = Duration::try_from_secs_f64(seconds);
-            let invalid = || Error::invalid_value(Unexpected::Float(seconds), &EXPECTED);
-            span.map(Some).map_err(|_| invalid())
+    let value = match Value::deserialize(from)? {
+        Value::Null => return Ok(None),
+        Value::String(text) => {
+            let span = parse_duration(&text).map(Some);
+            return span.map_err(|why| Error::custom(format!("\"for\": {why}")));
         }
-        other => Err(Error::custom(format!(
-            "\"for\" is {other}: expected {EXPECTED}"
-        ))),
+        value => value,
+    };
+    let span = value.as_f64().map(Duration::try_from_secs_f64);
+    match span {
+        Some(Ok(span)) => Ok(Some(span)),
+        _ => Err(unexpected(
+            "for",
+            &value,
+            "a number of seconds, or a duration such as \"20m\" or \"1h 30m\"",
+        )),
     }
+}
+
+fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(text) => Ok(text),
+        Value::Null => Ok(String::new()),
+        other => Err(unexpected("reason", &other, "a text")),
+    }
+}
+
+fn unexpected<E: Error>(key: &str, value: &Value, expected: &str) -> E {
+    let value = bounded_to(value.to_string(), SHOWN);
+    E::custom(format!("{key:?} is {value}: expected {expected}"))
 }

@@ -35,6 +35,7 @@
 //! Moments are RFC 3339 in UTC, spans are seconds.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use super::hold_request::HoldRequest;
 use super::remembered::{StoreQuery, StoreReply};
@@ -258,12 +259,14 @@ pub fn read(line: &[u8]) -> Result<ControlCommand, ControlReply> {
     let bad = |why: serde_json::Error| {
         ControlReply::error(ControlFault::BadRequest, format!("not understood: {why}"))
     };
-    let Versioned { version } = serde_json::from_slice(line).map_err(bad)?;
+    let request: Value = serde_json::from_slice(line).map_err(bad)?;
+    // of a value there is no column, which would be one of a line that a client over HTTP did not write
+    let Versioned { version } = Versioned::deserialize(&request).map_err(bad)?;
     if version != VERSION {
         let text = format!("version {version} is not spoken here, only {VERSION}");
         return Err(ControlReply::error(ControlFault::Version, text));
     }
-    serde_json::from_slice::<RequestLine>(line)
+    serde_json::from_value::<RequestLine>(request)
         .map(|request| request.ask)
         .map_err(bad)
 }

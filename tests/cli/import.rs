@@ -1,0 +1,92 @@
+//! `httpok config import` of what distributions install: listeners in files that supervisord.conf includes.
+
+use std::fs;
+
+use super::run;
+
+const LISTENER: &str =
+    "[eventlistener:httpok]\ncommand=httpok -p web http://127.0.0.1:1/\nevents=TICK_60\n";
+
+#[test]
+fn listeners_of_included_files_become_checks() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    fs::create_dir(path("conf.d")).expect("made");
+    let main = "[unix_http_server]\nfile=/run/s.sock\n[include]\nfiles = conf.d/*.conf %(here)s/supervisord.conf\n";
+    fs::write(path("supervisord.conf"), main).expect("written");
+    let web = "[program:web]\ncommand=web\n[include]\nfiles = ../supervisord.conf\n";
+    fs::write(path("conf.d/web.conf"), web).expect("written");
+    fs::write(path("conf.d/shop.conf"), LISTENER).expect("written");
+    let made = run(&["config", "import", &path("supervisord.conf")]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert_eq!(made.out.matches("[[check]]").count(), 1, "{}", made.out);
+    assert!(
+        made.out.contains("# shop.conf:2\n[[check]]"),
+        "{}",
+        made.out
+    );
+    assert!(made.out.contains("unix:///run/s.sock"), "{}", made.out);
+    assert!(
+        made.err
+            .contains("web.conf:4: [include] in a file that is included"),
+        "{made:?}"
+    );
+}
+
+#[test]
+fn fragment_alone_and_several_files_are_imported() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    fs::write(path("a.conf"), LISTENER).expect("written");
+    fs::write(path("b.conf"), LISTENER.replace("httpok]", "other]")).expect("written");
+    let alone = run(&["config", "import", &path("a.conf")]);
+    assert_eq!(alone.code, Some(0), "{alone:?}");
+    assert!(
+        alone.out.contains("# a.conf: no [unix_http_server]"),
+        "{}",
+        alone.out
+    );
+    let both = run(&["config", "import", &path("a.conf"), &path("b.conf")]);
+    assert_eq!(both.code, Some(0), "{both:?}");
+    assert_eq!(both.out.matches("[[check]]").count(), 2, "{}", both.out);
+    let none = run(&["config", "import"]);
+    assert_eq!(none.code, Some(3), "{none:?}");
+}
+
+/// Whatever a file is, the end is an error with a place, or a file that can be read.
+#[test]
+fn hostile_files_are_imported_or_refused_in_bounded_words() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let long = "x".repeat(500_000);
+    let texts: [Vec<u8>; 9] = [
+        b"\xff\xfe[eventlistener:a]\n".to_vec(),
+        b"[eventlistener:a]\ncommand=httpok \"http://h\0/\"\n".to_vec(),
+        format!("[eventlistener:{long}]\ncommand=httpok http://h/\nevents=TICK_60\n").into_bytes(),
+        format!("[eventlistener:a]\ncommand=httpok {long}\n").into_bytes(),
+        "[eventlistener:a]\ncommand=httpok 'http://h/\n"
+            .as_bytes()
+            .to_vec(),
+        "[[[[[[\n]\n[eventlistener:]\ncommand=\n"
+            .as_bytes()
+            .to_vec(),
+        "check host a with address\n if failed port\n"
+            .as_bytes()
+            .to_vec(),
+        format!("check host {long} with address b\n if failed port 1 then alert\n").into_bytes(),
+        "[include]\nfiles = [ *** /[\n".repeat(1000).into_bytes(),
+    ];
+    for text in texts {
+        let path = dir.path().join("file");
+        fs::write(&path, &text).expect("written");
+        let made = run(&["config", "import", &path.display().to_string()]);
+        let start = String::from_utf8_lossy(&text[..text.len().min(60)]).into_owned();
+        assert!(matches!(made.code, Some(0 | 3)), "{start}: {:?}", made.code);
+        assert!(made.code == Some(0) || !made.err.is_empty(), "{start}");
+        assert!(!made.err.contains("panicked"), "{start}");
+    }
+    for special in ["/dev/zero", "/tmp", "/none"] {
+        let made = run(&["config", "import", special]);
+        assert_eq!((made.code, made.out.as_str()), (Some(3), ""), "{special}");
+        assert!(made.err.contains(special), "{made:?}");
+    }
+}
