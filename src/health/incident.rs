@@ -324,6 +324,7 @@ pub struct Report {
     /// The episode so far.
     pub incident: Incident,
     /// Processes whose restart was begun and which do not run again yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfinished: Vec<ProcessName>,
 }
 
