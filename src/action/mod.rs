@@ -1,4 +1,4 @@
-//! Floor 3: performs a plan. For each process, in name order: see again how it is, keep evidence, stop, start, wait
+//! Floor 3: performs a plan. For each process, in the order of the targets: see again how it is, keep evidence, stop, start, wait
 //! until it is RUNNING. Whether to act was decided in `health`; whether it helped is for the check to show.
 
 mod capture;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::health::{
-    ActionStep, Gate, Halt, Plan, PlanAction, Process, ProcessState, Scope, Selection, Skip, Step,
+    ActionStep, Gate, Halt, IntentId, Plan, PlanAction, Process, ProcessState, Scope, Selection, Skip, Step,
 };
 use crate::supervisor::{Listing, Supervisors};
 
@@ -54,6 +54,22 @@ pub struct ActionTools<'a> {
 }
 
 impl ActionTools<'_> {
+    /// Writes down that `process` is about to be acted on, so that the next run starts it when this one is killed. `None`:
+    /// it is left alone, which is recorded.
+    async fn open_intent(
+        &self,
+        process: &Process,
+        plan: &Plan,
+        log: &mut StepLog<'_>,
+    ) -> Option<IntentId> {
+        let opened = self.intents.open(process, plan, self).await;
+        opened
+            .inspect_err(|why| {
+                log.record(Some(&process.name), ActionStep::Skipped(why.clone()));
+            })
+            .ok()
+    }
+
     /// Why nothing new is begun any more, if so.
     fn halt(&self) -> Option<Skip> {
         let halt = Halt::Held(Gate::ShuttingDown);

@@ -18,9 +18,8 @@ pub(super) async fn restart(
     log: &mut StepLog<'_>,
 ) {
     let name = &process.name;
-    let intent = match tools.intents.open(process, plan, tools).await {
-        Ok(intent) => intent,
-        Err(why) => return log.record(Some(name), ActionStep::Skipped(why)),
+    let Some(intent) = tools.open_intent(process, plan, log).await else {
+        return;
     };
     let mut dependents = Vec::new();
     let stopped = match process.state {

@@ -324,7 +324,9 @@ fn of_entry(
 fn acted(outcome: &Outcome) -> String {
     let names: Vec<_> = outcome.restarted().map(ToString::to_string).collect();
     match names.as_slice() {
-        [] => "nothing was restarted".to_owned(),
+        [] => outcome
+            .escalation_text()
+            .unwrap_or_else(|| "nothing was restarted".to_owned()),
         names => format!("restarted: {}", names.join(", ")),
     }
 }

@@ -12,7 +12,9 @@ use crate::clock::WallClock;
 use crate::config::settings::{CheckSettings, RungSpec, Settings};
 use crate::exec::template;
 use crate::fleet::spec::FleetSpec;
-use crate::health::{self, Backend, Limits, ProcessName, Remedy, Rung, Selection, Target, WarmUp};
+use crate::health::{
+    self, Backend, Limits, NotifyMode, ProcessName, Remedy, Rung, Selection, Target, WarmUp,
+};
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
@@ -228,10 +230,18 @@ fn define(
     settings: &Settings,
     run_options: &RunOptions,
 ) -> health::Check {
+    let in_order = |targets: &[Target]| {
+        let mut targets = targets.to_vec();
+        if check.policy.notify == NotifyMode::EveryAction {
+            // the original takes its processes as supervisord lists them
+            targets.sort_by(|one, other| one.pattern.cmp(&other.pattern));
+        }
+        targets
+    };
     let remedy_of = |targets: &[Target]| Remedy {
         selection: match run_options.all {
             true => Selection::All,
-            false => Selection::Targets(targets.to_vec()),
+            false => Selection::Targets(in_order(targets)),
         },
         default: settings.supervisor.default,
         start_stopped: check.starts_stopped(),

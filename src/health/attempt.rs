@@ -50,6 +50,8 @@ pub(super) struct AttemptResult {
     pub touched: bool,
     /// A process runs again.
     pub restarted: bool,
+    /// A signal was sent, or a command was run: whether that went well.
+    pub escalated: Option<bool>,
     /// The supervisor could not be reached.
     pub unreachable: bool,
     /// Something would have been restarted, but for a dry run.
@@ -160,7 +162,11 @@ impl Attempt {
         let mut order: Vec<&Process> = chosen.iter().collect();
         if manual {
             let group = |process: &Process| (process.name.backend, process.name.group.clone());
-            order.sort_by_key(|process| (group(process), was_tried(process)));
+            let turn = |process: &Process| {
+                let first = |other: &Process| group(other) == group(process);
+                chosen.iter().position(first)
+            };
+            order.sort_by_cached_key(|process| (turn(process), was_tried(process)));
         }
         let mut parts = VecDeque::new();
         let mut mentioned = Vec::new();
@@ -226,6 +232,9 @@ impl Attempt {
         };
         self.result.touched |= outcome.touched();
         self.result.restarted |= outcome.restarted().next().is_some();
+        if let Some(went_well) = outcome.escalation() {
+            self.result.escalated = Some(went_well || self.result.escalated == Some(true));
+        }
         self.result.unreachable |= outcome.list_failed();
         self.result.dry_run |= outcome.steps.iter().any(dry);
         if self.result.failed_start.is_none() {

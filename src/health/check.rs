@@ -151,6 +151,12 @@ pub struct CheckCounts {
     pub failed: u64,
     /// Attempts that touched nothing.
     pub untouched: u64,
+    /// Rungs of the ladder that sent a signal or ran a command.
+    #[serde(default)]
+    pub escalated: u64,
+    /// Rungs that were to do so and could not.
+    #[serde(default)]
+    pub escalated_in_vain: u64,
     /// How long the probes took.
     #[serde(default)]
     pub durations: Histogram,

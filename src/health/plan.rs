@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::call_error::CallError;
@@ -119,7 +121,8 @@ impl Remedy {
         self.selection.matches(name, self.default)
     }
 
-    /// The selected ones of `listed`, in name order.
+    /// The selected ones of `listed`, in the order of the targets; those of one target in name order. The members of a
+    /// group follow each other, from its first one on: a rolling restart takes one after the other.
     pub fn select(&self, listed: &[Process]) -> Vec<Process> {
         let mut chosen: Vec<_> = listed
             .iter()
@@ -128,6 +131,23 @@ impl Remedy {
             .collect();
         chosen.sort_by(|a, b| a.name.cmp(&b.name));
         chosen.dedup_by(|a, b| a.name == b.name);
+        let Selection::Targets(targets) = &self.selection else {
+            return chosen;
+        };
+        let turn = |process: &Process| {
+            let means = |target: &Target| target.means(process, self.default);
+            targets.iter().position(means)
+        };
+        let group = |process: &Process| (process.name.backend, process.name.group.clone());
+        let mut begins = BTreeMap::new();
+        for process in &chosen {
+            let first = begins.entry(group(process)).or_insert(usize::MAX);
+            *first = (*first).min(turn(process).unwrap_or(usize::MAX));
+        }
+        chosen.sort_by_cached_key(|process| {
+            let group = group(process);
+            (begins.get(&group).copied(), group, turn(process))
+        });
         chosen
     }
 

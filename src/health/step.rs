@@ -200,6 +200,41 @@ impl Outcome {
         self.steps.iter().any(escalates)
     }
 
+    /// Whether any of the signals was sent, or the command went well; `None`: there was none.
+    pub fn escalation(&self) -> Option<bool> {
+        let went_well = self.steps.iter().filter_map(|step| match &step.action {
+            ActionStep::Signalled { error, .. } => Some(error.is_none()),
+            ActionStep::Ran(capture) => Some(capture.failure.is_none()),
+            _ => None,
+        });
+        went_well.reduce(|one, other| one || other)
+    }
+
+    /// What was done in place of a restart, in words: which signal was sent to whom, or that the command was run.
+    pub fn escalation_text(&self) -> Option<String> {
+        let sent: Vec<_> = self
+            .steps
+            .iter()
+            .filter_map(|step| match &step.action {
+                ActionStep::Signalled {
+                    signal,
+                    error: None,
+                } => Some(format!("{signal} to {}", step.process.as_ref()?)),
+                _ => None,
+            })
+            .collect();
+        let ran = self.steps.iter().find_map(|step| match &step.action {
+            ActionStep::Ran(capture) => Some(capture.failure.is_none()),
+            _ => None,
+        });
+        match (ran, sent.as_slice(), self.escalation()?) {
+            (Some(true), ..) => Some("the command was run".to_owned()),
+            (Some(false), ..) => Some("the command failed".to_owned()),
+            (None, [], _) => Some("no signal was sent".to_owned()),
+            (None, sent, _) => Some(format!("sent: {}", sent.join(", "))),
+        }
+    }
+
     /// Whether the supervisor could not even be asked.
     pub fn list_failed(&self) -> bool {
         self.steps

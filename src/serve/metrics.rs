@@ -185,6 +185,17 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
             family.count(&labels, count, started, None);
         }
     }
+    let mut family = page.counter(
+        "httpok_escalations",
+        "Rungs of the ladder that send a signal or run a command: done, failed.",
+    );
+    for check in checks {
+        let tally = &check.counts;
+        for (outcome, count) in [("done", tally.escalated), ("failed", tally.escalated_in_vain)] {
+            let labels = [("check", check.name.as_str()), ("outcome", outcome)];
+            family.count(&labels, count, started, None);
+        }
+    }
     heartbeats(checks, page);
     let mut family = page.counter("httpok_incidents", "Incidents that were opened.");
     for check in checks {

@@ -67,6 +67,47 @@ fn crashed_service_is_started_when_configured() {
     assert_eq!(stage.watched.lives(), 2);
 }
 
+/// A rung that sends a signal, and one that restarts. What a script starts in its background ignores SIGQUIT.
+const LADDER: &str =
+    "[[check.ladder]]\nsignal = \"USR1\"\n[[check.ladder]]\nrestart = [\"command/web\"]\n";
+
+#[test]
+fn signal_of_a_ladder_reaches_the_process_which_goes_on_running() {
+    let stage = Stage::with("");
+    // written before its next life
+    stage.script.run("web", "stop");
+    stage.script.spoil("dumps");
+    stage.script.run("web", "start");
+    stage
+        .watched
+        .configure("command/web", LADDER, &stage.script.section());
+    stage.watched.ill_until(3, says("502 Oh", ""));
+    let watchdog = stage.watched.watch();
+    stage.watched.reported(
+        &watchdog,
+        &[
+            "web was sent SIGUSR1",
+            "web was down: status 502, restarted",
+        ],
+    );
+    assert_eq!(stage.script.file("dumps"), "asked\n");
+    assert_eq!(stage.watched.lives(), 3, "a signal is no restart");
+}
+
+#[test]
+fn process_that_ends_with_its_signal_is_started_again() {
+    let stage = Stage::with(LADDER);
+    stage.watched.ill_until(2, says("502 Oh", ""));
+    let watchdog = stage.watched.watch();
+    let words = [
+        "web ended with the signal",
+        "web was down: status 502, restarted, back after",
+    ];
+    stage.watched.reported(&watchdog, &words);
+    assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
+    assert!(stage.script.is_alive("web"));
+}
+
 /// It ends right after each start. Every start is counted, the pauses between them grow, and it is given up.
 #[test]
 fn crash_loop_is_restarted_with_growing_pauses_and_given_up() {

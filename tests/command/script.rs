@@ -35,8 +35,9 @@ stop)
 start)
     alive && exit 0
     test -e "$here/deaf" && trap '' TERM
-    setsid sh -c 'echo $$ >"$1"; date +%s%3N >>"$2"; test -e "$3" && exit 3; exec sleep 1000' sh \
-        "$file" "$here/lives" "$here/crash" </dev/null >/dev/null 2>&1 &
+    setsid sh -c 'echo $$ >"$1"; date +%s%3N >>"$2"; test -e "$3" && exit 3
+        test -e "$4" && { trap "echo asked >>$4" USR1; while :; do sleep 0.05; done; }; exec sleep 1000' sh \
+        "$file" "$here/lives" "$here/crash" "$here/dumps" </dev/null >/dev/null 2>&1 &
     while ! test -e "$file"; do sleep 0.02; done;;
 esac
 "#;

@@ -105,6 +105,69 @@ fn service_that_stays_unhealthy_is_given_up() {
     assert_eq!(stage.watched.lives(), 2, "the first life and a restart");
 }
 
+/// A rung that sends a signal, and one that restarts the container `name`.
+fn ladder(name: &str) -> String {
+    format!(
+        "[[check.ladder]]\nsignal = \"QUIT\"\n[[check.ladder]]\nrestart = [\"docker/{name}\"]\n"
+    )
+}
+
+#[test]
+fn signal_of_a_ladder_reaches_the_container_which_goes_on_running() {
+    let script = "echo up >> /here/lives; trap 'exit 0' TERM; trap 'echo asked >> /here/dumps' QUIT; \
+                  while :; do sleep 0.1; done";
+    let stage = Stage::with("wdump", &[], script, &ladder("wdump")).up("wdump");
+    stage.watched.ill_until(2, says("500 Oh", ""));
+    let watchdog = stage.watched.watch();
+    stage.watched.reported(
+        &watchdog,
+        &[
+            "wdump was sent SIGQUIT",
+            "web was down: status 500, restarted",
+        ],
+    );
+    let dumps = fs::read_to_string(stage.watched.path().join("dumps")).unwrap();
+    assert_eq!(dumps, "asked\n");
+    assert_eq!(stage.watched.lives(), 2, "a signal is no restart");
+}
+
+#[test]
+fn container_that_ends_with_its_signal_is_started_again() {
+    let script = "echo up >> /here/lives; trap 'exit 0' TERM; trap 'exit 3' QUIT; \
+                  while :; do sleep 0.1; done";
+    let stage = Stage::with("wquit", &[], script, &ladder("wquit")).up("wquit");
+    stage.watched.ill_until(2, says("500 Oh", ""));
+    let watchdog = stage.watched.watch();
+    stage.watched.reported(
+        &watchdog,
+        &[
+            "wquit ended with the signal",
+            "web was down: status 500, restarted, back after",
+        ],
+    );
+    assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
+    assert!(stage.is_running("wquit"));
+}
+
+/// Its engine has started it again before the watchdog looks: nothing is started a second time.
+#[test]
+fn container_that_its_engine_restarts_after_the_signal_is_left_to_it() {
+    let script = "echo up >> /here/lives; trap 'exit 0' TERM; trap 'exit 3' QUIT; \
+                  while :; do sleep 0.1; done";
+    let options = ["--restart=always"];
+    let stage = Stage::with("wagain", &options, script, &ladder("wagain")).up("wagain");
+    stage.watched.ill_until(2, says("500 Oh", ""));
+    let watchdog = stage.watched.watch();
+    stage.watched.reported(
+        &watchdog,
+        &[
+            "wagain ended with the signal",
+            "web was down: status 500, restarted, back after",
+        ],
+    );
+    assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
+}
+
 /// Its engine is at work on it; nobody can say when it would be a good moment to stop it.
 #[test]
 fn crash_loop_is_left_to_the_engine() {

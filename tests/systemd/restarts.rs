@@ -113,6 +113,59 @@ fn a_unit_that_answers_500_is_restarted_once() {
     end(watchdog);
 }
 
+/// A rung that sends a signal, and one that restarts.
+const LADDER: &str =
+    "[[check.ladder]]\nsignal = \"QUIT\"\n[[check.ladder]]\nrestart = [\"dump.service\"]\n";
+
+/// The stage with one unit that does `on_quit` on SIGQUIT, and the ladder.
+fn signalled(on_quit: &str, keys: &str) -> Stage {
+    let text = format!(
+        "[Service]\n{keys}ExecStart=/bin/sh -c 'echo up >> DIR/dump.service.lives; \
+         trap \"{on_quit}\" QUIT; while :; do sleep 0.1; done'\n"
+    );
+    let stage = Stage::with(&[("dump.service", &text)], &says("500 Oh", ""));
+    let file = stage.manager.dir().join("httpok.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, config + LADDER).unwrap();
+    stage
+}
+
+#[test]
+fn signal_of_a_ladder_reaches_the_main_process_which_goes_on_running() {
+    let stage = signalled("echo asked >> DIR/dumps", "");
+    let watchdog = stage.watch();
+    let said = stage.is_cured(&watchdog, "dump.service");
+    assert!(said.contains("dump.service was sent SIGQUIT"), "{said}");
+    let dumps = fs::read_to_string(stage.manager.dir().join("dumps")).unwrap();
+    assert_eq!(dumps, "asked\n", "{said}");
+    end(watchdog);
+}
+
+#[test]
+fn unit_that_ends_with_its_signal_is_started_again() {
+    let stage = signalled("exit 3", "");
+    let watchdog = stage.watch();
+    let said = stage.is_cured(&watchdog, "dump.service");
+    assert!(
+        said.contains("dump.service ended with the signal"),
+        "{said}"
+    );
+    end(watchdog);
+}
+
+/// systemd starts it again by itself: nothing is started a second time.
+#[test]
+fn unit_that_systemd_restarts_after_the_signal_is_left_to_it() {
+    let stage = signalled("exit 3", "Restart=always\nRestartSec=100ms\n");
+    let watchdog = stage.watch();
+    let said = stage.is_cured(&watchdog, "dump.service");
+    assert!(
+        said.contains("dump.service ended with the signal"),
+        "{said}"
+    );
+    end(watchdog);
+}
+
 /// systemd restarts the unit itself: httpok leaves it alone.
 #[test]
 fn crash_looping_unit_is_left_to_systemd() {

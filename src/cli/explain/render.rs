@@ -68,9 +68,14 @@ fn heading(incident: &Incident, paint: Paint) -> String {
         ),
         None => writeln!(out, "  since {}, not over", stamp(incident.since)),
     };
-    let attempts = incident.actions().count();
-    let ran = |(_, outcome): &(Moment, &Outcome)| outcome.restarted().next().is_some();
-    let restarts = match (attempts, incident.actions().filter(ran).count()) {
+    let restarted = |outcome: &Outcome| outcome.restarted().next().is_some();
+    let all: Vec<_> = incident.actions().map(|(_, outcome)| outcome).collect();
+    // a rung that signals or runs a command is an attempt to restart only if something was
+    let is_rung = |outcome: &&&Outcome| outcome.escalated() && !restarted(outcome);
+    let rungs = all.iter().filter(is_rung).count();
+    let attempts = all.len() - rungs;
+    let done = all.iter().filter(|outcome| restarted(outcome)).count();
+    let restarts = match (attempts, done) {
         (0, _) => "no restart".to_owned(),
         (all, done) if all == done => counted(all, "restart", "restarts"),
         (1, _) => "1 attempt to restart, in vain".to_owned(),
@@ -81,7 +86,11 @@ fn heading(incident: &Incident, paint: Paint) -> String {
         0 => "nobody was notified".to_owned(),
         count => counted(count, "report", "reports"),
     };
-    let _ = writeln!(out, "  {restarts}, {reports}");
+    let rungs = match rungs {
+        0 => String::new(),
+        rungs => format!(", {}", counted(rungs, "signal or command", "signals or commands")),
+    };
+    let _ = writeln!(out, "  {restarts}{rungs}, {reports}");
     out
 }
 

@@ -288,10 +288,23 @@ impl CheckState {
         if attempt.result.touched {
             cx.shared.slot_touched(&self.check.name);
         }
-        match (attempt.result.touched, attempt.result.restarted) {
+        let AttemptResult {
+            touched,
+            restarted,
+            escalated,
+            ..
+        } = attempt.result;
+        match escalated {
+            Some(true) => self.counts.escalated += 1,
+            Some(false) => self.counts.escalated_in_vain += 1,
+            None => {}
+        }
+        // what only signals or runs a command is no restart; what it ended, and is started again, is one
+        let restarts = escalated.is_none() || attempt.result.failed_start.is_some();
+        match (touched, restarted) {
             (false, _) => self.counts.untouched += 1,
-            (true, false) => self.counts.failed += 1,
             (true, true) => self.counts.restarted += 1,
+            (true, false) => self.counts.failed += u64::from(restarts),
         }
         cx.shared.end_attempt(&self.check.name);
     }

@@ -5,8 +5,7 @@ use askama::Template;
 use super::row::{CheckRow, heartbeat_text, millis, span};
 use super::{Frame, page};
 use crate::clock::WallClock;
-use crate::health::counted;
-use crate::health::{CheckView, Incident, Spending, Verdict};
+use crate::health::{CheckView, Incident, Spending, Verdict, counted};
 use crate::serve::reply::Reply;
 use crate::serve::view::{View, one_line};
 
@@ -150,7 +149,11 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
         ("Restarts", listed(&check.targets)),
         ("Restarts so far", {
             let tally = &check.counts;
-            format!("{} done, {} failed", tally.restarted, tally.failed)
+            let rungs = match tally.escalated + tally.escalated_in_vain {
+                0 => String::new(),
+                rungs => format!(", {}", counted(rungs, "signal or command", "signals or commands")),
+            };
+            format!("{} done, {} failed{rungs}", tally.restarted, tally.failed)
         }),
         ("Needs", listed(&check.requires)),
         (
