@@ -39,5 +39,7 @@ mod site;
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod smtp;
 mod support;
+#[path = "watch/waiting_reports.rs"]
+mod waiting_reports;
 #[path = "watch/warmup.rs"]
 mod warmup;

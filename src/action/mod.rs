@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::health::{
-    ActionStep, Gate, Halt, IntentId, Plan, PlanAction, Process, ProcessState, Scope, Selection, Skip, Step,
+    ActionStep, Gate, Halt, IntentId, Plan, PlanAction, Process, ProcessState, Scope, Selection,
+    Skip, Step,
 };
 use crate::supervisor::{Listing, Supervisors};
 

@@ -312,12 +312,12 @@ fn of_entry(
             kind,
             notifier,
             failure,
-        } => lines.push(line(
-            at,
-            8,
-            LineKind::Report,
-            delivery(*report, kind, notifier, failure.as_deref()),
-        )),
+            refused,
+        } => {
+            let result = (failure.as_deref(), refused.as_deref());
+            let text = delivery(*report, kind, notifier, result);
+            lines.push(line(at, 8, LineKind::Report, text));
+        }
     }
 }
 
@@ -350,14 +350,23 @@ fn routed(report: u64, kind: &ReportKind, to: &[RoutedTo], not_to: &[RoutedTo]) 
     text
 }
 
-fn delivery(report: u64, kind: &ReportKind, notifier: &str, failure: Option<&str>) -> String {
+/// `result` is why it was not taken at all, or not for everybody.
+fn delivery(
+    report: u64,
+    kind: &ReportKind,
+    notifier: &str,
+    result: (Option<&str>, Option<&str>),
+) -> String {
     let kind = kind.as_str();
     let to = match notifier {
         "" => String::new(),
         name => format!(" to {}", visible(name)),
     };
-    match failure {
-        None => format!("report {report} ({kind}) was delivered{to}"),
-        Some(why) => format!("report {report} ({kind}) was NOT delivered{to}: {why}"),
+    match result {
+        (None, None) => format!("report {report} ({kind}) was delivered{to}"),
+        (None, Some(refused)) => {
+            format!("report {report} ({kind}) was delivered{to}, but NOT to everybody: {refused}")
+        }
+        (Some(why), _) => format!("report {report} ({kind}) was NOT delivered{to}: {why}"),
     }
 }

@@ -230,22 +230,16 @@ fn define(
     settings: &Settings,
     run_options: &RunOptions,
 ) -> health::Check {
-    let in_order = |targets: &[Target]| {
-        let mut targets = targets.to_vec();
-        if check.policy.notify == NotifyMode::EveryAction {
-            // the original takes its processes as supervisord lists them
-            targets.sort_by(|one, other| one.pattern.cmp(&other.pattern));
-        }
-        targets
-    };
     let remedy_of = |targets: &[Target]| Remedy {
         selection: match run_options.all {
             true => Selection::All,
-            false => Selection::Targets(in_order(targets)),
+            false => Selection::Targets(targets.to_vec()),
         },
         default: settings.supervisor.default,
         start_stopped: check.starts_stopped(),
         eager: run_options.eager,
+        // the original takes its processes as supervisord lists them
+        by_name: check.policy.notify == NotifyMode::EveryAction,
         ourselves: run_options.ourselves.clone(),
     };
     let rung = |rung: &RungSpec| match rung {

@@ -274,6 +274,9 @@ pub enum IncidentEvent {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         notifier: String,
         failure: Option<String>,
+        /// It was handed over, but not for these recipients, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
 }
 

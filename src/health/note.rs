@@ -316,9 +316,11 @@ impl fmt::Display for Decision {
             } => write!(f, "attempt {attempt}, {rung}"),
             Self::Acting { attempt, .. } => write!(f, "restarting, attempt {attempt}"),
             Self::Acted { outcome } => match outcome.restarted().count() {
-                0 => f.write_str(&outcome.escalation_text().unwrap_or_else(|| {
-                    "nothing was restarted".to_owned()
-                })),
+                0 => f.write_str(
+                    &outcome
+                        .escalation_text()
+                        .unwrap_or_else(|| "nothing was restarted".to_owned()),
+                ),
                 count => f.write_str(&counted(
                     count,
                     "process was restarted",

@@ -262,6 +262,7 @@ mod tests {
                 default: Backend::default(),
                 start_stopped: false,
                 eager: true,
+                by_name: false,
                 ourselves: None,
             },
             requires: Vec::new(),

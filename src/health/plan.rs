@@ -102,6 +102,9 @@ pub struct Remedy {
     pub start_stopped: bool,
     /// Ask even when none of them is RUNNING (the original's eager mode).
     pub eager: bool,
+    /// By name, as the original takes them, and not in the order of the targets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_name: bool,
     /// The group and name of the watchdog's own process, which is never touched, nor is its pool.
     pub ourselves: Option<ProcessName>,
 }
@@ -113,6 +116,7 @@ impl Remedy {
         default: Backend::Supervisord,
         start_stopped: false,
         eager: true,
+        by_name: false,
         ourselves: None,
     };
 
@@ -131,8 +135,13 @@ impl Remedy {
             .collect();
         chosen.sort_by(|a, b| a.name.cmp(&b.name));
         chosen.dedup_by(|a, b| a.name == b.name);
-        let Selection::Targets(targets) = &self.selection else {
-            return chosen;
+        let targets = match &self.selection {
+            Selection::Targets(targets)
+                if targets.len() > 1 && chosen.len() > 1 && !self.by_name =>
+            {
+                targets
+            }
+            Selection::All | Selection::Targets(_) => return chosen,
         };
         let turn = |process: &Process| {
             let means = |target: &Target| target.means(process, self.default);
@@ -393,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn selects_each_process_once_in_name_order() {
+    fn selects_each_process_once_in_the_order_of_the_targets() {
         let listed = [
             process("web", "web", ProcessState::Running),
             process("app", "b", ProcessState::Running),
@@ -407,9 +416,17 @@ mod tests {
                 .collect()
         };
         assert_eq!(
-            names(&remedy(&["web", "b", "app:*", "web"])),
-            ["app:a", "app:b", "web"]
+            names(&remedy(&["web", "app:b", "app:*", "web"])),
+            ["web", "app:b", "app:a"]
         );
+        let by_name = Remedy {
+            by_name: true,
+            ..remedy(&["web", "app:b", "app:a"])
+        };
+        assert_eq!(names(&by_name), ["app:a", "app:b", "web"]);
+        // the members of a group follow each other
+        let between = remedy(&["app:b", "web", "app:a"]);
+        assert_eq!(names(&between), ["app:b", "app:a", "web"]);
         let all = Remedy {
             selection: Selection::All,
             ..Remedy::NONE

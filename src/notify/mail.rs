@@ -6,7 +6,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Mailboxes, MultiPart, SinglePart};
 
 use super::html;
-use super::message::{DeliveryError, Notification};
+use super::message::{DeliveryError, Notification, Taken};
 use super::sendmail::Pipe;
 use super::smtp::MailServer;
 use super::superlance;
@@ -81,14 +81,17 @@ impl MailNotifier {
         &self,
         message: &Notification,
         receipt: Option<Receipt>,
-    ) -> Result<(), DeliveryError> {
+    ) -> Result<Taken, DeliveryError> {
         let mail = self.compose(message).map_err(|error| {
             DeliveryError::Permanent(format!("cannot make a mail of it: {error}"))
         })?;
         let mail = mail.formatted();
         match &self.via {
             // a sendmail reads local lines and makes them CRLF itself
-            MailRoute::Sendmail(pipe) => pipe.send(local_lines(&mail), receipt).await,
+            MailRoute::Sendmail(pipe) => {
+                pipe.send(local_lines(&mail), receipt).await?;
+                Ok(Taken::default())
+            }
             MailRoute::Smtp(server) => {
                 let to: Vec<Address> = self
                     .to

@@ -37,6 +37,20 @@ pub struct RenderContext {
     pub clock: WallClock,
 }
 
+/// That a message was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The recipients for whom it was not, and why; it is not sent to them again.
+    pub refused: Vec<String>,
+}
+
+impl Taken {
+    /// For whom it was not taken, and why, in one line; `None`: for everybody.
+    pub fn refused_text(&self) -> Option<String> {
+        (!self.refused.is_empty()).then(|| bounded(self.refused.join("; ")))
+    }
+}
+
 /// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DeliveryError {

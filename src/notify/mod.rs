@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::exec::Receipt;
 
-pub use message::{DeliveryError, Notification, RenderContext};
+pub use message::{DeliveryError, Notification, RenderContext, Taken};
 
 /// How long one mail may take on its way out.
 pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);
@@ -68,12 +68,13 @@ impl Notifier {
         &self,
         message: &Notification,
         receipt: Option<Receipt>,
-    ) -> Result<(), DeliveryError> {
+    ) -> Result<Taken, DeliveryError> {
+        let whole = |()| Taken::default();
         let taken = match self {
             Self::Mail(notifier) => notifier.deliver(message, receipt).await,
-            Self::Original(notifier) => notifier.deliver(message, receipt).await,
-            Self::Command(notifier) => notifier.deliver(message, receipt).await,
-            Self::Webhook(notifier) => notifier.deliver(message).await,
+            Self::Original(notifier) => notifier.deliver(message, receipt).await.map(whole),
+            Self::Command(notifier) => notifier.deliver(message, receipt).await.map(whole),
+            Self::Webhook(notifier) => notifier.deliver(message).await.map(whole),
         };
         taken.map_err(DeliveryError::bounded)
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Notifier;
-use super::message::{DeliveryError, Notification, RenderContext};
+use super::message::{DeliveryError, Notification, RenderContext, Taken};
 use super::report::MailFormat;
 use crate::clock::WallClock;
 use crate::health::{
@@ -30,13 +30,13 @@ pub fn notification(host: &str, at: SystemTime) -> Notification {
 ///
 /// # Errors
 /// Says what the other side answered.
-pub async fn send(notifier: &Notifier, pairs: bool, host: &str) -> Result<(), DeliveryError> {
+pub async fn send(notifier: &Notifier, pairs: bool, host: &str) -> Result<Taken, DeliveryError> {
     let at = SystemTime::now();
-    notifier.deliver(&notification(host, at), None).await?;
+    let taken = notifier.deliver(&notification(host, at), None).await?;
     if pairs {
         notifier.deliver(&end(host, at), None).await?;
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// The report that ends the incident of [`notification`].

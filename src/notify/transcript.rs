@@ -386,18 +386,22 @@ pub(super) fn history(incident: &Incident) -> Option<String> {
             report,
             kind,
             notifier,
-            failure: Some(failure),
+            failure,
+            refused,
         } = &entry.event
         {
-            let (kind, failure) = (kind.as_str(), brief(failure, BRIEF));
-            let to = match notifier.as_str() {
-                "" => String::new(),
-                name => format!(" to {}", visible(name)),
+            let (result, why) = match (failure, refused) {
+                (Some(failure), _) => ("was not delivered", failure),
+                (None, Some(refused)) => ("was not delivered to everybody", refused),
+                (None, None) => continue,
             };
-            let _ = write!(
-                text,
-                "\n  report {report} ({kind}) was not delivered{to}: {failure}"
-            );
+            let (kind, why) = (kind.as_str(), brief(why, BRIEF));
+            let to = match (notifier.as_str(), failure) {
+                ("", _) => String::new(),
+                (name, Some(_)) => format!(" to {}", visible(name)),
+                (name, None) => format!(" of {}", visible(name)),
+            };
+            let _ = write!(text, "\n  report {report} ({kind}) {result}{to}: {why}");
         }
     }
     (!marks.is_empty()).then_some(text)

@@ -191,7 +191,10 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
     );
     for check in checks {
         let tally = &check.counts;
-        for (outcome, count) in [("done", tally.escalated), ("failed", tally.escalated_in_vain)] {
+        for (outcome, count) in [
+            ("done", tally.escalated),
+            ("failed", tally.escalated_in_vain),
+        ] {
             let labels = [("check", check.name.as_str()), ("outcome", outcome)];
             family.count(&labels, count, started, None);
         }

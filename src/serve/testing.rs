@@ -29,6 +29,7 @@ pub fn check(name: &str) -> Check {
             default: Backend::default(),
             start_stopped: false,
             eager: true,
+            by_name: false,
             ourselves: None,
         },
         requires: Vec::new(),

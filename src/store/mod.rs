@@ -38,6 +38,7 @@ pub use trouble::{StoreError, StoreTrouble, StoreTroubleKind};
 use crate::health::{Incident, IntentId, Moment, Note};
 use database::DatabaseUse;
 use outbox::OutboxBounds;
+pub use outbox::WaitingReport;
 use thread::StoreThread;
 
 /// A handle to the store; clones are the same store. Nothing happens on disk before the first request. When
@@ -367,6 +368,27 @@ impl Store {
         let watchdog = watchdog.to_owned();
         self.run(DatabaseUse::Write, move |conn| {
             history::end_forgotten(conn, &watchdog, &known)
+        })
+        .await
+    }
+
+    /// The reports about `incident` that wait for their notifiers.
+    pub async fn waiting_of(&self, incident: &str) -> Result<Vec<WaitingReport>, StoreError> {
+        let incident = incident.to_owned();
+        self.run(DatabaseUse::Read, move |conn| {
+            outbox::waiting_of(conn, &incident)
+        })
+        .await
+    }
+
+    /// Of each notifier the report of `watchdog` that was tried most often.
+    pub async fn waiting_by_notifier(
+        &self,
+        watchdog: &str,
+    ) -> Result<Vec<WaitingReport>, StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.run(DatabaseUse::Read, move |conn| {
+            outbox::waiting_by_notifier(conn, &watchdog)
         })
         .await
     }

@@ -8,7 +8,7 @@ use super::files;
 use super::history;
 use super::intents::{self, Intent};
 use super::message::OutboxCounts;
-use super::outbox;
+use super::outbox::{self, WaitingReport};
 use super::trouble::StoreError;
 use crate::health::{Incident, Note};
 
@@ -73,6 +73,11 @@ impl ReadOnlyStore {
     /// The last decisions of every watchdog, oldest first.
     pub fn recent_notes(&self, limit: u32) -> Result<Vec<Note>, StoreError> {
         self.read(history::recent_notes(&self.conn, None, limit))
+    }
+
+    /// The reports about `incident` that wait for their notifiers.
+    pub fn waiting_of(&self, incident: &str) -> Result<Vec<WaitingReport>, StoreError> {
+        self.read(outbox::waiting_of(&self.conn, incident))
     }
 
     fn read<T>(&self, found: rusqlite::Result<T>) -> Result<T, StoreError> {

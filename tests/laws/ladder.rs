@@ -267,6 +267,13 @@ fn ladder_is_climbed_attempt_by_attempt_and_gives_up_at_its_end() {
     assert!(gave_up(&effects) && done(&effects).is_none());
     let view = monitor.view(at(1_200_000), "c0").expect("it is known");
     assert!(view.gave_up.is_some());
+    // the signal was no restart, and none that failed
+    let counts = &view.counts;
+    assert_eq!((counts.escalated, counts.escalated_in_vain), (1, 0));
+    assert_eq!(
+        (counts.restarted, counts.failed, counts.untouched),
+        (0, 2, 0)
+    );
     // after the pause it begins with the first rung
     let later = at(1_200_000 + 1_800_000);
     let effects = fail(&mut monitor, later, "c0", ProcessState::Running, 900);

@@ -58,6 +58,7 @@ pub async fn send(server: MailServer, message: &Notification) -> Result<(), Deli
     notifier(&[TO], MailRoute::Smtp(server))
         .deliver(message, None)
         .await
+        .map(drop)
 }
 
 fn only(server: &SmtpServer) -> Taken {
@@ -314,7 +315,12 @@ async fn one_bad_address_does_not_keep_a_report_from_the_others() {
     let smtp = SmtpServer::start(&["--rcpt", "gone@example.org=550 no such user"]);
     let via = MailRoute::Smtp(server(smtp.port));
     let both = notifier(&["gone@example.org", TO], via);
-    both.deliver(&down(), None).await.expect("taken for one");
+    let taken = both.deliver(&down(), None).await.expect("taken for one");
+    let refused = taken.refused_text().expect("and not for the other");
+    assert_eq!(
+        refused,
+        "recipient \"gone@example.org\" not taken: 550 no such user"
+    );
     assert_eq!(only(&smtp).facts["to"], serde_json::json!([TO]));
 }
 

@@ -605,6 +605,7 @@ fn undelivered_report_is_mentioned_in_the_next() {
         kind: ReportKind::Unknown,
         notifier: "pager".into(),
         failure: Some("mail.example.org is down".into()),
+        refused: None,
     };
     let mut entries = restarted();
     entries.extend([entry(40, reported(3)), entry(41, reported(5))]);

@@ -34,7 +34,7 @@ async fn post_within(spec: WebhookSpec, deadline: Duration) -> Result<(), Delive
         state: DownState::NotifyOnly,
         update: false,
     });
-    notifier.deliver(&down, None).await
+    notifier.deliver(&down, None).await.map(drop)
 }
 
 /// Reads one request with its body, and answers it.

@@ -97,6 +97,13 @@ give_up = true
         assert!(shown.contains(text), "{text}: {shown}");
     }
     assert!(!shown.contains("used up"), "{shown}");
+    assert!(
+        shown.contains("3 restarts, 2 signals or commands, "),
+        "{shown}"
+    );
+    assert!(shown.contains("sent: SIGQUIT to shop"), "{shown}");
+    assert!(shown.contains("the command failed"), "{shown}");
+    assert!(!shown.contains("nothing was restarted"), "{shown}");
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub fn run(name: Option<&str>, file: Option<&Path>, place: &WatchdogArgs, env: E
         Ok(0) => Exit::Ok,
         Ok(failed) => {
             let failed = counted(failed, "notifier", "notifiers");
-            say::err(&format!("httpok notify test: {failed} did not take it"));
+            let text = format!("httpok notify test: {failed} did not take it for everybody");
+            say::err(&text);
             Exit::Unknown
         }
         Err(why) => {
@@ -64,8 +65,8 @@ fn of_running(name: Option<&str>, place: &WatchdogArgs, env: Env<'_>) -> Result<
         match client::ask(&found.target, ask) {
             Ok(ControlReply::Tested { notifiers }) => {
                 for one in notifiers {
-                    failed += u64::from(one.failure.is_some());
-                    say_result(&one.name, one.failure.as_deref());
+                    failed += u64::from(one.failure.is_some() || one.refused.is_some());
+                    say_result(&one.name, one.failure.as_deref(), one.refused.as_deref());
                 }
             }
             Ok(other) => return Err(reply_text(&other)),
@@ -79,11 +80,15 @@ fn no_notifier(name: &str, known: &str) -> String {
     format!("there is no notifier {name:?}; there are: {known}")
 }
 
-fn say_result(name: &str, failure: Option<&str>) {
+fn say_result(name: &str, failure: Option<&str>, refused: Option<&str>) {
     let name = visible::line(name);
-    match failure {
-        None => say::out(&format!("{name}: taken")),
-        Some(why) => say::out(&format!("{name}: NOT taken: {}", visible::line(why))),
+    match (failure, refused) {
+        (None, None) => say::out(&format!("{name}: taken")),
+        (None, Some(refused)) => {
+            let refused = visible::line(refused);
+            say::out(&format!("{name}: taken, but NOT for everybody: {refused}"));
+        }
+        (Some(why), _) => say::out(&format!("{name}: NOT taken: {}", visible::line(why))),
     }
 }
 
@@ -121,9 +126,12 @@ fn of_file(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String>
         let mut failed = 0;
         while let Some(ended) = tests.join_next().await {
             let (name, sent) = ended.map_err(|panic| format!("internal error: {panic}"))?;
-            let failure = sent.err().map(|why| why.to_string());
-            failed += u64::from(failure.is_some());
-            say_result(&name, failure.as_deref());
+            let (failure, refused) = match sent {
+                Ok(taken) => (None, taken.refused_text()),
+                Err(why) => (Some(why.to_string()), None),
+            };
+            failed += u64::from(failure.is_some() || refused.is_some());
+            say_result(&name, failure.as_deref(), refused.as_deref());
         }
         Ok::<u64, String>(failed)
     });

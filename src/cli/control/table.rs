@@ -14,7 +14,7 @@ use crate::health::{
     ActivityView, CheckResultView, CheckView, Moment, PauseView, ProcessState, ProgramView, Reason,
     Spending, Status, Verdict, counted,
 };
-use crate::terminal::cut;
+use crate::terminal::{cut, wrap};
 
 /// The most columns of what was wrong.
 const DETAIL: usize = 60;
@@ -78,13 +78,15 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
         if !programs.is_empty() && !found.snapshot.checks.is_empty() {
             text.push('\n');
         }
-        text + &programs + &waiting(found)
+        text + &programs + &waiting(found, most)
     });
     tables.collect::<Vec<_>>().join("\n")
 }
 
 /// A line for every notifier for which notifications wait.
-fn waiting(found: &FoundWatchdog) -> String {
+fn waiting(found: &FoundWatchdog, most: Option<usize>) -> String {
+    let now = found.snapshot.at;
+    let most = most.map(|most| most.saturating_sub(2));
     let mut text = String::new();
     for known in &found.notifiers {
         let name = visible::line(&known.name);
@@ -96,7 +98,25 @@ fn waiting(found: &FoundWatchdog) -> String {
         }
         if known.pending > 0 && known.configured {
             let waiting = counted(known.pending, "report waits", "reports wait");
-            text += &format!("{waiting} for {name}, which has not taken them yet\n");
+            let since = known
+                .since
+                .map(|since| format!(" for {}", span(now.since(since))));
+            let why = match &known.failure {
+                Some(failure) => format!(": {}", visible::line(failure)),
+                None => ", not tried yet".to_owned(),
+            };
+            let next = known.next.map(|next| match next > now {
+                true => format!("; next try at {}", near(next, now)),
+                false => "; next try now".to_owned(),
+            });
+            let line = format!(
+                "{waiting} for {name}{}{why}{}",
+                since.unwrap_or_default(),
+                next.unwrap_or_default()
+            );
+            for (at, part) in wrap(&line, most.unwrap_or(usize::MAX)).iter().enumerate() {
+                text += &format!("{}{part}\n", if at == 0 { "" } else { "  " });
+            }
         }
         if known.given_up > 0 {
             text += &format!(

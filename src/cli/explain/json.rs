@@ -3,14 +3,22 @@
 use serde_json::json;
 
 use crate::health::{Incident, Note, public_json};
+use crate::store::WaitingReport;
 
 /// The version of the keys. Keys may be added to it; a change of meaning is another version.
 const SCHEMA: u32 = 1;
 
 /// One line: an incident of a watchdog and the decisions around it.
-pub fn line(watchdog: &str, incident: &Incident, decisions: &[&Note]) -> String {
+pub fn line(
+    watchdog: &str,
+    incident: &Incident,
+    decisions: &[&Note],
+    waiting: &[WaitingReport],
+) -> String {
     let line = json!({ "watchdog": watchdog, "incident": incident, "decisions": decisions });
     let mut line = public_json(line);
+    // its dates are public already
+    line["waiting"] = json!(waiting);
     line["schema"] = SCHEMA.into();
     line.to_string()
 }
@@ -36,7 +44,7 @@ mod tests {
             decision: Decision::Recovered { down: left },
         };
         let line: Value =
-            serde_json::from_str(&line("watch x", &incident, &[&note])).expect("JSON");
+            serde_json::from_str(&line("watch x", &incident, &[&note], &[])).expect("JSON");
         let date = json!("2026-05-01T03:12:04.250Z");
         for (pointer, value) in [
             ("/schema", &json!(1)),

@@ -6,6 +6,8 @@ mod list;
 mod render;
 pub mod source;
 
+use std::time::SystemTime;
+
 use crate::cli::args::ExplainArgs;
 use crate::cli::control::find::{no_such_check, remote};
 use crate::cli::exit::Exit;
@@ -78,7 +80,8 @@ fn of_all_checks(args: &ExplainArgs, store: &ExplainSource) -> Result<String, St
         for (watchdog, incident) in &found {
             let notes = store.notes(watchdog, &incident.check)?;
             let around = timeline::around(incident, None, &notes);
-            lines.push(json::line(watchdog, incident, &around));
+            let waiting = store.waiting(&incident.id);
+            lines.push(json::line(watchdog, incident, &around, &waiting));
         }
         return Ok(lines.join("\n"));
     }
@@ -122,7 +125,8 @@ fn explain(
     if args.json {
         let lines = incidents.map(|Explained { incident, begin }| {
             let around = timeline::around(incident, *begin, &notes);
-            json::line(&subject.watchdog, incident, &around)
+            let waiting = store.waiting(&incident.id);
+            json::line(&subject.watchdog, incident, &around, &waiting)
         });
         return Ok(lines.collect::<Vec<_>>().join("\n"));
     }
@@ -132,14 +136,18 @@ fn explain(
     let columns = terminal::size(&std::io::stdout()).map(|(columns, _)| columns);
     let paint = Paint::of_stdout();
     let texts = incidents.map(|Explained { incident, begin }| {
-        render::incident(
-            incident,
-            &Timeline::of(incident, *begin, &notes),
-            paint,
-            columns,
-        )
+        let timeline = Timeline::of(incident, *begin, &notes);
+        let waiting = store.waiting(&incident.id);
+        render::incident(incident, &timeline, paint, columns)
+            + &render::waiting(&waiting, now(), columns)
     });
     Ok(texts.collect::<Vec<_>>().join("\n"))
+}
+
+/// By the clock of this host.
+fn now() -> Moment {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Moment::from(since_1970.unwrap_or_default())
 }
 
 /// What is asked for, each with its incidents, the oldest first.
@@ -244,8 +252,8 @@ fn no_incident_text(check: &str, notes: &[Note], store: &ExplainSource) -> Resul
         return Err(unknown(check, store)?);
     };
     let ends = program_ends(notes);
-    if check.starts_with(ProcessName::PROGRAM) {
-        return Ok(program_text(check, notes) + &ends);
+    if let Some(text) = program_text(check, notes) {
+        return Ok(text + &ends);
     }
     let mut text = format!("{}: no incident is remembered.\n", visible::line(check));
     let probes = notes.iter().map(|note| match note.decision {
@@ -268,21 +276,24 @@ fn no_incident_text(check: &str, notes: &[Note], store: &ExplainSource) -> Resul
     Ok(text + &ends)
 }
 
-/// How a program stands, and what is to be done about it.
-fn program_text(check: &str, notes: &[Note]) -> String {
+/// How a program stands, and what is to be done about it; `None` when nothing has become of it.
+fn program_text(check: &str, notes: &[Note]) -> Option<String> {
     let name = visible::line(check);
+    if !check.starts_with(ProcessName::PROGRAM) {
+        return None;
+    }
     let last = notes.iter().rev().find_map(|note| match &note.decision {
         Decision::ProgramChanged { state, .. } => Some((note.at, *state)),
         _ => None,
     });
-    match last {
-        Some((at, ProcessState::Fatal)) => format!(
-            "{name}: FATAL since {}\n  mend the cause, then: httpok start {name}\n",
-            stamp(at)
-        ),
-        Some((at, state)) => format!("{name}: {state} since {}\n", stamp(at)),
-        None => format!("{name}:\n"),
-    }
+    let (at, state) = last?;
+    let since = stamp(at);
+    Some(match state {
+        ProcessState::Fatal => {
+            format!("{name}: FATAL since {since}\n  mend the cause, then: httpok start {name}\n")
+        }
+        state => format!("{name}: {state} since {since}\n"),
+    })
 }
 
 /// The last starts and ends of programs, as lines.

@@ -11,6 +11,7 @@ use crate::cli::render::{span, stamp, time};
 use crate::daemon::timeline::{LineKind, Timeline, TimelineLine};
 use crate::health::{Incident, Moment, Outcome, Verdict};
 use crate::notify::transcript;
+use crate::store::WaitingReport;
 use crate::terminal::wrap;
 
 /// What stands before the moments and behind them.
@@ -54,6 +55,35 @@ pub fn incident(
     out
 }
 
+/// The reports that wait for their notifiers, and what for.
+pub fn waiting(waiting: &[WaitingReport], now: Moment, columns: Option<usize>) -> String {
+    let mut out = String::new();
+    for one in waiting {
+        let (report, name) = (one.report, visible::line(&one.notifier));
+        let since = stamp(one.since);
+        let what = match &one.failure {
+            _ if one.held => format!("is held for {name} until {}", time(one.next)),
+            None => format!("waits for {name} since {since}, not tried yet"),
+            Some(failure) => {
+                let next = match one.next > now {
+                    true => format!("the next at {}", time(one.next)),
+                    false => "the next is due".to_owned(),
+                };
+                let tries = counted(one.tries, "try", "tries");
+                let failure = visible::line(failure);
+                format!("waits for {name} since {since}: {failure}; {tries}, {next}")
+            }
+        };
+        let most = columns.map_or(usize::MAX, |columns| columns.saturating_sub(4));
+        let text = format!("report {report} {what}");
+        for (at, part) in wrap(&text, most).iter().enumerate() {
+            let indent = if at == 0 { "\n  " } else { "    " };
+            let _ = writeln!(out, "{indent}{part}");
+        }
+    }
+    out
+}
+
 fn heading(incident: &Incident, paint: Paint) -> String {
     let name = paint.bold(&visible::line(&incident.check));
     let manual = if incident.manual { ", manual" } else { "" };
@@ -88,7 +118,10 @@ fn heading(incident: &Incident, paint: Paint) -> String {
     };
     let rungs = match rungs {
         0 => String::new(),
-        rungs => format!(", {}", counted(rungs, "signal or command", "signals or commands")),
+        rungs => format!(
+            ", {}",
+            counted(rungs, "signal or command", "signals or commands")
+        ),
     };
     let _ = writeln!(out, "  {restarts}{rungs}, {reports}");
     out

@@ -8,7 +8,7 @@ use crate::daemon::control::client::{self, ControlTarget};
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::control::remembered::{StoreQuery, StoreReply};
 use crate::health::{Incident, Note};
-use crate::store::{ReadOnlyStore, Store, StoreError};
+use crate::store::{ReadOnlyStore, Store, StoreError, WaitingReport};
 
 /// More than the store keeps.
 const ALL: u32 = 100_000;
@@ -69,6 +69,20 @@ impl ExplainSource {
             Self::Remote(target) => {
                 let query = StoreQuery::Incident { id: id.to_owned() };
                 Ok(with_watchdog(ask(target, query)?)?.pop())
+            }
+        }
+    }
+
+    /// The reports about the incident `id` that wait for their notifiers. A watchdog of an older version knows of none.
+    pub fn waiting(&self, id: &str) -> Vec<WaitingReport> {
+        match self {
+            Self::Store(store) => store.waiting_of(id).unwrap_or_default(),
+            Self::Remote(target) => {
+                let incident = id.to_owned();
+                match ask(target, StoreQuery::Waiting { incident }) {
+                    Ok((_, StoreReply::Waiting(waiting))) => waiting,
+                    Ok(_) | Err(_) => Vec::new(),
+                }
             }
         }
     }

@@ -372,6 +372,7 @@ impl<'a> World<'a> {
                         kind: report.kind.clone(),
                         notifier: String::new(),
                         failure: None,
+                        refused: None,
                     };
                     self.at(self.now, QueuedEvent::Event(delivered));
                 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::{ControlFault, ControlReply};
 use crate::health::{Incident, Note};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, WaitingReport};
 
 /// More than the store keeps of a check.
 const MOST: u32 = 2000;
@@ -20,6 +20,8 @@ pub enum StoreQuery {
     Incidents { check: Option<String>, most: u32 },
     /// One incident.
     Incident { id: String },
+    /// The reports about an incident that wait for their notifiers.
+    Waiting { incident: String },
     /// The decisions about a check, oldest first.
     Notes { check: String },
     /// The last decisions about all checks, oldest first.
@@ -33,6 +35,7 @@ pub enum StoreReply {
     Checks(Vec<String>),
     Incidents(Vec<Incident>),
     Notes(Vec<Note>),
+    Waiting(Vec<WaitingReport>),
 }
 
 /// Answers `query` about `watchdog`.
@@ -56,6 +59,7 @@ async fn found(store: &Store, watchdog: &str, query: StoreQuery) -> Result<Store
         StoreQuery::Incident { id } => {
             StoreReply::Incidents(store.incident(&id).await?.into_iter().collect())
         }
+        StoreQuery::Waiting { incident } => StoreReply::Waiting(store.waiting_of(&incident).await?),
         StoreQuery::Notes { check } => {
             StoreReply::Notes(store.notes(watchdog, &check, MOST).await?)
         }

@@ -8,7 +8,7 @@ mod testing;
 mod waiting;
 mod worker;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use super::open_incidents::OpenIncidents;
 use super::run_lock;
 use crate::blocking;
 use crate::clock::Clock;
-use crate::health::{Event, Report};
+use crate::health::{Event, Moment, Report};
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
 use crate::notify::route::Route;
@@ -79,15 +79,15 @@ pub struct NotificationQueue {
 struct Shared {
     config: NotificationQueueConfig,
     news: Arc<Notify>,
-    /// Notifiers that are paused after a failure.
-    failing: Mutex<BTreeSet<String>>,
+    /// Notifiers that are paused after a failure, and until when.
+    failing: Mutex<BTreeMap<String, Moment>>,
     open: Arc<OpenIncidents>,
     receipts: Receipts,
 }
 
 impl Shared {
-    fn failing(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // a set is whole after every statement
+    fn failing(&self) -> MutexGuard<'_, BTreeMap<String, Moment>> {
+        // a map is whole after every statement
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -330,7 +330,7 @@ impl NotificationQueue {
         let failing = self.shared.failing().clone();
         counts.is_ok_and(|counts| {
             counts.iter().any(|(name, count)| {
-                count.untried > 0 && self.workers.contains_key(name) && !failing.contains(name)
+                count.untried > 0 && self.workers.contains_key(name) && !failing.contains_key(name)
             })
         })
     }

@@ -22,6 +22,9 @@ pub struct TestedNotifier {
     /// Why it was not taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// It was taken, but not for these recipients, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 impl NotificationQueue {
@@ -44,12 +47,19 @@ impl NotificationQueue {
             let (name, host) = (known.clone(), host.clone());
             tests.spawn(async move {
                 let sent = sample::send(&recipient.notifier, recipient.route.pairs, &host);
-                let failure = match timeout(ANSWERS_WITHIN, sent).await {
-                    Ok(Ok(())) => None,
-                    Ok(Err(why)) => Some(why.bounded().to_string()),
-                    Err(_) => Some(format!("no answer within {} s", seconds(ANSWERS_WITHIN))),
+                let (failure, refused) = match timeout(ANSWERS_WITHIN, sent).await {
+                    Ok(Ok(taken)) => (None, taken.refused_text()),
+                    Ok(Err(why)) => (Some(why.bounded().to_string()), None),
+                    Err(_) => {
+                        let after = seconds(ANSWERS_WITHIN);
+                        (Some(format!("no answer within {after} s")), None)
+                    }
                 };
-                TestedNotifier { name, failure }
+                TestedNotifier {
+                    name,
+                    failure,
+                    refused,
+                }
             });
         }
         let known: Vec<_> = self.workers.keys().cloned().collect();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::NotificationQueue;
-use crate::health::counted;
+use crate::health::{Moment, counted, rfc3339};
 use crate::store;
 
 /// The messages for one notifier, as `status` shows them.
@@ -18,6 +18,15 @@ pub struct NotifierStatus {
     pub pending: u64,
     /// Messages that were given up.
     pub given_up: u64,
+    /// The report that was tried most often was made then.
+    #[serde(default, with = "rfc3339::optional")]
+    pub since: Option<Moment>,
+    /// Why it was not taken the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// When something is tried again.
+    #[serde(default, with = "rfc3339::optional")]
+    pub next: Option<Moment>,
     /// False: no notifier of this name is configured, so that they wait until an operator sends or drops them.
     pub configured: bool,
 }
@@ -51,10 +60,19 @@ impl NotificationQueue {
             let config = &shared.config;
             let counts = config.store.messages_by_notifier(&config.watchdog);
             let counts = counts.await.unwrap_or_default();
+            let waiting = config.store.waiting_by_notifier(&config.watchdog).await;
+            let waiting = waiting.unwrap_or_default();
+            let paused = shared.failing().clone();
             let names: BTreeSet<_> = configured.iter().chain(counts.keys()).collect();
             let status = names.into_iter().map(|name| {
                 let count = counts.get(name).copied().unwrap_or_default();
+                let first = waiting.iter().find(|one| one.notifier == *name);
+                let next = first.map(|first| first.next);
                 NotifierStatus {
+                    since: first.map(|first| first.since),
+                    failure: first.and_then(|first| first.failure.clone()),
+                    // before the end of its worker's pause nothing is tried
+                    next: next.max(paused.get(name).copied().filter(|_| next.is_some())),
                     name: name.clone(),
                     pending: count.pending,
                     given_up: count.kept,

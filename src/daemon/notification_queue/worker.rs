@@ -13,7 +13,7 @@ use super::{Recipient, Shared};
 use crate::blocking;
 use crate::exec::Receipt;
 use crate::health::{Backoff, Event};
-use crate::notify::{DeliveryError, Notification, Notifier};
+use crate::notify::{DeliveryError, Notification, Notifier, Taken};
 use crate::store::{self, MessageId, NextDelivery};
 
 /// The pause between repetitions of what is open, for receivers that forget what is not repeated.
@@ -46,7 +46,7 @@ async fn deliver_apart(
     recipient: Arc<Recipient>,
     message: Notification,
     receipt: Option<Receipt>,
-) -> Result<(), DeliveryError> {
+) -> Result<Taken, DeliveryError> {
     let mut task = JoinSet::new();
     task.spawn(async move { recipient.notifier.deliver(&message, receipt).await });
     match task.join_next().await {
@@ -211,7 +211,7 @@ impl Worker {
         let receipt = self.begin_receipt(&recipient, queued.id).await;
         let has_receipt = receipt.is_some();
         match deliver_apart(Arc::clone(&recipient), message, receipt).await {
-            Ok(()) => {
+            Ok(taken) => {
                 // first of all, so that a kill from now on sends it no second time
                 self.store_result(config.store.delivered(queued.id).await);
                 if self.failures > 0 {
@@ -223,8 +223,16 @@ impl Worker {
                         .mailed(&mail.bytes(&queued_notification.message));
                 }
                 let subject = &queued_notification.message.subject;
-                tracing::info!("notified {}: {subject}", self.name);
-                self.report_delivery(queued.message.check.clone(), queued_notification, None);
+                let refused = taken.refused_text();
+                match &refused {
+                    None => tracing::info!("notified {}: {subject}", self.name),
+                    Some(refused) => config.logger.trouble(&format!(
+                        "{subject:?} was taken from {}, but not for everybody: {refused}",
+                        self.name
+                    )),
+                }
+                let check = queued.message.check.clone();
+                self.report_delivery(check, queued_notification, None, refused);
             }
             Err(error) => self.failed(&queued, queued_notification, &error).await,
         }
@@ -272,6 +280,7 @@ impl Worker {
                 queued.message.check.clone(),
                 queued_notification,
                 Some(why),
+                None,
             );
         }
         if queued.attempts == 0 {
@@ -281,11 +290,12 @@ impl Worker {
             ));
         }
         self.failures = self.failures.saturating_add(1);
-        self.shared.failing().insert(self.name.clone());
         let seed = queued.message.number ^ now.as_millis();
         // what the other side asks for is the least
         let least = error.not_before().unwrap_or_default();
-        self.paused_until = Some(Instant::now() + RETRY.pause(self.failures, seed).max(least));
+        let pause = RETRY.pause(self.failures, seed).max(least);
+        self.paused_until = Some(Instant::now() + pause);
+        self.shared.failing().insert(self.name.clone(), now + pause);
         let next = now + RETRY.pause(tries, seed).max(least);
         let why = error.to_string();
         self.store_result(config.store.failed(queued.id, next, &why).await);
@@ -297,6 +307,7 @@ impl Worker {
         check: String,
         queued_notification: QueuedNotification,
         failure: Option<String>,
+        refused: Option<String>,
     ) {
         // after the end of the watchdog there is no receiver
         let _ = self.shared.config.events.send(Event::Delivered {
@@ -306,6 +317,7 @@ impl Worker {
             kind: queued_notification.kind,
             notifier: self.name.clone(),
             failure,
+            refused,
         });
     }
 

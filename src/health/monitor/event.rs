@@ -126,6 +126,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         notifier: String,
         failure: Option<String>,
+        /// It was handed over, but not for these recipients, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
     /// A person holds a check's actions.
     Pause {

@@ -240,12 +240,14 @@ impl Monitor {
                 kind,
                 notifier,
                 failure,
+                refused,
             } => {
                 let delivered = IncidentEvent::Delivered {
                     report,
                     kind,
                     notifier,
                     failure,
+                    refused,
                 };
                 self.delivered(now, &check, &incident, delivered);
             }

@@ -17,7 +17,7 @@ use crate::health::seconds;
 use crate::net::tls;
 use crate::secret;
 
-use super::message::DeliveryError;
+use super::message::{DeliveryError, Taken};
 use super::spec::{Security, SmtpSpec};
 use crate::blocking;
 use session::{SessionError, SmtpSession};
@@ -38,7 +38,7 @@ pub struct MailServer {
 
 impl MailServer {
     /// Hands `mail` over for the recipients `to`. It counts as delivered when at least one of them was taken;
-    /// the others are named in the log, so that one stale address does not keep a report from everybody.
+    /// the others are named in what is returned, so that one stale address does not keep a report from everybody.
     ///
     /// # Errors
     /// Only a refusal (5xx) of the sender, of every recipient or of the content is permanent. A server that
@@ -48,14 +48,14 @@ impl MailServer {
         from: &Address,
         to: &[Address],
         mail: &[u8],
-    ) -> Result<(), DeliveryError> {
+    ) -> Result<Taken, DeliveryError> {
         let deadline = self.deadline;
         let handed = async {
             let mut session = self.open().await?;
-            transact(&mut session, from, to, mail).await?;
-            Ok(session)
+            let taken = transact(&mut session, from, to, mail).await?;
+            Ok((session, taken))
         };
-        let mut session = tokio::time::timeout(deadline, handed)
+        let (mut session, taken) = tokio::time::timeout(deadline, handed)
             .await
             .unwrap_or_else(|_| {
                 let after = seconds(deadline);
@@ -65,7 +65,7 @@ impl MailServer {
             })
             .map_err(|error| self.named(error))?;
         let _ = tokio::time::timeout(GOODBYE, session.command("QUIT")).await;
-        Ok(())
+        Ok(taken)
     }
 
     async fn open(&self) -> Result<SmtpSession, DeliveryError> {
@@ -159,7 +159,7 @@ async fn transact(
     from: &Address,
     to: &[Address],
     mail: &[u8],
-) -> Result<(), DeliveryError> {
+) -> Result<Taken, DeliveryError> {
     let options = options(session, from, to, mail);
     session
         .command(&format!("MAIL FROM:<{from}>{options}"))
@@ -189,10 +189,9 @@ async fn transact(
     let not_taken = |error| refusal("message", &error);
     session.prompt("DATA").await.map_err(not_taken)?;
     session.message(mail).await.map_err(not_taken)?;
-    for error in refused {
-        tracing::warn!("mail was taken, but not for everybody: {error}");
-    }
-    Ok(())
+    Ok(Taken {
+        refused: refused.iter().map(ToString::to_string).collect(),
+    })
 }
 
 /// What the server has to know of beforehand, as far as it knows of it at all.

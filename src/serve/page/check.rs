@@ -151,7 +151,10 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
             let tally = &check.counts;
             let rungs = match tally.escalated + tally.escalated_in_vain {
                 0 => String::new(),
-                rungs => format!(", {}", counted(rungs, "signal or command", "signals or commands")),
+                rungs => format!(
+                    ", {}",
+                    counted(rungs, "signal or command", "signals or commands")
+                ),
             };
             format!("{} done, {} failed{rungs}", tally.restarted, tally.failed)
         }),

@@ -5,6 +5,7 @@ mod due;
 mod owners;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use super::rows::{each, execute, id, int, moment, whole};
 use crate::health::Moment;
 
 pub(super) use due::{clock_set, delivered, failed, give_up, next_due};
+pub use waiting::WaitingReport;
+pub(super) use waiting::{by_notifier as waiting_by_notifier, of_incident as waiting_of};
+
 pub(super) use owners::{again, discard, inherit, owners, reclaim, redirect, retry_now};
 
 /// After its time a row is left to its owner for so long before another watchdog takes it.

@@ -376,6 +376,7 @@ impl World {
                 kind: report.kind,
                 notifier: "mail".to_owned(),
                 failure: (how % 3 == 1).then(|| "no".to_owned()),
+                refused: None,
             },
             Effect::Note(_) => return,
         };

@@ -42,7 +42,7 @@ pub const STATUS_JSON: &[Paragraph] = &[
     ),
     Term(
         "notifiers",
-        "The notifiers for which reports wait: name, pending (so many wait), given_up (so many are not tried any more), configured (false: no notifier of this name is configured).",
+        "The notifiers: name, pending (so many reports wait), since (when the one of them was made that was tried most often), failure (why it was not taken the last time), next (when something is tried again), given_up (so many are not tried any more), configured (false: no notifier of this name is configured).",
     ),
     Term(
         "snapshot.at, snapshot.shutting_down",
