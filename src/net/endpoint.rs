@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Instant;
 
+use super::fair::Fair;
+
 /// `sun_path` holds 108 bytes, the last of which ends it.
 const SOCKET_PATH_MAX: usize = 107;
 
@@ -47,9 +49,9 @@ impl Endpoint {
                 let stream = TcpStream::connect(address).await?;
                 // what is asked is small and wanted at once
                 stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
+                Ok(Box::new(Fair::new(stream)))
             }
-            Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Self::Unix(path) => Ok(Box::new(Fair::new(UnixStream::connect(path).await?))),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod address;
 pub mod clients;
 mod connect;
 mod endpoint;
+mod fair;
 pub mod http;
 pub mod http1;
 pub mod lookup;

@@ -99,6 +99,54 @@ async fn an_endless_body_at_full_speed_ends_at_the_deadline() {
     assert_trouble(&seen, Reason::BodyTimeout, Body, "got ");
 }
 
+/// Units so small that reading them is work: it is the service that does not come to an end, not the prober that was not
+/// scheduled. A body is read to its deadline or its largest size, whichever comes first.
+#[tokio::test]
+async fn flood_of_tiny_units_is_a_fault_of_the_service() {
+    let head = "HTTP/1.1 200 OK\r\n";
+    for (name, begins, unit) in [
+        (
+            "chunks of a byte",
+            "Transfer-Encoding: chunked\r\n\r\n",
+            "1\r\nx\r\n",
+        ),
+        (
+            "chunks with extensions",
+            "Transfer-Encoding: chunked\r\n\r\n",
+            "1;a=b\r\nx\r\n",
+        ),
+        (
+            "chunks of 16 bytes",
+            "Transfer-Encoding: chunked\r\n\r\n",
+            "10\r\n0123456789abcdef\r\n",
+        ),
+        (
+            "trailers",
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n",
+            "a: b\r\n",
+        ),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+        let url = format!("http://{}/", listener.local_addr().expect("bound"));
+        let (begins, block) = (format!("{head}{begins}"), unit.repeat(40_000));
+        let flood = std::thread::spawn(move || {
+            use std::io::Write;
+            let (mut stream, _) = listener.accept().expect("a client");
+            let _ = stream.write_all(begins.as_bytes());
+            while stream.write_all(block.as_bytes()).is_ok() {}
+        });
+        let seen = run(hasty(&url)).await;
+        let reason = seen.trouble.as_ref().map(|trouble| trouble.reason);
+        let service = [Reason::BodyTimeout, Reason::TooLarge, Reason::Malformed];
+        assert!(
+            reason.is_some_and(|reason| service.contains(&reason)),
+            "{name}: {:?}",
+            seen.trouble
+        );
+        flood.join().expect("it ends when the client has gone");
+    }
+}
+
 #[tokio::test]
 async fn flood_of_interim_responses_is_too_large_and_delays_no_probe() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
