@@ -157,8 +157,14 @@ impl Source {
 
     /// Has the loop do what `request`, a line of the control protocol, says. `None`: it did not answer.
     pub async fn control(&self, request: Vec<u8>) -> Option<ControlAnswer> {
-        let asked = self.ask(|answer| ServeRequest::Control { request, answer });
-        let controlled = asked.await;
+        // the loop bounds each command by itself: a program may take long to stop
+        let (answer, answered) = oneshot::channel();
+        let asked = ServeRequest::Control { request, answer };
+        let sent = timeout(ASK_PATIENCE, self.0.requests.send(asked)).await;
+        let controlled = match sent {
+            Ok(Ok(())) => answered.await.ok(),
+            Ok(Err(_)) | Err(_) => None,
+        };
         // a client sees its own changes
         self.forget();
         controlled

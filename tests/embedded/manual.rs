@@ -74,6 +74,21 @@ fn manual_stop_holds_until_a_manual_start() {
     assert!(code != Some(0) && text.contains("there are: web"), "{text}");
 }
 
+/// Longer than the watchdog takes for any other answer.
+#[test]
+fn stop_waits_for_a_program_that_ends_slowly() {
+    let stage = Stage::new();
+    let slow = "trap 'sleep 6; exit 0' TERM; echo > ready; while :; do sleep 0.05; done";
+    stage.configure(&[&format!(
+        "[[program]]\nname = \"slow\"\ncommand = [\"sh\", \"-c\", {slow:?}]\nstopwaitsecs = 30\n"
+    )]);
+    let _watchdog = stage.watch();
+    wait_until("it runs", LIMIT, || stage.file("ready").ends_with('\n'));
+    let (code, text) = said(&stage, &["stop", "slow"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("slow is STOPPED"), "{text}");
+}
+
 #[test]
 fn manually_stopped_program_is_skipped_by_its_check_and_started_by_restart() {
     let stage = Stage::new();

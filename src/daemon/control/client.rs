@@ -74,7 +74,7 @@ pub fn ask(target: &ControlTarget, ask: ControlCommand) -> Result<ControlReply, 
 
 fn ask_socket(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientError> {
     let mut stream = socket::connect(path, DEADLINE)?;
-    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_read_timeout(Some(DEADLINE.max(ask.deadline())))?;
     stream.set_write_timeout(Some(DEADLINE))?;
     let request = RequestLine {
         version: VERSION,

@@ -34,6 +34,8 @@
 //!
 //! Moments are RFC 3339 in UTC, spans are seconds.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -214,6 +216,26 @@ pub enum ControlReply {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         checks: Vec<String>,
     },
+}
+
+impl ControlCommand {
+    /// How long the watchdog may take to answer. A program is stopped within the time that its definition gives it, and
+    /// started within that of its retries.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        match self {
+            Self::Start { .. } | Self::Stop { .. } => Duration::from_secs(3600),
+            // a reload waits for files and name services, a test of notifiers for receivers
+            Self::Reload | Self::Test { .. } => Duration::from_secs(25),
+            _ => Duration::from_secs(5),
+        }
+    }
+
+    /// How long a client waits for the answer: longer than the watchdog does.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.patience() + Duration::from_secs(5)
+    }
 }
 
 impl ControlReply {

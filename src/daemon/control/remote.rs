@@ -55,12 +55,13 @@ impl Remote {
     /// # Errors
     /// When it does not answer, or not in words that we know.
     pub fn ask(&self, ask: ControlCommand) -> Result<ControlReply, ClientError> {
+        let deadline = DEADLINE.max(ask.deadline());
         let line = RequestLine {
             version: VERSION,
             ask,
         };
         let line = serde_json::to_vec(&line).map_err(io::Error::other)?;
-        let (status, body) = self.post_blocking("control", line)?;
+        let (status, body) = self.post_blocking("control", line, deadline)?;
         match serde_json::from_slice::<ReplyLine>(&body) {
             Ok(reply) => Ok(reply.answer),
             Err(_) => Err(ClientError::Trouble(self.refusal(status, &body))),
@@ -77,7 +78,8 @@ impl Remote {
             Some(text) => serde_json::json!({ "fail": text }).to_string(),
             None => String::new(),
         };
-        let (status, body) = self.post_blocking(&format!("heartbeat/{name}"), body.into_bytes())?;
+        let (status, body) =
+            self.post_blocking(&format!("heartbeat/{name}"), body.into_bytes(), DEADLINE)?;
         match serde_json::from_slice(&body) {
             Ok(reply) if status == 200 => Ok(reply),
             _ => Err(ClientError::Trouble(self.refusal(status, &body))),
@@ -101,16 +103,20 @@ impl Remote {
         }
     }
 
-    fn post_blocking(&self, path: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>), ClientError> {
+    fn post_blocking(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<(u16, Vec<u8>), ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let asked =
-            runtime.block_on(async { tokio::time::timeout(DEADLINE, self.post(path, body)).await });
+        let asked = runtime.block_on(async { timeout(deadline, self.post(path, body)).await });
         // a name look-up that hangs in the system's resolver must not hold us
         runtime.shutdown_background();
         asked.map_err(|_| {
-            ClientError::Trouble(format!("it did not answer within {} s", DEADLINE.as_secs()))
+            ClientError::Trouble(format!("it did not answer within {} s", deadline.as_secs()))
         })?
     }
 

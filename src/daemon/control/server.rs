@@ -21,10 +21,8 @@ const CLIENTS: usize = 16;
 const LONGEST: usize = 16 * 1024;
 /// A client that says nothing for so long is disconnected.
 const IDLE: Duration = Duration::from_secs(30);
-/// An answer is to be made, and read, within so long each,
+/// An answer is to be read within so long.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// but for a reload, which waits for files and name services, and a test of notifiers, which waits for receivers.
-const LONG_PATIENCE: Duration = Duration::from_secs(25);
 
 /// Serves the clients of `listener` until it is dropped.
 pub async fn serve(
@@ -139,10 +137,7 @@ async fn send_events(mut follower: EventFollower, write: &mut OwnedWriteHalf) {
 
 /// What the loop makes of it.
 async fn ask_loop(ask: ControlCommand, requests: &mpsc::Sender<PendingRequest>) -> ControlReply {
-    let patience = match ask {
-        ControlCommand::Reload | ControlCommand::Test { .. } => LONG_PATIENCE,
-        _ => PATIENCE,
-    };
+    let patience = ask.patience();
     let (sender, answer) = oneshot::channel();
     let asked = PendingRequest {
         ask,

@@ -1,5 +1,7 @@
 //! How the loop answers external requests.
 
+use tokio::time::timeout;
+
 use super::Watchdog;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{self, ControlFault, ControlReply};
@@ -65,10 +67,11 @@ impl Watchdog {
                 match protocol::read(&request) {
                     Err(refused) => drop(answer.send(controlled(refused))),
                     Ok(command) => {
+                        let patience = command.patience();
                         let (asked, answered) = PendingRequest::new(command);
                         self.answer(asked);
                         tokio::spawn(async move {
-                            if let Ok(reply) = answered.await {
+                            if let Ok(Ok(reply)) = timeout(patience, answered).await {
                                 let _ = answer.send(controlled(reply));
                             }
                         });
