@@ -30,9 +30,12 @@ const GROUPS: [(&str, &[&str]); 5] = [
 /// Help is no wider than this, however wide the terminal is.
 const WIDEST: usize = 100;
 
+/// As wide as where nobody says: a file, a pipe.
+const USUAL: usize = 80;
+
 /// The whole page, at most `columns` wide.
 pub fn page(paint: Paint, columns: Option<usize>) -> String {
-    let most = columns.unwrap_or(WIDEST).min(WIDEST);
+    let most = columns.unwrap_or(USUAL).min(WIDEST);
     let mut page = folded(USAGE, most);
     page += "       httpok COMMAND [OPTIONS]...\n\n";
     page += &folded(

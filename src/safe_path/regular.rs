@@ -24,16 +24,21 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
             named(kind)
         )));
     }
-    let mut text = String::new();
-    file.take(most + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > most {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
         let most = match most.is_multiple_of(1 << 20) {
             true => format!("{} MiB", most >> 20),
             false => format!("{} KiB", most >> 10),
         };
         return Err(io::Error::other(format!("it is larger than {most}")));
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..at];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        io::Error::other(format!("it is not UTF-8, on line {line}"))
+    })
 }
 
 fn named(kind: FileType) -> &'static str {

@@ -113,3 +113,66 @@ proptest! {
         survive(&format!("[[program]]\n{key} = {value}\n"));
     }
 }
+
+/// Files of every odd kind: a clear error with its place, in few words, or what they plainly mean.
+#[test]
+fn odd_files_are_read_or_refused_with_their_place() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("httpok.toml");
+    let check = "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n";
+    let deep = format!("a = {}{}\n", "[".repeat(20_000), "]".repeat(20_000));
+    let dotted = format!("{}b = 1\n", "a.".repeat(20_000));
+    let long = format!("{} = 1\n{check}", "k".repeat(300_000));
+    let many: String = (0..5_000).map(|at| format!("k{at} = 1\n")).collect();
+    // the columns: the file, and a part of what is said; nothing: it is valid
+    let cases: [(Vec<u8>, &str); 14] = [
+        (b"a = 1\nb = \"\xff\"\n".to_vec(), "not UTF-8, on line 2"),
+        (b"a = \"x\0y\"\n".to_vec(), "not TOML"),
+        ([b"\xef\xbb\xbf", check.as_bytes()].concat(), ""),
+        (check.replace('\n', "\r\n").into_bytes(), ""),
+        (check.replace(" = ", "\t=\t").into_bytes(), ""),
+        (
+            format!("{check}name = \"b\"\n").into_bytes(),
+            "duplicate key",
+        ),
+        (Vec::new(), "there is no check"),
+        (b"# nothing\n".to_vec(), "there is no check"),
+        (
+            check.replace("[[check]]", "[check]").into_bytes(),
+            "in double brackets",
+        ),
+        (
+            b"check = [{ name = \"a\", url = \"http://h/\" }]\n".to_vec(),
+            "",
+        ),
+        (deep.into_bytes(), "recur"),
+        (dotted.into_bytes(), "recur"),
+        (long.into_bytes(), "unknown key \"kkk"),
+        (many.into_bytes(), "... and 4901 more"),
+    ];
+    for (text, expected) in cases {
+        std::fs::write(&path, &text).expect("written");
+        let begin = String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned();
+        match httpok::config::load(&path, &|_| None) {
+            Ok(_) => assert_eq!(expected, "", "{begin}"),
+            Err(faults) => {
+                let said = faults.to_string();
+                assert!(!expected.is_empty(), "{begin}: {said}");
+                assert!(
+                    said.contains(expected),
+                    "{begin}: {}",
+                    &said[..said.len().min(2_000)]
+                );
+                assert!(said.len() < 60_000, "{begin}: {} bytes", said.len());
+            }
+        }
+    }
+    for special in ["/dev/zero", "/", "/none.toml"] {
+        let faults =
+            httpok::config::load(std::path::Path::new(special), &|_| None).expect_err(special);
+        assert!(
+            faults.to_string().contains("cannot read the configuration"),
+            "{faults}"
+        );
+    }
+}
