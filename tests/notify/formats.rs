@@ -4,16 +4,17 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use httpok::exec::CommandLine;
-use httpok::health::{DownState, ReportKind};
+use httpok::health::{DownState, Expectation, ReportKind};
 use httpok::notify::command::CommandNotifier;
 use httpok::notify::format::{Template, WebhookFormat};
+use httpok::notify::report::MailFormat;
 use httpok::notify::{Notification, Notifier};
 use httpok::secret::Secret;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::message;
 use crate::webhook::exchange;
+use crate::{answered, listed, message, render_context, report};
 
 const TAKEN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
@@ -203,6 +204,17 @@ fn validate(instances: &[Value]) -> Vec<String> {
     serde_json::from_slice(&output.stdout).expect("a list")
 }
 
+/// The report about an answer with a body, as a program reads it.
+fn message_of_answer() -> Value {
+    let seen = answered(500, "Oh", b"no database\nno luck", &Expectation::default());
+    let kind = ReportKind::Down {
+        state: DownState::NotifyOnly,
+        update: false,
+    };
+    let report = report(kind, vec![listed(10, seen)]);
+    MailFormat::Full.render(&report, &render_context()).event
+}
+
 #[test]
 fn reports_match_their_schema() {
     let span = Duration::from_secs(5);
@@ -229,6 +241,13 @@ fn reports_match_their_schema() {
         ReportKind::Action,
     ];
     let mut events: Vec<_> = kinds.into_iter().map(|kind| message(kind).event).collect();
+    // what was seen may have a body
+    let with_body = message_of_answer();
+    assert!(
+        with_body["seen"]["body"]["excerpt"].is_array(),
+        "{with_body}"
+    );
+    events.push(with_body);
     let right = events.len();
     for (key, value) in [
         ("schema", json!(2)),
