@@ -212,6 +212,14 @@ const fn is_trouble(decision: &Decision) -> bool {
 
 /// Unless it `is_news`, a result is for those who ask for every detail.
 fn log(note: &Note, is_news: bool) {
+    let is_detail = match &note.decision {
+        Decision::Judged { verdict, .. } => *verdict == Verdict::Pass || !is_news,
+        Decision::TickDropped(_) => true,
+        _ => false,
+    };
+    if is_detail && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
     let check = note.check.as_str();
     let text = note.decision.to_string();
     match &note.decision {

@@ -2,7 +2,6 @@
 //! One state per check: what it is doing is an enum with its data, so that no probe and action can overlap by mistake.
 //! The rules that change it are in `monitor/`, one file per kind of decision.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +26,7 @@ use super::program::ProgramCheck;
 use super::snapshot::ProbeFacts;
 use super::threshold::Status;
 use super::verdict::Verdict;
+use super::verdict_counts::VerdictCounts;
 use super::warmup::{WarmUp, Warming};
 
 /// What is kept of a result's text, in characters.
@@ -142,7 +142,7 @@ pub(super) enum Activity {
 pub struct CheckCounts {
     /// Probes by verdict.
     #[serde(alias = "looks")]
-    pub probes: BTreeMap<Verdict, u64>,
+    pub probes: VerdictCounts,
     /// Incidents that were opened.
     pub incidents: u64,
     /// Attempts after which a process was RUNNING again.
@@ -168,7 +168,7 @@ pub struct CheckCounts {
 impl CheckCounts {
     /// Whether there was a verdict, or nothing to ask for.
     pub fn has_begun(&self) -> bool {
-        self.idle > 0 || !self.probes.is_empty()
+        self.idle > 0 || self.probes.total() > 0
     }
 }
 
@@ -218,6 +218,9 @@ pub(super) struct CheckState {
     /// What the newest probe saw, for metrics.
     pub seen: Option<ProbeFacts>,
 }
+
+// there is one of each for every check
+const _: () = assert!(size_of::<CheckState>() <= 1408 && size_of::<Check>() <= 768);
 
 impl CheckState {
     pub fn new(check: Arc<Check>, memory: Memory) -> Self {
@@ -333,11 +336,7 @@ impl CheckState {
 
     /// Remembers a result in short.
     pub fn sample(&mut self, now: Moment, result: &CheckResult) {
-        *self
-            .counts
-            .probes
-            .entry(result.judgement.verdict)
-            .or_default() += 1;
+        self.counts.probes.add(result.judgement.verdict);
         // what is not asked takes no time
         if self.check.is_probed() {
             self.counts.durations.add(result.seen.duration);
@@ -373,8 +372,8 @@ impl CheckState {
             || self
                 .memory
                 .samples
-                .newest()
-                .is_some_and(|sample| sample.verdict == Verdict::Fail)
+                .newest_verdict()
+                .is_some_and(|(_, verdict)| verdict == Verdict::Fail)
     }
 
     /// The rung of the ladder that the next attempt takes; `None` without a ladder.

@@ -67,7 +67,7 @@ pub struct Memory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeats: Option<Heartbeats>,
     /// The open episode.
-    pub incident: Option<Incident>,
+    pub incident: Option<Box<Incident>>,
     /// When people were last notified about the open episode.
     #[serde(alias = "told_at")]
     pub notified_at: Option<Moment>,
@@ -154,7 +154,7 @@ impl Memory {
                 degraded,
                 unknown,
             ),
-            (incident.as_ref().map(Incident::head), appended, beats),
+            (incident.as_deref().map(Incident::head), appended, beats),
         );
         let mut hashing = Hashing(DefaultHasher::new());
         // a hash takes whatever is written, and a memory is JSON

@@ -45,6 +45,7 @@ mod text;
 mod threshold;
 pub mod unit;
 mod verdict;
+mod verdict_counts;
 mod warmup;
 
 pub use assertion::{Assertion, BodyPattern, BodySearch, PREDICATES, ParseError, QUERIES};
@@ -89,4 +90,5 @@ pub use target::Target;
 pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted, seconds};
 pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};
+pub use verdict_counts::VerdictCounts;
 pub use warmup::{WarmUp, Warmed};

@@ -325,12 +325,12 @@ mod tests {
                 reason: String::new(),
                 until: Some(clock + Duration::from_secs(1800)),
             }),
-            incident: Some(Incident::open(
+            incident: Some(Box::new(Incident::open(
                 "i-1".to_owned(),
                 "shop",
                 before(60),
                 before(50),
-            )),
+            ))),
             ..Memory::default()
         }
     }

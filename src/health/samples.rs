@@ -60,6 +60,11 @@ impl Samples {
         self.iter().next_back()
     }
 
+    /// When the newest one came, and what it came to.
+    pub fn newest_verdict(&self) -> Option<(Moment, Verdict)> {
+        self.packed.back().map(|packed| (packed.at, packed.verdict))
+    }
+
     /// All of them, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = ResultSample> + '_ {
         let newest = self.packed.len().saturating_sub(1);

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
-use super::endpoint::{Connection, Endpoint, deadline};
+use super::endpoint::{Connection, Endpoint, Sending, deadline};
 use super::lookup;
 use super::tls::secured;
 use super::trouble::{of_io, of_timeout};
@@ -37,7 +37,7 @@ pub async fn connect_to(host: &str, port: u16, timeout: Duration) -> Result<Conn
         address.set_port(port);
     }
     let endpoints: Vec<_> = addresses.into_iter().map(Endpoint::Tcp).collect();
-    let (connection, _) = connect(&endpoints, timeout, deadline).await?;
+    let (connection, _) = connect(&endpoints, Sending::InParts, timeout, deadline).await?;
     Ok(connection)
 }
 
@@ -68,17 +68,18 @@ pub async fn connect_to_url(
 /// What says most about why none of them lets us in.
 pub async fn connect(
     endpoints: &[Endpoint],
+    sending: Sending,
     timeout: Duration,
     deadline: Instant,
 ) -> Result<(Connection, Endpoint), Trouble> {
     if let [only] = endpoints {
-        return match timeout_at(deadline, only.open()).await {
+        return match timeout_at(deadline, only.open(sending)).await {
             Ok(Ok(connection)) => Ok((connection, only.clone())),
             Ok(Err(fault)) => Err(of_io(&fault, Phase::Connect, &only.to_string())),
             Err(_) => Err(of_timeout(Phase::Connect, timeout, &only.to_string())),
         };
     }
-    let mut race = Race::new(endpoints);
+    let mut race = Race::new(endpoints, sending);
     match timeout_at(deadline, race.run()).await {
         Ok(result) => result,
         Err(_) => Err(of_timeout(Phase::Connect, timeout, &race.names())),
@@ -87,6 +88,7 @@ pub async fn connect(
 
 /// Attempts under way.
 struct Race {
+    sending: Sending,
     waiting: VecDeque<Endpoint>,
     running: JoinSet<(Endpoint, io::Result<Connection>)>,
     /// Those that were begun and have not failed.
@@ -96,8 +98,9 @@ struct Race {
 }
 
 impl Race {
-    fn new(endpoints: &[Endpoint]) -> Self {
+    fn new(endpoints: &[Endpoint], sending: Sending) -> Self {
         Self {
+            sending,
             waiting: alternating_families(endpoints),
             running: JoinSet::new(),
             begun: Vec::new(),
@@ -109,8 +112,9 @@ impl Race {
         loop {
             if let Some(next) = self.waiting.pop_front() {
                 self.begun.push(next.clone());
+                let sending = self.sending;
                 self.running.spawn(async move {
-                    let opened = next.open().await;
+                    let opened = next.open(sending).await;
                     (next, opened)
                 });
             }

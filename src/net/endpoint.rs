@@ -33,6 +33,15 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// How a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// In one small write. That leaves at once in any case, and saves a system call.
+    Whole,
+    /// In several, none of which is to wait for the acknowledgement of the one before.
+    InParts,
+}
+
 /// An open connection of either kind.
 pub type Connection = Box<dyn Duplex>;
 
@@ -43,12 +52,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 impl Endpoint {
     /// A connection to it.
-    pub async fn open(&self) -> io::Result<Connection> {
+    pub async fn open(&self, sending: Sending) -> io::Result<Connection> {
         match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
-                // what is asked is small and wanted at once
-                stream.set_nodelay(true)?;
+                if sending == Sending::InParts {
+                    stream.set_nodelay(true)?;
+                }
                 Ok(Box::new(Fair::new(stream)))
             }
             Self::Unix(path) => Ok(Box::new(Fair::new(UnixStream::connect(path).await?))),

@@ -17,4 +17,4 @@ pub mod trouble;
 
 pub use address::{Address, percent_decoded};
 pub use connect::{connect, connect_to, connect_to_url};
-pub use endpoint::{Connection, Endpoint, IpFamily, deadline, is_socket_path};
+pub use endpoint::{Connection, Endpoint, IpFamily, Sending, deadline, is_socket_path};

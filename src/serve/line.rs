@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::hub::Source;
 use super::listener::ClientStream;
 use super::view::{ServedState, View, one_line, trouble};
-use crate::health::{ActivityView as Doing, Unhealthy, Verdict};
+use crate::health::{ActivityView as Doing, Unhealthy, Verdict, VerdictCounts};
 use crate::net::clients::ClientBusy;
 use crate::{escape, secret};
 
@@ -280,10 +280,8 @@ fn probes(view: &View) -> (u64, u64) {
             .iter()
             .map(|check| &check.counts.probes)
     };
-    let all = tallies().flat_map(|verdicts| verdicts.values()).sum();
-    let fails = tallies()
-        .filter_map(|verdicts| verdicts.get(&Verdict::Fail))
-        .sum();
+    let all = tallies().map(VerdictCounts::total).sum();
+    let fails = tallies().map(|verdicts| verdicts.of(Verdict::Fail)).sum();
     (all, fails)
 }
 

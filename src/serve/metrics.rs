@@ -156,12 +156,7 @@ fn checks(checks: &[CheckView], started: f64, page: &mut Exposition) {
                 ("check", check.name.as_str()),
                 ("verdict", verdict.as_str()),
             ];
-            let count = check
-                .counts
-                .probes
-                .get(&verdict)
-                .copied()
-                .unwrap_or_default();
+            let count = check.counts.probes.of(verdict);
             family.count(&labels, count, started, None);
         }
     }

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use crate::health::{CallError, bounded};
 use crate::net::http1::{HttpError, HttpRequest, HttpResponse};
 use crate::net::trouble::words;
-use crate::net::{Connection, Endpoint};
+use crate::net::{Connection, Endpoint, Sending};
 
 /// What every request to `host` carries.
 pub fn headers(host: &str, accept: &'static str) -> Vec<(String, HeaderValue)> {
@@ -26,7 +26,9 @@ pub fn headers(host: &str, accept: &'static str) -> Vec<(String, HeaderValue)> {
 
 /// A connection to the Unix socket `path`.
 pub async fn open(path: &str) -> io::Result<Connection> {
-    Endpoint::Unix(PathBuf::from(path)).open().await
+    Endpoint::Unix(PathBuf::from(path))
+        .open(Sending::InParts)
+        .await
 }
 
 /// The error for a socket that cannot be connected to; `shown` is the address for messages.

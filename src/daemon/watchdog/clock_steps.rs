@@ -29,7 +29,10 @@ impl Watchdog {
         ));
         self.decide(Event::ClockSet { by });
         let checks = self.monitor.checks();
-        let open = checks.filter_map(|check| self.monitor.memory(&check.name)?.incident.clone());
+        let open = checks.filter_map(|check| {
+            let memory = self.monitor.memory(&check.name)?;
+            memory.incident.as_deref().cloned()
+        });
         self.persist_queue.write(PersistEntry::ClockSet {
             by,
             open: open.collect(),

@@ -67,31 +67,26 @@ impl Watchdog {
         }
         let mut actions = Vec::new();
         for effect in effects {
-            match &effect {
-                Effect::Act { plan, .. } => {
+            match effect {
+                Effect::Act { ref plan, .. } => {
                     let cause = self.cause(&plan.check);
                     actions.push((plan.check.clone(), effect, cause));
-                    continue;
                 }
-                Effect::Resume { restart, .. } => {
+                Effect::Resume { ref restart, .. } => {
                     actions.push((restart.check.clone(), effect, ActionCause::default()));
-                    continue;
                 }
                 Effect::Note(note) => {
                     self.counts.count(&note.decision);
-                    notes.push(note.clone());
+                    self.executor.logger.note(&note);
+                    notes.push(note);
                 }
-                Effect::Reserve { .. } | Effect::Release { .. } => {
-                    self.fleet.perform(effect);
-                    continue;
-                }
-                Effect::Report(report) => reports.push((**report).clone()),
+                Effect::Reserve { .. } | Effect::Release { .. } => self.fleet.perform(effect),
+                Effect::Report(report) => reports.push(*report),
                 Effect::List { .. }
                 | Effect::Probe { .. }
                 | Effect::Wake { .. }
-                | Effect::WarmUp { .. } => {}
+                | Effect::WarmUp { .. } => self.executor.perform(effect, ActionCause::default()),
             }
-            self.executor.perform(effect, ActionCause::default());
         }
         self.events.publish(&notes);
         for note in &notes {
@@ -104,9 +99,8 @@ impl Watchdog {
             self.executor
                 .perform(effect, ActionCause { written, ..cause });
         }
-        let checks: BTreeSet<_> = notes.iter().map(|note| note.check.clone()).collect();
-        for check in checks {
-            self.write_down(&check, false);
+        for notes in notes.chunk_by(|one, next| one.check == next.check) {
+            self.write_down(&notes[0].check, false);
         }
         let has_changed = notes.iter().any(|note| {
             !matches!(
@@ -157,7 +151,7 @@ impl Watchdog {
             ) else {
                 continue;
             };
-            batch.incidents.extend(memory.incident.clone());
+            batch.incidents.extend(memory.incident.as_deref().cloned());
             batch
                 .memories
                 .push((check.clone(), memory.without_entries()));
@@ -192,7 +186,7 @@ impl Watchdog {
         }
         if let Some(incident) = &memory.incident {
             self.persist_queue
-                .write(PersistEntry::Incident(Box::new(incident.clone())));
+                .write(PersistEntry::Incident(incident.clone()));
         }
         self.persist_queue.write(PersistEntry::Memory {
             check: check.to_owned(),

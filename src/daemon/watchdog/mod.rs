@@ -55,6 +55,9 @@ pub use effects::RunCounts;
 pub use reload::Reload;
 pub use shutdown::Ending;
 
+/// Ends of effects that are taken in a turn of the loop at most.
+const IN_A_TURN: usize = 16;
+
 /// A watchdog, ready to run.
 pub struct Watchdog {
     monitor: Monitor,
@@ -280,7 +283,16 @@ impl Watchdog {
                     self.leave_actions();
                     break Ending::Stopped;
                 }
-                Some(ended) = self.ended.recv() => self.effect_ended(ended),
+                Some(ended) = self.ended.recv() => {
+                    self.effect_ended(ended);
+                    // those that have come meanwhile, without asking all else between them
+                    for _ in 1..IN_A_TURN {
+                        let Ok(ended) = self.ended.try_recv() else {
+                            break;
+                        };
+                        self.effect_ended(ended);
+                    }
+                }
                 Some(event) = self.delivered.recv() => self.feed(event),
                 update = self.programs.next_update() => self.feed(Event::ProgramChanged {
                     process: update.name,

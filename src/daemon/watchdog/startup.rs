@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Watchdog;
 use super::inheritance::inherit;
-use crate::health::{DownState, Event, Memory, PendingRestart, Report, ReportKind};
+use crate::health::{DownState, Event, Incident, Memory, PendingRestart, Report, ReportKind};
 
 /// How long the first probes wait for unfinished restarts of an earlier run.
 const RECOVER_FOR: Duration = Duration::from_secs(10);
@@ -104,7 +104,7 @@ impl Watchdog {
             kind,
             at: self.executor.clock.now(),
             url: known.url.clone(),
-            incident: incident.clone(),
+            incident: Incident::clone(incident),
             unfinished: Vec::new(),
         });
     }

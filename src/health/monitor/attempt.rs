@@ -196,7 +196,7 @@ impl CheckState {
 
     /// The answer that an action is about: of the probe that led to it, or what the incident holds of the last fail.
     fn answer_text(&self) -> Option<String> {
-        let incident = self.memory.incident.as_ref();
+        let incident = self.memory.incident.as_deref();
         let last = incident.and_then(Incident::last_fail);
         let seen = self.answer.as_deref().or(last.map(|last| &last.seen));
         seen.map(Observation::answer_text)

@@ -114,7 +114,7 @@ impl CheckState {
             let since = self.memory.failing_since.unwrap_or(cx.now);
             let mut incident = Incident::open(id.clone(), &self.check.name, since, cx.now);
             incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
-            self.memory.incident = Some(incident);
+            self.memory.incident = Some(Box::new(incident));
             self.note_failed_programs(cx);
             self.counts.incidents += 1;
             cx.note(&self.check.name, Decision::Opened { incident: id });

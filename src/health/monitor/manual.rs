@@ -93,9 +93,11 @@ impl CheckState {
         }
         self.counts.incidents += u64::from(self.memory.incident.is_none());
         let name = &self.check.name;
-        let incident = self.memory.incident.get_or_insert_with(|| Incident {
-            manual: true,
-            ..Incident::open(id, name, cx.now, cx.now)
+        let incident = self.memory.incident.get_or_insert_with(|| {
+            Box::new(Incident {
+                manual: true,
+                ..Incident::open(id, name, cx.now, cx.now)
+            })
         });
         incident.note(cx.now, IncidentEvent::ManualRestart);
         let incident = incident.id.clone();

@@ -83,7 +83,7 @@ impl Monitor {
             if state.check.heartbeat.is_none() {
                 state.memory.heartbeats = None;
             }
-            let newest = state.memory.samples.newest().map(|sample| sample.at);
+            let newest = state.memory.samples.newest_verdict().map(|(at, _)| at);
             self.shared
                 .define_failing(newest.unwrap_or_default(), state);
         } else {
@@ -402,14 +402,14 @@ impl Monitor {
         let is_it = |incident: Option<&Incident>| incident.is_some_and(|known| known.id == id);
         let found = match check {
             "" => self.checks.values_mut().map(Box::as_mut).find(|state| {
-                is_it(state.memory.incident.as_ref()) || is_it(state.closed.as_deref())
+                is_it(state.memory.incident.as_deref()) || is_it(state.closed.as_deref())
             }),
             check => self.known_mut(check),
         };
         let Some(state) = found else {
             return;
         };
-        if is_it(state.memory.incident.as_ref()) {
+        if is_it(state.memory.incident.as_deref()) {
             let open = state.memory.incident.as_mut();
             open.into_iter()
                 .for_each(|incident| incident.note(now, delivered.clone()));

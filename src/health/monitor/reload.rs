@@ -25,37 +25,39 @@ impl Monitor {
     ) {
         let checks: Arc<[_]> = checks.into();
         let before = std::mem::replace(&mut self.order, Arc::clone(&checks));
-        let other = fresh(&before, &checks);
-        let names: HashSet<&str> = other.iter().map(|check| check.name.as_str()).collect();
         let left = fresh(&checks, &before);
-        let gone = left
-            .into_iter()
-            .filter(|check| !names.contains(check.name.as_str()));
-        let gone: Vec<_> = gone.collect();
         let mut budgets_changed = Vec::new();
-        for check in &gone {
-            self.halt_changed(now, &check.name, effects);
-        }
-        for check in &other {
-            let Some(known) = self.checks.get(&check.name).map(|state| &state.check) else {
+        let mut taken = 0;
+        let new = fresh(&before, &checks);
+        let has_changed = !left.is_empty() || !new.is_empty();
+        for check in new {
+            let Some(state) = self.checks.get_mut(&check.name) else {
+                self.define(check);
                 continue;
             };
-            if known.policy.restarts != check.policy.restarts {
+            taken += usize::from(!std::mem::take(&mut state.removed));
+            if state.check.policy.restarts != check.policy.restarts {
                 budgets_changed.push(&check.name);
             }
-            if known != *check {
-                self.halt_changed(now, &check.name, effects);
-            }
+            let mut cx = Context {
+                now,
+                shared: &mut self.shared,
+                effects,
+            };
+            state.take_definition(check, &mut cx);
         }
-        let has_changed = !(gone.is_empty() && other.is_empty());
-        for check in gone {
-            self.remove(now, &check.name, effects);
+        // each is gone, or has a new definition: mostly all have one
+        if taken < left.len() {
+            let names: HashSet<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+            for check in left {
+                if !names.contains(check.name.as_str()) {
+                    self.halt_gone(now, &check.name, effects);
+                    self.remove(now, &check.name, effects);
+                }
+            }
         }
         self.shared.limits = limits;
         let owned = self.pending_with_check();
-        for check in &other {
-            self.define(check);
-        }
         if has_changed {
             self.forget_programs();
         }
@@ -74,8 +76,8 @@ impl Monitor {
         }
     }
 
-    /// An attempt of a check that changes, or goes, ends with the action under way.
-    fn halt_changed(&mut self, now: Moment, check: &str, effects: &mut Vec<Effect>) {
+    /// An attempt of a check that goes ends with the action under way.
+    fn halt_gone(&mut self, now: Moment, check: &str, effects: &mut Vec<Effect>) {
         if let Some(state) = self.checks.get_mut(check) {
             let mut cx = Context {
                 now,
@@ -94,37 +96,42 @@ impl Monitor {
         }
     }
 
+    /// Takes a check that is new.
     fn define(&mut self, check: &Arc<Check>) {
         let name = &check.name;
-        let selection = check.service();
-        let Some(state) = self.checks.get_mut(name) else {
-            self.shared.define_targets(name, None, selection);
-            let check = Arc::clone(check);
-            let state = match self.removed.remove(name) {
-                Some((_, before)) => before.again(check),
-                None => CheckState::new(check, Memory::default()),
-            };
-            self.checks
-                .insert(state.check.name.clone(), Box::new(state));
-            return;
+        self.shared.define_targets(name, None, check.service());
+        let check = Arc::clone(check);
+        let state = match self.removed.remove(name) {
+            Some((_, before)) => before.again(check),
+            None => CheckState::new(check, Memory::default()),
         };
-        state.removed = false;
-        let before = std::mem::replace(&mut state.check, Arc::clone(check));
-        if before == *check {
+        self.checks
+            .insert(state.check.name.clone(), Box::new(state));
+    }
+}
+
+impl CheckState {
+    /// Takes `check` for its definition. If it is another one, an attempt ends with the action under way, and counting begins
+    /// anew.
+    fn take_definition(&mut self, check: &Arc<Check>, cx: &mut Context<'_>) {
+        if self.check == *check {
+            self.check = Arc::clone(check);
             return;
         }
-        self.shared
-            .define_targets(name, before.service(), selection);
+        self.halt_between_parts_or_after(Halt::Changed, cx);
+        let before = std::mem::replace(&mut self.check, Arc::clone(check));
+        cx.shared
+            .define_targets(&check.name, before.service(), check.service());
         if before.warmup != check.warmup {
-            state.warming = None;
+            self.warming = None;
         }
         if check.heartbeat.is_none() {
-            state.memory.heartbeats = None;
+            self.memory.heartbeats = None;
         }
-        state.forget_streak();
-        state.missed = None;
-        if !matches!(state.activity, Activity::Acting { .. }) {
-            state.activity = Activity::Idle;
+        self.forget_streak();
+        self.missed = None;
+        if !matches!(self.activity, Activity::Acting { .. }) {
+            self.activity = Activity::Idle;
         }
     }
 }

@@ -42,7 +42,7 @@ impl CheckState {
             kind: kind.clone(),
             at: cx.now,
             url: self.check.url.clone(),
-            incident: incident.clone(),
+            incident: Incident::clone(incident),
             unfinished: cx.shared.unfinished_of(&self.check.name),
         };
         self.memory.notified_at = Some(cx.now);
@@ -128,7 +128,7 @@ impl CheckState {
         if reported && self.check.policy.notify == NotifyMode::Changes {
             self.report(kind, cx);
         }
-        self.closed = self.memory.incident.take().map(Box::new);
+        self.closed = self.memory.incident.take();
         self.unwritten = true;
         self.memory.notified_at = None;
     }
@@ -160,7 +160,7 @@ impl CheckState {
         }
         self.memory.verifying = None;
         self.memory.notified_at = None;
-        self.closed = self.memory.incident.take().map(Box::new);
+        self.closed = self.memory.incident.take();
         self.unwritten = true;
     }
 

@@ -113,7 +113,7 @@ impl CheckState {
                 passes: memory.streak.passes(),
                 pass_after: policy.pass_after,
             },
-            incident: memory.incident.as_ref().map(IncidentView::from),
+            incident: memory.incident.as_deref().map(IncidentView::from),
             held: self.gate_now(now, shared).map(|gate| gate.to_string()),
             fleet: shared.slot_view(&check.name),
             grace_left: memory

@@ -10,6 +10,7 @@ mod head;
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
@@ -34,13 +35,13 @@ const PIECE: usize = 16 * 1024;
 
 /// What is asked.
 #[derive(Clone, Debug)]
-pub struct HttpRequest<'a> {
+pub struct HttpRequest<'a, N = String> {
     /// For example `GET`.
     pub method: &'a Method,
     /// Path and query.
     pub target: &'a str,
     /// Sent in this order and spelling. The length of the body is added.
-    pub headers: &'a [(String, HeaderValue)],
+    pub headers: &'a [(N, HeaderValue)],
     /// May be empty.
     pub body: &'a [u8],
 }
@@ -81,7 +82,7 @@ impl std::fmt::Debug for HttpResponse {
     }
 }
 
-impl HttpRequest<'_> {
+impl<N: AsRef<str>> HttpRequest<'_, N> {
     /// Asks over `connection`. Nothing is read before something was sent: what a peer that talks first says is its
     /// answer.
     ///
@@ -102,7 +103,7 @@ impl HttpRequest<'_> {
     fn encode(&self) -> Vec<u8> {
         let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
         for (name, value) in self.headers {
-            bytes.extend_from_slice(name.as_bytes());
+            bytes.extend_from_slice(name.as_ref().as_bytes());
             bytes.extend_from_slice(b": ");
             bytes.extend_from_slice(value.as_bytes());
             bytes.extend_from_slice(b"\r\n");
@@ -264,7 +265,6 @@ impl Link {
             self.buffer.clear();
             self.start = 0;
         }
-        let mut piece = [0; PIECE];
         let read = poll_fn(|context| {
             loop {
                 let left = &self.unsent[self.sent..];
@@ -286,16 +286,16 @@ impl Link {
                     Poll::Pending => break,
                 }
             }
-            let mut room = ReadBuf::new(&mut piece);
+            // on the stack: it would be most of what a probe under way takes
+            let mut piece = [MaybeUninit::uninit(); PIECE];
+            let mut room = ReadBuf::uninit(&mut piece);
             ready!(Pin::new(&mut self.connection).poll_read(context, &mut room))?;
+            self.buffer.extend_from_slice(room.filled());
             Poll::Ready(io::Result::Ok(room.filled().len()))
         });
         match read.await {
             Ok(0) => Ok(Fill::Closed),
-            Ok(got) => {
-                self.buffer.extend_from_slice(&piece[..got]);
-                Ok(Fill::Some)
-            }
+            Ok(_) => Ok(Fill::Some),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Fill::Cut),
             Err(error) => Err(error),
         }

@@ -18,7 +18,7 @@ use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
 use crate::net::http::target;
 use crate::net::trouble::of_timeout;
-use crate::net::{Connection, Endpoint, connect, http1};
+use crate::net::{Connection, Endpoint, Sending, connect, http1};
 
 /// One attempt, about to begin.
 pub struct HttpAttempt<'a> {
@@ -42,7 +42,14 @@ impl HttpAttempt<'_> {
 
     async fn walk(&self, trace: &HttpTrace) -> Result<HttpAnswer, Trouble> {
         trace.enter(Phase::Connect);
-        let (connection, endpoint) = connect(self.endpoints, self.timeout, self.deadline).await?;
+        let spec = &self.request.spec;
+        let is_plain = self.hop.url.scheme() == "http" && !spec.grpc;
+        let sending = match is_plain && spec.data.is_none() {
+            true => Sending::Whole,
+            false => Sending::InParts,
+        };
+        let connected = connect(self.endpoints, sending, self.timeout, self.deadline);
+        let (connection, endpoint) = connected.await?;
         trace.note_peer(&endpoint);
         let connected = Instant::now();
         match timeout_at(self.deadline, self.ask(connection, trace)).await {

@@ -42,7 +42,7 @@ pub struct Http2Response {
 /// When the URL is too long.
 pub fn request(
     hop: &RequestHop,
-    headers: &[(String, HeaderValue)],
+    headers: &[(&str, HeaderValue)],
     data: &[u8],
 ) -> Result<H2Request, hyper::http::Error> {
     let mut request = H2Request::new(Full::from(data.to_vec()));

@@ -103,3 +103,16 @@ impl std::fmt::Debug for HttpProbe {
         f.debug_tuple("Probe").field(&self.url()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probe_under_way_is_small() {
+        let spec = HttpSpec::of_url("http://127.0.0.1:1/").expect("a URL");
+        let probe = HttpProbe::new(spec, &BodyNeeds::default()).expect("a probe");
+        let size = size_of_val(&probe.run(Duration::from_secs(1)));
+        assert!(size < 4608, "{size}");
+    }
+}

@@ -15,13 +15,30 @@ use crate::health::{BodyNeeds, BodyPattern};
 use crate::net::http::{Header, authority, basic, capitals};
 use crate::probe::body_reader::Needle;
 
+/// A header as it is sent, in the usual capitals, and whether it carries credentials.
+struct SentHeader {
+    name: String,
+    value: HeaderValue,
+    is_credential: bool,
+}
+
+impl From<Header> for SentHeader {
+    fn from((name, value): Header) -> Self {
+        Self {
+            name: capitals(&name),
+            value,
+            is_credential: is_credential(name.as_str()),
+        }
+    }
+}
+
 /// What every probe of one URL has in common.
 pub struct ProbeRequest {
     pub spec: HttpSpec,
     /// The URL for people.
     pub shown: String,
     /// Ours and the spec's, `Host` excepted.
-    headers: Arc<[Header]>,
+    headers: Arc<[SentHeader]>,
     /// In place of the URL's host.
     host: Option<HeaderValue>,
     /// Headers of the answer whose values are kept whole.
@@ -66,16 +83,18 @@ impl ProbeRequest {
 
     /// What is sent to `hop`, in the usual capitals: `Host` first, then ours, then the spec's. Credentials go only
     /// where they were meant to go.
-    pub fn headers_for(&self, hop: &RequestHop) -> Vec<(String, HeaderValue)> {
-        let origin = |url: &Url| (url.scheme().to_owned(), url.port_or_known_default());
-        let trusted = origin(&hop.url) == origin(&self.spec.url.url);
+    pub fn headers_for(&self, hop: &RequestHop) -> Vec<(&str, HeaderValue)> {
+        let ours = &self.spec.url.url;
+        let trusted = hop.url.scheme() == ours.scheme()
+            && hop.url.port_or_known_default() == ours.port_or_known_default();
         let url_host = || HeaderValue::from_str(&authority(&hop.url)).ok();
         let host = self.host.clone().or_else(url_host);
-        let host = host.map(|host| ("Host".to_owned(), host));
+        let mut headers = Vec::with_capacity(self.headers.len() + 1);
+        headers.extend(host.map(|host| ("Host", host)));
         let sent = self.headers.iter();
-        let sent = sent.filter(|(name, _)| trusted || !is_credential(name.as_str()));
-        let sent = sent.map(|(name, value)| (capitals(name), value.clone()));
-        host.into_iter().chain(sent).collect()
+        let sent = sent.filter(|header| trusted || !header.is_credential);
+        headers.extend(sent.map(|header| (header.name.as_str(), header.value.clone())));
+        headers
     }
 
     /// How `url`, where redirects have led, is shown to people.
@@ -85,9 +104,9 @@ impl ProbeRequest {
 }
 
 /// All that is sent, in order, and what is sent as `Host` if that is not the URL's.
-fn headers(spec: &HttpSpec) -> Result<(Arc<[Header]>, Option<HeaderValue>), HttpSpecError> {
+fn headers(spec: &HttpSpec) -> Result<(Arc<[SentHeader]>, Option<HeaderValue>), HttpSpecError> {
     /// Of probes that send nothing of their own, which are nearly all.
-    static USUAL: LazyLock<Arc<[Header]>> = LazyLock::new(|| usual(HttpSpec::USER_AGENT).into());
+    static USUAL: LazyLock<Arc<[SentHeader]>> = LazyLock::new(|| sent(usual(HttpSpec::USER_AGENT)));
 
     if spec.user.is_none() && spec.headers.is_empty() && spec.user_agent == HttpSpec::USER_AGENT {
         return Ok((Arc::clone(&USUAL), None));
@@ -109,7 +128,11 @@ fn headers(spec: &HttpSpec) -> Result<(Arc<[Header]>, Option<HeaderValue>), Http
             return Err(HttpSpecError::Host);
         }
     }
-    Ok((headers.into(), host))
+    Ok((sent(headers), host))
+}
+
+fn sent(headers: Vec<Header>) -> Arc<[SentHeader]> {
+    headers.into_iter().map(SentHeader::from).collect()
 }
 
 /// What is sent where the spec does not say otherwise.
@@ -186,7 +209,7 @@ mod tests {
         };
         let headers = request.headers_for(&hop);
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let line = |(name, value): &(String, HeaderValue)| format!("{name}: {}", text(value));
+        let line = |(name, value): &(&str, HeaderValue)| format!("{name}: {}", text(value));
         headers.iter().map(line).collect()
     }
 

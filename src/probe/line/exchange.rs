@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::health::counted;
 use crate::health::{Observation, Phase, Trouble};
 use crate::net::trouble::{of_io, of_timeout};
-use crate::net::{self, Connection, Endpoint, connect, lookup};
+use crate::net::{self, Connection, Endpoint, Sending, connect, lookup};
 
 use super::LineProbe;
 use super::answer::LineAnswer;
@@ -54,7 +54,7 @@ impl<'a> LineExchange<'a> {
     async fn walk(&mut self) -> Result<(), Trouble> {
         let endpoints = self.endpoints().await?;
         let begun = Instant::now();
-        let connected = connect(&endpoints, self.timeout, self.deadline).await;
+        let connected = connect(&endpoints, Sending::InParts, self.timeout, self.deadline).await;
         self.seen.phases.add(Phase::Connect, begun.elapsed());
         let (connection, endpoint) = connected?;
         self.seen.peer = Some(endpoint.to_string());

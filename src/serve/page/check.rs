@@ -109,8 +109,8 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
     };
     let streak = &check.streak;
     let verdicts = Verdict::ALL.into_iter().filter_map(|verdict| {
-        let count = check.counts.probes.get(&verdict)?;
-        Some(format!("{count} {verdict}"))
+        let count = check.counts.probes.of(verdict);
+        (count > 0).then(|| format!("{count} {verdict}"))
     });
     let mut facts = vec![
         match (&check.heartbeat, &check.program) {

@@ -203,7 +203,7 @@ impl CheckState {
         let incident = self
             .memory
             .incident
-            .get_or_insert_with(|| Incident::open(id, name, cx.now, cx.now));
+            .get_or_insert_with(|| Box::new(Incident::open(id, name, cx.now, cx.now)));
         incident.attempts = incident.attempts.max(1);
         incident.note(cx.now, IncidentEvent::Acted(outcome.clone()));
         self.set_status(cx.now, Status::Down);
