@@ -2,7 +2,9 @@
 //! due at once, each would find its time used up by the others. Those that hang need a file descriptor, and nothing
 //! else; when there are no more of these, others wait.
 
+use std::pin::Pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
@@ -41,27 +43,55 @@ pub async fn in_turn<F: Future>(probe: impl FnOnce() -> F) -> (F::Output, Durati
     let _open: Option<SemaphorePermit<'_>> = OPEN.acquire().await.ok();
     let begin = BEGIN.acquire().await.ok();
     // made now and on the heap: thousands that wait would take the memory of thousands under way
-    let mut running = Box::pin(probe());
+    let mut running = Worked::new(probe());
     let mut beats = Beats::new();
     tokio::select! {
         biased;
-        done = &mut running => return (done, beats.lost()),
+        done = &mut running => return (done, beats.lost(running.took)),
         () = sleep(BEGINNING_TAKES) => drop(begin),
     }
     loop {
-        beats.beat();
+        beats.beat(running.took);
         tokio::select! {
             biased;
-            done = &mut running => return (done, beats.lost()),
+            done = &mut running => return (done, beats.lost(running.took)),
             // a probe that never waits has used up what tokio lets a task do at a time: the beat is to be noticed
             () = unconstrained(sleep(BEAT)) => {}
         }
     }
 }
 
+/// A probe, and how long it has worked: a peer that sends much keeps it busy, so that beats come late.
+struct Worked<F> {
+    probe: Pin<Box<F>>,
+    took: Duration,
+}
+
+impl<F> Worked<F> {
+    fn new(probe: F) -> Self {
+        Self {
+            probe: Box::pin(probe),
+            took: Duration::ZERO,
+        }
+    }
+}
+
+impl<F: Future> Future for Worked<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let begun = Instant::now();
+        let polled = self.probe.as_mut().poll(context);
+        self.took += begun.elapsed();
+        polled
+    }
+}
+
 /// Notices when the loop did not run: a beat comes late then.
 struct Beats {
     last: Instant,
+    /// How long the probe had worked then.
+    worked: Duration,
     lost: Duration,
 }
 
@@ -69,19 +99,22 @@ impl Beats {
     fn new() -> Self {
         Self {
             last: Instant::now(),
+            worked: Duration::ZERO,
             lost: Duration::ZERO,
         }
     }
 
-    fn beat(&mut self) {
-        self.lost = self.lost();
+    fn beat(&mut self, worked: Duration) {
+        self.lost = self.lost(worked);
         self.last = Instant::now();
+        self.worked = worked;
     }
 
-    /// What was lost so far. A beat that is a little late shows a busy machine, or a probe that has much to read: some
-    /// of these in a row are no pause.
-    fn lost(&self) -> Duration {
-        match self.last.elapsed().saturating_sub(BEAT) {
+    /// What was lost so far, by a probe that has worked for so long. A beat that is a little late shows a busy machine:
+    /// some of these in a row are no pause.
+    fn lost(&self, worked: Duration) -> Duration {
+        let usual = BEAT + worked.saturating_sub(self.worked);
+        match self.last.elapsed().saturating_sub(usual) {
             late if late < USUAL => self.lost,
             late => self.lost + late,
         }
@@ -112,11 +145,16 @@ mod tests {
     async fn stalled_loop_is_noticed() {
         let (_, lost) = in_turn(|| sleep(Duration::from_millis(250))).await;
         assert!(lost < Duration::from_millis(200), "{lost:?}");
-        let blocked = || async {
-            sleep(Duration::from_millis(120)).await;
+        let block = |after| async move {
+            sleep(Duration::from_millis(after)).await;
             std::thread::sleep(Duration::from_millis(600));
         };
-        let (_, lost) = in_turn(blocked).await;
+        let neighbour = tokio::spawn(block(120));
+        let (_, lost) = in_turn(|| sleep(Duration::from_millis(300))).await;
+        neighbour.await.expect("it ends");
         assert!(lost >= Duration::from_millis(400), "{lost:?}");
+        // work of its own is no loss
+        let (_, lost) = in_turn(|| block(120)).await;
+        assert!(lost < Duration::from_millis(200), "{lost:?}");
     }
 }
