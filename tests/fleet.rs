@@ -1,8 +1,10 @@
 //! Restarts that a fleet agrees on: the clients against a real etcd cluster and against a FleetLock server of the tests'
-//! own, and real watchdogs that agree through them.
+//! own, and real watchdogs that agree through them; and the one view of all, a real Alertmanager.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
 
+#[path = "fleet/alertmanager.rs"]
+mod alertmanager;
 #[path = "fleet/cluster.rs"]
 mod cluster;
 #[path = "fleet/engine.rs"]
@@ -17,8 +19,14 @@ mod network;
 mod operators;
 #[path = "fleet/partitions.rs"]
 mod partitions;
+#[path = "support/program.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod program;
 #[path = "fleet/reloads.rs"]
 mod reloads;
+#[path = "support/site.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod site;
 mod support;
 #[path = "fleet/watchdogs.rs"]
 mod watchdogs;

@@ -1,16 +1,6 @@
 //! Who gets which reports from a watchdog as a process: Debian's Alertmanager, which has to show exactly what is down
 //! while it is restarted, and commands with `on` and `checks`.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test, too")]
-
-#[path = "support/program.rs"]
-#[allow(dead_code, reason = "not all of its tricks are needed here")]
-mod program;
-#[path = "support/site.rs"]
-#[allow(dead_code, reason = "not all of its tricks are needed here")]
-mod site;
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -19,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use program::Program;
 use serde_json::Value;
-use site::{Site, says};
-use support::ports::free_port;
-use support::wait_until;
+
+use crate::program::Program;
+use crate::site::{Site, says};
+use crate::support::ports::free_port;
+use crate::support::wait_until;
 
 /// Reports are sent again every minute.
 const LIMIT: Duration = Duration::from_secs(180);
