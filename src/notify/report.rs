@@ -71,6 +71,8 @@ fn why(report: &Report) -> String {
     };
     match (result.judgement.reason, &result.seen.status) {
         (Some(Reason::Status), Some(line)) => format!("status {}", line.code),
+        // a heartbeat, a command or gRPC says in words what is wrong
+        (Some(Reason::Status), None) => brief(&result.judgement.detail, BRIEF),
         (Some(reason), _) if reason.is_of_program() => {
             format!("{reason}: {}", brief(&result.judgement.detail, BRIEF))
         }

@@ -598,6 +598,26 @@ fn names_are_escaped_and_secrets_masked() {
     assert_eq!(back, message);
 }
 
+/// A failure without a status line, such as that of a heartbeat, is named in the subject.
+#[test]
+fn reported_failure_is_named_in_the_subject() {
+    let seen = troubled(
+        Reason::Status,
+        Phase::FirstByte,
+        "reported 1s ago: disk full",
+    );
+    let kind = ReportKind::Down {
+        state: DownState::NotifyOnly,
+        update: false,
+    };
+    let message = MailFormat::Full.render(&report(kind, vec![listed(10, seen)]), &render_context());
+    assert!(
+        message.subject.contains("shop is down: ") && message.subject.contains("disk full"),
+        "{}",
+        message.subject
+    );
+}
+
 #[test]
 fn undelivered_report_is_mentioned_in_the_next() {
     let reported = |report| IncidentEvent::Delivered {
