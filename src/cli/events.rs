@@ -55,6 +55,9 @@ fn show(args: &EventsArgs, env: Env<'_>) -> Result<(), String> {
     let shown = shown.unwrap_or_default();
     let mut troubles = Vec::new();
     while let Ok((end, line)) = receiver.recv() {
+        if say::has_ended() {
+            return Ok(());
+        }
         match end {
             None => print_line(args, &line, shown),
             Some((_, FollowEnd::Nobody)) => {}

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::escape::unhidden;
 use crate::secret::{mask, without_login};
@@ -126,13 +127,22 @@ pub fn write(bytes: &[u8]) {
     written(stdout.write_all(bytes).and_then(|()| stdout.flush()));
 }
 
+/// Whether a write to standard output has failed.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
 /// Remembers that something could not be written. A reader that is gone is no reason to say anything.
 pub fn written(result: io::Result<()>) {
-    if let Err(why) = result
-        && why.kind() != io::ErrorKind::BrokenPipe
-    {
-        let _ = LOST.set(why.to_string());
+    if let Err(why) = result {
+        ENDED.store(true, Ordering::Relaxed);
+        if why.kind() != io::ErrorKind::BrokenPipe {
+            let _ = LOST.set(why.to_string());
+        }
     }
+}
+
+/// Whether nobody gets any more what is printed: what would go on for ever ends then.
+pub fn has_ended() -> bool {
+    ENDED.load(Ordering::Relaxed)
 }
 
 /// Why what was printed is not complete.
