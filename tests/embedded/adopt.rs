@@ -228,23 +228,37 @@ async fn new_definition_starts_a_program_that_does_not_run() {
         directory: Some(directory.path().to_owned()),
         autostart,
         autorestart: Autorestart::Never,
-        ..script(name, &format!("echo {word} >> {name}; exit 0"))
+        startsecs: std::time::Duration::ZERO,
+        ..script(
+            name,
+            &format!("echo {word} >> {name}; test {name} != failed"),
+        )
     };
     let said = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap_or_default();
     let embedded = Embedded::new(vec![
         program("once", "a", true),
+        program("failed", "a", true),
         program("later", "a", false),
     ]);
     embedded.begin(vec![]).await;
     embedded.over(&named("once")).await.unwrap();
+    embedded.over(&named("failed")).await.unwrap();
     // the same again is no reason
-    let same = vec![program("once", "a", true), program("later", "b", false)];
+    let same = vec![
+        program("once", "a", true),
+        program("failed", "a", true),
+        program("later", "b", false),
+    ];
     embedded.update(same).await;
-    assert_eq!((&*said("once"), &*said("later")), ("a\n", ""));
-    let other = vec![program("once", "b", true), program("later", "b", true)];
+    // one update after the other
+    let other = vec![
+        program("once", "b", true),
+        program("failed", "b", true),
+        program("later", "b", true),
+    ];
     embedded.update(other).await;
-    until("both", || {
-        said("once") == "a\nb\n" && said("later") == "b\n"
+    until("all", || {
+        said("once") == "a\nb\n" && said("failed") == "a\nb\n" && said("later") == "b\n"
     })
     .await;
 }

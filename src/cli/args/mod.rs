@@ -211,7 +211,8 @@ pub enum CliCommand {
 
     /// Have the configuration file read again
     ///
-    /// Does what SIGHUP does, and says what came of it. A file that is wrong changes nothing.
+    /// Does what SIGHUP does, and says what came of it. A file that is wrong changes nothing. Programs whose definition
+    /// did not change run on; those that are FATAL are started again, those that ended or were stopped are not.
     #[command(after_long_help = examples::help(examples::RELOAD))]
     Reload(WatchdogArgs),
 

@@ -30,20 +30,11 @@ impl ProgramJob {
         }
     }
 
-    /// After a reload what has failed gets another chance: what it lacked may be there now.
+    /// After a reload what could not be started gets another chance: what it lacked may be there now. What has run and
+    /// ended, well or not, is not to be run again by itself: otherwise it would have been.
     pub(super) async fn start_what_failed(&mut self) {
-        match self.unit.state() {
-            UnitState::Fatal { .. } => self.start(ignored_reply()).await,
-            UnitState::Exited {
-                expected: false, ..
-            } if self.program.autostart => self.start(ignored_reply()).await,
-            UnitState::Stopped
-            | UnitState::Spawning { .. }
-            | UnitState::Starting { .. }
-            | UnitState::Running { .. }
-            | UnitState::Backoff { .. }
-            | UnitState::Stopping { .. }
-            | UnitState::Exited { .. } => {}
+        if let UnitState::Fatal { .. } = self.unit.state() {
+            self.start(ignored_reply()).await;
         }
     }
 }
