@@ -422,9 +422,9 @@ static ACTION: [Key; 5] = [
         "restart",
         Kind::Each(&Kind::Named("target")),
         "[\"shop\", \"workers:*\", \"systemd/nginx.service\", \"docker/redis\"]",
-        "What is restarted when the check is down: NAME, GROUP:NAME or GROUP:*, with supervisord/, systemd/, docker/, \
-         program/ or command/ before it where that is not the default supervisor. One after the other, in this order; those \
-         of one pattern by name, and the members of a group together.",
+        "What is restarted when the check is down, in this order: NAME, GROUP:NAME or GROUP:*, with supervisord/, systemd/, \
+         docker/, program/ or command/ before it where that is not the default supervisor; what one pattern names goes by \
+         name.",
     ),
     defaulted(
         "start_stopped",
