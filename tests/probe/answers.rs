@@ -54,7 +54,7 @@ async fn slow_responses_end_at_the_deadline() {
             vec![Say(OK_5), Hang],
             Reason::BodyTimeout,
             Body,
-            "got 5 of 100 bytes",
+            "got 5 bytes of 100",
         ),
         (
             vec![Say(b"HTTP/1.0 200 OK\r\n\r\n"), Drip(b".")],

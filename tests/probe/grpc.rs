@@ -316,7 +316,7 @@ async fn non_grpc_response_is_named() {
                 ..GOOD
             },
             Some(Reason::Malformed),
-            "1 bytes after a message of 1",
+            "1 byte after a message of 1",
         ),
         (
             Play {

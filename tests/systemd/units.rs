@@ -198,7 +198,7 @@ async fn automatic_restart_by_systemd_is_visible() {
     let again = client.info(&named("soon.service")).await.unwrap();
     assert_eq!(again.is_still(&soon), Some(false));
     assert!(
-        again.detail.contains("restarted 1 times by systemd"),
+        again.detail.contains("restarted 1 time by systemd"),
         "{again:?}"
     );
     manager.wait_for("late.service", "SubState", "auto-restart");
