@@ -26,7 +26,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// What has come for the loop.
 #[derive(Debug)]
 pub enum Incoming {
-    H2Request(ServeRequest),
+    Request(ServeRequest),
     Measured(Levels),
 }
 
@@ -134,7 +134,7 @@ impl Serving {
             return std::future::pending().await;
         };
         tokio::select! {
-            Some(request) = live.requests.recv() => Incoming::H2Request(request),
+            Some(request) = live.requests.recv() => Incoming::Request(request),
             Some(levels) = live.measured.recv() => Incoming::Measured(levels),
             else => std::future::pending().await,
         }

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::moment::Moment;
-use super::plan::{PlanAction, Remedy, Scope};
+use super::plan::{PlanAction, Scope};
 use super::process::{Process, ProcessName};
+use super::remedy::Remedy;
 use super::step::{ActionStep, FailedStart, Halt, Outcome, Skip, Step};
 
 /// One attempt under way.

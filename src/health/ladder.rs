@@ -8,8 +8,8 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::plan::Remedy;
 use super::process::{Process, ProcessState};
+use super::remedy::Remedy;
 use super::suggest::nearest;
 
 /// What one rung does.

@@ -36,6 +36,7 @@ mod policy;
 mod process;
 mod program;
 mod reason;
+mod remedy;
 mod samples;
 mod snapshot;
 mod step;
@@ -75,11 +76,12 @@ pub use note::{Counted, Decision, Dropped, Note, Refusal};
 pub use observation::{Certificate, Observation, Phases, StatusLine, Trouble};
 pub use own_health::{LevelBounds, Levels, OwnHealth, OwnLimits, Unhealthy};
 pub use pending::{IntentId, PendingRestart, ResumeResult};
-pub use plan::{Plan, PlanAction, Remedy, Scope, Selection, UnknownTarget};
+pub use plan::{Plan, PlanAction, Scope};
 pub use policy::{Fails, NotifyMode, Policy};
 pub use process::{Backend, Process, ProcessName, ProcessState};
 pub use program::{ProgramChange, ProgramCheck, ProgramEnd};
 pub use reason::{Phase, Reason};
+pub use remedy::{Remedy, Selection, UnknownTarget};
 pub use snapshot::{
     ActivityView, CheckResultView, CheckView, FleetView, HeartbeatView, IncidentView, PauseView,
     PendingView, ProbeFacts, ProgramView, RollingView, SlotState, Snapshot, Spending, StreakView,

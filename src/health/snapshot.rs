@@ -10,9 +10,9 @@ use super::ladder::RungView;
 use super::memory::{Pause, ResultSample};
 use super::moment::{Moment, rfc3339};
 use super::observation::{Observation, Phases};
-use super::plan::UnknownTarget;
 use super::process::ProcessState;
 use super::reason::Reason;
+use super::remedy::UnknownTarget;
 use super::threshold::Status;
 use super::verdict::Verdict;
 

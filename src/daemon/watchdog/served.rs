@@ -41,14 +41,14 @@ impl Watchdog {
                 self.serving.levels = levels;
                 self.serving.health.measured(levels);
             }
-            Incoming::H2Request(ServeRequest::View {
+            Incoming::Request(ServeRequest::View {
                 with_samples,
                 answer,
             }) => {
                 // the requester may be gone
                 let _ = answer.send(self.view(with_samples));
             }
-            Incoming::H2Request(ServeRequest::Incidents { check, answer }) => {
+            Incoming::Request(ServeRequest::Incidents { check, answer }) => {
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
                     let found = store.incidents(&watchdog, check.as_deref(), INCIDENTS);
@@ -56,14 +56,14 @@ impl Watchdog {
                     let _ = answer.send(found.await.unwrap_or_default());
                 });
             }
-            Incoming::H2Request(ServeRequest::IncidentText { id, answer }) => {
+            Incoming::Request(ServeRequest::IncidentText { id, answer }) => {
                 self.write_passes();
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
                     let _ = answer.send(incident_text(&store, &watchdog, &id).await);
                 });
             }
-            Incoming::H2Request(ServeRequest::Control { request, answer }) => {
+            Incoming::Request(ServeRequest::Control { request, answer }) => {
                 match protocol::read(&request) {
                     Err(refused) => drop(answer.send(controlled(refused))),
                     Ok(command) => {

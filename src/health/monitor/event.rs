@@ -15,9 +15,10 @@ use super::super::memory::Pause;
 use super::super::note::Note;
 use super::super::observation::Observation;
 use super::super::pending::{PendingRestart, ResumeResult};
-use super::super::plan::{Plan, Remedy};
+use super::super::plan::Plan;
 use super::super::process::{Backend, Process, ProcessName};
 use super::super::program::ProgramChange;
+use super::super::remedy::Remedy;
 use super::super::step::Outcome;
 
 /// Names one effect that is answered by an event, so that an answer to an older one is recognized.

@@ -8,10 +8,10 @@ use super::super::gate::Gate;
 use super::super::incident::{DownState, IncidentEvent, ReportKind};
 use super::super::ladder::{Rung, RungView};
 use super::super::note::Decision;
-use super::super::plan::Remedy;
 use super::super::policy::NotifyMode;
 use super::super::process::Process;
 use super::super::reason::Reason;
+use super::super::remedy::Remedy;
 use super::shared::Context;
 
 impl CheckState {

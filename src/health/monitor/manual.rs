@@ -7,8 +7,8 @@ use super::super::call_error::CallError;
 use super::super::check::{Activity, CheckState};
 use super::super::incident::{Incident, IncidentEvent};
 use super::super::note::{Decision, Refusal};
-use super::super::plan::Remedy;
 use super::super::process::Process;
+use super::super::remedy::Remedy;
 use super::shared::Context;
 use super::{Effect, Monitor};
 

@@ -9,8 +9,8 @@ use super::super::check::{Activity, Check, CheckState};
 use super::super::expectation::Expectation;
 use super::super::memory::Memory;
 use super::super::moment::Moment;
-use super::super::plan::Remedy;
 use super::super::policy::Policy;
+use super::super::remedy::Remedy;
 use super::shared::Context;
 use super::{Effect, Monitor};
 

@@ -8,9 +8,10 @@ use super::super::check::{Activity, CheckState};
 use super::super::incident::IncidentEvent;
 use super::super::moment::Moment;
 use super::super::note::Decision;
-use super::super::plan::{Remedy, Scope};
+use super::super::plan::Scope;
 use super::super::policy::NotifyMode;
 use super::super::process::{Process, ProcessName};
+use super::super::remedy::Remedy;
 use super::super::step::{Halt, Outcome};
 use super::shared::Context;
 
