@@ -185,6 +185,31 @@ fn a_user_in_the_url_is_sent_and_never_shown() {
     assert!(!(end.err + &mails).contains("hunter2"));
 }
 
+/// Filters of mail match what the original writes.
+#[test]
+fn url_is_shown_as_it_is_given() {
+    for (given, shown) in [
+        ("http://HOST", "URL"),
+        ("HTTP://HOST/500?a=%7e", "HTTP://HOST/500?a=%7e"),
+        ("http://HOST/a/../500", "URL/a/../500"),
+    ] {
+        let stage = Stage::with(WEB);
+        stage.site.answer("/", || crate::site::says("500 Oh", ""));
+        let words = ["-m", "a@b", "-s", "DIR/sendmail", "-p", "web", given];
+        let end = stage.one_tick(&words);
+        let mails = stage.mails().concat();
+        assert!(
+            mails.contains(&format!("Subject: httpok: {shown}: bad status")),
+            "{mails}"
+        );
+        assert!(
+            mails.contains(&format!("status contacting {shown}: ")),
+            "{mails}"
+        );
+        assert!(end.err.contains(shown), "{}", end.err);
+    }
+}
+
 #[test]
 fn headers_are_sent() {
     let stage = Stage::with(WEB);

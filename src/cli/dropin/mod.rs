@@ -122,7 +122,10 @@ fn usable_url(url: &str) -> Result<HttpSpec, DropInRefusal> {
             "Bad scheme {scheme}: {hint}"
         )));
     }
-    HttpSpec::of_url(url).map_err(DropInRefusal::CannotListen)
+    let spec = HttpSpec::of_url(url).map_err(DropInRefusal::CannotListen)?;
+    // mails and messages name the URL as the original does: as it is given, but for a user and password
+    let shown = spec.user.is_none().then(|| url.to_owned());
+    Ok(HttpSpec { shown, ..spec })
 }
 
 #[cfg(test)]

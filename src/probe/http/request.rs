@@ -61,7 +61,7 @@ impl ProbeRequest {
             .map_err(HttpSpecError::Family)?;
         let (headers, host) = headers(&spec)?;
         Ok(Self {
-            shown: spec.url.to_string(),
+            shown: spec.shown.clone().unwrap_or_else(|| spec.url.to_string()),
             headers,
             host,
             asked_headers: needs.headers.clone(),

@@ -20,6 +20,8 @@ pub use super::url::{HttpUrl, Login};
 pub struct HttpSpec {
     /// Where it is sent.
     pub url: HttpUrl,
+    /// How that is shown to people where it is not in its normal form.
+    pub shown: Option<String>,
     /// Total: name look-up, connect, TLS, redirects, body.
     pub timeout: Duration,
     /// `GET` by default.
@@ -66,6 +68,7 @@ impl HttpSpec {
     pub fn new(url: HttpUrl) -> Self {
         Self {
             url,
+            shown: None,
             timeout: spec::TIMEOUT,
             method: Method::GET,
             headers: Vec::new(),
