@@ -6,8 +6,8 @@
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::OnceLock;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 static CHILDREN: Mutex<Children> = Mutex::new(Children {
     awaited: BTreeSet::new(),
@@ -50,14 +50,55 @@ impl Drop for Start {
     }
 }
 
+/// Whose turn it is to start a child, by number; 0 is nobody's.
+struct Turns {
+    holder: u64,
+    last: u64,
+}
+
+static TURNS: Mutex<Turns> = Mutex::new(Turns { holder: 0, last: 0 });
+static NEXT: Condvar = Condvar::new();
+
+/// A start takes a millisecond, on a busy machine some more. One that takes longer hangs, and is waited for no longer.
+const TURN: Duration = Duration::from_secs(1);
+
+/// The turn of one start. A new process has copies of all descriptors until it becomes its program: if it hangs before
+/// that, the pipes of another start that is under way stay open in it, so nobody would see their end.
+struct Turn(u64);
+
+impl Turn {
+    fn take() -> Self {
+        let turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = NEXT.wait_timeout_while(turns, TURN, |turns| turns.holder != 0);
+        let (mut turns, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        turns.last += 1;
+        turns.holder = turns.last;
+        Self(turns.holder)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+        // one that hung has lost it to another
+        if turns.holder == self.0 {
+            turns.holder = 0;
+            NEXT.notify_one();
+        }
+    }
+}
+
 /// Starts a child with `spawn`, whose process id is `id`, and puts it on the list. A child that ends at once
-/// is not taken for an orphan either: orphans are not collected meanwhile. A start may block, and holds up no other.
+/// is not taken for an orphan either: orphans are not collected meanwhile. A start may block, and holds up others for
+/// [`TURN`] at most.
 pub fn start<T>(
     spawn: impl FnOnce() -> io::Result<T>,
     id: impl FnOnce(&T) -> Option<u32>,
 ) -> io::Result<(T, Option<Awaited>)> {
     let start = Start::new();
+    let turn = Turn::take();
     let child = spawn()?;
+    drop(turn);
     let id = id(&child);
     children().awaited.extend(id);
     drop(start);

@@ -231,8 +231,14 @@ async fn hung_exec_ends_at_the_deadline_and_its_child_is_killed() {
     };
     let begun = Instant::now();
     let hung = tokio::spawn(async move { run(&command).await });
-    // the loop goes on
-    finish(&shell("true")).await;
+    // others are started meanwhile, and none of their pipes stays open in the one that hangs
+    let mut others = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        others.spawn(async { finish(&shell("true")).await });
+    }
+    while let Some(other) = others.join_next().await {
+        other.unwrap();
+    }
     assert!(!hung.is_finished());
     match hung.await.unwrap() {
         Err(ExecError::TimedOut { after, .. }) => assert_eq!(after, Duration::from_secs(3)),
