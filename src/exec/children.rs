@@ -90,7 +90,7 @@ impl Drop for Turn {
 
 /// Starts a child with `spawn`, whose process id is `id`, and puts it on the list. A child that ends at once
 /// is not taken for an orphan either: orphans are not collected meanwhile. A start may block, and holds up others for
-/// [`TURN`] at most.
+/// a second at most.
 pub fn start<T>(
     spawn: impl FnOnce() -> io::Result<T>,
     id: impl FnOnce(&T) -> Option<u32>,
