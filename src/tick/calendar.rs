@@ -28,7 +28,7 @@ const WORDS: [(&str, &str); 5] = [
     ("yearly", "0 0 1 1 *"),
 ];
 
-/// So many windows in a row are looked at for a pause between them.
+/// So many windows in a row are searched for a pause between them.
 const TRIED: usize = 400;
 
 /// Windows that overlap are joined; of more than so many the rest is another window.

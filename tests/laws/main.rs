@@ -34,7 +34,7 @@ proptest! {
         ..ProptestConfig::with_cases(cases())
     })]
 
-    /// Laws 1 to 7, 11 to 15 and 17 to 20: the auditors look at every effect; in the end everything comes to rest.
+    /// Laws 1 to 7, 11 to 15 and 17 to 20: the auditors see every effect; in the end everything comes to rest.
     #[test]
     fn laws_hold_in_every_world(mut world in worlds(), ops in ops()) {
         for op in &ops {

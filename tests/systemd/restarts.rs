@@ -146,10 +146,10 @@ fn unit_that_ends_with_its_signal_is_started_again() {
     let stage = signalled("exit 3", "");
     let watchdog = stage.watch();
     let said = stage.is_cured(&watchdog, "dump.service");
-    assert!(
-        said.contains("dump.service ended with the signal"),
-        "{said}"
-    );
+    for part in ["dump.service ended with the signal", "dump.service started"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(stage.manager.property("dump.service", "NRestarts"), "0");
     end(watchdog);
 }
 
@@ -163,6 +163,8 @@ fn unit_that_systemd_restarts_after_the_signal_is_left_to_it() {
         said.contains("dump.service ended with the signal"),
         "{said}"
     );
+    assert!(!said.contains("dump.service started"), "{said}");
+    assert_eq!(stage.manager.property("dump.service", "NRestarts"), "1");
     end(watchdog);
 }
 

@@ -65,7 +65,7 @@ pub struct Fleet {
 
 impl Fleet {
     /// That of `spec`; without one nothing is asked. `host` is this host's name where the spec has none, `seed`
-    /// tells one run from another.
+    /// distinguishes one run from another.
     pub fn new(
         spec: Option<FleetSpec>,
         (watchdog, host, seed): (String, String, u64),

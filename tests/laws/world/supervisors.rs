@@ -187,8 +187,8 @@ impl World {
             if !remedy.selection.matches(&name, remedy.default) || !plan.scope.covers(&name) {
                 continue;
             }
-            let looked = plan.listed.iter().flatten();
-            let mut before = looked.filter(|process| process.name == name);
+            let probed = plan.listed.iter().flatten();
+            let mut before = probed.filter(|process| process.name == name);
             if let Some(before) = before.find(|before| before.state != ProcessState::Running) {
                 let state = before.state;
                 push(Some(name), ActionStep::Skipped(Skip::NotRunning { state }));
