@@ -20,7 +20,7 @@ mod group;
 mod hung_files;
 #[path = "embedded/keeper.rs"]
 mod keeper;
-#[path = "support/lease.rs"]
+#[path = "support/hung_files.rs"]
 mod lease;
 #[path = "embedded/logs.rs"]
 mod logs;

@@ -7,7 +7,8 @@
 mod exec;
 #[path = "support/hostile.rs"]
 mod hostile;
-#[path = "support/lease.rs"]
+#[path = "support/hung_files.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod lease;
 #[path = "supervisor/listener.rs"]
 mod listener;

@@ -11,6 +11,9 @@ mod examples;
 mod fixture;
 #[path = "watch/healthy_services.rs"]
 mod healthy_services;
+#[path = "support/hung_files.rs"]
+#[allow(dead_code, reason = "not all of its tricks are needed here")]
+mod hung_files;
 #[path = "watch/independence.rs"]
 mod independence;
 #[path = "watch/ladder.rs"]

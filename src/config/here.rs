@@ -12,6 +12,7 @@ use super::table::TomlTable;
 use super::value::TomlValue;
 use crate::exec::lookup::{self, DEFAULT_PATH, LookupError};
 use crate::notify::spec::{MailVia, SMTP_EXAMPLE};
+use crate::safe_path::open_regular;
 
 /// What others than the owner and the group may do.
 const OTHERS_READ: u32 = 0o004;
@@ -23,7 +24,7 @@ impl TomlValue<'_> {
         if self.parse_context.here && !self.is_preset {
             self.parse_context
                 .reads(self.span.clone(), &self.path, &path);
-            match fs::File::open(&path) {
+            match open_regular(&path) {
                 Ok(_) => {}
                 Err(why) => self.warn(
                     format!("cannot read \"{}\": {why}", path.display()),

@@ -65,8 +65,15 @@ async fn forward(
     loop {
         let mut update = match updates.recv().await {
             Ok(update) => update,
-            // hundreds at once; the newest are still to come, and its supervisor has logged each
-            Err(RecvError::Lagged(_)) => continue,
+            // more than a thousand at once: ends are lost, which the supervisor has logged, but no state is
+            Err(RecvError::Lagged(_)) => {
+                for state in supervisor.states() {
+                    if sender.send(state).await.is_err() {
+                        return;
+                    }
+                }
+                continue;
+            }
             Err(RecvError::Closed) => return,
         };
         let change = &mut update.change;

@@ -20,7 +20,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 
 pub use private::{check_private, check_private_contents, check_private_dir};
-pub use regular::read_text;
+pub use regular::{open_regular, read_regular, read_text};
 
 /// Links on the way to one file. The kernel follows as many.
 const MAX_LINKS: usize = 40;

@@ -1,16 +1,16 @@
 //! Reads a file that a person names, such as a configuration, whole: never more than a bound, and never something that
 //! would have to be waited for.
 
-use std::fs::{FileType, OpenOptions};
+use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-/// The text of the regular file at `path`, of at most `most` bytes.
+/// Opens the regular file at `path`.
 ///
 /// # Errors
-/// As the system says, or that it is no regular file, too large or no UTF-8.
-pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+/// As the system says, or that it is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
     // opening a FIFO would wait for a writer, and a terminal could become ours
     let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY | nix::libc::O_CLOEXEC;
     let file = OpenOptions::new()
@@ -24,7 +24,16 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
             named(kind)
         )));
     }
+    Ok(file)
+}
+
+/// The bytes of the regular file at `path`, at most `most`.
+///
+/// # Errors
+/// As the system says, or that it is no regular file, or too large.
+pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    let file = open_regular(path)?;
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let most = match most.is_multiple_of(1 << 20) {
@@ -33,7 +42,15 @@ pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
         };
         return Err(io::Error::other(format!("it is larger than {most}")));
     }
-    String::from_utf8(bytes).map_err(|error| {
+    Ok(bytes)
+}
+
+/// The text of the regular file at `path`, of at most `most` bytes.
+///
+/// # Errors
+/// As the system says, or that it is no regular file, too large or no UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read_regular(path, most)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let before = &error.as_bytes()[..at];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();

@@ -1,6 +1,5 @@
 //! What is served, with its certificate read: what can be wrong with it is found before anything is bound.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::spec::{ServeSpec, TlsFiles};
 use crate::net::tls::PROVIDER;
+use crate::safe_path::read_regular;
 
 /// More than any file of certificates has, in bytes.
 const FILE: u64 = 1 << 20;
@@ -67,12 +67,8 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, ServeError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(FILE).read_to_end(&mut bytes))
-        .map_err(|why| ServeError {
-            path: path.to_owned(),
-            why: why.to_string(),
-        })?;
-    Ok(bytes)
+    read_regular(path, FILE).map_err(|why| ServeError {
+        path: path.to_owned(),
+        why: why.to_string(),
+    })
 }

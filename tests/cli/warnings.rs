@@ -96,11 +96,18 @@ fn file_of_an_event_listener_is_checked_without_its_supervisord() {
 #[test]
 fn certificates_that_a_watchdog_refuses_are_faults_with_their_place() {
     let dir = tempfile::tempdir().expect("a directory");
+    // to open it would wait for a writer
+    nix::unistd::mkfifo(&dir.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("made");
     for (keys, key, why) in [
         ("cacert = \"/nonexistent\"", "cacert", "No such file"),
         ("cacert = \"/etc/passwd\"", "cacert", "no certificate in it"),
         ("cacert = \"/tmp\"", "cacert", "directory"),
-        ("cacert = \"/dev/zero\"", "cacert", "no certificate"),
+        (
+            "cacert = \"/dev/zero\"",
+            "cacert",
+            "it is a device, not a file",
+        ),
+        ("cacert = \"fifo\"", "cacert", "it is a FIFO, not a file"),
         (
             "cert = \"/etc/passwd\"\nkey = \"/etc/passwd\"",
             "cert",

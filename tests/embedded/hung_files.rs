@@ -3,8 +3,6 @@
 //! the notes.
 
 use std::fs;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,7 +12,7 @@ use httpok::supervisor::Supervisor;
 use httpok::supervisor::embedded::{Embedded, Program};
 use tempfile::tempdir;
 
-use super::lease::Lease;
+use super::lease::{HungDirectory, Lease};
 use super::{LIMIT, lives, named, reaches, script, until, words};
 
 /// Far less than anything that hangs here does, and enough for a busy machine.
@@ -36,30 +34,6 @@ fn command(directory: &Path) -> PathBuf {
 fn starts(directory: &Path) -> Vec<u32> {
     let text = fs::read_to_string(directory.join("starts")).unwrap_or_default();
     text.lines().map(|line| line.parse().unwrap()).collect()
-}
-
-/// Has everyone who opens a file in a directory wait until this is dropped.
-struct HungDirectory(#[allow(dead_code, reason = "closed when dropped")] OwnedFd);
-
-impl HungDirectory {
-    fn at(directory: &Path) -> Self {
-        let path = std::ffi::CString::new(directory.as_os_str().as_bytes()).unwrap();
-        // SAFETY: integers, and a path that ends in a zero.
-        unsafe {
-            let group = libc::fanotify_init(libc::FAN_CLASS_CONTENT | libc::FAN_CLOEXEC, 0);
-            assert!(group >= 0, "{}", std::io::Error::last_os_error());
-            let group = OwnedFd::from_raw_fd(group);
-            let marked = libc::fanotify_mark(
-                group.as_raw_fd(),
-                libc::FAN_MARK_ADD,
-                libc::FAN_OPEN_PERM | libc::FAN_EVENT_ON_CHILD,
-                libc::AT_FDCWD,
-                path.as_ptr(),
-            );
-            assert_eq!(marked, 0, "{}", std::io::Error::last_os_error());
-            Self(group)
-        }
-    }
 }
 
 #[tokio::test]
@@ -139,7 +113,7 @@ async fn hung_notes_delay_no_timer_and_keep_no_program_from_running() {
         notes.clone(),
     )
     .unwrap();
-    let hung = HungDirectory::at(&notes);
+    let hung = HungDirectory::on(&notes);
     let started = Instant::now();
     let begun = tokio::spawn({
         let embedded = embedded.clone();

@@ -6,6 +6,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use crate::fixture::Stage;
+use crate::hung_files::HungDirectory;
 use crate::program::LIMIT;
 use crate::smtp::SmtpServer;
 use crate::support::wait_until;
@@ -170,19 +171,21 @@ fn without_a_file_there_is_nothing_to_reload() {
     });
 }
 
-/// What a reload reads may hang: a FIFO in the place of a file, a name service, a disk.
+/// What a reload reads may hang: a name service, a disk.
 #[test]
 fn hung_reload_delays_no_check() {
     let stage = Stage::with(&[]);
-    let ca = stage.dir().join("ca.pem");
+    let hung = stage.dir().join("hung");
+    fs::create_dir(&hung).unwrap();
+    let ca = hung.join("ca.pem");
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(&ca, made.cert.pem()).unwrap();
-    let tls = "[[check]]\nname = \"tls\"\nurl = \"https://127.0.0.1:1/\"\ncacert = \"ca.pem\"\n";
+    let tls =
+        "[[check]]\nname = \"tls\"\nurl = \"https://127.0.0.1:1/\"\ncacert = \"hung/ca.pem\"\n";
     stage.configure(&[HEAD, WELL, tls].concat());
     let watchdog = stage.watch_file();
     wait_until("it runs", LIMIT, || stage.site.count("/ok") > 0);
-    fs::remove_file(&ca).unwrap();
-    nix::unistd::mkfifo(&ca, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let hung = HungDirectory::on(&hung);
     watchdog.signal(Signal::SIGHUP);
     std::thread::sleep(std::time::Duration::from_millis(300));
     let probes = stage.site.count("/ok");
@@ -196,6 +199,8 @@ fn hung_reload_delays_no_check() {
         .unwrap();
     let status = String::from_utf8(status.stdout).unwrap();
     assert!(status.contains("\"tls\""), "{status}");
+    assert!(!watchdog.err.text().contains("taken"), "it hangs");
+    drop(hung);
     watchdog.signal(Signal::SIGTERM);
     assert!(watchdog.wait().status.success());
 }

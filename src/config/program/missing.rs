@@ -2,12 +2,12 @@
 //! configuration, for it may be deployed later; so it is said where a configuration is tried.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::exec::lookup::{self, DEFAULT_PATH, LookupError};
+use crate::safe_path::open_regular;
 use crate::supervisor::embedded::spec::{Program, ProgramOutput};
 
 /// The kernel reads no more of the first line of a script.
@@ -64,7 +64,7 @@ fn no_directory(what: &str, path: &Path) -> Option<String> {
 /// That the interpreter which the first line of a script names is missing.
 fn no_interpreter(script: &Path) -> Option<String> {
     let mut start = Vec::new();
-    let file = File::open(script).ok()?;
+    let file = open_regular(script).ok()?;
     file.take(FIRST_LINE).read_to_end(&mut start).ok()?;
     let line = start
         .strip_prefix(b"#!")?

@@ -1,13 +1,12 @@
 //! PEM files, read with what they are for in every fault.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::HttpSpecError;
+use crate::safe_path::read_regular;
 
 /// More than any bundle of certificates has.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
@@ -23,11 +22,7 @@ pub fn fault(what: &'static str, path: &Path, why: String) -> HttpSpecError {
 
 /// The bytes of the file `path`.
 pub fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, HttpSpecError> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_MAX).read_to_end(&mut bytes))
-        .map_err(|broken| fault(what, path, broken.to_string()))?;
-    Ok(bytes)
+    read_regular(path, FILE_MAX).map_err(|broken| fault(what, path, broken.to_string()))
 }
 
 /// The certificates in `text`, of which there is at least one.

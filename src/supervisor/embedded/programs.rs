@@ -209,6 +209,18 @@ impl Embedded {
         self.inner.shared.updates.subscribe()
     }
 
+    /// Each program as it is now, for who has missed updates.
+    pub fn states(&self) -> Vec<ProgramUpdate> {
+        let jobs = self.jobs();
+        let state = |(name, handle): (&ProcessName, &JobHandle)| {
+            let mut update = ProgramUpdate::new(name.clone(), &handle.status(), None);
+            // it is not known whether that end was missed
+            update.change.end = None;
+            update
+        };
+        jobs.iter().map(state).collect()
+    }
+
     pub(super) fn log_writers(&self) -> &LogWriters {
         &self.inner.shared.log_writers
     }
