@@ -14,8 +14,8 @@
 //! probes until it passes -> `Effect::Report` -> the [`store`]'s outbox -> [`notify`] -> `Event::Delivered`.
 //!
 //! # The floors
-//! Imports run down only: `cli` -> `daemon` -> [`config`], [`action`] -> the adapters `notify`, `probe`, `serve`,
-//! `store`, `supervisor`, which do not import each other -> `health`, `tick`, `exec`, `net`, `clock`, `secret`,
+//! Imports run down only: `cli` -> `daemon` -> [`config`], [`action`] -> the adapters `fleet`, `notify`, `probe`,
+//! `serve`, `store`, `supervisor`, which do not import each other -> `health`, `tick`, `exec`, `net`, `clock`, `secret`,
 //! `terminal`. Of an adapter the configuration imports its `spec` only. `tests/floors.rs` holds it.
 //!
 //! The one-shot check uses `probe`, [`health::Expectation`] and rendering alone: that it needs no monitor
@@ -29,7 +29,6 @@ pub mod blocking;
 pub mod clock;
 pub mod escape;
 pub mod exec;
-pub mod fleet;
 pub mod health;
 pub mod net;
 pub mod safe_path;
@@ -37,6 +36,7 @@ pub mod secret;
 pub mod terminal;
 pub mod tick;
 // floor 2
+pub mod fleet;
 pub mod notify;
 pub mod probe;
 pub mod serve;
