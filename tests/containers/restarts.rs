@@ -149,9 +149,9 @@ fn container_that_ends_with_its_signal_is_started_again() {
     assert!(stage.is_running("wquit"));
 }
 
-/// Its engine has started it again before the watchdog asks for it: nothing is started a second time.
+/// Its engine and the watchdog both see to it: who comes first is open, but it is started once.
 #[test]
-fn container_that_its_engine_restarts_after_the_signal_is_left_to_it() {
+fn container_that_its_engine_restarts_after_the_signal_is_started_once() {
     let script = "echo up >> /here/lives; trap 'exit 0' TERM; trap 'exit 3' QUIT; \
                   while :; do sleep 0.1; done";
     let options = ["--restart=always"];
@@ -165,9 +165,7 @@ fn container_that_its_engine_restarts_after_the_signal_is_left_to_it() {
             "web was down: status 500, restarted, back after",
         ],
     );
-    let said = watchdog.err.text();
-    assert_eq!(stage.watched.lives(), 2, "{said}");
-    assert!(!said.contains("wagain started"), "{said}");
+    assert_eq!(stage.watched.lives(), 2, "{}", watchdog.err.text());
 }
 
 /// Its engine is at work on it; nobody can say when it would be a good moment to stop it.

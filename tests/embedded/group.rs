@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use httpok::health::ProcessState;
 use httpok::supervisor::Supervisor;
 use httpok::supervisor::embedded::{Autorestart, Embedded, Program};
+use nix::unistd::Pid;
 use tempfile::{TempDir, tempdir};
 
 use super::{line, lives, named, reaches, script, until};
@@ -20,6 +21,10 @@ struct Stage {
 
 /// A child that writes `asked` on SIGTERM, and takes a second to write `clean`.
 const SERVER: &str = "trap 'echo > asked; sleep 1; echo > clean; exit' TERM; echo > up; while :; do sleep 0.02; done";
+
+/// Runs what follows in a group of its own, in the same session (as job control does, which needs a terminal).
+const OWN_GROUP: &str =
+    "python3 -c 'import os, sys; os.setpgid(0, 0); os.execvp(sys.argv[1], sys.argv[1:])'";
 
 impl Stage {
     /// Starts `leader`, in which `SERVER` stands for a child's script, and waits until both are there.
@@ -133,9 +138,11 @@ async fn without_killasgroup_only_the_leader_is_awaited() {
 
 #[tokio::test]
 async fn processes_that_left_the_group_are_stopped_with_it() {
-    // job control gives every child a group of its own
-    let leader = "set -m; CHILD & exec sleep 1000";
-    let stage = Stage::start(leader, "exec sleep 1000", program()).await;
+    let leader = format!("{OWN_GROUP} CHILD & exec sleep 1000");
+    let stage = Stage::start(&leader, "exec sleep 1000", program()).await;
+    let web = stage.embedded.info(&named("web")).unwrap().pid.unwrap();
+    let group = |pid: u32| nix::unistd::getpgid(Some(Pid::from_raw(pid.cast_signed()))).unwrap();
+    assert_ne!(group(stage.child), group(web), "it has left");
     let quick = Instant::now();
     stage.stop().await;
     assert!(quick.elapsed() < Duration::from_secs(50), "it is asked");
@@ -144,13 +151,13 @@ async fn processes_that_left_the_group_are_stopped_with_it() {
 
 #[tokio::test]
 async fn leftovers_of_a_crash_are_killed() {
-    let leader = "set -m; CHILD & echo > up; exec sleep 1000";
+    let leader = format!("{OWN_GROUP} CHILD & echo > up; exec sleep 1000");
     for autorestart in [Autorestart::Never, Autorestart::Always] {
         let crashes = Program {
             autorestart,
             ..program()
         };
-        let stage = Stage::start(leader, "exec sleep 1000", crashes).await;
+        let stage = Stage::start(&leader, "exec sleep 1000", crashes).await;
         let web = named("web");
         let before = stage.embedded.info(&web).unwrap().pid;
         stage.embedded.signal(&web, "KILL").await.unwrap();
