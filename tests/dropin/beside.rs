@@ -382,6 +382,32 @@ fn odd_responses_cause_no_restart_beyond_the_originals() {
     );
 }
 
+/// A server may know a path only in the form in which it is written.
+#[test]
+fn paths_are_asked_for_as_by_the_original() {
+    let stage = Stage::with("httpok=RUNNING web=RUNNING");
+    for path in [
+        "/a/../b",
+        "/./a",
+        "/../a",
+        "//two///three",
+        "/a|b^c`d",
+        "/q?x={a}\"b\"<c>",
+        "/back\\slash",
+        "/%7euser/%2e%2E/%zz",
+        "/p;v=1?a=b?c",
+        "/x??",
+        "/'x'?'y'",
+    ] {
+        let good = || Answer::Bytes([OK, BODY].concat());
+        stage.site.answer(path, good);
+        let (original, ours, said) = both(&stage, &[], &format!("URL{path}"));
+        assert!(!original && !ours, "{path}: {original} {ours} {said}");
+        let asked = stage.site.count(path);
+        assert_eq!(asked, 2, "{path}: {:?}", stage.site.asked().last());
+    }
+}
+
 /// What both agree to be bad: or the test above would hold for a listener that never restarts.
 #[test]
 fn responses_rejected_by_the_original_and_curl_fail() {

@@ -123,9 +123,9 @@ fn usable_url(url: &str) -> Result<HttpSpec, DropInRefusal> {
         )));
     }
     let spec = HttpSpec::of_url(url).map_err(DropInRefusal::CannotListen)?;
-    // mails and messages name the URL as the original does: as it is given, but for a user and password
-    let shown = spec.user.is_none().then(|| url.to_owned());
-    Ok(HttpSpec { shown, ..spec })
+    // the original asks for the URL, and names it in mails, as it is given; a user and password are not shown
+    let as_given = spec.user.is_none().then(|| url.to_owned());
+    Ok(HttpSpec { as_given, ..spec })
 }
 
 #[cfg(test)]

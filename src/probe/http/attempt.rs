@@ -16,7 +16,6 @@ use super::tls_trouble;
 use super::trace::{HttpTimes, HttpTrace};
 use super::trouble;
 use crate::health::{Phase, Reason, Trouble};
-use crate::net::http::target;
 use crate::net::trouble::of_timeout;
 use crate::net::{Connection, Endpoint, Sending, connect, http1};
 
@@ -87,7 +86,7 @@ impl HttpAttempt<'_> {
         }
         let asked = http1::HttpRequest {
             method: &self.hop.method,
-            target: &target(&self.hop.url),
+            target: &self.request.target_of(self.hop),
             headers: &headers,
             body: data,
         };

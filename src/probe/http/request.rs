@@ -12,7 +12,7 @@ use super::redirect::RequestHop;
 use super::spec::HttpSpec;
 use super::tls::ProbeTls;
 use crate::health::{BodyNeeds, BodyPattern};
-use crate::net::http::{Header, authority, basic, capitals};
+use crate::net::http::{Header, authority, basic, capitals, target};
 use crate::probe::body_reader::Needle;
 
 /// A header as it is sent, in the usual capitals, and whether it carries credentials.
@@ -37,6 +37,8 @@ pub struct ProbeRequest {
     pub spec: HttpSpec,
     /// The URL for people.
     pub shown: String,
+    /// Path and query in place of the URL's.
+    target: Option<String>,
     /// Ours and the spec's, `Host` excepted.
     headers: Arc<[SentHeader]>,
     /// In place of the URL's host.
@@ -61,7 +63,11 @@ impl ProbeRequest {
             .map_err(HttpSpecError::Family)?;
         let (headers, host) = headers(&spec)?;
         Ok(Self {
-            shown: spec.shown.clone().unwrap_or_else(|| spec.url.to_string()),
+            shown: spec
+                .as_given
+                .clone()
+                .unwrap_or_else(|| spec.url.to_string()),
+            target: spec.as_given.as_deref().and_then(target_as_given),
             headers,
             host,
             asked_headers: needs.headers.clone(),
@@ -97,10 +103,30 @@ impl ProbeRequest {
         headers
     }
 
+    /// Path and query that `hop` is asked for.
+    pub fn target_of(&self, hop: &RequestHop) -> String {
+        let given = self.target.clone().filter(|_| hop.url == self.spec.url.url);
+        given.unwrap_or_else(|| target(&hop.url))
+    }
+
     /// How `url`, where redirects have led, is shown to people.
     pub fn shown_as(&self, url: &Url) -> String {
         self.spec.url.shown_as(url)
     }
+}
+
+/// Path and query of `url` as they stand there; `None` where a request cannot contain them.
+fn target_as_given(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let (rest, _fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let start = rest.find(['/', '?', '\\'])?;
+    let target = match rest[start..].split_once('?') {
+        // as Python has it: an empty query is none
+        Some((path, "")) => path,
+        _ => &rest[start..],
+    };
+    let is_sendable = target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic());
+    is_sendable.then(|| target.to_owned())
 }
 
 /// All that is sent, in order, and what is sent as `Host` if that is not the URL's.
@@ -174,6 +200,27 @@ mod tests {
 
     fn spec() -> HttpSpec {
         HttpSpec::of_url("http://127.0.0.1/").expect("a URL")
+    }
+
+    #[test]
+    fn paths_are_sent_as_given_where_they_can_be_sent() {
+        for (url, target) in [
+            ("http://h/a/../b", Some("/a/../b")),
+            ("http://h/a|b?q={x}#top", Some("/a|b?q={x}")),
+            ("http://h/%7e/%2e%2E/", Some("/%7e/%2e%2E/")),
+            ("http://h/a?", Some("/a")),
+            ("http://h/a??", Some("/a??")),
+            ("http://h/a\\b", Some("/a\\b")),
+            ("http+unix://%2Frun%2Fx.sock/./a", Some("/./a")),
+            ("http://h\\a", None),
+            ("http://h", None),
+            ("http://h?x", None),
+            ("http://h/a b", None),
+            ("http://h/caf\u{e9}", None),
+            ("http://h/a\r\nX: y", None),
+        ] {
+            assert_eq!(target_as_given(url).as_deref(), target, "{url}");
+        }
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub use super::url::{HttpUrl, Login};
 pub struct HttpSpec {
     /// Where it is sent.
     pub url: HttpUrl,
-    /// How that is shown to people where it is not in its normal form.
-    pub shown: Option<String>,
+    /// The URL in the form in which it was given, where that form is shown and asked in place of the normal one.
+    pub as_given: Option<String>,
     /// Total: name look-up, connect, TLS, redirects, body.
     pub timeout: Duration,
     /// `GET` by default.
@@ -68,7 +68,7 @@ impl HttpSpec {
     pub fn new(url: HttpUrl) -> Self {
         Self {
             url,
-            shown: None,
+            as_given: None,
             timeout: spec::TIMEOUT,
             method: Method::GET,
             headers: Vec::new(),
