@@ -1,9 +1,12 @@
-//! Work that may block (files, name services, long computations), on a thread of its own beside the event loop. A
-//! thread that cannot be started is an error of that one piece of work: tokio's own pool panics then, in the task
+//! The event loop, and work that may block (files, name services, long computations) on threads of its own beside it.
+//! A thread that cannot be started is an error of that one piece of work: tokio's own pool panics then, in the task
 //! that asked.
 
+use std::fs::File;
+use std::io;
 use std::thread;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 
 /// Threads at the same time, over the whole process. One that hangs keeps its place.
@@ -19,10 +22,29 @@ pub struct Places(Semaphore);
 pub enum BlockingError {
     /// The system has no more threads.
     #[error("cannot start a thread: {0}")]
-    Thread(#[source] std::io::Error),
+    Thread(#[source] io::Error),
     /// It panicked.
     #[error("internal error: the work panicked")]
     Panicked,
+}
+
+/// So many descriptors an event loop opens for itself, and some more: tokio panics where it gets none for signals.
+const DESCRIPTORS: usize = 8;
+
+/// An event loop on the thread that blocks on it.
+///
+/// # Errors
+/// The system has no resources for it.
+pub fn event_loop() -> io::Result<Runtime> {
+    let spare: Vec<File> = (0..DESCRIPTORS)
+        .map(|_| File::open("/dev/null"))
+        .collect::<Result<_, _>>()?;
+    drop(spare);
+    // few: nearly all that blocks has threads of its own
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(MOST)
+        .build()
 }
 
 /// Does `work` on a thread named `name` and waits for its end; while too many are under way it waits for a place.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::blocking;
 use crate::cli::dropin::ListenerOptions;
 use crate::cli::exit::Exit;
 use crate::cli::say;
@@ -183,11 +184,8 @@ impl WatchdogParts {
         let logger = Logger::start(&stderr, level);
         let checks = settings.checks.iter().map(|check| check.name.as_str());
         logger.begin(&checks.collect::<Vec<_>>());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(16)
-            .build()
-            .map_err(|why| refuse(&format!("cannot start: {why}")))?;
+        let runtime =
+            blocking::event_loop().map_err(|why| refuse(&format!("cannot start: {why}")))?;
         Ok(Self {
             parts,
             stderr,

@@ -27,6 +27,40 @@ fn limited(limits: &[&str], words: &[&str]) -> Command {
     command
 }
 
+/// Whatever is missing first, it is said and is an exit status.
+#[test]
+fn command_without_descriptors_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let state = dir.path().display().to_string();
+    for count in 5..20 {
+        for words in [
+            &["check", "http://127.0.0.1:1/"][..],
+            &[
+                "watch",
+                "--once",
+                "--state-dir",
+                &state,
+                "http://127.0.0.1:1/",
+            ],
+            &["status", "--url", "http://127.0.0.1:1/"],
+        ] {
+            let limit = format!("-n {count}");
+            let output = limited(&[&limit], words).output().expect("started");
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = format!("{said}{}", String::from_utf8_lossy(&output.stdout));
+            assert!(!said.contains("panicked"), "{limit} {words:?}: {said}");
+            assert!(
+                said.contains("oo many open") || said.contains("refused"),
+                "{limit} {words:?}: {said}"
+            );
+            assert!(
+                matches!(output.status.code(), Some(1..=3)),
+                "{limit} {words:?}: {said}"
+            );
+        }
+    }
+}
+
 /// A watchdog that is killed when the test ends, and its journal.
 struct Watchdog {
     child: Child,

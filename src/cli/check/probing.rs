@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::probes::CheckProbe;
+use crate::blocking;
 use crate::cli::args::WaitArgs;
 use crate::cli::check::Checked;
 use crate::daemon::judging;
@@ -36,9 +37,7 @@ pub fn run_all(probes: Vec<CheckProbe>, wait: &WaitArgs) -> std::io::Result<Vec<
         interval: wait.interval,
         invert: wait.invert,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = blocking::event_loop()?;
     let results = runtime.block_on(all_at_once(probes, options));
     // a name look-up cannot be cancelled, and dropping the runtime would wait for it
     runtime.shutdown_background();

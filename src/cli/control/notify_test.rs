@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::Env;
 use super::find::{FoundWatchdog, reply_text, watchdogs};
+use crate::blocking;
 use crate::cli::args::WatchdogArgs;
 use crate::cli::exit::Exit;
 use crate::cli::render::visible;
@@ -109,10 +110,7 @@ fn of_file(name: Option<&str>, file: &Path, env: Env<'_>) -> Result<u64, String>
     if notifiers.is_empty() {
         return Err("there is no notifier in it: add [mail], [[webhook]] or [[notify]]".to_owned());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|why| format!("cannot start: {why}"))?;
+    let runtime = blocking::event_loop().map_err(|why| format!("cannot start: {why}"))?;
     let failed = runtime.block_on(async {
         // one that is slow keeps none waiting; each has a deadline of its own
         let mut tests = JoinSet::new();

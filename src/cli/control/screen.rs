@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::blocking;
 use crate::cli::render::paint::Paint;
 use crate::terminal::{self, cut};
 
@@ -37,9 +38,7 @@ impl Drop for Screen {
 /// # Errors
 /// When signals cannot be received, or standard output cannot be written to.
 pub fn refresh(interval: Duration, draw: impl FnMut(Option<usize>) -> String) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = blocking::event_loop()?;
     match runtime.block_on(shown(interval, draw)) {
         Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,

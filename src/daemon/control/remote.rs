@@ -14,6 +14,7 @@ use url::Url;
 use super::client::ClientError;
 use super::follow::{LONGEST as LONGEST_EVENT, SILENT};
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
+use crate::blocking;
 use crate::health::{Moment, rfc3339};
 use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::net::{connect_to_url, http as values, tls};
@@ -109,9 +110,7 @@ impl Remote {
         body: Vec<u8>,
         deadline: Duration,
     ) -> Result<(u16, Vec<u8>), ClientError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = blocking::event_loop()?;
         let asked = runtime.block_on(async { timeout(deadline, self.post(path, body)).await });
         // a name look-up that hangs in the system's resolver must not hold us
         runtime.shutdown_background();
@@ -126,9 +125,7 @@ impl Remote {
         path: &str,
         take: &mut dyn FnMut(&str) -> bool,
     ) -> Result<(), ClientError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = blocking::event_loop()?;
         let ended = runtime.block_on(self.lines(path, take));
         runtime.shutdown_background();
         ended
