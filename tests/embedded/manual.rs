@@ -71,7 +71,68 @@ fn manual_stop_holds_until_a_manual_start() {
     assert_eq!(stage.pids("web").len(), 2);
 
     let (code, text) = said(&stage, &["stop", "wbe"]);
+    assert!(
+        code != Some(0) && text.contains("did you mean \"web\"?"),
+        "{text}"
+    );
+    let (code, text) = said(&stage, &["stop", "shop"]);
     assert!(code != Some(0) && text.contains("there are: web"), "{text}");
+}
+
+#[test]
+fn groups_and_programs_without_a_check_are_stopped_started_and_restarted() {
+    let stage = Stage::new();
+    stage.configure(&[
+        "[[program]]\nname = \"one\"\ncommand = [\"sleep\", \"1000\"]\nstartsecs = 0\n",
+        "[[program]]\nname = \"pool\"\ncommand = [\"sleep\", \"1000\"]\nstartsecs = 0\nnumprocs = 2\n",
+    ]);
+    let _watchdog = stage.watch();
+    let pids = || {
+        let (_, text) = said(&stage, &["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let programs = status["programs"].as_array().cloned().unwrap_or_default();
+        let pid = |one: &serde_json::Value| one["pid"].as_u64();
+        programs.iter().map(pid).collect::<Vec<_>>()
+    };
+    wait_until("all run", LIMIT, || pids().iter().flatten().count() == 3);
+    let before = pids();
+    for (words, lines) in [
+        (
+            &["stop", "pool"][..],
+            &["pool:pool_0 is STOPPED", "pool:pool_1 is STOPPED"][..],
+        ),
+        (
+            &["start", "pool:*", "one"],
+            &["one has been started already"],
+        ),
+        (
+            &["restart", "pool", "program/one"],
+            &[
+                "pool:pool_0 is RUNNING",
+                "pool:pool_1 is RUNNING",
+                "one is RUNNING",
+            ],
+        ),
+        (&["stop", "one"], &["one is STOPPED"]),
+        (&["restart", "one"], &["one is RUNNING"]),
+        (
+            &["restart", "program/pool:pool_1"],
+            &["pool:pool_1 is RUNNING"],
+        ),
+    ] {
+        let (code, text) = said(&stage, words);
+        let is_done = lines[0].contains(" is ");
+        assert_eq!(code == Some(0), is_done, "{words:?}: {text}");
+        for line in lines {
+            assert!(text.contains(line), "{words:?}: {text}");
+        }
+    }
+    let after = pids();
+    assert!(after.iter().all(Option::is_some), "{after:?}");
+    assert!(
+        after.iter().zip(&before).all(|(new, old)| new != old),
+        "{before:?} {after:?}"
+    );
 }
 
 /// Longer than the watchdog takes for any other answer.

@@ -97,7 +97,7 @@ pub struct StatusArgs {
 }
 
 /// Which checks a command is about.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 #[group(id = "chosen", required = true, multiple = false)]
 pub struct ChosenArgs {
     /// The checks: names, or patterns such as 'shop*', which mean all checks of all watchdogs that they fit
@@ -227,9 +227,9 @@ pub struct BeatArgs {
 /// `httpok start` and `stop`.
 #[derive(Args, Debug)]
 pub struct ProgramArgs {
-    /// The program: NAME, or GROUP:NAME
-    #[arg(value_name = "PROGRAM")]
-    pub program: String,
+    /// The programs: NAME, GROUP:NAME, or GROUP for all programs of a group
+    #[arg(value_name = "PROGRAM", required = true)]
+    pub programs: Vec<String>,
 
     #[command(flatten)]
     pub place: WatchdogArgs,

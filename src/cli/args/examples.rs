@@ -174,8 +174,14 @@ pub const START: &[Example] = &[(
     "A worker that failed, or was stopped",
     "httpok start worker",
 )];
-pub const STOP: &[Example] = &[("Until it is started again", "httpok stop worker")];
-pub const RESTART: &[Example] = &[("Now, whatever the check says", "httpok restart shop")];
+pub const STOP: &[Example] = &[
+    ("Until it is started again", "httpok stop worker"),
+    ("All programs of a group", "httpok stop pool"),
+];
+pub const RESTART: &[Example] = &[
+    ("Now, whatever the check says", "httpok restart shop"),
+    ("A program that no check restarts", "httpok restart worker"),
+];
 
 pub const RESET: &[Example] = &[("When the cause is mended", "httpok reset shop")];
 

@@ -174,19 +174,19 @@ pub enum CliCommand {
     /// passes; and it counts against the budget. It is refused while one of the processes is being
     /// restarted already, and while the watchdog is ending. People are notified only when it does not come
     /// back. Of a check with a ladder its own restart is done, or else that of its first rung that restarts;
-    /// it takes no rung.
+    /// it takes no rung. A program that no check restarts is named as in start: it is stopped and started.
     ///
     /// With --all it asks on a terminal before anything is done; without one it wants --yes.
     #[command(after_long_help = examples::help(examples::RESTART))]
     Restart(RestartArgs),
 
-    /// Start one of the watchdog's own programs
+    /// Start programs of the watchdog's own
     ///
     /// A program is a [[program]] of its configuration file. Says how it is then: RUNNING, or why not.
     #[command(after_long_help = examples::help(examples::START))]
     Start(ProgramArgs),
 
-    /// Stop one of the watchdog's own programs
+    /// Stop programs of the watchdog's own
     ///
     /// It stays stopped, whatever its check says, until start, restart, a reload that changes it, or the next run
     /// of the watchdog.

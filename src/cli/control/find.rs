@@ -11,6 +11,7 @@ use crate::daemon::control::client::{self, ClientError, ControlTarget};
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::control::remote::Remote;
 use crate::daemon::{NotifierStatus, state_dir};
+use crate::health::suggest;
 use crate::health::{Process, Snapshot};
 use crate::secret::Secret;
 
@@ -241,22 +242,29 @@ pub fn with_check<'a>(
     }
 }
 
-/// That there is no such check, with the nearest one or all that there are.
+/// That there is no such check, with the nearest one or those that there are.
 pub fn no_such_check<'a>(check: &str, known: impl Iterator<Item = &'a str>) -> String {
+    no_such("check", check, known)
+}
+
+/// So many names are listed where none of them is near.
+const LISTED: usize = 20;
+
+/// That there is no `what` of that name, with the nearest one or those that there are.
+pub fn no_such<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<_> = known.collect();
-    let near = known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(name, check), name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    match near {
-        Some((_, name)) => format!("there is no check {check:?}: did you mean {name:?}?"),
-        None if known.is_empty() => format!("there is no check {check:?}"),
-        None => format!(
-            "there is no check {check:?}; there are: {}",
-            known.join(", ")
-        ),
+    if known.is_empty() {
+        return format!("there is no {what} {name:?}, nor any other");
     }
+    if let Some(near) = suggest::nearest(name, &known) {
+        return format!("there is no {what} {name:?}: did you mean {near:?}?");
+    }
+    let more = match known.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = known[..known.len().min(LISTED)].join(", ");
+    format!("there is no {what} {name:?}; there are: {listed}{more}")
 }
 
 /// An answer that was not the wanted one, in words.
@@ -282,6 +290,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_that_are_listed_are_few() {
+        let known: Vec<_> = (0..10_000).map(|n| format!("c{n}")).collect();
+        let said = no_such_check("shop", known.iter().map(String::as_str));
+        assert!(
+            said.len() < 400 && said.ends_with(" and 9980 more"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn a_wrong_name_leads_to_the_right_one() {
         for (invalid, words) in [
             ("shpo", "did you mean \"shop\"?"),
@@ -293,7 +311,7 @@ mod tests {
         }
         assert_eq!(
             no_such_check("x", std::iter::empty()),
-            "there is no check \"x\""
+            "there is no check \"x\", nor any other"
         );
     }
 }

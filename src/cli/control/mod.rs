@@ -6,6 +6,7 @@ mod confirm;
 pub mod find;
 pub mod fleet;
 mod notify_test;
+pub mod program_commands;
 mod programs;
 mod screen;
 mod status;
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 
 use crate::cli::args::{
     ChecksArgs, ChosenArgs, HealthSetArgs, HoldArgs, NotifyCommand, NotifyTestArgs, PauseArgs,
-    ProgramArgs, RestartArgs, WatchdogArgs,
+    RestartArgs, WatchdogArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::render::stamp;
@@ -23,7 +24,7 @@ use crate::cli::render::visible;
 use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply, HoldRequest};
-use crate::health::{CheckView, PauseView, ProcessName, counted};
+use crate::health::{CheckView, PauseView, counted};
 
 use find::{FoundWatchdog, chosen, reply_text, watchdogs};
 pub use status::status;
@@ -136,9 +137,31 @@ pub fn restart(args: &RestartArgs, env: Env<'_>) -> Exit {
             return finish("restart", Err(why));
         }
     }
+    let programs = watchdogs(&args.place, env).map(|found| {
+        let is_program = |word: &&String| program_commands::is_program_only(&found, word);
+        args.chosen
+            .checks
+            .iter()
+            .filter(is_program)
+            .cloned()
+            .collect::<Vec<_>>()
+    });
+    let mut chosen = args.chosen.clone();
+    match programs {
+        Ok(programs) if !programs.is_empty() => {
+            let done = program_commands::restart(&args.place, &programs, env);
+            chosen.checks.retain(|word| !programs.contains(word));
+            if chosen.checks.is_empty() || done.is_err() {
+                return finish("restart", done);
+            }
+            finish("restart", done);
+        }
+        // whoever asks for checks next says what is wrong
+        Ok(_) | Err(_) => {}
+    }
     each(
         "restart",
-        (&args.place, &args.chosen),
+        (&args.place, &chosen),
         |check| ControlCommand::Restart { check },
         |check| {
             let name = visible::line(&check.name);
@@ -152,63 +175,6 @@ pub fn restart(args: &RestartArgs, env: Env<'_>) -> Exit {
         },
         env,
     )
-}
-
-/// `httpok start`.
-pub fn start(args: &ProgramArgs, env: Env<'_>) -> Exit {
-    let program = args.program.clone();
-    finish(
-        "start",
-        command(args, ControlCommand::Start { program }, env),
-    )
-}
-
-/// `httpok stop`.
-pub fn stop(args: &ProgramArgs, env: Env<'_>) -> Exit {
-    let program = args.program.clone();
-    finish("stop", command(args, ControlCommand::Stop { program }, env))
-}
-
-/// Asks the watchdog that has the program; how it is then.
-fn command(args: &ProgramArgs, ask: ControlCommand, env: Env<'_>) -> Result<String, String> {
-    let text = args.program.strip_prefix(ProcessName::PROGRAM);
-    let name = text.unwrap_or(&args.program);
-    let found = watchdogs(&args.place, env)?;
-    let has = |found: &&FoundWatchdog| found.programs.iter().any(|one| one.name.namespec() == name);
-    let known = found.iter().flat_map(|found| &found.programs);
-    let known: Vec<_> = known.map(|one| one.name.namespec()).collect();
-    let found = match found.iter().filter(has).collect::<Vec<_>>()[..] {
-        [one] => one,
-        [] if known.is_empty() => {
-            return Err(format!("there is no program {name:?}, nor any other"));
-        }
-        [] => {
-            let known = known.join(", ");
-            return Err(format!("there is no program {name:?}; there are: {known}"));
-        }
-        [first, second, ..] => {
-            return Err(format!(
-                "more than one watchdog has a program {name:?}: choose one with --socket\n  {}\n  {}",
-                first.target, second.target,
-            ));
-        }
-    };
-    match client::ask(&found.target, ask) {
-        Ok(ControlReply::Program { program }) => {
-            let (name, detail) = (program.name.namespec(), visible::line(&program.detail));
-            let detail = match detail.is_empty() {
-                true => String::new(),
-                false => format!(": {detail}"),
-            };
-            Ok(format!(
-                "{} is {}{detail}",
-                visible::line(&name),
-                program.state
-            ))
-        }
-        Ok(other) => Err(reply_text(&other)),
-        Err(why) => Err(format!("{}: {why}", found.target)),
-    }
 }
 
 /// `httpok health set`.
