@@ -120,6 +120,8 @@ pub(super) enum Activity {
     /// Waiting for the supervisor's list.
     Listing {
         ticket: Ticket,
+        /// When it is asked for: a probe after a restart waits a second.
+        begun: Moment,
         /// For a manual restart, not for a probe.
         manual: bool,
     },
@@ -212,6 +214,8 @@ pub(super) struct CheckState {
     pub maintenance: Option<MaintenanceWindow>,
     /// A tick to be made up for when the probe under way is over.
     pub missed: Option<MissedTick>,
+    /// When the newest probe began that is over.
+    pub probed: Option<Moment>,
     /// The newest definitions do not have this check: it is kept until its action has ended, and not probed.
     pub removed: bool,
     pub counts: CheckCounts,
@@ -242,6 +246,7 @@ impl CheckState {
             unknown_targets: Vec::new(),
             maintenance: None,
             missed: None,
+            probed: None,
             removed: false,
             counts: CheckCounts::default(),
             seen: None,

@@ -225,6 +225,8 @@ pub enum Dropped {
     Busy,
     /// The last probe is not over: the next one follows as soon as it is.
     Delayed,
+    /// The newest probe began just before it, or is about to begin.
+    ProbedAnyway,
     /// It is older than its period, or than the last action.
     Stale,
     /// None of the processes is RUNNING, and the check is not eager.
@@ -459,6 +461,7 @@ impl fmt::Display for Dropped {
         f.write_str(match self {
             Self::Busy => "still busy with the last tick",
             Self::Delayed => "still busy with the last tick; it is made up for",
+            Self::ProbedAnyway => "it is probed at this moment anyway",
             Self::Stale => "the tick is stale",
             Self::NoneRunning => "none of its processes is RUNNING",
             Self::SupervisorShutdown => "the supervisor is shutting down",

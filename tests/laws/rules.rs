@@ -197,44 +197,6 @@ fn process_not_running_yet_is_in_its_grace() {
     }
 }
 
-/// The columns: how long the tick waits, its period, and whether it is made up for.
-#[test]
-fn tick_during_a_probe_is_made_up_for_unless_stale() {
-    for (waits, period, made_up) in [
-        (400, Some(1), true),
-        (1500, Some(1), false),
-        (1500, None, true),
-    ] {
-        let checks = vec![one(0, policy(), [false; 3])];
-        let mut monitor = Monitor::new(Limits::default(), 1, checks);
-        let first = asked(&monitor.handle(at(0), tick("c0", period))).expect("a probe");
-        // two of them are made up for once
-        for millis in [100, 200] {
-            assert_eq!(asked(&monitor.handle(at(millis), tick("c0", period))), None);
-        }
-        let end = at(100 + waits);
-        let effects = monitor.handle(end, refused("c0", first));
-        assert_eq!(
-            asked(&effects).is_some(),
-            made_up,
-            "{waits} ms of {period:?}"
-        );
-        if let Some(second) = asked(&effects) {
-            assert_eq!(asked(&monitor.handle(end, refused("c0", second))), None);
-        }
-    }
-    let checks = vec![one(0, Policy::drop_in(), [false; 3])];
-    let mut monitor = Monitor::new(Limits::default(), 1, checks);
-    let first = asked(&monitor.handle(at(0), tick("c0", None))).expect("a probe");
-    let _ = monitor.handle(at(10), tick("c0", None));
-    let effects = monitor.handle(at(20), refused("c0", first));
-    assert_eq!(
-        asked(&effects),
-        None,
-        "the drop-in loses it, as the original"
-    );
-}
-
 /// What each check restarts, when it begins to fail, and whether the last one is restarted.
 type Row = (&'static str, Vec<([bool; 3], u64)>, bool);
 

@@ -20,7 +20,7 @@ use super::shared::Context;
 use super::{Effect, Ticket};
 
 /// The pause before the first probe after a restart, and between those that follow until it passes.
-const VERIFY_EVERY: Duration = Duration::from_secs(1);
+pub(super) const VERIFY_EVERY: Duration = Duration::from_secs(1);
 
 impl CheckState {
     /// Begins an attempt.

@@ -31,6 +31,7 @@ impl CheckState {
         let Activity::Probing { begun, listed, .. } = activity else {
             return;
         };
+        self.probed = Some(begun);
         self.excuse(&mut result);
         self.sample(cx.now, &result);
         // a check that restarts nothing is not meant by any restart

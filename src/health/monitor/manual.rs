@@ -53,6 +53,7 @@ impl CheckState {
         self.missed = None;
         self.activity = Activity::Listing {
             ticket,
+            begun: cx.now,
             manual: true,
         };
         cx.note(&self.check.name, Decision::RestartRequested);

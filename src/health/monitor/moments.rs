@@ -47,6 +47,7 @@ impl Moments for CheckState {
             unknown_targets: _,
             maintenance,
             missed,
+            probed,
             removed: _,
             counts: _,
             seen: _,
@@ -59,14 +60,17 @@ impl Moments for CheckState {
             window.hold.each_moment(change);
         }
         missed.each_moment(change);
+        probed.each_moment(change);
     }
 }
 
 impl Moments for Activity {
     fn each_moment(&mut self, change: &mut dyn FnMut(&mut Moment)) {
         match self {
-            Self::Idle | Self::Listing { .. } => {}
-            Self::Probing { begun, .. } | Self::Acting { begun, .. } => begun.each_moment(change),
+            Self::Idle => {}
+            Self::Listing { begun, .. }
+            | Self::Probing { begun, .. }
+            | Self::Acting { begun, .. } => begun.each_moment(change),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::super::moment::Moment;
 use super::super::note::{Decision, Dropped};
 use super::super::policy::NotifyMode;
 use super::super::process::{Backend, Process, ProcessState};
+use super::attempt::VERIFY_EVERY;
 use super::shared::Context;
 use super::{CheckTick, Effect, Ticket};
 
@@ -20,14 +21,17 @@ impl CheckState {
         if self.is_stale(cx.now, tick) {
             return self.drop_tick(Dropped::Stale, cx);
         }
+        let at = cx.now.before(tick.age.unwrap_or_default());
+        if self.is_probed_at(at, tick.period) {
+            return self.drop_tick(Dropped::ProbedAnyway, cx);
+        }
         match self.activity {
             Activity::Idle => self.probe(Duration::ZERO, cx),
             Activity::Listing { manual: false, .. } | Activity::Probing { .. }
                 if self.missed.is_none() && self.check.policy.notify == NotifyMode::Changes =>
             {
-                let age = tick.age.unwrap_or_default();
                 self.missed = Some(MissedTick {
-                    at: cx.now.before(age),
+                    at,
                     period: tick.period,
                 });
                 self.drop_tick(Dropped::Delayed, cx);
@@ -49,6 +53,26 @@ impl CheckState {
             || acted.is_some_and(|acted| now.before(age) < acted)
     }
 
+    /// Whether the newest probe is also the one of a tick that was made at `at`: it begins later, or began just before.
+    /// Between ticks a check is probed for other reasons, to verify a restart or with a slot that was waited for, and two
+    /// probes of one moment must not count as two fails.
+    fn is_probed_at(&self, at: Moment, period: Option<Duration>) -> bool {
+        let begun = match self.activity {
+            Activity::Listing {
+                begun,
+                manual: false,
+                ..
+            }
+            | Activity::Probing { begun, .. } => Some(begun),
+            Activity::Idle => self.probed,
+            Activity::Listing { .. } | Activity::Acting { .. } => None,
+        };
+        // a tick may come a bit early or late
+        let apart = period.map_or(Duration::ZERO, |period| period.min(VERIFY_EVERY) / 2);
+        self.check.policy.notify == NotifyMode::Changes
+            && begun.is_some_and(|begun| at < begun + apart)
+    }
+
     fn drop_tick(&self, why: Dropped, cx: &mut Context<'_>) {
         cx.note(&self.check.name, Decision::TickDropped(why));
     }
@@ -67,6 +91,9 @@ impl CheckState {
             || acted.is_some_and(|acted| missed.at < acted)
         {
             return self.drop_tick(Dropped::Stale, cx);
+        }
+        if self.is_probed_at(missed.at, missed.period) {
+            return self.drop_tick(Dropped::ProbedAnyway, cx);
         }
         self.probe(Duration::ZERO, cx);
     }
@@ -93,6 +120,7 @@ impl CheckState {
         if self.lists_first() {
             self.activity = Activity::Listing {
                 ticket,
+                begun: cx.now + after,
                 manual: false,
             };
             cx.effects.push(Effect::List {
@@ -130,6 +158,7 @@ impl CheckState {
             Activity::Listing {
                 ticket: asked,
                 manual,
+                ..
             } if asked == ticket => manual,
             Activity::Idle
             | Activity::Listing { .. }

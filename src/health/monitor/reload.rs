@@ -130,6 +130,7 @@ impl CheckState {
         }
         self.forget_streak();
         self.missed = None;
+        self.probed = None;
         if !matches!(self.activity, Activity::Acting { .. }) {
             self.activity = Activity::Idle;
         }

@@ -1,7 +1,10 @@
 //! Looks at each effect: laws 1, 3, 13, 15 and what the notes say.
 
+use std::time::Duration;
+
 use httpok::health::{
-    ActionStep, Counted, Decision, Effect, Event, Moment, Monitor, Reason, Skip, Verdict,
+    ActionStep, Counted, Decision, Effect, Event, Moment, Monitor, NotifyMode, Reason, Skip,
+    Verdict,
 };
 
 use super::{Auditor, Books};
@@ -59,6 +62,9 @@ impl Auditor {
                 );
                 assert!(!self.shut_down, "a look after the shutdown");
                 books.probing = Some(*ticket);
+                if let Effect::Probe { after, .. } = effect {
+                    books.probe_began = Some(now + *after);
+                }
                 if matches!(event, Event::Restart { .. }) {
                     books.is_manual = Some(*ticket);
                 }
@@ -106,10 +112,14 @@ impl Auditor {
                     } if books.warming.is_some() => panic!("law 13: counted while warming up"),
                     Decision::Judged {
                         verdict,
-                        counted: Counted::Towards { .. },
+                        counted: Counted::Towards { fails, needed },
                         ..
                     } => {
-                        books.counted.push(*verdict == Verdict::Fail);
+                        let fails_on = *verdict == Verdict::Fail;
+                        if fails_on && !matches!(event, Event::Heartbeat { .. }) {
+                            law_22_one_moment(books, (*fails, *needed));
+                        }
+                        books.counted.push(fails_on);
                     }
                     Decision::Replaced { .. } => books.counted.clear(),
                     Decision::Acted { outcome } => {
@@ -132,6 +142,25 @@ impl Auditor {
                 }
             }
         }
+    }
+}
+
+/// Law 22: two fails that lead to "down" are of two moments.
+fn law_22_one_moment(books: &mut Books, (fails, needed): (u32, u32)) {
+    let changes = books.check.policy.notify == NotifyMode::Changes;
+    let Some(began) = books.probe_began else {
+        return;
+    };
+    if let Some((before, counted)) = books.fail_began.replace((began, fails))
+        && changes
+        && fails > 1
+        && counted < needed
+    {
+        let apart = began.since(before);
+        assert!(
+            apart >= Duration::from_millis(500),
+            "law 22: fail {fails} of {needed} is of a probe {apart:?} after the one before"
+        );
     }
 }
 

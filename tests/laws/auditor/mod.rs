@@ -76,6 +76,9 @@ struct Books {
     /// The processes of the attempt under way whose turn is still to come, and what came of the last one.
     rest: Vec<ProcessName>,
     last: Option<Outcome>,
+    /// When the newest probe began, and the newest one that counted as a fail.
+    probe_began: Option<Moment>,
+    fail_began: Option<(Moment, u32)>,
     /// Counted looks since the last action, `true` for a fail.
     counted: Vec<bool>,
     paused_until: Option<Option<Moment>>,
@@ -104,6 +107,8 @@ impl Books {
             warming: None,
             rest: Vec::new(),
             last: None,
+            probe_began: None,
+            fail_began: None,
             counted: Vec::new(),
             paused_until: None,
             heartbeat: None,

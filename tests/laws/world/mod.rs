@@ -1,6 +1,7 @@
 //! A world around the monitor: it answers effects late, in any order, well or badly, and hands every
 //! step to the auditor.
 
+mod answers;
 mod ops;
 mod shapes;
 mod supervisors;
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use super::auditor::Auditor;
 use super::fleet::{FleetAuditor, slot_answer};
+use answers::observation;
 use httpok::health::{
     Backend, CallError, Check, CheckTick, Counted, Decision, Effect, Event, FleetPolicy, Limits,
-    MaintenanceWindow, Moment, Monitor, Observation, Pause, PendingRestart, Phase, Policy,
-    ProcessName, ProcessState, Reason, StatusLine, Trouble, Unreachable, Verdict, share_equal,
+    MaintenanceWindow, Moment, Monitor, Pause, PendingRestart, Policy, ProcessName, ProcessState,
+    Unreachable, Verdict, share_equal,
 };
 pub use ops::{Op, op};
 pub use shapes::{check, worlds};
@@ -108,6 +110,10 @@ impl World {
                     let effect = self.pending.remove(index % self.pending.len());
                     self.answer(effect, *how);
                 }
+            }
+            Op::Probe(check, how) => {
+                self.perform(&Op::Tick(*check, None));
+                self.answer_up_to_probe(&name(check), *how);
             }
             Op::Pause(check, lasting) => self.feed(Event::Pause {
                 check: name(check),
@@ -275,9 +281,27 @@ impl World {
         self.journal.push((self.now, event, effects));
     }
 
+    /// Answers the list, well, and the probe of `check` that are asked for.
+    fn answer_up_to_probe(&mut self, name: &str, how: u8) {
+        let is_it = |effect: &Effect| matches!(effect, Effect::List { check, .. } | Effect::Probe { check, .. } if check == name);
+        while let Some(at) = self.pending.iter().position(is_it) {
+            let effect = self.pending.remove(at);
+            if matches!(effect, Effect::Probe { .. }) {
+                return self.answer(effect, how);
+            }
+            self.answer(effect, 0);
+        }
+    }
+
     fn answer(&mut self, effect: Effect, how: u8) {
         let event = match effect {
-            Effect::List { check, ticket, .. } => {
+            Effect::List {
+                check,
+                ticket,
+                after,
+                ..
+            } => {
+                self.now = self.now + after;
                 let unasked = if how % 8 == 4 {
                     vec![(Backend::Docker, refused())]
                 } else {
@@ -400,36 +424,5 @@ pub fn process(index: usize) -> ProcessName {
         0 => ProcessName::supervisord("p0", "p0"),
         1 => ProcessName::alone(Backend::Docker, "p1"),
         member => ProcessName::supervisord("g", format!("{}", member - 2)),
-    }
-}
-
-fn observation(how: u8) -> Observation {
-    let code = match how % 8 {
-        0 | 1 => 200,
-        2..=4 => 500,
-        5 => {
-            return Observation::of_trouble(Trouble::new(
-                Reason::Refused,
-                Phase::Connect,
-                "refused",
-            ));
-        }
-        6 => return Observation::of_trouble(Trouble::new(Reason::NoFds, Phase::Connect, "no fds")),
-        _ => {
-            return Observation::of_trouble(Trouble::new(
-                Reason::FirstByteTimeout,
-                Phase::FirstByte,
-                "slow",
-            ));
-        }
-    };
-    let status = StatusLine {
-        version: "HTTP/1.1".into(),
-        code,
-        reason: String::new(),
-    };
-    Observation {
-        status: Some(status),
-        ..Observation::default()
     }
 }

@@ -10,6 +10,8 @@ pub enum Op {
     Advance(u32),
     Tick(usize, Option<u16>),
     Answer(usize, u8),
+    /// A tick whose list, if any, and probe are answered at once.
+    Probe(usize, u8),
     Pause(usize, Option<u16>),
     Silence(usize, Option<u16>),
     /// A maintenance window that holds restarts, reports, both or nothing: then it is over.
@@ -42,8 +44,10 @@ pub enum Op {
 pub fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (0_u32..20_000).prop_map(Op::Advance),
+        2 => (0_u32..600).prop_map(Op::Advance),
         6 => (0_usize..4, prop::option::weighted(0.3, 0_u16..20_000)).prop_map(|(c, age)| Op::Tick(c, age)),
         14 => (0_usize..8, any::<u8>()).prop_map(|(i, how)| Op::Answer(i, how)),
+        8 => (0_usize..4, any::<u8>()).prop_map(|(c, how)| Op::Probe(c, how)),
         1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Pause(c, ms)),
         1 => (0_usize..4, prop::option::of(any::<u16>())).prop_map(|(c, ms)| Op::Silence(c, ms)),
         1 => (0_usize..4, any::<bool>(), any::<bool>(), prop::option::of(any::<u16>()))
