@@ -93,11 +93,17 @@ impl MailNotifier {
                 Ok(Taken::default())
             }
             MailRoute::Smtp(server) => {
-                let to: Vec<Address> = self
-                    .to
-                    .iter()
-                    .map(|mailbox| mailbox.email.clone())
-                    .collect();
+                let all = self.to.iter().map(|mailbox| mailbox.email.clone());
+                let is_left = |address: &Address| {
+                    message.only_to.is_empty() || message.only_to.contains(&address.to_string())
+                };
+                let to: Vec<Address> = all.filter(is_left).collect();
+                if to.is_empty() {
+                    return Err(DeliveryError::Permanent(format!(
+                        "{} is no recipient any more",
+                        message.only_to.join(", ")
+                    )));
+                }
                 server.send(&self.from.email, &to, &mail).await
             }
         }

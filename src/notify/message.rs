@@ -26,6 +26,9 @@ pub struct Notification {
     pub number: u64,
     /// The same for programs: what a webhook sends.
     pub event: serde_json::Value,
+    /// Who of the notifier's recipients is still to get it; empty: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_to: Vec<String>,
 }
 
 /// Where and since when the watchdog runs: what a report cannot know by itself.
@@ -42,12 +45,27 @@ pub struct RenderContext {
 pub struct Taken {
     /// The recipients for whom it was not, and why; it is not sent to them again.
     pub refused: Vec<String>,
+    /// Those for whom it may be taken later.
+    pub deferred: Vec<DeferredRecipient>,
+}
+
+/// A recipient for whom a message was not taken yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeferredRecipient {
+    /// Its address.
+    pub address: String,
+    /// Why not, with the address.
+    pub why: String,
 }
 
 impl Taken {
     /// For whom it was not taken, and why, in one line; `None`: for everybody.
     pub fn refused_text(&self) -> Option<String> {
-        (!self.refused.is_empty()).then(|| bounded(self.refused.join("; ")))
+        let refused = self.refused.iter().cloned();
+        let deferred = self.deferred.iter();
+        let deferred = deferred.map(|one| format!("{} (tried again)", one.why));
+        let all: Vec<_> = refused.chain(deferred).collect();
+        (!all.is_empty()).then(|| bounded(all.join("; ")))
     }
 }
 

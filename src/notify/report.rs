@@ -47,6 +47,7 @@ impl MailFormat {
             host: render_context.host.clone(),
             incident: report.incident.id.clone(),
             number: report.number,
+            only_to: Vec::new(),
         }
     }
 }

@@ -32,7 +32,10 @@ pub fn notification(host: &str, at: SystemTime) -> Notification {
 /// Says what the other side answered.
 pub async fn send(notifier: &Notifier, pairs: bool, host: &str) -> Result<Taken, DeliveryError> {
     let at = SystemTime::now();
-    let taken = notifier.deliver(&notification(host, at), None).await?;
+    let mut taken = notifier.deliver(&notification(host, at), None).await?;
+    // a sample is sent once
+    let deferred = taken.deferred.drain(..);
+    taken.refused.extend(deferred.map(|one| one.why));
     if pairs {
         notifier.deliver(&end(host, at), None).await?;
     }

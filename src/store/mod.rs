@@ -282,6 +282,20 @@ impl Store {
             .await
     }
 
+    /// A message has reached some of its recipients; what is left of it, as `json`, is tried again at `next_attempt`.
+    pub async fn delivered_in_part(
+        &self,
+        id: MessageId,
+        json: String,
+        next_attempt: Moment,
+        why: String,
+    ) -> Result<(), StoreError> {
+        self.run(DatabaseUse::Write, move |conn| {
+            outbox::delivered_in_part(conn, id, &json, next_attempt, &why)
+        })
+        .await
+    }
+
     /// A message could not be delivered, and is tried again at `next_attempt`.
     pub async fn failed(
         &self,

@@ -27,8 +27,13 @@ class Keeper:
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         refused = dict(pair.split("=", 1) for pair in self.options.rcpt)
-        if address in refused:
-            return refused[address]
+        answer = refused.get(address, "")
+        if answer.startswith("@"):
+            # as long as there is such a file
+            name = answer[1:]
+            answer = open(name).read().strip() if os.path.exists(name) else ""
+        if answer:
+            return answer
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

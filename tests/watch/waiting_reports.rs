@@ -58,6 +58,55 @@ fn report_that_its_receiver_does_not_take_is_said_with_its_answer_and_next_try()
     });
 }
 
+/// As a greylisting server or a full mailbox: whoever is well is not kept waiting, and nobody gets a mail twice.
+#[test]
+fn recipient_that_is_deferred_gets_the_mail_later_and_delays_no_other() {
+    let stage = Stage::with(&["shop"]);
+    let grey = stage.dir().join("grey");
+    std::fs::write(&grey, "450 4.2.0 greylisted").unwrap();
+    let server = SmtpServer::start(&["--rcpt", &format!("late@example.org=@{}", grey.display())]);
+    stage.site.answer("/shop", || says("500 Oh", ""));
+    stage.configure(&format!(
+        "{CHECK}[mail]\nto = [\"late@example.org\", \"ops@example.org\"]\nsmtp = \"smtp://127.0.0.1:{}\"\n\
+         down_after = 0\n",
+        server.port
+    ));
+    let _watchdog = stage.watch_file();
+    wait_until("it waits", LIMIT, || {
+        let said = stage.explained("shop");
+        said.contains("but NOT to everybody") && said.contains("report 1 waits for mail since")
+    });
+    let said = stage.explained("shop");
+    assert!(said.contains("4.2.0 greylisted (tried again)"), "{said}");
+    stage.site.answer("/shop", || says("200 OK", ""));
+    wait_until("the others get the next report", LIMIT, || {
+        server.taken().len() == 2
+    });
+    std::fs::remove_file(&grey).unwrap();
+    wait_until("it gets both", LIMIT, || {
+        let said = stage.explained("shop");
+        server.taken().len() == 4 && !said.contains("waits for mail")
+    });
+    let got: Vec<_> = server
+        .taken()
+        .iter()
+        .map(|mail| mail.facts["to"][0].as_str().unwrap_or_default().to_owned())
+        .collect();
+    let (late, ops) = ("late@example.org", "ops@example.org");
+    assert_eq!(got, [ops, ops, late, late]);
+    let id = |n: usize| server.taken()[n].header("Message-ID").to_owned();
+    assert_eq!(
+        (id(0), id(1)),
+        (id(2), id(3)),
+        "the same mails, in their order"
+    );
+    let said = stage.explained("shop");
+    assert!(
+        said.contains("was delivered to mail (late@example.org)"),
+        "{said}"
+    );
+}
+
 #[test]
 fn mail_that_is_not_taken_for_everybody_says_for_whom_and_is_not_sent_again() {
     let server = SmtpServer::start(&["--rcpt", "gone@example.org=550 no such user"]);

@@ -12,7 +12,7 @@ use super::outbox::QueuedNotification;
 use super::{Recipient, Shared};
 use crate::blocking;
 use crate::exec::Receipt;
-use crate::health::{Backoff, Event};
+use crate::health::{Backoff, Event, Moment, bounded};
 use crate::notify::{DeliveryError, Notification, Notifier, Taken};
 use crate::store::{self, MessageId, NextDelivery};
 
@@ -213,7 +213,10 @@ impl Worker {
         match deliver_apart(Arc::clone(&recipient), message, receipt).await {
             Ok(taken) => {
                 // first of all, so that a kill from now on sends it no second time
-                self.store_result(config.store.delivered(queued.id).await);
+                match taken.deferred.is_empty() {
+                    true => self.store_result(config.store.delivered(queued.id).await),
+                    false => self.defer(&queued, &queued_notification, &taken).await,
+                }
                 if self.failures > 0 {
                     self.works_again().await;
                 }
@@ -241,6 +244,42 @@ impl Worker {
             let receipts = self.shared.receipts.clone();
             let _ = blocking::run("receipts", move || receipts.end(queued.id)).await;
         }
+    }
+
+    /// Keeps a message for the recipients who may get it later.
+    async fn defer(
+        &self,
+        queued: &store::QueuedMessage,
+        queued_notification: &QueuedNotification,
+        taken: &Taken,
+    ) {
+        let deferred = taken.deferred.iter();
+        let mut message = queued_notification.message.clone();
+        message.only_to = deferred.clone().map(|one| one.address.clone()).collect();
+        let left = QueuedNotification {
+            kind: queued_notification.kind.clone(),
+            message,
+        };
+        let why: Vec<_> = deferred.map(|one| one.why.as_str()).collect();
+        let next = self.next_try(queued, None);
+        let store = &self.shared.config.store;
+        let kept = match serde_json::to_string(&left) {
+            Ok(json) => {
+                let why = bounded(why.join("; "));
+                store.delivered_in_part(queued.id, json, next, why).await
+            }
+            // it was JSON before
+            Err(_) => store.delivered(queued.id).await,
+        };
+        self.store_result(kept);
+    }
+
+    /// When a message is tried again that was not taken now; `least` is what the other side asks for.
+    fn next_try(&self, queued: &store::QueuedMessage, least: Option<Duration>) -> Moment {
+        let now = self.shared.config.clock.now();
+        let seed = queued.message.number ^ now.as_millis();
+        let tries = queued.attempts.saturating_add(1);
+        now + RETRY.pause(tries, seed).max(least.unwrap_or_default())
     }
 
     /// The receipt of a delivery by a command. Without one, as on a full disk, a kill makes it come twice.
@@ -289,14 +328,18 @@ impl Worker {
                 self.name
             ));
         }
-        self.failures = self.failures.saturating_add(1);
-        let seed = queued.message.number ^ now.as_millis();
-        // what the other side asks for is the least
-        let least = error.not_before().unwrap_or_default();
-        let pause = RETRY.pause(self.failures, seed).max(least);
-        self.paused_until = Some(Instant::now() + pause);
-        self.shared.failing().insert(self.name.clone(), now + pause);
-        let next = now + RETRY.pause(tries, seed).max(least);
+        let least = error.not_before();
+        // a server that does not take it for some recipients takes the other messages
+        if queued_notification.message.only_to.is_empty() {
+            self.failures = self.failures.saturating_add(1);
+            let seed = queued.message.number ^ now.as_millis();
+            let pause = RETRY
+                .pause(self.failures, seed)
+                .max(least.unwrap_or_default());
+            self.paused_until = Some(Instant::now() + pause);
+            self.shared.failing().insert(self.name.clone(), now + pause);
+        }
+        let next = self.next_try(queued, least);
         let why = error.to_string();
         self.store_result(config.store.failed(queued.id, next, &why).await);
     }
@@ -309,13 +352,17 @@ impl Worker {
         failure: Option<String>,
         refused: Option<String>,
     ) {
+        let notifier = match queued_notification.message.only_to.join(", ") {
+            all if all.is_empty() => self.name.clone(),
+            some => format!("{} ({some})", self.name),
+        };
         // after the end of the watchdog there is no receiver
         let _ = self.shared.config.events.send(Event::Delivered {
             check,
             incident: queued_notification.message.incident,
             report: queued_notification.message.number,
             kind: queued_notification.kind,
-            notifier: self.name.clone(),
+            notifier,
             failure,
             refused,
         });

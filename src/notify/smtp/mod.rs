@@ -17,7 +17,7 @@ use crate::health::seconds;
 use crate::net::tls;
 use crate::secret;
 
-use super::message::{DeliveryError, Taken};
+use super::message::{DeferredRecipient, DeliveryError, Taken};
 use super::spec::{Security, SmtpSpec};
 use crate::blocking;
 use session::{SessionError, SmtpSession};
@@ -38,7 +38,8 @@ pub struct MailServer {
 
 impl MailServer {
     /// Hands `mail` over for the recipients `to`. It counts as delivered when at least one of them was taken;
-    /// the others are named in what is returned, so that one stale address does not keep a report from everybody.
+    /// the others are named in what is returned, so that one stale address does not keep a report from everybody,
+    /// and one whose server says "later" gets it later.
     ///
     /// # Errors
     /// Only a refusal (5xx) of the sender, of every recipient or of the content is permanent. A server that
@@ -170,7 +171,10 @@ async fn transact(
         match session.command(&format!("RCPT TO:<{address}>")).await {
             Ok(_) => {}
             Err(error @ SessionError::Refused(_)) => {
-                refused.push(refusal(&format!("recipient \"{address}\""), &error));
+                refused.push((
+                    address,
+                    refusal(&format!("recipient \"{address}\""), &error),
+                ));
             }
             Err(error) => return Err(link("connection lost", &error)),
         }
@@ -179,19 +183,27 @@ async fn transact(
         // one that may be taken later is reason enough to try again
         let best = refused
             .iter()
-            .position(DeliveryError::is_temporary)
+            .position(|(_, error)| error.is_temporary())
             .unwrap_or(0);
         return match refused.into_iter().nth(best) {
-            Some(error) => Err(error),
+            Some((_, error)) => Err(error),
             None => Err(DeliveryError::Permanent("there is no recipient".to_owned())),
         };
     }
     let not_taken = |error| refusal("message", &error);
     session.prompt("DATA").await.map_err(not_taken)?;
     session.message(mail).await.map_err(not_taken)?;
-    Ok(Taken {
-        refused: refused.iter().map(ToString::to_string).collect(),
-    })
+    let mut taken = Taken::default();
+    for (address, error) in refused {
+        match error.is_temporary() {
+            true => taken.deferred.push(DeferredRecipient {
+                address: address.to_string(),
+                why: error.to_string(),
+            }),
+            false => taken.refused.push(error.to_string()),
+        }
+    }
+    Ok(taken)
 }
 
 /// What the server has to know of beforehand, as far as it knows of it at all.

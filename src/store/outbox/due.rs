@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::HEADSTART;
+use super::{HEADSTART, REST, without_rest};
 use crate::health::Moment;
 use crate::store::message::{
     Claim, MessageId, NextDelivery, OutboxMessage, QueuedMessage, Queueing,
@@ -129,6 +129,23 @@ pub(in crate::store) fn delivered(conn: &Connection, id: MessageId) -> rusqlite:
     Ok(())
 }
 
+/// What is left of a message, as `json`, is tried again, and later messages of its check do not wait for that.
+pub(in crate::store) fn delivered_in_part(
+    conn: &Connection,
+    id: MessageId,
+    json: &str,
+    next_attempt: Moment,
+    why: &str,
+) -> rusqlite::Result<()> {
+    execute(
+        conn,
+        "UPDATE outbox SET message = ?1, check_name = rtrim(check_name, ?2) || ?2, \
+         incident = rtrim(incident, ?2) || ?2 WHERE id = ?3",
+        params![json, REST.to_string(), id.0],
+    )?;
+    failed(conn, id, next_attempt, why)
+}
+
 pub(in crate::store) fn failed(
     conn: &Connection,
     id: MessageId,
@@ -176,8 +193,8 @@ fn queued(row: &Row<'_>) -> rusqlite::Result<QueuedMessage> {
         message: OutboxMessage {
             notifier: row.get(1)?,
             address: row.get(2)?,
-            check: row.get(3)?,
-            incident: row.get(4)?,
+            check: without_rest(row.get(3)?),
+            incident: without_rest(row.get(4)?),
             number: whole(row, 5)?,
             json: row.get(6)?,
             created: moment(row, 7)?,

@@ -16,7 +16,7 @@ use super::message::{DroppedMessage, NotifierCounts, OutboxCounts, OutboxMessage
 use super::rows::{each, execute, id, int, moment, whole};
 use crate::health::Moment;
 
-pub(super) use due::{clock_set, delivered, failed, give_up, next_due};
+pub(super) use due::{clock_set, delivered, delivered_in_part, failed, give_up, next_due};
 pub use waiting::WaitingReport;
 pub(super) use waiting::{by_notifier as waiting_by_notifier, of_incident as waiting_of};
 
@@ -24,6 +24,18 @@ pub(super) use owners::{again, discard, inherit, owners, reclaim, redirect, retr
 
 /// After its time a row is left to its owner for so long before another watchdog takes it.
 const HEADSTART: Duration = Duration::from_secs(300);
+
+/// Ends the check and the incident of a row that is left for some recipients only: nothing else waits for it. No name
+/// of a check has such a character.
+const REST: char = '\u{1f}';
+
+/// The check or the incident that a row is about.
+fn without_rest(mut text: String) -> String {
+    if text.ends_with(REST) {
+        text.pop();
+    }
+    text
+}
 
 /// What the outbox may hold.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +166,7 @@ fn drop_oldest(
         };
         let one = DroppedMessage {
             notifier: text(1)?,
-            incident: text(2)?,
+            incident: without_rest(text(2)?),
             number: whole(row, 3)?,
             created: moment(row, 4)?,
             given_up: row.get(5)?,

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::REST;
 use crate::health::{Moment, rfc3339};
 use crate::store::rows::{each, moment, whole};
 
@@ -51,11 +52,14 @@ pub(in crate::store) fn of_incident(
     incident: &str,
 ) -> rusqlite::Result<Vec<WaitingReport>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM outbox WHERE incident = ?1 AND state = 'pending' \
+        "SELECT {COLUMNS} FROM outbox WHERE incident IN (?1, ?3) AND state = 'pending' \
          ORDER BY number, notifier LIMIT ?2"
     );
     let mut select = conn.prepare(&sql)?;
-    let rows = each(select.query(params![incident, MOST])?, read)?;
+    let rows = each(
+        select.query(params![incident, MOST, format!("{incident}{REST}")])?,
+        read,
+    )?;
     Ok(rows.into_iter().flatten().collect())
 }
 

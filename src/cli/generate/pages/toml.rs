@@ -103,7 +103,8 @@ pub fn write(page: &mut Roff) {
         "A report that is not taken is tried again after 5 s, 10 s, 20 s and so on, at last once an hour, each pause with some \
          jitter, and given up after 5 days and at least 20 tries; httpok status then says so, httpok notify send tries it once \
          more and httpok notify drop deletes it. What the receiver refuses for good (a permanent error of SMTP, an exit status \
-         such as EX_NOUSER, most 4xx of HTTP) is given up at once. Reports of a watchdog that is killed are delivered by its \
+         such as EX_NOUSER, most 4xx of HTTP) is given up at once. Where a mail server takes a mail for some recipients and asks for the others to be \
+         tried later, only these wait, and later reports do not wait for them. Reports of a watchdog that is killed are delivered by its \
          next run.",
     );
     page.text("A command (exec) gets, empty where there is none:");
