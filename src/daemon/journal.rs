@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -176,13 +177,21 @@ fn written(line: &impl Serialize) -> Option<Vec<u8>> {
 /// Answers are in it: nobody else may have made it, or may write it.
 fn open_file(path: &Path) -> io::Result<File> {
     let (directory, name) = SafeDir::of_file(path)?;
-    let file = directory.append(&name, 0o600)?;
+    let file = directory.append_readable(&name, 0o600)?;
     check_private(&file)?;
     Ok(file)
 }
 
+/// Whether the last line has no end: its writer was killed, or the disk was full.
+fn is_torn(file: &File) -> bool {
+    let length = file.metadata().map_or(0, |about| about.len());
+    let mut last = [b'\n'];
+    length > 0 && file.read_exact_at(&mut last, length - 1).is_ok() && last != [b'\n']
+}
+
 fn write_all(mut file: File, path: &Path, lines: &Receiver<JournalLine>, lost: &AtomicU64) {
     let mut is_reported = false;
+    let mut torn = is_torn(&file);
     for line in lines {
         let line = match line {
             JournalLine::Text(line) => line,
@@ -195,7 +204,10 @@ fn write_all(mut file: File, path: &Path, lines: &Receiver<JournalLine>, lost: &
             },
             JournalLine::Reopen => {
                 match open_file(path) {
-                    Ok(opened) => file = opened,
+                    Ok(opened) => {
+                        torn = is_torn(&opened);
+                        file = opened;
+                    }
                     Err(why) => tracing::warn!(
                         "cannot open the journal again, the old file is written on: {why}"
                     ),
@@ -205,13 +217,17 @@ fn write_all(mut file: File, path: &Path, lines: &Receiver<JournalLine>, lost: &
         };
         let missed = lost.swap(0, Ordering::Relaxed);
         let mut text = Vec::new();
+        if torn {
+            text.push(b'\n');
+        }
         if missed > 0 {
-            text = format!("{{\"lost\":{missed}}}\n").into_bytes();
+            text.extend_from_slice(format!("{{\"lost\":{missed}}}\n").as_bytes());
         }
         text.extend_from_slice(&line);
         match file.write_all(&text) {
-            Ok(()) => is_reported = false,
+            Ok(()) => (torn, is_reported) = (false, false),
             Err(why) => {
+                torn = is_torn(&file);
                 lost.fetch_add(missed + 1, Ordering::Relaxed);
                 if !std::mem::replace(&mut is_reported, true) {
                     tracing::warn!("cannot write the journal: {why}");
@@ -250,6 +266,23 @@ mod tests {
         assert_eq!((entry.at, entry.event), (Moment::from_secs(1), tick));
         let mode = std::fs::metadata(&path).expect("it is there").permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn run_after_a_torn_line_begins_a_new_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("journal");
+        std::fs::write(&path, "{\"journal\":1}\n{\"at\":12,\"ev").expect("written");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("set");
+        let journal = Journal::open(&path, 1, &Logger::log()).expect("a journal");
+        journal.write(Moment::ZERO, Event::Shutdown, &[]);
+        journal.write(Moment::ZERO, Event::Shutdown, &[]);
+        drop(journal);
+        let text = std::fs::read_to_string(&path).expect("text");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert_eq!(lines[1], "{\"at\":12,\"ev");
+        assert!(lines[2].starts_with("{\"at\":0,"), "{text}");
     }
 
     #[test]

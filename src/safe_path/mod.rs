@@ -113,6 +113,15 @@ impl SafeDir {
         )
     }
 
+    /// The same, and what is there can be read.
+    ///
+    /// # Errors
+    /// As the system says, or because it is no regular file.
+    pub fn append_readable(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
+        self.regular(name, flags, mode)
+    }
+
     /// Makes the file `name`, which must not exist, for writing.
     ///
     /// # Errors

@@ -99,6 +99,46 @@ fn bash_completes_commands_values_names_and_the_original_options() {
     }
 }
 
+/// A name is text of a configuration file, perhaps of somebody else's.
+#[test]
+fn bash_expands_nothing_in_a_name_and_asks_the_watchdog_on_the_line() {
+    let server = Server::usual();
+    let names = ["$(touch pwned)", "`touch pwned`", "it's", "a b", "shop"];
+    let checks: Vec<_> = names
+        .iter()
+        .map(|name| check(name, &server.url("/"), ""))
+        .collect();
+    let watchdog = Watchdog::start(&checks.concat());
+    wait_until("it probes", LIMIT, || server.asked().len() >= names.len());
+    let stage = Stage::new();
+    let script = format!(
+        "source {}\nCOMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); COMPREPLY=()\n\
+         _httpok_all httpok \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\n\
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        stage.completions("bash")
+    );
+    // the last option wins; the one of the line comes first
+    let httpok = stage.watchdog.path("httpok");
+    let plain_script = format!("#!/bin/sh\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_httpok"));
+    std::fs::write(&httpok, plain_script).unwrap();
+    let config = watchdog.config();
+    for (typed, expected) in [
+        (&["sh"][..], "shop"),
+        (&["it"], "it\\'s"),
+        (&["it\\'"], "it\\'s"),
+        (&["a"], "a\\ b"),
+        (&["$"], "\\$\\(touch\\ pwned\\)"),
+    ] {
+        for place in [&["--config", &*config][..], &["--config", "=", &*config]] {
+            let words = [&["httpok", "pause"][..], place, typed].concat();
+            let output = stage.command("bash", &[&["-c", &script, "bash"][..], &words].concat());
+            let found = String::from_utf8(output.stdout.clone()).unwrap();
+            assert_eq!(found.trim_end(), expected, "{words:?}: {output:?}");
+        }
+    }
+    assert!(!stage.watchdog.path("pwned").exists());
+}
+
 #[test]
 fn fish_completes_commands_values_names_and_the_original_options() {
     let stage = Stage::new();

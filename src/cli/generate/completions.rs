@@ -46,22 +46,41 @@ fn original() -> Vec<String> {
 fn bash() -> String {
     let (checks, programs) = (OF_CHECKS.join("|"), OF_PROGRAMS.join("|"));
     let original = original().join(" ");
+    let asked = |list: &str| list.replace("httpok status", "httpok status \"${place[@]}\"");
+    let (list_checks, list_programs) = (asked(CHECKS), asked(PROGRAMS));
     format!(
         r#"
 _httpok_all() {{
     _httpok "$@"
-    local word="${{COMP_WORDS[COMP_CWORD]}}" names=""
+    local word="${{COMP_WORDS[COMP_CWORD]}}" names="" i at
+    # the watchdog that the line names is asked
+    local -a place=()
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case "${{COMP_WORDS[i]}}" in
+            --config|--state-dir|--socket|--url|--key-file)
+                at=$((i + 1))
+                # bash takes --config=FILE apart
+                [[ "${{COMP_WORDS[at]}}" == "=" ]] && at=$((at + 1))
+                ((at < COMP_CWORD)) && place+=("${{COMP_WORDS[i]}}" "${{COMP_WORDS[at]}}") ;;
+        esac
+    done
     case "${{COMP_WORDS[COMP_CWORD-1]}}" in
         --config|--state-dir|--socket|--cacert|--cert|--key|--journal) return ;;
     esac
     case "${{COMP_WORDS[1]}}" in
-        {checks}) [[ "$word" == -* ]] || names=$({CHECKS}) ;;
-        {programs}) [[ "$word" == -* ]] || names=$({PROGRAMS}) ;;
+        {checks}) [[ "$word" == -* ]] || names=$({list_checks}) ;;
+        {programs}) [[ "$word" == -* ]] || names=$({list_programs}) ;;
         -*) names="{original}"; names="${{names// /$'\n'}}" ;;
         *) return ;;
     esac
-    local IFS=$'\n'
-    COMPREPLY+=($(compgen -W "$names" -- "$word"))
+    # no word list of compgen: it expands what a name contains; a name is quoted for the line that it goes into
+    local name quoted
+    while IFS= read -r name; do
+        [[ -n "$name" ]] || continue
+        quoted=$(printf %q "$name")
+        [[ "$name" == "$word"* || "$quoted" == "$word"* ]] && COMPREPLY+=("$quoted")
+    done <<<"$names"
+    return 0
 }}
 complete -F _httpok_all -o bashdefault -o default httpok
 "#
@@ -74,7 +93,7 @@ fn zsh(script: &str) -> String {
             rest if rest.starts_with("check -- ") || rest.starts_with("checks -- ") => {
                 "_httpok_checks"
             }
-            rest if rest.starts_with("program -- ") => "_httpok_programs",
+            rest if rest.starts_with("programs -- ") => "_httpok_programs",
             _ => return line.to_owned(),
         };
         line.replace(":_default'", &format!(":{names}'"))

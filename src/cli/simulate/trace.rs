@@ -48,12 +48,15 @@ pub fn parse(text: &str, file: &str, known: &[&str]) -> Result<Trace, String> {
         origin: None,
         faults: Vec::new(),
     };
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim().is_empty() || line.trim_start().starts_with('#') {
-            continue;
-        }
+    let is_line = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let numbered = (1..).zip(text.lines());
+    let mut lines = numbered.filter(|(_, line)| is_line(line)).peekable();
+    while let Some((number, line)) = lines.next() {
         let faults = match serde_json::from_str::<Map<String, Value>>(line) {
             Ok(object) => reader.line(object),
+            Err(_) if reader.is_torn(lines.peek().map(|(_, next)| *next), text) => {
+                reader.record(Ok(RecordedLine::Lost(1)))
+            }
             Err(why) => vec![format!("expected one JSON object a line: {why}")],
         };
         let faults = faults.iter().map(|why| format!("{file}:{number}: {why}"));
@@ -96,6 +99,16 @@ impl Reader<'_> {
             return Ok(Trace::Written(self.written));
         }
         Ok(Trace::RecordedLine(self.recorded))
+    }
+
+    /// Whether a line that is no JSON is one whose writer was killed, or found the disk full: `next` follows it.
+    fn is_torn(&self, next: Option<&str>, text: &str) -> bool {
+        let is_begin = |next: &str| {
+            ["{\"journal\":", "{\"lost\":"]
+                .iter()
+                .any(|begin| next.starts_with(begin))
+        };
+        !self.recorded.is_empty() && next.map_or(!text.ends_with('\n'), is_begin)
     }
 
     /// One line; what is wrong with it.
@@ -257,6 +270,30 @@ fn typed<T: DeserializeOwned>(object: Map<String, Value>, what: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn torn_lines_of_a_journal_are_lost_ones_and_others_are_faults() {
+        let begin = r#"{"journal":1,"at":0,"seed":1,"memories":{}}"#;
+        let entry = r#"{"at":1,"event":"shutdown","effects":[]}"#;
+        for (lines, torn) in [
+            (vec![begin, entry, r#"{"at":2,"eve"#], true),
+            (vec![begin, r#"{"at":2,"eve"#, begin, entry, ""], true),
+            (
+                vec![begin, r#"{"at":2,"eve"#, "", r#"{"lost":3}"#, entry, ""],
+                true,
+            ),
+            (vec![begin, r#"{"at":2,"eve"#, entry, ""], false),
+            (vec![begin, r#"{"at":2,"eve"#, ""], false),
+            (vec![r#"{"journal":1"#], false),
+        ] {
+            let parsed = parse(&lines.join("\n"), "t.jsonl", &[]);
+            assert_eq!(parsed.is_ok(), torn, "{lines:?}: {parsed:?}");
+            if let Ok(Trace::RecordedLine(lines)) = parsed {
+                let is_lost = |line: &RecordedLine| matches!(line, RecordedLine::Lost(_));
+                assert!(lines.iter().any(is_lost));
+            }
+        }
+    }
 
     #[test]
     fn all_errors_are_reported_at_once_with_lines() {
