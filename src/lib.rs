@@ -30,9 +30,11 @@ pub mod clock;
 pub mod escape;
 pub mod exec;
 pub mod health;
+pub mod json;
 pub mod net;
 pub mod safe_path;
 pub mod secret;
+pub mod sorted;
 pub mod terminal;
 pub mod tick;
 // floor 2

@@ -6,15 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floor of each top-level module. One that is missing here fails the test: give it a floor.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 25] = [
     ("health", 1),
     ("blocking", 1),
     ("clock", 1),
     ("escape", 1),
     ("exec", 1),
+    ("json", 1),
     ("net", 1),
     ("safe_path", 1),
     ("secret", 1),
+    ("sorted", 1),
     ("terminal", 1),
     ("tick", 1),
     ("fleet", 2),
@@ -32,7 +34,10 @@ const FLOORS: [(&str, u8); 23] = [
     ("main", 6),
 ];
 
-/// What the decision core must not know.
+/// The decision core, and what it stands on: all of it pure.
+const PURE: [&str; 2] = ["health", "sorted"];
+
+/// What they must not know.
 const IMPURE: [&str; 9] = [
     "tokio",
     "std::fs",
@@ -215,9 +220,10 @@ fn health_is_pure() {
     let mut invalid = Vec::new();
     for (path, text) in sources()
         .into_iter()
-        .filter(|(path, _)| room(path) == "health")
+        .filter(|(path, _)| PURE.contains(&room(path).as_str()))
     {
-        for there in imports(&text).into_iter().filter(|there| there != "health") {
+        let others = imports(&text).into_iter();
+        for there in others.filter(|there| !PURE.contains(&there.as_str())) {
             invalid.push(format!("{}: imports {there}", path.display()));
         }
         let code = code(&text);

@@ -17,6 +17,7 @@ use super::etcd_answer::{Entry, encoded, entries, number, succeeded};
 use super::etcd_group::{Group, Keys, is_of};
 use super::spec::{Claim, EtcdSpec, GroupStatus};
 use crate::health::{SlotHolder, SlotRefusal, bounded};
+use crate::json;
 use crate::secret::{Secret, conceal};
 
 /// Transactions that may lose against other hosts before the slots count as taken.
@@ -170,7 +171,7 @@ impl Etcd {
             }
             answer = self.post(index, path, ask, Some(token)).await?;
         }
-        let text: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let text: Value = json::from_bytes(&answer.body).unwrap_or_default();
         if answer.code == 200 && text.is_object() {
             return Ok(text);
         }
@@ -187,7 +188,7 @@ impl Etcd {
     ) -> Result<HeaderValue, String> {
         let ask = json!({"name": user, "password": password.expose()});
         let answer = self.post(index, "auth/authenticate", &ask, None).await?;
-        let text: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let text: Value = json::from_bytes(&answer.body).unwrap_or_default();
         let token = text["token"]
             .as_str()
             .inspect(|token| conceal(token))

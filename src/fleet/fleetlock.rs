@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::spec::{Claim, FleetLockSpec, GroupStatus};
 use super::{SlotEngine, ask};
 use crate::health::{SlotHolder, SlotRefusal, bounded};
+use crate::json;
 
 const PROTOCOL: HeaderName = HeaderName::from_static("fleet-lock-protocol");
 
@@ -47,7 +48,7 @@ impl FleetLock {
             }
             _ => {}
         }
-        let error: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let error: Value = json::from_bytes(&answer.body).unwrap_or_default();
         let kind = error["kind"].as_str();
         let words = error["value"].as_str().or(kind);
         let words = words.map_or_else(String::new, |words| format!(": {words}"));

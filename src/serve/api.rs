@@ -14,6 +14,7 @@ use super::reply::Reply;
 use crate::escape;
 use crate::health::suggest::nearest;
 use crate::health::{Incident, public_json};
+use crate::json;
 
 /// What can be done about one check.
 pub const ACTIONS: [&str; 5] = ["pause", "silence", "resume", "restart", "reset"];
@@ -163,7 +164,7 @@ async fn act(
     }
     let mut request = match body.trim_ascii() {
         b"" => Map::new(),
-        text => match serde_json::from_slice::<Value>(text) {
+        text => match json::from_bytes::<Value>(text) {
             Ok(Value::Object(keys)) => keys,
             Ok(_) => {
                 return Reply::error(StatusCode::BAD_REQUEST, "expected a JSON object");
@@ -226,7 +227,7 @@ pub async fn heartbeat(app: &App, check: &str, query: Option<&str>, body: &[u8])
     let mut failure = route::values(query, "fail").into_iter().next();
     match body.trim_ascii() {
         b"" => {}
-        text => match serde_json::from_slice::<Value>(text) {
+        text => match json::from_bytes::<Value>(text) {
             Ok(Value::Object(keys)) => match keys.get("fail") {
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) => failure = Some(text.clone()),
@@ -248,7 +249,7 @@ pub async fn heartbeat(app: &App, check: &str, query: Option<&str>, body: &[u8])
     let Some(answer) = app.source.control(request.to_string().into_bytes()).await else {
         return busy();
     };
-    let found = serde_json::from_slice::<Value>(&answer.json).unwrap_or_default();
+    let found = json::from_bytes::<Value>(&answer.json).unwrap_or_default();
     match answer.outcome {
         ControlOutcome::Done => {
             let check = &found["check"];

@@ -155,7 +155,7 @@ fn driver(url: &str) -> &'static str {
 
 /// The answer to JSON-RPC 2.0: a request, or a batch of them. `None`: there were only notifications.
 pub fn rpc(view: &View, body: &[u8], unavailable: u16) -> Option<Value> {
-    match serde_json::from_slice::<Value>(body) {
+    match crate::json::from_bytes::<Value>(body) {
         Err(why) => Some(fault(&Value::Null, -32700, &format!("parse error: {why}"))),
         Ok(Value::Array(calls)) if calls.is_empty() => Some(fault(
             &Value::Null,

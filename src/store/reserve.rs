@@ -13,6 +13,7 @@ use rusqlite::{Connection, params_from_iter};
 use serde_json::Value as Json;
 
 use super::schema::INTENTS;
+use crate::json;
 
 /// Intents that fit in, and the room of each in bytes: names are short.
 const SLOTS: usize = 16;
@@ -195,7 +196,7 @@ fn read(file: &File, slot: usize) -> io::Result<Option<(i64, Vec<Value>)>> {
         read => read?,
     }
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(SLOT);
-    let Ok(line) = serde_json::from_slice::<Vec<Json>>(&bytes[..end]) else {
+    let Ok(line) = json::from_bytes::<Vec<Json>>(&bytes[..end]) else {
         return Ok(None);
     };
     let is_whole = line.len() == INTENTS.columns.split(',').count();

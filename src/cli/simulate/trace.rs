@@ -11,6 +11,7 @@ use super::trace_event::{SampleAnswer, TraceEvent, TraceSample, TraceStep};
 use super::written;
 use crate::daemon::journal::{JournalEntry, JournalStart, VERSION};
 use crate::health::{Counted, Decision, Moment, Note, Verdict};
+use crate::json;
 
 /// The history sums passes up. So many of a run are played: what comes of more is the same.
 const MOST_PASSES: u64 = 1000;
@@ -263,7 +264,7 @@ fn pass(took: Duration) -> Decision {
 }
 
 fn typed<T: DeserializeOwned>(object: Map<String, Value>, what: &str) -> Result<T, String> {
-    serde_json::from_value(Value::Object(object))
+    json::from_value(&Value::Object(object))
         .map_err(|why| format!("not {what} that this httpok knows: {why}"))
 }
 

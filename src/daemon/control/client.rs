@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
 use super::remote::Remote;
 use super::socket;
+use crate::json;
+use crate::sorted;
 
 /// How long an answer may take: longer than the watchdog's own deadline for any answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -90,7 +92,7 @@ fn ask_socket(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientEr
             "it hung up without an answer".to_owned(),
         ));
     }
-    match serde_json::from_slice::<ReplyLine>(&answer) {
+    match json::from_bytes::<ReplyLine>(&answer) {
         Ok(reply) => Ok(reply.answer),
         Err(why) => Err(ClientError::Trouble(format!(
             "its answer is not understood (is it another version of httpok?): {why}"
@@ -115,6 +117,6 @@ pub fn sockets(dir: &Path) -> io::Result<Vec<PathBuf>> {
             name.starts_with("control-") && name.ends_with(".sock")
         })
         .collect();
-    found.sort();
+    sorted::plain(&mut found);
     Ok(found)
 }

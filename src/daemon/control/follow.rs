@@ -11,6 +11,7 @@ use super::client::{ClientError, ControlTarget};
 use super::protocol::{ControlCommand, RequestLine, VERSION};
 use super::remote::Remote;
 use super::socket;
+use crate::json;
 use crate::serve::events::{ALIVE_EVERY, EventFilter};
 
 /// How long connecting may take.
@@ -70,7 +71,7 @@ fn over_socket(
         if line.is_empty() {
             return Ok("the watchdog has ended".to_owned());
         }
-        let mut reply: Value = serde_json::from_slice(&line)
+        let mut reply: Value = json::from_bytes(&line)
             .map_err(|why| ClientError::Trouble(format!("its answer is not understood: {why}")))?;
         let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
         match reply["answer"].as_str() {

@@ -44,7 +44,7 @@ use super::remembered::{StoreQuery, StoreReply};
 use crate::daemon::fleet::FleetGroup;
 use crate::daemon::notification_queue::{NotifierStatus, TestedNotifier};
 use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
-use crate::{escape, secret};
+use crate::{escape, json, secret};
 
 /// The version of these words. Keys may be added to it; a change of meaning is another version.
 pub const VERSION: u32 = 1;
@@ -158,21 +158,32 @@ pub enum ControlReply {
         /// Its key: the same in every run.
         watchdog: String,
         pid: u32,
+        #[serde(deserialize_with = "json::part")]
         snapshot: Box<Snapshot>,
         /// The programs under its own supervisor.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            deserialize_with = "json::part"
+        )]
         programs: Vec<Process>,
         /// The notifiers, and what waits for them.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(
+            default,
+            skip_serializing_if = "Vec::is_empty",
+            deserialize_with = "json::part"
+        )]
         notifiers: Vec<NotifierStatus>,
     },
     Done {
         #[serde(with = "rfc3339")]
         at: Moment,
+        #[serde(deserialize_with = "json::part")]
         check: Box<CheckView>,
     },
     /// A program as it is now.
     Program {
+        #[serde(deserialize_with = "json::part")]
         program: Box<Process>,
     },
     Reloaded {
@@ -188,12 +199,14 @@ pub enum ControlReply {
     /// What the store has.
     Remembered {
         watchdog: String,
+        #[serde(deserialize_with = "json::part")]
         found: StoreReply,
     },
     /// The fleet as its engine says.
     Fleet {
         /// What this host is called in it.
         host: String,
+        #[serde(deserialize_with = "json::part")]
         groups: Vec<FleetGroup>,
     },
     /// So many slots were freed.
@@ -207,6 +220,7 @@ pub enum ControlReply {
     },
     /// What the other side said to a sample report, by notifier.
     Tested {
+        #[serde(deserialize_with = "json::part")]
         notifiers: Vec<TestedNotifier>,
     },
     Error {
@@ -281,7 +295,7 @@ pub fn read(line: &[u8]) -> Result<ControlCommand, ControlReply> {
     let bad = |why: serde_json::Error| {
         ControlReply::error(ControlFault::BadRequest, format!("not understood: {why}"))
     };
-    let request: Value = serde_json::from_slice(line).map_err(bad)?;
+    let request: Value = json::from_bytes(line).map_err(bad)?;
     // of a value there is no column, which would be one of a line that a client over HTTP did not write
     let Versioned { version } = Versioned::deserialize(&request).map_err(bad)?;
     if version != VERSION {

@@ -16,6 +16,7 @@ use super::follow::{LONGEST as LONGEST_EVENT, SILENT};
 use super::protocol::{ControlCommand, ControlReply, ReplyLine, RequestLine, VERSION};
 use crate::blocking;
 use crate::health::{Moment, rfc3339};
+use crate::json;
 use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::net::{connect_to_url, http as values, tls};
 use crate::secret::Secret;
@@ -63,7 +64,7 @@ impl Remote {
         };
         let line = serde_json::to_vec(&line).map_err(io::Error::other)?;
         let (status, body) = self.post_blocking("control", line, deadline)?;
-        match serde_json::from_slice::<ReplyLine>(&body) {
+        match json::from_bytes::<ReplyLine>(&body) {
             Ok(reply) => Ok(reply.answer),
             Err(_) => Err(ClientError::Trouble(self.refusal(status, &body))),
         }
@@ -81,7 +82,7 @@ impl Remote {
         };
         let (status, body) =
             self.post_blocking(&format!("heartbeat/{name}"), body.into_bytes(), DEADLINE)?;
-        match serde_json::from_slice(&body) {
+        match json::from_bytes(&body) {
             Ok(reply) if status == 200 => Ok(reply),
             _ => Err(ClientError::Trouble(self.refusal(status, &body))),
         }
@@ -89,7 +90,7 @@ impl Remote {
 
     /// What an answer that is not the protocol's means.
     fn refusal(&self, status: u16, body: &[u8]) -> String {
-        let why = serde_json::from_slice::<serde_json::Value>(body).ok();
+        let why = json::from_bytes::<serde_json::Value>(body).ok();
         let why = why.and_then(|why| Some(why.get("error")?.as_str()?.to_owned()));
         match (status, why) {
             (401, _) if self.key.expose().is_empty() => {

@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 use serde::Deserialize;
 
 use crate::health::{CallError, bounded};
+use crate::json;
 use crate::net::Connection;
 use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::supervisor::http as link;
@@ -143,14 +144,14 @@ impl DockerResponse {
                 ),
             });
         }
-        serde_json::from_slice(&self.body).map_err(|error| CallError::Malformed {
+        json::from_bytes(&self.body).map_err(|error| CallError::Malformed {
             detail: bounded(format!("an unexpected answer: {error}: {}", self.shown)),
         })
     }
 
     /// The engine's own message, on one line.
     pub fn message(&self) -> String {
-        let text = match serde_json::from_slice::<DockerErrorBody>(&self.body) {
+        let text = match json::from_bytes::<DockerErrorBody>(&self.body) {
             Ok(refusal) => refusal.message,
             Err(_) => String::from_utf8_lossy(&self.body).into_owned(),
         };
