@@ -14,6 +14,19 @@ const MOST: usize = 16;
 
 static SHARED: Places = Places::new(MOST);
 
+/// Starts a thread named `name` that does `work`. All go through one type, or the standard library's part of the start would
+/// be in the program once for each of them.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let work: Box<dyn FnOnce() + Send> = Box::new(work);
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+}
+
 /// Places for threads of one kind of work.
 pub struct Places(Semaphore);
 
@@ -77,15 +90,13 @@ impl Places {
         // it is never closed
         let place = self.0.acquire().await;
         let (sender, done) = oneshot::channel();
-        thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                let done = work();
-                drop(place);
-                // nobody may be waiting any more
-                let _ = sender.send(done);
-            })
-            .map_err(BlockingError::Thread)?;
+        thread(name, move || {
+            let done = work();
+            drop(place);
+            // nobody may be waiting any more
+            let _ = sender.send(done);
+        })
+        .map_err(BlockingError::Thread)?;
         done.await.map_err(|_| BlockingError::Panicked)
     }
 }

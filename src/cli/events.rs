@@ -1,7 +1,6 @@
 //! `httpok events`: what a watchdog decided last, and with `--follow` what it decides, as it does.
 
 use std::sync::mpsc;
-use std::thread;
 
 use serde_json::Value;
 
@@ -11,6 +10,7 @@ use super::exit::Exit;
 use super::explain::source::ExplainSource;
 use super::render::{stamp, visible};
 use super::say;
+use crate::blocking;
 use crate::daemon::control::client::ControlTarget;
 use crate::daemon::control::follow::{self, FollowEnd};
 use crate::health::{Moment, Note, glob, rfc3339};
@@ -43,12 +43,13 @@ fn show(args: &EventsArgs, env: Env<'_>) -> Result<(), String> {
     for target in targets {
         let sender = sender.clone();
         let filter = filter(args);
-        thread::spawn(move || {
+        blocking::thread("follow", move || {
             let mut take = |line: &str| sender.send((None, line.to_owned())).is_ok();
             let end = follow::follow(&target, &filter, &mut take);
             // nobody listens any more when the command has ended
             let _ = sender.send((Some((target, end)), String::new()));
-        });
+        })
+        .map_err(|why| format!("cannot start a thread: {why}"))?;
     }
     drop(sender);
     let shown = source(args, env).and_then(|source| recent(args, &source));

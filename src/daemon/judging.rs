@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::blocking;
 use crate::health::{
     CheckResult, Expectation, Judgement, Observation, Phase, Reason, Trouble, Verdict,
 };
@@ -76,14 +76,14 @@ fn begin(
     let place = Arc::new(JudgingSlot::take(check)?);
     let (sender, judged) = oneshot::channel();
     let held = Arc::clone(&place);
-    let started = thread::Builder::new().name("judge".into()).spawn(move || {
+    let started = blocking::thread("judge", move || {
         let judgement = expectation.judge(&seen);
         drop((seen, held));
         // nobody waits for it any more: it was abandoned
         let _ = sender.send(judgement);
     });
     match started {
-        Ok(_) => Ok(judged),
+        Ok(()) => Ok(judged),
         Err(fault) => {
             let detail = format!("cannot start a thread to judge: {fault}");
             Err(Box::new(ours(Reason::NoMemory, detail)))

@@ -12,7 +12,6 @@ use std::fs::File;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
@@ -203,7 +202,7 @@ impl Lookups {
             name: name.to_owned(),
         };
         // no lock is held here: where there is no thread to be had, all that was to run on it is dropped at once
-        let started = thread::Builder::new().name("lookup".into()).spawn(move || {
+        let started = blocking::thread("lookup", move || {
             let answer = (self.resolve)(&guard.name);
             // in this order: a request after the answer is known starts anew
             drop(guard);

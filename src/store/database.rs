@@ -88,6 +88,19 @@ impl Database {
         how: DatabaseUse,
         request: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let mut done = None;
+        self.attempt(how, &mut |conn| {
+            done = Some(request(conn)?);
+            Ok(())
+        })?;
+        done.ok_or_else(|| StoreError::Refused("nothing was done".to_owned()))
+    }
+
+    fn attempt(
+        &mut self,
+        how: DatabaseUse,
+        request: &mut dyn FnMut(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
         self.settle();
         if how == DatabaseUse::Durable {
             // The disk is at work anyway: what waits goes along, right behind.
@@ -98,8 +111,8 @@ impl Database {
             let DatabaseBackend::File { conn, identity } = &self.backend else {
                 break;
             };
-            match transact(conn, how, &request) {
-                Ok(done) => return Ok(done),
+            match transact(conn, how, request) {
+                Ok(()) => return Ok(()),
                 Err(error) => match FileFault::of(&error) {
                     None => return Err(refused(&error)),
                     Some(fault) if fault.kind == StoreTroubleKind::Corrupt => {
@@ -118,14 +131,14 @@ impl Database {
         }
         match &self.backend {
             DatabaseBackend::Memory { conn, .. } => {
-                let done = transact(conn, how, &request).map_err(|error| refused(&error))?;
+                transact(conn, how, request).map_err(|error| refused(&error))?;
                 if how != DatabaseUse::Read
                     && let Err(error) = self.reserve.follow(conn)
                 {
                     // the trouble with the file itself is reported
                     tracing::debug!("the reserve for intents cannot be used: {error}");
                 }
-                Ok(done)
+                Ok(())
             }
             DatabaseBackend::None | DatabaseBackend::File { .. } => Err(StoreError::Refused(
                 "there is no memory left for it".to_owned(),
@@ -328,7 +341,7 @@ impl Database {
             DatabaseBackend::None => DatabaseUse::Write,
             DatabaseBackend::File { .. } | DatabaseBackend::Memory { .. } => DatabaseUse::Durable,
         };
-        transact(&conn, how, &|file| {
+        transact(&conn, how, &mut |file| {
             match &self.backend {
                 DatabaseBackend::None => {}
                 DatabaseBackend::File { conn: before, .. } => in_memory::carry_over(before, file)?,
@@ -395,18 +408,21 @@ fn rescue(aside: &Path, fresh: &Connection) -> Result<usize, FileFault> {
     let Ok(damaged) = files::open_damaged(aside) else {
         return Ok(0);
     };
-    Ok(transact(fresh, DatabaseUse::Durable, &|fresh| {
-        in_memory::salvage(&damaged, fresh)
-    })?)
+    let mut saved = 0;
+    transact(fresh, DatabaseUse::Durable, &mut |fresh| {
+        saved = in_memory::salvage(&damaged, fresh)?;
+        Ok(())
+    })?;
+    Ok(saved)
 }
 
 /// Does `request` in a transaction. The write lock is taken at its beginning: a reader that becomes a writer
 /// can fail at once where a writer waits.
-fn transact<T>(
+fn transact(
     conn: &Connection,
     how: DatabaseUse,
-    request: &impl Fn(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
+    request: &mut dyn FnMut(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let behavior = match how {
         DatabaseUse::Read => TransactionBehavior::Deferred,
         DatabaseUse::Write | DatabaseUse::Durable => TransactionBehavior::Immediate,
@@ -418,9 +434,8 @@ fn transact<T>(
         conn.execute_batch("PRAGMA synchronous = FULL")?;
     }
     let done = Transaction::new_unchecked(conn, behavior).and_then(|tx| {
-        let done = request(&tx)?;
-        tx.commit()?;
-        Ok(done)
+        request(&tx)?;
+        tx.commit()
     });
     if how == DatabaseUse::Durable {
         conn.execute_batch("PRAGMA synchronous = NORMAL")?;

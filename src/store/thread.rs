@@ -15,6 +15,7 @@ use super::database::Database;
 use super::files;
 use super::pending::Pending;
 use super::trouble::{self, StoreError};
+use crate::blocking;
 
 /// Longer than everything that the thread itself waits for, but a disk that hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -130,10 +131,7 @@ impl StoreThread {
     fn start(&self) -> Result<Sender<StoreJob>, StoreError> {
         let (requests, inbox) = mpsc::channel();
         let database = Database::new(self.dir.clone(), Arc::clone(&self.pending));
-        std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || serve(database, &inbox))
-            .map_err(StoreError::Thread)?;
+        blocking::thread("store", move || serve(database, &inbox)).map_err(StoreError::Thread)?;
         Ok(requests)
     }
 

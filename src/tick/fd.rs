@@ -8,12 +8,13 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream as StdStream;
-use std::thread;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::blocking;
 
 /// Bytes read at once.
 const CHUNK: usize = 8192;
@@ -103,36 +104,32 @@ fn kind(fd: OwnedFd) -> io::Result<DescriptorKind> {
 
 fn reader(mut file: File) -> io::Result<mpsc::Receiver<io::Result<Vec<u8>>>> {
     let (sender, receiver) = mpsc::channel(1);
-    thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(move || {
-            loop {
-                let mut chunk = vec![0; CHUNK];
-                let read = match file.read(&mut chunk) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    result => result.map(|count| {
-                        chunk.truncate(count);
-                        chunk
-                    }),
-                };
-                let more = matches!(&read, Ok(chunk) if !chunk.is_empty());
-                if sender.blocking_send(read).is_err() || !more {
-                    return;
-                }
+    blocking::thread("input", move || {
+        loop {
+            let mut chunk = vec![0; CHUNK];
+            let read = match file.read(&mut chunk) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result.map(|count| {
+                    chunk.truncate(count);
+                    chunk
+                }),
+            };
+            let more = matches!(&read, Ok(chunk) if !chunk.is_empty());
+            if sender.blocking_send(read).is_err() || !more {
+                return;
             }
-        })?;
+        }
+    })?;
     Ok(receiver)
 }
 
 fn writer(mut file: File) -> io::Result<mpsc::Sender<WriteJob>> {
     let (sender, mut receiver) = mpsc::channel::<WriteJob>(1);
-    thread::Builder::new()
-        .name("output".to_owned())
-        .spawn(move || {
-            while let Some((bytes, done)) = receiver.blocking_recv() {
-                // The requester may have dropped its receiver.
-                let _ = done.send(file.write_all(&bytes));
-            }
-        })?;
+    blocking::thread("output", move || {
+        while let Some((bytes, done)) = receiver.blocking_recv() {
+            // The requester may have dropped its receiver.
+            let _ = done.send(file.write_all(&bytes));
+        }
+    })?;
     Ok(sender)
 }

@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -14,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::Watchdog;
+use crate::blocking;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
 use crate::daemon::due::{CheckPeriod, DueList};
@@ -188,15 +188,13 @@ async fn read<T: Send + 'static>(
     }
     let (sender, read) = oneshot::channel();
     let alive = ReloadThread::one_of(hung);
-    thread::Builder::new()
-        .name("reload".to_owned())
-        .spawn(move || {
-            let read = reload();
-            drop(alive);
-            // after the deadline there is no receiver
-            let _ = sender.send(read);
-        })
-        .map_err(|error| format!("cannot start a thread to read the configuration: {error}"))?;
+    blocking::thread("reload", move || {
+        let read = reload();
+        drop(alive);
+        // after the deadline there is no receiver
+        let _ = sender.send(read);
+    })
+    .map_err(|error| format!("cannot start a thread to read the configuration: {error}"))?;
     match timeout_at(deadline, read).await {
         Ok(Ok(read)) => read,
         Ok(Err(_)) => Err("internal error: reading the configuration panicked".to_owned()),
@@ -316,9 +314,7 @@ impl Watchdog {
         self.pings.change(parts.ping);
         self.notification_queue.report_unclaimed();
         // to free thousands of probes takes longer than to take them; without a thread it is done here
-        let _ = thread::Builder::new()
-            .name("reload".to_owned())
-            .spawn(move || drop((old, clients)));
+        let _ = blocking::thread("reload", move || drop((old, clients)));
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, params};
 use super::message::{DroppedMessage, NotifierCounts, OutboxCounts, OutboxMessage, Queueing};
 use super::rows::{each, execute, id, int, moment, whole};
 use crate::health::Moment;
+use crate::sorted;
 
 pub(super) use due::{clock_set, delivered, delivered_in_part, failed, give_up, next_due};
 pub use waiting::WaitingReport;
@@ -204,7 +205,7 @@ pub(super) fn counts(conn: &Connection) -> rusqlite::Result<OutboxCounts> {
     let rows = each(by_notifier.query([])?, |row| {
         Ok((row.get(0)?, whole(row, 1)?))
     })?;
-    counts.by_notifier = rows.into_iter().flatten().collect();
+    counts.by_notifier = sorted::map(rows.into_iter().flatten());
     Ok(counts)
 }
 

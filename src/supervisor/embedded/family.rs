@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
-use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -13,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::identity;
+use crate::blocking;
 use crate::exec::children;
 
 /// The environment variable that identifies the program that started a process.
@@ -186,13 +186,11 @@ async fn off_loop<T: Send + 'static>(
     let scans = timeout(SCAN_FOR, SCANS.acquire()).await?;
     let permit = scans.map_err(io::Error::other)?;
     let (send, done) = oneshot::channel();
-    thread::Builder::new()
-        .name("processes".to_owned())
-        .spawn(move || {
-            // Nobody waits for a result that comes too late.
-            let _ = send.send(work());
-            drop(permit);
-        })?;
+    blocking::thread("processes", move || {
+        // Nobody waits for a result that comes too late.
+        let _ = send.send(work());
+        drop(permit);
+    })?;
     match timeout(SCAN_FOR, done).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(io::Error::other("the reader ended")),

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::notes::ProcessNotes;
+use crate::blocking;
 
 /// How long a request may take.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -41,14 +41,12 @@ impl NoteWriter {
         let (queue, requests) = sync_channel::<Work>(QUEUE);
         let is_late = Arc::<AtomicBool>::default();
         let late = Arc::clone(&is_late);
-        thread::Builder::new()
-            .name("notes".to_owned())
-            .spawn(move || {
-                for work in requests {
-                    work(&notes);
-                    late.store(false, Ordering::Relaxed);
-                }
-            })?;
+        blocking::thread("notes", move || {
+            for work in requests {
+                work(&notes);
+                late.store(false, Ordering::Relaxed);
+            }
+        })?;
         Ok(Self {
             directory,
             queue,

@@ -6,7 +6,6 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -15,6 +14,7 @@ use tokio::time::timeout;
 
 use super::child::Child;
 use super::fault::SpawnError;
+use crate::blocking;
 
 /// How long a start may take, from its request until the process has become its command.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -89,19 +89,17 @@ impl Spawners {
 
 fn start_thread() -> io::Result<Sender<SpawnRequest>> {
     let (sender, requests) = channel::<SpawnRequest>();
-    thread::Builder::new()
-        .name("spawn".to_owned())
-        .spawn(move || {
-            for request in requests {
-                let _context = request.runtime.enter();
-                if let Err(late) = request.reply.send((request.work)()) {
-                    if let Ok(late) = late {
-                        late.kill_and_collect();
-                    }
-                    request.hung.0.store(false, Ordering::Release);
+    blocking::thread("spawn", move || {
+        for request in requests {
+            let _context = request.runtime.enter();
+            if let Err(late) = request.reply.send((request.work)()) {
+                if let Ok(late) = late {
+                    late.kill_and_collect();
                 }
+                request.hung.0.store(false, Ordering::Release);
             }
-        })?;
+        }
+    })?;
     Ok(sender)
 }
 
