@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::examples;
 use crate::cli::values;
@@ -73,8 +73,21 @@ pub struct NotifyTestArgs {
     pub access: RemoteArgs,
 }
 
-/// `httpok status`.
-#[derive(Args, Debug)]
+/// Show how the checks of a running watchdog stand
+///
+/// Prints a row for every check: where it stands and since when, the restarts within the budget's
+/// window, the last probe, and what comes next or is held back. With several watchdogs in the state
+/// directory it shows them all.
+///
+/// The exit status is 0 when a watchdog answered, however its checks stand, and 3 when none did or a
+/// name is wrong; httpok check has an exit status for verdicts.
+#[derive(Parser, Debug)]
+#[command(
+    name = "status",
+    bin_name = "httpok status",
+    max_term_width = super::WIDEST,
+    after_long_help = examples::help(examples::STATUS)
+)]
 pub struct StatusArgs {
     /// Only these checks
     #[arg(value_name = "NAME")]
@@ -203,8 +216,20 @@ pub enum EventsFormat {
     Json,
 }
 
-/// `httpok beat`.
-#[derive(Args, Debug)]
+/// Say that a job or a program is well, or that it is not
+///
+/// For a check with heartbeat = "25h": a cron job, a backup or a program that knows itself how it is sends one each
+/// time. The check passes until the next one is overdue, and then fails with no_heartbeat. With --fail it fails
+/// at once.
+///
+/// The exit status is 0 when the watchdog took it, and 3 when it did not.
+#[derive(Parser, Debug)]
+#[command(
+    name = "beat",
+    bin_name = "httpok beat",
+    max_term_width = super::WIDEST,
+    after_long_help = examples::help(examples::BEAT)
+)]
 pub struct BeatArgs {
     /// The check that says how it is
     #[arg(value_name = "NAME")]

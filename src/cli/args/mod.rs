@@ -40,10 +40,13 @@ const WIDEST: usize = 100;
 /// Also help, when that was asked for.
 pub fn parse(argv: Vec<OsString>) -> Result<CliCommand, clap::Error> {
     // what runs once a minute from cron does not set up the words of all the other commands first
-    match argv.get(1) {
-        Some(word) if word == "check" => {
-            CheckArgs::try_parse_from(&argv[1..]).map(|args| CliCommand::Check(Box::new(args)))
+    let words = argv.get(1..).unwrap_or_default();
+    match words.first().and_then(|word| word.to_str()) {
+        Some("check") => {
+            CheckArgs::try_parse_from(words).map(|args| CliCommand::Check(Box::new(args)))
         }
+        Some("status") => StatusArgs::try_parse_from(words).map(CliCommand::Status),
+        Some("beat") => BeatArgs::try_parse_from(words).map(CliCommand::Beat),
         _ => Cli::try_parse_from(argv).map(|cli| cli.command),
     }
 }
@@ -117,15 +120,6 @@ pub enum CliCommand {
     /// A service that hangs after a while, to try httpok out
     #[command(after_long_help = examples::help(examples::SAMPLE))]
     Sample(SampleArgs),
-    /// Show how the checks of a running watchdog stand
-    ///
-    /// Prints a row for every check: where it stands and since when, the restarts within the budget's
-    /// window, the last probe, and what comes next or is held back. With several watchdogs in the state
-    /// directory it shows them all.
-    ///
-    /// The exit status is 0 when a watchdog answered, however its checks stand, and 3 when none did or a
-    /// name is wrong; httpok check has an exit status for verdicts.
-    #[command(after_long_help = examples::help(examples::STATUS))]
     Status(StatusArgs),
 
     /// Show the timeline of a check's last incident
@@ -193,14 +187,6 @@ pub enum CliCommand {
     #[command(after_long_help = examples::help(examples::STOP))]
     Stop(ProgramArgs),
 
-    /// Say that a job or a program is well, or that it is not
-    ///
-    /// For a check with heartbeat = "25h": a cron job, a backup or a program that knows itself how it is sends one each
-    /// time. The check passes until the next one is overdue, and then fails with no_heartbeat. With --fail it fails
-    /// at once.
-    ///
-    /// The exit status is 0 when the watchdog took it, and 3 when it did not.
-    #[command(after_long_help = examples::help(examples::BEAT))]
     Beat(BeatArgs),
 
     /// Let checks that were given up be restarted again
@@ -422,26 +408,33 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    #[test]
-    fn a_check_is_the_same_alone_and_among_the_commands() {
-        CheckArgs::command().debug_assert();
-        for words in [
-            &["--help"][..],
-            &["-h"],
-            &[],
-            &["--bogus"],
-            &["--format", "x", "http://h/"],
-            &["--version"],
-        ] {
-            let argv: Vec<_> = ["httpok", "check"].iter().chain(words).collect();
-            let among = Cli::try_parse_from(&argv).map(|_| ()).unwrap_err();
-            let alone = parse(argv.iter().map(OsString::from).collect()).unwrap_err();
+    fn assert_same(command: &str, right: &str, wrong: &[&str]) {
+        let of = |words: &str| -> Vec<OsString> {
+            let words = words.split_whitespace();
+            ["httpok", command]
+                .into_iter()
+                .chain(words)
+                .map(OsString::from)
+                .collect()
+        };
+        for words in ["--help", "-h", "--bogus", "--version"].iter().chain(wrong) {
+            let among = Cli::try_parse_from(of(words)).map(|_| ()).unwrap_err();
+            let alone = parse(of(words)).unwrap_err();
             assert_eq!(alone.to_string(), among.to_string());
         }
-        let argv = ["httpok", "check", "-t", "2", "http://h/"];
-        let alone = parse(argv.iter().map(OsString::from).collect()).expect("right");
-        let among = Cli::try_parse_from(argv).expect("right").command;
+        let alone = parse(of(right)).expect("right");
+        let among = Cli::try_parse_from(of(right)).expect("right").command;
         assert_eq!(format!("{alone:?}"), format!("{among:?}"));
+    }
+
+    #[test]
+    fn what_runs_often_is_the_same_alone_and_among_the_commands() {
+        CheckArgs::command().debug_assert();
+        StatusArgs::command().debug_assert();
+        BeatArgs::command().debug_assert();
+        assert_same("check", "-t 2 http://h/", &["", "--format x http://h/"]);
+        assert_same("status", "--json --state-dir /x", &["--socket"]);
+        assert_same("beat", "job --fail disk", &["", "job --url"]);
     }
 
     #[test]
