@@ -2,6 +2,7 @@
 //! way rustc shows its errors and warnings. What is shown of the file has its secrets hidden already (see `mask`).
 
 use crate::health::{bounded_to, counted};
+use crate::sorted;
 use std::fmt;
 use std::ops::Range;
 
@@ -90,7 +91,7 @@ impl Faults {
         shown: String,
         mut found: Vec<FileDiagnostic>,
     ) -> Self {
-        found.sort_by_key(|fault| (fault.span.start, fault.span.end));
+        sorted::by_key(&mut found, |fault| (fault.span.start, fault.span.end));
         Self {
             severity,
             map,

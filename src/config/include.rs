@@ -13,6 +13,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::diagnostics::Diagnostic;
 use super::source::SourceMap;
 use crate::safe_path::read_text;
+use crate::sorted;
 
 /// The key.
 pub const INCLUDE: &str = "include";
@@ -153,7 +154,7 @@ fn find(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Diagnostic> {
     for path in paths.take(MOST + 1) {
         found.push(path.map_err(|error| invalid(error.to_string()))?);
     }
-    found.sort();
+    sorted::plain(&mut found);
     Ok(found)
 }
 

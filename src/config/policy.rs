@@ -6,6 +6,7 @@ use super::diagnostics::Diagnostic;
 use super::table::TomlTable;
 use super::value::TomlValue;
 use crate::health::{Backoff, Fails, Policy, Reason};
+use crate::sorted;
 
 /// More than anybody counts to; and a window of results is kept in memory.
 const MOST: u32 = 1000;
@@ -112,11 +113,8 @@ fn act_on(value: &TomlValue<'_>) -> Option<BTreeSet<Reason>> {
         ));
     }
     let all = words.iter().any(|(_, word)| word == "fail");
-    let reasons = words
-        .iter()
-        .filter(|(_, word)| word != "fail")
-        .filter_map(|(item, word)| reason(item, word))
-        .collect();
+    let reasons = words.iter().filter(|(_, word)| word != "fail");
+    let reasons = sorted::set(reasons.filter_map(|(item, word)| reason(item, word)));
     (!all).then_some(reasons)
 }
 

@@ -19,6 +19,7 @@ use super::diagnostics::Diagnostic;
 use super::table::TomlTable;
 use super::value::TomlValue;
 use crate::secret::{self, Secret};
+use crate::sorted;
 use crate::supervisor::embedded::spec::Program;
 
 /// More processes of one program than any machine should run.
@@ -302,7 +303,7 @@ fn environment(table: &TomlTable<'_>, names: &mut Names<'_>) -> BTreeMap<String,
         variables.insert(name.to_owned(), (text == plain).then_some(plain));
         Some((name.to_owned(), Secret::new(text)))
     });
-    let environment = entries.collect();
+    let environment = sorted::map(entries);
     names.variables = variables;
     environment
 }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::secret::{login_end, names_a_secret};
+use crate::sorted;
 
 /// Words that make the value of an unknown key a secret, wherever in the key they stand. Too many rather than too few.
 const WORDS: [&str; 10] = [
@@ -131,7 +132,7 @@ pub fn shown_words(words: &[&str]) -> Vec<String> {
 }
 
 fn replaced(text: &str, mut parts: Vec<Range<usize>>) -> String {
-    parts.sort_by_key(|part| std::cmp::Reverse(part.start));
+    sorted::by_key(&mut parts, |part| std::cmp::Reverse(part.start));
     parts.into_iter().fold(text.to_owned(), |mut text, part| {
         text.replace_range(part, "***");
         text

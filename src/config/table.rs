@@ -10,6 +10,7 @@ use super::diagnostics::Diagnostic;
 use super::keys::{Key, Section};
 use super::parse_context::ParseContext;
 use super::value::TomlValue;
+use crate::sorted;
 
 /// A table of the file, over an optional table of defaults: tables are merged key by key, anything else
 /// is taken whole from the one or the other.
@@ -195,7 +196,7 @@ impl<'a> TomlTable<'a> {
             .iter()
             .filter_map(|&key| Some((key, layer.own(key)?)))
             .collect();
-        there.sort_by_key(|(_, value)| value.span.start);
+        sorted::by_key(&mut there, |(_, value)| value.span.start);
         if let [(first, _), (second, value), ..] = there.as_slice() {
             value.reject(Diagnostic::new(
                 format!("{second:?} and {first:?} exclude each other"),
@@ -266,7 +267,7 @@ impl<'a> TomlTable<'a> {
                 }
             }
         }
-        entries.sort_by_key(|(_, value)| value.span.start);
+        sorted::by_key(&mut entries, |(_, value)| value.span.start);
         entries
     }
 

@@ -8,6 +8,7 @@ use super::supervisor::SupervisorSettings;
 use super::value::TomlValue;
 use crate::health::suggest::nearest;
 use crate::health::{Backend, ProcessName, Target, unit};
+use crate::sorted;
 use crate::supervisor::embedded::spec::Program;
 
 /// The target that `value` names. `default` is where targets without a backend's word live.
@@ -157,11 +158,7 @@ fn patterns(names: &[ProcessName]) -> BTreeSet<String> {
         .iter()
         .filter(|name| name.group != name.name)
         .map(|name| format!("{}:*", name.group));
-    names
-        .iter()
-        .map(ProcessName::namespec)
-        .chain(groups)
-        .collect()
+    sorted::set(names.iter().map(ProcessName::namespec).chain(groups))
 }
 
 /// `pattern` as `target` is written: with the word before the slash, or without.

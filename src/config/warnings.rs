@@ -16,6 +16,7 @@ use crate::health::suggest::nearest;
 use crate::health::{Assertion, glob};
 use crate::probe::spec::ProbeSpec;
 use crate::serve::spec::ServeSpec;
+use crate::sorted;
 use crate::supervisor::embedded::spec::Program;
 
 /// What has no effect in a check that restarts nothing.
@@ -150,7 +151,7 @@ pub fn warn_of_patterns(root: &TomlTable<'_>, drafts: &[CheckDraft<'_>], program
         let name = program.full_name().namespec();
         [format!("program/{name}"), name]
     });
-    let names: BTreeSet<String> = of_checks.chain(of_programs).collect();
+    let names = sorted::set(of_checks.chain(of_programs));
     for table in root.tables("maintenance") {
         warn_of_pattern(table.get("checks"), &names);
     }

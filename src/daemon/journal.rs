@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::{Effect, Event, Memory, Moment, Monitor};
 
 use crate::safe_path::{SafeDir, check_private};
+use crate::sorted;
 use crate::{escape, secret};
 
 use super::logger::Logger;
@@ -121,7 +122,7 @@ impl Journal {
             journal: VERSION,
             at,
             seed: self.seed,
-            memories: names.iter().filter_map(memory).collect(),
+            memories: sorted::map(names.iter().filter_map(memory)),
         });
     }
 

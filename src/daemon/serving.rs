@@ -18,6 +18,7 @@ use crate::serve::events::EventBus;
 use crate::serve::hub::{self, ServeRequest, Source};
 use crate::serve::view::View;
 use crate::serve::{ServeSetup, Server};
+use crate::sorted;
 use crate::store::Store;
 
 /// How often levels are measured, as KumoMTA does it.
@@ -176,10 +177,10 @@ impl Serving {
     /// When each check is due next, as far as that is known.
     pub fn next_due(&self) -> BTreeMap<String, Moment> {
         let ticked = self.due.iter().zip(&self.ticked);
-        ticked
-            .filter(|((_, every), _)| !every.is_zero())
-            .filter_map(|((check, every), at)| Some((check.to_string(), (*at)? + *every)))
-            .collect()
+        let timed = ticked.filter(|((_, every), _)| !every.is_zero());
+        sorted::map(
+            timed.filter_map(|((check, every), at)| Some((check.to_string(), (*at)? + *every))),
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use crate::health::{
 };
 use crate::notify::text::visible;
 use crate::notify::transcript;
+use crate::sorted;
 
 /// Decisions so long before the first counted fail belong to it, such as a pause, or a new process.
 const BEFORE: Duration = Duration::from_secs(60);
@@ -93,7 +94,7 @@ impl Timeline {
                 of_entry(entry.at, &entry.event, counted, &mut lines);
             }
         }
-        lines.sort_by_key(|line| (line.at, line.order));
+        sorted::by_key(&mut lines, |line| (line.at, line.order));
         let mut last_failure = None;
         lines.retain(|line| match line.kind {
             LineKind::ListFailed => {

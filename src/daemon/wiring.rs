@@ -27,6 +27,7 @@ use crate::probe::{Probe, ProbeSpec};
 use crate::safe_path;
 use crate::serve;
 use crate::serve::spec::ServeSpec;
+use crate::sorted;
 use crate::supervisor::{Supervisors, command, docker, supervisord, systemd};
 use crate::tick::maintenance::MaintenanceSpec;
 
@@ -212,7 +213,7 @@ fn serve_spec(settings: &Settings) -> ServeSpec {
             }
         });
     ServeSpec {
-        heartbeat_tokens: tokens.collect(),
+        heartbeat_tokens: sorted::map(tokens),
         ..settings.serve.clone()
     }
 }
@@ -276,11 +277,11 @@ fn commands(settings: &Settings) -> BTreeMap<String, BTreeMap<u32, RungCommand>>
             RungSpec::Run(command) => Some((number, command.clone())),
             RungSpec::Signal(_) | RungSpec::Restart(_) | RungSpec::GiveUp => None,
         });
-        (check.name.clone(), runs.collect())
+        (check.name.clone(), sorted::map(runs))
     };
     let with_ladder = settings.checks.iter();
     let with_ladder = with_ladder.filter(|check| !check.ladder.is_empty());
-    with_ladder.map(of).collect()
+    sorted::map(with_ladder.map(of))
 }
 
 /// Stands for a probe, in few bytes. Secrets print as `***`: a changed secret alone changes no check.

@@ -9,6 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use super::etcd_answer::Entry;
 use super::spec::{Claim, GroupStatus};
 use crate::health::{SlotHolder, SlotRefusal};
+use crate::sorted;
 
 /// Fewer hosts than this never fail "all at once".
 const PANIC_AT_LEAST: usize = 3;
@@ -120,7 +121,7 @@ impl Group {
             .filter_map(|entry| Some(entry.holder()?.host))
             .collect();
         failing.insert(claim.holder.host.clone());
-        let mut all: BTreeSet<_> = self.hosts.iter().cloned().collect();
+        let mut all = sorted::set(self.hosts.iter().cloned());
         all.extend(failing.iter().cloned());
         let (failing, of) = (failing.len(), all.len());
         #[expect(clippy::cast_precision_loss, reason = "a number of hosts")]

@@ -12,6 +12,7 @@ use super::observation::Observation;
 use super::process::ProcessName;
 use super::step::{ActionStep, FailedStart, Outcome};
 use super::verdict::{Judgement, Verdict};
+use crate::sorted;
 
 /// The results that an incident keeps in full; of longer ones the middle is dropped.
 const KEPT_ENTRIES: usize = 100;
@@ -192,7 +193,7 @@ impl Incident {
             IncidentEvent::Delivered { report, .. } => Some(*report),
             _ => None,
         });
-        let reports: std::collections::BTreeSet<_> = reports.collect();
+        let reports = sorted::set(reports);
         reports.len() as u64
     }
 

@@ -1,7 +1,7 @@
 //! The notation of all JSON for other programs: moments are RFC 3339 in UTC, spans are seconds. What is stored is
 //! shorter: milliseconds, and what serde makes of a `Duration`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::moment::{Moment, rfc3339};
 
@@ -25,7 +25,9 @@ pub fn public_json(value: Value) -> Value {
                 };
                 (key, value)
             });
-            Value::Object(entries.collect())
+            let mut object = Map::new();
+            object.extend(entries);
+            Value::Object(object)
         }
         Value::Array(items) => items.into_iter().map(public_json).collect(),
         other => other,

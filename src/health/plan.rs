@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ladder::Signal;
 use super::process::{Backend, Process, ProcessName};
 use super::remedy::Remedy;
+use crate::sorted;
 
 /// One action to perform: on the remedy's processes, if they are still those the check probed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +103,7 @@ impl Scope {
                 now, first: false, ..
             } => {
                 let mut backends: Vec<_> = now.iter().map(|name| name.backend).collect();
-                backends.sort_unstable();
+                sorted::plain(&mut backends);
                 backends.dedup();
                 backends
             }

@@ -11,6 +11,7 @@ use super::call_error::CallError;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::suggest::nearest;
 use super::target::Target;
+use crate::sorted;
 
 /// Which processes a check restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +132,7 @@ impl Remedy {
             .filter(|process| self.selection.means(process, self.default))
             .cloned()
             .collect();
-        chosen.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted::by(&mut chosen, |a, b| a.name.cmp(&b.name));
         chosen.dedup_by(|a, b| a.name == b.name);
         let targets = match &self.selection {
             Selection::Targets(targets)
@@ -201,7 +202,7 @@ impl Remedy {
                 .map(|target| target.backend.unwrap_or(self.default))
                 .collect(),
         };
-        backends.sort_unstable();
+        sorted::plain(&mut backends);
         backends.dedup();
         backends
     }
@@ -217,7 +218,7 @@ impl Remedy {
             .filter(|target| target.backend.unwrap_or(self.default) == backend)
             .map(|target| target.pattern.as_str())
             .collect();
-        patterns.sort_unstable();
+        sorted::plain(&mut patterns);
         patterns.dedup();
         Some(patterns)
     }

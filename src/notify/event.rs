@@ -103,11 +103,10 @@ fn details(report: &Report) -> Value {
 
 fn seen(result: &CheckResult) -> Value {
     let CheckResult { seen, judgement } = result;
-    let phases: Map<_, _> = seen
-        .phases
-        .iter()
-        .map(|(phase, took)| (phase.as_str().to_owned(), took.as_secs_f64().into()))
-        .collect();
+    let mut phases = Map::new();
+    let taken = seen.phases.iter();
+    phases
+        .extend(taken.map(|(phase, took)| (phase.as_str().to_owned(), took.as_secs_f64().into())));
     json!({
         "verdict": judgement.verdict,
         "reason": judgement.reason,

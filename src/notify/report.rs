@@ -6,6 +6,7 @@ use crate::health::{
     ReportKind, counted,
 };
 use crate::secret::redact_url;
+use crate::sorted;
 
 use super::advice::{advice, next, stopped};
 use super::message::{Notification, RenderContext};
@@ -304,7 +305,7 @@ pub(super) fn not_running(report: &Report) -> Vec<String> {
         stuck.extend(outcome.begun());
         stuck.retain(|process| outcome.restarted().all(|restarted| restarted != *process));
     }
-    stuck.sort_unstable();
+    sorted::plain(&mut stuck);
     stuck.dedup();
     let names = stuck.into_iter().map(|name| visible(&name.namespec()));
     names.collect()

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock};
 
+use crate::sorted;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -117,7 +118,7 @@ pub fn mask(text: &str) -> Cow<'_, str> {
         .filter(|secret| text.contains(secret))
         .collect();
     // one may be a part of another
-    found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    sorted::by_key(&mut found, |secret| std::cmp::Reverse(secret.len()));
     let masked = found
         .into_iter()
         .fold(None, |masked: Option<String>, secret| {

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::{OutputStream, Supervisor};
 use crate::health::{Backend, CallError, Process, ProcessName, Remedy, Signal};
+use crate::sorted;
 
 /// What the supervisors said that could be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl Supervisors {
                 }
             }
         }
-        listing.unasked.sort_by_key(|(backend, _)| *backend);
+        sorted::by_key(&mut listing.unasked, |(backend, _)| *backend);
         listing
     }
 

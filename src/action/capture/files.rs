@@ -1,5 +1,6 @@
 //! The file descriptors of a process: how many of which kind, and what they are open on.
 
+use crate::sorted;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -44,7 +45,7 @@ pub(super) fn read(pid: u32) -> io::Result<Files> {
         }
         files.add(number, &target.to_string_lossy());
     }
-    files.others.sort();
+    sorted::plain(&mut files.others);
     Ok(files)
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::statvfs;
 
 use crate::safe_path::SafeDir;
+use crate::sorted;
 
 use super::deadline::write;
 use super::spec::CaptureSpec;
@@ -132,7 +133,7 @@ fn evidence_files(dir: &Path) -> io::Result<Vec<File>> {
             files.push(File { name, bytes });
         }
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
+    sorted::by(&mut files, |a, b| a.name.cmp(&b.name));
     Ok(files)
 }
 

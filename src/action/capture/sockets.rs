@@ -1,6 +1,7 @@
 //! The open sockets of a process: the tables of its network name space, matched by inode.
 
 use crate::health::counted;
+use crate::sorted;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -62,7 +63,7 @@ pub(super) fn read(pid: u32, wanted: &BTreeMap<u64, u32>) -> Sockets {
             }
         }
     }
-    found.rows.sort_by_key(|(number, _)| *number);
+    sorted::by_key(&mut found.rows, |(number, _)| *number);
     found.unknown = wanted.len().saturating_sub(found.rows.len());
     found
 }

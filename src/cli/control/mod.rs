@@ -12,8 +12,6 @@ mod screen;
 mod status;
 mod table;
 
-use std::collections::BTreeSet;
-
 use crate::cli::args::{
     ChecksArgs, ChosenArgs, HealthSetArgs, HoldArgs, NotifyCommand, NotifyTestArgs, PauseArgs,
     RestartArgs, WatchdogArgs,
@@ -25,6 +23,7 @@ use crate::cli::say;
 use crate::daemon::control::client;
 use crate::daemon::control::protocol::{ControlCommand, ControlReply, HoldRequest};
 use crate::health::{CheckView, PauseView, counted};
+use crate::sorted;
 
 use find::{FoundWatchdog, chosen, reply_text, watchdogs};
 pub use status::status;
@@ -279,7 +278,7 @@ fn state_change_text(
     let with: Vec<_> = found.iter().filter(has).collect();
     if with.is_empty() {
         let known = found.iter().flat_map(|found| &found.notifiers);
-        let known: BTreeSet<_> = known.map(|known| known.name.as_str()).collect();
+        let known = sorted::set(known.map(|known| known.name.as_str()));
         return Err(format!(
             "nothing waits for a notifier {from:?}; there are: {}",
             known.into_iter().collect::<Vec<_>>().join(", ")

@@ -1,7 +1,7 @@
 //! A configuration file while it is put together: keys of the whole file, tables, checks, and remarks with the lines
 //! that they are about.
 
-use std::collections::BTreeSet;
+use crate::sorted;
 
 /// The file so far.
 pub struct Draft {
@@ -87,7 +87,7 @@ impl Draft {
     /// Adds a check under a name that no other has.
     pub fn check(&mut self, mut check: CheckDraft) {
         self.file.clone_into(&mut check.file);
-        let names: BTreeSet<_> = self.checks.iter().map(|check| check.name.clone()).collect();
+        let names = sorted::set(self.checks.iter().map(|check| check.name.clone()));
         let wanted = check.name.clone();
         let mut number = 1;
         while names.contains(&check.name) {

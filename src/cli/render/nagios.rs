@@ -7,6 +7,7 @@ use crate::cli::check::Checked;
 use crate::cli::exit::Exit;
 use crate::cli::range::AlertRange;
 use crate::health::Verdict;
+use crate::sorted;
 
 /// The text, and the exit status, which the ranges may have made worse than the verdicts are.
 pub fn nagios(
@@ -22,7 +23,7 @@ pub fn nagios(
         [warn, crit].map(|range| range.map_or_else(String::new, |range| range.to_string()));
     let perf = perf(results, &ranges[0], &ranges[1]);
     // a stable sort: equals stay in the order of the command line
-    rows.sort_by_key(|row| std::cmp::Reverse(row.level));
+    sorted::by_key(&mut rows, |row| std::cmp::Reverse(row.level));
     let Some(worst) = rows.first() else {
         return (String::new(), Exit::Unknown);
     };

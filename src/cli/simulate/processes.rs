@@ -1,7 +1,7 @@
 //! The processes of a written trace: what a supervisor would list of them, and what becomes of them when they
 //! are restarted as `action` does it. No IO.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::trace_event::{Processes, Restarts};
@@ -10,6 +10,7 @@ use crate::health::{
     PlanAction, Process, ProcessName, ProcessState, Remedy, ResumeResult, Scope, Selection, Skip,
     Step, Target,
 };
+use crate::sorted;
 
 /// So many processes a group has of which the configuration does not name the members.
 const MEMBERS: usize = 3;
@@ -40,7 +41,7 @@ struct RestartRule {
 impl SimulatedProcesses {
     /// All of them run, and for long.
     pub fn of(checks: &[Check]) -> Self {
-        let names: BTreeSet<ProcessName> = checks.iter().flat_map(processes).collect();
+        let names = sorted::set(checks.iter().flat_map(processes));
         let running = |(pid, name)| {
             let process = Running {
                 state: ProcessState::Running,
@@ -50,7 +51,7 @@ impl SimulatedProcesses {
             (name, process)
         };
         Self {
-            processes: (100..).zip(names).map(running).collect(),
+            processes: sorted::map((100..).zip(names).map(running)),
             rules: Vec::new(),
         }
     }

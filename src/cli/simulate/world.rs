@@ -12,6 +12,7 @@ use super::trace_event::{SampleAnswer, TraceEvent, TraceSample, TraceStep, WarmU
 use crate::health::{
     Check, CheckTick, Effect, Event, Moment, Monitor, SlotAnswer, SlotRefusal, Ticket, Verdict,
 };
+use crate::sorted;
 
 /// Traces begin here, so that there is a time before them.
 const ORIGIN: Moment = Moment::from_secs(30 * 24 * 3600);
@@ -101,11 +102,12 @@ impl<'a> World<'a> {
             now: ORIGIN,
             agenda: BTreeMap::new(),
             number: 0,
-            services: setup
-                .checks
-                .iter()
-                .map(|check| (check.name.clone(), service(check)))
-                .collect(),
+            services: sorted::map(
+                setup
+                    .checks
+                    .iter()
+                    .map(|check| (check.name.clone(), service(check))),
+            ),
             stock: SimulatedProcesses::of(&setup.checks),
         }
     }

@@ -23,10 +23,8 @@ pub fn section(section: &'static Section, defaults: bool) -> Value {
         .all()
         .filter(|key| !(defaults && key.is_own))
         .collect();
-    let properties: Map<_, _> = keys
-        .iter()
-        .map(|key| (key.name.to_owned(), property(key)))
-        .collect();
+    let mut properties = Map::new();
+    properties.extend(keys.iter().map(|key| (key.name.to_owned(), property(key))));
     let mut schema = json!({
         "type": "object",
         "description": section.says,

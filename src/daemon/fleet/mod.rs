@@ -19,6 +19,7 @@ use super::executor::FinishedEffect;
 use super::logger::Logger;
 use crate::fleet::spec::{FleetSpec, GroupStatus};
 use crate::health::{Check, Effect, Spending};
+use crate::sorted;
 use live::LiveFleet;
 use worker::{Order, SlotWorker, WorkerParts};
 
@@ -323,7 +324,5 @@ fn is_shared_name(host: &str) -> bool {
 /// The groups of `checks`, with their slots.
 fn groups(checks: &[Arc<Check>]) -> BTreeMap<String, u32> {
     let policies = checks.iter().filter_map(|check| check.fleet.as_ref());
-    policies
-        .map(|policy| (policy.group.clone(), policy.slots))
-        .collect()
+    sorted::map(policies.map(|policy| (policy.group.clone(), policy.slots)))
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::NotificationQueue;
 use crate::health::seconds;
 use crate::notify::sample;
+use crate::sorted;
 
 /// Somebody waits for the answer, and gives up after 30 s.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
@@ -78,7 +79,7 @@ impl NotificationQueue {
                 // one that broke has said so in the log
                 tested.extend(ended);
             }
-            tested.sort();
+            sorted::plain(&mut tested);
             Ok(tested)
         }
     }

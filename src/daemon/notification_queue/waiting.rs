@@ -1,13 +1,13 @@
 //! The messages that wait, by notifier: counted for `status`, reported when their notifier is not configured, and sent
 //! through another notifier or dropped when an operator says so.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::NotificationQueue;
 use crate::health::{Moment, counted, rfc3339};
+use crate::sorted;
 use crate::store;
 
 /// The messages for one notifier, as `status` shows them.
@@ -55,7 +55,7 @@ impl NotificationQueue {
     /// What waits, by notifier: those that are configured, and those for which something waits all the same.
     pub fn status(&self) -> impl Future<Output = Vec<NotifierStatus>> + Send + use<> {
         let shared = Arc::clone(&self.shared);
-        let configured: BTreeSet<_> = self.workers.keys().cloned().collect();
+        let configured = sorted::set(self.workers.keys().cloned());
         async move {
             let config = &shared.config;
             let counts = config.store.messages_by_notifier(&config.watchdog);
@@ -63,7 +63,7 @@ impl NotificationQueue {
             let waiting = config.store.waiting_by_notifier(&config.watchdog).await;
             let waiting = waiting.unwrap_or_default();
             let paused = shared.failing().clone();
-            let names: BTreeSet<_> = configured.iter().chain(counts.keys()).collect();
+            let names = sorted::set(configured.iter().chain(counts.keys()));
             let status = names.into_iter().map(|name| {
                 let count = counts.get(name).copied().unwrap_or_default();
                 let first = waiting.iter().find(|one| one.notifier == *name);

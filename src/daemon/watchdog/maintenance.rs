@@ -1,10 +1,11 @@
 //! Maintenance windows: feeds the decision core when one of them begins, changes and is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::Watchdog;
 use crate::health::{Event, MaintenanceWindow};
+use crate::sorted;
 use crate::tick::maintenance::{MaintenanceSpec, next_change, open};
 
 /// The wall clock may be set at any time, so it is read so often.
@@ -66,7 +67,7 @@ impl Watchdog {
         let names = checks.iter().map(String::as_str);
         let found = open(&self.maintenance.specs, names, SystemTime::now(), now);
         let before = std::mem::replace(&mut self.maintenance.open, found.clone());
-        let all: BTreeSet<_> = before.keys().chain(found.keys()).cloned().collect();
+        let all = sorted::set(before.keys().chain(found.keys()).cloned());
         for check in all {
             let (old, new) = (before.get(&check), found.get(&check));
             if anew || !old.zip(new).is_some_and(|(old, new)| is_same(old, new)) {

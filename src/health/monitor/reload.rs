@@ -2,7 +2,7 @@
 //! that are the same ones as before, in memory, cost next to nothing: with thousands of checks nobody else has a turn
 //! meanwhile.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::shared::Context;
@@ -11,6 +11,7 @@ use crate::health::check::{Activity, Check, CheckState};
 use crate::health::memory::Memory;
 use crate::health::moment::Moment;
 use crate::health::step::Halt;
+use crate::sorted;
 
 impl Monitor {
     /// Takes new definitions. An equal check keeps all its state; a changed one keeps what is true of the
@@ -149,10 +150,7 @@ fn fresh<'a>(known: &[Arc<Check>], checks: &'a [Arc<Check>]) -> Vec<&'a Arc<Chec
 /// Replaces those of `new` that are equal to one of `known` by that one. To compare thousands of them takes long, so that it
 /// is done beside the loop.
 pub fn share_equal(known: &[Arc<Check>], new: &mut [Arc<Check>]) {
-    let known: BTreeMap<&str, &Arc<Check>> = known
-        .iter()
-        .map(|check| (check.name.as_str(), check))
-        .collect();
+    let known = sorted::map(known.iter().map(|check| (check.name.as_str(), check)));
     for check in new {
         let before = known.get(check.name.as_str());
         if let Some(before) = before.filter(|before| **before == check) {

@@ -18,6 +18,7 @@ use super::super::remedy::Selection;
 use super::fleet::Reservation;
 use super::pending::Pending;
 use super::{Effect, Limits, Ticket};
+use crate::sorted;
 
 /// Fewer services than this never fail "all at once".
 const PANIC_AT_LEAST: usize = 3;
@@ -356,8 +357,8 @@ impl Shared {
         let (restarting, others): (Vec<_>, Vec<_>) = failing
             .map(|(name, _)| services.get(name))
             .partition(Option::is_some);
-        let restarting: BTreeSet<_> = restarting.into_iter().flatten().collect();
-        let all: BTreeSet<usize> = services.values().copied().collect();
+        let restarting = sorted::set(restarting.into_iter().flatten());
+        let all = sorted::set(services.values());
         let failing = restarting.len() + others.len();
         let of = all.len() + self.without_targets;
         #[expect(clippy::cast_precision_loss, reason = "a number of services")]
@@ -397,9 +398,9 @@ impl Shared {
                 }
             }
         }
+        for service in services.values_mut() {
+            *service = root(&merged, *service);
+        }
         services
-            .into_iter()
-            .map(|(check, service)| (check, root(&merged, service)))
-            .collect()
     }
 }

@@ -1,6 +1,7 @@
 //! What a client takes, by its `Accept` headers.
 
 use crate::serve::openmetrics::MetricsFormat;
+use crate::sorted;
 
 /// One member of an `Accept` header.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +14,9 @@ struct Range<'a> {
 fn ranges(accept: &str) -> Vec<Range<'_>> {
     let mut ranges: Vec<_> = accept.split(',').filter_map(range).collect();
     // stable: of equal weights the first is meant
-    ranges.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+    sorted::by(&mut ranges, |one, other| {
+        other.weight.total_cmp(&one.weight)
+    });
     ranges
 }
 

@@ -20,6 +20,7 @@ use hyper::HeaderMap;
 
 use super::hub::Source;
 use super::spec::ServeSpec;
+use crate::sorted;
 
 pub use connection::talk;
 pub use key::ApiKeys;
@@ -41,11 +42,11 @@ impl ServerSettings {
     pub fn new(spec: ServeSpec) -> Self {
         Self {
             keys: ApiKeys::new(&spec.api_keys),
-            heartbeat_tokens: spec
-                .heartbeat_tokens
-                .iter()
-                .map(|(check, token)| (check.clone(), ApiKeys::new(std::slice::from_ref(token))))
-                .collect(),
+            heartbeat_tokens: sorted::map(
+                spec.heartbeat_tokens.iter().map(|(check, token)| {
+                    (check.clone(), ApiKeys::new(std::slice::from_ref(token)))
+                }),
+            ),
             spec,
         }
     }

@@ -241,7 +241,9 @@ impl Op {
             };
             (code, response)
         });
-        Value::Object(described.collect())
+        let mut responses = Map::new();
+        responses.extend(described);
+        Value::Object(responses)
     }
 }
 

@@ -10,6 +10,7 @@ use hyper::StatusCode;
 use super::reply::Reply;
 use super::view::{ServedState, View, one_line};
 use crate::health::{CheckView, Process, ProcessState, Unhealthy};
+use crate::sorted;
 pub use check::check;
 pub use incident::incident;
 use row::{CheckRow, span};
@@ -109,7 +110,7 @@ pub fn overview(view: &View, query: &str, status: &str) -> Reply {
         stands && check.name.to_lowercase().contains(&wanted)
     });
     // stable: within a standing, the file's order
-    checks.sort_by_key(|check| std::cmp::Reverse(weight(check)));
+    sorted::by_key(&mut checks, |check| std::cmp::Reverse(weight(check)));
     let frame = Frame::of(view);
     page(&Overview {
         host: &frame.host,

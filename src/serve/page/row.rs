@@ -11,6 +11,7 @@ use crate::health::{
     ActivityView, CheckResultView, CheckView, HeartbeatView, Moment, SlotState, Verdict,
 };
 use crate::serve::view::{ServedState, one_line, trouble};
+use crate::sorted;
 
 /// The width and height of a curve, in units of its drawing.
 const CURVE: (f64, f64) = (60.0, 16.0);
@@ -160,7 +161,7 @@ fn percentiles(samples: &[CheckResultView]) -> Vec<String> {
     if took.is_empty() {
         return Vec::new();
     }
-    took.sort_by(f64::total_cmp);
+    sorted::by(&mut took, f64::total_cmp);
     let at = |percent: usize| took[((took.len() * percent).div_ceil(100)).max(1) - 1];
     let shown = |percent| format!("p{percent} {}", millis(at(percent)));
     vec![shown(50), shown(95), shown(99)]

@@ -24,6 +24,7 @@ use tokio::time::sleep;
 
 use super::{OutputStream, Supervisor};
 use crate::health::{CallError, Process, ProcessName, ProcessState, Signal};
+use crate::sorted;
 use container::{Container, UP_AFTER};
 use frames::Tail;
 use memory::ContainerMemory;
@@ -122,7 +123,7 @@ impl DockerClient {
                 found.push(other);
             }
         }
-        found.sort_by_key(Container::called);
+        sorted::by_key(&mut found, Container::called);
         Ok(found)
     }
 
@@ -224,7 +225,7 @@ impl Supervisor for DockerClient {
                 processes.push(Process { aliases, ..process });
             }
         }
-        processes.sort_by(|a, b| a.name.cmp(&b.name));
+        sorted::by(&mut processes, |a, b| a.name.cmp(&b.name));
         Ok(processes)
     }
 

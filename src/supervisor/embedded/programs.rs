@@ -23,6 +23,7 @@ use super::spec::Program;
 use super::status::ProgramUpdate;
 use super::unit::Autorestart;
 use crate::health::{CallError, Process, ProcessName};
+use crate::sorted;
 use crate::supervisor::Supervisor;
 
 /// So many updates are kept for a reader that is late.
@@ -87,10 +88,8 @@ impl Embedded {
     /// process of a program that is not defined any more is stopped, one of a definition that changed is
     /// replaced. Returns when every program was begun, not when it is up.
     pub async fn begin(&self, records: Vec<ProcessRecord>) {
-        let mut records: BTreeMap<_, _> = records
-            .into_iter()
-            .map(|record| (record.name.clone(), record))
-            .collect();
+        let records = records.into_iter();
+        let mut records = sorted::map(records.map(|record| (record.name.clone(), record)));
         for handle in self.by_priority() {
             let record = records.remove(&handle.program.full_name());
             let begun = handle.ask(|ticket| JobRequest::Begin(record, ticket)).await;
@@ -119,15 +118,13 @@ impl Embedded {
         if self.closing() {
             return;
         }
-        let wanted: BTreeMap<_, _> = programs
-            .into_iter()
-            .map(|program| (program.full_name(), program))
-            .collect();
+        let programs = programs.into_iter();
+        let wanted = sorted::map(programs.map(|program| (program.full_name(), program)));
         let gone: Vec<_> = self.jobs().keys().cloned().collect();
         let gone = gone.into_iter().filter(|name| !wanted.contains_key(name));
         let retired: Vec<_> = gone.map(|name| self.stop_removed(name)).collect();
         let mut wanted: Vec<_> = wanted.into_values().collect();
-        wanted.sort_by_key(|program| program.priority);
+        sorted::by_key(&mut wanted, |program| program.priority);
         let changes: Vec<_> = wanted
             .into_iter()
             .map(|program| self.define(program))
@@ -295,7 +292,7 @@ impl Embedded {
 
     pub(super) fn by_priority(&self) -> Vec<JobHandle> {
         let mut handles: Vec<_> = self.jobs().values().cloned().collect();
-        handles.sort_by_key(|handle| handle.program.priority);
+        sorted::by_key(&mut handles, |handle| handle.program.priority);
         handles
     }
 }

@@ -1,11 +1,10 @@
 //! Units that systemd stops with another one. Stopping a unit stops those that require it or are bound to it; starting
 //! it does not start them again (`systemctl restart` would).
 
-use std::collections::BTreeSet;
-
 use super::systemctl::Systemctl;
 use super::unit::SystemdUnit;
 use crate::health::{CallError, ProcessState};
+use crate::sorted;
 
 /// More are not followed.
 const MOST: usize = 200;
@@ -15,7 +14,7 @@ pub(super) async fn dependents(
     unit: &SystemdUnit,
     systemctl: &Systemctl,
 ) -> Result<Vec<SystemdUnit>, CallError> {
-    let mut known = BTreeSet::from([unit.id.clone()]);
+    let mut known = sorted::set([unit.id.clone()]);
     let mut next = unit.dependents.clone();
     let mut found = Vec::new();
     while !next.is_empty() && known.len() < MOST {

@@ -26,6 +26,7 @@ use self::unit::SystemdUnit;
 use super::{OutputStream, Supervisor};
 use crate::health::unit::is_name;
 use crate::health::{CallError, Process, ProcessName, ProcessState, Signal};
+use crate::sorted;
 
 pub use self::spec::{ManagerScope, SystemdSpec};
 
@@ -160,7 +161,7 @@ impl Supervisor for SystemdClient {
         };
         let mut units = self.show(&asked).await?;
         units.retain(|unit| !unit.is_missing());
-        units.sort_by(|a, b| a.id.cmp(&b.id));
+        sorted::by(&mut units, |a, b| a.id.cmp(&b.id));
         units.dedup_by(|a, b| a.id == b.id);
         Ok(units.into_iter().map(|unit| self.describe(&unit)).collect())
     }

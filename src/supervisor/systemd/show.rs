@@ -1,10 +1,10 @@
 //! `systemctl show`: what is asked, and how the answer is read.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::unit::{LONGEST, SystemdUnit};
 use crate::health::CallError;
+use crate::sorted;
 
 /// What is asked of every unit.
 pub(super) const PROPERTIES: [&str; 21] = [
@@ -47,7 +47,7 @@ pub(super) fn units(text: &str) -> Result<Vec<SystemdUnit>, CallError> {
 }
 
 fn read(block: &str) -> Result<SystemdUnit, CallError> {
-    let values: BTreeMap<_, _> = block.lines().filter_map(|l| l.split_once('=')).collect();
+    let values = sorted::map(block.lines().filter_map(|l| l.split_once('=')));
     let text = |key: &str| values.get(key).copied().unwrap_or_default();
     let list = |key: &str| text(key).split_whitespace().map(str::to_owned);
     let needed = |key: &'static str| match text(key) {
