@@ -39,6 +39,17 @@ impl Spent {
         }
     }
 
+    /// Counts what is in `others`, too.
+    pub fn add(&mut self, others: &Self) {
+        self.0.extend(&others.0);
+        self.0.make_contiguous().sort_unstable();
+    }
+
+    /// Takes back what [`Self::add`] has added.
+    pub fn subtract(&mut self, others: &Self) {
+        others.0.iter().for_each(|&at| self.take_back(at));
+    }
+
     /// How many actions count at `now`.
     pub fn within(&self, now: Moment, window: Duration) -> usize {
         self.0.iter().filter(|&&at| at + window >= now).count()

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Backend, Backoff, Check, CheckTick, CheckView, Decision, Effect, Event, Fails,
-    IntentId, Limits, Moment, Monitor, Observation, Outcome, PendingRestart, Phase, Policy,
+    ActionStep, Backend, Backoff, Budget, Check, CheckTick, CheckView, Decision, Effect, Event,
+    Fails, IntentId, Limits, Moment, Monitor, Observation, Outcome, PendingRestart, Phase, Policy,
     Process, ProcessState, Reason, ResumeResult, Skip, Step, Ticket, Trouble,
 };
 
@@ -119,6 +119,60 @@ pub fn attempt(effects: &[Effect]) -> Option<(u32, Ticket)> {
         _ => None,
     })?;
     Some((number, ticket))
+}
+
+/// A run that ends and begins again, as with `--once` in a timer, gives no budget anew: the attempts of all checks count,
+/// also those that their own shorter windows have forgotten.
+#[test]
+fn attempts_of_an_earlier_run_count_against_the_budget_over_all_checks() {
+    let budget = |count, minutes: u64| {
+        Some(Budget {
+            count,
+            window: Duration::from_secs(60 * minutes),
+        })
+    };
+    let policy = Policy {
+        fail: Fails::InARow(1),
+        grace: Duration::ZERO,
+        restarts: budget(5, 10),
+        ..policy()
+    };
+    let limits = Limits {
+        max_restarts: budget(2, 60),
+        panic_threshold: None,
+        max_concurrent_restarts: 9,
+        ..Limits::default()
+    };
+    let names = ["c0", "c1", "c2"];
+    let checks = || {
+        let targets = [
+            [true, false, false],
+            [false, true, false],
+            [false, false, true],
+        ];
+        let numbered = targets.into_iter().enumerate();
+        numbered
+            .map(|(index, targets)| one(index, policy.clone(), targets))
+            .collect::<Vec<_>>()
+    };
+    let mut monitor = Monitor::new(limits.clone(), 1, checks());
+    let mut acted = Vec::new();
+    for (round, minutes) in [0, 15, 30, 61, 62].into_iter().enumerate() {
+        let now = at(60_000 * minutes);
+        let check = names[round % names.len()];
+        let effects = fail(&mut monitor, now, check, ProcessState::Running, 9_000);
+        acted.push(acts(&effects));
+        // each round is a run of its own
+        let mut next = Monitor::new(limits.clone(), 1, checks());
+        for name in names {
+            let memory = monitor.memory(name).expect("it is known").clone();
+            next.restore(name, memory.clone());
+            // what is restored twice counts once
+            next.restore(name, memory);
+        }
+        monitor = next;
+    }
+    assert_eq!(acted, [true, true, false, true, false]);
 }
 
 /// The columns: what each attempt did, and the numbers of the attempts.

@@ -142,8 +142,12 @@ impl CheckState {
     pub(super) fn spend_attempt(&mut self, cx: &mut Context<'_>) {
         let policy = &self.check.policy;
         let memory = &mut self.memory;
-        cx.shared.spent.note(cx.now, cx.shared.limits.max_restarts);
-        memory.spent.note(cx.now, policy.restarts);
+        let overall = cx.shared.limits.max_restarts;
+        cx.shared.spent.note(cx.now, overall);
+        // the next run learns from it what counts against the budget over all checks
+        let budgets = policy.restarts.into_iter().chain(overall);
+        let longest = budgets.max_by_key(|budget| budget.window);
+        memory.spent.note(cx.now, longest);
         memory.attempts = memory.attempts.saturating_add(1);
         let pause = cx.shared.pause(policy.backoff, memory.attempts);
         memory.next_attempt = Some(cx.now + pause);

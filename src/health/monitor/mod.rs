@@ -76,9 +76,11 @@ impl Monitor {
         monitor
     }
 
-    /// Takes over what an earlier run remembered of a check.
+    /// Takes over what an earlier run remembered of a check, its attempts as those of the budget over all checks, too.
     pub fn restore(&mut self, check: &str, memory: Memory) {
         if let Some(state) = self.checks.get_mut(check) {
+            self.shared.spent.subtract(&state.memory.spent);
+            self.shared.spent.add(&memory.spent);
             state.memory = memory;
             if state.check.heartbeat.is_none() {
                 state.memory.heartbeats = None;
