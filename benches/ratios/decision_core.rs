@@ -1,11 +1,12 @@
 //! The decision core: from a tick to a judged and counted result.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use httpok::health::{
-    Body, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor, Observation,
-    Policy, Remedy, StatusLine,
+    Body, Check, CheckRules, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor,
+    Observation, StatusLine,
 };
 
 use super::meter::{Table, each};
@@ -15,21 +16,14 @@ fn check(number: usize) -> Check {
     Check {
         url: format!("http://127.0.0.1/{name}"),
         name,
-        expectation: Expectation {
-            body: vec!["fine".to_owned()],
-            ..Expectation::default()
-        },
-        policy: Policy::default(),
-        remedy: Remedy::NONE,
-        requires: Vec::new(),
-        dry_run: false,
-        capture: false,
         probe: String::new(),
-        warmup: None,
-        ladder: Vec::new(),
-        heartbeat: None,
-        program: None,
-        fleet: None,
+        rules: Arc::new(CheckRules {
+            expectation: Expectation {
+                body: vec!["fine".to_owned()],
+                ..Expectation::default()
+            },
+            ..CheckRules::default()
+        }),
     }
 }
 

@@ -13,7 +13,8 @@ use crate::config::settings::{CheckSettings, RungSpec, Settings};
 use crate::exec::template;
 use crate::fleet::spec::FleetSpec;
 use crate::health::{
-    self, Backend, Limits, NotifyMode, ProcessName, Remedy, Rung, Selection, Target, WarmUp,
+    self, Backend, CheckRules, Limits, NotifyMode, Pool, ProcessName, Remedy, Rung, Selection,
+    Target, WarmUp,
 };
 use crate::notify::policy::NotifierPolicy;
 use crate::notify::report::MailFormat;
@@ -105,27 +106,30 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     let commands = commands(settings);
     let warms_up = warms_up(&|name| std::env::var(name).ok());
     let mut checks = Vec::new();
+    let mut pool = Pool::default();
     for check in &settings.checks {
         if let ProbeSpec::Heartbeat(spec) = &check.probe {
-            let mut defined = define(check, &spec.url(), settings, run_options);
-            defined.heartbeat = Some(spec.every);
-            checks.push(Arc::new(defined));
+            let rules = CheckRules {
+                heartbeat: Some(spec.every),
+                ..rules_of(check, settings, run_options)
+            };
+            checks.push(define(check, &spec.url(), pool.share(rules)));
             captures.add(check);
             continue;
         }
         let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs())
             .map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
-        let mut defined = define(check, probe.url(), settings, run_options);
+        let mut rules = rules_of(check, settings, run_options);
         if let Some(http) = check.warmup.as_ref().filter(|_| warms_up) {
             let probe = Probe::warm_up(http.as_ref().clone())
                 .map_err(|why| anyhow::anyhow!("warm-up of check {:?}: {why}", check.name))?;
-            defined.warmup = Some(WarmUp {
+            rules.warmup = Some(WarmUp {
                 url: probe.url().to_owned(),
                 timeout: http.timeout,
             });
             warmups.insert(check.name.clone(), Arc::new(probe));
         }
-        checks.push(Arc::new(defined));
+        checks.push(define(check, probe.url(), pool.share(rules)));
         probes.insert(check.name.clone(), Arc::new(probe));
         captures.add(check);
     }
@@ -182,22 +186,19 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     })
 }
 
-/// What is kept as evidence, by check. Most checks keep the same, which is there once.
+/// What is kept as evidence, by check.
 #[derive(Default)]
 struct Captures {
     by_check: BTreeMap<String, Arc<CaptureSpec>>,
-    last: Option<Arc<CaptureSpec>>,
+    pool: Pool<CaptureSpec>,
 }
 
 impl Captures {
     fn add(&mut self, check: &CheckSettings) {
-        let Some(spec) = &check.capture else {
-            return;
-        };
-        let known = self.last.take().filter(|last| **last == *spec);
-        let shared = known.unwrap_or_else(|| Arc::new(spec.clone()));
-        self.last = Some(Arc::clone(&shared));
-        self.by_check.insert(check.name.clone(), shared);
+        if let Some(spec) = &check.capture {
+            let shared = self.pool.share(spec.clone());
+            self.by_check.insert(check.name.clone(), shared);
+        }
     }
 }
 
@@ -225,12 +226,17 @@ fn warms_up(env: &dyn Fn(&str) -> Option<String>) -> bool {
 }
 
 /// One check as the decision core knows it.
-fn define(
-    check: &CheckSettings,
-    url: &str,
-    settings: &Settings,
-    run_options: &RunOptions,
-) -> health::Check {
+fn define(check: &CheckSettings, url: &str, rules: Arc<CheckRules>) -> Arc<health::Check> {
+    Arc::new(health::Check {
+        name: check.name.clone(),
+        url: url.to_owned(),
+        probe: fingerprint(&check.probe),
+        rules,
+    })
+}
+
+/// What is expected of it, and what is done about it.
+fn rules_of(check: &CheckSettings, settings: &Settings, run_options: &RunOptions) -> CheckRules {
     let remedy_of = |targets: &[Target]| Remedy {
         selection: match run_options.all {
             true => Selection::All,
@@ -251,10 +257,7 @@ fn define(
         },
         RungSpec::GiveUp => Rung::GiveUp,
     };
-    health::Check {
-        name: check.name.clone(),
-        url: url.to_owned(),
-        probe: fingerprint(&check.probe),
+    CheckRules {
         expectation: check.expectation.clone(),
         policy: check.policy.clone(),
         remedy: remedy_of(check.own_targets()),

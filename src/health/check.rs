@@ -2,6 +2,7 @@
 //! One state per check: what it is doing is an enum with its data, so that no probe and action can overlap by mistake.
 //! The rules that change it are in `monitor/`, one file per kind of decision.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use super::memory::{Memory, ResultSample, Verifying};
 use super::moment::Moment;
 use super::monitor::{MaintenanceWindow, Ticket};
 use super::observation::Observation;
+use super::packed_facts::PackedFacts;
 use super::policy::Policy;
 use super::process::{Backend, Process, ProcessName, ProcessState};
 use super::program::ProgramCheck;
 use super::remedy::{Remedy, Selection, UnknownTarget};
-use super::snapshot::ProbeFacts;
 use super::threshold::Status;
 use super::verdict::Verdict;
 use super::verdict_counts::VerdictCounts;
@@ -35,8 +36,8 @@ const KEPT_DETAIL: usize = 300;
 /// After a restart a service gets at least so long before it is called "not back".
 const SHORTEST_VERIFICATION: Duration = Duration::from_secs(10);
 
-/// A check as defined: what is expected, and what is done about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A check as defined: what it is, and its rules.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Check {
     /// Unique.
     pub name: String,
@@ -44,6 +45,14 @@ pub struct Check {
     pub url: String,
     /// Stands for everything about the probe that the decision core does not see; another value is another check.
     pub probe: String,
+    /// There once for all checks that have equal ones, where they are made with a [`Pool`](super::Pool).
+    #[serde(flatten)]
+    pub rules: Arc<CheckRules>,
+}
+
+/// What is expected of a check, and what is done about it. Thousands of checks have the same, made of one default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckRules {
     /// What a passing answer looks like.
     pub expectation: Expectation,
     /// When fails lead to an action.
@@ -73,6 +82,53 @@ pub struct Check {
     pub fleet: Option<FleetPolicy>,
 }
 
+impl Default for CheckRules {
+    /// A status of 200, or people are notified.
+    fn default() -> Self {
+        Self {
+            expectation: Expectation::default(),
+            policy: Policy::default(),
+            remedy: Remedy::NONE,
+            ladder: Vec::new(),
+            requires: Vec::new(),
+            dry_run: false,
+            capture: false,
+            warmup: None,
+            heartbeat: None,
+            program: None,
+            fleet: None,
+        }
+    }
+}
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            url,
+            probe,
+            rules,
+        } = self;
+        (name, url, probe) == (&other.name, &other.url, &other.probe)
+            && (Arc::ptr_eq(rules, &other.rules) || rules == &other.rules)
+    }
+}
+
+impl Deref for Check {
+    type Target = CheckRules;
+
+    fn deref(&self) -> &CheckRules {
+        &self.rules
+    }
+}
+
+impl DerefMut for Check {
+    /// The rules of this check alone: those that others share stay as they are.
+    fn deref_mut(&mut self) -> &mut CheckRules {
+        Arc::make_mut(&mut self.rules)
+    }
+}
+
 impl Check {
     /// What every attempt together can act on: its own processes, and those of wider rungs.
     pub fn reach(&self) -> Remedy {
@@ -92,7 +148,7 @@ impl Check {
     }
 
     /// Whether anything is asked: otherwise what is said is judged.
-    pub const fn is_probed(&self) -> bool {
+    pub fn is_probed(&self) -> bool {
         self.heartbeat.is_none() && self.program.is_none()
     }
 
@@ -181,7 +237,7 @@ pub(super) struct MissedTick {
     pub period: Option<Duration>,
 }
 
-/// A check with all its state: one state machine. What several checks share is `monitor/shared.rs`.
+/// A check with all its state: one state machine. What few checks have is on the heap. What several checks share is `monitor/shared.rs`.
 #[derive(Clone, Debug)]
 pub(super) struct CheckState {
     pub check: Arc<Check>,
@@ -192,7 +248,7 @@ pub(super) struct CheckState {
     /// The attempt under way, also between two of its actions.
     pub attempt: Option<Box<Attempt>>,
     /// The warm-up under way, beside all that.
-    pub warming: Option<Warming>,
+    pub warming: Option<Box<Warming>>,
     /// The watchdog, or what it restarts, was started since the last warm-up.
     pub warm_due: bool,
     /// Heartbeats of this run could come already.
@@ -200,18 +256,18 @@ pub(super) struct CheckState {
     /// It has acted in this run.
     pub has_acted: bool,
     /// The gate that was noted last, so that it is noted once.
-    pub held: Option<Gate>,
+    pub held: Option<Box<Gate>>,
     /// The incident that ended last, and whether it changed since it was last written to the store.
     pub closed: Option<Box<Incident>>,
     pub unwritten: bool,
     /// Why the supervisor could not be asked the last time, so that it is noted once.
-    pub unlisted: Option<CallError>,
+    pub unlisted: Option<Box<CallError>>,
     /// The same for one of several supervisors.
     pub unasked: Vec<(Backend, CallError)>,
     /// The targets of which no supervisor knows a process, as far as it was asked.
     pub unknown_targets: Vec<UnknownTarget>,
     /// The maintenance window that is open.
-    pub maintenance: Option<MaintenanceWindow>,
+    pub maintenance: Option<Box<MaintenanceWindow>>,
     /// A tick to be made up for when the probe under way is over.
     pub missed: Option<MissedTick>,
     /// When the newest probe began that is over.
@@ -220,11 +276,11 @@ pub(super) struct CheckState {
     pub removed: bool,
     pub counts: CheckCounts,
     /// What the newest probe saw, for metrics.
-    pub seen: Option<ProbeFacts>,
+    pub seen: Option<PackedFacts>,
 }
 
 // there is one of each for every check
-const _: () = assert!(size_of::<CheckState>() <= 1408 && size_of::<Check>() <= 768);
+const _: () = assert!(size_of::<CheckState>() <= 768 && size_of::<Check>() <= 80);
 
 impl CheckState {
     pub fn new(check: Arc<Check>, memory: Memory) -> Self {
@@ -346,7 +402,7 @@ impl CheckState {
         if self.check.is_probed() {
             self.counts.durations.add(result.seen.duration);
         }
-        self.seen = Some(ProbeFacts::from(&result.seen));
+        self.seen = Some(PackedFacts::from(&result.seen));
         self.memory.samples.push(ResultSample {
             at: now,
             verdict: result.judgement.verdict,

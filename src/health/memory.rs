@@ -19,7 +19,7 @@ use super::threshold::{Status, Streak};
 use super::verdict::Verdict;
 use super::warmup::Warmed;
 
-/// What is remembered of a check, also from one run of the watchdog to the next.
+/// What is remembered of a check, also from one run of the watchdog to the next. What few checks have is on the heap.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     /// Where it stands.
@@ -51,10 +51,10 @@ pub struct Memory {
     /// When it was given up.
     pub gave_up: Option<Moment>,
     /// A person holds its restarts.
-    pub pause: Option<Pause>,
+    pub pause: Option<Box<Pause>>,
     /// A person holds its reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub silence: Option<Pause>,
+    pub silence: Option<Box<Pause>>,
     /// An action whose success is not known yet.
     pub verifying: Option<Verifying>,
     /// Processes that were restarted in the open episode: the next attempt begins with the others.
@@ -62,10 +62,10 @@ pub struct Memory {
     pub tried: Vec<ProcessName>,
     /// The processes that were warmed up.
     #[serde(default)]
-    pub warmed: Option<Warmed>,
+    pub warmed: Option<Box<Warmed>>,
     /// Of a check that is not probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heartbeats: Option<Heartbeats>,
+    pub heartbeats: Option<Box<Heartbeats>>,
     /// The open episode.
     pub incident: Option<Box<Incident>>,
     /// When people were last notified about the open episode.
@@ -189,7 +189,7 @@ pub struct Episode {
     pub notified: bool,
     /// The report, when its end is to be reported, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub report: Option<EpisodeReport>,
+    pub report: Option<Box<EpisodeReport>>,
 }
 
 /// That an episode was reported.

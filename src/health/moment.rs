@@ -2,51 +2,53 @@
 //! is handed in, which is what makes a run replayable.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Add;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 /// Time since the watchdog's origin, in milliseconds. Monotonic: wall-clock jumps do not move it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Moment(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct Moment(
+    /// One more than that, so that a moment that may be missing takes no more memory: a check has many of them.
+    NonZeroU64,
+);
 
 impl Moment {
     /// The origin itself.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
 
     /// The moment `millis` milliseconds after the origin.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(NonZeroU64::MIN.saturating_add(millis))
     }
 
     /// The moment `seconds` seconds after the origin.
     pub const fn from_secs(seconds: u64) -> Self {
-        Self(seconds * 1000)
+        Self::from_millis(seconds * 1000)
     }
 
     /// Milliseconds since the origin.
     pub const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// How long ago `earlier` was; zero when it lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.0.get().saturating_sub(earlier.0.get()))
     }
 
     /// This moment `millis` milliseconds later, or earlier when that is negative; never before the origin.
     #[must_use]
     pub const fn moved(self, millis: i64) -> Self {
-        Self(self.0.saturating_add_signed(millis))
+        Self::from_millis(self.as_millis().saturating_add_signed(millis))
     }
 
     /// The moment `span` before this one, never before the origin.
     pub fn before(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(span)))
+        Self::from_millis(self.as_millis().saturating_sub(millis(span)))
     }
 }
 
@@ -60,13 +62,38 @@ impl Add<Duration> for Moment {
 
 impl From<Duration> for Moment {
     fn from(since_origin: Duration) -> Self {
-        Self(millis(since_origin))
+        Self::from_millis(millis(since_origin))
+    }
+}
+
+impl From<u64> for Moment {
+    fn from(millis: u64) -> Self {
+        Self::from_millis(millis)
+    }
+}
+
+impl From<Moment> for u64 {
+    fn from(moment: Moment) -> Self {
+        moment.as_millis()
+    }
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl fmt::Debug for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Moment").field(&self.as_millis()).finish()
     }
 }
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}s", self.0 / 1000, self.0 % 1000)
+        let millis = self.as_millis();
+        write!(f, "{}.{:03}s", millis / 1000, millis % 1000)
     }
 }
 

@@ -321,10 +321,10 @@ mod tests {
             acted: Some(before(10)),
             notified_at: Some(clock),
             next_attempt: Some(clock + Duration::from_secs(20)),
-            pause: Some(Pause {
+            pause: Some(Box::new(Pause {
                 reason: String::new(),
                 until: Some(clock + Duration::from_secs(1800)),
-            }),
+            })),
             incident: Some(Box::new(Incident::open(
                 "i-1".to_owned(),
                 "shop",

@@ -246,8 +246,8 @@ mod tests {
 
     use super::*;
     use crate::health::{
-        Backend, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor,
-        Observation, Phase, Policy, Reason, Remedy, Selection, Trouble,
+        Check, CheckTick, Effect, Event, Limits, Moment, Monitor, Observation, Phase, Reason,
+        Trouble,
     };
 
     fn check(name: &str) -> Check {
@@ -255,24 +255,7 @@ mod tests {
             name: name.to_owned(),
             url: "http://h/".to_owned(),
             probe: String::new(),
-            expectation: Expectation::default(),
-            policy: Policy::default(),
-            remedy: Remedy {
-                selection: Selection::Targets(Vec::new()),
-                default: Backend::default(),
-                start_stopped: false,
-                eager: true,
-                by_name: false,
-                ourselves: None,
-            },
-            requires: Vec::new(),
-            dry_run: false,
-            capture: false,
-            warmup: None,
-            ladder: Vec::new(),
-            heartbeat: None,
-            program: None,
-            fleet: None,
+            rules: Arc::default(),
         }
     }
 

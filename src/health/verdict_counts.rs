@@ -9,22 +9,23 @@ use super::verdict::Verdict;
 
 /// Results by verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct VerdictCounts([u64; Verdict::ALL.len()]);
+pub struct VerdictCounts([u32; Verdict::ALL.len()]);
 
 impl VerdictCounts {
     /// Counts one more.
     pub fn add(&mut self, verdict: Verdict) {
-        self.0[verdict as usize] += 1;
+        let count = &mut self.0[verdict as usize];
+        *count = count.saturating_add(1);
     }
 
     /// How many there were of `verdict`.
     pub fn of(&self, verdict: Verdict) -> u64 {
-        self.0[verdict as usize]
+        self.0[verdict as usize].into()
     }
 
     /// How many there were at all.
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().copied().map(u64::from).sum()
     }
 }
 
@@ -39,7 +40,7 @@ impl<'de> Deserialize<'de> for VerdictCounts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut counts = Self::default();
         for (verdict, count) in BTreeMap::<Verdict, u64>::deserialize(deserializer)? {
-            counts.0[verdict as usize] = count;
+            counts.0[verdict as usize] = u32::try_from(count).unwrap_or(u32::MAX);
         }
         Ok(counts)
     }

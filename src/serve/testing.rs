@@ -1,12 +1,13 @@
 //! Views for tests.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::view::View;
 use crate::health::{
-    Backend, Check, CheckTick, Effect, Event, Expectation, Limits, Moment, Monitor, Observation,
-    OwnHealth, Phase, Policy, Reason, Remedy, Selection, StatusLine, Trouble,
+    Check, CheckTick, Effect, Event, Limits, Moment, Monitor, Observation, OwnHealth, Phase,
+    Reason, StatusLine, Trouble,
 };
 
 /// What a check's probe saw.
@@ -22,24 +23,7 @@ pub fn check(name: &str) -> Check {
         name: name.to_owned(),
         url: format!("http://127.0.0.1:8080/{name}"),
         probe: String::new(),
-        expectation: Expectation::default(),
-        policy: Policy::default(),
-        remedy: Remedy {
-            selection: Selection::Targets(Vec::new()),
-            default: Backend::default(),
-            start_stopped: false,
-            eager: true,
-            by_name: false,
-            ourselves: None,
-        },
-        requires: Vec::new(),
-        dry_run: false,
-        capture: false,
-        warmup: None,
-        ladder: Vec::new(),
-        heartbeat: None,
-        program: None,
-        fleet: None,
+        rules: Arc::default(),
     }
 }
 

@@ -75,10 +75,8 @@ pub fn in_vain(monitor: &mut Monitor, now: Moment, ticket: Ticket) -> Vec<Effect
 
 #[test]
 fn evidence_has_more_of_the_answer_than_the_incident() {
-    let check = Check {
-        capture: true,
-        ..one(0, at_once(), [true, false, false])
-    };
+    let mut check = one(0, at_once(), [true, false, false]);
+    check.capture = true;
     let mut monitor = Monitor::new(limits(), 1, vec![check]);
     let ticket = probing(&mut monitor, at(0), "c0", RUNNING, 9_000);
     let body = "no database ".repeat(1000);

@@ -146,20 +146,19 @@ struct Fleet {
 }
 
 fn check(shape: &Shape) -> Check {
-    Check {
-        fleet: Some(FleetPolicy {
-            group: "shop".into(),
-            slots: u32::try_from(shape.slots).expect("few"),
-            wait: Duration::from_secs(60),
-            unreachable: Unreachable::Hold,
-        }),
-        policy: Policy {
-            backoff: Backoff::NONE,
-            restarts: None,
-            ..at_once()
-        },
-        ..one(0, at_once(), [true, false, false])
-    }
+    let policy = Policy {
+        backoff: Backoff::NONE,
+        restarts: None,
+        ..at_once()
+    };
+    let mut check = one(0, policy, [true, false, false]);
+    check.fleet = Some(FleetPolicy {
+        group: "shop".into(),
+        slots: u32::try_from(shape.slots).expect("few"),
+        wait: Duration::from_secs(60),
+        unreachable: Unreachable::Hold,
+    });
+    check
 }
 
 fn monitor(shape: &Shape, seed: u64) -> Monitor {

@@ -136,15 +136,14 @@ fn quit() -> Rung {
 
 /// Restarts p0; first a signal, then p0, then also the group, then the end.
 fn laddered() -> Check {
-    Check {
-        ladder: vec![
-            quit(),
-            restart(&["p0"]),
-            restart(&["p0", "g:*"]),
-            Rung::GiveUp,
-        ],
-        ..one(0, quick(), [true, false, false])
-    }
+    let mut check = one(0, quick(), [true, false, false]);
+    check.ladder = vec![
+        quit(),
+        restart(&["p0"]),
+        restart(&["p0", "g:*"]),
+        Rung::GiveUp,
+    ];
+    check
 }
 
 /// What the attempts do that `effects` begin: a signal, or what is restarted in all.
@@ -292,10 +291,8 @@ fn rung_that_did_nothing_is_taken_again_and_one_that_cannot_signal_is_passed_ove
     let exited = ProcessState::Exited;
     assert_eq!(once(800_000, exited, &skipped).as_deref(), Some("p0"));
     // where there is no other rung, what has ended is started
-    let check = Check {
-        ladder: vec![quit()],
-        ..laddered()
-    };
+    let mut check = laddered();
+    check.ladder = vec![quit()];
     let mut monitor = Monitor::new(Limits::default(), 1, vec![check]);
     let first = try_once(&mut monitor, at(0), exited, &skipped);
     assert_eq!(first.as_deref(), Some("p0"));
@@ -408,10 +405,8 @@ fn ladder_without_processes_runs_its_command() {
     let failover = Rung::Run {
         command: "failover".to_owned(),
     };
-    let check = Check {
-        ladder: vec![quit(), failover],
-        ..one(0, quick(), [false; 3])
-    };
+    let mut check = one(0, quick(), [false; 3]);
+    check.ladder = vec![quit(), failover];
     let mut monitor = Monitor::new(Limits::default(), 1, vec![check]);
     let mut world_of_one =
         |millis| fail(&mut monitor, at(millis), "c0", ProcessState::Running, 900);

@@ -23,15 +23,14 @@ fn check() -> Check {
         grace: Duration::ZERO,
         ..policy()
     };
-    Check {
-        name: NAME.to_owned(),
-        program: Some(ProgramCheck {
-            process: web(),
-            startsecs: Duration::from_secs(1),
-            startretries: 3,
-        }),
-        ..one(0, policy, [false; 3])
-    }
+    let mut check = one(0, policy, [false; 3]);
+    check.name = NAME.to_owned();
+    check.program = Some(ProgramCheck {
+        process: web(),
+        startsecs: Duration::from_secs(1),
+        startretries: 3,
+    });
+    check
 }
 
 fn monitor() -> Monitor {

@@ -64,7 +64,7 @@ fn check() -> Check {
         fail: Fails::InARow(1),
         grace: Duration::ZERO,
         backoff: Backoff::NONE,
-        ..check.policy
+        ..check.policy.clone()
     };
     check.remedy.selection = Selection::Targets(vec![Target::new("web")]);
     check

@@ -128,7 +128,7 @@ impl Watchdog {
         let mut checks = parts.checks;
         if once {
             // a run of one tick cannot wait for a warm-up, which may take minutes
-            for check in &mut checks {
+            for check in checks.iter_mut().filter(|check| check.warmup.is_some()) {
                 Arc::make_mut(check).warmup = None;
             }
             // nor for heartbeats: nobody could send it one; and it starts no programs

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::settings::{OnExit, Settings};
 use crate::daemon::programs::Definitions;
-use crate::health::{Budget, Check, Expectation, Fails, Policy, ProcessName, ProgramCheck, Remedy};
+use crate::health::{Budget, Check, CheckRules, Fails, Policy, ProcessName, ProgramCheck, Remedy};
 use crate::supervisor::OutputStream;
 use crate::supervisor::embedded::{Program, ProgramOutput};
 
@@ -66,30 +66,25 @@ fn check(program: &Program, run_options: &RunOptions) -> Check {
         url: name.clone(),
         name,
         probe: String::new(),
-        expectation: Expectation::default(),
-        policy: Policy {
-            fail: Fails::InARow(1),
-            pass_after: 1,
-            grace: Duration::ZERO,
-            restarts: None::<Budget>,
-            ..Policy::default()
-        },
-        remedy: Remedy {
-            ourselves: run_options.ourselves.clone(),
-            ..Remedy::NONE
-        },
-        ladder: Vec::new(),
-        requires: Vec::new(),
-        dry_run: false,
-        capture: false,
-        warmup: None,
-        heartbeat: None,
-        program: Some(ProgramCheck {
-            process,
-            startsecs: program.startsecs,
-            startretries: program.startretries,
+        rules: Arc::new(CheckRules {
+            policy: Policy {
+                fail: Fails::InARow(1),
+                pass_after: 1,
+                grace: Duration::ZERO,
+                restarts: None::<Budget>,
+                ..Policy::default()
+            },
+            remedy: Remedy {
+                ourselves: run_options.ourselves.clone(),
+                ..Remedy::NONE
+            },
+            program: Some(ProgramCheck {
+                process,
+                startsecs: program.startsecs,
+                startretries: program.startretries,
+            }),
+            ..CheckRules::default()
         }),
-        fleet: None,
     }
 }
 

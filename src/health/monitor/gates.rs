@@ -232,7 +232,7 @@ impl CheckState {
             cx.shared.waiting.remove(&self.check.name);
         }
         let is_noted = self.held.as_ref().is_some_and(|held| held.is_like(&gate));
-        self.held = Some(gate.clone());
+        self.held = Some(Box::new(gate.clone()));
         if let Gate::Fleet { why, .. } = &gate {
             // that it is asked is noted where it is
             if !is_noted && *why != FleetHold::Asking {

@@ -20,8 +20,9 @@ impl CheckState {
         };
         let failure = failure.map(bounded);
         let changes = failure.is_some() || !self.is_well();
-        let known = self.memory.heartbeats.take();
-        self.memory.heartbeats = Some(Heartbeats::with(known, cx.now, failure, every));
+        let known = self.memory.heartbeats.take().map(|known| *known);
+        let heartbeats = Heartbeats::with(known, cx.now, failure, every);
+        self.memory.heartbeats = Some(Box::new(heartbeats));
         self.listening = true;
         // the next tick says that one came which only says the same
         if changes && self.activity == Activity::Idle && !cx.shared.shutting_down {
@@ -41,7 +42,7 @@ impl CheckState {
         };
         let is_new = !std::mem::replace(&mut self.listening, true);
         let known = &mut self.memory.heartbeats;
-        let heartbeats = known.get_or_insert_with(|| Heartbeats::new(cx.now));
+        let heartbeats = known.get_or_insert_with(|| Box::new(Heartbeats::new(cx.now)));
         if is_new {
             heartbeats.listened_from(cx.now);
         }

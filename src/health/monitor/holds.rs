@@ -15,27 +15,27 @@ use super::shared::Context;
 impl CheckState {
     /// What holds its restarts.
     pub fn paused(&self, now: Moment) -> Option<&Pause> {
-        let window = self.maintenance.as_ref();
+        let window = self.maintenance.as_deref();
         let window = window.filter(|window| window.holds_restarts);
-        in_force(now, self.memory.pause.as_ref(), window)
+        in_force(now, self.memory.pause.as_deref(), window)
     }
 
     /// What holds its reports.
     pub fn silenced(&self, now: Moment) -> Option<&Pause> {
-        let window = self.maintenance.as_ref();
+        let window = self.maintenance.as_deref();
         let window = window.filter(|window| window.holds_reports);
-        in_force(now, self.memory.silence.as_ref(), window)
+        in_force(now, self.memory.silence.as_deref(), window)
     }
 
     pub(super) fn pause(&mut self, hold: Pause, cx: &mut Context<'_>) {
         let Pause { reason, until } = hold.clone();
-        self.memory.pause = Some(hold);
+        self.memory.pause = Some(Box::new(hold));
         cx.note(&self.check.name, Decision::Paused { reason, until });
     }
 
     pub(super) fn silence(&mut self, hold: Pause, cx: &mut Context<'_>) {
         let Pause { reason, until } = hold.clone();
-        self.memory.silence = Some(hold);
+        self.memory.silence = Some(Box::new(hold));
         cx.note(&self.check.name, Decision::Silenced { reason, until });
     }
 
@@ -61,7 +61,7 @@ impl CheckState {
             Some(window) => Decision::MaintenanceBegan(window.clone()),
             None => Decision::MaintenanceOver,
         };
-        self.maintenance = window;
+        self.maintenance = window.map(Box::new);
         if !is_known {
             cx.note(&self.check.name, decision);
         }
@@ -111,7 +111,7 @@ impl CheckState {
                 update,
             }) => {
                 // something else may hold it by now
-                let state = DownState::Held(self.held.clone().unwrap_or(gate));
+                let state = DownState::Held(self.held.as_deref().cloned().unwrap_or(gate));
                 self.report(ReportKind::Down { state, update }, cx);
             }
             Some(kind) => {

@@ -239,8 +239,8 @@ impl CheckState {
                 Err(Some(Dropped::SupervisorShutdown))
             }
             Err(error) => {
-                if self.unlisted.as_ref() != Some(&error) {
-                    self.unlisted = Some(error.clone());
+                if self.unlisted.as_deref() != Some(&error) {
+                    self.unlisted = Some(Box::new(error.clone()));
                     cx.note(&self.check.name, Decision::ListFailed { error });
                 }
                 if eager { Ok(None) } else { Err(None) }

@@ -6,11 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::check::{Activity, Check, CheckState};
-use super::super::expectation::Expectation;
 use super::super::memory::Memory;
 use super::super::moment::Moment;
-use super::super::policy::Policy;
-use super::super::remedy::Remedy;
 use super::shared::Context;
 use super::{Effect, Monitor};
 
@@ -40,17 +37,7 @@ impl Monitor {
             name: check.to_owned(),
             url: String::new(),
             probe: String::new(),
-            expectation: Expectation::default(),
-            policy: Policy::default(),
-            remedy: Remedy::NONE,
-            ladder: Vec::new(),
-            requires: Vec::new(),
-            dry_run: false,
-            capture: false,
-            warmup: None,
-            heartbeat: None,
-            program: None,
-            fleet: None,
+            rules: Arc::default(),
         });
         let at = memory.status_since.unwrap_or_default();
         let state = CheckState::new(defined, memory);

@@ -210,10 +210,10 @@ impl CheckState {
         };
         let id = cx.shared.next_incident();
         if kind == ReportKind::Degraded {
-            self.memory.degraded.report = Some(EpisodeReport {
+            self.memory.degraded.report = Some(Box::new(EpisodeReport {
                 incident: id.clone(),
                 at: cx.now,
-            });
+            }));
         }
         let incident = Incident::open(id, &self.check.name, cx.now, cx.now);
         self.report_episode(1, kind, incident, result, cx);
@@ -247,7 +247,8 @@ impl CheckState {
     /// It passes: reports that to those who got a report that it is degraded.
     fn end_degraded(&mut self, result: &CheckResult, cx: &mut Context<'_>) {
         let episode = std::mem::take(&mut self.memory.degraded);
-        if let Some(EpisodeReport { incident, at }) = episode.report {
+        if let Some(report) = episode.report {
+            let EpisodeReport { incident, at } = *report;
             let mut incident = Incident::open(incident, &self.check.name, at, at);
             incident.ended = Some(cx.now);
             let lasted = cx.now.since(at);

@@ -8,8 +8,8 @@ use super::super::gate::Gate;
 use super::super::ladder::RungView;
 use super::super::moment::Moment;
 use super::super::snapshot::{
-    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, ProgramView,
-    RollingView, Snapshot, Spending, StreakView, Totals,
+    ActivityView, CheckResultView, CheckView, HeartbeatView, IncidentView, PauseView, ProbeFacts,
+    ProgramView, RollingView, Snapshot, Spending, StreakView, Totals,
 };
 use super::super::threshold::{Status, Streak};
 use super::Monitor;
@@ -106,7 +106,7 @@ impl CheckState {
                 name: own.process.namespec(),
                 state: shared.programs.get(&own.process).map(|known| known.state),
             }),
-            seen: self.seen,
+            seen: self.seen.map(ProbeFacts::from),
             streak: StreakView {
                 fails: memory.streak.count(policy.fail),
                 fail_after: Streak::needed(policy.fail),
@@ -157,7 +157,7 @@ impl CheckState {
 
     /// The gate that was noted last, if it may still be shut.
     fn gate_now(&self, now: Moment, shared: &Shared) -> Option<Gate> {
-        match self.held.clone()? {
+        match self.held.as_deref()?.clone() {
             Gate::Backoff { .. } => {
                 let next = self.memory.next_attempt.filter(|next| *next > now)?;
                 Some(Gate::Backoff {

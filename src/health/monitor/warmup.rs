@@ -33,12 +33,12 @@ impl CheckState {
             return;
         }
         let ticket = cx.shared.next_ticket();
-        self.warming = Some(Warming {
+        self.warming = Some(Box::new(Warming {
             ticket,
             since: cx.now,
             processes,
             again: false,
-        });
+        }));
         cx.note(&self.check.name, Decision::WarmingUp);
         cx.effects.push(Effect::WarmUp {
             check: self.check.name.clone(),
@@ -50,7 +50,7 @@ impl CheckState {
 
     /// A warm-up was answered, or not.
     pub(super) fn warmed_up(&mut self, ticket: Ticket, seen: &Observation, cx: &mut Context<'_>) {
-        let asked = |warming: &mut Warming| warming.ticket == ticket;
+        let asked = |warming: &mut Box<Warming>| warming.ticket == ticket;
         let Some(mut warming) = self.warming.take_if(asked) else {
             return;
         };
@@ -75,7 +75,7 @@ impl CheckState {
             }
         };
         if let Some(decision) = decision {
-            self.memory.warmed = Some(warming.processes);
+            self.memory.warmed = Some(Box::new(warming.processes));
             cx.note(&self.check.name, decision);
             if self.activity == Activity::Idle {
                 // nobody waits for the next tick to hear that it is up
@@ -84,7 +84,8 @@ impl CheckState {
             return;
         }
         let ticket = cx.shared.next_ticket();
-        self.warming = Some(Warming { ticket, ..warming });
+        warming.ticket = ticket;
+        self.warming = Some(warming);
         cx.effects.push(Effect::WarmUp {
             check: self.check.name.clone(),
             ticket,
@@ -102,7 +103,7 @@ impl CheckState {
         }
         let known = match &self.warming {
             Some(warming) => warming.processes.clone(),
-            None => self.memory.warmed.clone().unwrap_or_default(),
+            None => self.memory.warmed.as_deref().cloned().unwrap_or_default(),
         };
         let due = std::mem::take(&mut self.warm_due);
         let mut met = known.clone();
@@ -116,7 +117,7 @@ impl CheckState {
         }
         if met != known && self.warming.is_none() {
             met.at = now;
-            self.memory.warmed = Some(met);
+            self.memory.warmed = Some(Box::new(met));
         }
         None
     }

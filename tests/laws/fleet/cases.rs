@@ -47,15 +47,14 @@ pub fn fail(monitor: &mut Monitor, now: Moment) -> Vec<Effect> {
 }
 
 pub fn shop(unreachable: Unreachable) -> Check {
-    Check {
-        fleet: Some(FleetPolicy {
-            group: "shop".into(),
-            slots: 1,
-            wait: Duration::from_secs(60),
-            unreachable,
-        }),
-        ..one(0, at_once(), [true, false, false])
-    }
+    let mut check = one(0, at_once(), [true, false, false]);
+    check.fleet = Some(FleetPolicy {
+        group: "shop".into(),
+        slots: 1,
+        wait: Duration::from_secs(60),
+        unreachable,
+    });
+    check
 }
 
 pub fn monitor(unreachable: Unreachable) -> Monitor {

@@ -27,7 +27,7 @@ fn reload_of_the_policy_asks_anew_and_gives_back_what_was_asked_before() {
     let other = |group: &str, slots: u32, unreachable: Unreachable| FleetPolicy {
         group: group.into(),
         slots,
-        ..shop(unreachable).fleet.expect("it has one")
+        ..shop(unreachable).fleet.clone().expect("it has one")
     };
     let (hold, act) = (Unreachable::Hold, Unreachable::Act);
     let changes = [
@@ -44,10 +44,8 @@ fn reload_of_the_policy_asks_anew_and_gives_back_what_was_asked_before() {
         let case = format!("{first:?}, then {change:?}");
         let mut monitor = monitor(hold);
         let (ticket, _) = question(&fail(&mut monitor, at(0)));
-        let check = Check {
-            fleet: change.clone(),
-            ..shop(hold)
-        };
+        let mut check = shop(hold);
+        check.fleet = change.clone();
         reload(&mut monitor, at(1000), vec![check]);
         // it fails on, and asks for nothing while the question of before is open
         let effects = fail(&mut monitor, at(2000));
@@ -92,12 +90,10 @@ fn reload_during_the_restart_keeps_its_slot_to_the_end_and_the_next_attempt_asks
         let (_, ticket) = attempt(&effects).expect("it acts");
         let fleet = change.map(|group| FleetPolicy {
             group: group.into(),
-            ..shop(Unreachable::Hold).fleet.expect("it has one")
+            ..shop(Unreachable::Hold).fleet.clone().expect("it has one")
         });
-        let check = Check {
-            fleet,
-            ..shop(Unreachable::Hold)
-        };
+        let mut check = shop(Unreachable::Hold);
+        check.fleet = fleet;
         let effects = reload(&mut monitor, at(1000), vec![check]);
         assert!(releases(&effects).is_empty(), "{effects:?}");
         let effects = in_vain(&mut monitor, at(3000), ticket);

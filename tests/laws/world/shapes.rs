@@ -1,9 +1,10 @@
 //! Random checks with random policies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use httpok::health::{
-    Backoff, Budget, Check, Expectation, Fails, FleetPolicy, Limits, NotifyMode, Policy, Reason,
+    Backoff, Budget, Check, CheckRules, Fails, FleetPolicy, Limits, NotifyMode, Policy, Reason,
     Remedy, Rung, Selection, Target, Unreachable, WarmUp,
 };
 use proptest::prelude::*;
@@ -83,28 +84,24 @@ pub fn check(
         name: format!("c{index}"),
         url: "http://127.0.0.1/".into(),
         probe: String::new(),
-        expectation: Expectation::default(),
-        policy,
-        remedy: Remedy {
-            selection: Selection::Targets(targets),
-            eager,
-            ..Remedy::NONE
-        },
-        ladder: Vec::new(),
-        requires: if requires < index {
-            vec![format!("c{requires}")]
-        } else {
-            Vec::new()
-        },
-        dry_run: false,
-        capture: false,
-        warmup: warmup.map(|timeout| WarmUp {
-            url: "http://127.0.0.1/warmup".into(),
-            timeout: Duration::from_secs(timeout),
+        rules: Arc::new(CheckRules {
+            policy,
+            remedy: Remedy {
+                selection: Selection::Targets(targets),
+                eager,
+                ..Remedy::NONE
+            },
+            requires: if requires < index {
+                vec![format!("c{requires}")]
+            } else {
+                Vec::new()
+            },
+            warmup: warmup.map(|timeout| WarmUp {
+                url: "http://127.0.0.1/warmup".into(),
+                timeout: Duration::from_secs(timeout),
+            }),
+            ..CheckRules::default()
         }),
-        heartbeat: None,
-        program: None,
-        fleet: None,
     }
 }
 

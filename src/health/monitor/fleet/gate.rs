@@ -90,7 +90,7 @@ impl CheckState {
     pub(super) fn is_held_by_fleet(&self, cx: &Context<'_>) -> bool {
         let by_fleet = |gate: &Gate| matches!(gate, Gate::Fleet { .. });
         let mut pending = cx.shared.pending.values();
-        self.held.as_ref().is_some_and(by_fleet)
+        self.held.as_deref().is_some_and(by_fleet)
             || pending.any(|pending| {
                 pending.restart.check == self.check.name
                     && pending.held.as_ref().is_some_and(by_fleet)
@@ -155,7 +155,7 @@ impl CheckState {
 
     /// What was seen before it was waited for is old by now. A probe that is under way says how the check is.
     fn go_on_with_slot(&mut self, waits: bool, cx: &mut Context<'_>) {
-        let by_fleet = matches!(self.held, Some(Gate::Fleet { .. }));
+        let by_fleet = matches!(self.held.as_deref(), Some(Gate::Fleet { .. }));
         if waits && by_fleet && self.activity == Activity::Idle {
             self.probe(Duration::ZERO, cx);
         }
@@ -188,7 +188,7 @@ impl CheckState {
             cx.ask_again(&name, hold.clone());
         }
         let gate = Gate::Fleet { group, why: hold };
-        if matches!(self.held, Some(Gate::Fleet { .. })) {
+        if matches!(self.held.as_deref(), Some(Gate::Fleet { .. })) {
             self.hold(gate.clone(), cx);
         }
         for process in cx.shared.pending_of(&name) {
