@@ -24,6 +24,7 @@ use crate::notify::{
     COMMAND_DEADLINE, MAIL_DEADLINE, Notifier, RenderContext, WEBHOOK_DEADLINE,
     command as command_notifier, mail, sendmail, smtp, webhook,
 };
+use crate::probe::http::RulesPool;
 use crate::probe::{Probe, ProbeSpec};
 use crate::safe_path;
 use crate::serve;
@@ -107,18 +108,23 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     let warms_up = warms_up(&|name| std::env::var(name).ok());
     let mut checks = Vec::new();
     let mut pool = Pool::default();
+    let mut asked = RulesPool::default();
+    let mut due: Vec<CheckPeriod> = Vec::with_capacity(settings.checks.len());
     for check in &settings.checks {
+        let name: Arc<str> = check.name.as_str().into();
+        due.push((Arc::clone(&name), check.every));
         if let ProbeSpec::Heartbeat(spec) = &check.probe {
             let rules = CheckRules {
                 heartbeat: Some(spec.every),
                 ..rules_of(check, settings, run_options)
             };
             checks.push(define(check, &spec.url(), pool.share(rules)));
-            captures.add(check);
+            captures.add(&name, check);
             continue;
         }
-        let probe = Probe::new(check.probe.clone(), &check.expectation.body_needs())
+        let mut probe = Probe::new(check.probe.clone(), &check.expectation.body_needs())
             .map_err(|why| anyhow::anyhow!("check {:?}: {why}", check.name))?;
+        probe.share_rules(&mut asked);
         let mut rules = rules_of(check, settings, run_options);
         if let Some(http) = check.warmup.as_ref().filter(|_| warms_up) {
             let probe = Probe::warm_up(http.as_ref().clone())
@@ -127,17 +133,12 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
                 url: probe.url().to_owned(),
                 timeout: http.timeout,
             });
-            warmups.insert(check.name.clone(), Arc::new(probe));
+            warmups.insert(Arc::clone(&name), Arc::new(probe));
         }
         checks.push(define(check, probe.url(), pool.share(rules)));
-        probes.insert(check.name.clone(), Arc::new(probe));
-        captures.add(check);
+        probes.insert(Arc::clone(&name), Arc::new(probe));
+        captures.add(&name, check);
     }
-    let mut due: Vec<CheckPeriod> = settings
-        .checks
-        .iter()
-        .map(|check| (check.name.as_str().into(), check.every))
-        .collect();
     for check in programs::checks(settings, run_options, &checks) {
         due.push((check.name.as_str().into(), programs::every(run_options)));
         checks.push(Arc::new(check));
@@ -189,15 +190,15 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
 /// What is kept as evidence, by check.
 #[derive(Default)]
 struct Captures {
-    by_check: BTreeMap<String, Arc<CaptureSpec>>,
+    by_check: BTreeMap<Arc<str>, Arc<CaptureSpec>>,
     pool: Pool<CaptureSpec>,
 }
 
 impl Captures {
-    fn add(&mut self, check: &CheckSettings) {
+    fn add(&mut self, name: &Arc<str>, check: &CheckSettings) {
         if let Some(spec) = &check.capture {
             let shared = self.pool.share(spec.clone());
-            self.by_check.insert(check.name.clone(), shared);
+            self.by_check.insert(Arc::clone(name), shared);
         }
     }
 }

@@ -21,15 +21,22 @@ impl<T> Default for Pool<T> {
 impl<T: PartialEq> Pool<T> {
     /// `value`, or an equal one that was met before.
     pub fn share(&mut self, value: T) -> Arc<T> {
-        let known = self.recent.iter().position(|known| **known == value);
+        let mut shared = Arc::new(value);
+        self.share_again(&mut shared);
+        shared
+    }
+
+    /// Replaces `value` by an equal one that was met before, if there is one.
+    pub fn share_again(&mut self, value: &mut Arc<T>) {
+        let known = self.recent.iter().position(|known| known == value);
         match known {
             Some(at) => self.recent[..=at].rotate_right(1),
             None => {
                 self.recent.truncate(COMPARED - 1);
-                self.recent.insert(0, Arc::new(value));
+                self.recent.insert(0, Arc::clone(value));
             }
         }
-        Arc::clone(&self.recent[0])
+        *value = Arc::clone(&self.recent[0]);
     }
 }
 

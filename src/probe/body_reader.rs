@@ -8,6 +8,12 @@ use crate::health::{Body, BodyPattern, BodySearch};
 /// A text to look for, prepared.
 pub struct Needle(Finder<'static>);
 
+impl PartialEq for Needle {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.needle() == other.0.needle()
+    }
+}
+
 impl Needle {
     pub fn new(text: &[u8]) -> Self {
         Self(Finder::new(text).into_owned())

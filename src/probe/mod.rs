@@ -17,7 +17,7 @@ pub use spec::ProbeSpec;
 pub use crate::net::IpFamily;
 
 use crate::health::{BodyNeeds, Observation, Reason, Trouble};
-use http::HttpSpec;
+use http::{HttpSpec, RulesPool};
 
 /// Why there can be no probe for a spec.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,15 @@ impl Probe {
             ProbeSpec::Grpc(spec) => Self::Grpc(Box::new(grpc::GrpcProbe::new(spec, needs)?)),
             ProbeSpec::Heartbeat(_) => return Err(ProbeSpecError::Heartbeat),
         })
+    }
+
+    /// Has what was met before take the place of what is equal: thousands of checks are asked alike.
+    pub fn share_rules(&mut self, pool: &mut RulesPool) {
+        match self {
+            Self::Http(probe) => probe.share_rules(pool),
+            Self::Grpc(probe) => probe.share_rules(pool),
+            Self::Line(_) | Self::Exec(_) => {}
+        }
     }
 
     /// The request that warms a program up: nothing of its answer is kept.

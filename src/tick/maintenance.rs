@@ -41,6 +41,9 @@ pub fn open<'a>(
         .filter_map(|spec| Some((spec, spec.at.open_until(now, spec.lasting)?)))
         .collect();
     let mut windows = BTreeMap::new();
+    if open.is_empty() {
+        return windows;
+    }
     for check in checks {
         for (spec, end) in open.iter().filter(|(spec, _)| spec.concerns(check)) {
             let until = Some(moment + end.duration_since(now).unwrap_or_default());

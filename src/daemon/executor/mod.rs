@@ -38,10 +38,10 @@ const LIST_FOR: Duration = Duration::from_secs(5);
 /// What effects are performed with. Replaced as a whole on reload.
 #[derive(Clone, Debug)]
 pub struct Clients {
-    pub probes: BTreeMap<String, Arc<Probe>>,
-    pub warmups: BTreeMap<String, Arc<Probe>>,
+    pub probes: BTreeMap<Arc<str>, Arc<Probe>>,
+    pub warmups: BTreeMap<Arc<str>, Arc<Probe>>,
     /// Mostly one and the same.
-    pub captures: BTreeMap<String, Arc<CaptureSpec>>,
+    pub captures: BTreeMap<Arc<str>, Arc<CaptureSpec>>,
     /// What the rungs of ladders run, by check and number.
     pub commands: BTreeMap<String, BTreeMap<u32, RungCommand>>,
     /// Where evidence is kept of a check that names no directory.
@@ -173,7 +173,7 @@ impl Executor {
     }
 
     fn probe(&self, check: String, ticket: Ticket, after: Duration) {
-        let probe = self.clients.probes.get(&check).cloned();
+        let probe = self.clients.probes.get(check.as_str()).cloned();
         let work = async move {
             wait(after).await;
             match probe {
@@ -198,7 +198,7 @@ impl Executor {
         seen: Box<Observation>,
         expectation: Expectation,
     ) {
-        let probe = self.clients.probes.get(&check);
+        let probe = self.clients.probes.get(check.as_str());
         let timeout = probe.map_or(seen.duration, |probe| probe.timeout());
         let name = check.clone();
         let work = async move { judging::judge(&name, expectation, *seen, timeout).await };
@@ -219,7 +219,7 @@ impl Executor {
     }
 
     fn warm_up(&self, check: String, ticket: Ticket, after: Duration, within: Duration) {
-        let probe = self.clients.warmups.get(&check).cloned();
+        let probe = self.clients.warmups.get(check.as_str()).cloned();
         let work = async move {
             wait(after).await;
             match probe {
@@ -257,7 +257,7 @@ impl Executor {
             let tools = ActionTools {
                 supervisors: &clients.supervisors,
                 clock: &by,
-                capture: clients.captures.get(&plan.check).map(Arc::as_ref),
+                capture: clients.captures.get(plan.check.as_str()).map(Arc::as_ref),
                 commands: clients.commands.get(&plan.check).unwrap_or(&none),
                 evidence: &clients.evidence,
                 intents: &intents,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use tokio::time::{Instant, sleep_until};
+
 use super::Watchdog;
 use crate::health::{Event, MaintenanceWindow};
 use crate::sorted;
@@ -19,6 +21,8 @@ const SAME_END: Duration = Duration::from_secs(2);
 pub(super) struct Maintenance {
     pub specs: Vec<MaintenanceSpec>,
     open: BTreeMap<String, MaintenanceWindow>,
+    /// When they are to be determined again: worked out then, and not in each turn of the loop.
+    next: Option<Instant>,
 }
 
 impl Maintenance {
@@ -26,19 +30,24 @@ impl Maintenance {
         Self {
             specs,
             open: BTreeMap::new(),
+            next: None,
         }
     }
 
     /// Comes back when the windows are to be determined.
     pub(super) async fn due(&self) {
-        if self.specs.is_empty() {
-            return std::future::pending().await;
+        match self.next {
+            Some(next) => sleep_until(next).await,
+            None => std::future::pending().await,
         }
-        let now = SystemTime::now();
-        let next = next_change(&self.specs, now);
-        let wait = next.and_then(|next| next.duration_since(now).ok());
+    }
+
+    /// They were determined at `now`.
+    fn determined(&mut self, now: SystemTime) {
+        let wait = next_change(&self.specs, now).and_then(|next| next.duration_since(now).ok());
         let wait = wait.unwrap_or(READ_AT_LEAST).min(READ_AT_LEAST);
-        tokio::time::sleep(wait.max(Duration::from_millis(10))).await;
+        let next = Instant::now() + wait.max(Duration::from_millis(10));
+        self.next = (!self.specs.is_empty()).then_some(next);
     }
 }
 
@@ -55,17 +64,14 @@ impl Watchdog {
     }
 
     fn update_maintenance(&mut self, anew: bool) {
+        let wall = SystemTime::now();
+        self.maintenance.determined(wall);
         if self.maintenance.specs.is_empty() && self.maintenance.open.is_empty() {
             return;
         }
-        let checks: Vec<_> = self
-            .monitor
-            .checks()
-            .map(|check| check.name.clone())
-            .collect();
         let now = self.executor.clock.now();
-        let names = checks.iter().map(String::as_str);
-        let found = open(&self.maintenance.specs, names, SystemTime::now(), now);
+        let names = self.monitor.checks().map(|check| check.name.as_str());
+        let found = open(&self.maintenance.specs, names, wall, now);
         let before = std::mem::replace(&mut self.maintenance.open, found.clone());
         let all = sorted::set(before.keys().chain(found.keys()).cloned());
         for check in all {

@@ -3,6 +3,7 @@
 //! since, and nothing else. Pure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::health::{Counted, Decision, Moment, Note, Verdict};
 
@@ -17,9 +18,10 @@ struct PassRun {
     count: u64,
     first: Moment,
     last: Moment,
-    shortest: std::time::Duration,
-    longest: std::time::Duration,
-    detail: String,
+    /// In microseconds, an hour at most; there is a run of nearly every check.
+    shortest: u32,
+    longest: u32,
+    detail: Box<str>,
 }
 
 impl Passes {
@@ -57,22 +59,25 @@ impl Passes {
         else {
             return false;
         };
+        let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         match self.runs.get_mut(&note.check) {
             Some(run) => {
                 run.count += 1;
                 run.last = note.at;
-                run.shortest = run.shortest.min(*took);
-                run.longest = run.longest.max(*took);
-                run.detail.clone_from(detail);
+                run.shortest = run.shortest.min(took);
+                run.longest = run.longest.max(took);
+                if *run.detail != **detail {
+                    run.detail = detail.as_str().into();
+                }
             }
             None => {
                 let run = PassRun {
                     count: 1,
                     first: note.at,
                     last: note.at,
-                    shortest: *took,
-                    longest: *took,
-                    detail: detail.clone(),
+                    shortest: took,
+                    longest: took,
+                    detail: detail.as_str().into(),
                 };
                 self.runs.insert(note.check.clone(), run);
             }
@@ -94,9 +99,9 @@ impl PassRun {
             decision: Decision::Passed {
                 count: self.count,
                 since: self.first,
-                shortest: self.shortest,
-                longest: self.longest,
-                detail: self.detail,
+                shortest: Duration::from_micros(self.shortest.into()),
+                longest: Duration::from_micros(self.longest.into()),
+                detail: self.detail.into(),
             },
         }
     }
@@ -104,8 +109,6 @@ impl PassRun {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::health::Dropped;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use crate::health::{Body, BodyNeeds, GrpcAnswer, Observation, Phase, Reason, Trouble, bounded};
-use crate::probe::http::{HttpProbe, HttpSpecError};
+use crate::probe::http::{HttpProbe, HttpSpecError, RulesPool};
 
 use message::MessageFault;
 pub use spec::GrpcSpec;
@@ -41,6 +41,11 @@ impl GrpcProbe {
             http: HttpProbe::new(spec.http, &needs)?,
             url: spec.url,
         })
+    }
+
+    /// Has rules that were met before take the place of equal ones.
+    pub fn share_rules(&mut self, pool: &mut RulesPool) {
+        self.http.share_rules(pool);
     }
 
     /// As it was written.

@@ -41,9 +41,9 @@ impl HttpAttempt<'_> {
 
     async fn walk(&self, trace: &HttpTrace) -> Result<HttpAnswer, Trouble> {
         trace.enter(Phase::Connect);
-        let spec = &self.request.spec;
-        let is_plain = self.hop.url.scheme() == "http" && !spec.grpc;
-        let sending = match is_plain && spec.data.is_none() {
+        let rules = &*self.request.rules;
+        let is_plain = self.hop.url.scheme() == "http" && !rules.grpc;
+        let sending = match is_plain && rules.data.is_none() {
             true => Sending::Whole,
             false => Sending::InParts,
         };
@@ -75,12 +75,12 @@ impl HttpAttempt<'_> {
             _ => (connection, false),
         };
         trace.enter(Phase::FirstByte);
-        let data = match &self.request.spec.data {
+        let data = match &self.request.rules.data {
             Some(data) if self.hop.data => data.expose(),
             _ => &[],
         };
         let headers = self.request.headers_for(self.hop);
-        if is_http2 || self.request.spec.grpc {
+        if is_http2 || self.request.rules.grpc {
             let asked = http2::request(self.hop, &headers, data).map_err(not_requestable)?;
             return http2::send(connection, asked).await.map(HttpAnswer::Http2);
         }
@@ -106,7 +106,7 @@ impl HttpAttempt<'_> {
         let host = self.hop.url.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(bare.to_owned()).map_err(not_requestable)?;
-        let connector = TlsConnector::from(Arc::new(self.request.tls.config(trace)));
+        let connector = TlsConnector::from(Arc::new(self.request.rules.tls.config(trace)));
         match connector.connect(name, connection).await {
             Ok(stream) => {
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

@@ -52,7 +52,7 @@ impl<'a> Exchange<'a> {
             timeout,
             deadline: net::deadline(timeout),
             seen: Observation {
-                url: request.shown.clone(),
+                url: request.shown.to_string(),
                 at_unix: unix_time(),
                 ..Observation::default()
             },
@@ -68,9 +68,9 @@ impl<'a> Exchange<'a> {
 
     async fn walk(&mut self) -> Result<(), Trouble> {
         let mut hop = RequestHop {
-            url: self.request.spec.url.url.clone(),
-            method: self.request.spec.method.clone(),
-            data: self.request.spec.data.is_some(),
+            url: self.request.url.url.clone(),
+            method: self.request.rules.method.clone(),
+            data: self.request.rules.data.is_some(),
         };
         loop {
             let answer = self.reach(&hop).await?;
@@ -79,7 +79,7 @@ impl<'a> Exchange<'a> {
                 None => {
                     let is_down = (500..600).contains(&answer.head().code);
                     self.read(answer).await?;
-                    if is_down && let Some(url) = &self.request.spec.ready {
+                    if is_down && let Some(url) = &self.request.rules.ready {
                         self.seen.ready = self.is_ready(url.clone()).await;
                     }
                     return Ok(());
@@ -108,7 +108,7 @@ impl<'a> Exchange<'a> {
 
     /// Where the answer sends us, if it does and we follow.
     fn next(&self, hop: &RequestHop, head: &Head) -> Result<Option<RequestHop>, Trouble> {
-        if !self.request.spec.follow {
+        if !self.request.rules.follow {
             return Ok(None);
         }
         let refuse = |why| Trouble::new(Reason::RedirectLoop, Phase::FirstByte, why);
@@ -134,7 +134,7 @@ impl<'a> Exchange<'a> {
                 Ok(response) => return Ok(response),
                 Err(trouble) => trouble,
             };
-            let pause = self.request.spec.retry_refused;
+            let pause = self.request.rules.retry_refused;
             match pause.and_then(|pause| Instant::now().checked_add(pause)) {
                 Some(again) if trouble.reason == Reason::Refused && again < self.deadline => {
                     sleep_until(again).await;
@@ -146,7 +146,7 @@ impl<'a> Exchange<'a> {
 
     async fn prepare_tls(&self) -> Result<(), Trouble> {
         let trouble = |reason, detail| Err(Trouble::new(reason, Phase::Tls, detail));
-        match timeout_at(self.deadline, self.request.tls.prepare()).await {
+        match timeout_at(self.deadline, self.request.rules.tls.prepare()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(why)) => trouble(
                 Reason::Config,
@@ -190,7 +190,7 @@ impl<'a> Exchange<'a> {
         if let Some(address) = lookup::literal(host) {
             return Ok(vec![Endpoint::Tcp((address, port).into())]);
         }
-        let known = self.request.spec.resolve.iter();
+        let known = self.request.rules.resolve.iter();
         let known = known.filter(|known| known.port == port);
         let known: Vec<_> = known
             .filter(|known| known.host.eq_ignore_ascii_case(host))
@@ -200,7 +200,7 @@ impl<'a> Exchange<'a> {
             return Ok(known);
         }
         let asked = Instant::now();
-        let family = self.request.spec.family;
+        let family = self.request.rules.family;
         let found = lookup::addresses(host, family, self.deadline, self.timeout).await;
         self.seen.phases.add(Phase::Dns, asked.elapsed());
         let at = |address: SocketAddr| Endpoint::Tcp((address.ip(), port).into());
@@ -216,7 +216,7 @@ impl<'a> Exchange<'a> {
             reason: bounded(&head.reason),
         });
         let asked = |name: &str| {
-            let mut names = self.request.asked_headers.iter();
+            let mut names = self.request.rules.asked_headers.iter();
             names.any(|asked| asked.eq_ignore_ascii_case(name))
         };
         let kept = |(at, (name, value)): (usize, &(String, String))| {
@@ -244,14 +244,17 @@ impl<'a> Exchange<'a> {
     async fn read(&mut self, mut answer: HttpAnswer) -> Result<(), Trouble> {
         let begun = Instant::now();
         let request = self.request;
-        let mut body_reader =
-            BodyReader::new(&request.needles, request.keep, request.spec.max_body)
-                .with_patterns(&request.patterns);
+        let mut body_reader = BodyReader::new(
+            &request.rules.needles,
+            request.rules.keep,
+            request.rules.max_body,
+        )
+        .with_patterns(&request.rules.patterns);
         let outcome = self.drain(&mut answer, &mut body_reader).await;
         self.seen.body = Some(body_reader.finish());
         self.seen.phases.add(Phase::Body, begun.elapsed());
         self.note_oddities(answer.head());
-        if request.spec.grpc {
+        if request.rules.grpc {
             let trailers = answer.trailers().iter().take(HEADERS_KEPT);
             let kept = trailers.map(|(name, value)| (bounded(name), bounded(value)));
             self.seen.headers.extend(kept);
@@ -274,7 +277,7 @@ impl<'a> Exchange<'a> {
                 }
                 Ok(Err(trouble)) => return Err(trouble),
                 Ok(Ok(Some(piece))) => body_reader.take(piece).map_err(|_| {
-                    let max = self.request.spec.max_body;
+                    let max = self.request.rules.max_body;
                     let detail =
                         format!("the body is larger than {}", counted(max, "byte", "bytes"));
                     Trouble::new(Reason::TooLarge, Phase::Body, detail)

@@ -26,10 +26,13 @@ pub use spec::{HttpSpec, Override, TlsSpec};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::health::{BodyNeeds, Observation};
+use crate::health::{BodyNeeds, Observation, Pool};
 
 use exchange::Exchange;
-use request::ProbeRequest;
+use request::{ProbeRequest, RequestRules};
+
+/// How probes are asked, which many checks have in common.
+pub type RulesPool = Pool<RequestRules>;
 
 /// Why there can be no probe for a spec: what shows only when it is made.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,11 @@ impl HttpProbe {
         Ok(Self { request })
     }
 
+    /// Has rules that were met before take the place of equal ones.
+    pub fn share_rules(&mut self, pool: &mut RulesPool) {
+        self.request.share_rules(pool);
+    }
+
     /// What is asked, without userinfo.
     pub fn url(&self) -> &str {
         &self.request.shown
@@ -89,7 +97,7 @@ impl HttpProbe {
 
     /// The spec's timeout.
     pub fn timeout(&self) -> Duration {
-        self.request.spec.timeout
+        self.request.rules.timeout
     }
 
     /// Asks once, within `timeout`, whatever the peer does.

@@ -2,20 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
+use http::Method;
 use http::header::{self, HeaderValue};
 use http::uri::Authority;
 use url::Url;
 
 use super::HttpSpecError;
 use super::redirect::RequestHop;
-use super::spec::HttpSpec;
+use super::spec::{HttpSpec, HttpUrl, IpFamily, Override};
 use super::tls::ProbeTls;
-use crate::health::{BodyNeeds, BodyPattern};
+use crate::health::{BodyNeeds, BodyPattern, Pool};
 use crate::net::http::{Header, authority, basic, capitals, target};
 use crate::probe::body_reader::Needle;
+use crate::secret::SecretBytes;
 
 /// A header as it is sent, in the usual capitals, and whether it carries credentials.
+#[derive(PartialEq, Eq)]
 struct SentHeader {
     name: String,
     value: HeaderValue,
@@ -34,11 +38,30 @@ impl From<Header> for SentHeader {
 
 /// What every probe of one URL has in common.
 pub struct ProbeRequest {
-    pub spec: HttpSpec,
+    pub url: HttpUrl,
     /// The URL for people.
-    pub shown: String,
+    pub shown: Box<str>,
     /// Path and query in place of the URL's.
-    target: Option<String>,
+    target: Option<Box<str>>,
+    /// There once for the probes of all checks that are asked alike.
+    pub rules: Arc<RequestRules>,
+}
+
+/// How it is asked, wherever that is: [`HttpSpec`] but for its URL, made ready.
+#[derive(PartialEq)]
+pub struct RequestRules {
+    /// Those of [`HttpSpec`].
+    pub timeout: Duration,
+    pub method: Method,
+    pub data: Option<SecretBytes>,
+    pub follow: bool,
+    pub max_body: u64,
+    pub resolve: Vec<Override>,
+    pub family: Option<IpFamily>,
+    pub grpc: bool,
+    unix_socket: Option<PathBuf>,
+    pub ready: Option<Url>,
+    pub retry_refused: Option<Duration>,
     /// Ours and the spec's, `Host` excepted.
     headers: Arc<[SentHeader]>,
     /// In place of the URL's host.
@@ -62,42 +85,60 @@ impl ProbeRequest {
         spec.check_family(spec.family)
             .map_err(HttpSpecError::Family)?;
         let (headers, host) = headers(&spec)?;
+        let tls = ProbeTls::new(&spec.tls, spec.versions())?;
+        let target = spec.as_given.as_deref().and_then(target_as_given);
+        let shown = spec.as_given.unwrap_or_else(|| spec.url.to_string());
         Ok(Self {
-            shown: spec
-                .as_given
-                .clone()
-                .unwrap_or_else(|| spec.url.to_string()),
-            target: spec.as_given.as_deref().and_then(target_as_given),
-            headers,
-            host,
-            asked_headers: needs.headers.clone(),
-            tls: ProbeTls::new(&spec.tls, spec.versions())?,
-            keep: needs.keep,
-            needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
-            patterns: needs.patterns.clone(),
-            spec,
+            url: spec.url,
+            shown: shown.into(),
+            target: target.map(Into::into),
+            rules: Arc::new(RequestRules {
+                timeout: spec.timeout,
+                method: spec.method,
+                data: spec.data,
+                follow: spec.follow,
+                max_body: spec.max_body,
+                resolve: spec.resolve,
+                family: spec.family,
+                grpc: spec.grpc,
+                unix_socket: spec.unix_socket,
+                ready: spec.ready,
+                retry_refused: spec.retry_refused,
+                headers,
+                host,
+                asked_headers: needs.headers.clone(),
+                tls,
+                keep: needs.keep,
+                needles: needs.needles.iter().map(|text| Needle::new(text)).collect(),
+                patterns: needs.patterns.clone(),
+            }),
         })
+    }
+
+    /// Has rules that were met before take the place of equal ones.
+    pub fn share_rules(&mut self, pool: &mut Pool<RequestRules>) {
+        pool.share_again(&mut self.rules);
     }
 
     /// The socket to connect to instead of the URL's host.
     pub fn socket(&self) -> Option<&Path> {
-        let named = self.spec.url.socket.as_ref();
+        let named = self.url.socket.as_ref();
         named
-            .or(self.spec.unix_socket.as_ref())
+            .or(self.rules.unix_socket.as_ref())
             .map(PathBuf::as_path)
     }
 
     /// What is sent to `hop`, in the usual capitals: `Host` first, then ours, then the spec's. Credentials go only
     /// where they were meant to go.
     pub fn headers_for(&self, hop: &RequestHop) -> Vec<(&str, HeaderValue)> {
-        let ours = &self.spec.url.url;
+        let ours = &self.url.url;
         let trusted = hop.url.scheme() == ours.scheme()
             && hop.url.port_or_known_default() == ours.port_or_known_default();
         let url_host = || HeaderValue::from_str(&authority(&hop.url)).ok();
-        let host = self.host.clone().or_else(url_host);
-        let mut headers = Vec::with_capacity(self.headers.len() + 1);
+        let host = self.rules.host.clone().or_else(url_host);
+        let mut headers = Vec::with_capacity(self.rules.headers.len() + 1);
         headers.extend(host.map(|host| ("Host", host)));
-        let sent = self.headers.iter();
+        let sent = self.rules.headers.iter();
         let sent = sent.filter(|header| trusted || !header.is_credential);
         headers.extend(sent.map(|header| (header.name.as_str(), header.value.clone())));
         headers
@@ -105,13 +146,13 @@ impl ProbeRequest {
 
     /// Path and query that `hop` is asked for.
     pub fn target_of(&self, hop: &RequestHop) -> String {
-        let given = self.target.clone().filter(|_| hop.url == self.spec.url.url);
-        given.unwrap_or_else(|| target(&hop.url))
+        let given = self.target.as_deref().filter(|_| hop.url == self.url.url);
+        given.map_or_else(|| target(&hop.url), str::to_owned)
     }
 
     /// How `url`, where redirects have led, is shown to people.
     pub fn shown_as(&self, url: &Url) -> String {
-        self.spec.url.shown_as(url)
+        self.url.shown_as(url)
     }
 }
 
@@ -192,11 +233,8 @@ fn is_credential(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::net::http::header;
-    use crate::probe::http::spec::IpFamily;
 
     fn spec() -> HttpSpec {
         HttpSpec::of_url("http://127.0.0.1/").expect("a URL")
@@ -221,6 +259,35 @@ mod tests {
         ] {
             assert_eq!(target_as_given(url).as_deref(), target, "{url}");
         }
+    }
+
+    #[test]
+    fn requests_that_are_asked_alike_share_their_rules() {
+        let mut pool = Pool::default();
+        let mut rules = |url: &str, change: fn(&mut HttpSpec)| {
+            let mut spec = HttpSpec::of_url(url).expect("a URL");
+            change(&mut spec);
+            let mut request = ProbeRequest::new(spec, &BodyNeeds::default()).expect("valid");
+            request.share_rules(&mut pool);
+            assert_eq!(&*request.shown, url);
+            request.rules
+        };
+        let first = rules("http://127.0.0.1/a", |_| {});
+        let second = rules("http://127.0.0.1/b", |_| {});
+        assert!(Arc::ptr_eq(&first, &second));
+        let changes: [fn(&mut HttpSpec); 6] = [
+            |spec| spec.timeout += Duration::from_secs(1),
+            |spec| spec.tls.insecure = true,
+            |spec| spec.http2 = true,
+            |spec| spec.headers = vec![header("X", "1").expect("a header")],
+            |spec| spec.user = Some(("u".to_owned(), "p".into())),
+            |spec| spec.data = Some(SecretBytes::new(*b"x")),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let other = rules("http://127.0.0.1/a", change);
+            assert!(!Arc::ptr_eq(&first, &other), "change {number}");
+        }
+        assert!(size_of::<ProbeRequest>() <= 160);
     }
 
     #[test]
