@@ -471,7 +471,7 @@ fn healthy_service_is_restarted_manually_and_explained() {
         "[fail 1 of 3]",
         "[fail 3 of 3]",
         "down: the threshold is reached",
-        "no gate holds it back: restart, attempt",
+        "nothing holds it back: restart, attempt",
         "shop stopped, took ",
         "shop started, took ",
         "shop is RUNNING",

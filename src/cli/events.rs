@@ -15,9 +15,13 @@ use crate::daemon::control::client::ControlTarget;
 use crate::daemon::control::follow::{self, FollowEnd};
 use crate::health::{Moment, Note, glob, rfc3339};
 use crate::serve::events::{EventFilter, is_pass, line};
+use crate::terminal;
 
 /// So many of a check are searched for those that are shown.
 const SEARCHED: u32 = 2000;
+
+/// Stands before what is left of a line that is longer than the terminal is wide.
+const INDENT: &str = "    ";
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -120,11 +124,18 @@ fn print_line(args: &EventsArgs, line: &str, shown: Option<Moment>) {
     }
     match args.format {
         EventsFormat::Json => say::out(line),
-        EventsFormat::Human => say::out(&format!(
-            "{}  {}: {}",
-            at.map(stamp).unwrap_or_default(),
-            visible::line(&text("check")),
-            visible::line(&text("text")),
-        )),
+        EventsFormat::Human => {
+            let line = format!(
+                "{}  {}: {}",
+                at.map(stamp).unwrap_or_default(),
+                visible::line(&text("check")),
+                visible::line(&text("text")),
+            );
+            let lines = match terminal::size(&std::io::stdout()) {
+                Some((columns, _)) => terminal::wrap(&line, columns - INDENT.len()),
+                None => vec![line],
+            };
+            say::out(&lines.join(&format!("\n{INDENT}")));
+        }
     }
 }

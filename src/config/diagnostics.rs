@@ -1,13 +1,15 @@
 //! What is wrong with a configuration, and what is most likely not meant: collected, put in the file's order, shown the
 //! way rustc shows its errors and warnings. What is shown of the file has its secrets hidden already (see `mask`).
 
-use crate::health::{bounded_to, counted};
-use crate::sorted;
 use std::fmt;
 use std::ops::Range;
 
-use super::source::SourceMap;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::source::SourceMap;
+use crate::health::{bounded_to, counted};
+use crate::sorted;
+use crate::terminal::{self, wrap};
 
 /// So many are shown; a file with more has one mistake many times.
 pub const SHOWN: usize = 100;
@@ -114,7 +116,8 @@ impl Faults {
     /// The same text as `Display`'s in colour, for an `anstream` that takes the colour out where nobody
     /// would see it.
     pub fn styled(&self) -> String {
-        self.render(&Renderer::styled())
+        let columns = terminal::size(&std::io::stderr()).map(|(columns, _)| columns);
+        self.render(&Renderer::styled(), columns)
     }
 
     /// Each in one line, for a log: `httpok.toml:3:8: check[0].every: what is wrong: what would be right`.
@@ -132,10 +135,11 @@ impl Faults {
         })
     }
 
-    fn render(&self, renderer: &Renderer) -> String {
+    /// What is said is wrapped to so many `columns`.
+    fn render(&self, renderer: &Renderer, columns: Option<usize>) -> String {
         let mut text = String::new();
         for fault in self.faults.iter().take(SHOWN) {
-            text.push_str(&self.render_one(fault, renderer));
+            text.push_str(&self.render_one(fault, renderer, columns));
             text.push_str("\n\n");
         }
         if let Some(more) = self
@@ -160,13 +164,24 @@ impl Faults {
         text
     }
 
-    fn render_one(&self, fault: &FileDiagnostic, renderer: &Renderer) -> String {
+    fn render_one(
+        &self,
+        fault: &FileDiagnostic,
+        renderer: &Renderer,
+        columns: Option<usize>,
+    ) -> String {
+        let wrapped = |text: &str| match columns {
+            // "warning: " and "  = help: " stand before it
+            Some(columns) => wrap(text, columns.saturating_sub(11)).join("\n"),
+            None => text.to_owned(),
+        };
+        let (message, help) = (wrapped(&fault.message), wrapped(&fault.help));
         let file = &self.map.at(fault.span.start).name;
         let level = match self.severity {
             Severity::Fault => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let title = level.primary_title(fault.message.as_str());
+        let title = level.primary_title(message.as_str());
         let group = if fault.line == 0 {
             title.element(Origin::path(self.map.main().name.as_str()))
         } else {
@@ -174,7 +189,7 @@ impl Faults {
             if span.start >= WIDEST {
                 let place = Origin::path(file.as_str()).line(fault.line);
                 let group = title.element(place.char_column(fault.column));
-                return renderer.render(&[with_help(group, &fault.help)]);
+                return renderer.render(&[with_help(group, &help)]);
             }
             let (line, more) = cut(line, span.end);
             let span = span.start..span.end.min(line.len());
@@ -191,7 +206,7 @@ impl Faults {
                     .annotation(mark),
             )
         };
-        renderer.render(&[with_help(group, &fault.help)])
+        renderer.render(&[with_help(group, &help)])
     }
 
     /// The line where `fault` begins, and the part of it to underline: no further than what is shown, so
@@ -220,7 +235,7 @@ impl<'a> IntoIterator for &'a Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(&Renderer::plain()))
+        f.write_str(&self.render(&Renderer::plain(), None))
     }
 }
 

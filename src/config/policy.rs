@@ -54,7 +54,7 @@ fn within(text: &str) -> Result<Fails, String> {
             Ok(Fails::Within { fails, of })
         }
         Some((fails, of)) if of <= MOST => Err(format!(
-            "{fails} of {of} never happens or always: expected at least 1 of no fewer, such as \"3/5\""
+            "{fails} of {of} never happens or always: expected FAILS/PROBES, with FAILS from 1 to PROBES, such as \"3/5\""
         )),
         Some(_) => Err(format!("{text:?} is too many: expected at most {MOST}")),
         None => Err(format!(

@@ -75,7 +75,7 @@ pub fn read_probe(
         let beside = url.as_ref().filter(|url| !url.is_preset);
         if let Some(other) = beside.or(command.as_ref()) {
             other.reject(Diagnostic::new(
-                "a check that sends heartbeats is not probed",
+                "a check that waits for heartbeats is not probed",
                 "keep either of them: a service can have one check of each kind",
             ));
         }
@@ -187,7 +187,7 @@ fn refuse_of_probes(table: &TomlTable<'_>) {
     for key in OF_PROBES {
         if let Some(value) = table.own(key) {
             value.reject(Diagnostic::new(
-                format!("{key:?} is for checks that are probed, and this one sends heartbeats"),
+                format!("{key:?} is for checks that are probed, and this one waits for heartbeats"),
                 "leave it out",
             ));
         }

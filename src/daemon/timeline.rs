@@ -172,12 +172,12 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
                 0 | 1 => "nothing is RUNNING that could be signalled",
                 _ => "what was done before did not help",
             };
-            let text = format!("no gate holds it back: attempt {attempt}, {rung} ({why})");
+            let text = format!("nothing holds it back: attempt {attempt}, {rung} ({why})");
             Some(line(at, 4, LineKind::Decision, text))
         }
         Decision::GaveUpAtRung(_) => Some(line(at, 6, LineKind::GaveUp, said())),
         Decision::Acting { attempt, .. } => {
-            let text = format!("no gate holds it back: restart, attempt {attempt}");
+            let text = format!("nothing holds it back: restart, attempt {attempt}");
             Some(line(at, 4, LineKind::Decision, text))
         }
         Decision::Reporting { report, kind } => {

@@ -285,7 +285,7 @@ impl Expectation {
             let finding = Finding {
                 expected: format!("body {}contains {text:?}", if want { "" } else { "not " }),
                 actual: match occurs {
-                    true => format!("it in a body of {}", counted(size, "byte", "bytes")),
+                    true => format!("found in a body of {}", counted(size, "byte", "bytes")),
                     false => format!("a body of {} without it", counted(size, "byte", "bytes")),
                 },
                 met: occurs == want,

@@ -157,7 +157,7 @@ impl fmt::Display for SlotRefusal {
 impl fmt::Display for FleetHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Asking => f.write_str("it is being asked for a slot"),
+            Self::Asking => f.write_str("its engine is asked for a slot"),
             Self::Refused(why) => why.fmt(f),
             Self::Unreachable { why } => write!(f, "it cannot be asked for a slot: {why}"),
         }

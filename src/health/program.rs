@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::moment::Moment;
 use super::process::{ProcessName, ProcessState};
 use super::reason::Reason;
-use super::text::bound;
+use super::text::{bound, counted};
 use super::verdict::{Judgement, Verdict};
 
 /// A run that lasted for less, or for less than ten times `startsecs`, was a short one.
@@ -207,7 +207,8 @@ impl Program {
             ProcessState::Stopped => (Verdict::Pass, None, said()),
             ProcessState::Stopping => (Verdict::Draining, None, said()),
             _ if self.crash_loops => {
-                let detail = format!("{} ends in a row, the last: {}", self.short, last());
+                let times = counted(self.short, "time", "times");
+                let detail = format!("ended {times} in a row, the last time: {}", last());
                 (Verdict::Fail, Some(Reason::CrashLoop), detail)
             }
             // the supervisor's words have a pid and an uptime in them: they are another text at each tick

@@ -47,7 +47,7 @@ pub(super) fn advice(report: &Report) -> String {
     match &report.kind {
         ReportKind::Down { state, .. } => match state {
             DownState::NotifyOnly => advice_on_program(report)
-                .unwrap_or_else(|| "see to it: the watchdog only watches it".to_owned()),
+                .unwrap_or_else(|| "act: the watchdog restarts nothing here".to_owned()),
             DownState::Held(gate) => advice_when_held(gate, &check),
             DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
             DownState::Escalating { .. } => "nothing yet: something is being done".to_owned(),
@@ -61,14 +61,10 @@ pub(super) fn advice(report: &Report) -> String {
                 "nothing, if somebody stopped it on purpose; otherwise start it".to_owned()
             }
             DownState::NothingRestarted => {
-                "see to it: the steps below say why nothing was restarted".to_owned()
+                "act: the steps below say why nothing was restarted".to_owned()
             }
-            DownState::NotStarted(_) => {
-                "see to it now: it stays down until it can be started".to_owned()
-            }
-            DownState::DryRun => {
-                "see to it: the watchdog only says what it would have done".to_owned()
-            }
+            DownState::NotStarted(_) => "act now: it stays down until it can be started".to_owned(),
+            DownState::DryRun => "act: the watchdog only says what it would have done".to_owned(),
         },
         ReportKind::Recovered { .. } if report.incident.is_of_removed() => {
             "nothing here; it was taken out of the configuration on purpose or by mistake"
@@ -78,18 +74,18 @@ pub(super) fn advice(report: &Report) -> String {
             format!("nothing, if that was on purpose; otherwise: httpok start {check}")
         }
         ReportKind::Cured { .. } => {
-            "nothing now; find out by day why, or it may come again".to_owned()
+            "nothing now; look for the cause later, or it may come again".to_owned()
         }
         ReportKind::Recovered { .. } | ReportKind::RecoveredDegraded { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
-            format!("mend the cause, then let the watchdog work again: httpok reset {check}")
+            format!("fix the cause, then let the watchdog work again: httpok reset {check}")
         }
         ReportKind::Reminder { .. } if program(report).is_some() => {
             advice_on_program(report).unwrap_or_default()
         }
-        ReportKind::Reminder { .. } => "see to it: it has not come back by itself".to_owned(),
+        ReportKind::Reminder { .. } => "act: it has not come back by itself".to_owned(),
         ReportKind::Action => "see whether it came back".to_owned(),
-        ReportKind::Degraded => "see to it by day: it answers, so nothing is restarted".to_owned(),
+        ReportKind::Degraded => "look at it by day: it answers, so nothing is restarted".to_owned(),
         ReportKind::Unknown => {
             "look at the watchdog's own host: as long as this lasts nobody watches".to_owned()
         }
@@ -103,7 +99,7 @@ fn advice_on_program(report: &Report) -> Option<String> {
         Reason::CrashLoop => {
             format!("see why it ends, in its log; to keep it down: httpok stop {check}")
         }
-        _ => format!("mend the cause, then: httpok start {check}"),
+        _ => format!("fix the cause, then: httpok start {check}"),
     })
 }
 
@@ -129,7 +125,7 @@ fn advice_when_held(gate: &Gate, check: &str) -> String {
              {check}"
         ),
         Gate::GaveUp | Gate::OverallBudget => {
-            format!("mend the cause, then: httpok reset {check}")
+            format!("fix the cause, then: httpok reset {check}")
         }
         Gate::Fleet {
             why: FleetHold::Refused(SlotRefusal::Taken { .. }),
@@ -145,7 +141,7 @@ fn advice_when_held(gate: &Gate, check: &str) -> String {
             "see how the fleet is: httpok fleet status; to restart it manually: httpok restart {check}"
         ),
         Gate::NotActedOn { .. } => {
-            format!("see to it; to restart it manually: httpok restart {check}")
+            format!("act; to restart it manually: httpok restart {check}")
         }
         Gate::ShuttingDown => "start the watchdog again".to_owned(),
         Gate::Backoff { .. }
@@ -202,13 +198,13 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
             "what does not run again is started by itself until it does".to_owned()
         }
         ReportKind::Cured { .. } => {
-            "it is watched on; should it fail again you are notified".to_owned()
+            "it is still watched; should it fail again you are notified".to_owned()
         }
         ReportKind::Recovered { .. }
         | ReportKind::RecoveredDegraded { .. }
         | ReportKind::Degraded
         | ReportKind::Action => {
-            "it is watched on".to_owned()
+            "it is still watched".to_owned()
         }
         ReportKind::GaveUp {
             rearm: Some(pause), ..
@@ -225,7 +221,7 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
         }
         ReportKind::Reminder { .. } => match due(&report.incident) {
             Some(due) => format!("the next attempt is due at {}", render_context.clock.stamp(due)),
-            None => "it is watched on; you are notified when it is back".to_owned(),
+            None => "it is still watched; you are notified when it is back".to_owned(),
         },
         ReportKind::Unknown => "it is asked again at every tick; nothing is restarted on a guess".to_owned(),
     }

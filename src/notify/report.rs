@@ -92,7 +92,7 @@ fn headline(report: &Report, why: &str) -> String {
                 DownState::NotifyOnly if program(report).is_some() => {
                     return format!("{check} is down: {why}");
                 }
-                DownState::NotifyOnly => ("is", "nothing is restarted for it".to_owned()),
+                DownState::NotifyOnly => ("is", "no restart is configured".to_owned()),
                 DownState::Held(gate) => (
                     "is",
                     format!("not restarted: {}", visible(&gate.to_string())),
@@ -139,7 +139,7 @@ fn headline(report: &Report, why: &str) -> String {
             budget: Some(budget),
             ..
         } if report.incident.attempts == 0 => format!(
-            "{check} is down: {why}, gave up before a restart: those allowed, {}, are used up",
+            "{check} is down: {why}, gave up before a restart: {} are used up",
             allowed(*budget)
         ),
         ReportKind::GaveUp { .. } => {

@@ -251,7 +251,7 @@ impl WebhookUrl {
                 host: address.map(|address| address.host).unwrap_or_default(),
             }),
             _ => Err(
-                "not the URL of a webhook: expected one such as \"https://hooks.example.org/x\""
+                "no URL of http or https: expected one such as \"https://hooks.example.org/x\""
                     .to_owned(),
             ),
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::health::{
     ActionStep, Capture, CheckResult, Incident, IncidentEvent, Judgement, Observation, Outcome,
-    Reason, Report, Skip, Step, Verdict,
+    ProcessState, Reason, Report, Skip, Step, Verdict,
 };
 use crate::secret::redact_url;
 
@@ -266,6 +266,9 @@ pub fn sentence(step: &Step) -> String {
 
 fn skipped(skip: &Skip) -> String {
     match skip {
+        Skip::NotRunning {
+            state: ProcessState::Stopped,
+        } => "it is STOPPED, and stays so until somebody starts it".to_owned(),
         Skip::NotRunning { state } => format!("it is {state}, not RUNNING"),
         Skip::Replaced { probed, found } => {
             let pid =

@@ -32,7 +32,7 @@ pub enum ProbeSpecError {
     #[error(transparent)]
     Exec(#[from] exec::ExecSpecError),
     /// It is not asked.
-    #[error("it sends heartbeats and cannot be asked: httpok status shows them")]
+    #[error("it waits for heartbeats and cannot be asked: httpok status shows them")]
     Heartbeat,
 }
 

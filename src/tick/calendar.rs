@@ -52,7 +52,7 @@ impl Calendar {
         let mut options = ParseOptions::default();
         options.fallback_timezone_option = FallbackTimezoneOption::System;
         let crontab = cronexpr::parse_crontab_with(&fields, options)
-            .map_err(|_| "is no calendar event".to_owned())?;
+            .map_err(|_| "is not a calendar event".to_owned())?;
         let crontab = match timezone {
             Some(zone) => cronexpr::parse_crontab_with(&format!("{fields} {zone}"), options)
                 .map_err(|_| format!("has a time zone {zone:?} that this system does not know"))?,
@@ -157,10 +157,10 @@ fn to_cron(text: &str) -> Result<String, String> {
         } else if date.is_none() && time.is_none() {
             &mut days
         } else {
-            return Err("is no calendar event".to_owned());
+            return Err("is not a calendar event".to_owned());
         };
         if place.replace(word).is_some() {
-            return Err("is no calendar event".to_owned());
+            return Err("is not a calendar event".to_owned());
         }
     }
     let time = time.ok_or("has no time of day")?;
@@ -190,7 +190,7 @@ fn month_and_day(text: &str) -> Result<(String, String), String> {
     match text.split('-').collect::<Vec<_>>().as_slice() {
         ["*", month, day] | [month, day] => Ok((ranges(month), ranges(day))),
         [_, _, _] => Err("has a year: a window comes again every year".to_owned()),
-        _ => Err("is no calendar event".to_owned()),
+        _ => Err("is not a calendar event".to_owned()),
     }
 }
 
@@ -277,7 +277,7 @@ mod tests {
                 "Fri..Mon 02:00",
                 "has a weekday \"Fri..Mon\" that there is not",
             ),
-            ("25:00", "is no calendar event"),
+            ("25:00", "is not a calendar event"),
             ("02:00:30", "has seconds: windows begin at full minutes"),
             (
                 "2026-05-01 02:00",
@@ -285,8 +285,8 @@ mod tests {
             ),
             ("*-02-30 02:00", "never comes"),
             ("0 2 30 2 *", "never comes"),
-            ("02:00 Sun", "is no calendar event"),
-            ("0 2 * * 0 UTC", "is no calendar event"),
+            ("02:00 Sun", "is not a calendar event"),
+            ("0 2 * * 0 UTC", "is not a calendar event"),
             (
                 "Fri *-*-13 00:00",
                 "has a weekday and a date: write one of them",

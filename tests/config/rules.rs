@@ -284,7 +284,7 @@ const SECTION_FAULTS: &[Rule] = &[
     ("[[webhook]]\n", (1, 1), "webhook[0].url", "missing", "https://"),
     ("[[webhook]]\nurl = \"http://h\"\ncacert = \"/ca.pem\"\n",
         (3, 10), "webhook[0].cacert", "without TLS", "https"),
-    ("[[webhook]]\nurl = \"h\"\n", (2, 7), "webhook[0].url", "not the URL of a webhook", "https://"),
+    ("[[webhook]]\nurl = \"h\"\n", (2, 7), "webhook[0].url", "no URL of http or https", "https://"),
 ];
 
 #[test]

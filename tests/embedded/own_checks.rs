@@ -81,7 +81,7 @@ fn a_fatal_program_without_a_check_is_mailed_shown_and_explained() {
     for part in [
         "exit code 7",
         "  | no database",
-        "to do  mend the cause, then: httpok start program/broken",
+        "to do  fix the cause, then: httpok start program/broken",
         "it is not started again by itself",
     ] {
         assert!(report.body.contains(part), "{part}: {}", report.body);

@@ -112,7 +112,7 @@ async fn a_mail_arrives_with_its_headers() {
         ),
         (
             "Subject",
-            "[httpok box1.example.org] shop is down: first_byte_timeout, nothing is restarted for it",
+            "[httpok box1.example.org] shop is down: first_byte_timeout, no restart is configured",
         ),
         ("Date", "Fri, 01 May 2026 03:13:04 +0000"),
         (

@@ -99,7 +99,7 @@ fn giving_up_without_a_restart_names_the_budget_and_what_used_it_up() {
     report.incident.attempts = 0;
     report.incident.opened = entry(10, IncidentEvent::GaveUp).at;
     let message = MailFormat::Full.render(&report, &render_context());
-    let said = "shop is down: first_byte_timeout, gave up before a restart: those allowed, 2 in 10 m, are used up";
+    let said = "shop is down: first_byte_timeout, gave up before a restart: 2 in 10 m are used up";
     assert!(message.subject.ends_with(said), "{}", message.subject);
     let row = message.text.lines().find(|line| line.starts_with("budget"));
     let row = row.unwrap_or_default();
@@ -132,7 +132,7 @@ fn subjects_name_the_state() {
         ),
         (
             down(DownState::NotifyOnly),
-            "shop is down: first_byte_timeout, nothing is restarted for it",
+            "shop is down: first_byte_timeout, no restart is configured",
         ),
         (
             down(DownState::NothingRestarted),

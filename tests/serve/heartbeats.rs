@@ -294,7 +294,7 @@ fn one_shot_check_skips_unnamed_heartbeats() {
     let (code, named) = check(&["backup"]);
     assert_eq!(code, Some(3), "{named}");
     assert!(
-        named.contains("backup: it sends heartbeats and cannot be asked"),
+        named.contains("backup: it waits for heartbeats and cannot be asked"),
         "{named}"
     );
 }

@@ -52,7 +52,7 @@ pub struct WatchArgs {
     #[arg(long, value_name = "URL", value_parser = supervisord_url, conflicts_with = "config")]
     pub supervisor: Option<SupervisordSpec>,
 
-    /// Restart nothing when this share of the services, at least 3, began to fail at once: 60%, or off
+    /// With 3 services or more, restart nothing when this share of them began to fail at once: 60%, or off
     ///
     /// Then it is not one of them that is broken, but the network, the machine or what all of them need. Checks that
     /// restart the same process are one service; those that are paused or have given up do not count. Restarts go on

@@ -279,14 +279,18 @@ fn state_change_text(
     if with.is_empty() {
         let known = found.iter().flat_map(|found| &found.notifiers);
         let known = sorted::set(known.map(|known| known.name.as_str()));
-        return Err(format!(
-            "nothing waits for a notifier {from:?}; there are: {}",
-            known.into_iter().collect::<Vec<_>>().join(", ")
-        ));
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(match known.is_empty() {
+            true => format!("nothing waits for a notifier {from:?}, nor for any other"),
+            false => format!(
+                "nothing waits for a notifier {from:?}; there are: {}",
+                known.join(", ")
+            ),
+        });
     }
     let done = match ask {
         ControlCommand::Drop { .. } => "dropped",
-        _ => "sent on their way",
+        _ => "queued again",
     };
     let mut count = 0;
     for found in with {

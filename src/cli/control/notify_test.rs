@@ -78,7 +78,10 @@ fn of_running(name: Option<&str>, place: &WatchdogArgs, env: Env<'_>) -> Result<
 }
 
 fn no_notifier(name: &str, known: &str) -> String {
-    format!("there is no notifier {name:?}; there are: {known}")
+    match known {
+        "" => format!("there is no notifier {name:?}, nor any other"),
+        known => format!("there is no notifier {name:?}; there are: {known}"),
+    }
 }
 
 fn say_result(name: &str, failure: Option<&str>, refused: Option<&str>) {

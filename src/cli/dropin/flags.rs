@@ -166,6 +166,6 @@ Other:
   -V, --version               print the version
 
 Options end at the first word that is none, so they come before URL. Long options may be
-abbreviated. Exit status: 0 after -h, 255 for a invalid command line, 1 when httpok was not started
+abbreviated. Exit status: 0 after -h, 255 for an invalid command line, 1 when httpok was not started
 by supervisord or cannot ask URL.
 ";

@@ -298,7 +298,7 @@ fn errors_name_the_fault_and_a_fix() {
         (&["--header=nonsense", u], "expected 'Name: value'"),
         (&["--method=G T", u], "is not a method"),
         (&["--smtp=http://mail", u], "is not supported for mail"),
-        (&["--webhook=h", u], "not the URL of a webhook"),
+        (&["--webhook=h", u], "no URL of http or https"),
         (&["--not-body=", u], "it is empty"),
         (&["--expect=status", u], "option --expect: "),
         (&["--config=f", u], "there is no URL"),

@@ -290,7 +290,7 @@ fn program_text(check: &str, notes: &[Note]) -> Option<String> {
     let since = stamp(at);
     Some(match state {
         ProcessState::Fatal => {
-            format!("{name}: FATAL since {since}\n  mend the cause, then: httpok start {name}\n")
+            format!("{name}: FATAL since {since}\n  fix the cause, then: httpok start {name}\n")
         }
         state => format!("{name}: {state} since {since}\n"),
     })

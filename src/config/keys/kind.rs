@@ -45,6 +45,8 @@ pub enum Kind {
     KnownWords(fn() -> Vec<&'static str>),
     /// A command: a string for the shell, or a list of a program and its arguments.
     Command,
+    /// A command without a shell: a string that is split into words, or a list of them.
+    Program,
     /// A value, or a list of such.
     Each(&'static Kind),
     /// Any of these.
@@ -111,6 +113,9 @@ impl Kind {
             Self::Words(words) | Self::Digits(words) => quoted(words),
             Self::KnownWords(words) => quoted(&words()),
             Self::Command => "command: string for the shell, or list of words".to_owned(),
+            Self::Program => {
+                "command: string that is split into words, or list of words".to_owned()
+            }
             Self::Each(kind) => format!("{}; one or a list", kind.name()),
             Self::Any(kinds) => {
                 let names: Vec<_> = kinds.iter().map(Self::name).collect();
@@ -162,7 +167,7 @@ impl Kind {
                 json!({"enum": words.chain(numbers.map(|number| json!(number))).collect::<Vec<_>>()})
             }
             Self::KnownWords(words) => json!({"enum": words()}),
-            Self::Command => json!({"anyOf": [
+            Self::Command | Self::Program => json!({"anyOf": [
                 {"type": "string", "minLength": 1},
                 {"type": "array", "items": {"type": "string"}, "minItems": 1},
             ]}),

@@ -45,7 +45,7 @@ static WHAT: [Key; 13] = [
         Kind::Count {
             least: 0,
             most: 1_000_000,
-            of: "the number",
+            of: "the first process",
         },
         "0",
         "The number of the first process, for %(process_num)d.",
@@ -59,7 +59,7 @@ static WHAT: [Key; 13] = [
     .default_words("the program's name, with _0, _1 and so on where there are several"),
     required(
         "command",
-        Kind::Command,
+        Kind::Program,
         "[\"python3\", \"worker.py\"]",
         "What is run: a list of words, or one string that is split into words without a shell.",
     ),

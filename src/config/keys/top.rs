@@ -56,7 +56,7 @@ static KEYS: [Key; 9] = [
         "panic_threshold",
         Kind::Any(&[Kind::Share, Kind::Off, Kind::Words(&["off"])]),
         "\"60%\"",
-        "When this share of the checks, of at least 3, began to fail within panic_window, it is the host or the network: \
+        "With 3 services or more: when this share of them began to fail within panic_window, it is the host or the network: \
          it is reported, and nothing is restarted.",
     ),
     defaulted(

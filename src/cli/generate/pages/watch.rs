@@ -51,7 +51,7 @@ pub const DEFAULTS: &[Paragraph] = &[
 ];
 
 pub const PANIC: &[Paragraph] = &[Text(
-    "When most services begin to fail at once, it is the network, the machine or what all of them need, and a restart of each makes it worse. So when 60 % of them (panic_threshold), at least 3 in all, began to fail within 2 minutes of each other (panic_window), none is restarted; status and reports say how many may fail for restarts to go on, and a manual restart is done all the same.",
+    "When most services begin to fail at once, it is the network, the machine or what all of them need, and a restart of each makes it worse. So when there are 3 or more and 60 % of them (panic_threshold) began to fail within 2 minutes of each other (panic_window), none is restarted; status and reports say how many may fail for restarts to go on, and a manual restart is done all the same.",
 )];
 
 pub const SYSTEMD: &[Paragraph] = &[
