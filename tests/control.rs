@@ -7,6 +7,8 @@
 mod confirm;
 #[path = "control/history.rs"]
 mod history;
+#[path = "control/kept.rs"]
+mod kept;
 #[allow(dead_code, reason = "not all of it is used here")]
 #[path = "support/pty.rs"]
 mod pty;

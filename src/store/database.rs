@@ -76,6 +76,14 @@ impl Database {
         self.pending.report(trouble);
     }
 
+    /// Whether what is written goes to the file, and not to memory alone.
+    pub const fn is_on_disk(&self) -> bool {
+        matches!(
+            self.backend,
+            DatabaseBackend::None | DatabaseBackend::File { .. }
+        )
+    }
+
     /// The database's path.
     pub fn path(&self) -> PathBuf {
         files::database(&self.dir)
@@ -187,12 +195,12 @@ impl Database {
             self.settle();
         }
         if self.pending.due().is_some_and(|due| due <= Instant::now()) {
-            self.write_waiting();
+            self.write_waiting(DatabaseUse::Write);
         }
     }
 
     /// Writes what can wait, in one transaction.
-    pub fn write_waiting(&mut self) {
+    pub fn write_waiting(&mut self, how: DatabaseUse) {
         let waiting = self.pending.take();
         if waiting.is_empty() {
             return;
@@ -211,7 +219,7 @@ impl Database {
             DatabaseBackend::Memory { .. } => history::KEPT_NOTES_IN_MEMORY,
             DatabaseBackend::None | DatabaseBackend::File { .. } => history::KEPT_NOTES,
         };
-        let written = self.run(DatabaseUse::Write, |conn| {
+        let written = self.run(how, |conn| {
             for ((watchdog, check), memory) in &waiting.memories {
                 history::save_memory(conn, watchdog, check, memory, now)?;
             }
@@ -230,7 +238,7 @@ impl Database {
 
     /// Folds the log into the file: what comes next reads one file, and it can be copied alone.
     pub fn close(&mut self) {
-        self.write_waiting();
+        self.write_waiting(DatabaseUse::Write);
         if let DatabaseBackend::Memory { .. } = self.backend {
             self.open(None); // the last chance
         }

@@ -7,6 +7,7 @@
 mod busy;
 mod database;
 mod files;
+mod flushing;
 mod history;
 mod in_memory;
 mod intents;
@@ -362,7 +363,7 @@ impl Store {
         let watchdog = watchdog.to_owned();
         self.thread
             .call(move |database| {
-                database.write_waiting();
+                database.write_waiting(DatabaseUse::Write);
                 database.run(DatabaseUse::Write, |conn| {
                     outbox::clock_set(conn, &watchdog, by)?;
                     let mut open = open.iter();
@@ -458,16 +459,6 @@ impl Store {
             .await
     }
 
-    /// Writes what waits for a batch.
-    pub async fn flush(&self) -> Result<(), StoreError> {
-        self.thread
-            .call(|database| {
-                database.write_waiting();
-                Ok(())
-            })
-            .await
-    }
-
     /// Writes what waits and ends the store, for every handle, or gives up after `within`.
     pub async fn close(&self, within: Duration) -> Result<(), StoreError> {
         self.thread.close(within).await
@@ -490,7 +481,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         self.thread
             .call(move |database| {
-                database.write_waiting();
+                database.write_waiting(DatabaseUse::Write);
                 database.run(DatabaseUse::Read, request)
             })
             .await

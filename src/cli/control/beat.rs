@@ -2,7 +2,7 @@
 //! nothing but the heartbeat is asked for there.
 
 use super::find::{self, reply_text, watchdogs, with_check};
-use super::{Env, finish};
+use super::{Env, finish, warn_unsaved};
 use crate::cli::args::BeatArgs;
 use crate::cli::exit::Exit;
 use crate::cli::render::{stamp, visible};
@@ -36,7 +36,8 @@ fn over_socket(args: &BeatArgs, env: Env<'_>) -> Result<String, String> {
         fail: args.fail.clone(),
     };
     match client::ask(&found.target, ask) {
-        Ok(ControlReply::Done { check, .. }) => {
+        Ok(ControlReply::Done { check, unsaved, .. }) => {
+            warn_unsaved("beat", &check.name, unsaved.as_deref());
             let CheckView {
                 status, heartbeat, ..
             } = *check;

@@ -318,7 +318,10 @@ fn each(
         let (mut lines, mut faults) = (Vec::new(), Vec::new());
         for (found, check) in chosen(&found, wanted)? {
             match client::ask(&found.target, ask(check.to_owned())) {
-                Ok(ControlReply::Done { check, .. }) => lines.push(text(&check)),
+                Ok(ControlReply::Done { check, unsaved, .. }) => {
+                    warn_unsaved(command, &check.name, unsaved.as_deref());
+                    lines.push(text(&check));
+                }
                 Ok(other) => {
                     let why = reply_text(&other);
                     faults.push(format!("{}: {why}", visible::line(check)));
@@ -332,6 +335,16 @@ fn each(
         lines_or_faults(lines, &faults)
     };
     finish(command, done())
+}
+
+/// Says that what was done is not on disk.
+fn warn_unsaved(command: &str, check: &str, why: Option<&str>) {
+    if let Some(why) = why {
+        let (check, why) = (visible::line(check), visible::line(why));
+        say::err(&format!(
+            "httpok {command}: {check}: done, but a watchdog that is killed now forgets it: {why}"
+        ));
+    }
 }
 
 /// What was done and what was not: with a fault the lines are printed at once, and the faults are the error.

@@ -20,7 +20,8 @@
 //! {"version":1,"ask":"fleet_release","host":"web-7"}     frees the slots that it holds
 //!
 //! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...],"notifiers":[...]}
-//! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then
+//! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then, and it is on disk; if not,
+//!     `unsaved` says why
 //! {"version":1,"answer":"program","program":{...}}         the program as it is then
 //! {"version":1,"answer":"reloaded","checks":3}
 //! {"version":1,"answer":"flushed"}
@@ -180,6 +181,9 @@ pub enum ControlReply {
         at: Moment,
         #[serde(deserialize_with = "json::part")]
         check: Box<CheckView>,
+        /// Why the state directory does not have it yet: a watchdog that is killed now forgets it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unsaved: Option<String>,
     },
     /// A program as it is now.
     Program {

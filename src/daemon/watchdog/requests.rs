@@ -11,7 +11,7 @@ use crate::daemon::control::{PendingRequest, RequestAction};
 use crate::health::{CallError, Decision, Event, ProcessName};
 use crate::supervisor::Supervisor;
 
-/// How long the number of waiting notifications may hold up a status.
+/// How long the state directory may hold up an answer.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A start or a stop that takes longer goes on after the answer.
@@ -112,17 +112,35 @@ impl Watchdog {
             }
             RequestAction::StdinFeed { check, event } => {
                 self.feed(event);
-                let now = self.executor.clock.now();
-                match self.monitor.view(now, &check) {
-                    Some(view) => ControlReply::Done {
-                        at: now,
-                        check: Box::new(view),
-                    },
-                    None => ControlReply::error(ControlFault::UnknownCheck, "it is gone"),
-                }
+                return self.answer_when_saved(&check, asked);
             }
         };
         asked.answer(answer);
+    }
+
+    /// Answers how `check` stands now, once the state directory has what was done about it: who was answered may rely on
+    /// it, whatever kills us.
+    fn answer_when_saved(&self, check: &str, asked: PendingRequest) {
+        let at = self.executor.clock.now();
+        let Some(view) = self.monitor.view(at, check) else {
+            let gone = ControlReply::error(ControlFault::UnknownCheck, "it is gone");
+            return asked.answer(gone);
+        };
+        let (persist_queue, store) = (self.persist_queue.clone(), self.store.clone());
+        tokio::spawn(async move {
+            let saved = timeout(STORE_ANSWERS_WITHIN, async {
+                persist_queue.sync().await;
+                store.flush_to_disk().await
+            });
+            let saved = saved
+                .await
+                .unwrap_or_else(|_| Err("the state directory does not answer yet".to_owned()));
+            asked.answer(ControlReply::Done {
+                at,
+                check: Box::new(view),
+                unsaved: saved.err(),
+            });
+        });
     }
 
     /// Answers the requests to restart `check`, if `decision` says what becomes of it.
@@ -137,6 +155,7 @@ impl Watchdog {
                 ControlReply::Done {
                     at: now,
                     check: Box::new(view),
+                    unsaved: None,
                 }
             }
             _ => return,

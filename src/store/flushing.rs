@@ -1,0 +1,37 @@
+//! Writes what waits for its batch before that is due: for readers of the file, and for those who are to be answered only
+//! when what they asked for outlives us.
+
+use super::Store;
+use super::database::DatabaseUse;
+use super::trouble::StoreError;
+
+impl Store {
+    /// Writes what waits for a batch.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.thread
+            .call(|database| {
+                database.write_waiting(DatabaseUse::Write);
+                Ok(())
+            })
+            .await
+    }
+
+    /// The same, and it is on disk before this returns, also when the power fails.
+    ///
+    /// # Errors
+    /// Says why it is kept in memory alone.
+    pub async fn flush_to_disk(&self) -> Result<(), String> {
+        let is_on_disk = self.thread.call(|database| {
+            database.write_waiting(DatabaseUse::Durable);
+            Ok(database.is_on_disk())
+        });
+        match is_on_disk.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(match &*self.watch().borrow() {
+                Some(trouble) => trouble.text.clone(),
+                None => "the state directory cannot be used".to_owned(),
+            }),
+            Err(why) => Err(why.to_string()),
+        }
+    }
+}
