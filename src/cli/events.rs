@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use serde_json::Value;
 
 use super::args::{EventsArgs, EventsFormat};
-use super::control::find::{remote, watchdog_targets};
+use super::control::find::{no_such_check, remote, watchdog_targets, watchdogs};
 use super::exit::Exit;
 use super::explain::source::ExplainSource;
 use super::render::{stamp, visible};
@@ -38,8 +38,13 @@ pub fn run(args: &EventsArgs, env: Env<'_>) -> Exit {
 
 fn show(args: &EventsArgs, env: Env<'_>) -> Result<(), String> {
     if !args.follow {
-        recent(args, &source(args, env)?)?;
+        let source = source(args, env)?;
+        known(args, &source, env)?;
+        recent(args, &source)?;
         return Ok(());
+    }
+    if !args.checks.is_empty() {
+        known(args, &source(args, env)?, env)?;
     }
     let (targets, searched) = watchdog_targets(&args.place, env)?;
     // what happens between the two is not lost
@@ -87,6 +92,25 @@ fn source(args: &EventsArgs, env: Env<'_>) -> Result<ExplainSource, String> {
         (None, None) => {
             ExplainSource::on_this_host(place.config.as_deref(), place.state_dir.as_deref(), env)
         }
+    }
+}
+
+/// Whether each word names a check, or fits one: of a watchdog that runs, or one of which something is remembered.
+fn known(args: &EventsArgs, source: &ExplainSource, env: Env<'_>) -> Result<(), String> {
+    if args.checks.is_empty() {
+        return Ok(());
+    }
+    // one that does not run has no other checks than those that are remembered
+    let running = watchdogs(&args.place, env).unwrap_or_default();
+    let running = running.into_iter().flat_map(|one| one.snapshot.checks);
+    let mut names: Vec<_> = running.map(|check| check.name).collect();
+    names.extend(source.checks(None)?.into_iter().map(|(_, check)| check));
+    names.sort();
+    names.dedup();
+    let unknown = |word: &&String| !names.iter().any(|name| glob::matches(word, name));
+    match args.checks.iter().find(unknown) {
+        Some(word) => Err(no_such_check(word, names.iter().map(String::as_str))),
+        None => Ok(()),
     }
 }
 

@@ -7,13 +7,14 @@ use hyper::StatusCode;
 use hyper::http::request;
 use serde_json::{Map, Value, json};
 
+use super::asks;
 use super::http::{Api, App, ServerSettings, route};
 use super::hub::{ControlAnswer, ControlOutcome};
 use super::page;
 use super::reply::Reply;
 use crate::escape;
 use crate::health::suggest::nearest;
-use crate::health::{Incident, public_json};
+use crate::health::{Incident, glob, public_json};
 use crate::json;
 
 /// What can be done about one check.
@@ -88,8 +89,9 @@ pub async fn answer(
             None => busy(),
         },
         Api::Control => match may_change(settings) {
-            Ok(()) => change(app, body.to_vec()).await,
-            Err(refused) => refused,
+            // as the paths for reading are
+            Err(refused) if !asks::only_reads(body) => refused,
+            Ok(()) | Err(_) => change(app, body.to_vec()).await,
         },
         // answered in `http`
         Api::OpenApi => Reply::error(StatusCode::NOT_FOUND, "there is no description here"),
@@ -172,7 +174,7 @@ async fn act(
             Err(why) => return Reply::error(StatusCode::BAD_REQUEST, format!("not JSON: {why}")),
         },
     };
-    if let Err(text) = only_known(action, &request) {
+    if let Err(text) = only_known(action, request.keys().map(String::as_str)) {
         return Reply::error(StatusCode::BAD_REQUEST, text);
     }
     request.insert("version".to_owned(), VERSION.into());
@@ -184,14 +186,15 @@ async fn act(
 }
 
 /// Refuses a key that `action` does not know: with `fro` in place of `for`, a pause would have no end.
-fn only_known(action: &str, request: &Map<String, Value>) -> Result<(), String> {
+fn only_known<'a>(action: &str, mut given: impl Iterator<Item = &'a str>) -> Result<(), String> {
     let known: &[&str] = match action {
         "health" => &["healthy", "reason"],
         "fleet_release" => &["host"],
         "reload" => &[],
+        "beat" => &["fail"],
         _ => &["for", "reason", "silent"],
     };
-    let Some(key) = request.keys().find(|key| !known.contains(&key.as_str())) else {
+    let Some(key) = given.find(|key| !known.contains(key)) else {
         return Ok(());
     };
     let key_shown = escape::brief(key, 40);
@@ -224,17 +227,26 @@ async fn change(app: &App, request: Vec<u8>) -> Reply {
 /// A heartbeat of `check`, with the failure that the query or the body reports. The answer says no more than its
 /// sender needs.
 pub async fn heartbeat(app: &App, check: &str, query: Option<&str>, body: &[u8]) -> Reply {
+    let names = route::names(query);
+    if let Err(text) = only_known("beat", names.iter().map(String::as_str)) {
+        return Reply::error(StatusCode::BAD_REQUEST, format!("in the query: {text}"));
+    }
     let mut failure = route::values(query, "fail").into_iter().next();
     match body.trim_ascii() {
         b"" => {}
         text => match json::from_bytes::<Value>(text) {
-            Ok(Value::Object(keys)) => match keys.get("fail") {
-                None | Some(Value::Null) => {}
-                Some(Value::String(text)) => failure = Some(text.clone()),
-                Some(_) => {
-                    return Reply::error(StatusCode::BAD_REQUEST, "\"fail\" is not a text");
+            Ok(Value::Object(keys)) => {
+                if let Err(text) = only_known("beat", keys.keys().map(String::as_str)) {
+                    return Reply::error(StatusCode::BAD_REQUEST, text);
                 }
-            },
+                match keys.get("fail") {
+                    None | Some(Value::Null) => {}
+                    Some(Value::String(text)) => failure = Some(text.clone()),
+                    Some(_) => {
+                        return Reply::error(StatusCode::BAD_REQUEST, "\"fail\" is not a text");
+                    }
+                }
+            }
             Ok(_) => {
                 let text = "expected nothing, or a JSON object such as {\"fail\": \"disk full\"}";
                 return Reply::error(StatusCode::BAD_REQUEST, text);
@@ -268,6 +280,28 @@ pub async fn heartbeat(app: &App, check: &str, query: Option<&str>, body: &[u8])
         }
         refused => Reply::error(status(refused), found["text"].as_str().unwrap_or_default()),
     }
+}
+
+/// That there is no check of a name, or none that fits a pattern, among `wanted`. One that a reload removed is known for as
+/// long as its events are.
+pub async fn unknown_check(app: &App, wanted: &[String]) -> Option<String> {
+    let view = app.source.view().await;
+    let names = || view.snapshot.checks.iter().map(|check| check.name.as_str());
+    let is_there = |pattern: &&String| names().any(|name| glob::matches(pattern, name));
+    let missing: Vec<_> = wanted.iter().filter(|one| !is_there(one)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let request = json!({ "version": VERSION, "ask": "remembered", "query": { "of": "checks" } });
+    let answer = app.source.control(request.to_string().into_bytes()).await?;
+    let answer: Value = json::from_bytes(&answer.json).unwrap_or_default();
+    let remembered = answer["found"]["checks"].as_array();
+    let is_remembered = |pattern: &&&String| {
+        let mut names = remembered.into_iter().flatten().filter_map(Value::as_str);
+        names.any(|name| glob::matches(pattern, name))
+    };
+    let unknown = missing.iter().find(|one| !is_remembered(one))?;
+    Some(view.no_such_check(unknown))
 }
 
 fn busy() -> Reply {

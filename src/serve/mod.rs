@@ -4,10 +4,12 @@
 
 pub mod agent;
 mod api;
+pub mod asks;
 pub mod events;
 mod health_json;
 pub mod http;
 pub mod hub;
+mod json_rpc;
 pub mod line;
 pub mod listener;
 pub mod metrics;

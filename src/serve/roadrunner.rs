@@ -4,7 +4,6 @@
 
 use hyper::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::reply::Reply;
 use super::view::{ServedState, View, trouble};
@@ -20,8 +19,8 @@ const PRIORITY: u64 = 10;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PluginStatus {
     plugin_name: String,
-    error_message: String,
-    status_code: u16,
+    pub(super) error_message: String,
+    pub(super) status_code: u16,
 }
 
 /// Whether checks are alive, or ready.
@@ -76,7 +75,7 @@ fn named(
     names.iter().map(of).collect()
 }
 
-fn entry(question: PluginQuery, check: &CheckView, unavailable: u16) -> PluginStatus {
+pub(super) fn entry(question: PluginQuery, check: &CheckView, unavailable: u16) -> PluginStatus {
     let state = ServedState::of(check);
     let well = is_well(question, state);
     PluginStatus {
@@ -153,85 +152,6 @@ fn driver(url: &str) -> &'static str {
     }
 }
 
-/// The answer to JSON-RPC 2.0: a request, or a batch of them. `None`: there were only notifications.
-pub fn rpc(view: &View, body: &[u8], unavailable: u16) -> Option<Value> {
-    match crate::json::from_bytes::<Value>(body) {
-        Err(why) => Some(fault(&Value::Null, -32700, &format!("parse error: {why}"))),
-        Ok(Value::Array(calls)) if calls.is_empty() => Some(fault(
-            &Value::Null,
-            -32600,
-            "invalid request: an empty batch",
-        )),
-        Ok(Value::Array(calls)) => {
-            let answers = calls.iter().filter_map(|one| call(view, one, unavailable));
-            let answers: Vec<_> = answers.collect();
-            (!answers.is_empty()).then_some(Value::Array(answers))
-        }
-        Ok(one) => call(view, &one, unavailable),
-    }
-}
-
-fn call(view: &View, call: &Value, unavailable: u16) -> Option<Value> {
-    let id = call.get("id");
-    let echoed = match id {
-        Some(id @ (Value::String(_) | Value::Number(_) | Value::Null)) => id.clone(),
-        _ => Value::Null,
-    };
-    let valid = call.get("jsonrpc").and_then(Value::as_str) == Some("2.0")
-        && call.get("method").is_some_and(Value::is_string)
-        && id.is_none_or(|id| !(id.is_object() || id.is_array() || id.is_boolean()));
-    if !valid {
-        return Some(fault(&echoed, -32600, "invalid request: not JSON-RPC 2.0"));
-    }
-    let method = call["method"].as_str().unwrap_or_default();
-    let answered = match method {
-        "status.Status" => of_plugin(PluginQuery::Health, view, call.get("params"), unavailable),
-        "status.Ready" => of_plugin(PluginQuery::Ready, view, call.get("params"), unavailable),
-        other => Err((
-            -32601,
-            format!("no method {other:?}: there are status.Status and status.Ready"),
-        )),
-    };
-    // a notification is done, and not answered
-    id?;
-    Some(match answered {
-        Ok(result) => json!({ "jsonrpc": "2.0", "result": result, "id": echoed }),
-        Err((code, text)) => fault(&echoed, code, &text),
-    })
-}
-
-fn of_plugin(
-    question: PluginQuery,
-    view: &View,
-    params: Option<&Value>,
-    unavailable: u16,
-) -> Result<Value, (i32, String)> {
-    // net/rpc's own codec wraps its one argument in a list
-    let params = match params {
-        Some(Value::Array(list)) => list.first(),
-        other => other,
-    };
-    let name = params.and_then(|params| params.get("plugin")?.as_str());
-    let Some(name) = name else {
-        let text = "invalid params: expected {\"plugin\": NAME}";
-        return Err((-32602, text.to_owned()));
-    };
-    let Some(check) = view.check(name) else {
-        let text = format!("no such plugin: {}", view.no_such_check(name));
-        return Err((-32000, text));
-    };
-    if view.snapshot.shutting_down {
-        let text = SHUTTING_DOWN.trim_end();
-        return Ok(json!({ "code": unavailable, "message": text }));
-    }
-    let entry = entry(question, check, unavailable);
-    Ok(json!({ "code": entry.status_code, "message": entry.error_message }))
-}
-
-fn fault(id: &Value, code: i32, text: &str) -> Value {
-    json!({ "jsonrpc": "2.0", "error": { "code": code, "message": text }, "id": id })
-}
-
 /// A status that was validated when the file was read.
 pub fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
@@ -239,6 +159,8 @@ pub fn code(status: u16) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::serve::testing::{self, SeenResult};
 
@@ -368,49 +290,5 @@ mod tests {
                 r#"[{"pipeline":"db","priority":10,"ready":false,"queue":"http://127.0.0.1:8080/db","active":0,"delayed":7,"reserved":0,"driver":"http","error_message":"connection refused"}]"#
             )
         );
-    }
-
-    #[test]
-    fn json_rpc_answers_as_its_specification_says() {
-        let view = testing::view(ALL);
-        let ask = |text: &str| rpc(&view, text.as_bytes(), 503);
-        let ok = json!({"jsonrpc":"2.0","result":{"code":200,"message":""},"id":1});
-        let call =
-            r#"{"jsonrpc":"2.0","method":"status.Status","params":{"plugin":"shop"},"id":1}"#;
-        assert_eq!(ask(call), Some(ok.clone()));
-        let listed =
-            r#"{"jsonrpc":"2.0","method":"status.Status","params":[{"plugin":"shop"}],"id":1}"#;
-        assert_eq!(ask(listed), Some(ok.clone()));
-        assert_eq!(ask(&format!("[{call},{call}]")), Some(json!([ok, ok])));
-        assert_eq!(
-            ask(r#"{"jsonrpc":"2.0","method":"status.Status","params":{"plugin":"shop"}}"#),
-            None
-        );
-        let down =
-            ask(r#"{"jsonrpc":"2.0","method":"status.Ready","params":{"plugin":"db"},"id":"x"}"#);
-        assert_eq!(
-            down,
-            Some(
-                json!({"jsonrpc":"2.0","result":{"code":503,"message":"connection refused"},"id":"x"})
-            )
-        );
-        for (text, code) in [
-            ("{", -32700),
-            ("[]", -32600),
-            ("1", -32600),
-            (r#"{"method":"status.Status","id":1}"#, -32600),
-            (r#"{"jsonrpc":"2.0","method":"x","id":1}"#, -32601),
-            (
-                r#"{"jsonrpc":"2.0","method":"status.Ready","id":1}"#,
-                -32602,
-            ),
-            (
-                r#"{"jsonrpc":"2.0","method":"status.Ready","params":{"plugin":"nope"},"id":1}"#,
-                -32000,
-            ),
-        ] {
-            let answer = ask(text).expect(text);
-            assert_eq!(answer["error"]["code"], code, "{text}: {answer}");
-        }
     }
 }

@@ -238,6 +238,44 @@ fn the_last_events_are_shown_whether_it_runs_or_not() {
 }
 
 #[test]
+fn events_of_a_check_that_is_not_there_are_refused_and_those_of_a_removed_one_are_not() {
+    let stage = Stage::with(
+        "",
+        "[[check]]\nname = \"gone\"\nurl = \"tcp://127.0.0.1:1\"\nfail_after = 1\n",
+    );
+    stage.wait("gone is down", |stage| {
+        stage.get("/health?plugin=gone").status == 503
+    });
+    for query in ["?check=shpo", "?check=shop&check=shpo", "?check=nope*"] {
+        let refused = stage.get(&format!("/api/v1/events{query}"));
+        assert_eq!(refused.status, 404, "{query}: {refused:?}");
+    }
+    let near = stage.get("/api/v1/events?check=shpo").json();
+    assert!(near["error"].to_string().contains("shop"), "{near}");
+    for words in [
+        &["events", "shpo"][..],
+        &["events", "shop", "shpo"],
+        &["events", "--follow", "shpo"],
+    ] {
+        for (code, out, err) in [stage.local(words), stage.remote(words)] {
+            assert_eq!((code, out.as_str()), (Some(3), ""), "{words:?}: {err}");
+            let says = "there is no check \"shpo\": did you mean \"shop\"?";
+            assert!(err.contains(says), "{words:?}: {err}");
+        }
+    }
+    stage.reconfigure(stage.port, "");
+    stage.wait("it is removed", |stage| {
+        stage.get("/health?plugin=gone").status == 404
+    });
+    let mut reader = stream(&stage, "?check=gone");
+    let head = until(&mut reader, |line| line == ": httpok");
+    assert!(head[0].ends_with("200 OK"), "{head:?}");
+    let (code, out, err) = stage.local(&["events", "gone"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("gone: is down"), "{out}");
+}
+
+#[test]
 fn crowds_are_refused_and_their_places_are_free_again() {
     let stage = Stage::settled("");
     let mut crowd: Vec<_> = (0..32).map(|_| stream(&stage, "")).collect();

@@ -67,6 +67,13 @@ fn a_heartbeat_needs_the_token_of_its_check_or_a_key() {
         (BACKUP, "key", "{}", 200),
         (BACKUP, "backup-token", "{\"fail\":1}", 400),
         (BACKUP, "backup-token", "[]", 400),
+        (BACKUP, "backup-token", r#"{"failed":"disk full"}"#, 400),
+        (
+            "/api/v1/heartbeat/backup?failed=disk",
+            "backup-token",
+            "",
+            400,
+        ),
         (BACKUP, "backup-token", "{", 400),
         // without a token of its own
         ("/api/v1/heartbeat/feed", "backup-token", "", 401),
@@ -98,6 +105,9 @@ fn a_heartbeat_needs_the_token_of_its_check_or_a_key() {
         taken.get("samples").is_none(),
         "no more than its sender needs"
     );
+    let mistyped = send(BACKUP, "key", r#"{"fial":"disk full"}"#);
+    let says = "unknown key \\\"fial\\\"; did you mean \\\"fail\\\"?";
+    assert!(mistyped.body.contains(says), "{mistyped:?}");
     let near = send("/api/v1/heartbeat/backupp", "key", "");
     assert!(near.body.contains("did you mean"), "{near:?}");
     assert_eq!(

@@ -62,6 +62,80 @@ fn changes_require_a_configured_key() {
     assert!(stage.get("/api/v1/checks/db").json()["pause"].is_null());
 }
 
+/// The page's own 401 has browsers keep a login, which they then send with what pages of other sites ask for.
+#[test]
+fn changes_by_pages_of_other_sites_are_refused() {
+    let stage = Stage::settled(KEYS);
+    let basic = "Authorization: Basic YW55b25lOm5ldy1rZXk=\r\n";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let cross = "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n";
+    let pause = "/api/v1/checks/shop/pause";
+    for path in [
+        pause,
+        "/api/v1/checks/shop/resume",
+        "/api/v1/checks/shop/restart",
+        "/api/v1/reload",
+        "/api/v1/health",
+        "/api/v1/control",
+        "/api/v1/heartbeat/shop",
+    ] {
+        for headers in [
+            format!("{basic}{form}{cross}"),
+            format!("{basic}Content-Type: text/plain\r\n{cross}"),
+            format!("{basic}Origin: null\r\n"),
+            format!("{basic}Sec-Fetch-Site: same-site\r\n"),
+            // an old browser
+            format!("{basic}{form}"),
+        ] {
+            let refused = stage.send("POST", path, &headers, r#"{"healthy":false}"#);
+            assert_eq!(refused.status, 403, "{path} {headers}: {refused:?}");
+            assert_eq!(refused.json()["schema"], 1);
+        }
+    }
+    let see = |path: &str| stage.ask("GET", path, "X-API-Key: new-key\r\n").json();
+    assert!(see("/api/v1/checks/shop")["pause"].is_null());
+    // programs, and our own pages
+    for headers in [
+        basic.to_owned(),
+        format!("{basic}Content-Type: application/json\r\n"),
+        format!("{basic}{form}Origin: http://h\r\nSec-Fetch-Site: same-origin\r\n"),
+        format!("Authorization: Bearer new-key\r\n{form}{cross}"),
+        format!("X-API-Key: new-key\r\n{form}"),
+    ] {
+        let done = stage.send("POST", pause, &headers, "");
+        assert_eq!(done.status, 200, "{headers}: {done:?}");
+    }
+    let curl = std::process::Command::new("curl")
+        .args(["-fsS", "-u", "x:new-key", "-X", "POST"])
+        .arg(stage.url("/api/v1/checks/shop/resume"))
+        .output()
+        .unwrap();
+    assert!(curl.status.success(), "{curl:?}");
+    assert!(see("/api/v1/checks/shop")["pause"].is_null());
+}
+
+#[test]
+fn watchdog_without_keys_may_be_read_by_its_url() {
+    let stage = Stage::settled("");
+    let url = stage.url("");
+    for words in [&["status"][..], &["explain", "db"], &["events"]] {
+        let (code, out, err) = stage.local(&[words, &["--url", &url]].concat());
+        assert_eq!(code, Some(0), "{words:?}: {err}");
+        assert!(out.contains("db"), "{words:?}: {out}");
+    }
+    for words in [
+        &["pause", "db"][..],
+        &["reload"],
+        &["health", "set", "--unhealthy"],
+        &["notify", "test"],
+    ] {
+        let (code, _, err) = stage.local(&[words, &["--url", &url]].concat());
+        assert_eq!(code, Some(3), "{words:?}: {err}");
+        assert!(err.contains("without api_keys"), "{words:?}: {err}");
+    }
+    assert!(stage.get("/api/v1/checks/db").json()["pause"].is_null());
+}
+
 #[test]
 fn a_check_is_paused_and_resumed_over_http() {
     let stage = Stage::settled(KEYS);
@@ -84,6 +158,8 @@ fn a_check_is_paused_and_resumed_over_http() {
         ("/api/v1/checks/db/pause", "[]", 400),
         ("/api/v1/checks/db/pause", r#"{"for":"long"}"#, 400),
         ("/api/v1/checks/db/pause", r#"{"for":-1}"#, 400),
+        ("/api/v1/checks/db/pause", r#"{"for":0}"#, 400),
+        ("/api/v1/checks/db/silence", r#"{"for":"0s"}"#, 400),
         ("/api/v1/checks/db/pause", r#"{"for":{}}"#, 400),
         ("/api/v1/checks/db/pause", r#"{"fro":30}"#, 400),
         (
@@ -111,6 +187,10 @@ fn a_check_is_paused_and_resumed_over_http() {
             r#"{"for":-1}"#,
             "\"for\" is -1: expected a number of seconds, or a duration",
         ),
+        (
+            r#"{"for":0}"#,
+            "\"for\" is 0: expected a duration longer than zero",
+        ),
         (r#"{"reason":5}"#, "\"reason\" is 5: expected a text"),
     ] {
         let wrong = act("/api/v1/checks/db/pause", body);
@@ -126,9 +206,18 @@ fn a_check_is_paused_and_resumed_over_http() {
         see("/api/v1/checks/db").json()["pause"].is_null(),
         "nothing was done"
     );
-    let nearest = see("/api/v1/checks/shpo");
-    assert_eq!(nearest.status, 404);
-    assert!(nearest.body.contains("did you mean"), "{nearest:?}");
+    for nearest in [
+        see("/api/v1/checks/shpo"),
+        act("/api/v1/checks/shpo/pause", ""),
+        act(
+            "/api/v1/control",
+            r#"{"version":1,"ask":"reset","check":"shpo"}"#,
+        ),
+    ] {
+        assert_eq!(nearest.status, 404);
+        let says = nearest.json()["text"].to_string() + &nearest.json()["error"].to_string();
+        assert!(says.contains("did you mean \\\"shop\\\"?"), "{nearest:?}");
+    }
 }
 
 #[test]

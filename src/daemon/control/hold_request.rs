@@ -35,19 +35,29 @@ fn from_span<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::
     let value = match Value::deserialize(from)? {
         Value::Null => return Ok(None),
         Value::String(text) => {
-            let span = parse_duration(&text).map(Some);
-            return span.map_err(|why| Error::custom(format!("\"for\": {why}")));
+            let span = parse_duration(&text);
+            let span = span.map_err(|why| Error::custom(format!("\"for\": {why}")))?;
+            return longer_than_zero(span);
         }
         value => value,
     };
     let span = value.as_f64().map(Duration::try_from_secs_f64);
     match span {
-        Some(Ok(span)) => Ok(Some(span)),
+        Some(Ok(span)) => longer_than_zero(span),
         _ => Err(unexpected(
             "for",
             &value,
             "a number of seconds, or a duration such as \"20m\" or \"1h 30m\"",
         )),
+    }
+}
+
+fn longer_than_zero<E: Error>(span: Duration) -> Result<Option<Duration>, E> {
+    match span.is_zero() {
+        true => Err(E::custom(
+            "\"for\" is 0: expected a duration longer than zero; without it, it lasts until resume",
+        )),
+        false => Ok(Some(span)),
     }
 }
 

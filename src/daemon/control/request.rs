@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::protocol::{ControlCommand, ControlFault, ControlReply};
 use super::remembered::StoreQuery;
+use crate::health::suggest::nearest;
 use crate::health::{Event, Monitor};
 
 /// One request, and where its answer goes.
@@ -105,11 +106,16 @@ impl PendingRequest {
             | ControlCommand::Reset { check } => check.clone(),
         };
         if !monitor.checks().any(|known| known.name == check) {
-            let known = monitor.checks().map(|known| known.name.clone());
+            let known: Vec<_> = monitor.checks().map(|known| known.name.clone()).collect();
+            let names: Vec<_> = known.iter().map(String::as_str).collect();
+            let near = match nearest(&check, &names) {
+                Some(near) => format!(": did you mean {near:?}?"),
+                None => String::new(),
+            };
             return RequestAction::Refuse(ControlReply::Error {
                 fault: ControlFault::UnknownCheck,
-                text: format!("there is no check {check:?}"),
-                checks: known.collect(),
+                text: format!("there is no check {check:?}{near}"),
+                checks: known,
             });
         }
         if let (ControlCommand::Restart { .. }, Some(why)) = (&self.ask, monitor.refusal(&check)) {
@@ -170,5 +176,27 @@ impl PendingRequest {
     pub fn answer(self, answer: ControlReply) {
         // the client may be gone
         let _ = self.answer.send(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::asks::ASKS;
+
+    /// What is served describes the protocol by its words, and lets those that read pass without a key.
+    #[test]
+    fn every_request_of_the_protocol_is_known_by_its_word() {
+        let unknown = serde_json::json!({ "ask": "?" });
+        let why = serde_json::from_value::<ControlCommand>(unknown)
+            .expect_err("there is none")
+            .to_string();
+        let (_, expected) = why.split_once("expected one of ").expect("its words");
+        let words: Vec<_> = expected
+            .split(", ")
+            .map(|word| word.trim_matches('`'))
+            .collect();
+        let known: Vec<_> = ASKS.iter().map(|ask| ask.word).collect();
+        assert_eq!(words, known);
     }
 }

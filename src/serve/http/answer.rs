@@ -12,13 +12,13 @@ use super::download::{self, Download};
 use super::route::{self, Api, Route, allow};
 use super::sse;
 use super::stream::StreamBody;
-use super::{App, ServerSettings, accept, gzip, key, openapi};
+use super::{App, ServerSettings, accept, cross_site, gzip, key, openapi};
 use crate::blocking;
 use crate::serve::events::{EventFilter, EventFollower};
 use crate::serve::reply::Reply;
 use crate::serve::roadrunner::{self, PluginQuery};
 use crate::serve::view::View;
-use crate::serve::{api, health_json, metrics, own, page};
+use crate::serve::{api, health_json, json_rpc, metrics, own, page};
 
 /// No request's body is longer, in bytes.
 const BODY: usize = 64 * 1024;
@@ -79,13 +79,16 @@ impl From<Reply> for Answer {
 }
 
 /// Has the client follow what is decided.
-fn follow(app: &App, head: &request::Parts) -> Answer {
+async fn follow(app: &App, head: &request::Parts) -> Answer {
     let filter = EventFilter {
         checks: route::values(head.uri.query(), "check"),
         passes: route::values(head.uri.query(), "passes")
             .iter()
             .any(|word| matches!(word.as_str(), "true" | "1")),
     };
+    if let Some(why) = api::unknown_check(app, &filter.checks).await {
+        return Reply::error(StatusCode::NOT_FOUND, why).into();
+    }
     match app.source.events().follow(filter) {
         Some(follower) => Answer::Events(follower),
         None => Reply::error(
@@ -133,6 +136,12 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
             .with("WWW-Authenticate", key::CHALLENGE)
             .into();
     }
+    if route.is_change()
+        && head.method == Method::POST
+        && let Some(why) = cross_site::refusal(&head.headers)
+    {
+        return Reply::error(StatusCode::FORBIDDEN, why).into();
+    }
     let body = match head.method {
         Method::POST => match read(body, &settings).await {
             Ok(body) => body,
@@ -141,7 +150,7 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
         _ => Bytes::new(),
     };
     let reply = match route {
-        Route::Api(Api::Events) => return follow(app, head),
+        Route::Api(Api::Events) => return follow(app, head).await,
         Route::Evidence { incident, file } => match evidence(app, &settings, incident, &file).await
         {
             Ok(download) => return Answer::File(Box::new(download)),
@@ -213,8 +222,8 @@ fn show(
         Route::Liveness => own::liveness(view, unavailable),
         Route::Metrics => metrics::answer(view, accept::metrics(&accepts())),
         Route::StatusJson => own::status(view, settings.spec.environment),
-        Route::Rpc => match roadrunner::rpc(view, body, unavailable) {
-            Some(answer) => Reply::json(StatusCode::OK, &answer),
+        Route::Rpc => match json_rpc::answer(view, body, unavailable) {
+            Some(answer) => Reply::new(StatusCode::OK, Reply::JSON, answer),
             None => Reply::text(StatusCode::NO_CONTENT, ""),
         },
         Route::Page => {

@@ -25,7 +25,7 @@ use crate::serve::listener::ClientStream;
 const HEAD: usize = 16 * 1024;
 /// Nor has more headers.
 const HEADERS: usize = 64;
-/// A handshake takes no longer.
+/// A handshake takes no longer, nor longer than a request's head may.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// For clients that were too slow.
 const TOO_SLOW: &[u8] =
@@ -45,7 +45,8 @@ pub async fn talk(
     let Some(tls) = tls else {
         return serve(stream, app, busy).await;
     };
-    let shaken = timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await;
+    let patience = app.settings().spec.check_timeout.min(HANDSHAKE);
+    let shaken = timeout(patience, TlsAcceptor::from(tls).accept(stream)).await;
     match shaken {
         Ok(Ok(stream)) => serve(stream, app, busy).await,
         Ok(Err(why)) => tracing::debug!("TLS handshake of a client: {why}"),

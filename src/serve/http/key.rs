@@ -10,7 +10,7 @@ use ring::hmac;
 use crate::secret::Secret;
 
 /// The header of Halon's monitor.
-const HEADER: &str = "x-api-key";
+pub const HEADER: &str = "x-api-key";
 
 /// What a browser asks its user for.
 pub const CHALLENGE: &str = "Basic realm=\"httpok\", charset=\"UTF-8\"";

@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod connection;
+mod cross_site;
 mod download;
 mod gzip;
 mod key;

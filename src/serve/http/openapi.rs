@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::paths::PATHS;
+use crate::serve::asks::ASKS;
 
 /// What JSON that is sent and taken looks like.
 const SCHEMAS: &str = include_str!("schemas.json");
@@ -37,9 +38,31 @@ pub struct Op {
 
 #[derive(Clone, Copy)]
 enum Body {
-    /// By its schema; may be missing.
+    /// By its schema.
     Json(&'static str),
     Form,
+}
+
+impl Body {
+    /// Whether its schema takes no empty object.
+    fn is_needed(self) -> bool {
+        match self {
+            Self::Json(schema) => {
+                let schema = &schemas()[schema];
+                schema["required"].is_array() || schema["anyOf"].is_array()
+            }
+            Self::Form => true,
+        }
+    }
+}
+
+/// What JSON looks like, by name.
+fn schemas() -> Value {
+    // checked by a test
+    let mut schemas = serde_json::from_str::<Value>(SCHEMAS).unwrap_or_default();
+    let words: Vec<_> = ASKS.iter().map(|ask| ask.word).collect();
+    schemas["ControlRequest"]["properties"]["ask"] = json!({ "enum": words });
+    schemas
 }
 
 /// A key of the query.
@@ -185,7 +208,7 @@ impl Op {
                     "properties": { "token": { "type": "string" } },
                 } } }),
             };
-            op["requestBody"] = json!({ "required": false, "content": content });
+            op["requestBody"] = json!({ "required": body.is_needed(), "content": content });
         }
         op
     }
@@ -322,8 +345,7 @@ pub fn document(unavailable: u16) -> Value {
         },
         "paths": paths,
         "components": {
-            // checked by a test
-            "schemas": serde_json::from_str::<Value>(SCHEMAS).unwrap_or_default(),
+            "schemas": schemas(),
             "securitySchemes": {
                 "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
                 "bearer": { "type": "http", "scheme": "bearer" },
@@ -365,6 +387,23 @@ mod tests {
         // what an event of the stream is, which no answer as a whole can say
         named.insert("Event".to_owned());
         assert_eq!(named, there);
+    }
+
+    #[test]
+    fn a_body_is_needed_where_its_schema_needs_a_key() {
+        let document = document(503);
+        for (path, is_needed) in [
+            ("/api/v1/health", true),
+            ("/api/v1/fleet/release", true),
+            ("/api/v1/control", true),
+            ("/rpc", true),
+            ("/api/v1/reload", false),
+            ("/api/v1/heartbeat/{check}", false),
+            ("/api/v1/checks/{check}/{action}", false),
+        ] {
+            let body = &document["paths"][path]["post"]["requestBody"];
+            assert_eq!(body["required"], is_needed, "{path}");
+        }
     }
 
     #[test]

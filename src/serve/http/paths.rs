@@ -216,7 +216,7 @@ pub static PATHS: &[ServedPath] = &[
                 Param::text("passes", "true: every probe that passes, too."),
             ])
             .says(&[Content::Typed("text/event-stream")])
-            .fails(&[503]),
+            .fails(&[404, 503]),
     ),
     get(
         "/api/v1/incidents",
@@ -271,7 +271,7 @@ pub static PATHS: &[ServedPath] = &[
     post(
         "/api/v1/control",
         |_| Route::Api(Api::Control),
-        Op::changes("A request of the control protocol, as httpok --url sends it.")
+        Op::changes("A request of the control protocol, as httpok --url sends it; without api_keys those that only read.")
             .takes("ControlRequest")
             .says(&[Content::Json("Done")])
             .fails(&[404, 409]),

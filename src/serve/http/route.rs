@@ -84,6 +84,14 @@ impl Route {
         }
     }
 
+    /// Whether it may change something. The forms of pages have a token of their own against other sites.
+    pub const fn is_change(&self) -> bool {
+        match self {
+            Self::Api(api) => api.is_change(),
+            _ => false,
+        }
+    }
+
     /// Whether it is one of those that load balancers and orchestrators request, which have no keys.
     pub const fn is_liveness(&self) -> bool {
         matches!(
@@ -94,15 +102,22 @@ impl Route {
 }
 
 impl Api {
-    const fn methods(&self) -> &'static [Method] {
-        match self {
+    const fn is_change(&self) -> bool {
+        matches!(
+            self,
             Self::Control
-            | Self::Act { .. }
-            | Self::Heartbeat(_)
-            | Self::Reload
-            | Self::FreeSlots
-            | Self::SetHealth => WRITE,
-            _ => READ,
+                | Self::Act { .. }
+                | Self::Heartbeat(_)
+                | Self::Reload
+                | Self::FreeSlots
+                | Self::SetHealth
+        )
+    }
+
+    const fn methods(&self) -> &'static [Method] {
+        match self.is_change() {
+            true => WRITE,
+            false => READ,
         }
     }
 }
@@ -116,7 +131,7 @@ fn fitting(pattern: &str, path: &str) -> Option<Vec<String>> {
             (None, None) => return Some(values),
             (Some(name), Some("")) if name.starts_with('{') => return None,
             (Some(name), Some(value)) if name.starts_with('{') => values.push(decoded(value)),
-            (Some(name), Some(part)) if name == part => {}
+            (Some(name), Some(part)) if name == decoded(part) => {}
             _ => return None,
         }
     }
@@ -139,6 +154,18 @@ pub fn values(query: Option<&str>, key: &str) -> Vec<String> {
         .collect()
 }
 
+/// The keys in `query`, decoded.
+pub fn names(query: Option<&str>) -> Vec<String> {
+    let pairs = query.unwrap_or_default().split('&');
+    let pairs = pairs.filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+            decoded(&name.replace('+', " "))
+        })
+        .collect()
+}
+
 /// `text` without its percent signs; what is no UTF-8 is replaced.
 pub fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
@@ -153,6 +180,8 @@ mod tests {
         let check = |name: &str| Some(Route::Api(Api::Check(name.to_owned())));
         for (path, route) in [
             ("/health", Some(Route::Health)),
+            ("/%68ealth", Some(Route::Health)),
+            ("/api%2Fv1/checks", None),
             ("/api/v1/checks/a%2Fb%20c", check("a/b c")),
             ("/api/v1/checks/shop%3A1", check("shop:1")),
             (
