@@ -87,7 +87,7 @@ impl Boundary {
                 return Ok(Some(end + 1));
             }
             if !line.is_empty() && !self.begun {
-                status_line(line)?;
+                StatusParts::of(line, &String::from_utf8_lossy(line))?;
                 self.begun = true;
             }
         }
@@ -177,40 +177,60 @@ fn header(head: &mut Head, line: &[u8]) -> bool {
     true
 }
 
-/// The status line alone. Both peers that we follow take more than the standard allows: curl any case and
-/// anything behind three digits, Python any number of blanks and signs or zeros before the code.
+/// The status line alone.
 fn status_line(line: &[u8]) -> Result<Head, String> {
     let text = String::from_utf8_lossy(line);
-    let text = text.trim_ascii();
-    check_beginning(line)?;
-    let (version, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    let number = version.get(5..).unwrap_or_default();
-    if !is_version(number) {
-        let version = shown(version);
-        return Err(format!(
-            "not HTTP: unknown version {version} in {}",
-            shown(text)
-        ));
-    }
-    let rest = rest.trim_ascii();
-    let unsigned = rest.strip_prefix('+').unwrap_or(rest);
-    let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
-    let (digits, reason) = unsigned.split_at(digits);
-    let code = digits.trim_start_matches('0').parse().unwrap_or(0);
-    if !(100..=999).contains(&code) {
-        let status = rest.split_ascii_whitespace().next().unwrap_or_default();
-        let status = shown(status);
-        return Err(format!(
-            "not HTTP: no status code but {status} in {}",
-            shown(text)
-        ));
-    }
+    let parts = StatusParts::of(line, &text)?;
     Ok(Head {
-        version: bounded_to(version.to_ascii_uppercase(), VERSION_MAX),
-        code,
-        reason: reason.trim_ascii().to_owned(),
+        version: bounded_to(parts.version.to_ascii_uppercase(), VERSION_MAX),
+        code: parts.code,
+        reason: parts.reason.to_owned(),
         ..Head::default()
     })
+}
+
+/// What a status line consists of. It is read twice, as soon as it has come and with the headers, so that nothing is
+/// copied here.
+struct StatusParts<'a> {
+    version: &'a str,
+    code: u16,
+    reason: &'a str,
+}
+
+impl<'a> StatusParts<'a> {
+    /// Those of `line`, which is `text`. Both peers that we follow take more than the standard allows: curl any case and
+    /// anything behind three digits, Python any number of blanks and signs or zeros before the code.
+    fn of(line: &[u8], text: &'a str) -> Result<Self, String> {
+        let text = text.trim_ascii();
+        check_beginning(line)?;
+        let (version, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        let number = version.get(5..).unwrap_or_default();
+        if !is_version(number) {
+            let version = shown(version);
+            return Err(format!(
+                "not HTTP: unknown version {version} in {}",
+                shown(text)
+            ));
+        }
+        let rest = rest.trim_ascii();
+        let unsigned = rest.strip_prefix('+').unwrap_or(rest);
+        let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, reason) = unsigned.split_at(digits);
+        let code = digits.trim_start_matches('0').parse().unwrap_or(0);
+        if !(100..=999).contains(&code) {
+            let status = rest.split_ascii_whitespace().next().unwrap_or_default();
+            let status = shown(status);
+            return Err(format!(
+                "not HTTP: no status code but {status} in {}",
+                shown(text)
+            ));
+        }
+        Ok(Self {
+            version,
+            code,
+            reason: reason.trim_ascii(),
+        })
+    }
 }
 
 /// Anything that begins with 1, and 0.9 (Python), and 2 in the words of HTTP/1 (curl).

@@ -100,8 +100,22 @@ impl<N: AsRef<str>> HttpRequest<'_, N> {
         })
     }
 
+    /// About as many bytes as it is sent in, so that they are not moved while it is put together.
+    fn size(&self) -> usize {
+        const LINE: usize = 32;
+        let sizes = self.headers.iter();
+        let headers: usize = sizes
+            .map(|(name, value)| name.as_ref().len() + value.len() + 4)
+            .sum();
+        self.target.len() + headers + self.body.len() + 2 * LINE
+    }
+
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
+        let mut bytes = Vec::with_capacity(self.size());
+        bytes.extend_from_slice(self.method.as_str().as_bytes());
+        bytes.push(b' ');
+        bytes.extend_from_slice(self.target.as_bytes());
+        bytes.extend_from_slice(b" HTTP/1.1\r\n");
         for (name, value) in self.headers {
             bytes.extend_from_slice(name.as_ref().as_bytes());
             bytes.extend_from_slice(b": ");
