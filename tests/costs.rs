@@ -180,3 +180,22 @@ fn probe_allocates_little_in_the_core() {
         assert!(calls < 100, "{calls} for {passes}");
     }
 }
+
+/// After each fail of a check that is down its memory and its incident are handed over to be stored, whatever the incident
+/// holds by then.
+#[test]
+fn incident_is_handed_over_without_a_copy_of_its_results() {
+    let mut monitor = Monitor::new(Limits::default(), 1, vec![check(0, &Arc::default())]);
+    let at = |second: u64| Moment::from_secs(1_795_000_000 + second);
+    for second in 0..200 {
+        probe(&mut monitor, at(second), "shop-0", false);
+    }
+    let (handed_over, calls, _) = counted(|| {
+        let unwritten = monitor.take_unwritten("shop-0").expect("it is known");
+        let incident = unwritten.memory.incident.clone();
+        (incident, unwritten.memory.without_entries())
+    });
+    let results = handed_over.0.expect("it is open").results().count();
+    assert!(results >= 50, "{results}");
+    assert!(calls < 50, "{calls} for {results} results");
+}

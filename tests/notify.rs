@@ -22,6 +22,7 @@ mod report_text;
 #[path = "notify/webhook.rs"]
 mod webhook;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use httpok::clock::WallClock;
@@ -80,7 +81,7 @@ fn troubled(reason: Reason, phase: Phase, detail: &str) -> CheckResult {
 }
 
 fn listed(at: u64, look: CheckResult) -> IncidentEntry {
-    entry(at, IncidentEvent::Probed(Box::new(look)))
+    entry(at, IncidentEvent::Probed(Arc::new(look)))
 }
 
 fn entry(at: u64, event: IncidentEvent) -> IncidentEntry {

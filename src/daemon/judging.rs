@@ -26,11 +26,16 @@ const SHORTEST: Duration = Duration::from_millis(250);
 /// The checks that a thread judges now, abandoned or not.
 static UNDER_WAY: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Whether judging `seen` is so little work that it holds up nobody.
-pub fn is_light(expectation: &Expectation, seen: &Observation) -> bool {
+/// Whether so little of `seen` is kept that judging it holds up nobody, whatever is expected.
+pub fn is_small(seen: &Observation) -> bool {
     let body = seen.body.as_ref().map_or(0, |body| body.kept.len());
     let headers: usize = seen.headers.iter().map(|(_, value)| value.len()).sum();
-    !expectation.is_costly() || body + headers <= LIGHT
+    body + headers <= LIGHT
+}
+
+/// Whether judging `seen` is so little work that it holds up nobody.
+pub fn is_light(expectation: &Expectation, seen: &Observation) -> bool {
+    !expectation.is_costly() || is_small(seen)
 }
 
 /// The judgement of `expectation` on `seen`, which is cut to what is kept as evidence. `total` is the check's timeout,

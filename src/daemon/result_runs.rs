@@ -1,6 +1,6 @@
 //! Which results of a check have a line of their own, where people read: a check that is down fails at every probe.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::health::{Counted, Decision, Reason, Verdict};
 
@@ -14,7 +14,7 @@ struct ResultRun {
 
 /// The result that each check had last, and how often in a row.
 #[derive(Debug, Default)]
-pub(super) struct ResultRuns(BTreeMap<String, ResultRun>);
+pub(super) struct ResultRuns(HashMap<String, ResultRun>);
 
 impl ResultRuns {
     /// Whether a result is worth a line: it is another one than before, counts towards the threshold, or is the 10th,
@@ -29,25 +29,26 @@ impl ResultRuns {
         else {
             return true;
         };
-        let run = self.0.entry(check.to_owned());
-        let run = run.or_insert(ResultRun {
-            verdict: *verdict,
-            reason: *reason,
-            count: 0,
-        });
-        if (run.verdict, run.reason) != (*verdict, *reason) {
-            *run = ResultRun {
-                verdict: *verdict,
-                reason: *reason,
-                count: 0,
-            };
-        }
-        run.count = run.count.saturating_add(1);
+        let count = match self.0.get_mut(check) {
+            Some(run) if (run.verdict, run.reason) == (*verdict, *reason) => {
+                run.count = run.count.saturating_add(1);
+                run.count
+            }
+            _ => {
+                let run = ResultRun {
+                    verdict: *verdict,
+                    reason: *reason,
+                    count: 1,
+                };
+                self.0.insert(check.to_owned(), run);
+                1
+            }
+        };
         let towards = match counted {
             Counted::Towards { fails, needed } => (1..=*needed).contains(fails),
             Counted::InGrace | Counted::FromBeforeAction | Counted::No => false,
         };
-        towards || is_round(run.count)
+        towards || is_round(count)
     }
 }
 

@@ -26,7 +26,7 @@ impl fmt::Display for Budget {
 }
 
 /// The actions that still count against a budget.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Spent(pub(super) VecDeque<Moment>);
 
 impl Spent {

@@ -1,6 +1,8 @@
 //! One episode from the fail that made a check down to its recovery, with its whole transcript, and the
 //! reports that people are sent about it.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -92,7 +94,9 @@ impl Incident {
     /// Notes `event`, dropping the oldest entry after the first ones when there are too many.
     pub fn note(&mut self, at: Moment, event: IncidentEvent) {
         let event = match event {
-            IncidentEvent::Probed(result) => IncidentEvent::Probed(Box::new(result.brief())),
+            IncidentEvent::Probed(result) => {
+                IncidentEvent::Probed(Arc::new(Arc::unwrap_or_clone(result).brief()))
+            }
             other => other,
         };
         if self.entries.len() >= KEPT_ENTRIES {
@@ -134,6 +138,30 @@ impl Incident {
             withheld: self.withheld.clone(),
             ..*self
         }
+    }
+
+    /// Hashes all of it but what its entries say: these are only ever appended, so that their number stands for them.
+    pub fn hash_head(&self, hasher: &mut impl Hasher) {
+        let Self {
+            id,
+            check,
+            since,
+            opened,
+            ended,
+            attempts,
+            reports,
+            notified,
+            restarting_reported,
+            withheld,
+            manual,
+            entries,
+            dropped,
+        } = self;
+        // rarely one, and of many types
+        let withheld = withheld.as_ref().map(|kind| format!("{kind:?}"));
+        let said = (notified, restarting_reported, withheld, manual);
+        let span = (id, check, since, opened, ended);
+        (span, attempts, reports, said, entries.len(), dropped).hash(hasher);
     }
 
     /// Every result that is remembered, in order.
@@ -235,9 +263,9 @@ pub struct IncidentEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentEvent {
-    /// The check was asked.
-    #[serde(alias = "looked")]
-    Probed(Box<CheckResult>),
+    /// The check was asked. Not copied with the incident, which is handed over to be stored at each fail.
+    #[serde(alias = "looked", with = "super::serde_arc")]
+    Probed(Arc<CheckResult>),
     /// An action would have been due, and was held back.
     Held(Gate),
     /// An action was performed.

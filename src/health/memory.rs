@@ -2,8 +2,7 @@
 //! `moments`.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hasher};
-use std::io;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -84,18 +83,6 @@ impl Memory {
     /// Stands for all that is worth writing to disk at once: everything but the samples, and passes beyond
     /// `pass_after`.
     pub fn fingerprint(&self, pass_after: u32) -> u64 {
-        /// Hashes what is written to it.
-        struct Hashing(DefaultHasher);
-        impl io::Write for Hashing {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.write(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-
         // every field is named, so that a new one is not forgotten
         let Self {
             status,
@@ -125,10 +112,6 @@ impl Memory {
         } = self;
         let mut counted = streak.clone();
         counted.cap_passes(pass_after);
-        // entries are only ever appended
-        let appended = incident
-            .as_ref()
-            .map(|open| (open.entries.len(), open.dropped));
         // the moment of each heartbeat is not worth it
         let beats = heartbeats.as_ref().map(|known| {
             let failure = known.last.as_ref().map(|last| &last.failure);
@@ -154,12 +137,16 @@ impl Memory {
                 degraded,
                 unknown,
             ),
-            (incident.as_deref().map(Incident::head), appended, beats),
+            beats,
         );
-        let mut hashing = Hashing(DefaultHasher::new());
-        // a hash takes whatever is written, and a memory is JSON
-        let _ = serde_json::to_writer(&mut hashing, &gist);
-        hashing.0.finish()
+        // at every probe, so that nothing is written out for it
+        let mut hasher = DefaultHasher::new();
+        gist.hash(&mut hasher);
+        incident.is_some().hash(&mut hasher);
+        if let Some(open) = incident {
+            open.hash_head(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// The same without its incident's entries, which are stored apart from it.
@@ -179,7 +166,7 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 /// A run of like results that is reported once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Episode {
     /// Results in a row.
     #[serde(alias = "looks")]
@@ -193,7 +180,7 @@ pub struct Episode {
 }
 
 /// That an episode was reported.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EpisodeReport {
     /// The incident's id, which is the thread of its mails.
     pub incident: String,
@@ -202,7 +189,7 @@ pub struct EpisodeReport {
 }
 
 /// A hold on restarts or on reports, by a person or a maintenance window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pause {
     /// As given.
     pub reason: String,
@@ -224,7 +211,7 @@ impl Pause {
 }
 
 /// An action whose success is not known yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Verifying {
     /// When the action began.
     pub begun: Moment,
@@ -248,4 +235,80 @@ pub struct ResultSample {
     /// What was wrong, as text, shortened; kept of the newest result only.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::Fails;
+    use super::*;
+
+    #[test]
+    fn fingerprint_stands_for_all_but_samples_and_further_passes() {
+        type Change = fn(&mut Memory);
+        let at = Moment::from_secs(7);
+        let memory = || {
+            let mut memory = Memory::default();
+            (0..3).for_each(|_| memory.streak.pass(Fails::InARow(3)));
+            let incident = Incident::open("1-1".to_owned(), "shop", Moment::from_secs(7), at);
+            memory.incident = Some(Box::new(incident));
+            memory
+        };
+        let table: [(&str, Change, bool); 14] = [
+            ("nothing", |_| {}, false),
+            ("a pass", |m| m.streak.pass(Fails::InARow(3)), false),
+            (
+                "a sample",
+                |m| {
+                    m.samples.push(ResultSample {
+                        at: Moment::from_secs(9),
+                        verdict: Verdict::Pass,
+                        reason: None,
+                        took: Duration::ZERO,
+                        code: None,
+                        detail: String::new(),
+                    });
+                },
+                false,
+            ),
+            ("a fail", |m| m.streak.fail(Fails::InARow(3)), true),
+            ("status", |m| m.status = Status::Up, true),
+            (
+                "since",
+                |m| m.status_since = Some(Moment::from_secs(7)),
+                true,
+            ),
+            (
+                "a pid",
+                |m| {
+                    m.pids.insert("web".to_owned(), 7);
+                },
+                true,
+            ),
+            (
+                "grace",
+                |m| m.grace_until = Some(Moment::from_secs(7)),
+                true,
+            ),
+            (
+                "next",
+                |m| m.next_attempt = Some(Moment::from_secs(7)),
+                true,
+            ),
+            ("spent", |m| m.spent.note(Moment::from_secs(7), None), true),
+            ("unknown", |m| m.unknown.results = 1, true),
+            ("no incident", |m| m.incident = None, true),
+            ("reports", |m| incident(m).reports += 1, true),
+            ("dropped entries", |m| incident(m).dropped += 1, true),
+        ];
+        for (what, change, changes) in table {
+            let mut other = memory();
+            change(&mut other);
+            let differs = other.fingerprint(3) != memory().fingerprint(3);
+            assert_eq!(differs, changes, "{what}");
+        }
+    }
+
+    fn incident(memory: &mut Memory) -> &mut Incident {
+        memory.incident.as_mut().expect("it is open")
+    }
 }

@@ -40,6 +40,7 @@ mod program;
 mod reason;
 mod remedy;
 mod samples;
+mod serde_arc;
 mod snapshot;
 mod step;
 pub mod suggest;
@@ -71,7 +72,7 @@ pub use ladder::{Rung, RungView, Signal};
 pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
 pub use monitor::{
-    CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket, share_equal,
+    CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket, Unwritten, share_equal,
 };
 pub use notation::public_json;
 pub use note::{Counted, Decision, Dropped, Note, Refusal};

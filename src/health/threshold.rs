@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::Fails;
 
 /// Where a check stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Not known yet: neither threshold was reached since the start. Not the same as up.
@@ -32,7 +32,7 @@ impl Status {
 }
 
 /// The counted results since the last action.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Streak {
     fails: u32,
     passes: u32,

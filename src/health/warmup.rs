@@ -29,7 +29,7 @@ pub struct WarmUp {
 }
 
 /// The processes that were warmed up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Warmed {
     /// Which of its lives that was, by name: its supervisor's word for it, or its pid.
     pub lives: BTreeMap<String, String>,

@@ -1,5 +1,6 @@
 //! A report that nothing has caused: templates are tried with it, and `httpok notify test` sends it.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Notifier;
@@ -72,7 +73,7 @@ fn render(host: &str, at: SystemTime, kind: ReportKind) -> Notification {
     };
     incident.reports = number;
     let result = CheckResult { seen, judgement };
-    incident.note(now, IncidentEvent::Probed(Box::new(result)));
+    incident.note(now, IncidentEvent::Probed(Arc::new(result)));
     let report = Report {
         number,
         kind,

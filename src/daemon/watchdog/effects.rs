@@ -32,6 +32,13 @@ impl Watchdog {
                 ticket,
                 seen,
             } => {
+                if judging::is_small(&seen) {
+                    return Some(Event::Observed {
+                        check,
+                        ticket,
+                        seen,
+                    });
+                }
                 // a check that is gone needs no judge
                 let expectation = self.monitor.expectation(&check)?;
                 if judging::is_light(expectation, &seen) {
@@ -172,15 +179,14 @@ impl Watchdog {
 
     /// Writes down what is to be remembered of a check, when more than its samples has changed.
     pub(super) fn write_down(&mut self, check: &str, now: bool) {
-        if let Some(closed) = self.monitor.take_closed(check) {
+        let Some(unwritten) = self.monitor.take_unwritten(check) else {
+            return;
+        };
+        if let Some(closed) = unwritten.closed {
             self.persist_queue
                 .write(PersistEntry::Incident(Box::new(closed)));
         }
-        let (Some(fingerprint), Some(memory)) =
-            (self.monitor.fingerprint(check), self.monitor.memory(check))
-        else {
-            return;
-        };
+        let (fingerprint, memory) = (unwritten.fingerprint, unwritten.memory);
         if self.written.get(check) == Some(&fingerprint) {
             return;
         }

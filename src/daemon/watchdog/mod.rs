@@ -15,7 +15,7 @@ mod served;
 mod shutdown;
 mod startup;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub struct Watchdog {
     /// How these are to be, until they are.
     defined: Definitions,
     /// The fingerprint of each check's memory as it was last written down.
-    written: BTreeMap<String, u64>,
+    written: HashMap<String, u64>,
     counts: RunCounts,
     passes: Passes,
     /// How far the wall clock is from ours unless it is set, in milliseconds.
@@ -194,7 +194,7 @@ impl Watchdog {
             journal,
             programs,
             defined: parts.programs,
-            written: BTreeMap::new(),
+            written: HashMap::new(),
             counts: RunCounts::default(),
             passes: Passes::default(),
             wall_offset,

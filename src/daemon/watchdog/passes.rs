@@ -2,7 +2,7 @@
 //! is written down when it ends, when the history is read, and at the end of the watchdog; a kill loses what passed
 //! since, and nothing else. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::health::{Counted, Decision, Moment, Note, Verdict};
@@ -10,7 +10,7 @@ use crate::health::{Counted, Decision, Moment, Note, Verdict};
 /// The runs of passes that go on, by check.
 #[derive(Debug, Default)]
 pub(super) struct Passes {
-    runs: BTreeMap<String, PassRun>,
+    runs: HashMap<String, PassRun>,
 }
 
 #[derive(Debug)]
@@ -42,9 +42,12 @@ impl Passes {
     /// Ends all runs: what is to be written down of them.
     pub fn end_all(&mut self) -> Vec<Note> {
         let runs = std::mem::take(&mut self.runs);
-        runs.into_iter()
+        let mut notes: Vec<_> = runs
+            .into_iter()
             .map(|(check, run)| run.note(check))
-            .collect()
+            .collect();
+        notes.sort_unstable_by(|one, other| one.check.cmp(&other.check));
+        notes
     }
 
     /// Adds `note` to its check's run, if it is a pass.

@@ -1,5 +1,7 @@
 //! The result of a probe: judged, excused, counted, and what follows from that.
 
+use std::sync::Arc;
+
 use super::super::check::{Activity, CheckState};
 use super::super::incident::{CheckResult, Incident, IncidentEvent};
 use super::super::memory::Episode;
@@ -59,7 +61,7 @@ impl CheckState {
         let counted = self.count(cx.now, verdict);
         self.note_result(&result, counted, cx);
         if let Some(incident) = self.memory.incident.as_mut() {
-            incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
+            incident.note(cx.now, IncidentEvent::Probed(Arc::new(result.clone())));
         }
         self.report_episodes(&result, cx);
         match verdict {
@@ -114,7 +116,7 @@ impl CheckState {
             let id = cx.shared.next_incident();
             let since = self.memory.failing_since.unwrap_or(cx.now);
             let mut incident = Incident::open(id.clone(), &self.check.name, since, cx.now);
-            incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
+            incident.note(cx.now, IncidentEvent::Probed(Arc::new(result.clone())));
             self.memory.incident = Some(Box::new(incident));
             self.note_failed_programs(cx);
             self.counts.incidents += 1;

@@ -22,6 +22,7 @@ mod removed;
 mod reporting;
 mod rolling;
 mod shared;
+mod unwritten;
 mod view;
 mod warmup;
 
@@ -42,6 +43,7 @@ use shared::{Context, Shared};
 
 pub use event::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Ticket};
 pub use reload::share_equal;
+pub use unwritten::Unwritten;
 
 /// All checks and what they share.
 #[derive(Clone, Debug)]
@@ -93,36 +95,10 @@ impl Monitor {
         }
     }
 
-    /// What is to be remembered of a check.
-    pub fn memory(&self, check: &str) -> Option<&Memory> {
-        self.known(check).map(|state| &state.memory)
-    }
-
-    /// Stands for all of a check's memory that is worth writing to disk at once: everything but the samples, which
-    /// change with every probe, and passes beyond those that count. Another number is another memory.
-    pub fn fingerprint(&self, check: &str) -> Option<u64> {
-        let state = self.known(check)?;
-        Some(state.memory.fingerprint(state.check.policy.pass_after))
-    }
-
     /// The definition of a check.
     pub fn check(&self, check: &str) -> Option<&Check> {
         let state = self.checks.get(check)?;
         (!state.removed).then_some(&state.check)
-    }
-
-    /// The incident of a check that has ended, or was added to after its end, since this was last called.
-    pub fn take_closed(&mut self, check: &str) -> Option<Incident> {
-        let state = self.known_mut(check)?;
-        match std::mem::take(&mut state.unwritten) {
-            true => state.closed.as_deref().cloned(),
-            false => None,
-        }
-    }
-
-    /// The checks whose incident was added to after its end, since this was last called.
-    pub fn take_noted_after_end(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.noted_after_end)
     }
 
     /// The definitions, in the order given.

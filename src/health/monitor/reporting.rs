@@ -1,5 +1,6 @@
 //! Reporting: which reports are made, once each, and in which order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::check::CheckState;
@@ -228,7 +229,7 @@ impl CheckState {
         cx: &mut Context<'_>,
     ) {
         incident.reports = number;
-        incident.note(cx.now, IncidentEvent::Probed(Box::new(result.clone())));
+        incident.note(cx.now, IncidentEvent::Probed(Arc::new(result.clone())));
         let decision = Decision::Reporting {
             report: number,
             kind: kind.clone(),
