@@ -10,7 +10,7 @@ use super::reason::Reason;
 use super::verdict::{Judgement, Verdict};
 
 /// So many times in a period the newest heartbeat is worth writing to disk: a program that says every second how it is
-/// must not keep the disk busy, and a restart of the watchdog gives it a whole period anyway.
+/// must not keep the disk busy, and its next one comes long before the one on disk is overdue.
 const STORED_PER_PERIOD: u32 = 10;
 
 /// What is remembered of a check's heartbeats.
@@ -19,11 +19,11 @@ pub struct Heartbeats {
     /// The newest one.
     pub last: Option<Heartbeat>,
     /// The next one is due one period after this: the newest heartbeat, or what came after it and gave the check a
-    /// period of its own (its definition, a restart of its processes, the first start of the watchdog).
+    /// period of its own (its definition, a restart of its processes, a watchdog that was away when it was due).
     pub since: Moment,
     /// The first one since the definition of the check, or since its processes were restarted, is still to come.
     pub awaited: bool,
-    /// A start of the watchdog gave the check a period since the newest heartbeat.
+    /// That the next one is overdue was noticed, or a start of the watchdog has given it a period: no other start does.
     pub allowed: bool,
     /// When the newest heartbeat was last worth writing to disk.
     pub stored: Moment,
@@ -45,7 +45,7 @@ impl Heartbeats {
             last: None,
             since: now,
             awaited: true,
-            allowed: true,
+            allowed: false,
             stored: now,
         }
     }
@@ -72,13 +72,18 @@ impl Heartbeats {
         }
     }
 
-    /// The watchdog was started: a heartbeat that was sent while nobody listened is lost, so that the next one has a
-    /// whole period from now on. Only the first start since the newest heartbeat does that: a watchdog that is
-    /// started again and again would never notice anything.
-    pub fn listened_from(&mut self, now: Moment) {
-        if !std::mem::replace(&mut self.allowed, true) {
+    /// The watchdog was started. What is due is due as before; but a heartbeat that was due while nobody listened may
+    /// have been sent and lost, so that the check has a whole period from now on. That is so once after a heartbeat (a
+    /// watchdog that is started again and again would never notice anything), and not when an earlier run noticed it.
+    pub fn listened_from(&mut self, now: Moment, every: Duration) {
+        if now >= self.due(every) && !std::mem::replace(&mut self.allowed, true) {
             self.since = now;
         }
+    }
+
+    /// Takes note that one is overdue, if it is.
+    pub fn note_overdue(&mut self, now: Moment, every: Duration) {
+        self.allowed |= now >= self.due(every);
     }
 
     /// The check's processes were restarted: they have a whole period to say that they are well.
@@ -180,10 +185,19 @@ mod tests {
     fn heartbeat_in_time_passes_and_late_one_fails() {
         let mut restarted = beat(0, None);
         restarted.restarted(at(50));
-        let mut again = beat(0, None);
-        again.listened_from(at(90));
-        let mut twice = again.clone();
-        twice.listened_from(at(180));
+        let mut in_time = beat(0, None);
+        in_time.listened_from(at(99), EVERY);
+        let mut away = beat(0, None);
+        away.listened_from(at(150), EVERY);
+        let mut twice = away.clone();
+        twice.listened_from(at(250), EVERY);
+        let mut noticed = beat(0, None);
+        noticed.note_overdue(at(99), EVERY);
+        assert!(!noticed.allowed, "it is not overdue yet");
+        noticed.note_overdue(at(100), EVERY);
+        noticed.listened_from(at(150), EVERY);
+        let mut never = Heartbeats::new(at(0));
+        never.listened_from(at(60), EVERY);
         for (what, known, seconds, verdict, reason, detail) in [
             (
                 "just came",
@@ -258,28 +272,60 @@ mod tests {
                 "no heartbeat for 2m 30s; one is due every 1m 40s",
             ),
             (
-                "the watchdog was away",
-                again.clone(),
-                189,
+                "the watchdog was started again",
+                in_time.clone(),
+                99,
                 Verdict::Pass,
                 None,
-                "heartbeat 3m 9s ago",
+                "heartbeat 1m 39s ago",
+            ),
+            (
+                "which changes nothing about when it is due",
+                in_time,
+                100,
+                Verdict::Fail,
+                Some(Reason::NoHeartbeat),
+                "no heartbeat for 1m 40s; one is due every 1m 40s",
+            ),
+            (
+                "nor when there was none yet",
+                never,
+                100,
+                Verdict::Fail,
+                Some(Reason::NoHeartbeat),
+                "no heartbeat ever, waiting for 1m 40s; one is due every 1m 40s",
+            ),
+            (
+                "the watchdog was away when it was due",
+                away.clone(),
+                249,
+                Verdict::Pass,
+                None,
+                "heartbeat 4m 9s ago",
             ),
             (
                 "and then it does not come",
-                again,
-                190,
+                away,
+                250,
                 Verdict::Fail,
                 Some(Reason::NoHeartbeat),
-                "no heartbeat for 3m 10s; one is due every 1m 40s",
+                "no heartbeat for 4m 10s; one is due every 1m 40s",
             ),
             (
                 "a second start gives nothing",
                 twice,
-                190,
+                250,
                 Verdict::Fail,
                 Some(Reason::NoHeartbeat),
-                "no heartbeat for 3m 10s; one is due every 1m 40s",
+                "no heartbeat for 4m 10s; one is due every 1m 40s",
+            ),
+            (
+                "nor does one after it was noticed",
+                noticed,
+                150,
+                Verdict::Fail,
+                Some(Reason::NoHeartbeat),
+                "no heartbeat for 2m 30s; one is due every 1m 40s",
             ),
         ] {
             let found = known.judge(at(seconds), EVERY);

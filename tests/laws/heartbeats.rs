@@ -240,7 +240,37 @@ fn next_run(memory: &Memory) -> Monitor {
 }
 
 #[test]
-fn only_the_first_watchdog_start_after_a_heartbeat_gives_a_period() {
+fn a_watchdog_start_does_not_delay_when_a_heartbeat_is_due() {
+    // started again and again, also where nothing came yet
+    for came in [true, false] {
+        let mut run = monitor([false; 3]);
+        match came {
+            true => drop(beat(&mut run, 0, None)),
+            false => drop(look(&mut run, 0)),
+        }
+        for seconds in [1, 50, 98, 99] {
+            run = next_run(run.memory("c0").expect("known"));
+            let _ = look(&mut run, seconds);
+            assert_ne!(stands(&run, seconds).1, Verdict::Fail, "{came}, {seconds}");
+            let heartbeat = view(&run, second(seconds), "c0").heartbeat;
+            let due = heartbeat.expect("it is not probed").due;
+            assert_eq!(due, Some(second(100)), "{came}, {seconds}");
+        }
+        let _ = look(&mut run, 100);
+        assert_eq!(
+            stands(&run, 100),
+            (Status::Down, Verdict::Fail, Some(Reason::NoHeartbeat)),
+            "{came}"
+        );
+        // that it was noticed is known to the next run: it does not recover
+        run = next_run(run.memory("c0").expect("known"));
+        assert_eq!(reports(&look(&mut run, 130)), Vec::<&str>::new(), "{came}");
+        assert_eq!(stands(&run, 130).0, Status::Down, "{came}");
+    }
+}
+
+#[test]
+fn a_heartbeat_due_while_nobody_listened_has_one_more_period_once() {
     let mut first = monitor([false; 3]);
     let _ = beat(&mut first, 0, None);
     // it was not there from 50 on: what was sent meanwhile is lost
@@ -250,17 +280,19 @@ fn only_the_first_watchdog_start_after_a_heartbeat_gives_a_period() {
     let mut third_run = next_run(second_run.memory("c0").expect("known"));
     let _ = look(&mut third_run, 239);
     assert_eq!(stands(&third_run, 239), (Status::Up, Verdict::Pass, None));
-    let _ = look(&mut third_run, 240);
+    // nor is there a second one, when it is away at that moment, too
+    let mut fourth_run = next_run(third_run.memory("c0").expect("known"));
+    let _ = look(&mut fourth_run, 260);
     assert_eq!(
-        stands(&third_run, 240),
+        stands(&fourth_run, 260),
         (Status::Down, Verdict::Fail, Some(Reason::NoHeartbeat))
     );
-    // a heartbeat that comes before the first look counts like any other
-    let mut fourth_run = next_run(third_run.memory("c0").expect("known"));
-    let _ = beat(&mut fourth_run, 300, None);
-    assert_eq!(stands(&fourth_run, 300), (Status::Up, Verdict::Pass, None));
-    let _ = look(&mut fourth_run, 400);
-    assert_eq!(stands(&fourth_run, 400).2, Some(Reason::NoHeartbeat));
+    // a heartbeat that comes before the first tick counts like any other
+    let mut fifth_run = next_run(fourth_run.memory("c0").expect("known"));
+    let _ = beat(&mut fifth_run, 300, None);
+    assert_eq!(stands(&fifth_run, 300), (Status::Up, Verdict::Pass, None));
+    let _ = look(&mut fifth_run, 400);
+    assert_eq!(stands(&fifth_run, 400).2, Some(Reason::NoHeartbeat));
 }
 
 #[test]

@@ -44,9 +44,10 @@ impl CheckState {
         let known = &mut self.memory.heartbeats;
         let heartbeats = known.get_or_insert_with(|| Box::new(Heartbeats::new(cx.now)));
         if is_new {
-            heartbeats.listened_from(cx.now);
+            heartbeats.listened_from(cx.now, every);
         }
         let judgement = heartbeats.judge(cx.now, every);
+        heartbeats.note_overdue(cx.now, every);
         let seen = Observation {
             url: self.check.url.clone(),
             ..Observation::default()
