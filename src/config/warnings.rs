@@ -28,6 +28,7 @@ const OF_TLS: [&str; 5] = ["cacert", "cert", "key", "insecure", "http2"];
 /// Warns of what is most likely not meant in `check`, whose keys `table` has.
 pub fn warn_of_check(table: &TomlTable<'_>, check: &CheckSettings) {
     warn_of_timeout(table, check);
+    warn_of_rearm(table, check);
     warn_of_ladder(table, check);
     if check.restart.is_empty() && check.ladder.is_empty() {
         for key in OF_RESTARTS {
@@ -100,6 +101,27 @@ fn warn_of_timeout(table: &TomlTable<'_>, check: &CheckSettings) {
                 "a probe may take {timeout}, and the next one is due after {every}: a service that hangs is noticed late"
             ),
             "expected a timeout below every, such as every = \"10s\" and timeout = \"3s\"",
+        );
+    }
+}
+
+/// A check that is armed again while its restarts are still used up: it waits for them.
+fn warn_of_rearm(table: &TomlTable<'_>, check: &CheckSettings) {
+    let (Some(budget), Some(rearm)) = (check.policy.restarts, check.policy.rearm) else {
+        return;
+    };
+    if rearm >= budget.window || check.restart.is_empty() && check.ladder.is_empty() {
+        return;
+    }
+    let (rearm, window) = (format_duration(rearm), format_duration(budget.window));
+    if let Some(value) = table.get("rearm").or_else(|| table.get("restarts")) {
+        value.warn(
+            format!(
+                "tried again {rearm} after it is given up, which restarts = \"{}/{window}\" may not allow yet: then it \
+                 waits until it does",
+                budget.count
+            ),
+            format!("expected rearm to be at least as long as the time in restarts, such as \"{window}\""),
         );
     }
 }

@@ -66,6 +66,19 @@ impl Spent {
         self.within(now, budget.window) >= budget.count as usize
     }
 
+    /// From when on one more action is within `budget`. `None`: never.
+    pub fn allowed_from(&self, budget: Budget) -> Option<Moment> {
+        let count = budget.count as usize;
+        if count == 0 {
+            return None;
+        }
+        let leaves = self.0.len().checked_sub(count).map(|index| self.0[index]);
+        // an action counts until its window is over, that moment included
+        Some(leaves.map_or(Moment::ZERO, |at| {
+            at + budget.window + Duration::from_millis(1)
+        }))
+    }
+
     /// Takes back the action noted at `at`: it turned out to have done nothing.
     pub fn take_back(&mut self, at: Moment) {
         if let Some(index) = self.0.iter().rposition(|noted| *noted == at) {
@@ -123,5 +136,31 @@ mod tests {
             window: Duration::from_secs(60),
         };
         assert!(Spent::default().exhausted(Moment::ZERO, budget));
+        assert_eq!(Spent::default().allowed_from(budget), None);
+    }
+
+    #[test]
+    fn the_next_action_is_allowed_from_the_moment_at_which_it_is_not_one_too_many() {
+        let window = Duration::from_secs(60);
+        for (noted, count, expected) in [
+            (&[][..], 1, 0),
+            (&[5], 2, 0),
+            (&[0, 50], 2, 60_001),
+            (&[0, 50], 1, 110_001),
+            (&[0, 20, 50], 2, 80_001),
+        ] {
+            let budget = Budget { count, window };
+            let mut spent = Spent::default();
+            for at in noted {
+                spent.note(Moment::from_secs(*at), Some(budget));
+            }
+            let from = spent.allowed_from(budget).expect("some day");
+            assert_eq!(from.as_millis(), expected, "{noted:?}, {count}");
+            assert!(!spent.exhausted(from, budget), "{noted:?}, {count}");
+            if expected > 0 {
+                let before = from.before(Duration::from_millis(1));
+                assert!(spent.exhausted(before, budget), "{noted:?}, {count}");
+            }
+        }
     }
 }

@@ -42,6 +42,8 @@ fn unlikely_settings_are_warned_of_with_their_place_and_what_would_be_right() {
         (check("every = \"5s\"\ntimeout = \"5s\""), "3:11", "check[0].timeout", "hangs is noticed late", "below every"),
         (check("timeout = \"90s\""), "2:11", "check[0].timeout", "noticed late", "below every"),
         (check("rearm = \"1h\""), "2:9", "check[0].rearm", "restarts nothing", "add restart"),
+        (check("rearm = \"15s\"\nrestarts = \"2/2m\"\nrestart = \"supervisor/w\""), "2:9", "check[0].rearm", "which restarts = \"2/2m\" may not allow yet", "\"2m\""),
+        (check("restarts = \"2/1h\"\nrestart = \"supervisor/w\""), "2:12", "check[0].restarts", "tried again 30m after it is given up", "\"1h\""),
         (check("start_stopped = true"), "2:17", "check[0].start_stopped", "restarts nothing", "add restart"),
         (check("insecure = true"), "2:12", "check[0].insecure", "no effect on an http:// URL", "https://"),
         (check("http2 = true"), "2:9", "check[0].http2", "no effect on an http:// URL", "https://"),

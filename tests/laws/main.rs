@@ -13,6 +13,7 @@ mod holds;
 mod ladder;
 mod late_stops;
 mod programs;
+mod rearm;
 mod rules;
 mod ticks;
 mod world;

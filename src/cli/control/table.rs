@@ -224,6 +224,7 @@ fn next(check: &CheckView, now: Moment) -> String {
     }
     if check.gave_up.is_some() {
         return match check.rearm {
+            Some(rearm) if rearm <= now => "gave up; again when it fails".to_owned(),
             Some(rearm) => format!("gave up; again from {}", near(rearm, now)),
             None => "gave up; manually only".to_owned(),
         };

@@ -377,7 +377,8 @@ static POLICY: [Key; 9] = [
         "rearm",
         Kind::Any(&[SPAN, Kind::Off, Kind::Words(&["never"])]),
         "\"30m\"",
-        "So long after giving up the check is tried again; with false only httpok reset does that.",
+        "So long after giving up the check is tried again, and not before restarts allows it: it should be at least as long as \
+         the time in restarts. With false only httpok reset does that.",
     ),
     optional(
         "act_on",

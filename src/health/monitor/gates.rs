@@ -2,11 +2,14 @@
 //! The order is fixed: the check's own budget, pause, reasons that are not acted on, other checks (requires, panic), a
 //! restart that is not finished, back-off, the budget over all, a process in common, concurrency, the fleet.
 
+use std::time::Duration;
+
 use super::super::check::CheckState;
 use super::super::fleet::FleetHold;
 use super::super::gate::Gate;
 use super::super::incident::{DownState, IncidentEvent, ReportKind};
 use super::super::ladder::{Rung, RungView};
+use super::super::moment::Moment;
 use super::super::note::Decision;
 use super::super::policy::NotifyMode;
 use super::super::process::Process;
@@ -137,15 +140,36 @@ impl CheckState {
         Some(cx.shared.gate_of_pending(unfinished.first()?, cx.now))
     }
 
-    /// Takes back the giving up when its time has come and the budget allows it.
+    /// Takes back the giving up when its time has come.
     pub(super) fn rearm(&mut self, cx: &mut Context<'_>) {
-        let policy = &self.check.policy;
-        let (Some(gave_up), Some(rearm)) = (self.memory.gave_up, policy.rearm) else {
-            return;
-        };
-        if cx.now.since(gave_up) >= rearm {
+        if self.rearmed_at().is_some_and(|at| cx.now >= at) {
             self.try_again(cx);
         }
+    }
+
+    /// When a check that was given up is tried again: after `rearm`, and not before the budget allows it. `None`: only
+    /// manually.
+    pub(super) fn rearmed_at(&self) -> Option<Moment> {
+        self.rearmed_after(self.memory.gave_up?)
+    }
+
+    fn rearmed_after(&self, gave_up: Moment) -> Option<Moment> {
+        let policy = &self.check.policy;
+        let rearmed = gave_up + policy.rearm?;
+        match policy.restarts {
+            Some(budget) => Some(rearmed.max(self.memory.spent.allowed_from(budget)?)),
+            None => Some(rearmed),
+        }
+    }
+
+    /// The pause until then, of a check that is given up now: as it is set, or in whole seconds.
+    fn pause_until_rearmed(&self, now: Moment) -> Option<Duration> {
+        let pause = self.rearmed_after(now)?.since(now);
+        if Some(pause) == self.check.policy.rearm {
+            return Some(pause);
+        }
+        let rest = u64::from(pause.subsec_nanos() > 0);
+        Some(Duration::from_secs(pause.as_secs() + rest))
     }
 
     /// Takes back the giving up when the budget allows another attempt: also one that a reload has made bigger.
@@ -178,7 +202,7 @@ impl CheckState {
         let window = policy.restarts.map(|budget| budget.window);
         let used = window.map(|window| self.memory.spent.used(cx.now, window));
         let kind = ReportKind::GaveUp {
-            rearm: policy.rearm,
+            rearm: self.pause_until_rearmed(cx.now),
             budget: policy.restarts,
             used: used.unwrap_or_default(),
         };
@@ -206,7 +230,7 @@ impl CheckState {
         };
         let rung = RungView::new(&self.check.ladder, step);
         let kind = ReportKind::GaveUp {
-            rearm: self.check.policy.rearm,
+            rearm: self.pause_until_rearmed(cx.now),
             budget: None,
             used: Vec::new(),
         };

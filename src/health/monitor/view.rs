@@ -128,9 +128,7 @@ impl CheckState {
                 window: seconds(budget.window),
             }),
             gave_up: memory.gave_up,
-            rearm: memory
-                .gave_up
-                .and_then(|gave_up| Some(gave_up + policy.rearm?)),
+            rearm: self.rearmed_at(),
             pause: self.paused(now).map(PauseView::from),
             silence: self.silenced(now).map(PauseView::from),
             busy: self.busy(),

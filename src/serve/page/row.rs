@@ -234,6 +234,7 @@ pub fn note(check: &CheckView, now: Moment) -> String {
     }
     if check.gave_up.is_some() {
         parts.push(match check.rearm {
+            Some(rearm) if rearm <= now => "gave up; tries again when it fails".to_owned(),
             Some(rearm) => format!("gave up; tries again in {}", span(rearm.since(now))),
             None => "gave up; restarted manually only".to_owned(),
         });
