@@ -186,9 +186,7 @@ impl WebhookNotifier {
             self.spec.url.host,
             status(code)
         );
-        // a timeout of theirs, or too many requests
-        let is_temporary = matches!(code, 408 | 425 | 429) || code >= 500;
-        Err(match (is_temporary, after) {
+        Err(match (is_temporary(code), after) {
             (true, Some(after)) => DeliveryError::Later { why, after },
             (true, None) => DeliveryError::Temporary(why),
             (false, _) => DeliveryError::Permanent(why),
@@ -202,6 +200,13 @@ impl WebhookNotifier {
     fn text(&self, why: impl std::fmt::Display) -> String {
         bounded(format!("{} \"{}\": {why}", self.called, self.spec.url.host))
     }
+}
+
+/// Whether the answer may be another one later: all but those that say that the request itself is wrong. A redirection,
+/// which is not followed (a POST with a report belongs to nobody else), often is a gateway's during maintenance; a key
+/// that is refused may be renewed; a timeout of theirs, a lock, or too many requests pass.
+const fn is_temporary(code: u16) -> bool {
+    !matches!(code, 400..=499) || matches!(code, 401 | 403 | 407 | 408 | 421 | 423 | 425 | 429)
 }
 
 /// The pause that `Retry-After` asks for: seconds or a date. It is never longer than [`LONGEST_PAUSE`].

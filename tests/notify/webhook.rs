@@ -184,14 +184,26 @@ print(hmac.new(b'signing', sys.stdin.buffer.read(), 'sha256').hexdigest(), end='
 #[tokio::test]
 async fn responses_decide_between_retry_and_giving_up() {
     for (status, temporary) in [
+        ("300 Multiple Choices", true),
+        ("302 Found", true),
+        ("307 Temporary Redirect", true),
+        ("308 Permanent Redirect", true),
         ("400 Bad Request", false),
+        ("401 Unauthorized", true),
+        ("403 Forbidden", true),
         ("404 Not Found", false),
+        ("405 Method Not Allowed", false),
+        ("407 Proxy Authentication Required", true),
         ("408 Request Timeout", true),
         ("410 Gone", false),
+        ("413 Content Too Large", false),
+        ("422 Unprocessable Content", false),
+        ("425 Too Early", true),
         ("429 Too Many Requests", true),
         ("500 Internal Server Error", true),
+        ("501 Not Implemented", true),
         ("503 Service Unavailable", true),
-        ("302 Found", false),
+        ("999 Request Denied", true),
     ] {
         let answer = format!(
             "HTTP/1.1 {status}\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 12\r\n\r\nno\x1b such thing"
@@ -208,6 +220,17 @@ async fn responses_decide_between_retry_and_giving_up() {
             !said.to_ascii_lowercase().contains("t0ken"),
             "the URL is a secret: {said}"
         );
+    }
+}
+
+#[tokio::test]
+async fn answer_without_a_body_that_takes_nothing_is_tried_again() {
+    for status in ["101 Switching Protocols", "304 Not Modified"] {
+        let answer = format!("HTTP/1.1 {status}\r\n\r\n");
+        let (_, _, posted) = exchange(&answer, |_| {}).await;
+        let error = posted.expect_err(status);
+        assert!(error.is_temporary(), "{error}");
+        assert!(error.to_string().contains(&status[..3]), "{error}");
     }
 }
 

@@ -80,7 +80,10 @@ static REMINDER: [Key; 1] = [optional(
 
 pub static WEBHOOK: Section = Section::new(
     "webhook",
-    "Reports by HTTP: a POST for each.",
+    "Reports by HTTP: a POST for each. One that is not taken is sent again later, for days: after trouble with the connection, \
+     and after every answer but 2xx and those that say that the request is wrong (400, 404, 410 and other 4xx). Those are 401, \
+     403 and 407 (a key may be renewed), 408, 421, 423, 425, 429 (with Retry-After), 5xx, and 3xx: a redirection is not \
+     followed.",
     &[&WEBHOOK_NAME, &WEBHOOK_KEYS],
 );
 
