@@ -38,7 +38,7 @@ const CHECK_FAULTS: &[Rule] = &[
     ("not_body = [[\"a\"]]", (4, 13), "not_body[0]", "a list where a string", "quotes"),
     ("expect = 'statsu == 200'", (4, 11), "expect", "\"statsu\" is nothing", "\"status\""),
     ("expect = ['status == 200', 'size < 10MB']", (4, 36), "expect[1]", "\"10MB\" has no unit", "10MiB"),
-    ("expect = \"duration < 500\"", (4, 22), "expect", "cannot be compared with a number", "500ms"),
+    ("expect = \"duration < 5KiB\"", (4, 22), "expect", "cannot be compared with a size", "500ms"),
     // an escape is longer than what it means: the fault is told at the string's beginning
     ("expect = \"jsonpath \\\"$.a\\\" = 1\"", (4, 10), "expect", "\"=\" is not a predicate", "\"==\""),
     ("expect = '''\nbody contains 'ä' or'''", (5, 19), "expect", "cannot hold two", "of its own"),

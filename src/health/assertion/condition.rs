@@ -176,8 +176,17 @@ fn literal(scan: &mut Scanner<'_>, query: &Query, op: Option<Op>) -> Result<Lite
         (ValueKind::Text, Literal::Text(_) | Literal::Number(_)) => return Ok(value),
         (ValueKind::Text, _) => "expected a text in quotes, or a number",
         (ValueKind::Time, Literal::Time(_)) => return Ok(value),
-        // seconds to some, milliseconds to others: asked rather than guessed
-        (ValueKind::Time, _) => "expected a number with a unit, such as 500ms, 5s or 14d",
+        (ValueKind::Time, Literal::Number(number)) if *query == Query::Duration => {
+            match number.as_seconds() {
+                Some(time) => return Ok(Literal::Time(time)),
+                None => "expected at least 0s and at most ten years; a bare number is seconds",
+            }
+        }
+        (ValueKind::Time, _) if *query == Query::Duration => {
+            "expected a duration, such as 500ms or 5s; a bare number is seconds"
+        }
+        // days to many other programs: asked rather than guessed
+        (ValueKind::Time, _) => "expected a number with a unit, such as 12h or 14d",
         (ValueKind::Size, Literal::Number(_) | Literal::Size(_)) => return Ok(value),
         (ValueKind::Size, _) => "expected a number of bytes, or a size such as 10KiB",
         (ValueKind::Sample, Literal::Number(_) | Literal::Time(_) | Literal::Size(_)) => {

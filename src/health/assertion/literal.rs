@@ -42,6 +42,18 @@ impl Number {
         }
     }
 
+    /// The duration of so many seconds.
+    pub fn as_seconds(self) -> Option<Duration> {
+        let nanos = match self {
+            Self::Whole(number) => u128::try_from(number).ok()?.checked_mul(1_000_000_000)?,
+            Self::Float(number) => {
+                let nanos = (number * 1e9).round();
+                (0.0..1e30).contains(&nanos).then_some(nanos as u128)?
+            }
+        };
+        duration(nanos)
+    }
+
     /// `None` where one of them is none, NaN, and where a float is too near to a whole number to say whether it was
     /// written as that.
     pub fn compare(self, other: Self) -> Option<Ordering> {
@@ -254,7 +266,6 @@ fn take_number<'a>(scan: &mut Scanner<'a>) -> &'a str {
 
 /// Reads `1m 30s`: every part whose unit is one of time.
 fn time(scan: &mut Scanner<'_>) -> Option<Duration> {
-    const LONGEST: u128 = 10 * 366 * 86_400_000_000_000;
     let mut sum = 0_u128;
     let mut parts = 0;
     loop {
@@ -270,13 +281,19 @@ fn time(scan: &mut Scanner<'_>) -> Option<Duration> {
             (_, 0) => return None,
             _ => {
                 scan.back_to(back);
-                let whole = u64::try_from(sum / 1_000_000_000).ok()?;
-                let rest = u32::try_from(sum % 1_000_000_000).ok()?;
-                return (sum <= LONGEST).then(|| Duration::new(whole, rest));
+                return duration(sum);
             }
         }
         parts += 1;
     }
+}
+
+/// So many nanoseconds, which are at most ten years.
+fn duration(nanos: u128) -> Option<Duration> {
+    const LONGEST: u128 = 10 * 366 * 86_400_000_000_000;
+    let whole = u64::try_from(nanos / 1_000_000_000).ok()?;
+    let rest = u32::try_from(nanos % 1_000_000_000).ok()?;
+    (nanos <= LONGEST).then(|| Duration::new(whole, rest))
 }
 
 fn nanos(unit: &str) -> Option<u64> {
