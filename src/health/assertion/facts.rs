@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::body::Body;
 use super::super::observation::Observation;
-use super::json;
+use super::json::{self, NoValue};
 use super::metric::Samples;
 use super::value::{excerpt, whole};
 use crate::health::text::counted;
@@ -16,8 +16,15 @@ pub struct Facts<'a> {
     pub seen: &'a Observation,
     /// A body of more bytes is not parsed.
     max_parsed: u64,
-    json: OnceCell<Result<Json, String>>,
+    json: OnceCell<Result<Json, NoJson>>,
     samples: OnceCell<Result<Samples<'a>, String>>,
+}
+
+/// Why there is no JSON.
+struct NoJson {
+    why: String,
+    /// There may be some, but it is more than is read.
+    is_too_much: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -33,12 +40,24 @@ impl<'a> Facts<'a> {
     /// The body as JSON, or why it is none.
     pub fn json(&self) -> Result<&Json, String> {
         let read = || {
-            let bytes = self.parsable()?;
+            let bytes = self.parsable().map_err(|why| NoJson {
+                why,
+                is_too_much: false,
+            })?;
             let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-            json::parse(bytes)
-                .map_err(|why| format!("a body that is not JSON ({why}): {}", excerpt(bytes)))
+            json::parse(bytes).map_err(|why| match why {
+                NoValue::NotJson(why) => NoJson {
+                    why: format!("a body that is not JSON ({why}): {}", excerpt(bytes)),
+                    is_too_much: false,
+                },
+                NoValue::TooMuch(why) => NoJson {
+                    why: format!("a body whose JSON is not read ({why}): {}", excerpt(bytes)),
+                    is_too_much: true,
+                },
+            })
         };
-        self.json.get_or_init(read).as_ref().map_err(Clone::clone)
+        let json = self.json.get_or_init(read).as_ref();
+        json.map_err(|none| none.why.clone())
     }
 
     /// The body as metrics, or why it is none.
@@ -74,15 +93,21 @@ impl<'a> Facts<'a> {
         Ok(Some(first.saturating_sub(now)))
     }
 
-    /// Whether the body is larger than what is parsed.
+    /// Whether the body is more than what is parsed, as far as it was tried.
     pub fn is_beyond_parsing(&self) -> bool {
+        let is_too_much =
+            |json: &Result<_, NoJson>| json.as_ref().is_err_and(|none| none.is_too_much);
+        self.is_too_long() || self.json.get().is_some_and(is_too_much)
+    }
+
+    fn is_too_long(&self) -> bool {
         let body = self.seen.body.as_ref();
         body.is_some_and(|body| body.size > self.max_parsed)
     }
 
     fn parsable(&self) -> Result<&'a [u8], String> {
         let body = self.body()?;
-        match self.is_beyond_parsing() {
+        match self.is_too_long() {
             true => Err(format!(
                 "a body of {}, of which at most {} are parsed (max_parsed)",
                 counted(body.size, "byte", "bytes"),

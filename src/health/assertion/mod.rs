@@ -8,6 +8,7 @@
 mod condition;
 mod facts;
 mod json;
+mod lenient;
 mod literal;
 mod metric;
 mod path;

@@ -13,7 +13,8 @@ const GRAMMAR: &[Paragraph] = &[Text(
     "An assertion is a query, a predicate and a value, such as jsonpath \"$.status\" == \"UP\". It stands in expect, \
          degraded and the when of verdicts in httpok.toml(5), and after --expect. All assertions are evaluated, and all \
          that do not hold are reported with what was expected and what was found. One that cannot be evaluated, such as a \
-         jsonpath over a body that is not JSON, does not hold, with not before it or without.",
+         jsonpath over a body that is not JSON, does not hold, with not before it or without. JSON is what RFC 8259 says, nested \
+         up to 512 levels; half a character (\\ud800 alone) is read as U+FFFD.",
 )];
 
 const QUERIES: &[Paragraph] = &[
@@ -40,7 +41,7 @@ const QUERIES: &[Paragraph] = &[
     ),
     Term(
         "duration",
-        "How long the whole probe took: duration < 500ms.",
+        "How long the whole probe took: duration < 500ms. A bare number is seconds.",
     ),
     Term("size", "The bytes of the body: size <= 10KiB."),
     Term(
@@ -82,7 +83,7 @@ const NUMBERS: &[Paragraph] = &[Text(
          bits. JSON's larger numbers, and the values of metrics beyond 53 bits, are floats of about 16 digits. A comparison \
          that the lost digits would decide, such as == with a whole number next to it, cannot be evaluated: it does not hold, \
          with not before it or without. One with a number further away, a range around it, or a number that is written as a \
-         float (1.8446744073709552e19) is decided.",
+         float (1.8446744073709552e19) is decided. A number beyond the range of floats, such as 1e400, counts as 1e308.",
 )];
 
 const EXIT: &[Paragraph] = &[
