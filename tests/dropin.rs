@@ -6,6 +6,8 @@
 
 #[path = "dropin/beside.rs"]
 mod beside;
+#[path = "dropin/beside_tls.rs"]
+mod beside_tls;
 #[path = "dropin/changed.rs"]
 mod changed;
 #[path = "support/eventlistener.rs"]
@@ -14,6 +16,8 @@ mod eventlistener;
 mod evidence;
 #[path = "dropin/fixture.rs"]
 mod fixture;
+#[path = "dropin/odd_answers.rs"]
+mod odd_answers;
 #[path = "support/openssl.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod openssl;

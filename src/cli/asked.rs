@@ -120,6 +120,7 @@ fn tls(ask: &AskArgs, wire: &ConnectionArgs) -> TlsSpec {
         cacert: ask.cacert.clone(),
         cert: wire.cert.clone(),
         key: wire.key.clone(),
+        as_original: false,
     }
 }
 

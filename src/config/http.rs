@@ -90,6 +90,7 @@ fn tls(table: &TomlTable<'_>) -> TlsSpec {
         cacert: table.read("cacert", TomlValue::file),
         cert: cert.and_then(|cert| cert.file()),
         key: key.and_then(|key| key.private_file()),
+        as_original: false,
     }
 }
 

@@ -256,6 +256,7 @@ fn full_shop(base: &Path) -> CheckSettings {
                 cacert: Some("/etc/ssl/shop.pem".into()),
                 cert: Some(base.join("me.pem")),
                 key: Some(base.join("me.key")),
+                as_original: false,
             },
             follow: true,
             max_body: 64 << 10,

@@ -120,6 +120,7 @@ impl DropInDraft {
                     // the original never verified; to name roots asks for no less than to verify
                     insecure: !self.verify && self.cacert.is_none(),
                     cacert: self.cacert,
+                    as_original: true,
                     ..TlsSpec::default()
                 },
                 follow: self.follow,

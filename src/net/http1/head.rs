@@ -34,9 +34,14 @@ pub struct Head {
     pub notes: Vec<String>,
     /// A line is no header, or has an odd name: others find no headers behind it.
     pub is_garbled: bool,
+    /// The transfer coding is written otherwise than Python knows it, if only by a blank behind it.
+    pub is_coding_odd: bool,
     /// The peer closed before the head's end.
     pub is_cut: bool,
 }
+
+/// What says how a body is transferred. Python reads the first one.
+pub const CODING: &str = "transfer-encoding";
 
 impl Head {
     /// Whether another head follows this one: 1xx, but for 101, which ends HTTP on this connection.
@@ -138,6 +143,7 @@ fn unfold(head: &mut Head, line: &[u8]) -> bool {
         value.push(' ');
     }
     value.push_str(&String::from_utf8_lossy(line.trim_ascii()));
+    head.is_coding_odd |= name.eq_ignore_ascii_case(CODING);
     let note = format!("header {} is folded over several lines", shown(name));
     head.note(note);
     true
@@ -153,7 +159,8 @@ fn header(head: &mut Head, line: &[u8]) -> bool {
     };
     let given = String::from_utf8_lossy(&line[..colon]);
     let name = given.trim_ascii_end();
-    let value = line[colon + 1..].trim_ascii();
+    let raw = &line[colon + 1..];
+    let value = raw.trim_ascii();
     if name.len() < given.len() {
         head.is_garbled = true;
         head.note(format!("blank before the colon of header {}", shown(name)));
@@ -171,6 +178,11 @@ fn header(head: &mut Head, line: &[u8]) -> bool {
             show(value)
         );
         head.note(note);
+    }
+    if name.eq_ignore_ascii_case(CODING) && head.values(CODING).next().is_none() {
+        let blanks = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
+        let exact = &raw[blanks.count()..];
+        head.is_coding_odd = !exact.eq_ignore_ascii_case(b"chunked");
     }
     let value = String::from_utf8_lossy(value).into_owned();
     head.headers.push((name.to_owned(), value));

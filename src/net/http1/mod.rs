@@ -6,6 +6,7 @@
 //! there are any without letting anyone else have a turn.
 
 mod body;
+mod framing;
 mod head;
 
 use std::future::poll_fn;
@@ -18,7 +19,8 @@ use http::Method;
 use http::header::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub use body::{BodyStep, Decoder, Framing};
+pub use body::{BodyStep, Decoder};
+pub use framing::Framing;
 pub use head::{Boundary, Head, parse};
 
 use super::Connection;

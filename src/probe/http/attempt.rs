@@ -29,6 +29,8 @@ pub struct HttpAttempt<'a> {
     pub timeout: Duration,
     /// Until when the answer's head must be there.
     pub deadline: Instant,
+    /// Whether the peer is sent the host's name in the TLS handshake.
+    pub names_host: bool,
 }
 
 impl HttpAttempt<'_> {
@@ -106,7 +108,9 @@ impl HttpAttempt<'_> {
         let host = self.hop.url.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(bare.to_owned()).map_err(not_requestable)?;
-        let connector = TlsConnector::from(Arc::new(self.request.rules.tls.config(trace)));
+        let mut config = self.request.rules.tls.config(trace);
+        config.enable_sni = self.names_host;
+        let connector = TlsConnector::from(Arc::new(config));
         match connector.connect(name, connection).await {
             Ok(stream) => {
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

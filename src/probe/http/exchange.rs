@@ -164,15 +164,27 @@ impl<'a> Exchange<'a> {
         hop: &RequestHop,
         endpoints: &[Endpoint],
     ) -> Result<HttpAnswer, Trouble> {
-        let attempt = HttpAttempt {
+        let mut attempt = HttpAttempt {
             request: self.request,
             hop,
             endpoints,
             timeout: self.timeout,
             deadline: self.deadline,
+            names_host: true,
         };
-        let (marks, answer) = attempt.run().await;
+        let (mut marks, mut answer) = attempt.run().await;
         marks.add_to(&mut self.seen.phases, Instant::now());
+        if self.request.rules.tls.is_as_original()
+            && answer
+                .as_ref()
+                .is_err_and(|trouble| trouble.phase == Phase::Tls)
+            && marks.distrust.is_none()
+            && Instant::now() < self.deadline
+        {
+            attempt.names_host = false;
+            (marks, answer) = attempt.run().await;
+            marks.add_to(&mut self.seen.phases, Instant::now());
+        }
         if marks.peer.is_some() {
             self.seen.peer = marks.peer;
             self.seen.certificates = marks.certificates;

@@ -104,6 +104,7 @@ impl HttpSpec {
     pub const fn versions(&self) -> &'static [&'static str] {
         match (self.grpc, self.http2) {
             (true, _) => &["h2"],
+            _ if self.tls.as_original => &[],
             (false, true) => &["h2", "http/1.1"],
             (false, false) => &["http/1.1"],
         }
@@ -130,6 +131,9 @@ pub struct TlsSpec {
     pub cert: Option<PathBuf>,
     /// The key to `cert`, in PEM; `None`: it is in the same file.
     pub key: Option<PathBuf>,
+    /// Get along with all that the original's handshake does, which names neither a version of HTTP nor a host: no
+    /// version is offered, and a peer that refuses the handshake is asked once more without the host's name.
+    pub as_original: bool,
 }
 
 /// `host` at `port` is found at `address`, whatever the resolver says.

@@ -62,6 +62,11 @@ impl ProbeTls {
         })
     }
 
+    /// Whether it gets along with all that the original's handshake does ([`TlsSpec::as_original`]): no version is offered.
+    pub const fn is_as_original(&self) -> bool {
+        self.versions.is_empty()
+    }
+
     /// Makes what is needed to trust. Returns an error text when that cannot be had.
     pub async fn prepare(&self) -> Result<(), String> {
         self.trust.prepare().await
