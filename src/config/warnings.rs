@@ -114,7 +114,7 @@ fn warn_of_rearm(table: &TomlTable<'_>, check: &CheckSettings) {
         return;
     }
     let (rearm, window) = (format_duration(rearm), format_duration(budget.window));
-    if let Some(value) = table.get("rearm").or_else(|| table.get("restarts")) {
+    if let Some(value) = table.get("rearm") {
         value.warn(
             format!(
                 "tried again {rearm} after it is given up, which restarts = \"{}/{window}\" may not allow yet: then it \

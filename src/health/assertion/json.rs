@@ -220,32 +220,28 @@ mod tests {
         }
     }
 
-    /// On the stack of a thread that judges.
+    /// A test has a stack like the one of a thread that judges.
     #[test]
     fn nested_json_is_read_searched_and_dropped_up_to_a_bound() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         let objects = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
         let path = serde_json_path::JsonPath::parse("$..a").expect("a path");
-        let judge = move || {
-            for text in [nested(DEEPEST), objects(DEEPEST)] {
-                let value = parse(text.as_bytes()).expect("within the bound");
-                let found = path.query(&value).len();
-                assert_eq!(found, if text.starts_with('[') { 0 } else { DEEPEST });
-                assert_eq!(value.to_string(), text);
-            }
-            for text in [
-                nested(DEEPEST + 1),
-                objects(DEEPEST + 1),
-                "[".repeat(1 << 20),
-            ] {
-                let why = parse(text.as_bytes()).expect_err("too deep");
-                let NoValue::TooMuch(why) = why else {
-                    panic!("{why:?}");
-                };
-                assert!(why.starts_with("it nests deeper than 512 levels"), "{why}");
-            }
-        };
-        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(judge);
-        thread.expect("a thread").join().expect("it ends well");
+        for text in [nested(DEEPEST), objects(DEEPEST)] {
+            let value = parse(text.as_bytes()).expect("within the bound");
+            let found = path.query(&value).len();
+            assert_eq!(found, if text.starts_with('[') { 0 } else { DEEPEST });
+            assert_eq!(value.to_string(), text);
+        }
+        for text in [
+            nested(DEEPEST + 1),
+            objects(DEEPEST + 1),
+            "[".repeat(1 << 20),
+        ] {
+            let why = parse(text.as_bytes()).expect_err("too deep");
+            let NoValue::TooMuch(why) = why else {
+                panic!("{why:?}");
+            };
+            assert!(why.starts_with("it nests deeper than 512 levels"), "{why}");
+        }
     }
 }
