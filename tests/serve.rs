@@ -39,3 +39,5 @@ mod remote;
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod site;
 mod support;
+#[path = "serve/url_secrets.rs"]
+mod url_secrets;

@@ -8,7 +8,7 @@ use crate::probe::grpc::GrpcSpec;
 use crate::probe::http::{HttpSpec, TlsSpec};
 use crate::probe::line::{LineSpec, Until};
 use crate::probe::{IpFamily, ProbeSpec};
-use crate::secret::{SecretBytes, redact_url};
+use crate::secret::{SecretBytes, shown_url};
 use http::Method;
 
 /// What is asked of each of `urls`, or what is wrong with it; then what is wrong with the options. A check
@@ -66,7 +66,7 @@ fn check_of(url: &str, ask: &AskArgs, wire: &ConnectionArgs) -> Result<CheckSett
     };
     Ok(CheckSettings {
         expectation: expected(expectation, ask)?,
-        ..CheckSettings::new(redact_url(url), probe)
+        ..CheckSettings::new(shown_url(url), probe)
     })
 }
 

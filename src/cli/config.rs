@@ -140,9 +140,9 @@ fn unusable(settings: &Settings, files: &[NamedFile]) -> Result<(), String> {
         let why = format!("{why:#}");
         // the same file may be named several times; its check is named, too
         let named = files.iter().find(|file| {
-            let path = format!("{:?}", file.path.display().to_string());
+            let path = file.path.display().to_string();
             let key = file.place.rsplit('.').next().unwrap_or_default();
-            why.contains(&path) && why.contains(&format!("{key} "))
+            why.contains(&format!(" {key} {path:?}"))
         });
         let place = named.map_or_else(String::new, |file| format!("{}: ", file.place));
         format!("error: {place}{why}")

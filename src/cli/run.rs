@@ -10,6 +10,7 @@ use crate::daemon::wiring::RunOptions;
 use crate::daemon::{RunCounts, Ticks};
 use crate::health::counted;
 use crate::health::{Backend, ProcessName, Target};
+use crate::secret::shown_url;
 use crate::supervisor::embedded::{self, Embedded, Forwarder, Keeper, Program};
 use crate::terminal;
 use crate::tick::Signals;
@@ -168,7 +169,7 @@ fn settings(args: &RunArgs, name: &str) -> Result<Settings, String> {
 fn summary(args: &RunArgs, counts: &RunCounts) -> String {
     format!(
         "httpok: watched {} for {}: {}, {} of them failed; {}, {}",
-        args.url,
+        shown_url(&args.url),
         humantime::format_duration(Duration::from_secs(counts.lasted.as_secs())),
         counted(counts.probes, "probe", "probes"),
         counts.fails,

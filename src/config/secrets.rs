@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::secret::{login_end, names_a_secret};
+use crate::secret::{login_end, names_a_secret, secret_parameters};
 use crate::sorted;
 
 /// Words that make the value of an unknown key a secret, wherever in the key they stand. Too many rather than too few.
@@ -248,22 +248,13 @@ fn login(word: &str) -> Option<Range<usize>> {
 
 /// The values of the parameters of a URL that hold secrets.
 fn query(word: &str) -> Vec<Range<usize>> {
-    let Some(begin) = word.find('?').filter(|_| word.contains("://")) else {
+    if !word.contains("://") {
         return Vec::new();
-    };
-    let end = word[begin..].find('#').map_or(word.len(), |at| begin + at);
-    let mut start = begin + 1;
-    let mut parts = Vec::new();
-    for pair in word[start..end].split('&') {
-        if let Some((name, value)) = pair.split_once('=')
-            && names_a_secret(name)
-            && !is_reference(value)
-        {
-            parts.push(start + name.len() + 1..start + pair.len());
-        }
-        start += pair.len() + 1;
     }
+    let parts = secret_parameters(word).into_iter();
     parts
+        .filter(|part| !is_reference(&word[part.clone()]))
+        .collect()
 }
 
 #[cfg(test)]

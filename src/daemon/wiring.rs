@@ -27,6 +27,7 @@ use crate::notify::{
 use crate::probe::http::RulesPool;
 use crate::probe::{Probe, ProbeSpec};
 use crate::safe_path;
+use crate::secret;
 use crate::serve;
 use crate::serve::spec::ServeSpec;
 use crate::sorted;
@@ -106,6 +107,14 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
     let mut warmups = BTreeMap::new();
     let commands = commands(settings);
     let warms_up = warms_up(&|name| std::env::var(name).ok());
+    let shown = |url: &str| match &run_options.words {
+        MailFormat::Full => {
+            secret::conceal_url(url);
+            secret::shown_url(url)
+        }
+        // its mails name the URL as it was given
+        MailFormat::Original(_) => url.to_owned(),
+    };
     let mut checks = Vec::new();
     let mut pool = Pool::default();
     let mut asked = RulesPool::default();
@@ -130,12 +139,12 @@ pub fn wire(settings: &Settings, run_options: &RunOptions) -> anyhow::Result<Par
             let probe = Probe::warm_up(http.as_ref().clone())
                 .map_err(|why| anyhow::anyhow!("warm-up of check {:?}: {why}", check.name))?;
             rules.warmup = Some(WarmUp {
-                url: probe.url().to_owned(),
+                url: shown(probe.url()),
                 timeout: http.timeout,
             });
             warmups.insert(Arc::clone(&name), Arc::new(probe));
         }
-        checks.push(define(check, probe.url(), pool.share(rules)));
+        checks.push(define(check, &shown(probe.url()), pool.share(rules)));
         probes.insert(Arc::clone(&name), Arc::new(probe));
         captures.add(&name, check);
     }

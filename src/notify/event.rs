@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::health::{CheckResult, DownState, Report, ReportKind, Step};
-use crate::secret::redact_url;
+use crate::secret::shown_url;
 
 use super::message::RenderContext;
 use super::text::excerpt;
@@ -36,7 +36,7 @@ pub(super) fn of(
         "details": details(report),
         "host": render_context.host,
         "check": incident.check,
-        "url": redact_url(&report.url),
+        "url": shown_url(&report.url),
         "at": clock.stamp(report.at),
         "number": report.number,
         "incident": {

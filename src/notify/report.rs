@@ -5,7 +5,7 @@ use crate::health::{
     ActionStep, Budget, CheckResult, DownState, FailedStart, Incident, ProcessName, Reason, Report,
     ReportKind, counted,
 };
-use crate::secret::redact_url;
+use crate::secret::shown_url;
 use crate::sorted;
 
 use super::advice::{advice, next, stopped};
@@ -270,7 +270,7 @@ fn head(report: &Report, render_context: &RenderContext) -> String {
     );
     let mut rows = vec![
         ("host", visible(&render_context.host)),
-        ("url", visible(&redact_url(&report.url))),
+        ("url", visible(&shown_url(&report.url))),
         ("why", detail),
         ("since", since),
     ];

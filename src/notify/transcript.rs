@@ -7,7 +7,7 @@ use crate::health::{
     ActionStep, Capture, CheckResult, Incident, IncidentEvent, Judgement, Observation, Outcome,
     ProcessState, Reason, Report, Skip, Step, Verdict,
 };
-use crate::secret::redact_url;
+use crate::secret::shown_url;
 
 use super::message::RenderContext;
 use super::text::{brief, excerpt, size, timing, visible};
@@ -111,7 +111,7 @@ fn answer(text: &mut String, seen: &Observation) {
             let name = name.to_ascii_lowercase();
             if HEADERS.contains(&name.as_str()) {
                 let value = if name == "location" {
-                    redact_url(value)
+                    shown_url(value)
                 } else {
                     value.clone()
                 };

@@ -31,6 +31,9 @@ const SECRET_NAMES: [&str; 9] = [
     "credential",
 ];
 
+/// Whole names of secrets that are too short to be searched in others.
+const SHORT_NAMES: [&str; 3] = ["sig", "pwd", "jwt"];
+
 static KNOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 static VARIABLES: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 
@@ -89,7 +92,7 @@ pub fn conceal_variable(name: &str, value: &str) {
 /// Whether the value of a header, a variable, an option or a parameter of this `name` is a secret.
 pub fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|part| name.contains(part))
+    SECRET_NAMES.iter().any(|part| name.contains(part)) || SHORT_NAMES.contains(&name.as_str())
 }
 
 fn add(secrets: impl IntoIterator<Item = String>) {

@@ -16,10 +16,13 @@ const FILE: u64 = 1 << 20;
 
 /// What is wrong with a certificate or its key.
 #[derive(Debug, thiserror::Error)]
-#[error("[serve.tls] {}: {why}", path.display())]
+#[error("cannot read {what} {path:?} of [serve.tls]: {why}: expected a PEM file with {expected}")]
 pub struct ServeError {
+    /// Its key.
+    what: &'static str,
     path: PathBuf,
     why: String,
+    expected: &'static str,
 }
 
 /// `[serve]`, ready to be bound.
@@ -44,31 +47,36 @@ impl ServeSetup {
 }
 
 fn config(files: &TlsFiles) -> Result<ServerConfig, ServeError> {
-    let fault = |path: &Path, why: String| ServeError {
-        path: path.to_owned(),
+    let cert = |why: String| ServeError {
+        what: "cert",
+        path: files.cert.clone(),
         why,
+        expected: "the server's certificate and those above it",
     };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(&files.cert)?)
+    let key = |why: String| ServeError {
+        what: "key",
+        path: files.key.clone(),
+        why,
+        expected: "the private key of cert",
+    };
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(&files.cert).map_err(cert)?)
         .collect::<Result<_, _>>()
-        .map_err(|why| fault(&files.cert, why.to_string()))?;
+        .map_err(|why| cert(why.to_string()))?;
     if chain.is_empty() {
-        return Err(fault(&files.cert, "no certificate in it".to_owned()));
+        return Err(cert("no certificate in it".to_owned()));
     }
-    let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?)
-        .map_err(|why| fault(&files.key, format!("no private key in it: {why}")))?;
+    let private_key = PrivateKeyDer::from_pem_slice(&read(&files.key).map_err(key)?)
+        .map_err(|why| key(format!("no private key in it: {why}")))?;
     let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|why| fault(&files.cert, why.to_string()))?
+        .map_err(|why| cert(why.to_string()))?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|why| fault(&files.cert, why.to_string()))?;
+        .with_single_cert(chain, private_key)
+        .map_err(|why| key(why.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
-    read_regular(path, FILE).map_err(|why| ServeError {
-        path: path.to_owned(),
-        why: why.to_string(),
-    })
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    read_regular(path, FILE).map_err(|why| why.to_string())
 }

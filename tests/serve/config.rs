@@ -43,6 +43,15 @@ fn port_taken_on_reload_keeps_the_old_listener_and_is_reported() {
     stage.wait("the rest is taken, on the old port", |stage| {
         stage.get("/health").status == 500
     });
+    let (code, out, err) = stage.local(&["reload"]);
+    assert_eq!((code, out.as_str()), (Some(3), ""), "{err}");
+    for says in [
+        "has the new configuration: 2 checks; but ",
+        &format!("cannot listen on {address}"),
+        "what was served before goes on",
+    ] {
+        assert!(err.contains(says), "{err}");
+    }
     let free = free_port();
     stage.reconfigure(free, "");
     let moved = || std::net::TcpStream::connect(("127.0.0.1", free)).is_ok();
@@ -89,6 +98,72 @@ fn tls_is_served_with_the_configured_certificate() {
     });
     let plain = stage.raw("GET / HTTP/1.0\r\n\r\n");
     assert!(!plain.starts_with(b"HTTP/1.1 200"), "{plain:?}");
+}
+
+#[test]
+fn certificate_that_cannot_be_used_is_reported_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (
+        rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap(),
+        rcgen::generate_simple_self_signed(vec!["b".to_owned()]).unwrap(),
+    );
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("cert.pem", &one.cert.pem());
+    write("other.key", &other.signing_key.serialize_pem());
+    write("empty.pem", "");
+    let file = dir.path().join("httpok.toml");
+    for (cert, key, place, says) in [
+        (
+            "nope.pem",
+            "other.key",
+            "9:8: serve.tls.cert: cannot read cert ",
+            "No such file",
+        ),
+        (
+            "empty.pem",
+            "other.key",
+            "9:8: serve.tls.cert: cannot read cert ",
+            "no certificate in it",
+        ),
+        (
+            "cert.pem",
+            "nope.key",
+            "10:7: serve.tls.key: cannot read key ",
+            "No such file",
+        ),
+        (
+            "cert.pem",
+            "empty.pem",
+            "10:7: serve.tls.key: cannot read key ",
+            "no private key in it",
+        ),
+        (
+            "cert.pem",
+            "other.key",
+            "10:7: serve.tls.key: cannot read key ",
+            "expected a PEM file with the private key of cert",
+        ),
+    ] {
+        // a check that names the same file by a key whose name ends alike
+        let text = format!(
+            "[[check]]\nname = \"a\"\nurl = \"https://h/\"\ncert = \"cert.pem\"\nkey = \"cert.key\"\n\
+             [serve]\nlisten = \"127.0.0.1:1\"\n[serve.tls]\ncert = {cert:?}\nkey = {key:?}\n"
+        );
+        write("cert.key", &one.signing_key.serialize_pem());
+        std::fs::write(&file, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_httpok"))
+            .args(["config", "check"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{cert} {key}: {err}");
+        let place = format!("error: {}:{place}", file.display());
+        assert!(
+            err.contains(&place) && err.contains(says),
+            "{cert} {key}: {err}"
+        );
+    }
 }
 
 #[test]

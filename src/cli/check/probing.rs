@@ -12,6 +12,7 @@ use crate::cli::args::WaitArgs;
 use crate::cli::check::Checked;
 use crate::daemon::judging;
 use crate::health::{Judgement, Observation, Phase, Reason, Trouble, Verdict};
+use crate::secret::shown_url;
 
 /// The most probes that run at the same time: each takes a file descriptor or two.
 const MAX_CONCURRENT: usize = 256;
@@ -72,7 +73,7 @@ fn panicked(check: &CheckProbe) -> Checked {
     ));
     Checked {
         name: check.name.clone(),
-        url: check.probe.url().to_owned(),
+        url: shown_url(check.probe.url()),
         judgement: check.expectation.judge(&seen),
         seen,
         probes: 1,
@@ -105,7 +106,7 @@ async fn until_passed(at: usize, check: CheckProbe, options: WaitOptions) -> Che
         if judgement.verdict == Verdict::Pass || is_last || left.is_zero() {
             return Checked {
                 name: check.name,
-                url: check.probe.url().to_owned(),
+                url: shown_url(check.probe.url()),
                 seen,
                 judgement,
                 probes,

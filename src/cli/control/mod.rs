@@ -222,11 +222,17 @@ pub fn reload(place: &WatchdogArgs, env: Env<'_>) -> Exit {
         } in found
         {
             match client::ask(&target, ControlCommand::Reload) {
-                Ok(ControlReply::Reloaded { checks }) => {
+                Ok(ControlReply::Reloaded { checks, not_served }) => {
                     let checks = counted(checks, "check", "checks");
-                    lines.push(format!(
-                        "{watchdog} (pid {pid}) has the new configuration: {checks}"
-                    ));
+                    let taken =
+                        format!("{watchdog} (pid {pid}) has the new configuration: {checks}");
+                    match not_served.is_empty() {
+                        true => lines.push(taken),
+                        false => faults.push(format!(
+                            "{taken}; but {}: what was served before goes on",
+                            visible::line(&not_served.join("; "))
+                        )),
+                    }
                 }
                 Ok(other) => faults.push(format!("{watchdog} (pid {pid}): {}", reply_text(&other))),
                 Err(why) => faults.push(format!("{}: {why}", target)),

@@ -10,6 +10,7 @@ use super::{plain::summary, visible};
 use crate::cli::check::Checked;
 use crate::health::counted;
 use crate::health::{Certificate, Finding, Phase, Reason, Verdict};
+use crate::secret::shown_url;
 use crate::terminal::{cut, pad, width, wrap};
 
 /// The width of the longest bar, in columns.
@@ -101,9 +102,9 @@ fn line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
-fn redirected(checked: &Checked) -> Option<&str> {
+fn redirected(checked: &Checked) -> Option<String> {
     let url = checked.seen.url.as_str();
-    (checked.seen.redirects > 0 && !url.is_empty()).then_some(url)
+    (checked.seen.redirects > 0 && !url.is_empty()).then(|| shown_url(url))
 }
 
 fn findings(out: &mut String, findings: &[Finding], options: HumanOptions) {

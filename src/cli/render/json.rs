@@ -9,6 +9,7 @@ use super::visible;
 use crate::cli::check::Checked;
 use crate::escape;
 use crate::health::{Phase, Phases, Reason, Verdict};
+use crate::secret::shown_url;
 
 #[derive(Serialize)]
 struct JsonCheck<'a> {
@@ -25,7 +26,7 @@ struct JsonCheck<'a> {
     looks: u32,
     peer: Option<&'a str>,
     redirects: u32,
-    final_url: &'a str,
+    final_url: String,
     size: Option<u64>,
     excerpt: Option<String>,
     headers: &'a [(String, String)],
@@ -76,10 +77,9 @@ fn of(checked: &Checked) -> JsonCheck<'_> {
         looks: checked.probes,
         peer: seen.peer.as_deref(),
         redirects: seen.redirects,
-        final_url: if seen.url.is_empty() {
-            &checked.url
-        } else {
-            &seen.url
+        final_url: match seen.url.is_empty() {
+            true => checked.url.clone(),
+            false => shown_url(&seen.url),
         },
         size: body.map(|body| body.size),
         excerpt: body

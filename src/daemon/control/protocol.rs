@@ -23,7 +23,7 @@
 //! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then, and it is on disk; if not,
 //!     `unsaved` says why
 //! {"version":1,"answer":"program","program":{...}}         the program as it is then
-//! {"version":1,"answer":"reloaded","checks":3}
+//! {"version":1,"answer":"reloaded","checks":3}    `not_served` has what of `[serve]` cannot be had, when there is any
 //! {"version":1,"answer":"flushed"}
 //! {"version":1,"answer":"moved","messages":2}
 //! {"version":1,"answer":"tested","notifiers":[{"name":"mail","failure":"..."}]}    `failure` is left out when there is none
@@ -192,6 +192,9 @@ pub enum ControlReply {
     },
     Reloaded {
         checks: usize,
+        /// Addresses of `[serve]` that cannot be had, and why: what was served before goes on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_served: Vec<String>,
     },
     /// The watchdog's own health as it is then.
     Health {

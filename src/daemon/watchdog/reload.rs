@@ -246,13 +246,14 @@ impl Watchdog {
                 false => why,
             });
         match &taken {
-            Ok(()) => tracing::info!("the new configuration is taken"),
+            Ok(_) => tracing::info!("the new configuration is taken"),
             Err(why) => self.executor.logger.trouble(why),
         }
         for asked in self.reloader.asked() {
             asked.answer(match &taken {
-                Ok(()) => ControlReply::Reloaded {
+                Ok(not_served) => ControlReply::Reloaded {
                     checks: self.due.periods().len(),
+                    not_served: not_served.clone(),
                 },
                 Err(why) => ControlReply::error(ControlFault::NotReloaded, why.clone()),
             });
@@ -266,8 +267,9 @@ impl Watchdog {
         self.update_sd_notify();
     }
 
-    /// The second half: nothing in it waits, and nothing in it fails after the first change.
-    fn swap(&mut self, new: NewParts) -> Result<(), String> {
+    /// The second half: nothing in it waits, and nothing in it fails after the first change but to serve at a new address,
+    /// which leaves the old listener. Returns why, for each.
+    fn swap(&mut self, new: NewParts) -> Result<Vec<String>, String> {
         let NewParts {
             mut parts,
             due,
@@ -287,7 +289,8 @@ impl Watchdog {
             std::mem::replace(&mut self.due, due),
             self.monitor.definitions(),
         );
-        for why in self.serving.change(parts.serve) {
+        let not_served = self.serving.change(parts.serve);
+        for why in &not_served {
             let text = format!("{why}; what was served before goes on");
             self.executor.logger.trouble(&text);
         }
@@ -315,7 +318,7 @@ impl Watchdog {
         self.notification_queue.report_unclaimed();
         // to free thousands of probes takes longer than to take them; without a thread it is done here
         let _ = blocking::thread("reload", move || drop((old, clients)));
-        Ok(())
+        Ok(not_served)
     }
 }
 

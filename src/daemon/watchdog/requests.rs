@@ -8,7 +8,8 @@ use super::Watchdog;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
 use crate::daemon::control::remembered;
 use crate::daemon::control::{PendingRequest, RequestAction};
-use crate::health::{CallError, Decision, Event, ProcessName};
+use crate::health::{CallError, CheckView, Decision, Event, ProcessName};
+use crate::secret::shown_url;
 use crate::supervisor::Supervisor;
 
 /// How long the state directory may hold up an answer.
@@ -25,7 +26,8 @@ impl Watchdog {
             RequestAction::Refuse(answer) => answer,
             RequestAction::ShowStatus => {
                 let watchdog = self.executor.intents.owner().watchdog.clone();
-                let snapshot = Box::new(self.monitor.snapshot(self.executor.clock.now()));
+                let mut snapshot = Box::new(self.monitor.snapshot(self.executor.clock.now()));
+                snapshot.checks.iter_mut().for_each(hide_secrets);
                 let programs = self.programs.list();
                 let notifiers = self.notification_queue.status();
                 tokio::spawn(async move {
@@ -122,10 +124,11 @@ impl Watchdog {
     /// it, whatever kills us.
     fn answer_when_saved(&self, check: &str, asked: PendingRequest) {
         let at = self.executor.clock.now();
-        let Some(view) = self.monitor.view(at, check) else {
+        let Some(mut view) = self.monitor.view(at, check) else {
             let gone = ControlReply::error(ControlFault::UnknownCheck, "it is gone");
             return asked.answer(gone);
         };
+        hide_secrets(&mut view);
         let (persist_queue, store) = (self.persist_queue.clone(), self.store.clone());
         tokio::spawn(async move {
             let saved = timeout(STORE_ANSWERS_WITHIN, async {
@@ -149,9 +152,10 @@ impl Watchdog {
             Decision::Refused(why) => ControlReply::error(ControlFault::Refused, why.to_string()),
             Decision::ManualRestart { .. } => {
                 let now = self.executor.clock.now();
-                let Some(view) = self.monitor.view(now, check) else {
+                let Some(mut view) = self.monitor.view(now, check) else {
                     return;
                 };
+                hide_secrets(&mut view);
                 ControlReply::Done {
                     at: now,
                     check: Box::new(view),
@@ -207,4 +211,9 @@ impl Watchdog {
             });
         });
     }
+}
+
+/// The original's mails name a URL as it was given; an answer does not.
+fn hide_secrets(check: &mut CheckView) {
+    check.url = shown_url(&check.url);
 }

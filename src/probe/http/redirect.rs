@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 
 use super::url;
 use crate::health::bounded;
-use crate::secret::redact_url;
+use crate::secret::shown_url;
 
 /// Redirects followed by one probe.
 pub const MAX: u32 = 10;
@@ -52,7 +52,7 @@ impl RequestHop {
 
     fn resolve(&self, location: &str) -> Result<Url, String> {
         let mut url = self.url.join(location).map_err(|fault| {
-            let location = bounded(redact_url(location));
+            let location = bounded(shown_url(location));
             format!("redirect to {location:?}, which is not a URL: {fault}")
         })?;
         url::strip(&mut url);
