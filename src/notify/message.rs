@@ -44,14 +44,14 @@ pub struct RenderContext {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The recipients for whom it was not, and why; it is not sent to them again.
-    pub refused: Vec<String>,
+    pub refused: Vec<MissedRecipient>,
     /// Those for whom it may be taken later.
-    pub deferred: Vec<DeferredRecipient>,
+    pub deferred: Vec<MissedRecipient>,
 }
 
-/// A recipient for whom a message was not taken yet.
+/// A recipient for whom a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeferredRecipient {
+pub struct MissedRecipient {
     /// Its address.
     pub address: String,
     /// Why not, with the address.
@@ -61,7 +61,7 @@ pub struct DeferredRecipient {
 impl Taken {
     /// For whom it was not taken, and why, in one line; `None`: for everybody.
     pub fn refused_text(&self) -> Option<String> {
-        let refused = self.refused.iter().cloned();
+        let refused = self.refused.iter().map(|one| one.why.clone());
         let deferred = self.deferred.iter();
         let deferred = deferred.map(|one| format!("{} (tried again)", one.why));
         let all: Vec<_> = refused.chain(deferred).collect();

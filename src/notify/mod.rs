@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::exec::Receipt;
 
-pub use message::{DeferredRecipient, DeliveryError, Notification, RenderContext, Taken};
+pub use message::{DeliveryError, MissedRecipient, Notification, RenderContext, Taken};
 
 /// How long one mail may take on its way out.
 pub const MAIL_DEADLINE: Duration = Duration::from_secs(60);

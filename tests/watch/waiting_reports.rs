@@ -127,6 +127,10 @@ fn mail_that_is_not_taken_for_everybody_says_for_whom_and_is_not_sent_again() {
         "{said}"
     );
     assert!(watchdog.err.text().contains("but not for everybody"));
+    let status = || run(&stage, &["status", "--config", "httpok.toml"]).1;
+    wait_until("it is given up for the other", LIMIT, || {
+        status().contains("1 for mail given up")
+    });
     let probes = stage.site.count("/shop");
     wait_until("it is watched on", LIMIT, || {
         stage.site.count("/shop") > probes + 5

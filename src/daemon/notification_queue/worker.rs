@@ -213,9 +213,9 @@ impl Worker {
         match deliver_apart(Arc::clone(&recipient), message, receipt).await {
             Ok(taken) => {
                 // first of all, so that a kill from now on sends it no second time
-                match taken.deferred.is_empty() {
+                match taken.deferred.is_empty() && taken.refused.is_empty() {
                     true => self.store_result(config.store.delivered(queued.id).await),
-                    false => self.defer(&queued, &queued_notification, &taken).await,
+                    false => self.keep_rest(&queued, &queued_notification, &taken).await,
                 }
                 if self.failures > 0 {
                     self.works_again().await;
@@ -246,27 +246,32 @@ impl Worker {
         }
     }
 
-    /// Keeps a message for the recipients who may get it later.
-    async fn defer(
+    /// Keeps a message for the recipients who have not got it: it is tried again while some of them may, and then
+    /// given up for the others.
+    async fn keep_rest(
         &self,
         queued: &store::QueuedMessage,
         queued_notification: &QueuedNotification,
         taken: &Taken,
     ) {
-        let deferred = taken.deferred.iter();
+        let missed = taken.deferred.iter().chain(&taken.refused);
         let mut message = queued_notification.message.clone();
-        message.only_to = deferred.clone().map(|one| one.address.clone()).collect();
+        message.only_to = missed.clone().map(|one| one.address.clone()).collect();
         let left = QueuedNotification {
             kind: queued_notification.kind.clone(),
             message,
         };
-        let why: Vec<_> = deferred.map(|one| one.why.as_str()).collect();
+        let why: Vec<_> = missed.map(|one| one.why.as_str()).collect();
+        let why = bounded(why.join("; "));
         let next = self.next_try(queued, None);
         let store = &self.shared.config.store;
         let kept = match serde_json::to_string(&left) {
             Ok(json) => {
-                let why = bounded(why.join("; "));
-                store.delivered_in_part(queued.id, json, next, why).await
+                let kept = store.delivered_in_part(queued.id, json, next, why.clone());
+                match (kept.await, taken.deferred.is_empty()) {
+                    (Ok(()), true) => store.give_up(queued.id, &why).await,
+                    (kept, _) => kept,
+                }
             }
             // it was JSON before
             Err(_) => store.delivered(queued.id).await,

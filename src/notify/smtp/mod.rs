@@ -17,7 +17,7 @@ use crate::health::seconds;
 use crate::net::tls;
 use crate::secret;
 
-use super::message::{DeferredRecipient, DeliveryError, Taken};
+use super::message::{DeliveryError, MissedRecipient, Taken};
 use super::spec::{Security, SmtpSpec};
 use crate::blocking;
 use session::{SessionError, SmtpSession};
@@ -195,12 +195,13 @@ async fn transact(
     session.message(mail).await.map_err(not_taken)?;
     let mut taken = Taken::default();
     for (address, error) in refused {
+        let missed = MissedRecipient {
+            address: address.to_string(),
+            why: error.to_string(),
+        };
         match error.is_temporary() {
-            true => taken.deferred.push(DeferredRecipient {
-                address: address.to_string(),
-                why: error.to_string(),
-            }),
-            false => taken.refused.push(error.to_string()),
+            true => taken.deferred.push(missed),
+            false => taken.refused.push(missed),
         }
     }
     Ok(taken)
