@@ -98,12 +98,13 @@ impl HttpTrace {
 
     /// Notes the chain that the peer showed.
     pub fn note_chain(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) {
-        let chain = std::iter::once(leaf).chain(rest).take(CHAIN_MAX);
         // of an unreadable leaf nothing can be said; an unreadable issuer keeps its place, which others count by
-        let read = |der| certificate::read(der).unwrap_or_default();
-        let is_readable = certificate::read(leaf).is_some();
-        let chain = chain.filter(|_| is_readable).map(|der| read(der));
-        self.marks().certificates = chain.collect();
+        let chain = certificate::read(leaf).map(|leaf| {
+            let issuers = rest.iter().take(CHAIN_MAX - 1);
+            let issuers = issuers.map(|der| certificate::read(der).unwrap_or_default());
+            std::iter::once(leaf).chain(issuers).collect()
+        });
+        self.marks().certificates = chain.unwrap_or_default();
     }
 
     /// Notes which certificates of the chain it was verified by.
