@@ -22,6 +22,8 @@ mod partitions;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "not all of its tricks are needed here")]
 mod program;
+#[path = "fleet/queue.rs"]
+mod queue;
 #[path = "fleet/reloads.rs"]
 mod reloads;
 #[path = "support/site.rs"]

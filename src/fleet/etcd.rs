@@ -26,6 +26,9 @@ const RACES: usize = 8;
 /// How long it stays known who waits, and who watches: longer than the longest pause between two questions.
 const KNOWN_FOR: Duration = Duration::from_secs(90);
 
+/// The same of who waits for a slot alone, and asks more often: one that has died holds the others up no longer.
+const QUEUED_FOR: Duration = Duration::from_secs(30);
+
 /// A cluster.
 #[derive(Debug)]
 pub struct Etcd {
@@ -35,7 +38,7 @@ pub struct Etcd {
     answering: AtomicUsize,
     token: Mutex<Option<HeaderValue>>,
     /// The leases of what is only made known, by key.
-    known: Mutex<HashMap<String, String>>,
+    known: Mutex<HashMap<String, (String, Duration)>>,
 }
 
 impl Etcd {
@@ -92,27 +95,42 @@ impl Etcd {
         Ok(false)
     }
 
-    /// Makes known that somebody waits, or watches. That it cannot be done changes nothing else.
-    async fn make_known(&self, key: String, value: &str) -> Result<(), String> {
-        let known = match self.lease_of(&key) {
+    /// Makes known for so long that somebody waits, or watches. That it cannot be done changes nothing else.
+    async fn make_known(&self, key: String, value: &str, ttl: Duration) -> Result<(), String> {
+        let known = match self.lease_of(&key, ttl) {
             Some(lease) => self.keep_alive(&lease).await?.then_some(lease),
             None => None,
         };
         let lease = match known {
             Some(lease) => lease,
-            None => self.grant(KNOWN_FOR).await?,
+            None => self.grant(ttl).await?,
         };
         // also under a lease that lives: who got a slot, or was freed, is not known to wait any more
         let put = json!({"key": encoded(&key), "value": encoded(value), "lease": lease});
         self.call("kv/put", &put).await?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(key, lease);
+        known.insert(key, (lease, ttl));
         Ok(())
     }
 
-    fn lease_of(&self, key: &str) -> Option<String> {
+    /// Who waits is for people, for the panic and for the order of those that wait: the answer stands without it.
+    async fn make_wait_known(&self, keys: &Keys, claim: &Claim, refusal: &SlotRefusal) {
+        let waits = SlotHolder {
+            since: claim.waiting_since,
+            ..claim.holder.clone()
+        };
+        let is_queued = matches!(refusal, SlotRefusal::Taken { .. });
+        let mut value = json!(waits);
+        value["queued"] = is_queued.into();
+        let ttl = if is_queued { QUEUED_FOR } else { KNOWN_FOR };
+        let key = keys.waiting(&claim.holder);
+        let _ = self.make_known(key, &value.to_string(), ttl).await;
+    }
+
+    fn lease_of(&self, key: &str, ttl: Duration) -> Option<String> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(key).cloned()
+        let known = known.get(key).filter(|(_, granted)| *granted == ttl);
+        known.map(|(lease, _)| lease.clone())
     }
 
     async fn grant(&self, ttl: Duration) -> Result<String, String> {
@@ -222,7 +240,10 @@ impl Etcd {
 impl SlotEngine for Etcd {
     async fn reserve(&self, claim: &Claim) -> Result<Option<SlotRefusal>, String> {
         let keys = Keys::of(&claim.group);
-        let mut refusal = SlotRefusal::Taken { by: Vec::new() };
+        let mut refusal = SlotRefusal::Taken {
+            by: Vec::new(),
+            ahead: None,
+        };
         for _ in 0..RACES {
             let group = self.group(&keys).await?;
             let own = group.own_slot(claim);
@@ -232,18 +253,25 @@ impl SlotEngine for Etcd {
                 }
                 continue;
             }
-            let slot = match (own, group.panic(claim), group.free_slot(&keys, claim)) {
-                (Some(own), ..) => own.key.clone(),
-                (None, Some(panic), _) => {
-                    refusal = panic;
-                    break;
-                }
-                (None, None, Some(free)) => free,
-                (None, None, None) => {
-                    let by = group.slots.iter().filter_map(Entry::holder).collect();
-                    refusal = SlotRefusal::Taken { by };
-                    break;
-                }
+            if let (None, Some(panic)) = (own, group.panic(claim)) {
+                refusal = panic;
+                break;
+            }
+            let slot = match own {
+                Some(own) => Some(own.key.clone()),
+                None => group.free_slot(&keys, claim),
+            };
+            let ahead = match (own.is_some(), claim.resumes) {
+                (false, false) => group.ahead(claim),
+                (true, _) | (_, true) => 0,
+            };
+            let taken = SlotRefusal::Taken {
+                by: group.taken_by(claim),
+                ahead: Some(u32::try_from(ahead).unwrap_or(u32::MAX)),
+            };
+            let Some(slot) = slot else {
+                refusal = taken;
+                break;
             };
             let budget = claim.budget.filter(|_| group.paid(claim).is_none());
             let spent = match budget {
@@ -257,17 +285,15 @@ impl SlotEngine for Etcd {
                     }
                 },
             };
+            if group.slots.len() + ahead >= claim.slots as usize && own.is_none() {
+                refusal = taken;
+                break;
+            }
             if self.take(claim, (slot, own), spent).await? {
                 return Ok(None);
             }
         }
-        let waits = SlotHolder {
-            since: claim.waiting_since,
-            ..claim.holder.clone()
-        };
-        let value = json!(waits).to_string();
-        // who waits is for people and for the panic: the answer stands without it
-        let _ = self.make_known(keys.waiting(&claim.holder), &value).await;
+        self.make_wait_known(&keys, claim, &refusal).await;
         Ok(Some(refusal))
     }
 
@@ -323,7 +349,8 @@ impl SlotEngine for Etcd {
     }
 
     async fn announce(&self, group: &str, host: &str) -> Result<(), String> {
-        self.make_known(Keys::of(group).host(host), host).await
+        let key = Keys::of(group).host(host);
+        self.make_known(key, host, KNOWN_FOR).await
     }
 
     fn lease(&self) -> Option<Duration> {

@@ -20,6 +20,12 @@ impl Entry {
     pub fn holder(&self) -> Option<SlotHolder> {
         serde_json::from_str(&self.value).ok()
     }
+
+    /// Whether it waits for a slot alone, not for a budget or the end of a panic: then it comes before those that came later.
+    pub fn is_queued(&self) -> bool {
+        let value: Value = serde_json::from_str(&self.value).unwrap_or_default();
+        value["queued"] == true
+    }
 }
 
 pub(super) fn encoded(text: &str) -> String {

@@ -38,7 +38,8 @@ impl Keys {
 
     pub fn waiting(&self, holder: &SlotHolder) -> String {
         let (host, check) = (encoded(&holder.host), encoded(&holder.check));
-        format!("{}waiting/{host}/{check}", self.0)
+        let machine = encoded(&holder.machine);
+        format!("{}waiting/{host}/{check}/{machine}", self.0)
     }
 
     pub fn host(&self, host: &str) -> String {
@@ -104,6 +105,32 @@ impl Group {
         (0..claim.slots).map(|index| keys.slot(index)).find(is_free)
     }
 
+    /// How many wait for a slot that have waited longer: the key of one that waits is as old as its wait. One that is dead is
+    /// forgotten with its lease.
+    pub fn ahead(&self, claim: &Claim) -> usize {
+        let is_own = |entry: &&Entry| {
+            let holder = entry.holder();
+            holder.is_some_and(|holder| holder.is_same_check(&claim.holder))
+        };
+        let own = self.waiting.iter().find(is_own).map(|own| own.created);
+        let queue = self.waiting.iter().filter(|entry| entry.is_queued());
+        queue
+            .filter(|entry| !is_own(entry) && own.is_none_or(|own| entry.created < own))
+            .count()
+    }
+
+    /// Who holds a slot, as `claim` is told of them: one that is called the same is another machine.
+    pub fn taken_by(&self, claim: &Claim) -> Vec<SlotHolder> {
+        let holders = self.slots.iter().filter_map(Entry::holder);
+        let told = holders.map(|mut holder| {
+            if holder.is_namesake(&claim.holder) {
+                holder.host.push_str(", another machine of this name");
+            }
+            holder
+        });
+        told.collect()
+    }
+
     /// A restart of the budget that nobody has.
     pub fn free_budget(&self, keys: &Keys, count: u32) -> Option<String> {
         if self.budget.len() >= count as usize {
@@ -130,7 +157,8 @@ impl Group {
         is_panic.then_some(SlotRefusal::Panic { failing, of })
     }
 
-    pub fn status(self) -> GroupStatus {
+    pub fn status(mut self) -> GroupStatus {
+        self.waiting.sort_by_key(|entry| entry.created);
         let holders = |entries: &[Entry]| entries.iter().filter_map(Entry::holder).collect();
         GroupStatus {
             holders: holders(&self.slots),

@@ -54,7 +54,10 @@ impl FleetLock {
         let words = words.map_or_else(String::new, |words| format!(": {words}"));
         let why = bounded(format!("the server answered {}{words}", answer.code));
         match kind {
-            Some(FULL) => Ok(Some(SlotRefusal::Taken { by: Vec::new() })),
+            Some(FULL) => Ok(Some(SlotRefusal::Taken {
+                by: Vec::new(),
+                ahead: None,
+            })),
             Some(_) if answer.code < 500 => Ok(Some(SlotRefusal::Denied { why })),
             // without the protocol's own error it is not the server that answered, or it is ill
             Some(_) | None => Err(why),

@@ -83,6 +83,8 @@ pub struct Claim {
     pub holder: SlotHolder,
     /// Since when it is asked for, in seconds of Unix time by the host's own clock.
     pub waiting_since: u64,
+    /// It goes on with a restart that was begun, and waits behind nobody.
+    pub resumes: bool,
 }
 
 /// A group as its engine knows it.
@@ -90,7 +92,7 @@ pub struct Claim {
 pub struct GroupStatus {
     /// Who holds its slots.
     pub holders: Vec<SlotHolder>,
-    /// Who waits for one.
+    /// Who waits for one, in the order in which they get it.
     pub waiting: Vec<SlotHolder>,
     /// Restarts that count against the budget.
     pub spent: u64,

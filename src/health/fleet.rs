@@ -35,6 +35,9 @@ pub enum Unreachable {
 pub struct SlotHolder {
     /// The host.
     pub host: String,
+    /// Which watchdog of which machine it is, where that is known: two hosts may be called the same by mistake.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
     /// The check whose processes are restarted.
     pub check: String,
     /// The reservation, unique in the fleet: it costs one restart of the budget, however often it is asked for.
@@ -46,7 +49,13 @@ pub struct SlotHolder {
 impl SlotHolder {
     /// Whether `other` is the same check on the same host, perhaps of an earlier run: its slot goes over.
     pub fn is_same_check(&self, other: &Self) -> bool {
-        self.host == other.host && self.check == other.check
+        self.host == other.host && self.check == other.check && !self.is_namesake(other)
+    }
+
+    /// Whether `other` has the same name and is another watchdog.
+    pub fn is_namesake(&self, other: &Self) -> bool {
+        let known = !self.machine.is_empty() && !other.machine.is_empty();
+        self.host == other.host && known && self.machine != other.machine
     }
 }
 
@@ -73,6 +82,9 @@ pub enum SlotRefusal {
     Taken {
         /// By these, as far as the engine says it.
         by: Vec<SlotHolder>,
+        /// So many come first when one is free, for they have waited longer; where the engine keeps a queue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ahead: Option<u32>,
     },
     /// The group's restarts are used up.
     BudgetUsedUp {
@@ -133,10 +145,19 @@ impl fmt::Display for SlotHolder {
 impl fmt::Display for SlotRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Taken { by } if by.is_empty() => f.write_str("every slot is taken"),
-            Self::Taken { by } => {
+            Self::Taken { by, ahead } => {
+                let ahead = ahead.unwrap_or_default();
                 let by: Vec<_> = by.iter().map(ToString::to_string).collect();
-                write!(f, "every slot is taken, by {}", by.join(", "))
+                match (by.is_empty(), ahead) {
+                    (true, 0) => f.write_str("every slot is taken")?,
+                    (true, _) => f.write_str("a free slot is not for it")?,
+                    (false, _) => write!(f, "every slot is taken, by {}", by.join(", "))?,
+                }
+                match ahead {
+                    0 => Ok(()),
+                    1 => f.write_str("; one that has waited longer comes first"),
+                    _ => write!(f, "; {ahead} that have waited longer come first"),
+                }
             }
             Self::BudgetUsedUp { left } => {
                 let left = left.as_secs_f64().ceil();

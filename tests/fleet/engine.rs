@@ -37,7 +37,7 @@ fn with(
     Etcd::new(spec, LEASE)
 }
 
-fn claim(host: &str, reservation: &str, slots: u32, budget: Option<u32>) -> Claim {
+pub fn claim(host: &str, reservation: &str, slots: u32, budget: Option<u32>) -> Claim {
     Claim {
         group: "shop/1".to_owned(),
         slots,
@@ -48,11 +48,13 @@ fn claim(host: &str, reservation: &str, slots: u32, budget: Option<u32>) -> Clai
         panic_threshold: None,
         holder: SlotHolder {
             host: host.to_owned(),
+            machine: String::new(),
             check: "shop".to_owned(),
             reservation: format!("{host}-{reservation}"),
             since: 1,
         },
         waiting_since: 1,
+        resumes: false,
     }
 }
 
@@ -86,7 +88,7 @@ async fn hosts_that_race_never_hold_more_slots_than_there_are_and_the_budget_is_
                         assert_eq!(etcd.release(&claim, true).await, Ok(()));
                         return;
                     }
-                    Some(SlotRefusal::Taken { by }) => {
+                    Some(SlotRefusal::Taken { by, .. }) => {
                         assert!(by.len() <= 2, "{by:?}");
                         sleep(Duration::from_millis(20)).await;
                     }
@@ -113,7 +115,7 @@ async fn reservation_that_asks_twice_pays_once_and_an_unused_one_gets_its_restar
     granted(&etcd, &first).await;
     granted(&etcd, &first).await;
     match etcd.reserve(&claim("b", "1", 1, Some(2))).await {
-        Ok(Some(SlotRefusal::Taken { by })) => assert_eq!(by[0].host, "a"),
+        Ok(Some(SlotRefusal::Taken { by, .. })) => assert_eq!(by[0].host, "a"),
         other => panic!("{other:?}"),
     }
     let status = etcd.status("shop/1").await.expect("asked").expect("said");
@@ -143,6 +145,8 @@ async fn reservation_that_asks_twice_pays_once_and_an_unused_one_gets_its_restar
     let status = etcd.status("shop/1").await.expect("asked").expect("said");
     let waiting = status.waiting.iter().map(|holder| holder.host.as_str());
     assert_eq!(waiting.collect::<Vec<_>>(), ["c"]);
+    // it gives up: nobody is before the next one
+    assert_eq!(etcd.release(&third, true).await, Ok(()));
     assert_eq!(etcd.release(&second, false).await, Ok(()));
     inherited.budget = Some(Budget {
         count: 2,

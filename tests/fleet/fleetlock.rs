@@ -197,11 +197,13 @@ fn claim(host: &str) -> Claim {
         panic_threshold: None,
         holder: SlotHolder {
             host: host.to_owned(),
+            machine: String::new(),
             check: "web".to_owned(),
             reservation: format!("{host}-1"),
             since: 1,
         },
         waiting_since: 1,
+        resumes: false,
     }
 }
 
@@ -270,7 +272,13 @@ async fn server_that_is_ill_grants_nothing_and_the_same_host_gets_its_own_slot_a
     assert_eq!(server.held(), ["web a:web"]);
     server.becomes(Condition::Well);
     let full = client.reserve(&claim("b")).await;
-    assert_eq!(full, Ok(Some(SlotRefusal::Taken { by: Vec::new() })));
+    assert_eq!(
+        full,
+        Ok(Some(SlotRefusal::Taken {
+            by: Vec::new(),
+            ahead: None
+        }))
+    );
     assert_eq!(client.reserve(&ours).await, Ok(None));
     assert_eq!(client.release(&ours, true).await, Ok(()));
     assert_eq!(server.held(), Vec::<String>::new());

@@ -23,11 +23,13 @@ fn other(slots: u32) -> Claim {
         panic_threshold: None,
         holder: SlotHolder {
             host: "other".to_owned(),
+            machine: String::new(),
             check: "web".to_owned(),
             reservation: "other-1".to_owned(),
             since: 1,
         },
         waiting_since: 1,
+        resumes: false,
     }
 }
 

@@ -295,7 +295,7 @@ impl<'a> World<'a> {
                 };
                 service.reservation = Some(reservation);
                 let mut answer = service.slot.clone();
-                if let SlotAnswer::Refused(SlotRefusal::Taken { by }) = &mut answer {
+                if let SlotAnswer::Refused(SlotRefusal::Taken { by, .. }) = &mut answer {
                     // of the same check there, unless it is said
                     for holder in by.iter_mut().filter(|holder| holder.check.is_empty()) {
                         holder.check.clone_from(&check);

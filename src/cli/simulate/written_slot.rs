@@ -36,6 +36,7 @@ pub fn slot(fields: &mut TraceFields, known: &[&str]) -> Option<TraceEvent> {
         Word::Taken => {
             let holder = |host| SlotHolder {
                 host,
+                machine: String::new(),
                 check: check.clone().unwrap_or_default(),
                 reservation: String::new(),
                 since: 0,
@@ -43,6 +44,7 @@ pub fn slot(fields: &mut TraceFields, known: &[&str]) -> Option<TraceEvent> {
             let by = fields.text("by").map(holder);
             refused(SlotRefusal::Taken {
                 by: by.into_iter().collect(),
+                ahead: None,
             })
         }
         Word::UsedUp => {

@@ -10,6 +10,7 @@ use crate::health::{Budget, SlotHolder, Ticket};
 #[derive(Clone, Debug)]
 pub struct Claims {
     host: String,
+    machine: String,
     run: String,
     budget: Option<Budget>,
     panic_threshold: Option<f64>,
@@ -24,6 +25,7 @@ impl Claims {
         (watchdog, &host, seed, std::process::id()).hash(&mut hash);
         Self {
             host,
+            machine: machine(watchdog),
             run: format!("{:016x}", hash.finish()),
             budget: spec.budget,
             panic_threshold: spec.panic_threshold,
@@ -51,11 +53,13 @@ impl Claims {
             panic_threshold: self.panic_threshold.filter(|_| !resumes),
             holder: SlotHolder {
                 host: self.host.clone(),
+                machine: self.machine.clone(),
                 check: check.to_owned(),
                 reservation: format!("{}-{}", self.run, reservation.0),
                 since: now,
             },
             waiting_since: now,
+            resumes,
         }
     }
 
@@ -63,6 +67,19 @@ impl Claims {
     pub fn left_over(&self, check: &str, group: &str) -> Claim {
         self.claim(check, Ticket(0), (group.to_owned(), 1), true)
     }
+}
+
+/// Stands for the watchdog of this key on this machine, in every run; of the machine's id nothing can be read from it.
+fn machine(watchdog: &str) -> String {
+    let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let id = match id.trim() {
+        // a container has none of its own
+        "" | "uninitialized" => procfs::sys::kernel::random::boot_id().unwrap_or_default(),
+        id => id.to_owned(),
+    };
+    let mut hash = DefaultHasher::new();
+    (id.trim(), watchdog).hash(&mut hash);
+    format!("{:016x}", hash.finish())
 }
 
 /// Seconds of Unix time by this host's clock.

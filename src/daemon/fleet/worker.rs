@@ -23,6 +23,10 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Who still wants a slot that was refused asks for it again by then.
 const WAITS_ON: Duration = Duration::from_secs(3);
 
+/// Where an engine keeps no queue, who has used a slot asks for the next one after so long: every other one that waits has
+/// asked by then, at most 10 s and a tenth after its last question.
+const OTHERS_FIRST: Duration = Duration::from_secs(12);
+
 /// What is to be done.
 #[derive(Debug)]
 pub enum Order {
@@ -78,6 +82,8 @@ pub struct SlotWorker {
     held: Option<Held>,
     /// When a slot that was refused is not waited for any more, unless it is asked for again.
     gives_up: Option<Instant>,
+    /// Others that wait ask before it.
+    next_turn: Option<Instant>,
     returns: SlotReturns,
 }
 
@@ -92,6 +98,7 @@ impl SlotWorker {
             resumes: false,
             held: None,
             gives_up: None,
+            next_turn: None,
             returns: SlotReturns::new(check.to_owned()),
         }
     }
@@ -135,7 +142,9 @@ impl SlotWorker {
                 after,
             } => {
                 self.gives_up = None;
-                if self.waits(after).await {
+                let turn = self.next_turn.filter(|_| !resumes);
+                let turn = turn.map(|turn| turn.duration_since(Instant::now()));
+                if self.waits(after.max(turn.unwrap_or_default())).await {
                     self.resumes = resumes;
                     let place = (group.as_str(), slots);
                     let answer = self.reserve(reservation, place, resumes).await;
@@ -158,6 +167,9 @@ impl SlotWorker {
                 self.held = None;
                 match self.asked.take() {
                     Some(asked) => {
+                        let has_queue = !asked.has_no_lease();
+                        let next_turn = Instant::now() + OTHERS_FIRST;
+                        self.next_turn = (used && !has_queue).then_some(next_turn);
                         self.returns.add(asked, Some((reservation, group)), used);
                         self.give_back().await;
                     }

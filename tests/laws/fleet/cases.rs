@@ -100,7 +100,10 @@ pub fn asks(effects: &[Effect]) -> bool {
 }
 
 pub fn taken() -> SlotAnswer {
-    SlotAnswer::Refused(SlotRefusal::Taken { by: Vec::new() })
+    SlotAnswer::Refused(SlotRefusal::Taken {
+        by: Vec::new(),
+        ahead: None,
+    })
 }
 
 #[test]

@@ -17,7 +17,10 @@ use httpok::health::{
 pub fn slot_answer(how: u8) -> SlotAnswer {
     match how % 8 {
         0..=2 => SlotAnswer::Granted,
-        3 => SlotAnswer::Refused(SlotRefusal::Taken { by: Vec::new() }),
+        3 => SlotAnswer::Refused(SlotRefusal::Taken {
+            by: Vec::new(),
+            ahead: None,
+        }),
         4 => SlotAnswer::Refused(SlotRefusal::BudgetUsedUp {
             left: Duration::from_secs(5),
         }),

@@ -94,8 +94,13 @@ impl Context<'_> {
                 Duration::ZERO
             }
         };
+        let is_next = matches!(&why, FleetHold::Refused(SlotRefusal::Taken { ahead: Some(ahead), .. })
+            if *ahead < held.policy.slots);
         held.stage = Stage::Asking { ticket, why };
-        let pause = self.shared.pause(ASK_AGAIN, refusals);
+        // a slot is kept for those who come next
+        let pause = self
+            .shared
+            .pause(ASK_AGAIN, if is_next { 1 } else { refusals });
         self.ask(check, ticket, pause.max(least));
     }
 

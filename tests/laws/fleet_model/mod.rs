@@ -3,19 +3,22 @@
 //! that goes: no more restarts with a slot than there are slots, none without one, the budget is exact, and in the end
 //! every service runs again and every slot is free.
 
-use std::collections::BTreeMap;
+mod engine;
+mod hosts;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use httpok::health::{
-    ActionStep, Backoff, Budget, Check, CheckTick, Effect, Event, FleetPolicy, IntentId, Limits,
-    Moment, Monitor, Observation, Outcome, PendingRestart, Policy, Process, ProcessState,
-    ResumeResult, SlotAnswer, SlotRefusal, StatusLine, Step, Ticket, Unreachable,
+    Backoff, Check, CheckTick, Effect, Event, FleetPolicy, Limits, Moment, Monitor, Policy,
+    SlotAnswer, SlotRefusal, Ticket, Unreachable,
 };
 use proptest::prelude::*;
 
 use super::episodes::at_once;
 use super::rules::one;
 use super::world::process;
+use engine::{Engine, Taken};
 
 const LEASE: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_secs(20);
@@ -47,17 +50,22 @@ fn shapes() -> impl Strategy<Value = Shape> {
         0_u8..20,
         (0_u8..100, 0_u8..60),
         0_usize..4,
+        prop::bool::weighted(0.3),
     )
         .prop_map(
-            |(seed, hosts, slots, budget, lost, unasked, away, kills)| Shape {
-                seed,
-                hosts,
-                slots,
-                budget,
-                lost,
-                unasked,
-                away,
-                kills,
+            |(seed, hosts, slots, budget, lost, unasked, away, kills, is_well)| {
+                let part = u8::from(!is_well);
+                Shape {
+                    seed,
+                    hosts,
+                    slots,
+                    budget,
+                    // without trouble it is seen whether slots are given in turn
+                    lost: lost * part,
+                    unasked: unasked * part,
+                    away: (away.0, away.1 * part),
+                    kills: kills * usize::from(part),
+                }
             },
         )
 }
@@ -91,22 +99,6 @@ fn a_thousand_hosts_restart_one_after_the_other() {
     assert!(restarts >= 1000, "{restarts}");
 }
 
-/// A slot, or a place in the budget.
-#[derive(Clone, Debug)]
-struct Taken {
-    host: usize,
-    reservation: (u32, Ticket),
-    until: Moment,
-}
-
-#[derive(Default)]
-struct Engine {
-    slots: Vec<Taken>,
-    budget: Vec<Taken>,
-    /// When each restart that was paid for began to count, and was not given back.
-    paid: Vec<(Moment, (u32, Ticket))>,
-}
-
 struct Host {
     monitor: Monitor,
     /// Another run is another one to the engine.
@@ -116,6 +108,10 @@ struct Host {
     is_stopped: bool,
     acting: Option<Acting>,
     held: Option<(Ticket, Moment)>,
+    /// When its last slot was given back.
+    given_back: Moment,
+    /// It waits for a slot: those that took one meanwhile.
+    overtaken: Option<BTreeSet<usize>>,
 }
 
 /// A restart under way.
@@ -179,6 +175,8 @@ impl Fleet {
             is_stopped: false,
             acting: None,
             held: None,
+            given_back: start,
+            overtaken: None,
         });
         let mut fleet = Self {
             hosts: hosts.collect(),
@@ -231,8 +229,7 @@ impl Fleet {
             }
             self.now = self.now.max(at);
             self.due(host, due);
-            self.engine.slots.retain(|slot| slot.until > self.now);
-            self.engine.budget.retain(|one| one.until > self.now);
+            self.engine.expire(self.now);
             self.bounds();
         }
         let down = self.hosts.iter().filter(|host| !host.is_up).count();
@@ -298,198 +295,6 @@ impl Fleet {
         }
     }
 
-    fn feed(&mut self, host: usize, event: Event) {
-        let effects = self.hosts[host].monitor.handle(self.now, event);
-        for effect in effects {
-            let after = match &effect {
-                Effect::List { after, .. }
-                | Effect::Probe { after, .. }
-                | Effect::Wake { after, .. } => *after,
-                Effect::Reserve { after, .. } => *after + Duration::from_millis(self.below(500)),
-                Effect::Release { .. } => Duration::from_millis(self.below(500)),
-                Effect::Act { .. } => {
-                    self.begin(host, true);
-                    Duration::from_millis(500 + self.below(5000))
-                }
-                Effect::Resume {
-                    may_start, restart, ..
-                } => {
-                    if *may_start {
-                        self.begin(host, restart.start_answered);
-                    }
-                    Duration::from_millis(500 + self.below(2000))
-                }
-                Effect::Report(_) | Effect::Note(_) | Effect::WarmUp { .. } => continue,
-            };
-            let run = self.hosts[host].run;
-            self.plan(after, host, Due::Answer(run, Box::new(effect)));
-        }
-    }
-
-    /// A restart begins: an attempt has a slot.
-    fn begin(&mut self, host: usize, is_attempt: bool) {
-        self.hosts[host].is_stopped = true;
-        let run = self.hosts[host].run;
-        let held = self.hosts[host].held;
-        let mut slots = self.engine.slots.iter();
-        let has_slot = slots.any(|slot| {
-            slot.host == host && held.is_some_and(|(id, _)| slot.reservation == (run, id))
-        });
-        assert!(
-            has_slot || !is_attempt || held.is_none(),
-            "host {host} restarts without a slot"
-        );
-        assert!(!is_attempt || held.is_some(), "host {host} has no slot");
-        self.restarts += usize::from(is_attempt);
-        self.hosts[host].acting = Some(Acting { has_slot });
-    }
-
-    fn answer(&mut self, host: usize, effect: Effect) {
-        match effect {
-            Effect::List { check, ticket, .. } => {
-                let state = match self.hosts[host].is_stopped {
-                    true => ProcessState::Stopped,
-                    false => ProcessState::Running,
-                };
-                let listed = Process {
-                    name: process(0),
-                    state,
-                    pid: Some(7),
-                    uptime: Some(3600),
-                    detail: String::new(),
-                    instance: None,
-                    aliases: Vec::new(),
-                };
-                let processes = Ok(vec![listed]);
-                let unasked = Vec::new();
-                self.feed(
-                    host,
-                    Event::Listed {
-                        check,
-                        ticket,
-                        processes,
-                        unasked,
-                    },
-                );
-            }
-            Effect::Probe { check, ticket, .. } => {
-                let code = if self.hosts[host].is_up { 200 } else { 500 };
-                let status = StatusLine {
-                    version: "HTTP/1.1".into(),
-                    code,
-                    reason: String::new(),
-                };
-                let seen = Box::new(Observation {
-                    status: Some(status),
-                    ..Observation::default()
-                });
-                self.feed(
-                    host,
-                    Event::Observed {
-                        check,
-                        ticket,
-                        seen,
-                    },
-                );
-            }
-            Effect::Act { ticket, plan } => {
-                let outcome = self.restarted(host);
-                self.feed(
-                    host,
-                    Event::Acted {
-                        check: plan.check,
-                        ticket,
-                        outcome,
-                        pending: Vec::new(),
-                    },
-                );
-            }
-            Effect::Resume {
-                ticket, restart, ..
-            } => {
-                let outcome = self.restarted(host);
-                self.feed(
-                    host,
-                    Event::Resumed {
-                        process: restart.process,
-                        ticket,
-                        outcome,
-                        result: ResumeResult::Finished,
-                    },
-                );
-            }
-            Effect::Wake {
-                process, ticket, ..
-            } => self.feed(host, Event::Woken { process, ticket }),
-            Effect::Reserve {
-                check,
-                ticket,
-                reservation,
-                resumes,
-                ..
-            } => {
-                let answer = self.reserve(host, reservation, resumes);
-                let held = &mut self.hosts[host].held;
-                if answer == SlotAnswer::Granted {
-                    *held = Some((reservation, self.now));
-                    let run = self.hosts[host].run;
-                    self.plan(LEASE / 3, host, Due::Renew(run, reservation));
-                }
-                self.feed(
-                    host,
-                    Event::Reserved {
-                        check,
-                        ticket,
-                        answer,
-                    },
-                );
-            }
-            Effect::Release {
-                check,
-                reservation,
-                group,
-                used,
-            } => {
-                self.hosts[host].held.take_if(|(id, _)| *id == reservation);
-                self.release(host, reservation, used);
-                self.feed(
-                    host,
-                    Event::Released {
-                        check,
-                        reservation,
-                        group,
-                        failure: None,
-                    },
-                );
-            }
-            Effect::WarmUp { .. } | Effect::Report(_) | Effect::Note(_) => {}
-        }
-    }
-
-    /// The restart ends: it helps, now and then.
-    fn restarted(&mut self, host: usize) -> Outcome {
-        self.hosts[host].acting = None;
-        self.hosts[host].is_stopped = false;
-        self.hosts[host].is_up = self.is_calm() || self.chance(80);
-        let step = |action| Step {
-            at: self.now,
-            took: Duration::from_secs(1),
-            process: Some(process(0)),
-            action,
-        };
-        let steps = [
-            ActionStep::Stopped { error: None },
-            ActionStep::Started { error: None },
-            ActionStep::Settled {
-                state: ProcessState::Running,
-                pid: Some(8),
-            },
-        ];
-        Outcome {
-            steps: steps.into_iter().map(step).collect(),
-        }
-    }
-
     /// As the engine does it, whether the answer arrives or not.
     fn reserve(&mut self, host: usize, id: Ticket, resumes: bool) -> SlotAnswer {
         let gone = |why: &str| SlotAnswer::Unreachable { why: why.into() };
@@ -506,39 +311,44 @@ impl Fleet {
 
     fn carry_out(&mut self, host: usize, id: Ticket, resumes: bool) -> SlotAnswer {
         let reservation = (self.hosts[host].run, id);
-        let (now, engine) = (self.now, &mut self.engine);
-        let own = engine.slots.iter().position(|slot| slot.host == host);
-        if own.is_none() && engine.slots.len() >= self.shape.slots {
-            return SlotAnswer::Refused(SlotRefusal::Taken { by: Vec::new() });
-        }
-        let is_known = own.is_some_and(|own| engine.slots[own].reservation == reservation);
-        let budget = Budget {
-            count: self.shape.budget.map_or(u32::MAX, |(count, _)| count),
-            window: Duration::from_secs(self.shape.budget.map_or(1, |(_, window)| window)),
-        };
-        let is_paid = engine
-            .budget
-            .iter()
-            .any(|one| one.host == host && one.reservation == reservation);
-        let taken = |until| Taken {
-            host,
-            reservation,
-            until,
-        };
-        if !is_known && !resumes && !is_paid {
-            if engine.budget.len() >= budget.count as usize {
-                let first = engine.budget.iter().map(|one| one.until).min();
-                let left = first.unwrap_or(now).since(now);
-                return SlotAnswer::Refused(SlotRefusal::BudgetUsedUp { left });
+        let group = (self.shape.slots, self.shape.budget);
+        let answer = self
+            .engine
+            .reserve(self.now, (host, reservation), resumes, group);
+        match &answer {
+            SlotAnswer::Granted if !resumes => self.in_turn(host),
+            SlotAnswer::Refused(SlotRefusal::Taken { .. }) => {
+                self.hosts[host].overtaken.get_or_insert_default();
             }
-            engine.budget.push(taken(now + budget.window));
-            engine.paid.push((now, reservation));
+            SlotAnswer::Refused(_) => self.hosts[host].overtaken = None,
+            SlotAnswer::Granted | SlotAnswer::Unreachable { .. } => {}
         }
-        match own {
-            Some(own) => engine.slots[own] = taken(now + LEASE),
-            None => engine.slots.push(taken(now + LEASE)),
+        answer
+    }
+
+    /// Who waits for a slot sees none of the others take the last one twice, where nothing of the trouble is.
+    fn in_turn(&mut self, granted: usize) {
+        self.hosts[granted].overtaken = None;
+        let Shape {
+            lost,
+            unasked,
+            kills,
+            away: (_, away),
+            ..
+        } = self.shape;
+        let is_well = (lost, unasked, kills, away) == (0, 0, 0, 0);
+        let is_fair = is_well && self.engine.slots.len() == self.shape.slots;
+        for (host, state) in self.hosts.iter_mut().enumerate() {
+            if let Some(overtaken) = &mut state.overtaken
+                && is_fair
+            {
+                let is_first = overtaken.insert(granted);
+                assert!(
+                    is_first,
+                    "host {granted} had two slots while host {host} waited"
+                );
+            }
         }
-        SlotAnswer::Granted
     }
 
     /// Tried until it is done, as the watchdog does.
@@ -547,12 +357,9 @@ impl Fleet {
         if !self.is_calm() && (self.is_away() || self.chance(self.shape.unasked)) {
             return self.plan(Duration::from_secs(2), host, Due::Lost(run, id, used));
         }
-        let is_it = |one: &Taken| one.host == host && one.reservation == (run, id);
-        self.engine.slots.retain(|slot| !is_it(slot));
-        if !used {
-            self.engine.budget.retain(|one| !is_it(one));
-            self.engine.paid.retain(|(_, of)| *of != (run, id));
-        }
+        // who has given up waits no more
+        self.hosts[host].overtaken = None;
+        self.engine.release((host, (run, id)), used);
     }
 
     fn renew(&mut self, host: usize, id: Ticket) {
@@ -586,31 +393,6 @@ impl Fleet {
                     },
                 );
             }
-        }
-    }
-
-    /// The watchdog is killed, and begins again: what it had stopped it starts first.
-    fn kill(&mut self, host: usize) {
-        let seed = self.shape.seed ^ (host as u64) << 20 ^ self.now.as_millis();
-        let monitor = monitor(&self.shape, seed);
-        let state = &mut self.hosts[host];
-        state.run += 1;
-        state.monitor = monitor;
-        state.acting = None;
-        state.held = None;
-        if state.is_stopped {
-            let restart = PendingRestart {
-                intent: IntentId(1),
-                check: "c0".into(),
-                incident: "i-1".into(),
-                process: process(0),
-                pid_before: Some(7),
-                stop_unclear: true,
-                start_answered: false,
-                start_begun: false,
-                incident_ended: false,
-            };
-            self.feed(host, Event::Inherited(Box::new(restart)));
         }
     }
 }
