@@ -88,6 +88,7 @@ fn entry(at: u64, event: IncidentEvent) -> IncidentEntry {
     IncidentEntry {
         at: Moment::from_secs(at),
         event,
+        alike: 0,
     }
 }
 
@@ -123,6 +124,7 @@ fn report(kind: ReportKind, entries: Vec<IncidentEntry>) -> Report {
             manual: false,
             entries,
             dropped: 0,
+            dropped_actions: 0,
         },
         unfinished: Vec::new(),
     }

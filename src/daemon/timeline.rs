@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::health::{
     Counted, Decision, Incident, IncidentEvent, Moment, Note, Outcome, ReportKind, RoutedTo,
-    Verdict,
+    Verdict, without_digits,
 };
 use crate::notify::text::visible;
 use crate::notify::transcript;
@@ -31,6 +31,8 @@ pub struct TimelineLine {
     pub text: String,
     /// Lines with the same one say the same, and are shown once.
     pub like: Option<String>,
+    /// It stands for so many.
+    pub times: u32,
 }
 
 /// What a line is about.
@@ -81,6 +83,7 @@ impl Timeline {
         for note in &around {
             lines.extend(of_note(note, incident));
         }
+        let mut before = incident.since;
         for entry in &incident.entries {
             let counted = around.iter().find_map(|note| match note.decision {
                 Decision::Judged { counted, .. } if note.at == entry.at => Some(counted),
@@ -93,6 +96,18 @@ impl Timeline {
             if !(by_ladder && matches!(entry.event, IncidentEvent::GaveUp)) {
                 of_entry(entry.at, &entry.event, counted, &mut lines);
             }
+            if entry.alike > 0
+                && let Some(line) = lines.last_mut()
+            {
+                let has_line = |note: &&&Note| {
+                    let is_between = before < note.at && note.at < entry.at;
+                    is_between && matches!(note.decision, Decision::Judged { .. })
+                };
+                let noted = around.iter().filter(has_line).count();
+                let unnoted = (entry.alike as usize).saturating_sub(noted);
+                line.times = u32::try_from(unnoted + 1).unwrap_or(u32::MAX);
+            }
+            before = entry.at;
         }
         sorted::by_key(&mut lines, |line| (line.at, line.order));
         let mut last_failure = None;
@@ -117,6 +132,7 @@ fn line(at: Moment, order: u8, kind: LineKind, text: impl Into<String>) -> Timel
         kind,
         text: text.into(),
         like: None,
+        times: 1,
     }
 }
 
@@ -137,7 +153,10 @@ fn result_line(at: Moment, judged: &Decision) -> Option<TimelineLine> {
         Counted::Towards { .. } | Counted::InGrace | Counted::FromBeforeAction | Counted::No => 0,
     };
     Some(TimelineLine {
-        like: Some(format!("{verdict} {reason:?} {counts} {detail}")),
+        like: Some({
+            let detail: String = without_digits(detail).collect();
+            format!("{verdict} {reason:?} {counts} {detail}")
+        }),
         ..line(at, 0, LineKind::CheckResult(*verdict), judged.to_string())
     })
 }
@@ -202,9 +221,13 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
         Decision::NotRunningYet { .. } | Decision::ResumeHeld { .. } => {
             Some(line(at, 7, LineKind::Held, said()))
         }
+        // a program that crashes again and again says the same each time
         Decision::Replaced { .. }
         | Decision::ProgramEnded { .. }
-        | Decision::ProgramChanged { .. } => Some(line(at, 1, LineKind::Decision, said())),
+        | Decision::ProgramChanged { .. } => Some(TimelineLine {
+            like: Some(without_digits(&said()).collect()),
+            ..line(at, 1, LineKind::Decision, said())
+        }),
         Decision::ListFailed { .. }
         | Decision::Unasked { .. }
         | Decision::UnknownTargets { .. } => Some(line(at, 1, LineKind::ListFailed, said())),

@@ -13,11 +13,16 @@ use super::moment::Moment;
 use super::observation::Observation;
 use super::process::ProcessName;
 use super::step::{ActionStep, FailedStart, Outcome};
+
+pub use super::incident_entry::{IncidentEntry, IncidentEvent, RoutedTo, without_digits};
 use super::verdict::{Judgement, Verdict};
 use crate::sorted;
 
-/// The results that an incident keeps in full; of longer ones the middle is dropped.
-const KEPT_ENTRIES: usize = 100;
+/// The entries that an incident keeps; of longer ones the middle is dropped.
+const KEPT_ENTRIES: usize = 1000;
+
+/// What they may need together, about, in bytes.
+const KEPT_SIZE: usize = 256 * 1024;
 
 /// Of these the first, which say how it began, are never dropped.
 const KEPT_FIRST: usize = 10;
@@ -58,6 +63,14 @@ pub struct Incident {
     pub entries: Vec<IncidentEntry>,
     /// Entries that were dropped from the middle to keep it bounded.
     pub dropped: u64,
+    /// So many of them were actions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped_actions: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Incident {
@@ -77,6 +90,7 @@ impl Incident {
             manual: false,
             entries: Vec::new(),
             dropped: 0,
+            dropped_actions: 0,
         }
     }
 
@@ -91,7 +105,8 @@ impl Incident {
         self.attempts = self.attempts.saturating_sub(1);
     }
 
-    /// Notes `event`, dropping the oldest entry after the first ones when there are too many.
+    /// Notes `event`. A result that is like the two before it takes the place of the second one, which is counted. When there
+    /// are too many entries, the oldest after the first ones are dropped.
     pub fn note(&mut self, at: Moment, event: IncidentEvent) {
         let event = match event {
             IncidentEvent::Probed(result) => {
@@ -99,11 +114,47 @@ impl Incident {
             }
             other => other,
         };
-        if self.entries.len() >= KEPT_ENTRIES {
-            self.entries.remove(KEPT_FIRST);
-            self.dropped += 1;
+        let entry = IncidentEntry {
+            at,
+            event,
+            alike: 0,
+        };
+        if let [.., first, last] = self.entries.as_mut_slice()
+            && first.is_like(&entry)
+            && last.is_like(&entry)
+        {
+            *last = IncidentEntry {
+                alike: last.alike.saturating_add(1),
+                ..entry
+            };
+            return;
         }
-        self.entries.push(IncidentEntry { at, event });
+        self.lighten();
+        self.entries.push(entry);
+        while self.entries.len() > KEPT_FIRST + 1 && self.is_too_big() {
+            let dropped = self.entries.remove(KEPT_FIRST);
+            self.dropped += 1;
+            self.dropped_actions += u64::from(dropped.is_action());
+        }
+    }
+
+    /// Of a result between the first ones and the newest, after the first action, nobody reads more than the verdict and why.
+    fn lighten(&mut self) {
+        let Some(acted) = self.entries.iter().position(IncidentEntry::is_action) else {
+            return;
+        };
+        let from = (acted + 1).max(KEPT_FIRST);
+        let later = self.entries.iter_mut().skip(from).rev();
+        let mut fails = later.filter_map(IncidentEntry::fail_mut).skip(1);
+        if let Some(fail) = fails.next() {
+            fail.seen.headers = Vec::new();
+            fail.seen.body = None;
+        }
+    }
+
+    fn is_too_big(&self) -> bool {
+        let size = || self.entries.iter().map(IncidentEntry::size).sum::<usize>();
+        self.entries.len() > KEPT_ENTRIES || size() > KEPT_SIZE
     }
 
     /// The entries with their numbers, which count up over all that happened: an entry keeps its number when others are
@@ -248,73 +299,6 @@ impl Incident {
             _ => None,
         })
     }
-}
-
-/// One line of an incident's transcript.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct IncidentEntry {
-    /// When.
-    pub at: Moment,
-    /// What.
-    pub event: IncidentEvent,
-}
-
-/// What can happen in an incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IncidentEvent {
-    /// The check was asked. Not copied with the incident, which is handed over to be stored at each fail.
-    #[serde(alias = "looked", with = "super::serde_arc")]
-    Probed(Arc<CheckResult>),
-    /// An action would have been due, and was held back.
-    Held(Gate),
-    /// An action was performed.
-    Acted(Outcome),
-    /// A person had it restarted.
-    #[serde(alias = "by_hand")]
-    ManualRestart,
-    /// The restarts are used up.
-    GaveUp,
-    /// After giving up it is tried again.
-    Rearmed,
-    /// It passes again.
-    Recovered,
-    /// A reload has taken the check out of the configuration.
-    CheckRemoved,
-    /// A program that the check restarts was given up by its supervisor.
-    ProgramFailed { process: ProcessName, how: String },
-    /// The program that the check is about was stopped by request.
-    ProgramStopped,
-    /// Where a report goes, when that is not simply everywhere and at once.
-    Routed {
-        report: u64,
-        kind: ReportKind,
-        /// Through these notifiers, and what holds it there.
-        to: Vec<RoutedTo>,
-        /// Not through these, and why.
-        not_to: Vec<RoutedTo>,
-    },
-    /// A report was handed over; with `failure`, it could not be.
-    #[serde(alias = "told")]
-    Delivered {
-        report: u64,
-        kind: ReportKind,
-        /// Through which notifier; empty in what older versions remembered.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        notifier: String,
-        failure: Option<String>,
-        /// It was handed over, but not for these recipients, and why.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        refused: Option<String>,
-    },
-}
-
-/// A notifier, and why it gets a report later or not at all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoutedTo {
-    pub notifier: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub why: String,
 }
 
 /// One probe of a check: the facts and the opinion.
@@ -489,4 +473,113 @@ pub enum DownState {
     NotStarted(FailedStart),
     /// Dry run: the action's steps say what would have been done.
     DryRun,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{Phase, Reason};
+
+    fn fail(detail: &str) -> IncidentEvent {
+        let judgement = Judgement {
+            verdict: Verdict::Fail,
+            reason: Some(Reason::Refused),
+            phase: Some(Phase::Connect),
+            detail: detail.to_owned(),
+            findings: Vec::new(),
+        };
+        let seen = Observation::default();
+        IncidentEvent::Probed(Arc::new(CheckResult { seen, judgement }))
+    }
+
+    fn incident(events: impl IntoIterator<Item = IncidentEvent>) -> Incident {
+        let at = Moment::from_secs(100);
+        let mut incident = Incident::open("i".to_owned(), "shop", at, at);
+        for (second, event) in (100..).zip(events) {
+            incident.note(Moment::from_secs(second), event);
+        }
+        incident
+    }
+
+    fn acted() -> IncidentEvent {
+        IncidentEvent::Acted(Outcome { steps: Vec::new() })
+    }
+
+    /// Of a run the first and the newest are kept, and what is between them is counted.
+    #[test]
+    fn results_that_are_alike_are_counted() {
+        let refused = || fail("refused after 0.3 s");
+        let incident = incident(
+            [refused(), fail("refused after 12 s"), refused(), refused()]
+                .into_iter()
+                .chain([acted(), refused(), fail("reset"), refused(), refused()]),
+        );
+        let rows: Vec<_> = incident
+            .entries
+            .iter()
+            .map(|entry| (entry.at.as_millis() / 1000, entry.alike))
+            .collect();
+        let expected = [
+            (100, 0),
+            (103, 2),
+            (104, 0),
+            (105, 0),
+            (106, 0),
+            (107, 0),
+            (108, 0),
+        ];
+        assert_eq!(rows, expected);
+        assert_eq!(incident.dropped, 0);
+    }
+
+    /// Twelve hours of attempts every five minutes, with probes every second between them.
+    #[test]
+    fn every_attempt_of_half_a_day_is_kept() {
+        let answer = || match fail("refused") {
+            IncidentEvent::Probed(mut known) => {
+                let result = Arc::make_mut(&mut known);
+                let headers = ["a", "b", "c"].map(|name| (name.to_owned(), "x".repeat(500)));
+                result.seen.headers = headers.to_vec();
+                IncidentEvent::Probed(known)
+            }
+            other => other,
+        };
+        let attempt = |_| (0..300).map(|_| answer()).chain([acted()]);
+        let incident = incident((0..144).flat_map(attempt));
+        let newest = incident.last_fail().expect("it fails");
+        assert_eq!(newest.seen.headers.len(), 3);
+        assert_eq!(
+            incident.actions().count() as u64 + incident.dropped_actions,
+            144
+        );
+        assert_eq!(incident.dropped_actions, 0);
+        let probes = incident
+            .entries
+            .iter()
+            .map(|entry| u64::from(entry.alike) + 1);
+        assert_eq!(probes.sum::<u64>(), 144 * 301);
+    }
+
+    /// However long it lasts and however much services say, it needs no more memory, and what is dropped is counted.
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes() {
+        let word = |number: u32| ["refused", "reset", "late"][number as usize % 3].repeat(40);
+        let events = (0..5000).map(|number| match number % 10 {
+            9 => acted(),
+            _ => fail(&word(number)),
+        });
+        let incident = incident(events);
+        let size: usize = incident.entries.iter().map(IncidentEntry::size).sum();
+        assert!(
+            size <= KEPT_SIZE && incident.entries.len() <= KEPT_ENTRIES,
+            "{size}"
+        );
+        assert_eq!(incident.entries.len() as u64 + incident.dropped, 5000);
+        assert_eq!(
+            incident.actions().count() as u64 + incident.dropped_actions,
+            500
+        );
+        let first = incident.numbered().nth(9).expect("the tenth");
+        assert_eq!((first.0, first.1.at), (9, Moment::from_secs(109)));
+    }
 }

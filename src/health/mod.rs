@@ -21,6 +21,7 @@ mod grpc;
 mod heartbeat;
 mod histogram;
 mod incident;
+mod incident_entry;
 mod ladder;
 mod memory;
 mod moment;
@@ -67,6 +68,7 @@ pub use heartbeat::{Heartbeat, Heartbeats};
 pub use histogram::Histogram;
 pub use incident::{
     CheckResult, DownState, Incident, IncidentEntry, IncidentEvent, Report, ReportKind, RoutedTo,
+    without_digits,
 };
 pub use ladder::{Rung, RungView, Signal};
 pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};

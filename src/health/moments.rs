@@ -235,6 +235,7 @@ impl Moments for Incident {
             manual: _,
             entries,
             dropped: _,
+            dropped_actions: _,
         } = self;
         since.each_moment(change);
         opened.each_moment(change);

@@ -4,12 +4,13 @@
 use std::fmt::Write as _;
 
 use crate::health::{
-    ActionStep, Capture, CheckResult, Incident, IncidentEvent, Judgement, Observation, Outcome,
-    ProcessState, Reason, Report, Skip, Step, Verdict,
+    ActionStep, Capture, CheckResult, Incident, IncidentEntry, IncidentEvent, Judgement,
+    Observation, Outcome, ProcessState, Reason, Report, Skip, Step, Verdict, counted,
 };
 use crate::secret::shown_url;
 
 use super::message::RenderContext;
+use super::report::word;
 use super::text::{brief, excerpt, size, timing, visible};
 
 /// The headers that explain a failing answer. No others: they may hold secrets.
@@ -168,8 +169,11 @@ pub(super) fn programs(incident: &Incident, render_context: &RenderContext) -> O
 pub(super) fn done(incident: &Incident, render_context: &RenderContext) -> Option<String> {
     let mut text = "What was done".to_owned();
     let earlier = incident.actions().count().saturating_sub(ACTIONS);
-    if earlier > 0 {
-        let _ = write!(text, "\n  ({earlier} earlier actions are not shown here)");
+    let unseen = earlier as u64 + incident.dropped_actions;
+    if unseen > 0 {
+        let are = counted(unseen, "earlier action is", "earlier actions are");
+        let check = word(&incident.check);
+        let _ = write!(text, "\n  ({are} not shown here: httpok explain {check})");
     }
     for (at, outcome) in incident.actions().skip(earlier) {
         let stamp = render_context.clock.stamp(at);
@@ -369,10 +373,15 @@ pub(super) fn held(incident: &Incident, render_context: &RenderContext) -> Optio
 
 /// The newest probes and what happened between them, one character each, with a legend of those that occur.
 pub(super) fn history(incident: &Incident) -> Option<String> {
+    let marks = |entry: &IncidentEntry| {
+        let times = (entry.alike as usize + 1).min(STRIP);
+        mark(&entry.event).map(|mark| std::iter::repeat_n(mark, times))
+    };
     let marks: Vec<_> = incident
         .entries
         .iter()
-        .filter_map(|entry| mark(&entry.event))
+        .filter_map(marks)
+        .flatten()
         .collect();
     let from = marks.len().saturating_sub(STRIP);
     let strip: String = marks[from..].iter().map(|(mark, _)| mark).collect();

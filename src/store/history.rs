@@ -91,7 +91,8 @@ pub(super) fn save_incident(
     Ok(())
 }
 
-/// Appends the entries of `incident` that are not stored yet, and drops those that it has dropped. Returns whether
+/// Appends the entries of `incident` that are not stored yet, writes the last one again, which may have been counted up, and
+/// drops those that it has dropped. Returns whether
 /// none was stored before.
 fn append_entries(conn: &Connection, incident: &Incident) -> rusqlite::Result<bool> {
     let last: Option<i64> = conn
@@ -99,13 +100,13 @@ fn append_entries(conn: &Connection, incident: &Incident) -> rusqlite::Result<bo
         .query_row([&incident.id], |row| row.get(0))?;
     for (number, entry) in incident.numbered() {
         let number = int(number);
-        if last.is_some_and(|last| number <= last) {
+        if last.is_some_and(|last| number < last) {
             continue;
         }
         let text = json("an incident's entry", entry).map_err(cannot_store)?;
         execute(
             conn,
-            "INSERT INTO incident_entries (incident, number, entry) VALUES (?1, ?2, ?3)",
+            "INSERT OR REPLACE INTO incident_entries (incident, number, entry) VALUES (?1, ?2, ?3)",
             params![incident.id, number, text],
         )?;
     }

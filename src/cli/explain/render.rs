@@ -1,6 +1,5 @@
 //! An incident as text for people: what it was, a strip of its results, its timeline, what was kept. Pure.
 
-use crate::health::counted;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -9,10 +8,12 @@ use crate::cli::render::paint::{Paint, mark};
 use crate::cli::render::visible;
 use crate::cli::render::{span, stamp, time};
 use crate::daemon::timeline::{LineKind, Timeline, TimelineLine};
-use crate::health::{Incident, Moment, Outcome, Verdict};
+use crate::health::{Incident, Moment, Outcome, Verdict, counted};
 use crate::notify::transcript;
 use crate::store::WaitingReport;
 use crate::terminal::wrap;
+
+use super::repeats;
 
 /// What stands before the moments and behind them.
 const MARGIN: &str = "  ";
@@ -36,15 +37,7 @@ pub fn incident(
     out.push('\n');
     lines(&mut out, incident, timeline, paint, columns);
     if incident.dropped > 0 {
-        let _ = writeln!(
-            out,
-            "  ({} not kept)",
-            counted(
-                incident.dropped,
-                "entry from its middle was",
-                "entries from its middle were"
-            )
-        );
+        let _ = writeln!(out, "  ({})", dropped(incident));
     }
     if let Some(evidence) = transcript::evidence(incident) {
         out.push('\n');
@@ -53,6 +46,18 @@ pub fn incident(
         }
     }
     out
+}
+
+fn dropped(incident: &Incident) -> String {
+    let (entry, entries) = ("entry from its middle was", "entries from its middle were");
+    let all = counted(incident.dropped, entry, entries);
+    match incident.dropped_actions {
+        0 => format!("{all} not kept, none of them an action"),
+        actions => format!(
+            "{all} not kept, {} among them",
+            counted(actions, "action", "actions")
+        ),
+    }
 }
 
 /// The reports that wait for their notifiers, and what for.
@@ -127,15 +132,18 @@ fn heading(incident: &Incident, paint: Paint) -> String {
     out
 }
 
-/// One character per result or action, the newest last.
+/// One character per result or action, the newest last, and what those that occur mean.
 fn strip(timeline: &Timeline, paint: Paint) -> String {
     let marks: Vec<_> = timeline
         .lines
         .iter()
         .filter_map(|line| match line.kind {
-            LineKind::CheckResult(verdict) => Some((mark(verdict).0.on_default(), letter(verdict))),
-            LineKind::Acted => Some((Style::new().bold(), "R")),
-            LineKind::GaveUp => Some((AnsiColor::Red.on_default().bold(), "G")),
+            LineKind::CheckResult(verdict) => {
+                let style = mark(verdict).0.on_default();
+                Some((line.times, style, letter(verdict)))
+            }
+            LineKind::Acted => Some((1, Style::new().bold(), "R")),
+            LineKind::GaveUp => Some((1, AnsiColor::Red.on_default().bold(), "G")),
             LineKind::Decision
             | LineKind::Held
             | LineKind::ListFailed
@@ -144,12 +152,42 @@ fn strip(timeline: &Timeline, paint: Paint) -> String {
             | LineKind::Report
             | LineKind::Person => None,
         })
+        .flat_map(|(times, style, mark)| {
+            std::iter::repeat_n((style, mark), (times as usize).min(STRIP))
+        })
         .collect();
-    let from = marks.len().saturating_sub(STRIP);
-    marks[from..]
+    let shown = &marks[marks.len().saturating_sub(STRIP)..];
+    let mut meanings: Vec<String> = Vec::new();
+    for (_, mark) in shown {
+        let meaning = format!("{mark} {}", meaning(mark));
+        if !meanings.contains(&meaning) {
+            meanings.push(meaning);
+        }
+    }
+    let strip: String = shown
         .iter()
         .map(|(style, mark)| paint.with(*style, mark))
-        .collect()
+        .collect();
+    match meanings.is_empty() {
+        true => strip,
+        false => format!(
+            "{strip}\n  {}",
+            paint.dim(&format!("({})", meanings.join(", ")))
+        ),
+    }
+}
+
+fn meaning(letter: &str) -> &'static str {
+    match letter {
+        "." => "pass",
+        "d" => "degraded",
+        "s" => "starting",
+        "v" => "draining",
+        "x" => "fail",
+        "R" => "action",
+        "G" => "given up",
+        _ => "unknown",
+    }
 }
 
 const fn letter(verdict: Verdict) -> &'static str {
@@ -170,19 +208,30 @@ fn lines(
     paint: Paint,
     columns: Option<usize>,
 ) {
-    let alike =
-        |one: &TimelineLine, other: &TimelineLine| one.like.is_some() && one.like == other.like;
-    for run in timeline.lines.chunk_by(alike) {
-        line(out, &run[0], incident, paint, columns);
-        if let [_, .., last] = run {
-            let when = when(last, incident);
-            let more = match run.len() - 1 {
-                1 => "... once more the same".to_owned(),
-                more => format!("... {more} times more the same"),
-            };
-            let _ = writeln!(out, "  {}  {}", paint.dim(&when), paint.dim(&more));
+    for part in repeats::parts(&timeline.lines) {
+        for run in &part.runs {
+            line(out, &run[0], incident, paint, columns);
+            let last = run.last().unwrap_or(&run[0]);
+            match repeats::count(run) - 1 {
+                0 => {}
+                1 => again(out, last, incident, paint, "... once more the same"),
+                more => {
+                    let text = format!("... {more} times more the same");
+                    again(out, last, incident, paint, &text);
+                }
+            }
+        }
+        if part.rounds > 0 {
+            let (rounds, more) = (part.rounds, part.more);
+            let text = format!("... and so on, {rounds} times more: {more} lines");
+            again(out, part.last, incident, paint, &text);
         }
     }
+}
+
+fn again(out: &mut String, last: &TimelineLine, incident: &Incident, paint: Paint, text: &str) {
+    let when = when(last, incident);
+    let _ = writeln!(out, "  {}  {}", paint.dim(&when), paint.dim(text));
 }
 
 fn line(
