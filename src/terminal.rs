@@ -37,6 +37,26 @@ pub fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// `text` in at most `most` columns, without its middle where it is longer: names often differ at their ends.
+pub fn cut_middle(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.to_owned();
+    }
+    let before = cut(text, most.div_ceil(2));
+    let mut kept = Vec::new();
+    let mut room = most.saturating_sub(width(&before));
+    for letter in text.chars().rev() {
+        let columns = letter.width().unwrap_or(0);
+        if columns > room {
+            break;
+        }
+        room -= columns;
+        kept.push(letter);
+    }
+    let after: String = kept.iter().rev().collect();
+    before + after.trim_start()
+}
+
 /// `text` with spaces behind it up to `columns`.
 pub fn pad(text: &str, columns: usize) -> String {
     let space = columns.saturating_sub(width(text));
@@ -143,6 +163,23 @@ mod tests {
             let text = cut(text, most);
             assert_eq!(text, expected);
             assert!(width(&text) <= most);
+        }
+    }
+
+    #[test]
+    fn names_that_are_cut_keep_both_ends() {
+        for (text, most, expected) in [
+            ("shop", 4, "shop"),
+            ("pool-member-web-01", 12, "pool-…web-01"),
+            ("pool-member-web-02", 11, "pool-…eb-02"),
+            ("店舗の店舗の", 8, "店…舗の"),
+            ("shop", 2, "…p"),
+            ("shop", 1, "…"),
+            ("shop", 0, ""),
+        ] {
+            let cut = cut_middle(text, most);
+            assert_eq!(cut, expected, "{text} in {most}");
+            assert!(width(&cut) <= most);
         }
     }
 

@@ -125,6 +125,7 @@ pub(super) async fn run(
     tools: &ActionTools<'_>,
     log: &mut StepLog<'_>,
 ) {
+    let shown = &shown.replace("{incident}", &plan.incident);
     if let Some(why) = tools.halt() {
         return log.record(None, ActionStep::Skipped(why));
     }

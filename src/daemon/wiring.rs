@@ -263,7 +263,7 @@ fn rules_of(check: &CheckSettings, settings: &Settings, run_options: &RunOptions
         RungSpec::Signal(signal) => Rung::Signal(*signal),
         RungSpec::Restart(targets) => Rung::Restart(remedy_of(targets)),
         RungSpec::Run(run) => Rung::Run {
-            command: template::shown(&run.command, &[]),
+            command: template::shown(&run.command, &[("{check}", check.name.clone())]),
         },
         RungSpec::GiveUp => Rung::GiveUp,
     };

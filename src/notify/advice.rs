@@ -11,25 +11,49 @@ use super::message::RenderContext;
 use super::report::{is_untouched, not_running, program, word};
 use super::text::{span, visible};
 
-/// The processes that the last action left alone, when that was so because all of them are STOPPED: somebody did that,
-/// and the watchdog does not undo it.
-pub(super) fn stopped(incident: &Incident) -> Option<String> {
+/// Whether the last action found nothing but STOPPED processes: somebody did that, and the watchdog does not undo it.
+fn is_stopped(incident: &Incident) -> bool {
+    let is_stopped = |(_, state): &(String, ProcessState)| *state == ProcessState::Stopped;
+    left_alone(incident).is_some_and(|alone| alone.iter().all(is_stopped))
+}
+
+/// What the last action found, when it left all of it alone: none is RUNNING, so that there is nothing to stop, and those that
+/// are being started are not started twice.
+pub(super) fn not_to_restart(incident: &Incident) -> Option<String> {
+    left_alone(incident).map(|alone| as_they_are(&alone))
+}
+
+/// Whether the last action found nothing but processes that their supervisor is starting.
+fn is_starting(incident: &Incident) -> bool {
+    let starts = |(_, state): &(String, ProcessState)| {
+        matches!(state, ProcessState::Starting | ProcessState::Backoff)
+    };
+    left_alone(incident).is_some_and(|alone| alone.iter().all(starts))
+}
+
+/// The processes of the last action, when it left all of them alone for their states.
+fn left_alone(incident: &Incident) -> Option<Vec<(String, ProcessState)>> {
     let (_, outcome) = incident.actions().last()?;
-    let mut names = Vec::new();
+    let mut alone = Vec::new();
     for step in &outcome.steps {
-        let ActionStep::Skipped(Skip::NotRunning {
-            state: ProcessState::Stopped,
-        }) = &step.action
-        else {
+        let ActionStep::Skipped(Skip::NotRunning { state }) = &step.action else {
             return None;
         };
-        names.extend(step.process.as_ref().map(|name| visible(&name.to_string())));
+        let name = step.process.as_ref()?;
+        alone.push((visible(&name.to_string()), *state));
     }
-    match names.as_slice() {
-        [] => None,
-        [name] => Some(format!("{name} is")),
-        names => Some(format!("{} are", names.join(", "))),
-    }
+    (!alone.is_empty()).then_some(alone)
+}
+
+/// `a and b are STOPPED`, `c is STARTING`.
+fn as_they_are(alone: &[(String, ProcessState)]) -> String {
+    let groups = alone.chunk_by(|(_, one), (_, other)| one == other);
+    let groups = groups.map(|group| {
+        let names: Vec<_> = group.iter().map(|(name, _)| name.as_str()).collect();
+        let are = if names.len() == 1 { "is" } else { "are" };
+        format!("{} {are} {}", names.join(", "), group[0].1)
+    });
+    groups.collect::<Vec<_>>().join(", ")
 }
 
 /// What is left for a person.
@@ -57,8 +81,11 @@ pub(super) fn advice(report: &Report) -> String {
             DownState::NotBack { .. } => {
                 "check it soon: the restart did not help so far".to_owned()
             }
-            DownState::NothingRestarted if stopped(&report.incident).is_some() => {
+            DownState::NothingRestarted if is_stopped(&report.incident) => {
                 "nothing, if somebody stopped it on purpose; otherwise start it".to_owned()
+            }
+            DownState::NothingRestarted if is_starting(&report.incident) => {
+                "nothing yet: its supervisor is starting it".to_owned()
             }
             DownState::NothingRestarted => {
                 "act: the steps below say why nothing was restarted".to_owned()

@@ -8,7 +8,7 @@ use crate::health::{
 use crate::secret::shown_url;
 use crate::sorted;
 
-use super::advice::{advice, next, stopped};
+use super::advice::{advice, next, not_to_restart};
 use super::message::{Notification, RenderContext};
 use super::superlance::OriginalMail;
 use super::text::{brief, header_value, span, timing, visible};
@@ -107,8 +107,8 @@ fn headline(report: &Report, why: &str) -> String {
                 DownState::NotBack { after } => {
                     ("is", format!("restarted, NOT back after {}", span(*after)))
                 }
-                DownState::NothingRestarted => match stopped(&report.incident) {
-                    Some(names) => ("is", format!("not restarted: {names} STOPPED")),
+                DownState::NothingRestarted => match not_to_restart(&report.incident) {
+                    Some(states) => ("is", format!("not restarted: {states}")),
                     None => ("is", "nothing could be restarted".to_owned()),
                 },
                 DownState::NotStarted(failed) => {

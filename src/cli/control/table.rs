@@ -73,6 +73,7 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
             let now = found.snapshot.at;
             let rows: Vec<_> = found.snapshot.checks.iter().map(|c| row(c, now)).collect();
             text += &table(&COLUMNS, &rows, paint, most);
+            text += &in_full(&text, &rows, most);
         }
         let programs = programs::table(&found.programs, paint, most);
         if !programs.is_empty() && !found.snapshot.checks.is_empty() {
@@ -81,6 +82,35 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
         text + &programs + &waiting(found, most)
     });
     tables.collect::<Vec<_>>().join("\n")
+}
+
+/// What will happen, in full, where `table` had no room for it: the same of several checks once.
+fn in_full(table: &str, rows: &[[Cell; 6]], most: Option<usize>) -> String {
+    let Some(most) = most else {
+        return String::new();
+    };
+    let mut whole: Vec<(&str, Vec<&str>)> = Vec::new();
+    for [(check, _), .., (next, _)] in rows {
+        if table.contains(next.as_str()) {
+            continue;
+        }
+        match whole.iter_mut().find(|(known, _)| known == next) {
+            Some((_, checks)) => checks.push(check),
+            None => whole.push((next, vec![check])),
+        }
+    }
+    let mut text = String::new();
+    for (next, checks) in whole {
+        let who = match checks.as_slice() {
+            names @ ([_] | [_, _] | [_, _, _]) => names.join(", "),
+            many => format!("{} and {} more", many[0], many.len() - 1),
+        };
+        let parts = wrap(&format!("{who}: {next}"), most.saturating_sub(2));
+        for (at, part) in parts.iter().enumerate() {
+            text += &format!("{}{part}\n", if at == 0 { "" } else { "  " });
+        }
+    }
+    text
 }
 
 /// A line for every notifier for which notifications wait.
@@ -273,4 +303,26 @@ fn next(check: &CheckView, now: Moment) -> String {
         return format!("pass {} of {}", streak.passes, streak.pass_after);
     }
     "-".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_table_cuts_stands_below_it_once() {
+        let plain = Style::new();
+        let row = |check: &str, next: &str| {
+            [check, "✗ down", "3 m", "0", "fail now", next].map(|cell| (cell.to_owned(), plain))
+        };
+        let wait = "no restart: its fleet (group shop): every slot is taken, by web-2 (shop)";
+        let rows = [row("a", wait), row("b", "-"), row("c", wait)];
+        let shown = table(&COLUMNS, &rows, Paint { colour: false }, Some(60));
+        assert_eq!(
+            in_full(&shown, &rows, Some(60)),
+            "a, c: no restart: its fleet (group shop): every slot is\n  taken, by web-2 (shop)\n"
+        );
+        let shown = table(&COLUMNS, &rows, Paint { colour: false }, None);
+        assert_eq!(in_full(&shown, &rows, None), "");
+    }
 }

@@ -4,7 +4,7 @@
 use anstyle::Style;
 
 use crate::cli::render::paint::Paint;
-use crate::terminal::{cut, pad, width};
+use crate::terminal::{cut, cut_middle, pad, width};
 
 /// Spaces between two columns.
 const GAP: usize = 2;
@@ -14,7 +14,8 @@ pub struct Column {
     pub heading: &'static str,
     /// It may be cut down to so many columns of the terminal; `None`: never.
     pub least: Option<usize>,
-    /// The column with the highest rank is the first to be left out.
+    /// The column with the highest rank is the first to be left out. Those of rank 0 say what a row is about: where they are
+    /// cut, both ends stay.
     pub rank: u8,
 }
 
@@ -38,24 +39,32 @@ pub fn table<const N: usize>(
             .all(|row| matches!(row[at].0.as_str(), "" | "-"))
     };
     let shown = fitted(columns, &widths, std::array::from_fn(is_empty), most);
-    let headings = shown
-        .iter()
-        .map(|(at, room)| (columns[*at].heading, Style::new().dimmed(), *room));
+    let headings = shown.iter().map(|(at, room)| {
+        (
+            cut(columns[*at].heading, *room),
+            Style::new().dimmed(),
+            *room,
+        )
+    });
     let mut text = line(headings, paint);
     for row in rows {
-        let cells = shown
-            .iter()
-            .map(|(at, room)| (row[*at].0.as_str(), row[*at].1, *room));
+        let cells = shown.iter().map(|(at, room)| {
+            let text = &row[*at].0;
+            let cell = match columns[*at].rank {
+                0 => cut_middle(text, *room),
+                _ => cut(text, *room),
+            };
+            (cell, row[*at].1, *room)
+        });
         text += &line(cells, paint);
     }
     text
 }
 
-fn line<'a>(cells: impl Iterator<Item = (&'a str, Style, usize)>, paint: Paint) -> String {
+fn line(cells: impl Iterator<Item = (String, Style, usize)>, paint: Paint) -> String {
     let mut text = String::new();
     let mut space = 0;
     for (cell, style, room) in cells {
-        let cell = cut(cell, room);
         if cell.is_empty() {
             space += room + GAP;
             continue;
