@@ -167,13 +167,17 @@ fn of_note(note: &Note, incident: &Incident) -> Option<TimelineLine> {
     let said = || note.decision.to_string();
     match &note.decision {
         // from the opening on the incident has the results in full
-        Decision::Judged { verdict, .. } => {
+        Decision::Judged {
+            verdict, counted, ..
+        } => {
             let delivery = |entry: &crate::health::IncidentEntry| {
                 entry.at == at && matches!(entry.event, IncidentEvent::Probed(_))
             };
             let missing = !incident.entries.iter().any(delivery);
-            let passing = at < incident.since && *verdict == Verdict::Pass;
-            (missing && !passing).then(|| result_line(at, &note.decision))?
+            // it begins with the first fail of its streak: a fail before a pass is no part of it
+            let counts = matches!(counted, Counted::Towards { .. }) || *verdict == Verdict::Pass;
+            let earlier = at < incident.since && counts;
+            (missing && !earlier).then(|| result_line(at, &note.decision))?
         }
         Decision::Opened { incident: id } if *id == incident.id => Some(line(
             at,
@@ -394,3 +398,6 @@ fn delivery(
         (Some(why), _) => format!("report {report} ({kind}) was NOT delivered{to}: {why}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
