@@ -212,18 +212,18 @@ fn lines(
         for run in &part.runs {
             line(out, &run[0], incident, paint, columns);
             let last = run.last().unwrap_or(&run[0]);
-            match repeats::count(run) - 1 {
-                0 => {}
-                1 => again(out, last, incident, paint, "... once more the same"),
-                more => {
-                    let text = format!("... {more} times more the same");
-                    again(out, last, incident, paint, &text);
-                }
-            }
+            let more = repeats::count(run) - 1;
+            let text = match more {
+                0 => continue,
+                1 => "... once more the same".to_owned(),
+                more => format!("... {} more the same", counted(more, "time", "times")),
+            };
+            again(out, last, incident, paint, &text);
         }
         if part.rounds > 0 {
-            let (rounds, more) = (part.rounds, part.more);
-            let text = format!("... and so on, {rounds} times more: {more} lines");
+            let rounds = counted(part.rounds, "time", "times");
+            let lines = counted(part.more, "line", "lines");
+            let text = format!("... and so on, {rounds} more: {lines}");
             again(out, part.last, incident, paint, &text);
         }
     }
