@@ -191,7 +191,8 @@ impl Incident {
         }
     }
 
-    /// Hashes all of it but what its entries say: these are only ever appended, so that their number stands for them.
+    /// Hashes all of it but what its entries say: these are only ever appended, so that their number stands for them,
+    /// and how far the last one is counted.
     pub fn hash_head(&self, hasher: &mut impl Hasher) {
         let Self {
             id,
@@ -207,7 +208,11 @@ impl Incident {
             manual,
             entries,
             dropped,
+            dropped_actions: _,
         } = self;
+        // of what the last one is counted up to a round number is enough
+        let alike = entries.last().map(|last| last.alike.checked_ilog2());
+        alike.hash(hasher);
         // rarely one, and of many types
         let withheld = withheld.as_ref().map(|kind| format!("{kind:?}"));
         let said = (notified, restarting_reported, withheld, manual);
