@@ -59,7 +59,7 @@ pub fn conceal_url(url: &str) {
 
 /// Where the values of the parameters of `url` are that hold secrets by their names, in order.
 pub fn secret_parameters(url: &str) -> Vec<Range<usize>> {
-    let Some(begin) = url.find('?') else {
+    let Some(begin) = url.find('?').filter(|&at| !url[..at].contains('#')) else {
         return Vec::new();
     };
     let end = url[begin..].find('#').map_or(url.len(), |at| begin + at);

@@ -21,6 +21,7 @@ use crate::net::http1::Head;
 use crate::net::trouble::of_timeout;
 use crate::net::{self, Endpoint, lookup};
 use crate::probe::body_reader::BodyReader;
+use crate::secret::shown_url;
 
 /// More headers than this are not kept, but for those that the check asks about.
 const HEADERS_KEPT: usize = 100;
@@ -52,7 +53,8 @@ impl<'a> Exchange<'a> {
             timeout,
             deadline: net::deadline(timeout),
             seen: Observation {
-                url: request.shown.to_string(),
+                // kept with the incident, and shown
+                url: shown_url(&request.shown),
                 at_unix: unix_time(),
                 ..Observation::default()
             },
@@ -87,7 +89,7 @@ impl<'a> Exchange<'a> {
                 Some(next) => hop = next,
             }
             self.seen.redirects += 1;
-            self.seen.url = self.request.shown_as(&hop.url);
+            self.seen.url = shown_url(&self.request.shown_as(&hop.url));
         }
     }
 
