@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::ConfigCommand;
 use super::exit::Exit;
+use super::import::secrets;
 use super::{refuse, say};
 use crate::config::settings::Settings;
 use crate::config::show::Override;
@@ -63,13 +64,28 @@ fn import(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Exit {
         Ok(imported) => imported,
         Err(why) => return refuse(&format!("httpok config import: {why}")),
     };
-    if let Err(faults) = crate::config::parse(&imported.text, "httpok.toml", env) {
-        return refuse(&format!(
-            "httpok config import: what it becomes is not valid: {}",
-            faults.styled()
-        ));
+    let parse = |text: &str, env: &dyn Fn(&str) -> Option<String>| {
+        crate::config::parse(text, "httpok.toml", env).map_err(|faults| {
+            refuse(&format!(
+                "httpok config import: what it becomes is not valid: {}",
+                faults.styled()
+            ))
+        })
+    };
+    // reading it makes its secrets known
+    if let Err(exit) = parse(&imported.text, env) {
+        return exit;
     }
-    say::out(imported.text.trim_end());
+    let (text, notes) = secrets::refer(&imported.text);
+    let with_samples = |name: &str| secrets::sample(name).or_else(|| env(name));
+    if let Err(exit) = parse(&text, &with_samples) {
+        return exit;
+    }
+    for note in &notes {
+        say::out(&format!("# {note}"));
+        say::err(note);
+    }
+    say::out(text.trim_end());
     for line in &imported.left {
         say::err(&format!("not taken over: {line}"));
     }

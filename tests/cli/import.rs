@@ -90,3 +90,34 @@ fn hostile_files_are_imported_or_refused_in_bounded_words() {
         assert!(made.err.contains(special), "{made:?}");
     }
 }
+
+/// The new file may be redirected anywhere: it has neither secrets nor asterisks, and is not valid until they are set.
+#[test]
+fn imported_secrets_become_references_that_must_be_set() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let conf = "[unix_http_server]\nfile=/run/s.sock\nusername=u\npassword=secret123\n[eventlistener:h]\ncommand=httpok -p web http://u:topsecret1@h/\nevents=TICK_60\n";
+    let monit = "set mailserver smtp.example.org port 587 username \"user\" password \"longpassword1\" using tls\nset alert a@b.c\ncheck host db with address 10.0.0.1\n if failed url http://user:pw@10.0.0.1:8080/x then alert\n";
+    for (name, text, secrets) in [
+        ("s.conf", conf, ["secret123", "topsecret1"]),
+        ("monitrc", monit, ["longpassword1", "pw@"]),
+    ] {
+        fs::write(path(name), text).expect("written");
+        let made = run(&["config", "import", &path(name)]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        for hidden in secrets {
+            assert!(!made.out.contains(hidden), "{}", made.out);
+            assert!(!made.err.contains(hidden), "{}", made.err);
+        }
+        assert!(!made.out.contains("***"), "{}", made.out);
+        for variable in ["HTTPOK_SECRET_1", "HTTPOK_SECRET_2"] {
+            let reference = format!("${{env:{variable}}}");
+            assert_eq!(made.out.matches(&reference).count(), 1, "{}", made.out);
+            assert!(made.err.contains(&format!("{variable}: set")), "{made:?}");
+        }
+        fs::write(path("made.toml"), &made.out).expect("written");
+        let checked = run(&["config", "check", &path("made.toml")]);
+        assert_eq!(checked.code, Some(3), "{checked:?}");
+        assert!(checked.err.contains("HTTPOK_SECRET_1"), "{checked:?}");
+    }
+}

@@ -5,6 +5,7 @@
 mod draft;
 mod ini;
 mod monitrc;
+pub mod secrets;
 mod supervisord;
 
 use std::path::{Path, PathBuf};
