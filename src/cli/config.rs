@@ -76,16 +76,17 @@ fn import(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Exit {
     if let Err(exit) = parse(&imported.text, env) {
         return exit;
     }
-    let (text, notes) = secrets::refer(&imported.text);
-    let with_samples = |name: &str| secrets::sample(name).or_else(|| env(name));
-    if let Err(exit) = parse(&text, &with_samples) {
+    let referred = secrets::refer(&imported.text);
+    let with_secrets = |name: &str| referred.variable(name).or_else(|| env(name));
+    if let Err(exit) = parse(&referred.text, &with_secrets) {
         return exit;
     }
-    for note in &notes {
+    for note in &referred.notes {
         say::out(&format!("# {note}"));
         say::err(note);
     }
-    say::out(text.trim_end());
+    // as it is: asterisks for a secret would be taken for it
+    say::write(format!("{}\n", referred.text.trim_end()).as_bytes());
     for line in &imported.left {
         say::err(&format!("not taken over: {line}"));
     }

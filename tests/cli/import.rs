@@ -120,4 +120,11 @@ fn imported_secrets_become_references_that_must_be_set() {
         assert_eq!(checked.code, Some(3), "{checked:?}");
         assert!(checked.err.contains("HTTPOK_SECRET_1"), "{checked:?}");
     }
+    let listener = "[eventlistener:h]\ncommand=httpok --header 'Authorization: Bearer abcdefghij1' -m a@b.c --smtp smtp://u:mailpw77@m.b.c:25 --webhook https://hooks.b.c/T/s3cr3ttoken http://h/\nevents=TICK_60\n";
+    fs::write(path("more.conf"), listener).expect("written");
+    let made = run(&["config", "import", &path("more.conf")]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    for hidden in ["abcdefghij1", "mailpw77", "s3cr3ttoken", "***"] {
+        assert!(!made.out.contains(hidden), "{hidden}\n{}", made.out);
+    }
 }

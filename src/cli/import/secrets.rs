@@ -9,26 +9,30 @@ use crate::secret::mask;
 /// How the variables are called, before their number.
 const VARIABLE: &str = "HTTPOK_SECRET_";
 
-/// A stand-in while the new file is checked: too short to be masked anywhere.
-const SAMPLE: &str = "x";
+/// What stands for a secret where it is masked.
+const MASK: &str = "***";
 
-/// Whether `name` is a variable that an import makes up.
-pub fn sample(name: &str) -> Option<String> {
-    name.starts_with(VARIABLE).then(|| SAMPLE.to_owned())
+/// A configuration without its secrets.
+#[derive(Default)]
+pub struct Referred {
+    pub text: String,
+    /// What is to be done about each secret.
+    pub notes: Vec<String>,
+    /// The variables with what they are to be set to.
+    variables: Vec<(String, String)>,
 }
 
-/// `text`, a configuration whose secrets are known by now, with references in their places, and what to do about each.
-pub fn refer(text: &str) -> (String, Vec<String>) {
-    let mut notes = Vec::new();
-    let mut out = String::new();
+/// `text`, a configuration whose secrets are known by now, with references in their places.
+pub fn refer(text: &str) -> Referred {
+    let mut referred = Referred::default();
     let mut place = String::new();
     let mut is_check = false;
     for line in text.lines() {
-        if line.starts_with('#') {
+        let line = if line.starts_with('#') {
             if let Some(origin) = line.strip_prefix("# ") {
                 origin.clone_into(&mut place);
             }
-            out.push_str(&mask(line));
+            mask(line).into_owned()
         } else {
             if line.starts_with('[') {
                 is_check = line == "[[check]]";
@@ -36,61 +40,105 @@ pub fn refer(text: &str) -> (String, Vec<String>) {
             if line.starts_with('[') && line != "[[check]]" && line != "[check.capture]" {
                 line.clone_into(&mut place);
             }
-            out.push_str(&without_secrets(line, &place, is_check, &mut notes));
-        }
-        out.push('\n');
+            referred.without_secrets(line, &place, is_check)
+        };
+        referred.text.push_str(&line);
+        referred.text.push('\n');
     }
-    (out, notes)
+    referred
 }
 
-fn without_secrets(line: &str, place: &str, is_check: bool, notes: &mut Vec<String>) -> String {
-    let Some((key, value)) = line.split_once(" = ") else {
-        return line.to_owned();
-    };
-    let mut reference = |form: &str| {
-        let name = format!("{VARIABLE}{}", notes.len() + 1);
-        notes.push(format!(
-            "{name}: set this variable to the secret in {key:?} of {place}, {form}, or write \"${{file:/path}}\" instead"
+impl Referred {
+    /// What the variable `name` is once its note is followed.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let found = self.variables.iter().find(|(variable, _)| variable == name);
+        found.map(|(_, secret)| secret.clone())
+    }
+
+    /// A reference to `secret`, of `key` at `place`.
+    fn reference(&mut self, secret: String, key: &str, place: &str) -> String {
+        let name = format!("{VARIABLE}{}", self.variables.len() + 1);
+        self.notes.push(format!(
+            "{name}: set this variable to the secret of {key:?} in {place}, or write \"${{file:/path}}\" instead"
         ));
-        format!("${{env:{name}}}")
-    };
-    if key == "password" {
-        return format!("{key} = {}", quoted(&reference("as it stands there")));
+        let reference = format!("${{env:{name}}}");
+        self.variables.push((name, secret));
+        reference
     }
-    let mut value = value.to_owned();
-    if let Some((login, colon, at)) = login_of_url(&value) {
-        let user = &value[login..colon];
-        match key {
-            // these URLs are read as they are, and the login has keys of its own
-            "url" if is_check => {
-                let user = quoted(&percent_decode_str(user).decode_utf8_lossy());
-                let password = quoted(&reference("without its percent-encoding"));
-                let url = format!("{}{}", &value[..login], &value[at + 1..]);
-                return format!("url = {url}\nuser = {user}\npassword = {password}");
+
+    fn without_secrets(&mut self, line: &str, place: &str, is_check: bool) -> String {
+        let Some((key, value)) = line.split_once(" = ") else {
+            return line.to_owned();
+        };
+        if key == "password" {
+            let reference = self.reference(unquoted(value), key, place);
+            return format!("{key} = {}", quoted(&reference));
+        }
+        // these URLs are read as they are, and the login has keys of its own
+        let has_keys = key == "smtp" || (key == "url" && is_check);
+        if has_keys && let Some((login, colon, at)) = login_of_url(value) {
+            let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+            let password = self.reference(decoded(&value[colon + 1..at]), key, place);
+            let user = decoded(&value[login..colon]);
+            let user = match is_check {
+                true => format!("user = {}\n", quoted(&user)),
+                false => String::new(),
+            };
+            let kept = if is_check {
+                at + 1..value.len()
+            } else {
+                at..value.len()
+            };
+            let begin = if is_check { login } else { colon };
+            let url = format!("{}{}", &value[..begin], &value[kept]);
+            return format!("{key} = {url}\n{user}password = {}", quoted(&password));
+        }
+        let masked = mask(value).into_owned();
+        if masked == value {
+            return line.to_owned();
+        }
+        // where no reference is read, or asterisks of its own stand beside the secret
+        let is_read = key == "headers" || (key == "url" && !is_check);
+        match hidden(value, &masked).filter(|_| is_read) {
+            Some(secrets) => {
+                let mut pieces = masked.split(MASK);
+                let mut filled = pieces.next().unwrap_or_default().to_owned();
+                for (secret, piece) in secrets.into_iter().zip(pieces) {
+                    let secret = unquoted(&format!("\"{secret}\""));
+                    filled.push_str(&self.reference(secret, key, place));
+                    filled.push_str(piece);
+                }
+                format!("{key} = {filled}")
             }
-            "smtp" => {
-                let password = quoted(&reference("without its percent-encoding"));
-                let url = format!("{}{}", &value[..colon], &value[at..]);
-                return format!("smtp = {url}\npassword = {password}");
-            }
-            _ => {
-                let reference = reference("as it stands there");
-                value.replace_range(colon + 1..at, &reference);
+            None => {
+                self.notes.push(format!(
+                    "a secret stands in {key:?} of {place}: let nobody else read this file"
+                ));
+                line.to_owned()
             }
         }
     }
-    // a text with asterisks of its own has no secret that could be told from them
-    if !value.contains("***") {
-        let masked = mask(&value).into_owned();
-        let mut pieces = masked.split("***");
-        let mut filled = pieces.next().unwrap_or_default().to_owned();
-        for piece in pieces {
-            filled.push_str(&reference("as it stands there"));
-            filled.push_str(piece);
-        }
-        value = filled;
+}
+
+/// The texts of `value` that `masked` has asterisks for.
+fn hidden<'v>(value: &'v str, masked: &str) -> Option<Vec<&'v str>> {
+    let mut pieces = masked.split(MASK).peekable();
+    let mut rest = value.strip_prefix(pieces.next()?)?;
+    let mut found = Vec::new();
+    while let Some(piece) = pieces.next() {
+        let end = match pieces.peek() {
+            Some(_) => rest.find(piece)?,
+            None => rest.len().checked_sub(piece.len())?,
+        };
+        found.push(rest.get(..end)?);
+        rest = &rest[end + piece.len()..];
     }
-    format!("{key} = {value}")
+    (!value.contains(MASK)).then_some(found)
+}
+
+/// The text that a string of TOML from [`quoted`] is.
+fn unquoted(value: &str) -> String {
+    serde_json::from_str(value).unwrap_or_default()
 }
 
 /// Where the login of the URL in `value` begins, its colon and its end.
@@ -123,13 +171,21 @@ mod tests {
             ),
             ("body = \"a *** b\"", "body = \"a *** b\""),
         ] {
-            let (text, notes) = refer(&format!("# a.conf:3\n[[check]]\n{line}\n"));
-            assert_eq!(text, format!("# a.conf:3\n[[check]]\n{expected}\n"));
+            let made = refer(&format!("# a.conf:3\n[[check]]\n{line}\n"));
+            let notes = &made.notes;
+            assert_eq!(made.text, format!("# a.conf:3\n[[check]]\n{expected}\n"));
             assert_eq!(notes.len(), usize::from(line != expected), "{line}");
             assert!(
                 notes.iter().all(|note| note.contains("a.conf:3")),
                 "{notes:?}"
             );
         }
+        let query = refer("[[check]]\nurl = \"http://h/?t=import-token-4711\"\n");
+        assert!(query.text.contains("t=import-token-4711"), "{}", query.text);
+        assert_eq!(query.notes.len(), 1, "{:?}", query.notes);
+        let webhook = refer("[[webhook]]\nurl = \"https://h/import-token-4711\"\n");
+        assert!(!webhook.text.contains("import-token"), "{}", webhook.text);
+        let secret = webhook.variable("HTTPOK_SECRET_1");
+        assert_eq!(secret.as_deref(), Some("import-token-4711"));
     }
 }
