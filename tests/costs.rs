@@ -79,6 +79,11 @@ fn reload(checks: Vec<Arc<Check>>) -> Event {
 
 /// One probe of `check` that passes, or fails.
 fn probe(monitor: &mut Monitor, now: Moment, check: &str, passes: bool) -> usize {
+    probe_answered(monitor, now, check, if passes { 200 } else { 500 })
+}
+
+/// One probe of `check`, which is answered with the status `code`.
+fn probe_answered(monitor: &mut Monitor, now: Moment, check: &str, code: u16) -> usize {
     let tick = Event::Tick(CheckTick {
         check: check.to_owned(),
         age: None,
@@ -93,7 +98,7 @@ fn probe(monitor: &mut Monitor, now: Moment, check: &str, passes: bool) -> usize
             duration: Duration::from_millis(3),
             status: Some(StatusLine {
                 version: "HTTP/1.1".to_owned(),
-                code: if passes { 200 } else { 500 },
+                code,
                 reason: "OK".to_owned(),
             }),
             headers: vec![("Content-Length".to_owned(), "2".to_owned())],
@@ -188,7 +193,9 @@ fn incident_is_handed_over_without_a_copy_of_its_results() {
     let mut monitor = Monitor::new(Limits::default(), 1, vec![check(0, &Arc::default())]);
     let at = |second: u64| Moment::from_secs(1_795_000_000 + second);
     for second in 0..200 {
-        probe(&mut monitor, at(second), "shop-0", false);
+        // results that are alike are kept once
+        let code = 500 + second as u16 % 90;
+        probe_answered(&mut monitor, at(second), "shop-0", code);
     }
     let (handed_over, calls, _) = counted(|| {
         let unwritten = monitor.take_unwritten("shop-0").expect("it is known");

@@ -29,13 +29,17 @@ const fn is_none_alike(number: &u32) -> bool {
 }
 
 impl IncidentEntry {
-    /// Whether both are results that say the same, but for the numbers in it: times vary.
+    /// Whether both are results that say the same, but for the numbers in it: times vary. Another status is another result.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let (IncidentEvent::Probed(one), IncidentEvent::Probed(other)) =
             (&self.event, &other.event)
         else {
             return false;
         };
+        let code = |result: &CheckResult| result.seen.status.as_ref().map(|status| status.code);
+        if code(one) != code(other) {
+            return false;
+        }
         let (one, other) = (&one.judgement, &other.judgement);
         (one.verdict, one.reason, one.phase) == (other.verdict, other.reason, other.phase)
             && without_digits(&one.detail).eq(without_digits(&other.detail))

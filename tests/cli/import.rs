@@ -128,3 +128,74 @@ fn imported_secrets_become_references_that_must_be_set() {
         assert!(!made.out.contains(hidden), "{hidden}\n{}", made.out);
     }
 }
+
+/// Whoever runs it where the file is names it without a directory.
+#[test]
+fn relative_file_is_imported_as_the_absolute_one() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = format!("[unix_http_server]\nfile=%(here)s/s.sock\n{LISTENER}");
+    fs::write(dir.path().join("sub.conf"), text).expect("written");
+    let here = dir.path().canonicalize().expect("it is there");
+    for name in ["sub.conf", "./sub.conf"] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"));
+        let command = command.args(["config", "import", name]).current_dir(&here);
+        let output = command.output().expect("started");
+        let made = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            made.contains(&format!("unix://{}/s.sock", here.display())),
+            "{name}: {output:?}"
+        );
+    }
+}
+
+/// As the listener does: at each tick one restart, and whatever else fails.
+#[test]
+fn imported_listener_restarts_as_often_as_the_original() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    for (events, every, pause) in [
+        ("TICK_5", "5s", "4500ms"),
+        ("PROCESS_STATE,TICK_60", "60s", "54s"),
+        ("TICK_3600", "1h", "54m"),
+    ] {
+        let text = format!(
+            "[unix_http_server]\nfile=/run/s.sock\n[eventlistener:h]\ncommand=httpok -p web http://127.0.0.1:1/\n\
+             events={events}\n"
+        );
+        fs::write(path("s.conf"), text).expect("written");
+        let made = run(&["config", "import", &path("s.conf")]);
+        fs::write(path("h.toml"), &made.out).expect("written");
+        let checked = run(&["config", "check", &path("h.toml")]);
+        assert_eq!(checked.code, Some(0), "{checked:?}\n{}", made.out);
+        for line in [
+            format!("every = \"{every}\""),
+            format!("backoff = {{ min = \"{pause}\", max = \"{pause}\" }}"),
+            "max_restarts = false".to_owned(),
+            "panic_threshold = false".to_owned(),
+        ] {
+            assert!(made.out.contains(&line), "{line}\n{}", made.out);
+        }
+    }
+}
+
+#[test]
+fn listeners_are_found_behind_interpreters_and_all_programs_have_their_groups() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("s.conf").display().to_string();
+    for command in [
+        "httpok -a http://127.0.0.1:1/",
+        "/usr/bin/python3 /opt/bin/httpok -a http://127.0.0.1:1/",
+        "python -m superlance.httpok -a http://127.0.0.1:1/",
+        "bash -c \"exec httpok -a http://127.0.0.1:1/\"",
+        "/bin/sh -ec 'httpok -a http://127.0.0.1:1/'",
+    ] {
+        let text = format!(
+            "[program:alone]\ncommand=a\n[program:worker]\ncommand=a\n[fcgi-program:fast]\ncommand=a\n\
+             [group:app]\nprograms=worker, other\n[eventlistener:h]\ncommand={command}\nevents=TICK_60\n"
+        );
+        fs::write(&path, text).expect("written");
+        let made = run(&["config", "import", &path]);
+        let restart = "restart = [\"app:*\", \"alone:*\", \"fast:*\"]";
+        assert!(made.out.contains(restart), "{command}: {made:?}");
+    }
+}

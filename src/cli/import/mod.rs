@@ -5,6 +5,7 @@
 mod draft;
 mod ini;
 mod monitrc;
+mod placeholders;
 pub mod secrets;
 mod supervisord;
 

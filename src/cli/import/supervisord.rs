@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::draft::{CheckDraft, Draft, list, quoted};
 use super::ini::{self, IniSection};
+use super::placeholders::{expanded, variables};
 use crate::cli::dropin::{FLAGS, Key, getopt};
 use crate::config::split_words;
 
@@ -32,12 +33,12 @@ pub fn take(
     env: &dyn Fn(&str) -> Option<String>,
     draft: &mut Draft,
 ) {
+    // what is relative, is so to a file that is perhaps named relative to the working directory
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    let found = found.into_iter();
+    let found = found.map(|(path, text)| (absolute(path), text)).collect();
     let files = gather(found, env, draft);
-    let all = files.iter().flat_map(|file| &file.sections);
-    let programs: Vec<String> = all
-        .filter_map(|section| section.header.strip_prefix("program:"))
-        .map(|name| format!("{}:*", name.trim()))
-        .collect();
+    let programs = groups(files.iter().flat_map(|file| &file.sections));
     for file in &files {
         draft.begin(&file.name);
         server(&file.sections, draft);
@@ -51,6 +52,28 @@ pub fn take(
         draft.note("no [unix_http_server] and no [inet_http_server]: the usual socket is taken");
         draft.table(TABLE, "url", &quoted("unix:///run/supervisor.sock"));
     }
+}
+
+/// All programs: each group as a whole, and the programs that are in none, which are groups of their own.
+fn groups<'a>(sections: impl Iterator<Item = &'a IniSection>) -> Vec<String> {
+    let (mut groups, mut programs, mut grouped) = (Vec::new(), Vec::new(), Vec::new());
+    for section in sections {
+        let Some((kind, name)) = section.header.split_once(':') else {
+            continue;
+        };
+        match kind {
+            "group" => {
+                groups.push(name.trim());
+                let members = section.get("programs").map_or("", |(members, _)| members);
+                grouped.extend(members.split(',').map(str::trim));
+            }
+            "program" | "fcgi-program" => programs.push(name.trim()),
+            _ => {}
+        }
+    }
+    programs.retain(|name| !grouped.contains(name));
+    let all = groups.into_iter().chain(programs);
+    all.map(|name| format!("{name}:*")).collect()
 }
 
 /// The files `found` and those that they include, each once.
@@ -126,39 +149,14 @@ fn read(text: &str, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Vec<In
     for section in &mut sections {
         let name = section.header.split_once(':').map_or("", |(_, name)| name);
         let name = name.to_owned();
+        let own = section.get("environment").map_or("", |(text, _)| text);
+        let own = variables(own);
+        let env = |word: &str| own.get(word).cloned().or_else(|| env(word));
         for (_, value, _) in &mut section.keys {
-            *value = expanded(value, &here, &name, env);
+            *value = expanded(value, &here, &name, &env);
         }
     }
     sections
-}
-
-/// `%(here)s`, `%(program_name)s`, `%(ENV_X)s` and `%%`. What is not known stays as it is.
-fn expanded(value: &str, here: &str, name: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut rest = value;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.find(")s").map(|end| end + 2);
-        let known = rest.strip_prefix("%(").and(end).and_then(|end| {
-            let word = &rest[2..end - 2];
-            let text = match word {
-                "here" => Some(here.to_owned()),
-                "program_name" | "group_name" => Some(name.to_owned()),
-                word => word.strip_prefix("ENV_").and_then(env),
-            };
-            text.map(|text| (text, end))
-        });
-        let (text, length) = match known {
-            Some((text, end)) => (text, end),
-            None if rest.starts_with("%%") => ("%".to_owned(), 2),
-            None => ("%".to_owned(), 1),
-        };
-        out.push_str(&text);
-        rest = &rest[length..];
-    }
-    out + rest
 }
 
 /// Where supervisord listens itself.
@@ -197,6 +195,7 @@ fn listener(section: &IniSection, name: &str, programs: &[String], draft: &mut D
         Ok(words) => words,
         Err(why) => return draft.leave(line, &format!("[{}]: {why}", section.header)),
     };
+    let words = without_shell(words);
     let is = |word: &String, name: &str| word.rsplit('/').next() == Some(name);
     if words.iter().take(2).any(|word| is(word, "memmon")) {
         return draft.leave(
@@ -207,7 +206,9 @@ fn listener(section: &IniSection, name: &str, programs: &[String], draft: &mut D
             ),
         );
     }
-    let Some(at) = words.iter().take(3).position(|word| is(word, "httpok")) else {
+    // as a program, by an interpreter, or as a module of Python
+    let is_httpok = |word: &String| is(word, "httpok") || word == "superlance.httpok";
+    let Some(at) = words.iter().take(4).position(is_httpok) else {
         return draft.leave(
             line,
             &format!(
@@ -217,12 +218,18 @@ fn listener(section: &IniSection, name: &str, programs: &[String], draft: &mut D
         );
     };
     let every = section.get("events").and_then(|(events, _)| every(events));
-    match check(&words[at + 1..], name, line, programs, draft) {
+    let ticks = every.unwrap_or(&TICKS[1]);
+    match check(&words[at + 1..], (name, line), ticks, programs, draft) {
         Ok(None) => {}
-        Ok(Some(mut check)) => {
-            check
-                .lines
-                .push(format!("every = {}", every.unwrap_or("\"60s\"")));
+        Ok(Some(check)) => {
+            draft.top(
+                "max_restarts",
+                "false                 # a listener has no bound over all checks",
+            );
+            draft.top(
+                "panic_threshold",
+                "false              # and restarts however many fail at once",
+            );
             draft.remark(
                 line,
                 &format!(
@@ -237,23 +244,61 @@ fn listener(section: &IniSection, name: &str, programs: &[String], draft: &mut D
     }
 }
 
-fn every(events: &str) -> Option<&'static str> {
-    let first = events
-        .split(',')
-        .map(str::trim)
-        .find(|event| event.starts_with("TICK_"))?;
-    match first {
-        "TICK_5" => Some("\"5s\""),
-        "TICK_3600" => Some("\"1h\""),
-        _ => Some("\"60s\""),
+/// `httpok -p web URL` of `sh -c "exec httpok -p web URL"`.
+fn without_shell(words: Vec<String>) -> Vec<String> {
+    const SHELLS: [&str; 5] = ["sh", "bash", "dash", "zsh", "ash"];
+    let [shell, option, line, ..] = words.as_slice() else {
+        return words;
+    };
+    let name = shell.rsplit('/').next().unwrap_or_default();
+    let is_one = SHELLS.contains(&name) && option.starts_with('-') && option.ends_with('c');
+    match split_words(line) {
+        Ok(mut inner) if is_one => {
+            if inner.first().is_some_and(|word| word == "exec") {
+                inner.remove(0);
+            }
+            inner
+        }
+        Ok(_) | Err(_) => words,
     }
+}
+
+/// The event that a listener waits for, how often that comes, and the pause that makes each of them one attempt: a pause
+/// is lengthened by up to a tenth.
+struct Ticks {
+    event: &'static str,
+    every: &'static str,
+    pause: &'static str,
+}
+
+const TICKS: [Ticks; 3] = [
+    Ticks {
+        event: "TICK_5",
+        every: "5s",
+        pause: "4500ms",
+    },
+    Ticks {
+        event: "TICK_60",
+        every: "60s",
+        pause: "54s",
+    },
+    Ticks {
+        event: "TICK_3600",
+        every: "1h",
+        pause: "54m",
+    },
+];
+
+fn every(events: &str) -> Option<&'static Ticks> {
+    let mut events = events.split(',').map(str::trim);
+    events.find_map(|event| TICKS.iter().find(|ticks| ticks.event == event))
 }
 
 /// The check that the command line `words` is. Nothing when its checks stand in a file, which is included.
 fn check(
     words: &[String],
-    name: &str,
-    line: usize,
+    (name, line): (&str, usize),
+    ticks: &Ticks,
     programs: &[String],
     draft: &mut Draft,
 ) -> Result<Option<CheckDraft>, String> {
@@ -346,7 +391,7 @@ fn check(
     if last(Key::DryRun).is_some() {
         add("dry_run = true".to_owned());
     }
-    add("# As the listener has it: a restart at the first fail, and at each after it. Without these lines the".to_owned());
+    add("# As the listener has it: a restart at the first fail, and at each tick after it. Without these lines the".to_owned());
     add("# defaults hold: fail_after = 3, grace = \"30s\", growing pauses, 5 restarts in 10 minutes.".to_owned());
     add(format!(
         "fail_after = {}",
@@ -360,7 +405,9 @@ fn check(
         "restarts = {}",
         quoted(last(Key::MaxRestarts).unwrap_or("unlimited"))
     ));
-    add("backoff = { min = 0, max = 0 }".to_owned());
+    let pause = quoted(ticks.pause);
+    add(format!("backoff = {{ min = {pause}, max = {pause} }}"));
+    add(format!("every = {}", quoted(ticks.every)));
     if let Some(dir) = last(Key::Coredir).filter(|dir| !dir.is_empty()) {
         check.capture.push(format!("cores = {}", quoted(dir)));
         if let Some(gcore) = last(Key::Gcore) {
