@@ -260,7 +260,7 @@ fn explain_says_what_became_of_a_report_at_each_notifier() {
     let dir = tempfile::tempdir().unwrap();
     let site = Site::start();
     site.answer("/shop", || says("500 Oh", "no"));
-    site.answer("/hook", || says("403 Forbidden", "who are you?"));
+    site.answer("/hook", || says("410 Gone", "who are you?"));
     let url = site.origin();
     let text = format!(
         "[defaults]\nevery = \"100ms\"\nfail_after = 1\ngrace = 0\n\

@@ -14,7 +14,7 @@ use crate::health::{
     ActivityView, CheckResultView, CheckView, Moment, PauseView, ProcessState, ProgramView, Reason,
     Spending, Status, Verdict, counted,
 };
-use crate::terminal::{cut, wrap};
+use crate::terminal::{cut, cut_middle, wrap};
 
 /// The most columns of what was wrong.
 const DETAIL: usize = 60;
@@ -101,9 +101,15 @@ fn in_full(table: &str, rows: &[[Cell; 6]], most: Option<usize>) -> String {
     }
     let mut text = String::new();
     for (next, checks) in whole {
-        let who = match checks.as_slice() {
-            names @ ([_] | [_, _] | [_, _, _]) => names.join(", "),
-            many => format!("{} and {} more", many[0], many.len() - 1),
+        // a name is one word, which does not wrap
+        let names: Vec<_> = checks
+            .iter()
+            .take(3)
+            .map(|name| cut_middle(name, most.saturating_sub(4)))
+            .collect();
+        let who = match checks.len() {
+            0..=3 => names.join(", "),
+            many => format!("{} and {} more", names[0], many - 1),
         };
         let parts = wrap(&format!("{who}: {next}"), most.saturating_sub(2));
         for (at, part) in parts.iter().enumerate() {
