@@ -10,6 +10,8 @@ mod files;
 mod full_disk;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/import_invalid.rs"]
+mod import_invalid;
 #[path = "cli/limits.rs"]
 mod limits;
 #[path = "cli/listener.rs"]

@@ -65,9 +65,9 @@ fn import(files: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Exit {
         Err(why) => return refuse(&format!("httpok config import: {why}")),
     };
     let parse = |text: &str, env: &dyn Fn(&str) -> Option<String>| {
-        crate::config::parse(text, "httpok.toml", env).map_err(|faults| {
+        crate::config::parse(text, "what it becomes", env).map_err(|faults| {
             refuse(&format!(
-                "httpok config import: what it becomes is not valid: {}",
+                "httpok config import: not valid: {}",
                 faults.styled()
             ))
         })

@@ -1,19 +1,37 @@
 //! A configuration file while it is put together: keys of the whole file, tables, checks, and remarks with the lines
 //! that they are about.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use crate::sorted;
 
 /// The file so far.
+#[derive(Clone, Default)]
 pub struct Draft {
     /// The names of the other files.
     files: String,
-    /// The name of the one that is read just now.
+    /// The name of the one that is read just now, and the line there.
     file: String,
-    top: Vec<String>,
-    tables: Vec<(String, Vec<String>)>,
-    checks: Vec<CheckDraft>,
+    line: usize,
+    pub(super) top: Vec<TableDraft>,
+    pub(super) tables: Vec<TableDraft>,
+    pub(super) checks: Vec<CheckDraft>,
     remarks: Vec<String>,
     left: Vec<String>,
+    /// The texts of the other files by their names; nothing where two have one.
+    sources: BTreeMap<String, Option<Rc<str>>>,
+}
+
+/// One table, or one key of the whole file.
+#[derive(Clone, Debug, Default)]
+pub struct TableDraft {
+    /// Nothing for a key of the whole file.
+    pub header: String,
+    /// The other file that it is from, and the line there; 0 where no line says it.
+    pub file: String,
+    pub line: usize,
+    pub lines: Vec<String>,
 }
 
 /// One check.
@@ -29,64 +47,102 @@ pub struct CheckDraft {
     pub capture: Vec<String>,
 }
 
+impl CheckDraft {
+    /// Takes the list of strings `key` out.
+    pub fn take_list(&mut self, key: &str) -> Vec<String> {
+        let is_key = |line: &String| {
+            line.strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with(" = "))
+        };
+        let Some(at) = self.lines.iter().position(is_key) else {
+            return Vec::new();
+        };
+        let line = self.lines.remove(at);
+        serde_json::from_str(&line[key.len() + 3..]).unwrap_or_default()
+    }
+}
+
 impl Draft {
     pub fn new(files: String) -> Self {
         Self {
             file: files.clone(),
             files,
-            top: Vec::new(),
-            tables: Vec::new(),
-            checks: Vec::new(),
-            remarks: Vec::new(),
-            left: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// What is said from now on is of the file `name`.
     pub fn begin(&mut self, name: &str) {
         name.clone_into(&mut self.file);
+        self.line = 0;
+    }
+
+    /// The text of the file that is read just now.
+    pub fn source(&mut self, text: &str) {
+        let known = self.sources.contains_key(&self.file);
+        let text = (!known).then(|| text.into());
+        self.sources.insert(self.file.clone(), text);
+    }
+
+    /// What stands in `line` of `file`, where that is known.
+    pub fn source_line(&self, file: &str, line: usize) -> Option<&str> {
+        let text = self.sources.get(file)?.as_deref()?;
+        text.lines().nth(line.checked_sub(1)?).map(str::trim)
+    }
+
+    /// What is set from now on is of `line`.
+    pub fn at(&mut self, line: usize) {
+        self.line = line;
     }
 
     /// Sets a key of the whole file; the first one stays.
     pub fn top(&mut self, key: &str, value: &str) {
-        if !self
-            .top
-            .iter()
-            .any(|line| line.starts_with(&format!("{key} =")))
-        {
-            self.top.push(format!("{key} = {value}"));
+        let is_key = |line: &String| line.starts_with(&format!("{key} ="));
+        if !self.top.iter().any(|top| top.lines.iter().any(is_key)) {
+            let mut top = self.new_table("");
+            top.lines.push(format!("{key} = {value}"));
+            self.top.push(top);
         }
     }
 
     /// Sets a key of the table `header`; the first one stays.
     pub fn table(&mut self, header: &str, key: &str, value: &str) {
-        let at = self.tables.iter().position(|(there, _)| there == header);
+        let at = self.tables.iter().position(|table| table.header == header);
         let at = at.unwrap_or_else(|| {
-            self.tables.push((header.to_owned(), Vec::new()));
+            self.tables.push(self.new_table(header));
             self.tables.len() - 1
         });
-        let lines = &mut self.tables[at].1;
+        let lines = &mut self.tables[at].lines;
         if !lines
             .iter()
             .any(|line| line.starts_with(&format!("{key} =")))
         {
-            lines.push(format!("{key} = {value}"));
+            lines.push(literal(format!("{key} = {value}")));
+        }
+    }
+
+    fn new_table(&self, header: &str) -> TableDraft {
+        TableDraft {
+            header: header.to_owned(),
+            file: self.file.clone(),
+            line: self.line,
+            lines: Vec::new(),
         }
     }
 
     /// Whether the table `header` is there, with `key` when one is named.
     pub fn has(&self, header: &str, key: &str) -> bool {
-        let mut there = self.tables.iter().filter(|(name, _)| name == header);
-        there.any(|(_, lines)| {
-            lines
-                .iter()
-                .any(|line| line.starts_with(&format!("{key} =")))
+        let mut there = self.tables.iter().filter(|table| table.header == header);
+        there.any(|table| {
+            let mut lines = table.lines.iter();
+            lines.any(|line| line.starts_with(&format!("{key} =")))
         })
     }
 
     /// Adds a check under a name that no other has.
     pub fn check(&mut self, mut check: CheckDraft) {
         self.file.clone_into(&mut check.file);
+        check.lines = check.lines.into_iter().map(literal).collect();
         let names = sorted::set(self.checks.iter().map(|check| check.name.clone()));
         let wanted = check.name.clone();
         let mut number = 1;
@@ -104,6 +160,7 @@ impl Draft {
 
     /// Says something that no line says.
     pub fn note(&mut self, text: &str) {
+        self.line = 0;
         self.remarks.push(format!("{}: {text}", self.files));
     }
 
@@ -112,16 +169,36 @@ impl Draft {
         self.left.push(format!("{}:{line}: {text}", self.file));
     }
 
+    /// Says that what came of a line of `file` is not taken over, and no longer what it became.
+    pub fn leave_part(&mut self, file: &str, line: usize, text: &str) {
+        let here = (file, line);
+        let is_kept = |table: &TableDraft| (table.file.as_str(), table.line) == here;
+        let is_of_kept = self.top.iter().chain(&self.tables).any(is_kept)
+            || self
+                .checks
+                .iter()
+                .any(|kept| (kept.file.as_str(), kept.line) == here);
+        let place = format!("{file}:{line}: ");
+        if !is_of_kept {
+            self.remarks.retain(|remark| !remark.starts_with(&place));
+        }
+        self.left.push(match line {
+            0 => format!("{file}: {text}"),
+            _ => format!("{place}{text}"),
+        });
+    }
+
     pub fn left(&self) -> &[String] {
         &self.left
     }
 
     pub fn is_empty(&self) -> bool {
-        self.checks.is_empty() && !self.top.iter().any(|line| line.starts_with("include ="))
+        let mut top = self.top.iter().flat_map(|top| &top.lines);
+        self.checks.is_empty() && !top.any(|line| line.starts_with("include ="))
     }
 
     /// The whole file.
-    pub fn finish(self) -> String {
+    pub fn finish(&self) -> String {
         let mut text = format!("# Imported from {} by httpok config import.\n", self.files);
         let comment = |line: &String| format!("# {}\n", line.replace(['\n', '\r'], " "));
         text.extend(self.remarks.iter().map(comment));
@@ -130,10 +207,11 @@ impl Draft {
             text.extend(self.left.iter().map(comment));
         }
         text.push('\n');
-        text.extend(self.top.iter().map(|line| format!("{line}\n")));
-        for (header, lines) in &self.tables {
-            text.push_str(&format!("\n{header}\n"));
-            text.extend(lines.iter().map(|line| format!("{line}\n")));
+        let top = self.top.iter().flat_map(|top| &top.lines);
+        text.extend(top.map(|line| format!("{line}\n")));
+        for table in &self.tables {
+            text.push_str(&format!("\n{}\n", table.header));
+            text.extend(table.lines.iter().map(|line| format!("{line}\n")));
         }
         for check in &self.checks {
             text.push_str(&format!("\n# {}:{}\n[[check]]\n", check.file, check.line));
@@ -145,6 +223,14 @@ impl Draft {
             }
         }
         text
+    }
+}
+
+/// `line` with a password that is no reference, whatever it has in it.
+fn literal(line: String) -> String {
+    match line.starts_with("password = ") {
+        true => line.replace("${", "$${"),
+        false => line,
     }
 }
 

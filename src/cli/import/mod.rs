@@ -8,6 +8,7 @@ mod monitrc;
 mod placeholders;
 pub mod secrets;
 mod supervisord;
+mod valid;
 
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,7 @@ pub fn import(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result
             true => files.push((path.clone(), text)),
             false => {
                 draft.begin(&supervisord::name(path));
+                draft.source(&text);
                 monitrc::take(&text, &mut draft);
             }
         }
@@ -49,9 +51,14 @@ pub fn import(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result
     if is_ini {
         supervisord::take(files, env, &mut draft);
     }
+    let found_something = !draft.is_empty();
+    if found_something {
+        valid::leave_invalid(&mut draft, env);
+    }
     let left = draft.left().to_vec();
     if draft.is_empty() {
         let why = match is_ini {
+            _ if found_something => "nothing of it can be taken over",
             true => "it has no [eventlistener] whose command is httpok",
             false => "it has no service with a test of a port or URL",
         };

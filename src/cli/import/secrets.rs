@@ -12,6 +12,28 @@ const VARIABLE: &str = "HTTPOK_SECRET_";
 /// What stands for a secret where it is masked.
 const MASK: &str = "***";
 
+/// How the password of a URL stands in its variable.
+const DECODED: &str = ", decoded (\"@\" where the URL has \"%40\")";
+
+/// Words that a secret may follow or hold.
+const SUSPICIOUS: [&str; 12] = [
+    "pass",
+    "auth",
+    "cookie",
+    "token",
+    "key",
+    "secret",
+    "session",
+    "credential",
+    "header",
+    "-h",
+    "webhook",
+    "smtp://",
+];
+
+/// So much is shown of a line.
+const WIDEST: usize = 100;
+
 /// A configuration without its secrets.
 #[derive(Default)]
 pub struct Referred {
@@ -55,11 +77,11 @@ impl Referred {
         found.map(|(_, secret)| secret.clone())
     }
 
-    /// A reference to `secret`, of `key` at `place`.
-    fn reference(&mut self, secret: String, key: &str, place: &str) -> String {
+    /// A reference to `secret`, of `key` at `place`; `form`: how the variable has it, where that is not as it stood.
+    fn reference(&mut self, secret: String, key: &str, place: &str, form: &str) -> String {
         let name = format!("{VARIABLE}{}", self.variables.len() + 1);
         self.notes.push(format!(
-            "{name}: set this variable to the secret of {key:?} in {place}, or write \"${{file:/path}}\" instead"
+            "{name}: set this variable to the secret of {key:?} in {place}{form}, or write \"${{file:/path}}\" instead"
         ));
         let reference = format!("${{env:{name}}}");
         self.variables.push((name, secret));
@@ -71,14 +93,16 @@ impl Referred {
             return line.to_owned();
         };
         if key == "password" {
-            let reference = self.reference(unquoted(value), key, place);
+            // where it is no reference, the draft has it so
+            let secret = unquoted(value).replace("$${", "${");
+            let reference = self.reference(secret, key, place, "");
             return format!("{key} = {}", quoted(&reference));
         }
         // these URLs are read as they are, and the login has keys of its own
         let has_keys = key == "smtp" || (key == "url" && is_check);
         if has_keys && let Some((login, colon, at)) = login_of_url(value) {
             let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-            let password = self.reference(decoded(&value[colon + 1..at]), key, place);
+            let password = self.reference(decoded(&value[colon + 1..at]), key, place, DECODED);
             let user = decoded(&value[login..colon]);
             let user = match is_check {
                 true => format!("user = {}\n", quoted(&user)),
@@ -105,7 +129,7 @@ impl Referred {
                 let mut filled = pieces.next().unwrap_or_default().to_owned();
                 for (secret, piece) in secrets.into_iter().zip(pieces) {
                     let secret = unquoted(&format!("\"{secret}\""));
-                    filled.push_str(&self.reference(secret, key, place));
+                    filled.push_str(&self.reference(secret, key, place, ""));
                     filled.push_str(piece);
                 }
                 format!("{key} = {filled}")
@@ -118,6 +142,25 @@ impl Referred {
             }
         }
     }
+}
+
+/// `text`, a line of an imported file, for a message: up to where a secret may begin, known or not.
+pub fn without(text: &str) -> String {
+    let text = mask(text);
+    let mut shown = String::new();
+    for word in text.split_whitespace() {
+        let lower = word.to_lowercase();
+        let has_login = lower.contains("://") && (lower.contains('@') || lower.contains('?'));
+        if has_login
+            || SUSPICIOUS.iter().any(|part| lower.contains(part))
+            || shown.len() + word.len() > WIDEST
+        {
+            return format!("{shown}...");
+        }
+        shown.push_str(word);
+        shown.push(' ');
+    }
+    shown.trim_end().to_owned()
 }
 
 /// The texts of `value` that `masked` has asterisks for.

@@ -89,6 +89,7 @@ fn gather(
     while let Some((path, text, includes)) = waiting.pop_front() {
         let sections = read(&text, &path, env);
         draft.begin(&name(&path));
+        draft.source(&text);
         for section in sections
             .iter()
             .filter(|section| section.header == "include")
@@ -177,6 +178,7 @@ fn server(sections: &[IniSection], draft: &mut Draft) {
         }
         (None, None) => return,
     };
+    draft.at(line);
     draft.remark(line, "how supervisord is reached");
     draft.table(TABLE, "url", &quoted(&url));
     if let (Some((user, _)), Some((password, _))) =
@@ -191,6 +193,7 @@ fn listener(section: &IniSection, name: &str, programs: &[String], draft: &mut D
     let Some((command, line)) = section.get("command") else {
         return;
     };
+    draft.at(line);
     let words = match split_words(command) {
         Ok(words) => words,
         Err(why) => return draft.leave(line, &format!("[{}]: {why}", section.header)),

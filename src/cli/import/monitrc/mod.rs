@@ -61,6 +61,7 @@ pub fn take(text: &str, draft: &mut Draft) {
 
 fn set(statement: &[Word], cycle: &mut u64, draft: &mut Draft) {
     let line = statement[0].line;
+    draft.at(line);
     let what = statement
         .get(1)
         .map(|word| word.text.to_lowercase())
