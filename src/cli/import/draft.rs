@@ -1,10 +1,8 @@
 //! A configuration file while it is put together: keys of the whole file, tables, checks, and remarks with the lines
 //! that they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-use crate::sorted;
 
 /// The file so far.
 #[derive(Clone, Default)]
@@ -17,6 +15,8 @@ pub struct Draft {
     pub(super) top: Vec<TableDraft>,
     pub(super) tables: Vec<TableDraft>,
     pub(super) checks: Vec<CheckDraft>,
+    /// The names of the checks.
+    names: BTreeSet<String>,
     remarks: Vec<String>,
     left: Vec<String>,
     /// The texts of the other files by their names; nothing where two have one.
@@ -143,10 +143,9 @@ impl Draft {
     pub fn check(&mut self, mut check: CheckDraft) {
         self.file.clone_into(&mut check.file);
         check.lines = check.lines.into_iter().map(literal).collect();
-        let names = sorted::set(self.checks.iter().map(|check| check.name.clone()));
         let wanted = check.name.clone();
         let mut number = 1;
-        while names.contains(&check.name) {
+        while !self.names.insert(check.name.clone()) {
             number += 1;
             check.name = format!("{wanted}-{number}");
         }
@@ -169,23 +168,18 @@ impl Draft {
         self.left.push(format!("{}:{line}: {text}", self.file));
     }
 
-    /// Says that what came of a line of `file` is not taken over, and no longer what it became.
-    pub fn leave_part(&mut self, file: &str, line: usize, text: &str) {
-        let here = (file, line);
-        let is_kept = |table: &TableDraft| (table.file.as_str(), table.line) == here;
-        let is_of_kept = self.top.iter().chain(&self.tables).any(is_kept)
-            || self
-                .checks
-                .iter()
-                .any(|kept| (kept.file.as_str(), kept.line) == here);
-        let place = format!("{file}:{line}: ");
-        if !is_of_kept {
-            self.remarks.retain(|remark| !remark.starts_with(&place));
-        }
+    /// Says what of a line of `file` is not taken over.
+    pub fn leave_of(&mut self, file: &str, line: usize, text: &str) {
         self.left.push(match line {
             0 => format!("{file}: {text}"),
-            _ => format!("{place}{text}"),
+            _ => format!("{file}:{line}: {text}"),
         });
+    }
+
+    /// Says no longer what a line of `file` became.
+    pub fn forget(&mut self, file: &str, line: usize) {
+        let place = format!("{file}:{line}: ");
+        self.remarks.retain(|remark| !remark.starts_with(&place));
     }
 
     pub fn left(&self) -> &[String] {

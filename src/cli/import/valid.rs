@@ -69,7 +69,11 @@ pub fn leave_invalid(draft: &mut Draft, env: Env<'_>) {
             Some(text) => format!("{}: ", secrets::without(text)),
             None => String::new(),
         };
-        draft.leave_part(&file, line, &format!("{text}{what}: {why}"));
+        // it would say that nothing is lost
+        if !matches!(part, Part::Requires(..)) {
+            draft.forget(&file, line);
+        }
+        draft.leave_of(&file, line, &format!("{text}{what}: {why}"));
     }
 }
 
@@ -246,7 +250,7 @@ mod tests {
                 text.matches("[[check]]").count(),
                 2 + usize::from(kept.is_some())
             );
-            assert_eq!(text.contains("is taken over"), kept.is_some(), "{text}");
+            assert!(!text.contains("is taken over"), "{text}");
             assert!(
                 text.contains(kept.unwrap_or("requires = [\"good\"]")),
                 "{text}"
