@@ -76,6 +76,20 @@ fn one_line_without_valid_translation_leaves_the_others() {
     assert!(none.err.contains("\nfile:3: if failed port 80"), "{none:?}");
 }
 
+/// A placeholder that nobody filled in would be probed as it is, and fail for ever.
+#[test]
+fn listener_with_an_unknown_variable_is_left() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("file").display().to_string();
+    let text = LISTENERS.replace("h:BAD", "h/%(ENV_HTTPOK_NONE)s");
+    fs::write(&path, text).expect("written");
+    let made = run(&["config", "import", &path]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert_eq!(made.out.matches("[[check]]").count(), 1, "{}", made.out);
+    let left = "file:9: [eventlistener:a]: %(ENV_HTTPOK_NONE)s is not known";
+    assert!(made.err.contains(left), "{made:?}");
+}
+
 /// A supervisord with a password that looks like a reference is taken over, and its note says how the others are written.
 #[test]
 fn passwords_are_what_they_are_and_notes_say_that_those_of_urls_are_decoded() {

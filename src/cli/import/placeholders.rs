@@ -63,6 +63,13 @@ pub fn expanded(
     out + rest
 }
 
+/// The first variable in `value` that was not known.
+pub fn unknown_variable(value: &str) -> Option<&str> {
+    let begun = value.split("%(ENV_").skip(1);
+    let mut names = begun.filter_map(|rest| Some(rest.split_once(")s")?.0));
+    names.find(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+}
+
 fn hostname() -> Option<String> {
     let name = nix::unistd::gethostname().ok()?;
     name.into_string().ok()
@@ -87,6 +94,8 @@ mod tests {
         ] {
             assert_eq!(expanded(value, "/etc", "web", &env), expected, "{value}");
         }
+        assert_eq!(unknown_variable("a %(x)s %(ENV_A_1)s"), Some("A_1"));
+        assert_eq!(unknown_variable("%(ENV_A b)s %(ENV_"), None);
         assert!(!expanded("%(host_node_name)s", "/", "web", &env).contains('%'));
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::draft::{CheckDraft, Draft, list, quoted};
 use super::ini::{self, IniSection};
-use super::placeholders::{expanded, variables};
+use super::placeholders::{expanded, unknown_variable, variables};
 use crate::cli::dropin::{FLAGS, Key, getopt};
 use crate::config::split_words;
 
@@ -220,6 +220,13 @@ fn listener(section: &IniSection, name: &str, programs: &[String], draft: &mut D
             ),
         );
     };
+    if let Some(name) = unknown_variable(command) {
+        let text = format!(
+            "[{}]: %(ENV_{name})s is not known: import with the variable {name} of supervisord",
+            section.header
+        );
+        return draft.leave(line, &text);
+    }
     let every = section.get("events").and_then(|(events, _)| every(events));
     let ticks = every.unwrap_or(&TICKS[1]);
     match check(&words[at + 1..], (name, line), ticks, programs, draft) {
