@@ -18,6 +18,14 @@ pub(super) fn add(
     let line = check.line;
     let peer = Peer::of(statement);
     let url = peer.url(service, statement)?;
+    if has(statement, "not") {
+        return Err("a peer that must not answer has no counterpart".to_owned());
+    }
+    if let Some(sign) = next(statement, "status").filter(|sign| sign.starts_with(['<', '>', '!'])) {
+        return Err(format!(
+            "status {sign} has no counterpart: list the good ones in status"
+        ));
+    }
     if has(statement, "udp") {
         return Err("UDP has no counterpart".to_owned());
     }
@@ -71,7 +79,10 @@ impl Peer {
         let protocol = after(statement, "protocol").or(after(statement, "proto"));
         let protocol = protocol.unwrap_or_default().to_lowercase();
         Self {
-            is_secure: protocol == "https" || has(statement, "ssl") || has(statement, "tls"),
+            is_secure: protocol == "https"
+                || ["ssl", "tls", "tcpssl"]
+                    .iter()
+                    .any(|word| has(statement, word)),
             is_http: matches!(protocol.as_str(), "http" | "https"),
             protocol,
         }
@@ -131,7 +142,12 @@ fn add_http(statement: &[Word], url: &str, check: &mut CheckDraft) {
         None => "[\"2xx\", \"3xx\"]".to_owned(),
     };
     check.lines.push(format!("status = {status}"));
-    if url.starts_with("https") {
+    let words: Vec<_> = statement
+        .iter()
+        .map(|word| word.text.to_lowercase())
+        .collect();
+    let is_verified = words.concat().contains("verify:enable");
+    if url.starts_with("https") && !is_verified {
         check.lines.push(
             "insecure = true                     # Monit did not verify the certificate".to_owned(),
         );
@@ -147,9 +163,7 @@ fn add_http(statement: &[Word], url: &str, check: &mut CheckDraft) {
         check.lines.push(format!("password = {}", quoted(password)));
     }
     if let Some(content) = after(statement, "content") {
-        let negated = statement
-            .iter()
-            .any(|word| !word.is_quoted && word.text == "!=");
+        let negated = next(statement, "content") == Some("!=");
         let pattern = content.replace('/', "\\/");
         let not = if negated { "not " } else { "" };
         check.lines.push(format!(
@@ -162,6 +176,13 @@ fn add_http(statement: &[Word], url: &str, check: &mut CheckDraft) {
             .lines
             .push(format!("headers = {{ Host = {} }}", quoted(host)));
     }
+}
+
+/// The word right after `keyword`, a sign of comparison or not.
+fn next<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str> {
+    let is_keyword = |word: &Word| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword);
+    let at = statement.iter().position(is_keyword)?;
+    Some(&statement.get(at + 1)?.text)
 }
 
 /// How many fails of how many probes count.
@@ -204,5 +225,88 @@ fn add_remedy(service: &Service, statement: &[Word], check: &mut CheckDraft, dra
             line,
             &format!("then {action}: the check is reported, and nothing is restarted"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::take;
+    use crate::cli::import::draft::Draft;
+
+    #[test]
+    fn tests_of_ports_become_the_same_checks_or_are_left() {
+        for (test, expected, absent) in [
+            (
+                "port 443 type tcpssl protocol http",
+                "url = \"https://127.0.0.1:443/\"",
+                "http://",
+            ),
+            (
+                "port 443 type TCPSSL protocol http",
+                "url = \"https://127.0.0.1:443/\"",
+                "http://",
+            ),
+            (
+                "port 443 with ssl protocol http",
+                "url = \"https://127.0.0.1:443/\"",
+                "http://",
+            ),
+            ("port 443 protocol https", "insecure = true", "http://"),
+            (
+                "port 443 protocol https with ssl options {verify: enable}",
+                "url = \"https://127.0.0.1:443/\"",
+                "insecure",
+            ),
+            (
+                "port 81 protocol http content != \"bad\"",
+                "body not matches /bad/",
+                "!=",
+            ),
+            (
+                "port 81 protocol http content = \"good\"",
+                "[\"body matches /good/\"]",
+                "not matches",
+            ),
+            (
+                "port 81 protocol http status = 204",
+                "status = \"204\"",
+                "Not taken over",
+            ),
+            (
+                "port 81 protocol http status < 400",
+                "Not taken over",
+                "[[check]]",
+            ),
+            (
+                "port 81 protocol http status != 200",
+                "Not taken over",
+                "[[check]]",
+            ),
+            (
+                "port 81 protocol http status > 399",
+                "Not taken over",
+                "[[check]]",
+            ),
+        ] {
+            let text = made(&format!("if failed {test} then alert"));
+            assert!(
+                text.contains(expected) && !text.contains(absent),
+                "{test}: {text}"
+            );
+        }
+        let text = made("if not failed port 90 then alert");
+        assert!(
+            text.contains("m:2: if not failed port 90") && !text.contains("[[check]]"),
+            "{text}"
+        );
+    }
+
+    fn made(test: &str) -> String {
+        let mut draft = Draft::new("m".to_owned());
+        take(
+            &format!("check process r with pidfile /x\n{test}\n"),
+            &mut draft,
+        );
+        draft.finish()
     }
 }

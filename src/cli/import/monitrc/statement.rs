@@ -97,7 +97,7 @@ pub(super) fn shown(statement: &[Word]) -> String {
     }
 }
 
-/// The word after `keyword`, and after the sign of equality where there is one.
+/// The word after `keyword`, and after the sign of (in)equality where there is one.
 pub(super) fn after<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str> {
     let at = statement
         .iter()
@@ -105,7 +105,7 @@ pub(super) fn after<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str>
     let value = statement
         .get(at + 1..)?
         .iter()
-        .find(|word| !matches!(word.text.as_str(), "=" | "=="))?;
+        .find(|word| !matches!(word.text.as_str(), "=" | "==" | "!="))?;
     Some(&value.text)
 }
 
