@@ -199,3 +199,128 @@ fn listeners_are_found_behind_interpreters_and_all_programs_have_their_groups() 
         assert!(made.out.contains(restart), "{command}: {made:?}");
     }
 }
+
+/// What a line of a monitrc becomes, or what is said of it.
+#[test]
+fn tests_of_monit_keep_their_meaning() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (web, plain) = ("port 443 type tcpssl protocol http", "port 6379");
+    for (test, made, said) in [
+        (
+            web.to_owned(),
+            &["url = \"https://127.0.0.1:443/\"", "insecure = true"][..],
+            "",
+        ),
+        (
+            "port 443 protocol https with ssl options {verify: enable}".to_owned(),
+            &["https://127.0.0.1:443/"],
+            "",
+        ),
+        (
+            format!("{web} status < 400"),
+            &["status = [\"100-399\"]"],
+            "",
+        ),
+        (
+            format!("{web} status != 200"),
+            &["status = [\"100-199\", \"201-599\"]"],
+            "",
+        ),
+        (
+            format!("{web} status >= 500"),
+            &["status = [\"500-599\"]"],
+            "",
+        ),
+        (format!("{web} status = 204"), &["status = \"204\""], ""),
+        (format!("{web} status < 100"), &[], "no code is"),
+        (
+            format!("{web} content != \"bad\""),
+            &["expect = [\"body not matches /bad/\"]"],
+            "",
+        ),
+        (
+            format!("{web} content = \"o/k\""),
+            &["expect = [\"body matches /o\\\\/k/\"]"],
+            "",
+        ),
+        (
+            format!("{web} certificate valid > 14 days http headers [Host: shop, X-A: b]"),
+            &[
+                "expect = [\"certificate expires > 14d\"]",
+                "headers = { \"Host\" = \"shop\", \"X-A\" = \"b\" }",
+            ],
+            "",
+        ),
+        (
+            format!("{plain} send \"PING\\r\\n\" expect \"PONG\""),
+            &[
+                "send = \"PING\\\\r\\\\n\"",
+                "expect = [\"body matches /PONG/\"]",
+            ],
+            "",
+        ),
+        (
+            format!("{plain} expect \"ready\" send \"a\" expect \"b\""),
+            &[],
+            "more than one send and expect",
+        ),
+        (
+            format!("{plain} ipv6"),
+            &["tcp://127.0.0.1:6379"],
+            "ipv6 of web: not taken over",
+        ),
+    ] {
+        let text = format!(
+            "set daemon 30\ncheck process web with pidfile /x\n  if failed {test} then alert\n"
+        );
+        fs::write(path("monitrc"), text).expect("written");
+        let imported = run(&["config", "import", &path("monitrc")]);
+        for line in made {
+            assert!(imported.out.contains(line), "{test}: {line}\n{imported:?}");
+        }
+        assert!(imported.err.contains(said), "{test}: {imported:?}");
+        if made.is_empty() {
+            continue;
+        }
+        assert_eq!(
+            imported.out.contains("insecure"),
+            test.starts_with(web),
+            "{test}: {imported:?}"
+        );
+        fs::write(path("h.toml"), &imported.out).expect("written");
+        let checked = run(&["config", "check", &path("h.toml")]);
+        assert_eq!(
+            checked.code,
+            Some(0),
+            "{test}: {checked:?}\n{}",
+            imported.out
+        );
+    }
+}
+
+#[test]
+fn services_of_monit_depend_on_all_tests_and_the_first_limit_of_restarts_counts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("monitrc").display().to_string();
+    let text = "set daemon 30 with start delay 60\nset alert a@example.org on { timeout }\n\
+                check process db with pidfile /x\n  if failed port 1 then alert\n  if failed port 2 then alert\n\
+                check process web with pidfile /y\n  if failed port 3 then alert\n  if not failed port 4 then alert\n\
+                \u{20} depends on db\n  if 3 restarts within 5 cycles then unmonitor\n\
+                \u{20} if 2 restarts within 3 cycles then exec \"/x\"\n  if 9 restarts within 9 cycles then timeout\n";
+    fs::write(&path, text).expect("written");
+    let made = run(&["config", "import", &path]);
+    for line in ["requires = [\"db\", \"db-2\"]", "restarts = \"3/150s\""] {
+        assert!(made.out.contains(line), "{line}\n{made:?}");
+    }
+    assert!(!made.out.contains("tcp://127.0.0.1:4"), "{made:?}");
+    for said in [
+        "start delay",
+        "events are not filtered",
+        "if not failed port 4",
+        "then exec",
+        "9 restarts within 9 cycles then timeout: the first one",
+    ] {
+        assert!(made.err.contains(said), "{said}\n{made:?}");
+    }
+}

@@ -52,7 +52,7 @@ pub fn take(text: &str, draft: &mut Draft) {
     let checked: Vec<_> = services
         .iter()
         .filter(|service| !service.tests.is_empty())
-        .map(|service| service.name.clone())
+        .map(|service| (service.name.clone(), service.tests.len()))
         .collect();
     for service in services {
         finish(service, &checked, draft);
@@ -73,11 +73,23 @@ fn set(statement: &[Word], cycle: &mut u64, draft: &mut Draft) {
                 .unwrap_or(CYCLE);
             draft.top("every", &quoted(&format!("{cycle}s")));
             draft.remark(line, "the pause between probes");
+            if has(statement, "delay") {
+                draft.leave(
+                    line,
+                    "start delay: the first probes are at once; see grace and start_period",
+                );
+            }
         }
         "alert" => match after(statement, "alert") {
             Some(to) if !draft.has("[mail]", "to") => {
                 draft.table("[mail]", "to", &quoted(to));
                 draft.remark(line, "the recipients of mails");
+                if statement.iter().any(|word| word.text.contains('{')) {
+                    draft.leave(
+                        line,
+                        &format!("{}: its events are not filtered; see on", shown(statement)),
+                    );
+                }
             }
             _ => draft.leave(
                 line,
@@ -185,6 +197,19 @@ fn add(service: &mut Service, statement: Statement, cycle: u64, draft: &mut Draf
             let names = names.filter(|name| !name.is_empty()).map(str::to_owned);
             service.requires.extend(names);
         }
+        "if" if is_budget(&statement) && !gives_up(&statement) => draft.leave(
+            line,
+            &format!(
+                "{}: a check that restarts too often is given up, nothing else",
+                shown(&statement)
+            ),
+        ),
+        "if" if is_budget(&statement) && service.budget.is_some() => {
+            draft.leave(
+                line,
+                &format!("{}: the first one counts", shown(&statement)),
+            );
+        }
         "if" if is_budget(&statement) => {
             let count = words
                 .get(1)
@@ -219,12 +244,26 @@ fn is_budget(statement: &[Word]) -> bool {
     count && matches!(what.as_deref(), Some("restart" | "restarts"))
 }
 
+/// Whether a statement about restarts ends them.
+fn gives_up(statement: &[Word]) -> bool {
+    let action = after(statement, "then").unwrap_or_default();
+    ["unmonitor", "timeout", "stop"]
+        .iter()
+        .any(|one| action.eq_ignore_ascii_case(one))
+}
+
 /// `if failed port 80 ...`.
 fn is_test(statement: &[Word]) -> bool {
     let is_peer = ["port", "unixsocket", "url"]
         .iter()
         .any(|word| has(statement, word));
-    is_peer && has(statement, "failed")
+    let failed = statement
+        .iter()
+        .position(|word| word.text.eq_ignore_ascii_case("failed"));
+    let is_negated = failed
+        .and_then(|at| statement.get(at.checked_sub(1)?))
+        .is_some_and(|word| word.text.eq_ignore_ascii_case("not"));
+    is_peer && failed.is_some() && !is_negated
 }
 
 /// What a start command starts, in the words of `restart`.
@@ -248,7 +287,7 @@ fn target(command: &str) -> Option<String> {
     }
 }
 
-fn finish(service: Service, checked: &[String], draft: &mut Draft) {
+fn finish(service: Service, checked: &[(String, usize)], draft: &mut Draft) {
     for (statement, line) in &service.tests {
         let mut check = CheckDraft {
             name: service.name.clone(),
@@ -273,13 +312,24 @@ fn finish(service: Service, checked: &[String], draft: &mut Draft) {
             check.lines.push(format!("restarts = {}", quoted(budget)));
             check.lines.push("rearm = false".to_owned());
         }
-        let (known, others): (Vec<_>, Vec<_>) = service
-            .requires
-            .iter()
-            .cloned()
-            .partition(|name| checked.contains(name) && *name != service.name);
-        if !known.is_empty() {
-            check.lines.push(format!("requires = {}", list(&known)));
+        let (known, others): (Vec<_>, Vec<_>) =
+            service.requires.iter().cloned().partition(|name| {
+                checked.iter().any(|(one, _)| one == name) && *name != service.name
+            });
+        // a service of several tests is several checks
+        let tests = |name: &String| {
+            let count = checked
+                .iter()
+                .find(|(one, _)| one == name)
+                .map_or(0, |(_, count)| *count);
+            let first = std::iter::once(name.clone());
+            first
+                .chain((2..=count).map(|number| format!("{name}-{number}")))
+                .collect::<Vec<_>>()
+        };
+        let required: Vec<_> = known.iter().flat_map(tests).collect();
+        if !required.is_empty() {
+            check.lines.push(format!("requires = {}", list(&required)));
         }
         for name in others {
             draft.leave(

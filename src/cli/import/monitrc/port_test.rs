@@ -2,7 +2,7 @@
 //! no counterpart.
 
 use super::Service;
-use super::statement::{Word, after, has, number};
+use super::statement::{Word, after, has, number, operator};
 use crate::cli::import::draft::{CheckDraft, Draft, quoted};
 
 /// Adds to `check` what `statement` says.
@@ -18,41 +18,36 @@ pub(super) fn add(
     let line = check.line;
     let peer = Peer::of(statement);
     let url = peer.url(service, statement)?;
-    if has(statement, "not") {
-        return Err("a peer that must not answer has no counterpart".to_owned());
-    }
-    if let Some(sign) = next(statement, "status").filter(|sign| sign.starts_with(['<', '>', '!'])) {
-        return Err(format!(
-            "status {sign} has no counterpart: list the good ones in status"
-        ));
-    }
     if has(statement, "udp") {
         return Err("UDP has no counterpart".to_owned());
     }
     let is_web = url.starts_with("http");
-    if !is_web {
-        leave_protocol(&peer, line, draft);
-    }
     check.lines.push(format!("url = {}", quoted(&url)));
-    if is_web {
-        add_http(statement, &url, check);
+    let mut assertions = Vec::new();
+    match is_web {
+        true => add_http(statement, &url, check, &mut assertions)?,
+        false => {
+            let is_asked = add_conversation(statement, check, &mut assertions)?;
+            leave_protocol(&peer, is_asked, line, draft);
+        }
     }
-    for word in [
-        "checksum",
-        "retry",
-        "certificate",
-        "responsetime",
-        "address",
-        "headers",
-    ] {
+    if has(statement, "certificate") {
+        match number(statement, "valid") {
+            Some(days) if url.starts_with("https") => {
+                assertions.push(format!("certificate expires > {days}d"));
+            }
+            _ => leave_word(service, "certificate", line, draft),
+        }
+    }
+    if !assertions.is_empty() {
+        let quoted: Vec<_> = assertions.iter().map(|one| quoted(one)).collect();
+        check
+            .lines
+            .push(format!("expect = [{}]", quoted.join(", ")));
+    }
+    for word in ["checksum", "retry", "responsetime", "address", "ipv6"] {
         if has(statement, word) {
-            draft.leave(
-                line,
-                &format!(
-                    "{word} of {}: no counterpart, or an assertion of expect",
-                    service.name
-                ),
-            );
+            leave_word(service, word, line, draft);
         }
     }
     if let Some(timeout) = number(statement, "timeout") {
@@ -65,6 +60,116 @@ pub(super) fn add(
     add_remedy(service, statement, check, draft);
     draft.remark(line, &format!("a check of {}", service.name));
     Ok(())
+}
+
+fn leave_word(service: &Service, word: &str, line: usize, draft: &mut Draft) {
+    draft.leave(line, &format!("{word} of {}: not taken over", service.name));
+}
+
+/// What is sent over a plain connection, and what has to come back. Returns whether anything is.
+///
+/// # Errors
+/// Says that it is more than one question and answer.
+fn add_conversation(
+    statement: &[Word],
+    check: &mut CheckDraft,
+    assertions: &mut Vec<String>,
+) -> Result<bool, String> {
+    let all = |keyword: &str| -> Vec<(usize, &str)> {
+        let words = statement.iter().enumerate();
+        let keywords =
+            words.filter(|(_, word)| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword));
+        keywords
+            .filter_map(|(at, _)| Some((at, statement.get(at + 1)?.text.as_str())))
+            .collect()
+    };
+    let (sent, expected) = (all("send"), all("expect"));
+    match (sent.as_slice(), expected.as_slice()) {
+        ([], []) => return Ok(false),
+        ([], [(_, answer)]) => assertions.push(matches(answer, "=")),
+        ([(at, question)], answers)
+            if answers.len() <= 1 && answers.iter().all(|(answer, _)| answer > at) =>
+        {
+            // of Monit \0x0d, here \x0d
+            let question = question.replace("\\0x", "\\x");
+            check.lines.push(format!("send = {}", quoted(&question)));
+            assertions.extend(answers.iter().map(|(_, answer)| matches(answer, "=")));
+        }
+        _ => return Err("more than one send and expect: use an exec check".to_owned()),
+    }
+    Ok(true)
+}
+
+/// That the body matches `pattern`, or does not.
+fn matches(pattern: &str, operator: &str) -> String {
+    let pattern = pattern.replace('/', "\\/");
+    let not = if operator == "!=" { "not " } else { "" };
+    format!("body {not}matches /{pattern}/")
+}
+
+/// The codes that `operator code` allows, as `status` has them.
+///
+/// # Errors
+/// There are none.
+fn codes(operator: &str, code: &str) -> Result<String, String> {
+    let number = || {
+        code.parse::<u16>()
+            .ok()
+            .filter(|code| (100..=599).contains(code))
+    };
+    let Some(number) = number() else {
+        return Err(format!("status {operator} {code}: no code from 100 to 599"));
+    };
+    let below = |last: u16| (last >= 100).then(|| quoted(&format!("100-{last}")));
+    let above = |first: u16| (first <= 599).then(|| quoted(&format!("{first}-599")));
+    let ranges = match operator {
+        "<" => [below(number - 1), None],
+        "<=" => [below(number), None],
+        ">" => [above(number + 1), None],
+        ">=" => [above(number), None],
+        "!=" => [below(number - 1), above(number + 1)],
+        _ => return Ok(quoted(code)),
+    };
+    let ranges: Vec<_> = ranges.into_iter().flatten().collect();
+    match ranges.is_empty() {
+        true => Err(format!("status {operator} {code}: no code is")),
+        false => Ok(format!("[{}]", ranges.join(", "))),
+    }
+}
+
+/// Whether the server's certificate was verified: `ssl options {verify: enable}`.
+fn verifies(statement: &[Word]) -> bool {
+    let text: String = statement
+        .iter()
+        .map(|word| word.text.to_lowercase())
+        .collect();
+    text.contains("verify:enable")
+}
+
+/// `http headers [Host: shop.example.org, X-Probe: 1]` and `hostheader` as TOML.
+fn headers(statement: &[Word]) -> Vec<String> {
+    let is_headers = |word: &Word| !word.is_quoted && word.text.eq_ignore_ascii_case("headers");
+    let mut found = Vec::new();
+    if let Some(at) = statement.iter().position(is_headers) {
+        let mut text = String::new();
+        for word in &statement[at + 1..] {
+            text.push(' ');
+            text += &word.text;
+            if word.text.ends_with(']') {
+                break;
+            }
+        }
+        let listed = text.trim().trim_start_matches('[').trim_end_matches(']');
+        let pairs = listed.split(',').filter_map(|pair| pair.split_once(':'));
+        found.extend(pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())));
+    }
+    if let Some(host) = after(statement, "hostheader") {
+        found.push(("Host".to_owned(), host.to_owned()));
+    }
+    found
+        .iter()
+        .map(|(name, value)| format!("{} = {}", quoted(name), quoted(value)))
+        .collect()
 }
 
 /// How the peer is spoken to.
@@ -120,8 +225,8 @@ impl Peer {
 }
 
 /// What a connection without HTTP does not do.
-fn leave_protocol(peer: &Peer, line: usize, draft: &mut Draft) {
-    if !peer.protocol.is_empty() {
+fn leave_protocol(peer: &Peer, is_asked: bool, line: usize, draft: &mut Draft) {
+    if !peer.protocol.is_empty() && !is_asked {
         draft.leave(
             line,
             &format!(
@@ -136,18 +241,21 @@ fn leave_protocol(peer: &Peer, line: usize, draft: &mut Draft) {
 }
 
 /// The keys of an HTTP check.
-fn add_http(statement: &[Word], url: &str, check: &mut CheckDraft) {
+///
+/// # Errors
+/// Says which of them cannot be had.
+fn add_http(
+    statement: &[Word],
+    url: &str,
+    check: &mut CheckDraft,
+    assertions: &mut Vec<String>,
+) -> Result<(), String> {
     let status = match after(statement, "status") {
-        Some(code) => quoted(code),
+        Some(code) => codes(operator(statement, "status"), code)?,
         None => "[\"2xx\", \"3xx\"]".to_owned(),
     };
     check.lines.push(format!("status = {status}"));
-    let words: Vec<_> = statement
-        .iter()
-        .map(|word| word.text.to_lowercase())
-        .collect();
-    let is_verified = words.concat().contains("verify:enable");
-    if url.starts_with("https") && !is_verified {
+    if url.starts_with("https") && !verifies(statement) {
         check.lines.push(
             "insecure = true                     # Monit did not verify the certificate".to_owned(),
         );
@@ -163,26 +271,15 @@ fn add_http(statement: &[Word], url: &str, check: &mut CheckDraft) {
         check.lines.push(format!("password = {}", quoted(password)));
     }
     if let Some(content) = after(statement, "content") {
-        let negated = next(statement, "content") == Some("!=");
-        let pattern = content.replace('/', "\\/");
-        let not = if negated { "not " } else { "" };
-        check.lines.push(format!(
-            "expect = [{}]",
-            quoted(&format!("body {not}matches /{pattern}/"))
-        ));
+        assertions.push(matches(content, operator(statement, "content")));
     }
-    if let Some(host) = after(statement, "hostheader") {
+    let headers = headers(statement);
+    if !headers.is_empty() {
         check
             .lines
-            .push(format!("headers = {{ Host = {} }}", quoted(host)));
+            .push(format!("headers = {{ {} }}", headers.join(", ")));
     }
-}
-
-/// The word right after `keyword`, a sign of comparison or not.
-fn next<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str> {
-    let is_keyword = |word: &Word| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword);
-    let at = statement.iter().position(is_keyword)?;
-    Some(&statement.get(at + 1)?.text)
+    Ok(())
 }
 
 /// How many fails of how many probes count.
@@ -274,18 +371,18 @@ mod tests {
             ),
             (
                 "port 81 protocol http status < 400",
+                "status = [\"100-399\"]",
                 "Not taken over",
-                "[[check]]",
             ),
             (
                 "port 81 protocol http status != 200",
+                "status = [\"100-199\", \"201-599\"]",
                 "Not taken over",
-                "[[check]]",
             ),
             (
                 "port 81 protocol http status > 399",
+                "status = [\"400-599\"]",
                 "Not taken over",
-                "[[check]]",
             ),
         ] {
             let text = made(&format!("if failed {test} then alert"));

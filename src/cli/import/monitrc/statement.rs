@@ -97,7 +97,7 @@ pub(super) fn shown(statement: &[Word]) -> String {
     }
 }
 
-/// The word after `keyword`, and after the sign of (in)equality where there is one.
+/// The word after `keyword`, and after the operator where there is one.
 pub(super) fn after<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str> {
     let at = statement
         .iter()
@@ -105,8 +105,21 @@ pub(super) fn after<'s>(statement: &'s [Word], keyword: &str) -> Option<&'s str>
     let value = statement
         .get(at + 1..)?
         .iter()
-        .find(|word| !matches!(word.text.as_str(), "=" | "==" | "!="))?;
+        .find(|word| word.is_quoted || !OPERATORS.contains(&word.text.as_str()))?;
     Some(&value.text)
+}
+
+/// What stands between a keyword and its value.
+const OPERATORS: [&str; 8] = ["=", "==", "!=", "<", ">", "<=", ">=", "is"];
+
+/// The operator after `keyword`; that of equality where there is none.
+pub(super) fn operator<'s>(statement: &'s [Word], keyword: &str) -> &'s str {
+    let is_keyword = |word: &Word| !word.is_quoted && word.text.eq_ignore_ascii_case(keyword);
+    let at = statement.iter().position(is_keyword);
+    let next = at.and_then(|at| statement.get(at + 1));
+    next.map(|word| word.text.as_str())
+        .filter(|text| OPERATORS.contains(text) && *text != "is")
+        .unwrap_or("=")
 }
 
 /// Whether `keyword` occurs outside of quotes.
