@@ -641,7 +641,8 @@ fn an_intent_survives_kill_9_on_a_full_disk() {
         let store = Store::new(&dir);
         let found = processes(&store.open_intents().await.expect("intents"));
         assert_eq!(found, expected, "while the disk is full");
-        drop(store);
+        // waits for the end of its thread, which would write what it holds once there is room again
+        let _ = store.close(DEADLINE).await;
         fs::remove_file(&filler).expect("room again");
         for round in 0..2 {
             let store = Store::new(&dir);
