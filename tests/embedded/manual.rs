@@ -68,6 +68,8 @@ fn manual_stop_holds_until_a_manual_start() {
     let (code, text) = said(&stage, &["start", "web"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.starts_with("web is RUNNING"), "{text}");
+    // it is RUNNING a moment before it has said its pid
+    stage.started("web", 2);
     assert_eq!(stage.pids("web").len(), 2);
 
     let (code, text) = said(&stage, &["stop", "wbe"]);
