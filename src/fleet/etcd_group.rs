@@ -119,16 +119,16 @@ impl Group {
             .count()
     }
 
-    /// Who holds a slot, as `claim` is told of them: one that is called the same is another machine.
+    /// Who holds a slot, as `claim` gets them: one that is called the same is another machine.
     pub fn taken_by(&self, claim: &Claim) -> Vec<SlotHolder> {
         let holders = self.slots.iter().filter_map(Entry::holder);
-        let told = holders.map(|mut holder| {
+        let known = holders.map(|mut holder| {
             if holder.is_namesake(&claim.holder) {
                 holder.host.push_str(", another machine of this name");
             }
             holder
         });
-        told.collect()
+        known.collect()
     }
 
     /// A restart of the budget that nobody has.

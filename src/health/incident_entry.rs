@@ -102,7 +102,7 @@ pub fn without_digits(text: &str) -> impl Iterator<Item = char> {
 #[serde(rename_all = "snake_case")]
 pub enum IncidentEvent {
     /// The check was asked. Not copied with the incident, which is handed over to be stored at each fail.
-    #[serde(alias = "looked", with = "super::serde_arc")]
+    #[serde(alias = "looked")]
     Probed(Arc<CheckResult>),
     /// An action would have been due, and was held back.
     Held(Gate),

@@ -41,7 +41,6 @@ mod program;
 mod reason;
 mod remedy;
 mod samples;
-mod serde_arc;
 mod snapshot;
 mod step;
 pub mod suggest;

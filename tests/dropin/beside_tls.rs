@@ -1,10 +1,6 @@
 //! Beside the original over TLS: how a connection begins and how it ends.
 
 use std::fs;
-use std::sync::Arc;
-
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
 
 use crate::beside::both;
 use crate::fixture::Stage;
@@ -13,19 +9,7 @@ use crate::site::{Answer, Site};
 
 /// A site over TLS that closes as Python's `http.server` does: without close_notify.
 fn abrupt() -> Site {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["elsewhere.test".to_owned()]).unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        );
-    Site::tls(Arc::new(config.unwrap()))
+    Site::self_signed(vec!["elsewhere.test".to_owned()]).0
 }
 
 #[test]

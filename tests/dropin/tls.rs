@@ -2,40 +2,15 @@
 //! verification is asked for.
 
 use std::fs;
-use std::sync::Arc;
-
-use rcgen::{CertificateParams, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 
 use crate::eventlistener::EventListener;
 use crate::fixture::Stage;
 use crate::site::Site;
 
-/// A server with a certificate that it signed itself, and that certificate.
-fn server(name: &str) -> (Site, String) {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([name.to_owned()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    (Site::tls(Arc::new(config)), certificate.pem())
-}
-
 #[test]
 fn certificates_are_verified_when_asked_for() {
-    let (site, pem) = server("127.0.0.1");
-    let (stranger, _) = server("other.example");
+    let (site, pem) = Site::self_signed(vec!["127.0.0.1".to_owned()]);
+    let (stranger, _) = Site::self_signed(vec!["other.example".to_owned()]);
     let stage = Stage::with("httpok=RUNNING web=RUNNING");
     fs::write(stage.dir().join("ca.pem"), pem).unwrap();
     let cases = [

@@ -42,7 +42,7 @@ fn beat(monitor: &mut Monitor, seconds: u64, failure: Option<&str>) -> Vec<Effec
     listed(monitor, seconds, effects)
 }
 
-fn look(monitor: &mut Monitor, seconds: u64) -> Vec<Effect> {
+fn tick_at(monitor: &mut Monitor, seconds: u64) -> Vec<Effect> {
     let effects = monitor.handle(second(seconds), tick("c0", None));
     listed(monitor, seconds, effects)
 }
@@ -116,7 +116,7 @@ fn heartbeats_in_time_never_fail_and_none_is_probed() {
         for seconds in 0..1000 {
             let effects = match seconds % 99 {
                 0 => beat(&mut monitor, seconds, None),
-                _ => look(&mut monitor, seconds),
+                _ => tick_at(&mut monitor, seconds),
             };
             let is_probed = |effect: &Effect| matches!(effect, Effect::Probe { .. });
             assert!(!effects.iter().any(is_probed));
@@ -129,22 +129,22 @@ fn heartbeats_in_time_never_fail_and_none_is_probed() {
 fn overdue_heartbeat_restarts_and_the_next_one_recovers() {
     let mut monitor = monitor([true, false, false]);
     let _ = beat(&mut monitor, 0, None);
-    let _ = look(&mut monitor, 99);
+    let _ = tick_at(&mut monitor, 99);
     assert_eq!(stands(&monitor, 99), (Status::Up, Verdict::Pass, None));
-    let effects = look(&mut monitor, 100);
+    let effects = tick_at(&mut monitor, 100);
     let (_, ticket) = attempt(&effects).expect("it is restarted");
     assert_eq!(reports(&effects), ["down"]);
     restarted(&mut monitor, 110, ticket);
     // it has a whole period again
     for seconds in [111, 150, 209] {
-        let effects = look(&mut monitor, seconds);
+        let effects = tick_at(&mut monitor, seconds);
         assert!(attempt(&effects).is_none(), "{seconds}");
         assert_eq!(
             stands(&monitor, seconds),
             (Status::Down, Verdict::Starting, None)
         );
     }
-    let effects = look(&mut monitor, 210);
+    let effects = tick_at(&mut monitor, 210);
     let (_, ticket) = attempt(&effects).expect("it is restarted once more");
     restarted(&mut monitor, 220, ticket);
     let effects = beat(&mut monitor, 230, None);
@@ -206,12 +206,12 @@ fn a_reload_keeps_the_last_heartbeat() {
     let _ = beat(&mut monitor, 0, None);
     // an equal check, and one with a shorter period
     let _ = monitor.handle(second(50), reload(checks([false; 3])));
-    let _ = look(&mut monitor, 99);
+    let _ = tick_at(&mut monitor, 99);
     assert_eq!(stands(&monitor, 99), (Status::Up, Verdict::Pass, None));
     let mut shorter = checks([false; 3]);
     shorter[0].heartbeat = Some(Duration::from_secs(60));
     let _ = monitor.handle(second(99), reload(shorter));
-    let _ = look(&mut monitor, 99);
+    let _ = tick_at(&mut monitor, 99);
     assert_eq!(stands(&monitor, 99).2, Some(Reason::NoHeartbeat));
     // one that is probed now, and then waits for heartbeats again
     let mut probed = checks([false; 3]);
@@ -222,7 +222,7 @@ fn a_reload_keeps_the_last_heartbeat() {
         None
     );
     let _ = monitor.handle(second(100), reload(checks([false; 3])));
-    let _ = look(&mut monitor, 199);
+    let _ = tick_at(&mut monitor, 199);
     assert_eq!(
         stands(&monitor, 199).1,
         Verdict::Starting,
@@ -246,17 +246,17 @@ fn a_watchdog_start_does_not_delay_when_a_heartbeat_is_due() {
         let mut run = monitor([false; 3]);
         match came {
             true => drop(beat(&mut run, 0, None)),
-            false => drop(look(&mut run, 0)),
+            false => drop(tick_at(&mut run, 0)),
         }
         for seconds in [1, 50, 98, 99] {
             run = next_run(run.memory("c0").expect("known"));
-            let _ = look(&mut run, seconds);
+            let _ = tick_at(&mut run, seconds);
             assert_ne!(stands(&run, seconds).1, Verdict::Fail, "{came}, {seconds}");
             let heartbeat = view(&run, second(seconds), "c0").heartbeat;
             let due = heartbeat.expect("it is not probed").due;
             assert_eq!(due, Some(second(100)), "{came}, {seconds}");
         }
-        let _ = look(&mut run, 100);
+        let _ = tick_at(&mut run, 100);
         assert_eq!(
             stands(&run, 100),
             (Status::Down, Verdict::Fail, Some(Reason::NoHeartbeat)),
@@ -264,7 +264,11 @@ fn a_watchdog_start_does_not_delay_when_a_heartbeat_is_due() {
         );
         // that it was noticed is known to the next run: it does not recover
         run = next_run(run.memory("c0").expect("known"));
-        assert_eq!(reports(&look(&mut run, 130)), Vec::<&str>::new(), "{came}");
+        assert_eq!(
+            reports(&tick_at(&mut run, 130)),
+            Vec::<&str>::new(),
+            "{came}"
+        );
         assert_eq!(stands(&run, 130).0, Status::Down, "{came}");
     }
 }
@@ -275,14 +279,14 @@ fn a_heartbeat_due_while_nobody_listened_has_one_more_period_once() {
     let _ = beat(&mut first, 0, None);
     // it was not there from 50 on: what was sent meanwhile is lost
     let mut second_run = next_run(first.memory("c0").expect("known"));
-    let _ = look(&mut second_run, 140);
+    let _ = tick_at(&mut second_run, 140);
     assert_eq!(stands(&second_run, 140), (Status::Up, Verdict::Pass, None));
     let mut third_run = next_run(second_run.memory("c0").expect("known"));
-    let _ = look(&mut third_run, 239);
+    let _ = tick_at(&mut third_run, 239);
     assert_eq!(stands(&third_run, 239), (Status::Up, Verdict::Pass, None));
     // nor is there a second one, when it is away at that moment, too
     let mut fourth_run = next_run(third_run.memory("c0").expect("known"));
-    let _ = look(&mut fourth_run, 260);
+    let _ = tick_at(&mut fourth_run, 260);
     assert_eq!(
         stands(&fourth_run, 260),
         (Status::Down, Verdict::Fail, Some(Reason::NoHeartbeat))
@@ -291,7 +295,7 @@ fn a_heartbeat_due_while_nobody_listened_has_one_more_period_once() {
     let mut fifth_run = next_run(fourth_run.memory("c0").expect("known"));
     let _ = beat(&mut fifth_run, 300, None);
     assert_eq!(stands(&fifth_run, 300), (Status::Up, Verdict::Pass, None));
-    let _ = look(&mut fifth_run, 400);
+    let _ = tick_at(&mut fifth_run, 400);
     assert_eq!(stands(&fifth_run, 400).2, Some(Reason::NoHeartbeat));
 }
 
@@ -300,7 +304,7 @@ fn a_reported_failure_outlives_the_watchdog() {
     let mut first = monitor([false; 3]);
     let _ = beat(&mut first, 0, Some("disk full"));
     let mut again = next_run(first.memory("c0").expect("known"));
-    let _ = look(&mut again, 1000);
+    let _ = tick_at(&mut again, 1000);
     assert_eq!(
         stands(&again, 1000),
         (Status::Down, Verdict::Fail, Some(Reason::Status))

@@ -65,8 +65,25 @@ impl Site {
         Self::serve(listener, "http", talk)
     }
 
+    /// The same over TLS, with a certificate for `names` that it signed itself, which is returned in PEM.
+    pub fn self_signed(names: Vec<String>) -> (Self, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(names).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            );
+        (Self::tls(Arc::new(config.unwrap())), certificate.pem())
+    }
+
     /// A server that speaks TLS.
-    pub fn tls(config: Arc<rustls::ServerConfig>) -> Self {
+    fn tls(config: Arc<rustls::ServerConfig>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self::serve(listener, "https", move |shared, stream| {
             let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();

@@ -365,6 +365,26 @@ mod tests {
                 "not matches",
             ),
             (
+                "port 81 protocol http status<400",
+                "status = [\"100-399\"]",
+                "Not taken over",
+            ),
+            (
+                "port 81 protocol http status !=200",
+                "status = [\"100-199\", \"201-599\"]",
+                "Not taken over",
+            ),
+            (
+                "port 81 protocol http content!=\"bad\"",
+                "body not matches /bad/",
+                "!=",
+            ),
+            (
+                "url http://127.0.0.1/?a=b content=\"x=y\"",
+                "url = \"http://127.0.0.1/?a=b\"",
+                "not matches",
+            ),
+            (
                 "port 81 protocol http status = 204",
                 "status = \"204\"",
                 "Not taken over",

@@ -34,15 +34,40 @@ fn words(text: &str) -> Vec<Word> {
                     (word, after, false)
                 }
             };
-            words.push(Word {
-                text: word.to_owned(),
+            let parts = match is_quoted {
+                true => vec![word],
+                false => parts(word),
+            };
+            words.extend(parts.into_iter().map(|part| Word {
+                text: part.to_owned(),
                 line: at + 1,
                 is_quoted,
-            });
+            }));
             rest = after.trim_start();
         }
     }
     words
+}
+
+/// `status<400` and `!=200` in their parts: blanks around a sign may be left out. Other words, such as URLs, may contain
+/// signs.
+fn parts(word: &str) -> Vec<&str> {
+    const COMPARED: [&str; 3] = ["status", "content", "checksum"];
+    let is_sign = |c: char| matches!(c, '=' | '!' | '<' | '>');
+    let Some(at) = word.find(is_sign) else {
+        return vec![word];
+    };
+    let (keyword, rest) = word.split_at(at);
+    if !keyword.is_empty()
+        && !COMPARED
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(keyword))
+    {
+        return vec![word];
+    }
+    let (sign, value) = rest.split_at(rest.find(|c| !is_sign(c)).unwrap_or(rest.len()));
+    let parts = [keyword, sign, value];
+    parts.into_iter().filter(|part| !part.is_empty()).collect()
 }
 
 /// Where a statement begins, the words before it being `last`.
