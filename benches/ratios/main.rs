@@ -5,11 +5,15 @@
 //! rounds' ratios. Time is the processor's, of the measuring thread or the measured process.
 
 mod decision_core;
+mod footprint;
 mod handshake;
 mod judge;
 mod list;
 mod meter;
 mod process;
+mod reload;
+mod running;
+mod server;
 mod watch;
 
 use meter::Table;
@@ -25,5 +29,7 @@ fn main() {
     list::measure(&mut table);
     handshake::measure(&mut table);
     process::measure(&mut table);
+    footprint::measure(&mut table);
+    reload::measure(&mut table);
     watch::measure(&mut table);
 }

@@ -1,6 +1,9 @@
 //! Measuring: rounds of ours and a peer's in turn, medians, and the table they are told in.
 
-use std::time::Duration;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+use std::time::{Duration, SystemTime};
 
 use nix::sys::time::TimeValLike;
 use nix::time::{ClockId, clock_gettime};
@@ -28,11 +31,35 @@ pub fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
     values[values.len() / 2]
 }
 
+/// The day, and what kind of machine this is.
+fn machine() -> String {
+    let now = SystemTime::now();
+    let day = humantime::format_rfc3339_seconds(now).to_string();
+    let day = day.split('T').next().unwrap_or_default();
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == "model name").then(|| value.trim().to_owned())
+    });
+    let model = model.unwrap_or_else(|| "a processor without a name".to_owned());
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    let (arch, kernel) = (std::env::consts::ARCH, kernel.trim());
+    let cores = match cores {
+        1 => "1 core".to_owned(),
+        more => format!("{more} cores"),
+    };
+    format!("{day}, {cores} ({model}), {arch}, Linux {kernel}, load at the start {load}")
+}
+
 /// The table on standard output, in Markdown.
 pub struct Table(());
 
 impl Table {
     pub fn begin() -> Self {
+        println!("{}\n", machine());
         println!("| what | httpok | peer | ratio |\n|---|---|---|---|");
         Self(())
     }

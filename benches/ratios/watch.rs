@@ -1,120 +1,41 @@
-//! Watchdogs that run for a while: what a probe costs in `httpok watch`, and how much memory a further check takes,
-//! beside monit with the same checks of the same server.
+//! Watchdogs that run for a while: what a probe costs in `httpok watch`, what it writes, and how much memory a further
+//! check takes, beside monit with the same checks of the same server.
 
-use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::meter::{Table, median};
+use super::running::{Running, is_there, watch, write};
+use super::server::{Identity, Server};
 
 /// Checks of the larger and of the smaller watchdog.
 const MANY: usize = 1000;
 const FEW: usize = 100;
+/// Those of one that shows whether the cost of a probe grows with their number.
+const MOST: usize = 20_000;
 
 const ROUNDS: usize = 3;
 const WARM_UP: Duration = Duration::from_secs(8);
 const MEASURE: Duration = Duration::from_secs(10);
 
-/// A server that counts the probes.
-struct Server {
-    port: u16,
-    probes: Arc<AtomicU64>,
-}
-
-impl Server {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("bound").port();
-        let probes = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&probes);
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                let mut piece = [0; 1024];
-                let _ = stream.read(&mut piece);
-                let _ = stream.write_all(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
-                );
-                counted.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        Self { port, probes }
-    }
-}
-
-/// A watchdog that runs, with a directory of its own.
-struct Running {
-    child: Child,
-    _dir: tempfile::TempDir,
-}
-
-impl Running {
-    fn start(command: impl FnOnce(&Path) -> Command) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut command = command(dir.path());
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("it starts");
-        sleep(WARM_UP);
-        Self { child, _dir: dir }
-    }
-
-    fn proc(&self, file: &str) -> String {
-        let path = format!("/proc/{}/{file}", self.child.id());
-        fs::read_to_string(path).expect("it runs")
-    }
-
-    /// Processor time so far, in clock ticks of ten milliseconds.
-    fn cpu(&self) -> Duration {
-        let stat = self.proc("stat");
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks: u64 = ticks.filter_map(|one| one.parse::<u64>().ok()).sum();
-        Duration::from_millis(10 * ticks)
-    }
-
-    /// Its own memory, in KiB.
-    fn memory(&self) -> f64 {
-        let text = self.proc("smaps_rollup");
-        let line = text.lines().find(|line| line.starts_with("Anonymous:"));
-        let size = line.and_then(|line| line.split_whitespace().nth(1));
-        size.and_then(|size| size.parse().ok()).expect("KiB")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn file(path: &Path, text: &str) {
-    fs::write(path, text).expect("written");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
-}
-
-fn httpok(dir: &Path, port: u16, checks: usize) -> Command {
+/// As many checks of `url`, each so many seconds.
+fn checks(count: usize, url: &str, seconds: usize, more: &str) -> String {
     let check = |number| {
         format!(
-            "[[check]]\nname = \"shop{number}\"\nurl = \"http://127.0.0.1:{port}/\"\nevery = \"1s\"\n"
+            "[[check]]\nname = \"shop{number}\"\nurl = \"{url}\"\nevery = \"{seconds}s\"\n{more}"
         )
     };
-    let config = dir.join("httpok.toml");
-    file(&config, &(0..checks).map(check).collect::<String>());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_httpok"));
-    command.arg("watch").arg("--config").arg(config);
-    command.arg("--state-dir").arg(dir.join("state"));
-    command
+    (0..count).map(check).collect()
 }
 
-fn monit(dir: &Path, port: u16, checks: usize) -> Command {
+fn httpok(dir: &Path, port: u16, count: usize) -> Command {
+    let url = format!("http://127.0.0.1:{port}/");
+    watch(dir, &checks(count, &url, 1, ""))
+}
+
+fn monit(dir: &Path, port: u16, count: usize) -> Command {
     let place = |name: &str| dir.join(name).display().to_string();
     let head = format!(
         "set daemon 1\nset pidfile {}\nset idfile {}\nset statefile {}\n",
@@ -128,56 +49,104 @@ fn monit(dir: &Path, port: u16, checks: usize) -> Command {
         )
     };
     let config = dir.join("monitrc");
-    file(
+    write(
         &config,
-        &(head + &(0..checks).map(check).collect::<String>()),
+        &(head + &(0..count).map(check).collect::<String>()),
     );
     let mut command = Command::new("monit");
     command.arg("-I").arg("-c").arg(config);
     command
 }
 
+/// What was measured of a watchdog.
+struct Figures {
+    /// Processor time of a probe, in microseconds.
+    probe: f64,
+    /// Bytes given to the kernel for a probe.
+    written: f64,
+    /// Own memory, in KiB.
+    memory: f64,
+}
+
+impl Figures {
+    fn of(running: &Running, server: &Server, warm_up: Duration) -> Self {
+        sleep(warm_up);
+        let (cpu, written, probes) = (running.cpu(), running.written(), server.requests());
+        sleep(MEASURE);
+        let cpu = (running.cpu() - cpu).as_secs_f64();
+        let written = running.written() - written;
+        #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+        let probes = (server.requests() - probes).max(1) as f64;
+        Self {
+            probe: cpu * 1e6 / probes,
+            written: written / probes,
+            memory: running.memory("Anonymous"),
+        }
+    }
+}
+
 type Watchdog = fn(&Path, u16, usize) -> Command;
 
-/// Microseconds of processor time for a probe, and KiB of memory for a further check.
-fn round(server: &Server, watchdog: Watchdog) -> (f64, f64) {
-    let few = Running::start(|dir| watchdog(dir, server.port, FEW)).memory();
-    let many = Running::start(|dir| watchdog(dir, server.port, MANY));
-    let (cpu, probes) = (many.cpu(), server.probes.load(Ordering::Relaxed));
-    sleep(MEASURE);
-    let cpu = many.cpu() - cpu;
-    let probes = server.probes.load(Ordering::Relaxed) - probes;
-    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
-    let each = cpu.as_secs_f64() * 1e6 / probes.max(1) as f64;
+/// A watchdog of many checks; its memory is that of a further check.
+fn round(server: &Server, watchdog: Watchdog) -> Figures {
+    let few = Running::start(|dir| watchdog(dir, server.port(), FEW));
+    sleep(WARM_UP);
+    let few = few.memory("Anonymous");
+    let many = Running::start(|dir| watchdog(dir, server.port(), MANY));
+    let many = Figures::of(&many, server, WARM_UP);
     #[expect(clippy::cast_precision_loss, reason = "some hundreds")]
-    let further = (many.memory() - few) / (MANY - FEW) as f64;
-    (each, further)
+    let memory = (many.memory - few) / (MANY - FEW) as f64;
+    Figures { memory, ..many }
 }
 
 pub fn measure(table: &mut Table) {
-    let server = Server::start();
-    let there = Command::new("monit")
-        .arg("-V")
-        .stdout(Stdio::null())
-        .status();
-    let peer = there.is_ok();
-    let mut ours = Vec::new();
-    let mut peers = Vec::new();
+    let server = Server::http();
+    let has_monit = is_there("monit");
+    let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         ours.push(round(&server, httpok));
-        if peer {
+        if has_monit {
             peers.push(round(&server, monit));
         }
     }
-    let whose = peer.then_some("monit");
-    let cpu = |rounds: &[(f64, f64)]| rounds.iter().map(|(cpu, _)| *cpu).collect::<Vec<_>>();
-    let memory = |rounds: &[(f64, f64)]| rounds.iter().map(|(_, kib)| *kib).collect::<Vec<_>>();
-    let mut row = |what, unit, ours: Vec<f64>, peers: Vec<f64>| {
-        let peers = whose.map(|whose| (median(peers), whose));
-        table.figures(what, unit, median(ours), peers);
+    let mut row = |what, unit, figure: fn(&Figures) -> f64| {
+        let of = |rounds: &[Figures]| median(rounds.iter().map(figure).collect());
+        let peers = has_monit.then(|| (of(&peers), "monit"));
+        table.figures(what, unit, of(&ours), peers);
     };
-    let what = "a probe in `watch` of 1,000 checks, processor time";
-    row(what, "µs", cpu(&ours), cpu(&peers));
+    let what = "a probe in `watch` of 1,000 checks each 1 s";
+    row(what, "µs", |figures| figures.probe);
+    row("the same, bytes written", "B", |figures| figures.written);
     let what = "a further check in `watch`, own memory";
-    row(what, "KiB", memory(&ours), memory(&peers));
+    row(what, "KiB", |figures| figures.memory);
+    of_http(table, &server);
+    of_https(table);
+}
+
+/// A watchdog of so many checks that as many probes come in a second as above.
+fn of_http(table: &mut Table, server: &Server) {
+    let url = format!("http://127.0.0.1:{}/", server.port());
+    let config = checks(MOST, &url, MOST / MANY, "");
+    let running = Running::start(|dir| watch(dir, &config));
+    let warm_up = Duration::from_secs(45);
+    let figures = Figures::of(&running, server, warm_up);
+    let what = "a probe in `watch` of 20,000 checks each 20 s";
+    table.figures(what, "µs", figures.probe, None);
+    let what = "their watchdog, own memory";
+    table.figures(what, "MiB", figures.memory / 1024.0, None);
+}
+
+fn of_https(table: &mut Table) {
+    let identity = Identity::new();
+    let server = Server::https(&identity);
+    let url = format!("https://127.0.0.1:{}/", server.port());
+    let running = Running::start(|dir| {
+        let authority = dir.join("authority.pem");
+        write(&authority, &identity.pem);
+        let cacert = format!("cacert = \"{}\"\n", authority.display());
+        watch(dir, &checks(MANY, &url, 1, &cacert))
+    });
+    let figures = Figures::of(&running, &server, WARM_UP);
+    let what = "an HTTPS probe in `watch` of 1,000 checks each 1 s";
+    table.figures(what, "µs", figures.probe, None);
 }
