@@ -10,11 +10,10 @@ const RUST: u32 = 95;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let has = |variable: &str, word: &str| {
-        env::var(variable).is_ok_and(|value| value.split(',').any(|part| part == word))
-    };
-    let is_static =
-        has("CARGO_CFG_TARGET_ENV", "musl") && has("CARGO_CFG_TARGET_FEATURE", "crt-static");
+    let is_musl = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|libc| libc == "musl");
+    // cargo names the feature only where it is asked for, and it is the default
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let is_static = is_musl && !flags.contains("-crt-static");
     if is_static && minor().is_some_and(|minor| minor >= RUST) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }

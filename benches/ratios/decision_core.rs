@@ -85,4 +85,14 @@ pub fn measure(table: &mut Table) {
             })
         });
     }
+    let mut monitor = Monitor::new(Limits::default(), 1, (0..10_000).map(check).collect());
+    let names: Vec<_> = monitor.checks().map(|check| check.name.clone()).collect();
+    let now = Moment::from_millis(1_795_000_000_000);
+    beat(&mut monitor, now, &names);
+    let what = "what is shown of 10,000 checks, without their results";
+    table.alone(what, || {
+        each(3, || {
+            black_box(monitor.snapshot_without_samples(now));
+        })
+    });
 }

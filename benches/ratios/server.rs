@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -11,10 +12,27 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
+/// When the last connection came, and the longest time between two of them.
+#[derive(Default)]
+struct Gaps {
+    last: Option<Instant>,
+    longest: Duration,
+}
+
+impl Gaps {
+    fn connected(&mut self) {
+        let now = Instant::now();
+        if let Some(last) = self.last.replace(now) {
+            self.longest = self.longest.max(now - last);
+        }
+    }
+}
+
 /// A server that counts the requests.
 pub struct Server {
     pub address: SocketAddr,
     requests: Arc<AtomicU64>,
+    gaps: Arc<Mutex<Gaps>>,
     drained: Arc<AtomicBool>,
 }
 
@@ -55,15 +73,19 @@ impl Server {
         let address = listener.local_addr().expect("bound");
         let requests = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&requests);
+        let gaps = Arc::new(Mutex::new(Gaps::default()));
+        let noted = Arc::clone(&gaps);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 counted.fetch_add(1, Ordering::Relaxed);
+                noted.lock().expect("no panic").connected();
                 answer(stream);
             }
         });
         Self {
             address,
             requests,
+            gaps,
             drained: Arc::default(),
         }
     }
@@ -75,6 +97,15 @@ impl Server {
     /// Whether the body was taken, but for what the kernel keeps for its reader.
     pub fn is_drained(&self) -> bool {
         self.drained.load(Ordering::Relaxed)
+    }
+
+    /// The longest time between two connections since [`Server::forget_gaps`].
+    pub fn longest_gap(&self) -> Duration {
+        self.gaps.lock().expect("no panic").longest
+    }
+
+    pub fn forget_gaps(&self) {
+        *self.gaps.lock().expect("no panic") = Gaps::default();
     }
 
     pub fn requests(&self) -> u64 {

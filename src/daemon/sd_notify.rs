@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::health::{Snapshot, Status};
+use crate::health::Totals;
 
 /// The variables that the service manager sets for this process alone.
 const SOCKET: &str = "NOTIFY_SOCKET";
@@ -152,14 +152,7 @@ fn connect(name: &[u8]) -> io::Result<(UnixDatagram, SocketAddr)> {
 }
 
 /// How the checks stand, in one line: `5 checks: 4 up, 1 down (shop)`.
-pub fn status(snapshot: &Snapshot) -> String {
-    let totals = &snapshot.totals;
-    let down: Vec<_> = snapshot
-        .checks
-        .iter()
-        .filter(|check| check.status == Status::Down)
-        .map(|check| check.name.as_str())
-        .collect();
+pub fn status(totals: &Totals, down: &[&str]) -> String {
     let mut names = down[..down.len().min(NAMED)].join(", ");
     if down.len() > NAMED {
         names += ", ...";

@@ -1,7 +1,6 @@
 //! What the loop keeps for external requests: the listeners, the watchdog's own health, and when each check
 //! is probed next. How it is shown is the matter of [`crate::serve`].
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +15,8 @@ use crate::blocking;
 use crate::health::{Levels, Moment, OwnHealth};
 use crate::serve::events::EventBus;
 use crate::serve::hub::{self, ServeRequest, Source};
-use crate::serve::view::View;
+use crate::serve::view::{NextProbes, View};
 use crate::serve::{ServeSetup, Server};
-use crate::sorted;
 use crate::store::Store;
 
 /// How often levels are measured, as KumoMTA does it.
@@ -174,13 +172,12 @@ impl Serving {
         };
     }
 
-    /// When each check is due next, as far as that is known.
-    pub fn next_due(&self) -> BTreeMap<String, Moment> {
-        let ticked = self.due.iter().zip(&self.ticked);
-        let timed = ticked.filter(|((_, every), _)| !every.is_zero());
-        sorted::map(
-            timed.filter_map(|((check, every), at)| Some((check.to_string(), (*at)? + *every))),
-        )
+    /// When each check is due next.
+    pub fn next_probes(&self) -> NextProbes {
+        NextProbes {
+            periods: Arc::clone(&self.due),
+            ticked: self.ticked.clone(),
+        }
     }
 }
 
@@ -249,10 +246,11 @@ mod tests {
         assert_eq!(serving.lag, Duration::from_secs(3));
         serving.ticked(Moment::from_secs(114), &tick(1, Some(2)));
         assert_eq!(serving.lag, Duration::from_secs(2));
-        let next = serving.next_due();
-        assert_eq!(next.get("a"), Some(&Moment::from_secs(123)));
-        assert_eq!(next.get("b"), None);
+        let next = serving.next_probes();
+        assert_eq!(next.of("a"), Some(Moment::from_secs(123)));
+        assert_eq!(next.of("b"), None);
         serving.set_due(&DueList::after(due.periods(), Vec::new()));
-        assert!(serving.next_due().is_empty(), "a check that is gone");
+        let next = serving.next_probes();
+        assert!(next.by_check().is_empty(), "a check that is gone");
     }
 }

@@ -73,7 +73,8 @@ pub use ladder::{Rung, RungView, Signal};
 pub use memory::{Episode, EpisodeReport, Memory, Pause, ResultSample, Verifying};
 pub use moment::{Moment, rfc3339};
 pub use monitor::{
-    CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, Ticket, Unwritten, share_equal,
+    CheckTick, Effect, Event, Limits, MaintenanceWindow, Monitor, PartialSnapshot, Ticket,
+    Unwritten, share_equal,
 };
 pub use notation::public_json;
 pub use note::{Counted, Decision, Dropped, Note, Refusal};

@@ -1,13 +1,12 @@
 //! `/metrics`: the watchdog, its checks, and the newest probe of each.
 //! Every metric is a field of the snapshot; here it gets a name, a type and labels, and nothing is counted.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::openmetrics::{Exemplar, Exposition, MetricFamilyName, MetricsFormat};
 use super::probes::{self, ProbeSample};
 use super::reply::Reply;
-use super::view::View;
+use super::view::{NextProbes, View};
 use crate::health::{
     CheckView, Limits, Moment, Monitor, Process, ProcessState, SlotState, Status, Verdict,
 };
@@ -31,7 +30,7 @@ pub fn catalogue() -> Vec<MetricFamilyName> {
         host: String::new(),
         pid: 0,
         started: began,
-        next: BTreeMap::new(),
+        next: NextProbes::default(),
         outbox: 0,
         tick_lag: Duration::ZERO,
         programs: Vec::new(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::reply::Reply;
 use super::view::{ServedState, View, trouble};
-use crate::health::{ActivityView, CheckView};
+use crate::health::{ActivityView, CheckView, Moment};
 
 /// The body while shutting down.
 pub const SHUTTING_DOWN: &str = "service is shutting down\n";
@@ -116,12 +116,15 @@ pub fn jobs(view: &View, unavailable: u16) -> Reply {
         return Reply::text(code(unavailable), SHUTTING_DOWN);
     }
     let checks = view.snapshot.checks.iter();
-    let jobs: Vec<_> = checks.map(|check| job(view, check)).collect();
+    let next = view.next.by_check();
+    let jobs: Vec<_> = checks
+        .map(|check| job(view, check, next.get(&*check.name)))
+        .collect();
     Reply::json(StatusCode::OK, &jobs)
 }
 
-fn job(view: &View, check: &CheckView) -> Job {
-    let next = view.next.get(&check.name);
+/// `next` is when it is probed again.
+fn job(view: &View, check: &CheckView, next: Option<&Moment>) -> Job {
     let delayed = next.map_or(0, |next| next.since(view.snapshot.at).as_secs());
     let incident = check.incident.as_ref();
     let reports = incident.map_or(0, |incident| incident.undelivered.min(view.outbox));
@@ -277,8 +280,9 @@ mod tests {
     #[test]
     fn a_job_has_the_nine_keys_in_order() {
         let mut view = testing::view(&ALL[1..2]);
-        let soon = view.snapshot.at + std::time::Duration::from_secs(7);
-        view.next.insert("db".to_owned(), soon);
+        let every = std::time::Duration::from_secs(7);
+        view.next.periods = [("db".into(), every)].into();
+        view.next.ticked = vec![Some(view.snapshot.at)];
         let reply = jobs(&view, 503);
         assert_eq!(
             (

@@ -1,10 +1,9 @@
 //! Views for tests.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::view::View;
+use super::view::{NextProbes, View};
 use crate::health::{
     Check, CheckTick, Effect, Event, Limits, Moment, Monitor, Observation, OwnHealth, Phase,
     Reason, StatusLine, Trouble,
@@ -56,7 +55,7 @@ pub fn view_of(monitor: &Monitor, started: Moment, now: Moment) -> View {
         host: "example".to_owned(),
         pid: 4711,
         started,
-        next: BTreeMap::new(),
+        next: NextProbes::default(),
         outbox: 0,
         tick_lag: Duration::ZERO,
         programs: Vec::new(),

@@ -1,11 +1,40 @@
 //! What is shown: one immutable picture of the watchdog, made by the loop. Everything that is served is rendered
 //! from it, so that no answer waits for a target.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::health::suggest::nearest;
 use crate::health::{CheckView, Moment, Process, Snapshot, Status, Unhealthy, Verdict};
+
+/// When checks had their last ticks: the next probe of each is due a period later.
+#[derive(Clone, Debug, Default)]
+pub struct NextProbes {
+    /// The names of the checks, and how often they are due; zero: at every tick, whenever that comes.
+    pub periods: Arc<[(Arc<str>, Duration)]>,
+    /// The last tick of each.
+    pub ticked: Vec<Option<Moment>>,
+}
+
+impl NextProbes {
+    /// When `check` is probed next, where that is known.
+    pub fn of(&self, check: &str) -> Option<Moment> {
+        let mut known = self.known();
+        known.find(|(name, _)| *name == check).map(|(_, at)| at)
+    }
+
+    /// That of all checks.
+    pub fn by_check(&self) -> HashMap<&str, Moment> {
+        self.known().collect()
+    }
+
+    fn known(&self) -> impl Iterator<Item = (&str, Moment)> {
+        let ticked = self.periods.iter().zip(&self.ticked);
+        let timed = ticked.filter(|((_, every), _)| !every.is_zero());
+        timed.filter_map(|((check, every), at)| Some((&**check, (*at)? + *every)))
+    }
+}
 
 /// Everything that can be shown at one moment.
 #[derive(Clone, Debug)]
@@ -22,8 +51,7 @@ pub struct View {
     pub host: String,
     pub pid: u32,
     pub started: Moment,
-    /// When each check is probed next, where that is known.
-    pub next: BTreeMap<String, Moment>,
+    pub next: NextProbes,
     /// Messages that wait for delivery.
     pub outbox: u64,
     /// How late the newest tick was.

@@ -50,6 +50,9 @@ use crate::{escape, json, secret};
 /// The version of these words. Keys may be added to it; a change of meaning is another version.
 pub const VERSION: u32 = 1;
 
+/// Checks of a large answer.
+const LARGE: usize = 250;
+
 /// A line to the watchdog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestLine {
@@ -267,6 +270,11 @@ impl ControlReply {
             text: text.into(),
             checks: Vec::new(),
         }
+    }
+
+    /// Whether it takes long to write.
+    pub fn is_large(&self) -> bool {
+        matches!(self, Self::Status { snapshot, .. } if snapshot.checks.len() > LARGE)
     }
 }
 

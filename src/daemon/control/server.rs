@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::protocol::{self, ControlCommand, ControlFault, ControlReply, VERSION};
 use super::request::PendingRequest;
+use crate::blocking;
 use crate::net::clients::{self, Accept, Admission};
 use crate::serve::events::{EventBus, EventFilter, EventFollower, NextEvent};
 
@@ -101,7 +102,7 @@ async fn client(
             }
             Ok(ReadLine::End) | Err(_) => return,
         };
-        let written = timeout(PATIENCE, write.write_all(&protocol::write(answer))).await;
+        let written = timeout(PATIENCE, write.write_all(&text_of(answer).await)).await;
         busy.set(false);
         if over || !matches!(written, Ok(Ok(()))) {
             return;
@@ -110,6 +111,17 @@ async fn client(
 }
 
 /// Writes events until the client is gone, or too slow.
+/// The answer as it is sent. That about thousands of checks is written beside the loop.
+async fn text_of(answer: ControlReply) -> Vec<u8> {
+    if !answer.is_large() {
+        return protocol::write(answer);
+    }
+    let written = blocking::run("write an answer", move || protocol::write(answer)).await;
+    written.unwrap_or_else(|broken| {
+        protocol::write(ControlReply::error(ControlFault::Busy, broken.to_string()))
+    })
+}
+
 async fn send_events(mut follower: EventFollower, write: &mut OwnedWriteHalf) {
     loop {
         let (line, over) = match follower.next().await {

@@ -13,6 +13,7 @@ mod reload;
 mod requests;
 mod served;
 mod shutdown;
+mod snapshots;
 mod startup;
 
 use std::collections::{HashMap, HashSet};
@@ -50,6 +51,7 @@ use inheritance::Inheritance;
 use maintenance::Maintenance;
 use passes::Passes;
 use reload::{FixedKeys, Reloader};
+use snapshots::Snapshots;
 
 pub use effects::RunCounts;
 pub use reload::Reload;
@@ -79,6 +81,7 @@ pub struct Watchdog {
     /// Manual restarts of which it is not known yet whether they can be done, and their requesters.
     restarts: Vec<(String, PendingRequest)>,
     serving: Serving,
+    snapshots: Snapshots,
     /// For clients that follow the decisions.
     events: EventBus,
     journal: Option<Journal>,
@@ -190,6 +193,7 @@ impl Watchdog {
             control: Control::closed(),
             config: parts.config,
             serving,
+            snapshots: Snapshots::default(),
             events,
             journal,
             programs,
@@ -317,7 +321,10 @@ impl Watchdog {
                     // what was asked for is done to its end; there will just be nothing new
                     Err(ended) => ending = Some(Ending::NoTicks(ended)),
                 },
+                () = std::future::ready(()), if self.snapshots.are_under_way() => {}
             }
+            // one step in each turn: neither waits for the other to have nothing to do
+            self.continue_snapshots();
             if self.once && asked == 0 && ending.is_none() && self.monitor.is_at_rest() {
                 ending = Some(Ending::Once(self.worst()));
             }
@@ -408,15 +415,16 @@ impl Watchdog {
         let own = view.reasons.iter().filter(|reason| reason.is_own());
         let own: Vec<_> = own.map(ToString::to_string).collect();
         let trouble = (!own.is_empty()).then(|| own.join("\n"));
-        self.pings.send(trouble, sd_notify::status(&view.snapshot));
+        let (totals, down) = self.monitor.totals(view.snapshot.at);
+        self.pings.send(trouble, sd_notify::status(&totals, &down));
     }
 
     /// Sends our status to the service manager above us.
     fn update_sd_notify(&mut self) {
         if self.sd_notify.is_there() {
             let now = self.executor.clock.now();
-            let snapshot = self.monitor.snapshot_without_samples(now);
-            self.sd_notify.set_status(sd_notify::status(&snapshot));
+            let (totals, down) = self.monitor.totals(now);
+            self.sd_notify.set_status(sd_notify::status(&totals, &down));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Watchdog;
+use super::snapshots::SnapshotRequester;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
 use crate::daemon::control::remembered;
 use crate::daemon::control::{PendingRequest, RequestAction};
@@ -13,7 +14,7 @@ use crate::secret::shown_url;
 use crate::supervisor::Supervisor;
 
 /// How long the state directory may hold up an answer.
-const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+pub(super) const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A start or a stop that takes longer goes on after the answer.
 const PROGRAM_ANSWERS_WITHIN: Duration = Duration::from_secs(20);
@@ -25,23 +26,7 @@ impl Watchdog {
         let answer = match asked.order(&self.monitor) {
             RequestAction::Refuse(answer) => answer,
             RequestAction::ShowStatus => {
-                let watchdog = self.executor.intents.owner().watchdog.clone();
-                let mut snapshot = Box::new(self.monitor.snapshot(self.executor.clock.now()));
-                snapshot.checks.iter_mut().for_each(hide_secrets);
-                let programs = self.programs.list();
-                let notifiers = self.notification_queue.status();
-                tokio::spawn(async move {
-                    // a store that hangs must not hide how the checks are
-                    let notifiers = timeout(STORE_ANSWERS_WITHIN, notifiers).await;
-                    asked.answer(ControlReply::Status {
-                        watchdog,
-                        pid: std::process::id(),
-                        snapshot,
-                        programs,
-                        notifiers: notifiers.unwrap_or_default(),
-                    });
-                });
-                return;
+                return self.begin_snapshot(SnapshotRequester::Status(asked));
             }
             RequestAction::Redirect { from, to } => {
                 let moved = self.notification_queue.redirect(from, to);
@@ -214,6 +199,6 @@ impl Watchdog {
 }
 
 /// The original's mails name a URL as it was given; an answer does not.
-fn hide_secrets(check: &mut CheckView) {
+pub(super) fn hide_secrets(check: &mut CheckView) {
     check.url = shown_url(&check.url);
 }

@@ -3,10 +3,12 @@
 use tokio::time::timeout;
 
 use super::Watchdog;
+use super::snapshots::SnapshotRequester;
 use crate::daemon::control::PendingRequest;
 use crate::daemon::control::protocol::{self, ControlFault, ControlReply};
 use crate::daemon::serving::Incoming;
 use crate::daemon::timeline::{Timeline, TimelineLine};
+use crate::health::Snapshot;
 use crate::serve::hub::{ControlAnswer, ControlOutcome, IncidentText, ServeRequest};
 use crate::serve::view::View;
 use crate::store::Store;
@@ -44,10 +46,10 @@ impl Watchdog {
             Incoming::Request(ServeRequest::View {
                 with_samples,
                 answer,
-            }) => {
-                // the requester may be gone
-                let _ = answer.send(self.view(with_samples));
-            }
+            }) => self.begin_snapshot(SnapshotRequester::View {
+                with_samples,
+                answer,
+            }),
             Incoming::Request(ServeRequest::Incidents { check, answer }) => {
                 let (store, watchdog) = (self.store.clone(), self.key());
                 tokio::spawn(async move {
@@ -99,6 +101,11 @@ impl Watchdog {
             true => self.monitor.snapshot(now),
             false => self.monitor.snapshot_without_samples(now),
         };
+        self.view_of(snapshot, with_samples)
+    }
+
+    /// What is shown beside `snapshot`, which has the last results of each check or not.
+    pub(super) fn view_of(&mut self, snapshot: Snapshot, with_samples: bool) -> View {
         let watchdog = self.key();
         let serving = &mut self.serving;
         View {
@@ -108,7 +115,7 @@ impl Watchdog {
             host: serving.host.clone(),
             pid: std::process::id(),
             started: serving.started,
-            next: serving.next_due(),
+            next: serving.next_probes(),
             outbox: serving.levels.outbox.unwrap_or_default(),
             tick_lag: serving.lag,
             programs: self.programs.list(),

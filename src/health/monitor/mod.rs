@@ -44,6 +44,7 @@ use shared::{Context, Shared};
 pub use event::{CheckTick, Effect, Event, Limits, MaintenanceWindow, Ticket};
 pub use reload::share_equal;
 pub use unwritten::Unwritten;
+pub use view::PartialSnapshot;
 
 /// All checks and what they share.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! The monitor at one moment, as the plain data of a snapshot. Nothing is changed here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::check::{Activity, CheckState};
+use super::super::check::{Activity, Check, CheckState};
 use super::super::expectation::Expectation;
 use super::super::gate::Gate;
 use super::super::ladder::RungView;
@@ -30,50 +31,127 @@ impl Monitor {
 
     /// All that can be shown at `now`.
     pub fn snapshot(&self, now: Moment) -> Snapshot {
-        self.shown(now, true)
+        self.whole_snapshot(now, true)
     }
 
     /// The same without the last results of each check, which are most of what there is to copy.
     pub fn snapshot_without_samples(&self, now: Moment) -> Snapshot {
-        self.shown(now, false)
+        self.whole_snapshot(now, false)
     }
 
-    fn shown(&self, now: Moment, with_samples: bool) -> Snapshot {
-        // looked up once: with thousands of checks the searches cost more than the rest
-        let states = self.checks().map(|check| self.checks.get(&check.name));
-        let states = states.flatten();
-        let states: Vec<_> = states.collect();
-        let count = |fits: &dyn Fn(&CheckState) -> bool| states.iter().filter(|s| fits(s)).count();
-        let stands = |status| count(&|state| state.memory.status == status);
+    fn whole_snapshot(&self, now: Moment, with_samples: bool) -> Snapshot {
+        let mut partial = PartialSnapshot::new(with_samples);
+        self.extend_snapshot(now, &mut partial, usize::MAX);
+        partial.into_snapshot()
+    }
+
+    /// Adds the next `most` checks to `partial`. Says whether it has all of them then. After a reload it begins anew.
+    pub fn extend_snapshot(&self, now: Moment, partial: &mut PartialSnapshot, most: usize) -> bool {
+        if !Arc::ptr_eq(&partial.order, &self.order) {
+            partial.order = self.definitions();
+            partial.place = 0;
+        }
+        if partial.place == 0 {
+            partial.snapshot = self.snapshot_of_none(now);
+            partial.snapshot.checks.reserve_exact(self.order.len());
+        }
+        let end = partial.place.saturating_add(most).min(self.order.len());
+        let snapshot = &mut partial.snapshot;
+        for check in &self.order[partial.place..end] {
+            let Some(state) = self.checks.get(&check.name) else {
+                continue;
+            };
+            snapshot.totals.add(state, now);
+            let view = state.view(now, &self.shared, partial.with_samples);
+            snapshot.checks.push(view);
+        }
+        partial.place = end;
+        end == self.order.len()
+    }
+
+    /// The numbers over all checks, and the names of those that are down.
+    pub fn totals(&self, now: Moment) -> (Totals, Vec<&str>) {
+        let mut totals = self.snapshot_of_none(now).totals;
+        let mut down = Vec::new();
+        for check in self.order.iter() {
+            let Some(state) = self.checks.get(&check.name) else {
+                continue;
+            };
+            totals.add(state, now);
+            if state.memory.status == Status::Down {
+                down.push(check.name.as_str());
+            }
+        }
+        (totals, down)
+    }
+
+    fn snapshot_of_none(&self, now: Moment) -> Snapshot {
         Snapshot {
             at: now,
             shutting_down: self.shared.shutting_down,
             totals: Totals {
-                checks: states.len(),
-                up: stands(Status::Up),
-                down: stands(Status::Down),
-                pending: stands(Status::Pending),
-                paused: count(&|state| state.paused(now).is_some()),
-                silenced: count(&|state| state.silenced(now).is_some()),
-                gave_up: count(&|state| state.memory.gave_up.is_some()),
-                probing: count(&|state| {
-                    matches!(
-                        state.activity,
-                        Activity::Listing { .. } | Activity::Probing { .. }
-                    )
-                }),
-                acting: count(&|state| state.attempt.is_some()),
                 restarts: self.shared.limits.max_restarts.map(|budget| Spending {
                     spent: self.shared.spent.within(now, budget.window),
                     of: budget.count,
                     window: budget.window.as_secs_f64(),
                 }),
+                ..Totals::default()
             },
-            checks: states
-                .iter()
-                .map(|state| state.view(now, &self.shared, with_samples))
-                .collect(),
+            checks: Vec::new(),
         }
+    }
+}
+
+/// A snapshot that is taken some checks at a time: to copy thousands at once would hold up everything else.
+#[derive(Debug)]
+pub struct PartialSnapshot {
+    with_samples: bool,
+    /// The definitions that it is taken of.
+    order: Arc<[Arc<Check>]>,
+    /// The place of the next one in them.
+    place: usize,
+    snapshot: Snapshot,
+}
+
+impl PartialSnapshot {
+    /// Has no check yet.
+    pub fn new(with_samples: bool) -> Self {
+        Self {
+            with_samples,
+            order: Arc::default(),
+            place: 0,
+            snapshot: Snapshot {
+                at: Moment::ZERO,
+                shutting_down: false,
+                totals: Totals::default(),
+                checks: Vec::new(),
+            },
+        }
+    }
+
+    /// What it has.
+    pub fn into_snapshot(self) -> Snapshot {
+        self.snapshot
+    }
+}
+
+impl Totals {
+    fn add(&mut self, state: &CheckState, now: Moment) {
+        let stands = match state.memory.status {
+            Status::Up => &mut self.up,
+            Status::Down => &mut self.down,
+            Status::Pending => &mut self.pending,
+        };
+        *stands += 1;
+        self.checks += 1;
+        self.paused += usize::from(state.paused(now).is_some());
+        self.silenced += usize::from(state.silenced(now).is_some());
+        self.gave_up += usize::from(state.memory.gave_up.is_some());
+        self.probing += usize::from(matches!(
+            state.activity,
+            Activity::Listing { .. } | Activity::Probing { .. }
+        ));
+        self.acting += usize::from(state.attempt.is_some());
     }
 }
 
@@ -204,5 +282,60 @@ impl CheckState {
                 on: on.iter().flatten().map(ToString::to_string).collect(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Event, Limits};
+    use super::*;
+
+    fn checks(names: &[&str]) -> Vec<Check> {
+        let named = |name: &&str| Check {
+            name: (*name).to_owned(),
+            url: format!("http://{name}/"),
+            probe: String::new(),
+            rules: Arc::default(),
+        };
+        names.iter().map(named).collect()
+    }
+
+    fn names(snapshot: &Snapshot) -> Vec<&str> {
+        let checks = snapshot.checks.iter();
+        checks.map(|check| check.name.as_str()).collect()
+    }
+
+    #[test]
+    fn snapshot_in_parts_is_the_whole_one() {
+        let now = Moment::from_secs(7);
+        for count in [0, 1, 3, 4] {
+            let all = ["shop", "db", "api", "mail"];
+            let monitor = Monitor::new(Limits::default(), 1, checks(&all[..count]));
+            let mut partial = PartialSnapshot::new(true);
+            let mut turns = 1;
+            while !monitor.extend_snapshot(now, &mut partial, 2) {
+                turns += 1;
+            }
+            assert_eq!(partial.into_snapshot(), monitor.snapshot(now), "{count}");
+            assert_eq!(turns, count.div_ceil(2).max(1), "{count}");
+        }
+    }
+
+    #[test]
+    fn reload_begins_a_snapshot_anew() {
+        let now = Moment::from_secs(7);
+        let mut monitor = Monitor::new(Limits::default(), 1, checks(&["shop", "db", "api"]));
+        let mut partial = PartialSnapshot::new(false);
+        assert!(!monitor.extend_snapshot(now, &mut partial, 2));
+        let reload = Event::Reload {
+            checks: checks(&["api", "new"]).into_iter().map(Arc::new).collect(),
+            limits: Limits::default(),
+            forgot: Vec::new(),
+        };
+        let _ = monitor.handle(now, reload);
+        assert!(monitor.extend_snapshot(now, &mut partial, 2));
+        let snapshot = partial.into_snapshot();
+        assert_eq!(names(&snapshot), ["api", "new"]);
+        assert_eq!((snapshot.totals.checks, snapshot.totals.pending), (2, 2));
     }
 }

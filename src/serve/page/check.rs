@@ -167,7 +167,7 @@ fn facts(view: &View, check: &CheckView) -> Vec<(&'static str, String)> {
     if let Some(restarts) = &check.restarts {
         facts.push(("Budget", budget(restarts)));
     }
-    if let Some(next) = view.next.get(&check.name) {
+    if let Some(next) = view.next.of(&check.name) {
         facts.push(("Next probe", format!("in {}", span(next.since(now)))));
     }
     if let Some(expires) = check.seen.and_then(|seen| seen.certificate_expires) {
