@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use httpok::config;
 use httpok::health::{
     Body, Check, CheckRules, CheckTick, Effect, Event, Limits, Moment, Monitor, Observation,
     StatusLine, share_equal,
@@ -205,4 +206,65 @@ fn incident_is_handed_over_without_a_copy_of_its_results() {
     let results = handed_over.0.expect("it is open").results().count();
     assert!(results >= 50, "{results}");
     assert!(calls < 50, "{calls} for {results} results");
+}
+
+/// A configuration of `count` checks, each written by `check` from its number, and the same number of what `more` writes.
+fn configuration(
+    count: usize,
+    check: impl Fn(usize) -> String,
+    more: impl Fn(usize) -> String,
+) -> String {
+    let mut text = String::new();
+    for number in 0..count {
+        let keys = check(number);
+        text +=
+            &format!("[[check]]\nname = \"c{number}\"\nurl = \"http://127.0.0.1:1/\"\n{keys}\n");
+        text += &format!("{}\n", more(number));
+    }
+    text
+}
+
+/// What each check costs to read is the same in a large file, with faults and warnings, too.
+#[test]
+fn configuration_is_read_in_linear_time() {
+    type Write = fn(usize) -> String;
+    let nothing: Write = |_| String::new();
+    let cases: [(&str, Write, Write); 6] = [
+        ("checks", |_| "timeout = \"3s\"".to_owned(), nothing),
+        ("faults", |_| "timeout = \"x\"".to_owned(), nothing),
+        ("warnings", |_| "timeout = \"5m\"".to_owned(), nothing),
+        (
+            "requires what is not there",
+            |number| format!("requires = \"d{number}\""),
+            nothing,
+        ),
+        (
+            "programs",
+            |number| format!("restart = \"program/p{number}\""),
+            |number| format!("[[program]]\nname = \"p{number}\"\ncommand = \"/bin/true\""),
+        ),
+        (
+            "windows",
+            |_| String::new(),
+            |number| {
+                format!("[[maintenance]]\nat = \"02:00\"\nfor = \"1h\"\nchecks = \"c{number}?*\"")
+            },
+        ),
+    ];
+    for (what, check, more) in cases {
+        let cost = |count: usize| {
+            let text = configuration(count, check, more);
+            let (read, calls, _) = counted(|| config::parse_and_warn(&text, "c.toml", &|_| None));
+            drop(read);
+            calls
+        };
+        // the first 100 faults cost more, as what was probably meant is looked for
+        let (few, more, most) = (cost(FEW), cost(2 * FEW), cost(4 * FEW));
+        let (first, second) = (more - few, most - more);
+        assert!(
+            second < 3 * first,
+            "{what}: {first} allocations and frees for {FEW} more, {second} for {} more",
+            2 * FEW
+        );
+    }
 }

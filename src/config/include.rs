@@ -18,8 +18,8 @@ use crate::sorted;
 /// The key.
 pub const INCLUDE: &str = "include";
 
-/// No file of a configuration is larger.
-const LARGEST: u64 = 1 << 20;
+/// All files of a configuration together are no larger: room for 100,000 checks.
+const LARGEST: u64 = 32 << 20;
 /// A configuration has no more files.
 const MOST: usize = 1000;
 
@@ -100,7 +100,12 @@ impl Gathered {
                 "name the files that are meant, such as \"conf.d/*.toml\"",
             );
         }
+        let read_before: usize = self.texts.iter().map(|(_, text)| text.len()).sum();
         match read(path) {
+            Ok(text) if (read_before + text.len()) as u64 > LARGEST => refuse(
+                format!("with {name:?} the configuration is larger than 32 MiB"),
+                "leave out what is not needed, or give it to another watchdog",
+            ),
             Ok(text) => self.add(name, text, way),
             Err(why) => refuse(
                 format!("cannot read {name:?}: {why}"),

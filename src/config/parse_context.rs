@@ -85,6 +85,11 @@ impl<'a> ParseContext<'a> {
         self.faults.list.borrow().len() > SHOWN
     }
 
+    /// The same of warnings.
+    pub fn is_crowded_with_warnings(&self) -> bool {
+        self.warnings.list.borrow().len() > SHOWN
+    }
+
     /// Whether a warning of the file that has the byte `at` is the first of its kind.
     pub fn is_first_exposed(&self, at: usize) -> bool {
         self.exposed.borrow_mut().insert(self.file(at).to_owned())

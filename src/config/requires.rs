@@ -32,15 +32,13 @@ pub struct Required<'a> {
 /// Reports what is wrong between `drafts`, and fills in what each of them requires.
 pub fn resolve(drafts: &mut [CheckDraft<'_>]) {
     let places = unique_names(drafts);
+    let names: Vec<_> = places.keys().copied().collect();
     let mut edges = Vec::with_capacity(drafts.len());
     for (at, draft) in drafts.iter().enumerate() {
         let mut required = Vec::new();
         for Required { name, value } in &draft.requires {
             match places.get(name.as_str()) {
-                None => {
-                    let names: Vec<_> = places.keys().copied().collect();
-                    value.none_of("check", name, &names);
-                }
+                None => value.none_of("check", name, &names),
                 // a default that all checks require one is not meant for that one
                 Some(&there) if there == at && value.inherited => {}
                 Some(&there) if there == at => value.reject(Diagnostic::new(
@@ -93,6 +91,7 @@ fn unique_names<'d>(drafts: &'d [CheckDraft<'_>]) -> BTreeMap<&'d str, usize> {
 /// Walks depth first, without recursion, and reports every edge that leads back to where it came from.
 fn report_cycles(drafts: &[CheckDraft<'_>], edges: &[Vec<(usize, &TomlValue<'_>)>]) {
     let mut seen = vec![false; edges.len()];
+    let mut is_on_way = vec![false; edges.len()];
     for start in 0..edges.len() {
         // the way from `start` to here: each check with the number of its next edge
         let mut way = match std::mem::replace(&mut seen[start], true) {
@@ -100,12 +99,15 @@ fn report_cycles(drafts: &[CheckDraft<'_>], edges: &[Vec<(usize, &TomlValue<'_>)
             false => vec![(start, 0)],
         };
         while let Some((at, next)) = way.last_mut() {
+            is_on_way[*at] = true;
             let Some(&(there, value)) = edges[*at].get(*next) else {
+                is_on_way[*at] = false;
                 way.pop();
                 continue;
             };
             *next += 1;
-            if let Some(from) = way.iter().position(|&(at, _)| at == there) {
+            if is_on_way[there] {
+                let from = way.iter().position(|&(at, _)| at == there).unwrap_or(0);
                 let cycle = way[from..].iter().map(|&(at, _)| at).chain([there]);
                 let names: Vec<_> = cycle.map(|at| drafts[at].check.name.as_str()).collect();
                 value.reject(Diagnostic::new(

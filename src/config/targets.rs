@@ -11,6 +11,9 @@ use crate::health::{Backend, ProcessName, Target, unit};
 use crate::sorted;
 use crate::supervisor::embedded::spec::Program;
 
+/// So many names are suggested where none is similar.
+const SUGGESTED: usize = 20;
+
 /// The target that `value` names. `default` is where targets without a backend's word live.
 pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
     let target: Target = value.parsed(str::parse)?;
@@ -66,14 +69,15 @@ pub fn check_targets(
     programs: &[Program],
     supervisor: &SupervisorSettings,
 ) {
-    let names: Vec<_> = programs.iter().map(Program::full_name).collect();
+    let known = KnownPrograms::of(programs);
     for (target, value) in drafts.iter().flat_map(|draft| &draft.targets) {
         // what other backends have shows when they are asked
         let invalid = match target.backend.unwrap_or(supervisor.default) {
-            Backend::Embedded => no_program(target, &names, supervisor.default),
+            Backend::Embedded if known.has(target) => None,
+            Backend::Embedded => Some(known.no_program(target, value)),
             Backend::Command => no_command(target, supervisor),
             Backend::Supervisord if supervisor.supervisord.is_none() => {
-                Some(no_supervisord(target, &names))
+                Some(known.no_supervisord(target, value))
             }
             Backend::Supervisord | Backend::Systemd | Backend::Docker => None,
         };
@@ -84,13 +88,11 @@ pub fn check_targets(
 }
 
 /// Reports every check of `drafts` that has the name of the check that a program has of its own.
-pub fn check_names(drafts: &[CheckDraft<'_>], programs: &[Program]) {
-    let own = |program: &Program| program.full_name().as_program();
+pub fn check_names<'p>(drafts: &[CheckDraft<'_>], programs: &'p [Program]) {
+    let own = |program: &'p Program| (program.full_name().as_program(), program);
+    let own = sorted::map(programs.iter().map(own));
     for draft in drafts {
-        let mut taken = programs
-            .iter()
-            .filter(|program| own(program) == draft.check.name);
-        if let (Some(program), Some(value)) = (taken.next(), &draft.name) {
+        if let (Some(program), Some(value)) = (own.get(&draft.check.name), &draft.name) {
             let name = program.full_name().namespec();
             value.reject(Diagnostic::new(
                 format!(
@@ -103,62 +105,90 @@ pub fn check_names(drafts: &[CheckDraft<'_>], programs: &[Program]) {
     }
 }
 
-/// `names` are the programs of our own supervisor, one of which may be meant.
-fn no_supervisord(target: &Target, names: &[ProcessName]) -> Diagnostic {
-    let pattern = &target.pattern;
-    let patterns = patterns(names);
-    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
-    let meant = match patterns.contains(&pattern.as_str()) {
-        true => Some(pattern.as_str()),
-        false => nearest(pattern, &patterns),
-    };
-    let help = match meant {
-        Some(meant) => format!("did you mean \"program/{meant}\"?"),
-        None => format!(
-            "add [supervisor.supervisord] with its url, such as \"unix:///run/supervisor.sock\", or say whose process \
-             it is, such as \"systemd/{pattern}\" or \"docker/{pattern}\"; the file of an event listener needs neither: \
-             httpok config check --listener"
-        ),
-    };
-    Diagnostic::new(
-        format!(
-            "{:?} is a process of supervisord, and no supervisord is configured",
-            target.to_string()
-        ),
-        help,
-    )
+/// The programs of our own supervisor, as targets name them.
+struct KnownPrograms {
+    /// Every pattern that means one or more of them.
+    meant: BTreeSet<String>,
+    /// Those that are suggested: one for each program, and one for each group.
+    usual: BTreeSet<String>,
 }
 
-fn no_program(target: &Target, names: &[ProcessName], default: Backend) -> Option<Diagnostic> {
-    if names.iter().any(|name| target.matches(name, default)) {
-        return None;
-    }
-    let text = target.to_string();
-    if names.is_empty() {
-        return Some(Diagnostic::new(
-            format!("{text:?} is not a program: there is no [[program]]"),
-            "add one: [[program]] with a name and a command",
-        ));
-    }
-    let patterns = patterns(names);
-    let patterns: Vec<_> = patterns.iter().map(String::as_str).collect();
-    let help = match nearest(&target.pattern, &patterns) {
-        Some(near) => format!("did you mean {:?}?", written(near, target)),
-        None => {
-            let written: Vec<_> = patterns.iter().map(|name| written(name, target)).collect();
-            format!("expected one of {}", written.join(", "))
+impl KnownPrograms {
+    fn of(programs: &[Program]) -> Self {
+        let names: Vec<_> = programs.iter().map(Program::full_name).collect();
+        let spellings = |ProcessName { group, name, .. }: &ProcessName| {
+            [
+                name.clone(),
+                format!("{group}:{name}"),
+                format!("{group}:*"),
+                format!("{group}:"),
+            ]
+        };
+        let groups = names
+            .iter()
+            .filter(|name| name.group != name.name)
+            .map(|name| format!("{}:*", name.group));
+        Self {
+            meant: sorted::set(names.iter().flat_map(spellings)),
+            usual: sorted::set(names.iter().map(ProcessName::namespec).chain(groups)),
         }
-    };
-    Some(Diagnostic::new(format!("{text:?} is not a program"), help))
-}
+    }
 
-/// Every pattern that means one of `names`, or a group of them.
-fn patterns(names: &[ProcessName]) -> BTreeSet<String> {
-    let groups = names
-        .iter()
-        .filter(|name| name.group != name.name)
-        .map(|name| format!("{}:*", name.group));
-    sorted::set(names.iter().map(ProcessName::namespec).chain(groups))
+    fn has(&self, target: &Target) -> bool {
+        self.meant.contains(&target.pattern)
+    }
+
+    /// The one that `target`, which stands at `value`, is most likely a misspelling of.
+    fn nearest(&self, target: &Target, value: &TomlValue<'_>) -> Option<&str> {
+        // of so many faults the later ones are not shown
+        if value.parse_context.is_crowded() {
+            return None;
+        }
+        let usual: Vec<_> = self.usual.iter().map(String::as_str).collect();
+        nearest(&target.pattern, &usual)
+    }
+
+    fn no_supervisord(&self, target: &Target, value: &TomlValue<'_>) -> Diagnostic {
+        let pattern = &target.pattern;
+        let meant = match self.usual.get(pattern) {
+            Some(meant) => Some(meant.as_str()),
+            None => self.nearest(target, value),
+        };
+        let help = match meant {
+            Some(meant) => format!("did you mean \"program/{meant}\"?"),
+            None => format!(
+                "add [supervisor.supervisord] with its url, such as \"unix:///run/supervisor.sock\", or say whose \
+                 process it is, such as \"systemd/{pattern}\" or \"docker/{pattern}\"; the file of an event listener \
+                 needs neither: httpok config check --listener"
+            ),
+        };
+        Diagnostic::new(
+            format!(
+                "{:?} is a process of supervisord, and no supervisord is configured",
+                target.to_string()
+            ),
+            help,
+        )
+    }
+
+    fn no_program(&self, target: &Target, value: &TomlValue<'_>) -> Diagnostic {
+        let text = target.to_string();
+        if self.usual.is_empty() {
+            return Diagnostic::new(
+                format!("{text:?} is not a program: there is no [[program]]"),
+                "add one: [[program]] with a name and a command",
+            );
+        }
+        let help = match self.nearest(target, value) {
+            Some(near) => format!("did you mean {:?}?", written(near, target)),
+            None => {
+                let usual = self.usual.iter().take(SUGGESTED);
+                let written: Vec<_> = usual.map(|name| written(name, target)).collect();
+                format!("expected one of {}", written.join(", "))
+            }
+        };
+        Diagnostic::new(format!("{text:?} is not a program"), help)
+    }
 }
 
 /// `pattern` as `target` is written: with the word before the slash, or without.

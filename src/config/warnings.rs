@@ -196,11 +196,19 @@ fn warn_of_pattern(value: Option<TomlValue<'_>>, names: &BTreeSet<String>) {
     let Some(value) = value else { return };
     value.each(|item| {
         let pattern = item.plain().filter(|pattern| !pattern.is_empty())?;
-        if names.iter().any(|name| glob::matches(pattern, name)) {
+        // most patterns begin as the names do that they match
+        let begin = pattern.split(['*', '?']).next().unwrap_or_default();
+        let likely = names.range(begin.to_owned()..);
+        let mut likely = likely.take_while(|name| name.starts_with(begin));
+        if likely.any(|name| glob::matches(pattern, name)) {
             return None;
         }
-        let known: Vec<_> = names.iter().map(String::as_str).collect();
-        let help = match nearest(pattern, &known) {
+        let near = || {
+            let known: Vec<_> = names.iter().map(String::as_str).collect();
+            nearest(pattern, &known)
+        };
+        let is_shown = !item.parse_context.is_crowded_with_warnings();
+        let help = match is_shown.then(near).flatten() {
             Some(near) => format!("did you mean {near:?}?"),
             None => "expected the name of a check, in which * and ? may stand".to_owned(),
         };

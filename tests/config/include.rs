@@ -264,3 +264,49 @@ fn without_dirs(text: &str) -> String {
         })
         .collect()
 }
+
+#[test]
+fn ten_thousand_checks_in_one_file_are_read() {
+    let text: String = (0..10_000)
+        .map(|number| {
+            format!(
+                "[[check]]\nname = \"shop-{number}\"\nurl = \"http://127.0.0.1:8080/health/{number}\"\n\
+                 timeout = \"3s\"\nrequires = [\"last\"]\n\n"
+            )
+        })
+        .collect();
+    let text = format!("{text}{}", check("last"));
+    assert!(text.len() > 1 << 20, "{}", text.len());
+    let (_dir, settings) = right(&[("httpok.toml", &text)]);
+    assert_eq!(settings.checks.len(), 10_001);
+}
+
+#[test]
+fn files_of_more_than_32_mib_are_refused() {
+    let half = format!("# {}\n", "x".repeat(16 << 20));
+    let check = check("a");
+    for (main, more, expected) in [
+        (
+            "include = \"conf.d/*.toml\"\n",
+            half.as_str(),
+            Some("conf.d/2.toml\" the configuration is larger than 32 MiB"),
+        ),
+        (&*half.repeat(2), "", Some("it is larger than 32 MiB")),
+        (&half, "", None),
+    ] {
+        let main = format!("{main}{check}");
+        let (_dir, read) = read(&[
+            ("httpok.toml", &main),
+            ("conf.d/1.toml", more),
+            ("conf.d/2.toml", more),
+        ]);
+        let said = read.err().map(|faults| faults.to_string());
+        match expected {
+            Some(expected) => {
+                let said = said.expect("too large");
+                assert!(said.contains(expected), "{said:.500}");
+            }
+            None => assert_eq!(said, None),
+        }
+    }
+}

@@ -65,7 +65,7 @@ const KINDS: [(&str, &str); 9] = [
 pub fn write(page: &mut Roff) {
     page.heading("DESCRIPTION");
     page.text(
-        "The file is TOML in UTF-8 of at most 1 MiB. httpok config check reads it as httpok watch does and reports all that \
+        "The file is TOML in UTF-8, of at most 32 MiB together with those that it includes. httpok config check reads it as httpok watch does and reports all that \
          is wrong with it at once, and warns of what is most likely not meant. A wrong value is never replaced by a default. \
          SIGHUP and httpok reload read it again; a file with a fault then changes nothing. httpok config example prints a file with every key, httpok config \
          schema a JSON Schema for editors.",
