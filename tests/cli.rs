@@ -22,6 +22,8 @@ mod metrics;
 mod server;
 #[path = "cli/tls.rs"]
 mod tls;
+#[path = "cli/usage.rs"]
+mod usage;
 #[path = "cli/warnings.rs"]
 mod warnings;
 

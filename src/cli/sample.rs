@@ -1,8 +1,8 @@
 //! `httpok sample`: a service to try httpok out on. It answers for a while and then hangs in the way that
 //! is hardest to notice from outside: it still accepts connections.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::args::SampleArgs;
@@ -17,18 +17,14 @@ pub fn run(args: &SampleArgs) -> Exit {
     let listener = match TcpListener::bind(args.listen) {
         Ok(listener) => listener,
         Err(why) => {
-            say::err(&format!(
-                "httpok sample: cannot listen on {}: {why}",
-                args.listen
-            ));
-            return Exit::CannotListen;
+            return super::refuse(&format!("httpok sample: {}", in_the_way(args.listen, &why)));
         }
     };
+    let address = listener.local_addr().unwrap_or(args.listen);
     let started = Instant::now();
     let pid = std::process::id();
     say::err(&format!(
-        "sample (pid {pid}): answering on http://{}/, hanging after {} s",
-        args.listen,
+        "sample (pid {pid}): answering on http://{address}/, hanging after {} s",
         args.hang_after.as_secs_f32()
     ));
     let mut held = Vec::new();
@@ -48,7 +44,24 @@ pub fn run(args: &SampleArgs) -> Exit {
     }
 }
 
-fn answer(mut stream: &TcpStream, pid: u32) -> std::io::Result<()> {
+/// Why it cannot listen on `address`, and what to do about it.
+fn in_the_way(address: SocketAddr, why: &io::Error) -> String {
+    let help = match why.kind() {
+        io::ErrorKind::AddrInUse => {
+            let any = SocketAddr::new(address.ip(), 0);
+            return format!(
+                "cannot listen on {address}: another program listens there: expected a free port, such as --listen {any} for \
+                 any that is free"
+            );
+        }
+        io::ErrorKind::AddrNotAvailable => ": expected an address of this machine",
+        io::ErrorKind::PermissionDenied => ": expected a port from 1024 on",
+        _ => "",
+    };
+    format!("cannot listen on {address}: {why}{help}")
+}
+
+fn answer(mut stream: &TcpStream, pid: u32) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut head = BufReader::new(stream).lines();
     while head

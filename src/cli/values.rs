@@ -1,6 +1,7 @@
 //! Values as people type them on a command line: each function reads one kind, and its error says what
 //! would be right. Both command lines use them, so the same word means the same in both.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::range::AlertRange;
@@ -86,6 +87,15 @@ pub fn code(text: &str) -> Result<String, String> {
         )),
         Err(why) => Err(why),
     }
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080`.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{text:?} is not an address with a port: expected such as 127.0.0.1:8399 or [::1]:8399"
+        )
+    })
 }
 
 /// Text that is not empty.

@@ -8,7 +8,7 @@ use crate::exec::CommandLine;
 use crate::health::suggest::nearest;
 
 impl TomlValue<'_> {
-    /// A command: one string for the shell, or a list of a program and its arguments.
+    /// A command that names a program: one string for the shell, or a list of a program and its arguments.
     pub fn command(&self) -> Option<CommandLine> {
         let DeValue::Array(words) = self.found else {
             let line = self.some_text()?;
@@ -22,8 +22,12 @@ impl TomlValue<'_> {
             ));
         }
         let words = self.each(TomlValue::text);
-        if let Some(program) = words.first() {
-            self.warn_if_missing(program);
+        match words.first() {
+            Some(program) if program.trim().is_empty() => {
+                self.reject(Diagnostic::new("no program to run", "its name comes first"));
+            }
+            Some(program) => self.warn_if_missing(program),
+            None => {}
         }
         Some(CommandLine::Argv(words))
     }
@@ -61,18 +65,5 @@ impl TomlValue<'_> {
             }
             None::<()>
         });
-    }
-
-    /// A command that names a program.
-    pub fn program(&self) -> Option<CommandLine> {
-        let command = self.command()?;
-        let is_blank = match &command {
-            CommandLine::Shell(line) => line.trim().is_empty(),
-            CommandLine::Argv(words) => words.first().is_some_and(|word| word.is_empty()),
-        };
-        if is_blank {
-            self.reject(Diagnostic::new("no program to run", "its name comes first"));
-        }
-        Some(command)
     }
 }

@@ -10,8 +10,8 @@ use crate::health::{Assertion, Expectation, StatusSet, Verdict, VerdictRule};
 pub fn read_expectation(table: &TomlTable<'_>) -> Expectation {
     Expectation {
         status: table.read("status", status).unwrap_or_default(),
-        body: read_each(table, "body", TomlValue::some_text),
-        not_body: read_each(table, "not_body", TomlValue::some_text),
+        body: read_each(table, "body", TomlValue::any_text),
+        not_body: read_each(table, "not_body", TomlValue::any_text),
         expect: read_each(table, "expect", assertion),
         degraded: read_each(table, "degraded", degraded),
         verdicts: read_each(table, "verdicts", rule),
@@ -90,8 +90,9 @@ fn status(value: &TomlValue<'_>) -> Option<StatusSet> {
             }
         };
         let one = item.accept(StatusSet::from_words(&[word.as_str()]))?;
-        // single codes that no standard knows are answered by some servers, classes and ranges of them by none
-        if !one.can_be_final() && word.trim().parse::<u16>().is_err() {
+        // 101 answers who asks for another protocol, and 999 is what some large sites answer to robots
+        let is_known = matches!(word.trim(), "101" | "999");
+        if !one.can_be_final() && !is_known {
             item.warn(
                 format!("no answer has the status {word}"),
                 "expected codes from 200 to 599, such as \"2xx\" or \"200-299\"",

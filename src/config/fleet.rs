@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use toml::de::DeValue;
 use url::Url;
 
 use super::diagnostics::Diagnostic;
@@ -145,7 +146,7 @@ pub fn read_fleet_of_check<'a>(table: &TomlTable<'a>) -> FleetOfCheck<'a> {
     let Some(value) = table.get("fleet") else {
         return FleetOfCheck::Usual;
     };
-    if let Some(None) = value.unless_off("", |_| Some(())) {
+    if matches!(value.found, DeValue::Boolean(false)) {
         return FleetOfCheck::Off;
     }
     let own = TomlTable::of(&value);
@@ -153,6 +154,10 @@ pub fn read_fleet_of_check<'a>(table: &TomlTable<'a>) -> FleetOfCheck<'a> {
     let place = own.own("slots");
     let slots = place.as_ref().and_then(|value| value.count(1, MOST));
     own.finish();
+    // what it is instead is reported
+    if !matches!(value.found, DeValue::Table(_)) {
+        return FleetOfCheck::Usual;
+    }
     FleetOfCheck::Own {
         group,
         slots: slots.zip(place),
@@ -276,7 +281,7 @@ fn engine_url(value: &TomlValue<'_>) -> Option<Url> {
 fn login(table: &TomlTable<'_>) -> Option<(String, Secret)> {
     let (user, password) = (table.own("username"), table.own("password"));
     let name = user.as_ref().and_then(TomlValue::hidden);
-    let secret = password.as_ref().and_then(TomlValue::secret);
+    let secret = password.as_ref().and_then(TomlValue::some_secret);
     match (&user, &password) {
         (Some(alone), None) => {
             alone.reject(Diagnostic::new(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::diagnostics::Diagnostic;
 use super::table::TomlTable;
 use super::value::TomlValue;
-use crate::tick::calendar::{Calendar, EXAMPLES};
+use crate::tick::calendar::{Calendar, EXAMPLES, is_timezone};
 use crate::tick::maintenance::MaintenanceSpec;
 
 /// Windows shorter than this are over before anybody begins.
@@ -33,7 +33,7 @@ fn read_window(table: &TomlTable<'_>) -> Option<MaintenanceSpec> {
     }
     let at = table.required("at", "\"Sun 02:00\"");
     let lasting = table.required("for", "\"2h\"");
-    let timezone = table.read("timezone", TomlValue::some_text);
+    let timezone = table.read("timezone", timezone);
     let restart = table.read("restart", TomlValue::flag);
     let notify = table.get("notify");
     let notifies = notify.as_ref().and_then(TomlValue::flag);
@@ -67,7 +67,7 @@ fn read_window(table: &TomlTable<'_>) -> Option<MaintenanceSpec> {
 }
 
 fn calendar(value: &TomlValue<'_>, timezone: Option<&str>) -> Option<Calendar> {
-    let text = value.text()?;
+    let text = value.some_text()?;
     match Calendar::parse(&text, timezone) {
         Ok(calendar) => Some(calendar),
         Err(why) => {
@@ -76,6 +76,19 @@ fn calendar(value: &TomlValue<'_>, timezone: Option<&str>) -> Option<Calendar> {
             None
         }
     }
+}
+
+/// The name of a time zone that this system knows.
+fn timezone(value: &TomlValue<'_>) -> Option<String> {
+    let name = value.some_text()?;
+    if is_timezone(&name) {
+        return Some(name);
+    }
+    value.reject(Diagnostic::new(
+        format!("{name:?} is not a time zone that this system knows"),
+        "expected a name of /usr/share/zoneinfo, such as \"Europe/Berlin\"; without the key it is the system's own",
+    ));
+    None
 }
 
 fn span(value: &TomlValue<'_>) -> Option<Duration> {

@@ -85,7 +85,7 @@ fn read_notifier(table: &TomlTable<'_>, others: &NotifySettings) -> Vec<Notifier
         ways.extend(spec.map(|spec| ("webhook", NotifierVia::Webhook(spec))));
     }
     if let Some(exec) = table.get("exec") {
-        let command = exec.program();
+        let command = exec.command();
         ways.extend(command.map(|command| ("exec", NotifierVia::Command(command))));
     }
     let has_way = ["mail", "webhook", "exec"]

@@ -173,7 +173,7 @@ fn via(table: &TomlTable<'_>) -> MailVia {
     let cacert = table.own("cacert");
     match chosen {
         Some(("smtp", value)) => {
-            let secret = password.as_ref().and_then(TomlValue::secret);
+            let secret = password.as_ref().and_then(TomlValue::some_secret);
             let server = smtp(&value, password.as_ref(), secret);
             server
                 .map(|server| MailVia::Smtp(trusting(server, cacert.as_ref())))

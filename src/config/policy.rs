@@ -58,7 +58,7 @@ fn within(text: &str) -> Result<Fails, String> {
         )),
         Some(_) => Err(format!("{text:?} is too many: expected at most {MOST}")),
         None => Err(format!(
-            "{text:?} is not \"m of n\": expected FAILS/LOOKS, such as \"3/5\""
+            "{text:?} is not \"m of n\": expected FAILS/PROBES, such as \"3/5\""
         )),
     }
 }

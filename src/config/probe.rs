@@ -195,13 +195,8 @@ fn refuse_of_probes(table: &TomlTable<'_>) {
 }
 
 fn read_heartbeat(table: &TomlTable<'_>, every: &TomlValue<'_>) -> HeartbeatSpec {
-    let token = table.get("heartbeat_token").and_then(|value| {
-        let token = value.secret()?;
-        if token.expose().trim().is_empty() {
-            value.reject(Diagnostic::new("an empty token", "leave it out"));
-        }
-        Some(token)
-    });
+    let token = table.get("heartbeat_token");
+    let token = token.and_then(|value| value.some_secret());
     HeartbeatSpec {
         every: every.some_duration().unwrap_or(Duration::from_secs(1)),
         token,
@@ -252,7 +247,7 @@ fn read_exec(
             "for example: command = [\"check_disk\", \"-w\", \"10%\"]",
         ));
     }
-    let command = command.and_then(TomlValue::program);
+    let command = command.and_then(TomlValue::command);
     let exec = ExecSpec::new(command.unwrap_or(CommandLine::Argv(Vec::new())));
     ExecSpec {
         timeout: common.timeout.unwrap_or(exec.timeout),
@@ -276,7 +271,7 @@ fn read_line(table: &TomlTable<'_>, line: LineSpec, common: &Common) -> LineSpec
 
 /// Escapes are those of the text alone, not of what is put into it.
 fn payload(value: &TomlValue<'_>) -> Option<SecretBytes> {
-    let text = value.some_text()?;
+    let text = value.any_text()?;
     let filled = value
         .sources()
         .fill_with(&text, |secret| secret.replace('\\', r"\\"));

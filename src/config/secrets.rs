@@ -91,27 +91,49 @@ pub fn is_reference(text: &str) -> bool {
     })
 }
 
-/// The secret parts of `text`: a URL, a line for the shell, or anything else.
+/// The secret parts of `text`: a URL, a line for the shell, or anything else. What follows a secret up to the next blank is
+/// a part of it where no shell reads the line.
 pub fn parts(text: &str) -> Vec<Range<usize>> {
-    let places = words(text);
-    let found: Vec<&str> = places.iter().map(|place| &text[place.clone()]).collect();
-    let parts = parts_of_words(&found).into_iter().zip(&places);
+    let mut parts = Vec::new();
+    let mut last = "";
+    let mut hidden_until = 0;
+    for Word {
+        place,
+        is_glued,
+        end,
+    } in words(text)
+    {
+        let word = &text[place.clone()];
+        let before = std::mem::replace(&mut last, word);
+        if place.start < hidden_until {
+            continue;
+        }
+        for part in parts_of_word(word, before, is_glued) {
+            let part = place.start + part.start..place.start + part.end;
+            if part.end < place.end || place.end == end {
+                parts.push(part);
+                continue;
+            }
+            // a quote that closes is shown
+            match text[place.end..end].starts_with(QUOTES) {
+                true => parts.extend([part, place.end + 1..end]),
+                false => parts.push(part.start..end),
+            }
+            hidden_until = end;
+        }
+    }
+    parts.retain(|part| !part.is_empty());
     parts
-        .flat_map(|(parts, place)| {
-            let moved = |part: Range<usize>| place.start + part.start..place.start + part.end;
-            parts.into_iter().map(moved)
-        })
-        .collect()
 }
 
 /// The secret parts of each of the `words` of a command, or of some other list.
 pub fn parts_of_words(words: &[&str]) -> Vec<Vec<Range<usize>>> {
-    let mut option = "";
+    let mut last = "";
     words
         .iter()
         .map(|word| {
-            let before = std::mem::replace(&mut option, word);
-            parts_of_word(word, before)
+            let before = std::mem::replace(&mut last, word);
+            parts_of_word(word, before, false)
         })
         .collect()
 }
@@ -139,41 +161,71 @@ fn replaced(text: &str, mut parts: Vec<Range<usize>>) -> String {
     })
 }
 
-/// The places of the words of `text`, without quotes around them.
-fn words(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+/// What may stand around a word.
+const QUOTES: [char; 2] = ['"', '\''];
+
+/// A word of a text, or a part of one.
+struct Word {
+    /// Without quotes around it.
+    place: Range<usize>,
+    /// It is in quotes, right behind the word before it, as in `-H"A: b"`.
+    is_glued: bool,
+    /// Where the next blank is that is not in quotes.
+    end: usize,
+}
+
+fn words(text: &str) -> Vec<Word> {
+    let mut found: Vec<Word> = Vec::new();
     let mut begin: Option<usize> = None;
     let mut quote: Option<char> = None;
+    let mut is_glued = false;
+    // the first word since the last blank
+    let mut first = 0;
+    let word = |place, is_glued| Word {
+        place,
+        is_glued,
+        end: text.len(),
+    };
     for (at, char) in text.char_indices() {
         match (quote, char) {
             (Some(open), char) if open == char => {
                 quote = None;
-                found.extend(begin.take().map(|begin| begin..at));
+                found.extend(begin.take().map(|begin| word(begin..at, is_glued)));
+                is_glued = false;
             }
             (Some(_), _) => {}
             (None, '"' | '\'') => {
-                // a quote within a word, as in -H"A: b", begins the value
-                found.extend(begin.take().map(|begin| begin..at));
+                is_glued = begin.is_some();
+                found.extend(begin.take().map(|begin| word(begin..at, false)));
                 (quote, begin) = (Some(char), Some(at + 1));
             }
             (None, char) if char.is_whitespace() || matches!(char, '|' | ';' | '<' | '>' | ',') => {
-                found.extend(begin.take().map(|begin| begin..at));
+                found.extend(begin.take().map(|begin| word(begin..at, false)));
+                if char.is_whitespace() {
+                    found[first..].iter_mut().for_each(|word| word.end = at);
+                    first = found.len();
+                }
             }
             (None, _) => {
                 begin.get_or_insert(at);
             }
         }
     }
-    found.extend(begin.map(|begin| begin..text.len()));
+    found.extend(begin.map(|begin| word(begin..text.len(), is_glued)));
     found
 }
 
-/// The secret parts of `word`, which follows the word `before`.
-fn parts_of_word(word: &str, before: &str) -> Vec<Range<usize>> {
+/// The secret parts of `word`, which follows the word `before`; `is_glued`: without a blank.
+fn parts_of_word(word: &str, before: &str, is_glued: bool) -> Vec<Range<usize>> {
     let all = 0..word.len();
     if word.is_empty() || is_reference(word) {
         return Vec::new();
     }
+    let assigned = before.strip_suffix('=').filter(|_| is_glued);
+    if assigned.is_some_and(is_secret_variable) {
+        return one(all);
+    }
+    let before = assigned.unwrap_or(before);
     if HEADERS.contains(&before) {
         return header(word, 0);
     }
@@ -195,15 +247,23 @@ fn parts_of_word(word: &str, before: &str) -> Vec<Range<usize>> {
         if HEADERS.contains(&name) {
             return header(value, start);
         }
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let is_named = name.chars().all(is_plain) && names_a_secret(name);
-        if (is_login || is_named) && !value.is_empty() && !is_reference(value) {
+        if (is_login || is_secret_variable(name)) && !value.is_empty() && !is_reference(value) {
             return one(start..word.len());
         }
     }
     let mut parts: Vec<_> = login(word).into_iter().collect();
     parts.extend(query(word));
+    // the line of a shell that is a word of another line
+    if parts.is_empty() && word.contains(char::is_whitespace) {
+        return self::parts(word);
+    }
     parts
+}
+
+/// Whether `name`, that of a variable or an option, says that its value is a secret.
+fn is_secret_variable(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    name.chars().all(is_plain) && names_a_secret(name)
 }
 
 fn one(part: Range<usize>) -> Vec<Range<usize>> {
@@ -353,6 +413,28 @@ mod tests {
                 "run --api-token=abc --level=3",
                 "run --api-token=*** --level=3",
             ),
+            // without a shell these are parts of the word
+            (
+                "run --password abc;def --level 3",
+                "run --password *** --level 3",
+            ),
+            ("run --password=abc,def|ghi -v", "run --password=*** -v"),
+            ("DB_PASSWORD=abc;def run", "DB_PASSWORD=*** run"),
+            (
+                "curl http://h/?token=abc;def -v",
+                "curl http://h/?token=*** -v",
+            ),
+            ("curl -u me:p>w;x h", "curl -u *** h"),
+            ("curl -H 'X-Api: a;b,c' h", "curl -H 'X-Api:***' h"),
+            ("DB_PASSWORD=\"a b\" run", "DB_PASSWORD=\"***\" run"),
+            ("DB_PASSWORD='a'b run", "DB_PASSWORD='***'*** run"),
+            ("run --password=\"a b\" -v", "run --password=\"***\" -v"),
+            ("curl http://u:p@h/;ls -la", "curl http://***@h/;ls -la"),
+            ("sleep 1;DB_PASSWORD=abc run", "sleep 1;DB_PASSWORD=*** run"),
+            (
+                "sh -c 'curl -u me:pw http://h; run --password abc'",
+                "sh -c 'curl -u *** http://h; run --password ***'",
+            ),
             (
                 "jsonpath \"$.a\" == \"b: x@y\"",
                 "jsonpath \"$.a\" == \"b: x@y\"",
@@ -371,6 +453,9 @@ mod tests {
             "http://u:p@h",
         ];
         let expected = ["curl", "-u", "***", "--header", "X-Key:***", "http://***@h"];
+        assert_eq!(shown_words(&words), expected);
+        let words = ["sh", "-c", "curl -u me:pw http://h; run --password abc;d"];
+        let expected = ["sh", "-c", "curl -u *** http://h; run --password ***"];
         assert_eq!(shown_words(&words), expected);
     }
 }

@@ -103,11 +103,7 @@ fn check_addresses(table: &TomlTable<'_>, found: [(&'static str, &Option<ServeAd
 }
 
 fn key(value: &TomlValue<'_>) -> Option<crate::secret::Secret> {
-    let key = value.secret()?;
-    if key.expose().trim().is_empty() {
-        value.reject(Diagnostic::new("an empty key", "leave it out"));
-        return None;
-    }
+    let key = value.some_secret()?;
     if key.expose().chars().count() < SHORTEST_KEY {
         value.warn(
             format!("a key of fewer than {SHORTEST_KEY} characters can be guessed"),

@@ -183,7 +183,7 @@ fn command(table: &TomlTable<'_>) -> CommandSpec {
         let value = table.required(key, &example);
         let command = value.and_then(|value| {
             value.check_placeholders(&CommandSpec::PLACEHOLDERS);
-            value.program()
+            value.command()
         });
         command.unwrap_or(CommandLine::Argv(Vec::new()))
     });

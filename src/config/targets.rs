@@ -16,6 +16,13 @@ const SUGGESTED: usize = 20;
 
 /// The target that `value` names. `default` is where targets without a backend's word live.
 pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
+    if let Some(text) = value.plain().filter(|text| text.trim().is_empty()) {
+        value.reject(Diagnostic::new(
+            format!("{text:?} names no process"),
+            "expected the name of one, such as \"web\" or \"app:*\"",
+        ));
+        return None;
+    }
     let target: Target = value.parsed(str::parse)?;
     let has_empty_part = target.pattern.split('/').any(str::is_empty);
     if target.backend.is_some() && has_empty_part && target.pattern.contains('/') {

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
 use super::interpolate::Sources;
-use super::keys::Key;
+use super::keys::{Default, Key};
 use super::parse_context::ParseContext;
 use crate::health::suggest::suggest;
 use crate::health::{Budget, parse_budget};
@@ -129,17 +129,34 @@ impl<'a> TomlValue<'a> {
         }
     }
 
-    /// A string that is not empty.
-    pub fn some_text(&self) -> Option<String> {
+    /// A string that is not empty, but may be of blanks.
+    pub fn any_text(&self) -> Option<String> {
         let text = self.text()?;
         if text.is_empty() {
-            self.reject(Diagnostic::new(
-                "an empty string",
-                "leave the key out instead",
-            ));
+            self.reject_nothing("an empty string");
             return None;
         }
         Some(text)
+    }
+
+    /// A string that says something.
+    pub fn some_text(&self) -> Option<String> {
+        let text = self.any_text()?;
+        if text.trim().is_empty() {
+            self.reject_nothing("a string of blanks");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Reports a string that says nothing.
+    fn reject_nothing(&self, message: &str) {
+        let required = self.key.filter(|key| key.default == Default::Required);
+        let help = match required {
+            Some(key) => format!("for example: {} = {}", key.name, key.example),
+            None => "leave the key out instead".to_owned(),
+        };
+        self.reject(Diagnostic::new(message, help));
     }
 
     /// The string that it is, if it is one.
@@ -161,6 +178,19 @@ impl<'a> TomlValue<'a> {
         let secret = self.hidden()?;
         secret::conceal(secret.expose());
         self.warn_if_readable();
+        Some(secret)
+    }
+
+    /// The same, of something that is not empty: a variable that is set to nothing is no key.
+    pub fn some_secret(&self) -> Option<Secret> {
+        let secret = self.secret()?;
+        if secret.expose().trim().is_empty() {
+            self.reject(Diagnostic::new(
+                "an empty secret",
+                "leave the key out, or set what it refers to",
+            ));
+            return None;
+        }
         Some(secret)
     }
 

@@ -10,6 +10,7 @@ use super::value::TomlValue;
 use super::warnings::is_here;
 use crate::notify::spec::{NotifierPolicy, Template, WebhookFormat, WebhookSpec, WebhookUrl};
 use crate::secret::login_end;
+
 /// A `[[webhook]]`.
 pub fn read_named_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
     let name = table.read("name", |value| value.parsed(notifier_name));
@@ -22,7 +23,7 @@ pub fn read_named_webhook(table: &TomlTable<'_>) -> Option<WebhookSpec> {
 pub fn read_webhook(table: &TomlTable<'_>, name: Option<String>) -> Option<WebhookSpec> {
     let url = table.required("url", "\"https://hooks.example.org/x\"");
     let headers = read_headers(table);
-    let secret = table.get("secret").and_then(|value| value.secret());
+    let secret = table.get("secret").and_then(|value| value.some_secret());
     let trusted = table.own("cacert");
     let down_after = down_after(table, NotifierPolicy::FOR_PROGRAMS);
     let cacert = trusted.as_ref().and_then(TomlValue::file);
@@ -102,7 +103,7 @@ fn read_format(table: &TomlTable<'_>, is_typed: bool) -> Option<WebhookFormat> {
         "ntfy" => WebhookFormat::Ntfy,
         "pagerduty" => match key {
             Some(value) => WebhookFormat::PagerDuty {
-                routing_key: value.secret()?,
+                routing_key: value.some_secret()?,
             },
             None => return lacks("routing_key = \"${env:PAGERDUTY_KEY}\""),
         },

@@ -8,12 +8,10 @@ use hyper::http::request;
 use serde_json::{Map, Value, json};
 
 use super::asks;
-use super::http::{Api, App, ServerSettings, route};
+use super::http::{Api, App, ServerSettings, is_given, route};
 use super::hub::{ControlAnswer, ControlOutcome};
 use super::page;
 use super::reply::Reply;
-use crate::escape;
-use crate::health::suggest::nearest;
 use crate::health::{Incident, glob, public_json};
 use crate::json;
 
@@ -31,7 +29,7 @@ pub async fn answer(
     api: Api,
     app: &App,
     settings: &ServerSettings,
-    _head: &request::Parts,
+    head: &request::Parts,
     body: &[u8],
 ) -> Reply {
     match api {
@@ -96,10 +94,14 @@ pub async fn answer(
         // answered in `http`
         Api::OpenApi => Reply::error(StatusCode::NOT_FOUND, "there is no description here"),
         Api::Events => Reply::error(StatusCode::NOT_FOUND, "events are a stream"),
-        Api::Heartbeat(_) => Reply::error(
-            StatusCode::FORBIDDEN,
-            "without api_keys a heartbeat needs the heartbeat_token of its check, or comes over the control socket",
-        ),
+        Api::Heartbeat(_) => {
+            let text = "without api_keys a heartbeat needs the heartbeat_token of its check, or comes over the control socket";
+            let text = match is_given(&head.headers) {
+                true => format!("the key is wrong: {text}"),
+                false => text.to_owned(),
+            };
+            Reply::error(StatusCode::FORBIDDEN, text)
+        }
         Api::SetHealth => act(app, settings, "health", None, body).await,
         // reading needs no key of those that change
         Api::Fleet => {
@@ -174,7 +176,7 @@ async fn act(
             Err(why) => return Reply::error(StatusCode::BAD_REQUEST, format!("not JSON: {why}")),
         },
     };
-    if let Err(text) = only_known(action, request.keys().map(String::as_str)) {
+    if let Err(text) = asks::only_known(action, &["check"], request.keys().map(String::as_str)) {
         return Reply::error(StatusCode::BAD_REQUEST, text);
     }
     request.insert("version".to_owned(), VERSION.into());
@@ -183,29 +185,6 @@ async fn act(
         request.insert("check".to_owned(), check.into());
     }
     change(app, Value::Object(request).to_string().into_bytes()).await
-}
-
-/// Refuses a key that `action` does not know: with `fro` in place of `for`, a pause would have no end.
-fn only_known<'a>(action: &str, mut given: impl Iterator<Item = &'a str>) -> Result<(), String> {
-    let known: &[&str] = match action {
-        "health" => &["healthy", "reason"],
-        "fleet_release" => &["host"],
-        "reload" => &[],
-        "beat" => &["fail"],
-        _ => &["for", "reason", "silent"],
-    };
-    let Some(key) = given.find(|key| !known.contains(key)) else {
-        return Ok(());
-    };
-    let key_shown = escape::brief(key, 40);
-    Err(match nearest(key, known) {
-        Some(near) => format!("unknown key \"{key_shown}\"; did you mean \"{near}\"?"),
-        None if known.is_empty() => format!("unknown key \"{key_shown}\": there are none here"),
-        None => format!(
-            "unknown key \"{key_shown}\": expected one of {}",
-            known.join(", ")
-        ),
-    })
 }
 
 async fn change(app: &App, request: Vec<u8>) -> Reply {
@@ -228,7 +207,7 @@ async fn change(app: &App, request: Vec<u8>) -> Reply {
 /// sender needs.
 pub async fn heartbeat(app: &App, check: &str, query: Option<&str>, body: &[u8]) -> Reply {
     let names = route::names(query);
-    if let Err(text) = only_known("beat", names.iter().map(String::as_str)) {
+    if let Err(text) = asks::only_known("beat", &["check"], names.iter().map(String::as_str)) {
         return Reply::error(StatusCode::BAD_REQUEST, format!("in the query: {text}"));
     }
     let mut failure = route::values(query, "fail").into_iter().next();
@@ -236,7 +215,9 @@ pub async fn heartbeat(app: &App, check: &str, query: Option<&str>, body: &[u8])
         b"" => {}
         text => match json::from_bytes::<Value>(text) {
             Ok(Value::Object(keys)) => {
-                if let Err(text) = only_known("beat", keys.keys().map(String::as_str)) {
+                if let Err(text) =
+                    asks::only_known("beat", &["check"], keys.keys().map(String::as_str))
+                {
                     return Reply::error(StatusCode::BAD_REQUEST, text);
                 }
                 match keys.get("fail") {

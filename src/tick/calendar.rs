@@ -42,6 +42,12 @@ pub struct Calendar {
     crontab: Crontab,
 }
 
+/// Whether this system knows a time zone of this name.
+pub fn is_timezone(name: &str) -> bool {
+    let fields = format!("0 0 * * * {name}");
+    cronexpr::parse_crontab_with(&fields, ParseOptions::default()).is_ok()
+}
+
 impl Calendar {
     /// Reads `text`, in a time zone such as `Europe/Berlin`; without one the system's.
     ///

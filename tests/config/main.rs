@@ -535,12 +535,12 @@ fn unreadable_file_is_one_diagnostic() {
     let latin = dir.path().join("latin.toml");
     fs::write(&latin, b"name = \"\xe9\"").expect("written");
     let large = dir.path().join("large.toml");
-    fs::write(&large, vec![b'\n'; (1 << 20) + 1]).expect("written");
+    fs::write(&large, vec![b'\n'; (32 << 20) + 1]).expect("written");
     for (path, part) in [
         (dir.path().join("none.toml"), "No such file"),
         (dir.path().to_path_buf(), "directory"),
         (latin, "UTF-8"),
-        (large, "larger than 1 MiB"),
+        (large, "larger than 32 MiB"),
     ] {
         let faults = load(&path, &env).expect_err("it cannot be read");
         let fault = faults.iter().next().expect("never empty");

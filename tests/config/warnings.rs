@@ -33,6 +33,10 @@ fn unlikely_settings_are_warned_of_with_their_place_and_what_would_be_right() {
     for (text, place, key, what, help) in [
         (check("status = [200, \"9xx\"]"), "2:16", "check[0].status[1]", "no answer has the status 9xx", "from 200 to 599"),
         (check("status = \"600-700\""), "2:10", "check[0].status", "no answer has the status 600-700", "from 200"),
+        (check("status = [\"600\"]"), "2:11", "check[0].status[0]", "no answer has the status 600", "from 200"),
+        (check("status = [200, 700]"), "2:16", "check[0].status[1]", "no answer has the status 700", "from 200"),
+        (check("status = \"700-800\""), "2:10", "check[0].status", "no answer has the status 700-800", "from 200"),
+        (check("status = [\"100\", \"2xx\"]"), "2:11", "check[0].status[0]", "no answer has the status 100", "from 200"),
         (check("status = \"1xx\""), "2:10", "check[0].status", "no answer has the status 1xx", "from 200"),
         (check("expect = ['status == 204']"), "2:11", "check[0].expect[0]", "no answer meets both this and status = 200", "status = [204]"),
         (check("degraded = ['duration > 5s']"), "2:13", "check[0].degraded[0]", "warns of every good answer", "good answers meet"),
@@ -98,6 +102,8 @@ fn settings_that_may_well_be_meant_are_not_warned_of() {
     let mail = "mail = { to = \"a@b.c\" }";
     for text in [
         check("status = [\"2xx\", \"500-599\", 999]"),
+        check("status = [101, \"599\"]"),
+        check("body = \"  \""),
         check("expect = ['status == 200', 'status not == 404']"),
         check("status = [\"2xx\"]\nexpect = ['status in 200-204']"),
         check("degraded = ['duration < 500ms']"),

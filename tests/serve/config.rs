@@ -184,7 +184,7 @@ fn invalid_section_is_reported_in_place() {
         ("unavailable_status_code = 100", "out of range"),
         ("unavailable_status_code = 600", "out of range"),
         ("check_timeout = \"0s\"", "check_timeout"),
-        ("api_keys = [\"\"]", "an empty key"),
+        ("api_keys = [\"\"]", "an empty secret"),
         ("environment = \"yes\"", "a boolean"),
         ("lissten = \"127.0.0.1:1\"", "did you mean \"listen\""),
         (

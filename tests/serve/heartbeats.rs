@@ -139,7 +139,11 @@ fn heartbeat_token_works_without_api_keys() {
     let stage = Stage::with("", CHECKS);
     let header = "X-API-Key: backup-token\r\n";
     assert_eq!(stage.send("POST", BACKUP, header, "").status, 200);
-    assert_eq!(stage.send("POST", BACKUP, "", "").status, 403);
+    let without = stage.send("POST", BACKUP, "", "");
+    let wrong = stage.send("POST", BACKUP, "X-API-Key: wrong\r\n", "");
+    assert_eq!((without.status, wrong.status), (403, 403));
+    assert!(!without.body.contains("the key is wrong"), "{without:?}");
+    assert!(wrong.body.contains("the key is wrong"), "{wrong:?}");
     let curl = Command::new("curl")
         .args(["-fsS", "-X", "POST", "-H", "X-API-Key: backup-token"])
         .args(["-d", "{\"fail\": \"tape is full\"}", &stage.url(BACKUP)])

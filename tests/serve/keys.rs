@@ -36,6 +36,13 @@ fn five_paths_are_open_and_all_others_require_a_key() {
                     .is_some_and(|how| how.starts_with("Basic "))
             );
             assert!(!refused.body.contains("shop"), "{refused:?}");
+            let error = refused.json()["error"].to_string();
+            let says = match headers.starts_with("X-API-Key") {
+                true => "the key is wrong",
+                false => "needs a key",
+            };
+            assert!(error.contains(says), "{headers}: {error}");
+            assert!(!error.contains("old-ke"), "{error}");
         }
         for headers in [
             "X-API-Key: old-key\r\n",
@@ -172,6 +179,13 @@ fn a_check_is_paused_and_resumed_over_http() {
         ("/api/v1/health", "{}", 400),
         ("/api/v1/reload", "", 200),
         ("/api/v1/control", "{}", 400),
+        (
+            "/api/v1/control",
+            r#"{"version":1,"ask":"pause","check":"db","fro":60}"#,
+            400,
+        ),
+        ("/api/v1/checks/db/silence", r#"{"silent":true}"#, 400),
+        ("/api/v1/checks/db/resume", r#"{"reason":"done"}"#, 400),
         ("/api/v1/control", r#"{"version":1,"ask":"status"}"#, 200),
     ] {
         let answer = act(path, body);

@@ -260,24 +260,33 @@ pub struct ProgramArgs {
     pub place: WatchdogArgs,
 }
 
-/// `httpok health set`.
-#[derive(Args, Debug)]
-#[group(skip)]
-pub struct HealthSetArgs {
+/// How the watchdog is from now on.
+#[derive(Args, Clone, Debug)]
+#[group(id = "health", required = true, multiple = false)]
+pub struct HealthArgs {
     /// It is unhealthy from now on
-    #[arg(long, required_unless_present = "healthy", conflicts_with = "healthy")]
+    #[arg(long)]
     pub unhealthy: bool,
 
     /// It is healthy again, unless something else speaks against it
     #[arg(long)]
     pub healthy: bool,
+}
+
+/// `httpok health set`.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub struct HealthSetArgs {
+    #[command(flatten)]
+    pub health: HealthArgs,
 
     /// The reason, shown by status and in reports
     #[arg(
         long,
         value_name = "TEXT",
         default_value = "",
-        conflicts_with = "healthy"
+        conflicts_with = "healthy",
+        allow_hyphen_values = true
     )]
     pub reason: String,
 

@@ -11,7 +11,8 @@ mod watch;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use ask::{AskArgs, ConnectionArgs};
 pub use check::{CheckArgs, CheckFormat, OutputArgs, WaitArgs};
@@ -41,14 +42,39 @@ const WIDEST: usize = 100;
 pub fn parse(argv: Vec<OsString>) -> Result<CliCommand, clap::Error> {
     // what runs once a minute from cron does not set up the words of all the other commands first
     let words = argv.get(1..).unwrap_or_default();
-    match words.first().and_then(|word| word.to_str()) {
-        Some("check") => {
-            CheckArgs::try_parse_from(words).map(|args| CliCommand::Check(Box::new(args)))
+    let parsed = match words.first().and_then(|word| word.to_str()) {
+        Some("check") => read::<CheckArgs>(words).map(|args| CliCommand::Check(Box::new(args))),
+        Some("status") => read(words).map(CliCommand::Status),
+        Some("beat") => read(words).map(CliCommand::Beat),
+        _ => read::<Cli>(&argv).map(|cli| cli.command),
+    };
+    parsed.map_err(without_useless_tips)
+}
+
+fn read<P: CommandFactory + FromArgMatches>(words: &[OsString]) -> Result<P, clap::Error> {
+    let mut command = with_negative_numbers(P::command());
+    let mut matches = command.try_get_matches_from_mut(words)?;
+    P::from_arg_matches_mut(&mut matches).map_err(|fault| fault.format(&mut command))
+}
+
+/// Has each option take a negative number as its value: what is wrong with it, the reader of the value says best.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let is_option = arg.get_long().is_some() && arg.get_action().takes_values();
+        arg.allow_negative_numbers(is_option)
+    });
+    command.mut_subcommands(with_negative_numbers)
+}
+
+/// Without the tip to write `-- -x`: no URL and hardly any name begins with a dash.
+fn without_useless_tips(mut fault: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(mut tips)) = fault.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().contains("as a value, use"));
+        if !tips.is_empty() {
+            fault.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
         }
-        Some("status") => StatusArgs::try_parse_from(words).map(CliCommand::Status),
-        Some("beat") => BeatArgs::try_parse_from(words).map(CliCommand::Beat),
-        _ => Cli::try_parse_from(argv).map(|cli| cli.command),
     }
+    fault
 }
 
 /// Whether a command line that starts with `word` is for [`Cli`].
@@ -399,8 +425,6 @@ pub enum GenerateCommand {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -418,12 +442,13 @@ mod tests {
                 .collect()
         };
         for words in ["--help", "-h", "--bogus", "--version"].iter().chain(wrong) {
-            let among = Cli::try_parse_from(of(words)).map(|_| ()).unwrap_err();
+            let among = read::<Cli>(&of(words)).map(|_| ()).unwrap_err();
+            let among = without_useless_tips(among);
             let alone = parse(of(words)).unwrap_err();
             assert_eq!(alone.to_string(), among.to_string());
         }
         let alone = parse(of(right)).expect("right");
-        let among = Cli::try_parse_from(of(right)).expect("right").command;
+        let among = read::<Cli>(&of(right)).expect("right").command;
         assert_eq!(format!("{alone:?}"), format!("{among:?}"));
     }
 

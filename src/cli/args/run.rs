@@ -51,7 +51,7 @@ pub struct RunArgs {
 #[derive(Args, Debug)]
 pub struct SampleArgs {
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8399")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8399", value_parser = values::address)]
     pub listen: SocketAddr,
 
     /// Hang so long after the start: accept, but answer no more

@@ -189,7 +189,7 @@ pub fn set_health(args: &HealthSetArgs, env: Env<'_>) -> Exit {
         } in &found
         {
             let ask = ControlCommand::Health {
-                healthy: args.healthy,
+                healthy: args.health.healthy,
                 reason: args.reason.clone(),
             };
             match client::ask(target, ask) {

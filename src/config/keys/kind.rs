@@ -33,6 +33,8 @@ pub enum Kind {
     Number { least: f64, most: f64 },
     /// A status code, or a class or range of them.
     Status,
+    /// A signal, by name or number.
+    Signal,
     /// A part of all.
     Share,
     /// So many within so long.
@@ -108,6 +110,7 @@ impl Kind {
             }
             Self::Number { least, most } => format!("number, {least} to {most}"),
             Self::Status => "status: 200, \"2xx\" or \"200-299\"".to_owned(),
+            Self::Signal => "signal: \"TERM\" or 15".to_owned(),
             Self::Share => "share: \"60%\" or 0.6".to_owned(),
             Self::Budget => "budget: \"COUNT/DURATION\"".to_owned(),
             Self::Words(words) | Self::Digits(words) => quoted(words),
@@ -154,6 +157,10 @@ impl Kind {
             Self::Status => json!({"anyOf": [
                 {"type": "integer", "minimum": 100, "maximum": 999},
                 {"type": "string", "pattern": "^[0-9]([0-9][0-9]|xx)(-[0-9]{3})?$"},
+            ]}),
+            Self::Signal => json!({"anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 31},
+                {"type": "string", "minLength": 1},
             ]}),
             Self::Share => json!({"anyOf": [
                 {"type": "string", "pattern": "^[0-9.]+\\s*%$"},

@@ -171,9 +171,9 @@ static WHEN: [Key; 8] = [
     ),
     defaulted(
         "stopsignal",
-        Kind::Named("signal"),
+        Kind::Signal,
         "\"TERM\"",
-        "The signal that asks it to end.",
+        "The signal that asks it to end, by its name, also with SIG before it, or by its number.",
     ),
     defaulted(
         "stopwaitsecs",

@@ -60,7 +60,7 @@ pub fn signal(value: &TomlValue<'_>) -> Option<Signal> {
     if signal.is_none() {
         let help = match nearest(text.trim_start_matches("SIG"), &STOP_SIGNALS) {
             Some(near) => format!("did you mean {:?}?", near.to_uppercase()),
-            None => "expected a signal such as \"TERM\", \"INT\" or \"QUIT\"".to_owned(),
+            None => "expected the name of a signal, such as \"TERM\", \"INT\" or \"QUIT\", or its number, such as 15".to_owned(),
         };
         value.reject(Diagnostic::new(format!("{text:?} is not a signal"), help));
     }

@@ -45,9 +45,11 @@ use super::remembered::{StoreQuery, StoreReply};
 use crate::daemon::fleet::FleetGroup;
 use crate::daemon::notification_queue::{NotifierStatus, TestedNotifier};
 use crate::health::{CheckView, Moment, Process, Snapshot, rfc3339};
+use crate::serve::asks;
 use crate::{escape, json, secret};
 
-/// The version of these words. Keys may be added to it; a change of meaning is another version.
+/// The version of these words. Keys may be added to it, which a watchdog that does not know them refuses; a change of
+/// meaning is another version.
 pub const VERSION: u32 = 1;
 
 /// Checks of a large answer.
@@ -317,6 +319,12 @@ pub fn read(line: &[u8]) -> Result<ControlCommand, ControlReply> {
         let text = format!("version {version} is not spoken here, only {VERSION}");
         return Err(ControlReply::error(ControlFault::Version, text));
     }
+    if let (Some(word), Some(keys)) = (request["ask"].as_str(), request.as_object()) {
+        let keys = keys.keys().map(String::as_str);
+        let keys = keys.filter(|key| !matches!(*key, "version" | "ask"));
+        asks::only_known(word, &[], keys)
+            .map_err(|text| ControlReply::error(ControlFault::BadRequest, text))?;
+    }
     serde_json::from_value::<RequestLine>(request)
         .map(|request| request.ask)
         .map_err(bad)
@@ -432,11 +440,40 @@ mod tests {
                 r#"{"version":1,"ask":"pause","check":"s","for":[20]}"#,
                 ControlFault::BadRequest,
             ),
+            (
+                r#"{"version":1,"ask":"remembered","query":{"of":"notes","check":"s","most":1}}"#,
+                ControlFault::BadRequest,
+            ),
         ] {
             match read(line.as_bytes()) {
                 Err(ControlReply::Error { fault: found, .. }) => assert_eq!(found, fault, "{line}"),
                 other => panic!("{line}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        for (line, expected) in [
+            (
+                r#"{"version":1,"ask":"pause","check":"s","fro":60}"#,
+                "unknown key \"fro\"; did you mean \"for\"?",
+            ),
+            (
+                r#"{"version":1,"ask":"silence","check":"s","silent":true}"#,
+                "unknown key \"silent\": expected one of check, reason, for",
+            ),
+            (
+                r#"{"version":1,"ask":"status","check":"s"}"#,
+                "unknown key \"check\": there are none here",
+            ),
+            (
+                r#"{"version":1,"ask":"restart","check":"s","reason":"deploy"}"#,
+                "unknown key \"reason\": expected one of check",
+            ),
+        ] {
+            let refused = ControlReply::error(ControlFault::BadRequest, expected);
+            assert_eq!(read(line.as_bytes()), Err(refused), "{line}");
         }
     }
 }

@@ -12,7 +12,7 @@ const MOST: u32 = 2000;
 
 /// What is asked of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
+#[serde(tag = "of", rename_all = "snake_case", deny_unknown_fields)]
 pub enum StoreQuery {
     /// The checks of which anything is remembered.
     Checks,

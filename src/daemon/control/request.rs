@@ -181,7 +181,12 @@ impl PendingRequest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
     use super::*;
+    use crate::daemon::control::protocol::HoldRequest;
+    use crate::daemon::control::remembered::StoreQuery;
     use crate::serve::asks::ASKS;
 
     /// What is served describes the protocol by its words, and lets those that read pass without a key.
@@ -198,5 +203,71 @@ mod tests {
             .collect();
         let known: Vec<_> = ASKS.iter().map(|ask| ask.word).collect();
         assert_eq!(words, known);
+    }
+
+    /// Each request with all that it may say.
+    #[test]
+    fn every_key_of_the_protocol_is_known() {
+        let text = || "x".to_owned();
+        let check = text;
+        let hold = || HoldRequest {
+            reason: text(),
+            lasting: Some(Duration::from_secs(1)),
+        };
+        let full = [
+            ControlCommand::Status,
+            ControlCommand::Pause {
+                check: check(),
+                hold: hold(),
+                silent: true,
+            },
+            ControlCommand::Silence {
+                check: check(),
+                hold: hold(),
+            },
+            ControlCommand::Resume { check: check() },
+            ControlCommand::Restart { check: check() },
+            ControlCommand::Reset { check: check() },
+            ControlCommand::Beat {
+                check: check(),
+                fail: Some(text()),
+            },
+            ControlCommand::Start { program: text() },
+            ControlCommand::Stop { program: text() },
+            ControlCommand::Reload,
+            ControlCommand::Health {
+                healthy: false,
+                reason: text(),
+            },
+            ControlCommand::Flush,
+            ControlCommand::Events {
+                checks: vec![check()],
+                passes: true,
+            },
+            ControlCommand::Remembered {
+                query: StoreQuery::Checks,
+            },
+            ControlCommand::Send {
+                from: text(),
+                to: text(),
+            },
+            ControlCommand::Drop { from: text() },
+            ControlCommand::Test {
+                notifier: Some(text()),
+            },
+            ControlCommand::FleetStatus,
+            ControlCommand::FleetRelease { host: text() },
+        ];
+        for (ask, command) in ASKS.iter().zip(&full) {
+            let written = serde_json::to_value(command).expect("it serializes");
+            assert_eq!(written["ask"], ask.word);
+            let keys = written.as_object().expect("an object").keys();
+            let keys: BTreeSet<_> = keys
+                .map(String::as_str)
+                .filter(|key| *key != "ask")
+                .collect();
+            let known: BTreeSet<_> = ask.keys.iter().copied().collect();
+            assert_eq!(keys, known, "{}", ask.word);
+        }
     }
 }

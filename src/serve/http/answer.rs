@@ -132,7 +132,14 @@ async fn answer(app: &App, head: &request::Parts, body: Incoming) -> Answer {
     let has_token = matches!(&route, Route::Api(Api::Heartbeat(check)) if settings.admits_heartbeat(check, &head.headers));
     let has_key = settings.keys.is_empty() || settings.keys.admit(&head.headers);
     if !route.is_liveness() && !has_token && !has_key {
-        return Reply::error(StatusCode::UNAUTHORIZED, "this needs a key: X-API-Key")
+        let text = match (key::is_given(&head.headers), &route) {
+            (false, _) => "this needs a key: X-API-Key",
+            (true, Route::Api(Api::Heartbeat(_))) => {
+                "the key is wrong: expected one of api_keys of [serve], or the heartbeat_token of the check"
+            }
+            (true, _) => "the key is wrong: expected one of api_keys of [serve]",
+        };
+        return Reply::error(StatusCode::UNAUTHORIZED, text)
             .with("WWW-Authenticate", key::CHALLENGE)
             .into();
     }

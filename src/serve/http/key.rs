@@ -42,22 +42,8 @@ impl ApiKeys {
 
     /// Whether a request with `headers` has one of them.
     pub fn admit(&self, headers: &HeaderMap) -> bool {
-        let by_header = headers.get_all(HEADER).iter();
-        let mut given: Vec<Vec<u8>> = by_header.map(|value| value.as_bytes().to_vec()).collect();
-        given.extend(headers.get(AUTHORIZATION).and_then(|value| {
-            let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
-            match scheme.to_ascii_lowercase().as_str() {
-                "bearer" => Some(rest.trim().as_bytes().to_vec()),
-                "basic" => {
-                    let login = STANDARD.decode(rest.trim()).ok()?;
-                    let colon = login.iter().position(|byte| *byte == b':')?;
-                    Some(login[colon + 1..].to_vec())
-                }
-                _ => None,
-            }
-        }));
         // every key is compared with every other, whichever is right
-        given
+        given(headers)
             .iter()
             .fold(false, |known, key| known | self.knows(key))
     }
@@ -76,6 +62,30 @@ impl ApiKeys {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
+}
+
+/// The keys that a request with `headers` brings.
+fn given(headers: &HeaderMap) -> Vec<Vec<u8>> {
+    let by_header = headers.get_all(HEADER).iter();
+    let mut given: Vec<Vec<u8>> = by_header.map(|value| value.as_bytes().to_vec()).collect();
+    given.extend(headers.get(AUTHORIZATION).and_then(|value| {
+        let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Some(rest.trim().as_bytes().to_vec()),
+            "basic" => {
+                let login = STANDARD.decode(rest.trim()).ok()?;
+                let colon = login.iter().position(|byte| *byte == b':')?;
+                Some(login[colon + 1..].to_vec())
+            }
+            _ => None,
+        }
+    }));
+    given
+}
+
+/// Whether a request with `headers` brings any key at all.
+pub fn is_given(headers: &HeaderMap) -> bool {
+    given(headers).iter().any(|key| !key.is_empty())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::spec::ServeSpec;
 use crate::sorted;
 
 pub use connection::talk;
-pub use key::ApiKeys;
+pub use key::{ApiKeys, is_given};
 pub use paths::described as described_paths;
 pub use route::Api;
 
