@@ -18,8 +18,8 @@ const SUGGESTED: usize = 20;
 pub fn read_target(value: &TomlValue<'_>, default: Backend) -> Option<Target> {
     if let Some(text) = value.plain().filter(|text| text.trim().is_empty()) {
         value.reject(Diagnostic::new(
-            format!("{text:?} names no process"),
-            "expected the name of one, such as \"web\" or \"app:*\"",
+            format!("{text:?} is not the name of a process"),
+            "expected such as \"web\" or \"app:*\"",
         ));
         return None;
     }

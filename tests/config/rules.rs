@@ -35,7 +35,7 @@ const CHECK_FAULTS: &[Rule] = &[
     ("status = 1.5", (4, 10), "status", "a float where a status belongs", "\"2xx\""),
     ("body = 5", (4, 8), "body", "an integer where a string belongs", "quotes"),
     ("body = [\"a\", \"\"]", (4, 14), "body[1]", "an empty string", "leave"),
-    ("restart = [\" \"]", (4, 12), "restart[0]", "names no process", "such as"),
+    ("restart = [\" \"]", (4, 12), "restart[0]", "not the name of a process", "such as"),
     ("fleet = \"\"", (4, 9), "fleet", "a string where a table belongs", "fleet = {"),
     ("not_body = [[\"a\"]]", (4, 13), "not_body[0]", "a list where a string", "quotes"),
     ("expect = 'statsu == 200'", (4, 11), "expect", "\"statsu\" is nothing", "\"status\""),
