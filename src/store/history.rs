@@ -20,12 +20,15 @@ const KEPT_INCIDENTS: u32 = 200;
 pub(super) const KEPT_NOTES: u32 = 2000;
 pub(super) const KEPT_NOTES_IN_MEMORY: u32 = 200;
 
+/// What stands for a check in the memory of a watchdog about itself; no check has this name.
+pub(super) const OWN: &str = "";
+
 /// Drops what is left of checks that are no longer watched.
 pub(super) fn forget_old(conn: &Connection, now: i64) -> rusqlite::Result<()> {
     for table in ["memories", "notes"] {
         conn.execute(
-            &format!("DELETE FROM {table} WHERE written < ?1"),
-            [now - KEPT_MILLIS],
+            &format!("DELETE FROM {table} WHERE written < ?1 AND check_name <> ?2"),
+            params![now - KEPT_MILLIS, OWN],
         )?;
     }
     Ok(())
@@ -53,12 +56,20 @@ pub(super) fn memories(
     watchdog: &str,
 ) -> rusqlite::Result<Vec<(String, String)>> {
     let mut select = conn.prepare(
-        "SELECT check_name, memory FROM memories WHERE watchdog = ?1 ORDER BY check_name",
+        "SELECT check_name, memory FROM memories WHERE watchdog = ?1 AND check_name <> ?2 ORDER BY check_name",
     )?;
-    let rows = each(select.query([watchdog])?, |row| {
+    let rows = each(select.query([watchdog, OWN])?, |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?;
     Ok(rows.into_iter().flatten().collect())
+}
+
+/// What `watchdog` left about itself.
+pub(super) fn own_memory(conn: &Connection, watchdog: &str) -> rusqlite::Result<Option<String>> {
+    let mut select =
+        conn.prepare("SELECT memory FROM memories WHERE watchdog = ?1 AND check_name = ?2")?;
+    let rows = each(select.query([watchdog, OWN])?, |row| row.get(0))?;
+    Ok(rows.into_iter().flatten().next())
 }
 
 /// Saves an incident, or what has happened in it since: its head, and those entries that are not there yet.
@@ -220,9 +231,12 @@ pub(super) fn checks(
     let mut select = conn.prepare(
         "SELECT watchdog, check_name FROM incidents WHERE ?1 IS NULL OR check_name = ?1 \
          UNION SELECT watchdog, check_name FROM notes WHERE ?1 IS NULL OR check_name = ?1 \
-         UNION SELECT watchdog, check_name FROM memories WHERE ?1 IS NULL OR check_name = ?1 ORDER BY 2, 1",
+         UNION SELECT watchdog, check_name FROM memories WHERE check_name <> ?2 AND (?1 IS NULL OR check_name = ?1) \
+         ORDER BY 2, 1",
     )?;
-    let rows = each(select.query([check])?, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = each(select.query(params![check, OWN])?, |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
     Ok(rows.into_iter().flatten().collect())
 }
 

@@ -332,6 +332,18 @@ impl Store {
         }
     }
 
+    /// Has what a watchdog is to remember of itself, as JSON, written with the next batch.
+    pub fn save_own_memory(&self, watchdog: &str, json: String) {
+        self.save_memory(watchdog, history::OWN, json);
+    }
+
+    /// What `watchdog` left about itself, as JSON.
+    pub async fn own_memory(&self, watchdog: &str) -> Result<Option<String>, StoreError> {
+        let watchdog = watchdog.to_owned();
+        self.read(move |conn| history::own_memory(conn, &watchdog))
+            .await
+    }
+
     /// The check state that `watchdog` left, as JSON, by check.
     pub async fn memories(&self, watchdog: &str) -> Result<Vec<(String, String)>, StoreError> {
         let watchdog = watchdog.to_owned();

@@ -55,6 +55,25 @@ fn heartbeat_survives_a_kill_right_after_the_answer() {
 }
 
 #[test]
+fn health_that_was_set_survives_a_kill_right_after_the_answer() {
+    let mut watchdog = Watchdog::start("[[check]]\nname = \"backup\"\nheartbeat = \"1h\"\n");
+    let said =
+        "unhealthy, as it was set before this run (deploy): httpok health set --healthy ends it";
+    killed_after(
+        &mut watchdog,
+        &["health", "set", "--unhealthy", "--reason", "deploy"],
+    );
+    wait_until("it says so", LIMIT, || watchdog.log().contains(said));
+    // it is no check
+    let events = watchdog.done(&["events"]);
+    assert!(!events.contains("\"\""), "{events}");
+    let now = watchdog.done(&["health", "set", "--healthy"]);
+    assert!(!now.contains("deploy"), "{now}");
+    killed_after(&mut watchdog, &["beat", "backup"]);
+    assert!(!watchdog.log().contains("unhealthy"), "{}", watchdog.log());
+}
+
+#[test]
 fn command_says_when_the_disk_does_not_have_it() {
     let service = Service::start();
     let mut watchdog = Watchdog::start(&check("shop", &service.server.url("/"), ""));

@@ -264,16 +264,17 @@ fn incidents_have_dates_seconds_and_a_schema() {
 
 #[test]
 fn watchdog_is_set_unhealthy_from_a_shell_and_over_http() {
-    let stage = Stage::start(&format!(
+    let mut stage = Stage::start(&format!(
         "{KEYS}\nline = true\n[serve.healthy]\nchecks = false"
     ));
     stage.wait("ready", |stage| stage.get("/healthy").status == 200);
+    let state = stage.dir.path().join("state");
     let httpok = |words: &[&str]| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_httpok"))
             .args(["health", "set"])
             .args(words)
             .arg("--state-dir")
-            .arg(stage.dir.path().join("state"))
+            .arg(&state)
             .output()
             .unwrap();
         (
@@ -306,6 +307,11 @@ fn watchdog_is_set_unhealthy_from_a_shell_and_over_http() {
                 by_hand.to_owned(),
                 format!("Error: {by_hand}\n"),
             )
+    });
+    stage.watchdog.signal(nix::sys::signal::Signal::SIGKILL);
+    stage.restart();
+    stage.wait("the next run knows it", |stage| {
+        stage.get("/healthy").body == "set by hand: deploy\n"
     });
     let body = r#"{"healthy":true}"#;
     let back = stage.send("POST", "/api/v1/health", "X-API-Key: old-key\r\n", body);

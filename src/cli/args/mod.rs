@@ -274,7 +274,7 @@ pub enum HealthCommand {
     ///
     /// While it is unhealthy its /healthy, its liveness and its health_check say so, and its agent-check puts servers
     /// into maintenance: for work on a host that a load balancer is to leave alone. Probes and restarts go on as
-    /// before. It lasts until it is taken back, or until the watchdog is started again.
+    /// before. It outlives the watchdog, and lasts until it is taken back.
     #[command(after_long_help = examples::help(examples::HEALTH_SET))]
     Set(HealthSetArgs),
 }
@@ -374,8 +374,9 @@ pub enum ConfigCommand {
 
     /// Make a configuration file of one of supervisord or Monit
     ///
-    /// Of a supervisord.conf the event listeners that are httpok become checks that do the same; other listeners, such
-    /// as memmon, stay where they are. Of a monitrc each test of a port, socket or URL of a process or host becomes a
+    /// Of a supervisord.conf the event listeners that are httpok become checks that do the same. Its programs stay with
+    /// supervisord, which httpok has restart them, and so do other listeners, such as memmon: a program that httpok is to
+    /// run itself is written as a [[program]], whose keys have the names of supervisord's. Of a monitrc each test of a port, socket or URL of a process or host becomes a
     /// check, and the command that starts the service what is restarted. The file is printed on standard output; it says
     /// of each line what became of it. What has no counterpart is on standard error, too.
     #[command(after_long_help = examples::help(examples::CONFIG_IMPORT))]

@@ -193,7 +193,10 @@ pub fn set_health(args: &HealthSetArgs, env: Env<'_>) -> Exit {
                 reason: args.reason.clone(),
             };
             match client::ask(target, ask) {
-                Ok(ControlReply::Health { reasons, .. }) => {
+                Ok(ControlReply::Health {
+                    reasons, unsaved, ..
+                }) => {
+                    warn_unsaved("health set", watchdog, unsaved.as_deref());
                     let how = match reasons.as_slice() {
                         [] => "healthy".to_owned(),
                         reasons => format!("unhealthy: {}", visible::line(&reasons.join("; "))),

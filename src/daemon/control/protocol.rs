@@ -22,6 +22,7 @@
 //! {"version":1,"answer":"status","watchdog":"...","pid":7,"snapshot":{...},"programs":[...],"notifiers":[...]}
 //! {"version":1,"answer":"done","at":"...","check":{...}}    the check as it stands then, and it is on disk; if not,
 //!     `unsaved` says why
+//! {"version":1,"answer":"health","healthy":false,"reasons":["..."]}    likewise
 //! {"version":1,"answer":"program","program":{...}}         the program as it is then
 //! {"version":1,"answer":"reloaded","checks":3}    `not_served` has what of `[serve]` cannot be had, when there is any
 //! {"version":1,"answer":"flushed"}
@@ -206,6 +207,9 @@ pub enum ControlReply {
         healthy: bool,
         /// Why it is not, in words.
         reasons: Vec<String>,
+        /// Why the state directory does not have it yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unsaved: Option<String>,
     },
     Flushed,
     /// What the store has.

@@ -6,11 +6,12 @@ use tokio::time::timeout;
 
 use super::Watchdog;
 use super::snapshots::SnapshotRequester;
+use super::startup::OwnMemory;
 use crate::daemon::control::protocol::{ControlFault, ControlReply};
 use crate::daemon::control::remembered;
 use crate::daemon::control::{PendingRequest, RequestAction};
 use crate::health::{CallError, CheckView, Decision, Event, ProcessName};
-use crate::secret::shown_url;
+use crate::secret::{self, shown_url};
 use crate::supervisor::Supervisor;
 
 /// How long the state directory may hold up an answer.
@@ -77,12 +78,16 @@ impl Watchdog {
                 let now = self.executor.clock.now();
                 let snapshot = self.monitor.snapshot_without_samples(now);
                 let health = &mut self.serving.health;
-                health.set_unhealthy(unhealthy);
+                health.set_unhealthy(unhealthy.clone());
                 let reasons = health.reasons(&snapshot);
-                ControlReply::Health {
+                let json = serde_json::json!(OwnMemory { unhealthy }).to_string();
+                self.store
+                    .save_own_memory(&self.key(), secret::mask_json(json));
+                return self.answer_once_saved(asked, move |unsaved| ControlReply::Health {
                     healthy: reasons.is_empty(),
                     reasons: reasons.iter().map(ToString::to_string).collect(),
-                }
+                    unsaved,
+                });
             }
             RequestAction::Reload => return self.begin_reload(Some(asked)),
             RequestAction::Program { name, start } => {
@@ -114,6 +119,19 @@ impl Watchdog {
             return asked.answer(gone);
         };
         hide_secrets(&mut view);
+        self.answer_once_saved(asked, move |unsaved| ControlReply::Done {
+            at,
+            check: Box::new(view),
+            unsaved,
+        });
+    }
+
+    /// Answers once the state directory has what was done; `answer` is told why it has not.
+    fn answer_once_saved(
+        &self,
+        asked: PendingRequest,
+        answer: impl FnOnce(Option<String>) -> ControlReply + Send + 'static,
+    ) {
         let (persist_queue, store) = (self.persist_queue.clone(), self.store.clone());
         tokio::spawn(async move {
             let saved = timeout(STORE_ANSWERS_WITHIN, async {
@@ -123,11 +141,7 @@ impl Watchdog {
             let saved = saved
                 .await
                 .unwrap_or_else(|_| Err("the state directory does not answer yet".to_owned()));
-            asked.answer(ControlReply::Done {
-                at,
-                check: Box::new(view),
-                unsaved: saved.err(),
-            });
+            asked.answer(answer(saved.err()));
         });
     }
 

@@ -91,7 +91,7 @@ impl Watchdog {
         }
     }
 
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         self.executor.intents.owner().watchdog.clone()
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
 use super::Watchdog;
@@ -11,6 +12,13 @@ use crate::health::{DownState, Event, Incident, Memory, PendingRestart, Report, 
 
 /// How long the first probes wait for unfinished restarts of an earlier run.
 const RECOVER_FOR: Duration = Duration::from_secs(10);
+
+/// What a watchdog remembers of itself.
+#[derive(Serialize, Deserialize)]
+pub(super) struct OwnMemory {
+    /// A person said that it is unhealthy, and why.
+    pub unhealthy: Option<String>,
+}
 
 impl Watchdog {
     /// Takes over the programs that an earlier run left, and starts the others. `--once` starts none.
@@ -28,8 +36,36 @@ impl Watchdog {
         Ok(())
     }
 
+    /// What a person has said of the watchdog's own health holds until that is taken back.
+    async fn remember_health(&mut self) {
+        let remembered = self.store.own_memory(&self.key()).await;
+        let Some(json) = remembered.ok().flatten() else {
+            return;
+        };
+        match serde_json::from_str::<OwnMemory>(&json) {
+            Ok(OwnMemory { unhealthy: None }) => {}
+            Ok(OwnMemory {
+                unhealthy: Some(reason),
+            }) => {
+                let why = match reason.as_str() {
+                    "" => String::new(),
+                    reason => format!(" ({reason})"),
+                };
+                self.executor.logger.trouble(&format!(
+                    "httpok: unhealthy, as it was set before this run{why}: httpok health set --healthy ends it"
+                ));
+                self.serving.health.set_unhealthy(Some(reason));
+            }
+            Err(error) => {
+                let text = format!("what was remembered of its own health cannot be read: {error}");
+                self.executor.logger.trouble(&text);
+            }
+        }
+    }
+
     /// Takes over what earlier runs remembered.
     pub(super) async fn remember(&mut self) {
+        self.remember_health().await;
         let watchdog = &self.executor.intents.owner().watchdog;
         self.notification_queue.begin().await;
         let memories = self.store.memories(watchdog).await.unwrap_or_default();
