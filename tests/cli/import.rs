@@ -34,6 +34,45 @@ fn listeners_of_included_files_become_checks() {
 }
 
 #[test]
+fn programs_stay_with_supervisord_and_that_is_said() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let program = |name: &str| format!("[program:{name}]\ncommand={name}\n");
+    let web = program("web");
+    for (text, what) in [
+        (
+            format!("{LISTENER}{web}"),
+            "a.conf:4: [program:web] stays with supervisord",
+        ),
+        (
+            format!("{LISTENER}{web}{}", program("db")),
+            "a.conf:4: [program:web] and one more program stay with supervisord",
+        ),
+        (
+            format!("{LISTENER}{web}{}{}", program("db"), program("worker")),
+            "a.conf:4: [program:web] and 2 more programs stay with supervisord",
+        ),
+    ] {
+        fs::write(path("a.conf"), text).expect("written");
+        let made = run(&["config", "import", &path("a.conf")]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        assert!(!made.out.contains("[[program]]\n"), "{}", made.out);
+        for said in [&made.out, &made.err] {
+            let line = said.lines().find(|line| line.contains(what));
+            let line = line.unwrap_or_else(|| panic!("{what}\n{said}"));
+            assert!(line.contains("as a [[program]]"), "{line}");
+        }
+    }
+    fs::write(path("a.conf"), web).expect("written");
+    let none = run(&["config", "import", &path("a.conf")]);
+    assert_eq!(none.code, Some(3), "{none:?}");
+    assert!(
+        none.err.contains("a.conf:1: [program:web] stays"),
+        "{none:?}"
+    );
+}
+
+#[test]
 fn fragment_alone_and_several_files_are_imported() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = |name: &str| dir.path().join(name).display().to_string();

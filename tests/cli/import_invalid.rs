@@ -38,7 +38,19 @@ fn one_line_without_valid_translation_leaves_the_others() {
             "URL",
         ),
         (
+            format!(
+                "{MONIT} if failed port 80\n   protocol http # plain\n   status ~ 400\n then restart\n"
+            ),
+            "file:4: if failed port 80 protocol http status ~ 400 then restart: ",
+            "status",
+        ),
+        (
             LISTENERS.to_owned(),
+            "file:9: command=httpok -p web ...: ",
+            "URL",
+        ),
+        (
+            LISTENERS.replace("httpok -p web", "httpok\n  -p web ; the shop\n "),
             "file:9: command=httpok -p web ...: ",
             "URL",
         ),

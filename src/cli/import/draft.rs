@@ -21,6 +21,8 @@ pub struct Draft {
     left: Vec<String>,
     /// The texts of the other files by their names; nothing where two have one.
     sources: BTreeMap<String, Option<Rc<str>>>,
+    /// What begins in a line of a file, where it goes on in later ones.
+    statements: BTreeMap<(String, usize), Rc<str>>,
 }
 
 /// One table, or one key of the whole file.
@@ -84,10 +86,19 @@ impl Draft {
         self.sources.insert(self.file.clone(), text);
     }
 
-    /// What stands in `line` of `file`, where that is known.
+    /// The whole of what begins in `line` of the file that is read just now.
+    pub fn statement(&mut self, line: usize, text: &str) {
+        let place = (self.file.clone(), line);
+        self.statements.insert(place, text.into());
+    }
+
+    /// What begins in `line` of `file`, where that is known.
     pub fn source_line(&self, file: &str, line: usize) -> Option<&str> {
         let text = self.sources.get(file)?.as_deref()?;
-        text.lines().nth(line.checked_sub(1)?).map(str::trim)
+        match self.statements.get(&(file.to_owned(), line)) {
+            Some(statement) => Some(statement),
+            None => text.lines().nth(line.checked_sub(1)?).map(str::trim),
+        }
     }
 
     /// What is set from now on is of `line`.

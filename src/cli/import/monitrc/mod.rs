@@ -5,7 +5,7 @@ mod port_test;
 mod statement;
 
 use super::draft::{CheckDraft, Draft, list, quoted};
-use statement::{Statement, Word, after, has, number, shown, statements};
+use statement::{Statement, Word, after, has, number, shown, statements, whole};
 
 /// The pause between two cycles where the file does not say.
 const CYCLE: u64 = 30;
@@ -32,6 +32,7 @@ pub fn take(text: &str, draft: &mut Draft) {
     let mut services = Vec::new();
     for statement in statements(text) {
         let line = statement[0].line;
+        draft.statement(line, &whole(&statement));
         match statement[0].text.to_lowercase().as_str() {
             "set" => set(&statement, &mut cycle, draft),
             "include" => draft.leave(line, "include: import that file, too"),

@@ -112,6 +112,15 @@ pub(super) fn statements(text: &str) -> Vec<Statement> {
     found
 }
 
+/// The statement in one line, with its quotes.
+pub(super) fn whole(statement: &[Word]) -> String {
+    let words = statement.iter().map(|word| match word.is_quoted {
+        true => format!("\"{}\"", word.text),
+        false => word.text.clone(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The statement for a message, shortened.
 pub(super) fn shown(statement: &[Word]) -> String {
     let words: Vec<_> = statement.iter().map(|word| word.text.as_str()).collect();
