@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use cronexpr::jiff::{Timestamp, Zoned};
 use cronexpr::{Crontab, FallbackTimezoneOption, MakeTimestamp, ParseOptions};
 
 /// What a calendar event looks like, for errors.
@@ -40,6 +41,9 @@ pub struct Calendar {
     text: String,
     timezone: Option<String>,
     crontab: Crontab,
+    /// The same on a clock that is never set forward or back, if it names times of day: then one that a clock skips or
+    /// shows twice is meant once, as with cron(8). What comes each hour or minute goes by the time that passes.
+    of_day: Option<Crontab>,
 }
 
 /// Whether this system knows a time zone of this name.
@@ -64,10 +68,16 @@ impl Calendar {
                 .map_err(|_| format!("has a time zone {zone:?} that this system does not know"))?,
             None => crontab,
         };
+        let comes_each = |field: &str| field.starts_with('*');
+        let of_day = match fields.split(' ').take(2).any(comes_each) {
+            true => None,
+            false => cronexpr::parse_crontab_with(&format!("{fields} UTC"), options).ok(),
+        };
         let calendar = Self {
             text: text.to_owned(),
             timezone: timezone.map(str::to_owned),
             crontab,
+            of_day,
         };
         match calendar.next(SystemTime::UNIX_EPOCH) {
             Some(_) => Ok(calendar),
@@ -78,10 +88,25 @@ impl Calendar {
     /// The first such moment after `time`.
     pub fn next(&self, time: SystemTime) -> Option<SystemTime> {
         let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        let time = MakeTimestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
-        let next = self.crontab.find_next(time).ok()?;
-        let seconds = u64::try_from(next.timestamp().as_second()).ok()?;
+        let time = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+        let next = self.next_timestamp(time)?;
+        let seconds = u64::try_from(next.as_second()).ok()?;
         Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    fn next_timestamp(&self, time: Timestamp) -> Option<Timestamp> {
+        let mut next = self.crontab.find_next(MakeTimestamp(time)).ok()?;
+        let Some(of_day) = &self.of_day else {
+            return Some(next.timestamp());
+        };
+        while is_shown_again(&next) {
+            next = self
+                .crontab
+                .find_next(MakeTimestamp(next.timestamp()))
+                .ok()?;
+        }
+        let skipped = skipped(of_day, time, &next);
+        Some(skipped.unwrap_or_else(|| next.timestamp()))
     }
 
     /// Whether each window of this length is open until the next one begins.
@@ -118,6 +143,34 @@ impl Calendar {
         }
         (now < end).then_some(end)
     }
+}
+
+/// Whether the clock showed this time of day an hour ago, before it was set back.
+fn is_shown_again(moment: &Zoned) -> bool {
+    let shown = moment.time_zone().to_ambiguous_zoned(moment.datetime());
+    let first = shown.earlier().ok();
+    first.is_some_and(|first| first.timestamp() < moment.timestamp())
+}
+
+/// When a clock between `time` and `next` is first set forward over a time of day of `of_day`: it is due then.
+fn skipped(of_day: &Crontab, time: Timestamp, next: &Zoned) -> Option<Timestamp> {
+    let zone = next.time_zone();
+    let set = zone.following(time).map(|transition| {
+        let at = transition.timestamp().as_second();
+        let before = Timestamp::from_second(at - 1).map(|before| zone.to_offset(before).seconds());
+        (at, before, transition.offset().seconds())
+    });
+    let mut set = set.take_while(|(at, _, _)| *at <= next.timestamp().as_second());
+    let found = set.find(|(at, before, after)| {
+        let Ok(before) = before else {
+            return false;
+        };
+        // what the clock would have shown, as if it were that of UTC
+        let (first, end) = (at + i64::from(*before), at + i64::from(*after));
+        let due = MakeTimestamp::from_second(first - 1).and_then(|time| of_day.find_next(time));
+        due.is_ok_and(|due| due.timestamp().as_second() < end)
+    });
+    found.and_then(|(at, _, _)| Timestamp::from_second(at).ok())
 }
 
 impl PartialEq for Calendar {
@@ -304,6 +357,93 @@ mod tests {
         let found = Calendar::parse("daily", Some("Mars/Olympus"));
         let why = "has a time zone \"Mars/Olympus\" that this system does not know";
         assert_eq!(found, Err(why.to_owned()));
+    }
+
+    /// The columns: the zone, the event, a moment, the next ones, in UTC.
+    #[test]
+    fn time_of_day_that_a_clock_skips_or_shows_twice_comes_once() {
+        let utc = |text: &str| {
+            let time: Timestamp = text.parse().expect(text);
+            at(u64::try_from(time.as_second()).expect(text))
+        };
+        for (zone, text, after, next) in [
+            // 02:00 to 03:00 is left out on 2026-03-29
+            (
+                "Europe/Berlin",
+                "30 2 * * 0",
+                "2026-03-27T00:00:00Z",
+                ["2026-03-29T01:00:00Z", "2026-04-05T00:30:00Z"],
+            ),
+            (
+                "Europe/Berlin",
+                "Sun 02:00",
+                "2026-03-27T00:00:00Z",
+                ["2026-03-29T01:00:00Z", "2026-04-05T00:00:00Z"],
+            ),
+            (
+                "Europe/Berlin",
+                "Sun 03:00",
+                "2026-03-27T00:00:00Z",
+                ["2026-03-29T01:00:00Z", "2026-04-05T01:00:00Z"],
+            ),
+            (
+                "Europe/Berlin",
+                "Sat 02:30",
+                "2026-03-27T00:00:00Z",
+                ["2026-03-28T01:30:00Z", "2026-04-04T00:30:00Z"],
+            ),
+            (
+                "America/New_York",
+                "02:30",
+                "2026-03-08T00:00:00Z",
+                ["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"],
+            ),
+            // midnight is left out
+            (
+                "America/Santiago",
+                "daily",
+                "2026-09-05T12:00:00Z",
+                ["2026-09-06T04:00:00Z", "2026-09-07T03:00:00Z"],
+            ),
+            // half an hour is left out
+            (
+                "Australia/Lord_Howe",
+                "02:15",
+                "2026-10-03T00:00:00Z",
+                ["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"],
+            ),
+            // 02:00 to 03:00 comes twice on 2026-10-25
+            (
+                "Europe/Berlin",
+                "30 2 * * 0",
+                "2026-10-23T00:00:00Z",
+                ["2026-10-25T00:30:00Z", "2026-11-01T01:30:00Z"],
+            ),
+            // each hour is each hour
+            (
+                "Europe/Berlin",
+                "*:30",
+                "2026-03-29T00:45:00Z",
+                ["2026-03-29T01:30:00Z", "2026-03-29T02:30:00Z"],
+            ),
+            (
+                "Europe/Berlin",
+                "*:30",
+                "2026-10-25T00:15:00Z",
+                ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"],
+            ),
+        ] {
+            let calendar = Calendar::parse(text, Some(zone)).expect(text);
+            let first = calendar.next(utc(after)).expect(text);
+            let second = calendar.next(first).expect(text);
+            assert_eq!([first, second], next.map(utc), "{zone} {text}");
+        }
+        let calendar = Calendar::parse("Sun 02:00", Some("Europe/Berlin")).expect("right");
+        let window = Duration::from_secs(2 * HOUR);
+        let open = |text| calendar.open_until(utc(text), window);
+        let end = utc("2026-03-29T03:00:00Z");
+        assert_eq!(open("2026-03-29T01:45:00Z"), Some(end));
+        assert_eq!(open("2026-03-29T00:59:59Z"), None);
     }
 
     /// The columns: the time, and the end of the window that is open then.

@@ -21,7 +21,7 @@ static KEYS: [Key; 6] = [
         "at",
         Kind::Named("calendar event of systemd or cron"),
         "\"Sun 02:00\"",
-        "When it begins: \"Mon..Fri 22:30\", \"*-*-01 03:00\", \"daily\", or cron's five fields, such as \"0 2 * * 0\".",
+        "When it begins: \"Mon..Fri 22:30\", \"*-*-01 03:00\", \"daily\", or cron's five fields, such as \"0 2 * * 0\". A time of day that the clock skips in spring is due when it is set forward; one that it shows twice in autumn, the first time.",
     ),
     required("for", SPAN, "\"2h\"", "How long it lasts, from 1m to 7d."),
     optional(
