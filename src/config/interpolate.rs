@@ -115,6 +115,15 @@ fn fill_each(
     }
 }
 
+/// Whether `text` refers to the environment or to a file.
+pub fn refers(text: &str) -> bool {
+    let mut found = text.match_indices("${").map(|(at, _)| text.split_at(at));
+    found.any(|(before, rest)| {
+        let is_known = rest.starts_with("${env:") || rest.starts_with("${file:");
+        is_known && rest.contains('}') && !before.ends_with('$')
+    })
+}
+
 /// The text of a file that holds one secret, without its last line end.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = read_text(path, LARGEST)?;

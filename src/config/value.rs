@@ -10,7 +10,7 @@ use toml::de::DeValue;
 
 use super::diagnostics::Diagnostic;
 use super::duration::{parse_duration, parse_size};
-use super::interpolate::Sources;
+use super::interpolate::{self, Sources};
 use super::keys::{Default, Key};
 use super::parse_context::ParseContext;
 use crate::health::suggest::suggest;
@@ -121,11 +121,25 @@ impl<'a> TomlValue<'a> {
     /// A string.
     pub fn text(&self) -> Option<String> {
         match self.found {
-            DeValue::String(text) => Some(text.clone().into_owned()),
+            DeValue::String(text) => {
+                self.warn_of_reference(text);
+                Some(text.clone().into_owned())
+            }
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
                 self.mistyped("a string", "put it in quotes")
             }
             _ => self.mistyped("a string", "expected one string in quotes"),
+        }
+    }
+
+    /// Warns of a reference where none is replaced: the service would be sent its text.
+    fn warn_of_reference(&self, text: &str) {
+        let is_literal = self.key.is_some_and(|key| key.kind.is_literal());
+        if is_literal && interpolate::refers(text) {
+            self.warn(
+                "a reference is not replaced here, but taken as it is written",
+                "write what it stands for; in httpok.toml(5), the keys of secrets and paths take ${env:NAME}",
+            );
         }
     }
 

@@ -48,6 +48,9 @@ fn unlikely_settings_are_warned_of_with_their_place_and_what_would_be_right() {
         (check("rearm = \"1h\""), "2:9", "check[0].rearm", "restarts nothing", "add restart"),
         (check("rearm = \"15s\"\nrestarts = \"2/2m\"\nrestart = \"docker/w\""), "2:9", "check[0].rearm", "which restarts = \"2/2m\" may not allow yet", "\"2m\""),
         (check("start_stopped = true"), "2:17", "check[0].start_stopped", "restarts nothing", "add restart"),
+        (check("body = \"${env:KEY}\""), "2:8", "check[0].body", "a reference is not replaced here", "keys of secrets and paths"),
+        (check("expect = ['header \"X\" == \"${file:/etc/k}\"']"), "2:11", "check[0].expect[0]", "a reference is not replaced here", "keys of secrets"),
+        ("[[check]]\nname = \"a\"\nurl = \"http://u:${env:KEY}@h/\"\n".to_owned(), "3:7", "check[0].url", "a reference is not replaced here", "keys of secrets"),
         (check("insecure = true"), "2:12", "check[0].insecure", "no effect on an http:// URL", "https://"),
         (check("http2 = true"), "2:9", "check[0].http2", "no effect on an http:// URL", "https://"),
         (

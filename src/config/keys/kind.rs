@@ -83,6 +83,16 @@ impl Kind {
         matches!(self, Self::Table(_) | Self::Tables(_))
     }
 
+    /// Whether its strings mean what they say, and nothing in them is replaced.
+    pub fn is_literal(&self) -> bool {
+        match self {
+            Self::Text | Self::Named(_) => true,
+            Self::Each(kind) | Self::Map(kind) => kind.is_literal(),
+            Self::Any(kinds) => !self.is_secret() && kinds.iter().any(Self::is_literal),
+            _ => false,
+        }
+    }
+
     /// Whether its value, or a part of it, is never shown.
     pub fn is_secret(&self) -> bool {
         match self {
