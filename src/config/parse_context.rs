@@ -80,6 +80,14 @@ impl<'a> ParseContext<'a> {
         self.faults.add(FileDiagnostic::whole(key, invalid));
     }
 
+    /// Whether a fault was found in `section`: what is missing of it may be meant, and is not reported a second time.
+    pub fn is_faulty(&self, section: &str) -> bool {
+        self.faults.list.borrow().iter().any(|fault| {
+            let rest = fault.key.strip_prefix(section);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
     /// Whether more was found than is shown: what was probably meant need not be looked for then.
     pub fn is_crowded(&self) -> bool {
         self.faults.list.borrow().len() > SHOWN

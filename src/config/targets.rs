@@ -78,15 +78,18 @@ pub fn check_targets(
 ) {
     let known = KnownPrograms::of(programs);
     for (target, value) in drafts.iter().flat_map(|draft| &draft.targets) {
+        let is_faulty = |section| value.parse_context.is_faulty(section);
         // what other backends have shows when they are asked
         let invalid = match target.backend.unwrap_or(supervisor.default) {
-            Backend::Embedded if known.has(target) => None,
+            Backend::Embedded if known.has(target) || is_faulty("program") => None,
             Backend::Embedded => Some(known.no_program(target, value)),
+            Backend::Command if is_faulty("supervisor") => None,
             Backend::Command => no_command(target, supervisor),
-            Backend::Supervisord if supervisor.supervisord.is_none() => {
-                Some(known.no_supervisord(target, value))
+            Backend::Supervisord if supervisor.supervisord.is_some() || is_faulty("supervisor") => {
+                None
             }
-            Backend::Supervisord | Backend::Systemd | Backend::Docker => None,
+            Backend::Supervisord => Some(known.no_supervisord(target, value)),
+            Backend::Systemd | Backend::Docker => None,
         };
         if let Some(invalid) = invalid {
             value.reject(invalid);

@@ -371,3 +371,27 @@ fn invalid_default_is_reported_once() {
         format!("[defaults]\nevery = \"x\"\n{one}\"a\"\n{one}\"b\"\n{one}\"c\"\nevery = 5\n");
     assert_eq!(faults(&text).len(), 1);
 }
+
+/// What a fault leaves out is not reported as missing, too.
+#[test]
+fn fault_of_a_supervisor_or_program_is_the_only_one() {
+    for (rest, key) in [
+        (
+            "restart = \"web\"\n[supervisor.supervisord]\nurl = \"unix:///s\"\npassword = \"${env:NONE}\"\n",
+            "supervisor.supervisord.password",
+        ),
+        (
+            "restart = \"command/web\"\n[supervisor.command]\nstatus = \"s\"\nstop = \"s\"\nstart = 5\n",
+            "supervisor.command.start",
+        ),
+        (
+            "restart = \"program/web\"\n[[program]]\nname = \"w b\"\ncommand = 5\n[[program]]\nname = \"db\"\ncommand = \"c\"\n",
+            "program[0].command",
+        ),
+    ] {
+        let found = faults(&file(rest, ""));
+        let keys: Vec<_> = found.iter().map(|fault| fault.key.as_str()).collect();
+        assert!(keys.contains(&key), "{found}");
+        assert!(!keys.iter().any(|key| key.contains("restart")), "{found}");
+    }
+}
