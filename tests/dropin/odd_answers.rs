@@ -70,6 +70,7 @@ pub fn rows() -> Vec<Row> {
         ("HTTP/2", first(b"HTTP/2 200 OK\r\n")),
         ("zeros before the code", first(b"HTTP/1.1 0200 OK\r\n")),
         ("a sign before the code", first(b"HTTP/1.1 +200 OK\r\n")),
+        ("an underscore in the code", first(b"HTTP/1.1 2_00 OK\r\n")),
         ("Latin phrase", first(b"HTTP/1.1 200 \xe9\xff\r\n")),
         (
             "control character in the phrase",
@@ -108,6 +109,18 @@ pub fn rows() -> Vec<Row> {
         (
             "zeros before the length",
             framed(b"Content-Length: 0005\r\n", b"hello"),
+        ),
+        (
+            "an underscore in the length",
+            framed(b"Content-Length: 1_0\r\n", b"hellohello"),
+        ),
+        (
+            "an underscore behind zeros of the length",
+            framed(b"Content-Length: +0_5\r\n", b"hello"),
+        ),
+        (
+            "a length of minus zero",
+            framed(b"Content-Length: -0\r\n", b""),
         ),
         ("more than the length", [&with(b"")[..], b"more"].concat()),
         ("identity", with(b"Transfer-Encoding: identity\r\n")),
@@ -265,6 +278,15 @@ pub fn rows() -> Vec<Row> {
         ("a chunk's size with a prefix", b"0x5\r\nhello\r\n0\r\n\r\n"),
         ("a chunk's size with a sign", b"+5\r\nhello\r\n0\r\n\r\n"),
         (
+            "a chunk's size with an underscore",
+            b"0_5\r\nhello\r\n0_0\r\n\r\n",
+        ),
+        (
+            "a chunk's size with an underscore behind its prefix",
+            b"0x_5\r\nhello\r\n0\r\n\r\n",
+        ),
+        ("a last chunk of minus zero", b"5\r\nhello\r\n-0\r\n\r\n"),
+        (
             "a chunk's size with zeros",
             b"0000000000000000000005\r\nhello\r\n0\r\n\r\n",
         ),
@@ -301,6 +323,14 @@ pub fn rows() -> Vec<Row> {
             framed(b"Content-Length: -5\r\n", b"hello"),
         ),
         ("an empty length", framed(b"Content-Length:\r\n", b"hello")),
+        (
+            "an underscore behind the length",
+            framed(b"Content-Length: 5_\r\n", b"hello"),
+        ),
+        (
+            "two underscores in the length",
+            framed(b"Content-Length: 1__0\r\n", b"hello"),
+        ),
         (
             "an immense length",
             framed(b"Content-Length: 99999999999999999999999 x\r\n", b"hello"),

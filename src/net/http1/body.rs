@@ -6,6 +6,7 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::framing::Framing;
+use super::number::python_int;
 use crate::health::bounded_to;
 
 /// The longest line of a chunked body: what http.client takes, too.
@@ -171,6 +172,10 @@ fn begins_size(byte: u8) -> bool {
 /// The size in the line before a chunk; what follows it is ignored, be it an extension or not.
 fn chunk_size(line: &[u8]) -> Result<u64, String> {
     let text = String::from_utf8_lossy(line);
+    let before_extension = text.split(';').next().unwrap_or_default();
+    if let Some(size) = python_int(before_extension, 16) {
+        return Ok(size);
+    }
     let invalid = || {
         let shown = bounded_to(text.trim_ascii().to_owned(), 80);
         format!("not the size of a chunk: {shown:?}")
@@ -236,6 +241,8 @@ mod tests {
             (" 5 ; a\r\nhello\r\n0\r\n\r\n", "hello", true),
             ("0x5\r\nhello\r\n0\r\n\r\n", "hello", true),
             ("+5\r\nhello\r\n0\r\n\r\n", "hello", true),
+            ("0_5\r\nhello\r\n0_0\r\n\r\n", "hello", true),
+            ("0x_5;a\r\nhello\r\n-0\r\n\r\n", "hello", true),
             (
                 "0000000000000000000005\r\nhello\r\n0\r\n\r\n",
                 "hello",

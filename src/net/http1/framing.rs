@@ -2,6 +2,7 @@
 //! ways is read so that neither is stricter.
 
 use super::head::{CODING, Head};
+use super::number::python_int;
 use crate::health::bounded_to;
 
 /// How the end of a body is known.
@@ -99,8 +100,11 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER
 }
 
-/// As curl reads it: what follows the digits is ignored.
+/// As Python reads it, or else as curl does: what follows the digits is ignored.
 fn read_length(text: &str) -> Option<u64> {
+    if let Some(length) = python_int(text, 10) {
+        return Some(length);
+    }
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, rest) = text.split_at(digits);
@@ -139,6 +143,9 @@ mod tests {
             (vec![(length, "5, 5")], Framing::UpTo(5)),
             (vec![(length, "+5")], Framing::Length(5)),
             (vec![(length, "05")], Framing::Length(5)),
+            (vec![(length, "1_0")], Framing::UpTo(10)),
+            (vec![(length, "-0")], Framing::UpTo(0)),
+            (vec![(length, "5_")], Framing::Close),
             (vec![(length, "5 x")], Framing::UpTo(5)),
             (vec![(length, "5.0")], Framing::UpTo(5)),
             (vec![(length, "5"), (length, "7")], Framing::UpTo(5)),

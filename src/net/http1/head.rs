@@ -5,6 +5,7 @@
 
 use memchr::memchr;
 
+use super::number::python_int;
 use crate::health::bounded_to;
 
 /// More odd things than this are not noted one by one.
@@ -211,7 +212,7 @@ struct StatusParts<'a> {
 
 impl<'a> StatusParts<'a> {
     /// Those of `line`, which is `text`. Both peers that we follow take more than the standard allows: curl any case and
-    /// anything behind three digits, Python any number of blanks and signs or zeros before the code.
+    /// anything behind three digits, Python any number of blanks and signs or zeros before the code, and underscores in it.
     fn of(line: &[u8], text: &'a str) -> Result<Self, String> {
         let text = text.trim_ascii();
         check_beginning(line)?;
@@ -225,10 +226,18 @@ impl<'a> StatusParts<'a> {
             ));
         }
         let rest = rest.trim_ascii();
-        let unsigned = rest.strip_prefix('+').unwrap_or(rest);
-        let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
-        let (digits, reason) = unsigned.split_at(digits);
-        let code = digits.trim_start_matches('0').parse().unwrap_or(0);
+        let (word, behind) = rest
+            .split_once(|c: char| c.is_ascii_whitespace())
+            .unwrap_or((rest, ""));
+        let (code, reason) = match python_int(word, 10).map(u16::try_from) {
+            Some(Ok(code)) => (code, behind),
+            _ => {
+                let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+                let (digits, reason) = rest.split_at(digits);
+                let code = digits.trim_start_matches('0').parse().unwrap_or(0);
+                (code, reason)
+            }
+        };
         if !(100..=999).contains(&code) {
             let status = rest.split_ascii_whitespace().next().unwrap_or_default();
             let status = shown(status);

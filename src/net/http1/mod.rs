@@ -8,6 +8,7 @@
 mod body;
 mod framing;
 mod head;
+mod number;
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
