@@ -255,6 +255,8 @@ pub(super) struct CheckState {
     pub listening: bool,
     /// It has acted in this run.
     pub has_acted: bool,
+    /// Somebody stopped all that it restarts, as the last list says.
+    pub stopped: bool,
     /// The gate that was noted last, so that it is noted once.
     pub held: Option<Box<Gate>>,
     /// The incident that ended last, and whether it changed since it was last written to the store.
@@ -294,6 +296,7 @@ impl CheckState {
             warm_due: true,
             listening: false,
             has_acted: false,
+            stopped: false,
             held: None,
             closed: None,
             unwritten: false,

@@ -31,6 +31,8 @@ pub enum Gate {
         #[serde(default)]
         window: Duration,
     },
+    /// None of its processes is RUNNING: all were stopped by somebody, and stay so until somebody starts them.
+    Stopped { processes: Vec<String> },
     /// The pause after the last attempt is not over.
     Backoff { left: Duration },
     /// This run is one of a single tick (`--once`), and has acted.
@@ -84,6 +86,14 @@ impl fmt::Display for Gate {
                      one alone; it is restarted when fewer than {needed} fail so, or manually \
                      (panic_threshold, panic_window)"
                 )
+            }
+            Self::Stopped { processes } => {
+                let names = processes.join(", ");
+                let until = match processes.len() {
+                    1 => "is STOPPED: it is left alone until somebody starts it",
+                    _ => "are STOPPED: they are left alone until somebody starts them",
+                };
+                write!(f, "{names} {until}")
             }
             Self::Backoff { left } => {
                 write!(

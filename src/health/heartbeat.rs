@@ -121,7 +121,7 @@ impl Heartbeats {
                 "" => format!("reported a failure {} ago", ago(*at)),
                 text => format!("reported {} ago: {text}", ago(*at)),
             };
-            return (Verdict::Fail, Some(Reason::Status), detail);
+            return (Verdict::Fail, Some(Reason::Reported), detail);
         }
         let due = self.due(every);
         if now >= due {
@@ -228,7 +228,7 @@ mod tests {
                 beat(0, Some("disk full")),
                 1,
                 Verdict::Fail,
-                Some(Reason::Status),
+                Some(Reason::Reported),
                 "reported 1s ago: disk full",
             ),
             (
@@ -236,7 +236,7 @@ mod tests {
                 beat(0, Some("")),
                 1000,
                 Verdict::Fail,
-                Some(Reason::Status),
+                Some(Reason::Reported),
                 "reported a failure 16m 40s ago",
             ),
             (

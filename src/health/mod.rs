@@ -89,9 +89,9 @@ pub use program::{ProgramChange, ProgramCheck, ProgramEnd};
 pub use reason::{Phase, Reason};
 pub use remedy::{Remedy, Selection, UnknownTarget};
 pub use snapshot::{
-    ActivityView, CheckResultView, CheckView, FleetView, HeartbeatView, IncidentView, PauseView,
-    PendingView, ProbeFacts, ProgramView, RollingView, SlotState, Snapshot, Spending, StreakView,
-    Totals,
+    ActivityView, CheckResultView, CheckView, ConfigView, FleetView, HeartbeatView, IncidentView,
+    PauseView, PendingView, ProbeFacts, ProgramView, RefusedConfig, RollingView, SlotState,
+    Snapshot, Spending, StreakView, Totals,
 };
 pub use step::{ActionStep, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;

@@ -92,6 +92,8 @@ pub enum Reason {
     Assertion,
     /// The next heartbeat is overdue.
     NoHeartbeat,
+    /// A heartbeat reported a failure.
+    Reported,
     /// A program of ours is FATAL: its starts failed, and its supervisor has given it up.
     Fatal,
     /// A program of ours ends again and again, soon after each start.
@@ -112,7 +114,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the contract.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Dns,
         Self::Refused,
         Self::Unreachable,
@@ -132,6 +134,7 @@ impl Reason {
         Self::Status,
         Self::Assertion,
         Self::NoHeartbeat,
+        Self::Reported,
         Self::Fatal,
         Self::CrashLoop,
         Self::Exited,
@@ -164,6 +167,7 @@ impl Reason {
             Self::Status => "status",
             Self::Assertion => "assertion",
             Self::NoHeartbeat => "no_heartbeat",
+            Self::Reported => "reported",
             Self::Fatal => "fatal",
             Self::CrashLoop => "crash_loop",
             Self::Exited => "exited",
@@ -197,6 +201,7 @@ impl Reason {
             Self::Status => "the status is not among the expected ones",
             Self::Assertion => "an expectation of the answer's content was not met",
             Self::NoHeartbeat => "the next heartbeat is overdue",
+            Self::Reported => "a heartbeat reported a failure",
             Self::Fatal => "a program of [[program]] could not be started and was given up",
             Self::CrashLoop => {
                 "a program of [[program]] ends again and again, soon after each start"
@@ -254,6 +259,6 @@ mod tests {
     #[test]
     fn exactly_the_last_five_reasons_are_unknown() {
         let ours: Vec<_> = Reason::ALL.into_iter().filter(|r| r.is_ours()).collect();
-        assert_eq!(ours, Reason::ALL[22..]);
+        assert_eq!(ours, Reason::ALL[23..]);
     }
 }

@@ -24,10 +24,49 @@ pub struct Snapshot {
     pub at: Moment,
     /// Nothing new is begun any more.
     pub shutting_down: bool,
+    /// What became of the last reload. The monitor itself knows of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigView>,
     /// Over all checks.
     pub totals: Totals,
     /// In the order of their definition.
     pub checks: Vec<CheckView>,
+}
+
+/// The configuration that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigView {
+    /// When it was taken.
+    #[serde(with = "rfc3339")]
+    pub taken: Moment,
+    /// A newer one that was refused since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedConfig>,
+}
+
+/// A configuration that was refused at a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedConfig {
+    #[serde(with = "rfc3339")]
+    pub at: Moment,
+    /// Why, with the lines of the file that are wrong.
+    pub why: String,
+}
+
+impl RefusedConfig {
+    /// Why, in one line: the first fault without the lines of its file, and where it is.
+    pub fn brief(&self) -> String {
+        let mut message = Vec::new();
+        for line in self.why.lines().map(str::trim) {
+            if let Some(place) = line.strip_prefix("--> ") {
+                return format!("{place}: {}", message.join(" "));
+            }
+            if !line.is_empty() {
+                message.push(line.strip_prefix("error: ").unwrap_or(line));
+            }
+        }
+        message.join(" ")
+    }
 }
 
 /// Numbers over all checks.
@@ -337,6 +376,29 @@ impl From<&Incident> for IncidentView {
             notified: incident.notified,
             undelivered: incident.reports.saturating_sub(incident.delivered()),
             manual: incident.manual,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_configuration_is_told_in_one_line() {
+        for (why, brief) in [
+            ("`state_dir` was changed", "`state_dir` was changed"),
+            (
+                "error: \"soon\" is\nnot a duration\n --> a.toml:2:9\n  |\n2 | every = \"soon\"\n\n1 fault in a.toml",
+                "a.toml:2:9: \"soon\" is not a duration",
+            ),
+            ("cannot make it:\n  no file\n", "cannot make it: no file"),
+        ] {
+            let refused = RefusedConfig {
+                at: Moment::default(),
+                why: why.to_owned(),
+            };
+            assert_eq!(refused.brief(), brief);
         }
     }
 }

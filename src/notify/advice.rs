@@ -11,6 +11,9 @@ use super::message::RenderContext;
 use super::report::{is_untouched, not_running, program, word};
 use super::text::{span, visible};
 
+/// What is left to do about processes that are STOPPED.
+const STOPPED: &str = "nothing, if somebody stopped it on purpose; otherwise start it";
+
 /// Whether the last action found nothing but STOPPED processes: somebody did that, and the watchdog does not undo it.
 fn is_stopped(incident: &Incident) -> bool {
     let is_stopped = |(_, state): &(String, ProcessState)| *state == ProcessState::Stopped;
@@ -74,16 +77,16 @@ pub(super) fn advice(report: &Report) -> String {
                 .unwrap_or_else(|| "act: the watchdog restarts nothing here".to_owned()),
             DownState::Held(gate) => advice_when_held(gate, &check),
             DownState::Restarting => "nothing yet: it is being restarted".to_owned(),
-            DownState::Escalating { .. } => "nothing yet: something is being done".to_owned(),
+            DownState::Escalating { .. } => {
+                "nothing yet: its ladder goes on by itself while it fails".to_owned()
+            }
             DownState::NotBack { .. } if is_untouched(&report.incident) => {
                 "check it soon: what was done did not help so far".to_owned()
             }
             DownState::NotBack { .. } => {
                 "check it soon: the restart did not help so far".to_owned()
             }
-            DownState::NothingRestarted if is_stopped(&report.incident) => {
-                "nothing, if somebody stopped it on purpose; otherwise start it".to_owned()
-            }
+            DownState::NothingRestarted if is_stopped(&report.incident) => STOPPED.to_owned(),
             DownState::NothingRestarted if is_starting(&report.incident) => {
                 "nothing yet: its supervisor is starting it".to_owned()
             }
@@ -100,10 +103,11 @@ pub(super) fn advice(report: &Report) -> String {
         ReportKind::Recovered { .. } if report.incident.is_of_stopped() => {
             format!("nothing, if that was on purpose; otherwise: httpok start {check}")
         }
-        ReportKind::Cured { .. } => {
+        ReportKind::Recovered { .. } if report.incident.attempts == 0 => "nothing".to_owned(),
+        ReportKind::Cured { .. } | ReportKind::Recovered { .. } => {
             "nothing now; look for the cause later, or it may come again".to_owned()
         }
-        ReportKind::Recovered { .. } | ReportKind::RecoveredDegraded { .. } => "nothing".to_owned(),
+        ReportKind::RecoveredDegraded { .. } => "nothing".to_owned(),
         ReportKind::GaveUp { .. } => {
             format!("fix the cause, then let the watchdog work again: httpok reset {check}")
         }
@@ -170,6 +174,7 @@ fn advice_when_held(gate: &Gate, check: &str) -> String {
         Gate::NotActedOn { .. } => {
             format!("act; to restart it manually: httpok restart {check}")
         }
+        Gate::Stopped { .. } => STOPPED.to_owned(),
         Gate::ShuttingDown => "start the watchdog again".to_owned(),
         Gate::Backoff { .. }
         | Gate::OnceOnly
@@ -193,6 +198,9 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
             DownState::Held(Gate::Backoff { left }) => {
                 format!("the next attempt is due at {}", after(*left))
             }
+            DownState::Held(Gate::Stopped { .. }) => {
+                "nothing but watching until it is started; you are notified when it is back".to_owned()
+            }
             DownState::Held(_) => {
                 "it is restarted as soon as nothing holds that back any more; you are notified when it is back"
                     .to_owned()
@@ -201,7 +209,8 @@ pub(super) fn next(report: &Report, render_context: &RenderContext) -> String {
                 "you are notified when it is back, or when the restart fails".to_owned()
             }
             DownState::Escalating { .. } => {
-                "you are notified when it is back".to_owned()
+                "while it fails, each attempt takes the next rung of its ladder; you are notified when it is back, or given up"
+                    .to_owned()
             }
             DownState::NotStarted(_) => {
                 "its start is tried again after a pause, as often as restarts are allowed; you are notified when it is back or they are used up"

@@ -74,7 +74,7 @@ fn why(report: &Report) -> String {
     match (result.judgement.reason, &result.seen.status) {
         (Some(Reason::Status), Some(line)) => format!("status {}", line.code),
         // a heartbeat, a command or gRPC says in words what is wrong
-        (Some(Reason::Status), None) => brief(&result.judgement.detail, BRIEF),
+        (Some(Reason::Status | Reason::Reported), None) => brief(&result.judgement.detail, BRIEF),
         (Some(reason), _) if reason.is_of_program() => {
             format!("{reason}: {}", brief(&result.judgement.detail, BRIEF))
         }
@@ -134,7 +134,13 @@ fn headline(report: &Report, why: &str) -> String {
             };
             format!("{check} was down: {why}, {did}{but}, back after {after}")
         }
-        ReportKind::Recovered { down } => format!("{check} recovered after {}", span(*down)),
+        ReportKind::Recovered { down } => {
+            let tries = match report.incident.attempts {
+                0 => String::new(),
+                _ => format!(" and {}", tries(&report.incident)),
+            };
+            format!("{check} recovered after {}{tries}", span(*down))
+        }
         ReportKind::GaveUp {
             budget: Some(budget),
             ..
@@ -143,11 +149,7 @@ fn headline(report: &Report, why: &str) -> String {
             allowed(*budget)
         ),
         ReportKind::GaveUp { .. } => {
-            let attempts = report.incident.attempts;
-            let tries = match is_untouched(&report.incident) || report.incident.escalated() {
-                true => counted(attempts, "attempt", "attempts"),
-                false => counted(attempts, "restart", "restarts"),
-            };
+            let tries = tries(&report.incident);
             format!("{check} is NOT back after {tries}: {why}, gave up")
         }
         ReportKind::Reminder { down } => {
@@ -161,6 +163,14 @@ fn headline(report: &Report, why: &str) -> String {
             )
         }
         ReportKind::Unknown => format!("{check} cannot be checked: {why}"),
+    }
+}
+
+/// How often something was done about it.
+fn tries(incident: &Incident) -> String {
+    match incident.escalated() {
+        true => counted(incident.attempts, "attempt", "attempts"),
+        false => counted(incident.attempts, "restart", "restarts"),
     }
 }
 

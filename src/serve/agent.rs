@@ -85,7 +85,7 @@ fn state(check: Option<&CheckView>) -> String {
     };
     match ServedState::of(check) {
         ServedState::Up => "ready up 100%\n".to_owned(),
-        ServedState::Degraded => "ready up 50%\n".to_owned(),
+        ServedState::Failing | ServedState::Degraded => "ready up 50%\n".to_owned(),
         ServedState::Draining => "drain up\n".to_owned(),
         ServedState::Pending | ServedState::Starting => "down #starting\n".to_owned(),
         ServedState::Down => format!("down #{}: {}\n", one_line(&check.name), trouble(check)),

@@ -92,7 +92,8 @@ impl HealthJsonStatus {
 const fn status(state: ServedState) -> HealthJsonStatus {
     match state {
         ServedState::Up => HealthJsonStatus::Pass,
-        ServedState::Degraded
+        ServedState::Failing
+        | ServedState::Degraded
         | ServedState::Pending
         | ServedState::Draining
         | ServedState::Starting => HealthJsonStatus::Warn,

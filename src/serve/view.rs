@@ -91,7 +91,9 @@ impl View {
 pub enum ServedState {
     /// It passes.
     Up,
-    /// It answers, but not as it should; or it fails and the threshold is not reached.
+    /// It is up, but its last probe failed: the threshold is not reached.
+    Failing,
+    /// It answers, but not as it should.
     Degraded,
     /// Nothing is known yet.
     Pending,
@@ -113,19 +115,21 @@ impl ServedState {
             (_, _) if check.warming.is_some() => Self::Starting,
             (Status::Down, _) => Self::Down,
             (Status::Pending, _) => Self::Pending,
-            (Status::Up, Some(Verdict::Degraded | Verdict::Fail)) => Self::Degraded,
+            (Status::Up, Some(Verdict::Degraded)) => Self::Degraded,
+            (Status::Up, Some(Verdict::Fail)) => Self::Failing,
             (Status::Up, Some(Verdict::Pass | Verdict::Unknown) | None) => Self::Up,
         }
     }
 
     /// Whether traffic may be sent to it.
     pub const fn is_ready(self) -> bool {
-        matches!(self, Self::Up | Self::Degraded)
+        matches!(self, Self::Up | Self::Failing | Self::Degraded)
     }
 
+    /// The word of `status` for it, as far as that has one.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Up => "up",
+            Self::Up | Self::Failing => "up",
             Self::Degraded => "degraded",
             Self::Pending => "pending",
             Self::Draining => "draining",
@@ -150,9 +154,10 @@ pub fn trouble(check: &CheckView) -> String {
     };
     match ServedState::of(check) {
         ServedState::Up => String::new(),
-        state @ (ServedState::Degraded | ServedState::Starting | ServedState::Draining) => {
-            words(state)
-        }
+        state @ (ServedState::Failing
+        | ServedState::Degraded
+        | ServedState::Starting
+        | ServedState::Draining) => words(state),
         ServedState::Pending => match last {
             None => "not probed yet".to_owned(),
             Some(_) => words(ServedState::Pending),

@@ -221,7 +221,7 @@ fn reload_keeps_the_memory_of_a_failed_start() {
     stage.script.mend("crash");
     stage.watched.reported(&watchdog, &["web recovered"]);
     let said = watchdog.err.text();
-    let operator = "left alone: it is STOPPED";
+    let operator = "is STOPPED: it is left alone";
     assert!(!said[taken..].contains(operator), "{said}");
 }
 
@@ -270,7 +270,7 @@ fn process_stopped_by_an_operator_stays_stopped() {
     stage.watched.ill_until(usize::MAX, says("500 Oh", ""));
     stage.script.run("web", "stop");
     let watchdog = stage.watched.watch();
-    let line = "web left alone: it is STOPPED";
+    let line = "web is STOPPED: it is left alone";
     watchdog
         .err
         .wait("it is left alone", |said| said.contains(line));

@@ -278,7 +278,7 @@ fn process_stopped_by_an_operator_stays_stopped() {
     stage.engine.podman(&["stop", "wtheirs"]);
     let watchdog = stage.watched.watch();
     watchdog.err.wait("it is left alone", |said| {
-        said.contains("wtheirs left alone: it is")
+        said.contains("wtheirs is STOPPED: it is left alone")
     });
     stage.watched.watched_on(5);
     assert_eq!(stage.watched.lives(), 1, "{}", watchdog.err.text());

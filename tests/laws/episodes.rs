@@ -238,8 +238,8 @@ fn report_names_the_process_that_was_stopped_and_does_not_start() {
     );
 }
 
-/// A process that was stopped by somebody is not restarted, and a name that no supervisor knows neither: nothing is
-/// "being restarted".
+/// A process that nobody starts again is not restarted, and a name that no supervisor knows neither: nothing is "being
+/// restarted".
 #[test]
 fn unrestartable_check_is_not_reported_as_being_restarted() {
     let unknown = httpok::health::Target::new("gone");
@@ -249,7 +249,7 @@ fn unrestartable_check_is_not_reported_as_being_restarted() {
         (one(0, at_once(), [true, false, false]), RUNNING, true),
         (
             one(0, at_once(), [true, false, false]),
-            ProcessState::Stopped,
+            ProcessState::Exited,
             false,
         ),
         (none, RUNNING, false),

@@ -161,7 +161,7 @@ fn a_reported_failure_fails_at_once_also_within_the_grace() {
     let last = view(&monitor, second(1), "c0").last.expect("judged");
     assert_eq!(
         (last.reason, last.detail.as_str()),
-        (Some(Reason::Status), "reported 0s ago: disk full")
+        (Some(Reason::Reported), "reported 0s ago: disk full")
     );
 }
 
@@ -307,8 +307,23 @@ fn a_reported_failure_outlives_the_watchdog() {
     let _ = tick_at(&mut again, 1000);
     assert_eq!(
         stands(&again, 1000),
-        (Status::Down, Verdict::Fail, Some(Reason::Status))
+        (Status::Down, Verdict::Fail, Some(Reason::Reported))
     );
+}
+
+/// A failure that was reported once is one fail, however often it is looked at; likewise a heartbeat that does not come.
+#[test]
+fn one_fact_is_one_fail() {
+    for failure in [Some("disk full"), None] {
+        let mut monitor = monitor([false; 3]);
+        let _ = beat(&mut monitor, 0, failure);
+        for seconds in 100..130 {
+            let _ = tick_at(&mut monitor, seconds);
+        }
+        let found = view(&monitor, second(130), "c0");
+        assert_eq!(found.status, Status::Down);
+        assert_eq!((found.streak.fails, found.streak.fail_after), (1, 1));
+    }
 }
 
 #[test]

@@ -343,6 +343,55 @@ fn paused_check_does_not_hold_restarts_of_others() {
     assert!(acts(&effects));
 }
 
+/// What a person stopped is neither restarted in vain nor counted as one that fails with the others; what requires it is
+/// still held.
+#[test]
+fn stopped_program_is_not_attempted_and_does_not_hold_restarts_of_others() {
+    let usual = Policy {
+        fail: Fails::InARow(1),
+        grace: Duration::ZERO,
+        ..policy()
+    };
+    let targets = [
+        [true, false, false],
+        [false, true, false],
+        [false, false, true],
+    ];
+    let mut checks: Vec<_> = (0..3)
+        .map(|index| one(index, usual.clone(), targets[index]))
+        .collect();
+    checks[2].requires = vec!["c0".to_owned()];
+    let limits = Limits {
+        panic_threshold: Some(0.6),
+        ..Limits::default()
+    };
+    let mut monitor = Monitor::new(limits, 1, checks);
+    for second in 0..5 {
+        let now = at(second * 1000);
+        let effects = fail(&mut monitor, now, "c0", ProcessState::Stopped, 900);
+        assert!(!acts(&effects));
+        let reports = effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Report(_)));
+        assert_eq!(reports.count(), usize::from(second == 0), "it is said once");
+    }
+    let found = view(&monitor, at(4000), "c0");
+    assert_eq!(found.incident.expect("it is down").attempts, 0);
+    let held = found.held.expect("it is held");
+    assert!(
+        held.contains("STOPPED: it is left alone until somebody"),
+        "{held}"
+    );
+    let effects = fail(&mut monitor, at(5000), "c1", ProcessState::Running, 900);
+    assert!(acts(&effects), "it is the only one that fails");
+    let effects = fail(&mut monitor, at(5000), "c2", ProcessState::Running, 900);
+    assert!(!acts(&effects), "it requires what is down");
+    // started again, and it fails: all three do
+    let effects = fail(&mut monitor, at(6000), "c0", ProcessState::Running, 900);
+    let held = view(&monitor, at(6000), "c0").held.expect("it is held");
+    assert!(!acts(&effects) && held.contains("3 of 3"), "{held}");
+}
+
 #[test]
 fn check_without_a_remedy_counts_during_restarts_of_others() {
     let usual = Policy {

@@ -156,7 +156,7 @@ fn subjects_name_the_state() {
         ),
         (
             ReportKind::Recovered { down: seconds(184) },
-            "shop recovered after 3 m 4 s",
+            "shop recovered after 3 m 4 s and 1 restart",
         ),
         (
             ReportKind::GaveUp {
@@ -498,12 +498,71 @@ fn recovery_shows_the_pass_and_the_fail_before_it() {
     report.incident.ended = Some(httpok::health::Moment::from_secs(50));
     let text = MailFormat::Full.render(&report, &render_context()).text;
     for part in [
-        "shop recovered after 40 s.\n",
+        "shop recovered after 40 s and 1 restart.\n",
         "\nwhy    first_byte_timeout: no answer within 3s\nsince  2026-05-01T03:12:14Z, for 40 s from the first fail\n",
-        "\nnow    pass: status 200 OK, in 13.0 ms\nto do  nothing\n",
+        "\nnow    pass: status 200 OK, in 13.0 ms\nto do  nothing now; look for the cause later, or it may come again\n",
         "\n  xxxR.\n  (x fail, R action, . pass)\n",
     ] {
         assert!(text.contains(part), "{part:?} is missing from\n{text}");
+    }
+}
+
+/// It came back by itself, and nothing was done about it.
+#[test]
+fn recovery_without_a_restart_leaves_nothing_to_do() {
+    let kind = ReportKind::Recovered {
+        down: Duration::from_secs(40),
+    };
+    let mut report = report(kind, vec![listed(30, hang())]);
+    report.incident.attempts = 0;
+    let text = MailFormat::Full.render(&report, &render_context()).text;
+    for part in ["shop recovered after 40 s.\n", "\nto do  nothing\n"] {
+        assert!(text.contains(part), "{part:?} is missing from\n{text}");
+    }
+}
+
+/// It may be delivered half a minute later, when the rung is over and the next one was taken.
+#[test]
+fn report_of_a_rung_says_what_follows() {
+    let kind = ReportKind::Down {
+        state: DownState::Escalating {
+            does: "send SIGQUIT".to_owned(),
+        },
+        update: false,
+    };
+    let message =
+        MailFormat::Full.render(&report(kind, vec![listed(10, hang())]), &render_context());
+    assert!(
+        message.subject.ends_with("escalating: send SIGQUIT"),
+        "{}",
+        message.subject
+    );
+    for part in [
+        "to do  nothing yet: its ladder goes on by itself while it fails\n",
+        "What happens next\n  while it fails, each attempt takes the next rung",
+    ] {
+        assert!(message.text.contains(part), "{part:?}: {}", message.text);
+    }
+}
+
+#[test]
+fn stopped_program_is_left_to_who_stopped_it() {
+    let gate = Gate::Stopped {
+        processes: vec!["shop".to_owned()],
+    };
+    let kind = ReportKind::Down {
+        state: DownState::Held(gate),
+        update: false,
+    };
+    let message =
+        MailFormat::Full.render(&report(kind, vec![listed(10, hang())]), &render_context());
+    let said = "not restarted: shop is STOPPED: it is left alone until somebody starts it";
+    assert!(message.subject.ends_with(said), "{}", message.subject);
+    for part in [
+        "to do  nothing, if somebody stopped it on purpose; otherwise start it\n",
+        "What happens next\n  nothing but watching until it is started",
+    ] {
+        assert!(message.text.contains(part), "{part:?}: {}", message.text);
     }
 }
 

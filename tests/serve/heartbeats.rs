@@ -125,7 +125,7 @@ fn a_heartbeat_needs_the_token_of_its_check_or_a_key() {
     .json();
     assert_eq!(failed["status"], "down", "{failed}");
     let last = &stage.check("backup")["last"];
-    assert_eq!(last["reason"], "status", "{last}");
+    assert_eq!(last["reason"], "reported", "{last}");
     assert!(
         last["detail"].as_str().unwrap().ends_with("disk full"),
         "{last}"

@@ -69,6 +69,7 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
             let name = cut(&visible::line(&found.watchdog), room);
             text += &format!("{}{pid}\n", paint.bold(&name));
         }
+        text += &refused(found, paint, most);
         if !found.snapshot.checks.is_empty() {
             let now = found.snapshot.at;
             let rows: Vec<_> = found.snapshot.checks.iter().map(|c| row(c, now)).collect();
@@ -82,6 +83,24 @@ pub fn tables(found: &[FoundWatchdog], paint: Paint, most: Option<usize>) -> Str
         text + &programs + &waiting(found, most)
     });
     tables.collect::<Vec<_>>().join("\n")
+}
+
+/// That the configuration file was refused at the last reload.
+fn refused(found: &FoundWatchdog, paint: Paint, most: Option<usize>) -> String {
+    let config = found.snapshot.config.as_ref();
+    let Some(refused) = config.and_then(|config| config.refused.as_ref()) else {
+        return String::new();
+    };
+    let line = format!(
+        "the configuration file was refused {} ago, what was read before stays: {}",
+        span(found.snapshot.at.since(refused.at)),
+        visible::line(&refused.brief())
+    );
+    let parts = wrap(
+        &line,
+        most.map_or(usize::MAX, |most| most.saturating_sub(2)),
+    );
+    format!("{}\n", paint.bold(&parts.join("\n  ")))
 }
 
 /// What will happen, in full, where `table` had no room for it: the same of several checks once.
@@ -287,6 +306,15 @@ fn next(check: &CheckView, now: Moment) -> String {
         && due > now
     {
         return format!("heartbeat due by {}", near(due, now));
+    }
+    if let Some(heartbeat) = &check.heartbeat
+        && check.status == Status::Down
+    {
+        return match (&heartbeat.failure, heartbeat.due) {
+            (Some(_), _) => "waiting for a heartbeat without a failure".to_owned(),
+            (None, Some(due)) => format!("heartbeat overdue for {}", span(now.since(due))),
+            (None, None) => "waiting for a heartbeat".to_owned(),
+        };
     }
     if check.program.is_some() && check.status == Status::Down {
         return match check.last.as_ref().and_then(|last| last.reason) {

@@ -151,6 +151,14 @@ impl CheckState {
             }
             Verdict::Draining | Verdict::Unknown => Counted::No,
             Verdict::Fail if in_grace => Counted::InGrace,
+            // that nothing new was heard of is no further fail
+            Verdict::Fail
+                if !self.check.is_probed()
+                    && memory.streak.is_down(policy.fail)
+                    && memory.streak.passes() == 0 =>
+            {
+                Counted::No
+            }
             Verdict::Fail => {
                 memory.failing_since.get_or_insert(now);
                 memory.streak.fail(policy.fail);

@@ -1,6 +1,7 @@
 //! Whether to act: the gates that an action has to pass, and what follows when one is shut.
 //! The order is fixed: the check's own budget, pause, reasons that are not acted on, other checks (requires, panic), a
-//! restart that is not finished, back-off, the budget over all, a process in common, concurrency, the fleet.
+//! restart that is not finished, processes that somebody stopped, back-off, the budget over all, a process in common,
+//! concurrency, the fleet.
 
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ impl CheckState {
         }
         self.gate_of_others(cx)
             .or_else(|| self.gate_of_unfinished(remedy, listed, cx))
+            .or_else(|| self.gate_of_stopped(listed))
             .or_else(|| {
                 let next = self.memory.next_attempt.filter(|next| cx.now < *next)?;
                 Some(Gate::Backoff {
@@ -138,6 +140,17 @@ impl CheckState {
             return None;
         }
         Some(cx.shared.gate_of_pending(unfinished.first()?, cx.now))
+    }
+
+    /// Somebody stopped all that it restarts. The drop-in reports that at every tick, like the original.
+    fn gate_of_stopped(&self, listed: Option<&[Process]>) -> Option<Gate> {
+        if !self.stopped || self.check.policy.notify == NotifyMode::EveryAction {
+            return None;
+        }
+        let own = self.own_of(listed).unwrap_or_default();
+        Some(Gate::Stopped {
+            processes: own.iter().map(|one| one.name.to_string()).collect(),
+        })
     }
 
     /// Takes back the giving up when its time has come.

@@ -51,6 +51,7 @@ impl Moments for CheckState {
             removed: _,
             counts: _,
             seen: _,
+            stopped: _,
         } = self;
         memory.each_moment(change);
         activity.each_moment(change);

@@ -221,6 +221,7 @@ impl CheckState {
                 // we are always RUNNING, and never acted on: how the others are is the question
                 chosen.retain(|process| !remedy.is_ourselves(&process.name));
                 let is_running = |process: &Process| process.state == ProcessState::Running;
+                self.stopped = cx.shared.are_stopped(&chosen);
                 if !eager && !chosen.iter().any(is_running) {
                     self.counts.idle += 1;
                     self.see_pending(&chosen, cx);
@@ -239,6 +240,7 @@ impl CheckState {
                 Err(Some(Dropped::SupervisorShutdown))
             }
             Err(error) => {
+                self.stopped = false;
                 if self.unlisted.as_deref() != Some(&error) {
                     self.unlisted = Some(Box::new(error.clone()));
                     cx.note(&self.check.name, Decision::ListFailed { error });

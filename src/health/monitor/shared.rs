@@ -12,7 +12,7 @@ use super::super::memory::Pause;
 use super::super::moment::Moment;
 use super::super::moments::Moments;
 use super::super::note::{Decision, Note};
-use super::super::process::{Backend, Process, ProcessName};
+use super::super::process::{Backend, Process, ProcessName, ProcessState};
 use super::super::program::Program;
 use super::super::remedy::Selection;
 use super::fleet::Reservation;
@@ -67,6 +67,8 @@ pub(in crate::health) struct Shared {
 struct Failing {
     since: Moment,
     gave_up: bool,
+    /// Somebody stopped it: that it fails is no trouble.
+    stopped: bool,
     pause: Option<Pause>,
 }
 
@@ -232,6 +234,17 @@ impl Shared {
         }
     }
 
+    /// Whether somebody stopped all `chosen` processes: what a restart of ours has stopped, or is stopping, is not meant.
+    pub fn are_stopped(&self, chosen: &[Process]) -> bool {
+        let is_stopped = |process: &Process| {
+            let name = &process.name;
+            process.state == ProcessState::Stopped
+                && !self.pending.contains_key(name)
+                && !self.is_acting_on(name)
+        };
+        !chosen.is_empty() && chosen.iter().all(is_stopped)
+    }
+
     /// The pending restarts of these processes.
     pub fn unfinished(&self, chosen: Option<&[Process]>) -> Vec<ProcessName> {
         let names = self.pending.keys();
@@ -327,6 +340,7 @@ impl Shared {
         let failing = Failing {
             since: known.or(opened).unwrap_or(now),
             gave_up: state.memory.gave_up.is_some(),
+            stopped: state.stopped,
             pause: state.paused(now).cloned(),
         };
         self.failing.insert(name.clone(), failing);
@@ -341,16 +355,21 @@ impl Shared {
 
     /// Whether so many services began to fail together with `check` that it is none of them alone. Checks that
     /// restart a process in common, directly or through others, are one service. A check that is paused or given
-    /// up may fail for any length of time, and says nothing about the others.
+    /// up, or whose processes somebody stopped, may fail for any length of time, and says nothing about the others.
     pub fn panic(&self, now: Moment, check: &str) -> Option<Gate> {
         let threshold = self.limits.panic_threshold?;
-        let since = self.failing.get(check)?.since;
+        let own = self.failing.get(check)?;
+        if own.stopped {
+            return None;
+        }
+        let since = own.since;
         let window = self.limits.panic_window;
         let services = self.services();
         let counts = |name: &String, other: &Failing| {
             let paused = other.pause.as_ref().is_some_and(|pause| pause.holds(now));
             let apart = other.since.since(since).max(since.since(other.since));
-            name == check || !paused && !other.gave_up && apart <= window
+            let says = !paused && !other.gave_up && !other.stopped;
+            name == check || says && apart <= window
         };
         let failing = self.failing.iter();
         let failing = failing.filter(|(name, other)| counts(name, other));

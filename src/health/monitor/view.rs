@@ -89,6 +89,7 @@ impl Monitor {
         Snapshot {
             at: now,
             shutting_down: self.shared.shutting_down,
+            config: None,
             totals: Totals {
                 restarts: self.shared.limits.max_restarts.map(|budget| Spending {
                     spent: self.shared.spent.within(now, budget.window),
@@ -242,6 +243,7 @@ impl CheckState {
             }
             Gate::Paused { reason } => self.paused(now).map(|_| Gate::Paused { reason }),
             Gate::GaveUp => self.memory.gave_up.map(|_| Gate::GaveUp),
+            gate @ Gate::Stopped { .. } => self.stopped.then_some(gate),
             Gate::Unfinished { process, .. } => {
                 let mut pending = shared.pending.keys();
                 let pending = pending.find(|name| name.to_string() == process)?;

@@ -97,7 +97,7 @@ pub fn overview(view: &View, query: &str, status: &str) -> Reply {
         word: state.as_str(),
         count: checks
             .iter()
-            .filter(|check| ServedState::of(check) == state)
+            .filter(|check| ServedState::of(check).as_str() == state.as_str())
             .count(),
         chosen: state.as_str() == status,
     });
@@ -135,7 +135,7 @@ fn weight(check: &CheckView) -> u8 {
     match ServedState::of(check) {
         ServedState::Down if check.gave_up.is_some() => 6,
         ServedState::Down => 5,
-        ServedState::Degraded => 4,
+        ServedState::Failing | ServedState::Degraded => 4,
         ServedState::Draining | ServedState::Starting => 3,
         ServedState::Pending => 2,
         ServedState::Up => u8::from(check.pause.is_some()),
@@ -152,7 +152,9 @@ fn headline(view: &View) -> Headline {
     };
     let down: Vec<_> = of(ServedState::Down).collect();
     let degraded = of(ServedState::Degraded).count();
-    let waiting = checks.len() - down.len() - degraded - of(ServedState::Up).count();
+    let failing = of(ServedState::Failing).count();
+    let up = of(ServedState::Up).count() + failing;
+    let waiting = checks.len() - down.len() - degraded - up;
     let counted = |count: usize, what: &str| match (count, checks.len()) {
         (1, 1) => format!("The check {what}"),
         (1, all) => format!("1 of {all} checks {what}"),
@@ -161,6 +163,7 @@ fn headline(view: &View) -> Headline {
     let (mark, class, title) = match (down.len(), degraded, waiting) {
         _ if view.snapshot.shutting_down => ("…", "wait", "Shutting down".to_owned()),
         (0, 0, 0) if checks.is_empty() => ("·", "wait", "Nothing is watched".to_owned()),
+        (0, 0, 0) if failing > 0 => ("!", "warn", counted(failing, "is up, last probe failed")),
         (0, 0, 0) => ("✓", "up", "All is well".to_owned()),
         (0, 0, waiting) => ("…", "wait", counted(waiting, "is not up yet")),
         (0, degraded, _) => ("!", "warn", counted(degraded, "is degraded")),
@@ -188,6 +191,15 @@ fn headline(view: &View) -> Headline {
             count => format!("{count} checks pass."),
         });
     }
+    let refused = view.snapshot.config.as_ref();
+    let refused = refused.and_then(|config| config.refused.as_ref());
+    lines.extend(refused.map(|refused| {
+        format!(
+            "The configuration file was refused {} ago, what was read before stays: {}",
+            span(now.since(refused.at)),
+            one_line(&refused.brief())
+        )
+    }));
     let is_shown = |reason: &&Unhealthy| {
         !matches!(
             reason,
@@ -204,7 +216,11 @@ fn headline(view: &View) -> Headline {
     Headline {
         mark,
         class: match (class, lines.is_empty()) {
-            ("up", false) if view.reasons.iter().any(|reason| is_shown(&reason)) => "warn",
+            ("up", false)
+                if refused.is_some() || view.reasons.iter().any(|reason| is_shown(&reason)) =>
+            {
+                "warn"
+            }
             (class, _) => class,
         },
         title,

@@ -86,7 +86,7 @@ pub fn encoded(text: &str) -> String {
 pub const fn class(state: ServedState) -> &'static str {
     match state {
         ServedState::Up => "up",
-        ServedState::Degraded => "warn",
+        ServedState::Failing | ServedState::Degraded => "warn",
         ServedState::Pending | ServedState::Draining | ServedState::Starting => "wait",
         ServedState::Down => "down",
     }
@@ -198,6 +198,10 @@ pub fn note(check: &CheckView, now: Moment) -> String {
     let trouble = trouble(check);
     if !trouble.is_empty() && trouble != "not probed yet" {
         parts.push(trouble);
+    }
+    if ServedState::of(check) == ServedState::Failing {
+        let streak = &check.streak;
+        parts.push(format!("fail {} of {}", streak.fails, streak.fail_after));
     }
     if let Some(ActivityView::Restarting { since, on }) = &check.busy {
         let what = match on.as_slice() {
@@ -317,6 +321,23 @@ mod tests {
             rows[1].note.starts_with("connection refused"),
             "{}",
             rows[1].note
+        );
+    }
+
+    /// As `status` has it: the threshold is not reached.
+    #[test]
+    fn check_with_one_failed_probe_is_up() {
+        let mut view = testing::view(&[("shop", SeenResult::Code(200))]);
+        let mut refused = testing::view(&[("shop", SeenResult::Refused)]);
+        let shop = &mut view.snapshot.checks[0];
+        shop.last = refused.snapshot.checks[0].last.take();
+        (shop.streak.fails, shop.streak.fail_after) = (1, 3);
+        let row = CheckRow::of(shop, view.snapshot.at);
+        assert_eq!((row.class, row.state), ("warn", "up"));
+        assert!(
+            row.note.starts_with("connection refused") && row.note.contains(" · fail 1 of 3"),
+            "{}",
+            row.note
         );
     }
 

@@ -113,7 +113,7 @@ pub const REASONS: &[Paragraph] = &[
         "The service's: dns, refused, unreachable, connect_timeout, tls_handshake, tls_untrusted, tls_expired, tls_name, closed, reset, first_byte_timeout, body_timeout, truncated, malformed, too_large, redirect_loop, status, assertion.",
     ),
     Text(
-        "Of a watchdog alone, for checks that are not asked: no_heartbeat, and of a program of [[program]]: fatal, crash_loop, exited.",
+        "Of a watchdog alone, for checks that are not asked: no_heartbeat and reported, and of a program of [[program]]: fatal, crash_loop, exited.",
     ),
     Text("Our own, which make the verdict unknown: no_fds, no_memory, spawn, cancelled, config."),
 ];
