@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use crate::action::{Intents, Shutdown};
 use crate::clock::Clock;
-use crate::health::{Event, Limits, Monitor};
+use crate::health::{ConfigView, Event, Limits, Monitor};
 use crate::serve::events::EventBus;
 use crate::store::Store;
 use crate::tick::{Signal, Signals};
@@ -74,6 +74,8 @@ pub struct Watchdog {
     once: bool,
     reloader: Reloader,
     fixed: FixedKeys,
+    /// What became of the last reload.
+    reloaded: ConfigView,
     sd_notify: SdNotify,
     control: Control,
     /// The configuration file, when there is one.
@@ -102,6 +104,8 @@ pub struct Watchdog {
     fleet: Fleet,
     /// Checks of an earlier run with an open incident, which are not defined any more.
     removed: Vec<String>,
+    /// When a signal asked for the end.
+    asked_to_end: Option<Instant>,
     /// When the end must have come, once it was asked for and somebody counts the seconds.
     ends_by: Option<Instant>,
 }
@@ -165,6 +169,10 @@ impl Watchdog {
         let pings = Pings::new(parts.ping.filter(|_| !once), logger.clone());
         let (notification_queue, outbox) = NotificationQueue::start(config, delivery);
         let wall_offset = clock.wall_offset();
+        let reloaded = ConfigView {
+            taken: clock.now(),
+            refused: None,
+        };
         let persist_queue =
             PersistQueue::start(store.clone(), parts.key.clone(), outbox, logger.clone());
         Self {
@@ -188,6 +196,7 @@ impl Watchdog {
             due,
             reloader: Reloader::new(reload),
             fixed,
+            reloaded,
             sd_notify: SdNotify::default(),
             // opened by the run that has the lock
             control: Control::closed(),
@@ -208,6 +217,7 @@ impl Watchdog {
             pings,
             fleet,
             removed: Vec::new(),
+            asked_to_end: None,
             ends_by: None,
         }
     }

@@ -11,6 +11,9 @@ use super::Watchdog;
 use crate::health::{Event, Verdict};
 use crate::tick::{self, Signals};
 
+/// What is left of that is too little for a report of the last moment.
+const LEAST_FOR_MAILS: Duration = Duration::from_secs(1);
+
 /// How long the store may hold up the end.
 const CLOSE_FOR: Duration = Duration::from_secs(5);
 
@@ -47,11 +50,13 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// How long open mails may hold up the end: little when a signal asks us to stop, for its sender counts the
-    /// seconds.
-    pub(super) const fn last_mails(&self) -> Duration {
+    /// How long open mails may hold up the end, so long after that was asked for: little when a signal asks us to stop,
+    /// for its sender counts the seconds. They are delivered while restarts and programs end, too.
+    pub(super) fn last_mails(&self, since_asked: Duration) -> Duration {
         match self {
-            Self::Stopped | Self::Hurried | Self::CannotBegin(_) => Duration::from_secs(5),
+            Self::Stopped | Self::Hurried | Self::CannotBegin(_) => Duration::from_secs(5)
+                .saturating_sub(since_asked)
+                .max(LEAST_FOR_MAILS),
             Self::Once(_) | Self::NoTicks(_) => Duration::from_secs(60),
         }
     }
@@ -62,6 +67,7 @@ impl Watchdog {
     pub(super) fn stop(&mut self) -> Ending {
         self.sd_notify.stopping();
         self.executor.shutdown.begin();
+        self.asked_to_end = Some(Instant::now());
         if self.ticks.is_listener() {
             self.ends_by = Some(Instant::now() + LISTENER_ENDS_WITHIN);
         }
@@ -100,14 +106,10 @@ impl Watchdog {
 
     /// What is safe, and what could be sent, before the end. A further signal cuts it short.
     pub(super) async fn finish(&mut self, ending: &Ending, mut signals: Signals) {
-        let mut patience = ending.last_mails();
-        if let Some(end) = self.ends_by {
-            let left = end.saturating_duration_since(Instant::now());
-            patience = patience.min(left.saturating_sub(LEFT_FOR_STORE));
-        }
         let end = passed(self.ends_by);
         let orderly = async {
             self.persist_queue.sync().await;
+            let patience = self.left_for_mails(ending);
             let fleet = self.fleet.finish(patience.min(LEFT_FOR_FLEET));
             tokio::join!(self.notification_queue.finish(patience), fleet);
             while let Ok(event) = self.delivered.try_recv() {
@@ -132,6 +134,18 @@ impl Watchdog {
         }
     }
 
+    fn left_for_mails(&self, ending: &Ending) -> Duration {
+        let since_asked = self.asked_to_end.map(|asked| asked.elapsed());
+        let patience = ending.last_mails(since_asked.unwrap_or_default());
+        match self.ends_by {
+            Some(end) => {
+                let left = end.saturating_duration_since(Instant::now());
+                patience.min(left.saturating_sub(LEFT_FOR_STORE))
+            }
+            None => patience,
+        }
+    }
+
     pub(super) fn worst(&self) -> Verdict {
         let verdicts = self.monitor.checks().filter_map(|check| {
             let samples = &self.monitor.memory(&check.name)?.samples;
@@ -140,5 +154,25 @@ impl Watchdog {
         verdicts
             .max_by_key(|verdict| verdict.severity())
             .unwrap_or(Verdict::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The columns: how long ago the end was asked for, and how long mails may hold it up.
+    #[test]
+    fn seconds_of_a_signals_sender_are_counted_from_the_signal() {
+        for (since_asked, left) in [(0, 5), (2, 3), (4, 1), (60, 1)] {
+            let since_asked = Duration::from_secs(since_asked);
+            let left = Duration::from_secs(left);
+            assert_eq!(Ending::Stopped.last_mails(since_asked), left);
+        }
+        let once = Ending::Once(Verdict::Fail);
+        assert_eq!(
+            once.last_mails(Duration::from_secs(60)),
+            Duration::from_secs(60)
+        );
     }
 }
