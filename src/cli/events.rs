@@ -90,7 +90,9 @@ fn source(args: &EventsArgs, env: Env<'_>) -> Result<ExplainSource, String> {
         )?))),
         (None, Some(socket)) => Ok(ExplainSource::Remote(ControlTarget::Socket(socket.clone()))),
         (None, None) => {
-            ExplainSource::on_this_host(place.config.as_deref(), place.state_dir.as_deref(), env)
+            let warn = |why: &str| say::err(&format!("httpok events: {why}"));
+            let (config, dir) = (place.config.as_deref(), place.state_dir.as_deref());
+            ExplainSource::on_this_host(config, dir, env, &warn)
         }
     }
 }

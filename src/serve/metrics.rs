@@ -88,6 +88,21 @@ fn watchdog(view: &View, page: &mut Exposition) {
     .sample(&[], seconds(view.started));
     page.info("httpok_build", "The version that runs.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    let config = view.snapshot.config.as_ref();
+    let mut family = page.gauge(
+        "httpok_config_last_reload_successful",
+        "Whether the last reload took the configuration; 1 before the first one.",
+    );
+    if let Some(config) = config {
+        family.sample(&[], flag(config.refused.is_none()));
+    }
+    let mut family = page.gauge(
+        "httpok_config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was taken, in seconds since 1970.",
+    );
+    if let Some(config) = config {
+        family.sample(&[], seconds(config.taken));
+    }
     page.gauge("httpok_outbox_messages", "Messages that wait for delivery.")
         .sample(&[], view.outbox as f64);
     page.gauge("httpok_tick_lag_seconds", "How late the newest tick was.")
@@ -249,6 +264,7 @@ fn seconds(moment: Moment) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::RefusedConfig;
     use crate::serve::testing::{self, SeenResult};
 
     #[test]
@@ -280,6 +296,8 @@ mod tests {
                 "httpok_restarts_total{check=\"db\",outcome=\"restarted\"} 0",
                 "httpok_check_gave_up{check=\"db\"} 0",
                 "httpok_incidents_total{check=\"db\"} 1",
+                "httpok_config_last_reload_successful 1",
+                "httpok_config_last_reload_success_timestamp_seconds 1700000000",
                 "httpok_outbox_messages 0",
                 "httpok_tick_lag_seconds 0",
                 "probe_success{check=\"db\"} 0",
@@ -290,6 +308,23 @@ mod tests {
                 let found = text.lines().any(|found| found.starts_with(line));
                 assert!(found, "{line} in {text}");
             }
+        }
+    }
+
+    #[test]
+    fn refused_configuration_is_a_reload_without_success() {
+        let mut view = testing::view(&[]);
+        let config = view.snapshot.config.as_mut().expect("it is known");
+        config.refused = Some(RefusedConfig {
+            at: view.snapshot.at,
+            why: "no such file".to_owned(),
+        });
+        let text = String::from_utf8(answer(&view, MetricsFormat::OpenMetrics).body).expect("text");
+        for line in [
+            "httpok_config_last_reload_successful 0",
+            "httpok_config_last_reload_success_timestamp_seconds 1700000000",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
     }
 

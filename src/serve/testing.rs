@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::view::{NextProbes, View};
 use crate::health::{
-    Check, CheckTick, Effect, Event, Limits, Moment, Monitor, Observation, OwnHealth, Phase,
-    Reason, StatusLine, Trouble,
+    Check, CheckTick, ConfigView, Effect, Event, Limits, Moment, Monitor, Observation, OwnHealth,
+    Phase, Reason, StatusLine, Trouble,
 };
 
 /// What a check's probe saw.
@@ -44,7 +44,11 @@ pub fn view(checks: &[(&str, SeenResult)]) -> View {
 }
 
 pub fn view_of(monitor: &Monitor, started: Moment, now: Moment) -> View {
-    let snapshot = monitor.snapshot(now);
+    let mut snapshot = monitor.snapshot(now);
+    snapshot.config = Some(ConfigView {
+        taken: started,
+        refused: None,
+    });
     let mut health = OwnHealth::default();
     View {
         ready: health.is_ready(&snapshot),

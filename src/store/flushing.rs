@@ -16,13 +16,25 @@ impl Store {
             .await
     }
 
+    /// The same, and the file has it before this returns.
+    ///
+    /// # Errors
+    /// Says why it is kept in memory alone.
+    pub async fn flush_to_file(&self) -> Result<(), String> {
+        self.written(DatabaseUse::Write).await
+    }
+
     /// The same, and it is on disk before this returns, also when the power fails.
     ///
     /// # Errors
     /// Says why it is kept in memory alone.
     pub async fn flush_to_disk(&self) -> Result<(), String> {
-        let is_on_disk = self.thread.call(|database| {
-            database.write_waiting(DatabaseUse::Durable);
+        self.written(DatabaseUse::Durable).await
+    }
+
+    async fn written(&self, how: DatabaseUse) -> Result<(), String> {
+        let is_on_disk = self.thread.call(move |database| {
+            database.write_waiting(how);
             Ok(database.is_on_disk())
         });
         match is_on_disk.await {

@@ -1,6 +1,8 @@
 //! What `explain` shows of an incident is of that incident alone: not of the one before it, and not of another
 //! watchdog's check of the same name.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -47,4 +49,49 @@ fn an_incident_is_explained_without_the_lines_of_another_one() {
             );
         }
     }
+}
+
+/// A file system that is full from the start.
+struct FullDisk(std::path::PathBuf);
+
+impl FullDisk {
+    fn at(dir: &Path) -> Self {
+        fs::create_dir(dir).expect("a mount point");
+        let tmpfs = Some("tmpfs");
+        let options = Some("size=64k,mode=700");
+        nix::mount::mount(tmpfs, dir, tmpfs, nix::mount::MsFlags::empty(), options)
+            .expect("this test mounts a file system, as root");
+        // until it is full
+        let _ = fs::write(dir.join("filler"), vec![0; 128 << 10]);
+        Self(dir.to_owned())
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let _ = nix::mount::umount2(&self.0, nix::mount::MntFlags::MNT_DETACH);
+    }
+}
+
+#[test]
+fn history_that_could_not_be_written_is_explained_from_memory() {
+    let service = Server::answering(|_| response(503, ""));
+    let mut watchdog = Watchdog {
+        dir: tempfile::tempdir().expect("a directory"),
+        children: Vec::new(),
+    };
+    let _full = FullDisk::at(&watchdog.state());
+    watchdog.launch("httpok.toml", &check("shop", &service.url("/"), ""));
+    watchdog.wait("it is down", |check| check["status"] == "down");
+    let run = watchdog.ask(&["explain", "shop"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.out.contains("got 503"), "{run:?}");
+    let unsaved = "the history could not be written";
+    assert!(run.err.contains(unsaved), "{run:?}");
+    let run = watchdog.ask(&["explain", "shpo"]);
+    assert_eq!(run.code, Some(3), "{run:?}");
+    assert!(
+        run.err.contains(unsaved) && run.err.contains("did you mean \"shop\"?"),
+        "{run:?}"
+    );
 }

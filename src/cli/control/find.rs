@@ -62,6 +62,17 @@ pub fn watchdogs(
     place: &WatchdogArgs,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Vec<FoundWatchdog>, String> {
+    Ok(asked(place, env)?.0)
+}
+
+/// The same, and what is wrong with those that do not answer.
+///
+/// # Errors
+/// As of [`watchdogs`].
+pub fn asked(
+    place: &WatchdogArgs,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Vec<FoundWatchdog>, Vec<String>), String> {
     let (targets, searched) = watchdog_targets(place, env)?;
     let mut found = Vec::new();
     let mut troubles = Vec::new();
@@ -88,7 +99,7 @@ pub fn watchdogs(
         }
     }
     if !found.is_empty() {
-        return Ok(found);
+        return Ok((found, troubles));
     }
     if troubles.is_empty() {
         return Err(format!("no watchdog answers at {searched}: is it running?"));
@@ -281,7 +292,7 @@ pub fn reply_text(answer: &ControlReply) -> String {
         | ControlReply::Freed { .. }
         | ControlReply::Health { .. }
         | ControlReply::Remembered { .. }
-        | ControlReply::Flushed => "an answer to something else".to_owned(),
+        | ControlReply::Flushed { .. } => "an answer to something else".to_owned(),
     }
 }
 

@@ -214,9 +214,9 @@ pub fn set_health(args: &HealthSetArgs, env: Env<'_>) -> Exit {
 
 /// `httpok reload`.
 pub fn reload(place: &WatchdogArgs, env: Env<'_>) -> Exit {
-    let reloaded = watchdogs(place, env).and_then(|found| {
+    // one that does not answer has not reloaded
+    let reloaded = find::asked(place, env).and_then(|(found, mut faults)| {
         let mut lines = Vec::new();
-        let mut faults = Vec::new();
         for FoundWatchdog {
             target,
             watchdog,

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::find::{self, FoundWatchdog, watchdogs};
+use super::find::{self, FoundWatchdog};
 use super::{Env, finish, screen, table};
 use crate::cli::args::StatusArgs;
 use crate::cli::exit::Exit;
 use crate::cli::render::paint::Paint;
+use crate::cli::render::visible;
+use crate::cli::say;
 use crate::terminal;
 
 /// The version of the keys of `status --json`. Keys may be added to it; a change of meaning is another version.
@@ -35,7 +37,7 @@ fn status_text(
     paint: Paint,
     columns: Option<usize>,
 ) -> Result<String, String> {
-    let mut found = watchdogs(&args.place, env)?;
+    let (mut found, troubles) = find::asked(&args.place, env)?;
     if !args.checks.is_empty() {
         for name in &args.checks {
             let mut known = found.iter().flat_map(|found| &found.snapshot.checks);
@@ -57,9 +59,14 @@ fn status_text(
         found.retain(|found| !found.snapshot.checks.is_empty());
     }
     if args.json {
+        troubles.iter().for_each(|why| say::err(why));
         return Ok(status_json(&found));
     }
-    Ok(table::tables(&found, paint, columns))
+    let mut text = table::tables(&found, paint, columns);
+    for why in &troubles {
+        text += &format!("\n{}\n", visible::line(why));
+    }
+    Ok(text)
 }
 
 /// A line for each watchdog. The manual page of `status` describes the keys.

@@ -50,7 +50,9 @@ fn explained(args: &ExplainArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
     let store = match &args.access.url {
         Some(url) => ExplainSource::Remote(ControlTarget::Remote(remote(url, &args.access)?)),
         None => {
-            ExplainSource::on_this_host(args.config.as_deref(), args.state_dir.as_deref(), env)?
+            let warn = |why: &str| say::err(&format!("httpok explain: {why}"));
+            let (config, dir) = (args.config.as_deref(), args.state_dir.as_deref());
+            ExplainSource::on_this_host(config, dir, env, &warn)?
         }
     };
     if args.check.is_none() && args.incident.is_none() {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::cli::control::find::{directory, reply_text};
-use crate::daemon::control::client::{self, ControlTarget};
+use crate::daemon::control::client::{self, ClientError, ControlTarget};
 use crate::daemon::control::protocol::{ControlCommand, ControlReply};
 use crate::daemon::control::remembered::{StoreQuery, StoreReply};
 use crate::health::{Incident, Note};
@@ -19,16 +19,38 @@ pub enum ExplainSource {
 }
 
 impl ExplainSource {
-    /// The store on this host; watchdogs that run are asked to write what waits for its turn.
+    /// The store on this host; watchdogs that run are asked to write what waits for its turn. Where the only one cannot, it
+    /// is asked for what it has in memory. What may be missing is said by `warn`.
     pub fn on_this_host(
         config: Option<&Path>,
         state_dir: Option<&Path>,
         env: &dyn Fn(&str) -> Option<String>,
+        warn: &dyn Fn(&str),
     ) -> Result<Self, String> {
         let dir = directory(config, state_dir, env)?;
-        for socket in client::sockets(&dir).unwrap_or_default() {
-            // a watchdog that does not answer has written, or will, what it can
-            let _ = client::ask(&ControlTarget::Socket(socket), ControlCommand::Flush);
+        let sockets = client::sockets(&dir).unwrap_or_default();
+        let targets = sockets.into_iter().map(ControlTarget::Socket);
+        let mut unsaved = Vec::new();
+        let mut answered = 0;
+        for target in targets {
+            match client::ask(&target, ControlCommand::Flush) {
+                Ok(ControlReply::Flushed { unsaved: why }) => {
+                    answered += 1;
+                    unsaved.extend(why.map(|why| (target, why)));
+                }
+                Err(ClientError::Nobody) => {}
+                Ok(reply) => warn(&not_flushed(&target, &reply_text(&reply))),
+                Err(why) => warn(&not_flushed(&target, &why.to_string())),
+            }
+        }
+        for (_, why) in &unsaved {
+            warn(&format!("the history could not be written: {why}"));
+        }
+        if answered == 1
+            && let Some((target, _)) = unsaved.pop()
+        {
+            warn("what follows is what the watchdog has in memory");
+            return Ok(Self::Remote(target));
         }
         let store = Store::open_read_only(&dir).map_err(why)?;
         Ok(Self::Store(Box::new(store)))
@@ -115,6 +137,11 @@ impl ExplainSource {
             }
         }
     }
+}
+
+/// That the newest history of the watchdog at `target` may not be in the store.
+fn not_flushed(target: &ControlTarget, why: &str) -> String {
+    format!("{target}: {why}; its newest history may be missing here")
 }
 
 fn ask(target: &ControlTarget, query: StoreQuery) -> Result<(String, StoreReply), String> {

@@ -13,8 +13,8 @@ use super::socket;
 use crate::json;
 use crate::sorted;
 
-/// How long an answer may take: longer than the watchdog's own deadline for any answer.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How long it may take to be let in, and to be heard.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// No answer is longer, in bytes.
 const LONGEST: u64 = 64 << 20;
@@ -37,9 +37,6 @@ impl From<io::Error> for ClientError {
             io::ErrorKind::PermissionDenied => Self::Trouble(
                 "permission denied: only its own user and root may talk to it".to_owned(),
             ),
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                Self::Trouble(format!("it did not answer within {} s", DEADLINE.as_secs()))
-            }
             _ => Self::Trouble(error.to_string()),
         }
     }
@@ -75,18 +72,21 @@ pub fn ask(target: &ControlTarget, ask: ControlCommand) -> Result<ControlReply, 
 }
 
 fn ask_socket(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientError> {
-    let mut stream = socket::connect(path, DEADLINE)?;
-    stream.set_read_timeout(Some(DEADLINE.max(ask.deadline())))?;
-    stream.set_write_timeout(Some(DEADLINE))?;
+    let mut stream = socket::connect(path, HEARD_WITHIN).map_err(|why| late(why, None))?;
+    let pid = socket::listener(&stream);
+    let deadline = ask.deadline();
+    stream.set_read_timeout(Some(deadline))?;
+    stream.set_write_timeout(Some(HEARD_WITHIN))?;
     let request = RequestLine {
         version: VERSION,
         ask,
     };
     let mut line = serde_json::to_vec(&request).map_err(io::Error::other)?;
     line.push(b'\n');
-    stream.write_all(&line)?;
+    stream.write_all(&line).map_err(|why| late(why, pid))?;
     let mut answer = Vec::new();
-    BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut answer)?;
+    let read = BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut answer);
+    read.map_err(|why| late(why, pid))?;
     if answer.is_empty() {
         return Err(ClientError::Trouble(
             "it hung up without an answer".to_owned(),
@@ -98,6 +98,30 @@ fn ask_socket(path: &Path, ask: ControlCommand) -> Result<ControlReply, ClientEr
             "its answer is not understood (is it another version of httpok?): {why}"
         ))),
     }
+}
+
+/// What an error of the socket of the watchdog with `pid` means: most often that it does not answer.
+fn late(why: io::Error, pid: Option<u32>) -> ClientError {
+    if !matches!(
+        why.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    ) {
+        return why.into();
+    }
+    let is_stopped = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
+    };
+    ClientError::Trouble(match pid {
+        Some(pid) if is_stopped(pid) => format!(
+            "the watchdog does not answer: its process {pid} was stopped by a signal; kill -CONT {pid} lets it go on"
+        ),
+        Some(pid) => {
+            format!("the watchdog does not answer: its process {pid} hangs, or is very busy")
+        }
+        None => "the watchdog does not answer: it hangs, or is very busy".to_owned(),
+    })
 }
 
 /// The control sockets in `dir`, by name; none where it does not exist. Whether a watchdog answers there is not known.

@@ -15,7 +15,7 @@ use crate::json;
 use crate::serve::events::{ALIVE_EVERY, EventFilter};
 
 /// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(5);
 /// A watchdog that says nothing for so long is gone, or hangs.
 pub(super) const SILENT: Duration = ALIVE_EVERY.saturating_mul(3);
 /// No event is longer, in bytes.

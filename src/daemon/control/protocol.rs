@@ -25,7 +25,7 @@
 //! {"version":1,"answer":"health","healthy":false,"reasons":["..."]}    likewise
 //! {"version":1,"answer":"program","program":{...}}         the program as it is then
 //! {"version":1,"answer":"reloaded","checks":3}    `not_served` has what of `[serve]` cannot be had, when there is any
-//! {"version":1,"answer":"flushed"}
+//! {"version":1,"answer":"flushed"}    if the state directory does not have it, `unsaved` says why
 //! {"version":1,"answer":"moved","messages":2}
 //! {"version":1,"answer":"tested","notifiers":[{"name":"mail","failure":"..."}]}    `failure` is left out when there is none
 //! {"version":1,"answer":"fleet","host":"web-1","groups":[...]}
@@ -211,7 +211,11 @@ pub enum ControlReply {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unsaved: Option<String>,
     },
-    Flushed,
+    Flushed {
+        /// Why the state directory does not have what waits for it: it is in the watchdog's memory alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unsaved: Option<String>,
+    },
     /// What the store has.
     Remembered {
         watchdog: String,
@@ -231,9 +235,7 @@ pub enum ControlReply {
         slots: Option<usize>,
     },
     /// So many notifications were sent on their way, or dropped.
-    Moved {
-        messages: usize,
-    },
+    Moved { messages: usize },
     /// What the other side said to a sample report, by notifier.
     Tested {
         #[serde(deserialize_with = "json::part")]
@@ -264,7 +266,7 @@ impl ControlCommand {
     /// How long a client waits for the answer: longer than the watchdog does.
     #[must_use]
     pub fn deadline(&self) -> Duration {
-        self.patience() + Duration::from_secs(5)
+        self.patience() + Duration::from_secs(1)
     }
 }
 

@@ -21,8 +21,8 @@ use crate::net::http1::{HttpRequest, HttpResponse};
 use crate::net::{connect_to_url, http as values, tls};
 use crate::secret::Secret;
 
-/// A watchdog that does not answer within so long is not well itself.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// A watchdog that does not answer within so long is not well itself; it is on another host, so longer than on this one.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// No answer is longer, in bytes.
 const LONGEST: usize = 64 << 20;
 
@@ -116,7 +116,10 @@ impl Remote {
         // a name look-up that hangs in the system's resolver must not hold us
         runtime.shutdown_background();
         asked.map_err(|_| {
-            ClientError::Trouble(format!("it did not answer within {} s", deadline.as_secs()))
+            let within = deadline.as_secs();
+            ClientError::Trouble(format!(
+                "the watchdog does not answer: nothing within {within} s"
+            ))
         })?
     }
 

@@ -113,6 +113,12 @@ pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(fd))
 }
 
+/// The process that listens at the other end of `stream`.
+pub fn listener(stream: &UnixStream) -> Option<u32> {
+    let peer = socket::getsockopt(stream, sockopt::PeerCredentials).ok()?;
+    u32::try_from(peer.pid()).ok().filter(|pid| *pid > 0)
+}
+
 /// Whether a process listens at `path`; does not wait for anything.
 fn probe_socket(path: &Path) -> io::Result<()> {
     let fd = stream(SockFlag::SOCK_NONBLOCK)?;

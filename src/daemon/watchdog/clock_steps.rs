@@ -21,6 +21,10 @@ impl Watchdog {
         self.write_passes();
         self.executor.clock.move_by(by);
         self.serving.clock_set(by);
+        self.reloaded.taken = self.reloaded.taken.moved(by);
+        if let Some(refused) = &mut self.reloaded.refused {
+            refused.at = refused.at.moved(by);
+        }
         let span = Duration::from_secs(by.unsigned_abs() / 1000);
         let direction = if by > 0 { "forward" } else { "back" };
         self.executor.logger.trouble(&format!(

@@ -21,7 +21,7 @@ use crate::daemon::notification_queue::Delivery;
 use crate::daemon::persist_queue::PersistEntry;
 use crate::daemon::programs::{Prepared, Preparer};
 use crate::daemon::wiring::Parts;
-use crate::health::{Check, Event, share_equal};
+use crate::health::{Check, ConfigView, Event, RefusedConfig, bounded, share_equal};
 
 /// Reads the configuration again and builds its parts, or says why that cannot be done. May block.
 pub type Reload = Arc<dyn Fn() -> Result<Parts, String> + Send + Sync>;
@@ -242,11 +242,23 @@ impl Watchdog {
         let taken = new
             .and_then(|new| self.swap(new))
             .map_err(|why| match has_file {
-                true => format!("the new configuration is not taken, the old one stays:\n{why}"),
+                true => {
+                    self.reloaded.refused = Some(RefusedConfig {
+                        at: self.executor.clock.now(),
+                        why: bounded(why.as_str()),
+                    });
+                    format!("the new configuration is not taken, the old one stays:\n{why}")
+                }
                 false => why,
             });
         match &taken {
-            Ok(_) => tracing::info!("the new configuration is taken"),
+            Ok(_) => {
+                self.reloaded = ConfigView {
+                    taken: self.executor.clock.now(),
+                    refused: None,
+                };
+                tracing::info!("the new configuration is taken");
+            }
             Err(why) => self.executor.logger.trouble(why),
         }
         for asked in self.reloader.asked() {

@@ -54,9 +54,8 @@ impl Watchdog {
                 let (persist_queue, store) = (self.persist_queue.clone(), self.store.clone());
                 tokio::spawn(async move {
                     persist_queue.sync().await;
-                    // the store reports what cannot be written
-                    let _ = store.flush().await;
-                    asked.answer(ControlReply::Flushed);
+                    let unsaved = store.flush_to_file().await.err();
+                    asked.answer(ControlReply::Flushed { unsaved });
                 });
                 return;
             }

@@ -105,7 +105,8 @@ impl Watchdog {
     }
 
     /// What is shown beside `snapshot`, which has the last results of each check or not.
-    pub(super) fn view_of(&mut self, snapshot: Snapshot, with_samples: bool) -> View {
+    pub(super) fn view_of(&mut self, mut snapshot: Snapshot, with_samples: bool) -> View {
+        snapshot.config = Some(self.reloaded.clone());
         let watchdog = self.key();
         let serving = &mut self.serving;
         View {

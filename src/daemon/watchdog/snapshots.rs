@@ -92,6 +92,7 @@ impl Watchdog {
 
     /// Answers `httpok status`.
     fn show_status(&self, mut snapshot: Snapshot, asked: PendingRequest) {
+        snapshot.config = Some(self.reloaded.clone());
         let watchdog = self.executor.intents.owner().watchdog.clone();
         let programs = self.programs.list();
         let notifiers = self.notification_queue.status();

@@ -49,6 +49,10 @@ pub const STATUS_JSON: &[Paragraph] = &[
         "When it was taken, and whether the watchdog is ending.",
     ),
     Term(
+        "snapshot.config",
+        "The configuration in force: taken (when); refused (at, why) when a newer one was refused at the last reload.",
+    ),
+    Term(
         "snapshot.totals",
         "Numbers: checks, up, down, pending, paused, silenced, gave_up, probing and acting (under way), restarts (spent, of, window; over all checks).",
     ),
