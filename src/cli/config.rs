@@ -17,8 +17,8 @@ use crate::health::counted;
 pub fn run(command: &ConfigCommand, env: &dyn Fn(&str) -> Option<String>) -> Exit {
     match command {
         ConfigCommand::Check { file, listener } => match listener {
-            true => check(file, &of_listener(env)),
-            false => check(file, env),
+            true => check(file, &of_listener(env), |_| None),
+            false => check(file, env, |settings| settings.notify.hint()),
         },
         ConfigCommand::Show {
             file,
@@ -134,13 +134,20 @@ fn usual_state_dir(settings: &Settings, env: &dyn Fn(&str) -> Option<String>) ->
     }
 }
 
-fn check(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Exit {
+fn check(
+    file: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    hint: fn(&Settings) -> Option<&'static str>,
+) -> Exit {
     match crate::config::try_with_files(file, env) {
         Ok((settings, warnings, files)) => {
             if let Err(why) = unusable(&settings, &files) {
                 return refuse(&why);
             }
             say::out(&format!("{} is valid: {}", file.display(), size(&settings)));
+            if let Some(hint) = hint(&settings) {
+                say::out(&format!("hint: {hint}"));
+            }
             if let Some(warnings) = warnings {
                 say::err(&warnings.styled());
             }

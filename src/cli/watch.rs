@@ -53,6 +53,7 @@ pub fn settings(
         Some(file) => {
             let read = config::try_here(file, env).map_err(|faults| faults.styled())?;
             warnings.extend(read.1.iter().flat_map(Faults::lines));
+            warnings.extend(read.0.notify.hint().map(str::to_owned));
             read.0
         }
         None => Settings {

@@ -42,6 +42,16 @@ pub struct NotifySettings {
     pub notifiers: Vec<NotifierSpec>,
 }
 
+impl NotifySettings {
+    /// That reports go nowhere, for who may not have meant that.
+    pub fn hint(&self) -> Option<&'static str> {
+        let notifies =
+            self.mail.is_some() || !self.webhooks.is_empty() || !self.notifiers.is_empty();
+        (!notifies)
+            .then_some("nobody is notified: the file has no [mail], [[webhook]] or [[notify]]")
+    }
+}
+
 /// Where notifications go.
 pub fn read_notify(table: &TomlTable<'_>) -> NotifySettings {
     let (mail, reminder) = read_mail(table).unzip();

@@ -59,7 +59,10 @@ fn configured_checks_are_asked_by_name() {
 #[test]
 fn configuration_is_valid_or_all_diagnostics_are_printed() {
     let dir = tempfile::tempdir().expect("a directory");
-    let right = write(dir.path(), "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n");
+    let right = write(
+        dir.path(),
+        "[[check]]\nname = \"a\"\nurl = \"http://h/\"\n[[webhook]]\nurl = \"http://h/\"\n",
+    );
     let run_right = run(&["config", "check", &right]);
     assert_eq!(run_right.code, Some(0), "{run_right:?}");
     assert_eq!(run_right.out, format!("{right} is valid: 1 check\n"));

@@ -132,7 +132,7 @@ fn failed_start_is_retried_until_it_works() {
     let end = stage.run(&["config", "check", "httpok.toml"]);
     assert_eq!(end.status.code(), Some(0), "it may come later");
     assert!(
-        end.out.ends_with(" is valid: 1 check, 1 program\n"),
+        end.out.contains(" is valid: 1 check, 1 program\n"),
         "{}",
         end.out
     );
