@@ -7,12 +7,14 @@ use serde_json::Value;
 use super::args::{EventsArgs, EventsFormat};
 use super::control::find::{no_such_check, remote, watchdog_targets, watchdogs};
 use super::exit::Exit;
+use super::explain::repeats::{self, Shown};
 use super::explain::source::ExplainSource;
 use super::render::{stamp, visible};
 use super::say;
 use crate::blocking;
 use crate::daemon::control::client::ControlTarget;
 use crate::daemon::control::follow::{self, FollowEnd};
+use crate::daemon::timeline::TimelineLine;
 use crate::health::{Moment, Note, glob, rfc3339};
 use crate::serve::events::{EventFilter, is_pass, line};
 use crate::terminal;
@@ -132,36 +134,58 @@ fn recent(args: &EventsArgs, source: &ExplainSource) -> Result<Option<Moment>, S
         (args.passes || !is_pass(&note.decision)) && (args.checks.is_empty() || fits)
     };
     let newest = notes.iter().map(|note| note.at).max();
-    let mut last: Vec<_> = notes.iter().rev().filter(wanted).take(args.last).collect();
-    last.reverse();
-    for note in last {
-        print_line(args, &line(note), None);
+    let wanted: Vec<_> = notes.iter().filter(wanted).collect();
+    if args.format == EventsFormat::Json {
+        let from = wanted.len().saturating_sub(args.last);
+        wanted[from..].iter().for_each(|note| say::out(&line(note)));
+        return Ok(newest);
+    }
+    let lines = wanted.iter().map(|note| {
+        let event: Value = serde_json::from_str(&line(note)).unwrap_or_default();
+        TimelineLine::of(note, human(&event))
+    });
+    let lines: Vec<_> = lines.collect();
+    let shown = repeats::shown(&lines);
+    // what came again stands below what it was, and is none of those that are counted
+    let is_line = |(_, shown): &(usize, &Shown<'_>)| matches!(shown, Shown::Line(_));
+    let at: Vec<_> = shown.iter().enumerate().filter(is_line).collect();
+    let from = match at.len().checked_sub(args.last) {
+        Some(first) => at.get(first).map_or(shown.len(), |(index, _)| *index),
+        None => 0,
+    };
+    for shown in &shown[from..] {
+        match shown {
+            Shown::Line(one) => print_at(one.at, &one.text),
+            Shown::Again(last, text) => print_at(last.at, text),
+        }
     }
     Ok(newest)
+}
+
+/// What an event says, with its check.
+fn human(event: &Value) -> String {
+    let text = |key: &str| visible::line(event[key].as_str().unwrap_or_default());
+    format!("{}: {}", text("check"), text("text"))
+}
+
+fn print_at(at: Moment, text: &str) {
+    let line = format!("{}  {text}", stamp(at));
+    let lines = match terminal::size(&std::io::stdout()) {
+        Some((columns, _)) => terminal::wrap(&line, columns - INDENT.len()),
+        None => vec![line],
+    };
+    say::out(&lines.join(&format!("\n{INDENT}")));
 }
 
 /// Prints one event, unless it is no newer than `shown`.
 fn print_line(args: &EventsArgs, line: &str, shown: Option<Moment>) {
     let event: Value = serde_json::from_str(line).unwrap_or_default();
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-    let at = rfc3339::parse(&text("at"));
+    let at = rfc3339::parse(event["at"].as_str().unwrap_or_default());
     if at.zip(shown).is_some_and(|(at, shown)| at <= shown) {
         return;
     }
     match args.format {
         EventsFormat::Json => say::out(line),
-        EventsFormat::Human => {
-            let line = format!(
-                "{}  {}: {}",
-                at.map(stamp).unwrap_or_default(),
-                visible::line(&text("check")),
-                visible::line(&text("text")),
-            );
-            let lines = match terminal::size(&std::io::stdout()) {
-                Some((columns, _)) => terminal::wrap(&line, columns - INDENT.len()),
-                None => vec![line],
-            };
-            say::out(&lines.join(&format!("\n{INDENT}")));
-        }
+        EventsFormat::Human => print_at(at.unwrap_or_default(), &human(&event)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::health::{Counted, Decision, Reason, Verdict};
+use crate::health::{Counted, Decision, Reason, Verdict, is_round};
 
 /// Results that are alike, one after the other.
 #[derive(Debug)]
@@ -50,17 +50,6 @@ impl ResultRuns {
         };
         towards || is_round(count)
     }
-}
-
-/// 1, 10, 20, 50, 100, 200, 500 ...
-const fn is_round(mut count: u32) -> bool {
-    if count < 10 {
-        return count == 1;
-    }
-    while count.is_multiple_of(10) {
-        count /= 10;
-    }
-    matches!(count, 1 | 2 | 5)
 }
 
 #[cfg(test)]

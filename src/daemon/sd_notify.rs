@@ -2,7 +2,6 @@
 //! watchdog keep-alive. The keep-alive is sent by the loop itself, so that the manager notices a loop that hangs.
 //! Whatever the manager does, nothing here waits or fails.
 
-use crate::health::counted;
 use std::ffi::OsString;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::health::Totals;
+use crate::health::{ConfigView, Totals, counted};
 
 /// The variables that the service manager sets for this process alone.
 const SOCKET: &str = "NOTIFY_SOCKET";
@@ -151,8 +150,8 @@ fn connect(name: &[u8]) -> io::Result<(UnixDatagram, SocketAddr)> {
     Ok((socket, address))
 }
 
-/// How the checks stand, in one line: `5 checks: 4 up, 1 down (shop)`.
-pub fn status(totals: &Totals, down: &[&str]) -> String {
+/// How the checks stand, in one line: `5 checks: 4 up, 1 down (shop)`; and that a new configuration was refused.
+pub fn status(totals: &Totals, down: &[&str], config: &ConfigView) -> String {
     let mut names = down[..down.len().min(NAMED)].join(", ");
     if down.len() > NAMED {
         names += ", ...";
@@ -170,7 +169,11 @@ pub fn status(totals: &Totals, down: &[&str]) -> String {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     let checks = counted(totals.checks, "check", "checks");
-    format!("{checks}: {}", parts.join(", "))
+    let refused = match config.refused.is_some() {
+        true => "; the new configuration was refused",
+        false => "",
+    };
+    format!("{checks}: {}{refused}", parts.join(", "))
 }
 
 #[cfg(test)]
@@ -178,6 +181,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::health::{Moment, RefusedConfig};
 
     /// A manager's socket with an abstract name, and the environment that names it.
     fn manager(watchdog: &'static str) -> (UnixDatagram, SdNotify) {
@@ -268,6 +272,27 @@ mod tests {
         assert!((1..10_000).contains(&said), "{said}");
         drop(socket);
         sd_notify.stopping();
+    }
+
+    #[test]
+    fn a_refused_configuration_is_part_of_the_status() {
+        let totals = Totals {
+            checks: 1,
+            up: 1,
+            ..Totals::default()
+        };
+        let at = Moment::default();
+        let mut config = ConfigView {
+            taken: at,
+            refused: None,
+        };
+        assert_eq!(status(&totals, &[], &config), "1 check: 1 up");
+        config.refused = Some(RefusedConfig {
+            at,
+            why: "no such file".to_owned(),
+        });
+        let said = "1 check: 1 up; the new configuration was refused";
+        assert_eq!(status(&totals, &[], &config), said);
     }
 
     #[test]

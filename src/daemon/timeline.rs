@@ -125,6 +125,27 @@ impl Timeline {
     }
 }
 
+impl TimelineLine {
+    /// A decision as a line that stands by itself. What is told again and again, of a probe or a program, is alike.
+    pub fn of(note: &Note, text: String) -> Self {
+        let is_told_again = matches!(
+            note.decision,
+            Decision::Judged { .. }
+                | Decision::TickDropped(_)
+                | Decision::ProgramEnded { .. }
+                | Decision::ProgramChanged { .. }
+        );
+        let like = is_told_again.then(|| {
+            let text: String = without_digits(&text).collect();
+            format!("{}: {text}", note.check)
+        });
+        Self {
+            like,
+            ..line(note.at, 0, LineKind::Decision, text)
+        }
+    }
+}
+
 fn line(at: Moment, order: u8, kind: LineKind, text: impl Into<String>) -> TimelineLine {
     TimelineLine {
         at,

@@ -95,7 +95,7 @@ pub use snapshot::{
 };
 pub use step::{ActionStep, Capture, FailedStart, Halt, Outcome, Skip, Step};
 pub use target::Target;
-pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted, seconds};
+pub use text::{TEXT_MAX, bound, bounded, bounded_lossy, bounded_to, counted, is_round, seconds};
 pub use threshold::{Status, Streak};
 pub use verdict::{Finding, Judgement, Verdict};
 pub use verdict_counts::VerdictCounts;

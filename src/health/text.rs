@@ -48,6 +48,17 @@ pub fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &st
     }
 }
 
+/// Whether `count` is one of 1, 10, 20, 50, 100, 200, 500 ...: of what comes again and again these are worth a line.
+pub const fn is_round(mut count: u32) -> bool {
+    if count < 10 {
+        return count == 1;
+    }
+    while count.is_multiple_of(10) {
+        count /= 10;
+    }
+    matches!(count, 1 | 2 | 5)
+}
+
 /// `span` in seconds for a person: what is left of a deadline has nanoseconds.
 pub fn seconds(span: Duration) -> f64 {
     span.as_millis() as f64 / 1000.0

@@ -172,6 +172,22 @@ fn a_crash_loop_without_a_check_is_mailed_once_and_its_ends_are_events() {
     });
 }
 
+/// The log has the first ends, and says which of those that follow it will have.
+#[test]
+fn a_crash_loop_does_not_fill_the_log() {
+    let stage = Stage::new();
+    let loops = fails("loops", "exit 3", "startsecs = 0\n");
+    stage.configure(&[QUICK, &loops]);
+    let watchdog = stage.watch();
+    stage.started("loops", 15);
+    let said = watchdog.err.text();
+    let ends = said.lines().filter(|line| line.contains("exited: 3"));
+    let ends = ends.filter(|line| line.contains("(pid "));
+    assert_eq!(ends.count(), 10, "{said}");
+    let next = "the 20th, 50th, 100th and so on are logged";
+    assert_eq!(said.matches(next).count(), 1, "{said}");
+}
+
 #[test]
 fn an_expected_end_and_a_stop_are_no_failures() {
     let server = SmtpServer::start(&[]);

@@ -215,8 +215,17 @@ fn the_last_events_are_shown_whether_it_runs_or_not() {
         stage.remote(&["events"]).1.contains("db: fail"),
         "over a URL, too"
     );
+    let fails = |text: &str| text.matches("in a row]").count();
+    stage.wait("it has failed on and on", |stage| {
+        let (_, each, _) = stage.local(&["events", "--last", "500", "--format", "json"]);
+        fails(&each) > 3
+    });
+    let (_, all, _) = stage.local(&["events", "--last", "500"]);
+    assert_eq!(fails(&all), 1, "the same is told once: {all}");
+    assert!(all.contains(" more the same"), "{all}");
     let (_, two, _) = stage.local(&["events", "-n", "2"]);
-    assert_eq!(two.lines().count(), 2, "{two}");
+    let lines = two.lines().filter(|line| !line.contains("  ... "));
+    assert_eq!(lines.count(), 2, "{two}");
     let (_, shop, _) = stage.local(&["events", "shop", "--passes"]);
     assert!(
         shop.contains("shop: passes") && !shop.contains("db:"),

@@ -4,7 +4,7 @@
 mod json;
 mod list;
 mod render;
-mod repeats;
+pub mod repeats;
 pub mod source;
 
 use std::time::SystemTime;

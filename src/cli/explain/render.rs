@@ -13,7 +13,7 @@ use crate::notify::transcript;
 use crate::store::WaitingReport;
 use crate::terminal::wrap;
 
-use super::repeats;
+use super::repeats::{self, Shown};
 
 /// What stands before the moments and behind them.
 const MARGIN: &str = "  ";
@@ -208,23 +208,10 @@ fn lines(
     paint: Paint,
     columns: Option<usize>,
 ) {
-    for part in repeats::parts(&timeline.lines) {
-        for run in &part.runs {
-            line(out, &run[0], incident, paint, columns);
-            let last = run.last().unwrap_or(&run[0]);
-            let more = repeats::count(run) - 1;
-            let text = match more {
-                0 => continue,
-                1 => "... once more the same".to_owned(),
-                more => format!("... {} more the same", counted(more, "time", "times")),
-            };
-            again(out, last, incident, paint, &text);
-        }
-        if part.rounds > 0 {
-            let rounds = counted(part.rounds, "time", "times");
-            let lines = counted(part.more, "line", "lines");
-            let text = format!("... and so on, {rounds} more: {lines}");
-            again(out, part.last, incident, paint, &text);
+    for shown in repeats::shown(&timeline.lines) {
+        match shown {
+            Shown::Line(one) => line(out, one, incident, paint, columns),
+            Shown::Again(last, text) => again(out, last, incident, paint, &text),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! are shown one by one. Pure.
 
 use crate::daemon::timeline::TimelineLine;
+use crate::health::counted;
 
 /// The most different lines that come again in turn.
 const LONGEST: usize = 8;
@@ -11,27 +12,61 @@ const LONGEST: usize = 8;
 const OFTEN: usize = 3;
 
 /// Lines that say the same, in a row.
-pub type Run<'a> = &'a [TimelineLine];
+type Run<'a> = &'a [TimelineLine];
 
 /// How many a run stands for.
-pub fn count(run: Run<'_>) -> u64 {
+fn count(run: Run<'_>) -> u64 {
     run.iter().map(|line| u64::from(line.times)).sum()
 }
 
 /// Lines that are shown, and what comes again after them.
-#[derive(Debug)]
-pub struct Part<'a> {
+struct Part<'a> {
     /// What is shown.
-    pub runs: Vec<Run<'a>>,
+    runs: Vec<Run<'a>>,
     /// So often these come once more in turn.
-    pub rounds: usize,
+    rounds: usize,
     /// So many lines that is, up to the last of them.
-    pub more: u64,
-    pub last: &'a TimelineLine,
+    more: u64,
+    last: &'a TimelineLine,
+}
+
+/// What is printed of lines that come again and again.
+#[derive(Debug)]
+pub enum Shown<'a> {
+    /// A line.
+    Line(&'a TimelineLine),
+    /// What came again up to this one, in words.
+    Again(&'a TimelineLine, String),
+}
+
+/// What is printed of `lines`, in order.
+pub fn shown(lines: &[TimelineLine]) -> Vec<Shown<'_>> {
+    let mut shown = Vec::new();
+    for part in parts(lines) {
+        for run in &part.runs {
+            shown.push(Shown::Line(&run[0]));
+            let last = run.last().unwrap_or(&run[0]);
+            match count(run) - 1 {
+                0 => {}
+                1 => shown.push(Shown::Again(last, "... once more the same".to_owned())),
+                more => {
+                    let more = counted(more, "time", "times");
+                    shown.push(Shown::Again(last, format!("... {more} more the same")));
+                }
+            }
+        }
+        if part.rounds > 0 {
+            let rounds = counted(part.rounds as u64, "time", "times");
+            let lines = counted(part.more, "line", "lines");
+            let text = format!("... and so on, {rounds} more: {lines}");
+            shown.push(Shown::Again(part.last, text));
+        }
+    }
+    shown
 }
 
 /// All of `lines`, in order.
-pub fn parts(lines: &[TimelineLine]) -> Vec<Part<'_>> {
+fn parts(lines: &[TimelineLine]) -> Vec<Part<'_>> {
     let runs: Vec<Run<'_>> = lines.chunk_by(is_like).collect();
     let mut rest = runs.as_slice();
     let mut parts = Vec::new();

@@ -426,7 +426,8 @@ impl Watchdog {
         let own: Vec<_> = own.map(ToString::to_string).collect();
         let trouble = (!own.is_empty()).then(|| own.join("\n"));
         let (totals, down) = self.monitor.totals(view.snapshot.at);
-        self.pings.send(trouble, sd_notify::status(&totals, &down));
+        let status = sd_notify::status(&totals, &down, &self.reloaded);
+        self.pings.send(trouble, status);
     }
 
     /// Sends our status to the service manager above us.
@@ -434,7 +435,8 @@ impl Watchdog {
         if self.sd_notify.is_there() {
             let now = self.executor.clock.now();
             let (totals, down) = self.monitor.totals(now);
-            self.sd_notify.set_status(sd_notify::status(&totals, &down));
+            let status = sd_notify::status(&totals, &down, &self.reloaded);
+            self.sd_notify.set_status(status);
         }
     }
 }

@@ -124,6 +124,7 @@ impl PartialSnapshot {
             snapshot: Snapshot {
                 at: Moment::ZERO,
                 shutting_down: false,
+                config: None,
                 totals: Totals::default(),
                 checks: Vec::new(),
             },

@@ -1,12 +1,20 @@
 //! The end of a process, and what is done about the processes that it leaves behind, before the next start too.
 
+use std::time::Duration;
+
 use super::ProgramJob;
-use crate::health::{Moment, ProgramEnd};
+use crate::health::{Moment, ProgramEnd, is_round};
 use crate::supervisor::embedded::cleanup::{AfterCleanup, CleanupResult, Leftovers};
 use crate::supervisor::embedded::family::ProcessFamily;
 use crate::supervisor::embedded::fault::ProcessExit;
 use crate::supervisor::embedded::status::ending;
 use crate::supervisor::embedded::unit::{UnitEvent, UnitState};
+
+/// One that ends sooner after its start ends soon.
+const SHORT_RUN: Duration = Duration::from_secs(60);
+
+/// So many short runs in a row are logged in full.
+const LOGGED_RUNS: u32 = 10;
 
 impl ProgramJob {
     /// The processes of the start that `pid` leads.
@@ -61,17 +69,32 @@ impl ProgramJob {
         let name = self.program.full_name();
         let expected = self.program.is_expected(self.last);
         let how = ending(self.last, expected);
+        let up = Moment::from(self.origin.elapsed()).since(since);
+        self.short_runs = match up < SHORT_RUN {
+            true => self.short_runs.saturating_add(1),
+            false => 0,
+        };
+        let from_here = match self.short_runs {
+            LOGGED_RUNS => "; of more ends like this the 20th, 50th, 100th and so on are logged",
+            _ => "",
+        };
         match expected {
-            true => tracing::info!("program \"{name}\" (pid {pid}) {how}"),
-            false => tracing::warn!("program \"{name}\" (pid {pid}) {how}"),
+            _ if !self.is_logged() => tracing::debug!("program \"{name}\" (pid {pid}) {how}"),
+            true => tracing::info!("program \"{name}\" (pid {pid}) {how}{from_here}"),
+            false => tracing::warn!("program \"{name}\" (pid {pid}) {how}{from_here}"),
         }
         self.crashes = self.crashes.saturating_add(1);
         self.ended = Some(ProgramEnd {
             how,
             code: self.last.map(ProcessExit::code),
             expected,
-            up: Some(Moment::from(self.origin.elapsed()).since(since)),
+            up: Some(up),
         });
+    }
+
+    /// Whether its starts and ends have lines in the log: of one that ends soon after each start only some.
+    pub(super) const fn is_logged(&self) -> bool {
+        self.short_runs <= LOGGED_RUNS || is_round(self.short_runs)
     }
 
     /// Handles the result of one poll of the leftover processes.

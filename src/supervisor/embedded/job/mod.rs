@@ -64,6 +64,8 @@ pub struct ProgramJob {
     ended: Option<ProgramEnd>,
     /// How often in a row it ended by itself and was started again, since it was last started by request.
     crashes: u32,
+    /// How often in a row it ended by itself soon after its start.
+    short_runs: u32,
     started: Option<u64>,
     /// It ran before, and was started by request.
     restarted: bool,
@@ -94,6 +96,7 @@ impl ProgramJob {
             last: None,
             ended: None,
             crashes: 0,
+            short_runs: 0,
             started: None,
             restarted: false,
             starting: Vec::new(),

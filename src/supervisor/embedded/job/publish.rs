@@ -54,7 +54,19 @@ impl ProgramJob {
         if before.state != after.state {
             let process = after.process(&self.program.full_name());
             let (name, state, detail) = (process.name, process.state, process.detail);
+            let comes_again = matches!(
+                after.state,
+                UnitState::Spawning { .. }
+                    | UnitState::Starting { .. }
+                    | UnitState::Running { .. }
+                    | UnitState::Exited { again: Some(_), .. }
+            );
             match after.state {
+                // as was said before it had a process
+                UnitState::Starting { .. } => tracing::debug!("program \"{name}\" is {state}"),
+                _ if comes_again && !self.is_logged() => {
+                    tracing::debug!("program \"{name}\" is {state}: {detail}");
+                }
                 UnitState::Fatal { .. } => {
                     tracing::error!("program \"{name}\" is {state}: {detail}")
                 }
