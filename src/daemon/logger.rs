@@ -9,6 +9,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::escape::visible;
 use crate::health::counted;
 use crate::health::{ActionStep, Capture, CheckResult, Decision, Note, Step, Verdict};
 use crate::notify::superlance::{self, OriginalMail};
@@ -90,7 +91,7 @@ impl Logger {
         match self {
             Self::Original { stderr, .. } => {
                 if is_trouble(&note.decision) {
-                    stderr.write(format!("httpok: {note}\n"));
+                    stderr.write(format!("httpok: {}\n", visible(&note.to_string())));
                 }
             }
             Self::Log(results) => log(note, results.is_news(note)),
@@ -221,7 +222,7 @@ fn log(note: &Note, is_news: bool) {
         return;
     }
     let check = note.check.as_str();
-    let text = note.decision.to_string();
+    let text = visible(&note.decision.to_string());
     match &note.decision {
         Decision::Judged {
             verdict: Verdict::Pass,
@@ -310,6 +311,7 @@ fn log_capture(check: &str, step: &Step, capture: &Capture) {
     let process = name.map(ToString::to_string).unwrap_or_default();
     let what = &capture.what;
     if let Some(failure) = &capture.failure {
+        let failure = visible(failure);
         tracing::warn!(check, %took, "{what} of {process} NOT kept: {failure}");
     } else {
         let files = capture.files.iter();

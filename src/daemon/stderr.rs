@@ -83,13 +83,21 @@ impl Stderr {
 /// For `tracing`: one event is one write.
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Self::write(self, bytes);
+        Self::write(self, event(&String::from_utf8_lossy(bytes)));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// An event as it is logged. What it has of lines after the first begins with blanks: no text from outside can look
+/// like an event.
+fn event(text: &str) -> String {
+    let lines = text.trim_end_matches('\n').split('\n');
+    let lines: Vec<_> = lines.map(escape::visible).collect();
+    lines.join("\n    ") + "\n"
 }
 
 fn write_all(lines: &Receiver<StderrLine>, lost: &AtomicU64) {
@@ -112,6 +120,26 @@ fn write_all(lines: &Receiver<StderrLine>, lost: &AtomicU64) {
                 let _ = stderr.flush();
                 let _ = done.send(());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_is_one_line_or_has_its_further_lines_set_in() {
+        for (text, logged) in [
+            ("INFO fine\n", "INFO fine\n"),
+            (
+                "INFO a\nINFO b\0\u{1b}\r\n",
+                "INFO a\n    INFO b\\x00\\x1b\\r\n",
+            ),
+            ("INFO é\u{202e}\n\n", "INFO é\\u{202e}\n"),
+            ("", "\n"),
+        ] {
+            assert_eq!(event(text), logged, "{text:?}");
         }
     }
 }

@@ -296,6 +296,16 @@ async fn non_grpc_response_is_named() {
         ),
         (
             Play {
+                head: &[("grpc-status", "14"), ("grpc-message", "a%0AINFO%00%1B[2J")],
+                body: &[],
+                trailers: None,
+                ..GOOD
+            },
+            Some(Reason::Status),
+            "grpc-status 14 UNAVAILABLE: a\\nINFO\\x00\\x1b[2J",
+        ),
+        (
+            Play {
                 body: &[0, 0, 0, 0, 100, 8, 1],
                 ..GOOD
             },

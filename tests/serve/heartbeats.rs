@@ -336,3 +336,21 @@ fn heartbeat_decisions_can_be_replayed() {
     assert!(simulated.contains("is down"), "{simulated}\n{trace}");
     assert!(simulated.contains("no heartbeat for"), "{simulated}");
 }
+
+/// Who may send heartbeats may not write the log, nor what is read as it.
+#[test]
+fn text_of_a_heartbeat_forges_no_line() {
+    let stage = Stage::with("", CHECKS);
+    let header = "X-API-Key: backup-token\r\n";
+    let body =
+        r#"{"fail": "x\n2026-11-29T00:00:00Z  INFO passes check=\"shop\"\u0000\u001b[2J\u202e"}"#;
+    assert_eq!(stage.send("POST", BACKUP, header, body).status, 200);
+    let escaped = "x\\n2026-11-29T00:00:00Z  INFO passes check=\"shop\"\\x00\\x1b[2J\\u{202e}";
+    let logged = || stage.watchdog.err.text();
+    stage.wait("the failure is logged", |_| logged().contains(escaped));
+    let log = logged();
+    assert!(!log.contains("\n2026-11-29T00:00:00Z"), "{log}");
+    let last = stage.check("backup")["last"]["detail"].clone();
+    let detail = last.as_str().unwrap();
+    assert!(detail.contains(escaped), "{detail}");
+}

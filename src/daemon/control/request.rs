@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::protocol::{ControlCommand, ControlFault, ControlReply};
 use super::remembered::StoreQuery;
+use crate::escape::visible;
 use crate::health::suggest::nearest;
 use crate::health::{Event, Monitor};
 
@@ -65,7 +66,7 @@ impl PendingRequest {
             }
             ControlCommand::Health { healthy, reason } => {
                 return RequestAction::SetHealth {
-                    unhealthy: (!healthy).then(|| reason.clone()),
+                    unhealthy: (!healthy).then(|| visible(reason)),
                 };
             }
             ControlCommand::Flush => return RequestAction::Flush,
@@ -135,17 +136,17 @@ impl PendingRequest {
         let event = match &self.ask {
             ControlCommand::Beat { fail, .. } => Event::Heartbeat {
                 check: check.clone(),
-                failure: fail.clone(),
+                failure: fail.as_deref().map(visible),
             },
             ControlCommand::Pause { hold, silent, .. } => Event::Pause {
                 check: check.clone(),
-                reason: hold.reason.clone(),
+                reason: visible(&hold.reason),
                 lasting: hold.lasting,
                 silent: *silent,
             },
             ControlCommand::Silence { hold, .. } => Event::Silence {
                 check: check.clone(),
-                reason: hold.reason.clone(),
+                reason: visible(&hold.reason),
                 lasting: hold.lasting,
             },
             ControlCommand::Resume { .. } => Event::Resume {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
+use crate::escape::visible;
 use crate::health::{Body, BodyNeeds, GrpcAnswer, Observation, Phase, Reason, Trouble, bounded};
 use crate::probe::http::{HttpProbe, HttpSpecError, RulesPool};
 
@@ -116,7 +117,7 @@ fn answer(seen: &Observation) -> Result<GrpcAnswer, Trouble> {
         )
     })?;
     let message = header("grpc-message").unwrap_or_default();
-    let message = bounded(percent_decode_str(message).decode_utf8_lossy());
+    let message = bounded(visible(&percent_decode_str(message).decode_utf8_lossy()));
     if code != 0 {
         return Ok(GrpcAnswer {
             code,
