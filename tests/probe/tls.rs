@@ -299,12 +299,13 @@ async fn client_certificate_is_sent_when_asked() {
     let authority = Authority::new();
     let server = serve(&authority.issue("127.0.0.1", 2100), Some(&authority)).await;
     let seen = run(spec(&server, &authority)).await;
-    assert_trouble(
-        &seen,
-        Reason::TlsHandshake,
-        Phase::Tls,
-        "certificate required",
-    );
+    assert_trouble(&seen, Reason::Config, Phase::Tls, "certificate required");
+    let stranger = Authority::new().issue("us.test", 2100);
+    let both = pem_file(&[&stranger.pem, &stranger.key.serialize_pem()]);
+    let mut with_stranger = spec(&server, &authority);
+    with_stranger.tls.cert = Some(both.path().to_owned());
+    let seen = run(with_stranger).await;
+    assert_trouble(&seen, Reason::Config, Phase::Tls, "certificate of httpok");
 
     let us = authority.issue("us.test", 2100);
     let (cert, key) = (pem_file(&[&us.pem]), pem_file(&[&us.key.serialize_pem()]));

@@ -142,6 +142,13 @@ pub(super) fn of_tls(error: &rustls::Error) -> Trouble {
             );
             (Reason::Config, detail)
         }
+        rustls::Error::AlertReceived(alert) if is_about_client(*alert) => {
+            let alert = spaced(&format!("{alert:?}"));
+            let detail = format!(
+                "the peer does not accept the certificate of httpok, or wants one: {alert}: see cert and key"
+            );
+            (Reason::Config, detail)
+        }
         rustls::Error::AlertReceived(alert) => {
             let alert = spaced(&format!("{alert:?}"));
             (
@@ -166,6 +173,25 @@ pub(super) fn of_tls(error: &rustls::Error) -> Trouble {
         other => (Reason::TlsHandshake, plain(&other.to_string())),
     };
     Trouble::new(reason, Phase::Tls, detail)
+}
+
+/// Whether a server says by `alert` that it does not accept the client's certificate: to restart it cannot help.
+const fn is_about_client(alert: rustls::AlertDescription) -> bool {
+    use rustls::AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired
+            // it cannot verify what the client signed
+            | Alert::DecryptError
+    )
 }
 
 /// `name`, which is one word of a program, as words: `HandshakeFailure` is `handshake failure`.
@@ -221,8 +247,18 @@ mod tests {
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+                ours,
+                "the peer does not accept the certificate of httpok, or wants one: unknown ca: see cert and key",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                ours,
+                "the peer does not accept the certificate of httpok, or wants one: certificate required: see cert and key",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::InternalError),
                 theirs,
-                "the peer refuses the handshake: unknown ca",
+                "the peer refuses the handshake: internal error",
             ),
             (
                 PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig.into(),
