@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::spec::{Claim, FleetLockSpec, GroupStatus};
 use super::{SlotEngine, ask};
+use crate::escape::visible;
 use crate::health::{SlotHolder, SlotRefusal, bounded};
 use crate::json;
 
@@ -52,7 +53,10 @@ impl FleetLock {
         let kind = error["kind"].as_str();
         let words = error["value"].as_str().or(kind);
         let words = words.map_or_else(String::new, |words| format!(": {words}"));
-        let why = bounded(format!("the server answered {}{words}", answer.code));
+        let why = bounded(visible(&format!(
+            "the server answered {}{words}",
+            answer.code
+        )));
         match kind {
             Some(FULL) => Ok(Some(SlotRefusal::Taken {
                 by: Vec::new(),

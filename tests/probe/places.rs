@@ -64,6 +64,21 @@ async fn refused_to_the_end_is_refused_and_in_time() {
     assert!(seen.duration >= Duration::from_millis(300), "{seen:?}");
 }
 
+/// As with curl.
+#[tokio::test]
+async fn resolve_holds_for_a_host_that_is_an_address() {
+    let server = scripted(vec![Act::Say(OK), Act::Hang]).await;
+    let port = server.address.port();
+    let mut spec = patient(&format!("http://127.0.0.9:{port}/"));
+    spec.resolve = vec![Override {
+        host: "127.0.0.9".to_owned(),
+        port,
+        address: "127.0.0.1".parse().expect("an address"),
+    }];
+    let seen = run(spec).await;
+    assert_eq!(seen.peer, Some(server.address.to_string()));
+}
+
 #[tokio::test]
 async fn every_address_is_tried() {
     let server = scripted(vec![Act::Say(OK), Act::Hang]).await;

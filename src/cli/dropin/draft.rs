@@ -76,7 +76,7 @@ impl DropInDraft {
             Key::Coredir => self.coredir = Some(value.into()).filter(|_| !value.is_empty()),
             Key::Eager => self.not_eager = false,
             Key::NotEager => self.not_eager = true,
-            Key::Name => self.name = Some(text()).filter(|name| !name.is_empty()),
+            Key::Name => self.name = Some(text()),
             Key::FailAfter => self.fail_after = Some(values::count(value)?),
             Key::Grace => self.grace = values::duration(value)?,
             Key::MaxRestarts => self.max_restarts = Some(values::budget(value)?),

@@ -102,7 +102,8 @@ impl DropIn {
         // `new` rather than `parse`: the original knows no supervisor's word before a slash
         let restart = self.programs.iter().map(Target::new).collect();
         CheckSettings {
-            name: self.name.clone().unwrap_or_else(|| question.url.clone()),
+            name: (self.name.clone().filter(|name| !name.is_empty()))
+                .unwrap_or_else(|| question.url.clone()),
             probe: ProbeSpec::Http(question.http.clone()),
             every: EVERY,
             expectation: question.expectation.clone(),

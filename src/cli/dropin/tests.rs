@@ -189,6 +189,7 @@ fn every_command_line_that_the_original_took_means_the_same() {
         (&["--no", u], "not-eager"),
         (&["--ea", u], ""),
         (&["-n", "shop", u], "n=shop"),
+        (&["-n", "", u], "n="),
         (&["--name=shop", u], "n=shop"),
         (&["--na=shop", u], "n=shop"),
         (&["--", "-p"], "CANNOT Bad scheme : did you mean http://-p"),

@@ -7,6 +7,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
+use crate::escape::visible;
 use crate::health::{Certificate, bounded};
 
 /// More names than this are not kept.
@@ -19,12 +20,12 @@ pub fn read(der: &[u8]) -> Option<Certificate> {
     let names = tbs.get_extension::<SubjectAltName>().ok().flatten();
     let names = names.map(|(_, names)| names.0).unwrap_or_default();
     Some(Certificate {
-        subject: bounded(tbs.subject().to_string()),
-        issuer: bounded(tbs.issuer().to_string()),
+        subject: bounded(visible(&tbs.subject().to_string())),
+        issuer: bounded(visible(&tbs.issuer().to_string())),
         names: names
             .iter()
             .filter_map(host)
-            .map(bounded)
+            .map(|name| bounded(visible(&name)))
             .take(NAMES_MAX)
             .collect(),
         not_before: seconds(tbs.validity().not_before),
@@ -75,6 +76,11 @@ mod tests {
             (read.not_before, read.not_after),
             (981_158_400, 1_927_843_200)
         );
+        let name = rcgen::SanType::DnsName("a\nINFO\0".try_into().expect("ASCII"));
+        params.subject_alt_names = vec![name];
+        let hostile = params.self_signed(&key).expect("a certificate");
+        let names = super::read(hostile.der()).expect("it is one").names;
+        assert_eq!(names, ["a\\nINFO\\x00"]);
         assert_eq!(super::read(b"garbage"), None);
         assert_eq!(super::read(&der.der()[..100]), None);
     }

@@ -201,9 +201,6 @@ impl<'a> Exchange<'a> {
         }
         let host = hop.url.host_str().unwrap_or_default();
         let port = hop.url.port_or_known_default().unwrap_or_default();
-        if let Some(address) = lookup::literal(host) {
-            return Ok(vec![Endpoint::Tcp((address, port).into())]);
-        }
         let known = self.request.rules.resolve.iter();
         let known = known.filter(|known| known.port == port);
         let known: Vec<_> = known
@@ -212,6 +209,9 @@ impl<'a> Exchange<'a> {
             .collect();
         if !known.is_empty() {
             return Ok(known);
+        }
+        if let Some(address) = lookup::literal(host) {
+            return Ok(vec![Endpoint::Tcp((address, port).into())]);
         }
         let asked = Instant::now();
         let family = self.request.rules.family;
