@@ -56,7 +56,7 @@ pub fn listen(
     let unverified = options.unverified.then(|| options.url.clone());
     // supervisord informs its own operator
     let sd_notify = SdNotify::default();
-    run(
+    let exit = run(
         settings,
         run_options,
         file,
@@ -79,7 +79,11 @@ pub fn listen(
             let listener = crate::tick::EventListener::on_stdio()?;
             Ok((logger, Ticks::listener(listener)))
         },
-    )
+    );
+    match exit {
+        Exit::Unknown => Exit::CannotListen,
+        exit => exit,
+    }
 }
 
 /// Runs the standalone watchdog.
@@ -206,7 +210,7 @@ impl WatchdogParts {
         self.runtime.shutdown_background();
         let result = result.unwrap_or_else(|why| {
             self.stderr.write(format!("httpok: cannot go on: {why}\n"));
-            T::from(Exit::CannotListen)
+            T::from(Exit::Unknown)
         });
         self.stderr.flush(LAST_LINES);
         result
@@ -215,7 +219,7 @@ impl WatchdogParts {
 
 fn refuse(why: &str) -> Exit {
     say::err(&format!("httpok: {why}"));
-    Exit::CannotListen
+    Exit::Unknown
 }
 
 /// A watchdog with a seed of its own.
@@ -236,7 +240,7 @@ pub fn exit_of(ending: Ending, stderr: &Stderr) -> Exit {
         }
         Ending::CannotBegin(why) => {
             stderr.write(format!("httpok: {why}\n"));
-            Exit::CannotListen
+            Exit::Unknown
         }
     }
 }

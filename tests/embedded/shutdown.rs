@@ -145,7 +145,7 @@ fn two_watchdogs_never_supervise_the_same_programs() {
     let pid = stage.started("web", 1);
     wait_until("it is up", LIMIT, || stage.shows_running("web", pid));
     let end = stage.watch().wait();
-    assert_eq!(end.status.code(), Some(1), "{}", end.err);
+    assert_eq!(end.status.code(), Some(3), "{}", end.err);
     assert!(
         end.err
             .contains("another watchdog of this configuration runs as process"),
@@ -160,7 +160,7 @@ fn two_watchdogs_never_supervise_the_same_programs() {
     ] {
         let words = [&["watch"], words].concat();
         let end = crate::program::Program::start(&mut stage.httpok(&words)).wait();
-        assert_eq!(end.status.code(), Some(1), "{words:?}: {}", end.err);
+        assert_eq!(end.status.code(), Some(3), "{words:?}: {}", end.err);
         let reason = end.err.find("watches this configuration; waiting");
         let trouble = end.err.find("another watchdog of this configuration runs");
         assert!(

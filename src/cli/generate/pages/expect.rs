@@ -96,7 +96,8 @@ const EXIT: &[Paragraph] = &[
         "Unknown: malformed usage, an invalid configuration, or trouble of httpok itself.",
     ),
     Text(
-        "Of other commands: 0 done, 3 not done. httpok simulate returns 1 where decisions differ from the journal's.",
+        "Of other commands: 0 done, 3 not done. httpok simulate returns 1 where decisions differ from the journal's, httpok watch \
+         after a second SIGTERM.",
     ),
     Text(
         "Of the listener under supervisord: 0 when it was asked to end, 1 when it cannot listen there, 255 for a malformed \
