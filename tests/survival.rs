@@ -24,6 +24,8 @@ mod eventlistener;
 mod late_stops;
 #[path = "survival/modes.rs"]
 mod modes;
+#[path = "survival/other_supervisor.rs"]
+mod other_supervisor;
 #[path = "support/program.rs"]
 #[allow(dead_code, reason = "only some of it is needed here")]
 mod program;

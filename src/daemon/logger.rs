@@ -205,6 +205,10 @@ const fn is_trouble(decision: &Decision) -> bool {
         Decision::ListFailed { .. }
             | Decision::Unasked { .. }
             | Decision::NotRunningYet { tries: 1, .. }
+            | Decision::Inherited {
+                stopped_in: Some(_),
+                ..
+            }
             | Decision::ResumeHeld { .. }
             | Decision::GaveUp
             | Decision::GaveUpAtRung(_)
@@ -255,7 +259,9 @@ fn log(note: &Note, is_news: bool) {
         | Decision::MaintenanceBegan(_)
         | Decision::MaintenanceOver
         | Decision::Reset
-        | Decision::Inherited { .. }
+        | Decision::Inherited {
+            stopped_in: None, ..
+        }
         | Decision::Resuming { .. }
         | Decision::Finished { .. }
         | Decision::NotOurs { .. }
@@ -269,6 +275,10 @@ fn log(note: &Note, is_news: bool) {
         | Decision::RollStopped { .. }
         | Decision::NotWarmedUp { .. }
         | Decision::Held(_)
+        | Decision::Inherited {
+            stopped_in: Some(_),
+            ..
+        }
         | Decision::NotRunningYet { .. }
         | Decision::ResumeHeld { .. }
         | Decision::Opened { .. }

@@ -105,7 +105,12 @@ pub enum Decision {
     /// The attempt stops before these had their turn.
     RollStopped { why: Halt, left: Vec<ProcessName> },
     /// A pending restart of an earlier run was found.
-    Inherited { process: ProcessName },
+    Inherited {
+        process: ProcessName,
+        /// The supervisor that it was stopped in, when that is not the one of now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped_in: Option<String>,
+    },
     /// A process whose restart is unfinished is started again.
     Resuming { process: ProcessName },
     /// It does not run yet, after so many tries to finish its restart, and is tried again after so long; `None`:
@@ -363,8 +368,19 @@ impl fmt::Display for Decision {
                 let left: Vec<_> = left.iter().map(ToString::to_string).collect();
                 write!(f, "stopping here: {why}; left alone: {}", left.join(", "))
             }
-            Self::Inherited { process } => {
-                write!(f, "an earlier run left the restart of {process} unfinished")
+            Self::Inherited {
+                process,
+                stopped_in,
+            } => {
+                write!(f, "an earlier run left the restart of {process} unfinished")?;
+                match stopped_in {
+                    Some(before) => write!(
+                        f,
+                        "; it stopped it in {before}, which is not the {} of this configuration",
+                        process.backend
+                    ),
+                    None => Ok(()),
+                }
             }
             Self::Resuming { process } => write!(f, "starting {process} again"),
             Self::NotRunningYet {

@@ -39,6 +39,9 @@ pub struct PendingRestart {
     /// Its incident has ended, so that people know of the stop.
     #[serde(default)]
     pub incident_ended: bool,
+    /// The supervisor that it was stopped in, when the configuration has another one now, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_in: Option<String>,
 }
 
 /// The result of one try to finish a pending restart.

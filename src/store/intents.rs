@@ -53,6 +53,7 @@ impl Intent {
             start_answered: false,
             start_begun: false,
             incident_ended: false,
+            stopped_in: None,
         }
     }
 }

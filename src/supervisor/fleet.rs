@@ -170,6 +170,17 @@ impl Supervisors {
             .map_or("", |supervisor| supervisor.address())
     }
 
+    /// Whether the supervisor of `backend` is the one at `address`, which was kept.
+    pub fn is_at(&self, backend: Backend, address: &str) -> bool {
+        let supervisor = self.0.get(&backend);
+        supervisor.is_some_and(|supervisor| supervisor.is_at(address))
+    }
+
+    /// Whether there is one for `backend`.
+    pub fn has(&self, backend: Backend) -> bool {
+        self.0.contains_key(&backend)
+    }
+
     fn of(&self, backend: Backend) -> Result<&Arc<dyn Supervisor>, CallError> {
         self.0.get(&backend).ok_or_else(|| CallError::Unreachable {
             detail: format!("no {backend} is configured"),

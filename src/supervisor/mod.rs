@@ -31,6 +31,11 @@ pub trait Supervisor: Debug + Send + Sync {
     /// Where it is reached, without secrets. Two supervisors with the same address are the same one.
     fn address(&self) -> &str;
 
+    /// Whether `address`, which was kept, is its own.
+    fn is_at(&self, address: &str) -> bool {
+        self.address() == address
+    }
+
     /// What its client is made of, when the client remembers what no supervisor says. On a reload a client with
     /// the same value is kept. By default it remembers nothing.
     fn remembers_under(&self) -> Option<String> {

@@ -12,6 +12,7 @@ use dxr::{TryFromValue, Value};
 use super::transport::Transport;
 use super::{HEARD, OutputStream, Supervisor, xmlrpc};
 use crate::health::{CallError, Process, ProcessName, ProcessState, Signal};
+use crate::secret::Secret;
 
 pub use spec::SupervisordSpec;
 
@@ -42,12 +43,14 @@ impl Default for Deadlines {
 pub struct SupervisordClient {
     transport: Transport,
     deadlines: Deadlines,
+    identity: String,
 }
 
 impl SupervisordClient {
     /// A client for the supervisord of `spec`. Nothing is connected.
     pub fn new(spec: SupervisordSpec, deadlines: Deadlines) -> Self {
         Self {
+            identity: spec.identity(),
             transport: Transport::new(spec),
             deadlines,
         }
@@ -83,9 +86,14 @@ impl SupervisordClient {
 
 #[async_trait]
 impl Supervisor for SupervisordClient {
-    /// Where it is reached, without secrets.
     fn address(&self) -> &str {
-        self.transport.shown()
+        &self.identity
+    }
+
+    /// An earlier version kept the URL as it was written.
+    fn is_at(&self, address: &str) -> bool {
+        let written = SupervisordSpec::new(address, "", Secret::default());
+        written.is_ok_and(|written| written.identity() == self.identity)
     }
 
     /// Every process, in supervisord's order: by group and name.

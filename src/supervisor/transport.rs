@@ -21,11 +21,6 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Its address, without secrets.
-    pub fn shown(&self) -> &str {
-        &self.spec.shown
-    }
-
     /// Whether it leads to another machine.
     pub fn is_remote(&self) -> bool {
         !self.spec.is_local()

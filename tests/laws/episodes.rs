@@ -281,6 +281,7 @@ fn pending(incident_ended: bool) -> PendingRestart {
         start_answered: true,
         start_begun: true,
         incident_ended,
+        stopped_in: None,
     }
 }
 

@@ -36,6 +36,7 @@ impl Run {
             start_answered: false,
             start_begun: false,
             incident_ended: false,
+            stopped_in: None,
         };
         let effects = monitor.handle(at(0), Event::Inherited(Box::new(restart)));
         Self {

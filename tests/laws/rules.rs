@@ -495,6 +495,7 @@ fn failed_start_is_forgotten_when_its_client_was_replaced_during_it() {
                 start_answered: true,
                 start_begun: in_action,
                 incident_ended: false,
+                stopped_in: None,
             };
             let acted = Event::Acted {
                 check: "c0".to_owned(),

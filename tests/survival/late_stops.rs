@@ -17,29 +17,36 @@ use crate::support::supervisord::Supervisord;
 use crate::support::wait_until;
 
 /// On a busy machine, too.
-const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Watchdogs of the process `web` with one state directory.
-struct Watchdogs {
-    dir: TempDir,
-    supervisor: String,
+pub struct Watchdogs {
+    pub dir: TempDir,
+    /// The URL of their supervisord; empty: they have none, and restart nothing.
+    pub supervisor: String,
 }
 
 impl Watchdogs {
-    fn of(supervisor: String) -> Self {
+    pub fn of(supervisor: String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self { dir, supervisor }
     }
 
     /// One that watches `url`.
-    fn watch(&self, name: &str, url: &str, more: &str) -> Program {
+    pub fn watch(&self, name: &str, url: &str, more: &str) -> Program {
         let file = self.dir.path().join(format!("{name}.toml"));
+        let (target, supervisor) = match self.supervisor.as_str() {
+            "" => ("", String::new()),
+            url => (
+                "restart = [\"web\"]",
+                format!("[supervisor.supervisord]\nurl = {url:?}"),
+            ),
+        };
         let text = format!(
             "panic_threshold = false\n[[check]]\nname = {name:?}\nurl = {url:?}\nevery = \"100ms\"\n\
-             timeout = \"2s\"\nfail_after = 1\ngrace = 0\nrestarts = false\nrestart = [\"web\"]\n{more}\n\
-             [supervisor.supervisord]\nurl = {:?}\n[mail]\nto = [\"ops@example.org\"]\n\
+             timeout = \"2s\"\nfail_after = 1\ngrace = 0\nrestarts = false\n{target}\n{more}\n\
+             {supervisor}\n[mail]\nto = [\"ops@example.org\"]\n\
              sendmail = \"cat >> {}\"\n",
-            self.supervisor,
             self.mails().display()
         );
         fs::write(&file, text).unwrap();
@@ -54,11 +61,11 @@ impl Watchdogs {
         Program::start(&mut command)
     }
 
-    fn mails(&self) -> PathBuf {
+    pub fn mails(&self) -> PathBuf {
         self.dir.path().join("mails")
     }
 
-    fn wait_for_mail(&self, watchdog: &Program) {
+    pub fn wait_for_mail(&self, watchdog: &Program) {
         let mails = self.mails();
         let end = Instant::now() + LIMIT;
         while !read(&mails).contains("web ") {
@@ -74,7 +81,7 @@ impl Watchdogs {
     }
 
     /// Waits until no intent is open.
-    fn settle(&self) {
+    pub fn settle(&self) {
         let path = self.dir.path().join("state/httpok.db");
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let open = || {
@@ -89,17 +96,17 @@ impl Watchdogs {
     }
 }
 
-fn read(path: &Path) -> String {
+pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-fn kill(watchdog: Program) {
+pub fn kill(watchdog: Program) {
     watchdog.signal(Signal::SIGKILL);
     watchdog.wait();
 }
 
 /// Fails until `web` was started so many times.
-fn heals_after(site: &Site, supervisord: &std::sync::Arc<Scripted>, starts: usize) {
+pub fn heals_after(site: &Site, supervisord: &std::sync::Arc<Scripted>, starts: usize) {
     let known = std::sync::Arc::clone(supervisord);
     site.answer("/", move || match known.count("start") >= starts {
         true => says("200 OK", "fine"),

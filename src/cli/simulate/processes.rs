@@ -235,6 +235,7 @@ fn unfinished(plan: &Plan, process: &Process) -> PendingRestart {
         start_answered: true,
         start_begun: true,
         incident_ended: false,
+        stopped_in: None,
     }
 }
 

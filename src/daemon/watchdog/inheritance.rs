@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::action::Intents;
 use crate::daemon::executor::{Clients, Executor};
 use crate::health::PendingRestart;
-use crate::store::Store;
+use crate::store::{Intent, Store};
 
 /// How often it is asked whether another run has ended in a restart.
 const EVERY: Duration = Duration::from_secs(5);
@@ -52,22 +52,25 @@ impl Inheritance {
     }
 }
 
-/// Takes over the restarts of runs that have ended, as far as this watchdog knows their supervisor.
+/// Takes over the restarts of runs that have ended: those of the supervisors of this watchdog, and its own, whose
+/// supervisor may be written otherwise by now, have moved, or not be configured any more. As after a reload they are
+/// finished with what is configured.
 pub(super) async fn inherit(
     clients: Arc<Clients>,
     intents: Intents,
     store: Store,
 ) -> Vec<PendingRestart> {
     let supervisors = &clients.supervisors;
-    let can_finish = |intent: &crate::store::Intent| {
-        supervisors.address(intent.process.backend) == intent.supervisor
-    };
+    let is_known = |intent: &Intent| supervisors.is_at(intent.process.backend, &intent.supervisor);
+    let own = &intents.owner().watchdog;
+    let can_finish = |intent: &Intent| is_known(intent) || intent.owner.watchdog == *own;
     let mut left = Vec::new();
     for intent in intents.inherit(can_finish).await {
         let incident = store.incident(&intent.incident).await;
         let incident = incident.ok().flatten();
         left.push(PendingRestart {
             incident_ended: incident.is_some_and(|found| found.ended.is_some()),
+            stopped_in: (!is_known(&intent)).then(|| intent.supervisor.clone()),
             ..intent.pending()
         });
     }

@@ -165,10 +165,15 @@ impl Watchdog {
     /// Takes over the restarts that an earlier run left unfinished. The first probes wait a while for them.
     pub(super) async fn recover(&mut self) {
         let clients = Arc::clone(&self.executor.clients);
-        let left = inherit(clients, self.executor.intents.clone(), self.store.clone());
+        let left = inherit(
+            Arc::clone(&clients),
+            self.executor.intents.clone(),
+            self.store.clone(),
+        );
         self.take_over(left.await);
         let until = Instant::now() + RECOVER_FOR;
-        while self.monitor.owes_start() {
+        let is_there = |backend| clients.supervisors.has(backend);
+        while self.monitor.owes_start(is_there) {
             match timeout_at(until, self.ended.recv()).await {
                 Ok(Some(ended)) => self.effect_ended(ended),
                 Ok(None) | Err(_) => return,

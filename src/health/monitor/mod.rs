@@ -36,6 +36,7 @@ use super::memory::{Memory, Pause};
 use super::moment::Moment;
 use super::moments::Moments;
 use super::note::Decision;
+use super::process::Backend;
 use super::step::Halt;
 use pending::Pending;
 use removed::Removed;
@@ -127,9 +128,10 @@ impl Monitor {
         self.shared.is_acting()
     }
 
-    /// Whether a process that we stopped is owed a start, or is being started again.
-    pub fn owes_start(&self) -> bool {
-        self.shared.pending.values().any(Pending::owes_start)
+    /// Whether a process that we stopped is owed a start, or is being started again, by a supervisor that `is_there`.
+    pub fn owes_start(&self, is_there: impl Fn(Backend) -> bool) -> bool {
+        let mut pending = self.shared.pending.iter();
+        pending.any(|(process, pending)| pending.owes_start() && is_there(process.backend))
     }
 
     /// Decides. An event that answers nothing under way (an answer to an older effect) is ignored.

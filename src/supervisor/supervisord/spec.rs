@@ -1,5 +1,7 @@
 //! How a supervisord is reached: its server URL, read as supervisor's own client reads it. Plain data.
 
+use std::path::{Path, PathBuf};
+
 use url::{Host, Url};
 
 use crate::secret::{self, Secret, redact_url};
@@ -52,6 +54,22 @@ impl SupervisordSpec {
             None => false,
         };
         self.socket.is_some() || is_loopback
+    }
+
+    /// Which supervisord it is, however its URL is written: intents are kept under it. The usual spelling stays as it
+    /// is, so that a text of an earlier version is found.
+    pub fn identity(&self) -> String {
+        if let Some(path) = &self.socket {
+            let parts = Path::new(path).components();
+            return format!("unix://{}", parts.collect::<PathBuf>().display());
+        }
+        let host = match self.endpoint.host_str().unwrap_or_default() {
+            // it listens on IPv4 only, unless it was patched
+            "localhost" => "127.0.0.1",
+            host => host,
+        };
+        let port = self.endpoint.port_or_known_default().unwrap_or(80);
+        format!("http://{host}:{port}")
     }
 
     /// The supervisord at `url`: `unix:///path` or `http://host:port`.
@@ -136,6 +154,38 @@ mod tests {
                 (endpoint, socket),
                 "{url}"
             );
+        }
+    }
+
+    #[test]
+    fn spellings_of_a_server_url_are_one_supervisord() {
+        for (identity, urls) in [
+            (
+                "http://127.0.0.1:9001",
+                &[
+                    "http://127.0.0.1:9001",
+                    "http://127.0.0.1:9001/",
+                    "HTTP://127.0.0.1:9001/RPC2",
+                    "http://localhost:9001",
+                    "http://LOCALHOST:9001/",
+                    "http://u:p@127.0.0.1:9001",
+                    // as it is shown and was kept
+                    "http://***@127.0.0.1:9001",
+                ][..],
+            ),
+            ("http://h:80", &["http://h", "http://H/", "http://h:80"]),
+            ("http://[::1]:9001", &["http://[::1]:9001", "http://[0:0::1]:9001/"]),
+            (
+                "unix:///run/x.sock",
+                &["unix:///run/x.sock", "UNIX:///run//./x.sock", "unix:////run/x.sock"],
+            ),
+            ("unix:///run/X.sock", &["unix:///run/X.sock"]),
+            ("unix://x.sock", &["unix://x.sock"]),
+        ] {
+            for url in urls {
+                let spec = SupervisordSpec::new(url, "", Secret::default()).unwrap();
+                assert_eq!(spec.identity(), identity, "{url}");
+            }
         }
     }
 

@@ -205,6 +205,7 @@ fn inherited_restart_asks_for_its_slot_first_and_waits_for_nobody() {
         start_answered: false,
         start_begun: false,
         incident_ended: false,
+        stopped_in: None,
     };
     let effects = monitor.handle(at(0), Event::Inherited(Box::new(restart)));
     let place = |is: fn(&Effect) -> bool| effects.iter().position(is);

@@ -232,6 +232,7 @@ impl Fleet {
                 start_answered: false,
                 start_begun: false,
                 incident_ended: false,
+                stopped_in: None,
             };
             self.feed(host, Event::Inherited(Box::new(restart)));
         }

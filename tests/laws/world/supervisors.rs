@@ -51,6 +51,7 @@ impl World {
             start_answered: true,
             start_begun: true,
             incident_ended: false,
+            stopped_in: None,
         }
     }
 

@@ -30,6 +30,7 @@ impl Monitor {
             restart.incident_ended = false;
         }
         let check = restart.check.clone();
+        let stopped_in = restart.stopped_in.clone();
         let pending = Pending::new(now, restart, now);
         self.shared.pending.insert(process.clone(), pending);
         let mut cx = Context {
@@ -37,8 +38,13 @@ impl Monitor {
             shared: &mut self.shared,
             effects,
         };
-        let inherited = process.clone();
-        cx.note(&check, Decision::Inherited { process: inherited });
+        cx.note(
+            &check,
+            Decision::Inherited {
+                process: process.clone(),
+                stopped_in,
+            },
+        );
         self.retry(now, &process, effects);
     }
 
