@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::tempdir;
 
+use super::logs::SmallDisk;
 use super::test_host::{Host, NOTES};
 use super::{LIMIT, code, line, lives, named, reaches, script, until};
 
@@ -174,7 +175,50 @@ async fn note_is_deleted_with_its_process() {
     assert_eq!(notes(), embedded.records());
     until("its start", || starts(directory.path()).len() == 2).await;
     embedded.shutdown(LIMIT).await;
+    assert_eq!(notes(), []);
+    drop(Embedded::noting(vec![], place.clone()).unwrap());
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+}
+
+/// A program that has run has room for its note, however full the disk is by then; one that has none is noted when there
+/// is some.
+#[tokio::test]
+async fn process_is_noted_on_a_full_disk() {
+    let disk = SmallDisk::new();
+    let place = disk.path().join("notes");
+    let full = disk.path().join("full");
+    let notes = || read_notes(&place).unwrap();
+    let directory = tempdir().unwrap();
+    let late = Program {
+        autostart: false,
+        ..Program {
+            name: "late".to_owned(),
+            group: "late".to_owned(),
+            ..here(directory.path())
+        }
+    };
+    let programs = vec![here(directory.path()), late];
+    let embedded = Embedded::noting(programs, place.clone()).unwrap();
+    embedded.begin(vec![]).await;
+    assert_eq!(notes(), embedded.records());
+    let filled = fs::write(&full, vec![b'x'; 2 << 20]);
+    assert!(filled.is_err());
+    embedded.stop(&named("web")).await.unwrap();
+    assert_eq!(notes(), []);
+    let filled = fs::write(disk.path().join("fuller"), vec![b'x'; 2 << 20]);
+    assert!(filled.is_err());
+    embedded.start(&named("web")).await.unwrap();
+    assert_eq!(notes(), embedded.records());
+    embedded.start(&named("late")).await.unwrap();
+    assert_eq!((notes().len(), embedded.records().len()), (1, 2));
+    fs::remove_file(&full).unwrap();
+    until("the other one is noted", || notes().len() == 2).await;
+    let by_name = |mut records: Vec<ProcessRecord>| {
+        records.sort_by(|a, b| a.name.cmp(&b.name));
+        records
+    };
+    assert_eq!(by_name(notes()), by_name(embedded.records()));
+    embedded.shutdown(LIMIT).await;
 }
 
 #[tokio::test]

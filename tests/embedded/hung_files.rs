@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use httpok::health::ProcessState;
 use httpok::supervisor::Supervisor;
-use httpok::supervisor::embedded::{Embedded, Program};
+use httpok::supervisor::embedded::{Embedded, Program, read_notes};
 use tempfile::tempdir;
 
 use super::lease::{HungDirectory, Lease};
@@ -132,10 +132,10 @@ async fn hung_notes_delay_no_timer_and_keep_no_program_from_running() {
     // what was asked of the notes is done in order, so that none is left
     drop(hung);
     until("its note's end", || {
-        fs::read_dir(&notes).unwrap().count() == 0
+        read_notes(&notes).unwrap().is_empty()
     })
     .await;
     embedded.start(&named("web")).await.unwrap();
-    assert_eq!(fs::read_dir(&notes).unwrap().count(), 1);
+    assert_eq!(read_notes(&notes).unwrap(), embedded.records());
     embedded.shutdown(LIMIT).await;
 }

@@ -130,7 +130,10 @@ impl House {
             .filter(|entry| entry.path().is_dir())
             .any(|notes| {
                 let note = fs::read_to_string(notes.path().join("hangs:hangs"));
-                note.is_err() || note.is_ok_and(|note| note.ends_with("stopping\n"))
+                // behind the text there is room for the next
+                let note = note.unwrap_or_default();
+                let note = note.trim_end_matches('\0');
+                note.is_empty() || note.ends_with("stopping\n")
             });
         let third = self.watch();
         wait_until(&format!("{about}: it is restarted"), LIMIT, || {

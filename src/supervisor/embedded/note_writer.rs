@@ -1,5 +1,5 @@
 //! Writes notes beside the event loop: one thread does one request after the other, so that a note is begun before its
-//! process starts and removed after its process has ended. A state directory that does not answer delays a request by
+//! process starts and cleared after its process has ended. A state directory that does not answer delays a request by
 //! [`WITHIN`] at most; programs are then started, stopped and probed without their notes.
 
 use std::io;

@@ -2,10 +2,11 @@
 //! by the new process itself, before it becomes the command: at no instant can the watchdog be
 //! killed and leave a program without a note, which the next watchdog would start a second time.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::RawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -20,7 +21,10 @@ use crate::health::ProcessName;
 /// The longest line of `/proc/self/stat`: 52 numbers and a name.
 const STAT: usize = 2048;
 
-/// A directory of notes, one for each program that runs.
+/// What a note takes up on the disk is a multiple of this, from its first process on.
+const ROOM: usize = 4096;
+
+/// A directory of notes, one for each program that has run.
 #[derive(Debug)]
 pub struct ProcessNotes {
     directory: PathBuf,
@@ -55,24 +59,26 @@ impl ProcessNotes {
         Ok(Self { directory })
     }
 
-    /// Begins the note on `program`, for its new process to `sign`.
+    /// Begins the note on `program`, for its new process to `sign`. It is written into the room of the one before: a disk
+    /// that is full by now has that room all the same.
     pub fn begin(&self, program: &Program) -> io::Result<File> {
-        let head = NotesHead {
-            name: program.full_name(),
-            boot: identity::boot().to_owned(),
-            fingerprint: program.fingerprint(),
-        };
-        let mut line = serde_json::to_vec(&head)?;
-        line.push(b'\n');
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(NO_LINK)
-            .open(self.path(&head.name))?;
-        file.write_all(&line)?;
+        let mut file = open_new(&self.path(&program.full_name()))?;
+        let text = head(program.full_name(), program.fingerprint())?;
+        let end = text.len() as u64;
+        rewrite(&file, text)?;
+        file.seek(SeekFrom::Start(end))?;
         Ok(file)
+    }
+
+    /// Notes a process that could not be noted before it became its command, if it still runs.
+    pub fn add(&self, record: &ProcessRecord) -> io::Result<()> {
+        let mut text = head(record.name.clone(), record.fingerprint)?;
+        text.extend(fs::read(format!("/proc/{}/stat", record.pid))?);
+        let noted = self::record(&String::from_utf8_lossy(&text));
+        match noted.is_some_and(|noted| noted == *record) {
+            true => rewrite(&open_new(&self.path(&record.name))?, text),
+            false => Ok(()),
+        }
     }
 
     /// Where they are.
@@ -82,7 +88,7 @@ impl ProcessNotes {
 
     /// Whether the note on `name` is finished.
     pub fn knows(&self, name: &ProcessName) -> bool {
-        read(&self.path(name)).is_ok_and(|note| record(&String::from_utf8_lossy(&note)).is_some())
+        read(&self.path(name)).is_ok_and(|note| record(&note).is_some())
     }
 
     /// Adds to the note on `name` that its process is being stopped.
@@ -96,11 +102,11 @@ impl ProcessNotes {
     }
 
     fn mark(&self, name: &ProcessName, word: &str) {
-        let file = OpenOptions::new()
-            .append(true)
-            .custom_flags(NO_LINK)
-            .open(self.path(name));
-        match file.and_then(|mut file| writeln!(file, "{word}")) {
+        let marked = open(&self.path(name)).and_then(|mut file| match text(&mut file)?.len() {
+            0 => Ok(()),
+            end => file.write_all_at(format!("{word}\n").as_bytes(), end as u64),
+        });
+        match marked {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("cannot note that \"{name}\" is {word}: {error}");
             }
@@ -108,14 +114,30 @@ impl ProcessNotes {
         }
     }
 
-    /// Throws the note on `name` away: its process has ended.
-    pub fn remove(&self, name: &ProcessName) {
-        match fs::remove_file(self.path(name)) {
+    /// Makes the note on `name` empty: its process has ended. Its room is kept for the next one.
+    pub fn clear(&self, name: &ProcessName) {
+        let cleared = open(&self.path(name)).and_then(|file| rewrite(&file, Vec::new()));
+        match cleared {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("cannot remove the note on \"{name}\": {error}");
+                tracing::warn!("cannot clear the note on \"{name}\": {error}");
             }
             _ => {}
         }
+    }
+
+    /// Throws away what is no note on a process, but for the room of `programs`.
+    pub fn tidy(&self, programs: &[Program]) -> io::Result<()> {
+        let kept: BTreeSet<_> = programs
+            .iter()
+            .map(|program| self.path(&program.full_name()))
+            .collect();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            if !kept.contains(&path) && read(&path).is_ok_and(|note| record(&note).is_none()) {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// A program's name may be too long for a file's, and hold what that must not.
@@ -145,7 +167,7 @@ pub fn read_notes(directory: &Path) -> io::Result<Vec<ProcessRecord>> {
         let path = entry?.path();
         match read(&path) {
             // What is half written belongs to a process that never became its command.
-            Ok(note) => records.extend(record(&String::from_utf8_lossy(&note))),
+            Ok(note) => records.extend(record(&note)),
             Err(error) => tracing::warn!("cannot read \"{}\": {error}", path.display()),
         }
     }
@@ -200,14 +222,48 @@ const NO_LINK: i32 = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
 /// No note is longer, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(NO_LINK)
-        .open(path)?;
-    let mut note = Vec::new();
-    file.take(LONGEST).read_to_end(&mut note)?;
-    Ok(note)
+fn read(path: &Path) -> io::Result<String> {
+    text(&mut open(path)?)
+}
+
+/// What is written in a note, without the room behind it.
+fn text(note: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    note.take(LONGEST).read_to_end(&mut bytes)?;
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(text).into_owned())
+}
+
+/// Puts `text` in the place of all that is in a note, and takes the room for what is still to come.
+fn rewrite(note: &File, mut text: Vec<u8>) -> io::Result<()> {
+    let length = usize::try_from(note.metadata()?.len().min(LONGEST)).unwrap_or(0);
+    let whole = (text.len() + STAT).next_multiple_of(ROOM).max(length);
+    text.resize(whole, 0);
+    note.write_all_at(&text, 0)
+}
+
+/// The first line of the note on a process of this boot.
+fn head(name: ProcessName, fingerprint: u64) -> io::Result<Vec<u8>> {
+    let boot = identity::boot().to_owned();
+    let mut line = serde_json::to_vec(&NotesHead {
+        name,
+        boot,
+        fingerprint,
+    })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(NO_LINK);
+    options.open(path)
+}
+
+fn open_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.mode(0o600).custom_flags(NO_LINK).open(path)
 }
 
 #[cfg(test)]
@@ -251,10 +307,49 @@ mod tests {
             };
             assert_eq!(read_notes(&place).unwrap(), [stopping]);
         }
-        notes.remove(&program.full_name());
-        notes.remove(&program.full_name());
+        notes.clear(&program.full_name());
+        notes.clear(&program.full_name());
         notes.mark_stopping(&program.full_name());
         assert!(!notes.knows(&program.full_name()));
         assert_eq!(read_notes(&place).unwrap(), []);
+        let count = || fs::read_dir(&place).unwrap().count();
+        notes.tidy(std::slice::from_ref(&program)).unwrap();
+        assert_eq!(count(), 1, "the room of a program that is defined");
+        notes.add(&ourselves).unwrap();
+        assert_eq!(
+            read_notes(&place).unwrap(),
+            std::slice::from_ref(&ourselves)
+        );
+        notes.tidy(&[]).unwrap();
+        assert_eq!(count(), 1, "it runs");
+        notes.clear(&program.full_name());
+        let another = ProcessRecord {
+            started: ourselves.started + 1,
+            ..ourselves
+        };
+        notes.add(&another).unwrap();
+        assert_eq!(read_notes(&place).unwrap(), []);
+        notes.tidy(&[]).unwrap();
+        assert_eq!(count(), 0);
+    }
+
+    /// A note that an earlier version wrote has no room behind it.
+    #[test]
+    fn shorter_note_of_an_earlier_version_is_read_and_marked() {
+        let directory = tempfile::tempdir().unwrap();
+        let notes = ProcessNotes::new(directory.path().to_owned()).unwrap();
+        let program = Program::new("web", vec!["true".to_owned()]);
+        let file = notes.begin(&program).unwrap();
+        sign(file.as_raw_fd()).unwrap();
+        let path = notes.path(&program.full_name());
+        let text = read(&path).unwrap();
+        fs::write(&path, text).unwrap();
+        notes.mark_stopping(&program.full_name());
+        let records = read_notes(directory.path()).unwrap();
+        assert!(records[0].stopping && records.len() == 1, "{records:?}");
+        notes.clear(&program.full_name());
+        assert_eq!(read_notes(directory.path()).unwrap(), []);
+        notes.begin(&program).unwrap();
+        assert_eq!(fs::metadata(path).unwrap().len(), ROOM as u64);
     }
 }

@@ -54,8 +54,9 @@ impl Embedded {
     /// The same, and each process is noted in `directory` before it does anything, for the next watchdog
     /// to [read](super::read_notes). Blocks.
     pub fn noting(programs: Vec<Program>, directory: PathBuf) -> io::Result<Self> {
-        let notes = NoteWriter::new(ProcessNotes::new(directory)?)?;
-        Ok(Self::made(programs, Some(notes)))
+        let notes = ProcessNotes::new(directory)?;
+        notes.tidy(&programs)?;
+        Ok(Self::made(programs, Some(NoteWriter::new(notes)?)))
     }
 
     fn made(programs: Vec<Program>, notes: Option<NoteWriter>) -> Self {

@@ -35,7 +35,7 @@ impl ProgramJob {
             return;
         }
         if let Some(record) = record {
-            self.remove_note().await;
+            self.clear_note().await;
             self.fingerprint = record.fingerprint;
             self.left = (record.boot == identity::boot() && self.program.killasgroup)
                 .then(|| self.family(record.pid, record.started));

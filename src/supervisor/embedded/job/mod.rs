@@ -59,6 +59,8 @@ pub struct ProgramJob {
     fingerprint: u64,
     hung: HungStart,
     timer: Option<Instant>,
+    /// When a process without a note is noted.
+    note_due: Option<Instant>,
     last: Option<ProcessExit>,
     /// A run that has ended by itself, until that is published.
     ended: Option<ProgramEnd>,
@@ -93,6 +95,7 @@ impl ProgramJob {
             fingerprint: 0,
             hung: HungStart::default(),
             timer: None,
+            note_due: None,
             last: None,
             ended: None,
             crashes: 0,
@@ -118,6 +121,7 @@ impl ProgramJob {
                 },
                 () = ended(self.child.as_ref()) => self.leader_ended().await,
                 left = poll_leftovers(self.rest.as_mut()) => self.handle_cleanup(left).await,
+                () = elapsed(self.note_due) => self.note_again().await,
                 () = elapsed(self.timer) => {
                     self.timer = None;
                     self.handle(UnitEvent::Elapsed).await;

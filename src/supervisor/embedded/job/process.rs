@@ -3,20 +3,25 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 
-use super::ProgramJob;
+use super::{ProgramJob, deadline};
 use crate::health::ProcessName;
 use crate::supervisor::embedded::cleanup::Leftovers;
 use crate::supervisor::embedded::notes::ProcessNotes;
 use crate::supervisor::embedded::spawn::{os_message, spawn};
 use crate::supervisor::embedded::unit::UnitEvent;
 
+/// When a process is noted that could not be noted.
+const NOTE_AGAIN: Duration = Duration::from_secs(5);
+
 impl ProgramJob {
     pub(super) async fn spawn(&mut self) -> UnitEvent {
         self.left = None;
+        self.note_due = None;
         self.fingerprint = self.program.fingerprint();
         let note = self.begin_note().await;
         let is_noted = note.is_some();
@@ -32,7 +37,7 @@ impl ProgramJob {
                 UnitEvent::Spawned
             }
             Err(error) => {
-                self.remove_note().await;
+                self.clear_note().await;
                 UnitEvent::SpawnFailed(error)
             }
         }
@@ -40,9 +45,10 @@ impl ProgramJob {
 
     /// The note that the new process finishes. A full disk, or one that hangs, must not keep a program from running. It
     /// costs the next watchdog's knowing it.
-    async fn begin_note(&self) -> Option<File> {
-        let notes = self.shared.notes.as_ref()?;
+    async fn begin_note(&mut self) -> Option<File> {
+        let shared = Arc::clone(&self.shared);
         let program = Arc::clone(&self.program);
+        let notes = shared.notes.as_ref()?;
         let begun = notes.run(move |notes| notes.begin(&program)).await;
         match begun.flatten() {
             Ok(note) => Some(note),
@@ -54,8 +60,9 @@ impl ProgramJob {
     }
 
     /// Warns when the new process could not finish its note.
-    async fn check_note(&self) {
-        let Some(notes) = &self.shared.notes else {
+    async fn check_note(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let Some(notes) = &shared.notes else {
             return;
         };
         let name = self.program.full_name();
@@ -66,13 +73,32 @@ impl ProgramJob {
         }
     }
 
-    fn unnoted(&self, why: &str) {
+    fn unnoted(&mut self, why: &str) {
         let name = self.program.full_name();
-        tracing::warn!("cannot note \"{name}\", the next watchdog will not know it: {why}");
+        tracing::warn!(
+            "cannot note \"{name}\": it is tried again, and until then the next watchdog would not know it: {why}"
+        );
+        self.note_due = deadline(NOTE_AGAIN);
     }
 
-    pub(super) async fn remove_note(&self) {
-        self.change_note("is removed", ProcessNotes::remove).await;
+    /// Notes the process that could not be noted when it was started.
+    pub(super) async fn note_again(&mut self) {
+        self.note_due = None;
+        let record = self.published.borrow().record.clone();
+        let record = record.filter(|record| !record.stopping && !record.ended);
+        let Some((record, notes)) = record.zip(self.shared.notes.as_ref()) else {
+            return;
+        };
+        let name = record.name.clone();
+        match notes.run(move |notes| notes.add(&record)).await.flatten() {
+            Ok(()) => tracing::info!("\"{name}\" is noted: the next watchdog will know it"),
+            // it was said
+            Err(_) => self.note_due = deadline(NOTE_AGAIN),
+        }
+    }
+
+    pub(super) async fn clear_note(&self) {
+        self.change_note("is cleared", ProcessNotes::clear).await;
     }
 
     /// Has the note of the program changed, after all changes before.

@@ -34,7 +34,7 @@ impl ProgramJob {
             self.shared.changes.send_modify(|count| *count += 1);
         }
         if change.is_gone {
-            self.remove_note().await;
+            self.clear_note().await;
         } else if change.has_ended {
             self.change_note("is marked", ProcessNotes::mark_ended)
                 .await;
