@@ -131,10 +131,7 @@ async fn hung_notes_delay_no_timer_and_keep_no_program_from_running() {
 
     // what was asked of the notes is done in order, so that none is left
     drop(hung);
-    until("its note's end", || {
-        read_notes(&notes).unwrap().is_empty()
-    })
-    .await;
+    until("its note's end", || read_notes(&notes).unwrap().is_empty()).await;
     embedded.start(&named("web")).await.unwrap();
     assert_eq!(read_notes(&notes).unwrap(), embedded.records());
     embedded.shutdown(LIMIT).await;

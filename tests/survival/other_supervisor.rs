@@ -39,7 +39,9 @@ fn another_spelling_of_a_supervisord_is_the_same_supervisord() {
         ("upper case and a path", |it| {
             it.tcp_url().replace("http", "HTTP") + "/RPC2"
         }),
-        ("a name", |it| it.tcp_url().replace("127.0.0.1", "localhost")),
+        ("a name", |it| {
+            it.tcp_url().replace("127.0.0.1", "localhost")
+        }),
         ("a login", |it| it.tcp_url().replace("//", "//user:word@")),
         ("its socket", |it| it.url()),
     ];

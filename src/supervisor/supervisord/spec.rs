@@ -174,10 +174,17 @@ mod tests {
                 ][..],
             ),
             ("http://h:80", &["http://h", "http://H/", "http://h:80"]),
-            ("http://[::1]:9001", &["http://[::1]:9001", "http://[0:0::1]:9001/"]),
+            (
+                "http://[::1]:9001",
+                &["http://[::1]:9001", "http://[0:0::1]:9001/"],
+            ),
             (
                 "unix:///run/x.sock",
-                &["unix:///run/x.sock", "UNIX:///run//./x.sock", "unix:////run/x.sock"],
+                &[
+                    "unix:///run/x.sock",
+                    "UNIX:///run//./x.sock",
+                    "unix:////run/x.sock",
+                ],
             ),
             ("unix:///run/X.sock", &["unix:///run/X.sock"]),
             ("unix://x.sock", &["unix://x.sock"]),
